@@ -1,0 +1,148 @@
+"""Every file the house reads or writes: name, version, columns, units, maker.
+
+Written to a temporary name and renamed, so that a run killed at any moment leaves whole files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameday.errors import PreflightFailed
+
+__all__ = ["RUN_FILES", "Column", "File", "cache_folder", "reports_readme", "write_whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column or a top-level key of a file."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One kind of file in a run's folder."""
+
+    name: str
+    version: int
+    made_by: str
+    meaning: str
+    columns: tuple[Column, ...] = ()
+
+
+_WHERE = (
+    Column("region", "", "where the customers are"),
+    Column("step", "", "what they do"),
+    Column("slot_utc", "UTC", "start of the minute of event time"),
+)
+
+_RECORD = (
+    Column("table", "", "steps, sessions, services, latency or visits"),
+    Column("stack", "", "the services a region's customers meet"),
+    Column("name", "", "step or service; empty for sessions"),
+    Column("measure", "", "what is counted: an outcome, a load, or a kind of latency"),
+    Column("slot", "", "minute of event time from the window's start; negative: lead-in"),
+    Column("bin", "", "latency bin (1 % wide, from 0.1 ms); -1 elsewhere"),
+    Column("value", "count, s", "the number; absent = not observed"),
+    Column("replication", "", "which replication; 0 for a measured run"),
+)
+
+RUN_FILES = (
+    File("run.json", 1, "game_day", "manifest: versions, seed, hashes, verdict, exit code", (
+        Column("schema_version", "", "of this file"),
+        Column("verdict", "", "PASS, FAIL, ABORTED, INVALID, ERROR, or RUNNING while it runs"),
+        Column("exit_code", "", "what the shell saw"),
+    )),
+    File("scenario.json", 1, "scenario", "the scenario as read, includes merged"),
+    File("demand.parquet", 1, "forecast", "forecast per minute", (
+        *_WHERE,
+        Column("p10 p50 p90 p99", "steps/min", "marginal quantiles; no day, see DESIGN §7.8"),
+        Column("path", "steps/min", "the path played: one strength for all"),
+        Column("actual", "steps/min", "what the history holds for that minute, where it does"),
+    )),
+    File("plan.parquet", 1, "traffic", "session starts per minute and journey", (
+        Column("region", "", "where the customers are"),
+        Column("journey", "", "which graph they walk"),
+        Column("slot_utc", "UTC", "start of the minute of event time"),
+        Column("starts", "sessions/min", "at full scale"),
+        Column("played", "sessions", "in that slot of the run"),
+    )),
+    File("predicted.parquet", 1, "simulate", "run records of the model of the run", _RECORD),
+    File("event.parquet", 1, "simulate", "run records of the model at real speed", _RECORD),
+    File("measured.parquet", 1, "swarm", "run record of the run", _RECORD),
+    File("findings.json", 1, "findings", "what breached, with evidence, severity and basis"),
+    File("capacity/CR-*.yaml", 1, "capacity", "capacity requests, one a service and stack"),
+    File("report.html", 1, "report", "the report; one file, opens offline"),
+    File("summary.md", 1, "report", "the report in short, for a pull request or a chat"),
+    File("summary.json", 1, "report", "the same numbers, for programs"),
+    File("junit.xml", 1, "report", "objectives as test cases, for CI"),
+    File("journal.jsonl", 1, "safety", "what happened when, one JSON object a line"),
+    File("swarm.json", 1, "swarm", "what the Locust processes are told"),
+    File("locust.log", 1, "swarm", "what the Locust processes said"),
+    File("shop-*.log", 1, "shop", "what the embedded shop said"),
+    File("stop", 1, "safety", "written by `gameday stop`: ends the run"),
+)  # fmt: skip
+"""All files of `reports/<event>/<run-id>/`."""
+
+
+def cache_folder() -> Path:
+    """Return a folder of ours that can be written: GAMEDAY_CACHE, the user's, or a temporary."""
+    asked = os.environ.get("GAMEDAY_CACHE")
+    base = Path(asked) if asked else Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    ) / "gameday"  # fmt: skip
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        if os.access(base, os.W_OK):
+            return base
+    except OSError:
+        pass  # a home that cannot be written: fall back
+    return Path(tempfile.mkdtemp(prefix="gameday-cache-"))
+
+
+def write_whole(path: Path, write: Callable[[Path], object], *, optional: bool = False) -> None:
+    """Call `write` on a temporary name beside `path`, then rename it to `path`.
+
+    Nothing is left half-written. With `optional`, a full disk is no fault (a cache);
+    otherwise PreflightFailed says which file could not be written and why.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        os.replace(part, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if not optional:
+            raise PreflightFailed(
+                f"{path}: cannot be written ({error.strerror or error}); free space or choose "
+                "another folder with --out"
+            ) from error
+
+
+def reports_readme() -> str:
+    """Return the text of reports/README.md, made from RUN_FILES."""
+    lines = [
+        "# What a run leaves",
+        "",
+        "Each run has a folder `reports/<event>/<run-id>/`. Made from `gameday/files.py` by",
+        "`make golden`; do not edit.",
+        "",
+        "| file | version | made by | what |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| `{f.name}` | {f.version} | {f.made_by} | {f.meaning} |" for f in RUN_FILES]
+    for file in RUN_FILES:
+        if file.columns:
+            lines += ["", f"## {file.name}", "", "| column or key | unit | meaning |"]
+            lines += ["| --- | --- | --- |"]
+            lines += [f"| {c.name} | {c.unit or '-'} | {c.meaning} |" for c in file.columns]
+    return "\n".join(lines) + "\n"

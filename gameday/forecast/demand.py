@@ -1,0 +1,62 @@
+"""The product: what is expected per region, step and minute, with its quantiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["Demand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Expected counts of the event and its margins; launch crowds come beside them."""
+
+    grid: TimeGrid
+    regions: tuple[str, ...]
+    steps: tuple[str, ...]
+    median: Array
+    """Steps a minute, shape (regions, steps, slots), without launch crowds."""
+    marginal: dict[float, Array]
+    """Level -> steps a minute, same shape. Marginal quantiles: minute by minute, no day."""
+    event_log_effect: Array
+    """Log of what the declared events do, same shape."""
+    strength_sigma: float
+    """Spread of the log of the event's size around its forecast."""
+    past_events: int
+    """Events of this kind in the past that were known; they set what is calibrated."""
+    launches: dict[str, Array]
+    """Launch -> expected session starts, shape (regions, slots)."""
+    backtest_wape: float
+    """Weighted absolute error per minute of the chosen model on its rolling origins."""
+    race: tuple[tuple[str, float], ...]
+    """Candidate -> its error on the same origins."""
+    notes: tuple[str, ...]
+    """What was masked, what is prior and not calibrated."""
+
+    @property
+    def calibrated_to(self) -> float:
+        """The highest quantile that the past events can support (DESIGN §7.8)."""
+        return 1 - 1 / (self.past_events + 1)
+
+    def path(self, quantile: float) -> Array:
+        """Return one day that could happen: the event's strength at `quantile`, shape as median.
+
+        The log effect of the event is stretched by one factor for all steps and regions, so
+        that its peak is exp(z sigma) times the median's (DESIGN §7.8).
+        """
+        z = NormalDist().inv_cdf(quantile)
+        peak = float(self.event_log_effect.max(initial=0.0))
+        if peak <= 0:
+            return np.asarray(self.median * np.exp(z * self.strength_sigma))
+        stretch = z * self.strength_sigma / peak
+        return np.asarray(self.median * np.exp(self.event_log_effect * stretch))
+
+    def launch_crowd(self, launch: str, quantile: float) -> Array:
+        """Return session starts of a launch at the event's strength `quantile`, (regions, slots)."""
+        z = NormalDist().inv_cdf(quantile)
+        return np.asarray(self.launches[launch] * np.exp(z * self.strength_sigma))

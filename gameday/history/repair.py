@@ -1,0 +1,152 @@
+"""From a table as it came to counts on a grid: zones, DST, duplicates and gaps, each reported."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gameday.errors import HistoryError
+from gameday.scenario import Scenario
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["counts_from_table"]
+
+
+def counts_from_table(
+    table: pd.DataFrame, scenario: Scenario, name: str
+) -> tuple[TimeGrid, Array, tuple[str, ...]]:
+    """Return (grid, counts (regions, steps, slots), notes); HistoryError names column and row."""
+    columns, notes = scenario.history.columns, []
+    wanted = {columns.time, columns.count, columns.region, columns.step} - {None}
+    if missing := sorted(str(column) for column in wanted - set(table.columns)):
+        have = ", ".join(map(str, table.columns))
+        raise HistoryError(
+            f"{name}: no column {', '.join(missing)}; map it under history.columns (has: {have})"
+        )
+    if table.empty:
+        raise HistoryError(f"{name}: has no rows")
+    region = _names(table, columns.region, scenario.region_names, "region", name)
+    step = _names(table, columns.step, scenario.step_names, "step", name)
+    instant = _instants(table[columns.time], scenario.history.time_zone, name, notes)
+    count = _counts(table[columns.count], name, notes)
+    rows = pd.DataFrame({"region": region, "step": step, "instant": instant, "count": count})
+    rows = _without_duplicates(rows[rows["instant"].notna()], notes)
+    grid, counts = _on_grid(rows, scenario, name)
+    _report_gaps(counts, scenario, notes)
+    return grid, counts, tuple(notes)
+
+
+def _names(
+    table: pd.DataFrame, column: str | None, known: tuple[str, ...], what: str, name: str
+) -> Array:
+    if column is None:
+        if len(known) != 1:
+            raise HistoryError(
+                f"{name}: the scenario has {len(known)} {what}s; name the file's column under "
+                f"history.columns.{what}"
+            )
+        return np.zeros(len(table), dtype=np.int64)
+    index = table[column].map({word: i for i, word in enumerate(known)})
+    if index.isna().any():
+        row = int(np.flatnonzero(index.isna())[0])
+        raise HistoryError(
+            f"{name}: row {row + 1}: {column}: unknown {what} '{table[column].iloc[row]}'; "
+            f"the scenario has {', '.join(known)}"
+        )
+    return index.to_numpy(np.int64)
+
+
+def _instants(column: pd.Series, zone: str, name: str, notes: list[str]) -> pd.Series:
+    times = _parsed_times(column, name)
+    if times.dt.tz is not None:
+        return times.dt.tz_convert("UTC")
+    if (missing := int(times.isna().sum())) > 0:
+        notes.append(f"{missing} rows without a time were left out")
+    try:
+        local = times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
+    except ValueError:
+        local = times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    lost = int(local.isna().sum()) - missing
+    if lost:
+        notes.append(
+            f"{lost} rows fall where {zone} changes its clocks and name no one instant; left out"
+        )
+    return local.dt.tz_convert("UTC")
+
+
+def _parsed_times(column: pd.Series, name: str) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    mixed = column.astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=bool(mixed.all()))
+    if mixed.any() and not mixed.all():
+        row = int(np.flatnonzero(~mixed.to_numpy())[0])
+        raise HistoryError(
+            f"{name}: row {row + 1}: {column.name}: some times carry an offset and this does not "
+            f"(got '{column.iloc[row]}'); write all one way"
+        )
+    if times.isna().any():
+        row = int(np.flatnonzero(times.isna())[0])
+        raise HistoryError(
+            f"{name}: row {row + 1}: {column.name}: must be an ISO 8601 time "
+            f"(got '{column.iloc[row]}')"
+        )
+    return times
+
+
+def _counts(column: pd.Series, name: str, notes: list[str]) -> pd.Series:
+    empty = column.isna() | (column.astype(str).str.strip() == "")
+    count = pd.to_numeric(column.where(~empty), errors="coerce")
+    wrong = (count.isna() & ~empty) | (count < 0) | np.isinf(count)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise HistoryError(
+            f"{name}: row {row + 1}: {column.name}: must be a count of 0 or more "
+            f"(got '{column.iloc[row]}')"
+        )
+    if empty.any():
+        notes.append(f"{int(empty.sum())} rows without a count are taken as not known")
+    return count.astype(float)
+
+
+def _without_duplicates(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    keys = ["region", "step", "instant"]
+    same = rows.duplicated([*keys, "count"])
+    rows = rows[~same]
+    again = rows.duplicated(keys, keep="last")
+    if same.any():
+        notes.append(f"{int(same.sum())} rows stand there twice, word for word; kept once")
+    if again.any():
+        notes.append(f"{int(again.sum())} minutes are given two counts; the later row was kept")
+    return rows[~again]
+
+
+def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGrid, Array]:
+    if rows.empty:
+        raise HistoryError(f"{name}: no row names an instant")
+    minute = rows["instant"].dt.floor("min")
+    grid = TimeGrid.between(
+        minute.min().to_pydatetime(), (minute.max() + pd.Timedelta(minutes=1)).to_pydatetime()
+    )
+    shape = (len(scenario.regions), len(scenario.steps), grid.slots)
+    slot = ((minute - minute.min()) // pd.Timedelta(minutes=1)).to_numpy(np.int64)
+    flat = (rows["region"].to_numpy() * shape[1] + rows["step"].to_numpy()) * shape[2] + slot
+    known = rows["count"].notna().to_numpy()
+    sums = np.bincount(flat[known], rows["count"].to_numpy()[known], minlength=int(np.prod(shape)))
+    seen = np.bincount(flat[known], minlength=len(sums)) > 0
+    return grid, np.where(seen, sums, np.nan).astype(np.float32).reshape(shape)
+
+
+def _report_gaps(counts: Array, scenario: Scenario, notes: list[str]) -> None:
+    for r, region in enumerate(scenario.region_names):
+        for s, step in enumerate(scenario.step_names):
+            gone = np.isnan(counts[r, s])
+            if gone.all():
+                raise HistoryError(f"region '{region}' has no count of step '{step}' at all")
+            if gone.any():
+                edges = np.flatnonzero(np.diff(np.concatenate([[0], gone.view(np.int8), [0]])))
+                longest = int((edges[1::2] - edges[::2]).max())
+                notes.append(
+                    f"{region} {step}: {int(gone.sum())} minutes not known in "
+                    f"{len(edges) // 2} gaps, the longest {longest} min"
+                )

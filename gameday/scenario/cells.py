@@ -1,0 +1,116 @@
+"""A cell: one stack with its arrivals and servers scaled by k, as model and shop run it.
+
+A service that holds its server while it calls others is busy for its own work plus theirs. So
+that the cell's utilisation is exact, the own work of each visit is stretched until the whole
+hold is c'/(k c) times what it is at full scale; where the calls alone are longer than that, the
+own work is nothing and the cell is busier than the full scale: `Cell.notes` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gameday.scenario.model import Scenario
+from gameday.scenario.service_times import ServiceTime
+from gameday.scenario.services import Station
+from gameday.scenario.steps import Call
+
+__all__ = ["Cell", "Visit", "build_cell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One service visit of an exchange, with its own work fixed for the cell."""
+
+    service: str
+    optional: bool
+    time: ServiceTime
+    factor: float
+    """Own work is `time` x `factor`."""
+    number: int
+    """Place in the exchange's tree, depth first: the key of its draws."""
+    then: tuple[tuple[Visit, ...], ...]
+    mean_hold_s: float
+    """Mean seconds of the hold when nothing waits: own work plus calls in sequence."""
+
+    def walk(self) -> Iterator[Visit]:
+        """Yield this visit and all below it."""
+        yield self
+        for group in self.then:
+            for visit in group:
+                yield from visit.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Stations and visits of one stack at one scale."""
+
+    stack: str
+    scale: float
+    stations: dict[str, Station]
+    visits: dict[tuple[str, str | None], tuple[tuple[Visit, ...], ...]]
+    """(step, product type) -> its exchanges: groups in sequence, one entry visit an exchange."""
+    notes: tuple[str, ...]
+
+    def exchanges(self, step: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
+        """Return the entry visits of a step for a customer of this product type."""
+        return self.visits.get((step, product)) or self.visits[(step, None)]
+
+
+def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
+    """Return `stack` at scale k in (0, 1] (or above)."""
+    stations = {
+        name: scenario.services[name].station(name, stack, scale)
+        for name in scenario.stack_services(stack)
+    }
+    builder = _Builder(scenario, stations)
+    visits: dict[tuple[str, str | None], tuple[tuple[Visit, ...], ...]] = {}
+    for step_name in scenario.steps:
+        visits[step_name, None] = builder.step(step_name, None)
+        for product, block in scenario.products.items():
+            if step_name in block.calls:
+                visits[step_name, product] = builder.step(step_name, product)
+    return Cell(stack, scale, stations, visits, tuple(sorted(builder.notes)))
+
+
+class _Builder:
+    """Walks call trees, bottom up."""
+
+    def __init__(self, scenario: Scenario, stations: dict[str, Station]) -> None:
+        self.scenario = scenario
+        self.stations = stations
+        self.notes: set[str] = set()
+
+    def step(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
+        step = self.scenario.steps[step_name]
+        extra = self.scenario.products[product].calls[step_name] if product else ()
+        groups = []
+        for index, group in enumerate(step.exchanges):
+            own = [extra if index == place == 0 else () for place in range(len(group))]
+            calls = [step.entry_call(e, x) for e, x in zip(group, own, strict=True)]
+            groups.append(tuple(self.visit(call, step_name, [0]) for call in calls))
+        return tuple(groups)
+
+    def visit(self, call: Call, step: str, counter: list[int]) -> Visit:
+        number = counter[0]
+        counter[0] += 1
+        then = tuple(tuple(self.visit(c, step, counter) for c in group) for group in call.then)
+        law = self.scenario.services[call.service].time_for(step)
+        stretch = self.stations[call.service].time_factor
+        full_calls_s = self.full_hold_s(call, step) - law.mean
+        cell_calls_s = sum(max(v.mean_hold_s for v in group) for group in then)
+        factor = (stretch * (law.mean + full_calls_s) - cell_calls_s) / law.mean
+        if factor < 0:
+            self.notes.add(
+                f"{call.service} on {step}: its calls alone outlast its share of the cell; "
+                "it is busier here than at full scale"
+            )
+            factor = 0.0
+        hold_s = law.mean * factor + cell_calls_s
+        return Visit(call.service, call.optional, law, factor, number, then, hold_s)
+
+    def full_hold_s(self, call: Call, step: str) -> float:
+        """Return the mean seconds of the hold at full scale when nothing waits."""
+        own_s = self.scenario.services[call.service].time_for(step).mean
+        return own_s + sum(max(self.full_hold_s(c, step) for c in group) for group in call.then)

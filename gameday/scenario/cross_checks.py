@@ -1,0 +1,208 @@
+"""What one block says of another: dangling names, sums over blocks, local times DST skips."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gameday.scenario.criteria import Criterion
+from gameday.scenario.events import KINDS
+from gameday.scenario.faults import did_you_mean
+from gameday.scenario.journeys import EXIT
+from gameday.scenario.model import CalendarEvent, Scenario
+from gameday.scenario.steps import Exchange
+from gameday.scenario.units import local_to_utc
+
+__all__ = ["CUSTOMER_WORDS", "cross_faults"]
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A path in the document and what is wrong there."""
+
+CUSTOMER_WORDS = frozenset(
+    {"customer", "password", "product", "product_type", "term", "order_key", "region", "run"}
+)
+"""What a template may name without extracting it first."""
+
+_TEMPLATE = re.compile(r"\{(\w+)\}")
+
+
+def cross_faults(scenario: Scenario) -> list[Fault]:
+    """Return every fault between blocks, in the order of the blocks."""
+    return [
+        *_event_faults(scenario), *_history_faults(scenario), *_launch_faults(scenario),
+        *_product_faults(scenario), *_journey_faults(scenario), *_step_faults(scenario),
+        *_service_faults(scenario), *_criterion_faults(scenario),
+    ]  # fmt: skip
+
+
+def _unknown(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> list[Fault]:
+    names = list(known)
+    if name in names:
+        return []
+    return [(path, f"unknown {what} '{name}'{did_you_mean(name, names)}")]
+
+
+def _event_faults(scenario: Scenario) -> Iterator[Fault]:
+    events: list[tuple[tuple[str | int, ...], CalendarEvent]] = [(("event",), scenario.event)]
+    events += [(("calendar", "events", i), e) for i, e in enumerate(scenario.calendar.events)]
+    for path, event in events:
+        yield from _unknown((*path, "kind"), "kind of event", event.kind, KINDS)
+        for i, region in enumerate(event.regions or ()):
+            yield from _unknown((*path, "regions", i), "region", region, scenario.regions)
+        for region in event.regions or scenario.regions:
+            if region in scenario.regions:
+                yield from _local_fault(scenario, (*path, "start"), event.start, region)
+    for region in scenario.calendar.holidays:
+        yield from _unknown(("calendar", "holidays", region), "region", region, scenario.regions)
+    if scenario.event.regions is not None and set(scenario.event.regions) != set(scenario.regions):
+        yield ("event", "regions"), "must be absent: a scenario's event is in all its regions"
+
+
+def _local_fault(
+    scenario: Scenario, path: tuple[str | int, ...], local: Any, region: str
+) -> Iterator[Fault]:
+    try:
+        local_to_utc(local, scenario.regions[region].zone)
+    except ValueError as error:
+        yield path, f"{error}; choose another minute"
+
+
+def _history_faults(scenario: Scenario) -> Iterator[Fault]:
+    block = scenario.history
+    starts = [scenario.span(scenario.event, r)[0] for r in scenario.regions if _sound(scenario, r)]
+    if starts and block.until > min(starts):
+        yield ("history", "until"), "is after the event's start; a forecast must not know its event"
+    if block.synthetic is None:
+        return
+    base: tuple[str | int, ...] = ("history", "synthetic")
+    for region in block.synthetic.sessions_per_day:
+        yield from _unknown((*base, "sessions_per_day", region), "region", region, scenario.regions)
+    for region in scenario.regions:
+        if region not in block.synthetic.sessions_per_day:
+            yield (*base, "sessions_per_day"), f"lacks region '{region}'"
+    daily = [name for name, journey in scenario.journeys.items() if journey.launch is None]
+    for name in block.synthetic.journeys:
+        yield from _unknown((*base, "journeys", name), "journey", name, daily)
+    if abs(sum(block.synthetic.journeys.values()) - 1) > 1e-6:
+        yield (*base, "journeys"), f"sums to {sum(block.synthetic.journeys.values()):g}, not 1"
+
+
+def _sound(scenario: Scenario, region: str) -> bool:
+    return not list(_local_fault(scenario, (), scenario.event.start, region))
+
+
+def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
+    for name, launch in scenario.launches.items():
+        path = ("launches", name)
+        yield from _unknown((*path, "product"), "product", launch.product, scenario.products)
+        for region, local in launch.at.items():
+            if faults := _unknown((*path, "at", region), "region", region, scenario.regions):
+                yield from faults
+                continue
+            yield from _local_fault(scenario, (*path, "at", region), local, region)
+            for field in ("crowd", "stock"):
+                if region not in getattr(launch, field):
+                    yield (*path, field), f"lacks region '{region}', which `at` names"
+
+
+def _product_faults(scenario: Scenario) -> Iterator[Fault]:
+    for name, product in scenario.products.items():
+        for step, groups in product.calls.items():
+            path = ("products", name, "calls", step)
+            yield from _unknown(path, "step", step, scenario.steps)
+            for group in groups:
+                for call in group:
+                    for inner in call.walk():
+                        yield from _unknown(path, "service", inner.service, scenario.services)
+    for region in scenario.regions if scenario.products else ():
+        total = sum(p.share.get(region, 0.0) for p in scenario.products.values())
+        if abs(total - 1) > 1e-6:
+            yield ("products",), f"shares in region '{region}' sum to {total:g}, not 1"
+
+
+def _journey_faults(scenario: Scenario) -> Iterator[Fault]:
+    for name, journey in scenario.journeys.items():
+        path = ("journeys", name)
+        for step in journey.start:
+            yield from _unknown((*path, "start", step), "step", step, scenario.steps)
+        named = set(journey.start)
+        for step, row in journey.next.items():
+            yield from _unknown((*path, "next", step), "step", step, scenario.steps)
+            for to in row:
+                known = [*scenario.steps, EXIT]
+                yield from _unknown((*path, "next", step, to), "step", to, known)
+            named |= {to for to in row if to != EXIT}
+        for step in sorted(named - set(journey.next)):
+            yield (*path, "next"), f"lacks a row for step '{step}', which the journey can reach"
+        for step in named | set(journey.next):
+            if step not in journey.think and "other" not in journey.think:
+                yield (*path, "think"), f"lacks step '{step}'; name it, or give `other`"
+        if journey.launch is not None:
+            yield from _unknown((*path, "launch"), "launch", journey.launch, scenario.launches)
+
+
+def _step_faults(scenario: Scenario) -> Iterator[Fault]:
+    extracted = {
+        word for step in scenario.steps.values() for e in step.each_exchange() for word in e.extract
+    }
+    known = CUSTOMER_WORDS | extracted
+    for name, step in scenario.steps.items():
+        yield from _unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
+        if not any(e.required for e in step.each_exchange()):
+            yield ("steps", name, "exchanges"), "needs at least one required exchange"
+        for i, group in enumerate(step.exchanges):
+            for exchange in group:
+                path = ("steps", name, "exchanges", i)
+                for call in step.entry_call(exchange).walk():
+                    yield from _unknown(path, "service", call.service, scenario.services)
+                for word in _template_words(exchange):
+                    yield from _unknown(path, "template word", word, sorted(known))
+
+
+def _template_words(exchange: Exchange) -> Iterator[str]:
+    texts: list[Any] = [exchange.path, *exchange.query.values(), *exchange.headers.values()]
+    pending = texts + [exchange.form, exchange.json_body]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            yield from _TEMPLATE.findall(item)
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+
+
+def _service_faults(scenario: Scenario) -> Iterator[Fault]:
+    stacks = set(scenario.stack_names)
+    for name, service in scenario.services.items():
+        for stack, fleet in service.stacks.items():
+            path = ("services", name, "stacks", stack)
+            yield from _unknown(path, "stack", stack, sorted(stacks))
+            known = scenario.capacity.instances
+            yield from _unknown((*path, "instance"), "instance type", fleet.instance, known)
+        for step in service.step_time:
+            path4 = ("services", name, "step_time", step)
+            yield from _unknown(path4, "step", step, scenario.steps)
+    called = {
+        c.service
+        for s in scenario.steps.values()
+        for e in s.each_exchange()
+        for c in s.entry_call(e).walk()
+    }
+    for name in sorted(called & set(scenario.services)):
+        for stack in sorted(stacks - set(scenario.services[name].stacks)):
+            yield ("services", name, "stacks"), f"lacks stack '{stack}', whose customers call it"
+
+
+def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
+    items: list[tuple[tuple[str | int, ...], Criterion]] = [
+        (("objectives", i), c) for i, c in enumerate(scenario.objectives)
+    ]
+    items += [(("guardrails", i, "when"), g.when) for i, g in enumerate(scenario.guardrails)]
+    for path, criterion in items:
+        if criterion.is_of_service:
+            yield from _unknown(path, "service", criterion.subject, scenario.services)
+        else:
+            known = [*scenario.steps, "all steps"]
+            yield from _unknown(path, "step", criterion.subject, known)

@@ -1,0 +1,27 @@
+"""A period: days looked at for what happens in them; of itself it changes nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from gameday.vocabulary import Array
+
+__all__ = ["Period"]
+
+
+class Period:
+    """A stretch of the calendar with no effect of its own."""
+
+    name: ClassVar[str] = "period"
+    start_knots_min: ClassVar[tuple[float, ...]] = ()
+    end_knots_min: ClassVar[tuple[float, ...]] = ()
+    plateau: ClassVar[bool] = False
+    masked_min: ClassVar[float | None] = None
+    """Nothing of it is kept from the fit."""
+
+    @staticmethod
+    def log_effect(from_start_min: Array, from_end_min: Array) -> Array:
+        """Return 0 everywhere."""
+        return np.zeros_like(np.asarray(from_start_min, float))

@@ -1,0 +1,44 @@
+"""A sale of hours or days: builds up, opens with a rush, holds, closes with a last one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from gameday.vocabulary import Array
+
+__all__ = ["Sale"]
+
+
+class Sale:
+    """Phased on its start AND its end, so one of 24 h predicts one of 48 h."""
+
+    name: ClassVar[str] = "sale"
+    start_knots_min: ClassVar[tuple[float, ...]] = (
+        -720, -360, -180, -90, -45, -20, -1, 0, 5, 10, 20, 40, 80, 160, 320,
+    )  # fmt: skip
+    """Minutes from the start at which the opening may bend (anchors/forecast.md §4.4)."""
+    end_knots_min: ClassVar[tuple[float, ...]] = (
+        -240, -120, -60, -30, 0, 15, 30, 60, 120, 240, 480, 720,
+    )  # fmt: skip
+    """Minutes from the end at which the closing may bend."""
+    plateau: ClassVar[bool] = True
+    """Whether there is a lasting level between start and end."""
+
+    masked_min: ClassVar[float | None] = None
+    """Nothing of it is kept from the fit."""
+
+    @staticmethod
+    def log_effect(from_start_min: Array, from_end_min: Array) -> Array:
+        """Return log of (traffic / ordinary traffic) at strength 1; minutes from start and end.
+
+        Shape: ours, in the manner of anchors/forecast.md §5 (2 h ramp, opening spike of
+        half-life 60 min, plateau, closing surge, 6 h after-dip).
+        """
+        inside = (from_start_min >= 0) & (from_end_min < 0)
+        ramp = np.where(from_start_min < 0, np.clip(1 + from_start_min / 120, 0, 1) * 0.35, 0.0)
+        opening = np.where(inside, 0.65 * 0.5 ** (np.maximum(from_start_min, 0) / 60), 0.0)
+        closing = np.where(inside, 0.4 * 0.5 ** (np.maximum(-from_end_min, 0) / 45), 0.0)
+        after = np.where(from_end_min >= 0, -0.3 * np.exp(-np.maximum(from_end_min, 0) / 180), 0.0)
+        return np.asarray(ramp + 0.95 * inside + opening + closing + after)

@@ -1,0 +1,83 @@
+"""Find a scenario by name or path, read it, and say every fault at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gameday.errors import ScenarioError
+from gameday.scenario.cross_checks import cross_faults
+from gameday.scenario.faults import did_you_mean, fault_path, fault_text
+from gameday.scenario.model import Scenario
+from gameday.scenario.read import Document, read_document
+
+__all__ = ["bundled_scenarios", "load_scenario", "scenario_file", "scenario_schema"]
+
+
+def _bundled_folder() -> Path:
+    """Return where scenarios are: in the wheel beside this room, in a checkout at the top."""
+    packaged = Path(__file__).parent.parent / "_bundled" / "scenarios"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "scenarios"
+
+
+def bundled_scenarios() -> dict[str, Path]:
+    """Return the scenarios that come with the program: name -> file."""
+    return {file.stem: file for file in sorted(_bundled_folder().glob("*.yaml"))}
+
+
+def scenario_file(name_or_path: str) -> Path:
+    """Return the file of a bundled scenario's name, or of a path; ScenarioError if neither."""
+    bundled = bundled_scenarios()
+    if name_or_path in bundled:
+        return bundled[name_or_path]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
+        raise ScenarioError([f"{name_or_path}:1:1: no such scenario file; check the path"])
+    near = did_you_mean(name_or_path, bundled)
+    raise ScenarioError([f"--event: no scenario called '{name_or_path}'{near}"])
+
+
+def load_scenario(name_or_path: str) -> Scenario:
+    """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column."""
+    document = read_document(scenario_file(name_or_path))
+    if document.faults and not document.data:
+        raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
+    try:
+        scenario = Scenario.model_validate_json(json.dumps(document.data))
+    except ValidationError as error:
+        raise ScenarioError(_said(document, _model_faults(error, document))) from None
+    faults = cross_faults(scenario)
+    if faults or document.faults:
+        raise ScenarioError(_said(document, faults))
+    return scenario
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, for editors."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["properties"]["include"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Files merged under this one; what stands here wins.",
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _model_faults(
+    error: ValidationError, document: Document
+) -> list[tuple[tuple[str | int, ...], str]]:
+    return [(fault_path(e, document.data), fault_text(e, Scenario)) for e in error.errors()]
+
+
+def _said(document: Document, faults: list[tuple[tuple[str | int, ...], str]]) -> list[str]:
+    lines = [(place, text) for place, text in document.faults]
+    for path, text in faults:
+        shown = ".".join(str(part) for part in path) or "scenario"
+        lines.append((document.place_of(path), f"{shown}: {text}"))
+    lines.sort(key=lambda item: (item[0].file, item[0].line, item[0].column))
+    return list(dict.fromkeys(f"{place}: {text}" for place, text in lines))

@@ -1,0 +1,251 @@
+"""The scenario itself: every block a person may write, and what each field means."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from gameday.scenario.criteria import CriterionText
+from gameday.scenario.events import Launch
+from gameday.scenario.journeys import Journey
+from gameday.scenario.services import Service
+from gameday.scenario.steps import Calls, Step
+from gameday.scenario.units import (
+    Block,
+    Duration,
+    Instant,
+    LocalTime,
+    Name,
+    Quantile,
+    Share,
+    ZoneName,
+    local_to_utc,
+)
+
+__all__ = ["CalendarEvent", "Scenario"]
+
+
+class CalendarEvent(Block):
+    """An event on the calendar, past or future."""
+
+    name: Name
+    kind: str
+    start: LocalTime
+    """In each region's own event zone."""
+    duration: Duration = Field(gt=0)
+    strength: float = Field(default=1.0, gt=0, le=20)
+    """Size against the kind's usual one (1). Enters as a multiplier of the log effect."""
+    regions: list[Name] | None = None
+    """Absent: every region."""
+
+
+class Region(Block):
+    """Where customers live: one event zone, one stack that serves them."""
+
+    zone: ZoneName
+    stack: Name
+
+
+class Calendar(Block):
+    """What is known of other days."""
+
+    events: list[CalendarEvent] = Field(default_factory=list)
+    holidays: dict[Name, str] = Field(default_factory=dict)
+    """Region -> ISO country whose public holidays count (package `holidays`)."""
+
+
+class SlopeBreak(Block):
+    """From `at` on, growth is another."""
+
+    at: Instant
+    growth_per_year: float = Field(gt=0)
+
+
+class Synthetic(Block):
+    """The past that is made up when no history file is given."""
+
+    days: int = Field(ge=56, le=1500)
+    sessions_per_day: dict[Name, float]
+    """Region -> mean session starts a day at the end of the past."""
+    journeys: dict[Name, Share]
+    """Journey -> its share of session starts; sums to 1."""
+    growth_per_year: float = Field(default=1.2, gt=0)
+    slope_break: SlopeBreak | None = None
+    robots_per_year: float = Field(default=24, ge=0)
+    outages_per_year: float = Field(default=1, ge=0)
+
+
+class Columns(Block):
+    """Which columns of a history file hold what."""
+
+    time: str = "time"
+    count: str = "count"
+    region: str | None = None
+    """Absent: the scenario's only region."""
+    step: str | None = None
+    """Absent: the scenario's only step."""
+
+
+class HistoryBlock(Block):
+    """What is known, until when."""
+
+    until: Instant
+    """The forecast knows nothing at or after this instant."""
+    columns: Columns = Columns()
+    time_zone: ZoneName = "UTC"
+    """Zone of times written without an offset."""
+    synthetic: Synthetic | None = None
+
+
+class Product(Block):
+    """A product type: who asks for it, and which services that calls besides."""
+
+    share: dict[Name, Share]
+    """Region -> share of sessions that are about it; sums to 1 over products."""
+    hours: list[float] | None = Field(default=None, min_length=24, max_length=24)
+    """Weight of the share by local hour; absent: even."""
+    calls: dict[Name, Calls] = Field(default_factory=dict)
+    """Step -> calls its first exchange makes besides the step's own."""
+    items: int = Field(default=200, ge=1, le=100_000)
+    """Articles of this type in the catalogue."""
+
+
+class Observe(Block):
+    """How a stack's own numbers are read; `$service` stands for a service's name."""
+
+    source: Literal["metrics", "prometheus"] = "metrics"
+    path: str = "/metrics"
+    """Where the target exposes Prometheus text (source: metrics)."""
+    url: str | None = None
+    """A Prometheus server's address (source: prometheus)."""
+    series: dict[Name, str]
+    """in_use, capacity, queue, busy_seconds, arrived, done, ... -> series selector or PromQL."""
+    latency: str | None = None
+    """Histogram of visits' seconds, without its _bucket suffix."""
+    orders: str | None = None
+    """Path that lists the keys of the orders of a run."""
+    services: list[Name] | None = None
+    """Absent: all. A service left out is `not observed`."""
+
+
+class Guardrail(Block):
+    """A criterion that stops the run (wall time, as it protects the target)."""
+
+    when: CriterionText
+    then: Literal["stop"] = "stop"
+
+
+class Replay(Block):
+    """How the event is played."""
+
+    speed: float = Field(default=20, ge=1, le=600)
+    """Event time per wall time. Source of the default: DESIGN §6."""
+    peak: Duration = 2400.0
+    """Length of the window `peak`. Source of the default: DESIGN §6."""
+    steps_per_s: float = Field(default=250, gt=0, le=5000)
+    """`--scale auto` scales the hottest slot of all stacks together to this many steps a second.
+
+    Default: what one Locust worker and one shop sustain on two cores (tests/bench)."""
+    target_fraction: Share = 1.0
+    """What share of production the target is (for a target of one's own)."""
+    quantile: Quantile = 0.5
+
+
+class InstanceType(Block):
+    """A kind of machine that can be ordered."""
+
+    hourly_usd: float = Field(gt=0)
+    vcpu: int = Field(ge=1)
+
+
+class CapacityBlock(Block):
+    """What can be ordered, and what must hold."""
+
+    quantile: Quantile = 0.9
+    """Of the event's strength, to size for."""
+    max_utilisation: float = Field(default=0.75, gt=0, lt=1)
+    """With one zone lost. Default: the usual target of synchronous services; ours."""
+    max_wait_probability: Share = 0.05
+    """Share of visits that may queue. Source: Erlang C, DESIGN §5; tests/laws."""
+    lead_time_days: int = Field(default=21, ge=0)
+    """From order to servers at work. A future-dated reservation needs 5-120 days (practice.md)."""
+    zones_lost: int = Field(default=1, ge=0, le=2)
+    instances: dict[str, InstanceType]
+
+
+class Scenario(Block):
+    """One event, whole."""
+
+    event: CalendarEvent
+    regions: dict[Name, Region]
+    calendar: Calendar = Calendar()
+    history: HistoryBlock
+    launches: dict[Name, Launch] = Field(default_factory=dict)
+    products: dict[Name, Product] = Field(default_factory=dict)
+    journeys: dict[Name, Journey]
+    steps: dict[Name, Step]
+    services: dict[Name, Service]
+    observe: Observe
+    objectives: list[CriterionText]
+    guardrails: list[Guardrail] = Field(default_factory=list)
+    replay: Replay = Replay()
+    capacity: CapacityBlock
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """Steps in the scenario's order: the axis `step` everywhere."""
+        return tuple(self.steps)
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        """Regions in the scenario's order: the axis `region` everywhere."""
+        return tuple(self.regions)
+
+    @property
+    def stack_names(self) -> tuple[str, ...]:
+        """Stacks in order of their first region."""
+        return tuple(dict.fromkeys(region.stack for region in self.regions.values()))
+
+    def stack_regions(self, stack: str) -> tuple[str, ...]:
+        """Return the regions that `stack` serves."""
+        return tuple(name for name, region in self.regions.items() if region.stack == stack)
+
+    def stack_services(self, stack: str) -> tuple[str, ...]:
+        """Return the services that run in `stack`."""
+        return tuple(name for name, service in self.services.items() if stack in service.stacks)
+
+    def span(self, event: CalendarEvent, region: str) -> tuple[datetime, datetime]:
+        """Return when `event` starts and ends in `region`, UTC."""
+        start = local_to_utc(event.start, self.regions[region].zone)
+        return start, start + timedelta(seconds=event.duration)
+
+    def launch_at(self, launch: str, region: str) -> datetime:
+        """Return the UTC instant of a launch in a region."""
+        return local_to_utc(self.launches[launch].at[region], self.regions[region].zone)
+
+    def occurrences(self, region: str) -> list[tuple[CalendarEvent, datetime, datetime]]:
+        """Return every event of `region`, launches and the scenario's own included, by start."""
+        events = [*self.calendar.events, self.event]
+        found = [
+            (event, *self.span(event, region))
+            for event in events
+            if event.regions is None or region in event.regions
+        ]
+        for name, launch in self.launches.items():
+            if region in launch.at:
+                minute = launch.half_life * 8  # 1/256 of the crowd is left to come
+                event = CalendarEvent(
+                    name=name, kind="launch", start=launch.at[region].isoformat(timespec="minutes"),  # type: ignore[arg-type]
+                    duration=f"{minute:.0f}s", regions=[region],  # type: ignore[arg-type]
+                )  # fmt: skip
+                found.append((event, *self.span(event, region)))
+        return sorted(found, key=lambda item: (item[1], item[0].name))
+
+    def sha256(self) -> str:
+        """Return the hash of everything the scenario says, hex."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
+
+

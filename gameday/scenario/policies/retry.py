@@ -1,0 +1,26 @@
+"""Retry: a caller asks again after a failed, shed or timed-out attempt."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gameday.scenario.units import Block, Duration
+
+__all__ = ["Retry", "backoff_s"]
+
+
+class Retry(Block):
+    """How often and how fast callers of this service ask again."""
+
+    attempts: int = Field(ge=0, le=10)
+    """Further attempts after the first."""
+    backoff: Duration
+    """Upper bound of the first wait, s; doubles with each attempt."""
+
+
+def backoff_s(base_s: float, attempt: int, uniform: float) -> float:
+    """Return the wait in seconds before retry `attempt` (1, 2, ...): full jitter, doubling.
+
+    Source: exponential back-off with full jitter, M. Brooker, AWS Architecture Blog, 2015.
+    """
+    return base_s * (1 << (attempt - 1)) * uniform

@@ -1,0 +1,145 @@
+"""Steps: what a customer does, as HTTP exchanges at the target and calls between services.
+
+A list is a sequence; a list inside it is a group done in parallel. A call ending in `?` is
+optional: the page does without it when it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from gameday.scenario.units import Block, Duration, Name
+
+__all__ = ["Call", "Calls", "Check", "Exchange", "Extract", "Step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request from a service to another, and what that one asks in turn."""
+
+    service: str
+    optional: bool
+    then: tuple[tuple[Call, ...], ...]
+    """Groups in sequence; the calls of a group go out together."""
+
+    def walk(self) -> Iterator[Call]:
+        """Yield this call and every call below it, once each."""
+        yield self
+        for group in self.then:
+            for call in group:
+                yield from call.walk()
+
+
+def _parse_call(item: Any) -> Call:
+    if isinstance(item, str):
+        return Call(item.rstrip("?"), item.endswith("?"), ())
+    if isinstance(item, dict) and len(item) == 1:
+        [(name, below)] = item.items()
+        return Call(name.rstrip("?"), name.endswith("?"), _parse_calls(below))
+    raise ValueError("a call is a service, or one service with the list it calls in turn")
+
+
+def _parse_calls(items: Any) -> tuple[tuple[Call, ...], ...]:
+    if not isinstance(items, list):
+        raise ValueError("must be a list of calls; a list inside the list is done in parallel")
+    groups = (item if isinstance(item, list) else [item] for item in items)
+    return tuple(tuple(_parse_call(call) for call in group) for group in groups if group)
+
+
+def _write_calls(groups: tuple[tuple[Call, ...], ...]) -> list[Any]:
+    def one(call: Call) -> Any:
+        name = call.service + "?" * call.optional
+        return {name: _write_calls(call.then)} if call.then else name
+
+    return [one(g[0]) if len(g) == 1 else [one(c) for c in g] for g in groups]
+
+
+Calls = Annotated[
+    tuple[tuple[Call, ...], ...],
+    BeforeValidator(_parse_calls),
+    PlainSerializer(_write_calls),
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "object", "array"]}}),
+]
+
+
+class Extract(Block):
+    """Where in a reply a value stands that a later request needs; exactly one place."""
+
+    jsonpath: str | None = None
+    regex: str | None = None
+    """Its first group, or all of it."""
+    css: str | None = None
+    """A selector, with `@attribute` for an attribute in place of the text."""
+    header: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Extract:
+        given = [n for n in ("jsonpath", "regex", "css", "header") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError("name exactly one of jsonpath, regex, css, header")
+        return self
+
+
+class Check(Block):
+    """What a reply must be to count as good."""
+
+    status: list[int] = Field(default_factory=lambda: [200])
+    sold_out: int | None = None
+    """A status that means the product is gone: no fault of the target, yet no success."""
+    header: dict[str, str] = Field(default_factory=dict)
+    body_contains: str | None = None
+    jsonpath: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    latency: Duration | None = None
+
+
+class Exchange(Block):
+    """One HTTP request and its reply."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
+    path: str = Field(pattern="^/")
+    """A template: `/product/{product}`."""
+    query: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+    form: dict[str, str] | None = None
+    json_body: dict[str, Any] | None = Field(default=None, alias="json")
+    extract: dict[Name, Extract] = Field(default_factory=dict)
+    check: Check = Check()
+    required: bool = True
+    """Whether the step waits for it and fails with it."""
+    calls: Calls = ()
+    """What the entry service asks of others to answer it."""
+    action: Literal["page", "sign_in", "search", "product", "add_to_cart", "place_order"] = "page"
+    """What the embedded shop does for it, beside its work."""
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Exchange:
+        if self.form is not None and self.json_body is not None:
+            raise ValueError("an exchange has a form or a json body, not both")
+        return self
+
+
+def _parse_exchanges(items: Any) -> Any:
+    if not isinstance(items, list) or not items:
+        raise ValueError("must be a list of exchanges; a list inside the list is done in parallel")
+    return [item if isinstance(item, list) else [item] for item in items]
+
+
+class Step(Block):
+    """What a customer does once: one forecast count, one latency to its last required exchange."""
+
+    exchanges: Annotated[list[list[Exchange]], BeforeValidator(_parse_exchanges)]
+    entry: Name = "edge"
+    """The service that receives the exchanges."""
+
+    def each_exchange(self) -> Iterator[Exchange]:
+        """Yield every exchange in order."""
+        for group in self.exchanges:
+            yield from group
+
+    def entry_call(self, exchange: Exchange, extra: tuple[tuple[Call, ...], ...] = ()) -> Call:
+        """Return the tree of calls that answers `exchange`, with a product's extra calls."""
+        return Call(self.entry, optional=False, then=exchange.calls + extra)

@@ -1,0 +1,129 @@
+"""The words every room says: Seed and its draws, TimeGrid, Band. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw"]
+
+Array = NDArray[Any]
+"""A numpy array; each field's docstring gives its shape, range and unit."""
+
+SLOT_S = 60
+"""Length of a slot in event time, seconds (DESIGN §2: one minute of the event)."""
+
+QUANTILES = (0.1, 0.5, 0.9, 0.99)
+"""The levels a Band carries."""
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+class Draw(IntEnum):
+    """What a keyed draw is for; a new purpose never moves the numbers of another."""
+
+    ARRIVAL = 0
+    ENTRY = 1
+    NEXT_STEP = 2
+    THINK = 3
+    PRODUCT = 4
+    CUSTOMER = 5
+    SERVICE_TIME = 6
+    BACKOFF = 7
+    REACTION = 8
+
+
+def _mix(x: int) -> int:
+    """Scramble 64 bits (the finaliser of SplitMix64: Steele, Lea & Flood, OOPSLA 2014)."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
+
+
+def draw(root: int, session: int, step: int, attempt: int, purpose: int) -> float:
+    """Return the uniform number in (0, 1) that belongs to this key, and to no order of asking.
+
+    Any engine that asks for the same key gets the same number, so variants share their chance
+    (common random numbers) and two engines can be compared draw by draw (DESIGN §7.9).
+    """
+    x = _mix((root + _GOLDEN * (session + 1)) & _MASK)
+    x = _mix((x + _GOLDEN * ((step << 20) + (attempt << 4) + purpose + 1)) & _MASK)
+    return ((x >> 11) + 0.5) * 2.0**-53
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The root of all chance in a run; printed in every report."""
+
+    root: int
+
+    def stream(self, *name: str) -> np.random.Generator:
+        """Return the generator called `name`; it depends on nothing but the root and its name."""
+        return np.random.default_rng([self.root, zlib.crc32("/".join(name).encode())])
+
+    def child(self, *name: str) -> Seed:
+        """Return the seed called `name` below this one."""
+        return Seed(_mix((self.root + _GOLDEN * (zlib.crc32("/".join(name).encode()) + 1)) & _MASK))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeGrid:
+    """Consecutive slots of one minute, in UTC."""
+
+    start: datetime
+    """First slot's beginning, timezone-aware UTC, on a whole minute."""
+    slots: int
+    """How many slots, >= 0."""
+
+    @property
+    def end(self) -> datetime:
+        """The instant after the last slot."""
+        return self.start + timedelta(seconds=SLOT_S * self.slots)
+
+    @property
+    def epoch_min(self) -> int:
+        """Whole minutes from 1970-01-01T00:00Z to the start."""
+        return int(self.start.timestamp()) // SLOT_S
+
+    def index_of(self, instant: datetime) -> int:
+        """Return the slot that holds `instant`; may lie outside 0..slots-1."""
+        return math.floor((instant - self.start).total_seconds() / SLOT_S)
+
+    def instant(self, slot: int) -> datetime:
+        """Return when `slot` begins."""
+        return self.start + timedelta(seconds=SLOT_S * slot)
+
+    def minutes(self) -> Array:
+        """Return each slot's start as int64 minutes since 1970-01-01T00:00Z, shape (slots,)."""
+        return np.arange(self.epoch_min, self.epoch_min + self.slots, dtype=np.int64)
+
+    def part(self, first: int, slots: int) -> TimeGrid:
+        """Return `slots` slots of this grid from slot `first` on."""
+        return TimeGrid(self.instant(first), slots)
+
+    @staticmethod
+    def between(start: datetime, end: datetime) -> TimeGrid:
+        """Return the slots from `start` up to, not including, `end`."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+        return TimeGrid(start, max(0, math.ceil((end - start).total_seconds() / SLOT_S)))
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One number with its interval; `low` and `high` bound it at `level`."""
+
+    mid: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return f"{self.mid:.4g} ({self.low:.4g} to {self.high:.4g})"
