@@ -1,0 +1,10 @@
+"""The room with the door: arguments in, exit code out.
+
+Job:   parse a command, call the rooms, print what they say, end with the right code.
+In:    argv.    Out: text or JSON, an exit code.
+Never: compute; be imported by a room. The only print, the only `except GamedayError`.
+"""
+
+from gameday.cli.app import main
+
+__all__ = ["main"]

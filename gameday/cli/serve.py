@@ -1,0 +1,51 @@
+"""`gameday shop`: the embedded shop alone, as a target to try things on."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from gameday.errors import UsageError
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(shop)
+
+
+def shop(
+    event: Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")],
+    stack: Annotated[str | None, typer.Option(help="which stack; default the first")] = None,
+    scale: Annotated[float, typer.Option(min=1e-6, max=100, help="servers as a share of full scale")] = 0.01,
+    stock_scale: Annotated[float | None, typer.Option(min=0, help="stock as a share; default --scale")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of its service times")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="on 127.0.0.1; 0: a free one")] = 8080,
+    as_json: Annotated[bool, typer.Option("--json", help="say the address as JSON")] = False,
+) -> None:  # fmt: skip
+    """Start the embedded shop of one stack on loopback, until Ctrl-C.
+
+    Example: gameday shop --event primeday --port 8080
+    """
+    from gameday.scenario import load_scenario
+    from gameday.shop import serve
+
+    scenario = load_scenario(event)
+    chosen = stack or scenario.stack_names[0]
+    if chosen not in scenario.stack_names:
+        raise UsageError(f"--stack: must be one of {', '.join(scenario.stack_names)} (got '{chosen}')")
+
+    def ready(url: str) -> None:
+        if as_json:
+            typer.echo(json.dumps({"schema_version": 1, "url": url, "stack": chosen, "scale": scale}))
+        else:
+            typer.echo(f"{scenario.event.name}: stack {chosen} at {scale:g} of full scale: {url}")
+            typer.echo("metrics at /metrics, orders at /orders?run=RUN; Ctrl-C ends it")
+
+    serve(
+        scenario, chosen, scale=scale, stock_scale=scale if stock_scale is None else stock_scale,
+        seed=seed, port=port, ready=ready,
+    )  # fmt: skip

@@ -1,0 +1,216 @@
+"""RunRecord: what one run showed, the same whether simulated or swarmed. The narrow waist.
+
+Books (DESIGN §7.6), balanced on every run:
+  steps      planned = sent + after_failed + after_check + after_sold_out + after_abandoned
+                       + delayed + lost                       (by the slot they were planned in)
+             achieved = done + failed + check_failed + sold_out + abandoned + unfinished
+                                                              (by the slot they went out in)
+             sum of achieved = sum of sent + sum of extra
+  attempts   arrived = done + failed + shed + timed_out + cancelled + orphaned + in_flight
+  sessions   started = finished + abandoned + failed + displaced + lost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = [
+    "ATTEMPTS", "BINS", "LATENCIES", "LOADS", "SESSIONS", "STEPS", "Orders", "RunRecord",
+    "bin_of", "blank_record", "percentile",
+]  # fmt: skip
+
+STEPS = (
+    "planned", "sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
+    "delayed", "lost", "extra", "achieved", "done", "failed", "check_failed", "sold_out",
+    "abandoned", "unfinished",
+)  # fmt: skip
+SESSIONS = ("planned", "started", "finished", "abandoned", "failed", "displaced", "lost")
+ATTEMPTS = (
+    "arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned", "in_flight",
+)  # fmt: skip
+LOADS = ("busy_s", "queue_s", "servers")
+"""Server-seconds in use, waiting-seconds, and mean servers, per slot."""
+LATENCIES = ("response", "service", "lateness")
+"""Intended -> last byte; send -> last byte; intended -> send (DESIGN §7.5)."""
+
+_FLOOR_S = 1e-4
+_WIDTH = np.log(1.01)
+BINS = 1400
+"""Latency bins, each 1 % wide, from 0.1 ms to about 110 s (DESIGN §7.11)."""
+
+
+def bin_of(seconds: Array | float) -> Array:
+    """Return the latency bin of each duration; below 0.1 ms is the first, above 110 s the last."""
+    place = np.log(np.maximum(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH
+    return np.minimum(place.astype(int) if isinstance(place, np.ndarray) else int(place), BINS - 1)
+
+
+def percentile(histogram: Array, level: float) -> float:
+    """Return the `level` quantile in seconds of counts over BINS (the last axis); NaN if empty."""
+    upto = np.cumsum(histogram, axis=-1)
+    if upto[-1] <= 0:
+        return float("nan")
+    place = int(np.searchsorted(upto, level * upto[-1]))
+    return float(_FLOOR_S * np.exp((min(place, BINS - 1) + 0.5) * _WIDTH))
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Virtual orders by their idempotency key; -1 = not observed."""
+
+    confirmed: int
+    """Keys the customers saw accepted."""
+    unknown: int
+    """Keys sent whose reply never came."""
+    in_shop: int
+    """Keys in the shop's database after the drain."""
+    confirmed_missing: int
+    """Confirmed keys the shop does not have: must be 0."""
+    never_sent: int
+    """Keys in the shop that no customer sent: must be 0."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Counts and latencies per slot. Arrays are over the whole grid, lead-in first."""
+
+    source: str
+    """`swarm` or `simpy`."""
+    grid: TimeGrid
+    lead_in: int
+    slot_wall_s: float
+    stacks: tuple[str, ...]
+    steps: tuple[str, ...]
+    services: tuple[str, ...]
+    step_counts: Array
+    """Shape (stacks, steps, STEPS, slots), int64."""
+    session_counts: Array
+    """Shape (stacks, SESSIONS, slots), int64."""
+    attempts: Array
+    """Shape (stacks, services, ATTEMPTS, slots), float; NaN = not observed."""
+    loads: Array
+    """Shape (stacks, services, LOADS, slots), float; NaN = not observed."""
+    latency: Array
+    """Shape (stacks, steps, LATENCIES, slots, BINS), int32."""
+    visits: Array
+    """Seconds of a visit, queue to reply, (stacks, services, slots, BINS), float32."""
+    session_delay: Array
+    """Seconds by which sessions ended later than planned, (stacks, BINS), int64."""
+    orders: Orders | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def judged(self) -> slice:
+        """The slots of the window, after the lead-in."""
+        return slice(self.lead_in, self.grid.slots)
+
+    def step_total(self, step: str, what: str, stack: str | None = None) -> int:
+        """Return a step's count over the window, one stack's or all of them."""
+        mine = slice(None) if stack is None else [self.stacks.index(stack)]
+        part = self.step_counts[mine, self.steps.index(step), STEPS.index(what)]
+        return int(part[:, self.judged].sum())
+
+    def response(self, stack: str, step: str, slots: slice | None = None) -> Array:
+        """Return the histogram of response times of a step over `slots` (default the window)."""
+        rows = self.latency[self.stacks.index(stack), self.steps.index(step), 0]
+        return np.asarray(rows[slots or self.judged].sum(axis=0))
+
+    def utilisation(self, stack: str, service: str) -> Array:
+        """Return busy share of the servers per slot, shape (slots,); NaN = not observed."""
+        load = self.loads[self.stacks.index(stack), self.services.index(service)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(load[0] / (load[2] * self.slot_wall_s))
+
+    def attempt_total(self, stack: str, service: str, what: str) -> float:
+        """Return attempts at a service over the window; NaN if not observed."""
+        row = self.attempts[self.stacks.index(stack), self.services.index(service)]
+        return float(row[ATTEMPTS.index(what), self.judged].sum())
+
+    def imbalances(self) -> list[str]:
+        """Return every book that does not balance, in words; empty when all do."""
+        steps, sessions = self.step_counts.sum(axis=0), self.session_counts.sum(axis=(0, 2))
+        planned = steps[:, 0] - steps[:, 1:8].sum(axis=1)
+        out = [
+            f"steps: {self.steps[i]}: planned differs from its ends by {int(planned[i].sum())}"
+            for i in np.flatnonzero(np.abs(planned).sum(axis=1))
+        ]
+        totals = steps.sum(axis=2)
+        for name, row in zip(self.steps, totals, strict=True):
+            if row[9] != row[10:].sum() or row[9] != row[1] + row[8]:
+                out.append(
+                    f"steps: {name}: went out {row[9]}, ended {row[10:].sum()}, "
+                    f"sent and extra {row[1] + row[8]}"
+                )
+        if sessions[1] != sessions[2:].sum():
+            out.append(f"sessions: started {sessions[1]}, ended {sessions[2:].sum()}")
+        for s, stack in enumerate(self.stacks):
+            for v, service in enumerate(self.services):
+                row = self.attempts[s, v].sum(axis=1)
+                if not np.isnan(row).any() and row[0] != row[1:].sum():
+                    out.append(f"attempts: {stack} {service}: {row[0]:g} in, {row[1:].sum():g} out")
+        return out
+
+    def table(self, replication: int = 0) -> pd.DataFrame:
+        """Return the record as one long table, as `measured.parquet` holds it; zeros left out."""
+        frames = [pd.DataFrame(columns, copy=False) for columns in self._columns()]
+        whole = pd.concat(frames, ignore_index=True)
+        whole["replication"] = replication
+        return whole
+
+    def _columns(self) -> Iterator[dict[str, object]]:
+        stacks, shift = np.array(self.stacks), self.lead_in
+        axes = {
+            "steps": (self.step_counts, self.steps, STEPS),
+            "services": (self.attempts, self.services, ATTEMPTS),
+            "loads": (self.loads, self.services, LOADS),
+        }
+        for table, (values, names, measures) in axes.items():
+            at = np.nonzero(values)
+            yield _rows(table, stacks[at[0]], np.array(names)[at[1]], np.array(measures)[at[2]],
+                        at[3] - shift, -1, values[at])  # fmt: skip
+        at = np.nonzero(self.session_counts)
+        yield _rows("sessions", stacks[at[0]], "", np.array(SESSIONS)[at[1]], at[2] - shift, -1,
+                    self.session_counts[at])  # fmt: skip
+        at = np.nonzero(self.latency)
+        yield _rows("latency", stacks[at[0]], np.array(self.steps)[at[1]],
+                    np.array(LATENCIES)[at[2]], at[3] - shift, at[4], self.latency[at])  # fmt: skip
+        at = np.nonzero(self.visits)
+        yield _rows("visits", stacks[at[0]], np.array(self.services)[at[1]], "visit",
+                    at[2] - shift, at[3], self.visits[at])  # fmt: skip
+        at = np.nonzero(self.session_delay)
+        yield _rows("sessions", stacks[at[0]], "", "delay", 0, at[1], self.session_delay[at])
+
+
+def _rows(
+    table: str, stack: Array, name: Array | str, measure: Array | str, slot: Array | int,
+    bin_: Array | int, value: Array,
+) -> dict[str, object]:  # fmt: skip
+    return {
+        "table": np.full(len(value), table), "stack": stack, "name": name, "measure": measure,
+        "slot": slot, "bin": bin_, "value": value.astype(float),
+    }  # fmt: skip
+
+
+def blank_record(
+    source: str, grid: TimeGrid, lead_in: int, slot_wall_s: float,
+    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+) -> RunRecord:  # fmt: skip
+    """Return a record of zeros for (stacks, steps, services), its arrays ready to be counted in."""
+    stacks, steps, services = names
+    a, b, c, n = len(stacks), len(steps), len(services), grid.slots
+    return RunRecord(
+        source, grid, lead_in, slot_wall_s, stacks, steps, services,
+        step_counts=np.zeros((a, b, len(STEPS), n), np.int64),
+        session_counts=np.zeros((a, len(SESSIONS), n), np.int64),
+        attempts=np.zeros((a, c, len(ATTEMPTS), n)),
+        loads=np.zeros((a, c, len(LOADS), n)),
+        latency=np.zeros((a, b, len(LATENCIES), n, BINS), np.int32),
+        visits=np.zeros((a, c, n, BINS), np.float32),
+        session_delay=np.zeros((a, BINS), np.int64),
+    )  # fmt: skip

@@ -1,0 +1,11 @@
+"""The room where the scenario's services stand for real, over HTTP.
+
+Job:   serve the scenario's steps with bounded, slow, failing services, like any target.
+In:    Scenario, a stack, a scale.    Out: a loopback address; orders; Prometheus metrics.
+Never: know the plan, the forecast or the model; be seen other than through HTTP.
+"""
+
+from gameday.shop.process import running_shops
+from gameday.shop.serve import serve
+
+__all__ = ["running_shops", "serve"]

@@ -1,0 +1,114 @@
+"""What the shop does beside its work, one function an action of `Exchange.action`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gameday.shop.store import Session, SoldOut, Store
+
+__all__ = ["ACTIONS", "Visitor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """One request with what the shop knows of its customer."""
+
+    request: Request
+    session: Session
+    store: Store
+
+
+Action = Callable[[Visitor], Awaitable[Response]]
+
+
+def _page(title: str, body: str = "", status: int = 200) -> HTMLResponse:
+    return HTMLResponse(
+        f"<!doctype html><title>{title}</title><h1>{title}</h1>{body}", status_code=status
+    )
+
+
+async def _show(visitor: Visitor) -> Response:
+    token = visitor.session.csrf
+    form = f'<form method="post"><input name="csrf" value="{token}"></form>'
+    return _page("shop", form)
+
+
+async def _sign_in(visitor: Visitor) -> Response:
+    form = await _form(visitor.request)
+    if not _has_token(form, visitor.session):
+        return _page("please sign in again", status=403)
+    name = form.get("name")
+    if not name or not form.get("password"):
+        return _page("name and password are needed", status=422)
+    visitor.session.customer = str(name)
+    return _page("welcome")
+
+
+async def _search(visitor: Visitor) -> Response:
+    term = visitor.request.query_params.get("q", "")
+    found = [f"{kind}-0" for kind in visitor.store.items]
+    listed = "".join(f'<a href="/product/{name}">{name}</a>' for name in found)
+    return _page(f"results for {html.escape(term)}", listed)
+
+
+async def _product(visitor: Visitor) -> Response:
+    product = str(visitor.request.path_params.get("product", ""))
+    kind = visitor.store.product_type(product)
+    if kind is None:
+        return _page("no such product", status=404)
+    left = visitor.store.stock.get(kind)
+    return _page(product, "<p>sold out</p>" if left is not None and left <= 0 else "<p>buy</p>")
+
+
+async def _add_to_cart(visitor: Visitor) -> Response:
+    try:
+        product = str((await visitor.request.json())["product"])
+    except (ValueError, KeyError, TypeError):
+        return JSONResponse({"added": False, "why": "send {product}"}, status_code=422)
+    if visitor.store.product_type(product) is None:
+        return JSONResponse({"added": False, "why": "no such product"}, status_code=404)
+    try:
+        visitor.store.add_to_cart(visitor.session, product)
+    except SoldOut:
+        return JSONResponse({"added": False, "why": "sold out"}, status_code=409)
+    return JSONResponse({"added": True, "basket": len(visitor.session.cart)})
+
+
+async def _place_order(visitor: Visitor) -> Response:
+    form, headers = await _form(visitor.request), visitor.request.headers
+    if not _has_token(form, visitor.session):
+        return _page("please open the checkout again", status=403)
+    key, run = headers.get("idempotency-key"), headers.get("x-gameday-run", "")
+    if not key:
+        return _page("an Idempotency-Key header is needed", status=400)
+    try:
+        number = visitor.store.place_order(visitor.session, key, run)
+    except SoldOut:
+        return _page("sold out", status=409)
+    except KeyError:
+        return _page("the cart is empty", status=422)
+    return _page(f"order {number}", status=201)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+
+
+def _has_token(form: Mapping[str, str], session: Session) -> bool:
+    return form.get("csrf") == session.csrf
+
+
+ACTIONS: dict[str, Action] = {
+    "page": _show,
+    "sign_in": _sign_in,
+    "search": _search,
+    "product": _product,
+    "add_to_cart": _add_to_cart,
+    "place_order": _place_order,
+}

@@ -1,0 +1,68 @@
+"""The shop as a program: one stack, one process, one loopback address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from gameday.errors import PreflightFailed
+from gameday.scenario import Scenario, build_cell
+from gameday.shop.app import make_app
+
+__all__ = ["serve"]
+
+_BACKLOG = 2048
+
+
+def serve(
+    scenario: Scenario, stack: str, *, scale: float, stock_scale: float, seed: int, port: int,
+    ready: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Run the shop of `stack` on 127.0.0.1 until it is told to stop; call `ready(url)` once.
+
+    `port` 0 takes a free one. PreflightFailed when the port is taken.
+    """
+    cell = build_cell(scenario, stack, scale=scale)
+    with contextlib.ExitStack() as stack_:
+        listener = stack_.enter_context(_listen(port))
+        folder = stack_.enter_context(tempfile.TemporaryDirectory(prefix="gameday-shop-"))
+        app = make_app(
+            scenario, cell, seed=seed, stock_scale=stock_scale, database=Path(folder) / "orders.db"
+        )
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, backlog=_BACKLOG, http="httptools",
+            loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        asyncio.run(_run(server, listener, ready))
+
+
+async def _run(
+    server: uvicorn.Server, listener: socket.socket, ready: Callable[[str], None]
+) -> None:
+    task = asyncio.ensure_future(server.serve(sockets=[listener]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.01)
+    if server.started:
+        ready(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    await task
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise PreflightFailed(
+            f"port {port} on 127.0.0.1 cannot be had ({error}); choose another with --port, "
+            "or 0 for a free one"
+        ) from None
+    return listener

@@ -1,0 +1,199 @@
+"""A service of the shop: real waiting for real time, by the same policies as the model."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable
+
+from gameday.scenario import Cell, Scenario
+from gameday.scenario.cells import Visit
+from gameday.scenario.policies import backoff_s, gives_up_at_s, is_shed, servers_wanted
+from gameday.scenario.services import Service, Station
+from gameday.vocabulary import Draw, draw
+
+__all__ = ["BUCKETS_S", "OUTCOMES", "LiveStation", "LiveServices"]
+
+OUTCOMES = ("arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned")
+
+BUCKETS_S = tuple(round(1e-3 * 1.15**k, 7) for k in range(67))
+"""Upper bounds of the visit histogram, 1 ms to 10 s, each 15 % above the last."""
+
+
+class LiveStation:
+    """Servers and a first-in-first-out queue on the event loop's clock."""
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.servers, self.in_use = station.servers, 0
+        self.queue: deque[asyncio.Future[bool]] = deque()
+        self.counts = dict.fromkeys(OUTCOMES, 0)
+        self.busy_s = self.queue_s = self.since_scaling_s = self.overslept_s = 0.0
+        self.buckets = [0] * (len(BUCKETS_S) + 1)
+        self.visit_sum_s = 0.0
+        self._since = asyncio.get_running_loop().time()
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that have not ended yet."""
+        return 2 * self.counts["arrived"] - sum(self.counts.values())
+
+    def touch(self) -> None:
+        """Book server-seconds and waiting-seconds up to now; call before any change."""
+        now = asyncio.get_running_loop().time()
+        spent = now - self._since
+        self.busy_s += self.in_use * spent
+        self.since_scaling_s += self.in_use * spent
+        self.queue_s += len(self.queue) * spent
+        self._since = now
+
+    def hand_over(self) -> None:
+        """Give free servers to those who wait."""
+        while self.queue and self.in_use < self.servers:
+            self.in_use += 1
+            self.queue.popleft().set_result(True)
+
+    def release(self) -> None:
+        """Free a server; the longest waiting takes it."""
+        self.touch()
+        self.in_use -= 1
+        self.hand_over()
+
+    def observe(self, seconds: float) -> None:
+        """Add a finished visit to the histogram."""
+        self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        self.visit_sum_s += seconds
+
+    async def work(self, seconds: float) -> None:
+        """Pass `seconds`; what timers overslept before is taken off, so that the mean is exact."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(max(0.0, seconds - self.overslept_s))
+        self.overslept_s += loop.time() - began - seconds
+        self.overslept_s = min(max(self.overslept_s, -0.05), 0.05)
+
+
+class LiveServices:
+    """The stations of one cell and the calls between them."""
+
+    def __init__(self, scenario: Scenario, cell: Cell, seed: int) -> None:
+        self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
+        self.stations = {name: LiveStation(station) for name, station in cell.stations.items()}
+        self._seed, self._requests = seed, 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        for name, rule in self.rules.items():
+            if rule.autoscale is not None:
+                self._keep(self._scale(self.stations[name], rule))
+
+    def _keep(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def next_request(self) -> int:
+        """Return a number no other request has: the key of its draws."""
+        self._requests += 1
+        return self._requests
+
+    async def call(self, visit: Visit, request: int) -> bool:
+        """Ask a service, again if its policy says so; return whether it answered well."""
+        rule, loop = self.rules[visit.service], asyncio.get_running_loop()
+        for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
+            if number and rule.retry:
+                uniform = draw(self._seed, request, number, visit.number, Draw.BACKOFF)
+                await asyncio.sleep(backoff_s(rule.retry.backoff, number, uniform))
+            reply: asyncio.Future[bool] = loop.create_future()
+            give_up = self._attempt(visit, request, number, reply)
+            if give_up is None:
+                continue
+            timer = loop.call_at(gives_up_at_s(loop.time(), rule.timeout), give_up)
+            answered = await reply
+            timer.cancel()
+            if answered:
+                return True
+        return False
+
+    def _attempt(
+        self, visit: Visit, request: int, number: int, reply: asyncio.Future[bool]
+    ) -> Callable[[], None] | None:
+        """Begin one attempt; return what the caller's timer does, None if it was shed."""
+        station = self.stations[visit.service]
+        station.counts["arrived"] += 1
+        bound = station.station.queue_bound
+        if is_shed(station.in_use, station.servers, len(station.queue), bound):
+            station.counts["shed"] += 1
+            return None
+        station.touch()
+        place: asyncio.Future[bool] | None = None
+        if station.in_use < station.servers:
+            station.in_use += 1
+        else:
+            place = asyncio.get_running_loop().create_future()
+            station.queue.append(place)
+        self._keep(self._serve(visit, request, number, reply, place))
+
+        def give_up() -> None:
+            if reply.done():
+                return
+            reply.set_result(False)
+            if place is not None and not place.done():
+                station.touch()
+                station.queue.remove(place)
+                station.counts["timed_out"] += 1
+                place.set_result(False)
+
+        return give_up
+
+    async def _serve(
+        self, visit: Visit, request: int, number: int, reply: asyncio.Future[bool],
+        place: asyncio.Future[bool] | None,
+    ) -> None:  # fmt: skip
+        """Hold a server for own work and the calls below; finish even if nobody waits."""
+        began = asyncio.get_running_loop().time()
+        if place is not None and not await place:
+            return
+        station = self.stations[visit.service]
+        uniform = draw(self._seed, request, number, visit.number, Draw.SERVICE_TIME)
+        await station.work(visit.time.seconds(uniform) * visit.factor)
+        ok = True
+        for group in visit.then:
+            ok = await self.together(group, request)
+            if not ok:
+                break
+        station.release()
+        if reply.done():
+            station.counts["orphaned"] += 1
+            return
+        station.counts["done" if ok else "failed"] += 1
+        station.observe(asyncio.get_running_loop().time() - began)
+        reply.set_result(ok)
+
+    async def together(self, group: tuple[Visit, ...], request: int) -> bool:
+        """Call all of a group at once; return whether every call that is not optional went well."""
+        if len(group) == 1:
+            return await self.call(group[0], request) or group[0].optional
+        answers = await asyncio.gather(*(self.call(visit, request) for visit in group))
+        return all(a or visit.optional for a, visit in zip(answers, group, strict=True))
+
+    async def _scale(self, station: LiveStation, rule: Service) -> None:
+        policy = rule.autoscale
+        assert policy is not None
+        provisioned, target = station.servers, station.servers
+        most = max(provisioned, round(provisioned * policy.max_factor))
+        while True:
+            await asyncio.sleep(policy.interval)
+            station.touch()
+            utilisation = station.since_scaling_s / (station.servers * policy.interval)
+            station.since_scaling_s = 0.0
+            wanted = servers_wanted(station.servers, utilisation, policy.target, provisioned, most)
+            if wanted > target:
+                target = wanted
+                self._keep(self._provision(station, wanted, policy.delay))
+
+    async def _provision(self, station: LiveStation, servers: int, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        if servers > station.servers:
+            station.touch()
+            station.servers = servers
+            station.hand_over()

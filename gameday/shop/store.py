@@ -1,0 +1,114 @@
+"""What the shop knows: its catalogue, its customers' sessions and carts, its orders, its stock."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gameday.scenario import Scenario
+
+__all__ = ["Session", "SoldOut", "Store"]
+
+_MOST_SESSIONS = 500_000
+"""Sessions kept; the oldest go first. About 300 bytes each."""
+
+
+class SoldOut(Exception):
+    """The product's stock is gone: an answer to the customer, not a fault of the program."""
+
+
+@dataclass
+class Session:
+    """One customer's visit, by cookie."""
+
+    sid: str
+    csrf: str
+    customer: str | None = None
+    product_type: str | None = None
+    cart: list[str] = field(default_factory=list)
+
+
+class Store:
+    """Everything of one stack that outlives a request."""
+
+    def __init__(self, scenario: Scenario, stack: str, *, stock_scale: float, file: Path) -> None:
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        regions = scenario.stack_regions(stack)
+        self.items = {name: product.items for name, product in scenario.products.items()}
+        self.stock = {
+            launch.product: round(sum(launch.stock.get(r, 0) for r in regions) * stock_scale)
+            for launch in scenario.launches.values()
+        }
+        self._db = sqlite3.connect(file)
+        self._db.executescript(
+            """PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = NORMAL;
+            CREATE TABLE IF NOT EXISTS orders (
+                number INTEGER PRIMARY KEY,
+                key TEXT NOT NULL UNIQUE,
+                run TEXT NOT NULL,
+                customer TEXT,
+                items TEXT NOT NULL
+            ) STRICT;"""
+        )
+
+    def session(self, sid: str | None) -> Session:
+        """Return the session of a cookie, or a new one."""
+        known = self._sessions.get(sid or "")
+        if known is not None:
+            return known
+        session = Session(secrets.token_hex(12), secrets.token_hex(12))
+        self._sessions[session.sid] = session
+        if len(self._sessions) > _MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        return session
+
+    def product_type(self, product: str) -> str | None:
+        """Return the type of `type-number`; None if the catalogue has no such article."""
+        name, _, number = product.rpartition("-")
+        if name not in self.items or not number.isdigit() or int(number) >= self.items[name]:
+            return None
+        return name
+
+    def add_to_cart(self, session: Session, product: str) -> None:
+        """Put a product in the cart; SoldOut when its stock is gone."""
+        kind = self.product_type(product)
+        if self.stock.get(kind or "", 1) <= 0:
+            raise SoldOut
+        session.cart.append(product)
+
+    def place_order(self, session: Session, key: str, run: str) -> int:
+        """Return the order's number; the same key gives the same order, whatever was asked.
+
+        Raises SoldOut when a product's stock is gone, KeyError when the cart is empty.
+        """
+        found = self._db.execute("SELECT number FROM orders WHERE key = ?", (key,)).fetchone()
+        if found:
+            return int(found[0])
+        if not session.cart:
+            raise KeyError("cart")
+        kinds = {self.product_type(product) or "" for product in session.cart}
+        limited = [kind for kind in kinds if kind in self.stock]
+        if any(self.stock[kind] <= 0 for kind in limited):
+            raise SoldOut
+        with self._db:
+            done = self._db.execute(
+                "INSERT INTO orders (key, run, customer, items) VALUES (?, ?, ?, ?)",
+                (key, run, session.customer, ",".join(session.cart)),
+            )
+        for kind in limited:
+            self.stock[kind] -= 1
+        session.cart.clear()
+        return int(done.lastrowid or 0)
+
+    def order_keys(self, run: str) -> list[str]:
+        """Return the idempotency keys of a run's orders."""
+        rows = self._db.execute("SELECT key FROM orders WHERE run = ? ORDER BY number", (run,))
+        return [key for (key,) in rows]
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()

@@ -1,0 +1,21 @@
+"""The room where customers queue without a computer being hot.
+
+Job:   play a load plan against the scenario's services, in simulated time.
+In:    LoadPlan, Scenario, Seed.    Out: RunRecord, one a replication.
+Never: send a byte, know Locust, judge a result.
+"""
+
+from gameday.simulate.closed_forms import erlang_c, servers_for, wait_quantile_s
+from gameday.simulate.intervals import t_interval
+from gameday.simulate.offered import offered_erlangs, visits_per_s
+from gameday.simulate.replicate import simulate
+
+__all__ = [
+    "erlang_c",
+    "offered_erlangs",
+    "servers_for",
+    "simulate",
+    "t_interval",
+    "visits_per_s",
+    "wait_quantile_s",
+]

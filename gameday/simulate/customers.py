@@ -1,0 +1,185 @@
+"""Customers in the model: they walk, wait, lose patience, try again, find things sold out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import simpy
+
+from gameday.scenario import Cell, Scenario
+from gameday.scenario.cells import Visit
+from gameday.scenario.journeys import Journey, Reaction
+from gameday.scenario.steps import Exchange
+from gameday.simulate.station import Process, Services
+from gameday.traffic import Arrivals, LoadPlan, PlannedStep, Walks
+from gameday.vocabulary import Draw, draw
+
+__all__ = ["Customers", "Tally"]
+
+
+@dataclass
+class Tally:
+    """What customers met: counts by (step, slot, outcome), latencies as they came."""
+
+    steps: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    sessions: dict[tuple[int, str], int] = field(default_factory=dict)
+    response: list[tuple[int, int, float]] = field(default_factory=list)
+    delay: list[float] = field(default_factory=list)
+
+    def step(self, step: int, slot: int, what: str) -> None:
+        """Count one step under an outcome."""
+        key = (step, slot, what)
+        self.steps[key] = self.steps.get(key, 0) + 1
+
+    def session(self, slot: int, what: str) -> None:
+        """Count one session under an outcome."""
+        self.sessions[slot, what] = self.sessions.get((slot, what), 0) + 1
+
+
+class Customers:
+    """Every session of one stack."""
+
+    def __init__(
+        self, env: simpy.Environment, scenario: Scenario, plan: LoadPlan, cell: Cell,
+        services: Services,
+    ) -> None:  # fmt: skip
+        self.env, self.plan, self.cell, self.services = env, plan, cell, services
+        self.scenario = scenario
+        self.walks, self.tally = Walks(scenario, plan), Tally()
+        share = plan.scale / plan.speed
+        regions = scenario.stack_regions(cell.stack)
+        self.stock = {
+            launch.product: round(sum(launch.stock.get(r, 0) for r in regions) * share)
+            for launch in scenario.launches.values()
+        }
+        self._exchanges: list[list[list[Exchange]]] = [s.exchanges for s in scenario.steps.values()]
+
+    def slot(self, at_s: float) -> int:
+        """Return the slot of the grid at simulated second `at_s`."""
+        return int(at_s / self.plan.slot_wall_s + 1e-9)
+
+    def arrive(self, arrivals: Arrivals, mine: list[int]) -> Process:
+        """Start every session of `mine` (sorted by time) at its instant."""
+        offset = self.plan.lead_in_s
+        for session in mine:
+            at = float(arrivals.at_s[session]) + offset
+            if at > self.env.now:
+                yield self.env.timeout(at - self.env.now)
+            self.env.process(self._session(arrivals, session))
+
+    def _session(self, arrivals: Arrivals, session: int) -> Process:
+        journey = self.walks.journey(arrivals, session)
+        product = self.walks.product(arrivals, session)
+        offset, slots = self.plan.lead_in_s, self.plan.grid.slots
+        walk = self.walks.planned(arrivals, session)
+        slot_of = [self.slot(p.at_s + offset) for p in walk]
+        walk = [p for p, slot in zip(walk, slot_of, strict=True) if slot < slots]
+        began = self.slot(self.env.now)
+        self.tally.session(began, "planned")
+        self.tally.session(began, "started")
+        for planned, slot in zip(walk, slot_of, strict=False):
+            self.tally.step(planned.step, slot, "planned")
+        end = yield from self._walk(journey, product, session, walk, slot_of)
+        self.tally.session(began, end)
+
+    def _walk(
+        self, journey: Journey, product: str | None, session: int, walk: list[PlannedStep],
+        slot_of: list[int],
+    ) -> Process:  # fmt: skip
+        for place, planned in enumerate(walk):
+            if self.slot(self.env.now) >= self.plan.grid.slots:
+                self._rest(walk[place:], slot_of[place:], "delayed")
+                return "displaced"
+            self.tally.step(planned.step, slot_of[place], "sent")
+            outcome = yield from self._step(journey, product, session, place, planned.step, 0)
+            reaction = {"failed": journey.on_failure, "sold_out": journey.on_sold_out}.get(outcome)
+            if reaction is not None:
+                outcome = yield from self._again(
+                    reaction, journey, product, session, place, planned.step, outcome
+                )
+            if outcome != "done":
+                self._rest(walk[place + 1 :], slot_of[place + 1 :], f"after_{outcome}")
+                return "finished" if outcome == "sold_out" else outcome
+            if place + 1 < len(walk):
+                yield self.env.timeout(planned.think_s)
+        if walk:
+            nominal = walk[-1].at_s + self.plan.lead_in_s
+            nominal += self.plan.nominal[self.cell.stack][self.plan.steps[walk[-1].step]].mean_s
+            self.tally.delay.append(max(0.0, self.env.now - nominal))
+        return "finished"
+
+    def _rest(self, walk: list[PlannedStep], slots: list[int], why: str) -> None:
+        for planned, slot in zip(walk, slots, strict=False):
+            self.tally.step(planned.step, slot, why)
+
+    def _again(
+        self, reaction: Reaction, journey: Journey, product: str | None, session: int, place: int,
+        step: int, outcome: str,
+    ) -> Process:  # fmt: skip
+        root = self.plan.seed.root
+        for number in range(1, reaction.most + 1):
+            if draw(root, session, place, number, Draw.REACTION) >= reaction.again:
+                return outcome
+            yield self.env.timeout(reaction.after / self.plan.speed)
+            if self.slot(self.env.now) >= self.plan.grid.slots:
+                return outcome
+            self.tally.step(step, self.slot(self.env.now), "extra")
+            outcome = yield from self._step(journey, product, session, place, step, number)
+            if outcome in ("done", "abandoned"):
+                return outcome
+        return outcome
+
+    def _step(
+        self, journey: Journey, product: str | None, session: int, place: int, step: int,
+        number: int,
+    ) -> Process:  # fmt: skip
+        """Do one step, waiting no longer than patience; book and return its outcome."""
+        sent, slot = self.env.now, self.slot(self.env.now)
+        self.tally.step(step, slot, "achieved")
+        work = self.env.process(self._exchange_all(product, session, place, step, number))
+        patience = self.env.timeout(journey.patience)
+        yield work | patience
+        outcome = work.value if work.triggered else "abandoned"
+        self.tally.step(step, slot, outcome)
+        self.tally.response.append((step, slot, self.env.now - sent))
+        return outcome
+
+    def _exchange_all(
+        self, product: str | None, session: int, place: int, step: int, number: int
+    ) -> Process:
+        visits = self.cell.exchanges(self.plan.steps[step], product)
+        turn = 0
+        for group, exchanges in zip(visits, self._exchanges[step], strict=True):
+            if len(group) == 1:
+                outcome = yield from self._exchange(
+                    group[0], exchanges[0], product, (session, place, turn + 8 * number)
+                )
+                outcomes = [outcome]
+            else:
+                processes = [
+                    self.env.process(
+                        self._exchange(visit, e, product, (session, place, turn + i + 8 * number))
+                    )
+                    for i, (visit, e) in enumerate(zip(group, exchanges, strict=True))
+                ]
+                outcomes = []
+                for process in processes:
+                    outcomes.append((yield process))
+            turn += len(group)
+            for outcome, exchange in zip(outcomes, exchanges, strict=True):
+                if outcome != "done" and exchange.required:
+                    return outcome
+        return "done"
+
+    def _exchange(
+        self, visit: Visit, exchange: Exchange, product: str | None, key: tuple[int, int, int]
+    ) -> Process:
+        ok = yield from self.services.call(visit, key)
+        if not ok:
+            return "failed"
+        if product in self.stock and exchange.action in ("add_to_cart", "place_order"):
+            if self.stock[product] <= 0:
+                return "sold_out"
+            if exchange.action == "place_order":
+                self.stock[product] -= 1
+        return "done"

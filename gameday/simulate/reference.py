@@ -1,0 +1,88 @@
+"""One replication of one stack in SimPy: the engine that defines what a scenario means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import simpy
+
+from gameday.run_record import (
+    ATTEMPTS,
+    SESSIONS,
+    STEPS,
+    RunRecord,
+    bin_of,
+    blank_record,
+)
+from gameday.scenario import Scenario, build_cell
+from gameday.simulate.customers import Customers, Tally
+from gameday.simulate.station import ServicePool, Services
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Seed
+
+__all__ = ["run_reference"]
+
+
+def run_reference(
+    scenario: Scenario, plan: LoadPlan, stack: str, *, seed: Seed, scale: float | None = None
+) -> RunRecord:
+    """Return what one stack shows when `plan` is played on its cell.
+
+    The plan's seed decides arrivals and walks, `seed` the service times; `scale` sets the
+    servers apart from the arrivals (1.0 for a target of one's own).
+    """
+    cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
+    env = simpy.Environment()
+    services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s)
+    customers = Customers(env, scenario, plan, cell, services)
+    arrivals = plan.arrivals()
+    regions = [plan.regions.index(r) for r in scenario.stack_regions(stack)]
+    mine = np.flatnonzero(np.isin(arrivals.region, regions)).tolist()
+    env.process(customers.arrive(arrivals, mine))
+    patience = max(journey.patience for journey in scenario.journeys.values())
+    end = plan.grid.slots * plan.slot_wall_s
+    env.run(until=end + patience)
+    record = blank_record(
+        "simpy", plan.grid, plan.lead_in, plan.slot_wall_s,
+        ((stack,), plan.steps, tuple(scenario.services)),
+    )  # fmt: skip
+    _fill_customers(record, customers.tally)
+    for name, pool in services.pools.items():
+        _fill_service(record, tuple(scenario.services).index(name), pool)
+    for index, name in enumerate(scenario.services):
+        if name not in services.pools:
+            record.attempts[0, index] = record.loads[0, index] = np.nan
+    return replace(record, notes=cell.notes)
+
+
+def _fill_customers(record: RunRecord, tally: Tally) -> None:
+    names = {"after_check_failed": "after_check"}
+    for (step, slot, what), number in tally.steps.items():
+        place = min(slot, record.grid.slots - 1)
+        record.step_counts[0, step, STEPS.index(names.get(what, what)), place] += number
+    open_ = record.step_counts[0, :, STEPS.index("achieved")] - record.step_counts[
+        0, :, STEPS.index("done") :
+    ].sum(axis=1)
+    record.step_counts[0, :, STEPS.index("unfinished")] = open_
+    for (slot, what), number in tally.sessions.items():
+        record.session_counts[0, SESSIONS.index(what), min(slot, record.grid.slots - 1)] += number
+    sessions = record.session_counts[0]
+    sessions[SESSIONS.index("displaced")] += sessions[1] - sessions[2:].sum(axis=0)
+    if tally.response:
+        step, slot, seconds = (np.array(column) for column in zip(*tally.response, strict=True))
+        at = (0, step.astype(int), 0, slot.astype(int), bin_of(seconds))
+        np.add.at(record.latency, at, 1)
+    if tally.delay:
+        np.add.at(record.session_delay[0], bin_of(np.array(tally.delay)), 1)
+
+
+def _fill_service(record: RunRecord, service: int, pool: ServicePool) -> None:
+    pool.touch()
+    counts = np.array(pool.attempts, float).T
+    counts[ATTEMPTS.index("in_flight"), -1] = counts[0].sum() - counts[1:].sum()
+    record.attempts[0, service] = counts
+    record.loads[0, service] = np.array(pool.loads).T
+    if pool.visit_s:
+        slot, seconds = (np.array(column) for column in zip(*pool.visit_s, strict=True))
+        np.add.at(record.visits[0, service], (slot.astype(int), bin_of(seconds)), 1)

@@ -1,0 +1,74 @@
+"""Replications spread over the cores: as many as the time allows, and at least five."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+
+import numpy as np
+
+from gameday.run_record import RunRecord
+from gameday.scenario import Scenario
+from gameday.simulate.reference import run_reference
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Seed
+
+__all__ = ["LEAST", "joined", "simulate"]
+
+LEAST = 5
+"""Replications below which no interval is printed. Source: the project's issue on rehearsal."""
+_MOST = 20
+
+
+def simulate(
+    scenario: Scenario, plan: LoadPlan, *, seed: Seed, budget_s: float, scale: float | None = None,
+    workers: int | None = None, progress: Callable[[int], None] = lambda done: None,
+) -> tuple[RunRecord, ...]:  # fmt: skip
+    """Return one record a replication, all stacks joined; at least LEAST, until `budget_s` is spent.
+
+    The arrivals and walks are the plan's own in each; service times differ (keyed draws), so the
+    same seed gives the same records whatever the number of workers.
+    """
+    tasks = [(r, stack) for r in range(_MOST) for stack in scenario.stack_names]
+    done: dict[tuple[int, str], RunRecord] = {}
+    until = time.monotonic() + budget_s
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gameday.simulate.reference"])
+    count = workers or os.cpu_count() or 1
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        running: dict[Future[RunRecord], tuple[int, str]] = {}
+        while tasks or running:
+            while tasks and len(running) < count and _wanted(tasks[0][0], until):
+                task = tasks.pop(0)
+                each = seed.child("replication", str(task[0]), task[1])
+                future = pool.submit(
+                    run_reference, scenario, plan, task[1], seed=each, scale=scale
+                )
+                running[future] = task
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                done[running.pop(future)] = future.result()
+                progress(len(done) // len(scenario.stack_names))
+    whole = [r for r in range(_MOST) if all((r, s) in done for s in scenario.stack_names)]
+    return tuple(joined([done[r, s] for s in scenario.stack_names]) for r in whole)
+
+
+def _wanted(replication: int, until: float) -> bool:
+    return replication < LEAST or time.monotonic() < until
+
+
+def joined(records: list[RunRecord]) -> RunRecord:
+    """Return the records of single stacks as one record of them all."""
+    arrays = ("step_counts", "session_counts", "attempts", "loads", "latency", "visits",
+              "session_delay")  # fmt: skip
+    return replace(
+        records[0],
+        stacks=tuple(stack for record in records for stack in record.stacks),
+        notes=tuple(f"{r.stacks[0]}: {note}" for r in records for note in r.notes),
+        **{name: np.concatenate([getattr(r, name) for r in records]) for name in arrays},
+    )

@@ -1,0 +1,212 @@
+"""A service in the model: servers, a queue, and what callers do when it is slow or full.
+
+Plain SimPy; each rule in the words of `scenario/policies`, whose arithmetic it calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+import simpy
+
+from gameday.scenario import Cell, Scenario
+from gameday.scenario.cells import Visit
+from gameday.scenario.policies import backoff_s, gives_up_at_s, is_shed, servers_wanted
+from gameday.scenario.services import Service, Station
+from gameday.vocabulary import Draw, draw
+
+__all__ = ["Process", "ServicePool", "Services"]
+
+Process = Generator[simpy.Event, Any, Any]
+
+_ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _CANCELLED, _ORPHANED, _IN_FLIGHT = range(8)
+
+
+class ServicePool:
+    """Servers and a first-in-first-out queue, with its books per slot."""
+
+    def __init__(self, env: simpy.Environment, station: Station, slots: int, slot_s: float) -> None:
+        self.env, self.station = env, station
+        self.servers = station.servers
+        self.in_use = 0
+        self.queue: deque[simpy.Event] = deque()
+        self.slot_s, self.slots = slot_s, slots
+        self.attempts = [[0] * 8 for _ in range(slots)]
+        self.loads = [[0.0, 0.0, 0.0] for _ in range(slots)]
+        self.visit_s: list[tuple[int, float]] = []
+        self._since = 0.0
+        self.busy_since_scaling = 0.0
+
+    def slot(self) -> int:
+        """Return the slot it is now; what comes after the last counts in the last."""
+        place = int(self.env.now / self.slot_s)
+        return place if place < self.slots else self.slots - 1
+
+    def touch(self) -> None:
+        """Book server-seconds, waiting-seconds and servers up to now; call before any change."""
+        now, at = self.env.now, self._since
+        end = self.slots * self.slot_s
+        while at < now and at < end:
+            place = min(int(at / self.slot_s + 1e-12), self.slots - 1)
+            until = min(now, (place + 1) * self.slot_s)
+            if until <= at:
+                until = min(now, (place + 2) * self.slot_s)
+            row, spent = self.loads[place], until - at
+            row[0] += self.in_use * spent
+            row[1] += len(self.queue) * spent
+            row[2] += self.servers * spent / self.slot_s
+            self.busy_since_scaling += self.in_use * spent
+            at = until
+        self._since = now
+
+    def take_or_wait(self) -> simpy.Event | None:
+        """Take a server now and return None, or return the event that hands one over."""
+        self.touch()
+        if self.in_use < self.servers:
+            self.in_use += 1
+            return None
+        place = self.env.event()
+        self.queue.append(place)
+        return place
+
+    def leave_queue(self, place: simpy.Event) -> None:
+        """Give up a place in the queue."""
+        self.touch()
+        self.queue.remove(place)
+
+    def release(self) -> None:
+        """Free a server; the longest waiting takes it."""
+        self.touch()
+        self.in_use -= 1
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Give free servers to those who wait."""
+        while self.queue and self.in_use < self.servers:
+            self.in_use += 1
+            self.queue.popleft().succeed(True)
+
+
+class Services:
+    """The pools of one cell and the calls between them."""
+
+    def __init__(
+        self, env: simpy.Environment, scenario: Scenario, cell: Cell, seed: int,
+        slots: int, slot_s: float,
+    ) -> None:  # fmt: skip
+        self.env, self.seed = env, seed
+        self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
+        self.pools = {
+            name: ServicePool(env, station, slots, slot_s)
+            for name, station in cell.stations.items()
+        }
+        for name, rule in self.rules.items():
+            if rule.autoscale is not None:
+                env.process(self._scale(self.pools[name], rule))
+
+    def call(self, visit: Visit, key: tuple[int, int, int]) -> Process:
+        """Ask a service, again if its policy says so; return whether it answered well.
+
+        `key` is (session, place of the step, number of the exchange and try).
+        """
+        rule, env = self.rules[visit.service], self.env
+        tries = 1 + (rule.retry.attempts if rule.retry else 0)
+        for number in range(tries):
+            if number and rule.retry:
+                uniform = draw(self.seed, key[0], key[1], self._part(visit, key, number), Draw.BACKOFF)
+                yield env.timeout(backoff_s(rule.retry.backoff, number, uniform))
+            reply = env.event()
+            waiting = self._attempt(visit, key, number, reply)
+            if waiting is not None:
+                timer = env.timeout(gives_up_at_s(env.now, rule.timeout) - env.now)
+                timer.callbacks.append(waiting)
+            if (yield reply):
+                return True
+        return False
+
+    def _part(self, visit: Visit, key: tuple[int, int, int], number: int) -> int:
+        return visit.number + 64 * key[2] + 2048 * number
+
+    def _attempt(
+        self, visit: Visit, key: tuple[int, int, int], number: int, reply: simpy.Event
+    ) -> Callable[[simpy.Event], None] | None:
+        """Begin one attempt; return what the caller's timer does, None if it is over already."""
+        pool, rule = self.pools[visit.service], self.rules[visit.service]
+        pool.attempts[pool.slot()][_ARRIVED] += 1
+        if is_shed(pool.in_use, pool.servers, len(pool.queue), pool.station.queue_bound):
+            pool.attempts[pool.slot()][_SHED] += 1
+            reply.succeed(False)
+            return None
+        place = pool.take_or_wait()
+        self.env.process(self._serve(visit, key, number, reply, place, self.env.now))
+
+        def give_up(_: simpy.Event) -> None:
+            if reply.triggered:
+                return
+            reply.succeed(False)
+            if place is not None and not place.triggered:
+                pool.leave_queue(place)
+                pool.attempts[pool.slot()][_TIMED_OUT] += 1
+                place.succeed(False)
+
+        return give_up if rule.timeout > 0 else None
+
+    def _serve(
+        self, visit: Visit, key: tuple[int, int, int], number: int, reply: simpy.Event,
+        place: simpy.Event | None, arrived: float,
+    ) -> Process:  # fmt: skip
+        """Hold a server for own work and the calls below; finish even if nobody waits."""
+        if place is not None and not (yield place):
+            return
+        pool, env = self.pools[visit.service], self.env
+        uniform = draw(self.seed, key[0], key[1], self._part(visit, key, number), Draw.SERVICE_TIME)
+        yield env.timeout(visit.time.seconds(uniform) * visit.factor)
+        ok = True
+        for group in visit.then:
+            ok = yield from self.together(group, key)
+            if not ok:
+                break
+        pool.release()
+        row = pool.attempts[pool.slot()]
+        if reply.triggered:
+            row[_ORPHANED] += 1
+            return
+        row[_DONE if ok else _FAILED] += 1
+        pool.visit_s.append((pool.slot(), env.now - arrived))
+        reply.succeed(ok)
+
+    def together(self, group: tuple[Visit, ...], key: tuple[int, int, int]) -> Process:
+        """Call all of a group at once; return whether every call that is not optional went well."""
+        if len(group) == 1:
+            ok = yield from self.call(group[0], key)
+            return ok or group[0].optional
+        calls = [(visit, self.env.process(self.call(visit, key))) for visit in group]
+        ok = True
+        for visit, process in calls:
+            answered = yield process
+            ok = ok and (answered or visit.optional)
+        return ok
+
+    def _scale(self, pool: ServicePool, rule: Service) -> Process:
+        policy = rule.autoscale
+        assert policy is not None
+        provisioned, target = pool.servers, pool.servers
+        most = max(provisioned, round(provisioned * policy.max_factor))
+        while True:
+            yield self.env.timeout(policy.interval)
+            pool.touch()
+            utilisation = pool.busy_since_scaling / (pool.servers * policy.interval)
+            pool.busy_since_scaling = 0.0
+            wanted = servers_wanted(pool.servers, utilisation, policy.target, provisioned, most)
+            if wanted > target:
+                target = wanted
+                self.env.process(self._provision(pool, wanted, policy.delay))
+
+    def _provision(self, pool: ServicePool, servers: int, delay_s: float) -> Process:
+        yield self.env.timeout(delay_s)
+        if servers > pool.servers:
+            pool.touch()
+            pool.servers = servers
+            pool.hand_over()

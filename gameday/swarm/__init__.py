@@ -1,0 +1,11 @@
+"""The room of virtual customers.
+
+Job:   play a load plan against real targets with Locust, and count what they met.
+In:    LoadPlan, Scenario, Seed (as a Brief).    Out: RunRecord.
+Never: import Locust into the command (it patches its process), judge a result, leave loopback.
+"""
+
+from gameday.swarm.brief import Brief
+from gameday.swarm.conduct import Played, Progress, swarm
+
+__all__ = ["Brief", "Played", "Progress", "swarm"]

@@ -1,0 +1,193 @@
+"""From what workers said and targets exposed to one RunRecord, its books closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gameday.run_record import (
+    ATTEMPTS,
+    LOADS,
+    SESSIONS,
+    STEPS,
+    Orders,
+    RunRecord,
+    bin_of,
+    blank_record,
+)
+from gameday.scenario import Scenario
+from gameday.swarm.observe import Observer, Sample
+from gameday.traffic import LoadPlan, Walks
+from gameday.vocabulary import Array
+
+__all__ = ["Assembly"]
+
+
+class Assembly:
+    """Adds up reports as they come; `record` closes the books."""
+
+    def __init__(self, scenario: Scenario, plan: LoadPlan) -> None:
+        self.scenario, self.plan = scenario, plan
+        self._record = blank_record(
+            "swarm", plan.grid, plan.lead_in, plan.slot_wall_s,
+            (scenario.stack_names, plan.steps, tuple(scenario.services)),
+        )  # fmt: skip
+        self.samples: list[Sample] = []
+        self.faults: dict[tuple[str, str], int] = {}
+        self.busy: dict[int, list[float]] = {}
+        self._orders: dict[str, set[tuple[int, str]]] = {"confirmed": set(), "unknown": set()}
+        self._add_planned()
+
+    def _add_planned(self) -> None:
+        walks, arrivals, plan = Walks(self.scenario, self.plan), self.plan.arrivals(), self.plan
+        stacks = [self.scenario.stack_names.index(r.stack) for r in self.scenario.regions.values()]
+        for session in range(len(arrivals.at_s)):
+            stack = stacks[arrivals.region[session]]
+            began = plan.slot_of(float(arrivals.at_s[session])) + plan.lead_in
+            self._record.session_counts[stack, SESSIONS.index("planned"), began] += 1
+            for step in walks.planned(arrivals, session):
+                slot = plan.slot_of(step.at_s) + plan.lead_in
+                if slot < plan.grid.slots:
+                    self._record.step_counts[stack, step.step, STEPS.index("planned"), slot] += 1
+
+    def add(self, report: dict[str, Any]) -> tuple[Array, Array]:
+        """Add one worker's report; return its (steps, 3 = all, bad, left) and (steps, BINS)."""
+        record, lead, last = self._record, self.plan.lead_in, self.plan.grid.slots - 1
+        outcomes = np.zeros((len(record.steps), 3))
+        latency = np.zeros((len(record.steps), record.latency.shape[-1]))
+        for stack, step, what, slot, n in report["steps"]:
+            record.step_counts[stack, step, STEPS.index(what), min(slot + lead, last)] += n
+            if what in ("done", "failed", "check_failed", "sold_out", "abandoned"):
+                outcomes[step] += (n, n * (what in ("failed", "check_failed", "abandoned")),
+                                   n * (what == "abandoned"))  # fmt: skip
+        for stack, what, slot, n in report["sessions"]:
+            record.session_counts[stack, SESSIONS.index(what), min(slot + lead, last)] += n
+        for stack, step, kind, slot, bin_, n in report["latency"]:
+            record.latency[stack, step, kind, min(slot + lead, last), bin_] += n
+            if kind == 0:
+                latency[step, bin_] += n
+        for stack, bin_, n in report["delay"]:
+            record.session_delay[stack, bin_] += n
+        for _, step, why, n in report["faults"]:
+            key = (record.steps[step], why)
+            self.faults[key] = self.faults.get(key, 0) + n
+        for stack, order, what in report["orders"]:
+            self._orders[what].add((stack, order))
+        self.busy.setdefault(report["worker"], []).append(float(report["busy"]))
+        return outcomes, latency
+
+    def record(self, observer: Observer, keys: dict[str, set[str]] | None) -> RunRecord:
+        """Return the record with its books closed: what nobody reported was lost by us."""
+        record = self._record
+        counts = record.step_counts
+        ended = counts[:, :, 1:8].sum(axis=2)
+        counts[:, :, STEPS.index("lost")] += np.maximum(counts[:, :, 0] - ended, 0)
+        open_ = counts[:, :, STEPS.index("achieved")] - counts[:, :, 10:].sum(axis=2)
+        counts[:, :, STEPS.index("unfinished")] += np.maximum(open_, 0)
+        sessions = record.session_counts
+        gone = np.maximum(sessions[:, 1] - sessions[:, 2:].sum(axis=1), 0)
+        sessions[:, SESSIONS.index("lost")] += gone
+        self._fold_samples(observer)
+        return replace(record, orders=self._order_book(keys), notes=self._notes(observer))
+
+    def _order_book(self, keys: dict[str, set[str]] | None) -> Orders | None:
+        confirmed, unknown = self._orders["confirmed"], self._orders["unknown"]
+        unknown = unknown - confirmed
+        if keys is None:
+            if self.scenario.observe.orders is None:
+                return None
+            return Orders(len(confirmed), len(unknown), -1, -1, -1)
+        names = self.scenario.stack_names
+        held = {(names.index(stack), key) for stack, found in keys.items() for key in found}
+        return Orders(
+            len(confirmed), len(unknown), len(held), len(confirmed - held),
+            len(held - confirmed - unknown),
+        )  # fmt: skip
+
+    def _notes(self, observer: Observer) -> tuple[str, ...]:
+        notes = [f"not observed: {stack}: {why}" for stack, why in observer.faults.items()]
+        top = sorted(self.faults.items(), key=lambda item: -item[1])[:12]
+        notes += [f"{step}: {n} not done: {why}" for (step, why), n in top]
+        return tuple(notes)
+
+    def _fold_samples(self, observer: Observer) -> None:
+        record = self._record
+        record.attempts[:] = record.loads[:] = np.nan
+        if len(self.samples) < 2:
+            return
+        first_s = self.samples[0].at_s
+        for before, after in zip(self.samples, self.samples[1:], strict=False):
+            middle = (before.at_s + after.at_s) / 2 - first_s
+            slot = min(int(middle / record.slot_wall_s), record.grid.slots - 1)
+            for s, stack in enumerate(record.stacks):
+                for service in observer.services.get(stack, []):
+                    self._fold(before, after, slot, (s, record.services.index(service)),
+                               (stack, service))  # fmt: skip
+        self._fold_in_flight()
+
+    def _fold(
+        self, before: Sample, after: Sample, slot: int, at: tuple[int, int], name: tuple[str, str]
+    ) -> None:
+        """Add what happened between two samples to a slot; the drain counts in the last one."""
+        record = self._record
+
+        def change(series: str) -> float:
+            key = (*name, series)
+            if key not in before.values or key not in after.values:
+                return float("nan")
+            grown = after.values[key] - before.values[key]
+            return grown if grown >= 0 else after.values[key]  # the target began anew
+
+        def add(array: Array, row: int, value: float) -> None:
+            if not np.isnan(value):
+                array[*at, row, slot] = np.nansum([array[*at, row, slot], value])
+
+        for row, outcome in enumerate(ATTEMPTS[:-1]):
+            add(record.attempts, row, change(outcome))
+        elapsed = after.at_s - before.at_s
+        in_slot = min(1.0, record.slot_wall_s / elapsed)
+        busy = change("busy_seconds")
+        if np.isnan(busy):  # only a gauge: take it as lasting
+            busy = after.values.get((*name, "in_use"), float("nan")) * elapsed
+        if elapsed < 2 * record.slot_wall_s:
+            add(record.loads, LOADS.index("busy_s"), busy * in_slot)
+            add(record.loads, LOADS.index("queue_s"), change("queue_seconds") * in_slot)
+            record.loads[*at, LOADS.index("servers"), slot] = after.values.get(
+                (*name, "capacity"), float("nan")
+            )
+        self._fold_visits(before, after, slot, at, name)
+
+    def _fold_visits(
+        self, before: Sample, after: Sample, slot: int, at: tuple[int, int], name: tuple[str, str]
+    ) -> None:
+        """Spread each bucket's new visits evenly over the bins it covers."""
+        bounds = sorted(
+            (float(key[2][3:]), key) for key in after.values
+            if key[:2] == name and key[2].startswith("le=")
+        )  # fmt: skip
+        low, below = 0.0, 0.0
+        for bound, key in bounds:
+            upto = after.values[key] - before.values.get(key, 0.0)
+            count, below = upto - below, upto
+            if count > 0:
+                first, last = _bins(low, min(bound, 100.0))
+                self._record.visits[*at, slot, first:last] += count / (last - first)
+            low = bound
+
+    def _fold_in_flight(self) -> None:
+        record, row = self._record, ATTEMPTS.index("in_flight")
+        for s, stack in enumerate(record.stacks):
+            for v, service in enumerate(record.services):
+                key = (stack, service, "in_flight")
+                if key in self.samples[-1].values:
+                    grown = self.samples[-1].values[key] - self.samples[0].values.get(key, 0.0)
+                    record.attempts[s, v, row, :] = 0.0
+                    record.attempts[s, v, row, -1] = grown
+
+
+def _bins(low_s: float, high_s: float) -> tuple[int, int]:
+    first, last = int(bin_of(low_s)), int(bin_of(high_s))
+    return (first + 1 if low_s > 0 else first), max(last, first + 1) + 1
+

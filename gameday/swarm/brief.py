@@ -1,0 +1,77 @@
+"""What the Locust processes are told: which plan, which targets, which run."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gameday.files import write_whole
+from gameday.traffic import LoadPlan
+from gameday.traffic.nominal import Nominal
+from gameday.vocabulary import Seed, TimeGrid
+
+__all__ = ["BRIEF_VARIABLE", "Brief", "read_brief", "write_brief"]
+
+BRIEF_VARIABLE = "GAMEDAY_BRIEF"
+"""Environment variable that names the brief's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """One run, as its Locust processes need to know it."""
+
+    run_id: str
+    event: str
+    """A bundled scenario's name, or a path."""
+    targets: dict[str, str]
+    """Stack -> http://address:port."""
+    workers: int
+    """How many processes share the sessions."""
+    plan: LoadPlan
+
+
+def write_brief(file: Path, brief: Brief) -> None:
+    """Write `brief` as JSON."""
+    plan = brief.plan
+    data = {
+        "run_id": brief.run_id, "event": brief.event, "targets": brief.targets,
+        "workers": brief.workers,
+        "plan": {
+            "start": plan.grid.start.isoformat(), "slots": plan.grid.slots,
+            "lead_in": plan.lead_in, "regions": plan.regions, "steps": plan.steps,
+            "journeys": plan.journeys, "starts": plan.starts.tolist(),
+            "forecast": plan.forecast.tolist(), "caused": plan.caused.tolist(),
+            "played": plan.played.tolist(), "half_life_slots": plan.half_life_slots,
+            "speed": plan.speed, "scale": plan.scale, "quantile": plan.quantile,
+            "seed": plan.seed.root,
+            "nominal": {s: {k: asdict(v) for k, v in n.items()} for s, n in plan.nominal.items()},
+        },
+    }  # fmt: skip
+    write_whole(file, lambda path: path.write_text(json.dumps(data)))
+
+
+def read_brief(file: Path | None = None) -> Brief:
+    """Return the brief in `file`, or in the file that GAMEDAY_BRIEF names."""
+    path = file or Path(os.environ[BRIEF_VARIABLE])
+    data: dict[str, Any] = json.loads(path.read_text())
+    plan = data.pop("plan")
+    start, slots, seed = plan.pop("start"), plan.pop("slots"), plan.pop("seed")
+    nominal = {
+        stack: {step: Nominal(**values) for step, values in steps.items()}
+        for stack, steps in plan.pop("nominal").items()
+    }
+    arrays = {name: np.array(plan.pop(name)) for name in ("starts", "forecast", "caused", "played")}
+    names = {name: tuple(plan.pop(name)) for name in ("regions", "steps", "journeys")}
+    return Brief(
+        **data,
+        plan=LoadPlan(
+            grid=TimeGrid(datetime.fromisoformat(start), slots), seed=Seed(seed), nominal=nominal,
+            **arrays, **names, **plan,
+        ),
+    )  # fmt: skip

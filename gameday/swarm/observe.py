@@ -1,0 +1,154 @@
+"""The target's own numbers, as the scenario's `observe` block names them: scraped or by PromQL."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode, urlsplit
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from gameday.scenario import Scenario
+
+__all__ = ["Observer", "Sample", "fetch"]
+
+_SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\})?')
+_LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
+_TIMEOUT_S = 2.0
+
+Key = tuple[str, str, str]
+"""(stack, service, name of the series or `le=<bound>`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Every observed series at one instant."""
+
+    at_s: float
+    """Seconds since the epoch."""
+    values: dict[Key, float] = field(repr=False)
+
+
+def fetch(url: str, path: str, timeout_s: float = _TIMEOUT_S) -> bytes:
+    """Return the body of a GET; OSError when there is none or its status is not 200."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+    except http.client.HTTPException as error:
+        raise OSError(f"not HTTP: {error!r}") from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise OSError(f"status {response.status}")
+    return body
+
+
+class Observer:
+    """Reads the stacks' own numbers; what cannot be read is absent, never zero."""
+
+    def __init__(self, scenario: Scenario, targets: dict[str, str]) -> None:
+        self.rules, self.targets = scenario.observe, targets
+        self.services = {
+            stack: [
+                name for name in scenario.stack_services(stack)
+                if self.rules.services is None or name in self.rules.services
+            ]
+            for stack in targets
+        }  # fmt: skip
+        self.faults: dict[str, str] = {}
+        """Stack -> why it could not be read the last time."""
+
+    def read(self) -> Sample | None:
+        """Return what the targets expose now; None if they are read by PromQL afterwards."""
+        if self.rules.source != "metrics":
+            return None
+        values: dict[Key, float] = {}
+        for stack, url in self.targets.items():
+            try:
+                text = fetch(url, self.rules.path).decode("utf-8", "replace")
+                values |= self._picked(stack, _series(text))
+                self.faults.pop(stack, None)
+            except (OSError, ValueError) as error:
+                self.faults[stack] = f"{url}{self.rules.path}: {error}"
+        return Sample(time.time(), values)
+
+    def read_range(self, start_s: float, end_s: float, step_s: float) -> list[Sample]:
+        """Return samples from the Prometheus server at every `step_s` from start to end."""
+        by_time: dict[float, dict[Key, float]] = {}
+        for stack, services in self.services.items():
+            for service in services:
+                for name, query in self.rules.series.items():
+                    asked = query.replace("$service", service).replace("$stack", stack)
+                    found = self._query(asked, start_s, end_s, step_s, stack)
+                    for at, value in found:
+                        by_time.setdefault(at, {})[stack, service, name] = value
+        return [Sample(at, values) for at, values in sorted(by_time.items())]
+
+    def _query(
+        self, query: str, start_s: float, end_s: float, step_s: float, stack: str
+    ) -> list[tuple[float, float]]:
+        asked = urlencode({"query": query, "start": start_s, "end": end_s, "step": step_s})
+        try:
+            body = fetch(self.rules.url or "", f"/api/v1/query_range?{asked}", 10.0)
+            series = json.loads(body)["data"]["result"]
+            return [(float(t), float(v)) for one in series[:1] for t, v in one["values"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.faults[stack] = f"{self.rules.url}: {query}: {error}"
+            return []
+
+    def _picked(
+        self, stack: str, series: dict[str, list[tuple[dict[str, str], float]]]
+    ) -> dict[Key, float]:
+        out: dict[Key, float] = {}
+        for service in self.services[stack]:
+            for name, selector in self.rules.series.items():
+                value = _select(series, selector.replace("$service", service))
+                if value is not None:
+                    out[stack, service, name] = value
+            for labels, value in series.get(f"{self.rules.latency}_bucket", []):
+                if labels.get("service") == service:
+                    out[stack, service, f"le={labels['le']}"] = value
+        return out
+
+    def orders(self, run_id: str) -> dict[str, set[str]] | None:
+        """Return each stack's order keys of a run; None where they cannot be read."""
+        if self.rules.orders is None:
+            return None
+        out = {}
+        for stack, url in self.targets.items():
+            try:
+                body = fetch(url, f"{self.rules.orders}?run={quote(run_id)}", 10.0)
+                out[stack] = set(map(str, json.loads(body)["keys"]))
+            except (OSError, ValueError, KeyError) as error:
+                self.faults[stack] = f"{url}{self.rules.orders}: {error}"
+                return None
+        return out
+
+
+def _series(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
+    out: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            out.setdefault(sample.name, []).append((dict(sample.labels), float(sample.value)))
+    return out
+
+
+def _select(
+    series: dict[str, list[tuple[dict[str, str], float]]], selector: str
+) -> float | None:
+    """Return the sum of the series a selector matches; None if none does."""
+    found = _SELECTOR.fullmatch(selector.strip())
+    if not found:
+        return None
+    wanted = dict(_LABEL.findall(found[2] or ""))
+    values = [
+        value for labels, value in series.get(found[1], [])
+        if all(labels.get(name) == text for name, text in wanted.items())
+    ]  # fmt: skip
+    return sum(values) if values else None

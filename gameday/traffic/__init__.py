@@ -1,0 +1,13 @@
+"""The room where an expectation becomes customers.
+
+Job:   find the session starts that cause the forecast, and lay out a run of them.
+In:    Scenario, Demand, Seed, what was asked.    Out: LoadPlan.
+Never: send anything, simulate a queue, touch a clock.
+"""
+
+from gameday.traffic.load import plan_load
+from gameday.traffic.plan import Arrivals, LoadPlan
+from gameday.traffic.shape import Asked
+from gameday.traffic.walks import PlannedStep, Walks
+
+__all__ = ["Arrivals", "Asked", "LoadPlan", "PlannedStep", "Walks", "plan_load"]

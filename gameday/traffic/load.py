@@ -1,0 +1,147 @@
+"""The room's verb: demand in, load plan out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gameday.errors import UsageError
+from gameday.forecast import Demand
+from gameday.scenario import Scenario, build_cell
+from gameday.traffic.fit import caused_steps, fit_starts
+from gameday.traffic.kernels import lag_kernel
+from gameday.traffic.nominal import Nominal, nominal_response
+from gameday.traffic.plan import LoadPlan
+from gameday.traffic.shape import Asked, check_speed, choose_scale, choose_window
+from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
+
+__all__ = ["plan_load"]
+
+_UNDER_WAY = 0.95
+"""Share of visits that the lead-in must let fall before the window opens."""
+_MOST_LEAD_IN = 12
+
+
+def plan_load(
+    scenario: Scenario, demand: Demand, *, seed: Seed, asked: Asked, own_target: bool = False
+) -> LoadPlan:
+    """Return the plan that plays a window of `demand`; UsageError says which flag cannot be met.
+
+    `own_target`: the servers are not ours to scale, so k scales arrivals alone (DESIGN §7.3).
+    """
+    quantile = asked.quantile or scenario.replay.quantile
+    steps, crowds = demand.path(quantile), _crowds(scenario, demand, quantile)
+    draft = _full_scale_nominal(scenario)
+    starts, _ = _fit_all(scenario, demand, steps, crowds, draft, 1.0)
+    window = choose_window(asked.window, scenario, demand.grid, starts.sum(axis=1))
+    speed = asked.speed or scenario.replay.speed
+    if asked.duration_s:
+        speed = window.slots * SLOT_S / asked.duration_s
+    if speed < 1:
+        raise UsageError(f"--duration is longer than the window itself ({speed:.3g}x)")
+    part = _slots_of(demand.grid, window)
+    total = steps[:, :, part] + _launch_steps(scenario, crowds)[:, :, part]
+    scale = choose_scale(asked.scale, scenario, total, own_target=own_target)
+    nominal = {
+        stack: nominal_response(
+            scenario, build_cell(scenario, stack, scale=1.0 if own_target else scale)
+        )
+        for stack in scenario.stack_names
+    }
+    check_speed(speed, scenario, nominal)
+    starts, kernels = _fit_all(scenario, demand, steps, crowds, nominal, speed)
+    return _assemble(scenario, demand, window, starts, kernels, speed, scale, quantile, seed, nominal)
+
+
+def _assemble(
+    scenario: Scenario, demand: Demand, window: TimeGrid, starts: Array,
+    kernels: dict[str, list[Array]], speed: float, scale: float, quantile: float, seed: Seed,
+    nominal: dict[str, dict[str, Nominal]],
+) -> LoadPlan:  # fmt: skip
+    lead_in = min(_lead_in(kernels), demand.grid.index_of(window.start))
+    grid = TimeGrid(demand.grid.instant(demand.grid.index_of(window.start) - lead_in),
+                    window.slots + lead_in)  # fmt: skip
+    part = _slots_of(demand.grid, grid)
+    steps, crowds = demand.path(quantile), _crowds(scenario, demand, quantile)
+    caused = np.stack(
+        [caused_steps(starts[r], kernels[name]) for r, name in enumerate(demand.regions)]
+    )
+    launch = np.stack(
+        [
+            caused_steps(crowds[r], kernels[name]) for r, name in enumerate(demand.regions)
+        ]
+    )
+    cut = starts[:, :, part]
+    return LoadPlan(
+        grid=grid, lead_in=lead_in, regions=demand.regions, steps=demand.steps,
+        journeys=tuple(scenario.journeys), starts=cut, forecast=(steps + launch)[:, :, part],
+        caused=caused[:, :, part], played=_whole(cut * scale / speed, seed),
+        half_life_slots={
+            name: scenario.launches[journey.launch].half_life / SLOT_S
+            for name, journey in scenario.journeys.items() if journey.launch
+        },
+        speed=speed, scale=scale, quantile=quantile, seed=seed, nominal=nominal,
+    )  # fmt: skip
+
+
+def _slots_of(grid: TimeGrid, part: TimeGrid) -> slice:
+    first = grid.index_of(part.start)
+    return slice(first, first + part.slots)
+
+
+def _full_scale_nominal(scenario: Scenario) -> dict[str, dict[str, Nominal]]:
+    return {
+        stack: nominal_response(scenario, build_cell(scenario, stack, scale=1.0))
+        for stack in scenario.stack_names
+    }
+
+
+def _crowds(scenario: Scenario, demand: Demand, quantile: float) -> Array:
+    """Return launch sessions per journey, shape (regions, journeys, slots)."""
+    out = np.zeros((len(demand.regions), len(scenario.journeys), demand.grid.slots))
+    for index, journey in enumerate(scenario.journeys.values()):
+        if journey.launch is not None:
+            out[:, index] = demand.launch_crowd(journey.launch, quantile)
+    return out
+
+
+def _launch_steps(scenario: Scenario, crowds: Array) -> Array:
+    """Return launch steps a minute with no lag, for sizing alone, (regions, steps, slots)."""
+    visits = np.stack([j.visits_per_session(scenario.step_names) for j in scenario.journeys.values()])
+    return np.einsum("rjt,js->rst", crowds, visits)
+
+
+def _fit_all(
+    scenario: Scenario, demand: Demand, steps: Array, crowds: Array,
+    nominal: dict[str, dict[str, Nominal]], speed: float,
+) -> tuple[Array, dict[str, list[Array]]]:  # fmt: skip
+    """Return starts (regions, journeys, slots) and each region's kernels by journey."""
+    starts, kernels = crowds.copy(), {}
+    daily = [i for i, j in enumerate(scenario.journeys.values()) if j.launch is None]
+    for r, region in enumerate(demand.regions):
+        response = nominal[scenario.regions[region].stack]
+        kernels[region] = [
+            lag_kernel(journey, demand.steps, {s: speed * n.mean_s for s, n in response.items()})
+            for journey in scenario.journeys.values()
+        ]
+        if daily:
+            starts[r, daily] = fit_starts(steps[r], [kernels[region][i] for i in daily])
+    return starts, kernels
+
+
+def _lead_in(kernels: dict[str, list[Array]]) -> int:
+    """Return the slots after which 95 % of any journey's visits have fallen."""
+    slots = 0
+    for rows in kernels.values():
+        for kernel in rows:
+            fallen = np.cumsum(kernel.sum(axis=0)) / kernel.sum()
+            slots = max(slots, int(np.argmax(fallen >= _UNDER_WAY)) + 1)
+    return min(slots, _MOST_LEAD_IN)
+
+
+def _whole(starts: Array, seed: Seed) -> Array:
+    """Return whole sessions per slot whose running sum never strays by one from the plan's."""
+    phase = seed.stream("rounding").random(starts.shape[:2])[:, :, None]
+    upto = np.floor(np.cumsum(starts, axis=2) + phase)
+    return np.diff(upto, axis=2, prepend=math.floor(0)).astype(int)

@@ -1,0 +1,99 @@
+"""The product: when sessions start, per journey and slot, and the seed that decides all else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gameday.traffic.nominal import Nominal
+from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
+
+__all__ = ["Arrivals", "LoadPlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Every session start of a played plan, by time. A session's number is its index."""
+
+    at_s: Array
+    """Wall seconds from the window's start, sorted; negative in the lead-in. Shape (sessions,)."""
+    region: Array
+    """Index of the region, shape (sessions,)."""
+    journey: Array
+    """Index of the journey, shape (sessions,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """A window of the event at a speed and a scale."""
+
+    grid: TimeGrid
+    """The played slots: the window, with the lead-in before it."""
+    lead_in: int
+    """Slots before the window, played so that customers are under way; not judged."""
+    regions: tuple[str, ...]
+    steps: tuple[str, ...]
+    journeys: tuple[str, ...]
+    starts: Array
+    """Session starts a minute at full scale, shape (regions, journeys, grid.slots)."""
+    forecast: Array
+    """Steps a minute at full scale, launches included, shape (regions, steps, grid.slots)."""
+    caused: Array
+    """Steps a minute that `starts` cause, same shape; minus forecast is the residual."""
+    played: Array
+    """Sessions to start in each slot of the run, integers, shape of `starts`."""
+    half_life_slots: dict[str, float] = field(repr=False)
+    """Launch journeys: half-life in slots, for arrivals inside a slot."""
+    speed: float
+    """Event time per wall time, s."""
+    scale: float
+    """Share of full scale, k."""
+    quantile: float
+    seed: Seed
+    nominal: dict[str, dict[str, Nominal]] = field(repr=False)
+    """Stack -> step -> response with no queue, in the cell."""
+
+    @property
+    def slot_wall_s(self) -> float:
+        """Wall seconds a slot lasts."""
+        return SLOT_S / self.speed
+
+    @property
+    def window(self) -> TimeGrid:
+        """The slots that are judged."""
+        return self.grid.part(self.lead_in, self.grid.slots - self.lead_in)
+
+    @property
+    def duration_s(self) -> float:
+        """Wall seconds of the window, lead-in apart."""
+        return self.window.slots * self.slot_wall_s
+
+    @property
+    def lead_in_s(self) -> float:
+        """Wall seconds of the lead-in."""
+        return self.lead_in * self.slot_wall_s
+
+    def slot_of(self, at_s: float) -> int:
+        """Return the window's slot at wall second `at_s`; outside 0..slots-1 it is not judged."""
+        return int(np.floor(at_s / self.slot_wall_s))
+
+    def arrivals(self) -> Arrivals:
+        """Return every session start: counts as `played`, places in the slot drawn from the seed.
+
+        Given its count, a Poisson stream is uniform in a slot; a launch's is denser early.
+        """
+        times, regions, journeys = [], [], []
+        for r, region in enumerate(self.regions):
+            for j, journey in enumerate(self.journeys):
+                counts = self.played[r, j]
+                place = self.seed.stream("arrivals", region, journey).random(int(counts.sum()))
+                if half := self.half_life_slots.get(journey):
+                    place = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
+                slot = np.repeat(np.arange(len(counts)), counts) - self.lead_in
+                times.append((slot + place) * self.slot_wall_s)
+                regions.append(np.full(len(place), r))
+                journeys.append(np.full(len(place), j))
+        at, region_of = np.concatenate(times), np.concatenate(regions)
+        order = np.argsort(at, kind="stable")
+        return Arrivals(at[order], region_of[order], np.concatenate(journeys)[order])

@@ -1,0 +1,131 @@
+"""What a person asks of a replay: which window, how fast, how large; checked against the cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gameday.errors import UsageError
+from gameday.scenario import Scenario
+from gameday.scenario.faults import did_you_mean
+from gameday.scenario.units import local_to_utc
+from gameday.traffic.nominal import Nominal
+from gameday.vocabulary import SLOT_S, Array, TimeGrid
+
+__all__ = ["Asked", "check_speed", "choose_scale", "choose_window"]
+
+_THINK_RESPONSES = 3.0
+_SLOT_RESPONSES = 10.0
+"""Source of both: DESIGN §7.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A replay as asked for on the command line; None = the scenario's own value."""
+
+    window: str = "peak"
+    """`peak`, `all`, or START/END, each with an offset or as LOCAL@region."""
+    speed: float | None = None
+    duration_s: float | None = None
+    """Wall seconds for the window; sets the speed."""
+    scale: float | None = None
+    """None: `auto`."""
+    quantile: float | None = None
+
+
+def choose_window(asked: str, scenario: Scenario, grid: TimeGrid, starts: Array) -> TimeGrid:
+    """Return the window; `starts` are session starts (regions, slots) over `grid`.
+
+    `peak` is the run of `replay.peak` with the most session starts of any one stack.
+    """
+    if asked == "all":
+        spans = [scenario.span(scenario.event, region) for region in scenario.regions]
+        return TimeGrid.between(min(s for s, _ in spans), max(e for _, e in spans))
+    if asked != "peak":
+        return _named_window(asked, scenario, grid)
+    width = min(grid.slots, max(1, round(scenario.replay.peak / SLOT_S)))
+    first, most = 0, -1.0
+    for stack in scenario.stack_names:
+        mine = [scenario.region_names.index(r) for r in scenario.stack_regions(stack)]
+        total = np.concatenate([[0.0], np.cumsum(starts[mine].sum(axis=0))])
+        summed = total[width:] - total[:-width]
+        if summed.max() > most:
+            first, most = int(summed.argmax()), float(summed.max())
+    return grid.part(first, width)
+
+
+def _named_window(asked: str, scenario: Scenario, grid: TimeGrid) -> TimeGrid:
+    parts = asked.split("/")
+    if len(parts) != 2:
+        raise UsageError(
+            f"--window: must be peak, all, or START/END, as in "
+            f"2027-07-13T18:00@{scenario.region_names[0]}/2027-07-13T19:00"
+            f"@{scenario.region_names[0]} (got '{asked}')"
+        )
+    window = TimeGrid.between(*(_instant(part, scenario) for part in parts))
+    if window.slots == 0:
+        raise UsageError(f"--window: ends before it starts (got '{asked}')")
+    if window.start < grid.start or window.end > grid.end:
+        raise UsageError(
+            f"--window: {asked} lies outside the event, which is forecast from "
+            f"{grid.start:%Y-%m-%dT%H:%MZ} to {grid.end:%Y-%m-%dT%H:%MZ}"
+        )
+    return window
+
+
+def _instant(text: str, scenario: Scenario) -> datetime:
+    local, _, region = text.partition("@")
+    if region and region not in scenario.regions:
+        raise UsageError(
+            f"--window: unknown region '{region}'{did_you_mean(region, scenario.regions)}"
+        )
+    try:
+        instant = datetime.fromisoformat(local.replace("Z", "+00:00"))
+        if region:
+            return local_to_utc(instant, scenario.regions[region].zone)
+    except ValueError as error:
+        raise UsageError(f"--window: '{text}': {error}") from None
+    if instant.tzinfo is None:
+        raise UsageError(f"--window: '{text}' needs an offset, or a region after @")
+    return instant.astimezone(UTC)
+
+
+def choose_scale(asked: float | None, scenario: Scenario, steps: Array, *, own_target: bool) -> float:
+    """Return k: as asked, or such that the hottest slot has `replay.steps_per_s` a wall second.
+
+    `steps` are steps a minute over the window, shape (regions, steps, slots).
+    """
+    if asked is not None:
+        return asked
+    if own_target:
+        return scenario.replay.target_fraction
+    hottest_per_s = float(steps.sum(axis=(0, 1)).max()) / SLOT_S
+    if hottest_per_s <= 0:
+        raise UsageError("the forecast of this window is empty; choose another --window")
+    exact = scenario.replay.steps_per_s / hottest_per_s
+    digits = 1 - int(np.floor(np.log10(exact)))
+    return min(1.0, float(np.round(exact, digits)))
+
+
+def check_speed(speed: float, scenario: Scenario, nominal: dict[str, dict[str, Nominal]]) -> None:
+    """Raise UsageError when time is pressed so hard that the run shows something else."""
+    fastest, why = np.inf, ""
+    for stack, steps in nominal.items():
+        for step, response in steps.items():
+            limit = SLOT_S / (_SLOT_RESPONSES * response.p99_s)
+            if limit < fastest:
+                fastest = limit
+                why = f"a slot must last 10 nominal p99 of {step} in {stack} ({response.p99_s:.3f} s)"
+        for name, journey in scenario.journeys.items():
+            thinks = [(journey.think_s(step), steps[step].mean_s) for step in journey.next]
+            think = float(np.mean([t for t, _ in thinks]))
+            response_s = float(np.mean([r for _, r in thinks]))
+            limit = think / (_THINK_RESPONSES * response_s)
+            if limit < fastest:
+                fastest, why = limit, f"mean think of {name} must be 3 nominal responses in {stack}"
+    if speed > fastest:
+        raise UsageError(
+            f"--speed {speed:g}x is too fast: {why}; up to {np.floor(fastest * 10) / 10:g}x would do"
+        )
