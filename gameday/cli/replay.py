@@ -1,2 +1,174 @@
-"""."""
-def add_to(app): pass
+"""`gameday replay`: the main job, and the terminal summary it ends with."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.traffic import Asked
+
+__all__ = ["add_to", "asked_of"]
+
+EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
+HistoryOption = Annotated[Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")]
+SeedOption = Annotated[int, typer.Option(min=0, help="decides all chance in the run")]
+WindowOption = Annotated[str, typer.Option(help="peak, all, or START/END (offset, or LOCAL@region)")]
+SpeedOption = Annotated[str | None, typer.Option(help="event time per wall time, as 20x")]
+DurationOption = Annotated[str | None, typer.Option(help="wall time of the window, as 2m; sets the speed")]
+ScaleOption = Annotated[str, typer.Option(help="share of full scale, as 0.01; or auto")]
+QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    app.command()(replay)
+
+
+def asked_of(
+    window: str, speed: str | None, duration: str | None, scale: str, quantile: str | None
+) -> Asked:
+    """Return what was asked for; UsageError says which flag is wrong and how it is written."""
+    from gameday.scenario.units import parse_duration
+    from gameday.traffic import Asked
+
+    if speed is not None and duration is not None:
+        raise UsageError("--speed and --duration set the same thing; give one")
+    number = None if speed is None else _positive("--speed", speed.rstrip("xX"), "as 20x")
+    if number is not None and number < 1:
+        raise UsageError(f"--speed: must be 1x or more (got {speed})")
+    try:
+        seconds = None if duration is None else parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(f"--duration: {error} (got '{duration}')") from None
+    if seconds == 0:
+        raise UsageError("--duration: must be longer than nothing")
+    share = None if scale == "auto" else _positive("--scale", scale, "as 0.01, or auto")
+    level = None if quantile is None else _level(quantile)
+    return Asked(window, number, seconds, share, level)
+
+
+def _positive(flag: str, text: str, how: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 < number < 1e6:
+        raise UsageError(f"{flag}: must be a number above 0, {how} (got '{text}')")
+    return number
+
+
+def _level(text: str) -> float:
+    try:
+        level = float(text.removeprefix("p")) / 100 if text.startswith("p") else float("nan")
+    except ValueError:
+        level = float("nan")
+    if not 0 < level < 1:
+        raise UsageError(f"--quantile: must be a quantile, as p50 or p90 (got '{text}')")
+    return level
+
+
+def _targets(given: list[str]) -> dict[str, str] | None:
+    if not given:
+        return None
+    out: dict[str, str] = {}
+    for text in given:
+        stack, separator, url = text.partition("=")
+        out[stack if separator else ""] = url if separator else text
+    return out
+
+
+def replay(
+    event: EventOption,
+    target: Annotated[list[str] | None, typer.Option(help="URL, or STACK=URL; default: the embedded shop")] = None,
+    window: WindowOption = "peak",
+    speed: SpeedOption = None,
+    duration: DurationOption = None,
+    scale: ScaleOption = "auto",
+    quantile: QuantileOption = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    out: Annotated[Path, typer.Option(help="folder of all runs")] = Path("reports"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be sent; send nothing")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress")] = False,
+) -> None:  # fmt: skip
+    """Play an event: forecast, model, swarm, findings, capacity requests, report.
+
+    Example: gameday replay --event primeday --window peak --speed 20x
+    """
+    from gameday.game_day import Order
+    from gameday.game_day import replay as play
+    from gameday.live import Show
+    from gameday.vocabulary import Seed
+
+    order = Order(
+        event=event, seed=Seed(seed), out=out, history=history, workers=workers,
+        asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
+        command="gameday " + shlex.join(sys.argv[1:]),
+    )  # fmt: skip
+    if dry_run:
+        from gameday.cli.rehearse import say_plan
+
+        say_plan(order, Show(quiet=quiet), as_json=as_json)
+        return
+    summary = play(order, Show(quiet=quiet))
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        _say(summary)
+    raise typer.Exit(summary["verdict"]["exit_code"])
+
+
+def _say(summary: dict[str, Any]) -> None:
+    """Print the terminal summary."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    verdict, followed, conditions = summary["verdict"], summary["followed"], summary["conditions"]
+    console.print(f"\n[bold]{verdict['name']}[/bold] (exit code {verdict['exit_code']})")
+    for reason in verdict["reasons"][:6]:
+        console.print(f"  {reason}", markup=False)
+    console.print(
+        f"forecast followed: {100 * followed['session_starts_share']:.2f} % of session starts, slot "
+        f"by slot; {followed['steps_sent']} steps sent, {followed['steps_forecast']} forecast; "
+        f"{conditions['speed']:g}x, scale {conditions['scale']:g}, seed {summary['seed']}"
+    )
+    table = Table("stack", "service", "utilisation", "p50", "p99", "errors", box=None, pad_edge=False,
+                  title="predicted / measured", title_justify="left", header_style="")  # fmt: skip
+    for row in summary["services"]:
+        cells = [_pair(row[metric], metric) for metric in ("utilisation", "p50", "p99", "error_rate")]
+        table.add_row(row["stack"], row["service"], *cells)
+    console.print(table)
+    counts = summary["findings_by_severity"]
+    found = ", ".join(f"{n} {severity}" for severity, n in counts.items()) or "none"
+    console.print(f"findings: {found}")
+    for finding in summary["findings"][:8]:
+        console.print(f"  {finding['severity']} {finding['title']} ({finding['basis']})", markup=False)
+    console.print(f"capacity requests: {len(summary['requests'])}, USD {summary['requests_usd']:,.0f}")
+    for request in summary["requests"][:6]:
+        console.print(
+            f"  {request['stack']} {request['service']}: {request['instances_from']} -> "
+            f"{request['instances_to']} {request['instance']}, order by {request['latest_order']}"
+        )
+    typer.echo(f"report: {Path(summary['folder']) / 'report.html'}")
+
+
+def _pair(cell: dict[str, Any], metric: str) -> str:
+    said = cell["predicted"]["mid"] if cell["predicted"] else None
+    return " / ".join(_shown(value, metric) for value in (said, cell["measured"]))
+
+
+def _shown(value: float | None, metric: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1000:.0f} ms" if metric in ("p50", "p99") else f"{100 * value:.1f} %"

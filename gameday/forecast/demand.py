@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 
 from gameday.vocabulary import Array, TimeGrid
 
@@ -60,3 +61,15 @@ class Demand:
         """Return session starts of a launch at the event's strength `quantile`, (regions, slots)."""
         z = NormalDist().inv_cdf(quantile)
         return np.asarray(self.launches[launch] * np.exp(z * self.strength_sigma))
+
+    def table(self, quantile: float, actual: Array | None) -> pd.DataFrame:
+        """Return the demand as `demand.parquet` holds it; `actual` is None or shaped as `median`."""
+        index = pd.MultiIndex.from_product(
+            [self.regions, self.steps, pd.to_datetime(self.grid.minutes(), unit="m", utc=True)],
+            names=["region", "step", "slot_utc"],
+        )
+        columns = {f"p{100 * level:g}": values.ravel() for level, values in self.marginal.items()}
+        columns["p50"] = self.median.ravel()
+        columns["path"] = self.path(quantile).ravel()
+        columns["actual"] = np.full(self.median.size, np.nan) if actual is None else actual.ravel()
+        return pd.DataFrame(columns, index=index).reset_index()

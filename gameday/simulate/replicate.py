@@ -20,18 +20,23 @@ from gameday.vocabulary import Seed
 __all__ = ["LEAST", "joined", "simulate"]
 
 LEAST = 5
-"""Replications below which no interval is printed. Source: the project's issue on rehearsal."""
+"""Replications below which a model is not asked. Source: the project's issue on rehearsal."""
 _MOST = 20
+_NICE = 19
 
 
 def simulate(
     scenario: Scenario, plan: LoadPlan, *, seed: Seed, budget_s: float, scale: float | None = None,
-    workers: int | None = None, progress: Callable[[int], None] = lambda done: None,
+    workers: int | None = None, beside_load: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[RunRecord, ...]:  # fmt: skip
     """Return one record a replication, all stacks joined; at least LEAST, until `budget_s` is spent.
 
     The arrivals and walks are the plan's own in each; service times differ (keyed draws), so the
-    same seed gives the same records whatever the number of workers.
+    same seed gives the same records whatever the number of workers. `beside_load` gives way to
+    everything else on the machine. `cancelled` is asked now and then; what is whole by then is
+    returned.
     """
     tasks = [(r, stack) for r in range(_MOST) for stack in scenario.stack_names]
     done: dict[tuple[int, str], RunRecord] = {}
@@ -39,27 +44,44 @@ def simulate(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["gameday.simulate.reference"])
     count = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        running: dict[Future[RunRecord], tuple[int, str]] = {}
-        while tasks or running:
+    pool = ProcessPoolExecutor(
+        count, mp_context=context, initializer=_give_way, initargs=(beside_load,)
+    )
+    running: dict[Future[RunRecord], tuple[int, str]] = {}
+    try:
+        while (tasks or running) and not cancelled():
             while tasks and len(running) < count and _wanted(tasks[0][0], until):
                 task = tasks.pop(0)
                 each = seed.child("replication", str(task[0]), task[1])
-                future = pool.submit(
-                    run_reference, scenario, plan, task[1], seed=each, scale=scale
-                )
+                future = pool.submit(run_reference, scenario, plan, task[1], seed=each, scale=scale)
                 running[future] = task
             if not running:
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, timeout=0.2, return_when=FIRST_COMPLETED).done:
                 done[running.pop(future)] = future.result()
                 progress(len(done) // len(scenario.stack_names))
+    finally:
+        _close(pool, at_once=bool(running))
     whole = [r for r in range(_MOST) if all((r, s) in done for s in scenario.stack_names)]
     return tuple(joined([done[r, s] for s in scenario.stack_names]) for r in whole)
 
 
+def _give_way(beside_load: bool) -> None:
+    if beside_load:
+        os.nice(_NICE)
+
+
 def _wanted(replication: int, until: float) -> bool:
     return replication < LEAST or time.monotonic() < until
+
+
+def _close(pool: ProcessPoolExecutor, *, at_once: bool) -> None:
+    """Close the pool; when its work is no longer wanted, end its processes too."""
+    mine = list((pool._processes or {}).values())
+    pool.shutdown(wait=not at_once, cancel_futures=True)
+    if at_once:
+        for process in mine:
+            process.terminate()
 
 
 def joined(records: list[RunRecord]) -> RunRecord:

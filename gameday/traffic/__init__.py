@@ -5,9 +5,12 @@ In:    Scenario, Demand, Seed, what was asked.    Out: LoadPlan.
 Never: send anything, simulate a queue, touch a clock.
 """
 
-from gameday.traffic.load import plan_load
+from gameday.traffic.load import event_steps, plan_load
 from gameday.traffic.plan import Arrivals, LoadPlan
 from gameday.traffic.shape import Asked
 from gameday.traffic.walks import PlannedStep, Walks
 
-__all__ = ["Arrivals", "Asked", "LoadPlan", "PlannedStep", "Walks", "plan_load"]
+__all__ = [
+    "Arrivals", "Asked", "LoadPlan", "PlannedStep", "Walks",
+    "event_steps", "plan_load",
+]  # fmt: skip

@@ -16,7 +16,7 @@ from gameday.traffic.plan import LoadPlan
 from gameday.traffic.shape import Asked, check_speed, choose_scale, choose_window
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
-__all__ = ["plan_load"]
+__all__ = ["event_steps", "plan_load"]
 
 _UNDER_WAY = 0.95
 """Share of visits that the lead-in must let fall before the window opens."""
@@ -32,8 +32,10 @@ def plan_load(
     """
     quantile = asked.quantile or scenario.replay.quantile
     steps, crowds = demand.path(quantile), _crowds(scenario, demand, quantile)
-    draft = _full_scale_nominal(scenario)
-    starts, _ = _fit_all(scenario, demand, steps, crowds, draft, 1.0)
+    starts = np.zeros((len(demand.regions), len(scenario.journeys), demand.grid.slots))
+    if asked.window == "peak":
+        draft = _full_scale_nominal(scenario)
+        starts, _ = _fit_all(scenario, demand, steps, crowds, draft, 1.0)
     window = choose_window(asked.window, scenario, demand.grid, starts.sum(axis=1))
     speed = asked.speed or scenario.replay.speed
     if asked.duration_s:
@@ -51,15 +53,35 @@ def plan_load(
     }
     check_speed(speed, scenario, nominal)
     starts, kernels = _fit_all(scenario, demand, steps, crowds, nominal, speed)
-    return _assemble(scenario, demand, window, starts, kernels, speed, scale, quantile, seed, nominal)
+    lead_in = _lead_in(kernels) if asked.lead_in is None else asked.lead_in
+    return _assemble(
+        scenario, demand, window, min(lead_in, demand.grid.index_of(window.start)), starts,
+        kernels, speed, scale, quantile, seed, nominal,
+    )  # fmt: skip
+
+
+def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> Array:
+    """Return steps a minute of the whole event at full scale, launches included, as `median`.
+
+    One path at `quantile` of the event's strength, at real speed.
+    """
+    nominal, crowds = _full_scale_nominal(scenario), _crowds(scenario, demand, quantile)
+    steps = demand.path(quantile)
+    for r, region in enumerate(demand.regions):
+        response = nominal[scenario.regions[region].stack]
+        kernels = [
+            lag_kernel(journey, demand.steps, {s: n.mean_s for s, n in response.items()})
+            for journey in scenario.journeys.values()
+        ]
+        steps[r] += caused_steps(crowds[r], kernels)
+    return steps
 
 
 def _assemble(
-    scenario: Scenario, demand: Demand, window: TimeGrid, starts: Array,
+    scenario: Scenario, demand: Demand, window: TimeGrid, lead_in: int, starts: Array,
     kernels: dict[str, list[Array]], speed: float, scale: float, quantile: float, seed: Seed,
     nominal: dict[str, dict[str, Nominal]],
 ) -> LoadPlan:  # fmt: skip
-    lead_in = min(_lead_in(kernels), demand.grid.index_of(window.start))
     grid = TimeGrid(demand.grid.instant(demand.grid.index_of(window.start) - lead_in),
                     window.slots + lead_in)  # fmt: skip
     part = _slots_of(demand.grid, grid)

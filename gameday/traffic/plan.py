@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
@@ -97,3 +98,12 @@ class LoadPlan:
         at, region_of = np.concatenate(times), np.concatenate(regions)
         order = np.argsort(at, kind="stable")
         return Arrivals(at[order], region_of[order], np.concatenate(journeys)[order])
+
+    def table(self) -> pd.DataFrame:
+        """Return the plan as `plan.parquet` holds it."""
+        index = pd.MultiIndex.from_product(
+            [self.regions, self.journeys, pd.to_datetime(self.grid.minutes(), unit="m", utc=True)],
+            names=["region", "journey", "slot_utc"],
+        )
+        columns = {"starts": self.starts.ravel(), "played": self.played.ravel()}
+        return pd.DataFrame(columns, index=index).reset_index()

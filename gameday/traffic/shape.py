@@ -33,6 +33,8 @@ class Asked:
     scale: float | None = None
     """None: `auto`."""
     quantile: float | None = None
+    lead_in: int | None = None
+    """Most slots before the window; None: as many as customers need to be under way."""
 
 
 def choose_window(asked: str, scenario: Scenario, grid: TimeGrid, starts: Array) -> TimeGrid:

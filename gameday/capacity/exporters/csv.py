@@ -1,0 +1,26 @@
+"""An order sheet as CSV, one line a request, for teams that order by spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from gameday.capacity.request import CapacityRequest
+
+__all__ = ["to_csv"]
+
+_COLUMNS = (
+    "id", "state", "stack", "service", "instance", "zones", "instances_from", "instances_to",
+    "needed_by", "latest_order", "at_risk", "expires", "hourly_usd", "total_usd",
+)  # fmt: skip
+
+
+def to_csv(requests: tuple[CapacityRequest, ...]) -> str:
+    """Return the order sheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for request in requests:
+        values = (getattr(request, name) for name in _COLUMNS)
+        writer.writerow([v.isoformat() if hasattr(v, "isoformat") else v for v in values])
+    return out.getvalue()

@@ -1,0 +1,23 @@
+"""An order sheet as Markdown, to paste into a review."""
+
+from __future__ import annotations
+
+from gameday.capacity.request import CapacityRequest
+
+__all__ = ["to_markdown"]
+
+
+def to_markdown(requests: tuple[CapacityRequest, ...]) -> str:
+    """Return a table, one line a request."""
+    lines = [
+        "| request | instances | order by | needed by | cost of the window |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for r in requests:
+        late = " (**late**)" if r.at_risk else ""
+        lines.append(
+            f"| {r.stack} {r.service} | {r.instances_from} -> {r.instances_to} {r.instance} in "
+            f"{r.zones} zones | {r.latest_order:%Y-%m-%d}{late} | {r.needed_by:%Y-%m-%dT%H:%MZ} | "
+            f"USD {r.total_usd:,.0f} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,149 @@
+"""The room's verbs: which services are too small, the requests for them, and whether that holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from gameday.capacity.request import CapacityRequest, Move
+from gameday.capacity.sizing import offered_by_quantile, size_service
+from gameday.findings import Finding
+from gameday.findings.evidence import Evidence
+from gameday.forecast import Demand
+from gameday.run_record import RunRecord, percentile
+from gameday.scenario import Scenario
+from gameday.simulate import simulate, t_interval
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Array, Seed
+
+__all__ = ["request_capacity", "verify", "with_order"]
+
+_WARM_UP = timedelta(hours=2)
+"""Servers must work this long before they are needed: caches fill, checks pass. Ours."""
+
+
+def request_capacity(
+    scenario: Scenario, demand: Demand, findings: tuple[Finding, ...], *, run: str, now: datetime
+) -> tuple[CapacityRequest, ...]:
+    """Return a draft request for every service whose fleet cannot hold the bounds, by size of need."""
+    quantile = scenario.capacity.quantile
+    levels = tuple(sorted({0.5, quantile, 0.99}))
+    offered = offered_by_quantile(scenario, demand, levels)
+    out: list[CapacityRequest] = []
+    for stack in scenario.stack_names:
+        for service in scenario.stack_services(stack):
+            index = list(scenario.services).index(service)
+            peaks = {q: float(offered[q][stack][index].max()) for q in levels}
+            size = size_service(scenario, stack, service, peaks[quantile])
+            have = scenario.services[service].stacks[stack].instances
+            if size.instances > have:
+                series = offered[quantile][stack][index]
+                out.append(
+                    _request(scenario, demand, findings, run, now, stack, service, peaks, series)
+                )
+    return tuple(sorted(out, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
+
+
+def _request(
+    scenario: Scenario, demand: Demand, findings: tuple[Finding, ...], run: str, now: datetime,
+    stack: str, service: str, peaks: dict[float, float], series: Array,
+) -> CapacityRequest:  # fmt: skip
+    block, rules = scenario.capacity, scenario.services[service]
+    fleet = rules.stacks[stack]
+    size = size_service(scenario, stack, service, peaks[block.quantile])
+    bearable = fleet.instances * rules.servers_per_instance * size.survivors_share
+    short = np.flatnonzero(series > bearable * block.max_utilisation)
+    first, last = (int(short[0]), int(short[-1])) if len(short) else (int(series.argmax()),) * 2
+    start, end = demand.grid.instant(first), demand.grid.instant(last + 1)
+    needed_by = start - _WARM_UP
+    latest = needed_by - timedelta(days=block.lead_time_days)
+    added = size.instances - fleet.instances
+    hourly = added * block.instances[fleet.instance].hourly_usd
+    ids = tuple(f.id for f in findings if f.stack == stack and service in f.subject.split())
+    before = peaks[block.quantile] / (fleet.instances * rules.servers_per_instance)
+    after = peaks[block.quantile] / (size.instances * rules.servers_per_instance)
+    support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
+    return CapacityRequest(
+        id=f"CR-{scenario.event.name}-{stack}-{service}", event=scenario.event.name, run=run,
+        stack=stack, service=service, state="draft", findings=ids, window_start=start,
+        window_end=end, needed_by=needed_by, latest_order=latest, at_risk=latest < now,
+        instance=fleet.instance, zones=fleet.zones, instances_from=fleet.instances,
+        instances_to=size.instances, servers_per_instance=rules.servers_per_instance,
+        offered={f"p{100 * q:g}": round(peak, 2) for q, peak in peaks.items()},
+        servers_needed=size.servers_needed, zones_lost=block.zones_lost,
+        sized_for=f"p{100 * block.quantile:g}{support}",
+        bounds={"max_utilisation": block.max_utilisation,
+                "max_wait_probability": block.max_wait_probability},
+        peak_utilisation={
+            "before": before, "before_zone_lost": before / size.survivors_share,
+            "after": after, "after_zone_lost": after / size.survivors_share,
+        },
+        hourly_usd=hourly, total_usd=hourly * (end - needed_by).total_seconds() / 3600,
+        expires=end + _WARM_UP,
+        history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
+    )  # fmt: skip
+
+
+def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Scenario:
+    """Return the scenario as it would be with every request placed."""
+    services = dict(scenario.services)
+    for request in requests:
+        service = services[request.service]
+        fleet = service.stacks[request.stack].model_copy(
+            update={"instances": request.instances_to}
+        )
+        services[request.service] = service.model_copy(
+            update={"stacks": {**service.stacks, request.stack: fleet}}
+        )
+    return scenario.model_copy(update={"services": services})
+
+
+def verify(
+    scenario: Scenario, plan: LoadPlan, requests: tuple[CapacityRequest, ...],
+    before: tuple[RunRecord, ...], *, seed: Seed, budget_s: float, scale: float | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[tuple[CapacityRequest, ...], tuple[RunRecord, ...]]:  # fmt: skip
+    """Return the requests with their proof, and the model's records with the order placed.
+
+    `before` are replications of the same plan without the order; `seed` is theirs, so each pair
+    shares its arrivals, walks and service draws.
+    """
+    ordered = with_order(scenario, requests)
+    after = simulate(ordered, plan, seed=seed, budget_s=budget_s, scale=scale, progress=progress)
+    pairs = tuple(zip(before, after, strict=False))
+    proofs = {stack: _proof(scenario, plan, stack, pairs) for stack in scenario.stack_names}
+    return tuple(replace(r, proof=proofs[r.stack]) for r in requests), after
+
+
+def _proof(
+    scenario: Scenario, plan: LoadPlan, stack: str, pairs: tuple[tuple[RunRecord, RunRecord], ...]
+) -> dict[str, object]:
+    """Return objective -> before, after, difference, and whether it holds after, all as played."""
+    out: dict[str, object] = {"replications": len(pairs), "as_played": f"{plan.speed:g}x, cell {plan.scale:g}"}
+    for criterion in scenario.objectives:
+        if criterion.is_of_service:
+            continue
+        step = None if criterion.subject == "all steps" else criterion.subject
+        rows = [tuple(_number(scenario, plan, r, stack, criterion.metric, step) for r in pair) for pair in pairs]  # fmt: skip
+        before, after = (t_interval([row[i] for row in rows]) for i in (0, 1))
+        change = t_interval([row[1] - row[0] for row in rows])
+        out[criterion.text] = {
+            "before": str(before), "after": str(after), "change": str(change),
+            "holds_after": bool(after.high < criterion.value),
+        }  # fmt: skip
+    return out
+
+
+def _number(
+    scenario: Scenario, plan: LoadPlan, run: RunRecord, stack: str, metric: str, step: str | None
+) -> float:
+    if metric.endswith("rate"):
+        bad, all_, _ = Evidence(scenario, plan, None, ()).bad_share(run, stack, step)
+        return bad / all_ if all_ else float("nan")
+    steps = run.steps if step is None else (step,)
+    histogram = sum((run.response(stack, name) for name in steps), np.zeros(1))
+    return percentile(histogram, 0.5 if metric == "mean" else float(metric[1:]) / 100)
+

@@ -1,0 +1,81 @@
+"""What rules look at: the runs, the plan they played, and small sums over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from gameday.run_record import STEPS, RunRecord, percentile
+from gameday.scenario import Scenario
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Array, Band
+
+__all__ = [
+    "BAD", "LEAST_SAMPLES", "Evidence", "binomial_band", "first_where", "quantile_band",
+    "step_tier",
+]  # fmt: skip
+
+LEAST_SAMPLES = 30
+"""Fewer than this say nothing. Ours: the usual floor for a share with an interval."""
+
+BAD = ("failed", "check_failed", "abandoned")
+"""Outcomes of a step that are the target's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything a rule may look at."""
+
+    scenario: Scenario
+    plan: LoadPlan
+    measured: RunRecord | None
+    """The swarm's run; None when only the model ran."""
+    predicted: tuple[RunRecord, ...]
+    """The model of the run as played, one a replication."""
+    event: tuple[RunRecord, ...] = ()
+    """The model at real speed, one a replication."""
+
+    def bad_share(self, record: RunRecord, stack: str, step: str | None) -> tuple[int, int, Array]:
+        """Return (bad, all, bad share per slot) of a step, or of all steps, in the window."""
+        s = record.stacks.index(stack)
+        mine = slice(None) if step is None else [record.steps.index(step)]
+        counts = record.step_counts[s, mine][:, :, record.judged].sum(axis=0)
+        bad = counts[[STEPS.index(name) for name in BAD]].sum(axis=0)
+        all_ = counts[STEPS.index("achieved")]
+        share = np.divide(bad, all_, out=np.zeros(len(bad)), where=all_ > 0)
+        return int(bad.sum()), int(all_.sum()), share
+
+
+def binomial_band(bad: int, all_: int) -> Band:
+    """Return a share with its 95 % interval (Clopper and Pearson, 1934)."""
+    if all_ == 0:
+        return Band(float("nan"), float("nan"), float("nan"))
+    low = float(stats.beta.ppf(0.025, bad, all_ - bad + 1)) if bad else 0.0
+    high = float(stats.beta.ppf(0.975, bad + 1, all_ - bad)) if bad < all_ else 1.0
+    return Band(bad / all_, low, high)
+
+
+def quantile_band(histogram: Array, level: float) -> Band:
+    """Return a latency quantile with its 95 % interval from order statistics, seconds."""
+    n = int(histogram.sum())
+    if n == 0:
+        return Band(float("nan"), float("nan"), float("nan"))
+    low = max(0.0, float(stats.binom.ppf(0.025, n, level)) - 1) / n
+    high = min(1.0, (float(stats.binom.ppf(0.975, n, level)) + 1) / n)
+    return Band(*(percentile(histogram, q) for q in (level, low, high)))
+
+
+def first_where(bad: Array) -> int | None:
+    """Return the first slot that is bad; None if none is."""
+    found = np.flatnonzero(bad)
+    return int(found[0]) if len(found) else None
+
+
+def step_tier(scenario: Scenario, step: str) -> int:
+    """Return 0 for a step that puts goods in a cart or orders them, else 1."""
+    if step not in scenario.steps:
+        return 1
+    actions = {exchange.action for exchange in scenario.steps[step].each_exchange()}
+    return 0 if actions & {"add_to_cart", "place_order"} else 1

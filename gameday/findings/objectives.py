@@ -1,0 +1,36 @@
+"""Each objective and stack with what the run said of it, missed or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gameday.findings.evidence import LEAST_SAMPLES, Evidence
+from gameday.findings.finding import Finding
+from gameday.findings.rules.missed_objective import look_for_missed_objective
+
+__all__ = ["objective_table"]
+
+
+def objective_table(evidence: Evidence, findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Return one row per objective and stack: text, what was measured, missed, measured."""
+    missed = {(f.stack, f.evidence["objective"]): f for f in findings if f.rule == "missed_objective"}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for test in look_for_missed_objective(evidence):
+        key = (test.stack, str(test.evidence["objective"]))
+        if key in rows or test.basis != "measured":
+            continue
+        enough = test.samples >= LEAST_SAMPLES
+        shown = _said(test.value.mid, test.unit) if enough else "too few replies"
+        if key in missed and missed[key].basis == "model only":
+            shown += f"; {_said(missed[key].value.mid, test.unit)} in the model at real speed"
+        rows[key] = {
+            "stack": test.stack, "text": key[1], "said": shown, "measured": enough,
+            "missed": key in missed,
+        }  # fmt: skip
+    return list(rows.values())
+
+
+def _said(value: float, unit: str) -> str:
+    if unit == "s":
+        return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+    return f"{100 * value:.2f} %"

@@ -1,0 +1,121 @@
+"""An objective of the scenario does not hold: in the run, or else in the model at real speed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+
+from gameday.findings.evidence import Evidence, binomial_band, first_where, quantile_band, step_tier
+from gameday.findings.finding import Candidate
+from gameday.run_record import BINS, RunRecord, bin_of, percentile
+from gameday.scenario import Criterion
+from gameday.simulate import t_interval
+from gameday.vocabulary import Array, Band
+
+__all__ = ["look_for_missed_objective"]
+
+_WITHIN = {"<": "above", "<=": "above"}
+
+
+def look_for_missed_objective(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield a test per objective and stack: of the measurement, and of the model at real speed."""
+    for criterion in evidence.scenario.objectives:
+        if criterion.op not in _WITHIN:
+            continue  # an objective is an upper bound; `>` holds for guardrails
+        for stack in evidence.scenario.stack_names:
+            if evidence.measured is not None:
+                yield from _of_run(evidence, criterion, stack, evidence.measured)
+            if len(evidence.event) > 1:
+                yield from _of_model(evidence, criterion, stack)
+
+
+def _of_run(
+    evidence: Evidence, criterion: Criterion, stack: str, run: RunRecord
+) -> Iterator[Candidate]:
+    step = None if criterion.subject == "all steps" else criterion.subject
+    if criterion.metric in ("error rate", "abandonment rate"):
+        bad, all_, share = _share(evidence, run, criterion, stack, step)
+        yield _candidate(
+            evidence, criterion, stack, binomial_band(bad, all_),
+            float(stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
+            all_, first_where(share > criterion.value),
+        )  # fmt: skip
+        return
+    if criterion.is_of_service:
+        load = run.utilisation(stack, criterion.subject)[run.judged]
+        if not np.isnan(load).all():
+            band = t_interval([float(v) for v in load])
+            p_value = 0.0 if band.low > criterion.value else 1.0
+            yield _candidate(evidence, criterion, stack, band, p_value, len(load), first_where(load > criterion.value))  # fmt: skip
+        return
+    rows = _latency_rows(run, stack, step)
+    histogram = rows.sum(axis=0)
+    level = _level(criterion.metric)
+    above, n = int(histogram[int(bin_of(criterion.value)) + 1 :].sum()), int(histogram.sum())
+    slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
+    yield _candidate(
+        evidence, criterion, stack, quantile_band(histogram, level),
+        float(stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0, n,
+        first_where(slots > criterion.value),
+    )  # fmt: skip
+
+
+def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
+    if criterion.is_of_service:
+        return
+    step = None if criterion.subject == "all steps" else criterion.subject
+    values, counts = [], 0
+    for run in evidence.event:
+        if criterion.metric in ("error rate", "abandonment rate"):
+            bad, all_, _ = _share(evidence, run, criterion, stack, step)
+            values.append(bad / all_ if all_ else float("nan"))
+        else:
+            histogram = _latency_rows(run, stack, step).sum(axis=0)
+            all_ = int(histogram.sum())
+            values.append(percentile(histogram, _level(criterion.metric)))
+        counts += all_
+    band = t_interval(values)
+    spread = float(np.nanstd(values, ddof=1)) / np.sqrt(len(values)) or 1e-12
+    p_value = float(stats.t.sf((band.mid - criterion.value) / spread, len(values) - 1))
+    yield _candidate(
+        evidence, criterion, stack, band, p_value, counts, None, basis="model only"
+    )
+
+
+def _candidate(
+    evidence: Evidence, criterion: Criterion, stack: str, band: Band, p_value: float, samples: int,
+    first: int | None, basis: str = "measured",
+) -> Candidate:  # fmt: skip
+    unit = "s" if criterion.metric.startswith("p") or criterion.metric == "mean" else "share"
+    return Candidate(
+        rule="missed_objective", stack=stack, subject=f"{criterion.metric} of {criterion.subject}",
+        title=f"{stack}: objective missed: {criterion.text}", value=band, bound=criterion.value,
+        unit=unit, p_value=p_value, samples=samples, basis=basis,  # type: ignore[arg-type]
+        tier=step_tier(evidence.scenario, criterion.subject), first_slot=first,
+        suggestion="see the saturated services of this stack and the capacity requests",
+        evidence={"objective": criterion.text},
+    )  # fmt: skip
+
+
+def _share(
+    evidence: Evidence, run: RunRecord, criterion: Criterion, stack: str, step: str | None
+) -> tuple[int, int, Array]:
+    if criterion.metric == "error rate":
+        return evidence.bad_share(run, stack, step)
+    names = run.steps if step is None else (step,)
+    left = sum(run.step_total(name, "abandoned", stack) for name in names)
+    all_ = sum(run.step_total(name, "achieved", stack) for name in names)
+    return left, all_, np.zeros(run.grid.slots - run.lead_in)
+
+
+def _latency_rows(run: RunRecord, stack: str, step: str | None) -> Array:
+    """Return response histograms per slot of the window, shape (slots, BINS)."""
+    mine = slice(None) if step is None else [run.steps.index(step)]
+    rows = run.latency[run.stacks.index(stack), mine, 0][:, run.judged]
+    return np.asarray(rows.sum(axis=0)).reshape(-1, BINS)
+
+
+def _level(metric: str) -> float:
+    return 0.5 if metric == "mean" else float(metric[1:]) / 100

@@ -1,0 +1,57 @@
+"""A service has no server left: its busiest three minutes are beyond what a queue can bear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+
+from gameday.findings.evidence import Evidence, first_where
+from gameday.findings.finding import Candidate
+from gameday.vocabulary import Band
+
+__all__ = ["look_for_saturation"]
+
+_BOUND = 0.9
+"""Busy share of the servers. Ours: above it a small cell's wait is many service times."""
+_SLOTS = 3
+"""Consecutive slots that must be busy together: one minute's chance is not saturation."""
+
+
+def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield a test per stack and service that was observed."""
+    run = evidence.measured
+    if run is None:
+        return
+    for stack in evidence.scenario.stack_names:
+        for service in evidence.scenario.stack_services(stack):
+            busy = run.utilisation(stack, service)[run.judged]
+            if np.isnan(busy).any() or len(busy) < _SLOTS:
+                continue
+            runs = np.convolve(busy, np.ones(_SLOTS) / _SLOTS, mode="valid")
+            at = int(runs.argmax())
+            done = run.attempts[run.stacks.index(stack), run.services.index(service), 1, run.judged]
+            visits = float(done[at : at + _SLOTS].sum())
+            half = _spread(evidence, stack, service, visits, float(runs[at]))
+            yield Candidate(
+                rule="saturation", stack=stack, subject=service,
+                title=f"{stack}: {service} is saturated", unit="share", bound=_BOUND,
+                value=Band(float(runs[at]), float(runs[at]) - 1.96 * half,
+                           min(1.0, float(runs[at]) + 1.96 * half)),
+                p_value=float(stats.norm.sf((float(runs[at]) - _BOUND) / half)),
+                samples=int(visits), basis="measured", tier=evidence.scenario.services[service].tier,
+                first_slot=first_where(busy > _BOUND),
+                suggestion=f"more servers for {service}; see its capacity request",
+                evidence={"slots": _SLOTS, "mean_utilisation": round(float(busy.mean()), 4)},
+            )  # fmt: skip
+
+
+def _spread(evidence: Evidence, stack: str, service: str, visits: float, busy: float) -> float:
+    """Return the deviation of the busy share: a sum of `visits` service times, and none when full.
+
+    Servers that are all busy all the time have no spread: the share is then what it is.
+    """
+    scv = evidence.scenario.services[service].time.scv
+    idle = max(0.0, 1.0 - busy)
+    return max(1e-4, float(busy * np.sqrt((1 + scv) / max(visits, 1.0)) * min(1.0, 10 * idle)))

@@ -1,0 +1,45 @@
+"""A service refused or timed out more of its work than noise explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+
+from gameday.findings.evidence import Evidence, binomial_band, first_where
+from gameday.findings.finding import Candidate
+from gameday.run_record import ATTEMPTS
+
+__all__ = ["look_for_turned_away"]
+
+_BOUND = 0.005
+"""Share of attempts. Ours: half of the usual 1 % error objective, before customers see it."""
+
+
+def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield a test per stack and service that was observed."""
+    run = evidence.measured
+    if run is None:
+        return
+    lost = [ATTEMPTS.index(name) for name in ("shed", "timed_out", "orphaned")]
+    for stack in evidence.scenario.stack_names:
+        for service in evidence.scenario.stack_services(stack):
+            rows = run.attempts[run.stacks.index(stack), run.services.index(service)][:, run.judged]
+            if np.isnan(rows).any():
+                continue
+            bad, all_ = int(rows[lost].sum()), int(rows[0].sum())
+            if all_ == 0:
+                continue
+            parts = {ATTEMPTS[i]: float(rows[i].sum()) for i in lost}
+            worst = max(parts, key=lambda name: parts[name])
+            yield Candidate(
+                rule="turned_away", stack=stack, subject=service,
+                title=f"{stack}: {service} turned work away ({worst.replace('_', ' ')})",
+                value=binomial_band(min(bad, all_), all_), bound=_BOUND, unit="share",
+                p_value=float(stats.binom.sf(bad - 1, all_, _BOUND)), samples=all_,
+                basis="measured", tier=evidence.scenario.services[service].tier,
+                first_slot=first_where(rows[lost].sum(axis=0) > _BOUND * np.maximum(rows[0], 1)),
+                suggestion=f"more servers for {service}, or a longer queue if its peak is short",
+                evidence=parts,
+            )  # fmt: skip

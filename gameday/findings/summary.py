@@ -1,0 +1,173 @@
+"""The run in plain data: every number a report shows, made here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gameday.findings.evidence import BAD, Evidence
+from gameday.findings.verdict import Validity
+from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, percentile
+from gameday.simulate import t_interval
+from gameday.vocabulary import Array, Band
+
+__all__ = ["books", "compare_services", "followed", "slot_series", "step_table"]
+
+
+def _number(value: float, digits: int = 5) -> float | None:
+    return None if np.isnan(value) or np.isinf(value) else round(float(value), digits)
+
+
+def _band(band: Band) -> dict[str, float | None]:
+    return {"mid": _number(band.mid), "low": _number(band.low), "high": _number(band.high)}
+
+
+def followed(evidence: Evidence, validity: Validity) -> dict[str, Any]:
+    """Return how far the run followed the forecast: session starts, and steps against forecast."""
+    plan, run = evidence.plan, evidence.measured
+    assert run is not None
+    sessions = run.session_counts.sum(axis=0)
+    miss = np.abs(sessions[1] - sessions[0]).sum() / max(1, sessions[0].sum())
+    expected = plan.forecast[:, :, plan.lead_in :] * plan.scale / plan.speed
+    sent = run.step_counts[:, :, STEPS.index("achieved"), run.judged].sum()
+    residual = np.abs(plan.caused - plan.forecast)[:, :, plan.lead_in :]
+    return {
+        "session_starts_share": round(1 - float(miss), 6),
+        "sessions_planned": validity.sessions_planned,
+        "sessions_started": validity.sessions_started,
+        "steps_forecast": round(float(expected.sum())),
+        "steps_planned": int(run.step_counts[:, :, 0, run.judged].sum()),
+        "steps_sent": int(sent),
+        "fit_residual_share": round(float(residual.sum() / plan.forecast[:, :, plan.lead_in :].sum()), 5),
+    }  # fmt: skip
+
+
+def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return per stack and service: predicted with interval against measured."""
+    out = []
+    for stack in evidence.scenario.stack_names:
+        for service in evidence.scenario.stack_services(stack):
+            row: dict[str, Any] = {"stack": stack, "service": service}
+            for metric in ("utilisation", "p50", "p99", "error_rate"):
+                said = [_service_metric(r, stack, service, metric) for r in evidence.predicted]
+                row[metric] = {"predicted": _band(t_interval(said)) if said else None}
+                run = evidence.measured
+                seen = _service_metric(run, stack, service, metric) if run else float("nan")
+                row[metric]["measured"] = _number(seen)
+            out.append(row)
+    return out
+
+
+def _service_metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
+    s, v = run.stacks.index(stack), run.services.index(service)
+    if metric == "utilisation":
+        return float(np.mean(run.utilisation(stack, service)[run.judged]))
+    if metric == "error_rate":
+        rows = run.attempts[s, v][:, run.judged].sum(axis=1)
+        return float(rows[2:7].sum() / rows[0]) if rows[0] > 0 else float("nan")
+    return percentile(run.visits[s, v, run.judged].sum(axis=0), float(metric[1:]) / 100)
+
+
+def step_table(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return per stack and step: counts, error rate, and latencies measured and predicted."""
+    run, out = evidence.measured, []
+    assert run is not None
+    for s, stack in enumerate(run.stacks):
+        for v, step in enumerate(run.steps):
+            rows = run.step_counts[s, v][:, run.judged].sum(axis=1)
+            histogram = run.response(stack, step)
+            service = run.latency[s, v, 1, run.judged].sum(axis=0)
+            sent = int(rows[STEPS.index("achieved")])
+            bad = int(rows[[STEPS.index(name) for name in BAD]].sum())
+            said = [percentile(r.response(stack, step), 0.99) for r in evidence.predicted]
+            out.append({
+                "stack": stack, "step": step, "sent": sent, "bad": bad,
+                "error_rate": _number(bad / sent) if sent else None,
+                "p50_s": _number(percentile(histogram, 0.5)),
+                "p99_s": _number(percentile(histogram, 0.99)),
+                "service_p99_s": _number(percentile(service, 0.99)),
+                "predicted_p99_s": _band(t_interval(said)) if said else None,
+            })  # fmt: skip
+    return out
+
+
+def books(run: RunRecord) -> dict[str, Any]:
+    """Return both books in full over the whole run, lead-in included, and the orders by key."""
+    steps = {
+        step: dict(zip(STEPS, map(int, row), strict=True))
+        for step, row in zip(run.steps, run.step_counts.sum(axis=(0, 3)), strict=True)
+    }
+    attempts: dict[str, dict[str, float | None]] = {}
+    for s, stack in enumerate(run.stacks):
+        for v, service in enumerate(run.services):
+            row = run.attempts[s, v].sum(axis=1)
+            if not np.isnan(row).all():
+                attempts[f"{stack} {service}"] = dict(
+                    zip(ATTEMPTS, (_number(x, 0) for x in row), strict=True)
+                )
+    sessions = dict(zip(SESSIONS, map(int, run.session_counts.sum(axis=(0, 2))), strict=True))
+    orders = run.orders
+    return {
+        "steps": steps, "sessions": sessions, "attempts": attempts,
+        "orders": None if orders is None else {
+            name: getattr(orders, name)
+            for name in ("confirmed", "unknown", "in_shop", "confirmed_missing", "never_sent")
+        },
+        "session_delay_p50_s": _number(percentile(run.session_delay.sum(axis=0), 0.5)),
+        "session_delay_p99_s": _number(percentile(run.session_delay.sum(axis=0), 0.99)),
+        "imbalances": run.imbalances(),
+    }  # fmt: skip
+
+
+def slot_series(evidence: Evidence) -> dict[str, Any]:
+    """Return what charts draw, per slot of the window, in wall units of the run."""
+    plan, run = evidence.plan, evidence.measured
+    assert run is not None
+    part, wall = run.judged, run.slot_wall_s
+    series: dict[str, Any] = {
+        "slot_utc": [plan.window.instant(i).isoformat() for i in range(plan.window.slots)],
+        "stacks": {},
+    }
+    for s, stack in enumerate(run.stacks):
+        regions = [plan.regions.index(r) for r in evidence.scenario.stack_regions(stack)]
+        expected = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
+        counts = run.step_counts[s][:, :, part].sum(axis=0)
+        series["stacks"][stack] = {
+            "forecast_per_s": _rounded(expected * plan.scale / plan.speed / wall),
+            "planned_per_s": _rounded(counts[0] / wall),
+            "sent_per_s": _rounded(counts[STEPS.index("achieved")] / wall),
+            "bad_per_s": _rounded(counts[[STEPS.index(n) for n in BAD]].sum(axis=0) / wall),
+            "sessions_planned": run.session_counts[s, 0, part].tolist(),
+            "sessions_started": run.session_counts[s, 1, part].tolist(),
+            "services": {
+                name: _service_series(evidence, run, stack, name)
+                for name in evidence.scenario.stack_services(stack)
+            },
+            "steps": {
+                step: {
+                    f"p{level}": [
+                        _number(percentile(row, level / 100))
+                        for row in run.latency[s, v, 0, part]
+                    ]
+                    for level in (50, 99)
+                }
+                for v, step in enumerate(run.steps)
+            },
+        }
+    return series
+
+
+def _service_series(evidence: Evidence, run: RunRecord, stack: str, name: str) -> dict[str, Any]:
+    s, v = run.stacks.index(stack), run.services.index(name)
+    said = [r.utilisation(stack, name)[r.judged] for r in evidence.predicted]
+    queue = run.loads[s, v, 1, run.judged] / run.slot_wall_s
+    return {
+        "measured": _rounded(run.utilisation(stack, name)[run.judged]),
+        "predicted": _rounded(np.mean(said, axis=0)) if said else None,
+        "queue": _rounded(queue),
+    }
+
+
+def _rounded(values: Array) -> list[float | None]:
+    return [_number(float(value), 4) for value in values]

@@ -1,0 +1,128 @@
+"""The verdict: one word and one exit code for a run; the worst of what happened wins.
+
+PASS 0 · FAIL 1 (an objective missed) · ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the
+generator failed, or something was not measured) · ERROR for any other exit code. Worst wins:
+9 > 8 > 3, 4 > 7 > 1 (DESIGN §6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gameday.findings.evidence import LEAST_SAMPLES, Evidence
+from gameday.findings.finding import Finding
+from gameday.run_record import SESSIONS, RunRecord, percentile
+
+__all__ = [
+    "LATENESS_BOUND_S", "Validity", "Verdict", "judge",
+    "unmeasured_objectives", "validity", "worst_code",
+]  # fmt: skip
+
+LATENESS_BOUND_S = 0.05
+"""p99 of the generator's lateness beyond which it did not follow its plan. Ours: a twentieth of
+the shortest objective; the engine idles at 1-2 ms."""
+
+_ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 0)
+_NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID"}
+
+End = Literal["complete", "guardrail", "person", "worker_lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """Whether the generator did what it planned. Nothing here is the target's."""
+
+    lateness_p99_s: float
+    sessions_planned: int
+    sessions_started: int
+    slots_off: int
+    """Slots whose session starts differ from the plan."""
+    steps_lost: int
+    """Steps we planned and never came to, through our own fault."""
+    busiest_worker: float
+    """Largest mean share of a core."""
+    imbalances: tuple[str, ...]
+    faults: tuple[str, ...]
+    """Why the run is invalid; empty = valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the run comes to."""
+
+    name: str
+    """PASS, FAIL, ABORTED, INVALID or ERROR."""
+    exit_code: int
+    reasons: tuple[str, ...]
+
+
+def worst_code(codes: list[int]) -> int:
+    """Return the exit code that wins; 0 for none."""
+    return min(codes, key=_ORDER.index, default=0)
+
+
+def validity(run: RunRecord, *, busiest: float, end: End, why: str) -> Validity:
+    """Return whether the generator followed its plan; a stopped run is not blamed for the rest."""
+    sessions = run.session_counts.sum(axis=0)
+    off = sessions[SESSIONS.index("planned")] != sessions[SESSIONS.index("started")]
+    lateness = percentile(run.latency[:, :, 2].sum(axis=(0, 1, 2)), 0.99)
+    lost = int(run.step_counts[:, :, 7].sum())
+    faults = []
+    if end == "worker_lost":
+        faults.append(f"the generator broke: {why}")
+    if end == "complete":
+        if off.any():
+            faults.append(f"session starts differ from the plan in {int(off.sum())} slots")
+        if lost:
+            faults.append(f"{lost} planned steps were lost by the generator")
+    if lateness > LATENESS_BOUND_S:
+        faults.append(
+            f"the generator was late: p99 {lateness * 1000:.0f} ms, bound "
+            f"{LATENESS_BOUND_S * 1000:.0f} ms (busiest worker at {busiest:.0%} of a core)"
+        )
+    imbalances = tuple(run.imbalances())
+    faults += [f"books do not balance: {line}" for line in imbalances]
+    return Validity(
+        lateness, int(sessions[0].sum()), int(sessions[1].sum()), int(off.sum()), lost, busiest,
+        imbalances, tuple(faults),
+    )  # fmt: skip
+
+
+def judge(
+    findings: tuple[Finding, ...], *, end: End, why: str, faults: tuple[str, ...],
+    unmeasured: tuple[str, ...],
+) -> Verdict:  # fmt: skip
+    """Return the verdict of a run that sent load."""
+    reasons: list[tuple[int, str]] = []
+    if end == "guardrail":
+        reasons.append((3, why))
+    if end == "person":
+        reasons.append((4, why))
+    reasons += [(7, fault) for fault in faults]
+    reasons += [(7, f"not measured: {what}") for what in unmeasured if end == "complete"]
+    missed = [f for f in findings if f.rule in ("missed_objective", "lost_orders")]
+    reasons += [(1, finding.title) for finding in missed]
+    code = worst_code([c for c, _ in reasons])
+    ranked = sorted(reasons, key=lambda r: _ORDER.index(r[0]))
+    return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))
+
+
+def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
+    """Return objectives that too few replies speak of: they are not passed, they are unknown."""
+    run, out = evidence.measured, []
+    if run is None:
+        return ()
+    for criterion in evidence.scenario.objectives:
+        for stack in evidence.scenario.stack_names:
+            if criterion.is_of_service:
+                if np.isnan(run.utilisation(stack, criterion.subject)[run.judged]).all():
+                    out.append(f"{stack}: {criterion.text}: service not observed")
+                continue
+            step = None if criterion.subject == "all steps" else criterion.subject
+            n = evidence.bad_share(run, stack, step)[1]
+            if n < LEAST_SAMPLES:
+                out.append(f"{stack}: {criterion.text}: {n} replies")
+    return tuple(out)

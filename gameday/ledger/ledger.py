@@ -1,0 +1,103 @@
+"""One SQLite file beside the runs: what ran, how it ended, what was found and asked for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from gameday.errors import PreflightFailed
+
+__all__ = ["Ledger", "RunRow"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY, event TEXT NOT NULL, folder TEXT NOT NULL, started_utc TEXT NOT NULL,
+    verdict TEXT NOT NULL, exit_code INTEGER NOT NULL, pid INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS findings (
+    run_id TEXT NOT NULL, finding TEXT NOT NULL, severity TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (run_id, finding)
+) STRICT;
+CREATE TABLE IF NOT EXISTS requests (
+    run_id TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (run_id, request)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run."""
+
+    run_id: str
+    event: str
+    folder: str
+    started_utc: str
+    verdict: str
+    exit_code: int
+    pid: int
+    """Of the process that plays it; tells a run that was killed from one that runs."""
+
+
+class Ledger:
+    """The ledger of one reports folder."""
+
+    def __init__(self, reports: Path) -> None:
+        try:
+            reports.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(reports / "ledger.sqlite3", timeout=10)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise PreflightFailed(
+                f"{reports}: the ledger cannot be opened ({error}); free space or choose another "
+                "folder with --out"
+            ) from None
+
+    def record_run(self, row: RunRow) -> None:
+        """Write or overwrite a run."""
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?)", astuple(row))
+
+    def record_results(
+        self, run_id: str, findings: list[dict[str, Any]], requests: list[dict[str, Any]]
+    ) -> None:
+        """Write a run's findings and requests, given as plain data with id, severity and state."""
+        with self._db:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO findings VALUES (?,?,?,?)",
+                [(run_id, f["id"], f["severity"], json.dumps(f)) for f in findings],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO requests VALUES (?,?,?,?)",
+                [(run_id, r["id"], r["state"], json.dumps(r)) for r in requests],
+            )
+
+    def set_request_state(self, run_id: str, request: str, state: str) -> None:
+        """Write a request's new state."""
+        with self._db:
+            self._db.execute(
+                "UPDATE requests SET state = ? WHERE run_id = ? AND request = ?",
+                (state, run_id, request),
+            )
+
+    def runs(self, event: str | None = None) -> list[RunRow]:
+        """Return runs, newest first."""
+        rows = self._db.execute(
+            "SELECT * FROM runs WHERE ?1 IS NULL OR event = ?1 ORDER BY started_utc DESC", (event,)
+        )
+        return [RunRow(*row) for row in rows]
+
+    def findings(self, run_id: str) -> list[dict[str, Any]]:
+        """Return a run's findings as they were written, worst first."""
+        rows = self._db.execute(
+            "SELECT body FROM findings WHERE run_id = ? ORDER BY severity, finding", (run_id,)
+        )
+        return [json.loads(body) for (body,) in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,10 @@
+"""The room with a window: what a person watches while a run goes on.
+
+Job:   show phases and progress, on a terminal or as plain lines.
+In:    phases and numbers as they come.    Out: text on standard error.
+Never: decide, store, print the result (that is the command's).
+"""
+
+from gameday.live.terminal import Show
+
+__all__ = ["Show"]

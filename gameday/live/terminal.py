@@ -1,0 +1,57 @@
+"""Progress of a run: one line a phase, the running one alive on a terminal, plain elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+__all__ = ["Show"]
+
+_PLAIN_EVERY_S = 10.0
+
+
+class Show:
+    """Shows phases on standard error; silent when `quiet`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.alive = self.console.is_terminal and not quiet
+        self._detail = ""
+        self._said = 0.0
+        self._bar: Progress | None = None
+
+    @contextmanager
+    def phase(self, name: str, total: float | None = None) -> Iterator[None]:
+        """Show `name` while it goes on, with its time and last detail when it is over."""
+        began, self._detail = time.monotonic(), ""
+        if self.alive:
+            columns = (SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(bar_width=30),
+                       TimeElapsedColumn(), TextColumn("{task.fields[detail]}"))  # fmt: skip
+            with Progress(*columns, console=self.console, transient=True) as self._bar:
+                self._task = self._bar.add_task(name, total=total, detail="")
+                yield
+            self._bar = None
+        else:
+            self.console.print(f"{name} ...")
+            yield
+        took = time.monotonic() - began
+        self.console.print(f"  {name:<34} {took:6.1f} s  {self._detail}")
+        sys.stderr.flush()
+
+    def update(self, detail: str, done: float | None = None) -> None:
+        """Show where the running phase is."""
+        self._detail = detail
+        if self._bar is not None:
+            self._bar.update(self._task, detail=detail, **({"completed": done} if done is not None else {}))
+        elif time.monotonic() - self._said > _PLAIN_EVERY_S:
+            self._said = time.monotonic()
+            self.console.print(f"    {detail}")
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+        self.console.print(f"  {text}")

@@ -1,0 +1,125 @@
+"""Charts of a summary in bokeh: what was forecast, what went out, what filled up, what got slow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bokeh.embed import components
+from bokeh.layouts import column
+from bokeh.models import ColumnDataSource, HoverTool, Range1d
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+
+__all__ = ["charts", "inline_library"]
+
+_INK = "#8a8f98"
+"""Grey that reads on white and on black alike."""
+_COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#b0a000", "#999999",
+    "#7a52c7", "#c44e52", "#4c9f70",
+)  # fmt: skip
+"""Okabe and Ito's colour-blind-safe set, then three more."""
+
+
+def inline_library() -> str:
+    """Return bokeh's core as script and style tags; nothing is fetched."""
+    return str(Resources(mode="inline", components=["bokeh"]).render())
+
+
+def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return (script, name -> div) of every chart that the summary has data for."""
+    figures: dict[str, Any] = {}
+    if demand := summary.get("demand_series"):
+        figures["demand"] = _demand(demand)
+    series = summary.get("series")
+    for stack, data in (series or {}).get("stacks", {}).items():
+        at = [datetime.fromisoformat(t) for t in series["slot_utc"]]
+        figures[f"stack-{stack}"] = _stack(stack, at, data)
+    if not figures:
+        return "", {}
+    script, divs = components(figures)
+    return script, dict(divs)
+
+
+def _blank(title: str, unit: str, x_range: Any = None) -> figure:
+    plot = figure(
+        title=title, x_axis_type="datetime", height=230, sizing_mode="stretch_width",
+        y_axis_label=unit, tools="xpan,xwheel_zoom,box_zoom,reset,save", active_scroll=None,
+        toolbar_location="right", **({"x_range": x_range} if x_range is not None else {}),
+    )  # fmt: skip
+    plot.background_fill_alpha = plot.border_fill_alpha = 0
+    plot.outline_line_color = None
+    plot.title.text_color = _INK
+    for axis in (plot.xaxis[0], plot.yaxis[0]):
+        axis.axis_label_text_color = axis.major_label_text_color = _INK
+        axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = _INK
+        axis.axis_label_text_font_style = "normal"
+    plot.grid.grid_line_color, plot.grid.grid_line_alpha = _INK, 0.25
+    plot.toolbar.autohide = True
+    return plot
+
+
+def _legend(plot: figure) -> figure:
+    legend = plot.legend[0]
+    legend.background_fill_alpha = 0
+    legend.border_line_alpha = 0
+    legend.label_text_color = _INK
+    legend.label_text_font_size = "11px"
+    legend.click_policy = "hide"
+    legend.spacing = 0
+    legend.padding = 2
+    legend.ncols = 1 if len(legend.items) < 6 else 2
+    plot.add_layout(legend, "right")
+    return plot
+
+
+def _line(plot: figure, at: list[Any], values: list[Any], name: str, colour: str, **style: Any) -> None:
+    numbers = [float("nan") if v is None else v for v in values]
+    source = ColumnDataSource({"at": at, "value": numbers})
+    line = plot.line("at", "value", source=source, color=colour, legend_label=name, **style)
+    plot.add_tools(
+        HoverTool(
+            renderers=[line], formatters={"@at": "datetime"}, visible=False,
+            tooltips=[("", name), ("at", "@at{%m-%d %H:%M} UTC"), ("", "@value{0.[000]}")],
+        )
+    )  # fmt: skip
+
+
+def _demand(data: dict[str, Any]) -> Any:
+    plots, shared = [], None
+    at = [datetime.fromisoformat(t) for t in data["at"]]
+    for region, rows in data["regions"].items():
+        plot = _blank(f"{region}: forecast of all steps, whole event", "steps / min", shared)
+        shared = shared or plot.x_range
+        if rows.get("p10") and rows.get("p90"):
+            plot.varea(at, rows["p10"], rows["p90"], color=_COLOURS[0], alpha=0.2,
+                       legend_label="p10 to p90, marginal")  # fmt: skip
+        _line(plot, at, rows["p50"], "median", _COLOURS[0], line_width=1.5)
+        _line(plot, at, rows["path"], "path played", _COLOURS[1], line_width=1, line_dash="dashed")
+        if rows.get("actual"):
+            _line(plot, at, rows["actual"], "actual", _COLOURS[2], line_width=1)
+        plots.append(_legend(plot))
+    return column(*plots, sizing_mode="stretch_width")
+
+
+def _stack(stack: str, at: list[datetime], data: dict[str, Any]) -> Any:
+    load = _blank(f"{stack}: load, forecast and achieved", "steps / s")
+    for name, label, place in (
+        ("forecast_per_s", "forecast", 0), ("planned_per_s", "planned", 5),
+        ("sent_per_s", "sent", 2), ("bad_per_s", "bad", 1),
+    ):  # fmt: skip
+        _line(load, at, data[name], label, _COLOURS[place], line_width=2 - 0.5 * (place == 5))
+    busy = _blank(f"{stack}: utilisation measured (lines) and predicted (dotted)", "share", load.x_range)
+    busy.y_range = Range1d(0, 1.05)
+    queue = _blank(f"{stack}: mean queue", "requests", load.x_range)
+    slow = _blank(f"{stack}: p99 response by step", "s", load.x_range)
+    for number, (name, rows) in enumerate(data["services"].items()):
+        colour = _COLOURS[number % len(_COLOURS)]
+        _line(busy, at, rows["measured"], name, colour, line_width=1.5)
+        if rows["predicted"]:
+            busy.line(at, rows["predicted"], color=colour, line_dash="dotted", legend_label=name)
+        _line(queue, at, rows["queue"], name, colour, line_width=1.5)
+    for number, (name, rows) in enumerate(data["steps"].items()):
+        _line(slow, at, rows["p99"], name, _COLOURS[number % len(_COLOURS)], line_width=1.5)
+    return column(*(_legend(p) for p in (load, busy, queue, slow)), sizing_mode="stretch_width")

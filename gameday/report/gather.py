@@ -1,0 +1,95 @@
+"""From the rooms' products to one summary in plain data; every number is made upstream."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gameday.capacity import CapacityRequest
+from gameday.findings import Evidence, Finding, Verdict
+from gameday.findings.objectives import objective_table
+from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
+from gameday.findings.verdict import LATENESS_BOUND_S, Validity
+from gameday.forecast.skill import actuals_table, demand_series
+from gameday.history import History
+from gameday.forecast import Demand
+
+__all__ = ["gather"]
+
+SCHEMA_VERSION = 1
+
+
+def gather(
+    evidence: Evidence, demand: Demand, history: History, findings: tuple[Finding, ...],
+    requests: tuple[CapacityRequest, ...], verdict: Verdict, valid: Validity, *,
+    run: dict[str, Any], caveats: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the summary of a run. `run` holds run_id, event, started_utc, version, command."""
+    plan, measured = evidence.plan, evidence.measured
+    assert measured is not None
+    zones = {
+        stack: evidence.scenario.regions[evidence.scenario.stack_regions(stack)[0]].zone
+        for stack in evidence.scenario.stack_names
+    }
+    severities = sorted({f.severity for f in findings})
+    return {
+        "schema_version": SCHEMA_VERSION, **run, "seed": plan.seed.root,
+        "verdict": asdict(verdict),
+        "followed": followed(evidence, valid),
+        "findings": [
+            f.as_dict() | {"first_breach_local": _local(f.first_breach, zones.get(f.stack))}
+            for f in findings
+        ],
+        "findings_by_severity": {s: sum(f.severity == s for f in findings) for s in severities},
+        "requests": [_request(r) for r in requests],
+        "requests_usd": sum(r.total_usd for r in requests),
+        "proof": _proof(requests),
+        "objectives": objective_table(evidence, findings),
+        "services": compare_services(evidence), "steps": step_table(evidence),
+        "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
+        "forecast": {
+            "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
+            "strength_sigma": demand.strength_sigma, "past_events": demand.past_events,
+            "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
+            "actuals": actuals_table(demand, history),
+        },
+        "validity": asdict(valid) | {"lateness_bound_s": LATENESS_BOUND_S},
+        "books": books(measured), "notes": list(measured.notes),
+        "conditions": _conditions(evidence), "caveats": list(caveats),
+    }  # fmt: skip
+
+
+def _local(instant: datetime | None, zone: str | None) -> str | None:
+    if instant is None:
+        return None
+    return instant.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _request(request: CapacityRequest) -> dict[str, Any]:
+    data = asdict(request)
+    for name in ("window_start", "window_end", "needed_by", "expires"):
+        data[name] = getattr(request, name).strftime("%Y-%m-%dT%H:%MZ")
+    data["latest_order"] = request.latest_order.strftime("%Y-%m-%d")
+    return data
+
+
+def _proof(requests: tuple[CapacityRequest, ...]) -> list[dict[str, Any]]:
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for request in requests:
+        for text, numbers in request.proof.items():
+            if isinstance(numbers, dict):
+                rows[request.stack, text] = {"stack": request.stack, "text": text, **numbers}
+    return list(rows.values())
+
+
+def _conditions(evidence: Evidence) -> dict[str, Any]:
+    plan = evidence.plan
+    return {
+        "window_utc": f"{plan.window.start:%Y-%m-%dT%H:%MZ} to {plan.window.end:%Y-%m-%dT%H:%MZ}",
+        "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
+        "quantile": f"p{100 * plan.quantile:g}", "slot_wall_s": plan.slot_wall_s,
+        "replications": len(evidence.predicted), "replications_at_real_speed": len(evidence.event),
+        "scenario_sha256": evidence.scenario.sha256(),
+    }  # fmt: skip

@@ -1,0 +1,83 @@
+"""The room's verb: a summary in, the run's four documents out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from gameday.files import write_whole
+from gameday.report.charts import charts, inline_library
+
+__all__ = ["SECTIONS", "render_report"]
+
+SECTIONS = (
+    "verdict", "findings", "requests", "objectives", "services", "load", "forecast", "validity",
+    "books", "conditions",
+)  # fmt: skip
+"""Parts of the report in order; each is `templates/<section>.html.j2`."""
+
+
+def render_report(summary: dict[str, Any], folder: Path) -> Path:
+    """Write report.html, summary.md, summary.json and junit.xml; return the path of the first."""
+    write_whole(folder / "summary.json", lambda p: p.write_text(json.dumps(summary, indent=1)))
+    pages = _environment(html=True)
+    script, divs = charts(summary)
+    page = pages.get_template("report.html.j2").render(
+        s=summary, sections=SECTIONS, charts=divs, script=script, library=inline_library()
+    )
+    write_whole(folder / "report.html", lambda p: p.write_text(page, encoding="utf-8"))
+    text = _environment(html=False).get_template("summary.md.j2").render(s=summary)
+    write_whole(folder / "summary.md", lambda p: p.write_text(text, encoding="utf-8"))
+    write_whole(folder / "junit.xml", lambda p: p.write_bytes(_junit(summary)))
+    return folder / "report.html"
+
+
+def _environment(*, html: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gameday.report"), undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, autoescape=select_autoescape(["html", "html.j2"]) if html else False,
+    )  # fmt: skip
+    environment.filters |= {"number": _number, "share": _share, "seconds": _seconds}
+    return environment
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    if value is None:
+        return "not observed"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "not observed"
+    return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else f"{100 * value:.2g} %"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "not observed"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def _junit(summary: dict[str, Any]) -> bytes:
+    """Return objectives as test cases: failed, passed, or an error when the run says nothing."""
+    cases = summary["objectives"]
+    invalid = summary["verdict"]["name"] in ("INVALID", "ABORTED", "ERROR")
+    failed = [c for c in cases if c["missed"]]
+    suite = ElementTree.Element(
+        "testsuite", name=f"gameday {summary['event']}", tests=str(len(cases)),
+        failures=str(len(failed)), errors=str(len(cases) - len(failed) if invalid else 0),
+    )  # fmt: skip
+    for case in cases:
+        node = ElementTree.SubElement(
+            suite, "testcase", classname=f"{summary['event']}.{case['stack']}", name=case["text"]
+        )
+        if case["missed"]:
+            ElementTree.SubElement(node, "failure", message=case["said"])
+        elif invalid:
+            ElementTree.SubElement(node, "error", message="; ".join(summary["verdict"]["reasons"]))
+    return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))

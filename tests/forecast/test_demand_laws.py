@@ -1,0 +1,106 @@
+"""Laws of a demand: its paths, its bands, what it may call calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_shop import flat_demand, load_small, small_shop
+
+from gameday.forecast import Demand, demand_grid
+
+LEVELS = st.floats(0.01, 0.999)
+SIGMAS = st.floats(0.01, 0.6)
+
+
+@pytest.fixture(scope="module")
+def rise(tmp_path_factory: pytest.TempPathFactory) -> Demand:
+    """A demand whose event lifts the middle and leaves a dip behind."""
+    scenario = load_small(tmp_path_factory.mktemp("rise"), small_shop())
+    effect = np.zeros((1, 3, 90))
+    effect[:, :, 20:60] = np.sin(np.linspace(0, np.pi, 40)) * np.array([1.2, 1.0, 1.5])[None, :, None]
+    effect[:, :, 60:] = -0.3
+    median = 100 * np.exp(effect) * np.array([4.0, 2.0, 1.0])[None, :, None]
+    return flat_demand(scenario, median, event_log_effect=effect)
+
+
+def with_sigma(demand: Demand, sigma: float, past: int = 1) -> Demand:
+    fields = {name: getattr(demand, name) for name in Demand.__dataclass_fields__}
+    return Demand(**(fields | {"strength_sigma": sigma, "past_events": past}))
+
+
+@given(sigma=SIGMAS)
+def test_the_median_path_is_the_median(rise: Demand, sigma: float) -> None:
+    np.testing.assert_array_equal(with_sigma(rise, sigma).path(0.5), rise.median)
+
+
+@given(sigma=SIGMAS, level=LEVELS)
+def test_a_path_s_peak_is_one_factor_times_the_median_s(
+    rise: Demand, sigma: float, level: float
+) -> None:
+    path = with_sigma(rise, sigma).path(level)
+    at = np.unravel_index(rise.event_log_effect.argmax(), rise.median.shape)
+    factor = np.exp(NormalDist().inv_cdf(level) * sigma)
+    assert path[at] / rise.median[at] == pytest.approx(factor)
+
+
+@given(sigma=SIGMAS, level=LEVELS)
+def test_a_path_stretches_one_log_effect_for_all_steps_and_minutes(
+    rise: Demand, sigma: float, level: float
+) -> None:
+    ratio = np.log(with_sigma(rise, sigma).path(level) / rise.median)
+    known = np.abs(rise.event_log_effect) > 1e-3
+    stretch = ratio[known] / rise.event_log_effect[known]
+    np.testing.assert_allclose(stretch, stretch[0], rtol=1e-6)
+    np.testing.assert_allclose(ratio[:, :, :20], 0, atol=1e-12)
+
+
+@given(sigma=SIGMAS, low=LEVELS, high=LEVELS)
+def test_a_stronger_path_is_never_lower_while_the_event_lifts(
+    rise: Demand, sigma: float, low: float, high: float
+) -> None:
+    demand, (low, high) = with_sigma(rise, sigma), sorted((low, high))
+    lifted = rise.event_log_effect >= 0
+    assert (demand.path(high)[lifted] >= demand.path(low)[lifted] - 1e-9).all()
+
+
+@given(sigma=SIGMAS, level=LEVELS)
+def test_an_event_without_a_learned_effect_scales_as_a_whole(
+    rise: Demand, sigma: float, level: float
+) -> None:
+    fields = {name: getattr(rise, name) for name in Demand.__dataclass_fields__}
+    calm = Demand(**(fields | {"event_log_effect": rise.median * 0, "strength_sigma": sigma}))
+    factor = np.exp(NormalDist().inv_cdf(level) * sigma)
+    np.testing.assert_allclose(calm.path(level), rise.median * factor)
+
+
+@given(past=st.integers(0, 40))
+def test_n_past_events_support_quantiles_up_to_one_less_one_in_n_and_one(
+    rise: Demand, past: int
+) -> None:
+    assert with_sigma(rise, 0.1, past).calibrated_to == pytest.approx(past / (past + 1))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(level=LEVELS)
+def test_a_launch_s_crowd_follows_the_event_s_strength(rise: Demand, level: float) -> None:
+    fields = {name: getattr(rise, name) for name in Demand.__dataclass_fields__}
+    demand = Demand(**(fields | {"launches": {"drop": np.full((1, 90), 7.0)}}))
+    factor = np.exp(NormalDist().inv_cdf(level) * demand.strength_sigma)
+    np.testing.assert_allclose(demand.launch_crowd("drop", level), 7 * factor)
+
+
+def test_the_grid_holds_every_region_s_event_and_three_hours_around(tmp_path: Path) -> None:
+    both = {
+        "regions": {"in": {"zone": "Asia/Kolkata", "stack": "main"}},
+        "history": {"synthetic": {"sessions_per_day": {"in": 1e5}}},
+    }
+    scenario = load_small(tmp_path, small_shop(), both)
+    grid = demand_grid(scenario)
+    spans = [scenario.span(scenario.event, region) for region in scenario.regions]
+    assert (min(s for s, _ in spans) - grid.start).total_seconds() == 3 * 3600
+    assert (grid.end - max(e for _, e in spans)).total_seconds() == 3 * 3600
