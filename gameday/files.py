@@ -118,9 +118,11 @@ def write_whole(path: Path, write: Callable[[Path], object], *, optional: bool =
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
         os.replace(part, path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()
+        if not isinstance(error, OSError):
+            raise
         if not optional:
             raise PreflightFailed(
                 f"{path}: cannot be written ({error.strerror or error}); free space or choose "

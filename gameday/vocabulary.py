@@ -56,7 +56,7 @@ def draw(root: int, session: int, step: int, attempt: int, purpose: int) -> floa
     """
     x = _mix((root + _GOLDEN * (session + 1)) & _MASK)
     x = _mix((x + _GOLDEN * ((step << 20) + (attempt << 4) + purpose + 1)) & _MASK)
-    return ((x >> 11) + 0.5) * 2.0**-53
+    return ((x >> 12) + 0.5) * 2.0**-52
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,7 @@ def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Sce
     services = dict(scenario.services)
     for request in requests:
         service = services[request.service]
-        fleet = service.stacks[request.stack].model_copy(
-            update={"instances": request.instances_to}
-        )
+        fleet = service.stacks[request.stack].model_copy(update={"instances": request.instances_to})
         services[request.service] = service.model_copy(
             update={"stacks": {**service.stacks, request.stack: fleet}}
         )
@@ -122,7 +120,10 @@ def _proof(
     scenario: Scenario, plan: LoadPlan, stack: str, pairs: tuple[tuple[RunRecord, RunRecord], ...]
 ) -> dict[str, object]:
     """Return objective -> before, after, difference, and whether it holds after, all as played."""
-    out: dict[str, object] = {"replications": len(pairs), "as_played": f"{plan.speed:g}x, cell {plan.scale:g}"}
+    out: dict[str, object] = {
+        "replications": len(pairs),
+        "as_played": f"{plan.speed:g}x, cell {plan.scale:g}",
+    }
     for criterion in scenario.objectives:
         if criterion.is_of_service:
             continue
@@ -145,5 +146,4 @@ def _number(
         return bad / all_ if all_ else float("nan")
     steps = run.steps if step is None else (step,)
     histogram = sum((run.response(stack, name) for name in steps), np.zeros(1))
-    return percentile(histogram, 0.5 if metric == "mean" else float(metric[1:]) / 100)
-
+    return percentile(histogram, float(metric[1:]) / 100)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs, servers_for
@@ -52,5 +51,3 @@ def size_service(scenario: Scenario, stack: str, service: str, offered: float) -
     instances_left = math.ceil(servers / rules.servers_per_instance)
     a_zone = math.ceil(instances_left / left)
     return Size(a_zone * fleet.zones, servers, left / fleet.zones)
-
-

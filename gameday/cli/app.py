@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from gameday.cli import capacity, forecast, inspect, replay, rehearse, runs, serve
+from gameday.cli import capacity, forecast, inspect, rehearse, replay, runs, serve
 from gameday.errors import GamedayError
 
 __all__ = ["app", "main"]

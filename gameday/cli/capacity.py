@@ -1,2 +1,100 @@
-"""."""
-def add_to(app): pass
+"""`gameday capacity`: a run's requests, their moves, and the sheets they are ordered by."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gameday.cli.runs import OutOption, RunArgument, run_folder
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.capacity import CapacityRequest
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group = typer.Typer(no_args_is_help=True, help="Orders for servers: show, move, export.")
+    for verb in (show, move, export):
+        group.command()(verb)
+    app.add_typer(group, name="capacity")
+
+
+def _read(folder: Path) -> tuple[CapacityRequest, ...]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    from gameday.capacity import from_mapping
+
+    out = []
+    for file in sorted((folder / "capacity").glob("CR-*.yaml")):
+        try:
+            data = YAML(typ="safe", pure=True).load(file.read_text())
+        except YAMLError as error:
+            raise UsageError(f"{file}: is not YAML: {str(error).splitlines()[0]}") from None
+        out.append(from_mapping(data if isinstance(data, dict) else {}, str(file)))
+    return tuple(out)
+
+
+def show(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+    """List a run's capacity requests with their state.
+
+    Example: gameday capacity show
+    """
+    requests = _read(run_folder(run, out))
+    for r in requests:
+        typer.echo(f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
+                   f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}")  # fmt: skip
+    if not requests:
+        typer.echo("none")
+
+
+def move(
+    request: Annotated[str, typer.Argument(help="its id")],
+    to: Annotated[str, typer.Argument(help="proposed, in_review, approved, rejected, ...")],
+    reason: Annotated[str, typer.Option(help="why")],
+    actor: Annotated[str | None, typer.Option(help="who; default the user's name")] = None,
+    run: Annotated[str | None, typer.Option(help="run id or folder; default the newest")] = None,
+    out: OutOption = Path("reports"),
+) -> None:  # fmt: skip
+    """Move a request to another state; who proposed it may not approve it.
+
+    Example: gameday capacity move CR-primeday-2027-us-payment proposed --reason "game day 3"
+    """
+    from gameday.capacity import Move, as_yaml, moved
+    from gameday.files import write_whole
+    from gameday.ledger import Ledger
+
+    folder = run_folder(run, out)
+    found = next((r for r in _read(folder) if r.id == request), None)
+    if found is None:
+        raise UsageError(f"no request '{request}' in {folder}; see `gameday capacity show`")
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    after = moved(found, Move(at, actor or getpass.getuser(), to, reason))
+    write_whole(folder / "capacity" / f"{after.id}.yaml", lambda p: p.write_text(as_yaml(after)))
+    if (out / "ledger.sqlite3").is_file():
+        ledger = Ledger(out)
+        ledger.set_request_state(after.run, after.id, after.state)
+        ledger.close()
+    typer.echo(f"{after.id}: {found.state} -> {after.state}")
+
+
+def export(
+    to: Annotated[str, typer.Option(help="csv or markdown")] = "csv", run: RunArgument = None,
+    out: OutOption = Path("reports"),
+) -> None:  # fmt: skip
+    """Print a run's requests as an order sheet.
+
+    Example: gameday capacity export --to csv > order.csv
+    """
+    from gameday.capacity import EXPORTERS
+
+    if to not in EXPORTERS:
+        raise UsageError(f"--to: must be one of {', '.join(EXPORTERS)} (got '{to}')")
+    typer.echo(EXPORTERS[to](_read(run_folder(run, out))), nl=False)

@@ -1,2 +1,118 @@
-"""."""
-def add_to(app): pass
+"""`gameday forecast show`: what is expected, per region and step."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+
+if TYPE_CHECKING:
+    from gameday.forecast import Demand
+    from gameday.scenario import Scenario
+
+__all__ = ["add_to"]
+
+_LEVELS = (0.1, 0.5, 0.9, 0.99)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group = typer.Typer(no_args_is_help=True, help="What is expected, and why.")
+    group.command()(show)
+    app.add_typer(group, name="forecast")
+
+
+def show(
+    event: EventOption,
+    region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
+    step: Annotated[str | None, typer.Option(help="one step; default all")] = None,
+    per_minute: Annotated[bool, typer.Option("--per-minute", help="every minute, not the summary")] = False,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:  # fmt: skip
+    """Show the forecast of an event: totals and hottest minute with quantiles, or every minute.
+
+    Example: gameday forecast show --event primeday --region us --step checkout
+    """
+    from gameday.errors import UsageError
+    from gameday.forecast import forecast_demand
+    from gameday.forecast.skill import actuals_table
+    from gameday.history import read_history
+    from gameday.scenario import load_scenario
+    from gameday.scenario.faults import did_you_mean
+    from gameday.vocabulary import Seed
+
+    scenario = load_scenario(event)
+    for flag, name, known in (
+        ("--region", region, scenario.regions),
+        ("--step", step, scenario.steps),
+    ):
+        if name is not None and name not in known:
+            raise UsageError(f"{flag}: unknown '{name}'{did_you_mean(name, known)}")
+    past = read_history(scenario, file=history, seed=Seed(seed))
+    demand = forecast_demand(scenario, past)
+    chosen = [(r, s) for r in scenario.regions if region in (None, r)
+              for s in scenario.steps if step in (None, s)]  # fmt: skip
+    if per_minute:
+        _minutes(demand, chosen, as_json=as_json)
+        return
+    rows = [_row(demand, r, s) for r, s in chosen]
+    actuals = actuals_table(demand, past)
+    if as_json:
+        typer.echo(json.dumps({
+            "schema_version": 1, "event": scenario.event.name, "rows": rows,
+            "backtest_wape": demand.backtest_wape, "race": demand.race, "actuals": actuals,
+            "notes": [*past.notes, *demand.notes],
+        }))  # fmt: skip
+        return
+    _say(scenario, demand, rows, [*past.notes, *demand.notes])
+    if actuals:
+        typer.echo(
+            f"against what happened: WAPE {100 * actuals['wape']:.1f} % a minute over "
+            f"{actuals['minutes']} minutes; hottest minute {actuals['peak_forecast']:.0f} forecast "
+            f"({actuals['peak_forecast_at'][:16]}), {actuals['peak_actual']:.0f} actual "
+            f"({actuals['peak_actual_at'][:16]}), {100 * actuals['peak_error']:+.1f} %"
+        )
+
+
+def _row(demand: Demand, region: str, step: str) -> dict[str, Any]:
+    r, s = demand.regions.index(region), demand.steps.index(step)
+    hottest = int(demand.median[r, s].argmax())
+    return {
+        "region": region, "step": step, "total_p50": round(float(demand.median[r, s].sum())),
+        "hottest_minute": demand.grid.instant(hottest).isoformat(),
+        **{f"p{100 * q:g}": round(float(demand.marginal[q][r, s, hottest]), 1) for q in _LEVELS},
+        "path_p90": round(float(demand.path(0.9)[r, s, hottest]), 1),
+    }  # fmt: skip
+
+
+def _say(scenario: Scenario, demand: Demand, rows: list[dict[str, Any]], notes: list[str]) -> None:
+    typer.echo(f"{scenario.event.name}, steps a minute, without launch crowds")
+    typer.echo(f"{'region':<8}{'step':<12}{'total':>14}  {'hottest minute':<18}"
+               + "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99", "path p90")))  # fmt: skip
+    for row in rows:
+        numbers = [row["p10"], row["p50"], row["p90"], row["p99"], row["path_p90"]]
+        typer.echo(f"{row['region']:<8}{row['step']:<12}{row['total_p50']:>14,}  "
+                   f"{row['hottest_minute'][:16]:<18}" + "".join(f"{n:>10,.0f}" for n in numbers))  # fmt: skip
+    for name, crowd in demand.launches.items():
+        for r, region in enumerate(demand.regions):
+            typer.echo(f"launch {name} in {region}: {crowd[r].sum():,.0f} sessions expected")
+    typer.echo(f"backtest WAPE {100 * demand.backtest_wape:.1f} % a minute; raced: "
+               + "; ".join(f"{name} {100 * wape:.1f} %" for name, wape in demand.race))  # fmt: skip
+    for note in notes:
+        typer.echo(f"  {note}")
+
+
+def _minutes(demand: Demand, chosen: list[tuple[str, str]], *, as_json: bool) -> None:
+    table = demand.table(0.5, None).drop(columns=["actual", "path"])
+    keep = [pair in set(chosen) for pair in zip(table["region"], table["step"], strict=True)]
+    table = table[keep]
+    if as_json:
+        rows = json.loads(table.to_json(orient="records", date_format="iso"))
+        typer.echo(json.dumps({"schema_version": 1, "rows": rows}))
+    else:
+        typer.echo(table.to_csv(index=False, float_format="%.2f"), nl=False)

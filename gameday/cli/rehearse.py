@@ -125,7 +125,9 @@ def simulate(
                             progress=lambda n: show.update(f"{n} replications"))  # fmt: skip
     rows = compare_services(Evidence(scenario, plan, None, records))
     if as_json:
-        typer.echo(json.dumps({"schema_version": 1, "replications": len(records), "services": rows}))
+        typer.echo(
+            json.dumps({"schema_version": 1, "replications": len(records), "services": rows})
+        )
         return
     typer.echo(f"{'stack':<8}{'service':<18}{'utilisation':>24}{'p99 ms':>24}{'errors %':>22}")
     for row in rows:
@@ -133,8 +135,12 @@ def simulate(
             _interval(row[metric]["predicted"], factor)
             for metric, factor in (("utilisation", 100), ("p99", 1000), ("error_rate", 100))
         ]
-        typer.echo(f"{row['stack']:<8}{row['service']:<18}{cells[0]:>24}{cells[1]:>24}{cells[2]:>22}")
-    typer.echo(f"mean and 95 % interval over {len(records)} replications, as played at {plan.speed:g}x")
+        typer.echo(
+            f"{row['stack']:<8}{row['service']:<18}{cells[0]:>24}{cells[1]:>24}{cells[2]:>22}"
+        )
+    typer.echo(
+        f"mean and 95 % interval over {len(records)} replications, as played at {plan.speed:g}x"
+    )
 
 
 def _interval(band: dict[str, float | None] | None, factor: float) -> str:

@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "asked_of"]
 
 EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
-HistoryOption = Annotated[Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")]
+HistoryOption = Annotated[
+    Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="decides all chance in the run")]
-WindowOption = Annotated[str, typer.Option(help="peak, all, or START/END (offset, or LOCAL@region)")]
+WindowOption = Annotated[
+    str, typer.Option(help="peak, all, or START/END (offset, or LOCAL@region)")
+]
 SpeedOption = Annotated[str | None, typer.Option(help="event time per wall time, as 20x")]
-DurationOption = Annotated[str | None, typer.Option(help="wall time of the window, as 2m; sets the speed")]
+DurationOption = Annotated[
+    str | None, typer.Option(help="wall time of the window, as 2m; sets the speed")
+]
 ScaleOption = Annotated[str, typer.Option(help="share of full scale, as 0.01; or auto")]
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 
@@ -146,15 +152,21 @@ def _say(summary: dict[str, Any]) -> None:
     table = Table("stack", "service", "utilisation", "p50", "p99", "errors", box=None, pad_edge=False,
                   title="predicted / measured", title_justify="left", header_style="")  # fmt: skip
     for row in summary["services"]:
-        cells = [_pair(row[metric], metric) for metric in ("utilisation", "p50", "p99", "error_rate")]
+        cells = [
+            _pair(row[metric], metric) for metric in ("utilisation", "p50", "p99", "error_rate")
+        ]
         table.add_row(row["stack"], row["service"], *cells)
     console.print(table)
     counts = summary["findings_by_severity"]
     found = ", ".join(f"{n} {severity}" for severity, n in counts.items()) or "none"
     console.print(f"findings: {found}")
     for finding in summary["findings"][:8]:
-        console.print(f"  {finding['severity']} {finding['title']} ({finding['basis']})", markup=False)
-    console.print(f"capacity requests: {len(summary['requests'])}, USD {summary['requests_usd']:,.0f}")
+        console.print(
+            f"  {finding['severity']} {finding['title']} ({finding['basis']})", markup=False
+        )
+    console.print(
+        f"capacity requests: {len(summary['requests'])}, USD {summary['requests_usd']:,.0f}"
+    )
     for request in summary["requests"][:6]:
         console.print(
             f"  {request['stack']} {request['service']}: {request['instances_from']} -> "

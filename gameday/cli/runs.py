@@ -1,2 +1,200 @@
-"""."""
-def add_to(app): pass
+"""Runs that were: `runs`, `report`, `findings`, `compare`, and the running one: `watch`, `stop`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.ledger import RunRow
+
+__all__ = ["OutOption", "add_to", "run_folder"]
+
+OutOption = Annotated[Path, typer.Option(help="folder of all runs")]
+RunArgument = Annotated[str | None, typer.Argument(help="run id or its folder; default the newest")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    for verb in (runs, report, findings, compare, watch, stop):
+        app.command()(verb)
+
+
+def _rows(out: Path, event: str | None = None) -> list[RunRow]:
+    """Return the ledger's runs; one whose process is gone without an end was aborted."""
+    from dataclasses import replace
+
+    from gameday.ledger import Ledger
+
+    if not (out / "ledger.sqlite3").is_file():
+        return []
+    ledger = Ledger(out)
+    rows = ledger.runs(event)
+    ledger.close()
+    return [
+        replace(row, verdict="ABORTED", exit_code=4)
+        if row.verdict == "RUNNING" and not _is_alive(row.pid) else row
+        for row in rows
+    ]  # fmt: skip
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def run_folder(run: str | None, out: Path) -> Path:
+    """Return a run's folder; UsageError if there is none."""
+    if run is not None and (Path(run) / "run.json").is_file():
+        return Path(run)
+    rows = [row for row in _rows(out) if run in (None, row.run_id)]
+    if not rows:
+        what = f"no run '{run}'" if run else "no run yet"
+        raise UsageError(f"{what} under {out}; see `gameday runs`, or give --out")
+    return Path(rows[0].folder)
+
+
+def runs(
+    event: Annotated[str | None, typer.Option(help="of one event, by its name")] = None,
+    out: OutOption = Path("reports"), as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """List runs, newest first.
+
+    Example: gameday runs
+    """
+    from dataclasses import asdict
+
+    rows = _rows(out, event)
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, "runs": [asdict(row) for row in rows]}))
+        return
+    for row in rows:
+        typer.echo(
+            f"{row.run_id:<24}{row.event:<24}{row.verdict:<9}{row.exit_code:>3}  {row.folder}"
+        )
+    if not rows:
+        typer.echo(f"no run yet under {out}")
+
+
+def report(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+    """Render a run's report again, or what is left of a run that was killed.
+
+    Example: gameday report 20270713T090000-ab12
+    """
+    from gameday.report import render_remains, render_report
+
+    folder = run_folder(run, out)
+    whole = folder / "summary.json"
+    if whole.is_file():
+        page = render_report(json.loads(whole.read_text()), folder)
+    else:
+        row = next((r for r in _rows(out) if Path(r.folder) == folder), None)
+        page = render_remains(folder, verdict=row.verdict if row else "ABORTED")
+    typer.echo(str(page))
+
+
+def _summary(run: str | None, out: Path) -> dict[str, Any]:
+    file = run_folder(run, out) / "summary.json"
+    if not file.is_file():
+        raise UsageError(f"{file.parent}: the run did not end; nothing was judged")
+    data: dict[str, Any] = json.loads(file.read_text())
+    return data
+
+
+def findings(
+    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
+) -> None:
+    """List a run's findings, worst first.
+
+    Example: gameday findings --json
+    """
+    found = _summary(run, out)["findings"]
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, "findings": found}))
+        return
+    for f in found:
+        typer.echo(f"{f['severity']}  {f['title']}: {f['value']['mid']:.4g} {f['unit']} "
+                   f"(bound {f['bound']:g}), {f['basis']}, since {f['first_breach_local']}")  # fmt: skip
+    if not found:
+        typer.echo("none")
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="run id or folder")],
+    second: Annotated[str, typer.Argument(help="run id or folder")],
+    out: OutOption = Path("reports"), as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Compare two runs: verdicts, objectives, and each service as measured.
+
+    Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
+    """
+    a, b = _summary(first, out), _summary(second, out)
+    before = {(o["stack"], o["text"]): o for o in a["objectives"]}
+    rows = [
+        {"stack": o["stack"], "objective": o["text"], "first": before[key]["said"],
+         "second": o["said"], "missed": [before[key]["missed"], o["missed"]]}
+        for o in b["objectives"] if (key := (o["stack"], o["text"])) in before
+    ]  # fmt: skip
+    ids = [{f["id"] for f in s["findings"]} for s in (a, b)]
+    data: dict[str, Any] = {
+        "schema_version": 1, "verdicts": [a["verdict"]["name"], b["verdict"]["name"]],
+        "objectives": rows, "new_findings": sorted(ids[1] - ids[0]),
+        "gone_findings": sorted(ids[0] - ids[1]),
+    }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(data))
+        return
+    typer.echo(f"verdict: {data['verdicts'][0]} -> {data['verdicts'][1]}")
+    for row in rows:
+        typer.echo(f"{row['stack']:<8}{row['objective']:<34}{row['first']:>12} -> {row['second']}")
+    for name, text in (("new_findings", "new"), ("gone_findings", "gone")):
+        for finding in data[name]:
+            typer.echo(f"{text}: {finding}")
+
+
+def watch(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+    """Follow a run's journal until it ends.
+
+    Example: gameday watch
+    """
+    folder = run_folder(run, out)
+    with (folder / "journal.jsonl").open(encoding="utf-8") as journal:
+        while True:
+            if line := journal.readline():
+                entry = json.loads(line)
+                facts = {k: v for k, v in entry.items() if k not in ("at", "what")}
+                shown = " ".join(f"{k}={v}" for k, v in facts.items())
+                typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")
+                continue
+            manifest = json.loads((folder / "run.json").read_text())
+            if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
+                return
+            time.sleep(0.3)
+
+
+def stop(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+    """Ask the running run to ramp down and end, within 5 seconds.
+
+    Example: gameday stop
+    """
+    from gameday.safety import ask_to_stop
+
+    folder = run_folder(run, out)
+    manifest = json.loads((folder / "run.json").read_text())
+    if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
+        raise UsageError(f"{manifest['run_id']} is not running (it ended {manifest['verdict']})")
+    ask_to_stop(folder)
+    typer.echo(f"asked {manifest['run_id']} to stop")

@@ -36,11 +36,15 @@ def shop(
     scenario = load_scenario(event)
     chosen = stack or scenario.stack_names[0]
     if chosen not in scenario.stack_names:
-        raise UsageError(f"--stack: must be one of {', '.join(scenario.stack_names)} (got '{chosen}')")
+        raise UsageError(
+            f"--stack: must be one of {', '.join(scenario.stack_names)} (got '{chosen}')"
+        )
 
     def ready(url: str) -> None:
         if as_json:
-            typer.echo(json.dumps({"schema_version": 1, "url": url, "stack": chosen, "scale": scale}))
+            typer.echo(
+                json.dumps({"schema_version": 1, "url": url, "stack": chosen, "scale": scale})
+            )
         else:
             typer.echo(f"{scenario.event.name}: stack {chosen} at {scale:g} of full scale: {url}")
             typer.echo("metrics at /metrics, orders at /orders?run=RUN; Ctrl-C ends it")

@@ -68,5 +68,3 @@ def _severity(evidence: Evidence, candidate: Candidate) -> Severity:
     if played <= 0.9 and (hurts or candidate.tier == 0):
         return "S2"
     return "S3" if candidate.tier <= 1 else "S4"
-
-

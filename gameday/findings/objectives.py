@@ -13,7 +13,9 @@ __all__ = ["objective_table"]
 
 def objective_table(evidence: Evidence, findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
     """Return one row per objective and stack: text, what was measured, missed, measured."""
-    missed = {(f.stack, f.evidence["objective"]): f for f in findings if f.rule == "missed_objective"}
+    missed = {
+        (f.stack, f.evidence["objective"]): f for f in findings if f.rule == "missed_objective"
+    }
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for test in look_for_missed_objective(evidence):
         key = (test.stack, str(test.evidence["objective"]))

@@ -147,8 +147,7 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
             "steps": {
                 step: {
                     f"p{level}": [
-                        _number(percentile(row, level / 100))
-                        for row in run.latency[s, v, 0, part]
+                        _number(percentile(row, level / 100)) for row in run.latency[s, v, 0, part]
                     ]
                     for level in (50, 99)
                 }

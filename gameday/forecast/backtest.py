@@ -18,10 +18,15 @@ from gameday.scenario import Scenario
 from gameday.scenario.events import KINDS
 from gameday.vocabulary import Array
 
-__all__ = ["Errors", "candidate_shapes", "event_errors", "main_kind", "rolling_errors"]
+__all__ = [
+    "Errors", "candidate_shapes", "event_errors", "known_events",
+    "main_kind", "rolling_errors",
+]  # fmt: skip
 
 _FOLDS = (1.0, 0.5, 0.25)
 """Origins this many horizons before the end of the past."""
+_MOST_LEFT_OUT = 8
+"""Past events left out in turn, evenly chosen: each costs a fit."""
 _EVERY_MIN = 7
 """Every seventh minute is scored: no period of the day is missed, at a seventh of the cost."""
 
@@ -85,11 +90,8 @@ def event_errors(
     """
     first = float(history.grid.epoch_min)
     end = first + history.grid.slots
-    kind, found = main_kind(scenario), []
-    for event, start, stop in scenario.occurrences(region):
-        begin, finish = start.timestamp() / 60, stop.timestamp() / 60
-        if event.kind != kind or begin < first or finish > end:
-            continue
+    found, known = [], _known_spans(scenario, history, region)
+    for begin, finish in known[:: -(-len(known) // _MOST_LEFT_OUT) or 1]:
         gone = (rows.minute > begin - 750) & (rows.minute < finish + 750)
         design = Design(scenario, region, first, end, shape)
         minute = np.arange(begin, finish, _EVERY_MIN)
@@ -97,6 +99,23 @@ def event_errors(
         actual, forecast = _scored(history, region, minute, fit.log_mean(minute))
         found.append(np.log1p(actual) - np.log1p(forecast))
     return found
+
+
+def known_events(scenario: Scenario, history: History, region: str) -> int:
+    """Return how many past events of the scenario's kind lie wholly in the past."""
+    return len(_known_spans(scenario, history, region))
+
+
+def _known_spans(scenario: Scenario, history: History, region: str) -> list[tuple[float, float]]:
+    """Return (start, end) of those, minutes since 1970 UTC."""
+    first = history.grid.epoch_min
+    kind = main_kind(scenario)
+    spans = [
+        (start.timestamp() / 60, stop.timestamp() / 60)
+        for event, start, stop in scenario.occurrences(region)
+        if event.kind == kind
+    ]
+    return [(a, b) for a, b in spans if a >= first and b <= first + history.grid.slots]
 
 
 def main_kind(scenario: Scenario) -> str:
@@ -108,9 +127,7 @@ def main_kind(scenario: Scenario) -> str:
     return max(set(inside), key=inside.count) if inside else own.name
 
 
-def _scored(
-    history: History, region: str, minute: Array, log_mean: Array
-) -> tuple[Array, Array]:
+def _scored(history: History, region: str, minute: Array, log_mean: Array) -> tuple[Array, Array]:
     slot = (minute - history.grid.epoch_min).astype(int)
     actual = history.counts[history.regions.index(region)][:, slot].T
     return actual, np.maximum(np.expm1(log_mean), 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gameday.scenario import Scenario
-from gameday.scenario.events import KINDS
+from gameday.scenario.events import KINDS, EventKind
 from gameday.vocabulary import Array
 
 __all__ = ["Columns", "Design", "Shape"]
@@ -77,7 +78,9 @@ class Design:
     def knots(self) -> Array:
         """Days after the start at which the slope may change."""
         days = (self.origin_min - self.first_min) / _DAY_MIN
-        return np.arange(self.shape.knot_days, days - self.shape.knot_days / 2, self.shape.knot_days)
+        return np.arange(
+            self.shape.knot_days, days - self.shape.knot_days / 2, self.shape.knot_days
+        )
 
     def columns(self, minute: Array, calendar: Columns | None = None) -> Columns:
         """Return every column at `minute`; `calendar`, if given, is `calendar_columns(minute)`."""
@@ -136,20 +139,14 @@ class Design:
                 from_start, from_end = minute - _epoch_min(start), minute - _epoch_min(end)
                 near = (from_start > -900) & (from_end < 900)
                 if near.any():
-                    values[near] += event.strength * phased(
-                        kind.start_knots_min, kind.end_knots_min, kind.plateau,
-                        from_start[near], from_end[near],
-                    )  # fmt: skip
+                    values[near] += event.strength * phased(kind, from_start[near], from_end[near])
             yield f"event: {name}", values, np.array([0.002])
 
 
-def phased(
-    start_knots: tuple[float, ...], end_knots: tuple[float, ...], plateau: bool,
-    from_start: Array, from_end: Array,
-) -> Array:  # fmt: skip
+def phased(kind: EventKind, from_start: Array, from_end: Array) -> Array:
     """Return an event's columns: hats on its start, hats on its end, and what lasts between."""
-    parts = [_hats(from_start, start_knots), _hats(from_end, end_knots)]
-    if plateau:
+    parts = [_hats(from_start, kind.start_knots_min), _hats(from_end, kind.end_knots_min)]
+    if kind.plateau:
         parts.append(np.clip(np.minimum(from_start / 60, -from_end / 60), 0, 1)[:, None])
     return np.concatenate(parts, axis=1)
 
@@ -172,5 +169,5 @@ def _hats(lag: Array, knots: tuple[float, ...]) -> Array:
     )
 
 
-def _epoch_min(instant: pd.Timestamp) -> float:
+def _epoch_min(instant: datetime) -> float:
     return float(instant.timestamp() / 60)

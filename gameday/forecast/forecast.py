@@ -12,6 +12,7 @@ from gameday.errors import HistoryError
 from gameday.forecast.backtest import (
     Errors,
     event_errors,
+    known_events,
     main_kind,
     rolling_errors,
 )
@@ -67,7 +68,7 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     log_mean = np.stack([r.fit.log_mean(minute).T for r in regions])
     effect = np.stack([r.fit.log_event(minute).T for r in regions])
     median = np.maximum(np.expm1(log_mean), 0.0)
-    past = max(len(r.events) for r in regions)
+    past = max(known_events(scenario, known, region) for region in scenario.regions)
     return Demand(
         grid=grid, regions=scenario.region_names, steps=scenario.step_names,
         median=median, marginal=_marginal(regions, median, effect, minute),
@@ -103,7 +104,10 @@ def _strength_sigma(regions: list[_Region]) -> float:
 def _marginal(
     regions: list[_Region], median: Array, effect: Array, minute: Array
 ) -> dict[float, Array]:
-    """Return conformal quantiles: by local hour off events, one pool inside them."""
+    """Return conformal quantiles: by local hour off events, one pool inside them.
+
+    Centred, so that p50 is the median itself: one number has one value.
+    """
     out = {level: np.empty_like(median) for level in QUANTILES}
     for index, region in enumerate(regions):
         hour = local_slot(region.fit.design, minute)[0] // 60
@@ -123,7 +127,7 @@ def _hour_quantiles(errors: Errors, step: int) -> Array:
     for hour in range(24):
         near = np.isin(errors.hour, [(hour - 1) % 24, hour, (hour + 1) % 24])
         table[:, hour] = np.nanquantile(errors.log_ratio[near, step], QUANTILES)
-    return table
+    return np.asarray(table - table[QUANTILES.index(0.5)])
 
 
 def _event_quantiles(region: _Region, step: int) -> Array:
@@ -132,7 +136,8 @@ def _event_quantiles(region: _Region, step: int) -> Array:
     if len(region.events) < 2:
         return prior
     pool = np.concatenate([e[:, step] for e in region.events])
-    return np.asarray(np.nanquantile(pool, QUANTILES))
+    quantiles = np.nanquantile(pool, QUANTILES)
+    return np.asarray(quantiles - quantiles[QUANTILES.index(0.5)])
 
 
 def _launches(scenario: Scenario, grid: TimeGrid) -> dict[str, Array]:

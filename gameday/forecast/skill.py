@@ -49,7 +49,9 @@ def actuals_table(demand: Demand, history: History) -> dict[str, Any] | None:
 def _known_part(demand: Demand, history: History) -> tuple[Array, Array, int] | None:
     """Return (actual, forecast, first slot) of the minutes that the history holds."""
     first = max(0, history.grid.epoch_min - demand.grid.epoch_min)
-    last = min(demand.grid.slots, history.grid.epoch_min + history.grid.slots - demand.grid.epoch_min)
+    last = min(
+        demand.grid.slots, history.grid.epoch_min + history.grid.slots - demand.grid.epoch_min
+    )
     if last - first < 1:
         return None
     actual = history.during(demand.grid.part(first, last - first))

@@ -53,7 +53,7 @@ def _names(
             f"{name}: row {row + 1}: {column}: unknown {what} '{table[column].iloc[row]}'; "
             f"the scenario has {', '.join(known)}"
         )
-    return index.to_numpy(np.int64)
+    return np.asarray(index.to_numpy(np.int64))
 
 
 def _instants(column: pd.Series, zone: str, name: str, notes: list[str]) -> pd.Series:

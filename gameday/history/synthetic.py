@@ -43,9 +43,7 @@ def make_past(scenario: Scenario, *, seed: Seed) -> History:
         )
     until = scenario.history.until
     grid = TimeGrid.between(until - timedelta(days=block.days), until)
-    counts = np.empty(
-        (len(scenario.regions), len(scenario.steps), grid.slots), dtype=np.float32
-    )
+    counts = np.empty((len(scenario.regions), len(scenario.steps), grid.slots), dtype=np.float32)
     for index, region in enumerate(scenario.regions):
         means = _mean_steps(scenario, block, region, grid, seed)
         _robots(means, block, grid, seed.stream("robots", region))
@@ -145,8 +143,8 @@ def _event_effect(scenario: Scenario, region: str, grid: TimeGrid, seed: Seed) -
         from_start = at - (start - grid.start).total_seconds() / 60
         from_end = at - (end - grid.start).total_seconds() / 60
         luck = 1 + 0.05 * seed.stream("strength", event.name).standard_normal()
-        effect[first:last] += event.strength * luck * KINDS[event.kind].log_effect(
-            from_start, from_end
+        effect[first:last] += (
+            event.strength * luck * KINDS[event.kind].log_effect(from_start, from_end)
         )
     return effect
 
@@ -184,5 +182,3 @@ def _outages(counts: Array, block: Synthetic, grid: TimeGrid, rng: np.random.Gen
         region, at = int(rng.integers(len(counts))), int(rng.integers(grid.slots))
         gone = slice(at, at + int(rng.integers(20, 90)))
         counts[region, :, gone] = np.floor(counts[region, :, gone] * 0.02)
-
-

@@ -1,10 +1,11 @@
 """The room that keeps what was.
 
-Job:   store runs, findings and requests in SQLite, and give them back.
-In:    plain rows.    Out: plain rows.
+Job:   store runs, findings and requests in SQLite and a folder a run, and give them back.
+In:    what a run is played from and what it showed.    Out: a folder of files, rows.
 Never: know a rule about them, compute, judge.
 """
 
+from gameday.ledger.folder import RunFolder
 from gameday.ledger.ledger import Ledger, RunRow
 
-__all__ = ["Ledger", "RunRow"]
+__all__ = ["Ledger", "RunFolder", "RunRow"]

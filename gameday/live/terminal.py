@@ -47,7 +47,7 @@ class Show:
         """Show where the running phase is."""
         self._detail = detail
         if self._bar is not None:
-            self._bar.update(self._task, detail=detail, **({"completed": done} if done is not None else {}))
+            self._bar.update(self._task, detail=detail, completed=done)
         elif time.monotonic() - self._said > _PLAIN_EVERY_S:
             self._said = time.monotonic()
             self.console.print(f"    {detail}")

@@ -42,7 +42,7 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return script, dict(divs)
 
 
-def _blank(title: str, unit: str, x_range: Any = None) -> figure:
+def _blank(title: str, unit: str, x_range: Any = None) -> Any:
     plot = figure(
         title=title, x_axis_type="datetime", height=230, sizing_mode="stretch_width",
         y_axis_label=unit, tools="xpan,xwheel_zoom,box_zoom,reset,save", active_scroll=None,
@@ -74,7 +74,9 @@ def _legend(plot: figure) -> figure:
     return plot
 
 
-def _line(plot: figure, at: list[Any], values: list[Any], name: str, colour: str, **style: Any) -> None:
+def _line(
+    plot: figure, at: list[Any], values: list[Any], name: str, colour: str, **style: Any
+) -> None:
     numbers = [float("nan") if v is None else v for v in values]
     source = ColumnDataSource({"at": at, "value": numbers})
     line = plot.line("at", "value", source=source, color=colour, legend_label=name, **style)
@@ -110,7 +112,9 @@ def _stack(stack: str, at: list[datetime], data: dict[str, Any]) -> Any:
         ("sent_per_s", "sent", 2), ("bad_per_s", "bad", 1),
     ):  # fmt: skip
         _line(load, at, data[name], label, _COLOURS[place], line_width=2 - 0.5 * (place == 5))
-    busy = _blank(f"{stack}: utilisation measured (lines) and predicted (dotted)", "share", load.x_range)
+    busy = _blank(
+        f"{stack}: utilisation measured (lines) and predicted (dotted)", "share", load.x_range
+    )
     busy.y_range = Range1d(0, 1.05)
     queue = _blank(f"{stack}: mean queue", "requests", load.x_range)
     slow = _blank(f"{stack}: p99 response by step", "s", load.x_range)

@@ -12,9 +12,9 @@ from gameday.findings import Evidence, Finding, Verdict
 from gameday.findings.objectives import objective_table
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
 from gameday.findings.verdict import LATENESS_BOUND_S, Validity
+from gameday.forecast import Demand
 from gameday.forecast.skill import actuals_table, demand_series
 from gameday.history import History
-from gameday.forecast import Demand
 
 __all__ = ["gather"]
 
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 def gather(
     evidence: Evidence, demand: Demand, history: History, findings: tuple[Finding, ...],
     requests: tuple[CapacityRequest, ...], verdict: Verdict, valid: Validity, *,
-    run: dict[str, Any], caveats: tuple[str, ...],
+    run: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the summary of a run. `run` holds run_id, event, started_utc, version, command."""
     plan, measured = evidence.plan, evidence.measured
@@ -57,7 +57,7 @@ def gather(
         },
         "validity": asdict(valid) | {"lateness_bound_s": LATENESS_BOUND_S},
         "books": books(measured), "notes": list(measured.notes),
-        "conditions": _conditions(evidence), "caveats": list(caveats),
+        "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
     }  # fmt: skip
 
 
@@ -93,3 +93,25 @@ def _conditions(evidence: Evidence) -> dict[str, Any]:
         "replications": len(evidence.predicted), "replications_at_real_speed": len(evidence.event),
         "scenario_sha256": evidence.scenario.sha256(),
     }  # fmt: skip
+
+
+def _caveats(evidence: Evidence) -> tuple[str, ...]:
+    plan = evidence.plan
+    out = [
+        f"Played at {plan.speed:g}x: evidence of what the load does at its level, not of what time "
+        "does (queue build-up over minutes, autoscaling, the sell-out minute)." if plan.speed > 1
+        else "Played at real speed.",
+        f"Played in a cell of {plan.scale:g} of full scale: small cells are slower at equal "
+        "utilisation, so its latencies are compared with the model of that same cell.",
+    ]  # fmt: skip
+    if evidence.event:
+        grid = evidence.event[0].grid
+        out.append(
+            f"At real speed the model simulated {grid.slots - evidence.event[0].lead_in} minutes "
+            f"around the hottest in the same cell, {len(evidence.event)} replications: as far as "
+            "SimPy's speed allows beside the run. Sizing looks at the whole event at full scale."
+        )
+    else:
+        out.append("The event was not simulated at real speed: the run's own time was too short.")
+    cells = {note for run in evidence.predicted[:1] for note in run.notes}
+    return (*out, *sorted(cells))

@@ -12,6 +12,9 @@ __all__ = ["GuardrailWatch"]
 
 _LEAST = 20
 """Replies in the judged time below which nothing is said."""
+_PART_S = 3.0
+_REPORT_GAP_S = 2.0
+"""Reports come about once a second: a gap of two is none."""
 _SHORTEST_S = 5.0
 """A criterion without `for` looks back so far: one second's p99 is noise."""
 
@@ -34,20 +37,35 @@ class GuardrailWatch:
     def crossed(self, now_s: float) -> Criterion | None:
         """Return the first guardrail that was crossed all its time, or None."""
         for criterion in self.criteria:
-            if not criterion.is_of_service and self._is_crossed(criterion, now_s):
+            if self._is_crossed(criterion, now_s):
                 return criterion
         return None
 
     def _is_crossed(self, criterion: Criterion, now_s: float) -> bool:
+        """Return whether the comparison was true all the time it asks for, part by part.
+
+        The time is cut into parts of a few seconds, each with enough replies to speak; every part
+        must be bad, and together they must span the time.
+        """
         span = max(criterion.for_s, _SHORTEST_S)
         mine = [s for s in self._seconds if s[0] > now_s - span]
-        if not mine or now_s - mine[0][0] < span - 2.0:
+        if not mine or now_s - mine[0][0] < span - _REPORT_GAP_S:
             return False
-        halves = [mine[: len(mine) // 2], mine[len(mine) // 2 :]]
-        numbers = [self._number(criterion, half) for half in halves if half]
-        return len(numbers) == 2 and all(n is not None and criterion.holds(n) for n in numbers)
+        part: list[tuple[float, Array, Array]] = []
+        judged = 0
+        for second in mine:
+            part.append(second)
+            number = self._number(criterion, part)
+            if number is None or part[-1][0] - part[0][0] < _PART_S - _REPORT_GAP_S:
+                continue
+            if not criterion.holds(number):
+                return False
+            judged, part = judged + 1, []
+        return judged > 1
 
-    def _number(self, criterion: Criterion, seconds: list[tuple[float, Array, Array]]) -> float | None:
+    def _number(
+        self, criterion: Criterion, seconds: list[tuple[float, Array, Array]]
+    ) -> float | None:
         rows = slice(None)
         if criterion.subject != "all steps":
             index = self.steps.index(criterion.subject)
@@ -60,5 +78,4 @@ class GuardrailWatch:
         if criterion.metric == "abandonment rate":
             return float(outcomes[2] / outcomes[0])
         histogram = sum((s[2][rows].sum(axis=0) for s in seconds), np.zeros(BINS))
-        level = 0.5 if criterion.metric == "mean" else float(criterion.metric[1:]) / 100
-        return percentile(histogram, level)
+        return percentile(histogram, float(criterion.metric[1:]) / 100)

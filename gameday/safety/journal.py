@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Journal:
         """Append one line: the time in UTC, what happened, and its facts."""
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "what": what, **facts}
         try:
-            self._out.write(json.dumps(line, default=str) + "\n")
+            self._out.write(json.dumps(_finite(line), default=str, allow_nan=False) + "\n")
             self._out.flush()
         except OSError as error:
             raise PreflightFailed(
@@ -39,3 +40,14 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._out.close()
+
+
+def _finite(value: object) -> object:
+    """Return `value` with numbers JSON has no word for as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

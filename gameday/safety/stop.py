@@ -29,6 +29,7 @@ class StopWatch:
         self._file = run / _FILE
         self._reason: str | None = None
         self._before: dict[int, object] = {}
+        self._interrupts = 0
 
     def __enter__(self) -> StopWatch:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,9 +44,12 @@ class StopWatch:
             signal.signal(number, before)  # type: ignore[arg-type]
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        if self._reason is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self._reason = f"signal {signal.Signals(number).name}"
+        if number == signal.SIGINT:
+            self._interrupts += 1
+            if self._interrupts > 1:
+                raise KeyboardInterrupt
+        if self._reason is None:
+            self._reason = f"signal {signal.Signals(number).name}"
 
     @property
     def reason(self) -> str | None:

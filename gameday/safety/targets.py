@@ -17,12 +17,18 @@ def allowed_target(url: str) -> str:
     Raises SafetyRefusal unless every address of the host is loopback, UsageError when the URL is
     no http address at all.
     """
-    parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
     try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise UsageError(f"--target: {error} (got '{url}')") from None
-    if parts.scheme != "http" or not host or parts.query or parts.path not in ("", "/"):
+    if (
+        parts.scheme != "http"
+        or not host
+        or port == 0
+        or parts.query
+        or parts.path not in ("", "/")
+    ):
         raise UsageError(
             f"--target: must be http://HOST:PORT, as in http://127.0.0.1:8080 (got '{url}')"
         )
@@ -34,7 +40,7 @@ def allowed_target(url: str) -> str:
         )
     first = addresses[0]
     name = f"[{first}]" if first.version == 6 else str(first)
-    return f"http://{name}:{port or 80}"
+    return f"http://{name}:{80 if port is None else port}"
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
@@ -44,7 +50,7 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
         pass  # a name, not an address
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):  # a name no resolver takes
         return []
     named = {ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found}
     return sorted(named, key=lambda a: (a.version, int(a)))

@@ -20,7 +20,7 @@ from gameday.scenario.units import parse_duration
 __all__ = ["METRICS", "Criterion", "CriterionText", "parse_criterion"]
 
 METRICS = {
-    "p50": "s", "p90": "s", "p95": "s", "p99": "s", "mean": "s",
+    "p50": "s", "p90": "s", "p95": "s", "p99": "s",
     "error rate": "share", "abandonment rate": "share",
     "utilisation": "share", "queue": "count",
 }  # fmt: skip
@@ -83,7 +83,7 @@ def _value(text: str, unit: str) -> float:
     if unit == "s":
         return parse_duration(text)
     if unit == "share":
-        if not text.endswith("%"):
+        if not re.fullmatch(r"\d+(\.\d+)?\s*%", text):
             raise ValueError(f"a rate is written in percent, such as 1% (got {text})")
         return float(text[:-1]) / 100
     if not re.fullmatch(r"\d+(\.\d+)?", text):

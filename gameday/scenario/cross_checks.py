@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from holidays import list_supported_countries
+
 from gameday.scenario.criteria import Criterion
 from gameday.scenario.events import KINDS
 from gameday.scenario.faults import did_you_mean
@@ -24,7 +26,7 @@ CUSTOMER_WORDS = frozenset(
 )
 """What a template may name without extracting it first."""
 
-_TEMPLATE = re.compile(r"\{(\w+)\}")
+_TEMPLATE = re.compile(r"\{([\w-]+)\}")
 
 
 def cross_faults(scenario: Scenario) -> list[Fault]:
@@ -32,11 +34,13 @@ def cross_faults(scenario: Scenario) -> list[Fault]:
     return [
         *_event_faults(scenario), *_history_faults(scenario), *_launch_faults(scenario),
         *_product_faults(scenario), *_journey_faults(scenario), *_step_faults(scenario),
-        *_service_faults(scenario), *_criterion_faults(scenario),
+        *_service_faults(scenario), *_observe_faults(scenario), *_criterion_faults(scenario),
     ]  # fmt: skip
 
 
-def _unknown(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> list[Fault]:
+def _unknown(
+    path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]
+) -> list[Fault]:
     names = list(known)
     if name in names:
         return []
@@ -53,8 +57,10 @@ def _event_faults(scenario: Scenario) -> Iterator[Fault]:
         for region in event.regions or scenario.regions:
             if region in scenario.regions:
                 yield from _local_fault(scenario, (*path, "start"), event.start, region)
-    for region in scenario.calendar.holidays:
-        yield from _unknown(("calendar", "holidays", region), "region", region, scenario.regions)
+    for region, country in scenario.calendar.holidays.items():
+        here = ("calendar", "holidays", region)
+        yield from _unknown(here, "region", region, scenario.regions)
+        yield from _unknown(here, "country", country, sorted(list_supported_countries()))
     if scenario.event.regions is not None and set(scenario.event.regions) != set(scenario.regions):
         yield ("event", "regions"), "must be absent: a scenario's event is in all its regions"
 
@@ -104,10 +110,16 @@ def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
             for field in ("crowd", "stock"):
                 if region not in getattr(launch, field):
                     yield (*path, field), f"lacks region '{region}', which `at` names"
+        for field in ("crowd", "stock"):
+            for region in getattr(launch, field):
+                yield from _unknown((*path, field, region), "region", region, launch.at)
 
 
 def _product_faults(scenario: Scenario) -> Iterator[Fault]:
     for name, product in scenario.products.items():
+        for region in product.share:
+            path2 = ("products", name, "share", region)
+            yield from _unknown(path2, "region", region, scenario.regions)
         for step, groups in product.calls.items():
             path = ("products", name, "calls", step)
             yield from _unknown(path, "step", step, scenario.steps)
@@ -135,7 +147,10 @@ def _journey_faults(scenario: Scenario) -> Iterator[Fault]:
             named |= {to for to in row if to != EXIT}
         for step in sorted(named - set(journey.next)):
             yield (*path, "next"), f"lacks a row for step '{step}', which the journey can reach"
-        for step in named | set(journey.next):
+        for step in journey.think:
+            known = [*scenario.steps, "other"]
+            yield from _unknown((*path, "think", step), "step", step, known)
+        for step in sorted(named | set(journey.next)):
             if step not in journey.think and "other" not in journey.think:
                 yield (*path, "think"), f"lacks step '{step}'; name it, or give `other`"
         if journey.launch is not None:
@@ -152,25 +167,33 @@ def _step_faults(scenario: Scenario) -> Iterator[Fault]:
         if not any(e.required for e in step.each_exchange()):
             yield ("steps", name, "exchanges"), "needs at least one required exchange"
         for i, group in enumerate(step.exchanges):
-            for exchange in group:
-                path = ("steps", name, "exchanges", i)
+            for j, exchange in enumerate(group):
+                within = (j,) if len(group) > 1 else ()
+                path = ("steps", name, "exchanges", i, *within)
                 for call in step.entry_call(exchange).walk():
-                    yield from _unknown(path, "service", call.service, scenario.services)
-                for word in _template_words(exchange):
-                    yield from _unknown(path, "template word", word, sorted(known))
+                    if call.service != step.entry:
+                        known_services = scenario.services
+                        yield from _unknown(
+                            (*path, "calls"), "service", call.service, known_services
+                        )
+                for field, word in _template_words(exchange):
+                    yield from _unknown((*path, field), "template word", word, sorted(known))
 
 
-def _template_words(exchange: Exchange) -> Iterator[str]:
-    texts: list[Any] = [exchange.path, *exchange.query.values(), *exchange.headers.values()]
-    pending = texts + [exchange.form, exchange.json_body]
+def _template_words(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    """Yield (field, word) of every `{word}` in the exchange's templates."""
+    pending: list[tuple[str, Any]] = [
+        ("path", exchange.path), ("query", exchange.query), ("headers", exchange.headers),
+        ("form", exchange.form), ("json", exchange.json_body),
+    ]  # fmt: skip
     while pending:
-        item = pending.pop()
+        field, item = pending.pop(0)
         if isinstance(item, str):
-            yield from _TEMPLATE.findall(item)
+            yield from ((field, word) for word in _TEMPLATE.findall(item))
         elif isinstance(item, dict):
-            pending.extend(item.values())
+            pending.extend((field, value) for value in item.values())
         elif isinstance(item, list):
-            pending.extend(item)
+            pending.extend((field, value) for value in item)
 
 
 def _service_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -190,9 +213,22 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
         for e in s.each_exchange()
         for c in s.entry_call(e).walk()
     }
+    called |= {
+        inner.service
+        for product in scenario.products.values()
+        for groups in product.calls.values()
+        for group in groups
+        for call in group
+        for inner in call.walk()
+    }
     for name in sorted(called & set(scenario.services)):
         for stack in sorted(stacks - set(scenario.services[name].stacks)):
             yield ("services", name, "stacks"), f"lacks stack '{stack}', whose customers call it"
+
+
+def _observe_faults(scenario: Scenario) -> Iterator[Fault]:
+    for i, name in enumerate(scenario.observe.services or ()):
+        yield from _unknown(("observe", "services", i), "service", name, scenario.services)
 
 
 def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -201,7 +237,15 @@ def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
     ]
     items += [(("guardrails", i, "when"), g.when) for i, g in enumerate(scenario.guardrails)]
     for path, criterion in items:
-        if criterion.is_of_service:
+        if criterion.is_of_service and path[0] == "guardrails":
+            yield (
+                path,
+                (
+                    f"a guardrail watches customers, not services (got '{criterion.text}'); use a "
+                    "latency or a rate of a step"
+                ),
+            )
+        elif criterion.is_of_service:
             yield from _unknown(path, "service", criterion.subject, scenario.services)
         else:
             known = [*scenario.steps, "all steps"]

@@ -28,7 +28,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
 def fault_path(error: ErrorDetails, data: Any) -> tuple[str | int, ...]:
     """Return the error's path as a person wrote it: union tags and wrapped lists left out."""
     path: list[str | int] = []
-    here = data
+    here: Any = data
     for part in error["loc"]:
         if isinstance(here, dict) and part in here:
             here = here[part]

@@ -64,7 +64,7 @@ class Journey(Block):
 
     def think_s(self, step: str) -> float:
         """Return the mean pause after `step`, s of event time."""
-        return self.think.get(step, self.think["other"])
+        return self.think[step] if step in self.think else self.think["other"]
 
     def transition_matrix(self, steps: tuple[str, ...]) -> Array:
         """Return P, shape (len(steps), len(steps)): chance of step j after step i, exit left out."""

@@ -12,7 +12,7 @@ from gameday.errors import ScenarioError
 from gameday.scenario.cross_checks import cross_faults
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
-from gameday.scenario.read import Document, read_document
+from gameday.scenario.read import Document, is_file, read_document
 
 __all__ = ["bundled_scenarios", "load_scenario", "scenario_file", "scenario_schema"]
 
@@ -34,7 +34,7 @@ def scenario_file(name_or_path: str) -> Path:
     if name_or_path in bundled:
         return bundled[name_or_path]
     path = Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
         raise ScenarioError([f"{name_or_path}:1:1: no such scenario file; check the path"])

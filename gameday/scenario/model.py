@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
@@ -68,7 +68,7 @@ class Synthetic(Block):
     """The past that is made up when no history file is given."""
 
     days: int = Field(ge=56, le=1500)
-    sessions_per_day: dict[Name, float]
+    sessions_per_day: dict[Name, PositiveFloat]
     """Region -> mean session starts a day at the end of the past."""
     journeys: dict[Name, Share]
     """Journey -> its share of session starts; sums to 1."""
@@ -105,12 +105,19 @@ class Product(Block):
 
     share: dict[Name, Share]
     """Region -> share of sessions that are about it; sums to 1 over products."""
-    hours: list[float] | None = Field(default=None, min_length=24, max_length=24)
+    hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
     """Weight of the share by local hour; absent: even."""
     calls: dict[Name, Calls] = Field(default_factory=dict)
     """Step -> calls its first exchange makes besides the step's own."""
     items: int = Field(default=200, ge=1, le=100_000)
     """Articles of this type in the catalogue."""
+
+    @field_validator("hours")
+    @classmethod
+    def _asked_for_at_some_hour(cls, hours: list[float] | None) -> list[float] | None:
+        if hours is not None and sum(hours) <= 0:
+            raise ValueError("at least one hour must have a weight above 0")
+        return hours
 
 
 class Observe(Block):
@@ -129,6 +136,12 @@ class Observe(Block):
     """Path that lists the keys of the orders of a run."""
     services: list[Name] | None = None
     """Absent: all. A service left out is `not observed`."""
+
+    @model_validator(mode="after")
+    def _server_has_address(self) -> Observe:
+        if self.source == "prometheus" and self.url is None:
+            raise ValueError("source prometheus needs its url, as in http://127.0.0.1:9090")
+        return self
 
 
 class Guardrail(Block):
@@ -247,5 +260,3 @@ class Scenario(Block):
     def sha256(self) -> str:
         """Return the hash of everything the scenario says, hex."""
         return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
-
-

@@ -12,11 +12,27 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["Document", "Place", "read_document"]
+__all__ = ["Document", "Place", "is_file", "read_document"]
 
 _JSON_SCALAR = re.compile(r"null|true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 PathKey = tuple[str | int, ...]
+
+
+_DEEPEST = 60
+_MOST_NODES = 200_000
+
+
+class _TooLarge(Exception):
+    """The document was given up; the fault is in its list."""
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; a name no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +93,21 @@ def _read_file(file: Path, *, shown: str, trail: tuple[Path, ...]) -> Document:
     if not isinstance(root, MappingNode):
         document.faults.append((document.places[()], "must be a mapping; see `gameday schema`"))
         return document
-    document.data = _construct(root, (), shown, document)
+    try:
+        document.data = _construct(root, (), shown, document)
+    except _TooLarge:
+        return document
     return _merge_includes(document, file, shown, (*trail, file.resolve()))
 
 
 def _construct(node: Node, path: PathKey, shown: str, document: Document) -> Any:
     mark = node.start_mark
     document.places.setdefault(path, Place(shown, mark.line + 1, mark.column + 1))
+    if len(path) > _DEEPEST or len(document.places) > _MOST_NODES:
+        document.faults.append(
+            (document.places[path], "is nested too deep or too large; do not let aliases loop")
+        )
+        raise _TooLarge
     if isinstance(node, MappingNode):
         return _construct_mapping(node, path, shown, document)
     if isinstance(node, SequenceNode):
@@ -91,7 +115,10 @@ def _construct(node: Node, path: PathKey, shown: str, document: Document) -> Any
     assert isinstance(node, ScalarNode)
     text = node.value
     if node.style is None and _JSON_SCALAR.fullmatch(text):
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text  # a number with more digits than Python reads
     return text
 
 
@@ -123,11 +150,11 @@ def _merge_includes(
     for index, name in enumerate(names):
         target = file.parent / name
         at = document.place_of(("include", index))
+        if not is_file(target):
+            document.faults.append((at, f"include.{index}: no such file (got '{name[:80]}')"))
+            continue
         if target.resolve() in trail:
             document.faults.append((at, f"include.{index}: '{name}' includes itself"))
-            continue
-        if not target.is_file():
-            document.faults.append((at, f"include.{index}: no such file (got '{name}')"))
             continue
         below = _read_file(target, shown=str(Path(shown).parent / name), trail=trail)
         below.data.pop("include", None)

@@ -23,7 +23,7 @@ class Deterministic(Block):
     """Every visit takes `mean`."""
 
     law: Literal["deterministic"]
-    mean: Duration
+    mean: Duration = Field(gt=0)
 
     @property
     def scv(self) -> float:
@@ -39,7 +39,7 @@ class Exponential(Block):
     """Memoryless, with mean `mean`."""
 
     law: Literal["exponential"]
-    mean: Duration
+    mean: Duration = Field(gt=0)
 
     @property
     def scv(self) -> float:
@@ -55,7 +55,7 @@ class LogNormal(Block):
     """Log-normal with mean `mean` and coefficient of variation `cv`."""
 
     law: Literal["lognormal"]
-    mean: Duration
+    mean: Duration = Field(gt=0)
     cv: float = Field(gt=0, le=10)
 
     @property

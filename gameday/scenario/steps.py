@@ -6,6 +6,7 @@ optional: the page does without it when it fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -78,6 +79,11 @@ class Extract(Block):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Extract:
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"regex: {error}") from None
         given = [n for n in ("jsonpath", "regex", "css", "header") if getattr(self, n) is not None]
         if len(given) != 1:
             raise ValueError("name exactly one of jsonpath, regex, css, header")
@@ -125,6 +131,8 @@ class Exchange(Block):
 def _parse_exchanges(items: Any) -> Any:
     if not isinstance(items, list) or not items:
         raise ValueError("must be a list of exchanges; a list inside the list is done in parallel")
+    if any(item == [] for item in items):
+        raise ValueError("holds an empty group; leave it out")
     return [item if isinstance(item, list) else [item] for item in items]
 
 

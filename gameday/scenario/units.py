@@ -6,7 +6,7 @@ Every unit becomes SI at this door: durations are seconds, instants are UTC.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,8 +26,11 @@ __all__ = [
 ]
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_S = 36500 * 86400.0
+"""A hundred years: longer is a slip of the pen, and leaves the calendar."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
 _DURATION_PATTERN = r"^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$"
+_YEARS = range(1900, 2201)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 
 
@@ -40,13 +43,19 @@ class Block(BaseModel):
 def parse_duration(value: Any) -> float:
     """Return seconds for `40ms`, `1.5s`, `30m`, `48h`, `2d`; raise ValueError naming the form."""
     if isinstance(value, str) and (found := _DURATION.fullmatch(value.strip())):
-        return float(found[1]) * _UNITS_S[found[2]]
+        seconds = float(found[1]) * _UNITS_S[found[2]]
+        if seconds > _LONGEST_S:
+            raise ValueError("must be at most 36500d")
+        return seconds
     raise ValueError("must be a duration with its unit, such as 40ms, 1.5s, 30m, 48h or 2d")
 
 
 def _parse_local(value: Any) -> datetime:
     if isinstance(value, str) and _LOCAL.fullmatch(value):
-        return datetime.fromisoformat(value)
+        local = datetime.fromisoformat(value)
+        if local.year in _YEARS:
+            return local
+        raise ValueError("must be a year from 1900 to 2200")
     raise ValueError("must be a local time without offset, such as 2027-07-13T00:00")
 
 
@@ -54,10 +63,10 @@ def _parse_instant(value: Any) -> datetime:
     if isinstance(value, str):
         try:
             instant = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            if instant.tzinfo is not None and instant.year in _YEARS:
+                return instant.astimezone(UTC)
         except ValueError:
-            instant = None
-        if instant is not None and instant.tzinfo is not None:
-            return instant.astimezone(UTC)
+            pass  # said below, with the form
     raise ValueError("must be an instant with its offset, such as 2027-05-01T00:00Z")
 
 
@@ -82,7 +91,7 @@ def local_to_utc(local: datetime, zone: str) -> datetime:
     info = ZoneInfo(zone)
     first, second = local.replace(tzinfo=info, fold=0), local.replace(tzinfo=info, fold=1)
     if first.astimezone(UTC).astimezone(info).replace(tzinfo=None) != local:
-        later = (first.astimezone(UTC) + timedelta(0)).astimezone(info).replace(tzinfo=None)
+        later = first.astimezone(UTC).astimezone(info).replace(tzinfo=None)
         raise ValueError(
             f"{local:%Y-%m-%dT%H:%M} does not exist in {zone} (clocks jump to {later:%H:%M})"
         )

@@ -81,7 +81,9 @@ def make_app(
         return JSONResponse({"run": run, "keys": shop[0].store.order_keys(run)})
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"stack": cell.stack, "scale": cell.scale, "event": scenario.event.name})
+        return JSONResponse(
+            {"stack": cell.stack, "scale": cell.scale, "event": scenario.event.name}
+        )
 
     own = [Route("/metrics", metrics), Route("/orders", orders), Route("/health", health)]
     return Starlette(routes=own, lifespan=lifespan)

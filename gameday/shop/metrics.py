@@ -69,4 +69,4 @@ def exposition(services: LiveServices) -> bytes:
     """Return every station's numbers as Prometheus text."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Stations(services))
-    return generate_latest(registry)
+    return bytes(generate_latest(registry))

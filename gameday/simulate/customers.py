@@ -139,7 +139,7 @@ class Customers:
         work = self.env.process(self._exchange_all(product, session, place, step, number))
         patience = self.env.timeout(journey.patience)
         yield work | patience
-        outcome = work.value if work.triggered else "abandoned"
+        outcome = str(work.value) if work.triggered else "abandoned"
         self.tally.step(step, slot, outcome)
         self.tally.response.append((step, slot, self.env.now - sent))
         return outcome

@@ -70,9 +70,9 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
     sessions = record.session_counts[0]
     sessions[SESSIONS.index("displaced")] += sessions[1] - sessions[2:].sum(axis=0)
     if tally.response:
-        step, slot, seconds = (np.array(column) for column in zip(*tally.response, strict=True))
-        at = (0, step.astype(int), 0, slot.astype(int), bin_of(seconds))
-        np.add.at(record.latency, at, 1)
+        rows = np.array(tally.response)
+        step_at, slot_at = rows[:, 0].astype(int), rows[:, 1].astype(int)
+        np.add.at(record.latency[0, :, 0], (step_at, slot_at, bin_of(rows[:, 2])), 1)
     if tally.delay:
         np.add.at(record.session_delay[0], bin_of(np.array(tally.delay)), 1)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -86,11 +87,12 @@ def _close(pool: ProcessPoolExecutor, *, at_once: bool) -> None:
 
 def joined(records: list[RunRecord]) -> RunRecord:
     """Return the records of single stacks as one record of them all."""
-    arrays = ("step_counts", "session_counts", "attempts", "loads", "latency", "visits",
-              "session_delay")  # fmt: skip
+    names = ("step_counts", "session_counts", "attempts", "loads", "latency", "visits",
+             "session_delay")  # fmt: skip
+    arrays: dict[str, Any] = {n: np.concatenate([getattr(r, n) for r in records]) for n in names}
     return replace(
         records[0],
         stacks=tuple(stack for record in records for stack in record.stacks),
         notes=tuple(f"{r.stacks[0]}: {note}" for r in records for note in r.notes),
-        **{name: np.concatenate([getattr(r, name) for r in records]) for name in arrays},
+        **arrays,
     )

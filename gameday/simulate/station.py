@@ -115,7 +115,9 @@ class Services:
         tries = 1 + (rule.retry.attempts if rule.retry else 0)
         for number in range(tries):
             if number and rule.retry:
-                uniform = draw(self.seed, key[0], key[1], self._part(visit, key, number), Draw.BACKOFF)
+                uniform = draw(
+                    self.seed, key[0], key[1], self._part(visit, key, number), Draw.BACKOFF
+                )
                 yield env.timeout(backoff_s(rule.retry.backoff, number, uniform))
             reply = env.event()
             waiting = self._attempt(visit, key, number, reply)

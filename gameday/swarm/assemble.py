@@ -190,4 +190,3 @@ class Assembly:
 def _bins(low_s: float, high_s: float) -> tuple[int, int]:
     first, last = int(bin_of(low_s)), int(bin_of(high_s))
     return (first + 1 if low_s > 0 else first), max(last, first + 1) + 1
-

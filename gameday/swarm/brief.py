@@ -66,12 +66,10 @@ def read_brief(file: Path | None = None) -> Brief:
         stack: {step: Nominal(**values) for step, values in steps.items()}
         for stack, steps in plan.pop("nominal").items()
     }
-    arrays = {name: np.array(plan.pop(name)) for name in ("starts", "forecast", "caused", "played")}
-    names = {name: tuple(plan.pop(name)) for name in ("regions", "steps", "journeys")}
-    return Brief(
-        **data,
-        plan=LoadPlan(
-            grid=TimeGrid(datetime.fromisoformat(start), slots), seed=Seed(seed), nominal=nominal,
-            **arrays, **names, **plan,
-        ),
-    )  # fmt: skip
+    lists: dict[str, Any] = {
+        **{name: np.array(plan.pop(name)) for name in ("starts", "forecast", "caused", "played")},
+        **{name: tuple(plan.pop(name)) for name in ("regions", "steps", "journeys")},
+    }
+    grid = TimeGrid(datetime.fromisoformat(start), slots)
+    whole = LoadPlan(grid=grid, seed=Seed(seed), nominal=nominal, **lists, **plan)
+    return Brief(**data, plan=whole)

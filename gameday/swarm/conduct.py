@@ -111,6 +111,7 @@ class _Processes:
         base = [sys.executable, "-m", "locust", "-f", str(self.locustfile), "--headless",
                 "--only-summary", "--stop-timeout", "0"]  # fmt: skip
         with (self.folder / "locust.log").open("ab") as log:
+
             def spawn(command: list[str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
                 return subprocess.Popen(
                     command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -283,9 +284,7 @@ class _Run:
         elif (criterion := self.guardrails.crossed(time.time())) is not None:
             self._ask(("guardrail", f"guardrail crossed: {criterion.text}"))
 
-    def _ask(
-        self, end: tuple[End, str]
-    ) -> None:
+    def _ask(self, end: tuple[End, str]) -> None:
         self.end, self._stop_asked_at = end, time.monotonic()
         self.journal.write("stopping", how=end[0], why=end[1])
         ask_to_stop(self.folder)

@@ -100,7 +100,7 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
     class Clock(LoadTestShape):
         """One host user a worker, until every worker has played its share."""
 
-        def tick(self) -> tuple[int, float] | None:  # type: ignore[override]
+        def tick(self) -> tuple[int, float] | None:
             count = floor.workers()
             return None if len(floor.done) >= count > 0 else (count, float(count))
 
@@ -110,7 +110,7 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
 def _wire(floor: _Floor) -> None:
     """Register Locust's events and our messages."""
 
-    @events.init.add_listener
+    @events.init.add_listener  # type: ignore[untyped-decorator]
     def on_init(environment: Environment, **_: Any) -> None:
         floor.environment = environment
         runner = environment.runner
@@ -146,7 +146,7 @@ def _wire(floor: _Floor) -> None:
         if floor.brief is not None:
             gevent.spawn(_watch, floor)
 
-    @events.quitting.add_listener
+    @events.quitting.add_listener  # type: ignore[untyped-decorator]
     def on_quit(environment: Environment, **_: Any) -> None:
         if floor.brief is not None:
             environment.process_exit_code = 0  # criteria are judged by gameday, not by Locust

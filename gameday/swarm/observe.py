@@ -15,7 +15,7 @@ from gameday.scenario import Scenario
 
 __all__ = ["Observer", "Sample", "fetch"]
 
-_SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\})?')
+_SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\})?")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
 _TIMEOUT_S = 2.0
 
@@ -35,7 +35,9 @@ class Sample:
 def fetch(url: str, path: str, timeout_s: float = _TIMEOUT_S) -> bytes:
     """Return the body of a GET; OSError when there is none or its status is not 200."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout_s)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port or 80, timeout=timeout_s
+    )
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -139,9 +141,7 @@ def _series(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     return out
 
 
-def _select(
-    series: dict[str, list[tuple[dict[str, str], float]]], selector: str
-) -> float | None:
+def _select(series: dict[str, list[tuple[dict[str, str], float]]], selector: str) -> float | None:
     """Return the sum of the series a selector matches; None if none does."""
     found = _SELECTOR.fullmatch(selector.strip())
     if not found:

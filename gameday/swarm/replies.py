@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import jsonpath_ng
+from jsonpath_ng.parser import parse as parse_jsonpath
 from selectolax.lexbor import LexborHTMLParser
 
 from gameday.scenario.steps import Check, Extract
@@ -16,7 +16,7 @@ from gameday.swarm.client import Reply
 
 __all__ = ["extracted", "filled", "outcome_of"]
 
-_TEMPLATE = re.compile(r"\{(\w+)\}")
+_TEMPLATE = re.compile(r"\{([\w-]+)\}")
 
 
 def filled(template: Any, memory: Mapping[str, str]) -> Any:
@@ -71,7 +71,7 @@ def extracted(reply: Reply, rule: Extract) -> str | None:
 
 @functools.cache
 def _compiled(path: str) -> Any:
-    return jsonpath_ng.parse(path)
+    return parse_jsonpath(path)
 
 
 def _at_jsonpath(body: bytes, path: str) -> list[Any]:

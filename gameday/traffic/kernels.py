@@ -25,11 +25,11 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
     """
     bins = int(_MOST_SLOTS * SLOT_S / _BIN_S)
     chances = journey.transition_matrix(steps)
-    delays = [_delay(journey, step, response_s[step], bins) for step in steps]
     visits = np.zeros((len(steps), bins))
     visits[:, 0] = journey.entry_vector(steps)
     total = journey.visits_per_session(steps)
     reached = [s for s in range(len(steps)) if total[s] > 0]
+    delays = {s: _delay(journey, steps[s], response_s[steps[s]], bins) for s in reached}
     for at in range(1, bins):
         for source in reached:
             gone = float(visits[source, :at] @ delays[source][at:0:-1])
@@ -48,7 +48,7 @@ def _delay(journey: Journey, step: str, response_s: float, bins: int) -> Array:
     chance = np.diff(reached)
     chance[1] += chance[0]
     chance[0] = 0.0
-    return chance
+    return np.asarray(chance)
 
 
 def _by_slot(visits: Array) -> Array:

@@ -90,9 +90,7 @@ def _assemble(
         [caused_steps(starts[r], kernels[name]) for r, name in enumerate(demand.regions)]
     )
     launch = np.stack(
-        [
-            caused_steps(crowds[r], kernels[name]) for r, name in enumerate(demand.regions)
-        ]
+        [caused_steps(crowds[r], kernels[name]) for r, name in enumerate(demand.regions)]
     )
     cut = starts[:, :, part]
     return LoadPlan(
@@ -130,8 +128,10 @@ def _crowds(scenario: Scenario, demand: Demand, quantile: float) -> Array:
 
 def _launch_steps(scenario: Scenario, crowds: Array) -> Array:
     """Return launch steps a minute with no lag, for sizing alone, (regions, steps, slots)."""
-    visits = np.stack([j.visits_per_session(scenario.step_names) for j in scenario.journeys.values()])
-    return np.einsum("rjt,js->rst", crowds, visits)
+    visits = np.stack(
+        [j.visits_per_session(scenario.step_names) for j in scenario.journeys.values()]
+    )
+    return np.asarray(np.einsum("rjt,js->rst", crowds, visits))
 
 
 def _fit_all(

@@ -94,7 +94,9 @@ def _instant(text: str, scenario: Scenario) -> datetime:
     return instant.astimezone(UTC)
 
 
-def choose_scale(asked: float | None, scenario: Scenario, steps: Array, *, own_target: bool) -> float:
+def choose_scale(
+    asked: float | None, scenario: Scenario, steps: Array, *, own_target: bool
+) -> float:
     """Return k: as asked, or such that the hottest slot has `replay.steps_per_s` a wall second.
 
     `steps` are steps a minute over the window, shape (regions, steps, slots).
@@ -119,7 +121,9 @@ def check_speed(speed: float, scenario: Scenario, nominal: dict[str, dict[str, N
             limit = SLOT_S / (_SLOT_RESPONSES * response.p99_s)
             if limit < fastest:
                 fastest = limit
-                why = f"a slot must last 10 nominal p99 of {step} in {stack} ({response.p99_s:.3f} s)"
+                why = (
+                    f"a slot must last 10 nominal p99 of {step} in {stack} ({response.p99_s:.3f} s)"
+                )
         for name, journey in scenario.journeys.items():
             thinks = [(journey.think_s(step), steps[step].mean_s) for step in journey.next]
             think = float(np.mean([t for t, _ in thinks]))

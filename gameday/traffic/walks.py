@@ -118,5 +118,3 @@ def _product_choices(scenario: Scenario) -> dict[tuple[str, int], _Choice]:
                 }
             )
     return choices
-
-

@@ -22,7 +22,9 @@ def rise(tmp_path_factory: pytest.TempPathFactory) -> Demand:
     """A demand whose event lifts the middle and leaves a dip behind."""
     scenario = load_small(tmp_path_factory.mktemp("rise"), small_shop())
     effect = np.zeros((1, 3, 90))
-    effect[:, :, 20:60] = np.sin(np.linspace(0, np.pi, 40)) * np.array([1.2, 1.0, 1.5])[None, :, None]
+    effect[:, :, 20:60] = (
+        np.sin(np.linspace(0, np.pi, 40)) * np.array([1.2, 1.0, 1.5])[None, :, None]
+    )
     effect[:, :, 60:] = -0.3
     median = 100 * np.exp(effect) * np.array([4.0, 2.0, 1.0])[None, :, None]
     return flat_demand(scenario, median, event_log_effect=effect)

@@ -75,8 +75,12 @@ def short(sold: tuple[Scenario, History]) -> tuple[Scenario, History]:
 # --- laws ---------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(later=st.integers(1, 6000), level=st.sampled_from([0.0, 1e5, np.nan]), seed=st.integers(0, 9))
+@settings(
+    deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    later=st.integers(1, 6000), level=st.sampled_from([0.0, 1e5, np.nan]), seed=st.integers(0, 9)
+)
 def test_nothing_at_or_after_until_can_change_the_forecast(
     short: tuple[Scenario, History], later: int, level: float, seed: int
 ) -> None:

@@ -32,7 +32,9 @@ def csv(folder: Path, text: str) -> Path:
     return file
 
 
-def written(folder: Path, kind: str, rows: Rows, names: tuple[str, ...] = ("time", "count")) -> Path:
+def written(
+    folder: Path, kind: str, rows: Rows, names: tuple[str, ...] = ("time", "count")
+) -> Path:
     table = pd.DataFrame(rows, columns=list(names))
     file = folder / f"past.{kind}"
     if kind == "csv":
@@ -64,7 +66,9 @@ def refusal(scenario: Scenario, file: Path) -> str:
 # --- laws ---------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     cells=st.lists(
         st.tuples(st.integers(0, 30), st.integers(0, 2), st.integers(0, 999)),
@@ -79,7 +83,9 @@ def test_every_count_lands_in_its_own_cell_whatever_the_order_of_rows(
     scenario = load_small(tmp_path, small_shop(), {"history": {"columns": {"step": "what"}}})
     start = datetime(2026, 1, 5, tzinfo=UTC)
     first = min(minute for minute, _, _ in cells)
-    ends = [(m, s, 1) for m in (first, 31) for s in range(3) if (m, s) not in {c[:2] for c in cells}]
+    ends = [
+        (m, s, 1) for m in (first, 31) for s in range(3) if (m, s) not in {c[:2] for c in cells}
+    ]
     whole = [*cells, *ends]
     order.shuffle(whole)
     rows = [
@@ -95,7 +101,9 @@ def test_every_count_lands_in_its_own_cell_whatever_the_order_of_rows(
         assert history.counts[0, step, minute - first] == count
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     seconds=st.lists(st.integers(0, 299), min_size=1, max_size=40, unique=True),
     count=st.integers(0, 50),
@@ -144,7 +152,9 @@ def test_parquet_timestamps_with_and_without_zone_mean_the_same_instant(
     zoned: Callable[[str], Scenario], tmp_path: Path
 ) -> None:
     local = pd.date_range("2026-01-05T09:00", periods=3, freq="min")
-    naive = read(zoned("Asia/Kolkata"), written(tmp_path, "parquet", list(zip(local, range(3), strict=True))))
+    naive = read(
+        zoned("Asia/Kolkata"), written(tmp_path, "parquet", list(zip(local, range(3), strict=True)))
+    )
     aware_rows = list(zip(local.tz_localize("Asia/Kolkata"), range(3), strict=True))
     aware = read(zoned("UTC"), written(tmp_path, "parquet", aware_rows))
     assert naive.grid == aware.grid
@@ -199,7 +209,11 @@ def test_two_steps_at_one_ambiguous_minute_are_never_told_apart_by_their_order(
 
 def test_parquet_rows_without_a_time_are_left_out_and_said(one: Scenario, tmp_path: Path) -> None:
     for zone in (None, "UTC"):
-        times = [pd.Timestamp("2026-01-05", tz=zone), pd.NaT, pd.Timestamp("2026-01-05T00:01", tz=zone)]
+        times = [
+            pd.Timestamp("2026-01-05", tz=zone),
+            pd.NaT,
+            pd.Timestamp("2026-01-05T00:01", tz=zone),
+        ]
         table = pd.DataFrame({"time": pd.Series(times), "count": [1, 2, 3]})
         table.to_parquet(tmp_path / "past.parquet")
         history = read(one, tmp_path / "past.parquet")
@@ -309,7 +323,8 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(one: Scenario, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe\x00t\x00i", b"time,count\n2026-01-05T00:00Z,1,2,3\nx,1\n", b"\x00" * 40]
+    "content",
+    [b"", b"\xff\xfe\x00t\x00i", b"time,count\n2026-01-05T00:00Z,1,2,3\nx,1\n", b"\x00" * 40],
 )
 def test_what_is_not_csv_is_refused(one: Scenario, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "past.csv"

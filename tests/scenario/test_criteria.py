@@ -48,7 +48,8 @@ def test_the_text_of_a_criterion_reads_back_as_itself(
 @given(number=st.floats(0, 10), bound=st.integers(0, 10000))
 def test_the_four_comparisons_are_two_pairs_of_opposites(number: float, bound: int) -> None:
     below, at_most, above, at_least = (
-        parse_criterion(f"p99 of home {op} {bound}ms").holds(number) for op in ("<", "<=", ">", ">=")
+        parse_criterion(f"p99 of home {op} {bound}ms").holds(number)
+        for op in ("<", "<=", ">", ">=")
     )
     assert below is not at_least
     assert above is not at_most

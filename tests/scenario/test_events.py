@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_a_kinds_file_has_its_name(kind: EventKind) -> None:
 def test_a_kinds_knots_strictly_increase_and_are_finite(kind: EventKind) -> None:
     for knots in (kind.start_knots_min, kind.end_knots_min):
         assert all(math.isfinite(k) for k in knots)
-        assert all(a < b for a, b in zip(knots, knots[1:], strict=False))
+        assert all(a < b for a, b in pairwise(knots))
 
 
 @EVERY_KIND

@@ -88,7 +88,9 @@ def test_a_missing_include_is_a_fault_at_its_name(bench: Bench) -> None:
     assert faults == [f"{bench.folder}/fair.yaml:2:5: include.0: no such file (got 'gone.yaml')"]
 
 
-@pytest.mark.parametrize("wrong", ["parts/capacity.yaml", "{a: b}", "[1]", "[[a.yaml]]", "5", "null"])
+@pytest.mark.parametrize(
+    "wrong", ["parts/capacity.yaml", "{a: b}", "[1]", "[[a.yaml]]", "5", "null"]
+)
 def test_an_include_that_is_no_list_of_files_is_a_fault(bench: Bench, wrong: str) -> None:
     faults = bench.faults_of(f"include: {wrong}\n" + bench.text)
     assert faults == [f"{bench.folder}/fair.yaml:1:1: include: must be a list of files"]

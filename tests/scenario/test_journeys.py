@@ -26,6 +26,7 @@ def journey_of(start: dict[str, float], rows: dict[str, dict[str, float]]) -> Jo
 @st.composite
 def chains(pick: Any) -> Journey:
     """A random chain over STEPS whose every row may end."""
+
     def row(names: tuple[str, ...], least_exit: int) -> dict[str, float]:
         weights = [pick(st.integers(0, 5)) for _ in names]
         weights.append(pick(st.integers(least_exit, 5)))
@@ -129,7 +130,9 @@ def test_the_think_time_of_a_step_not_named_is_that_of_other() -> None:
 
 def test_the_bundled_journeys_visit_every_step_they_name_and_end(primeday: Any) -> None:
     for journey in primeday.journeys.values():
-        visits = dict(zip(primeday.step_names, journey.visits_per_session(primeday.step_names), strict=True))
+        visits = dict(
+            zip(primeday.step_names, journey.visits_per_session(primeday.step_names), strict=True)
+        )
         assert all(visits[step] > 0 for step in journey.next)
         assert np.isfinite(list(visits.values())).all()
 

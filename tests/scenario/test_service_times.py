@@ -23,7 +23,7 @@ LAWS: dict[str, dict[str, Any]] = {
     "lognormal, as wide as exponential": {"law": "lognormal", "mean": "30ms", "cv": 1.0},
     "lognormal, wide": {"law": "lognormal", "mean": "2s", "cv": 1.5},
 }
-UNIFORMS = st.floats(0, 1, exclude_min=True, exclude_max=True)
+UNIFORMS = st.floats(2.0**-54, 1, exclude_max=True)
 
 
 def law_of(name: str) -> Any:

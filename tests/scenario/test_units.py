@@ -11,8 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gameday.scenario.units import Duration, Instant, LocalTime, Name, Quantile, ZoneName
-from gameday.scenario.units import local_to_utc, parse_duration
+from gameday.scenario.units import (
+    Duration,
+    Instant,
+    LocalTime,
+    Name,
+    Quantile,
+    ZoneName,
+    local_to_utc,
+    parse_duration,
+)
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 ZONES = (
@@ -29,7 +37,18 @@ def written(kind: object, value: object) -> object:
     return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
 
 
-@given(whole=st.integers(0, 10**6), unit=st.sampled_from(sorted(UNITS_S)), gap=st.sampled_from(["", " "]))
+def utc_or_words(local: datetime, zone: str) -> tuple[datetime | None, str]:
+    try:
+        return local_to_utc(local, zone), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+@given(
+    whole=st.integers(0, 10**6),
+    unit=st.sampled_from(sorted(UNITS_S)),
+    gap=st.sampled_from(["", " "]),
+)
 def test_a_whole_number_of_any_unit_is_that_many_seconds(whole: int, unit: str, gap: str) -> None:
     assert parse_duration(f"{whole}{gap}{unit}") == whole * UNITS_S[unit]
 
@@ -49,17 +68,20 @@ def test_seconds_written_and_read_come_back(seconds: float) -> None:
 
 @given(text=st.text(max_size=10))
 def test_text_that_is_no_duration_is_a_value_error_or_seconds_not_below_0(text: str) -> None:
+    said = ""
     try:
-        seconds = parse_duration(text)
+        assert parse_duration(text) >= 0
     except ValueError as error:
-        assert "such as 40ms" in str(error)
-    else:
-        assert seconds >= 0
+        said = str(error)
+    assert said == "" or "such as 40ms" in said
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "5", "s", "-5s", "+5s", "5 m s", "1h30m", "1:30", "5 seconds", ".5s", "5.s", "1e3s",
-              "5S", "5H", 5, 5.0, None, True, ["5s"], {"s": 5}],
+    "wrong",
+    [
+        "", "5", "s", "-5s", "+5s", "5 m s", "1h30m", "1:30", "5 seconds", ".5s", "5.s", "1e3s",
+        "5S", "5H", 5, 5.0, None, True, ["5s"], {"s": 5},
+    ],
 )  # fmt: skip
 def test_a_duration_without_exactly_one_known_unit_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="duration with its unit"):
@@ -70,10 +92,9 @@ def test_a_duration_without_exactly_one_known_unit_is_refused(wrong: object) -> 
 def test_a_local_time_is_refused_or_comes_back_from_utc_unchanged(
     local: datetime, zone: str
 ) -> None:
-    try:
-        instant = local_to_utc(local, zone)
-    except ValueError as error:
-        assert zone in str(error)
+    instant, said = utc_or_words(local, zone)
+    if instant is None:
+        assert zone in said
         return
     assert instant.tzinfo is UTC
     assert instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == local
@@ -85,10 +106,8 @@ def test_every_utc_instant_comes_back_from_its_local_time_unless_that_happens_tw
 ) -> None:
     instant = moment.replace(tzinfo=UTC)
     local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-    try:
-        assert local_to_utc(local, zone) == instant
-    except ValueError as error:
-        assert "happens twice" in str(error)
+    found, said = utc_or_words(local, zone)
+    assert found == instant or "happens twice" in said
 
 
 @given(local=ORDINARY, minutes=st.integers(1, 60 * 24 * 300))

@@ -101,7 +101,9 @@ def merged(shop: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def load_small(folder: Path, shop: dict[str, Any], changes: dict[str, Any] | None = None) -> Scenario:
+def load_small(
+    folder: Path, shop: dict[str, Any], changes: dict[str, Any] | None = None
+) -> Scenario:
     """Return the scenario, read by the front door from a file in `folder`."""
     file = folder / "small.yaml"
     file.write_text(json.dumps(merged(shop, changes or {}), indent=1), encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_shop import load_small, small_shop
 
@@ -96,7 +96,9 @@ def test_a_kernel_s_mean_lag_is_that_of_walks_drawn_by_chance(response_s: float)
         drawn = np.array(fallen[step])
         error = drawn.std() / np.sqrt(len(drawn))
         assert mean == pytest.approx(drawn.mean(), abs=5 * error + 0.01), step
-        assert kernel[index, 0] / kernel[index].sum() == pytest.approx((drawn == 0).mean(), abs=0.015)
+        assert kernel[index, 0] / kernel[index].sum() == pytest.approx(
+            (drawn == 0).mean(), abs=0.015
+        )
 
 
 def test_think_times_named_for_every_step_need_no_other(tmp_path: Path) -> None:
@@ -118,19 +120,18 @@ def shop_kernels() -> tuple[tuple[str, ...], list[Array]]:
     return steps, [lag_kernel(j, steps, dict.fromkeys(steps, 2.0)) for j in daily]
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    levels=st.tuples(st.floats(50, 50_000), st.floats(50, 50_000)),
-    waves=st.tuples(st.floats(0, 0.8), st.floats(0, 0.8)),
-    jump=st.floats(1, 4),
-)
+@pytest.mark.parametrize("levels", [(50, 50), (50, 2000), (2000, 50), (5000, 5000)])
+@pytest.mark.parametrize("jump", [1.0, 2.0])
 def test_planted_starts_are_recovered_to_within_the_poisson_band_of_their_steps(
-    levels: tuple[float, float], waves: tuple[float, float], jump: float
+    levels: tuple[float, float], jump: float
 ) -> None:
     _, kernels = shop_kernels()
     slots = np.arange(240)
     planted = np.stack(
-        [level * (1 + wave * np.sin(slots / 40)) for level, wave in zip(levels, waves, strict=True)]
+        [
+            level * (1 + wave * np.sin(slots / 40))
+            for level, wave in zip(levels, (0.5, 0.3), strict=True)
+        ]
     )
     planted[:, 120:] *= jump
     before = np.repeat(planted[:, :1], 120, axis=1)
@@ -139,7 +140,9 @@ def test_planted_starts_are_recovered_to_within_the_poisson_band_of_their_steps(
     assert found.shape == planted.shape
     assert found.min() >= 0
     # The first slots' steps partly come from starts before the first.
-    again = caused_steps(np.concatenate([np.repeat(found[:, :1], 60, axis=1), found], axis=1), kernels)
+    again = caused_steps(
+        np.concatenate([np.repeat(found[:, :1], 60, axis=1), found], axis=1), kernels
+    )
     miss = (again[:, 60:] - steps)[:, 60:] / np.sqrt(np.maximum(steps[:, 60:], 1))
     assert np.abs(miss).max() < 2
     assert float(np.sqrt((miss**2).mean())) < 0.5

@@ -122,7 +122,7 @@ def test_the_starts_cause_the_forecast_to_within_its_poisson_band(plan: LoadPlan
 
 
 def test_at_any_speed_the_starts_cause_the_same_forecast(shop: Scenario, demand: Demand) -> None:
-    for speed in (1.0, 40.0):
+    for speed in (1.0, 30.0):
         plan = plan_load(shop, demand, seed=Seed(7), asked=Asked(speed=speed, scale=0.05))
         miss = (plan.caused - plan.forecast) / np.sqrt(np.maximum(plan.forecast, 1))
         assert np.abs(miss).max() < 2
@@ -167,7 +167,6 @@ def test_places_in_a_slot_are_even_for_daily_journeys(plan: LoadPlan) -> None:
 def test_a_launch_s_arrivals_are_denser_early_in_the_crowd_and_in_the_slot(drop: LoadPlan) -> None:
     arrivals = drop.arrivals()
     fans = arrivals.at_s[arrivals.journey == drop.journeys.index("fan")]
-    slots = fans / drop.slot_wall_s - (30 + 3 * 60 - drop.grid.index_of(GRID.start) * -1)
     event_min = (fans + drop.lead_in_s) / drop.slot_wall_s
     since = event_min - event_min.min()
     assert len(fans) == pytest.approx(40_000 * 0.2 / 10, rel=0.03)
@@ -175,7 +174,6 @@ def test_a_launch_s_arrivals_are_denser_early_in_the_crowd_and_in_the_slot(drop:
     assert ((since < 8).mean()) == pytest.approx(0.75, abs=0.05)
     part = event_min % 1
     assert part.mean() < 0.5
-    assert slots.size == fans.size
 
 
 def test_no_fan_comes_before_the_release(launch: Scenario, drop: LoadPlan) -> None:
@@ -221,7 +219,9 @@ def test_a_walk_begins_at_its_arrival_follows_the_graph_and_ends_at_the_exit(
 
 def test_think_times_are_divided_by_the_speed(shop: Scenario, plan: LoadPlan) -> None:
     arrivals, walks = plan.arrivals(), Walks(shop, plan)
-    thinks = [p.think_s for s in range(3000) for p in walks.planned(arrivals, s % len(arrivals.at_s))]
+    thinks = [
+        p.think_s for s in range(3000) for p in walks.planned(arrivals, s % len(arrivals.at_s))
+    ]
     assert float(np.mean(thinks)) == pytest.approx(15 / 10, rel=0.05)
 
 
@@ -269,7 +269,9 @@ def test_products_follow_the_local_hour(tmp_path: Path) -> None:
     arrivals, walks = plan.arrivals(), Walks(scenario, plan)
     shopper = plan.journeys.index("shopper")
     found = {
-        walks.product(arrivals, s) for s in range(len(arrivals.at_s)) if arrivals.journey[s] == shopper
+        walks.product(arrivals, s)
+        for s in range(len(arrivals.at_s))
+        if arrivals.journey[s] == shopper
     }
     assert found == {"book", "toy"}
 

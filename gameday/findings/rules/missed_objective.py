@@ -79,16 +79,14 @@ def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[
     band = t_interval(values)
     spread = float(np.nanstd(values, ddof=1)) / np.sqrt(len(values)) or 1e-12
     p_value = float(stats.t.sf((band.mid - criterion.value) / spread, len(values) - 1))
-    yield _candidate(
-        evidence, criterion, stack, band, p_value, counts, None, basis="model only"
-    )
+    yield _candidate(evidence, criterion, stack, band, p_value, counts, None, basis="model only")
 
 
 def _candidate(
     evidence: Evidence, criterion: Criterion, stack: str, band: Band, p_value: float, samples: int,
     first: int | None, basis: str = "measured",
 ) -> Candidate:  # fmt: skip
-    unit = "s" if criterion.metric.startswith("p") or criterion.metric == "mean" else "share"
+    unit = "s" if criterion.metric.startswith("p") else "share"
     return Candidate(
         rule="missed_objective", stack=stack, subject=f"{criterion.metric} of {criterion.subject}",
         title=f"{stack}: objective missed: {criterion.text}", value=band, bound=criterion.value,
@@ -118,4 +116,4 @@ def _latency_rows(run: RunRecord, stack: str, step: str | None) -> Array:
 
 
 def _level(metric: str) -> float:
-    return 0.5 if metric == "mean" else float(metric[1:]) / 100
+    return float(metric[1:]) / 100

@@ -31,8 +31,8 @@ def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
             bad, all_ = int(rows[lost].sum()), int(rows[0].sum())
             if all_ == 0:
                 continue
-            parts = {ATTEMPTS[i]: float(rows[i].sum()) for i in lost}
-            worst = max(parts, key=lambda name: parts[name])
+            parts: dict[str, float | str] = {ATTEMPTS[i]: float(rows[i].sum()) for i in lost}
+            worst = max(parts, key=lambda name: float(parts[name]))
             yield Candidate(
                 rule="turned_away", stack=stack, subject=service,
                 title=f"{stack}: {service} turned work away ({worst.replace('_', ' ')})",

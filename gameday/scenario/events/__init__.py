@@ -1,5 +1,6 @@
 """Kinds of event; one file a kind. Each knows its knots (where its effect may bend), and, for
-the synthetic past, one shape. What an event really does is learned from history."""
+the synthetic past, one shape. What an event really does is learned from history.
+"""
 
 from gameday.scenario.events.launch import Launch
 from gameday.scenario.events.match import Match

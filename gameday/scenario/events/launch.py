@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from gameday.scenario.units import Block, Duration, LocalTime, Name
 from gameday.vocabulary import Array
@@ -27,9 +27,9 @@ class Launch(Block):
     """The product type sold."""
     at: dict[Name, LocalTime]
     """Region -> the release, in the region's event zone."""
-    crowd: dict[Name, int]
+    crowd: dict[Name, NonNegativeInt]
     """Region -> sessions it brings at full scale, in all."""
-    stock: dict[Name, int]
+    stock: dict[Name, NonNegativeInt]
     """Region -> units to sell at full scale."""
     half_life: Duration = Field(gt=0)
     """Time in which arrivals halve, s of event time."""

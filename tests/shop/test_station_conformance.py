@@ -1,0 +1,234 @@
+"""One service, two engines: the shop's station and the model's pool given the same arrivals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import simpy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_shop import desk, load_small, service
+from virtual_shop import in_virtual_time
+
+from gameday.run_record import ATTEMPTS
+from gameday.scenario import Scenario, build_cell
+from gameday.scenario.policies import is_shed
+from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
+from gameday.simulate.station import Services
+
+SLOTS, SLOT_S = 60, 60.0
+
+
+def arrivals(per_s: float, until_s: float, seed: int) -> list[float]:
+    rng = np.random.default_rng(seed)
+    return list(np.sort(rng.random(rng.poisson(per_s * until_s)) * until_s))
+
+
+def in_model(scenario: Scenario, at_s: list[float], seed: int) -> dict[str, dict[str, float]]:
+    """Return what each service of the model counts; request n is session n."""
+    cell = build_cell(scenario, "main", scale=1.0)
+    env = simpy.Environment()
+    services = Services(env, scenario, cell, seed, SLOTS, SLOT_S)
+    visit = cell.exchanges("hit", None)[0][0]
+
+    def one(at: float, number: int) -> Iterator[Any]:
+        yield env.timeout(at)
+        yield from services.call(visit, (number, 0, 0))
+
+    for number, at in enumerate(at_s, start=1):
+        env.process(one(at, number))
+    env.run(until=SLOTS * SLOT_S)
+    out = {}
+    for name, pool in services.pools.items():
+        pool.touch()
+        counts = np.array(pool.attempts).sum(axis=0)
+        loads = np.array(pool.loads).sum(axis=0)
+        out[name] = {o: float(counts[ATTEMPTS.index(o)]) for o in OUTCOMES}
+        out[name] |= {"busy_s": loads[0], "queue_s": loads[1]}
+    return out
+
+
+def in_shop(scenario: Scenario, at_s: list[float], seed: int) -> dict[str, dict[str, float]]:
+    """Return what each station of the shop counts, in virtual time."""
+
+    async def whole() -> dict[str, dict[str, float]]:
+        cell = build_cell(scenario, "main", scale=1.0)
+        live = LiveServices(scenario, cell, seed)
+        visit = cell.exchanges("hit", None)[0][0]
+
+        async def one(at: float, number: int) -> None:
+            await asyncio.sleep(at)
+            await live.call(visit, number)
+
+        await asyncio.gather(*(one(at, n) for n, at in enumerate(at_s, start=1)))
+        await asyncio.sleep(SLOTS * SLOT_S - asyncio.get_running_loop().time())
+        out = {}
+        for name, station in live.stations.items():
+            station.touch()
+            assert station.in_flight == station.in_use == len(station.queue) == 0
+            out[name] = {o: float(station.counts[o]) for o in OUTCOMES}
+            out[name] |= {"busy_s": station.busy_s, "queue_s": station.queue_s}
+        return out
+
+    return in_virtual_time(whole)
+
+
+def chain(**helper: Any) -> dict[str, Any]:
+    """Return a desk that holds its server while it calls a helper."""
+    shop = desk(servers=6, queue_per_server=3, mean="40ms", timeout="900ms")
+    shop["services"]["helper"] = service(helper.pop("mean", "100ms"), **helper)
+    shop["steps"]["hit"]["exchanges"] = [{"path": "/", "calls": ["helper"]}]
+    return shop
+
+
+# --- laws ---------------------------------------------------------------------------------------
+
+
+@settings(
+    deadline=None, max_examples=20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    servers=st.integers(1, 5),
+    places=st.integers(0, 8),
+    timeout_ms=st.sampled_from([60, 250, 20_000]),
+    busy=st.floats(0.3, 2.0),
+    seed=st.integers(0, 999),
+)
+def test_with_the_same_draws_shop_and_model_count_the_same(
+    tmp_path: Path, servers: int, places: int, timeout_ms: int, busy: float, seed: int
+) -> None:
+    scenario = load_small(
+        tmp_path,
+        desk(servers=servers, queue_per_server=places / servers, timeout=f"{timeout_ms}ms"),
+    )
+    at_s = arrivals(busy * servers / 0.1, 20, seed)
+    model, shop = in_model(scenario, at_s, seed)["desk"], in_shop(scenario, at_s, seed)["desk"]
+    for outcome in OUTCOMES:
+        # Timers a nanosecond apart may change places once in a while.
+        assert shop[outcome] == pytest.approx(model[outcome], abs=2), outcome
+    assert shop["busy_s"] == pytest.approx(model["busy_s"], rel=0.01, abs=0.5)
+    assert shop["queue_s"] == pytest.approx(model["queue_s"], rel=0.01, abs=0.5)
+
+
+@pytest.mark.parametrize("timeout", ["120ms", "30s"])
+def test_with_the_same_draws_a_chain_of_calls_counts_the_same(tmp_path: Path, timeout: str) -> None:
+    scenario = load_small(tmp_path, chain(servers=3, queue_per_server=2, timeout=timeout))
+    at_s = arrivals(35.0, 30, 5)
+    model, shop = in_model(scenario, at_s, 9), in_shop(scenario, at_s, 9)
+    for name in ("desk", "helper"):
+        for outcome in OUTCOMES:
+            near = pytest.approx(model[name][outcome], abs=3)
+            assert shop[name][outcome] == near, (name, outcome)
+
+
+def test_in_overload_with_retries_shop_and_model_agree_in_the_mean(tmp_path: Path) -> None:
+    scenario = load_small(
+        tmp_path,
+        desk(servers=3, queue_per_server=3, timeout="250ms",
+             retry={"attempts": 2, "backoff": "100ms"}),
+    )  # fmt: skip
+    differences: dict[str, list[float]] = {outcome: [] for outcome in OUTCOMES}
+    for seed in range(8):
+        at_s = arrivals(45.0, 30, seed)
+        model = in_model(scenario, at_s, seed)["desk"]
+        shop = in_shop(scenario, at_s, seed)["desk"]
+        for outcome in OUTCOMES:
+            differences[outcome].append((shop[outcome] - model[outcome]) / model["arrived"])
+    for outcome, shares in differences.items():
+        error = np.std(shares, ddof=1) / np.sqrt(len(shares))
+        assert abs(np.mean(shares)) <= 5 * error + 0.005, outcome
+
+
+# --- stories ------------------------------------------------------------------------------------
+
+
+def test_an_autoscaled_station_adds_servers_when_the_model_does(tmp_path: Path) -> None:
+    policy = {"target": 0.5, "interval": "5s", "delay": "8s", "max_factor": 3}
+    scenario = load_small(tmp_path, desk(servers=2, queue_per_server=4, autoscale=policy))
+
+    async def watched() -> list[int]:
+        cell = build_cell(scenario, "main", scale=1.0)
+        live = LiveServices(scenario, cell, 1)
+        visit = cell.exchanges("hit", None)[0][0]
+        seen = []
+
+        async def one(at: float, number: int) -> None:
+            await asyncio.sleep(at)
+            await live.call(visit, number)
+
+        tasks = [asyncio.ensure_future(one(at, n)) for n, at in enumerate(arrivals(60, 40, 1))]
+        for _ in range(40):
+            seen.append(live.stations["desk"].servers)
+            await asyncio.sleep(1)
+        await asyncio.gather(*tasks)
+        return seen
+
+    servers = in_virtual_time(watched)
+    assert servers[:13] == [2] * 13
+    assert servers[14] > 2
+    assert max(servers) == servers[-1] == 6
+
+
+def test_work_lasts_as_long_as_asked_in_the_mean_when_timers_oversleep(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, desk())
+    cell = build_cell(scenario, "main", scale=1.0)
+
+    async def whole() -> float:
+        station = LiveStation(cell.stations["desk"])
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(400):
+            await station.work(0.01)
+        return (loop.time() - began) / 400
+
+    assert in_virtual_time(whole, late_s=0.002) == pytest.approx(0.01, rel=0.01)
+
+
+def test_a_retry_meets_new_luck_in_the_services_below(tmp_path: Path) -> None:
+    # The helper alone decides: half of its visits outlast the desk's timeout of 100 ms.
+    shop = chain(servers=2000, mean="144.27ms")
+    shop["services"]["desk"] = service(
+        "1ms", servers=2000, time={"law": "deterministic", "mean": "1ms"}, timeout="101ms",
+        retry={"attempts": 3, "backoff": "1ms"},
+    )  # fmt: skip
+    scenario = load_small(tmp_path, shop)
+
+    async def whole() -> list[bool]:
+        cell = build_cell(scenario, "main", scale=1.0)
+        live = LiveServices(scenario, cell, 1)
+        visit = cell.exchanges("hit", None)[0][0]
+        return list(await asyncio.gather(*(live.call(visit, n) for n in range(1000))))
+
+    answers = in_virtual_time(whole)
+    assert 1 - np.mean(answers) == pytest.approx(0.5**4, abs=0.03)
+
+
+def test_a_visit_s_histogram_holds_every_visit_in_its_bucket(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, desk())
+    cell = build_cell(scenario, "main", scale=1.0)
+    seconds = [0.0, 0.001, 0.0011, 0.5, 9.9, 60.0]
+
+    async def whole() -> LiveStation:
+        station = LiveStation(cell.stations["desk"])
+        for s in seconds:
+            station.observe(s)
+        return station
+
+    station = in_virtual_time(whole)
+    assert sum(station.buckets) == len(seconds)
+    assert station.visit_sum_s == pytest.approx(sum(seconds))
+    for bound, upto in zip(BUCKETS_S, np.cumsum(station.buckets), strict=False):
+        assert upto == sum(s <= bound for s in seconds)
+
+
+@given(in_use=st.integers(0, 9), servers=st.integers(1, 9), queued=st.integers(0, 9))
+def test_no_arrival_is_shed_while_a_server_or_a_place_is_free(
+    in_use: int, servers: int, queued: int
+) -> None:
+    assert is_shed(in_use, servers, queued, 5) == (in_use >= servers and queued >= 5)
