@@ -17,7 +17,7 @@ from gameday.run_record import RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.simulate import simulate, t_interval
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import Array, Seed
+from gameday.vocabulary import Array, Band, Seed
 
 __all__ = ["request_capacity", "verify", "with_order"]
 
@@ -128,11 +128,15 @@ def _proof(
         if criterion.is_of_service:
             continue
         step = None if criterion.subject == "all steps" else criterion.subject
-        rows = [tuple(_number(scenario, plan, r, stack, criterion.metric, step) for r in pair) for pair in pairs]  # fmt: skip
+        rows = [
+            tuple(_number(scenario, plan, run, stack, criterion.metric, step) for run in pair)
+            for pair in pairs
+        ]
         before, after = (t_interval([row[i] for row in rows]) for i in (0, 1))
         change = t_interval([row[1] - row[0] for row in rows])
         out[criterion.text] = {
-            "before": str(before), "after": str(after), "change": str(change),
+            "before": _said(before, criterion.metric), "after": _said(after, criterion.metric),
+            "change": _said(change, criterion.metric),
             "holds_after": bool(after.high < criterion.value),
         }  # fmt: skip
     return out
@@ -147,3 +151,10 @@ def _number(
     steps = run.steps if step is None else (step,)
     histogram = sum((run.response(stack, name) for name in steps), np.zeros(1))
     return percentile(histogram, float(metric[1:]) / 100)
+
+
+def _said(band: Band, metric: str) -> str:
+    """Return a band in words: percent for rates, milliseconds for latencies."""
+    if metric.endswith("rate"):
+        return f"{100 * band.mid:.2f} % ({100 * band.low:.2f} to {100 * band.high:.2f})"
+    return f"{1000 * band.mid:.0f} ms ({1000 * band.low:.0f} to {1000 * band.high:.0f})"

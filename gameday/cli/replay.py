@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to", "asked_of"]
 
+_PLAIN_WIDTH = 130
+"""Columns of the summary where there is no terminal to ask."""
+
 EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
 HistoryOption = Annotated[
     Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")
@@ -139,7 +142,7 @@ def _say(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     verdict, followed, conditions = summary["verdict"], summary["followed"], summary["conditions"]
     console.print(f"\n[bold]{verdict['name']}[/bold] (exit code {verdict['exit_code']})")
     for reason in verdict["reasons"][:6]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated
 
 import typer
@@ -25,6 +26,7 @@ def shop(
     seed: Annotated[int, typer.Option(min=0, help="of its service times")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="on 127.0.0.1; 0: a free one")] = 8080,
     as_json: Annotated[bool, typer.Option("--json", help="say the address as JSON")] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:  # fmt: skip
     """Start the embedded shop of one stack on loopback, until Ctrl-C.
 
@@ -33,7 +35,7 @@ def shop(
     from gameday.scenario import load_scenario
     from gameday.shop import serve
 
-    scenario = load_scenario(event)
+    scenario, parent = load_scenario(event), os.getppid()
     chosen = stack or scenario.stack_names[0]
     if chosen not in scenario.stack_names:
         raise UsageError(
@@ -51,5 +53,5 @@ def shop(
 
     serve(
         scenario, chosen, scale=scale, stock_scale=scale if stock_scale is None else stock_scale,
-        seed=seed, port=port, ready=ready,
+        seed=seed, port=port, ready=ready, over=lambda: with_parent and os.getppid() != parent,
     )  # fmt: skip

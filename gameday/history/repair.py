@@ -16,7 +16,8 @@ def counts_from_table(
     table: pd.DataFrame, scenario: Scenario, name: str
 ) -> tuple[TimeGrid, Array, tuple[str, ...]]:
     """Return (grid, counts (regions, steps, slots), notes); HistoryError names column and row."""
-    columns, notes = scenario.history.columns, []
+    columns = scenario.history.columns
+    notes: list[str] = []
     wanted = {columns.time, columns.count, columns.region, columns.step} - {None}
     if missing := sorted(str(column) for column in wanted - set(table.columns)):
         have = ", ".join(map(str, table.columns))

@@ -40,7 +40,7 @@ class Show:
             self.console.print(f"{name} ...")
             yield
         took = time.monotonic() - began
-        self.console.print(f"  {name:<34} {took:6.1f} s  {self._detail}")
+        self.console.print(f"  {name:<34} {took:6.1f} s  {self._detail}", soft_wrap=True)
         sys.stderr.flush()
 
     def update(self, detail: str, done: float | None = None) -> None:
@@ -50,8 +50,8 @@ class Show:
             self._bar.update(self._task, detail=detail, completed=done)
         elif time.monotonic() - self._said > _PLAIN_EVERY_S:
             self._said = time.monotonic()
-            self.console.print(f"    {detail}")
+            self.console.print(f"    {detail}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Show one line."""
-        self.console.print(f"  {text}")
+        self.console.print(f"  {text}", soft_wrap=True)

@@ -34,7 +34,7 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
         figures["demand"] = _demand(demand)
     series = summary.get("series")
     for stack, data in (series or {}).get("stacks", {}).items():
-        at = [datetime.fromisoformat(t) for t in series["slot_utc"]]
+        at = [datetime.fromisoformat(t) for t in series["slot_utc"]]  # type: ignore[index]
         figures[f"stack-{stack}"] = _stack(stack, at, data)
     if not figures:
         return "", {}

@@ -30,9 +30,8 @@ def fault_path(error: ErrorDetails, data: Any) -> tuple[str | int, ...]:
     path: list[str | int] = []
     here: Any = data
     for part in error["loc"]:
-        if isinstance(here, dict) and part in here:
-            here = here[part]
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+        inside = part in here if isinstance(here, dict) else isinstance(here, list)
+        if inside and (isinstance(here, dict) or (isinstance(part, int) and part < len(here))):
             here = here[part]
         elif isinstance(here, dict) and error["type"] == "missing" and part == error["loc"][-1]:
             here = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -26,7 +26,7 @@ class _Stations(Collector):
         stations = self.services.stations
         for station in stations.values():
             station.touch()
-        gauges = {
+        gauges: dict[str, tuple[str, Callable[[LiveStation], float]]] = {
             "shop_in_use": ("servers at work", lambda s: s.in_use),
             "shop_capacity": ("servers", lambda s: s.servers),
             "shop_queue": ("requests waiting", lambda s: len(s.queue)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def _start(
     command = [
         sys.executable, "-m", "gameday.cli", "shop", "--event", event, "--stack", stack,
         "--scale", repr(scale), "--stock-scale", repr(stock_scale), "--seed", str(seed),
-        "--port", "0", "--json",
+        "--port", "0", "--json", "--with-parent",
     ]  # fmt: skip
     with (logs / f"shop-{stack}.log").open("w") as log:
         return subprocess.Popen(
@@ -52,9 +53,10 @@ def _start(
 
 def _address(stack: str, shop: subprocess.Popen[str], logs: Path) -> str:
     assert shop.stdout is not None
-    line = shop.stdout.readline()  # the shop says where it is, or ends
+    readable, _, _ = select.select([shop.stdout], [], [], _READY_S)
+    line = shop.stdout.readline() if readable else ""  # it says where it is, or ends
     if not line:
-        code = shop.wait(timeout=_READY_S)
+        code = shop.poll()
         said = (logs / f"shop-{stack}.log").read_text().strip().splitlines()
         raise PreflightFailed(
             f"the shop of stack {stack} did not start (exit {code}): {said[-1] if said else 'no word'}"

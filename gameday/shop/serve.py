@@ -22,9 +22,11 @@ _BACKLOG = 2048
 
 def serve(
     scenario: Scenario, stack: str, *, scale: float, stock_scale: float, seed: int, port: int,
-    ready: Callable[[str], None],
+    ready: Callable[[str], None], over: Callable[[], bool] = lambda: False,
 ) -> None:  # fmt: skip
     """Run the shop of `stack` on 127.0.0.1 until it is told to stop; call `ready(url)` once.
+
+    It also stops when `over()` says so, asked twice a second.
 
     `port` 0 takes a free one. PreflightFailed when the port is taken.
     """
@@ -40,17 +42,21 @@ def serve(
             loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)
-        asyncio.run(_run(server, listener, ready))
+        asyncio.run(_run(server, listener, ready, over))
 
 
 async def _run(
-    server: uvicorn.Server, listener: socket.socket, ready: Callable[[str], None]
-) -> None:
+    server: uvicorn.Server, listener: socket.socket, ready: Callable[[str], None],
+    over: Callable[[], bool],
+) -> None:  # fmt: skip
     task = asyncio.ensure_future(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.01)
     if server.started:
         ready(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    while not task.done():
+        await asyncio.wait([task], timeout=0.5)
+        server.should_exit = server.should_exit or over()
     await task
 
 

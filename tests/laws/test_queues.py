@@ -62,7 +62,7 @@ def test_m_m_c_waits_as_erlang_c_says(
     scenario = small.load_small(tmp_path, queue)
     offered = busy * servers
     per_s = offered / SERVICE_S
-    records = runs(small, scenario, per_s, count=8)
+    records = runs(small, scenario, per_s, count=6)
     # The first slot is warm-up; wait per arrival by the queue's integral.
     waits = [
         load(r, "queue_s", 1) / float(r.attempts[0, 0, ATTEMPTS.index("arrived"), 1:].sum())
@@ -91,7 +91,7 @@ def test_a_share_of_erlang_c_waits_and_the_rest_is_served_at_once(
     scenario = small.load_small(tmp_path, queue)
     with pytest.MonkeyPatch.context() as patch:
         waits = spied_waits(patch)
-        runs(small, scenario, 80.0, count=4)
+        runs(small, scenario, 80.0, count=3)
     waited = np.array([wait for wait in waits if wait > 0])
     assert len(waited) / len(waits) == pytest.approx(erlang_c(8.0, 10), abs=0.04)
     p90 = wait_quantile_s(8.0, 10, SERVICE_S, 0.9)
@@ -105,7 +105,7 @@ def test_with_no_place_to_wait_erlang_b_are_shed_whatever_the_law_of_service(
 ) -> None:
     queue = small.desk(servers=servers, queue_per_server=0, time={"law": law, "mean": "100ms"})
     scenario = small.load_small(tmp_path, queue)
-    records = runs(small, scenario, offered / SERVICE_S, count=6)
+    records = runs(small, scenario, offered / SERVICE_S, count=5)
     shed = t_interval([total(r, "shed") / total(r, "arrived") for r in records], level=0.999)
     assert shed.low <= erlang_b(offered, servers) <= shed.high
     assert all(load(r, "queue_s") == 0 for r in records)
@@ -122,7 +122,7 @@ def test_m_m_c_k_sheds_as_its_balance_equations_say(
     for n in range(1, servers + places + 1):
         chance.append(chance[-1] * offered / min(n, servers))
     expected = chance[-1] / sum(chance)
-    records = runs(small, scenario, offered / SERVICE_S, count=6)
+    records = runs(small, scenario, offered / SERVICE_S, count=5)
     shed = t_interval([total(r, "shed") / total(r, "arrived") for r in records], level=0.999)
     assert shed.low <= expected <= shed.high
 

@@ -308,7 +308,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         '[[stock, "price?"]]',
         "[{stock: [prise]}]",
         "calls: [{stock: [prise]}]",
-        r"steps\.cart\.exchanges\.1: unknown service 'prise'",
+        r"steps\.cart\.exchanges\.1\.calls: unknown service 'prise'",
     ),
     "a call without a name": (
         '[[stock, "price?"]]',
@@ -331,14 +331,14 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "unknown word in a template": (
         'token: "{token}"',
         'token: "{tokn}"',
-        "- method: POST",
-        r"steps\.cart\.exchanges\.1: unknown template word 'tokn'; did you mean 'token'\?",
+        "json: {",
+        r"steps\.cart\.exchanges\.1\.json: unknown template word 'tokn'; did you mean 'token'\?",
     ),
     "unknown word in a path": (
         "path: /token",
         "path: /token/{who}",
         "path: /token/",
-        r"steps\.cart\.exchanges\.0: unknown template word 'who'",
+        r"steps\.cart\.exchanges\.0\.path: unknown template word 'who'",
     ),
     "unknown stack": (
         EDGE_STACKS,

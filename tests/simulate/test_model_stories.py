@@ -136,14 +136,12 @@ def test_each_region_of_a_shared_stack_offers_its_own_product_mix(tmp_path: Path
 
 @pytest.mark.parametrize("scale", [1.0, 0.31, 0.04])
 def test_a_cell_is_as_busy_as_the_full_scale(tmp_path: Path, scale: float) -> None:
-    scenario = load_small(tmp_path, desk(servers=40, queue_per_server=500))
-    utilisation = [
-        float(run(scenario, 240 * scale, scale=scale, seed=s).utilisation("main", "desk")[1:].mean())
-        for s in range(2)
-    ]  # fmt: skip
+    scenario = load_small(tmp_path, desk(servers=25, queue_per_server=500))
+    records = [run(scenario, 150 * scale, scale=scale, seed=seed) for seed in range(2)]
+    utilisation = [float(r.utilisation("main", "desk")[1:].mean()) for r in records]
     assert np.mean(utilisation) == pytest.approx(0.6, abs=0.07)
     station = build_cell(scenario, "main", scale=scale).stations["desk"]
-    assert station.servers == max(1, round(40 * scale))
+    assert station.servers == max(1, round(25 * scale))
 
 
 def test_autoscaling_adds_servers_only_after_its_delay_and_never_beyond_its_bound(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -207,7 +208,7 @@ def test_a_walk_begins_at_its_arrival_follows_the_graph_and_ends_at_the_exit(
         walk = walks.planned(arrivals, session)
         assert names[walk[0].step] == "home"
         assert walk[0].at_s == arrivals.at_s[session]
-        for before, after in zip(walk, walk[1:], strict=False):
+        for before, after in itertools.pairwise(walk):
             assert shopper.next[names[before.step]][names[after.step]] > 0
             nominal = plan.nominal["main"][names[before.step]].mean_s
             assert after.at_s == pytest.approx(before.at_s + nominal + before.think_s)

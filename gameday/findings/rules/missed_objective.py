@@ -48,7 +48,10 @@ def _of_run(
         if not np.isnan(load).all():
             band = t_interval([float(v) for v in load])
             p_value = 0.0 if band.low > criterion.value else 1.0
-            yield _candidate(evidence, criterion, stack, band, p_value, len(load), first_where(load > criterion.value))  # fmt: skip
+            yield _candidate(
+                evidence, criterion, stack, band, p_value, len(load),
+                first_where(load > criterion.value),
+            )  # fmt: skip
         return
     rows = _latency_rows(run, stack, step)
     histogram = rows.sum(axis=0)

@@ -1,0 +1,37 @@
+# One command each; every one makes .venv first if it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: replay test check bench golden clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+replay: $(VENV)/.installed
+	$(BIN)/gameday replay --event primeday || test $$? -eq 1
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff format --check gameday tests locustfiles
+	$(BIN)/ruff check gameday tests locustfiles
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.golden --check
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench
+
+golden: $(VENV)/.installed-test
+	$(BIN)/python -m tests.golden
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
