@@ -95,7 +95,7 @@ def event_errors(
         gone = (rows.minute > begin - 750) & (rows.minute < finish + 750)
         design = Design(scenario, region, first, end, shape)
         minute = np.arange(begin, finish, _EVERY_MIN)
-        fit = fit_rows(rows, design, mask=gone)
+        fit = fit_rows(rows.where(~gone), design)
         actual, forecast = _scored(history, region, minute, fit.log_mean(minute))
         found.append(np.log1p(actual) - np.log1p(forecast))
     return found

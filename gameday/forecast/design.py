@@ -115,7 +115,7 @@ class Design:
         stamps = pd.to_datetime(np.floor(minute), unit="m", utc=True).tz_convert(zone)
         angle = 2 * np.pi * (stamps.hour * 60 + stamps.minute).to_numpy() / _DAY_MIN
         yield "day", _fourier(angle, 14), 1e-4 * (np.arange(28) // 2 + 1) ** 2
-        weekday = stamps.dayofweek.to_numpy()
+        weekday = stamps.day_of_week.to_numpy()
         basis = np.concatenate([np.ones((len(minute), 1)), _fourier(angle, 5)], axis=1)
         penalty = np.concatenate([[0.1], 0.02 * (np.arange(10) // 2 + 1)])
         for number in range(7):

@@ -67,11 +67,11 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     minute = grid.minutes().astype(float)
     log_mean = np.stack([r.fit.log_mean(minute).T for r in regions])
     effect = np.stack([r.fit.log_event(minute).T for r in regions])
-    median = np.maximum(np.expm1(log_mean), 0.0)
+    marginal = _marginal(regions, np.maximum(np.expm1(log_mean), 0.0), effect, minute)
     past = max(known_events(scenario, known, region) for region in scenario.regions)
     return Demand(
         grid=grid, regions=scenario.region_names, steps=scenario.step_names,
-        median=median, marginal=_marginal(regions, median, effect, minute),
+        median=marginal[0.5], marginal=marginal,
         event_log_effect=effect, strength_sigma=_strength_sigma(regions), past_events=past,
         launches=_launches(scenario, grid),
         backtest_wape=float(np.mean([r.errors.wape for r in regions])),
@@ -106,7 +106,7 @@ def _marginal(
 ) -> dict[float, Array]:
     """Return conformal quantiles: by local hour off events, one pool inside them.
 
-    Centred, so that p50 is the median itself: one number has one value.
+    p50 is the median itself: where the backtest was off to one side, it is moved there.
     """
     out = {level: np.empty_like(median) for level in QUANTILES}
     for index, region in enumerate(regions):
@@ -127,7 +127,7 @@ def _hour_quantiles(errors: Errors, step: int) -> Array:
     for hour in range(24):
         near = np.isin(errors.hour, [(hour - 1) % 24, hour, (hour + 1) % 24])
         table[:, hour] = np.nanquantile(errors.log_ratio[near, step], QUANTILES)
-    return np.asarray(table - table[QUANTILES.index(0.5)])
+    return table
 
 
 def _event_quantiles(region: _Region, step: int) -> Array:
@@ -136,8 +136,7 @@ def _event_quantiles(region: _Region, step: int) -> Array:
     if len(region.events) < 2:
         return prior
     pool = np.concatenate([e[:, step] for e in region.events])
-    quantiles = np.nanquantile(pool, QUANTILES)
-    return np.asarray(quantiles - quantiles[QUANTILES.index(0.5)])
+    return np.asarray(np.nanquantile(pool, QUANTILES))
 
 
 def _launches(scenario: Scenario, grid: TimeGrid) -> dict[str, Array]:

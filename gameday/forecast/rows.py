@@ -39,7 +39,10 @@ class Rows:
 
     def before(self, origin: float) -> Rows:
         """Return the rows that end at or before `origin`."""
-        keep = self.minute + self.width / 2 <= origin
+        return self.where(self.minute + self.width / 2 <= origin)
+
+    def where(self, keep: Array) -> Rows:
+        """Return the rows where `keep`, shape (rows,)."""
         return Rows(
             self.minute[keep], self.width[keep], self.mean[keep], self.in_event[keep],
             self.calendar.rows(keep),

@@ -67,16 +67,15 @@ def local_slot(design: Design, minute: Array) -> tuple[Array, Array]:
     zone = design.scenario.regions[design.region].zone
     stamps = pd.to_datetime(np.floor(minute), unit="m", utc=True).tz_convert(zone)
     day = (stamps.hour * 60 + stamps.minute).to_numpy()
-    return day, (stamps.dayofweek.to_numpy() >= 5).astype(int)
+    return day, (stamps.day_of_week.to_numpy() >= 5).astype(int)
 
 
-def fit_rows(rows: Rows, design: Design, *, mask: Array | None = None) -> Fit:
-    """Return the fit of `rows`; rows in `mask` (rows,) are kept out of it."""
+def fit_rows(rows: Rows, design: Design) -> Fit:
+    """Return the fit of `rows`. Inside declared events no residual is clipped: they are the lesson."""
+    rows = rows.where(np.asarray(~np.isnan(rows.mean).all(axis=1)))
     columns = design.columns(rows.minute, rows.calendar)
     matrix = columns.values
     log = np.log1p(rows.mean)
-    if mask is not None:
-        log = np.where(mask[:, None], np.nan, log)
     age_days = (design.origin_min - rows.minute) / 1440
     recent = 0.5 ** (np.abs(age_days) / design.shape.half_life_days)
     slowly = 0.5 ** (np.abs(age_days) / _EVENT_HALF_LIFE_DAYS)
@@ -101,6 +100,7 @@ def fit_rows(rows: Rows, design: Design, *, mask: Array | None = None) -> Fit:
             ordinary = ~rows.in_event[:, None] & ~gone
             robots = ordinary & (np.abs(residual) > _ROBOT_SCALES * np.maximum(scale, floor))
         clipped = np.clip(residual, -_HUBER * scale, _HUBER * scale)
+        clipped = np.where(rows.in_event[:, None], residual, clipped)
         response = fitted + np.where(robots, 0.0, clipped)
     steps = rows.mean.shape[1]
     return Fit(design, coefficients, np.zeros((2, 1440, steps)), robots, scale)

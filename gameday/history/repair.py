@@ -11,6 +11,9 @@ from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["counts_from_table"]
 
+_OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""A time of day with its offset; a bare date ends in a minus and digits too."""
+
 
 def counts_from_table(
     table: pd.DataFrame, scenario: Scenario, name: str
@@ -28,12 +31,14 @@ def counts_from_table(
         raise HistoryError(f"{name}: has no rows")
     region = _names(table, columns.region, scenario.region_names, "region", name)
     step = _names(table, columns.step, scenario.step_names, "step", name)
-    instant = _instants(table[columns.time], scenario.history.time_zone, name, notes)
+    series = region * len(scenario.steps) + step
+    zone = scenario.history.time_zone
+    instant = _instants(table[columns.time], series, zone, name, notes)
     count = _counts(table[columns.count], name, notes)
     rows = pd.DataFrame({"region": region, "step": step, "instant": instant, "count": count})
     rows = _without_duplicates(rows[rows["instant"].notna()], notes)
     grid, counts = _on_grid(rows, scenario, name)
-    _report_gaps(counts, scenario, notes)
+    _report_gaps(counts, scenario, name, notes)
     return grid, counts, tuple(notes)
 
 
@@ -57,35 +62,45 @@ def _names(
     return np.asarray(index.to_numpy(np.int64))
 
 
-def _instants(column: pd.Series, zone: str, name: str, notes: list[str]) -> pd.Series:
+def _instants(
+    column: pd.Series, series: Array, zone: str, name: str, notes: list[str]
+) -> pd.Series:
+    """Return UTC instants; NaT where the file names none. `series` numbers each row's series."""
     times = _parsed_times(column, name)
-    if times.dt.tz is not None:
-        return times.dt.tz_convert("UTC")
     if (missing := int(times.isna().sum())) > 0:
         notes.append(f"{missing} rows without a time were left out")
-    try:
-        local = times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
-    except ValueError:
-        local = times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    if times.dt.tz is not None:
+        return times.dt.tz_convert("UTC")
+    local = pd.Series(pd.NaT, index=times.index, dtype="datetime64[ns, UTC]")
+    for _, part in times.groupby(series):  # only within one series does the order tell
+        local[part.index] = _localized(part, zone).dt.tz_convert("UTC").astype(local.dtype)
     lost = int(local.isna().sum()) - missing
     if lost:
         notes.append(
             f"{lost} rows fall where {zone} changes its clocks and name no one instant; left out"
         )
-    return local.dt.tz_convert("UTC")
+    return local
+
+
+def _localized(times: pd.Series, zone: str) -> pd.Series:
+    """Return one series' wall-clock times in `zone`; a repeated hour is told apart by its order."""
+    try:
+        return times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
+    except ValueError:
+        return times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
 
 
 def _parsed_times(column: pd.Series, name: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return column
-    mixed = column.astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
-    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=bool(mixed.all()))
-    if mixed.any() and not mixed.all():
-        row = int(np.flatnonzero(~mixed.to_numpy())[0])
+    offset = column.astype(str).str.contains(_OFFSET, regex=True).to_numpy()
+    if offset.any() and not offset.all():
+        row = int(np.flatnonzero(~offset)[0])
         raise HistoryError(
             f"{name}: row {row + 1}: {column.name}: some times carry an offset and this does not "
             f"(got '{column.iloc[row]}'); write all one way"
         )
+    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=bool(offset.all()))
     if times.isna().any():
         row = int(np.flatnonzero(times.isna())[0])
         raise HistoryError(
@@ -111,15 +126,14 @@ def _counts(column: pd.Series, name: str, notes: list[str]) -> pd.Series:
 
 
 def _without_duplicates(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Return rows with one count an instant and series: the last one written."""
     keys = ["region", "step", "instant"]
     same = rows.duplicated([*keys, "count"])
-    rows = rows[~same]
-    again = rows.duplicated(keys, keep="last")
     if same.any():
         notes.append(f"{int(same.sum())} rows stand there twice, word for word; kept once")
-    if again.any():
-        notes.append(f"{int(again.sum())} minutes are given two counts; the later row was kept")
-    return rows[~again]
+    if again := int(rows[~same].duplicated(keys).sum()):
+        notes.append(f"{again} minutes are given two counts; the later row was kept")
+    return rows.drop_duplicates(keys, keep="last")
 
 
 def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGrid, Array]:
@@ -138,12 +152,12 @@ def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGri
     return grid, np.where(seen, sums, np.nan).astype(np.float32).reshape(shape)
 
 
-def _report_gaps(counts: Array, scenario: Scenario, notes: list[str]) -> None:
+def _report_gaps(counts: Array, scenario: Scenario, name: str, notes: list[str]) -> None:
     for r, region in enumerate(scenario.region_names):
         for s, step in enumerate(scenario.step_names):
             gone = np.isnan(counts[r, s])
             if gone.all():
-                raise HistoryError(f"region '{region}' has no count of step '{step}' at all")
+                raise HistoryError(f"{name}: region '{region}' has no count of step '{step}'")
             if gone.any():
                 edges = np.flatnonzero(np.diff(np.concatenate([[0], gone.view(np.int8), [0]])))
                 longest = int((edges[1::2] - edges[::2]).max())

@@ -92,8 +92,8 @@ def _sessions(
     utc = pd.date_range(grid.start, periods=grid.slots, freq="min")
     local = utc.tz_convert(zone)
     minute = (local.hour * 60 + local.minute).to_numpy()
-    weekday = local.dayofweek.to_numpy()
-    year = (local.dayofyear.to_numpy() - 1) / 365.25
+    weekday = local.day_of_week.to_numpy()
+    year = (local.day_of_year.to_numpy() - 1) / 365.25
     day = 2 * np.pi * minute / 1440
     shape = np.exp(
         0.55 * np.cos(day - 2 * np.pi * 20 / 24) + 0.3 * np.cos(2 * day - 2 * np.pi * 0.5)

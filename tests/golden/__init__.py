@@ -43,6 +43,4 @@ def _help() -> str:
 
 def stale() -> list[Path]:
     """Return the files whose text is not what the code makes."""
-    return [
-        file for file, text in made().items() if not file.is_file() or file.read_text() != text
-    ]
+    return [file for file, text in made().items() if not file.is_file() or file.read_text() != text]

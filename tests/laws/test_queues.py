@@ -62,7 +62,7 @@ def test_m_m_c_waits_as_erlang_c_says(
     scenario = small.load_small(tmp_path, queue)
     offered = busy * servers
     per_s = offered / SERVICE_S
-    records = runs(small, scenario, per_s, count=6)
+    records = runs(small, scenario, per_s, count=8)
     # The first slot is warm-up; wait per arrival by the queue's integral.
     waits = [
         load(r, "queue_s", 1) / float(r.attempts[0, 0, ATTEMPTS.index("arrived"), 1:].sum())

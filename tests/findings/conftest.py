@@ -1,0 +1,16 @@
+"""Where the small scenarios and runs are, and a cache of the tests' own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+for room in ("simulate", "findings"):
+    sys.path.append(str(Path(__file__).parents[1] / room))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMEDAY_CACHE", str(tmp_path / "cache"))

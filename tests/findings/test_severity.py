@@ -1,0 +1,97 @@
+"""Severity is the harm at the forecast load that was played, from a table."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_runs import busy_shop, evidence_of, played
+
+from gameday.findings import Evidence, find
+from gameday.findings.finding import Candidate
+from gameday.vocabulary import Band
+
+room = importlib.import_module("gameday.findings.find")
+
+
+def candidate(rule: str, tier: int) -> Candidate:
+    return Candidate(
+        rule=rule, stack="main", subject="pay", title="t", value=Band(0.5, 0.4, 0.6), bound=0.1,
+        unit="share", p_value=1e-9, samples=1000, basis="measured", tier=tier, first_slot=3,
+        suggestion="s",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    scenario = busy_shop(tmp_path_factory.mktemp("severity"))
+    return evidence_of(scenario, played(scenario), None, ())
+
+
+TABLE = [
+    ("missed_objective", 0, 0.5, "S1"), ("missed_objective", 1, 0.5, "S2"),
+    ("missed_objective", 0, 0.9, "S2"), ("missed_objective", 1, 0.9, "S2"),
+    ("missed_objective", 0, 0.99, "S3"), ("missed_objective", 1, 0.99, "S3"),
+    ("displaced", 0, 0.5, "S1"), ("displaced", 1, 0.5, "S2"), ("displaced", 0, 0.99, "S3"),
+    ("lost_orders", 0, 0.5, "S1"),
+    ("saturation", 0, 0.5, "S2"), ("saturation", 0, 0.9, "S2"), ("saturation", 0, 0.99, "S3"),
+    ("saturation", 1, 0.5, "S3"), ("saturation", 1, 0.99, "S3"), ("saturation", 3, 0.5, "S4"),
+    ("turned_away", 0, 0.5, "S2"), ("turned_away", 1, 0.5, "S3"), ("turned_away", 2, 0.5, "S4"),
+    ("disagreement", 3, 0.5, "S4"), ("disagreement", 0, 0.5, "S4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "tier", "quantile", "severity"), TABLE)
+def test_severity_goes_by_who_is_hurt_and_at_which_forecast(
+    rule: str, tier: int, quantile: float, severity: str, evidence: Evidence,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(room, "RULES", (lambda e: iter([candidate(rule, tier)]),))
+    plan = replace(evidence.plan, quantile=quantile)
+    [finding] = find(replace(evidence, plan=plan))
+    assert finding.severity == severity
+    assert finding.evidence["played_quantile"] == quantile
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"p_value": 0.06}, {"samples": 29}, {"value": Band(0.5, 0.1, 0.9)},
+     {"value": Band(0.5, float("nan"), float("nan"))}],
+    ids=["not sure enough", "too few samples", "interval reaches the bound", "no interval"],
+)  # fmt: skip
+def test_a_breach_without_proof_is_no_finding(
+    change: dict[str, object], evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breach = replace(candidate("saturation", 0), **change)  # type: ignore[arg-type]
+    monkeypatch.setattr(room, "RULES", (lambda e: iter([breach]),))
+    assert find(evidence) == ()
+
+
+def test_the_measurement_wins_over_the_model_for_the_same_breach(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rule(_: Evidence) -> Iterator[Candidate]:
+        yield candidate("missed_objective", 0)
+        yield replace(candidate("missed_objective", 0), basis="model only")
+
+    monkeypatch.setattr(room, "RULES", (rule,))
+    [finding] = find(evidence)
+    assert finding.basis == "measured"
+
+
+def test_findings_come_worst_first(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [("disagreement", 3), ("saturation", 1), ("missed_objective", 0), ("displaced", 1)]
+    monkeypatch.setattr(room, "RULES", (lambda e: (candidate(*kind) for kind in kinds),))
+    severities = [finding.severity for finding in find(evidence)]
+    assert severities == ["S1", "S2", "S3", "S4"]
+
+
+def test_a_finding_is_called_the_same_in_every_run(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(room, "RULES", (lambda e: iter([candidate("saturation", 0)]),))
+    other = replace(evidence, plan=played(evidence.scenario, seed=99))
+    assert find(evidence)[0].id == find(other)[0].id == "saturation-main-pay"
