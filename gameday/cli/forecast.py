@@ -11,6 +11,7 @@ from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast import Demand
+    from gameday.history import History
     from gameday.scenario import Scenario
 
 __all__ = ["add_to"]
@@ -40,7 +41,6 @@ def show(
     """
     from gameday.errors import UsageError
     from gameday.forecast import forecast_demand
-    from gameday.forecast.skill import actuals_table
     from gameday.history import read_history
     from gameday.scenario import load_scenario
     from gameday.scenario.faults import did_you_mean
@@ -59,17 +59,25 @@ def show(
               for s in scenario.steps if step in (None, s)]  # fmt: skip
     if per_minute:
         _minutes(demand, chosen, as_json=as_json)
-        return
-    rows = [_row(demand, r, s) for r, s in chosen]
-    actuals = actuals_table(demand, past)
+    else:
+        rows = [_row(demand, r, s) for r, s in chosen]
+        _summary(scenario, demand, rows, past, as_json=as_json)
+
+
+def _summary(
+    scenario: Scenario, demand: Demand, rows: list[dict[str, Any]], past: History, *, as_json: bool
+) -> None:
+    from gameday.forecast.skill import actuals_table
+
+    actuals, notes = actuals_table(demand, past), [*past.notes, *demand.notes]
     if as_json:
         typer.echo(json.dumps({
             "schema_version": 1, "event": scenario.event.name, "rows": rows,
             "backtest_wape": demand.backtest_wape, "race": demand.race, "actuals": actuals,
-            "notes": [*past.notes, *demand.notes],
+            "notes": notes,
         }))  # fmt: skip
         return
-    _say(scenario, demand, rows, [*past.notes, *demand.notes])
+    _say(scenario, demand, rows, notes)
     if actuals:
         typer.echo(
             f"against what happened: WAPE {100 * actuals['wape']:.1f} % a minute over "

@@ -102,7 +102,7 @@ def event_errors(
 
 
 def known_events(scenario: Scenario, history: History, region: str) -> int:
-    """Return how many past events of the scenario's kind lie wholly in the past."""
+    """Return how many past events of the scenario's kind lie wholly in the past, and not in a gap of it."""
     return len(_known_spans(scenario, history, region))
 
 
@@ -115,7 +115,14 @@ def _known_spans(scenario: Scenario, history: History, region: str) -> list[tupl
         for event, start, stop in scenario.occurrences(region)
         if event.kind == kind
     ]
-    return [(a, b) for a, b in spans if a >= first and b <= first + history.grid.slots]
+    counts = history.counts[history.regions.index(region)]
+
+    def was_seen(begin: float, end: float) -> bool:
+        if begin < first or end > first + history.grid.slots:
+            return False
+        return bool((~np.isnan(counts[:, int(begin - first) : int(end - first)])).mean() > 0.5)
+
+    return [(begin, end) for begin, end in spans if was_seen(begin, end)]
 
 
 def main_kind(scenario: Scenario) -> str:

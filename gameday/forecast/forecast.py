@@ -35,6 +35,8 @@ of the step Shopify tests for (150 % of last year, anchors/practice.md §1.1) at
 _PRIOR_WEIGHT = 2.0
 """The prior counts as so many past events."""
 _LEAST_DAYS = 14
+_LEAST_POOL = 30
+"""Residuals below which a pool says nothing and the next wider one is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +126,27 @@ def _marginal(
 def _hour_quantiles(errors: Errors, step: int) -> Array:
     """Return residual quantiles by hour, each pooled with its neighbours, (levels, 24)."""
     table = np.empty((len(QUANTILES), 24))
+    everything = errors.log_ratio[:, step]
     for hour in range(24):
-        near = np.isin(errors.hour, [(hour - 1) % 24, hour, (hour + 1) % 24])
-        table[:, hour] = np.nanquantile(errors.log_ratio[near, step], QUANTILES)
+        near = everything[np.isin(errors.hour, [(hour - 1) % 24, hour, (hour + 1) % 24])]
+        pool = near if (~np.isnan(near)).sum() >= _LEAST_POOL else everything
+        known = pool[~np.isnan(pool)]
+        table[:, hour] = np.quantile(known, QUANTILES) if len(known) >= _LEAST_POOL else _prior()
     return table
+
+
+def _prior() -> Array:
+    """Return the prior's log quantiles, for where nothing is known."""
+    return np.array([NormalDist(0, _PRIOR_SIGMA).inv_cdf(level) for level in QUANTILES])
 
 
 def _event_quantiles(region: _Region, step: int) -> Array:
     """Return residual quantiles inside events; the prior's where too few are known."""
-    prior = np.array([NormalDist(0, _PRIOR_SIGMA).inv_cdf(level) for level in QUANTILES])
     if len(region.events) < 2:
-        return prior
+        return _prior()
     pool = np.concatenate([e[:, step] for e in region.events])
-    return np.asarray(np.nanquantile(pool, QUANTILES))
+    pool = pool[~np.isnan(pool)]
+    return np.quantile(pool, QUANTILES) if len(pool) >= _LEAST_POOL else _prior()
 
 
 def _launches(scenario: Scenario, grid: TimeGrid) -> dict[str, Array]:

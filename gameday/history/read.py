@@ -52,7 +52,7 @@ def _cached_past(scenario: Scenario, seed: Seed) -> History:
         )
         try:
             counts = np.load(cached)
-        except (ValueError, OSError):
+        except (ValueError, OSError, EOFError):
             counts = np.empty(0)  # a torn cache is no cache
         if counts.shape == (len(scenario.regions), len(scenario.steps), grid.slots):
             return History(

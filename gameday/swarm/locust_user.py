@@ -18,7 +18,7 @@ from gevent.event import Event
 from locust import LoadTestShape, User, events
 from locust.env import Environment
 
-from gameday.errors import GamedayError, SafetyRefusal
+from gameday.errors import SafetyRefusal, UsageError
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
 from gameday.safety import allowed_target
@@ -81,7 +81,7 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
     """Return the host User and the clock that play a scenario's plan in Locust."""
     try:
         floor = _Floor(event)
-    except GamedayError as error:
+    except UsageError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(error.exit_code) from None
     _wire(floor)

@@ -85,6 +85,8 @@ def _instant(text: str, scenario: Scenario) -> datetime:
         )
     try:
         instant = datetime.fromisoformat(local.replace("Z", "+00:00"))
+        if region and instant.tzinfo is not None:
+            raise UsageError(f"--window: '{text}' has an offset and a region; give one of them")
         if region:
             return local_to_utc(instant, scenario.regions[region].zone)
     except ValueError as error:
@@ -131,7 +133,7 @@ def check_speed(speed: float, scenario: Scenario, nominal: dict[str, dict[str, N
             limit = think / (_THINK_RESPONSES * response_s)
             if limit < fastest:
                 fastest, why = limit, f"mean think of {name} must be 3 nominal responses in {stack}"
-    if speed > fastest:
+    if speed > max(1.0, fastest):  # real time is never pressed
         raise UsageError(
-            f"--speed {speed:g}x is too fast: {why}; up to {np.floor(fastest * 10) / 10:g}x would do"
+            f"--speed {speed:g}x is too fast: {why}; up to {max(1.0, np.floor(fastest * 10) / 10):g}x would do"
         )

@@ -182,6 +182,10 @@ class Bench:
                         found.append(int(entry.name))
         return found
 
+    def falls_silent(self) -> None:
+        """Fail if a process of this bench still lives a moment after its program ended."""
+        until(lambda: not self.processes(), 3, "every process of the run ended")
+
     def close(self) -> None:
         """End what still runs, by its pid."""
         for pid in self.processes():

@@ -105,7 +105,7 @@ def test_the_manifest_carries_versions_seed_and_hashes(sound: Run) -> None:
 
 
 def test_a_sound_run_leaves_no_process(sound: Run) -> None:
-    assert sound.bench.processes() == []
+    sound.bench.falls_silent()
 
 
 def test_output_without_a_terminal_has_no_escape_codes_and_no_progress_bars(sound: Run) -> None:
@@ -169,7 +169,7 @@ def test_gameday_stop_ends_the_load_within_seconds_and_a_second_run_is_refused(
     assert time.monotonic() - asked < 2 * STOPS_WITHIN_S
     summary = assert_judged(run, "ABORTED", 4)
     assert "stopped by gameday stop" in summary["verdict"]["reasons"][0]
-    assert bench.processes() == []
+    bench.falls_silent()
     again = bench.says("stop", "--out", str(bench.out))
     assert (again.code, "is not running" in again.complained) == (2, True)
 
@@ -181,7 +181,7 @@ def test_ctrl_c_ends_two_workers_within_seconds(bench: Bench) -> None:
     run.wait(20)
     summary = assert_judged(run, "ABORTED", 4)
     assert "SIGINT" in summary["verdict"]["reasons"][0]
-    assert bench.processes() == []
+    bench.falls_silent()
 
 
 def test_ctrl_c_before_the_load_ends_with_exit_code_4_and_sends_nothing(bench: Bench) -> None:
@@ -193,7 +193,7 @@ def test_ctrl_c_before_the_load_ends_with_exit_code_4_and_sends_nothing(bench: B
     assert (run.code, run.manifest["verdict"], run.manifest["exit_code"]) == (4, "ABORTED", 4)
     run.says_no_trace()
     assert not any(line["what"] == "load started" for line in run.journal())
-    assert bench.processes() == []
+    bench.falls_silent()
 
 
 # what breaks on the way
@@ -209,7 +209,7 @@ def test_a_shop_killed_half_way_is_the_targets_fault(bench: Bench) -> None:
     assert summary["findings"]
     assert summary["followed"]["session_starts_share"] == 1.0
     assert sum(row["failed"] for row in summary["books"]["steps"].values()) > 20
-    assert bench.processes() == []
+    bench.falls_silent()
 
 
 def test_a_locust_killed_half_way_makes_the_run_invalid(bench: Bench) -> None:
@@ -220,7 +220,7 @@ def test_a_locust_killed_half_way_makes_the_run_invalid(bench: Bench) -> None:
     summary = assert_judged(run, "INVALID", 7)
     assert sum(row["lost"] for row in summary["books"]["steps"].values()) > 0
     assert (run.folder / "report.html").is_file()
-    assert bench.processes() == []
+    bench.falls_silent()
 
 
 def test_two_workers_play_the_plan_together(bench: Bench) -> None:
@@ -239,7 +239,7 @@ def test_one_of_two_workers_killed_makes_the_run_invalid(bench: Bench) -> None:
     run.wait()
     summary = assert_judged(run, "INVALID", 7)
     assert "worker" in summary["verdict"]["reasons"][0]
-    assert bench.processes() == []
+    bench.falls_silent()
 
 
 def test_a_program_killed_outright_leaves_no_process_and_a_folder_that_can_be_read(
@@ -294,7 +294,7 @@ def test_a_target_that_does_so_ends_in_findings_not_in_a_crash(bench: Bench, how
     summary = assert_judged(run, "FAIL", 1)
     assert summary["findings"]
     assert summary["followed"]["session_starts_share"] == 1.0
-    assert bench.processes() == []
+    bench.falls_silent()
 
 
 def test_a_dry_run_opens_no_connection_and_leaves_no_run(bench: Bench) -> None:
