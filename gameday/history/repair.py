@@ -11,6 +11,8 @@ from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["counts_from_table"]
 
+_MOST_SLOTS = 20 * 525_600
+"""Twenty years of minutes: longer is a slip in a date."""
 _OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day with its offset; a bare date ends in a minus and digits too."""
 
@@ -143,6 +145,11 @@ def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGri
     grid = TimeGrid.between(
         minute.min().to_pydatetime(), (minute.max() + pd.Timedelta(minutes=1)).to_pydatetime()
     )
+    if grid.slots > _MOST_SLOTS:
+        raise HistoryError(
+            f"{name}: spans {grid.slots // 525_600} years, {grid.start:%Y-%m-%d} to "
+            f"{grid.end:%Y-%m-%d}; look for a mistyped year"
+        )
     shape = (len(scenario.regions), len(scenario.steps), grid.slots)
     slot = ((minute - minute.min()) // pd.Timedelta(minutes=1)).to_numpy(np.int64)
     flat = (rows["region"].to_numpy() * shape[1] + rows["step"].to_numpy()) * shape[2] + slot

@@ -10,7 +10,13 @@ from typing import Any
 
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
-from gameday.scenario.policies import backoff_s, gives_up_at_s, is_shed, servers_wanted
+from gameday.scenario.policies import (
+    backoff_s,
+    gives_up_at_s,
+    is_shed,
+    lineage,
+    servers_wanted,
+)
 from gameday.scenario.services import Service, Station
 from gameday.vocabulary import Draw, draw
 
@@ -92,17 +98,21 @@ class LiveServices:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def next_request(self) -> int:
-        """Return a number no other request has: the key of its draws."""
+    def next_request(self) -> tuple[int, int]:
+        """Return the key of a new request's draws: a number of its own, and its lineage."""
         self._requests += 1
-        return self._requests
+        return self._requests, 0
 
-    async def call(self, visit: Visit, request: int) -> bool:
+    def _uniform(self, visit: Visit, request: tuple[int, int], number: int, purpose: Draw) -> float:
+        part = visit.number + 2048 * number
+        return draw(self._seed, request[0] + (request[1] << 32), 0, part, purpose)
+
+    async def call(self, visit: Visit, request: tuple[int, int]) -> bool:
         """Ask a service, again if its policy says so; return whether it answered well."""
         rule, loop = self.rules[visit.service], asyncio.get_running_loop()
         for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
             if number and rule.retry:
-                uniform = draw(self._seed, request, number, visit.number, Draw.BACKOFF)
+                uniform = self._uniform(visit, request, number, Draw.BACKOFF)
                 await asyncio.sleep(backoff_s(rule.retry.backoff, number, uniform))
             reply: asyncio.Future[bool] = loop.create_future()
             give_up = self._attempt(visit, request, number, reply)
@@ -116,7 +126,7 @@ class LiveServices:
         return False
 
     def _attempt(
-        self, visit: Visit, request: int, number: int, reply: asyncio.Future[bool]
+        self, visit: Visit, request: tuple[int, int], number: int, reply: asyncio.Future[bool]
     ) -> Callable[[], None] | None:
         """Begin one attempt; return what the caller's timer does, None if it was shed."""
         station = self.stations[visit.service]
@@ -147,7 +157,7 @@ class LiveServices:
         return give_up
 
     async def _serve(
-        self, visit: Visit, request: int, number: int, reply: asyncio.Future[bool],
+        self, visit: Visit, request: tuple[int, int], number: int, reply: asyncio.Future[bool],
         place: asyncio.Future[bool] | None,
     ) -> None:  # fmt: skip
         """Hold a server for own work and the calls below; finish even if nobody waits."""
@@ -155,11 +165,11 @@ class LiveServices:
         if place is not None and not await place:
             return
         station = self.stations[visit.service]
-        uniform = draw(self._seed, request, number, visit.number, Draw.SERVICE_TIME)
+        uniform = self._uniform(visit, request, number, Draw.SERVICE_TIME)
         await station.work(visit.time.seconds(uniform) * visit.factor)
         ok = True
         for group in visit.then:
-            ok = await self.together(group, request)
+            ok = await self.together(group, (request[0], lineage(request[1], number)))
             if not ok:
                 break
         station.release()
@@ -170,7 +180,7 @@ class LiveServices:
         station.observe(asyncio.get_running_loop().time() - began)
         reply.set_result(ok)
 
-    async def together(self, group: tuple[Visit, ...], request: int) -> bool:
+    async def together(self, group: tuple[Visit, ...], request: tuple[int, int]) -> bool:
         """Call all of a group at once; return whether every call that is not optional went well."""
         if len(group) == 1:
             return await self.call(group[0], request) or group[0].optional

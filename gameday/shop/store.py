@@ -69,7 +69,11 @@ class Store:
     def product_type(self, product: str) -> str | None:
         """Return the type of `type-number`; None if the catalogue has no such article."""
         name, _, number = product.rpartition("-")
-        if name not in self.items or not number.isdigit() or int(number) >= self.items[name]:
+        if (
+            name not in self.items
+            or not (number.isascii() and number.isdecimal())
+            or int(number) >= self.items[name]
+        ):
             return None
         return name
 
@@ -90,17 +94,17 @@ class Store:
             return int(found[0])
         if not session.cart:
             raise KeyError("cart")
-        kinds = {self.product_type(product) or "" for product in session.cart}
-        limited = [kind for kind in kinds if kind in self.stock]
-        if any(self.stock[kind] <= 0 for kind in limited):
+        kinds = [self.product_type(product) or "" for product in session.cart]
+        units = {kind: kinds.count(kind) for kind in self.stock if kind in kinds}
+        if any(self.stock[kind] < count for kind, count in units.items()):
             raise SoldOut
         with self._db:
             done = self._db.execute(
                 "INSERT INTO orders (key, run, customer, items) VALUES (?, ?, ?, ?)",
                 (key, run, session.customer, ",".join(session.cart)),
             )
-        for kind in limited:
-            self.stock[kind] -= 1
+        for kind, count in units.items():
+            self.stock[kind] -= count
         session.cart.clear()
         return int(done.lastrowid or 0)
 

@@ -10,7 +10,7 @@ from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey, Reaction
 from gameday.scenario.steps import Exchange
-from gameday.simulate.station import Process, Services
+from gameday.simulate.station import Key, Process, Services
 from gameday.traffic import Arrivals, LoadPlan, PlannedStep, Walks
 from gameday.vocabulary import Draw, draw
 
@@ -52,6 +52,7 @@ class Customers:
             launch.product: round(sum(launch.stock.get(r, 0) for r in regions) * share)
             for launch in scenario.launches.values()
         }
+        self.carts: dict[int, int] = {}
         self._exchanges: list[list[list[Exchange]]] = [s.exchanges for s in scenario.steps.values()]
 
     def slot(self, at_s: float) -> int:
@@ -87,9 +88,6 @@ class Customers:
         slot_of: list[int],
     ) -> Process:  # fmt: skip
         for place, planned in enumerate(walk):
-            if self.slot(self.env.now) >= self.plan.grid.slots:
-                self._rest(walk[place:], slot_of[place:], "delayed")
-                return "displaced"
             self.tally.step(planned.step, slot_of[place], "sent")
             outcome = yield from self._step(journey, product, session, place, planned.step, 0)
             reaction = {"failed": journey.on_failure, "sold_out": journey.on_sold_out}.get(outcome)
@@ -101,12 +99,19 @@ class Customers:
                 self._rest(walk[place + 1 :], slot_of[place + 1 :], f"after_{outcome}")
                 return "finished" if outcome == "sold_out" else outcome
             if place + 1 < len(walk):
+                if self._is_over(planned.think_s):
+                    self._rest(walk[place + 1 :], slot_of[place + 1 :], "delayed")
+                    return "displaced"
                 yield self.env.timeout(planned.think_s)
         if walk:
             nominal = walk[-1].at_s + self.plan.lead_in_s
             nominal += self.plan.nominal[self.cell.stack][self.plan.steps[walk[-1].step]].mean_s
             self.tally.delay.append(max(0.0, self.env.now - nominal))
         return "finished"
+
+    def _is_over(self, pause_s: float) -> bool:
+        """Return whether the run is over after a pause: nothing is sent any more."""
+        return self.slot(self.env.now + pause_s) >= self.plan.grid.slots
 
     def _rest(self, walk: list[PlannedStep], slots: list[int], why: str) -> None:
         for planned, slot in zip(walk, slots, strict=False):
@@ -120,9 +125,9 @@ class Customers:
         for number in range(1, reaction.most + 1):
             if draw(root, session, place, number, Draw.REACTION) >= reaction.again:
                 return outcome
-            yield self.env.timeout(reaction.after / self.plan.speed)
-            if self.slot(self.env.now) >= self.plan.grid.slots:
+            if self._is_over(reaction.after / self.plan.speed):
                 return outcome
+            yield self.env.timeout(reaction.after / self.plan.speed)
             self.tally.step(step, self.slot(self.env.now), "extra")
             outcome = yield from self._step(journey, product, session, place, step, number)
             if outcome in ("done", "abandoned"):
@@ -152,13 +157,15 @@ class Customers:
         for group, exchanges in zip(visits, self._exchanges[step], strict=True):
             if len(group) == 1:
                 outcome = yield from self._exchange(
-                    group[0], exchanges[0], product, (session, place, turn + 8 * number)
+                    group[0], exchanges[0], product, (session, place, turn + 8 * number, 0)
                 )
                 outcomes = [outcome]
             else:
                 processes = [
                     self.env.process(
-                        self._exchange(visit, e, product, (session, place, turn + i + 8 * number))
+                        self._exchange(
+                            visit, e, product, (session, place, turn + i + 8 * number, 0)
+                        )
                     )
                     for i, (visit, e) in enumerate(zip(group, exchanges, strict=True))
                 ]
@@ -171,15 +178,23 @@ class Customers:
                     return outcome
         return "done"
 
-    def _exchange(
-        self, visit: Visit, exchange: Exchange, product: str | None, key: tuple[int, int, int]
-    ) -> Process:
+    def _exchange(self, visit: Visit, exchange: Exchange, product: str | None, key: Key) -> Process:
         ok = yield from self.services.call(visit, key)
         if not ok:
             return "failed"
-        if product in self.stock and exchange.action in ("add_to_cart", "place_order"):
-            if self.stock[product] <= 0:
+        return self._stocked(product, exchange, key[0]) if product in self.stock else "done"
+
+    def _stocked(self, product: str | None, exchange: Exchange, session: int) -> str:
+        """Put a limited product in the cart, or order what is there; say if it is gone."""
+        left = self.stock[product or ""]
+        if exchange.action == "add_to_cart":
+            if left <= 0:
                 return "sold_out"
-            if exchange.action == "place_order":
-                self.stock[product] -= 1
+            self.carts[session] = self.carts.get(session, 0) + 1
+        elif exchange.action == "place_order":
+            units = self.carts.pop(session, 1)
+            if left < units:
+                self.carts[session] = units
+                return "sold_out"
+            self.stock[product or ""] = left - units
         return "done"

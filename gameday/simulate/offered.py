@@ -28,16 +28,15 @@ def _weighted(scenario: Scenario, stack: str, steps: Array, *, hold: bool) -> Ar
     cell = build_cell(scenario, stack, scale=1.0)
     services = list(scenario.services)
     out = np.zeros((len(services), steps.shape[2]))
-    regions = [scenario.region_names.index(r) for r in scenario.stack_regions(stack)]
-    products: list[tuple[str | None, float]] = [(None, 1.0)]
-    if scenario.products:
-        first = scenario.region_names[regions[0]]
-        products = [(n, p.share.get(first, 0.0)) for n, p in scenario.products.items()]
-    for index, step in enumerate(scenario.steps):
-        per_s = steps[regions, index].sum(axis=0) / SLOT_S
-        for product, share in products:
-            for group in cell.exchanges(step, product):
-                for visit in (v for entry in group for v in entry.walk()):
-                    weight = visit.mean_hold_s if hold else 1.0
-                    out[services.index(visit.service)] += per_s * share * weight
+    for region in scenario.stack_regions(stack):
+        r = scenario.region_names.index(region)
+        products: list[tuple[str | None, float]] = [(None, 1.0)]
+        if scenario.products:
+            products = [(n, p.share.get(region, 0.0)) for n, p in scenario.products.items()]
+        for index, step in enumerate(scenario.steps):
+            for product, share in products:
+                for group in cell.exchanges(step, product):
+                    for visit in (v for entry in group for v in entry.walk()):
+                        weight = share * (visit.mean_hold_s if hold else 1.0)
+                        out[services.index(visit.service)] += steps[r, index] / SLOT_S * weight
     return out

@@ -13,13 +13,22 @@ import simpy
 
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
-from gameday.scenario.policies import backoff_s, gives_up_at_s, is_shed, servers_wanted
+from gameday.scenario.policies import (
+    backoff_s,
+    gives_up_at_s,
+    is_shed,
+    lineage,
+    servers_wanted,
+)
 from gameday.scenario.services import Service, Station
 from gameday.vocabulary import Draw, draw
 
-__all__ = ["Process", "ServicePool", "Services"]
+__all__ = ["Key", "Process", "ServicePool", "Services"]
 
 Process = Generator[simpy.Event, Any, Any]
+
+Key = tuple[int, int, int, int]
+"""What a call's draws are keyed by."""
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _CANCELLED, _ORPHANED, _IN_FLIGHT = range(8)
 
@@ -106,18 +115,16 @@ class Services:
             if rule.autoscale is not None:
                 env.process(self._scale(self.pools[name], rule))
 
-    def call(self, visit: Visit, key: tuple[int, int, int]) -> Process:
+    def call(self, visit: Visit, key: Key) -> Process:
         """Ask a service, again if its policy says so; return whether it answered well.
 
-        `key` is (session, place of the step, number of the exchange and try).
+        `key` is (session, place of the step, number of the exchange and try, lineage).
         """
         rule, env = self.rules[visit.service], self.env
         tries = 1 + (rule.retry.attempts if rule.retry else 0)
         for number in range(tries):
             if number and rule.retry:
-                uniform = draw(
-                    self.seed, key[0], key[1], self._part(visit, key, number), Draw.BACKOFF
-                )
+                uniform = self._uniform(visit, key, number, Draw.BACKOFF)
                 yield env.timeout(backoff_s(rule.retry.backoff, number, uniform))
             reply = env.event()
             waiting = self._attempt(visit, key, number, reply)
@@ -128,11 +135,13 @@ class Services:
                 return True
         return False
 
-    def _part(self, visit: Visit, key: tuple[int, int, int], number: int) -> int:
-        return visit.number + 64 * key[2] + 2048 * number
+    def _uniform(self, visit: Visit, key: Key, number: int, purpose: Draw) -> float:
+        session, place, exchange, line = key
+        part = visit.number + 64 * exchange + 2048 * number
+        return draw(self.seed, session + (line << 32), place, part, purpose)
 
     def _attempt(
-        self, visit: Visit, key: tuple[int, int, int], number: int, reply: simpy.Event
+        self, visit: Visit, key: Key, number: int, reply: simpy.Event
     ) -> Callable[[simpy.Event], None] | None:
         """Begin one attempt; return what the caller's timer does, None if it is over already."""
         pool, rule = self.pools[visit.service], self.rules[visit.service]
@@ -156,18 +165,18 @@ class Services:
         return give_up if rule.timeout > 0 else None
 
     def _serve(
-        self, visit: Visit, key: tuple[int, int, int], number: int, reply: simpy.Event,
+        self, visit: Visit, key: Key, number: int, reply: simpy.Event,
         place: simpy.Event | None, arrived: float,
     ) -> Process:  # fmt: skip
         """Hold a server for own work and the calls below; finish even if nobody waits."""
         if place is not None and not (yield place):
             return
         pool, env = self.pools[visit.service], self.env
-        uniform = draw(self.seed, key[0], key[1], self._part(visit, key, number), Draw.SERVICE_TIME)
+        uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
         yield env.timeout(visit.time.seconds(uniform) * visit.factor)
         ok = True
         for group in visit.then:
-            ok = yield from self.together(group, key)
+            ok = yield from self.together(group, (*key[:3], lineage(key[3], number)))
             if not ok:
                 break
         pool.release()
@@ -179,7 +188,7 @@ class Services:
         pool.visit_s.append((pool.slot(), env.now - arrived))
         reply.succeed(ok)
 
-    def together(self, group: tuple[Visit, ...], key: tuple[int, int, int]) -> Process:
+    def together(self, group: tuple[Visit, ...], key: Key) -> Process:
         """Call all of a group at once; return whether every call that is not optional went well."""
         if len(group) == 1:
             ok = yield from self.call(group[0], key)

@@ -59,11 +59,9 @@ class Customer:
         """Do every planned step in turn and book the session's end."""
         end = "finished"
         for place, planned in enumerate(walk):
-            if place:
-                due_s = self._ended_s + walk[place - 1].think_s
+            due_s = self._ended_s + walk[place - 1].think_s if place else planned.at_s
+            if place and not self._is_over(due_s):
                 self._wait_until(due_s)
-            else:
-                due_s = planned.at_s
             if self._is_over(due_s):
                 why = "lost" if self.stage.stopping else "delayed"
                 self._rest(walk[place:], slots[place:], why)
@@ -112,8 +110,10 @@ class Customer:
             if draw(root, self.session, place, number, Draw.REACTION) >= reaction.again:
                 return outcome
             due_s = self._ended_s + reaction.after / self.stage.plan.speed
-            self._wait_until(due_s)
             if self._is_over(due_s):
+                return outcome
+            self._wait_until(due_s)
+            if self.stage.stopping:
                 return outcome
             self.stage.tally.step(self.stack, step, "extra", self._slot(due_s))
             outcome = self._step(place, step, due_s)

@@ -38,7 +38,7 @@ def in_model(scenario: Scenario, at_s: list[float], seed: int) -> dict[str, dict
 
     def one(at: float, number: int) -> Iterator[Any]:
         yield env.timeout(at)
-        yield from services.call(visit, (number, 0, 0))
+        yield from services.call(visit, (number, 0, 0, 0))
 
     for number, at in enumerate(at_s, start=1):
         env.process(one(at, number))
@@ -63,7 +63,7 @@ def in_shop(scenario: Scenario, at_s: list[float], seed: int) -> dict[str, dict[
 
         async def one(at: float, number: int) -> None:
             await asyncio.sleep(at)
-            await live.call(visit, number)
+            await live.call(visit, (number, 0))
 
         await asyncio.gather(*(one(at, n) for n, at in enumerate(at_s, start=1)))
         await asyncio.sleep(SLOTS * SLOT_S - asyncio.get_running_loop().time())
@@ -160,7 +160,7 @@ def test_an_autoscaled_station_adds_servers_when_the_model_does(tmp_path: Path) 
 
         async def one(at: float, number: int) -> None:
             await asyncio.sleep(at)
-            await live.call(visit, number)
+            await live.call(visit, (number, 0))
 
         tasks = [asyncio.ensure_future(one(at, n)) for n, at in enumerate(arrivals(60, 40, 1))]
         for _ in range(40):
@@ -203,7 +203,7 @@ def test_a_retry_meets_new_luck_in_the_services_below(tmp_path: Path) -> None:
         cell = build_cell(scenario, "main", scale=1.0)
         live = LiveServices(scenario, cell, 1)
         visit = cell.exchanges("hit", None)[0][0]
-        return list(await asyncio.gather(*(live.call(visit, n) for n in range(1000))))
+        return list(await asyncio.gather(*(live.call(visit, (n, 0)) for n in range(1000))))
 
     answers = in_virtual_time(whole)
     assert 1 - np.mean(answers) == pytest.approx(0.5**4, abs=0.03)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.small_fair import Edit, edited
+from tests.stories.small_fair import LONG, TRIPS_AT_ONCE, Edit, edited
 
 __all__ = ["Bench", "Run", "alive", "until"]
 
@@ -219,3 +219,9 @@ def _played(bench: Bench, *arguments: str, edits: tuple[Edit, ...] = ()) -> Run:
 def sound(kept_bench: Bench) -> Run:
     """Give a run of the fair as it is, with every service large enough."""
     return _played(kept_bench)
+
+
+@pytest.fixture(scope="module")
+def tripped(kept_bench: Bench) -> Run:
+    """Give a run that its guardrail ended."""
+    return _played(kept_bench, edits=(TRIPS_AT_ONCE, LONG))

@@ -66,30 +66,42 @@ def _redirects_outside(guest: socket.socket, asked: bytes) -> None:
     guest.sendall(_answer(b"", "text/html", "302 Found", "Location: http://10.0.0.1/"))
 
 
-def _measures(text: bytes) -> Manners:
-    def serve(guest: socket.socket, asked: bytes) -> None:
-        guest.sendall(_answer(text if b"/metrics" in asked else b"hello", "text/plain"))
-
-    return serve
+def _fails(guest: socket.socket, asked: bytes) -> None:
+    guest.sendall(_answer(b"oh no", "text/html", "500 Internal Server Error"))
 
 
+def _tells_strange_numbers(guest: socket.socket, asked: bytes) -> None:
+    if b" /metrics" in asked:
+        text = _NUMBERS[len(_told) % len(_NUMBERS)]
+        _told.append(text)
+        guest.sendall(_answer(text, "text/plain"))
+    else:
+        guest.sendall(_answer(b"[]" if b" /orders" in asked else b"hello"))
+
+
+def _in_turn(*all_: Manners) -> Manners:
+    number = iter(range(1 << 30))
+    return lambda guest, asked: all_[next(number) % len(all_)](guest, asked)
+
+
+_told: list[bytes] = []
 _BUCKET = b'shop_visit_seconds_bucket{service="edge",le="%s"} %s\n'
+_NUMBERS = (
+    b'shop_visit_seconds_bucket{service="edge"} 5\n',
+    _BUCKET % (b"abc", b"5"),
+    _BUCKET % (b"NaN", b"NaN"),
+    _BUCKET % (b"0.1", b"-7") + _BUCKET % (b"+Inf", b"+Inf"),
+    b"".join(b'shop_in_use{service="%d"} Inf\n' % i for i in range(20_000)),
+    b'shop_attempts_total{service="edge",outcome="arrived"} -1e308\n{{{\n',
+)
 HOSTILE: dict[str, Manners] = {
-    "closes each connection": _closes,
-    "answers garbage": _answers_garbage,
-    "never answers": _never_answers,
-    "never ends its answer": _never_ends,
-    "says 100 Continue for ever": _continues,
+    "closes, talks garbage, or never answers": _in_turn(_closes, _answers_garbage, _never_answers),
+    "never comes to the end of an answer": _in_turn(_never_ends, _continues),
+    "redirects to no address and to other hosts": _in_turn(_redirects_nowhere, _redirects_outside),
+    "answers every question with an error": _fails,
     "answers every question with a JSON list": _says_lists,
     "nests its JSON without end": _nests,
-    "redirects to an address that is none": _redirects_nowhere,
-    "redirects to another host": _redirects_outside,
-    "has buckets without a bound": _measures(b'shop_visit_seconds_bucket{service="edge"} 5\n'),
-    "has buckets whose bound is a word": _measures(_BUCKET % (b"abc", b"5")),
-    "has buckets that are no numbers": _measures(_BUCKET % (b"NaN", b"NaN")),
-    "has metrics without end": _measures(
-        b"".join(b'shop_in_use{service="%d"} Inf\n' % i for i in range(20_000))
-    ),
+    "tells its numbers in strange forms": _tells_strange_numbers,
 }
 """What it does to every guest but the first -> how."""
 

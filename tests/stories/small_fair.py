@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FAIR", "LONG", "SMALL_PAY", "TRIPS_AT_ONCE", "Edit", "edited"]
+__all__ = ["FAIR", "LONG", "NO_WORD_OF_CHECKOUT", "SMALL_PAY", "TRIPS_AT_ONCE", "Edit", "edited"]
 
 Edit = tuple[str, str]
 
@@ -129,11 +129,12 @@ _ONE_CASHIER = """\
     queue_per_server: 4
     time: {law: lognormal, mean: 70ms, cv: 0.1}
 """
-SMALL_PAY: Edit = (_PAY, _ONE_CASHIER)
+SMALL_PAY = ((_PAY, _ONE_CASHIER), ("p99 of checkout < 2s", "error rate of checkout < 1%"))
 """One server where more than one is asked for all the time."""
 TRIPS_AT_ONCE: Edit = (
     "error rate of all steps > 99% for 60s", "p50 of all steps >= 0.001ms for 5s",
 )  # fmt: skip
+NO_WORD_OF_CHECKOUT: Edit = ("  - p99 of checkout < 2s\n", "")
 LONG: Edit = ("replay: {peak: 5m", "replay: {peak: 30m")
 """Half a minute of load: time enough to disturb it."""
 

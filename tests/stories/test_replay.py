@@ -16,7 +16,7 @@ import pytest
 from gameday.files import RUN_FILES
 from tests.stories.conftest import Bench, Run, alive, until
 from tests.stories.hostile import HOSTILE, counting, hostile
-from tests.stories.small_fair import LONG, SMALL_PAY, TRIPS_AT_ONCE
+from tests.stories.small_fair import LONG, NO_WORD_OF_CHECKOUT, SMALL_PAY
 
 pytestmark = pytest.mark.slow
 
@@ -126,7 +126,7 @@ def test_a_run_can_be_listed_rendered_again_and_read_as_json(sound: Run) -> None
 
 
 def test_a_pay_service_far_too_small_fails_with_exit_code_1(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(SMALL_PAY), "--json").wait()
+    run = bench.replay(bench.scenario(*SMALL_PAY), "--json").wait()
     summary = json.loads(run.said)
     assert (run.code, summary["verdict"]["name"]) == (1, "FAIL"), summary["verdict"]
     run.says_no_trace()
@@ -137,17 +137,15 @@ def test_a_pay_service_far_too_small_fails_with_exit_code_1(bench: Bench) -> Non
     assert summary["followed"]["session_starts_share"] == 1.0
 
 
-def test_a_guardrail_that_trips_at_once_aborts_with_exit_code_3(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(TRIPS_AT_ONCE, LONG)).wait()
-    summary = assert_judged(run, "ABORTED", 3)
+def test_a_guardrail_that_trips_at_once_aborts_with_exit_code_3(tripped: Run) -> None:
+    summary = assert_judged(tripped, "ABORTED", 3)
     assert "guardrail crossed" in summary["verdict"]["reasons"][0]
     sessions = summary["books"]["sessions"]
     assert sessions["started"] < sessions["planned"]
 
 
-def test_a_run_that_ended_early_still_books_what_reached_the_services(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(TRIPS_AT_ONCE, LONG)).wait()
-    for name, row in run.summary["books"]["attempts"].items():
+def test_a_run_that_ended_early_still_books_what_reached_the_services(tripped: Run) -> None:
+    for name, row in tripped.summary["books"]["attempts"].items():
         assert row["arrived"], f"{name}: {row}"
         assert row["arrived"] == sum(n or 0 for what, n in row.items() if what != "arrived")
 
@@ -289,12 +287,23 @@ def test_a_target_that_is_down_ends_with_exit_code_5_before_anything_is_sent(ben
 
 @pytest.mark.parametrize("how", HOSTILE)
 def test_a_target_that_does_so_ends_in_findings_not_in_a_crash(bench: Bench, how: str) -> None:
+    scenario = bench.scenario(NO_WORD_OF_CHECKOUT)
     with hostile(how) as url:
-        run = bench.replay(bench.scenario(), "--target", url, "--scale", "1").wait(60)
+        run = bench.replay(scenario, "--target", url, "--scale", "1").wait(50)
     summary = assert_judged(run, "FAIL", 1)
     assert summary["findings"]
     assert summary["followed"]["session_starts_share"] == 1.0
     bench.falls_silent()
+
+
+def test_an_objective_nobody_reached_because_the_target_failed_is_no_fault_of_ours(
+    bench: Bench,
+) -> None:
+    with hostile("answers every question with an error") as url:
+        run = bench.replay(bench.scenario(), "--target", url, "--scale", "1").wait(50)
+    summary = assert_judged(run, "FAIL", 1)
+    said = {row["text"]: row for row in summary["objectives"]}
+    assert not said["p99 of checkout < 2s"].get("held")
 
 
 def test_a_dry_run_opens_no_connection_and_leaves_no_run(bench: Bench) -> None:
@@ -306,8 +315,13 @@ def test_a_dry_run_opens_no_connection_and_leaves_no_run(bench: Bench) -> None:
     assert not bench.out.exists()
 
 
-def test_the_same_seed_makes_the_same_plan_and_another_seed_another(bench: Bench) -> None:
-    scenario = bench.scenario()
-    said = [bench.says("plan", "--event", scenario, "--seed", seed, "--json").said
-            for seed in ("7", "7", "8")]  # fmt: skip
-    assert said[0] == said[1] != said[2]
+def test_the_same_seed_makes_the_same_plan_and_another_seed_another(sound: Run) -> None:
+    played = pd.read_parquet(sound.folder / "plan.parquet")["played"].tolist()
+    scenario = sound.process.args[sound.process.args.index("--event") + 1]
+    plans = [
+        json.loads(sound.bench.says("plan", "--event", scenario, "--seed", seed, "--json").said)
+        for seed in ("1", "2")
+    ]
+    again = [plan["sessions_per_slot"]["us"]["visitor"] for plan in plans]
+    assert again[0] == played
+    assert again[1] != played

@@ -5,8 +5,16 @@ embedded shop and by the queueing model alike, so the two cannot drift apart.
 """
 
 from gameday.scenario.policies.autoscale import Autoscale, servers_wanted
-from gameday.scenario.policies.retry import Retry, backoff_s
+from gameday.scenario.policies.retry import Retry, backoff_s, lineage
 from gameday.scenario.policies.shed import is_shed
 from gameday.scenario.policies.timeout import gives_up_at_s
 
-__all__ = ["Autoscale", "Retry", "backoff_s", "gives_up_at_s", "is_shed", "servers_wanted"]
+__all__ = [
+    "Autoscale",
+    "Retry",
+    "backoff_s",
+    "gives_up_at_s",
+    "is_shed",
+    "lineage",
+    "servers_wanted",
+]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gameday.scenario.units import Block, Duration
 
-__all__ = ["Retry", "backoff_s"]
+__all__ = ["Retry", "backoff_s", "lineage"]
 
 
 class Retry(Block):
@@ -24,3 +24,12 @@ def backoff_s(base_s: float, attempt: int, uniform: float) -> float:
     Source: exponential back-off with full jitter, M. Brooker, AWS Architecture Blog, 2015.
     """
     return base_s * (1 << (attempt - 1)) * uniform
+
+
+def lineage(parent: int, attempt: int) -> int:
+    """Return the number of the calls that `attempt` (0, 1, ...) of a caller makes.
+
+    It tells their draws from those of the caller's other attempts: a retry meets new luck in the
+    services below. The first attempt of the first caller is 0.
+    """
+    return parent * 16 + attempt

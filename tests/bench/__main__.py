@@ -1,0 +1,131 @@
+"""Print as JSON what the parts of a run cost on this machine; nothing is asserted."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+for room in ("simulate", "findings"):
+    sys.path.append(str(Path(__file__).parents[1] / room))
+
+from small_runs import as_measured, busy_shop, evidence_of, played, records_of  # noqa: E402
+from small_shop import flat_demand  # noqa: E402
+
+from gameday.capacity import request_capacity  # noqa: E402
+from gameday.findings import find, judge, validity  # noqa: E402
+from gameday.forecast import forecast_demand  # noqa: E402
+from gameday.history import History, read_history  # noqa: E402
+from gameday.report import gather, render_report  # noqa: E402
+from gameday.scenario import load_scenario  # noqa: E402
+from gameday.simulate.reference import run_reference  # noqa: E402
+from gameday.traffic import Asked, plan_load  # noqa: E402
+from gameday.vocabulary import Seed  # noqa: E402
+
+HELP_RUNS = 5
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Return wall seconds and the result."""
+    began = time.perf_counter()
+    result = work()
+    return round(time.perf_counter() - began, 3), result
+
+
+def simulation(folder: Path) -> dict[str, Any]:
+    """Return SimPy's calls a second on the small busy shop."""
+    scenario = busy_shop(folder)
+    plan = played(scenario, 30.0, slots=32)
+    seconds, run = timed(lambda: run_reference(scenario, plan, "main", seed=Seed(1)))
+    calls = int(run.attempts[0, :, 0].sum())
+    return {
+        "calls_per_s": round(calls / seconds), "seconds": seconds, "calls": calls,
+        "conditions": "one replication, 3 services about half busy, 20x, 32 slots, one core",
+    }  # fmt: skip
+
+
+def primeday() -> dict[str, Any]:
+    """Return what forecast and plan of the bundled event cost, its past made beforehand."""
+    scenario, seed = load_scenario("primeday"), Seed(1)
+    past_s, history = timed(lambda: read_history(scenario, file=None, seed=seed))
+    again_s, history = timed(lambda: read_history(scenario, file=None, seed=seed))
+    forecast_s, demand = timed(lambda: forecast_demand(scenario, history))
+    plan_s, plan = timed(lambda: plan_load(scenario, demand, seed=seed, asked=Asked()))
+    return {
+        "history_seconds": past_s, "history_cached_seconds": again_s,
+        "forecast_seconds": forecast_s, "plan_seconds": plan_s,
+        "sessions": int(plan.played.sum()),
+        "conditions": f"primeday, {history.grid.slots / 1440:.0f} synthetic days, window peak, "
+        f"{plan.speed:g}x, scale {plan.scale:g}",
+    }  # fmt: skip
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """Return what a report costs and weighs, without making its runs."""
+    scenario = busy_shop(folder)
+    plan = played(scenario, 10.0, slots=42)
+    runs = records_of(scenario, plan, range(3))
+    measured = as_measured(runs[0])
+    evidence = evidence_of(scenario, plan, measured, runs[1:])
+    demand = flat_demand(scenario, plan.forecast[:, :, 2:3].repeat(2880, axis=2))
+    history = History(demand.grid.part(0, 1440), demand.regions, demand.steps,
+                      np.ones((1, 3, 1440), np.float32), "bench", "0")  # fmt: skip
+    find_s, findings = timed(lambda: find(evidence))
+    requests = request_capacity(scenario, demand, findings, run="b", now=datetime.now(UTC))
+    valid = validity(measured, busiest=0.1, end="complete", why="")
+    verdict = judge(findings, end="complete", why="", faults=valid.faults, unmeasured=())
+    about = {"run_id": "bench", "event": "small", "started_utc": "-", "version": "-",
+             "command": "python -m tests.bench"}  # fmt: skip
+    gather_s, summary = timed(
+        lambda: gather(evidence, demand, history, findings, requests, verdict, valid, run=about)
+    )
+    render_s, page = timed(lambda: render_report(summary, folder))
+    return {
+        "find_seconds": find_s, "gather_seconds": gather_s, "render_seconds": render_s,
+        "kib": round(page.stat().st_size / 1024),
+        "conditions": "one stack, 3 services, 40 slots, 48 h of demand, first render of a process",
+    }  # fmt: skip
+
+
+def help_text() -> dict[str, Any]:
+    """Return how long `gameday --help` takes, the median of several processes."""
+    code = "from gameday.cli import main; main()"
+    command = [sys.executable, "-c", code, "--help"]
+    seconds = [
+        timed(lambda: subprocess.run(command, check=False, capture_output=True))[0]
+        for _ in range(HELP_RUNS)
+    ]
+    return {
+        "median_seconds": statistics.median(seconds), "all_seconds": seconds,
+        "conditions": f"{HELP_RUNS} fresh processes, byte code compiled",
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["GAMEDAY_CACHE"] = str(folder / "cache")
+        numbers = {
+            "schema_version": 1, "at_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": {"python": platform.python_version(), "cores": os.cpu_count(),
+                        "system": platform.platform(), "load_1_min": round(os.getloadavg()[0], 2)},
+            "simulation": simulation(folder), "primeday": primeday(), "report": report(folder),
+            "help": help_text(),
+        }  # fmt: skip
+    print(json.dumps(numbers, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The brief carries the plan to other processes unchanged; what is planned there is planned here."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_runs import busy_shop, played
+from small_shop import flat_plan
+
+from gameday.run_record import STEPS
+from gameday.scenario import Scenario
+from gameday.swarm.assemble import Assembly
+from gameday.swarm.brief import BRIEF_VARIABLE, Brief, read_brief, write_brief
+from gameday.traffic import LoadPlan, Walks
+
+LAUNCH: dict[str, Any] = {
+    "products": {"toy": {"share": {"eu": 1.0}}},
+    "launches": {
+        "drop": {"product": "toy", "at": {"eu": "2026-03-10T01:00"}, "crowd": {"eu": 900},
+                 "stock": {"eu": 20}, "half_life": "90s"}
+    },
+    "journeys": {
+        "fan": {"start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
+                "next": {"product": {"checkout": 0.6, "exit": 0.4}, "checkout": {"exit": 1.0}},
+                "launch": "drop"}
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return busy_shop(tmp_path_factory.mktemp("brief"), LAUNCH)
+
+
+def same_plan(one: LoadPlan, other: LoadPlan) -> None:
+    for field in fields(LoadPlan):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+            assert a.dtype == b.dtype, field.name
+        else:
+            assert a == b, field.name
+    mine, theirs = one.arrivals(), other.arrivals()
+    for name in ("at_s", "region", "journey"):
+        np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    per_s=st.floats(0, 5), seed=st.integers(0, 2**63), speed=st.floats(1, 60),
+    scale=st.floats(1e-4, 1), lead_in=st.integers(0, 3), workers=st.integers(1, 4),
+)  # fmt: skip
+def test_a_brief_read_back_is_the_brief_that_was_written(
+    per_s: float, seed: int, speed: float, scale: float, lead_in: int, workers: int,
+    scenario: Scenario, tmp_path: Path,
+) -> None:  # fmt: skip
+    plan = flat_plan(scenario, per_s, seed=seed, speed=speed, scale=scale, lead_in=lead_in)
+    brief = Brief("r1", "small.yaml", {"main": "http://127.0.0.1:8080"}, workers, plan)
+    write_brief(tmp_path / "swarm.json", brief)
+    back = read_brief(tmp_path / "swarm.json")
+    same_plan(plan, back.plan)
+    for name in ("run_id", "event", "targets", "workers"):
+        assert getattr(back, name) == getattr(brief, name)
+
+
+def test_a_process_finds_its_brief_by_the_environment(
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = Brief("r1", "small", {"main": "http://127.0.0.1:1"}, 1, played(scenario, 1.0))
+    write_brief(tmp_path / "b.json", brief)
+    monkeypatch.setenv(BRIEF_VARIABLE, str(tmp_path / "b.json"))
+    same_plan(brief.plan, read_brief().plan)
+
+
+@pytest.mark.parametrize(("lead_in", "speed"), [(0, 1.0), (2, 20.0), (3, 7.0)])
+def test_the_assembly_plans_every_step_of_every_session_that_the_walks_plan(
+    lead_in: int, speed: float, scenario: Scenario
+) -> None:
+    plan = flat_plan(scenario, 1.5, slots=8, lead_in=lead_in, speed=speed)
+    record = Assembly(scenario, plan)._record
+    planned = Walks(scenario, plan).planned_steps(plan.arrivals())
+    np.testing.assert_array_equal(
+        record.step_counts[0, :, STEPS.index("planned"), record.judged], planned[0]
+    )
+    np.testing.assert_array_equal(record.session_counts[0, 0], plan.played.sum(axis=(0, 1)))
