@@ -73,7 +73,7 @@ def _request(
         instance=fleet.instance, zones=fleet.zones, instances_from=fleet.instances,
         instances_to=size.instances, servers_per_instance=rules.servers_per_instance,
         offered={f"p{100 * q:g}": round(peak, 2) for q, peak in peaks.items()},
-        servers_needed=size.servers_needed, zones_lost=block.zones_lost,
+        servers_needed=size.servers_needed, zones_lost=min(block.zones_lost, fleet.zones - 1),
         sized_for=f"p{100 * block.quantile:g}{support}",
         bounds={"max_utilisation": block.max_utilisation,
                 "max_wait_probability": block.max_wait_probability},
@@ -145,6 +145,13 @@ def _proof(
 def _number(
     scenario: Scenario, plan: LoadPlan, run: RunRecord, stack: str, metric: str, step: str | None
 ) -> float:
+    if metric == "abandonment rate":
+        names = run.steps if step is None else (step,)
+        left, sent = (
+            sum(run.step_total(name, what, stack) for name in names)
+            for what in ("abandoned", "achieved")
+        )
+        return left / sent if sent else float("nan")
     if metric.endswith("rate"):
         bad, all_, _ = Evidence(scenario, plan, None, ()).bad_share(run, stack, step)
         return bad / all_ if all_ else float("nan")

@@ -138,6 +138,11 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
             fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
         fields["findings"] = tuple(fields["findings"])
         fields["history"] = tuple(Move(**move) for move in fields["history"])
+        if fields["state"] not in MOVES:
+            raise ValueError(f"state: unknown '{fields['state']}'; use one of {', '.join(MOVES)}")
+        for name in ("zones", "instances_from", "instances_to", "servers_per_instance"):
+            if not isinstance(fields[name], int) or fields[name] < 1:
+                raise ValueError(f"{name}: must be a whole number above 0 (got {fields[name]})")
         return CapacityRequest(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{where}: {type(error).__name__}: {error}") from None

@@ -47,7 +47,7 @@ def size_service(scenario: Scenario, stack: str, service: str, offered: float) -
         offered, max_wait_probability=block.max_wait_probability,
         max_utilisation=block.max_utilisation,
     )  # fmt: skip
-    left = max(1, fleet.zones - block.zones_lost)
+    left = fleet.zones - min(block.zones_lost, fleet.zones - 1)
     instances_left = math.ceil(servers / rules.servers_per_instance)
     a_zone = math.ceil(instances_left / left)
     return Size(a_zone * fleet.zones, servers, left / fleet.zones)

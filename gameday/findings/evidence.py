@@ -8,13 +8,13 @@ import numpy as np
 from scipy import stats
 
 from gameday.run_record import STEPS, RunRecord, percentile
-from gameday.scenario import Scenario
+from gameday.scenario import Criterion, Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "BAD", "LEAST_SAMPLES", "Evidence", "binomial_band", "first_where", "quantile_band",
-    "step_tier",
+    "BAD", "LEAST_SAMPLES", "LEAST_SLOTS", "Evidence", "binomial_band", "first_where",
+    "quantile_band", "service_series", "step_tier",
 ]  # fmt: skip
 
 LEAST_SAMPLES = 30
@@ -46,6 +46,18 @@ class Evidence:
         all_ = counts[STEPS.index("achieved")]
         share = np.divide(bad, all_, out=np.zeros(len(bad)), where=all_ > 0)
         return int(bad.sum()), int(all_.sum()), share
+
+
+LEAST_SLOTS = 3
+"""Slots in which a service must have been observed for an objective on it to be judged."""
+
+
+def service_series(run: RunRecord, criterion: Criterion, stack: str) -> Array:
+    """Return a service's utilisation or mean queue per slot of the window; NaN = not observed."""
+    if criterion.metric == "utilisation":
+        return run.utilisation(stack, criterion.subject)[run.judged]
+    row = run.loads[run.stacks.index(stack), run.services.index(criterion.subject), 1]
+    return np.asarray(row[run.judged] / run.slot_wall_s)
 
 
 def binomial_band(bad: int, all_: int) -> Band:

@@ -29,10 +29,17 @@ def objective_table(evidence: Evidence, findings: tuple[Finding, ...]) -> list[d
             "stack": test.stack, "text": key[1], "said": shown, "measured": enough,
             "missed": key in missed,
         }  # fmt: skip
+    for criterion in evidence.scenario.objectives:
+        for stack in evidence.scenario.stack_names:
+            unknown = {"stack": stack, "text": criterion.text, "said": "not observed",
+                       "measured": False, "missed": False}  # fmt: skip
+            rows.setdefault((stack, criterion.text), unknown)
     return list(rows.values())
 
 
 def _said(value: float, unit: str) -> str:
     if unit == "s":
         return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+    if unit == "count":
+        return f"{value:.1f}"
     return f"{100 * value:.2f} %"

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from gameday.findings.evidence import LEAST_SAMPLES, Evidence
+from gameday.findings.evidence import LEAST_SAMPLES, LEAST_SLOTS, Evidence, service_series
 from gameday.findings.finding import Finding
-from gameday.run_record import SESSIONS, RunRecord, percentile
+from gameday.run_record import SESSIONS, STEPS, RunRecord, percentile
 
 __all__ = [
     "LATENESS_BOUND_S", "Validity", "Verdict", "judge",
@@ -76,6 +76,12 @@ def validity(run: RunRecord, *, busiest: float, end: End, why: str) -> Validity:
     if end == "complete":
         if off.any():
             faults.append(f"session starts differ from the plan in {int(off.sum())} slots")
+        unfinished = int(run.step_counts[:, :, STEPS.index("unfinished")].sum())
+        gone = int(sessions[SESSIONS.index("lost")].sum())
+        if unfinished or gone:
+            faults.append(
+                f"{unfinished} steps were sent and never ended, {gone} sessions were lost"
+            )
         if lost:
             faults.append(f"{lost} planned steps were lost by the generator")
     if lateness > LATENESS_BOUND_S:
@@ -101,6 +107,8 @@ def judge(
         reasons.append((3, why))
     if end == "person":
         reasons.append((4, why))
+    if end == "worker_lost" and not faults:
+        reasons.append((7, f"the generator broke: {why}"))
     reasons += [(7, fault) for fault in faults]
     reasons += [(7, f"not measured: {what}") for what in unmeasured if end == "complete"]
     missed = [f for f in findings if f.rule in ("missed_objective", "lost_orders")]
@@ -118,11 +126,15 @@ def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
     for criterion in evidence.scenario.objectives:
         for stack in evidence.scenario.stack_names:
             if criterion.is_of_service:
-                if np.isnan(run.utilisation(stack, criterion.subject)[run.judged]).all():
+                seen = service_series(run, criterion, stack)
+                if (~np.isnan(seen)).sum() < LEAST_SLOTS:
                     out.append(f"{stack}: {criterion.text}: service not observed")
                 continue
             step = None if criterion.subject == "all steps" else criterion.subject
             n = evidence.bad_share(run, stack, step)[1]
+            if not criterion.metric.endswith("rate"):
+                names = run.steps if step is None else (step,)
+                n = int(sum(run.response(stack, name).sum() for name in names))
             if n < LEAST_SAMPLES:
                 out.append(f"{stack}: {criterion.text}: {n} replies")
     return tuple(out)

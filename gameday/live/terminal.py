@@ -31,16 +31,18 @@ class Show:
         began, self._detail = time.monotonic(), ""
         if self.alive:
             columns = (SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(bar_width=30),
-                       TimeElapsedColumn(), TextColumn("{task.fields[detail]}"))  # fmt: skip
+                       TimeElapsedColumn(), TextColumn("{task.fields[detail]}", markup=False))  # fmt: skip
             with Progress(*columns, console=self.console, transient=True) as self._bar:
                 self._task = self._bar.add_task(name, total=total, detail="")
                 yield
             self._bar = None
         else:
-            self.console.print(f"{name} ...")
+            self.console.print(f"{name} ...", markup=False)
             yield
         took = time.monotonic() - began
-        self.console.print(f"  {name:<34} {took:6.1f} s  {self._detail}", soft_wrap=True)
+        self.console.print(
+            f"  {name:<34} {took:6.1f} s  {self._detail}", soft_wrap=True, markup=False
+        )
         sys.stderr.flush()
 
     def update(self, detail: str, done: float | None = None) -> None:
@@ -50,8 +52,8 @@ class Show:
             self._bar.update(self._task, detail=detail, completed=done)
         elif time.monotonic() - self._said > _PLAIN_EVERY_S:
             self._said = time.monotonic()
-            self.console.print(f"    {detail}", soft_wrap=True)
+            self.console.print(f"    {detail}", soft_wrap=True, markup=False)
 
     def say(self, text: str) -> None:
         """Show one line."""
-        self.console.print(f"  {text}", soft_wrap=True)
+        self.console.print(f"  {text}", soft_wrap=True, markup=False)

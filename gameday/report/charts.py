@@ -7,7 +7,7 @@ from typing import Any
 
 from bokeh.embed import components
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, Range1d
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
@@ -57,6 +57,8 @@ def _blank(title: str, unit: str, x_range: Any = None) -> Any:
         axis.axis_label_text_font_style = "normal"
     plot.grid.grid_line_color, plot.grid.grid_line_alpha = _INK, 0.25
     plot.toolbar.autohide = True
+    plot.y_range = DataRange1d(start=0)
+    plot.yaxis[0].formatter = NumeralTickFormatter(format="0.[00]a")
     return plot
 
 

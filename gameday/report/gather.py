@@ -55,7 +55,10 @@ def gather(
             "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
             "actuals": actuals_table(demand, history),
         },
-        "validity": asdict(valid) | {"lateness_bound_s": LATENESS_BOUND_S},
+        "validity": asdict(valid) | {
+            "lateness_bound_s": LATENESS_BOUND_S,
+            "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
+        },
         "books": books(measured), "notes": list(measured.notes),
         "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
     }  # fmt: skip

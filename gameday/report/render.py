@@ -23,7 +23,10 @@ SECTIONS = (
 
 def render_report(summary: dict[str, Any], folder: Path) -> Path:
     """Write report.html, summary.md, summary.json and junit.xml; return the path of the first."""
-    write_whole(folder / "summary.json", lambda p: p.write_text(json.dumps(summary, indent=1)))
+    write_whole(
+        folder / "summary.json",
+        lambda p: p.write_text(json.dumps(summary, indent=1, allow_nan=False)),
+    )
     pages = _environment(html=True)
     script, divs = charts(summary)
     page = pages.get_template("report.html.j2").render(
@@ -77,7 +80,14 @@ def _junit(summary: dict[str, Any]) -> bytes:
             suite, "testcase", classname=f"{summary['event']}.{case['stack']}", name=case["text"]
         )
         if case["missed"]:
-            ElementTree.SubElement(node, "failure", message=case["said"])
+            ElementTree.SubElement(node, "failure", message=_printable(case["said"]))
         elif invalid:
-            ElementTree.SubElement(node, "error", message="; ".join(summary["verdict"]["reasons"]))
+            ElementTree.SubElement(
+                node, "error", message=_printable("; ".join(summary["verdict"]["reasons"]))
+            )
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+
+
+def _printable(text: str) -> str:
+    """Return `text` without the control characters that XML has no place for."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

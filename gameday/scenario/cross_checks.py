@@ -237,6 +237,10 @@ def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
     ]
     items += [(("guardrails", i, "when"), g.when) for i, g in enumerate(scenario.guardrails)]
     for path, criterion in items:
+        if path[0] == "objectives" and criterion.op.startswith(">"):
+            yield path, f"an objective is an upper bound: write < or <= (got '{criterion.text}')"
+        if path[0] == "guardrails" and criterion.op.startswith("<"):
+            yield path, f"a guardrail stops above a bound: write > or >= (got '{criterion.text}')"
         if criterion.is_of_service and path[0] == "guardrails":
             yield (
                 path,

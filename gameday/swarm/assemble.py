@@ -168,8 +168,9 @@ class Assembly:
             if key[:2] == name and key[2].startswith("le=")
         )  # fmt: skip
         low, below = 0.0, 0.0
+        anew = any(after.values[key] < before.values.get(key, 0.0) for _, key in bounds)
         for bound, key in bounds:
-            upto = after.values[key] - before.values.get(key, 0.0)
+            upto = after.values[key] - (0.0 if anew else before.values.get(key, 0.0))
             count, below = upto - below, upto
             if count > 0:
                 first, last = _bins(low, min(bound, 100.0))

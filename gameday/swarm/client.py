@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class Client:
         self._http = HTTPClient.from_url(
             self.base, concurrency=_SOCKETS, connection_timeout=5.0, network_timeout=60.0
         )
+        # The library sends again `size + 1` times on a closed connection; a stale one needs one.
+        self._http._connection_pool.size = 0
 
     def send(self, request: Request, cookies: dict[str, str]) -> Reply:
         """Send and wait for the last byte of the last redirect; update the customer's cookies."""
@@ -103,8 +106,10 @@ class Client:
 
     def _onward(self, path: str, location: str) -> str | None:
         """Return the path of a redirect inside the target; None when it leads elsewhere."""
-        whole = urljoin(self.base + path, location)
-        parts, own = urlsplit(whole), urlsplit(self.base)
+        try:
+            parts, own = urlsplit(urljoin(self.base + path, location)), urlsplit(self.base)
+        except ValueError:
+            return None  # no address at all
         if (parts.scheme, parts.netloc) != (own.scheme, own.netloc):
             return None
         return parts.path + (f"?{parts.query}" if parts.query else "")
@@ -132,7 +137,8 @@ def _keep_cookie(header: str, cookies: dict[str, str]) -> None:
     except CookieError:
         return  # a malformed cookie is not kept, as in a browser
     for name, morsel in parsed.items():
-        if morsel["max-age"] == "0" or _is_past(morsel["expires"]):
+        age = morsel["max-age"]
+        if int(age) <= 0 if re.fullmatch(r"-?\d{1,9}", age) else _is_past(morsel["expires"]):
             cookies.pop(name, None)
         else:
             cookies[name] = morsel.value

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import gevent
 
@@ -191,7 +191,7 @@ class Customer:
 
     def _request(self, exchange: Exchange, step: str) -> Request:
         memory: dict[str, str] = self.memory
-        path = filled(exchange.path, memory)
+        path = filled(exchange.path, {word: quote(text) for word, text in memory.items()})
         if exchange.query:
             path += "?" + urlencode(filled(exchange.query, memory))
         headers: dict[str, str] = {"X-Gameday-Step": step, **filled(exchange.headers, memory)}
@@ -205,5 +205,5 @@ class Customer:
         key = self.memory["order_key"]
         if outcome == "done":
             self.stage.tally.order(self.stack, key, "confirmed")
-        elif outcome in ("abandoned", "failed"):
+        elif outcome != "sold_out":
             self.stage.tally.order(self.stack, key, "unknown")

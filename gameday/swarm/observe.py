@@ -99,7 +99,10 @@ class Observer:
         try:
             body = fetch(self.rules.url or "", f"/api/v1/query_range?{asked}", 10.0)
             series = json.loads(body)["data"]["result"]
-            return [(float(t), float(v)) for one in series[:1] for t, v in one["values"]]
+            total: dict[float, float] = {}
+            for at, value in (pair for one in series for pair in one["values"]):
+                total[float(at)] = total.get(float(at), 0.0) + float(value)
+            return sorted(total.items())
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.faults[stack] = f"{self.rules.url}: {query}: {error}"
             return []
@@ -127,7 +130,7 @@ class Observer:
             try:
                 body = fetch(url, f"{self.rules.orders}?run={quote(run_id)}", 10.0)
                 out[stack] = set(map(str, json.loads(body)["keys"]))
-            except (OSError, ValueError, KeyError) as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 self.faults[stack] = f"{url}{self.rules.orders}: {error}"
                 return None
         return out
@@ -147,6 +150,8 @@ def _select(series: dict[str, list[tuple[dict[str, str], float]]], selector: str
     if not found:
         return None
     wanted = dict(_LABEL.findall(found[2] or ""))
+    if _LABEL.sub("", found[2] or "").strip(" ,"):
+        return None  # a matcher other than `=`: PromQL's, not a scrape's
     values = [
         value for labels, value in series.get(found[1], [])
         if all(labels.get(name) == text for name, text in wanted.items())

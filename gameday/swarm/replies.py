@@ -76,7 +76,6 @@ def _compiled(path: str) -> Any:
 
 def _at_jsonpath(body: bytes, path: str) -> list[Any]:
     try:
-        document = json.loads(body)
-    except ValueError:
+        return [match.value for match in _compiled(path).find(json.loads(body))]
+    except (ValueError, RecursionError):
         return []
-    return [match.value for match in _compiled(path).find(document)]

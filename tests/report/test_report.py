@@ -348,7 +348,8 @@ def test_the_page_opens_in_a_browser_light_and_dark_asks_for_nothing_and_fits(
     url = (folder / "report.html").as_uri()
     with sync.sync_playwright() as play:
         browser = play.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         try:
             for scheme in ("light", "dark"):

@@ -144,14 +144,21 @@ class Bench:
         file.write_text(edited(*edits), encoding="utf-8")
         return str(file)
 
-    def start(self, *arguments: str) -> Run:
-        """Start the command and return at once."""
+    def start(self, *arguments: str, most_bytes: int | None = None) -> Run:
+        """Start the command and return at once; no file may grow over `most_bytes`."""
         (self.path / "tmp").mkdir(exist_ok=True)
         number = len(self.runs)
         logs = self.path / f"said-{number}.txt", self.path / f"complained-{number}.txt"
+        program = ["-m", "gameday.cli"]
+        if most_bytes is not None:
+            limit = f"setrlimit(RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))"
+            program = [
+                "-c",
+                f"from resource import *; {limit}; from gameday.cli import main; main()",
+            ]
         with logs[0].open("w") as said, logs[1].open("w") as complained:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gameday.cli", *arguments], stdout=said, stderr=complained,
+                [sys.executable, *program, *arguments], stdout=said, stderr=complained,
                 stdin=subprocess.DEVNULL, text=True, env=self.environment(), cwd=self.path,
                 start_new_session=True,
             )  # fmt: skip

@@ -262,6 +262,17 @@ def test_a_program_killed_outright_leaves_no_process_and_a_folder_that_can_be_re
     assert left == {"locust": [], "shop": []}, "these outlive the program"
 
 
+def test_a_disk_that_fills_up_under_way_is_not_called_a_failed_pre_flight(bench: Bench) -> None:
+    arguments = ("replay", "--event", bench.scenario(), "--out", str(bench.out))
+    run = bench.start(*arguments, most_bytes=400_000).wait()
+    run.says_no_trace()
+    assert any(line["what"] == "load started" for line in run.journal())
+    assert "report.html: cannot be written" in run.complained
+    assert run.code not in (0, 1, 5), "5 means that nothing was sent"
+    assert run.manifest["exit_code"] == run.code
+    bench.falls_silent()
+
+
 # targets of one's own
 
 

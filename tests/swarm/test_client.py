@@ -313,12 +313,14 @@ def test_a_body_without_end_is_cut_off_by_name(shop: Shop, client: Client) -> No
     assert get(client, "/bad").fault == "body_too_long"
 
 
-@pytest.mark.parametrize("what", ["closed at once", "closed mid-body"])
-def test_a_connection_the_target_closed_is_called_so(
-    what: str, shop: Shop, client: Client
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
+def test_a_request_that_the_target_hangs_up_on_goes_out_at_most_twice(
+    method: str, shop: Shop, client: Client
 ) -> None:
-    shop.answers["/bad"] = FAULTY[what]
-    assert get(client, "/bad").fault == "connection_closed"
+    """Once more on a new connection is a browser's habit; more is load that nobody planned."""
+    shop.answers["/bad"] = FAULTY["closed at once"]
+    assert client.send(Request(method, "/bad", {}), {}).fault == "connection_closed"
+    assert len(shop.asked) <= 2
 
 
 def test_a_kept_connection_that_the_target_closed_meanwhile_is_no_fault(
@@ -354,7 +356,7 @@ def test_a_target_that_never_answers_is_a_timeout(shop: Shop, client: Client) ->
     assert get(client).fault == "timeout"
 
 
-@pytest.mark.parametrize("path", ["/a b", "/ä", "/a\r\nX-Evil: 1", "//x"])
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nX-Evil: 1", "//x"])
 def test_a_path_that_cannot_be_sent_is_a_fault_and_never_another_request(
     path: str, shop: Shop, client: Client
 ) -> None:

@@ -99,7 +99,9 @@ def test_a_matcher_that_is_not_spoken_here_never_matches_more_than_it_says(
     assert values.get(("main", "pay", "done")) in (70, None), "it counts the shed as done"
 
 
-@pytest.mark.parametrize("selector", ["sum(in_use)", "in use", "", "{}", 'in_use{service="$service"'])
+@pytest.mark.parametrize(
+    "selector", ["sum(in_use)", "in use", "", "{}", 'in_use{service="$service"']
+)
 def test_a_selector_that_is_none_is_absent(
     selector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +128,7 @@ def test_a_target_that_cannot_be_read_is_a_fault_by_name_until_it_can(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     body=st.one_of(
@@ -261,6 +263,8 @@ def test_order_keys_are_read_for_the_run_that_asks(
         return b'{"keys": ["a", "b", "a", 7]}'
 
     monkeypatch.setattr(observe, "fetch", fetch)
-    assert Observer(shop(tmp_path, orders="/orders"), URL).orders("r 1") == {"main": {"a", "b", "7"}}
+    assert Observer(shop(tmp_path, orders="/orders"), URL).orders("r 1") == {
+        "main": {"a", "b", "7"}
+    }
     assert asked == ["/orders?run=r%201"]
     assert Observer(shop(tmp_path), URL).orders("r1") is None

@@ -33,7 +33,7 @@ class _Clock:
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
 
-    def timeout(self, seconds: float, exception: bool) -> Any:  # noqa: FBT001
+    def timeout(self, seconds: float, exception: bool) -> Any:
         clock = self
 
         class Patience:
@@ -94,6 +94,7 @@ def play(
         on_reply=lambda *a: None, now_s=lambda: clock.now_s,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "time", SimpleNamespace(perf_counter=lambda: clock.now_s))
         patch.setattr(room, "gevent", SimpleNamespace(sleep=clock.sleep, Timeout=clock.timeout))
         for session, walk, slots, began in _laid_out(plan, walks, arrivals):
             region = plan.regions[arrivals.region[session]]

@@ -9,7 +9,7 @@ from scipy import stats
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.run_record import RunRecord, percentile
+from gameday.run_record import STEPS, RunRecord, percentile
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_disagreement"]
@@ -21,11 +21,18 @@ Ours: a scraped histogram's buckets are 15 % wide, and HTTP itself adds a millis
 """
 
 
+_NOISE = 0.01
+"""Share of planned steps that may be lost by us before the comparison says nothing."""
+
+
 def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
     """Yield tests of utilisation, p50 and p99 per stack and service: measured against predicted."""
     run = evidence.measured
     if run is None or len(evidence.predicted) < 2:
         return
+    planned = run.step_counts[:, :, STEPS.index("planned")].sum()
+    if run.step_counts[:, :, STEPS.index("lost")].sum() > _NOISE * planned:
+        return  # what we lost ourselves is no news of the model
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
             for metric in _TOLERANCE:

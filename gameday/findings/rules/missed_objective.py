@@ -7,23 +7,29 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from gameday.findings.evidence import Evidence, binomial_band, first_where, quantile_band, step_tier
+from gameday.findings.evidence import (
+    LEAST_SAMPLES,
+    LEAST_SLOTS,
+    Evidence,
+    binomial_band,
+    first_where,
+    quantile_band,
+    service_series,
+    step_tier,
+)
 from gameday.findings.finding import Candidate
 from gameday.run_record import BINS, RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
+from gameday.scenario.criteria import METRICS
 from gameday.simulate import t_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = ["look_for_missed_objective"]
 
-_WITHIN = {"<": "above", "<=": "above"}
-
 
 def look_for_missed_objective(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per objective and stack: of the measurement, and of the model at real speed."""
     for criterion in evidence.scenario.objectives:
-        if criterion.op not in _WITHIN:
-            continue  # an objective is an upper bound; `>` holds for guardrails
         for stack in evidence.scenario.stack_names:
             if evidence.measured is not None:
                 yield from _of_run(evidence, criterion, stack, evidence.measured)
@@ -44,14 +50,7 @@ def _of_run(
         )  # fmt: skip
         return
     if criterion.is_of_service:
-        load = run.utilisation(stack, criterion.subject)[run.judged]
-        if not np.isnan(load).all():
-            band = t_interval([float(v) for v in load])
-            p_value = 0.0 if band.low > criterion.value else 1.0
-            yield _candidate(
-                evidence, criterion, stack, band, p_value, len(load),
-                first_where(load > criterion.value),
-            )  # fmt: skip
+        yield from _of_service(evidence, criterion, stack, run)
         return
     rows = _latency_rows(run, stack, step)
     histogram = rows.sum(axis=0)
@@ -63,6 +62,26 @@ def _of_run(
         float(stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0, n,
         first_where(slots > criterion.value),
     )  # fmt: skip
+
+
+def _of_service(
+    evidence: Evidence, criterion: Criterion, stack: str, run: RunRecord
+) -> Iterator[Candidate]:
+    """Yield a test of the mean over the window's slots; each slot is many visits."""
+    seen = service_series(run, criterion, stack)
+    known = [float(v) for v in seen[~np.isnan(seen)]]
+    if len(known) < LEAST_SLOTS:
+        return
+    yield _candidate(
+        evidence, criterion, stack, t_interval(known), _p_above(known, criterion.value),
+        LEAST_SAMPLES, first_where(np.nan_to_num(seen) > criterion.value),
+    )  # fmt: skip
+
+
+def _p_above(values: list[float], bound: float) -> float:
+    """Return the one-sided p-value of Student's t-test that the mean is above `bound`."""
+    spread = max(float(np.std(values, ddof=1)) / np.sqrt(len(values)), 1e-12)
+    return float(stats.t.sf((float(np.mean(values)) - bound) / spread, len(values) - 1))
 
 
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
@@ -79,9 +98,10 @@ def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[
             all_ = int(histogram.sum())
             values.append(percentile(histogram, _level(criterion.metric)))
         counts += all_
-    band = t_interval(values)
-    spread = float(np.nanstd(values, ddof=1)) / np.sqrt(len(values)) or 1e-12
-    p_value = float(stats.t.sf((band.mid - criterion.value) / spread, len(values) - 1))
+    values = [value for value in values if not np.isnan(value)]
+    if len(values) < 2:
+        return
+    band, p_value = t_interval(values), _p_above(values, criterion.value)
     yield _candidate(evidence, criterion, stack, band, p_value, counts, None, basis="model only")
 
 
@@ -89,7 +109,7 @@ def _candidate(
     evidence: Evidence, criterion: Criterion, stack: str, band: Band, p_value: float, samples: int,
     first: int | None, basis: str = "measured",
 ) -> Candidate:  # fmt: skip
-    unit = "s" if criterion.metric.startswith("p") else "share"
+    unit = {"s": "s", "share": "share"}.get(METRICS[criterion.metric], "count")
     return Candidate(
         rule="missed_objective", stack=stack, subject=f"{criterion.metric} of {criterion.subject}",
         title=f"{stack}: objective missed: {criterion.text}", value=band, bound=criterion.value,

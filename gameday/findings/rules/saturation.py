@@ -15,6 +15,8 @@ __all__ = ["look_for_saturation"]
 
 _BOUND = 0.9
 """Busy share of the servers. Ours: above it a small cell's wait is many service times."""
+_UNCOUNTED = 30.0
+"""Visits assumed where the target counts none: the fewest that may speak at all."""
 _SLOTS = 3
 """Consecutive slots that must be busy together: one minute's chance is not saturation."""
 
@@ -27,12 +29,15 @@ def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
             busy = run.utilisation(stack, service)[run.judged]
-            if np.isnan(busy).any() or len(busy) < _SLOTS:
+            if (~np.isnan(busy)).sum() < _SLOTS:
                 continue
-            runs = np.convolve(busy, np.ones(_SLOTS) / _SLOTS, mode="valid")
+            # a drowning target is the one that misses scrapes: judge what was seen
+            seen = np.flatnonzero(~np.isnan(busy))
+            runs = np.convolve(busy[seen], np.ones(_SLOTS) / _SLOTS, mode="valid")
             at = int(runs.argmax())
             done = run.attempts[run.stacks.index(stack), run.services.index(service), 1, run.judged]
-            visits = float(done[at : at + _SLOTS].sum())
+            counted = done[seen[at : at + _SLOTS]]
+            visits = float(np.nansum(counted)) if not np.isnan(counted).all() else _UNCOUNTED
             half = _spread(evidence, stack, service, visits, float(runs[at]))
             yield Candidate(
                 rule="saturation", stack=stack, subject=service,
@@ -41,9 +46,9 @@ def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
                            min(1.0, float(runs[at]) + 1.96 * half)),
                 p_value=float(stats.norm.sf((float(runs[at]) - _BOUND) / half)),
                 samples=int(visits), basis="measured", tier=evidence.scenario.services[service].tier,
-                first_slot=first_where(busy > _BOUND),
+                first_slot=first_where(np.nan_to_num(busy) > _BOUND),
                 suggestion=f"more servers for {service}; see its capacity request",
-                evidence={"slots": _SLOTS, "mean_utilisation": round(float(busy.mean()), 4)},
+                evidence={"slots": _SLOTS, "mean_utilisation": round(float(np.nanmean(busy)), 4)},
             )  # fmt: skip
 
 

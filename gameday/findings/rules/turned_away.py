@@ -26,7 +26,8 @@ def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
             rows = run.attempts[run.stacks.index(stack), run.services.index(service)][:, run.judged]
-            if np.isnan(rows).any():
+            rows = np.where(np.isnan(rows).all(axis=1, keepdims=True), np.nan, np.nan_to_num(rows))
+            if np.isnan(rows[[0, *lost]]).any():
                 continue
             bad, all_ = int(rows[lost].sum()), int(rows[0].sum())
             if all_ == 0:
