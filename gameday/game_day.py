@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from gameday import __version__
 from gameday.capacity import CapacityRequest, request_capacity, verify
-from gameday.errors import GamedayError, UsageError
+from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed, UsageError
 from gameday.findings import Evidence, Finding, find, judge, unmeasured_objectives, validity
 from gameday.forecast import Demand, forecast_demand
 from gameday.history import History, read_history
@@ -29,7 +31,9 @@ from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
-__all__ = ["Order", "foresee", "replay"]
+__all__ = ["Order", "check_targets", "foresee", "replay"]
+
+_LIBRARIES = ("locust", "geventhttpclient", "simpy", "numpy", "scipy", "pandas", "bokeh")
 
 _MODEL_S = 6.0
 """Wall seconds in which replications of the run as played are begun; at least five are made."""
@@ -73,7 +77,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
     Raises GamedayError when it ends before load goes out; the run's folder says so then.
     """
     scenario = load_scenario(order.event)
-    order = replace(order, targets=_checked(order, scenario))
+    order = check_targets(order, scenario)
     started = datetime.now(UTC)
     run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     with ExitStack() as stack:
@@ -86,17 +90,21 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
         folder = RunFolder(path, ledger)
         row = RunRow(run_id, scenario.event.name, str(path), started.isoformat(timespec="seconds"),
                      "RUNNING", -1, os.getpid())  # fmt: skip
-        facts = {"seed": order.seed.root, "command": order.command, "gameday": __version__}
+        facts: dict[str, Any] = {
+            "seed": order.seed.root, "command": order.command, "gameday": __version__,
+            "libraries": {name: version(name) for name in _LIBRARIES},
+        }  # fmt: skip
         folder.note(row, **facts)
         stop = stack.enter_context(StopWatch(path))
         try:
-            summary = _play(order, row, folder, stop, journal, show)
+            summary = _play(order, row, folder, stop, journal, show, facts)
         except BaseException as error:
             code = error.exit_code if isinstance(error, GamedayError) else 9
             code = 4 if isinstance(error, KeyboardInterrupt) else code
             verdict = "ABORTED" if code in (3, 4) else "ERROR"
-            journal.write("ended early", why=str(error), exit_code=code)
-            folder.note(replace(row, verdict=verdict, exit_code=code), **facts)
+            with suppress(PreflightFailed):  # a full disk must not hide the first error
+                journal.write("ended early", why=str(error), exit_code=code)
+                folder.note(replace(row, verdict=verdict, exit_code=code), **facts)
             raise
         verdict = summary["verdict"]
         folder.note(replace(row, verdict=verdict["name"], exit_code=verdict["exit_code"]), **facts)
@@ -104,11 +112,14 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
 
 
 def _play(
-    order: Order, row: RunRow, folder: RunFolder, stop: StopWatch, journal: Journal, show: Show
-) -> dict[str, Any]:
+    order: Order, row: RunRow, folder: RunFolder, stop: StopWatch, journal: Journal, show: Show,
+    facts: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
     """The chain, room by room."""
     scenario, history, demand, plan = foresee(order, show)
     stop.check()
+    facts["sha256"] = {"scenario": scenario.sha256(), "history": history.sha256,
+                       "plan": plan.sha256()}  # fmt: skip
     folder.write_inputs(scenario, demand, history, plan)
     predicted, cost_s = _rehearse(scenario, plan, order, stop, show)
     with real_speed_model(
@@ -129,7 +140,7 @@ def _play(
         findings, end=played.end, why=played.why, faults=valid.faults,
         unmeasured=unmeasured_objectives(evidence),
     )  # fmt: skip
-    with show.phase("report"):
+    with show.phase("report"), _after_load():
         folder.write_records(measured=(played.record,), predicted=predicted, event=event)
         about = {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
                  "version": __version__, "command": order.command}  # fmt: skip
@@ -157,10 +168,10 @@ def _order_capacity(
     return proven
 
 
-def _checked(order: Order, scenario: Scenario) -> dict[str, str] | None:
-    """Return allowed targets for every stack, names resolved; refuse others before all else."""
+def check_targets(order: Order, scenario: Scenario) -> Order:
+    """Return the order with an allowed target for every stack; refuse others before all else."""
     if order.targets is None:
-        return None
+        return order
     targets = dict(order.targets)
     if "" in targets:
         url = targets.pop("")
@@ -170,7 +181,17 @@ def _checked(order: Order, scenario: Scenario) -> dict[str, str] | None:
                          f"{', '.join(scenario.stack_names)}")  # fmt: skip
     if missing := sorted(set(scenario.stack_names) - set(targets)):
         raise UsageError(f"--target: no target for stack {', '.join(missing)}")
-    return {stack: allowed_target(url) for stack, url in targets.items()}
+    allowed = {stack: allowed_target(url) for stack, url in targets.items()}
+    return replace(order, targets=allowed)
+
+
+@contextmanager
+def _after_load() -> Iterator[None]:
+    """Say of a file that cannot be written that load did go out: exit 8, not 5."""
+    try:
+        yield
+    except PreflightFailed as error:
+        raise CleanUpFailed(f"the load was played, its report was not written: {error}") from error
 
 
 def _servers_scale(scenario: Scenario, order: Order) -> float | None:

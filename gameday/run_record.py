@@ -22,7 +22,7 @@ from gameday.vocabulary import Array, TimeGrid
 
 __all__ = [
     "ATTEMPTS", "BINS", "LATENCIES", "LOADS", "SESSIONS", "STEPS", "Orders", "RunRecord",
-    "bin_of", "blank_record", "percentile",
+    "bin_of", "blank_record", "known_sum", "percentile",
 ]  # fmt: skip
 
 STEPS = (
@@ -58,6 +58,12 @@ def percentile(histogram: Array, level: float) -> float:
         return float("nan")
     place = int(np.searchsorted(upto, level * upto[-1]))
     return float(_FLOOR_S * np.exp((min(place, BINS - 1) + 0.5) * _WIDTH))
+
+
+def known_sum(values: Array) -> Array:
+    """Return sums over the last axis of what was observed; NaN where nothing was."""
+    seen = ~np.isnan(values)
+    return np.asarray(np.where(seen.any(axis=-1), np.nansum(values, axis=-1), np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ class RunRecord:
     def attempt_total(self, stack: str, service: str, what: str) -> float:
         """Return attempts at a service over the window; NaN if not observed."""
         row = self.attempts[self.stacks.index(stack), self.services.index(service)]
-        return float(row[ATTEMPTS.index(what), self.judged].sum())
+        return float(known_sum(row[ATTEMPTS.index(what), self.judged]))
 
     def imbalances(self) -> list[str]:
         """Return every book that does not balance, in words; empty when all do."""
@@ -151,7 +157,7 @@ class RunRecord:
             out.append(f"sessions: started {sessions[1]}, ended {sessions[2:].sum()}")
         for s, stack in enumerate(self.stacks):
             for v, service in enumerate(self.services):
-                row = self.attempts[s, v].sum(axis=1)
+                row = known_sum(self.attempts[s, v])
                 if not np.isnan(row).any() and row[0] != row[1:].sum():
                     out.append(f"attempts: {stack} {service}: {row[0]:g} in, {row[1:].sum():g} out")
         return out

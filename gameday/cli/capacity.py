@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.cli.runs import OutOption, RunArgument, run_folder
+from gameday.cli.runs import JsonOption, OutOption, RunArgument, run_folder
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,19 +36,32 @@ def _read(folder: Path) -> tuple[CapacityRequest, ...]:
     out = []
     for file in sorted((folder / "capacity").glob("CR-*.yaml")):
         try:
-            data = YAML(typ="safe", pure=True).load(file.read_text())
+            data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
         except YAMLError as error:
             raise UsageError(f"{file}: is not YAML: {str(error).splitlines()[0]}") from None
         out.append(from_mapping(data if isinstance(data, dict) else {}, str(file)))
     return tuple(out)
 
 
-def show(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+def show(
+    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
+) -> None:
     """List a run's capacity requests with their state.
 
     Example: gameday capacity show
     """
     requests = _read(run_folder(run, out))
+    if as_json:
+        rows = [
+            {"id": r.id, "state": r.state, "stack": r.stack, "service": r.service,
+             "instance": r.instance, "from": r.instances_from, "to": r.instances_to,
+             "latest_order": r.latest_order.isoformat(), "at_risk": r.at_risk}
+            for r in requests
+        ]  # fmt: skip
+        typer.echo(json.dumps({"schema_version": 1, "requests": rows}))
+        return
     for r in requests:
         typer.echo(f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
                    f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}")  # fmt: skip
@@ -61,7 +75,7 @@ def move(
     reason: Annotated[str, typer.Option(help="why")],
     actor: Annotated[str | None, typer.Option(help="who; default the user's name")] = None,
     run: Annotated[str | None, typer.Option(help="run id or folder; default the newest")] = None,
-    out: OutOption = Path("reports"),
+    out: OutOption = Path("reports"), as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Move a request to another state; who proposed it may not approve it.
 
@@ -82,7 +96,8 @@ def move(
         ledger = Ledger(out)
         ledger.set_request_state(after.run, after.id, after.state)
         ledger.close()
-    typer.echo(f"{after.id}: {found.state} -> {after.state}")
+    said = {"schema_version": 1, "id": after.id, "from": found.state, "to": after.state}
+    typer.echo(json.dumps(said) if as_json else f"{after.id}: {found.state} -> {after.state}")
 
 
 def export(

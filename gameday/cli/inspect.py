@@ -115,7 +115,7 @@ def _checks(out: Path) -> Iterator[tuple[str, str, str]]:
            "" if enough else f"ulimit -n {min(most, _LEAST_FILES)}")  # fmt: skip
     cores = os.cpu_count() or 1
     yield f"{cores} cores", "pass" if cores > 1 else "warn", "" if cores > 1 else "2 or more"
-    place = out if out.exists() else Path()
+    place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     free_mib = shutil.disk_usage(place).free >> 20
     yield (
         f"{free_mib} MiB free",

@@ -62,9 +62,10 @@ def _order(
 
 def say_plan(order: Order, show: Show, *, as_json: bool) -> None:
     """Print the plan of an order."""
-    from gameday.game_day import foresee
-    from gameday.scenario import build_cell
+    from gameday.game_day import check_targets, foresee
+    from gameday.scenario import build_cell, load_scenario
 
+    order = check_targets(order, load_scenario(order.event))
     scenario, _, _, plan = foresee(order, show)
     played = plan.forecast * plan.scale / plan.speed
     cells = {

@@ -89,7 +89,9 @@ def runs(
         typer.echo(f"no run yet under {out}")
 
 
-def report(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+def report(
+    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
+) -> None:
     """Render a run's report again, or what is left of a run that was killed.
 
     Example: gameday report 20270713T090000-ab12
@@ -97,21 +99,32 @@ def report(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
     from gameday.report import render_remains, render_report
 
     folder = run_folder(run, out)
+    _json(folder / "run.json")
     whole = folder / "summary.json"
     if whole.is_file():
-        page = render_report(json.loads(whole.read_text()), folder)
+        page = render_report(_json(whole), folder)
     else:
         row = next((r for r in _rows(out) if Path(r.folder) == folder), None)
         page = render_remains(folder, verdict=row.verdict if row else "ABORTED")
-    typer.echo(str(page))
+    typer.echo(json.dumps({"schema_version": 1, "report": str(page)}) if as_json else str(page))
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """Return a run's JSON file; UsageError if it is not what we wrote."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: cannot be read ({error}); run again") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{file}: is not what a run leaves; run again")
+    return data
 
 
 def _summary(run: str | None, out: Path) -> dict[str, Any]:
     file = run_folder(run, out) / "summary.json"
     if not file.is_file():
         raise UsageError(f"{file.parent}: the run did not end; nothing was judged")
-    data: dict[str, Any] = json.loads(file.read_text())
-    return data
+    return _json(file)
 
 
 def findings(
@@ -179,13 +192,15 @@ def watch(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
                 shown = " ".join(f"{k}={v}" for k, v in facts.items())
                 typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")
                 continue
-            manifest = json.loads((folder / "run.json").read_text())
+            manifest = _json(folder / "run.json")
             if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
                 return
             time.sleep(0.3)
 
 
-def stop(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+def stop(
+    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
+) -> None:
     """Ask the running run to ramp down and end, within 5 seconds.
 
     Example: gameday stop
@@ -193,8 +208,9 @@ def stop(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
     from gameday.safety import ask_to_stop
 
     folder = run_folder(run, out)
-    manifest = json.loads((folder / "run.json").read_text())
+    manifest = _json(folder / "run.json")
     if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
         raise UsageError(f"{manifest['run_id']} is not running (it ended {manifest['verdict']})")
     ask_to_stop(folder)
-    typer.echo(f"asked {manifest['run_id']} to stop")
+    asked = {"schema_version": 1, "asked_to_stop": manifest["run_id"]}
+    typer.echo(json.dumps(asked) if as_json else f"asked {manifest['run_id']} to stop")

@@ -8,7 +8,7 @@ import numpy as np
 
 from gameday.findings.evidence import BAD, Evidence
 from gameday.findings.verdict import Validity
-from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, percentile
+from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, known_sum, percentile
 from gameday.simulate import t_interval
 from gameday.vocabulary import Array, Band
 
@@ -62,11 +62,16 @@ def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
 def _service_metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
     s, v = run.stacks.index(stack), run.services.index(service)
     if metric == "utilisation":
-        return float(np.mean(run.utilisation(stack, service)[run.judged]))
+        return _known_mean(run.utilisation(stack, service)[run.judged])
     if metric == "error_rate":
-        rows = run.attempts[s, v][:, run.judged].sum(axis=1)
+        rows = known_sum(run.attempts[s, v][:, run.judged])
         return float(rows[2:7].sum() / rows[0]) if rows[0] > 0 else float("nan")
     return percentile(run.visits[s, v, run.judged].sum(axis=0), float(metric[1:]) / 100)
+
+
+def _known_mean(values: Array) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def step_table(evidence: Evidence) -> list[dict[str, Any]]:
@@ -101,7 +106,7 @@ def books(run: RunRecord) -> dict[str, Any]:
     attempts: dict[str, dict[str, float | None]] = {}
     for s, stack in enumerate(run.stacks):
         for v, service in enumerate(run.services):
-            row = run.attempts[s, v].sum(axis=1)
+            row = known_sum(run.attempts[s, v])
             if not np.isnan(row).all():
                 attempts[f"{stack} {service}"] = dict(
                     zip(ATTEMPTS, (_number(x, 0) for x in row), strict=True)

@@ -110,9 +110,11 @@ def judge(
     if end == "worker_lost" and not faults:
         reasons.append((7, f"the generator broke: {why}"))
     reasons += [(7, fault) for fault in faults]
-    reasons += [(7, f"not measured: {what}") for what in unmeasured if end == "complete"]
     missed = [f for f in findings if f.rule in ("missed_objective", "lost_orders")]
     reasons += [(1, finding.title) for finding in missed]
+    # A target that failed leaves little to measure: that is its miss, not our failure.
+    unknown = 1 if missed else 7
+    reasons += [(unknown, f"not measured: {what}") for what in unmeasured if end == "complete"]
     code = worst_code([c for c, _ in reasons])
     ranked = sorted(reasons, key=lambda r: _ORDER.index(r[0]))
     return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))

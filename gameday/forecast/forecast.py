@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import NormalDist
@@ -65,7 +67,9 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
             f"a forecast needs at least {_LEAST_DAYS}"
         )
     grid = demand_grid(scenario)
-    regions = [_fit_region(scenario, known, region, grid) for region in scenario.regions]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy gives way to threads in its kernels
+        fits = pool.map(lambda r: _fit_region(scenario, known, r, grid), scenario.regions)
+        regions = list(fits)
     minute = grid.minutes().astype(float)
     log_mean = np.stack([r.fit.log_mean(minute).T for r in regions])
     effect = np.stack([r.fit.log_event(minute).T for r in regions])

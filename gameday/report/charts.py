@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from bokeh.resources import Resources
 
 __all__ = ["charts", "inline_library"]
 
+_ID = re.compile(r"\bp\d{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+"""Bokeh numbers its models anew in every process; a report rendered again must not change."""
 _INK = "#8a8f98"
 """Grey that reads on white and on black alike."""
 _COLOURS = (
@@ -39,7 +42,12 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
     if not figures:
         return "", {}
     script, divs = components(figures)
-    return script, dict(divs)
+    names: dict[str, str] = {}
+
+    def steady(text: str) -> str:
+        return _ID.sub(lambda found: names.setdefault(found[0], f"g{len(names)}"), text)
+
+    return steady(script), {name: steady(div) for name, div in divs.items()}
 
 
 def _blank(title: str, unit: str, x_range: Any = None) -> Any:

@@ -20,8 +20,15 @@ def one_run_at_a_time(run_id: str, file: Path | None = None) -> Iterator[None]:
 
     The kernel drops the lock with the process, so a killed run leaves none behind.
     """
-    path = file or Path(tempfile.gettempdir()) / f"gameday-{os.getuid()}.lock"
-    with path.open("a+") as lock:
+    try:
+        path = file or Path(tempfile.gettempdir()) / f"gameday-{os.getuid()}.lock"
+        held = path.open("a+")
+    except OSError as error:
+        raise PreflightFailed(
+            f"{file or 'the temporary folder'}: the machine's lock cannot be opened ({error}); "
+            "free space, or set TMPDIR to a folder of your own"
+        ) from None
+    with held as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

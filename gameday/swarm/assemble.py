@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ class Assembly:
         self.samples: list[Sample] = []
         self.faults: dict[tuple[str, str], int] = {}
         self.busy: dict[int, list[float]] = {}
+        self.reports_lost = 0
+        """Reports that a worker sent and that never came: the run is then invalid."""
+        self._next: dict[int, int] = {}
         self._orders: dict[str, set[tuple[int, str]]] = {"confirmed": set(), "unknown": set()}
         self._add_planned()
 
@@ -54,6 +58,9 @@ class Assembly:
 
     def add(self, report: dict[str, Any]) -> tuple[Array, Array]:
         """Add one worker's report; return its (steps, 3 = all, bad, left) and (steps, BINS)."""
+        worker, number = report["worker"], report.get("number", 0)
+        self.reports_lost += max(0, number - self._next.get(worker, 0))
+        self._next[worker] = number + 1
         record, lead, last = self._record, self.plan.lead_in, self.plan.grid.slots - 1
         outcomes = np.zeros((len(record.steps), 3))
         latency = np.zeros((len(record.steps), record.latency.shape[-1]))
@@ -118,10 +125,11 @@ class Assembly:
         if len(self.samples) < 2:
             return
         first_s = self.samples[0].at_s
-        for before, after in zip(self.samples, self.samples[1:], strict=False):
-            middle = (before.at_s + after.at_s) / 2 - first_s
-            slot = min(int(middle / record.slot_wall_s), record.grid.slots - 1)
-            for s, stack in enumerate(record.stacks):
+        for s, stack in enumerate(record.stacks):
+            seen = [x for x in self.samples if any(key[0] == stack for key in x.values)]
+            for before, after in pairwise(seen):
+                middle = (before.at_s + after.at_s) / 2 - first_s
+                slot = min(int(middle / record.slot_wall_s), record.grid.slots - 1)
                 for service in observer.services.get(stack, []):
                     self._fold(before, after, slot, (s, record.services.index(service)),
                                (stack, service))  # fmt: skip
@@ -182,10 +190,10 @@ class Assembly:
         for s, stack in enumerate(record.stacks):
             for v, service in enumerate(record.services):
                 key = (stack, service, "in_flight")
-                if key in self.samples[-1].values:
-                    grown = self.samples[-1].values[key] - self.samples[0].values.get(key, 0.0)
+                seen = [x.values[key] for x in self.samples if key in x.values]
+                if seen:
                     record.attempts[s, v, row, :] = 0.0
-                    record.attempts[s, v, row, -1] = grown
+                    record.attempts[s, v, row, -1] = seen[-1] - seen[0]
 
 
 def _bins(low_s: float, high_s: float) -> tuple[int, int]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import selectors
-import socket
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gameday.errors import CleanUpFailed, GeneratorFailed, PreflightFailed, SafetyRefusal
+from gameday.errors import GeneratorFailed, PreflightFailed, SafetyRefusal
 from gameday.run_record import RunRecord
 from gameday.safety import GuardrailWatch, Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
-from gameday.swarm.brief import BRIEF_VARIABLE, Brief, write_brief
-from gameday.swarm.observe import Observer, fetch
+from gameday.swarm.brief import Brief, write_brief
+from gameday.swarm.observe import Observer, Sample, fetch
+from gameday.swarm.processes import Processes
 
 __all__ = ["Played", "Progress", "swarm"]
 
@@ -29,7 +26,6 @@ End = Literal["complete", "guardrail", "person", "worker_lost"]
 
 _READY_S = 60.0
 _WIND_DOWN_S = 8.0
-_REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +63,13 @@ def swarm(
     _preflight(targets, scenario)
     write_brief(folder / "swarm.json", brief)
     with ExitStack() as stack:
-        processes = _Processes(brief, folder, locustfile)
+        processes = Processes(brief, folder, locustfile)
         stack.callback(processes.end)
         processes.start()
         run = _Run(scenario, brief, folder, processes, stop, journal, watch)
         end, why = run.play()
+        if run.assembly.reports_lost and end == "complete":
+            end, why = "worker_lost", f"{run.assembly.reports_lost} reports of a worker were lost"
         observer = run.observer
         if scenario.observe.source == "prometheus":
             last = run.t0 + brief.plan.grid.slots * brief.plan.slot_wall_s
@@ -92,107 +90,40 @@ def _preflight(targets: dict[str, str], scenario: Scenario) -> None:
                 ) from None
 
 
-class _Processes:
-    """The Locust processes of one run, and the pipe they report on."""
+class _Sampler(threading.Thread):
+    """Reads the target's own numbers at every slot's boundary; a slow target delays nobody else."""
 
-    def __init__(self, brief: Brief, folder: Path, locustfile: Path) -> None:
-        self.brief, self.folder, self.locustfile = brief, folder, locustfile
-        self.master: subprocess.Popen[bytes] | None = None
-        self.workers: list[subprocess.Popen[bytes]] = []
-        self.reports, self._tail = -1, b""
+    def __init__(self, observer: Observer, brief: Brief, t0: float, samples: list[Sample]) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self.observer, self.plan, self.t0, self.samples = observer, brief.plan, t0, samples
+        self.over = threading.Event()
 
-    def start(self) -> None:
-        """Start one Locust, or a master with its workers on loopback."""
-        self.reports, write_end = os.pipe()
-        os.set_blocking(self.reports, False)
-        env = os.environ | {
-            BRIEF_VARIABLE: str(self.folder / "swarm.json"), _REPORT_VARIABLE: str(write_end),
-        }  # fmt: skip
-        base = [sys.executable, "-m", "locust", "-f", str(self.locustfile), "--headless",
-                "--only-summary", "--stop-timeout", "0"]  # fmt: skip
-        with (self.folder / "locust.log").open("ab") as log:
+    def run(self) -> None:
+        """Sample until the grid's end or until `finish`."""
+        for slot in range(self.plan.grid.slots + 1):
+            due = self.t0 + slot * self.plan.slot_wall_s
+            if self.over.wait(max(0.0, due - time.time())):
+                return
+            if time.time() < due + self.plan.slot_wall_s or slot == self.plan.grid.slots:
+                self._take()
 
-            def spawn(command: list[str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
-                return subprocess.Popen(
-                    command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    pass_fds=fds, start_new_session=True,
-                )  # fmt: skip
+    def _take(self) -> None:
+        sample = self.observer.read()
+        if sample is not None:
+            self.samples.append(sample)
 
-            count = self.brief.workers
-            if count == 1:
-                self.master = spawn(base, (write_end,))
-            else:
-                port = str(_free_port())
-                bind = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
-                        "--expect-workers", str(count)]  # fmt: skip
-                self.master = spawn(base + bind, (write_end,))
-                join = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
-                command = [part for part in base if part not in ("--headless", "--only-summary")]
-                self.workers = [spawn(command + join, ()) for _ in range(count)]
-        os.close(write_end)
-
-    def lost(self) -> str | None:
-        """Return which process ended, or None while all run."""
-        if self.master is not None and self.master.poll() is not None:
-            return f"Locust ended with exit code {self.master.returncode}"
-        for number, worker in enumerate(self.workers):
-            if worker.poll() is not None:
-                return f"worker {number} (pid {worker.pid}) ended with {worker.returncode}"
-        return None
-
-    def read(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the reports that have come in, and whether the pipe is at its end."""
-        parts, ended = [self._tail], False
-        while True:
-            try:
-                chunk = os.read(self.reports, 1 << 20)
-            except BlockingIOError:
-                break
-            if not chunk:
-                ended = True
-                break
-            parts.append(chunk)
-        *lines, self._tail = b"".join(parts).split(b"\n")
-        return [json.loads(line) for line in lines if line], ended
-
-    def end(self) -> None:
-        """End every process that still runs, by its pid; CleanUpFailed if one will not."""
-        mine = [p for p in [self.master, *self.workers] if p is not None]
-        for process in mine:
-            if process.poll() is None:
-                process.terminate()
-        until = time.monotonic() + 4.0
-        for process in mine:
-            try:
-                process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-        for process in mine:
-            try:
-                process.wait(3.0)
-            except subprocess.TimeoutExpired:
-                raise CleanUpFailed(f"Locust (pid {process.pid}) does not end") from None
-        if self.reports >= 0:
-            os.close(self.reports)
-            self.reports = -1
-
-    def last_words(self) -> str:
-        """Return the last line the processes logged."""
-        lines = (self.folder / "locust.log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no word"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    def finish(self) -> None:
+        """Stop, and take one last sample: what the drain left."""
+        self.over.set()
+        self.join(10.0)
+        self._take()
 
 
 class _Run:
     """One run from its first report to its last."""
 
     def __init__(
-        self, scenario: Scenario, brief: Brief, folder: Path, processes: _Processes,
+        self, scenario: Scenario, brief: Brief, folder: Path, processes: Processes,
         stop: StopWatch, journal: Journal, watch: Callable[[Progress], None],
     ) -> None:  # fmt: skip
         self.brief, self.folder, self.processes = brief, folder, processes
@@ -201,6 +132,7 @@ class _Run:
         self.observer = Observer(scenario, brief.targets)
         self.guardrails = GuardrailWatch(scenario)
         self.t0 = 0.0
+        self.sampler: _Sampler | None = None
         self.end: tuple[End, str]
         self.end = ("complete", "")
         self._sent = self._done = self._bad = 0
@@ -213,25 +145,23 @@ class _Run:
         selector.register(self.processes.reports, selectors.EVENT_READ)
         with selector:
             while True:
-                selector.select(timeout=self._pause())
+                selector.select(timeout=0.2)
                 reports, closed = self.processes.read()
                 for report in reports:
                     self._take(report)
-                self._sample()
                 if self._over(closed, began):
                     break
-        self._last_sample()
+        if self.sampler is not None:
+            self.sampler.finish()
         return self.end
-
-    def _pause(self) -> float:
-        due = self.t0 + len(self.assembly.samples) * self.brief.plan.slot_wall_s
-        return min(0.2, max(0.001, due - time.time())) if self.t0 else 0.2
 
     def _take(self, report: dict[str, Any]) -> None:
         what = report.pop("what")
         if what == "started":
             self.t0 = float(report["at"])
             self.journal.write("load started", at_epoch_s=self.t0)
+            self.sampler = _Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
+            self.sampler.start()
         elif what == "tally":
             outcomes, latency = self.assembly.add(report)
             now = time.time()
@@ -245,21 +175,6 @@ class _Run:
             self._finished += 1
         elif what == "refused":
             raise SafetyRefusal(str(report["why"]))
-
-    def _sample(self) -> None:
-        """Read the target at each slot's boundary."""
-        plan, samples = self.brief.plan, self.assembly.samples
-        due = self.t0 + len(samples) * plan.slot_wall_s
-        if not self.t0 or len(samples) > plan.grid.slots or time.time() < due:
-            return
-        sample = self.observer.read()
-        if sample is not None:
-            samples.append(sample)
-
-    def _last_sample(self) -> None:
-        sample = self.observer.read() if self.t0 else None
-        if sample is not None:
-            self.assembly.samples.append(sample)
 
     def _over(self, closed: bool, began: float) -> bool:
         if self._finished >= self.brief.workers:

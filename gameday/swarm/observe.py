@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
+import socket
+import threading
 import time
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
@@ -18,6 +21,7 @@ __all__ = ["Observer", "Sample", "fetch"]
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\})?")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
 _TIMEOUT_S = 2.0
+_MOST_BYTES = 8 << 20
 
 Key = tuple[str, str, str]
 """(stack, service, name of the series or `le=<bound>`)."""
@@ -33,21 +37,38 @@ class Sample:
 
 
 def fetch(url: str, path: str, timeout_s: float = _TIMEOUT_S) -> bytes:
-    """Return the body of a GET; OSError when there is none or its status is not 200."""
+    """Return the body of a GET; OSError when there is none in time or its status is not 200.
+
+    The whole answer has `timeout_s`, whatever the target dribbles, and at most 8 MiB.
+    """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(
         parts.hostname or "", parts.port or 80, timeout=timeout_s
     )
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read()
-    except http.client.HTTPException as error:
-        raise OSError(f"not HTTP: {error!r}") from None
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise OSError(f"status {response.status}")
+    answer: list[tuple[int, bytes] | Exception] = []
+
+    def ask() -> None:
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            answer.append((response.status, response.read(_MOST_BYTES)))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            answer.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    if connection.sock is not None and asking.is_alive():
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread, which then ends
+    connection.close()
+    if not answer:
+        raise OSError(f"no whole answer within {timeout_s:g} s")
+    if isinstance(answer[0], Exception):
+        raise OSError(str(answer[0]) or type(answer[0]).__name__) from None
+    status, body = answer[0]
+    if status != 200:
+        raise OSError(f"status {status}")
     return body
 
 
@@ -99,11 +120,13 @@ class Observer:
         try:
             body = fetch(self.rules.url or "", f"/api/v1/query_range?{asked}", 10.0)
             series = json.loads(body)["data"]["result"]
+            if not isinstance(series, list):
+                raise TypeError("result is no list")
             total: dict[float, float] = {}
             for at, value in (pair for one in series for pair in one["values"]):
                 total[float(at)] = total.get(float(at), 0.0) + float(value)
             return sorted(total.items())
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
             self.faults[stack] = f"{self.rules.url}: {query}: {error}"
             return []
 
@@ -117,7 +140,7 @@ class Observer:
                 if value is not None:
                     out[stack, service, name] = value
             for labels, value in series.get(f"{self.rules.latency}_bucket", []):
-                if labels.get("service") == service:
+                if labels.get("service") == service and _is_bound(labels.get("le", "")):
                     out[stack, service, f"le={labels['le']}"] = value
         return out
 
@@ -130,10 +153,25 @@ class Observer:
             try:
                 body = fetch(url, f"{self.rules.orders}?run={quote(run_id)}", 10.0)
                 out[stack] = set(map(str, json.loads(body)["keys"]))
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                TypeError,
+                RecursionError,
+                AttributeError,
+            ) as error:
                 self.faults[stack] = f"{url}{self.rules.orders}: {error}"
                 return None
         return out
+
+
+def _is_bound(text: str) -> bool:
+    """Return whether a bucket's label is a number; a target may expose anything."""
+    try:
+        return float(text) == float(text)
+    except ValueError:
+        return False
 
 
 def _series(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:

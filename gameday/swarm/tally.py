@@ -14,7 +14,7 @@ class Tally:
     """Counts and latencies since the last `take`. Keys are plain, to travel as JSON or msgpack."""
 
     def __init__(self) -> None:
-        self.worker = 0
+        self.worker = self.number = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -53,7 +53,7 @@ class Tally:
     def take(self) -> dict[str, Any]:
         """Return all counts as lists and begin anew."""
         out = {
-            "worker": self.worker,
+            "worker": self.worker, "number": self.number,
             "steps": [[*key, n] for key, n in self.steps.items()],
             "sessions": [[*key, n] for key, n in self.sessions.items()],
             "latency": [[*key, n] for key, n in self.latency.items()],
@@ -61,5 +61,6 @@ class Tally:
             "faults": [[*key, n] for key, n in self.faults.items()],
             "orders": [list(order) for order in self.orders],
         }
+        self.number += 1
         self._clear()
         return out

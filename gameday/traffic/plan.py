@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,3 +108,8 @@ class LoadPlan:
         )
         columns = {"starts": self.starts.ravel(), "played": self.played.ravel()}
         return pd.DataFrame(columns, index=index).reset_index()
+
+    def sha256(self) -> str:
+        """Return the hash of what is played: counts, seed, speed and scale, hex."""
+        head = f"{self.grid}|{self.lead_in}|{self.speed}|{self.scale}|{self.seed.root}"
+        return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()

@@ -40,7 +40,7 @@ def test_the_worst_of_what_happened_is_the_verdict(
 ) -> None:
     happened = {
         3: end == "guardrail", 4: end == "person", 1: missed,
-        7: faulty or end == "worker_lost" or (unmeasured and end == "complete"),
+        7: faulty or end == "worker_lost" or (unmeasured and end == "complete" and not missed),
     }  # fmt: skip
     expected = next((code for code in RANK if happened.get(code)), 0)
     verdict = judge(

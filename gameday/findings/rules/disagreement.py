@@ -44,7 +44,9 @@ def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
 
 def _metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
     if metric == "utilisation":
-        return float(np.mean(run.utilisation(stack, service)[run.judged]))
+        known = run.utilisation(stack, service)[run.judged]
+        known = known[~np.isnan(known)]
+        return float(known.mean()) if len(known) else float("nan")
     rows = run.visits[run.stacks.index(stack), run.services.index(service), run.judged]
     if rows.sum() < 100:
         return float("nan")

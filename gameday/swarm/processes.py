@@ -1,0 +1,115 @@
+"""The Locust processes of one run: started, listened to, ended by their pids."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from gameday.errors import CleanUpFailed
+from gameday.swarm.brief import BRIEF_VARIABLE, Brief
+
+__all__ = ["Processes"]
+
+_REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
+
+
+class Processes:
+    """The Locust processes of one run, and the pipe they report on."""
+
+    def __init__(self, brief: Brief, folder: Path, locustfile: Path) -> None:
+        self.brief, self.folder, self.locustfile = brief, folder, locustfile
+        self.master: subprocess.Popen[bytes] | None = None
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.reports, self._tail = -1, b""
+
+    def start(self) -> None:
+        """Start one Locust, or a master with its workers on loopback."""
+        self.reports, write_end = os.pipe()
+        os.set_blocking(self.reports, False)
+        env = os.environ | {
+            BRIEF_VARIABLE: str(self.folder / "swarm.json"), _REPORT_VARIABLE: str(write_end),
+        }  # fmt: skip
+        base = [sys.executable, "-m", "locust", "-f", str(self.locustfile), "--headless",
+                "--only-summary", "--stop-timeout", "0"]  # fmt: skip
+        with (self.folder / "locust.log").open("ab") as log:
+
+            def spawn(command: list[str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+                return subprocess.Popen(
+                    command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    pass_fds=fds, start_new_session=True,
+                )  # fmt: skip
+
+            count = self.brief.workers
+            if count == 1:
+                self.master = spawn(base, (write_end,))
+            else:
+                port = str(_free_port())
+                bind = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+                        "--expect-workers", str(count)]  # fmt: skip
+                self.master = spawn(base + bind, (write_end,))
+                join = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
+                command = [part for part in base if part not in ("--headless", "--only-summary")]
+                self.workers = [spawn(command + join, ()) for _ in range(count)]
+        os.close(write_end)
+
+    def lost(self) -> str | None:
+        """Return which process ended, or None while all run."""
+        if self.master is not None and self.master.poll() is not None:
+            return f"Locust ended with exit code {self.master.returncode}"
+        for number, worker in enumerate(self.workers):
+            if worker.poll() is not None:
+                return f"worker {number} (pid {worker.pid}) ended with {worker.returncode}"
+        return None
+
+    def read(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the reports that have come in, and whether the pipe is at its end."""
+        parts, ended = [self._tail], False
+        while True:
+            try:
+                chunk = os.read(self.reports, 1 << 20)
+            except BlockingIOError:
+                break
+            if not chunk:
+                ended = True
+                break
+            parts.append(chunk)
+        *lines, self._tail = b"".join(parts).split(b"\n")
+        return [json.loads(line) for line in lines if line], ended
+
+    def end(self) -> None:
+        """End every process that still runs, by its pid; CleanUpFailed if one will not."""
+        mine = [p for p in [self.master, *self.workers] if p is not None]
+        for process in mine:
+            if process.poll() is None:
+                process.terminate()
+        until = time.monotonic() + 4.0
+        for process in mine:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for process in mine:
+            try:
+                process.wait(3.0)
+            except subprocess.TimeoutExpired:
+                raise CleanUpFailed(f"Locust (pid {process.pid}) does not end") from None
+        if self.reports >= 0:
+            os.close(self.reports)
+            self.reports = -1
+
+    def last_words(self) -> str:
+        """Return the last line the processes logged."""
+        lines = (self.folder / "locust.log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "no word"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
