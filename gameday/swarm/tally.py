@@ -53,7 +53,8 @@ class Tally:
     def take(self) -> dict[str, Any]:
         """Return all counts as lists and begin anew."""
         out = {
-            "worker": self.worker, "number": self.number,
+            "worker": self.worker,
+            "number": self.number,
             "steps": [[*key, n] for key, n in self.steps.items()],
             "sessions": [[*key, n] for key, n in self.sessions.items()],
             "latency": [[*key, n] for key, n in self.latency.items()],
