@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from gameday.errors import UsageError
+from gameday.scenario.plain_yaml import to_yaml
 
 __all__ = ["MOVES", "CapacityRequest", "Move", "as_yaml", "from_mapping", "moved"]
 
@@ -108,14 +108,7 @@ def moved(request: CapacityRequest, move: Move) -> CapacityRequest:
 
 def as_yaml(request: CapacityRequest) -> str:
     """Return the request as YAML in a stable order, for review in git."""
-    from ruamel.yaml import YAML
-
-    data = {"version": VERSION, "kind": "CapacityRequest", **_plain(asdict(request))}
-    out, yaml = io.StringIO(), YAML()
-    yaml.default_flow_style = False
-    yaml.width = 100
-    yaml.dump(data, out)
-    return out.getvalue()
+    return to_yaml({"version": VERSION, "kind": "CapacityRequest", **_plain(asdict(request))})
 
 
 def _plain(value: Any) -> Any:

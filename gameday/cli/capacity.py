@@ -28,20 +28,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _read(folder: Path) -> tuple[CapacityRequest, ...]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     from gameday.capacity import from_mapping
+    from gameday.scenario.plain_yaml import from_yaml
 
     out = []
     for file in sorted((folder / "capacity").glob("CR-*.yaml")):
         try:
-            data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+            data = from_yaml(file.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-        except YAMLError as error:
-            raise UsageError(f"{file}: is not YAML: {str(error).splitlines()[0]}") from None
-        out.append(from_mapping(data if isinstance(data, dict) else {}, str(file)))
+        except ValueError as error:
+            raise UsageError(f"{file}: {error}") from None
+        out.append(from_mapping(data, str(file)))
     return tuple(out)
 
 
