@@ -64,7 +64,7 @@ RUN_FILES = (
     File("demand.parquet", 1, "forecast", "forecast per minute", (
         *_WHERE,
         Column("p10 p50 p90 p99", "steps/min", "marginal quantiles; no day, see DESIGN §7.8"),
-        Column("path", "steps/min", "the path played: one strength for all"),
+        Column("path", "steps/min", "the path played, without launch crowds: one strength for all"),
         Column("actual", "steps/min", "what the history holds for that minute, where it does"),
     )),
     File("plan.parquet", 1, "traffic", "session starts per minute and journey", (

@@ -107,7 +107,9 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
                 folder.note(replace(row, verdict=verdict, exit_code=code), **facts)
             raise
         verdict = summary["verdict"]
-        folder.note(replace(row, verdict=verdict["name"], exit_code=verdict["exit_code"]), **facts)
+        row = replace(row, verdict=verdict["name"], exit_code=verdict["exit_code"])
+        with _after_load():
+            folder.note(row, **facts)
         return summary | {"folder": str(path)}
 
 
@@ -132,7 +134,9 @@ def _play(
     ) as event_model:
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show)
         event = event_model(played.end != "complete")
-    evidence = Evidence(scenario, plan, played.record, predicted, event)
+    fraction = _servers_scale(scenario, order)
+    share = 1.0 if fraction is None else plan.scale / fraction
+    evidence = Evidence(scenario, plan, played.record, predicted, event, share)
     findings = find(evidence)
     requests = _order_capacity(scenario, demand, evidence, findings, order, row, show)
     valid = validity(played.record, busiest=played.busiest, end=played.end, why=played.why)
@@ -182,6 +186,11 @@ def check_targets(order: Order, scenario: Scenario) -> Order:
     if missing := sorted(set(scenario.stack_names) - set(targets)):
         raise UsageError(f"--target: no target for stack {', '.join(missing)}")
     allowed = {stack: allowed_target(url) for stack, url in targets.items()}
+    if len(set(allowed.values())) < len(allowed):
+        raise UsageError(
+            "--target: two stacks share one address; their orders and metrics could not be told "
+            "apart: give each its own, as in us=http://127.0.0.1:8080"
+        )
     return replace(order, targets=allowed)
 
 

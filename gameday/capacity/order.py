@@ -62,7 +62,11 @@ def _request(
     latest = needed_by - timedelta(days=block.lead_time_days)
     added = size.instances - fleet.instances
     hourly = added * block.instances[fleet.instance].hourly_usd
-    ids = tuple(f.id for f in findings if f.stack == stack and service in f.subject.split())
+    ids = tuple(
+        f.id
+        for f in findings
+        if f.stack == stack and f.rule != "disagreement" and service in f.subject.split()
+    )
     before = peaks[block.quantile] / (fleet.instances * rules.servers_per_instance)
     after = peaks[block.quantile] / (size.instances * rules.servers_per_instance)
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"

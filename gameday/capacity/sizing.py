@@ -30,11 +30,9 @@ def offered_by_quantile(
     scenario: Scenario, demand: Demand, quantiles: tuple[float, ...]
 ) -> dict[float, dict[str, Array]]:
     """Return quantile -> stack -> offered erlangs (services, slots) of the whole event."""
+    steps = {q: event_steps(scenario, demand, q) for q in quantiles}
     return {
-        q: {
-            stack: offered_erlangs(scenario, stack, event_steps(scenario, demand, q))
-            for stack in scenario.stack_names
-        }
+        q: {stack: offered_erlangs(scenario, stack, *steps[q]) for stack in scenario.stack_names}
         for q in quantiles
     }
 

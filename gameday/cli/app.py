@@ -51,7 +51,7 @@ def main() -> None:
         code = 4
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 141  # as a shell says of SIGPIPE; never a pass
     except Exception as error:  # the program's own fault: say so, with the trace, never in silence
         code = _unforeseen(error)
     sys.exit(code or 0)

@@ -100,7 +100,7 @@ def _row(demand: Demand, region: str, step: str) -> dict[str, Any]:
 
 def _say(scenario: Scenario, demand: Demand, rows: list[dict[str, Any]], notes: list[str]) -> None:
     typer.echo(f"{scenario.event.name}, steps a minute, without launch crowds")
-    typer.echo(f"{'region':<8}{'step':<12}{'total':>14}  {'hottest minute':<18}"
+    typer.echo(f"{'region':<8}{'step':<12}{'total':>14}  {'hottest, UTC':<18}"
                + "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99", "path p90")))  # fmt: skip
     for row in rows:
         numbers = [row["p10"], row["p50"], row["p90"], row["p99"], row["path_p90"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -130,10 +131,11 @@ def replay(
         say_plan(order, Show(quiet=quiet), as_json=as_json)
         return
     summary = play(order, Show(quiet=quiet))
-    if as_json:
-        typer.echo(json.dumps(summary))
-    else:
-        _say(summary)
+    with suppress(BrokenPipeError):  # the verdict's code stands, whoever stopped reading
+        if as_json:
+            typer.echo(json.dumps(summary))
+        else:
+            _say(summary)
     raise typer.Exit(summary["verdict"]["exit_code"])
 
 

@@ -150,7 +150,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="run id or folder")],
     out: OutOption = Path("reports"), as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Compare two runs: verdicts, objectives, and each service as measured.
+    """Compare two runs: verdicts, objectives, findings, and conditions that differ.
 
     Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
     """
@@ -166,6 +166,10 @@ def compare(
         "schema_version": 1, "verdicts": [a["verdict"]["name"], b["verdict"]["name"]],
         "objectives": rows, "new_findings": sorted(ids[1] - ids[0]),
         "gone_findings": sorted(ids[0] - ids[1]),
+        "other_conditions": {
+            name: [a["conditions"][name], b["conditions"].get(name)]
+            for name in a["conditions"] if a["conditions"][name] != b["conditions"].get(name)
+        },
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(data))
@@ -173,6 +177,8 @@ def compare(
     typer.echo(f"verdict: {data['verdicts'][0]} -> {data['verdicts'][1]}")
     for row in rows:
         typer.echo(f"{row['stack']:<8}{row['objective']:<34}{row['first']:>12} -> {row['second']}")
+    for name, (one, other) in data["other_conditions"].items():
+        typer.echo(f"differs: {name}: {one} -> {other}")
     for name, text in (("new_findings", "new"), ("gone_findings", "gone")):
         for finding in data[name]:
             typer.echo(f"{text}: {finding}")

@@ -9,12 +9,13 @@ from scipy import stats
 
 from gameday.run_record import STEPS, RunRecord, percentile
 from gameday.scenario import Criterion, Scenario
+from gameday.scenario.criteria import METRICS
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
 __all__ = [
     "BAD", "LEAST_SAMPLES", "LEAST_SLOTS", "Evidence", "binomial_band", "first_where",
-    "quantile_band", "service_series", "step_tier",
+    "least_samples", "quantile_band", "service_series", "step_tier",
 ]  # fmt: skip
 
 LEAST_SAMPLES = 30
@@ -36,6 +37,8 @@ class Evidence:
     """The model of the run as played, one a replication."""
     event: tuple[RunRecord, ...] = ()
     """The model at real speed, one a replication."""
+    load_share: float = 1.0
+    """Load on the target as a share of what the forecast means for it; 1 in a cell."""
 
     def bad_share(self, record: RunRecord, stack: str, step: str | None) -> tuple[int, int, Array]:
         """Return (bad, all, bad share per slot) of a step, or of all steps, in the window."""
@@ -50,6 +53,16 @@ class Evidence:
 
 LEAST_SLOTS = 3
 """Slots in which a service must have been observed for an objective on it to be judged."""
+
+
+def least_samples(criterion: Criterion) -> int:
+    """Return the replies that must speak of a step before its objective is judged.
+
+    A p99 needs a hundred: fewer need not hold one reply beyond it.
+    """
+    if METRICS[criterion.metric] != "s":
+        return LEAST_SAMPLES
+    return max(LEAST_SAMPLES, round(1 / (1 - float(criterion.metric[1:]) / 100)))
 
 
 def service_series(run: RunRecord, criterion: Criterion, stack: str) -> Array:

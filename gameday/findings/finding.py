@@ -38,8 +38,6 @@ class Candidate:
     """First slot of the window in which it was bad; None = cannot say."""
     suggestion: str
     evidence: dict[str, float | str] = field(default_factory=dict)
-    two_sided: bool = False
-    """Whether `value` is bad on both sides of `bound` (a disagreement)."""
 
     @property
     def is_wholly_bad(self) -> bool:

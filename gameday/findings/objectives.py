@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.findings.evidence import LEAST_SAMPLES, Evidence
+from gameday.findings.evidence import Evidence, least_samples
 from gameday.findings.finding import Finding
 from gameday.findings.rules.missed_objective import look_for_missed_objective
 
@@ -17,22 +17,25 @@ def objective_table(evidence: Evidence, findings: tuple[Finding, ...]) -> list[d
         (f.stack, f.evidence["objective"]): f for f in findings if f.rule == "missed_objective"
     }
     rows: dict[tuple[str, str], dict[str, Any]] = {}
+    least = {c.text: least_samples(c) for c in evidence.scenario.objectives}
     for test in look_for_missed_objective(evidence):
         key = (test.stack, str(test.evidence["objective"]))
         if key in rows or test.basis != "measured":
             continue
-        enough = test.samples >= LEAST_SAMPLES
-        shown = _said(test.value.mid, test.unit) if enough else "too few replies"
+        enough = test.samples >= least[key[1]]
+        low, high = (_said(value, test.unit) for value in (test.value.low, test.value.high))
+        shown = f"{_said(test.value.mid, test.unit)} ({low} to {high}, n = {test.samples})"
+        shown = shown if enough else "too few replies"
         if key in missed and missed[key].basis == "model only":
             shown += f"; {_said(missed[key].value.mid, test.unit)} in the model at real speed"
         rows[key] = {
             "stack": test.stack, "text": key[1], "said": shown, "measured": enough,
-            "missed": key in missed,
+            "missed": key in missed, "undecided": enough and test.value.high > test.bound,
         }  # fmt: skip
     for criterion in evidence.scenario.objectives:
         for stack in evidence.scenario.stack_names:
             unknown = {"stack": stack, "text": criterion.text, "said": "not observed",
-                       "measured": False, "missed": False}  # fmt: skip
+                       "measured": False, "missed": False, "undecided": False}  # fmt: skip
             rows.setdefault((stack, criterion.text), unknown)
     return list(rows.values())
 

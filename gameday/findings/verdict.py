@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from gameday.findings.evidence import LEAST_SAMPLES, LEAST_SLOTS, Evidence, service_series
+from gameday.findings.evidence import LEAST_SLOTS, Evidence, least_samples, service_series
 from gameday.findings.finding import Finding
 from gameday.run_record import SESSIONS, STEPS, RunRecord, percentile
 
@@ -25,6 +25,8 @@ LATENESS_BOUND_S = 0.05
 """p99 of the generator's lateness beyond which it did not follow its plan. Ours: a twentieth of
 the shortest objective; the engine idles at 1-2 ms."""
 
+_EXTRAPOLATED = 1.3
+"""The forecast may exceed the played load by so much and no more. Source: DESIGN §2, basis."""
 _ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 0)
 _NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID"}
 
@@ -125,6 +127,13 @@ def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
     run, out = evidence.measured, []
     if run is None:
         return ()
+    if not evidence.scenario.objectives:
+        out.append("the scenario has no objective")
+    if evidence.load_share < 1 / _EXTRAPOLATED:
+        out.append(
+            f"objectives at the forecast load: the target met {evidence.load_share:.3g} of it "
+            "(--scale against replay.target_fraction)"
+        )
     for criterion in evidence.scenario.objectives:
         for stack in evidence.scenario.stack_names:
             if criterion.is_of_service:
@@ -137,6 +146,6 @@ def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
             if not criterion.metric.endswith("rate"):
                 names = run.steps if step is None else (step,)
                 n = int(sum(run.response(stack, name).sum() for name in names))
-            if n < LEAST_SAMPLES:
+            if n < least_samples(criterion):
                 out.append(f"{stack}: {criterion.text}: {n} replies")
     return tuple(out)

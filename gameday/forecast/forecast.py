@@ -170,7 +170,9 @@ def _notes(scenario: Scenario, regions: list[_Region], past: int) -> list[str]:
     notes = []
     for name, region in zip(scenario.region_names, regions, strict=True):
         if masked := int(region.fit.masked.sum()):
-            notes.append(f"{name}: {masked} quarter hours taken for robots or outages, left out")
+            notes.append(
+                f"{name}: {masked} rows of a quarter or half hour and a step taken for robots or outages, left out"
+            )
     kind = main_kind(scenario)
     limit = 1 - 1 / (past + 1)
     notes.append(

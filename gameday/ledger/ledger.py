@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,16 +59,25 @@ class Ledger:
                 "folder with --out"
             ) from None
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Commit what is written inside; a disk or a file that will not take it is said."""
+        try:
+            with self._db:
+                yield
+        except sqlite3.Error as error:
+            raise PreflightFailed(f"the ledger cannot be written ({error}); free space") from error
+
     def record_run(self, row: RunRow) -> None:
         """Write or overwrite a run."""
-        with self._db:
+        with self._writing():
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?)", astuple(row))
 
     def record_results(
         self, run_id: str, findings: list[dict[str, Any]], requests: list[dict[str, Any]]
     ) -> None:
         """Write a run's findings and requests, given as plain data with id, severity and state."""
-        with self._db:
+        with self._writing():
             self._db.executemany(
                 "INSERT OR REPLACE INTO findings VALUES (?,?,?,?)",
                 [(run_id, f["id"], f["severity"], json.dumps(f)) for f in findings],
@@ -78,7 +89,7 @@ class Ledger:
 
     def set_request_state(self, run_id: str, request: str, state: str) -> None:
         """Write a request's new state."""
-        with self._db:
+        with self._writing():
             self._db.execute(
                 "UPDATE requests SET state = ? WHERE run_id = ? AND request = ?",
                 (state, run_id, request),

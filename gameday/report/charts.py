@@ -102,7 +102,11 @@ def _demand(data: dict[str, Any]) -> Any:
     plots, shared = [], None
     at = [datetime.fromisoformat(t) for t in data["at"]]
     for region, rows in data["regions"].items():
-        plot = _blank(f"{region}: forecast of all steps, whole event", "steps / min", shared)
+        plot = _blank(
+            f"{region}: forecast of all steps, whole event, without launch crowds",
+            "steps / min",
+            shared,
+        )
         shared = shared or plot.x_range
         if rows.get("p10") and rows.get("p90"):
             plot.varea(at, rows["p10"], rows["p90"], color=_COLOURS[0], alpha=0.2,

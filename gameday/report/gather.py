@@ -105,7 +105,10 @@ def _caveats(evidence: Evidence) -> tuple[str, ...]:
         "does (queue build-up over minutes, autoscaling, the sell-out minute)." if plan.speed > 1
         else "Played at real speed.",
         f"Played in a cell of {plan.scale:g} of full scale: small cells are slower at equal "
-        "utilisation, so its latencies are compared with the model of that same cell.",
+        "utilisation, so its latencies are compared with the model of that same cell, and an "
+        "objective that holds in it is judged on the safe side (DECISIONS 10)."
+        if evidence.load_share == 1.0
+        else f"The target met {evidence.load_share:.3g} of the load that the forecast means for it.",
     ]  # fmt: skip
     if evidence.event:
         grid = evidence.event[0].grid

@@ -67,24 +67,28 @@ def _seconds(value: float | None) -> str:
 
 
 def _junit(summary: dict[str, Any]) -> bytes:
-    """Return objectives as test cases: failed, passed, or an error when the run says nothing."""
-    cases = summary["objectives"]
-    invalid = summary["verdict"]["name"] in ("INVALID", "ABORTED", "ERROR")
-    failed = [c for c in cases if c["missed"]]
-    suite = ElementTree.Element(
-        "testsuite", name=f"gameday {summary['event']}", tests=str(len(cases)),
-        failures=str(len(failed)), errors=str(len(cases) - len(failed) if invalid else 0),
-    )  # fmt: skip
+    """Return objectives as test cases, and the verdict as one of its own.
+
+    Missed is a failure; not measured, or a run that says nothing, is an error.
+    """
+    verdict, cases = summary["verdict"], summary["objectives"]
+    void = verdict["name"] in ("INVALID", "ABORTED", "ERROR")
+    why = _printable("; ".join(verdict["reasons"]))
+    suite = ElementTree.Element("testsuite", name=f"gameday {summary['event']}")
     for case in cases:
-        node = ElementTree.SubElement(
-            suite, "testcase", classname=f"{summary['event']}.{case['stack']}", name=case["text"]
-        )
+        name = f"{summary['event']}.{case['stack']}"
+        node = ElementTree.SubElement(suite, "testcase", classname=name, name=case["text"])
         if case["missed"]:
             ElementTree.SubElement(node, "failure", message=_printable(case["said"]))
-        elif invalid:
-            ElementTree.SubElement(
-                node, "error", message=_printable("; ".join(summary["verdict"]["reasons"]))
-            )
+        elif void or not case["measured"]:
+            ElementTree.SubElement(node, "error", message=why if void else "not measured")
+    last = ElementTree.SubElement(suite, "testcase", classname=summary["event"], name="verdict")
+    if verdict["exit_code"]:
+        kind = "error" if void else "failure"
+        ElementTree.SubElement(last, kind, message=f"{verdict['name']}: {why}")
+    suite.set("tests", str(len(cases) + 1))
+    for kind, plural in (("failure", "failures"), ("error", "errors")):
+        suite.set(plural, str(len(suite.findall(f"./testcase/{kind}"))))
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 

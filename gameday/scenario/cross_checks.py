@@ -239,6 +239,8 @@ def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
     for path, criterion in items:
         if path[0] == "objectives" and criterion.op.startswith(">"):
             yield path, f"an objective is an upper bound: write < or <= (got '{criterion.text}')"
+        if path[0] == "objectives" and criterion.for_s:
+            yield path, f"an objective is judged over the window: no `for` (got '{criterion.text}')"
         if path[0] == "guardrails" and criterion.op.startswith("<"):
             yield path, f"a guardrail stops above a bound: write > or >= (got '{criterion.text}')"
         if criterion.is_of_service and path[0] == "guardrails":

@@ -162,7 +162,7 @@ class Replay(Block):
     """`--scale auto` scales the hottest slot of all stacks together to this many steps a second.
 
     Default: what one Locust worker and one shop sustain on two cores (tests/bench)."""
-    target_fraction: Share = 1.0
+    target_fraction: float = Field(default=1.0, gt=0, le=1)
     """What share of production the target is (for a target of one's own)."""
     quantile: Quantile = 0.5
 
@@ -181,7 +181,7 @@ class CapacityBlock(Block):
     """Of the event's strength, to size for."""
     max_utilisation: float = Field(default=0.75, gt=0, lt=1)
     """With one zone lost. Default: the usual target of synchronous services; ours."""
-    max_wait_probability: Share = 0.05
+    max_wait_probability: float = Field(default=0.05, ge=1e-6, le=1)
     """Share of visits that may queue. Source: Erlang C, DESIGN §5; tests/laws."""
     lead_time_days: int = Field(default=21, ge=0)
     """From order to servers at work. A future-dated reservation needs 5-120 days (practice.md)."""

@@ -52,7 +52,7 @@ def real_speed_model(
             result.append(
                 simulate(
                     scenario, again, seed=seed.child("event"), budget_s=0.0, workers=1,
-                    scale=scale, beside_load=True, cancelled=over.is_set,
+                    scale=scale, beside_load=True, new_customers=True, cancelled=over.is_set,
                 )
             )  # fmt: skip
 

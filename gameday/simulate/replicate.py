@@ -28,14 +28,15 @@ _NICE = 19
 
 def simulate(
     scenario: Scenario, plan: LoadPlan, *, seed: Seed, budget_s: float, scale: float | None = None,
-    workers: int | None = None, beside_load: bool = False,
+    workers: int | None = None, beside_load: bool = False, new_customers: bool = False,
     progress: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[RunRecord, ...]:  # fmt: skip
     """Return one record a replication, all stacks joined; at least LEAST, until `budget_s` is spent.
 
-    The arrivals and walks are the plan's own in each; service times differ (keyed draws), so the
-    same seed gives the same records whatever the number of workers. `beside_load` gives way to
+    The arrivals and walks are the plan's own in each (with `new_customers`: each its own draw of
+    them, for a prediction and not a comparison); service times differ (keyed draws), so the same
+    seed gives the same records whatever the number of workers. `beside_load` gives way to
     everything else on the machine. `cancelled` is asked now and then; what is whole by then is
     returned.
     """
@@ -54,7 +55,10 @@ def simulate(
             while tasks and len(running) < count and _wanted(tasks[0][0], until):
                 task = tasks.pop(0)
                 each = seed.child("replication", str(task[0]), task[1])
-                future = pool.submit(run_reference, scenario, plan, task[1], seed=each, scale=scale)
+                mine = plan
+                if new_customers:
+                    mine = replace(plan, seed=plan.seed.child("customers", str(task[0])))
+                future = pool.submit(run_reference, scenario, mine, task[1], seed=each, scale=scale)
                 running[future] = task
             if not running:
                 break

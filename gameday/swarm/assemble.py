@@ -38,6 +38,8 @@ class Assembly:
         self.samples: list[Sample] = []
         self.faults: dict[tuple[str, str], int] = {}
         self.busy: dict[int, list[float]] = {}
+        self.t0 = 0.0
+        """When the lead-in began, seconds since the epoch; 0 = with the first sample."""
         self.reports_lost = 0
         """Reports that a worker sent and that never came: the run is then invalid."""
         self._next: dict[int, int] = {}
@@ -124,7 +126,7 @@ class Assembly:
         record.attempts[:] = record.loads[:] = np.nan
         if len(self.samples) < 2:
             return
-        first_s = self.samples[0].at_s
+        first_s = self.t0 or self.samples[0].at_s
         for s, stack in enumerate(record.stacks):
             seen = [x for x in self.samples if any(key[0] == stack for key in x.values)]
             for before, after in pairwise(seen):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gameday.errors import GeneratorFailed, PreflightFailed, SafetyRefusal
+from gameday.errors import CleanUpFailed, GeneratorFailed, PreflightFailed, SafetyRefusal
 from gameday.run_record import RunRecord
 from gameday.safety import GuardrailWatch, Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
@@ -158,8 +158,8 @@ class _Run:
     def _take(self, report: dict[str, Any]) -> None:
         what = report.pop("what")
         if what == "started":
-            self.t0 = float(report["at"])
-            self.journal.write("load started", at_epoch_s=self.t0)
+            self.t0 = self.assembly.t0 = float(report["at"])
+            self._note("load started", at_epoch_s=self.t0)
             self.sampler = _Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
             self.sampler.start()
         elif what == "tally":
@@ -201,5 +201,12 @@ class _Run:
 
     def _ask(self, end: tuple[End, str]) -> None:
         self.end, self._stop_asked_at = end, time.monotonic()
-        self.journal.write("stopping", how=end[0], why=end[1])
+        self._note("stopping", how=end[0], why=end[1])
         ask_to_stop(self.folder)
+
+    def _note(self, what: str, **facts: object) -> None:
+        """Write to the journal; load is out, so a full disk is no pre-flight any more."""
+        try:
+            self.journal.write(what, **facts)
+        except PreflightFailed as error:
+            raise CleanUpFailed(f"load was stopped: {error}") from error

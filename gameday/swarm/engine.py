@@ -56,6 +56,8 @@ class Engine:
         for session in range(index, len(self.arrivals.at_s), workers):
             region = self.plan.regions[self.arrivals.region[session]]
             stack = self.scenario.regions[region].stack
+            if stack not in self.clients:
+                continue  # another target's customers
             walk = self.walks.planned(self.arrivals, session)
             slots = [self.plan.slot_of(step.at_s) for step in walk]
             walk = [w for w, slot in zip(walk, slots, strict=True) if slot < self.plan.window.slots]
@@ -98,6 +100,11 @@ class Engine:
     def stop(self) -> None:
         """Send no new session; let replies under way come in."""
         self.stopping = True
+
+    def end_now(self) -> None:
+        """Send nothing more at all: Locust's own Stop."""
+        self.stopping = True
+        self._customers.kill(block=False)
 
     def busy_share(self) -> float:
         """Return the share of a core this process used since the last call."""

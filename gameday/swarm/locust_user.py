@@ -26,6 +26,7 @@ from gameday.scenario import Scenario, load_scenario
 from gameday.swarm.brief import BRIEF_VARIABLE, Brief, read_brief
 from gameday.swarm.client import Reply
 from gameday.swarm.engine import Engine
+from gameday.swarm.observe import fetch
 from gameday.traffic import Asked, plan_load
 from gameday.vocabulary import Seed
 
@@ -48,7 +49,7 @@ class _Floor:
         self.engine: Engine | None = None
         self.environment: Environment | None = None
         self.start = Event()
-        self.start_epoch_s = 0.0
+        self.start_epoch_s, self.count = 0.0, 1
         self.ready: set[str] = set()
         self.done: set[str] = set()
         fd = os.environ.get(REPORT_VARIABLE)
@@ -71,6 +72,13 @@ class _Floor:
         if self.environment and self.environment.runner:
             self.environment.runner.send_message("gameday_stop", {})
 
+    def begin_anew(self) -> None:
+        """Forget the run before: Locust's page may start another."""
+        if self.start_epoch_s:
+            self.start, self.start_epoch_s = Event(), 0.0
+            self.ready.clear()
+            self.done.clear()
+
     def workers(self) -> int:
         """Return how many processes play."""
         runner = self.environment.runner if self.environment else None
@@ -85,6 +93,7 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(error.exit_code) from None
     _wire(floor)
+    _wire_ends(floor)
 
     class Customers(User):
         """Holds the engine of one worker; the customers are its greenlets."""
@@ -101,6 +110,10 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
         """One host user a worker, until every worker has played its share."""
 
         def tick(self) -> tuple[int, float] | None:
+            options = getattr(floor.environment, "parsed_options", None)
+            longest = getattr(options, "run_time", None)
+            if longest and self.get_run_time() > longest:
+                return None
             count = floor.workers()
             return None if len(floor.done) >= count > 0 else (count, float(count))
 
@@ -120,11 +133,12 @@ def _wire(floor: _Floor) -> None:
             floor.ready.add(msg.data["who"])
             if len(floor.ready) >= floor.workers() and not floor.start_epoch_s:
                 floor.start_epoch_s = time.time() + _START_AHEAD_S
-                runner.send_message("gameday_start", {"at": floor.start_epoch_s})
+                start = {"at": floor.start_epoch_s, "workers": floor.workers()}
+                runner.send_message("gameday_start", start)
                 floor.say("started", at=floor.start_epoch_s)
 
         def on_start(environment: Environment, msg: Any, **_: Any) -> None:
-            floor.start_epoch_s = msg.data["at"]
+            floor.start_epoch_s, floor.count = msg.data["at"], msg.data["workers"]
             floor.start.set()
 
         def on_stop(environment: Environment, msg: Any, **_: Any) -> None:
@@ -145,6 +159,19 @@ def _wire(floor: _Floor) -> None:
             runner.register_message(name, listener)
         if floor.brief is not None:
             gevent.spawn(_watch, floor)
+
+
+def _wire_ends(floor: _Floor) -> None:
+    """Register what happens between runs and at the end."""
+
+    @events.test_start.add_listener  # type: ignore[untyped-decorator]
+    def on_test_start(environment: Environment, **_: Any) -> None:
+        floor.begin_anew()
+
+    @events.test_stop.add_listener  # type: ignore[untyped-decorator]
+    def on_test_stop(environment: Environment, **_: Any) -> None:
+        if floor.brief is None and floor.engine is not None:
+            floor.engine.end_now()
 
     @events.quitting.add_listener  # type: ignore[untyped-decorator]
     def on_quit(environment: Environment, **_: Any) -> None:
@@ -184,9 +211,12 @@ def _play(floor: _Floor, user: User) -> None:
         user.environment.process_exit_code = error.exit_code
         os._exit(error.exit_code)  # before a single request: nothing to wind down
     index, who = int(getattr(runner, "worker_index", 0)), str(runner.client_id)
-    engine.prepare(index, floor.brief.workers if floor.brief else floor.workers())
+    if floor.brief is not None:
+        engine.prepare(index, brief.workers)
     runner.send_message("gameday_ready", {"who": who})
     floor.start.wait()
+    if floor.brief is None:  # by hand, only the master knows how many play
+        engine.prepare(index, floor.count)
     reporter = gevent.spawn(_report, floor, engine)
     engine.run(floor.start_epoch_s)
     reporter.kill()
@@ -210,7 +240,18 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     target, seed = allowed_target(host), Seed(int(os.environ.get("GAMEDAY_SEED", "1")))
     history = read_history(floor.scenario, file=None, seed=seed)
     demand = forecast_demand(floor.scenario, history)
-    plan = plan_load(floor.scenario, demand, seed=seed, asked=Asked())
-    targets = dict.fromkeys(floor.scenario.stack_names, target)
+    stack, scale = _met(target, floor.scenario)
+    plan = plan_load(floor.scenario, demand, seed=seed, asked=Asked(scale=scale))
     run = time.strftime("by-hand-%Y%m%dT%H%M%S", time.gmtime())
-    return Brief(run, floor.event, targets, floor.workers(), plan)
+    return Brief(run, floor.event, {stack: target}, floor.workers(), plan)
+
+
+def _met(target: str, scenario: Scenario) -> tuple[str, float | None]:
+    """Return the stack and scale of a `gameday shop`; of another target, the first stack."""
+    try:
+        health = json.loads(fetch(target, "/health"))
+        if health["stack"] in scenario.stack_names:
+            return str(health["stack"]), float(health["scale"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not ours: nothing is known of it
+    return scenario.stack_names[0], None

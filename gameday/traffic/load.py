@@ -47,7 +47,10 @@ def plan_load(
     scale = choose_scale(asked.scale, scenario, total, own_target=own_target)
     nominal = {
         stack: nominal_response(
-            scenario, build_cell(scenario, stack, scale=1.0 if own_target else scale)
+            scenario,
+            build_cell(
+                scenario, stack, scale=scenario.replay.target_fraction if own_target else scale
+            ),
         )
         for stack in scenario.stack_names
     }
@@ -60,21 +63,26 @@ def plan_load(
     )  # fmt: skip
 
 
-def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> Array:
-    """Return steps a minute of the whole event at full scale, launches included, as `median`.
+def event_steps(
+    scenario: Scenario, demand: Demand, quantile: float
+) -> tuple[Array, dict[str, Array]]:
+    """Return steps a minute of the whole event at full scale and real speed, shaped as `median`.
 
-    One path at `quantile` of the event's strength, at real speed.
+    First those of ordinary customers, then product type -> those of the launch crowds that came
+    for it. One path at `quantile` of the event's strength.
     """
     nominal, crowds = _full_scale_nominal(scenario), _crowds(scenario, demand, quantile)
-    steps = demand.path(quantile)
-    for r, region in enumerate(demand.regions):
-        response = nominal[scenario.regions[region].stack]
-        kernels = [
-            lag_kernel(journey, demand.steps, {s: n.mean_s for s, n in response.items()})
-            for journey in scenario.journeys.values()
-        ]
-        steps[r] += caused_steps(crowds[r], kernels)
-    return steps
+    launches: dict[str, Array] = {}
+    for j, journey in enumerate(scenario.journeys.values()):
+        if journey.launch is None:
+            continue
+        product = scenario.launches[journey.launch].product
+        caused = launches.setdefault(product, np.zeros_like(demand.median))
+        for r, region in enumerate(demand.regions):
+            response = nominal[scenario.regions[region].stack]
+            kernel = lag_kernel(journey, demand.steps, {s: n.mean_s for s, n in response.items()})
+            caused[r] += caused_steps(crowds[r, [j]], [kernel])
+    return demand.path(quantile), launches
 
 
 def _assemble(

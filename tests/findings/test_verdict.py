@@ -96,7 +96,9 @@ def run_of(replies: int, *, ended: str = "done", latency_of: float | None = 0.05
     return record
 
 
-@pytest.mark.parametrize(("replies", "code"), [(0, 7), (1, 7), (29, 7), (30, 0), (500, 0)])
+@pytest.mark.parametrize(
+    ("replies", "code"), [(0, 7), (1, 7), (29, 7), (99, 7), (100, 0), (500, 0)]
+)
 def test_an_objective_with_too_few_replies_is_never_passed(
     replies: int, code: int, tmp_path: Path
 ) -> None:

@@ -69,5 +69,5 @@ def _compare(
         p_value=float(2 * stats.t.sf(max(0.0, away - bound) / spread, n - 1)), samples=n * 100,
         basis="measured", tier=3, first_slot=None,
         suggestion=f"measure {service} alone and mend its service time or calls in the scenario",
-        evidence={"predicted": mean, "measured": seen}, two_sided=True,
+        evidence={"predicted": mean, "measured": seen},
     )  # fmt: skip

@@ -44,7 +44,7 @@ def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
                 title=f"{stack}: {service} is saturated", unit="share", bound=_BOUND,
                 value=Band(float(runs[at]), float(runs[at]) - 1.96 * half,
                            min(1.0, float(runs[at]) + 1.96 * half)),
-                p_value=float(stats.norm.sf((float(runs[at]) - _BOUND) / half)),
+                p_value=min(1.0, len(runs) / _SLOTS * float(stats.norm.sf((float(runs[at]) - _BOUND) / half))),
                 samples=int(visits), basis="measured", tier=evidence.scenario.services[service].tier,
                 first_slot=first_where(np.nan_to_num(busy) > _BOUND),
                 suggestion=f"more servers for {service}; see its capacity request",
