@@ -37,6 +37,8 @@ REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
 
 _REPORT_EVERY_S = 1.0
 _START_AHEAD_S = 1.0
+_BY_HAND_SPEED = 10.0
+"""Most event time per wall time when started by hand: a shop of any scale bears it."""
 
 
 class _Floor:
@@ -241,7 +243,9 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     history = read_history(floor.scenario, file=None, seed=seed)
     demand = forecast_demand(floor.scenario, history)
     stack, scale = _met(target, floor.scenario)
-    plan = plan_load(floor.scenario, demand, seed=seed, asked=Asked(scale=scale))
+    speed = min(_BY_HAND_SPEED, floor.scenario.replay.speed)
+    asked = Asked(scale=scale, speed=speed)
+    plan = plan_load(floor.scenario, demand, seed=seed, asked=asked)
     run = time.strftime("by-hand-%Y%m%dT%H%M%S", time.gmtime())
     return Brief(run, floor.event, {stack: target}, floor.workers(), plan)
 
