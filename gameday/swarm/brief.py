@@ -16,10 +16,13 @@ from gameday.traffic import LoadPlan
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import Seed, TimeGrid
 
-__all__ = ["BRIEF_VARIABLE", "Brief", "read_brief", "write_brief"]
+__all__ = ["BRIEF_VARIABLE", "REPORT_VARIABLE", "Brief", "read_brief", "write_brief"]
 
 BRIEF_VARIABLE = "GAMEDAY_BRIEF"
 """Environment variable that names the brief's file."""
+
+REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
+"""Environment variable that holds the file descriptor on which the master says what happens."""
 
 
 @dataclass(frozen=True, slots=True)

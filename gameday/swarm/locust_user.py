@@ -23,22 +23,20 @@ from gameday.forecast import forecast_demand
 from gameday.history import read_history
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario, load_scenario
-from gameday.swarm.brief import BRIEF_VARIABLE, Brief, read_brief
+from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
 from gameday.swarm.client import Reply
 from gameday.swarm.engine import Engine
 from gameday.swarm.observe import fetch
 from gameday.traffic import Asked, plan_load
 from gameday.vocabulary import Seed
 
-__all__ = ["REPORT_VARIABLE", "customers_of"]
-
-REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
-"""File descriptor to which the master writes what happens, a JSON object a line."""
+__all__ = ["customers_of"]
 
 _REPORT_EVERY_S = 1.0
 _START_AHEAD_S = 1.0
 _BY_HAND_SPEED = 10.0
-"""Most event time per wall time when started by hand: a shop of any scale bears it."""
+"""Most event time per wall time when started by hand: half the default, as no flag can set it
+and smaller cells answer more slowly. A cell too small even so is refused, with the speed."""
 
 
 class _Floor:

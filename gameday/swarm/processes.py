@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import CleanUpFailed
-from gameday.swarm.brief import BRIEF_VARIABLE, Brief
+from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief
 
 __all__ = ["Processes"]
-
-_REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
 
 
 class Processes:
@@ -33,7 +31,7 @@ class Processes:
         self.reports, write_end = os.pipe()
         os.set_blocking(self.reports, False)
         env = os.environ | {
-            BRIEF_VARIABLE: str(self.folder / "swarm.json"), _REPORT_VARIABLE: str(write_end),
+            BRIEF_VARIABLE: str(self.folder / "swarm.json"), REPORT_VARIABLE: str(write_end),
         }  # fmt: skip
         base = [sys.executable, "-m", "locust", "-f", str(self.locustfile), "--headless",
                 "--only-summary", "--stop-timeout", "0"]  # fmt: skip
