@@ -4,7 +4,6 @@ GamedayError                   9   an internal error: ours, please report
 ├── UsageError                 2   a flag or a command is wrong
 │   ├── ScenarioError          2   the scenario is wrong (file:line:column, path, value, remedy)
 │   └── HistoryError           2   the history file cannot be read as asked
-├── GuardrailStop              3   a guardrail stopped the run
 ├── StoppedByPerson            4   a person or a signal stopped the run
 ├── PreflightFailed            5   nothing was sent: the target or this machine is not ready
 ├── SafetyRefusal              6   refused: the target is not allowed
@@ -20,7 +19,6 @@ __all__ = [
     "CleanUpFailed",
     "GamedayError",
     "GeneratorFailed",
-    "GuardrailStop",
     "HistoryError",
     "PreflightFailed",
     "SafetyRefusal",
@@ -52,12 +50,6 @@ class ScenarioError(UsageError):
 
 class HistoryError(UsageError):
     """A history file that is missing, unreadable or not what the scenario says it is."""
-
-
-class GuardrailStop(GamedayError):
-    """A guardrail of the scenario was crossed."""
-
-    exit_code = 3
 
 
 class StoppedByPerson(GamedayError):

@@ -22,7 +22,7 @@ from gameday.history import History, read_history
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
 from gameday.report import gather, render_report
-from gameday.run_record import RunRecord
+from gameday.run_record import STEPS, RunRecord
 from gameday.safety import Journal, StopWatch, allowed_target, one_run_at_a_time
 from gameday.scenario import Scenario, bundled_scenarios, load_scenario
 from gameday.shop import running_shops
@@ -54,9 +54,8 @@ class Order:
     command: str = "gameday replay"
 
 
-def foresee(order: Order, show: Show) -> tuple[Scenario, History, Demand, LoadPlan]:
-    """Return scenario, past, demand and plan of an order; nothing is sent."""
-    scenario = load_scenario(order.event)
+def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Demand, LoadPlan]:
+    """Return past, demand and plan of an order; nothing is sent."""
     with show.phase("history"):
         history = read_history(scenario, file=order.history, seed=order.seed)
         show.update(f"{history.grid.slots / 1440:.0f} days, {history.source}")
@@ -68,7 +67,7 @@ def foresee(order: Order, show: Show) -> tuple[Scenario, History, Demand, LoadPl
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
         )
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
-    return scenario, history, demand, plan
+    return history, demand, plan
 
 
 def replay(order: Order, show: Show) -> dict[str, Any]:
@@ -97,7 +96,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
         folder.note(row, **facts)
         stop = stack.enter_context(StopWatch(path))
         try:
-            summary = _play(order, row, folder, stop, journal, show, facts)
+            summary = _play(scenario, order, row, folder, stop, journal, show, facts)
         except BaseException as error:
             code = error.exit_code if isinstance(error, GamedayError) else 9
             code = 4 if isinstance(error, KeyboardInterrupt) else code
@@ -114,31 +113,26 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
 
 
 def _play(
-    order: Order, row: RunRow, folder: RunFolder, stop: StopWatch, journal: Journal, show: Show,
-    facts: dict[str, Any],
+    scenario: Scenario, order: Order, row: RunRow, folder: RunFolder, stop: StopWatch,
+    journal: Journal, show: Show, facts: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The chain, room by room."""
-    scenario, history, demand, plan = foresee(order, show)
+    history, demand, plan = foresee(scenario, order, show)
     stop.check()
     facts["sha256"] = {"scenario": scenario.sha256(), "history": history.sha256,
                        "plan": plan.sha256()}  # fmt: skip
     folder.write_inputs(scenario, demand, history, plan)
-    predicted, cost_s = _rehearse(scenario, plan, order, stop, show)
+    servers = _servers_scale(scenario, order)
+    predicted, cost_s = _rehearse(scenario, plan, servers, order.seed, stop, show)
     with real_speed_model(
-        scenario,
-        demand,
-        plan,
-        seed=order.seed,
-        cost_s=cost_s,
-        scale=_servers_scale(scenario, order),
+        scenario, demand, plan, seed=order.seed, cost_s=cost_s, scale=servers
     ) as event_model:
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show)
         event = event_model(played.end != "complete")
-    fraction = _servers_scale(scenario, order)
-    share = 1.0 if fraction is None else plan.scale / fraction
+    share = 1.0 if servers is None else plan.scale / servers
     evidence = Evidence(scenario, plan, played.record, predicted, event, share)
     findings = find(evidence)
-    requests = _order_capacity(scenario, demand, evidence, findings, order, row, show)
+    requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
     valid = validity(played.record, busiest=played.busiest, end=played.end, why=played.why)
     verdict = judge(
         findings, end=played.end, why=played.why, faults=valid.faults,
@@ -156,17 +150,18 @@ def _play(
 
 
 def _order_capacity(
-    scenario: Scenario, demand: Demand, evidence: Evidence, findings: tuple[Finding, ...],
-    order: Order, row: RunRow, show: Show,
+    demand: Demand, evidence: Evidence, findings: tuple[Finding, ...], servers: float | None,
+    seed: Seed, row: RunRow, show: Show,
 ) -> tuple[CapacityRequest, ...]:  # fmt: skip
     """Return the requests, proven in the model against the same customers."""
+    scenario = evidence.scenario
     requests = request_capacity(scenario, demand, findings, run=row.run_id, now=datetime.now(UTC))
     if not requests:
         return requests
     with show.phase("capacity, proven in the model"):
         proven, _ = verify(
-            scenario, evidence.plan, requests, evidence.predicted, seed=order.seed, budget_s=0.0,
-            scale=_servers_scale(scenario, order),
+            scenario, evidence.plan, requests, evidence.predicted, seed=seed, budget_s=0.0,
+            scale=servers,
         )  # fmt: skip
         show.update(f"{len(proven)} requests")
     return proven
@@ -209,18 +204,19 @@ def _servers_scale(scenario: Scenario, order: Order) -> float | None:
 
 
 def _rehearse(
-    scenario: Scenario, plan: LoadPlan, order: Order, stop: StopWatch, show: Show
-) -> tuple[tuple[RunRecord, ...], float]:
+    scenario: Scenario, plan: LoadPlan, servers: float | None, seed: Seed, stop: StopWatch,
+    show: Show,
+) -> tuple[tuple[RunRecord, ...], float]:  # fmt: skip
     """Return the model of the run as played, and what a planned step costs in core-seconds."""
     began = time.monotonic()
     with show.phase("rehearsal in the model"):
         predicted = simulate(
-            scenario, plan, seed=order.seed, budget_s=_MODEL_S,
-            scale=_servers_scale(scenario, order), cancelled=lambda: stop.reason is not None,
+            scenario, plan, seed=seed, budget_s=_MODEL_S, scale=servers,
+            cancelled=lambda: stop.reason is not None,
             progress=lambda n: show.update(f"{n} replications of the run as played"),
         )  # fmt: skip
     stop.check()
-    steps = sum(int(r.step_counts[:, :, 9].sum()) for r in predicted)
+    steps = sum(int(r.step_counts[:, :, STEPS.index("achieved")].sum()) for r in predicted)
     cores = os.cpu_count() or 1
     return predicted, (time.monotonic() - began) * cores / max(1, steps)
 

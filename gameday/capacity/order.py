@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from gameday.capacity.request import CapacityRequest, Move
-from gameday.capacity.sizing import offered_by_quantile, size_service
+from gameday.capacity.sizing import Size, offered_by_quantile, size_service
 from gameday.findings import Finding
-from gameday.findings.evidence import Evidence
+from gameday.findings.evidence import number_of
 from gameday.forecast import Demand
-from gameday.run_record import RunRecord, percentile
+from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate import simulate, t_interval
 from gameday.traffic import LoadPlan
@@ -41,19 +41,23 @@ def request_capacity(
             have = scenario.services[service].stacks[stack].instances
             if size.instances > have:
                 series = offered[quantile][stack][index]
+                mine = _ids(findings, stack, service)
                 out.append(
-                    _request(scenario, demand, findings, run, now, stack, service, peaks, series)
+                    _request(
+                        scenario, demand, size, peaks, series, (stack, service), mine, run, now
+                    )
                 )
     return tuple(sorted(out, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
 
 
 def _request(
-    scenario: Scenario, demand: Demand, findings: tuple[Finding, ...], run: str, now: datetime,
-    stack: str, service: str, peaks: dict[float, float], series: Array,
+    scenario: Scenario, demand: Demand, size: Size, peaks: dict[float, float], series: Array,
+    where: tuple[str, str], findings: tuple[str, ...], run: str, now: datetime,
 ) -> CapacityRequest:  # fmt: skip
+    """Return the request for `size` at `where` = (stack, service); `series` is its load, erlangs."""
+    stack, service = where
     block, rules = scenario.capacity, scenario.services[service]
     fleet = rules.stacks[stack]
-    size = size_service(scenario, stack, service, peaks[block.quantile])
     bearable = fleet.instances * rules.servers_per_instance * size.survivors_share
     short = np.flatnonzero(series > bearable * block.max_utilisation)
     first, last = (int(short[0]), int(short[-1])) if len(short) else (int(series.argmax()),) * 2
@@ -62,17 +66,12 @@ def _request(
     latest = needed_by - timedelta(days=block.lead_time_days)
     added = size.instances - fleet.instances
     hourly = added * block.instances[fleet.instance].hourly_usd
-    ids = tuple(
-        f.id
-        for f in findings
-        if f.stack == stack and f.rule != "disagreement" and service in f.subject.split()
-    )
     before = peaks[block.quantile] / (fleet.instances * rules.servers_per_instance)
     after = peaks[block.quantile] / (size.instances * rules.servers_per_instance)
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
     return CapacityRequest(
         id=f"CR-{scenario.event.name}-{stack}-{service}", event=scenario.event.name, run=run,
-        stack=stack, service=service, state="draft", findings=ids, window_start=start,
+        stack=stack, service=service, state="draft", findings=findings, window_start=start,
         window_end=end, needed_by=needed_by, latest_order=latest, at_risk=latest < now,
         instance=fleet.instance, zones=fleet.zones, instances_from=fleet.instances,
         instances_to=size.instances, servers_per_instance=rules.servers_per_instance,
@@ -88,6 +87,14 @@ def _request(
         hourly_usd=hourly, total_usd=hourly * (end - needed_by).total_seconds() / 3600,
         expires=end + _WARM_UP,
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
+    )  # fmt: skip
+
+
+def _ids(findings: tuple[Finding, ...], stack: str, service: str) -> tuple[str, ...]:
+    """Return the ids of the findings that more servers of a service answer."""
+    return tuple(
+        f.id for f in findings
+        if f.stack == stack and f.rule != "disagreement" and service in f.subject.split()
     )  # fmt: skip
 
 
@@ -131,11 +138,7 @@ def _proof(
     for criterion in scenario.objectives:
         if criterion.is_of_service:
             continue
-        step = None if criterion.subject == "all steps" else criterion.subject
-        rows = [
-            tuple(_number(scenario, plan, run, stack, criterion.metric, step) for run in pair)
-            for pair in pairs
-        ]
+        rows = [tuple(number_of(run, criterion, stack)[0] for run in pair) for pair in pairs]
         before, after = (t_interval([row[i] for row in rows]) for i in (0, 1))
         change = t_interval([row[1] - row[0] for row in rows])
         out[criterion.text] = {
@@ -144,24 +147,6 @@ def _proof(
             "holds_after": bool(after.high < criterion.value),
         }  # fmt: skip
     return out
-
-
-def _number(
-    scenario: Scenario, plan: LoadPlan, run: RunRecord, stack: str, metric: str, step: str | None
-) -> float:
-    if metric == "abandonment rate":
-        names = run.steps if step is None else (step,)
-        left, sent = (
-            sum(run.step_total(name, what, stack) for name in names)
-            for what in ("abandoned", "achieved")
-        )
-        return left / sent if sent else float("nan")
-    if metric.endswith("rate"):
-        bad, all_, _ = Evidence(scenario, plan, None, ()).bad_share(run, stack, step)
-        return bad / all_ if all_ else float("nan")
-    steps = run.steps if step is None else (step,)
-    histogram = sum((run.response(stack, name) for name in steps), np.zeros(1))
-    return percentile(histogram, float(metric[1:]) / 100)
 
 
 def _said(band: Band, metric: str) -> str:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_LEVELS = (0.1, 0.5, 0.9, 0.99)
-
 
 def add_to(app: typer.Typer) -> None:
     """Add this file's verbs."""
@@ -93,7 +91,7 @@ def _row(demand: Demand, region: str, step: str) -> dict[str, Any]:
     return {
         "region": region, "step": step, "total_p50": round(float(demand.median[r, s].sum())),
         "hottest_minute": demand.grid.instant(hottest).isoformat(),
-        **{f"p{100 * q:g}": round(float(demand.marginal[q][r, s, hottest]), 1) for q in _LEVELS},
+        **{f"p{100 * q:g}": round(float(demand.marginal[q][r, s, hottest]), 1) for q in demand.marginal},
         "path_p90": round(float(demand.path(0.9)[r, s, hottest]), 1),
     }  # fmt: skip
 

@@ -65,8 +65,8 @@ def say_plan(order: Order, show: Show, *, as_json: bool) -> None:
     from gameday.game_day import check_targets, foresee
     from gameday.scenario import build_cell, load_scenario
 
-    order = check_targets(order, load_scenario(order.event))
-    scenario, _, _, plan = foresee(order, show)
+    scenario = load_scenario(order.event)
+    _, _, plan = foresee(scenario, check_targets(order, scenario), show)
     played = plan.forecast * plan.scale / plan.speed
     cells = {
         stack: {name: station.servers for name, station in
@@ -117,10 +117,12 @@ def simulate(
     from gameday.findings.summary import compare_services
     from gameday.game_day import foresee
     from gameday.live import Show
+    from gameday.scenario import load_scenario
     from gameday.simulate import simulate as run_model
 
     order, show = _order(event, window, speed, duration, scale, quantile, history, seed), Show()
-    scenario, _, _, plan = foresee(order, show)
+    scenario = load_scenario(event)
+    _, _, plan = foresee(scenario, order, show)
     with show.phase("model"):
         records = run_model(scenario, plan, seed=order.seed, budget_s=budget,
                             progress=lambda n: show.update(f"{n} replications"))  # fmt: skip

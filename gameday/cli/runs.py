@@ -184,7 +184,9 @@ def compare(
             typer.echo(f"{text}: {finding}")
 
 
-def watch(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
+def watch(
+    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
+) -> None:
     """Follow a run's journal until it ends.
 
     Example: gameday watch
@@ -194,6 +196,9 @@ def watch(run: RunArgument = None, out: OutOption = Path("reports")) -> None:
         while True:
             if line := journal.readline():
                 entry = json.loads(line)
+                if as_json:
+                    typer.echo(json.dumps({"schema_version": 1, **entry}))
+                    continue
                 facts = {k: v for k, v in entry.items() if k not in ("at", "what")}
                 shown = " ".join(f"{k}={v}" for k, v in facts.items())
                 typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")

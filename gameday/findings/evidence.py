@@ -9,13 +9,14 @@ from scipy import stats
 
 from gameday.run_record import STEPS, RunRecord, percentile
 from gameday.scenario import Criterion, Scenario
-from gameday.scenario.criteria import METRICS
+from gameday.scenario.criteria import METRICS, quantile_level
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
 __all__ = [
     "BAD", "LEAST_SAMPLES", "LEAST_SLOTS", "Evidence", "binomial_band", "first_where",
-    "least_samples", "quantile_band", "service_series", "step_tier",
+    "latency_rows", "least_samples", "number_of", "quantile_band", "service_number",
+    "service_series", "share_of", "step_tier", "steps_of", "visit_count",
 ]  # fmt: skip
 
 LEAST_SAMPLES = 30
@@ -40,16 +41,6 @@ class Evidence:
     load_share: float = 1.0
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
 
-    def bad_share(self, record: RunRecord, stack: str, step: str | None) -> tuple[int, int, Array]:
-        """Return (bad, all, bad share per slot) of a step, or of all steps, in the window."""
-        s = record.stacks.index(stack)
-        mine = slice(None) if step is None else [record.steps.index(step)]
-        counts = record.step_counts[s, mine][:, :, record.judged].sum(axis=0)
-        bad = counts[[STEPS.index(name) for name in BAD]].sum(axis=0)
-        all_ = counts[STEPS.index("achieved")]
-        share = np.divide(bad, all_, out=np.zeros(len(bad)), where=all_ > 0)
-        return int(bad.sum()), int(all_.sum()), share
-
 
 LEAST_SLOTS = 3
 """Slots in which a service must have been observed for an objective on it to be judged."""
@@ -62,7 +53,58 @@ def least_samples(criterion: Criterion) -> int:
     """
     if METRICS[criterion.metric] != "s":
         return LEAST_SAMPLES
-    return max(LEAST_SAMPLES, round(1 / (1 - float(criterion.metric[1:]) / 100)))
+    return max(LEAST_SAMPLES, round(1 / (1 - criterion.level)))
+
+
+def steps_of(run: RunRecord, criterion: Criterion) -> tuple[str, ...]:
+    """Return the steps that a criterion speaks of."""
+    return run.steps if criterion.subject == "all steps" else (criterion.subject,)
+
+
+def share_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[int, int, Array]:
+    """Return (bad, all, bad share per slot) of a rate in the window: of errors, or of leaving."""
+    bad_names = ("abandoned",) if criterion.metric == "abandonment rate" else BAD
+    mine = [run.steps.index(step) for step in steps_of(run, criterion)]
+    counts = run.step_counts[run.stacks.index(stack), mine][:, :, run.judged].sum(axis=0)
+    bad = counts[[STEPS.index(name) for name in bad_names]].sum(axis=0)
+    all_ = counts[STEPS.index("achieved")]
+    share = np.divide(bad, all_, out=np.zeros(len(bad)), where=all_ > 0)
+    return int(bad.sum()), int(all_.sum()), share
+
+
+def latency_rows(run: RunRecord, criterion: Criterion, stack: str) -> Array:
+    """Return response histograms of a criterion's steps per slot of the window, (slots, BINS)."""
+    mine = [run.steps.index(step) for step in steps_of(run, criterion)]
+    rows = run.latency[run.stacks.index(stack), mine, 0][:, run.judged]
+    return np.asarray(rows.sum(axis=0))
+
+
+def number_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[float, int]:
+    """Return what one run says of a criterion on steps, and from how many; NaN if from none."""
+    if METRICS[criterion.metric] != "s":
+        bad, all_, _ = share_of(run, criterion, stack)
+        return (bad / all_ if all_ else float("nan")), all_
+    histogram = latency_rows(run, criterion, stack).sum(axis=0)
+    return percentile(histogram, criterion.level), int(histogram.sum())
+
+
+def service_number(run: RunRecord, stack: str, service: str, metric: str) -> float:
+    """Return `utilisation` (mean over what was seen) or a visit's `p50` or `p99`; NaN if not seen."""
+    if metric == "utilisation":
+        busy = run.utilisation(stack, service)[run.judged]
+        known = busy[~np.isnan(busy)]
+        return float(known.mean()) if len(known) else float("nan")
+    return percentile(_visits(run, stack, service), quantile_level(metric))
+
+
+def visit_count(run: RunRecord, stack: str, service: str) -> float:
+    """Return how many visits' times are known in the window."""
+    return float(_visits(run, stack, service).sum())
+
+
+def _visits(run: RunRecord, stack: str, service: str) -> Array:
+    rows = run.visits[run.stacks.index(stack), run.services.index(service), run.judged]
+    return np.asarray(rows.sum(axis=0))
 
 
 def service_series(run: RunRecord, criterion: Criterion, stack: str) -> Array:

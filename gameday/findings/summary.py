@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings.evidence import BAD, Evidence
+from gameday.findings.evidence import BAD, Evidence, service_number
 from gameday.findings.verdict import Validity
 from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, known_sum, percentile
 from gameday.simulate import t_interval
@@ -50,28 +50,22 @@ def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
         for service in evidence.scenario.stack_services(stack):
             row: dict[str, Any] = {"stack": stack, "service": service}
             for metric in ("utilisation", "p50", "p99", "error_rate"):
-                said = [_service_metric(r, stack, service, metric) for r in evidence.predicted]
+                said = [_said(r, stack, service, metric) for r in evidence.predicted]
                 row[metric] = {"predicted": _band(t_interval(said)) if said else None}
                 run = evidence.measured
-                seen = _service_metric(run, stack, service, metric) if run else float("nan")
+                seen = _said(run, stack, service, metric) if run else float("nan")
                 row[metric]["measured"] = _number(seen)
             out.append(row)
     return out
 
 
-def _service_metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
-    s, v = run.stacks.index(stack), run.services.index(service)
-    if metric == "utilisation":
-        return _known_mean(run.utilisation(stack, service)[run.judged])
-    if metric == "error_rate":
-        rows = known_sum(run.attempts[s, v][:, run.judged])
-        return float(rows[2:7].sum() / rows[0]) if rows[0] > 0 else float("nan")
-    return percentile(run.visits[s, v, run.judged].sum(axis=0), float(metric[1:]) / 100)
-
-
-def _known_mean(values: Array) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _said(run: RunRecord, stack: str, service: str, metric: str) -> float:
+    if metric != "error_rate":
+        return service_number(run, stack, service, metric)
+    attempts = run.attempts[run.stacks.index(stack), run.services.index(service)]
+    rows = known_sum(attempts[:, run.judged])
+    bad = rows[ATTEMPTS.index("failed") : ATTEMPTS.index("in_flight")]
+    return float(bad.sum() / rows[0]) if rows[0] > 0 else float("nan")
 
 
 def step_table(evidence: Evidence) -> list[dict[str, Any]]:

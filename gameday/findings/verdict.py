@@ -8,13 +8,19 @@ generator failed, or something was not measured) · ERROR for any other exit cod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from gameday.findings.evidence import LEAST_SLOTS, Evidence, least_samples, service_series
+from gameday.findings.evidence import (
+    LEAST_SLOTS,
+    Evidence,
+    least_samples,
+    number_of,
+    service_series,
+)
 from gameday.findings.finding import Finding
 from gameday.run_record import SESSIONS, STEPS, RunRecord, percentile
+from gameday.swarm import End
 
 __all__ = [
     "LATENESS_BOUND_S", "Validity", "Verdict", "judge",
@@ -29,8 +35,6 @@ _EXTRAPOLATED = 1.3
 """The forecast may exceed the played load by so much and no more. Source: DESIGN §2, basis."""
 _ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 0)
 _NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID"}
-
-End = Literal["complete", "guardrail", "person", "worker_lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +145,7 @@ def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
                 if (~np.isnan(seen)).sum() < LEAST_SLOTS:
                     out.append(f"{stack}: {criterion.text}: service not observed")
                 continue
-            step = None if criterion.subject == "all steps" else criterion.subject
-            n = evidence.bad_share(run, stack, step)[1]
-            if not criterion.metric.endswith("rate"):
-                names = run.steps if step is None else (step,)
-                n = int(sum(run.response(stack, name).sum() for name in names))
+            _, n = number_of(run, criterion, stack)
             if n < least_samples(criterion):
                 out.append(f"{stack}: {criterion.text}: {n} replies")
     return tuple(out)

@@ -43,8 +43,8 @@ def _from_file(scenario: Scenario, file: Path) -> History:
 
 
 def _cached_past(scenario: Scenario, seed: Seed) -> History:
-    name = f"past-{past_fingerprint(scenario, seed)[:24]}.npy"
-    cached = cache_folder() / name
+    digest = past_fingerprint(scenario, seed)
+    cached = cache_folder() / f"past-{digest[:24]}.npy"
     block = scenario.history.synthetic
     if block is not None and cached.is_file():
         grid = TimeGrid.between(
@@ -56,9 +56,8 @@ def _cached_past(scenario: Scenario, seed: Seed) -> History:
             counts = np.empty(0)  # a torn cache is no cache
         if counts.shape == (len(scenario.regions), len(scenario.steps), grid.slots):
             return History(
-                grid, scenario.region_names, scenario.step_names, counts, "synthetic",
-                past_fingerprint(scenario, seed),
-            )  # fmt: skip
+                grid, scenario.region_names, scenario.step_names, counts, "synthetic", digest
+            )
     past = make_past(scenario, seed=seed)
     write_whole(cached, lambda path: np.save(path, past.counts), optional=True)
     return past

@@ -53,7 +53,3 @@ class Show:
         elif time.monotonic() - self._said > _PLAIN_EVERY_S:
             self._said = time.monotonic()
             self.console.print(f"    {detail}", soft_wrap=True, markup=False)
-
-    def say(self, text: str) -> None:
-        """Show one line."""
-        self.console.print(f"  {text}", soft_wrap=True, markup=False)

@@ -78,4 +78,4 @@ class GuardrailWatch:
         if criterion.metric == "abandonment rate":
             return float(outcomes[2] / outcomes[0])
         histogram = sum((s[2][rows].sum(axis=0) for s in seconds), np.zeros(BINS))
-        return percentile(histogram, float(criterion.metric[1:]) / 100)
+        return percentile(histogram, criterion.level)

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from gameday.scenario.units import parse_duration
 
-__all__ = ["METRICS", "Criterion", "CriterionText", "parse_criterion"]
+__all__ = ["METRICS", "Criterion", "CriterionText", "parse_criterion", "quantile_level"]
 
 METRICS = {
     "p50": "s", "p90": "s", "p95": "s", "p99": "s",
@@ -57,9 +57,19 @@ class Criterion:
         return _OPERATORS[self.op](number, self.value)
 
     @property
+    def level(self) -> float:
+        """The quantile a latency metric speaks of, in (0, 1): 0.99 for p99."""
+        return quantile_level(self.metric)
+
+    @property
     def is_of_service(self) -> bool:
         """Whether the subject is a service, not a step."""
         return self.metric in SERVICE_METRICS
+
+
+def quantile_level(metric: str) -> float:
+    """Return the level in (0, 1) of a latency metric: 0.99 for p99."""
+    return float(metric[1:]) / 100
 
 
 def parse_criterion(text: Any) -> Criterion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from gameday.scenario.events import KINDS
 from gameday.scenario.faults import did_you_mean
 from gameday.scenario.journeys import EXIT
 from gameday.scenario.model import CalendarEvent, Scenario
-from gameday.scenario.steps import Exchange
+from gameday.scenario.steps import TEMPLATE_WORD, Exchange
 from gameday.scenario.units import local_to_utc
 
 __all__ = ["CUSTOMER_WORDS", "cross_faults"]
@@ -25,8 +24,6 @@ CUSTOMER_WORDS = frozenset(
     {"customer", "password", "product", "product_type", "term", "order_key", "region", "run"}
 )
 """What a template may name without extracting it first."""
-
-_TEMPLATE = re.compile(r"\{([\w-]+)\}")
 
 
 def cross_faults(scenario: Scenario) -> list[Fault]:
@@ -189,7 +186,7 @@ def _template_words(exchange: Exchange) -> Iterator[tuple[str, str]]:
     while pending:
         field, item = pending.pop(0)
         if isinstance(item, str):
-            yield from ((field, word) for word in _TEMPLATE.findall(item))
+            yield from ((field, word) for word in TEMPLATE_WORD.findall(item))
         elif isinstance(item, dict):
             pending.extend((field, value) for value in item.values())
         elif isinstance(item, list):

@@ -15,7 +15,10 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, mo
 
 from gameday.scenario.units import Block, Duration, Name
 
-__all__ = ["Call", "Calls", "Check", "Exchange", "Extract", "Step"]
+__all__ = ["TEMPLATE_WORD", "Call", "Calls", "Check", "Exchange", "Extract", "Step"]
+
+TEMPLATE_WORD = re.compile(r"\{([\w-]+)\}")
+"""A `{word}` in a template."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,7 @@ def real_speed_model(
     """
     result: list[tuple[RunRecord, ...]] = []
     over = threading.Event()
-    per_slot = float(plan.forecast.sum(axis=(0, 1)).max()) * plan.scale
-    fits = int((plan.duration_s - _SPARE_S) / max(1e-9, (LEAST + 1) * cost_s * per_slot))
-    slots = min(fits, _MOST_SLOTS, plan.window.slots)
+    slots = _slots_that_fit(plan, cost_s)
     thread: threading.Thread | None = None
     if slots >= _LEAST_SLOTS and (os.cpu_count() or 1) > 1:
         near = hottest_minutes(plan, slots)
@@ -72,6 +70,13 @@ def real_speed_model(
         over.set()
         if thread is not None:
             thread.join()
+
+
+def _slots_that_fit(plan: LoadPlan, cost_s: float) -> int:
+    """Return how many slots LEAST replications can simulate in the run's own time."""
+    per_slot = float(plan.forecast.sum(axis=(0, 1)).max()) * plan.scale
+    fits = int((plan.duration_s - _SPARE_S) / max(1e-9, (LEAST + 1) * cost_s * per_slot))
+    return min(fits, _MOST_SLOTS, plan.window.slots)
 
 
 def hottest_minutes(plan: LoadPlan, slots: int) -> Asked:

@@ -53,12 +53,10 @@ def simulate(
     try:
         while (tasks or running) and not cancelled():
             while tasks and len(running) < count and _wanted(tasks[0][0], until):
-                task = tasks.pop(0)
-                each = seed.child("replication", str(task[0]), task[1])
-                mine = plan
-                if new_customers:
-                    mine = replace(plan, seed=plan.seed.child("customers", str(task[0])))
-                future = pool.submit(run_reference, scenario, mine, task[1], seed=each, scale=scale)
+                number, stack = task = tasks.pop(0)
+                each = seed.child("replication", str(number), stack)
+                mine = plan.of_new_customers(number) if new_customers else plan
+                future = pool.submit(run_reference, scenario, mine, stack, seed=each, scale=scale)
                 running[future] = task
             if not running:
                 break

@@ -47,16 +47,12 @@ class Assembly:
         self._add_planned()
 
     def _add_planned(self) -> None:
-        walks, arrivals, plan = Walks(self.scenario, self.plan), self.plan.arrivals(), self.plan
-        stacks = [self.scenario.stack_names.index(r.stack) for r in self.scenario.regions.values()]
-        for session in range(len(arrivals.at_s)):
-            stack = stacks[arrivals.region[session]]
-            began = plan.slot_of(float(arrivals.at_s[session])) + plan.lead_in
-            self._record.session_counts[stack, SESSIONS.index("planned"), began] += 1
-            for step in walks.planned(arrivals, session):
-                slot = plan.slot_of(step.at_s) + plan.lead_in
-                if slot < plan.grid.slots:
-                    self._record.step_counts[stack, step.step, STEPS.index("planned"), slot] += 1
+        planned = Walks(self.scenario, self.plan).planned_steps(self.plan.arrivals())
+        for r, region in enumerate(self.plan.regions):
+            stack = self.scenario.stack_names.index(self.scenario.regions[region].stack)
+            self._record.step_counts[stack, :, STEPS.index("planned")] += planned[r]
+            starts = self.plan.played[r].sum(axis=0)
+            self._record.session_counts[stack, SESSIONS.index("planned")] += starts
 
     def add(self, report: dict[str, Any]) -> tuple[Array, Array]:
         """Add one worker's report; return its (steps, 3 = all, bad, left) and (steps, BINS)."""

@@ -20,9 +20,10 @@ from gameday.swarm.brief import Brief, write_brief
 from gameday.swarm.observe import Observer, Sample, fetch
 from gameday.swarm.processes import Processes
 
-__all__ = ["Played", "Progress", "swarm"]
+__all__ = ["End", "Played", "Progress", "swarm"]
 
 End = Literal["complete", "guardrail", "person", "worker_lost"]
+"""How a run ended."""
 
 _READY_S = 60.0
 _WIND_DOWN_S = 8.0

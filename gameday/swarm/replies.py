@@ -11,18 +11,16 @@ from typing import Any
 from jsonpath_ng.parser import parse as parse_jsonpath
 from selectolax.lexbor import LexborHTMLParser
 
-from gameday.scenario.steps import Check, Extract
+from gameday.scenario.steps import TEMPLATE_WORD, Check, Extract
 from gameday.swarm.client import Reply
 
 __all__ = ["extracted", "filled", "outcome_of"]
-
-_TEMPLATE = re.compile(r"\{([\w-]+)\}")
 
 
 def filled(template: Any, memory: Mapping[str, str]) -> Any:
     """Return `template` with `{word}` replaced from the customer's memory, in nested values too."""
     if isinstance(template, str):
-        return _TEMPLATE.sub(lambda found: memory.get(found[1], ""), template)
+        return TEMPLATE_WORD.sub(lambda found: memory.get(found[1], ""), template)
     if isinstance(template, dict):
         return {key: filled(value, memory) for key, value in template.items()}
     if isinstance(template, list):

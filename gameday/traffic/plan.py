@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -99,6 +99,10 @@ class LoadPlan:
         at, region_of = np.concatenate(times), np.concatenate(regions)
         order = np.argsort(at, kind="stable")
         return Arrivals(at[order], region_of[order], np.concatenate(journeys)[order])
+
+    def of_new_customers(self, number: int) -> LoadPlan:
+        """Return the same plan with another draw of who comes when, one a number."""
+        return replace(self, seed=self.seed.child("customers", str(number)))
 
     def table(self) -> pd.DataFrame:
         """Return the plan as `plan.parquet` holds it."""

@@ -96,12 +96,12 @@ class Walks:
         return self._products[region, hour](uniform)
 
     def planned_steps(self, arrivals: Arrivals) -> Array:
-        """Return planned steps of the run by intended slot, shape (regions, steps, window)."""
-        out = np.zeros((len(self.plan.regions), len(self.plan.steps), self.plan.window.slots), int)
+        """Return planned steps by intended slot of the grid, (regions, steps, grid.slots)."""
+        out = np.zeros((len(self.plan.regions), len(self.plan.steps), self.plan.grid.slots), int)
         for session in range(len(arrivals.at_s)):
             for planned in self.planned(arrivals, session):
-                slot = self.plan.slot_of(planned.at_s)
-                if 0 <= slot < out.shape[2]:
+                slot = self.plan.slot_of(planned.at_s) + self.plan.lead_in
+                if slot < out.shape[2]:
                     out[arrivals.region[session], planned.step, slot] += 1
         return out
 

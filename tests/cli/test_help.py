@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from gameday.cli.app import app
+from gameday.safety import Journal
 from tests.stories.small_fair import FAIR
 
 
@@ -71,7 +73,7 @@ def test_every_option_says_what_it_is_for() -> None:
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_every_verb_that_tells_something_can_tell_it_as_json(verb: tuple[str, ...]) -> None:
-    if verb in (("init",), ("schema",), ("capacity", "export"), ("watch",)):
+    if verb in (("init",), ("schema",), ("capacity", "export")):
         pytest.skip("makes files, or is a format of its own")
     said = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*verb, "--help"])
     assert "--json" in said.output, "DESIGN §6: every verb has --json with a schema_version"
@@ -97,6 +99,21 @@ def test_json_parses_and_carries_its_schema_version(
     assert said.returncode == 0, said.stderr
     assert json.loads(said.stdout)["schema_version"] == 1
     assert "\x1b" not in said.stdout + said.stderr
+
+
+def test_watching_a_run_that_is_over_tells_its_whole_journal_as_json_lines(place: Path) -> None:
+    folder = place / "over"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"verdict": "PASS", "pid": 1}))
+    with closing(Journal(folder / "journal.jsonl")) as journal:
+        journal.write("targets", us="http://127.0.0.1:1")
+        journal.write("done", verdict="PASS")
+    told = [
+        json.loads(line) for line in typed(place, "watch", "over", "--json").stdout.splitlines()
+    ]
+    assert [entry["what"] for entry in told] == ["targets", "done"]
+    assert [entry["schema_version"] for entry in told] == [1, 1]
+    assert told[0]["us"] == "http://127.0.0.1:1"
 
 
 def test_the_schema_is_a_json_schema(place: Path) -> None:

@@ -11,7 +11,7 @@ from gameday.errors import GamedayError, ScenarioError, UsageError
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 CODES = {
-    "GamedayError": 9, "UsageError": 2, "ScenarioError": 2, "HistoryError": 2, "GuardrailStop": 3,
+    "GamedayError": 9, "UsageError": 2, "ScenarioError": 2, "HistoryError": 2,
     "StoppedByPerson": 4, "PreflightFailed": 5, "SafetyRefusal": 6, "GeneratorFailed": 7,
     "CleanUpFailed": 8,
 }  # fmt: skip

@@ -29,7 +29,6 @@ def test_plain_lines_carry_no_control_characters(
     show = Show()
     with show.phase("swarm", total=10):
         show.update("+1 s of 10", done=1)
-    show.say("done")
     assert not [c for c in capsys.readouterr().err if ord(c) < 32 and c != "\n"]
 
 
@@ -37,7 +36,6 @@ def test_a_quiet_show_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     show = Show(quiet=True)
     with show.phase("swarm"):
         show.update("detail")
-    show.say("word")
     assert capsys.readouterr() == ("", "")
 
 
@@ -61,7 +59,9 @@ def test_a_detail_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[
 def test_a_line_with_a_closing_bracket_word_does_not_end_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Show().say("[/]")
+    show = Show()
+    with show.phase("swarm"):
+        show.update("[/]")
     assert "[/]" in capsys.readouterr().err
 
 

@@ -87,7 +87,5 @@ def test_the_assembly_plans_every_step_of_every_session_that_the_walks_plan(
     plan = flat_plan(scenario, 1.5, slots=8, lead_in=lead_in, speed=speed)
     record = Assembly(scenario, plan)._record
     planned = Walks(scenario, plan).planned_steps(plan.arrivals())
-    np.testing.assert_array_equal(
-        record.step_counts[0, :, STEPS.index("planned"), record.judged], planned[0]
-    )
+    np.testing.assert_array_equal(record.step_counts[0, :, STEPS.index("planned")], planned[0])
     np.testing.assert_array_equal(record.session_counts[0, 0], plan.played.sum(axis=(0, 1)))

@@ -228,11 +228,11 @@ def test_think_times_are_divided_by_the_speed(shop: Scenario, plan: LoadPlan) ->
 
 def test_planned_steps_are_what_counting_the_walks_gives(shop: Scenario, plan: LoadPlan) -> None:
     arrivals, walks = plan.arrivals(), Walks(shop, plan)
-    counted = np.zeros((1, 3, plan.window.slots), int)
+    counted = np.zeros((1, 3, plan.grid.slots), int)
     for session in range(len(arrivals.at_s)):
         for step in walks.planned(arrivals, session):
-            slot = int(np.floor(step.at_s / plan.slot_wall_s))
-            if 0 <= slot < plan.window.slots:
+            slot = plan.lead_in + int(np.floor(step.at_s / plan.slot_wall_s))
+            if slot < plan.grid.slots:
                 counted[arrivals.region[session], step.step, slot] += 1
     np.testing.assert_array_equal(walks.planned_steps(arrivals), counted)
 
@@ -240,7 +240,7 @@ def test_planned_steps_are_what_counting_the_walks_gives(shop: Scenario, plan: L
 def test_planned_steps_are_the_forecast_s_at_scale_and_speed(
     shop: Scenario, plan: LoadPlan
 ) -> None:
-    planned = Walks(shop, plan).planned_steps(plan.arrivals()).sum(axis=2)[0]
+    planned = Walks(shop, plan).planned_steps(plan.arrivals())[0, :, plan.lead_in :].sum(axis=1)
     expected = (plan.forecast[0, :, plan.lead_in :] * plan.scale / plan.speed).sum(axis=1)
     assert (np.abs(planned - expected) < 5 * np.sqrt(expected) + 0.02 * expected).all()
 
@@ -433,8 +433,10 @@ def test_a_plan_at_auto_scale_sends_that_many_steps_a_wall_second(
 ) -> None:
     busy = replace(demand, median=demand.median * 50)
     plan = plan_load(shop, busy, seed=Seed(1), asked=Asked(speed=10))
-    planned = Walks(shop, plan).planned_steps(plan.arrivals()).sum(axis=(0, 1)) / plan.slot_wall_s
-    assert planned.max() == pytest.approx(shop.replay.steps_per_s, rel=0.1)
+    planned = Walks(shop, plan).planned_steps(plan.arrivals())[:, :, plan.lead_in :]
+    assert planned.sum(axis=(0, 1)).max() / plan.slot_wall_s == pytest.approx(
+        shop.replay.steps_per_s, rel=0.1
+    )
 
 
 def test_a_target_of_one_s_own_takes_the_fraction_the_scenario_says(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from gameday.findings.evidence import Evidence
+from gameday.findings.evidence import Evidence, service_number, visit_count
 from gameday.findings.finding import Candidate
-from gameday.run_record import STEPS, RunRecord, percentile
+from gameday.run_record import STEPS, RunRecord
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_disagreement"]
@@ -20,7 +20,8 @@ _TOLERANCE = {"utilisation": 0.05, "p50": 0.25, "p99": 0.35}
 Ours: a scraped histogram's buckets are 15 % wide, and HTTP itself adds a millisecond or two.
 """
 
-
+_LEAST_VISITS = 100
+"""Visits below which a latency is not compared: a p99 needs so many."""
 _NOISE = 0.01
 """Share of planned steps that may be lost by us before the comparison says nothing."""
 
@@ -43,14 +44,9 @@ def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
-    if metric == "utilisation":
-        known = run.utilisation(stack, service)[run.judged]
-        known = known[~np.isnan(known)]
-        return float(known.mean()) if len(known) else float("nan")
-    rows = run.visits[run.stacks.index(stack), run.services.index(service), run.judged]
-    if rows.sum() < 100:
+    if metric != "utilisation" and visit_count(run, stack, service) < _LEAST_VISITS:
         return float("nan")
-    return percentile(rows.sum(axis=0), float(metric[1:]) / 100)
+    return service_number(run, stack, service, metric)
 
 
 def _compare(

@@ -13,16 +13,19 @@ from gameday.findings.evidence import (
     Evidence,
     binomial_band,
     first_where,
+    latency_rows,
+    number_of,
     quantile_band,
     service_series,
+    share_of,
     step_tier,
 )
 from gameday.findings.finding import Candidate
-from gameday.run_record import BINS, RunRecord, bin_of, percentile
+from gameday.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
 from gameday.scenario.criteria import METRICS
 from gameday.simulate import t_interval
-from gameday.vocabulary import Array, Band
+from gameday.vocabulary import Band
 
 __all__ = ["look_for_missed_objective"]
 
@@ -40,9 +43,8 @@ def look_for_missed_objective(evidence: Evidence) -> Iterator[Candidate]:
 def _of_run(
     evidence: Evidence, criterion: Criterion, stack: str, run: RunRecord
 ) -> Iterator[Candidate]:
-    step = None if criterion.subject == "all steps" else criterion.subject
     if criterion.metric in ("error rate", "abandonment rate"):
-        bad, all_, share = _share(evidence, run, criterion, stack, step)
+        bad, all_, share = share_of(run, criterion, stack)
         yield _candidate(
             evidence, criterion, stack, binomial_band(bad, all_),
             float(stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
@@ -52,9 +54,8 @@ def _of_run(
     if criterion.is_of_service:
         yield from _of_service(evidence, criterion, stack, run)
         return
-    rows = _latency_rows(run, stack, step)
-    histogram = rows.sum(axis=0)
-    level = _level(criterion.metric)
+    rows = latency_rows(run, criterion, stack)
+    histogram, level = rows.sum(axis=0), criterion.level
     above, n = int(histogram[int(bin_of(criterion.value)) + 1 :].sum()), int(histogram.sum())
     slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
     yield _candidate(
@@ -87,21 +88,12 @@ def _p_above(values: list[float], bound: float) -> float:
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
     if criterion.is_of_service:
         return
-    step = None if criterion.subject == "all steps" else criterion.subject
-    values, counts = [], 0
-    for run in evidence.event:
-        if criterion.metric in ("error rate", "abandonment rate"):
-            bad, all_, _ = _share(evidence, run, criterion, stack, step)
-            values.append(bad / all_ if all_ else float("nan"))
-        else:
-            histogram = _latency_rows(run, stack, step).sum(axis=0)
-            all_ = int(histogram.sum())
-            values.append(percentile(histogram, _level(criterion.metric)))
-        counts += all_
-    values = [value for value in values if not np.isnan(value)]
+    seen = [number_of(run, criterion, stack) for run in evidence.event]
+    values = [value for value, _ in seen if not np.isnan(value)]
     if len(values) < 2:
         return
     band, p_value = t_interval(values), _p_above(values, criterion.value)
+    counts = sum(count for _, count in seen)
     yield _candidate(evidence, criterion, stack, band, p_value, counts, None, basis="model only")
 
 
@@ -118,25 +110,3 @@ def _candidate(
         suggestion="see the saturated services of this stack and the capacity requests",
         evidence={"objective": criterion.text},
     )  # fmt: skip
-
-
-def _share(
-    evidence: Evidence, run: RunRecord, criterion: Criterion, stack: str, step: str | None
-) -> tuple[int, int, Array]:
-    if criterion.metric == "error rate":
-        return evidence.bad_share(run, stack, step)
-    names = run.steps if step is None else (step,)
-    left = sum(run.step_total(name, "abandoned", stack) for name in names)
-    all_ = sum(run.step_total(name, "achieved", stack) for name in names)
-    return left, all_, np.zeros(run.grid.slots - run.lead_in)
-
-
-def _latency_rows(run: RunRecord, stack: str, step: str | None) -> Array:
-    """Return response histograms per slot of the window, shape (slots, BINS)."""
-    mine = slice(None) if step is None else [run.steps.index(step)]
-    rows = run.latency[run.stacks.index(stack), mine, 0][:, run.judged]
-    return np.asarray(rows.sum(axis=0)).reshape(-1, BINS)
-
-
-def _level(metric: str) -> float:
-    return float(metric[1:]) / 100
