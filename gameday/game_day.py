@@ -23,8 +23,21 @@ from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
 from gameday.report import gather, render_report
 from gameday.run_record import STEPS, RunRecord
-from gameday.safety import Journal, StopWatch, allowed_target, one_run_at_a_time
-from gameday.scenario import Scenario, bundled_scenarios, load_scenario
+from gameday.safety import (
+    Journal,
+    StopWatch,
+    allowed_target,
+    check_ceilings,
+    one_run_at_a_time,
+)
+from gameday.scenario import (
+    Scenario,
+    bundled_scenarios,
+    load_scenario,
+    read_assets,
+    scenario_file,
+    scenario_text,
+)
 from gameday.shop import running_shops
 from gameday.simulate import real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
@@ -119,6 +132,7 @@ def _play(
     """The chain, room by room."""
     history, demand, plan = foresee(scenario, order, show)
     stop.check()
+    check_ceilings(scenario, plan)
     facts["sha256"] = {"scenario": scenario.sha256(), "history": history.sha256,
                        "plan": plan.sha256()}  # fmt: skip
     folder.write_inputs(scenario, demand, history, plan)
@@ -133,7 +147,7 @@ def _play(
     evidence = Evidence(scenario, plan, played.record, predicted, event, share)
     findings = find(evidence)
     requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
-    valid = validity(played.record, busiest=played.busiest, end=played.end, why=played.why)
+    valid = validity(played.record, health=played.health, end=played.end, why=played.why)
     verdict = judge(
         findings, end=played.end, why=played.why, faults=valid.faults,
         unmeasured=unmeasured_objectives(evidence),
@@ -181,12 +195,12 @@ def check_targets(order: Order, scenario: Scenario) -> Order:
     if missing := sorted(set(scenario.stack_names) - set(targets)):
         raise UsageError(f"--target: no target for stack {', '.join(missing)}")
     allowed = {stack: allowed_target(url) for stack, url in targets.items()}
-    if len(set(allowed.values())) < len(allowed):
+    if len({target.pinned for target in allowed.values()}) < len(allowed):
         raise UsageError(
             "--target: two stacks share one address; their orders and metrics could not be told "
             "apart: give each its own, as in us=http://127.0.0.1:8080"
         )
-    return replace(order, targets=allowed)
+    return replace(order, targets={stack: target.url for stack, target in allowed.items()})
 
 
 @contextmanager
@@ -227,9 +241,8 @@ def _swarm(
 ) -> Played:  # fmt: skip
     """Start the shop where no target was given, and play the plan against it."""
 
-    def watch(p: Progress) -> None:
-        show.update(f"{p.at_s:+.0f} s of {plan.duration_s:.0f}: {p.sent} steps sent, {p.done} good, "
-                    f"{p.bad} bad", done=p.at_s + plan.lead_in_s)  # fmt: skip
+    def watch(progress: Progress) -> None:
+        show.watch(progress, progress.at_s + plan.lead_in_s)
 
     with ExitStack() as stack, show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
         targets = order.targets
@@ -240,7 +253,11 @@ def _swarm(
                 stock_scale=plan.scale / plan.speed, seed=order.seed.root, logs=folder,
             ))  # fmt: skip
         journal.write("targets", **targets)
-        brief = Brief(row.run_id, str(order.event), targets, order.workers, plan)
+        home = scenario_file(order.event).parent.resolve()
+        brief = Brief(
+            row.run_id, scenario_text(order.event), read_assets(scenario, home), targets, str(home),
+            order.workers, plan,
+        )  # fmt: skip
         return swarm(scenario, brief, folder=folder, locustfile=_locustfile(), stop=stop,
                      journal=journal, watch=watch)  # fmt: skip
 

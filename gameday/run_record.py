@@ -2,12 +2,14 @@
 
 Books (DESIGN §7.6), balanced on every run:
   steps      planned = sent + after_failed + after_check + after_sold_out + after_abandoned
-                       + delayed + lost                       (by the slot they were planned in)
+                       + delayed + held + lost                (by the slot they were planned in)
              achieved = done + failed + check_failed + sold_out + abandoned + unfinished
                                                               (by the slot they went out in)
              sum of achieved = sum of sent + sum of extra
   attempts   arrived = done + failed + shed + timed_out + cancelled + orphaned + in_flight
   sessions   started = finished + abandoned + failed + displaced + lost
+             planned = started + held, and what we never came to
+Held is what a guardrail kept from starting.
 """
 
 from __future__ import annotations
@@ -21,16 +23,22 @@ import pandas as pd
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = [
-    "ATTEMPTS", "BINS", "LATENCIES", "LOADS", "SESSIONS", "STEPS", "Orders", "RunRecord",
+    "ATTEMPTS", "BINS", "ENDS", "FATES", "LATENCIES", "LOADS", "SESSIONS", "SESSION_ENDS", "STEPS",
+    "Orders", "RunRecord",
     "bin_of", "blank_record", "known_sum", "percentile",
 ]  # fmt: skip
 
 STEPS = (
     "planned", "sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
-    "delayed", "lost", "extra", "achieved", "done", "failed", "check_failed", "sold_out",
+    "delayed", "held", "lost", "extra", "achieved", "done", "failed", "check_failed", "sold_out",
     "abandoned", "unfinished",
 )  # fmt: skip
-SESSIONS = ("planned", "started", "finished", "abandoned", "failed", "displaced", "lost")
+FATES = slice(STEPS.index("sent"), STEPS.index("extra"))
+"""What becomes of a planned step."""
+ENDS = slice(STEPS.index("done"), len(STEPS))
+"""What becomes of a step that went out."""
+SESSIONS = ("planned", "started", "finished", "abandoned", "failed", "displaced", "lost", "held")
+SESSION_ENDS = slice(SESSIONS.index("finished"), SESSIONS.index("held"))
 ATTEMPTS = (
     "arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned", "in_flight",
 )  # fmt: skip
@@ -141,20 +149,20 @@ class RunRecord:
     def imbalances(self) -> list[str]:
         """Return every book that does not balance, in words; empty when all do."""
         steps, sessions = self.step_counts.sum(axis=0), self.session_counts.sum(axis=(0, 2))
-        planned = steps[:, 0] - steps[:, 1:8].sum(axis=1)
+        planned = steps[:, 0] - steps[:, FATES].sum(axis=1)
         out = [
             f"steps: {self.steps[i]}: planned differs from its ends by {int(planned[i].sum())}"
             for i in np.flatnonzero(np.abs(planned).sum(axis=1))
         ]
         totals = steps.sum(axis=2)
         for name, row in zip(self.steps, totals, strict=True):
-            if row[9] != row[10:].sum() or row[9] != row[1] + row[8]:
-                out.append(
-                    f"steps: {name}: went out {row[9]}, ended {row[10:].sum()}, "
-                    f"sent and extra {row[1] + row[8]}"
-                )
-        if sessions[1] != sessions[2:].sum():
-            out.append(f"sessions: started {sessions[1]}, ended {sessions[2:].sum()}")
+            out_, ended = row[STEPS.index("achieved")], row[ENDS].sum()
+            came = row[STEPS.index("sent")] + row[STEPS.index("extra")]
+            if out_ != ended or out_ != came:
+                out.append(f"steps: {name}: went out {out_}, ended {ended}, sent and extra {came}")
+        ended = sessions[SESSION_ENDS].sum()
+        if sessions[1] != ended:
+            out.append(f"sessions: started {sessions[1]}, ended {ended}")
         for s, stack in enumerate(self.stacks):
             for v, service in enumerate(self.services):
                 row = known_sum(self.attempts[s, v])

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw"]
+__all__ = [
+    "QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw", "draw_keyed",
+    "draw_many", "session_key", "session_keys",
+]  # fmt: skip
 
 Array = NDArray[Any]
 """A numpy array; each field's docstring gives its shape, range and unit."""
@@ -39,6 +42,10 @@ class Draw(IntEnum):
     SERVICE_TIME = 6
     BACKOFF = 7
     REACTION = 8
+    VALUE = 9
+    FEED = 10
+    CONNECTION = 11
+    HOLD = 12
 
 
 def _mix(x: int) -> int:
@@ -48,15 +55,45 @@ def _mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
+def session_key(root: int, session: int) -> int:
+    """Return the 64 bits that stand for a session in all its draws."""
+    return _mix((root + _GOLDEN * (session + 1)) & _MASK)
+
+
+def draw_keyed(key: int, step: int, attempt: int, purpose: int) -> float:
+    """Return `draw` of the session whose `session_key` is `key`: half the work, same number."""
+    x = (key + _GOLDEN * ((step << 20) + (attempt << 4) + purpose + 1)) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return (((x ^ (x >> 31)) >> 12) + 0.5) * 2.0**-52
+
+
 def draw(root: int, session: int, step: int, attempt: int, purpose: int) -> float:
     """Return the uniform number in (0, 1) that belongs to this key, and to no order of asking.
 
     Any engine that asks for the same key gets the same number, so variants share their chance
     (common random numbers) and two engines can be compared draw by draw (DESIGN §7.9).
     """
-    x = _mix((root + _GOLDEN * (session + 1)) & _MASK)
-    x = _mix((x + _GOLDEN * ((step << 20) + (attempt << 4) + purpose + 1)) & _MASK)
-    return ((x >> 12) + 0.5) * 2.0**-52
+    return draw_keyed(session_key(root, session), step, attempt, purpose)
+
+
+def _mix_many(x: Array) -> Array:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def session_keys(root: int, sessions: Array) -> Array:
+    """Return `session_key` of every session, uint64 in the shape of `sessions`."""
+    numbers = sessions.astype(np.uint64) + np.uint64(1)
+    return _mix_many(np.uint64(root & _MASK) + np.uint64(_GOLDEN) * numbers)
+
+
+def draw_many(keys: Array, step: int, attempt: int, purpose: int) -> Array:
+    """Return `draw_keyed` of every key, float64, bit for bit the same."""
+    number = (_GOLDEN * ((step << 20) + (attempt << 4) + purpose + 1)) & _MASK
+    x = _mix_many(keys + np.uint64(number))
+    return np.asarray(((x >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52)
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,13 +185,18 @@ def compare(
 
 
 def watch(
-    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
-) -> None:
-    """Follow a run's journal until it ends.
+    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False,
+    web: Annotated[bool, typer.Option("--web", help="show it on a page, until Ctrl-C")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="of the page, on 127.0.0.1; 0: a free one")] = 0,
+) -> None:  # fmt: skip
+    """Follow a run's journal until it ends, or its numbers on a page.
 
-    Example: gameday watch
+    Example: gameday watch --web
     """
     folder = run_folder(run, out)
+    if web:
+        _serve(folder, port, as_json=as_json)
+        return
     with (folder / "journal.jsonl").open(encoding="utf-8") as journal:
         while True:
             if line := journal.readline():
@@ -207,6 +212,19 @@ def watch(
             if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
                 return
             time.sleep(0.3)
+
+
+def _serve(folder: Path, port: int, *, as_json: bool) -> None:
+    """Serve a run's page and say where."""
+    from gameday.live.web import serve_page
+
+    def ready(url: str) -> None:
+        typer.echo(
+            json.dumps({"schema_version": 1, "url": url}) if as_json else f"{folder.name}: {url}"
+        )
+
+    steps = list(_json(folder / "scenario.json")["steps"])
+    serve_page(folder, steps, port=port, ready=ready)
 
 
 def stop(

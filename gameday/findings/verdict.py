@@ -20,7 +20,7 @@ from gameday.findings.evidence import (
 )
 from gameday.findings.finding import Finding
 from gameday.run_record import SESSIONS, STEPS, RunRecord, percentile
-from gameday.swarm import End
+from gameday.swarm import End, Health
 
 __all__ = [
     "LATENESS_BOUND_S", "Validity", "Verdict", "judge",
@@ -30,6 +30,9 @@ __all__ = [
 LATENESS_BOUND_S = 0.05
 """p99 of the generator's lateness beyond which it did not follow its plan. Ours: a twentieth of
 the shortest objective; the engine idles at 1-2 ms."""
+
+_BUSY = 0.7
+"""Share of a core beyond which the CPU may be what made a worker late."""
 
 _EXTRAPOLATED = 1.3
 """The forecast may exceed the played load by so much and no more. Source: DESIGN §2, basis."""
@@ -70,12 +73,12 @@ def worst_code(codes: list[int]) -> int:
     return min(codes, key=_ORDER.index, default=0)
 
 
-def validity(run: RunRecord, *, busiest: float, end: End, why: str) -> Validity:
+def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
     """Return whether the generator followed its plan; a stopped run is not blamed for the rest."""
     sessions = run.session_counts.sum(axis=0)
     off = sessions[SESSIONS.index("planned")] != sessions[SESSIONS.index("started")]
     lateness = percentile(run.latency[:, :, 2].sum(axis=(0, 1, 2)), 0.99)
-    lost = int(run.step_counts[:, :, 7].sum())
+    lost = int(run.step_counts[:, :, STEPS.index("lost")].sum())
     faults = []
     if end == "worker_lost":
         faults.append(f"the generator broke: {why}")
@@ -90,17 +93,27 @@ def validity(run: RunRecord, *, busiest: float, end: End, why: str) -> Validity:
             )
         if lost:
             faults.append(f"{lost} planned steps were lost by the generator")
+    if health.workers_lost:
+        faults.insert(0, f"the generator lost {health.workers_lost} worker(s)")
     if lateness > LATENESS_BOUND_S:
         faults.append(
             f"the generator was late: p99 {lateness * 1000:.0f} ms, bound "
-            f"{LATENESS_BOUND_S * 1000:.0f} ms (busiest worker at {busiest:.0%} of a core)"
+            f"{LATENESS_BOUND_S * 1000:.0f} ms; {_limit_of(health)}"
         )
     imbalances = tuple(run.imbalances())
     faults += [f"books do not balance: {line}" for line in imbalances]
     return Validity(
-        lateness, int(sessions[0].sum()), int(sessions[1].sum()), int(off.sum()), lost, busiest,
+        lateness, int(sessions[0].sum()), int(sessions[1].sum()), int(off.sum()), lost, health.busiest,
         imbalances, tuple(faults),
     )  # fmt: skip
+
+
+def _limit_of(health: Health) -> str:
+    """Say what kept the generator from its plan."""
+    said = [f"the limit was {name} ({n} times)" for name, n in health.limits.items()]
+    if health.busiest > _BUSY or not said:
+        said.append(f"busiest worker at {health.busiest:.0%} of a core")
+    return ", ".join(said)
 
 
 def judge(

@@ -7,8 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from gameday.live.board import board_of, line_of
+from gameday.swarm import Progress
 
 __all__ = ["Show"]
 
@@ -23,17 +28,20 @@ class Show:
         self.alive = self.console.is_terminal and not quiet
         self._detail = ""
         self._said = 0.0
-        self._bar: Progress | None = None
+        self._bar: Bar | None = None
+        self._board: RenderableType = ""
 
     @contextmanager
     def phase(self, name: str, total: float | None = None) -> Iterator[None]:
         """Show `name` while it goes on, with its time and last detail when it is over."""
-        began, self._detail = time.monotonic(), ""
+        began, self._detail, self._board = time.monotonic(), "", ""
         if self.alive:
-            columns = (SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(bar_width=30),
-                       TimeElapsedColumn(), TextColumn("{task.fields[detail]}", markup=False))  # fmt: skip
-            with Progress(*columns, console=self.console, transient=True) as self._bar:
-                self._task = self._bar.add_task(name, total=total, detail="")
+            self._bar = Bar(
+                SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(bar_width=30),
+                TimeElapsedColumn(), TextColumn("{task.fields[detail]}", markup=False),
+            )  # fmt: skip
+            self._task = self._bar.add_task(name, total=total, detail="")
+            with Live(get_renderable=self._drawn, console=self.console, transient=True):
                 yield
             self._bar = None
         else:
@@ -45,6 +53,9 @@ class Show:
         )
         sys.stderr.flush()
 
+    def _drawn(self) -> RenderableType:
+        return Group(self._bar or "", self._board)
+
     def update(self, detail: str, done: float | None = None) -> None:
         """Show where the running phase is."""
         self._detail = detail
@@ -53,3 +64,9 @@ class Show:
         elif time.monotonic() - self._said > _PLAIN_EVERY_S:
             self._said = time.monotonic()
             self.console.print(f"    {detail}", soft_wrap=True, markup=False)
+
+    def watch(self, progress: Progress, done: float) -> None:
+        """Show a run that plays: the board on a terminal, a line now and then elsewhere."""
+        if self.alive:
+            self._board = board_of(progress)
+        self.update(line_of(progress), done)

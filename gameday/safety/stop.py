@@ -1,21 +1,38 @@
-"""Ways to end a run early: Ctrl-C, a signal, `gameday stop`."""
+"""Ways to end a run early, or to hold it down: Ctrl-C, a signal, `gameday stop`, a guardrail."""
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from types import FrameType, TracebackType
 
 from gameday.errors import StoppedByPerson
+from gameday.files import write_whole
 
-__all__ = ["StopWatch", "ask_to_stop"]
+__all__ = ["StopWatch", "ask_to_hold", "ask_to_stop", "held_to"]
 
 _FILE = "stop"
+_HOLD = "hold.json"
 
 
 def ask_to_stop(run: Path) -> None:
     """Ask the run in folder `run` to stop; it ramps down within 5 s."""
     (run / _FILE).write_text("gameday stop\n")
+
+
+def ask_to_hold(run: Path, starts_per_s: float) -> None:
+    """Ask the run in folder `run` to start no more than so many sessions a wall second."""
+    text = json.dumps({"schema_version": 1, "starts_per_s": starts_per_s})
+    write_whole(run / _HOLD, lambda path: path.write_text(text))
+
+
+def held_to(run: Path) -> float | None:
+    """Return what the run in folder `run` is held to, sessions a wall second; None if to nothing."""
+    try:
+        return float(json.loads((run / _HOLD).read_text())["starts_per_s"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class StopWatch:

@@ -4,15 +4,46 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gameday.errors import SafetyRefusal, UsageError
 
-__all__ = ["allowed_target"]
+__all__ = ["Target", "allowed_target"]
+
+_PORTS = {"http": 80, "https": 443}
 
 
-def allowed_target(url: str) -> str:
-    """Return `scheme://address:port` with the name resolved once and pinned.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An allowed target: its name as given, resolved once and pinned."""
+
+    scheme: str
+    host: str
+    """The name customers ask for: Host, SNI and certificate go by it."""
+    address: str
+    """The loopback address that packets go to."""
+    port: int
+
+    @property
+    def url(self) -> str:
+        """`scheme://name:port`."""
+        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def pinned(self) -> str:
+        """`scheme://address:port`: two targets are one where this is the same."""
+        return f"{self.scheme}://{_bracketed(self.address)}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """The Host header: the port only where it is not the scheme's own."""
+        name = _bracketed(self.host)
+        return name if self.port == _PORTS[self.scheme] else f"{name}:{self.port}"
+
+
+def allowed_target(url: str) -> Target:
+    """Return the target that `url` names.
 
     Raises SafetyRefusal unless every address of the host is loopback, UsageError when the URL is
     no http address at all.
@@ -23,14 +54,14 @@ def allowed_target(url: str) -> str:
     except ValueError as error:
         raise UsageError(f"--target: {error} (got '{url}')") from None
     if (
-        parts.scheme != "http"
+        parts.scheme not in _PORTS
         or not host
         or port == 0
         or parts.query
         or parts.path not in ("", "/")
     ):
         raise UsageError(
-            f"--target: must be http://HOST:PORT, as in http://127.0.0.1:8080 (got '{url}')"
+            f"--target: must be http(s)://HOST:PORT, as in http://127.0.0.1:8080 (got '{url}')"
         )
     addresses = _addresses(host)
     if not addresses or not all(a.is_loopback for a in addresses):
@@ -38,9 +69,12 @@ def allowed_target(url: str) -> str:
         raise SafetyRefusal(
             f"--target {url}: resolves to {where}; only loopback (127.0.0.0/8, ::1) may be sent load"
         )
-    first = addresses[0]
-    name = f"[{first}]" if first.version == 6 else str(first)
-    return f"http://{name}:{80 if port is None else port}"
+    port = _PORTS[parts.scheme] if port is None else port
+    return Target(parts.scheme, host.lower(), str(addresses[0]), port)
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

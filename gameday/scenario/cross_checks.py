@@ -12,7 +12,6 @@ from gameday.scenario.events import KINDS
 from gameday.scenario.faults import did_you_mean
 from gameday.scenario.journeys import EXIT
 from gameday.scenario.model import CalendarEvent, Scenario
-from gameday.scenario.steps import TEMPLATE_WORD, Exchange
 from gameday.scenario.units import local_to_utc
 
 __all__ = ["CUSTOMER_WORDS", "cross_faults"]
@@ -31,7 +30,8 @@ def cross_faults(scenario: Scenario) -> list[Fault]:
     return [
         *_event_faults(scenario), *_history_faults(scenario), *_launch_faults(scenario),
         *_product_faults(scenario), *_journey_faults(scenario), *_step_faults(scenario),
-        *_service_faults(scenario), *_observe_faults(scenario), *_criterion_faults(scenario),
+        *_word_faults(scenario), *_service_faults(scenario), *_observe_faults(scenario),
+        *_criterion_faults(scenario),
     ]  # fmt: skip
 
 
@@ -155,10 +155,6 @@ def _journey_faults(scenario: Scenario) -> Iterator[Fault]:
 
 
 def _step_faults(scenario: Scenario) -> Iterator[Fault]:
-    extracted = {
-        word for step in scenario.steps.values() for e in step.each_exchange() for word in e.extract
-    }
-    known = CUSTOMER_WORDS | extracted
     for name, step in scenario.steps.items():
         yield from _unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
         if not any(e.required for e in step.each_exchange()):
@@ -173,24 +169,25 @@ def _step_faults(scenario: Scenario) -> Iterator[Fault]:
                         yield from _unknown(
                             (*path, "calls"), "service", call.service, known_services
                         )
-                for field, word in _template_words(exchange):
-                    yield from _unknown((*path, field), "template word", word, sorted(known))
 
 
-def _template_words(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    """Yield (field, word) of every `{word}` in the exchange's templates."""
-    pending: list[tuple[str, Any]] = [
-        ("path", exchange.path), ("query", exchange.query), ("headers", exchange.headers),
-        ("form", exchange.form), ("json", exchange.json_body),
-    ]  # fmt: skip
-    while pending:
-        field, item = pending.pop(0)
-        if isinstance(item, str):
-            yield from ((field, word) for word in TEMPLATE_WORD.findall(item))
-        elif isinstance(item, dict):
-            pending.extend((field, value) for value in item.values())
-        elif isinstance(item, list):
-            pending.extend((field, value) for value in item)
+def _word_faults(scenario: Scenario) -> Iterator[Fault]:
+    for name in sorted(CUSTOMER_WORDS & set(scenario.values)):
+        yield ("values", name), "is a word every customer has already; choose another"
+    for name, value in scenario.values.items():
+        for product in value.by_product or ():
+            here = ("values", name, "by_product", product)
+            yield from _unknown(here, "product", product, scenario.products)
+    extracted = {
+        word for step in scenario.steps.values() for e in step.each_exchange() for word in e.extract
+    }
+    known = sorted(CUSTOMER_WORDS | extracted | set(scenario.values))
+    for path, word in scenario.template_words():
+        feed, dot, _ = word.partition(".")
+        if dot:
+            yield from _unknown(path, "feed", feed, scenario.feeds)
+        else:
+            yield from _unknown(path, "template word", word, known)
 
 
 def _service_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -239,16 +236,8 @@ def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
         if path[0] == "objectives" and criterion.for_s:
             yield path, f"an objective is judged over the window: no `for` (got '{criterion.text}')"
         if path[0] == "guardrails" and criterion.op.startswith("<"):
-            yield path, f"a guardrail stops above a bound: write > or >= (got '{criterion.text}')"
-        if criterion.is_of_service and path[0] == "guardrails":
-            yield (
-                path,
-                (
-                    f"a guardrail watches customers, not services (got '{criterion.text}'); use a "
-                    "latency or a rate of a step"
-                ),
-            )
-        elif criterion.is_of_service:
+            yield path, f"a guardrail acts above a bound: write > or >= (got '{criterion.text}')"
+        if criterion.is_of_service:
             yield from _unknown(path, "service", criterion.subject, scenario.services)
         else:
             known = [*scenario.steps, "all steps"]

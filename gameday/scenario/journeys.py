@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, model_validator
 
+from gameday.scenario.steps import PythonName
 from gameday.scenario.units import Block, Duration, Name, Share
 from gameday.vocabulary import Array
 
@@ -40,6 +41,9 @@ class Journey(Block):
     """Leaves when a step takes longer than this, s."""
     on_failure: Reaction | None = None
     on_sold_out: Reaction | None = None
+    python: PythonName | None = None
+    """`module:Class`, a Locust HttpUser or FastHttpUser: at each step of the walk its task of the
+    step's name is played (`-` as `_`); the steps' exchanges then say what the model takes them for."""
     launch: Name | None = None
     """The launch whose crowd walks this journey; absent: walked all day."""
 

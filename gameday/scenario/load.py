@@ -9,12 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from gameday.errors import ScenarioError
+from gameday.scenario.assets import asset_faults
 from gameday.scenario.cross_checks import cross_faults
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
 from gameday.scenario.read import Document, is_file, read_document
 
-__all__ = ["bundled_scenarios", "load_scenario", "scenario_file", "scenario_schema"]
+__all__ = [
+    "bundled_scenarios", "load_scenario", "scenario_file", "scenario_of", "scenario_schema",
+    "scenario_text",
+]  # fmt: skip
 
 
 def _bundled_folder() -> Path:
@@ -44,17 +48,28 @@ def scenario_file(name_or_path: str) -> Path:
 
 def load_scenario(name_or_path: str) -> Scenario:
     """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column."""
-    document = read_document(scenario_file(name_or_path))
+    file = scenario_file(name_or_path)
+    document = read_document(file)
     if document.faults and not document.data:
         raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
     try:
-        scenario = Scenario.model_validate_json(json.dumps(document.data))
+        scenario = scenario_of(json.dumps(document.data))
     except ValidationError as error:
         raise ScenarioError(_said(document, _model_faults(error, document))) from None
-    faults = cross_faults(scenario)
+    faults = [*cross_faults(scenario), *asset_faults(scenario, file.parent)]
     if faults or document.faults:
         raise ScenarioError(_said(document, faults))
     return scenario
+
+
+def scenario_text(name_or_path: str) -> str:
+    """Return a scenario that `load_scenario` accepts as JSON, its includes merged, to be sent."""
+    return json.dumps(read_document(scenario_file(name_or_path)).data)
+
+
+def scenario_of(text: str) -> Scenario:
+    """Return the scenario in `scenario_text`."""
+    return Scenario.model_validate_json(text)
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
+from gameday.scenario.connections import Connections
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
 from gameday.scenario.journeys import Journey
@@ -24,6 +26,7 @@ from gameday.scenario.units import (
     ZoneName,
     local_to_utc,
 )
+from gameday.scenario.values import Feed, Value
 
 __all__ = ["CalendarEvent", "Scenario"]
 
@@ -145,10 +148,23 @@ class Observe(Block):
 
 
 class Guardrail(Block):
-    """A criterion that stops the run (wall time, as it protects the target)."""
+    """A criterion that protects the target (its time is wall time)."""
 
     when: CriterionText
-    then: Literal["stop"] = "stop"
+    then: Literal["stop", "back off", "freeze"] = "stop"
+    """End the run; halve session starts, again each time it is crossed; let them grow no more."""
+
+
+class Ceilings(Block):
+    """What a run never exceeds: refused if the plan would, stopped if it does all the same."""
+
+    requests_per_s: float | None = Field(default=None, gt=0)
+    concurrency: int | None = Field(default=None, ge=1)
+    """Steps under way at one time."""
+    duration: Duration | None = None
+    """Wall time, lead-in included."""
+    orders: int | None = Field(default=None, ge=0)
+    """Orders sent, whatever became of them."""
 
 
 class Replay(Block):
@@ -165,6 +181,10 @@ class Replay(Block):
     target_fraction: float = Field(default=1.0, gt=0, le=1)
     """What share of production the target is (for a target of one's own)."""
     quantile: Quantile = 0.5
+    spacing: Literal["poisson", "even"] = "poisson"
+    """Session starts inside a slot: as independent customers come, or at equal distances."""
+    connections: Connections = Connections()
+    ceilings: Ceilings = Ceilings()
 
 
 class InstanceType(Block):
@@ -200,6 +220,8 @@ class Scenario(Block):
     products: dict[Name, Product] = Field(default_factory=dict)
     journeys: dict[Name, Journey]
     steps: dict[Name, Step]
+    values: dict[Name, Value] = Field(default_factory=dict)
+    feeds: dict[Name, Feed] = Field(default_factory=dict)
     services: dict[Name, Service]
     observe: Observe
     objectives: list[CriterionText]
@@ -229,6 +251,15 @@ class Scenario(Block):
     def stack_services(self, stack: str) -> tuple[str, ...]:
         """Return the services that run in `stack`."""
         return tuple(name for name, service in self.services.items() if stack in service.stacks)
+
+    def template_words(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield (path of the field, word) of every `{word}` in the steps' templates."""
+        for name, step in self.steps.items():
+            for i, group in enumerate(step.exchanges):
+                for j, exchange in enumerate(group):
+                    within = (j,) if len(group) > 1 else ()
+                    for field, word in exchange.template_words():
+                        yield ("steps", name, "exchanges", i, *within, field), word
 
     def span(self, event: CalendarEvent, region: str) -> tuple[datetime, datetime]:
         """Return when `event` starts and ends in `region`, UTC."""

@@ -15,10 +15,14 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, mo
 
 from gameday.scenario.units import Block, Duration, Name
 
-__all__ = ["TEMPLATE_WORD", "Call", "Calls", "Check", "Exchange", "Extract", "Step"]
+__all__ = ["TEMPLATE_WORD", "PythonName", "Call", "Calls", "Check", "Exchange", "Extract", "Step"]
 
-TEMPLATE_WORD = re.compile(r"\{([\w-]+)\}")
-"""A `{word}` in a template."""
+TEMPLATE_WORD = re.compile(r"\{([\w-]+(?:\.[\w-]+)?)\}")
+"""A `{word}` in a template, or a `{feed.column}`."""
+
+
+PythonName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+"""A class in an importable module: `shop_users:Searcher`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +112,15 @@ class Check(Block):
 class Exchange(Block):
     """One HTTP request and its reply."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = "GET"
     path: str = Field(pattern="^/")
     """A template: `/product/{product}`."""
     query: dict[str, str] = Field(default_factory=dict)
     headers: dict[str, str] = Field(default_factory=dict)
     form: dict[str, str] | None = None
     json_body: dict[str, Any] | None = Field(default=None, alias="json")
+    body: str | None = None
+    """Any other body, a template; its type stands in `headers`."""
     extract: dict[Name, Extract] = Field(default_factory=dict)
     check: Check = Check()
     required: bool = True
@@ -126,9 +132,24 @@ class Exchange(Block):
 
     @model_validator(mode="after")
     def _one_body(self) -> Exchange:
-        if self.form is not None and self.json_body is not None:
-            raise ValueError("an exchange has a form or a json body, not both")
+        if sum(body is not None for body in (self.form, self.json_body, self.body)) > 1:
+            raise ValueError("an exchange has a form, a json body or a body, not several")
         return self
+
+    def template_words(self) -> Iterator[tuple[str, str]]:
+        """Yield (field, word) of every `{word}` in the templates."""
+        pending: list[tuple[str, Any]] = [
+            ("path", self.path), ("query", self.query), ("headers", self.headers),
+            ("form", self.form), ("json", self.json_body), ("body", self.body),
+        ]  # fmt: skip
+        while pending:
+            field, item = pending.pop(0)
+            if isinstance(item, str):
+                yield from ((field, word) for word in TEMPLATE_WORD.findall(item))
+            elif isinstance(item, dict):
+                pending.extend((field, value) for value in item.values())
+            elif isinstance(item, list):
+                pending.extend((field, value) for value in item)
 
 
 def _parse_exchanges(items: Any) -> Any:
@@ -145,6 +166,9 @@ class Step(Block):
     exchanges: Annotated[list[list[Exchange]], BeforeValidator(_parse_exchanges)]
     entry: Name = "edge"
     """The service that receives the exchanges."""
+    python: PythonName | None = None
+    """`module:Class`, a Locust HttpUser or FastHttpUser whose tasks, each once and in order, are
+    played in place of the exchanges; those then say what the model takes the step for."""
 
     def each_exchange(self) -> Iterator[Exchange]:
         """Yield every exchange in order."""

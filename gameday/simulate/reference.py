@@ -9,6 +9,7 @@ import simpy
 
 from gameday.run_record import (
     ATTEMPTS,
+    SESSION_ENDS,
     SESSIONS,
     STEPS,
     RunRecord,
@@ -68,7 +69,7 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
     for (slot, what), number in tally.sessions.items():
         record.session_counts[0, SESSIONS.index(what), min(slot, record.grid.slots - 1)] += number
     sessions = record.session_counts[0]
-    sessions[SESSIONS.index("displaced")] += sessions[1] - sessions[2:].sum(axis=0)
+    sessions[SESSIONS.index("displaced")] += sessions[1] - sessions[SESSION_ENDS].sum(axis=0)
     if tally.response:
         rows = np.array(tally.response)
         step_at, slot_at = rows[:, 0].astype(int), rows[:, 1].astype(int)

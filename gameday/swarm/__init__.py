@@ -6,6 +6,7 @@ Never: import Locust into the command (it patches its process), judge a result, 
 """
 
 from gameday.swarm.brief import Brief
-from gameday.swarm.conduct import End, Played, Progress, swarm
+from gameday.swarm.conduct import End, Health, Played, swarm
+from gameday.swarm.scoreboard import Progress
 
-__all__ = ["Brief", "End", "Played", "Progress", "swarm"]
+__all__ = ["Brief", "End", "Health", "Played", "Progress", "swarm"]

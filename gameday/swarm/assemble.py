@@ -10,7 +10,10 @@ import numpy as np
 
 from gameday.run_record import (
     ATTEMPTS,
+    ENDS,
+    FATES,
     LOADS,
+    SESSION_ENDS,
     SESSIONS,
     STEPS,
     Orders,
@@ -24,6 +27,10 @@ from gameday.traffic import LoadPlan, Walks
 from gameday.vocabulary import Array
 
 __all__ = ["Assembly"]
+
+_LEFT = [STEPS.index("abandoned")]
+_BAD = [STEPS.index(what) for what in ("failed", "check_failed", "abandoned")]
+_ENDED = [*_BAD, STEPS.index("done"), STEPS.index("sold_out")]
 
 
 class Assembly:
@@ -42,6 +49,8 @@ class Assembly:
         """When the lead-in began, seconds since the epoch; 0 = with the first sample."""
         self.reports_lost = 0
         """Reports that a worker sent and that never came: the run is then invalid."""
+        self.limits: dict[int, dict[str, int]] = {}
+        """What held each worker's requests back, and how often."""
         self._next: dict[int, int] = {}
         self._orders: dict[str, set[tuple[int, str]]] = {"confirmed": set(), "unknown": set()}
         self._add_planned()
@@ -53,26 +62,28 @@ class Assembly:
             self._record.step_counts[stack, :, STEPS.index("planned")] += planned[r]
             starts = self.plan.played[r].sum(axis=0)
             self._record.session_counts[stack, SESSIONS.index("planned")] += starts
+        self.planned: Array = planned.sum(axis=(0, 1))
+        """Steps by slot of the grid."""
 
     def add(self, report: dict[str, Any]) -> tuple[Array, Array]:
         """Add one worker's report; return its (steps, 3 = all, bad, left) and (steps, BINS)."""
         worker, number = report["worker"], report.get("number", 0)
         self.reports_lost += max(0, number - self._next.get(worker, 0))
         self._next[worker] = number + 1
-        record, lead, last = self._record, self.plan.lead_in, self.plan.grid.slots - 1
+        record, last = self._record, self.plan.grid.slots - 1
         outcomes = np.zeros((len(record.steps), 3))
         latency = np.zeros((len(record.steps), record.latency.shape[-1]))
-        for stack, step, what, slot, n in report["steps"]:
-            record.step_counts[stack, step, STEPS.index(what), min(slot + lead, last)] += n
-            if what in ("done", "failed", "check_failed", "sold_out", "abandoned"):
-                outcomes[step] += (n, n * (what in ("failed", "check_failed", "abandoned")),
-                                   n * (what == "abandoned"))  # fmt: skip
+        if report["steps"]:
+            stack, step, what, slot, n = np.array(report["steps"]).T
+            np.add.at(record.step_counts, (stack, step, what, np.minimum(slot, last)), n)
+            for row, whats in enumerate((_ENDED, _BAD, _LEFT)):
+                np.add.at(outcomes[:, row], step, n * np.isin(what, whats))
+        if report["latency"]:
+            stack, step, kind, slot, bin_, n = np.array(report["latency"]).T
+            np.add.at(record.latency, (stack, step, kind, np.minimum(slot, last), bin_), n)
+            np.add.at(latency, (step, bin_), n * (kind == 0))
         for stack, what, slot, n in report["sessions"]:
-            record.session_counts[stack, SESSIONS.index(what), min(slot + lead, last)] += n
-        for stack, step, kind, slot, bin_, n in report["latency"]:
-            record.latency[stack, step, kind, min(slot + lead, last), bin_] += n
-            if kind == 0:
-                latency[step, bin_] += n
+            record.session_counts[stack, what, min(slot, last)] += n
         for stack, bin_, n in report["delay"]:
             record.session_delay[stack, bin_] += n
         for _, step, why, n in report["faults"]:
@@ -80,19 +91,21 @@ class Assembly:
             self.faults[key] = self.faults.get(key, 0) + n
         for stack, order, what in report["orders"]:
             self._orders[what].add((stack, order))
-        self.busy.setdefault(report["worker"], []).append(float(report["busy"]))
+        gauges = report["gauges"]
+        self.busy.setdefault(worker, []).append(float(gauges["busy"]))
+        self.limits[worker] = dict(gauges["limits"])
         return outcomes, latency
 
     def record(self, observer: Observer, keys: dict[str, set[str]] | None) -> RunRecord:
         """Return the record with its books closed: what nobody reported was lost by us."""
         record = self._record
         counts = record.step_counts
-        ended = counts[:, :, 1:8].sum(axis=2)
+        ended = counts[:, :, FATES].sum(axis=2)
         counts[:, :, STEPS.index("lost")] += np.maximum(counts[:, :, 0] - ended, 0)
-        open_ = counts[:, :, STEPS.index("achieved")] - counts[:, :, 10:].sum(axis=2)
+        open_ = counts[:, :, STEPS.index("achieved")] - counts[:, :, ENDS].sum(axis=2)
         counts[:, :, STEPS.index("unfinished")] += np.maximum(open_, 0)
         sessions = record.session_counts
-        gone = np.maximum(sessions[:, 1] - sessions[:, 2:].sum(axis=1), 0)
+        gone = np.maximum(sessions[:, 1] - sessions[:, SESSION_ENDS].sum(axis=1), 0)
         sessions[:, SESSIONS.index("lost")] += gone
         self._fold_samples(observer)
         return replace(record, orders=self._order_book(keys), notes=self._notes(observer))

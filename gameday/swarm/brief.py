@@ -1,4 +1,4 @@
-"""What the Locust processes are told: which plan, which targets, which run."""
+"""What the Locust processes are told: which scenario and plan, which targets, which run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ from typing import Any
 import numpy as np
 
 from gameday.files import write_whole
+from gameday.scenario import Assets
 from gameday.traffic import LoadPlan
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import Seed, TimeGrid
 
-__all__ = ["BRIEF_VARIABLE", "REPORT_VARIABLE", "Brief", "read_brief", "write_brief"]
+__all__ = [
+    "BRIEF_VARIABLE",
+    "REPORT_VARIABLE",
+    "Brief",
+    "brief_of",
+    "brief_text",
+    "read_brief",
+    "write_brief",
+]
 
 BRIEF_VARIABLE = "GAMEDAY_BRIEF"
 """Environment variable that names the brief's file."""
@@ -30,21 +39,26 @@ class Brief:
     """One run, as its Locust processes need to know it."""
 
     run_id: str
-    event: str
-    """A bundled scenario's name, or a path."""
+    scenario: str
+    """The scenario as `scenario_text` gives it."""
+    assets: Assets
+    """Feeds and certificates."""
     targets: dict[str, str]
-    """Stack -> http://address:port."""
+    """Stack -> http(s)://host:port."""
+    python_path: str
+    """Folder of the scenario: where its own Python modules are found."""
     workers: int
-    """How many processes share the sessions."""
+    """How many processes must be ready before the clock starts."""
     plan: LoadPlan
+    """A curve and a seed: every worker lays out the same sessions from it."""
 
 
-def write_brief(file: Path, brief: Brief) -> None:
-    """Write `brief` as JSON."""
+def brief_text(brief: Brief) -> str:
+    """Return `brief` as JSON."""
     plan = brief.plan
-    data = {
-        "run_id": brief.run_id, "event": brief.event, "targets": brief.targets,
-        "workers": brief.workers,
+    return json.dumps({
+        "run_id": brief.run_id, "scenario": brief.scenario, "assets": asdict(brief.assets),
+        "targets": brief.targets, "python_path": brief.python_path, "workers": brief.workers,
         "plan": {
             "start": plan.grid.start.isoformat(), "slots": plan.grid.slots,
             "lead_in": plan.lead_in, "regions": plan.regions, "steps": plan.steps,
@@ -52,17 +66,15 @@ def write_brief(file: Path, brief: Brief) -> None:
             "forecast": plan.forecast.tolist(), "caused": plan.caused.tolist(),
             "played": plan.played.tolist(), "half_life_slots": plan.half_life_slots,
             "speed": plan.speed, "scale": plan.scale, "quantile": plan.quantile,
-            "seed": plan.seed.root,
+            "seed": plan.seed.root, "spacing": plan.spacing,
             "nominal": {s: {k: asdict(v) for k, v in n.items()} for s, n in plan.nominal.items()},
         },
-    }  # fmt: skip
-    write_whole(file, lambda path: path.write_text(json.dumps(data)))
+    })  # fmt: skip
 
 
-def read_brief(file: Path | None = None) -> Brief:
-    """Return the brief in `file`, or in the file that GAMEDAY_BRIEF names."""
-    path = file or Path(os.environ[BRIEF_VARIABLE])
-    data: dict[str, Any] = json.loads(path.read_text())
+def brief_of(text: str) -> Brief:
+    """Return the brief in `brief_text`."""
+    data: dict[str, Any] = json.loads(text)
     plan = data.pop("plan")
     start, slots, seed = plan.pop("start"), plan.pop("slots"), plan.pop("seed")
     nominal = {
@@ -75,4 +87,14 @@ def read_brief(file: Path | None = None) -> Brief:
     }
     grid = TimeGrid(datetime.fromisoformat(start), slots)
     whole = LoadPlan(grid=grid, seed=Seed(seed), nominal=nominal, **lists, **plan)
-    return Brief(**data, plan=whole)
+    return Brief(assets=Assets(**data.pop("assets")), plan=whole, **data)
+
+
+def write_brief(file: Path, brief: Brief) -> None:
+    """Write `brief` to a file."""
+    write_whole(file, lambda path: path.write_text(brief_text(brief)))
+
+
+def read_brief(file: Path | None = None) -> Brief:
+    """Return the brief in `file`, or in the file that GAMEDAY_BRIEF names."""
+    return brief_of((file or Path(os.environ[BRIEF_VARIABLE])).read_text())

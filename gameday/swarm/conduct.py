@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import selectors
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gameday.errors import CleanUpFailed, GeneratorFailed, PreflightFailed, SafetyRefusal
+from gameday.errors import (
+    CleanUpFailed,
+    GeneratorFailed,
+    PreflightFailed,
+    SafetyRefusal,
+    UsageError,
+)
 from gameday.run_record import RunRecord
-from gameday.safety import GuardrailWatch, Journal, StopWatch, allowed_target, ask_to_stop
+from gameday.safety import Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.brief import Brief, write_brief
-from gameday.swarm.observe import Observer, Sample, fetch
+from gameday.swarm.observe import Observer, fetch
+from gameday.swarm.oversight import Oversight
 from gameday.swarm.processes import Processes
+from gameday.swarm.sampler import Sampler
+from gameday.swarm.scoreboard import Progress
 
-__all__ = ["End", "Played", "Progress", "swarm"]
+__all__ = ["End", "Health", "Played", "swarm"]
 
 End = Literal["complete", "guardrail", "person", "worker_lost"]
 """How a run ended."""
@@ -30,14 +38,14 @@ _WIND_DOWN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is, for whoever watches."""
+class Health:
+    """How the generator fared."""
 
-    at_s: float
-    """Wall seconds since the window's start; negative in the lead-in."""
-    sent: int
-    done: int
-    bad: int
+    busiest: float
+    """Largest mean share of a core that a worker used; above 0.7 its lateness is in danger."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """What held requests back, and how often: sockets, file descriptors, listen backlog ..."""
+    workers_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,7 @@ class Played:
     record: RunRecord
     end: End
     why: str
-    busiest: float
-    """Largest mean share of a core that a worker used; above 0.7 its lateness is in danger."""
+    health: Health
 
 
 def swarm(
@@ -60,7 +67,7 @@ def swarm(
     Raises SafetyRefusal or PreflightFailed before anything is sent, GeneratorFailed when Locust
     does not start. Once load went out it always returns, whatever ended the run.
     """
-    targets = {stack: allowed_target(url) for stack, url in brief.targets.items()}
+    targets = {stack: allowed_target(url).url for stack, url in brief.targets.items()}
     _preflight(targets, scenario)
     write_brief(folder / "swarm.json", brief)
     with ExitStack() as stack:
@@ -76,8 +83,7 @@ def swarm(
             last = run.t0 + brief.plan.grid.slots * brief.plan.slot_wall_s
             run.assembly.samples = observer.read_range(run.t0, last, brief.plan.slot_wall_s)
         record = run.assembly.record(observer, observer.orders(brief.run_id))
-    busiest = max((sum(b) / len(b) for b in run.assembly.busy.values()), default=0.0)
-    return Played(record, end, why, busiest)
+    return Played(record, end, why, run.health())
 
 
 def _preflight(targets: dict[str, str], scenario: Scenario) -> None:
@@ -91,35 +97,6 @@ def _preflight(targets: dict[str, str], scenario: Scenario) -> None:
                 ) from None
 
 
-class _Sampler(threading.Thread):
-    """Reads the target's own numbers at every slot's boundary; a slow target delays nobody else."""
-
-    def __init__(self, observer: Observer, brief: Brief, t0: float, samples: list[Sample]) -> None:
-        super().__init__(name="sampler", daemon=True)
-        self.observer, self.plan, self.t0, self.samples = observer, brief.plan, t0, samples
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        """Sample until the grid's end or until `finish`."""
-        for slot in range(self.plan.grid.slots + 1):
-            due = self.t0 + slot * self.plan.slot_wall_s
-            if self.over.wait(max(0.0, due - time.time())):
-                return
-            if time.time() < due + self.plan.slot_wall_s or slot == self.plan.grid.slots:
-                self._take()
-
-    def _take(self) -> None:
-        sample = self.observer.read()
-        if sample is not None:
-            self.samples.append(sample)
-
-    def finish(self) -> None:
-        """Stop, and take one last sample: what the drain left."""
-        self.over.set()
-        self.join(10.0)
-        self._take()
-
-
 class _Run:
     """One run from its first report to its last."""
 
@@ -131,13 +108,13 @@ class _Run:
         self.stop, self.journal, self.watch = stop, journal, watch
         self.assembly = Assembly(scenario, brief.plan)
         self.observer = Observer(scenario, brief.targets)
-        self.guardrails = GuardrailWatch(scenario)
+        self.oversight = Oversight(scenario, brief, folder, journal, self.assembly.planned)
         self.t0 = 0.0
-        self.sampler: _Sampler | None = None
+        self.sampler: Sampler | None = None
+        self._lost: set[int] = set()
         self.end: tuple[End, str]
         self.end = ("complete", "")
-        self._sent = self._done = self._bad = 0
-        self._finished = 0
+        self._finished = False
         self._stop_asked_at: float | None = None
 
     def play(self) -> tuple[End, str]:
@@ -152,35 +129,53 @@ class _Run:
                     self._take(report)
                 if self._over(closed, began):
                     break
+        self.oversight.finish()
         if self.sampler is not None:
             self.sampler.finish()
+        if self.oversight.held and self.end[0] == "complete":
+            self.end = ("guardrail", "; ".join(self.oversight.held))
         return self.end
+
+    def health(self) -> Health:
+        """Return how the generator fared."""
+        limits: dict[str, int] = {}
+        for found in self.assembly.limits.values():
+            for name, n in found.items():
+                limits[name] = limits.get(name, 0) + n
+        busiest = max((sum(b) / len(b) for b in self.assembly.busy.values()), default=0.0)
+        return Health(busiest, limits, len(self._lost))
 
     def _take(self, report: dict[str, Any]) -> None:
         what = report.pop("what")
         if what == "started":
             self.t0 = self.assembly.t0 = float(report["at"])
             self._note("load started", at_epoch_s=self.t0)
-            self.sampler = _Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
+            self.oversight.start(self.t0 + self.brief.plan.lead_in_s)
+            self.sampler = Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
             self.sampler.start()
         elif what == "tally":
-            outcomes, latency = self.assembly.add(report)
             now = time.time()
-            self.guardrails.add(now, outcomes, latency)
-            self._sent += sum(n for *_, name, _, n in report["steps"] if name == "achieved")
-            self._done += int(outcomes[:, 0].sum() - outcomes[:, 1].sum())
-            self._bad += int(outcomes[:, 1].sum())
-            at_s = now - self.t0 - self.brief.plan.lead_in_s
-            self.watch(Progress(at_s, self._sent, self._done, self._bad))
-        elif what == "done":
-            self._finished += 1
+            self.oversight.add(now, report, *self.assembly.add(report))
+            self.watch(self.oversight.progress(now))
+        elif what in ("lost", "joined"):
+            self._note(f"worker {what}", worker=report["worker"])
+            if what == "lost":
+                self._lost.add(report["worker"])
+                self.oversight.board.gone(report["worker"])
+        elif what == "finished":
+            self._finished = True
         elif what == "refused":
-            raise SafetyRefusal(str(report["why"]))
+            refusal = SafetyRefusal if report["code"] == SafetyRefusal.exit_code else UsageError
+            raise refusal(str(report["why"]))
 
     def _over(self, closed: bool, began: float) -> bool:
-        if self._finished >= self.brief.workers:
+        if self._finished:
+            if self._stop_asked_at is None:
+                self._check()  # the processes may see the wish to stop before we do
             return True
-        lost = self.processes.lost() or ("Locust closed its reports" if closed else None)
+        lost = self.processes.lost(before_start=not self.t0) or (
+            "Locust closed its reports" if closed else None
+        )
         if not self.t0:
             self.stop.check()
             if lost or time.monotonic() - began > _READY_S:
@@ -197,8 +192,8 @@ class _Run:
     def _check(self) -> None:
         if self.stop.reason is not None:
             self._ask(("person", f"stopped by {self.stop.reason}"))
-        elif (criterion := self.guardrails.crossed(time.time())) is not None:
-            self._ask(("guardrail", f"guardrail crossed: {criterion.text}"))
+        elif (why := self.oversight.why_stop(time.time())) is not None:
+            self._ask(("guardrail", why))
 
     def _ask(self, end: tuple[End, str]) -> None:
         self.end, self._stop_asked_at = end, time.monotonic()

@@ -5,106 +5,263 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from math import ceil, floor
+from typing import Any
 
 import gevent
-from gevent.pool import Group
+import numpy as np
+from locust.env import Environment
 
-from gameday import __version__
+from gameday.run_record import SESSIONS
 from gameday.scenario import Scenario
 from gameday.swarm.brief import Brief
-from gameday.swarm.client import Client, Reply
+from gameday.swarm.company import gather_company, open_pools
 from gameday.swarm.customer import Customer
+from gameday.swarm.deals import Deal, dealt
+from gameday.swarm.hands import Hands
+from gameday.swarm.play import Play
 from gameday.swarm.tally import Tally
-from gameday.traffic import PlannedStep, Walks
+from gameday.swarm.wire.sockets import Sockets
+from gameday.traffic import Walks
+from gameday.vocabulary import Array, Draw, draw_keyed, session_key
 
 __all__ = ["Engine"]
 
 _RAMP_DOWN_S = 3.0
 """After a stop, how long replies under way are waited for; 5 s are promised in all."""
 _AHEAD_S = 0.005
-"""The longest sleep before a session that is due: keeps lateness under it when idle."""
+"""The longest sleep: what falls due meanwhile is at most so late."""
+_SWEEP_EVERY_S = 0.05
+_COUNT_EVERY_S = 0.2
+_LOOK_AHEAD_S = 1.0
+"""Connections for the sessions of so many seconds to come are opened beforehand."""
+_MOST_DUE = 256
+"""Steps sent in a row before replies are heard again."""
+_STARTED = SESSIONS.index("started")
 
 
 class Engine:
-    """Plays this worker's share of the plan's sessions: every n-th, by the order of arrival."""
+    """Plays this worker's share of the plan's sessions."""
 
     def __init__(
-        self, brief: Brief, scenario: Scenario, on_reply: Callable[[str, str, float, Reply, str], None]
-    ) -> None:  # fmt: skip
-        self.scenario, self.plan, self.run_id = scenario, brief.plan, brief.run_id
-        self.on_reply, self.tally, self.stopping = on_reply, Tally(), False
-        headers = {
-            "X-Gameday-Run": brief.run_id, "X-Synthetic": "1", "Accept-Encoding": "identity",
-            "User-Agent": f"gameday/{__version__} (load test; run {brief.run_id})",
-        }  # fmt: skip
-        self.clients = {stack: Client(url, headers) for stack, url in brief.targets.items()}
-        self.walks = Walks(scenario, brief.plan)
-        self.arrivals = brief.plan.arrivals()
-        self._t0 = 0.0
-        self._customers = Group()
-        self._cpu_from = (0.0, 0.0)
+        self, brief: Brief, scenario: Scenario, environment: Environment | None = None
+    ) -> None:
+        self.scenario, self.plan, self.brief = scenario, brief.plan, brief
+        self.sockets = Sockets()
+        plan = brief.plan
+        self.tally = Tally(
+            stacks=len(scenario.stack_names), steps=len(plan.steps), lead_in=plan.lead_in,
+            slot_wall_s=plan.slot_wall_s, t0=0.0,
+        )  # fmt: skip
+        self.arrivals, self.walks = plan.arrivals(), Walks(scenario, plan)
+        self.pools = open_pools(scenario, brief, self.sockets)
+        company = gather_company(scenario, brief, self.pools, self.tally, self.walks, self.arrivals)
+        self._cast_of = company.cast_of
+        self.hands = Hands(scenario, environment, brief.python_path)
+        self.play = Play(plan, company.casts, self.tally)
+        self.play.on_end = self.hands.dismiss
+        self.play.begin_by_hand = self._begin_by_hand
+        for pool in self.pools.values():
+            pool.connect_to(self.play.replied, self.play.failed)
+        self.lines = company.lines
+        """Every exchange by its number."""
+        self.on_count: Callable[[Array, dict[tuple[int, str], int]], None] = (
+            lambda samples, faults: None
+        )
+        """Hears of the exchanges that ended, a few times a second, and of those that failed."""
+        self.lease_until = float("inf")
+        """Beyond this instant nothing is sent: the master may have dealt our sessions to others."""
+        self.deals: tuple[Deal, ...] = ()
+        self._mine = np.zeros(0, np.int64)
+        self._next = 0
+        self._chunk: list[tuple[float, int]] = []
+        self._cpu_from = (time.process_time(), time.perf_counter())
+        self._swept = self._counted = self._looked = 0.0
+
+    def deal(self, deals: tuple[Deal, ...]) -> None:
+        """Take the sessions that the deals give to this worker, from the next start on."""
+        self.deals = deals
+        mine = dealt(deals, self.arrivals.at_s)
+        casts = self._cast_of[self.arrivals.region[mine], self.arrivals.journey[mine]]
+        mine = mine[casts >= 0]
+        self._mine, self._chunk = mine, []
+        self._next = int(np.searchsorted(mine, self._begun))
+
+    _begun = 0
+    """The lowest session number that has not been started."""
+
+    @property
+    def t0(self) -> float:
+        """The window's start on the engine's clock."""
+        return self.play.t0
 
     def now_s(self) -> float:
         """Return wall seconds since the window's start (negative in the lead-in)."""
-        return time.perf_counter() - self._t0
+        return time.perf_counter() - self.play.t0
 
-    def prepare(self, index: int, workers: int) -> None:
-        """Lay out this worker's sessions before the clock starts."""
-        self.tally.worker = index
-        stacks = self.scenario.stack_names
-        self._queue: list[tuple[float, Customer, list[PlannedStep], list[int]]] = []
-        for session in range(index, len(self.arrivals.at_s), workers):
-            region = self.plan.regions[self.arrivals.region[session]]
-            stack = self.scenario.regions[region].stack
-            if stack not in self.clients:
-                continue  # another target's customers
-            walk = self.walks.planned(self.arrivals, session)
-            slots = [self.plan.slot_of(step.at_s) for step in walk]
-            walk = [w for w, slot in zip(walk, slots, strict=True) if slot < self.plan.window.slots]
-            customer = Customer(
-                self, self.clients[stack], stacks.index(stack), region,
-                self.walks.journey(self.arrivals, session),
-                self.walks.product(self.arrivals, session), session,
-            )  # fmt: skip
-            at = float(self.arrivals.at_s[session])
-            self._queue.append((at, customer, walk, slots[: len(walk)]))
+    def set_clock(self, start_epoch_s: float) -> None:
+        """Let the lead-in begin at `start_epoch_s` of this machine's clock."""
+        ahead = start_epoch_s - time.time()
+        self.play.start_clock(time.perf_counter() + ahead + self.plan.lead_in_s)
 
-    def run(self, start_epoch_s: float) -> None:
-        """Play from `start_epoch_s` (the lead-in's beginning); return when all sessions ended."""
+    def run(self) -> None:
+        """Play until every session has ended; nothing but playing is on the clock."""
         gc.collect()
         gc.freeze()
-        wait = start_epoch_s - time.time()
-        self._t0 = time.perf_counter() + wait + self.plan.lead_in_s
+        thresholds = gc.get_threshold()
+        gc.set_threshold(50_000, 10, 1_000_000)
+        self.sockets.watch_from(gevent.get_hub())
+        self.sockets.after_turn = self.send_due
         self._cpu_from = (time.process_time(), time.perf_counter())
-        for at, customer, walk, slots in self._queue:
-            while (early := at - self.now_s()) > 0 and not self.stopping:
-                gevent.sleep(min(early, 0.2) if early > _AHEAD_S else early)
-            if self.stopping:
-                break
-            began = self.plan.slot_of(at)
-            self.tally.session(customer.stack, "started", began)
-            self._customers.spawn(customer.walk, walk, slots, began)
-        self._drain()
-        gc.unfreeze()
+        try:
+            while not self._is_over():
+                if self.sockets.fault is not None:
+                    raise self.sockets.fault
+                now = time.perf_counter()
+                self._keep_house(now)
+                sent = self.send_due()
+                pause = 0.0 if sent == _MOST_DUE else self._next_due() - time.perf_counter()
+                gevent.sleep(min(max(pause, 0.0), _AHEAD_S))
+        finally:
+            self.hands.close()
+            self.count()
+            self.sockets.close()
+            gc.set_threshold(*thresholds)
+            gc.unfreeze()
 
-    def _drain(self) -> None:
-        """Wait for replies under way: as long as patience, or the ramp-down after a stop."""
-        patience = max(journey.patience for journey in self.scenario.journeys.values())
-        until = self.plan.duration_s + patience + 1.0
-        while len(self._customers) and self.now_s() < until and not self.stopping:
-            gevent.sleep(0.05)
-        if self.stopping:
-            self._customers.join(timeout=_RAMP_DOWN_S)
-        self._customers.kill(block=True, timeout=1.0)
+    def _is_over(self) -> bool:
+        now = time.perf_counter()
+        if self.play.stopping:
+            return self.play.awake == 0 or now > self._stopped_at + _RAMP_DOWN_S
+        if self._next < len(self._mine) or self._chunk or self.play.rows or self.play.awake:
+            patience = max(journey.patience for journey in self.scenario.journeys.values())
+            return now > self.play.t0 + self.plan.duration_s + patience + 1.0
+        return now > self.play.t0 + (self.arrivals.at_s[-1] if len(self.arrivals.at_s) else 0.0)
+
+    def send_due(self) -> int:
+        """Send what is due; return how many steps that were."""
+        play, clock, sent = self.play, time.perf_counter, 0
+        if play.stopping:
+            return 0
+        now = clock()
+        if now > self.lease_until:
+            return 0
+        rows, wake = play.rows, play.rows.wake
+        while sent < _MOST_DUE:
+            at = self._next_start_s()
+            if at <= now:
+                self._start(self._chunk.pop()[1], at, now)
+                sent += 1
+            customer = wake(now) if rows else None
+            if customer is not None:
+                play.awake += 1
+                play.begin_step(customer, customer.due, clock())
+                sent += 1
+            elif at > now:
+                break
+            now = clock()
+        return sent
+
+    def _next_start_s(self) -> float:
+        """Return when the next session starts, on the engine's clock; infinite after the last."""
+        if not self._chunk:
+            if self._next >= len(self._mine):
+                return float("inf")
+            numbers = self._mine[self._next : self._next + 2048]
+            self._next += len(numbers)
+            times = self.arrivals.at_s[numbers]
+            self._chunk = list(zip(times.tolist(), numbers.tolist(), strict=True))[::-1]
+        return self._chunk[-1][0] + self.play.t0
+
+    def _start(self, session: int, at: float, now: float) -> None:
+        """Start a session: its first step is due."""
+        play, at_s = self.play, self.arrivals.at_s.item(session)
+        number = self._cast_of[self.arrivals.region[session], self.arrivals.journey[session]]
+        cast = play.casts[number]
+        customer = Customer(cast, session_key(self.plan.seed.root, session), session)
+        customer.place = customer.tries = customer.mood = 0
+        customer.step = cast.course.first(customer.key)
+        customer.nominal_s, customer.began = at_s, floor(at_s / self.plan.slot_wall_s)
+        customer.jar = customer.memory = None
+        self._begun = session + 1
+        if self._most_starts is not None and self._is_held(customer):
+            play.hold(customer)
+            return
+        self.tally.session(cast.stack, _STARTED, customer.began + self.plan.lead_in)
+        play.awake += 1
+        play.begin_step(customer, at, now)
+
+    def hold(self, starts_per_s: float) -> None:
+        """Start no more than so many sessions a wall second, all workers together."""
+        self._most_starts = starts_per_s
+
+    _most_starts: float | None = None
+
+    def _is_held(self, customer: Customer) -> bool:
+        """Return whether a session is among those held back: by a draw, the same on any worker."""
+        slot = max(0, customer.began + self.plan.lead_in)
+        planned_per_s = self.plan.played[:, :, slot].sum() / self.plan.slot_wall_s
+        kept = (self._most_starts or 0.0) / max(planned_per_s, 1e-9)
+        return bool(draw_keyed(customer.key, 0, 0, Draw.HOLD) >= kept)
+
+    def _begin_by_hand(self, customer: Customer, due: float, now: float) -> None:
+        def over(customer: Customer, sent: float) -> None:
+            self.play.step_over(customer, due, sent, time.perf_counter(), 0)
+
+        self.hands.play(customer, time.perf_counter, over)
+
+    def _next_due(self) -> float:
+        return min(self._next_start_s(), self.play.rows.calendar.next_s())
+
+    def _keep_house(self, now: float) -> None:
+        """Do what need not be done for every step."""
+        if now - self._swept > _SWEEP_EVERY_S:
+            self._swept = now
+            for pool in self.pools.values():
+                pool.sweep(now)
+        if now - self._counted > _COUNT_EVERY_S:
+            self._counted = now
+            self.count()
+        if now - self._looked > _LOOK_AHEAD_S / 4:
+            self._looked = now
+            self.open_ahead(now)
+
+    def count(self) -> None:
+        """Count what was sampled, and tell who wants to hear of it."""
+        samples, faults = self.tally.count(), self.tally.line_faults
+        self._requests += len(samples)
+        if len(samples) or faults:
+            self.on_count(samples, faults)
+            faults.clear()
+
+    def open_ahead(self, now: float) -> None:
+        """Open connections for the sessions about to start."""
+        first, last = np.searchsorted(
+            self.arrivals.at_s[self._mine], [now - self.play.t0, now - self.play.t0 + _LOOK_AHEAD_S]
+        )  # fmt: skip
+        coming = self._mine[first:last]
+        for stack, pool in self.pools.items():
+            regions = [r for r, region in enumerate(self.plan.regions)
+                       if self.scenario.regions[region].stack == stack]  # fmt: skip
+            mine = int(np.isin(self.arrivals.region[coming], regions).sum())
+            response = max(n.mean_s for n in self.plan.nominal[stack].values())
+            busy = pool.count - len(pool.idle)
+            pool.open_ahead(
+                busy + ceil(1.5 * mine / _LOOK_AHEAD_S * response) + 1 if mine else 0, now
+            )
 
     def stop(self) -> None:
-        """Send no new session; let replies under way come in."""
-        self.stopping = True
+        """Send no new step; let replies under way come in."""
+        if not self.play.stopping:
+            self._stopped_at = time.perf_counter()
+            self.play.stopping = True
 
     def end_now(self) -> None:
-        """Send nothing more at all: Locust's own Stop."""
-        self.stopping = True
-        self._customers.kill(block=False)
+        """Wait for nothing more: Locust's own Stop."""
+        self.stop()
+        self._stopped_at = -_RAMP_DOWN_S
+
+    _stopped_at = 0.0
 
     def busy_share(self) -> float:
         """Return the share of a core this process used since the last call."""
@@ -112,3 +269,28 @@ class Engine:
         before_cpu, before_wall = self._cpu_from
         self._cpu_from = (cpu, wall)
         return (cpu - before_cpu) / max(wall - before_wall, 1e-9)
+
+    def gauges(self) -> dict[str, Any]:
+        """Return what is going on at this moment."""
+        pools = self.pools.values()
+        return {
+            "busy": self.busy_share(), "awake": self.play.awake, "waiting": len(self.play.rows),
+            "sockets": sum(pool.count for pool in pools),
+            "queued": sum(len(pool.queue) for pool in pools),
+            "requests": self._requests_lately(), "limits": self.limits(),
+        }  # fmt: skip
+
+    def _requests_lately(self) -> int:
+        """Return how many exchanges ended since the last call."""
+        lately, self._requests = self._requests, 0
+        return lately
+
+    _requests = 0
+
+    def limits(self) -> dict[str, int]:
+        """Return what of ours, or the target's listen backlog, held requests back, and how often."""
+        out: dict[str, int] = {}
+        for pool in self.pools.values():
+            for name, n in (*pool.limits.items(), ("listen backlog", pool.slow_connects)):
+                out[name] = out.get(name, 0) + n
+        return {name: n for name, n in out.items() if n}

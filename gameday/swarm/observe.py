@@ -101,6 +101,14 @@ class Observer:
                 self.faults[stack] = f"{url}{self.rules.path}: {error}"
         return Sample(time.time(), values)
 
+    def read_now(self) -> Sample | None:
+        """Return what the targets expose now, by whichever way; None if nothing can be read."""
+        if self.rules.source == "metrics":
+            return self.read()
+        now = time.time()
+        samples = self.read_range(now - 1.0, now, 1.0)
+        return samples[-1] if samples else None
+
     def read_range(self, start_s: float, end_s: float, step_s: float) -> list[Sample]:
         """Return samples from the Prometheus server at every `step_s` from start to end."""
         by_time: dict[float, dict[Key, float]] = {}

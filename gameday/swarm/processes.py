@@ -56,13 +56,18 @@ class Processes:
                 self.workers = [spawn(command + join, ()) for _ in range(count)]
         os.close(write_end)
 
-    def lost(self) -> str | None:
-        """Return which process ended, or None while all run."""
+    def lost(self, *, before_start: bool) -> str | None:
+        """Return which process ended the run by its own end; None while it can go on.
+
+        Once load is out, the sessions of a lost worker are dealt to the others: only the last
+        one's end is the run's.
+        """
         if self.master is not None and self.master.poll() is not None:
             return f"Locust ended with exit code {self.master.returncode}"
-        for number, worker in enumerate(self.workers):
-            if worker.poll() is not None:
-                return f"worker {number} (pid {worker.pid}) ended with {worker.returncode}"
+        gone = [(n, w) for n, w in enumerate(self.workers) if w.poll() is not None]
+        if gone and (before_start or len(gone) == len(self.workers)):
+            number, worker = gone[0]
+            return f"worker {number} (pid {worker.pid}) ended with {worker.returncode}"
         return None
 
     def read(self) -> tuple[list[dict[str, Any]], bool]:

@@ -5,63 +5,126 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from jsonpath_ng.parser import parse as parse_jsonpath
 from selectolax.lexbor import LexborHTMLParser
 
-from gameday.scenario.steps import TEMPLATE_WORD, Check, Extract
-from gameday.swarm.client import Reply
+from gameday.scenario.steps import Exchange, Extract
+from gameday.swarm.wire import BadReply, Head
+from gameday.swarm.wire.bodies import decoded
 
-__all__ = ["extracted", "filled", "outcome_of"]
+__all__ = ["Verdict", "verdict_of"]
 
-
-def filled(template: Any, memory: Mapping[str, str]) -> Any:
-    """Return `template` with `{word}` replaced from the customer's memory, in nested values too."""
-    if isinstance(template, str):
-        return TEMPLATE_WORD.sub(lambda found: memory.get(found[1], ""), template)
-    if isinstance(template, dict):
-        return {key: filled(value, memory) for key, value in template.items()}
-    if isinstance(template, list):
-        return [filled(value, memory) for value in template]
-    return template
+Find = Callable[[Head, bytes], str | None]
 
 
-def outcome_of(reply: Reply, check: Check, seconds: float) -> tuple[str, str]:
-    """Return (done | sold_out | failed | check_failed, why it was not done)."""
-    if reply.fault is not None:
-        return "failed", reply.fault
-    if check.sold_out is not None and reply.status == check.sold_out:
-        return "sold_out", ""
-    if reply.status not in check.status:
-        kind = "failed" if reply.status >= 500 or reply.status == 429 else "check_failed"
-        return kind, f"status_{reply.status}"
-    for name, wanted in check.header.items():
-        if reply.headers.get(name.lower()) != wanted:
-            return "check_failed", f"header_{name}"
-    if check.body_contains is not None and check.body_contains.encode() not in reply.body:
-        return "check_failed", "body"
-    for path, wanted_value in check.jsonpath.items():
-        if _at_jsonpath(reply.body, path) != [wanted_value]:
-            return "check_failed", f"jsonpath_{path}"
-    if check.latency is not None and seconds > check.latency:
-        return "check_failed", "latency"
-    return "done", ""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an exchange's reply is judged, prepared once."""
+
+    good: frozenset[int]
+    """Statuses that are fine."""
+    sold_out: int
+    """The status that means the product is gone; 0 = none."""
+    checks: tuple[tuple[str, Callable[[Head, bytes], bool]], ...]
+    """Name -> whether the reply passes."""
+    latency_s: float
+    """Longest service time; infinite where none is asked."""
+    extracts: tuple[tuple[str, Find], ...]
+    reads_body: bool
+    is_simple: bool
+    """Whether the status alone decides."""
+
+    def __call__(
+        self, head: Head, body: bytes, seconds: float, memory: dict[str, str]
+    ) -> tuple[str, str]:
+        """Return (done | sold_out | failed | check_failed, why); put what was found in `memory`."""
+        status = head.status
+        if status == self.sold_out:
+            return "sold_out", ""
+        if status not in self.good:
+            kind = "failed" if status >= 500 or status == 429 else "check_failed"
+            return kind, f"status_{status}"
+        if self.reads_body:
+            try:
+                body = decoded(body, head.get(b"content-encoding"))
+            except BadReply as fault:
+                return "failed", str(fault)
+        for name, passes in self.checks:
+            if not passes(head, body):
+                return "check_failed", name
+        if seconds > self.latency_s:
+            return "check_failed", "latency"
+        for word, find in self.extracts:
+            value = find(head, body)
+            if value is None:
+                return "check_failed", f"extract_{word}"
+            memory[word] = value
+        return "done", ""
 
 
-def extracted(reply: Reply, rule: Extract) -> str | None:
-    """Return the text that `rule` finds in the reply; None if it is not there."""
+def verdict_of(exchange: Exchange) -> Verdict:
+    """Return how the exchange's replies are judged."""
+    check = exchange.check
+    checks: list[tuple[str, Callable[[Head, bytes], bool]]] = [
+        (f"header_{name}", _header_is(name, wanted)) for name, wanted in check.header.items()
+    ]
+    if check.body_contains is not None:
+        text = check.body_contains.encode()
+        checks.append(("body", lambda head, body: text in body))
+    for path, value in check.jsonpath.items():
+        checks.append((f"jsonpath_{path}", _json_is(path, value)))
+    extracts = tuple((word, _finder(rule)) for word, rule in exchange.extract.items())
+    reads_body = (
+        check.body_contains is not None
+        or bool(check.jsonpath)
+        or any(rule.header is None for rule in exchange.extract.values())
+    )
+    return Verdict(
+        frozenset(check.status), check.sold_out or 0, tuple(checks),
+        float("inf") if check.latency is None else check.latency, extracts, reads_body,
+        is_simple=not checks and not extracts and check.latency is None,
+    )  # fmt: skip
+
+
+def _header_is(name: str, wanted: str) -> Callable[[Head, bytes], bool]:
+    key, value = name.lower().encode(), wanted.encode()
+    return lambda head, body: head.get(key) == value
+
+
+def _json_is(path: str, wanted: object) -> Callable[[Head, bytes], bool]:
+    return lambda head, body: _at_jsonpath(body, path) == [wanted]
+
+
+def _finder(rule: Extract) -> Find:
     if rule.header is not None:
-        return reply.headers.get(rule.header.lower())
+        name = rule.header.lower().encode()
+        return lambda head, body: _text(head.get(name))
     if rule.regex is not None:
-        found = re.search(rule.regex, reply.body.decode("utf-8", "replace"))
-        return (found[1] if found.re.groups else found[0]) if found else None
+        pattern = re.compile(rule.regex)
+        group = 1 if pattern.groups else 0
+        return lambda head, body: _first_match(pattern, group, body)
     if rule.jsonpath is not None:
-        values = _at_jsonpath(reply.body, rule.jsonpath)
-        return str(values[0]) if values else None
+        path = rule.jsonpath
+        return lambda head, body: next((str(v) for v in _at_jsonpath(body, path)), None)
     selector, _, attribute = (rule.css or "").partition("@")
-    node = LexborHTMLParser(reply.body).css_first(selector)
+    return lambda head, body: _at_css(body, selector, attribute)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")
+
+
+def _first_match(pattern: re.Pattern[str], group: int, body: bytes) -> str | None:
+    found = pattern.search(body.decode("utf-8", "replace"))
+    return found[group] if found else None
+
+
+def _at_css(body: bytes, selector: str, attribute: str) -> str | None:
+    node = LexborHTMLParser(body).css_first(selector)
     if node is None:
         return None
     return node.attributes.get(attribute) if attribute else node.text()

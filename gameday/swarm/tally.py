@@ -1,67 +1,163 @@
-"""What a worker counted since it last said so: sparse, additive, cheap to send."""
+"""What a worker counted since it last said so: samples in one array, counted in batches.
+
+A step costs one `extend` while the clock runs; sorting, binning and adding up are numpy's, a few
+times a second.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from typing import Any
 
-from gameday.run_record import bin_of
+import numpy as np
 
-__all__ = ["Tally"]
+from gameday.run_record import LATENCIES, STEPS, bin_of
+from gameday.vocabulary import Array
+
+__all__ = ["ABANDONED", "CHECK_FAILED", "DONE", "FAILED", "NUMBER", "OUTCOMES", "SOLD_OUT", "Tally"]
+
+OUTCOMES = ("done", "failed", "check_failed", "sold_out", "abandoned")
+DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED = range(5)
+NUMBER = {name: number for number, name in enumerate(OUTCOMES)}
+
+_WIDTH = 6
+"""Numbers of a sample: code, due, sent, done, bytes, nominal instant (see `Tally.samples`)."""
+_MOST_SLOTS = 1 << 16
+_SENT, _EXTRA, _ACHIEVED = (STEPS.index(name) for name in ("sent", "extra", "achieved"))
+_OUTCOME = np.array([STEPS.index(name) for name in OUTCOMES])
 
 
 class Tally:
-    """Counts and latencies since the last `take`. Keys are plain, to travel as JSON or msgpack."""
+    """Counts and latencies since the last `take`."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, stacks: int, steps: int, lead_in: int, slot_wall_s: float, t0: float
+    ) -> None:
+        self._pairs, self._steps = stacks * steps, steps
+        self.span = self._pairs
+        """What one outcome further adds to a code."""
+        self._lead_in, self._slot_wall_s, self.t0 = lead_in, slot_wall_s, t0
+        self.samples = array("d")
+        """Six numbers for every step that ended: its code, when it was due, sent and done on the
+        engine's clock, bytes received, and when it would have been due at nominal responses, from
+        the window's start. And six for every exchange of a step that has several: -1 - its number,
+        due, sent, done, bytes, 0."""
+        self.line_of = np.full(self._pairs, -1)
+        """The number of the exchange of a step that has but one, by `code`; else -1."""
         self.worker = self.number = 0
-        self._clear()
+        self._counts: dict[int, int] = defaultdict(int)
+        self._bins: dict[int, int] = defaultdict(int)
+        self._sessions: dict[tuple[int, int, int], int] = defaultdict(int)
+        self._delay: dict[tuple[int, int], int] = defaultdict(int)
+        self._faults: dict[tuple[int, int, str], int] = defaultdict(int)
+        self.line_faults: dict[tuple[int, str], int] = defaultdict(int)
+        self._orders: list[tuple[int, str, str]] = []
 
-    def _clear(self) -> None:
-        self.steps: dict[tuple[int, int, str, int], int] = defaultdict(int)
-        self.sessions: dict[tuple[int, str, int], int] = defaultdict(int)
-        self.latency: dict[tuple[int, int, int, int, int], int] = defaultdict(int)
-        self.delay: dict[tuple[int, int], int] = defaultdict(int)
-        self.faults: dict[tuple[int, int, str], int] = defaultdict(int)
-        self.orders: list[tuple[int, str, str]] = []
+    def code(self, stack: int, step: int) -> int:
+        """Return the code of a step that was done; `span` further is each outcome after it."""
+        return stack * self._steps + step
 
-    def step(self, stack: int, step: int, what: str, slot: int) -> None:
-        """Count one step."""
-        self.steps[stack, step, what, slot] += 1
+    @property
+    def extra(self) -> int:
+        """What is added to the code of a step that was tried again."""
+        return self.span * len(OUTCOMES)
 
-    def session(self, stack: int, what: str, slot: int) -> None:
-        """Count one session."""
-        self.sessions[stack, what, slot] += 1
+    def session(self, stack: int, what: int, slot: int) -> None:
+        """Count a session that started or ended; `slot` counts from the grid's first."""
+        self._sessions[stack, what, slot] += 1
 
-    def times(self, stack: int, step: int, slot: int, seconds: tuple[float, float, float]) -> None:
-        """Add a step's response time, service time and lateness."""
-        for kind, value in enumerate(seconds):
-            self.latency[stack, step, kind, slot, int(bin_of(value))] += 1
+    def not_reached(self, stack: int, step: int, why: int, slot: int) -> None:
+        """Count a planned step that will never be sent, under STEPS[why]."""
+        self._counts[self._place(why, stack, step, slot)] += 1
 
     def ended_late(self, stack: int, seconds: float) -> None:
         """Add a session's delay against its plan."""
-        self.delay[stack, int(bin_of(max(0.0, seconds)))] += 1
+        self._delay[stack, int(bin_of(max(0.0, seconds)))] += 1
 
     def fault(self, stack: int, step: int, why: str) -> None:
         """Count a reason why a step was not done."""
-        self.faults[stack, step, why] += 1
+        self._faults[stack, step, why] += 1
+
+    def line_fault(self, number: int, why: str) -> None:
+        """Count a reason why an exchange failed, for Locust's own tables."""
+        self.line_faults[number, why] += 1
 
     def order(self, stack: int, key: str, what: str) -> None:
         """Note what became of an order: confirmed or unknown."""
-        self.orders.append((stack, key, what))
+        self._orders.append((stack, key, what))
+
+    def _place(self, what: Any, stack: Any, step: Any, slot: Any) -> Any:
+        return ((what * _MOST_SLOTS + slot) * self._pairs) + stack * self._steps + step
+
+    def count(self) -> Array:
+        """Count what was sampled since the last call.
+
+        Return the exchanges that ended, shape (n, 4): number, due, done, bytes.
+        """
+        raw = np.array(self.samples).reshape(-1, _WIDTH)
+        del self.samples[:]
+        code = raw[:, 0].astype(np.int64)
+        self._count_steps(code[code >= 0], raw[code >= 0])
+        line = np.where(code < 0, -1 - code, self.line_of[code % self._pairs])
+        exchanges = np.column_stack([line, raw[:, 1], raw[:, 3], raw[:, 4]])
+        return np.asarray(exchanges[line >= 0])
+
+    def _count_steps(self, code: Array, rows: Array) -> None:
+        due, sent, done = rows[:, 1], rows[:, 2], rows[:, 3]
+        pair, rest = code % self._pairs, code // self._pairs
+        outcome, extra = rest % len(OUTCOMES), rest >= len(OUTCOMES)
+        went_out, planned = self._slots(due - self.t0), self._slots(rows[:, 5])
+        what = np.concatenate([
+            np.where(extra, _EXTRA, _SENT), np.full(len(code), _ACHIEVED), _OUTCOME[outcome],
+        ])  # fmt: skip
+        slot = np.concatenate([np.where(extra, went_out, planned), went_out, went_out])
+        self._add(self._counts, self._place(what, 0, np.tile(pair, 3), slot))
+        times = np.stack([done - due, done - sent, np.maximum(sent - due, 0.0)])
+        kind = np.arange(len(LATENCIES))[:, None]
+        keys = (
+            ((bin_of(times) * len(LATENCIES) + kind) * _MOST_SLOTS + went_out) * self._pairs
+        ) + pair
+        self._add(self._bins, keys.ravel())
+
+    def _slots(self, at_s: Array) -> Array:
+        """Return the grid's slots of instants counted from the window's start."""
+        slots = np.floor(at_s / self._slot_wall_s).astype(np.int64) + self._lead_in
+        return np.asarray(np.maximum(slots, 0))
+
+    @staticmethod
+    def _add(into: dict[int, int], keys: Array) -> None:
+        found, counts = np.unique(keys, return_counts=True)
+        for key, n in zip(found.tolist(), counts.tolist(), strict=True):
+            into[key] += n
 
     def take(self) -> dict[str, Any]:
-        """Return all counts as lists and begin anew."""
+        """Return all counts as lists of whole numbers, and begin anew. Call `count` before."""
         out = {
-            "worker": self.worker,
-            "number": self.number,
-            "steps": [[*key, n] for key, n in self.steps.items()],
-            "sessions": [[*key, n] for key, n in self.sessions.items()],
-            "latency": [[*key, n] for key, n in self.latency.items()],
-            "delay": [[*key, n] for key, n in self.delay.items()],
-            "faults": [[*key, n] for key, n in self.faults.items()],
-            "orders": [list(order) for order in self.orders],
-        }
+            "worker": self.worker, "number": self.number,
+            "steps": self._unpacked(self._counts, last=len(STEPS)),
+            "latency": self._unpacked(self._bins, last=None),
+            "sessions": [[*key, n] for key, n in self._sessions.items()],
+            "delay": [[*key, n] for key, n in self._delay.items()],
+            "faults": [[*key, n] for key, n in self._faults.items()],
+            "orders": [list(order) for order in self._orders],
+        }  # fmt: skip
         self.number += 1
-        self._clear()
+        for book in (self._counts, self._bins, self._sessions, self._delay, self._faults):
+            book.clear()
+        self._orders.clear()
         return out
+
+    def _unpacked(self, book: dict[int, int], *, last: int | None) -> list[list[int]]:
+        """Return rows [stack, step, what, slot, n], or [stack, step, kind, slot, bin, n]."""
+        keys = np.fromiter(book.keys(), np.int64, len(book))
+        counts = np.fromiter(book.values(), np.int64, len(book))
+        pair, rest = keys % self._pairs, keys // self._pairs
+        slot, rest = rest % _MOST_SLOTS, rest // _MOST_SLOTS
+        columns = [pair // self._steps, pair % self._steps]
+        if last is None:
+            columns += [rest % len(LATENCIES), slot, rest // len(LATENCIES), counts]
+        else:
+            columns += [rest, slot, counts]
+        table: list[list[int]] = np.stack(columns, axis=1).tolist()
+        return table

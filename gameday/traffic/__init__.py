@@ -8,9 +8,9 @@ Never: send anything, simulate a queue, touch a clock.
 from gameday.traffic.load import event_steps, plan_load
 from gameday.traffic.plan import Arrivals, LoadPlan
 from gameday.traffic.shape import Asked
-from gameday.traffic.walks import PlannedStep, Walks
+from gameday.traffic.walks import END, Course, PlannedStep, Walks
 
 __all__ = [
-    "Arrivals", "Asked", "LoadPlan", "PlannedStep", "Walks",
+    "END", "Arrivals", "Asked", "Course", "LoadPlan", "PlannedStep", "Walks",
     "event_steps", "plan_load",
 ]  # fmt: skip

@@ -110,6 +110,7 @@ def _assemble(
             for name, journey in scenario.journeys.items() if journey.launch
         },
         speed=speed, scale=scale, quantile=quantile, seed=seed, nominal=nominal,
+        spacing=scenario.replay.spacing,
     )  # fmt: skip
 
 

@@ -55,6 +55,8 @@ class LoadPlan:
     seed: Seed
     nominal: dict[str, dict[str, Nominal]] = field(repr=False)
     """Stack -> step -> response with no queue, in the cell."""
+    spacing: str = "poisson"
+    """Places of starts inside a slot: as independent customers come, or `even`."""
 
     @property
     def slot_wall_s(self) -> float:
@@ -89,16 +91,23 @@ class LoadPlan:
         for r, region in enumerate(self.regions):
             for j, journey in enumerate(self.journeys):
                 counts = self.played[r, j]
-                place = self.seed.stream("arrivals", region, journey).random(int(counts.sum()))
+                place = self._places(counts, "arrivals", region, journey)
                 if half := self.half_life_slots.get(journey):
                     place = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
                 slot = np.repeat(np.arange(len(counts)), counts) - self.lead_in
                 times.append((slot + place) * self.slot_wall_s)
-                regions.append(np.full(len(place), r))
-                journeys.append(np.full(len(place), j))
+                regions.append(np.full(len(place), r, np.int16))
+                journeys.append(np.full(len(place), j, np.int16))
         at, region_of = np.concatenate(times), np.concatenate(regions)
         order = np.argsort(at, kind="stable")
         return Arrivals(at[order], region_of[order], np.concatenate(journeys)[order])
+
+    def _places(self, counts: Array, *stream: str) -> Array:
+        """Return each start's place in its slot, in [0, 1), slot by slot."""
+        if self.spacing == "even":
+            first = np.repeat(np.cumsum(counts) - counts, counts)
+            return np.asarray((np.arange(counts.sum()) - first + 0.5) / np.repeat(counts, counts))
+        return self.seed.stream(*stream).random(int(counts.sum()))
 
     def of_new_customers(self, number: int) -> LoadPlan:
         """Return the same plan with another draw of who comes when, one a number."""
@@ -115,5 +124,7 @@ class LoadPlan:
 
     def sha256(self) -> str:
         """Return the hash of what is played: counts, seed, speed and scale, hex."""
-        head = f"{self.grid}|{self.lead_in}|{self.speed}|{self.scale}|{self.seed.root}"
+        head = (
+            f"{self.grid}|{self.lead_in}|{self.speed}|{self.scale}|{self.seed.root}|{self.spacing}"
+        )
         return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()

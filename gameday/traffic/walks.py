@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,9 +12,21 @@ import numpy as np
 from gameday.scenario import Scenario
 from gameday.scenario.journeys import EXIT, Journey
 from gameday.traffic.plan import Arrivals, LoadPlan
-from gameday.vocabulary import Array, Draw, draw
+from gameday.vocabulary import (
+    SLOT_S,
+    Array,
+    Draw,
+    draw,
+    draw_keyed,
+    draw_many,
+    session_key,
+    session_keys,
+)
 
-__all__ = ["PlannedStep", "Walks"]
+__all__ = ["END", "Course", "PlannedStep", "Walks"]
+
+END = -1
+"""Where a walk goes after its last step."""
 
 _MOST_STEPS = 500
 """A walk longer than this is cut; with the chances a scenario may hold it never happens."""
@@ -36,13 +47,69 @@ class PlannedStep:
 class _Choice:
     """A draw from named chances by inverse transform."""
 
-    def __init__(self, chances: dict[str, float]) -> None:
-        self.names = list(chances)
-        self.upto = np.cumsum(list(chances.values())).tolist()
+    def __init__(self, names: list[int], chances: list[float]) -> None:
+        self.names = np.array(names)
+        self.upto = np.cumsum(chances)
+        self._names, self._upto, self._total = names, self.upto.tolist(), float(self.upto[-1])
+        certain = [
+            name for name, chance in zip(names, chances, strict=True) if chance == self._total
+        ]
+        self.only = certain[0] if certain else None
+        """The one name that can come, which then needs no draw."""
 
-    def __call__(self, uniform: float) -> str:
-        place = bisect_left(self.upto, uniform * self.upto[-1])
-        return self.names[min(place, len(self.names) - 1)]
+    def __call__(self, uniform: float) -> int:
+        place = bisect_left(self._upto, uniform * self._total)
+        return self._names[min(place, len(self._names) - 1)]
+
+    def many(self, uniforms: Array) -> Array:
+        """Return the choice of each uniform number."""
+        if self.only is not None:
+            return np.full(len(uniforms), self.only)
+        place = np.searchsorted(self.upto, uniforms * self._total)
+        return np.asarray(self.names[np.minimum(place, len(self.names) - 1)])
+
+
+class Course:
+    """A journey with steps as numbers and times in wall seconds: what a walk asks of it."""
+
+    def __init__(self, journey: Journey, steps: tuple[str, ...], speed: float) -> None:
+        def choice(chances: dict[str, float]) -> _Choice:
+            names = [END if name == EXIT else steps.index(name) for name in chances]
+            return _Choice(names, list(chances.values()))
+
+        self.start = choice(journey.start)
+        self.next = {steps.index(step): choice(row) for step, row in journey.next.items()}
+        self.think = {i: journey.think_s(steps[i]) for i in self.next}
+        self.speed = speed
+
+    def first(self, key: int) -> int:
+        """Return the first step of the session with this key."""
+        only = self.start.only
+        return only if only is not None else self.start(draw_keyed(key, 0, 0, Draw.ENTRY))
+
+    def after(self, key: int, place: int, step: int) -> tuple[float, int]:
+        """Return the pause after the step at `place`, wall seconds, and the next step or END."""
+        think_s, mean = 0.0, self.think[step]
+        if mean:
+            think_s = -math.log(draw_keyed(key, place, 0, Draw.THINK)) * mean / self.speed
+        if place + 1 >= _MOST_STEPS:
+            return think_s, END
+        row = self.next[step]
+        if row.only is not None:
+            return think_s, row.only
+        return think_s, row(draw_keyed(key, place, 0, Draw.NEXT_STEP))
+
+    def after_many(self, keys: Array, place: int, step: int) -> tuple[Array, Array]:
+        """Return `after` of many sessions that are at `step`, bit for bit the same."""
+        mean = self.think[step]
+        if mean:  # numpy's logarithm differs from math's in the last bit
+            uniforms = draw_many(keys, place, 0, Draw.THINK).tolist()
+            think = np.array([-math.log(uniform) * mean / self.speed for uniform in uniforms])
+        else:
+            think = np.zeros(len(keys))
+        if place + 1 >= _MOST_STEPS:
+            return think, np.full(len(keys), END)
+        return think, self.next[step].many(draw_many(keys, place, 0, Draw.NEXT_STEP))
 
 
 class Walks:
@@ -50,14 +117,18 @@ class Walks:
 
     def __init__(self, scenario: Scenario, plan: LoadPlan) -> None:
         self.scenario, self.plan = scenario, plan
-        self._starts = {n: _Choice(j.start) for n, j in scenario.journeys.items()}
-        self._next = {
-            (name, step): _Choice(row)
-            for name, journey in scenario.journeys.items()
-            for step, row in journey.next.items()
-        }
-        self._index = {step: i for i, step in enumerate(plan.steps)}
+        self.courses = tuple(
+            Course(scenario.journeys[name], plan.steps, plan.speed) for name in plan.journeys
+        )
+        """In the plan's order of journeys."""
+        self.nominal_s = tuple(
+            [plan.nominal[scenario.regions[region].stack][step].mean_s for step in plan.steps]
+            for region in plan.regions
+        )
+        """Mean response of each step with no queue, by region."""
+        self._types = list(scenario.products)
         self._products = _product_choices(scenario)
+        self._hours: dict[tuple[int, int], int] = {}
 
     def journey(self, arrivals: Arrivals, session: int) -> Journey:
         """Return the graph that `session` walks."""
@@ -65,19 +136,16 @@ class Walks:
 
     def planned(self, arrivals: Arrivals, session: int) -> list[PlannedStep]:
         """Return the steps of `session` at nominal response, the first at its arrival."""
-        name = self.plan.journeys[arrivals.journey[session]]
-        journey = self.scenario.journeys[name]
-        stack = self.scenario.regions[self.plan.regions[arrivals.region[session]]].stack
-        root, at = self.plan.seed.root, float(arrivals.at_s[session])
-        step = self._starts[name](draw(root, session, 0, 0, Draw.ENTRY))
+        course = self.courses[arrivals.journey[session]]
+        nominal = self.nominal_s[arrivals.region[session]]
+        key, at = session_key(self.plan.seed.root, session), float(arrivals.at_s[session])
         walk: list[PlannedStep] = []
-        while step != EXIT and len(walk) < _MOST_STEPS:
-            place = len(walk)
-            uniform = draw(root, session, place, 0, Draw.THINK)
-            think_s = -math.log(uniform) * journey.think_s(step) / self.plan.speed
-            walk.append(PlannedStep(self._index[step], at, think_s))
-            at += self.plan.nominal[stack][step].mean_s + think_s
-            step = self._next[name, step](draw(root, session, place, 0, Draw.NEXT_STEP))
+        step = course.first(key)
+        while step != END:
+            think_s, following = course.after(key, len(walk), step)
+            walk.append(PlannedStep(step, at, think_s))
+            at += nominal[step] + think_s
+            step = following
         return walk
 
     def product(self, arrivals: Arrivals, session: int) -> str | None:
@@ -86,35 +154,64 @@ class Walks:
         launch = self.scenario.journeys[name].launch
         if launch is not None:
             return self.scenario.launches[launch].product
-        region = self.plan.regions[arrivals.region[session]]
         if not self._products:
             return None
+        region = int(arrivals.region[session])
         event_s = (float(arrivals.at_s[session]) + self.plan.lead_in_s) * self.plan.speed
-        instant = self.plan.grid.start + timedelta(seconds=event_s)
-        hour = instant.astimezone(ZoneInfo(self.scenario.regions[region].zone)).hour
+        hour = self._hour(region, int(event_s // SLOT_S))
         uniform = draw(self.plan.seed.root, session, 0, 0, Draw.PRODUCT)
-        return self._products[region, hour](uniform)
+        return self._types[self._products[self.plan.regions[region], hour](uniform)]
+
+    def _hour(self, region: int, slot: int) -> int:
+        """Return the local hour of a slot of the grid; whole minutes never cross one."""
+        known = self._hours.get((region, slot))
+        if known is None:
+            zone = ZoneInfo(self.scenario.regions[self.plan.regions[region]].zone)
+            known = self.plan.grid.instant(slot).astimezone(zone).hour
+            self._hours[region, slot] = known
+        return known
 
     def planned_steps(self, arrivals: Arrivals) -> Array:
         """Return planned steps by intended slot of the grid, (regions, steps, grid.slots)."""
         out = np.zeros((len(self.plan.regions), len(self.plan.steps), self.plan.grid.slots), int)
-        for session in range(len(arrivals.at_s)):
-            for planned in self.planned(arrivals, session):
-                slot = self.plan.slot_of(planned.at_s) + self.plan.lead_in
-                if slot < out.shape[2]:
-                    out[arrivals.region[session], planned.step, slot] += 1
+        for region in range(len(self.plan.regions)):
+            for journey, course in enumerate(self.courses):
+                mine = (arrivals.region == region) & (arrivals.journey == journey)
+                self._count(
+                    course, np.flatnonzero(mine), arrivals, self.nominal_s[region], out[region]
+                )
         return out
+
+    def _count(
+        self, course: Course, sessions: Array, arrivals: Arrivals, nominal_s: list[float], out: Array
+    ) -> None:  # fmt: skip
+        """Add the steps of `sessions`, all of one region and journey, place by place."""
+        keys, at = session_keys(self.plan.seed.root, sessions), arrivals.at_s[sessions]
+        steps = course.start.many(draw_many(keys, 0, 0, Draw.ENTRY))
+        for place in range(_MOST_STEPS):
+            inside = steps != END
+            keys, at, steps = keys[inside], at[inside], steps[inside]
+            if not len(keys):
+                return
+            slots = np.floor(at / self.plan.slot_wall_s).astype(int) + self.plan.lead_in
+            played = slots < out.shape[1]
+            np.add.at(out, (steps[played], slots[played]), 1)
+            keys, at, steps = keys[played], at[played], steps[played]
+            following = np.full(len(keys), END)
+            for step in np.unique(steps).tolist():
+                here = steps == step
+                think, following[here] = course.after_many(keys[here], place, step)
+                at[here] += nominal_s[step] + think
+            steps = following
 
 
 def _product_choices(scenario: Scenario) -> dict[tuple[str, int], _Choice]:
     choices = {}
     for region in scenario.regions if scenario.products else ():
         for hour in range(24):
-            choices[region, hour] = _Choice(
-                {
-                    name: product.share.get(region, 0.0)
-                    * (product.hours[hour] if product.hours else 1.0)
-                    for name, product in scenario.products.items()
-                }
-            )
+            weights = [
+                product.share.get(region, 0.0) * (product.hours[hour] if product.hours else 1.0)
+                for product in scenario.products.values()
+            ]
+            choices[region, hour] = _Choice(list(range(len(weights))), weights)
     return choices

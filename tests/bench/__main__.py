@@ -30,6 +30,7 @@ from gameday.history import History, read_history  # noqa: E402
 from gameday.report import gather, render_report  # noqa: E402
 from gameday.scenario import load_scenario  # noqa: E402
 from gameday.simulate.reference import run_reference  # noqa: E402
+from gameday.swarm import Health  # noqa: E402
 from gameday.traffic import Asked, plan_load  # noqa: E402
 from gameday.vocabulary import Seed  # noqa: E402
 
@@ -83,7 +84,7 @@ def report(folder: Path) -> dict[str, Any]:
                       np.ones((1, 3, 1440), np.float32), "bench", "0")  # fmt: skip
     find_s, findings = timed(lambda: find(evidence))
     requests = request_capacity(scenario, demand, findings, run="b", now=datetime.now(UTC))
-    valid = validity(measured, busiest=0.1, end="complete", why="")
+    valid = validity(measured, health=Health(0.1), end="complete", why="")
     verdict = judge(findings, end="complete", why="", faults=valid.faults, unmeasured=())
     about = {"run_id": "bench", "event": "small", "started_utc": "-", "version": "-",
              "command": "python -m tests.bench"}  # fmt: skip

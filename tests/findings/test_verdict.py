@@ -15,6 +15,7 @@ from gameday.errors import ScenarioError
 from gameday.findings import Finding, find, judge, unmeasured_objectives, validity, worst_code
 from gameday.findings.objectives import objective_table
 from gameday.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, bin_of, blank_record
+from gameday.swarm import Health
 from gameday.vocabulary import Band, TimeGrid
 
 ENDS = ("complete", "guardrail", "person", "worker_lost")
@@ -107,7 +108,7 @@ def test_an_objective_with_too_few_replies_is_never_passed(
     # `all steps` has three times as many replies as checkout alone: speak of checkout only
     scenario = scenario.model_copy(update={"objectives": scenario.objectives[:1]})
     evidence = evidence_of(scenario, played(scenario), run, ())
-    valid = validity(run, busiest=0.1, end="complete", why="")
+    valid = validity(run, health=Health(0.1), end="complete", why="")
     assert valid.faults == ()
     verdict = judge(
         find(evidence), end="complete", why="", faults=valid.faults,
@@ -127,7 +128,7 @@ def test_an_objective_without_a_single_latency_is_unmeasured(tmp_path: Path) -> 
 
 def test_a_complete_run_whose_steps_never_ended_is_not_valid() -> None:
     run = run_of(400, ended="unfinished", latency_of=0.05)
-    assert validity(run, busiest=0.1, end="complete", why="").faults != ()
+    assert validity(run, health=Health(0.1), end="complete", why="").faults != ()
 
 
 def test_a_service_objective_that_was_not_observed_is_unmeasured(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_an_objective_that_is_a_lower_bound_is_never_passed_unjudged(tmp_path: P
 def test_a_sound_run_has_no_fault(tmp_path: Path) -> None:
     scenario = busy_shop(tmp_path)
     run = as_measured(record_of(scenario, played(scenario), 1))
-    valid = validity(run, busiest=0.3, end="complete", why="")
+    valid = validity(run, health=Health(0.3), end="complete", why="")
     assert valid.faults == ()
     assert valid.sessions_planned == valid.sessions_started
 
@@ -194,13 +195,15 @@ def test_what_the_generator_lost_or_sent_late_or_broke_is_a_fault_with_its_numbe
     late = run_of(400)
     late.latency[0, :, 2] = 0
     late.latency[0, :, 2, 1, int(bin_of(0.2))] = 400
-    assert any("late: p99" in f for f in validity(late, busiest=1, end="complete", why="").faults)
+    assert any(
+        "late: p99" in f for f in validity(late, health=Health(1), end="complete", why="").faults
+    )
     lost = run_of(400)
     lost.step_counts[0, 0, STEPS.index("planned"), 1] += 5
     lost.step_counts[0, 0, STEPS.index("lost"), 1] += 5
-    faults = validity(lost, busiest=0, end="complete", why="").faults
+    faults = validity(lost, health=Health(0), end="complete", why="").faults
     assert faults == ("5 planned steps were lost by the generator",)
-    broken = validity(run_of(400), busiest=0, end="worker_lost", why="worker 1 died").faults
+    broken = validity(run_of(400), health=Health(0), end="worker_lost", why="worker 1 died").faults
     assert broken == ("the generator broke: worker 1 died",)
 
 
@@ -209,13 +212,13 @@ def test_a_stopped_run_is_not_blamed_for_what_it_did_not_come_to(end: str) -> No
     run = run_of(400)
     run.step_counts[0, 0, [STEPS.index("planned"), STEPS.index("lost")], 2] += 50
     run.session_counts[0, SESSIONS.index("planned"), 2] += 50
-    assert validity(run, busiest=0, end=end, why="").faults == ()  # type: ignore[arg-type]
+    assert validity(run, health=Health(0), end=end, why="").faults == ()  # type: ignore[arg-type]
 
 
 def test_a_book_that_does_not_balance_is_a_fault() -> None:
     run = run_of(400)
     run.step_counts[0, 0, STEPS.index("done"), 1] -= 1
-    valid = validity(run, busiest=0, end="complete", why="")
+    valid = validity(run, health=Health(0), end="complete", why="")
     assert valid.imbalances
     assert any("do not balance" in fault for fault in valid.faults)
 
@@ -225,4 +228,4 @@ def test_what_the_target_displaced_never_makes_a_run_invalid() -> None:
     run.step_counts[0, 1, STEPS.index("planned"), 2] += 90
     run.step_counts[0, 1, STEPS.index("after_failed"), 2] += 50
     run.step_counts[0, 1, STEPS.index("delayed"), 2] += 40
-    assert validity(replace(run), busiest=0, end="complete", why="").faults == ()
+    assert validity(replace(run), health=Health(0), end="complete", why="").faults == ()

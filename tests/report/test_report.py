@@ -25,6 +25,7 @@ from gameday.history import History
 from gameday.report import gather, render_remains, render_report
 from gameday.report.render import SECTIONS
 from gameday.run_record import Orders
+from gameday.swarm import Health
 
 HOSTILE = "<script>alert(1)</script>"
 ABOUT = {
@@ -54,7 +55,7 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
     requests = request_capacity(scenario, demand, findings, run="r1", now=now)
     proof = {"before": "1", "after": "0", "change": "-1", "holds_after": True}
     requests = tuple(replace(r, proof={"p99 of checkout < 2s": proof}) for r in requests)
-    valid = validity(measured, busiest=0.2, end=end, why="asked to")  # type: ignore[arg-type]
+    valid = validity(measured, health=Health(0.2), end=end, why="asked to")  # type: ignore[arg-type]
     verdict = judge(
         findings, end=end, why="asked to", faults=valid.faults,  # type: ignore[arg-type]
         unmeasured=unmeasured_objectives(evidence),
@@ -208,7 +209,7 @@ def test_a_run_stopped_before_its_first_reply_leaves_a_report_and_sound_json(
     history = History(
         demand.grid.part(0, 1), demand.regions, demand.steps, np.ones((1, 3, 1), np.float32), "s", ""
     )  # fmt: skip
-    valid = validity(nothing, busiest=0.0, end="person", why="stopped by SIGINT")
+    valid = validity(nothing, health=Health(0.0), end="person", why="stopped by SIGINT")
     verdict = judge((), end="person", why="stopped by SIGINT", faults=valid.faults, unmeasured=())
     assert verdict.exit_code == 4
     summary = gather(evidence, demand, history, (), (), verdict, valid, run=ABOUT)

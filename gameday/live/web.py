@@ -1,0 +1,157 @@
+"""A run on a page: served on loopback, drawn anew each second from what the run writes."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from bokeh.embed import components
+from bokeh.models import AjaxDataSource, HoverTool
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+__all__ = ["page_of", "serve_page"]
+
+_EVERY_MS = 1000
+_KEPT = 600
+"""Seconds of latency that the page shows."""
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#b0a000", "#999999")
+
+
+class _Window:
+    """What the page asks for: the run's numbers now, and the latencies of the last minutes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._past: deque[tuple[float, dict[str, float | None]]] = deque(maxlen=_KEPT)
+
+    def now(self) -> dict[str, Any]:
+        """Return the latest numbers; empty before load goes out. With the run's verdict."""
+        data = _read(self.folder / "live.json")
+        manifest = _read(self.folder / "run.json")
+        if data and (not self._past or self._past[-1][0] < data["at_s"]):
+            self._past.append((data["at_s"], {s["step"]: s["p99"] for s in data["steps"]}))
+        return {**data, "verdict": manifest.get("verdict", "?"), "run_id": self.folder.name}
+
+    def followed(self) -> dict[str, list[float | None]]:
+        """Return steps by slot: planned, and achieved up to now."""
+        data = self.now()
+        planned = data.get("planned", [])
+        done = data.get("slot", 0)
+        achieved = [n if i <= done else None for i, n in enumerate(data.get("achieved", []))]
+        return {"slot": list(range(len(planned))), "planned": planned, "achieved": achieved}
+
+    def latencies(self) -> dict[str, list[float | None]]:
+        """Return each step's p99 in milliseconds by wall second."""
+        self.now()
+        steps = list(dict.fromkeys(step for _, seen in self._past for step in seen))
+        return {
+            "at_s": [at for at, _ in self._past],
+            **{
+                s: [None if (v := seen.get(s)) is None else 1000 * v for _, seen in self._past]
+                for s in steps
+            },
+        }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return a file's JSON; empty where there is none yet."""
+    try:
+        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data
+
+
+def _followed_chart() -> Any:
+    source = AjaxDataSource(
+        data_url="/followed.json", polling_interval=_EVERY_MS, method="GET", mode="replace",
+        data={"slot": [], "planned": [], "achieved": []},
+    )  # fmt: skip
+    plot = _blank(
+        "Steps by minute of event time: forecast and achieved", "minute, lead-in first", "steps"
+    )
+    plot.varea(x="slot", y1=0, y2="planned", source=source, fill_color="#8a8f98", fill_alpha=0.25,
+               legend_label="forecast")  # fmt: skip
+    plot.line(
+        x="slot", y="achieved", source=source, color=_COLOURS[0], width=2, legend_label="achieved"
+    )
+    plot.add_tools(
+        HoverTool(
+            tooltips=[("minute", "@slot"), ("forecast", "@planned"), ("achieved", "@achieved")]
+        )
+    )
+    plot.y_range.start = 0
+    return plot
+
+
+def _latency_chart(steps: list[str]) -> Any:
+    source = AjaxDataSource(
+        data_url="/latencies.json", polling_interval=_EVERY_MS, method="GET", mode="replace",
+        data={"at_s": [], **{step: [] for step in steps}},
+    )  # fmt: skip
+    plot = _blank(
+        "Response time, p99 of the last 10 s", "wall seconds from the window's start", "ms"
+    )
+    for i, step in enumerate(steps):
+        plot.line(x="at_s", y=step, source=source, color=_COLOURS[i % len(_COLOURS)], width=2,
+                  legend_label=step)  # fmt: skip
+    plot.y_range.start = 0
+    return plot
+
+
+def _blank(title: str, x: str, y: str) -> Any:
+    plot = figure(
+        title=title, height=260, sizing_mode="stretch_width", x_axis_label=x, y_axis_label=y,
+        tools="xpan,xwheel_zoom,box_zoom,reset", active_scroll=None,
+    )  # fmt: skip
+    plot.outline_line_color = None
+    return plot
+
+
+def page_of(folder: Path, steps: list[str]) -> Starlette:
+    """Return the application that shows the run in `folder`."""
+    window = _Window(folder)
+    script, divs = components({"followed": _followed_chart(), "latency": _latency_chart(steps)})
+    templates = Environment(
+        loader=PackageLoader("gameday.live"), autoescape=True, undefined=StrictUndefined
+    )
+    html = templates.get_template("watch.html.j2").render(
+        library=Resources(mode="inline", components=["bokeh"]).render(), script=script,
+        divs=divs, run_id=folder.name, every_ms=_EVERY_MS,
+    )  # fmt: skip
+
+    def answering(make: Callable[[], Any]) -> Callable[[Request], Response]:
+        return lambda request: JSONResponse(make(), headers={"Cache-Control": "no-store"})
+
+    return Starlette(
+        routes=[
+            Route("/", lambda request: HTMLResponse(html)),
+            Route("/live.json", answering(window.now)),
+            Route("/followed.json", answering(window.followed)),
+            Route("/latencies.json", answering(window.latencies)),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
+    )  # fmt: skip
+
+
+def serve_page(folder: Path, steps: list[str], *, port: int, ready: Callable[[str], None]) -> None:
+    """Serve the run's page on 127.0.0.1 until Ctrl-C; `ready` is told its address."""
+    config = uvicorn.Config(
+        page_of(folder, steps), host="127.0.0.1", port=port, log_level="warning"
+    )
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    ready(f"http://127.0.0.1:{socket.getsockname()[1]}/")
+    server.run(sockets=[socket])

@@ -1,0 +1,81 @@
+"""The files a scenario leans on beside its YAML: feeds and certificates, read whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gameday.scenario.faults import did_you_mean
+from gameday.scenario.model import Scenario
+
+__all__ = ["Assets", "asset_faults", "read_assets"]
+
+_MOST_BYTES = 64 << 20
+"""Size of a feed's file: every worker holds it, and gets it from the master."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What the swarm needs of those files."""
+
+    feeds: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """Feed -> column -> its values, top to bottom."""
+    ca_pem: str | None = None
+    """Certificates to trust."""
+
+
+def read_assets(scenario: Scenario, folder: Path) -> Assets:
+    """Return the content of every file the scenario names; `folder` holds the scenario."""
+    feeds = {name: _table(folder / feed.file) for name, feed in scenario.feeds.items()}
+    ca_file = scenario.replay.connections.ca_file
+    return Assets(feeds, (folder / ca_file).read_text() if ca_file else None)
+
+
+def asset_faults(scenario: Scenario, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is wrong with the files: (path in the document, fault)."""
+    columns: dict[str, list[str]] = {}
+    for name, feed in scenario.feeds.items():
+        try:
+            table = _table(folder / feed.file)
+        except (OSError, ValueError) as error:
+            yield (
+                ("feeds", name, "file"),
+                f"cannot be read ({error}); a CSV with a heading, or Parquet",
+            )
+            continue
+        columns[name] = list(table)
+        if not table or not next(iter(table.values())):
+            yield ("feeds", name, "file"), "has no rows"
+    for path, word in scenario.template_words():
+        feed_name, dot, column = word.partition(".")
+        known = columns.get(feed_name)
+        if dot and known is not None and column not in known:
+            yield path, f"feed '{feed_name}' has no column '{column}'{did_you_mean(column, known)}"
+    ca_file = scenario.replay.connections.ca_file
+    if ca_file is not None:
+        try:
+            (folder / ca_file).read_text()
+        except (OSError, ValueError) as error:
+            yield ("replay", "connections", "ca_file"), f"cannot be read ({error})"
+
+
+def _table(file: Path) -> dict[str, list[str]]:
+    """Return a table's columns as text; OSError or ValueError where it is none."""
+    import pyarrow as pa  # heavy: only scenarios with feeds need it
+    from pyarrow import csv, parquet
+
+    if file.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"is larger than {_MOST_BYTES >> 20} MiB, which every worker would hold")
+    if file.suffix == ".parquet":
+        table = parquet.read_table(file)
+    else:
+        names = csv.open_csv(file).schema.names
+        as_text = csv.ConvertOptions(
+            column_types={n: pa.string() for n in names}, strings_can_be_null=False
+        )
+        table = csv.read_csv(file, convert_options=as_text)
+    columns = zip(table.column_names, table.columns, strict=True)
+    return {
+        name: ["" if v is None else str(v) for v in column.to_pylist()] for name, column in columns
+    }

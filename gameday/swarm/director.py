@@ -1,0 +1,178 @@
+"""The master's side of the run: deals sessions to workers, watches them, hands their reports on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import gevent
+from locust.env import Environment
+from locust.runners import LocalRunner
+
+from gameday.safety import held_to
+from gameday.swarm.brief import Brief, brief_text
+from gameday.swarm.deals import Deal
+from gameday.swarm.player import LEASE_S
+
+__all__ = ["Director"]
+
+_START_AHEAD_S = 1.0
+_PULSE_S = 0.4
+_SILENT_S = LEASE_S + 0.5
+"""A worker silent for so long is lost: by then its own lease has run out, and it sends nothing."""
+_DEAL_AHEAD_S = 0.5
+"""A new deal holds for sessions that start so long after it: it is then everywhere in time."""
+
+
+class Director:
+    """Knows who plays. One a run; `tell` says to whoever conducts what happens."""
+
+    def __init__(self, environment: Environment, brief: Brief, report: TextIO | None) -> None:
+        self.environment, self.runner, self.brief = environment, environment.runner, brief
+        self._text = brief_text(brief)
+        self._report = report
+        self.deals: dict[str, list[Deal]] = {}
+        self._heard: dict[str, float] = {}
+        self._ready: set[str] = set()
+        self._done: set[str] = set()
+        self._lost: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        self.start_epoch_s = 0.0
+        self.stopping = False
+
+    # --- what workers say -------------------------------------------------------------------
+
+    def on_hello(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Brief a worker."""
+        self._send("gameday_brief", msg.data["who"], brief=self._text)
+
+    def on_ping(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Tell a worker the time."""
+        self._send("gameday_pong", msg.data["who"], asked=msg.data["asked"], now=time.time())
+
+    def on_ready(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Start the clock with the last worker expected; deal anew for one that joins later."""
+        who = msg.data["who"]
+        self._heard[who] = time.monotonic()
+        self._ready.add(who)
+        self._numbers.setdefault(who, len(self._numbers))
+        if self.start_epoch_s:
+            self.tell("joined", worker=self._numbers[who])
+            self._deal_anew()
+        elif len(self._ready) >= self.brief.workers:
+            self.start_epoch_s = time.time() + _START_AHEAD_S
+            self.tell("started", at=self.start_epoch_s)
+            self._deal(-float("inf"))
+            gevent.spawn(self._watch)
+
+    def on_tally(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Hand a worker's counts on. Nobody's are refused: what was sent was sent."""
+        self._hear(msg.data.pop("who"))
+        self.tell("tally", **msg.data)
+
+    def on_alive(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Hear that a worker is there."""
+        self._hear(msg.data["who"])
+
+    def _hear(self, who: str) -> None:
+        self._heard[who] = time.monotonic()
+        if who in self._lost:  # it had only been held up: it may have new sessions
+            self._lost.discard(who)
+            self.tell("joined", worker=self._numbers[who])
+            self._deal_anew()
+
+    def on_done(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """A worker has played all it was dealt."""
+        self._done.add(msg.data["who"])
+        self._see_end()
+
+    def on_refused(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """A worker will not play."""
+        self.tell("refused", why=msg.data["why"], code=msg.data["code"])
+
+    # --- what the master does -----------------------------------------------------------------
+
+    @property
+    def players(self) -> list[str]:
+        """Who plays now, by their numbers."""
+        return sorted(self._ready - self._lost, key=self._numbers.__getitem__)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the clock ran and nobody plays any more."""
+        return bool(self.start_epoch_s) and not set(self.players) - self._done
+
+    def stop(self) -> None:
+        """Ask every worker to ramp down."""
+        self.stopping = True
+        self._send("gameday_stop")
+
+    def _now_s(self) -> float:
+        """Return wall seconds from the window's start."""
+        return time.time() - self.start_epoch_s - self.brief.plan.lead_in_s
+
+    def _deal_anew(self) -> None:
+        if not self.stopping:
+            self._deal(self._now_s() + _DEAL_AHEAD_S)
+
+    def _deal(self, from_s: float) -> None:
+        """Share out the sessions that start from `from_s` on."""
+        players = [who for who in self.players if who not in self._done]
+        for who in self._ready:
+            index = players.index(who) if who in players else -1
+            deals = self.deals.setdefault(who, [Deal(-1e18, -1, 1)] if from_s > -1e18 else [])
+            deals.append(Deal(max(from_s, -1e18), index, max(1, len(players))))
+        self._send(
+            "gameday_deal", at=self.start_epoch_s, deals=self.deals, numbers=self._numbers,
+        )  # fmt: skip
+
+    def _watch(self) -> None:
+        """Pulse, and find who has gone silent."""
+        while not self.is_over:
+            self._send("gameday_pulse")
+            gevent.sleep(_PULSE_S)
+            if isinstance(self.runner, LocalRunner):
+                continue
+            for who in [w for w in self.players if w not in self._done]:
+                if time.monotonic() - self._heard[who] > _SILENT_S:
+                    self._lose(who)
+
+    def _lose(self, who: str) -> None:
+        self._lost.add(who)
+        self.tell("lost", worker=self._numbers[who])
+        self._deal_anew()
+        self._see_end()
+
+    def _see_end(self) -> None:
+        if self.is_over:
+            self.tell("finished")
+
+    def _send(self, what: str, who: str | None = None, **facts: Any) -> None:
+        self.runner.send_message(what, facts, who)
+
+    def tell(self, what: str, **facts: object) -> None:
+        """Tell the conductor; without one any more, stop: nobody is watching."""
+        if self._report is None:
+            return
+        try:
+            self._report.write(json.dumps({"what": what, **facts}) + "\n")
+            self._report.flush()
+        except OSError:
+            self._report = None
+            self.stop()
+
+    def watch_conductor(self, folder: Path) -> None:
+        """Do as the run's folder asks: hold down, stop; stop too when the conductor has gone."""
+        parent, held = os.getppid(), None
+        while True:
+            gevent.sleep(0.2)
+            if (folder / "stop").exists() or os.getppid() != parent:
+                self.stop()
+                return
+            wish = held_to(folder)
+            if wish != held:
+                held = wish
+                self._send("gameday_hold", starts_per_s=held)

@@ -1,0 +1,60 @@
+"""Our samples in Locust's own tables, in batches: its page, CSV, HTML and exit codes stay right."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
+
+from gameday.swarm.script import Line
+from gameday.vocabulary import Array
+
+__all__ = ["merge", "merge_faults"]
+
+
+def merge(stats: RequestStats, lines: dict[int, Line], samples: Array) -> None:
+    """Add exchanges to `stats`; samples as Tally.count returns them: number, due, done, bytes."""
+    numbers = samples[:, 0].astype(int)
+    for number in np.unique(numbers).tolist():
+        mine = samples[numbers == number]
+        line, response_ms = lines[number], 1000.0 * (mine[:, 2] - mine[:, 1])
+        for entry in (stats.get(line.step, line.method), stats.total):
+            _add(entry, response_ms, int(mine[:, 3].sum()))
+
+
+def _add(entry: StatsEntry, response_ms: Array, size: int) -> None:
+    """Add requests that end now, as StatsEntry.log does one by one."""
+    now, count = time.time(), len(response_ms)
+    second = int(now)
+    if entry.use_response_times_cache and second > int(entry.last_request_timestamp or 0):
+        entry._cache_response_times(second - 1)
+    entry.num_requests += count
+    entry.num_reqs_per_sec[second] += count
+    entry.last_request_timestamp = now
+    entry.total_response_time += float(response_ms.sum())
+    least, most = float(response_ms.min()), float(response_ms.max())
+    entry.min_response_time = min(least, entry.min_response_time or least)
+    entry.max_response_time = max(most, entry.max_response_time)
+    entry.total_content_length += size
+    whole, counts = np.unique(np.rint(response_ms).astype(int), return_counts=True)
+    for value, n in zip(whole.tolist(), counts.tolist(), strict=True):
+        entry.response_times[bucket_response_time(value)] += n
+
+
+def merge_faults(
+    stats: RequestStats, lines: dict[int, Line], faults: dict[tuple[int, str], int]
+) -> None:
+    """Add failed exchanges, (number, why) -> how often, to Locust's failures."""
+    now = time.time()
+    for (number, why), count in faults.items():
+        line = lines[number]
+        for entry in (stats.get(line.step, line.method), stats.total):
+            entry.num_failures += count
+            entry.num_fail_per_sec[int(now)] += count
+        key = StatsError.create_key(line.method, line.step, why)
+        error = stats.errors.setdefault(
+            key, StatsError(line.method, line.step, why, first_seen=now)
+        )
+        error.occurrences += count
+        error.last_seen = now

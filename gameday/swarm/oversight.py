@@ -1,0 +1,126 @@
+"""What watches over a run: guardrails, ceilings, how busy we are; and what it does about them."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gameday.files import write_whole
+from gameday.safety import GuardrailWatch, Journal, ask_to_hold, broken_ceiling
+from gameday.scenario import Scenario
+from gameday.scenario.model import Guardrail
+from gameday.swarm.brief import Brief
+from gameday.swarm.observe import Observer
+from gameday.swarm.sampler import GuardSampler
+from gameday.swarm.scoreboard import Progress, Scoreboard
+from gameday.vocabulary import Array
+
+__all__ = ["Oversight"]
+
+_BACK_OFF = 0.5
+"""Share of the session starts that is left after backing off once."""
+
+
+class Oversight:
+    """Judges a run while it goes on."""
+
+    def __init__(
+        self, scenario: Scenario, brief: Brief, folder: Path, journal: Journal, planned: Array
+    ) -> None:
+        self.scenario, self.brief, self.folder, self.journal = scenario, brief, folder, journal
+        self.board = Scoreboard(brief.plan, planned)
+        self.guardrails = GuardrailWatch(scenario)
+        self.held: list[str] = []
+        """What guardrails held the load down to, in words."""
+        self._starts_per_s: float | None = None
+        self._warned: set[str] = set()
+        self._services: deque[tuple[float, dict[tuple[str, str], float]]] = deque()
+        self._guard: GuardSampler | None = None
+        self._orders: set[tuple[int, str]] = set()
+        self._requests: deque[tuple[float, int]] = deque()
+        self.t0 = 0.0
+        """When the window starts, seconds since the epoch."""
+
+    def start(self, window_epoch_s: float) -> None:
+        """Load is about to go out."""
+        self.t0 = window_epoch_s
+        if self.guardrails.watches_services:
+            observer = Observer(self.scenario, self.brief.targets)
+            self._guard = GuardSampler(observer, lambda at, seen: self._services.append((at, seen)))
+            self._guard.start()
+
+    def finish(self) -> None:
+        """Load is over."""
+        if self._guard is not None:
+            self._guard.over.set()
+            self._guard.join(5.0)
+
+    def add(self, now_s: float, report: dict[str, Any], outcomes: Array, latency: Array) -> None:
+        """Take one worker's report and what the record made of it."""
+        self.board.add(now_s, report)
+        self.guardrails.add(now_s, outcomes, latency)
+        self._orders.update((stack, key) for stack, key, _ in report["orders"])
+        self._requests.append((now_s, report["gauges"]["requests"]))
+        while self._requests[0][0] < now_s - 1.5:
+            self._requests.popleft()
+
+    def why_stop(self, now_s: float) -> str | None:
+        """Return why the run must stop now, or None; hold load down where that is enough."""
+        while self._services:
+            self.guardrails.add_services(*self._services.popleft())
+        over = broken_ceiling(self.scenario, {
+            "concurrency": self.board.gauge("awake"), "orders": len(self._orders),
+            "requests_per_s": self._requests_per_s(), "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
+        })  # fmt: skip
+        if over is not None:
+            return over
+        guardrail = self.guardrails.crossed(now_s)
+        if guardrail is None:
+            return None
+        if guardrail.then == "stop":
+            return f"guardrail crossed: {guardrail.when.text}"
+        self._hold(guardrail, now_s)
+        return None
+
+    def _requests_per_s(self) -> float:
+        """Return requests a second over the last reports, which come about once a second."""
+        if len(self._requests) < 2:
+            return 0.0
+        span = self._requests[-1][0] - self._requests[0][0]
+        return sum(n for _, n in list(self._requests)[1:]) / span if span > 0.5 else 0.0
+
+    def _hold(self, guardrail: Guardrail, now_s: float) -> None:
+        """Hold session starts where they are, or to half of that."""
+        now_per_s = self.board.starts_per_s()
+        if self._starts_per_s is not None:
+            now_per_s = min(now_per_s, self._starts_per_s)
+        self._starts_per_s = now_per_s * (_BACK_OFF if guardrail.then == "back off" else 1.0)
+        ask_to_hold(self.folder, self._starts_per_s)
+        said = (
+            f"guardrail crossed: {guardrail.when.text}: {guardrail.then} to "
+            f"{self._starts_per_s:.3g} session starts/s from {self._at_s(now_s):+.0f} s"
+        )
+        self.held.append(said)
+        self.journal.write("holding", why=said, starts_per_s=self._starts_per_s)
+
+    def _at_s(self, now_s: float) -> float:
+        return now_s - self.t0
+
+    def progress(self, now_s: float) -> Progress:
+        """Return what to show now; write it where `gameday watch` reads it."""
+        states = tuple(
+            (guardrail.when.text, guardrail.then, number)
+            for guardrail, number in self.guardrails.states(now_s)
+        )
+        progress = self.board.progress(self._at_s(now_s), states, tuple(self.held))
+        for warning in self.board.busy_warnings():
+            worker = warning.split(" uses ")[0]
+            if worker not in self._warned:
+                self._warned.add(worker)
+                self.journal.write("warning", warning=warning)
+        text = json.dumps({"schema_version": 1, "run_id": self.brief.run_id, **asdict(progress)})
+        write_whole(self.folder / "live.json", lambda path: path.write_text(text), optional=True)
+        return progress

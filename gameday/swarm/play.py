@@ -1,0 +1,187 @@
+"""How steps are played: exchanges out, replies judged, redirects followed, the outcome found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gameday.swarm.customer import Customer, Errand
+from gameday.swarm.redirects import onward_path
+from gameday.swarm.script import Line
+from gameday.swarm.tally import ABANDONED, DONE, FAILED, NUMBER
+from gameday.swarm.walking import Walking
+from gameday.swarm.wire import Head
+from gameday.swarm.wire.cookies import Jar
+from gameday.swarm.wire.flight import Flight
+from gameday.vocabulary import Draw, draw_keyed
+
+__all__ = ["Play"]
+
+_MOST_HOPS = 10
+
+
+class Play(Walking):
+    """The customers awake. Instants are seconds of the engine's clock."""
+
+    begin_by_hand: Callable[[Customer, float, float], None]
+    """Plays a step that is written in Python: customer, due, now."""
+
+    def begin_step(self, customer: Customer, due: float, now: float) -> None:
+        """Play the step a customer is at, for the first time or again."""
+        customer.part = part = customer.cast.parts[customer.step]
+        customer.due = due
+        customer.sent = 0.0
+        if part.plain is not None and customer.jar is None:
+            customer.request = part.plain
+        elif part.python is not None:
+            self.begin_by_hand(customer, due, now)
+            return
+        elif part.single is None:
+            self._begin_groups(customer, due, now)
+            return
+        else:
+            customer.request = self._request(customer, part.single)
+        customer.asked = part.single
+        if customer.place:
+            customer.cast.pool.send(customer, now)
+        else:
+            self._send_first(customer, customer, now)
+
+    @staticmethod
+    def _request(customer: Customer, line: Line) -> bytes:
+        if customer.jar is None:
+            return line.request(customer, b"")
+        secure = customer.cast.pool.is_secure
+        return line.request(customer, customer.jar.header(line.path(customer), secure=secure))
+
+    @staticmethod
+    def _send_first(customer: Customer, flight: Flight, now: float) -> None:
+        """Send a session's first exchange; some customers find no connection to use again."""
+        pool = customer.cast.pool
+        if pool.reuse < 1.0 and draw_keyed(customer.key, 0, 0, Draw.CONNECTION) >= pool.reuse:
+            pool.send_alone(flight, now)
+        else:
+            pool.send(flight, now)
+
+    def _begin_groups(self, customer: Customer, due: float, now: float) -> None:
+        customer.step_due, customer.step_sent, customer.group = due, 0.0, 0
+        self._send_group(customer, due, now)
+
+    def _send_group(self, customer: Customer, due: float, now: float) -> None:
+        """Send the exchanges of the next group of a step."""
+        lines, is_first = customer.part.scene.groups[customer.group], not customer.group
+        customer.pending = len(lines)
+        for line in lines:
+            errand = Errand(customer, line, self._request(customer, line), due, customer.step_sent)
+            if is_first and not customer.place:
+                self._send_first(customer, errand, now)
+            else:
+                customer.cast.pool.send(errand, now)
+
+    def replied(
+        self, flight: Customer | Errand, head: Head, body: bytes, size: int, now: float
+    ) -> None:
+        """Judge a reply, follow where it points, or book its exchange."""
+        if type(flight) is Customer and head.status in flight.part.fine and head.is_plain:
+            self.step_over(flight, flight.due, flight.sent, now, size)
+            return
+        line: Line = flight.asked
+        verdict = line.verdict
+        customer = flight if isinstance(flight, Customer) else flight.owner
+        if customer.over:
+            return
+        if head.cookies:
+            self._keep_cookies(customer, flight, head)
+        if head.is_redirect and head.status not in verdict.good:
+            fault = self._follow(customer, flight, head, now)
+            if fault is not None:
+                self._exchange_over(customer, flight, FAILED, fault, size, now)
+            return
+        if not verdict.extracts:
+            name, why = verdict(head, body, now - flight.sent, {})
+        else:
+            memory = customer.memory
+            if memory is None:
+                memory = customer.memory = {}
+            name, why = verdict(head, body, now - flight.sent, memory)
+        self._exchange_over(customer, flight, NUMBER[name], why, size, now)
+
+    def failed(self, flight: Customer | Errand, fault: str, now: float) -> None:
+        """Book an exchange that got no reply."""
+        customer = flight if isinstance(flight, Customer) else flight.owner
+        if customer.over:
+            return
+        if fault != "patience":
+            self._exchange_over(customer, flight, FAILED, fault, 0, now)
+            return
+        self.tally.line_fault(flight.asked.number, fault)
+        customer.outcome, customer.why = ABANDONED, fault
+        self._step_over(customer, flight, 0, now)
+
+    def _keep_cookies(self, customer: Customer, flight: Customer | Errand, head: Head) -> None:
+        if customer.jar is None:
+            customer.jar = Jar()
+        pool = customer.cast.pool
+        path = flight.hop_path or flight.asked.path(customer)
+        customer.jar.keep(head.cookies, host=pool.target.host, path=path, secure=pool.is_secure)
+
+    def _follow(
+        self, customer: Customer, flight: Customer | Errand, head: Head, now: float
+    ) -> str | None:
+        """Send a redirect's next hop; return a fault where it may not be followed."""
+        line: Line = flight.asked
+        pool = customer.cast.pool
+        if flight.hops >= _MOST_HOPS:
+            return "too_many_redirects"
+        path = onward_path(pool.target, flight.hop_path or line.path(customer), head)
+        if path is None:
+            return "redirect_refused"
+        as_get = flight.became_get or (
+            (line.method == "POST" and head.status in (301, 302))
+            or (line.method not in ("GET", "HEAD") and head.status == 303)
+        )  # fmt: skip
+        cookies = b""
+        if customer.jar is not None:
+            cookies = customer.jar.header(path, secure=pool.is_secure)
+        request = line.onward(customer, path, cookies, as_get=as_get)
+        since = flight.patient_since or flight.sent
+        hop = Errand(customer, line, request, flight.due, since)
+        hop.hops, hop.hop_path, hop.became_get = flight.hops + 1, path, as_get
+        hop.first_sent = flight.first_sent or flight.sent
+        pool.send(hop, now)
+        return None
+
+    def _exchange_over(
+        self, customer: Customer, flight: Customer | Errand, outcome: int, why: str, size: int,
+        now: float,
+    ) -> None:  # fmt: skip
+        line: Line = flight.asked
+        part = customer.part
+        if outcome != DONE:
+            if why:
+                self.tally.line_fault(line.number, why)
+            if line.required and customer.outcome == DONE:
+                customer.outcome, customer.why = outcome, why
+        if part.single is not None:
+            self._step_over(customer, flight, size, now)
+            return
+        sent = flight.first_sent or flight.sent
+        customer.step_sent = customer.step_sent or sent
+        self.sample((-1 - line.number, flight.due, sent, now, size, 0.0))
+        customer.pending -= 1
+        if customer.pending:
+            return
+        customer.group += 1
+        if customer.outcome != DONE or customer.group == len(part.scene.groups):
+            self._step_over(customer, flight, 0, now)
+        else:
+            self._send_group(customer, now, now)
+
+    def _step_over(
+        self, customer: Customer, flight: Customer | Errand, size: int, now: float
+    ) -> None:
+        """End the step with this exchange; one that never went out was sent just now."""
+        sent = flight.first_sent or flight.sent or now
+        if customer.part.single is None:
+            self.step_over(customer, customer.step_due, customer.step_sent or sent, now, 0)
+        else:
+            self.step_over(customer, flight.due, sent, now, size)

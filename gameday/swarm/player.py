@@ -1,0 +1,182 @@
+"""A worker's side of the run: gets the brief, plays its deals, reports, and stops by itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust import User
+from locust.env import Environment
+from locust.runners import LocalRunner
+
+from gameday.errors import GamedayError
+from gameday.scenario import scenario_of
+from gameday.swarm.brief import Brief, brief_of
+from gameday.swarm.deals import Deal
+from gameday.swarm.engine import Engine
+from gameday.swarm.locust_stats import merge, merge_faults
+from gameday.vocabulary import Array
+
+__all__ = ["LEASE_S", "Player"]
+
+LEASE_S = 1.5
+"""A worker that has not heard from its master for so long sends nothing more until it does."""
+_ORPHANED_S = 4.0
+"""After so long without a master a worker stops by itself."""
+_REPORT_EVERY_S = 1.0
+_ALIVE_EVERY_S = 0.4
+_PINGS = 5
+
+
+class Player:
+    """Plays in one Locust process: the worker, or the only one."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.runner = environment.runner
+        self.who = str(getattr(self.runner, "client_id", ""))
+        self.is_alone = isinstance(self.runner, LocalRunner)
+        self.engine: Engine | None = None
+        self._brief: Brief | None = None
+        self._told, self._dealt, self._pong = Event(), Event(), Event()
+        self._deal: dict[str, Any] = {}
+        self._offsets: list[tuple[float, float]] = []
+        self._playing = False
+
+    # --- what the master says ---------------------------------------------------------------
+
+    def on_brief(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Take the run's brief."""
+        if not self._told.is_set():
+            self._brief = brief_of(msg.data["brief"])
+            self._told.set()
+
+    def on_pong(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Take the master's time in answer to ours: the quickest answer tells it best."""
+        now = time.time()
+        self._offsets.append(
+            (now - msg.data["asked"], msg.data["now"] - (msg.data["asked"] + now) / 2)
+        )
+        self._pong.set()
+
+    def on_deal(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Take the deals: for the first time, or anew because a worker came or went."""
+        self._deal = msg.data
+        mine = msg.data["deals"].get(self.who)
+        if self.engine is not None and mine is not None:
+            if self._dealt.is_set():
+                self.engine.deal(tuple(Deal(*deal) for deal in mine))
+            self._renew()
+        if mine is not None:
+            self._dealt.set()
+
+    def on_pulse(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Hear that the master is there."""
+        self._renew()
+
+    def on_hold(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Start no more sessions a second than so many, all workers together."""
+        if self.engine is not None:
+            self.engine.hold(msg.data["starts_per_s"])
+
+    def on_stop(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Ramp down."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Send nothing new; what is under way may come in."""
+        if self.engine is not None:
+            self.engine.stop()
+
+    def _renew(self) -> None:
+        if self.engine is not None and not self.is_alone:
+            self.engine.lease_until = time.perf_counter() + LEASE_S
+
+    # --- what the worker does ---------------------------------------------------------------
+
+    def play(self, user: User) -> None:
+        """Play this worker's share; runs inside the host User's start, once a process."""
+        if self._playing:  # Locust moved a lost worker's User here: its sessions came by a deal
+            return
+        self._playing = True
+        try:
+            self._play()
+        except GamedayError as error:
+            self._say("gameday_refused", why=str(error), code=error.exit_code)
+            sys.stderr.write(f"{error}\n")
+            self.environment.process_exit_code = error.exit_code
+            gevent.sleep(0.2)  # let the message out; not a request was sent
+            os._exit(error.exit_code)
+        finally:
+            self._playing = False
+
+    def _play(self) -> None:
+        self._say("gameday_hello")
+        self._told.wait()
+        brief = self._brief
+        assert brief is not None
+        engine = Engine(brief, scenario_of(brief.scenario), self.environment)
+        engine.on_count = self._count
+        offset = self._clock_offset()
+        self._dealt.clear()
+        self._say("gameday_ready")
+        self._dealt.wait()
+        self.engine = engine
+        mine = self._deal["deals"][self.who]
+        engine.deal(tuple(Deal(*deal) for deal in mine))
+        engine.tally.worker = self._deal["numbers"][self.who]
+        engine.set_clock(self._deal["at"] - offset)
+        engine.open_ahead(time.perf_counter())
+        self._renew()
+        jobs = [gevent.spawn(self._report, engine), gevent.spawn(self._watch_lease, engine)]
+        try:
+            engine.run()
+        finally:
+            gevent.killall(jobs)
+        self._send_tally(engine)
+        self._say("gameday_done")
+        self._told.clear()
+        self._dealt.clear()
+        self.engine = None
+
+    def _clock_offset(self) -> float:
+        """Return the master's clock minus ours, seconds; 0 in the master's own process."""
+        if self.is_alone:
+            return 0.0
+        self._offsets.clear()
+        for _ in range(_PINGS):
+            self._pong.clear()
+            self._say("gameday_ping", asked=time.time())
+            self._pong.wait(1.0)
+        return min(self._offsets)[1] if self._offsets else 0.0
+
+    def _report(self, engine: Engine) -> None:
+        while True:
+            gevent.sleep(_REPORT_EVERY_S)
+            self._send_tally(engine)
+
+    def _watch_lease(self, engine: Engine) -> None:
+        """Show that we live, and stop by ourselves where the master has gone."""
+        while not self.is_alone:
+            self._say("gameday_alive")
+            gevent.sleep(_ALIVE_EVERY_S)
+            if time.perf_counter() > engine.lease_until - LEASE_S + _ORPHANED_S:
+                sys.stderr.write("no word from the master: stopping\n")
+                engine.stop()
+                return
+
+    def _send_tally(self, engine: Engine) -> None:
+        engine.count()
+        self._say("gameday_tally", **engine.tally.take(), gauges=engine.gauges())
+
+    def _say(self, what: str, **facts: Any) -> None:
+        self.runner.send_message(what, {"who": self.who, **facts})
+
+    def _count(self, samples: Array, faults: dict[tuple[int, str], int]) -> None:
+        assert self.engine is not None
+        merge(self.environment.stats, self.engine.lines, samples)
+        merge_faults(self.environment.stats, self.engine.lines, faults)

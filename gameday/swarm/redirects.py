@@ -1,0 +1,28 @@
+"""Where a redirect leads: inside the target, or nowhere a load generator may follow."""
+
+from __future__ import annotations
+
+import string
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from gameday.safety import Target
+from gameday.swarm.wire import Head
+
+__all__ = ["onward_path"]
+
+
+def onward_path(target: Target, here: str, head: Head) -> str | None:
+    """Return the path a redirect from `here` leads to; None where that is not the target's."""
+    location = (head.get(b"location") or b"").decode("latin-1")
+    try:
+        parts = urlsplit(urljoin(target.url + here, location))
+        if _origin(parts) not in (_origin(urlsplit(target.url)), _origin(urlsplit(target.pinned))):
+            return None
+    except ValueError:
+        return None  # no address at all
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return quote(path, safe=string.punctuation)
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

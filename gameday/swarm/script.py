@@ -1,0 +1,220 @@
+"""A scenario's steps prepared for one target: requests as bytes with holes for words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from gameday import __version__
+from gameday.safety import Target
+from gameday.scenario import Scenario
+from gameday.scenario.steps import TEMPLATE_WORD, Exchange, Step
+from gameday.swarm.replies import Verdict, verdict_of
+from gameday.swarm.words import Words
+
+__all__ = ["Line", "Scene", "written"]
+
+_RESENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods a client may send again when a connection proves stale (RFC 9110 §9.2.2)."""
+
+Text = Callable[[Any], str]
+"""A template, ready to be said for a customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One exchange, ready to be sent."""
+
+    number: int
+    """Its index in the scenario, over all steps."""
+    step: str
+    method: str
+    path: Text
+    head: Text
+    """Everything between the path and the cookies."""
+    tail: Callable[[Any], bytes]
+    """Everything after the cookies: body headers, empty line, body."""
+    fixed: bytes | None
+    """Path and head where no word stands in them."""
+    constant: bytes | None
+    """The whole request, where no word stands in it either; without cookies."""
+    head_only: bool
+    resend: bool
+    keeps_body: bool
+    verdict: Verdict
+    required: bool
+    follow: bytes
+    """Head of the GET that follows a redirect, from the version on."""
+
+    def request(self, who: Any, cookies: bytes) -> bytes:
+        """Return the request's bytes for a customer and the Cookie header's value."""
+        start = self.fixed
+        if start is None:
+            start = f"{self.method} {self.path(who)} {self.head(who)}".encode()
+        if cookies:
+            return start + b"Cookie: " + cookies + b"\r\n" + self.tail(who)
+        return start + self.tail(who)
+
+    def onward(self, who: Any, path: str, cookies: bytes, *, as_get: bool) -> bytes:
+        """Return the request of a redirect's next hop."""
+        cookie = b"Cookie: " + cookies + b"\r\n" if cookies else b""
+        if as_get:
+            return f"GET {path} ".encode() + self.follow + cookie + b"\r\n"
+        return f"{self.method} {path} {self.head(who)}".encode() + cookie + self.tail(who)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One step: groups of exchanges in sequence, those of a group together."""
+
+    name: str
+    groups: tuple[tuple[Line, ...], ...]
+    places_order: bool
+    order_key: Text
+    """What names the order it places."""
+
+
+def written(scenario: Scenario, target: Target, words: Words, run_id: str) -> dict[str, Scene]:
+    """Return every step of `scenario` prepared for `target`."""
+    fixed = {
+        "Host": target.authority, "X-Gameday-Run": run_id, "X-Synthetic": "1",
+        "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br",
+        "User-Agent": f"gameday/{__version__} (load test; run {run_id})",
+    }  # fmt: skip
+    number, out, order_key = 0, {}, words.getter("order_key")
+    for name, step in scenario.steps.items():
+        groups = []
+        for group in step.exchanges:
+            lines = []
+            for exchange in group:
+                lines.append(_line(number, name, exchange, words, fixed | {"X-Gameday-Step": name}))
+                number += 1
+            groups.append(tuple(lines))
+        out[name] = Scene(name, tuple(groups), _places_order(step), order_key)
+    return out
+
+
+def _places_order(step: Step) -> bool:
+    return any(exchange.action == "place_order" for exchange in step.each_exchange())
+
+
+def _line(number: int, step: str, exchange: Exchange, words: Words, fixed: dict[str, str]) -> Line:
+    path, head = _path(exchange, words), _head(exchange, words, fixed)
+    names = {name.lower() for name in exchange.headers}
+    is_constant = not any(
+        field in ("path", "query", "headers") for field, _ in exchange.template_words()
+    )
+    start = f"{exchange.method} {path(None)} {head(None)}".encode() if is_constant else None
+    plain = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
+    verdict, tail = verdict_of(exchange), _tail(exchange, words, names)
+    has_words = any(True for _ in exchange.template_words())
+    constant = None if start is None or has_words else start + tail(None)
+    return Line(
+        number, step, exchange.method, path, head, tail, start, constant,
+        head_only=exchange.method == "HEAD",
+        resend=exchange.method in _RESENT or "idempotency-key" in names,
+        keeps_body=verdict.reads_body, verdict=verdict, required=exchange.required,
+        follow=f"HTTP/1.1\r\n{plain}".encode(),
+    )  # fmt: skip
+
+
+def _text(template: str, words: Words, encode: Callable[[str], str]) -> Text:
+    """Return `template` with each word said through `encode`."""
+    parts = TEMPLATE_WORD.split(template)
+    if len(parts) == 1:
+        return lambda who: template
+    getters = [words.getter(word) for word in parts[1::2]]
+    plain = parts[::2]
+    if len(getters) == 1:
+        [getter], before, after = getters, plain[0], plain[1]
+        return lambda who: before + encode(getter(who)) + after
+
+    def said(who: Any) -> str:
+        pieces = [plain[0]]
+        for getter, text in zip(getters, plain[1:], strict=True):
+            pieces.append(encode(getter(who)))
+            pieces.append(text)
+        return "".join(pieces)
+
+    return said
+
+
+def _quoted(text: str) -> str:
+    return text if text.isascii() and text.replace("-", "").isalnum() else quote(text)
+
+
+def _plus_quoted(text: str) -> str:
+    return text if text.isascii() and text.replace("-", "").isalnum() else quote_plus(text)
+
+
+def _one_line(text: str) -> str:
+    """A header's value from a reply must not end the header."""
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
+
+
+def _path(exchange: Exchange, words: Words) -> Text:
+    path = _text(_escaped(exchange.path), words, _quoted)
+    if not exchange.query:
+        return path
+    query = _fields(exchange.query, words)
+    return lambda who: f"{path(who)}?{query(who)}"
+
+
+def _escaped(path: str) -> str:
+    """Return a path template whose own characters may stand in a request line."""
+    return "".join(c if c.isascii() and c.isprintable() and c != " " else quote(c) for c in path)
+
+
+def _fields(fields: Mapping[str, str], words: Words) -> Text:
+    """Return fields as a query or a form is written."""
+    texts = []
+    for name, value in fields.items():
+        parts = TEMPLATE_WORD.split(value)
+        parts[::2] = [quote_plus(part) for part in parts[::2]]
+        parts[1::2] = ["{" + word + "}" for word in parts[1::2]]
+        texts.append(_text(f"{quote_plus(name)}=" + "".join(parts), words, _plus_quoted))
+    if len(texts) == 1:
+        return texts[0]
+    return lambda who: "&".join(text(who) for text in texts)
+
+
+def _head(exchange: Exchange, words: Words, fixed: dict[str, str]) -> Text:
+    own = {name.lower() for name in exchange.headers}
+    lines = {name: value for name, value in fixed.items() if name.lower() not in own}
+    text = "".join(f"{name}: {value}\r\n" for name, value in (lines | exchange.headers).items())
+    return _text("HTTP/1.1\r\n" + text, words, _one_line)
+
+
+def _tail(exchange: Exchange, words: Words, names: set[str]) -> Callable[[Any], bytes]:
+    body, kind = _body(exchange, words)
+    if body is None:
+        empty = b"" if exchange.method in ("GET", "HEAD", "OPTIONS") else b"Content-Length: 0\r\n"
+        return lambda who, out=empty + b"\r\n": out  # type: ignore[misc]
+    said = body
+    typed = f"Content-Type: {kind}\r\n" if kind and "content-type" not in names else ""
+
+    def tail(who: Any) -> bytes:
+        data = said(who).encode()
+        return f"{typed}Content-Length: {len(data)}\r\n\r\n".encode() + data
+
+    if not any(field in ("form", "json", "body") for field, _ in exchange.template_words()):
+        whole = tail(None)
+        return lambda who: whole
+    return tail
+
+
+def _body(exchange: Exchange, words: Words) -> tuple[Text | None, str]:
+    """Return the body's text and its type."""
+    if exchange.form is not None:
+        return _fields(exchange.form, words) if exchange.form else _text("", words, str), (
+            "application/x-www-form-urlencoded"
+        )
+    if exchange.json_body is not None:
+        text = json.dumps(exchange.json_body, ensure_ascii=False)
+        return _text(text, words, lambda value: json.dumps(value)[1:-1]), "application/json"
+    if exchange.body is not None:
+        return _text(exchange.body, words, str), ""
+    return None, ""

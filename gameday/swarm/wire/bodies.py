@@ -1,0 +1,79 @@
+"""Content codings undone, and never beyond a bound: a small reply may hold a huge body."""
+
+from __future__ import annotations
+
+import zlib
+
+import brotli
+
+from gameday.swarm.wire.heads import BadReply
+
+__all__ = ["decoded"]
+
+_MOST_DECODED = 16 << 20
+_PART = 1 << 16
+
+
+def decoded(body: bytes, coding: bytes | None) -> bytes:
+    """Return `body` with its Content-Encoding undone; BadReply names what is wrong with it."""
+    for name in reversed([part.strip().lower() for part in (coding or b"").split(b",")]):
+        if name in (b"", b"identity") or not body:
+            continue
+        undo = _CODINGS.get(name)
+        if undo is None:
+            raise BadReply("unknown_content_coding")
+        body = undo(body)
+    return body
+
+
+def _gunzip(body: bytes) -> bytes:
+    out, size = [], 0
+    while body:  # a gzip file may have several members
+        part = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        out.append(_inflated(part, body, _MOST_DECODED - size))
+        size += len(out[-1])
+        body = part.unused_data.lstrip(b"\0")
+    return b"".join(out)
+
+
+def _inflate(body: bytes) -> bytes:
+    """Undo `deflate`: zlib's format by the standard, the bare one by some servers."""
+    is_zlib = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2]) % 31 == 0
+    return _inflated(
+        zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS), body, _MOST_DECODED
+    )
+
+
+def _inflated(part: zlib._Decompress, body: bytes, most: int) -> bytes:
+    try:
+        out = part.decompress(body, most + 1)
+    except zlib.error:
+        raise BadReply("malformed_body") from None
+    if len(out) > most:
+        raise BadReply("body_too_long")
+    if not part.eof:
+        raise BadReply("malformed_body")
+    return out
+
+
+def _unbrotli(body: bytes) -> bytes:
+    decoder, out, size = brotli.Decompressor(), [], 0
+    try:
+        for start in range(0, len(body), _PART):
+            piece = decoder.process(body[start : start + _PART], output_buffer_limit=_PART)
+            while True:
+                out.append(piece)
+                size += len(piece)
+                if size > _MOST_DECODED:
+                    raise BadReply("body_too_long")
+                if decoder.can_accept_more_data():
+                    break
+                piece = decoder.process(b"", output_buffer_limit=_PART)
+    except brotli.error:
+        raise BadReply("malformed_body") from None
+    if not decoder.is_finished():
+        raise BadReply("malformed_body")
+    return b"".join(out)
+
+
+_CODINGS = {b"gzip": _gunzip, b"x-gzip": _gunzip, b"deflate": _inflate, b"br": _unbrotli}

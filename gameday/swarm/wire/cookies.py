@@ -1,0 +1,152 @@
+"""One customer's cookies, as a browser keeps them (RFC 6265 §5)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+__all__ = ["Jar"]
+
+_MOST_COOKIES = 180
+_MOST_BYTES = 4096
+"""A customer keeps so many cookies, each so long; RFC 6265 §6.1 asks for no fewer a domain."""
+_MOST_REMEMBERED = 512
+_NEVER = float("inf")
+
+
+class _Attributes(NamedTuple):
+    """What stands after a cookie's value."""
+
+    domain: str = ""
+    path: str = ""
+    """Empty = the directory of the request's path."""
+    lives_s: float | None = None
+    """Max-Age."""
+    expires_at: float | None = None
+    secure: bool = False
+
+
+class _Cookie(NamedTuple):
+    value: bytes
+    expires_at: float
+    secure: bool
+
+
+class Jar:
+    """The cookies of one customer at one target. Domains come to this: the host's, or refused."""
+
+    __slots__ = ("_cookies", "_header")
+
+    def __init__(self) -> None:
+        self._cookies: dict[tuple[bytes, str], _Cookie] = {}
+        self._header: bytes | None = None
+        """What every request carries, where path, time and scheme make no difference."""
+
+    def keep(self, values: tuple[bytes, ...], *, host: str, path: str, secure: bool) -> None:
+        """Take the Set-Cookie headers of a reply to a request for `path`."""
+        for value in values:
+            self._keep(value, host, path, secure)
+        simple = all(
+            where == "/" and cookie.expires_at == _NEVER and not cookie.secure
+            for (_, where), cookie in self._cookies.items()
+        )
+        self._header = self._joined(list(self._cookies.items())) if simple else None
+
+    def _keep(self, raw: bytes, host: str, path: str, secure: bool) -> None:
+        pair, _, rest = raw.partition(b";")
+        name, equals, value = pair.partition(b"=")
+        name, value = name.strip(b" \t"), value.strip(b" \t")
+        if not equals or not name or len(name) + len(value) > _MOST_BYTES:
+            return
+        said = _attributes(rest)
+        if not _covers(said.domain, host) or (said.secure and not secure):
+            return
+        where = said.path or _directory(path)
+        expires_at = _NEVER if said.expires_at is None else said.expires_at
+        if said.lives_s is not None:
+            expires_at = time.time() + said.lives_s
+        key = (name, where)
+        if expires_at <= time.time():
+            self._cookies.pop(key, None)
+        elif key in self._cookies or len(self._cookies) < _MOST_COOKIES:
+            self._cookies[key] = _Cookie(value, expires_at, said.secure)
+
+    def header(self, path: str, *, secure: bool) -> bytes:
+        """Return the Cookie header's value for a request; empty if none applies."""
+        if self._header is not None:
+            return self._header
+        now = time.time()
+        path = path.partition("?")[0]
+        fitting = [
+            item for item in self._cookies.items()
+            if item[1].expires_at > now and (secure or not item[1].secure) and _within(path, item[0][1])
+        ]  # fmt: skip
+        return self._joined(sorted(fitting, key=lambda item: -len(item[0][1])))
+
+    @staticmethod
+    def _joined(cookies: list[tuple[tuple[bytes, str], _Cookie]]) -> bytes:
+        return b"; ".join(name + b"=" + cookie.value for (name, _), cookie in cookies)
+
+
+_remembered: dict[bytes, _Attributes] = {}
+
+
+def _attributes(rest: bytes) -> _Attributes:
+    found = _remembered.get(rest)
+    if found is None:
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        found = _remembered[rest] = _read_attributes(rest.decode("latin-1"))
+    return found
+
+
+def _read_attributes(rest: str) -> _Attributes:
+    out = _Attributes()
+    for part in rest.split(";"):
+        name, _, value = part.partition("=")
+        name, value = name.strip().lower(), value.strip()
+        if name == "domain":
+            out = out._replace(domain=value.removeprefix(".").lower())
+        elif name == "path":
+            out = out._replace(path=value if value.startswith("/") else "")
+        elif name == "secure":
+            out = out._replace(secure=True)
+        elif name == "max-age" and re.fullmatch(r"-?\d{1,15}", value):
+            out = out._replace(lives_s=float(value))
+        elif name == "expires" and (instant := _instant(value)) is not None:
+            out = out._replace(expires_at=instant)
+    return out
+
+
+def _instant(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _covers(domain: str, host: str) -> bool:
+    """Return whether a cookie for `domain` may be set by `host`; both in lower case."""
+    if not domain or domain == host:
+        return True
+    if "." not in domain or not host.endswith("." + domain):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
+def _directory(path: str) -> str:
+    path = path.partition("?")[0]
+    return path[: path.rfind("/")] or "/"
+
+
+def _within(path: str, where: str) -> bool:
+    return path == where or (
+        path.startswith(where) and (where.endswith("/") or path[len(where)] == "/")
+    )

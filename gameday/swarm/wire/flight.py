@@ -1,0 +1,53 @@
+"""One exchange on its way: what is sent, by when it must be back, and who asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Flight"]
+
+
+class Flight:
+    """A request from the moment it is due to its reply."""
+
+    __slots__ = (
+        "asked", "became_get", "due", "first_sent", "hop_path", "hops", "patience",
+        "patient_since", "request", "resent", "sent",
+    )  # fmt: skip
+
+    asked: Any
+    """What is asked: tells `head_only` (its reply has no body), `keeps_body` (somebody reads it) and
+    `resend` (it may go out again on another connection when the first proved stale)."""
+    request: bytes
+    due: float
+    """Intended instant, seconds of the engine's clock."""
+    sent: float
+    """When it was issued; 0 while our own bound on sockets holds it back."""
+    patience: float
+    """How long its customer waits, seconds."""
+    patient_since: float
+    """From when on; 0 = from `sent`."""
+    hops: int
+    """Redirects followed so far."""
+    hop_path: str
+    """Where the last of them led."""
+    first_sent: float
+    """When the first hop was sent; 0 = this is it."""
+    became_get: bool
+    """Whether a redirect turned it into a GET."""
+    resent: bool
+    """Whether it went out a second time, the first connection having proved stale."""
+
+    def __init__(
+        self, asked: Any, request: bytes, due: float, patience: float, patient_since: float
+    ) -> None:
+        self.asked, self.request, self.due = asked, request, due
+        self.patience, self.patient_since = patience, patient_since
+        self.sent = self.first_sent = 0.0
+        self.hops, self.hop_path = 0, ""
+        self.became_get = self.resent = False
+
+    def has_left(self, now: float) -> bool:
+        """Return whether its customer has lost patience."""
+        since = self.patient_since or self.sent
+        return since > 0.0 and now > since + self.patience

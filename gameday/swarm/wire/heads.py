@@ -1,0 +1,118 @@
+"""The head of a reply: what its status line and headers say of the bytes that follow.
+
+httptools reads the syntax; where a body ends is decided here (RFC 9112 §6.3), as the parser alone
+cannot know that a HEAD was asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httptools
+
+__all__ = ["CHUNKED", "MOST_HEAD", "UNTIL_CLOSE", "WHOLE", "BadReply", "Head", "read_head"]
+
+MOST_HEAD = 64 << 10
+"""Bytes a head may have."""
+UNTIL_CLOSE, CHUNKED = -1, -2
+"""Values of `Head.length` for a body without a length."""
+_MOST_REMEMBERED = 512
+
+
+class BadReply(Exception):
+    """The reply breaks the protocol; the text is the outcome's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One reply's head."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Names in lower case, values as sent, in order."""
+    length: int
+    """Bytes of body that follow, UNTIL_CLOSE or CHUNKED; what a HEAD gets is for its asker to say."""
+    keeps_alive: bool
+    """Whether another request may follow on the connection."""
+    cookies: tuple[bytes, ...]
+    """Values of Set-Cookie."""
+    is_redirect: bool
+    is_plain: bool
+    """Whether it neither sets cookies nor leads elsewhere."""
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the header's value, several joined by commas; None if absent."""
+        found = [value for key, value in self.headers if key == name]
+        return b", ".join(found) if found else None
+
+
+class _Listener:
+    """What httptools calls back."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+
+_remembered: dict[bytes, Head] = {}
+"""Heads repeat while the date's second lasts: reading one anew costs ten times a look-up."""
+
+WHOLE: dict[bytes, Head] = {}
+"""Those whose body has a length and whose connection lives on, without their last four bytes."""
+
+
+def read_head(raw: bytes) -> Head:
+    """Return the head in `raw`, which ends with an empty line; BadReply if it is none."""
+    head = _remembered.get(raw)
+    if head is None:
+        head = _parsed(raw)
+        for book in (_remembered, WHOLE):
+            if len(book) >= _MOST_REMEMBERED:
+                book.clear()
+        _remembered[raw] = head
+        if head.keeps_alive and head.length >= 0:
+            WHOLE[raw[:-4]] = head
+    return head
+
+
+def _parsed(raw: bytes) -> Head:
+    listener = _Listener()
+    parser = httptools.HttpResponseParser(listener)
+    try:
+        parser.feed_data(raw)
+        status, keeps = parser.get_status_code(), parser.should_keep_alive()
+    except httptools.HttpParserUpgrade:
+        raise BadReply("unexpected_upgrade") from None
+    except httptools.HttpParserError:
+        raise BadReply(_not_http(raw)) from None
+    headers = tuple(listener.headers)
+    length = _length(status, headers)
+    cookies = tuple(value for name, value in headers if name == b"set-cookie")
+    leads_on = status in (301, 302, 303, 307, 308) and any(n == b"location" for n, _ in headers)
+    return Head(
+        status, headers, length,
+        keeps_alive=keeps and length != UNTIL_CLOSE and status >= 200,
+        cookies=cookies, is_redirect=leads_on, is_plain=not cookies and not leads_on,
+    )  # fmt: skip
+
+
+def _length(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> int:
+    if status < 200 or status in (204, 304):
+        return 0
+    codings = b",".join(value for name, value in headers if name == b"transfer-encoding")
+    if codings:
+        if codings.strip().lower() == b"chunked":
+            return CHUNKED
+        raise BadReply("unknown_transfer_coding")
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)  # httptools has checked that it is a number, and only one
+    return UNTIL_CLOSE
+
+
+def _not_http(raw: bytes) -> str:
+    """Name what came in place of a head: an HTTP/2 server begins with a SETTINGS frame."""
+    is_settings = len(raw) >= 9 and raw[3] == 4 and raw[0] == 0 and not raw.startswith(b"HTTP")
+    return "target_speaks_only_http2" if is_settings else "malformed_reply"

@@ -1,0 +1,95 @@
+"""Every socket of a worker under one epoll, whose own descriptor gevent's hub watches."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gevent.monkey import get_original
+
+from gameday.swarm.wire.connection import Connection
+
+__all__ = ["Sockets"]
+
+_BATCH = 1024
+_LONGEST_TURN_S = 0.004
+"""After this long the hub's other watchers (heartbeats, reports) have their turn."""
+_ERRORS = select.EPOLLERR | select.EPOLLHUP
+
+
+class Sockets:
+    """What is open, by descriptor. `turn` lets every socket that has news be heard."""
+
+    def __init__(self) -> None:
+        self._epoll: select.epoll = get_original("select", "epoll")()
+        self.open: dict[int, Connection] = {}
+        self._closing: list[Connection] = []
+        self._watcher: Any = None
+        self.fault: BaseException | None = None
+        """What went wrong in our own code while the hub called: the engine raises it."""
+        self.after_turn: Callable[[], object] = lambda: None
+        """Called after each turn: replies may have made something due."""
+
+    def watch_from(self, hub: Any) -> None:
+        """Let gevent's hub call `turn` whenever a socket has news."""
+        self._watcher = hub.loop.io(self._epoll.fileno(), 1)
+        self._watcher.start(self._on_news)
+
+    def _on_news(self) -> None:
+        try:
+            self.turn()
+            self.after_turn()
+        except BaseException as error:  # noqa: BLE001 (the hub would print it and go on for ever)
+            self.fault = error
+            self._watcher.stop()
+
+    def turn(self, wait_s: float = 0.0) -> None:
+        """Handle what has come in, for some milliseconds at most."""
+        clock, poll, found = time.perf_counter, self._epoll.poll, self.open.get
+        until = clock() + _LONGEST_TURN_S
+        while True:
+            events = poll(wait_s, _BATCH)
+            for fd, event in events:
+                connection = found(fd)
+                if connection is None:
+                    continue
+                if event == 1 and connection.ready:
+                    connection.pool.take(connection, clock())
+                else:
+                    connection.pool.on_event(connection, event, clock())
+            for connection in self._closing:
+                connection.sock.close()
+            self._closing.clear()
+            if len(events) < _BATCH // 8 or clock() > until:
+                return
+            wait_s = 0.0
+
+    def add(self, connection: Connection) -> None:
+        """Watch a connection that has begun to connect."""
+        fd = connection.sock.fileno()
+        self.open[fd] = connection
+        self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def expect(self, connection: Connection, *, writable: bool) -> None:
+        """Say whether it matters that the socket can take bytes."""
+        more = select.EPOLLOUT if writable else 0
+        self._epoll.modify(connection.sock.fileno(), select.EPOLLIN | more)
+
+    def drop(self, connection: Connection) -> None:
+        """Forget a connection; it is closed once no news of this turn can speak of its number."""
+        fd = connection.sock.fileno()
+        if self.open.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+            self._closing.append(connection)
+
+    def close(self) -> None:
+        """Close everything."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        for connection in [*self.open.values(), *self._closing]:
+            connection.sock.close()
+        self.open.clear()
+        self._closing.clear()
+        self._epoll.close()

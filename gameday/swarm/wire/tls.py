@@ -1,0 +1,83 @@
+"""TLS on the same epoll: records through memory, sessions used again."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from gameday.errors import UsageError
+
+__all__ = ["Tls", "tls_context"]
+
+_MOST = 1 << 16
+
+
+def tls_context(ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
+    """Return the context of all connections to a target; UsageError if the CA file holds none."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_pem is not None:
+        try:
+            context.load_verify_locations(cadata=ca_pem)
+        except ssl.SSLError as error:
+            raise UsageError(
+                f"ca_file: holds no certificate in PEM form ({error.reason})"
+            ) from None
+    if not verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class Tls:
+    """The TLS side of one connection: plain bytes on one face, records on the other."""
+
+    def __init__(self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None) -> None:
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host, session=session)
+
+    def handshake(self, received: bytes) -> tuple[bytes, bool]:
+        """Take records; return records to send and whether the handshake is done."""
+        if received:
+            self._in.write(received)
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return self._out.read(), False
+        return self._out.read(), True
+
+    def sealed(self, data: bytes) -> bytes:
+        """Return `data` as records."""
+        self._tls.write(data)
+        return self._out.read()
+
+    def opened(self, receive: Callable[[int], bytes]) -> bytes:
+        """Return the plain bytes of what `receive` gives; empty at the end of the stream.
+
+        Raises BlockingIOError where no whole record has come in, as a socket would.
+        """
+        records = receive(_MOST)
+        if not records:
+            return b""
+        self._in.write(records)
+        parts = []
+        try:
+            while True:
+                part = self._tls.read(_MOST)
+                if not part:
+                    break
+                parts.append(part)
+                if not self._in.pending and not self._tls.pending():
+                    break
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            if not parts:
+                return b""
+        if not parts:
+            raise BlockingIOError
+        return b"".join(parts)
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What lets the next connection shake hands more cheaply."""
+        return self._tls.session
