@@ -30,14 +30,9 @@ from gameday.safety import (
     check_ceilings,
     one_run_at_a_time,
 )
-from gameday.scenario import (
-    Scenario,
-    bundled_scenarios,
-    load_scenario,
-    read_assets,
-    scenario_file,
-    scenario_text,
-)
+from gameday.scenario import Scenario, load_scenario, scenario_file
+from gameday.scenario.assets import read_assets
+from gameday.scenario.load import scenario_text
 from gameday.shop import running_shops
 from gameday.simulate import real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
@@ -64,6 +59,8 @@ class Order:
     targets: dict[str, str] | None = None
     """Stack -> URL; None: the embedded shop."""
     workers: int = 1
+    listen: tuple[str, int] | None = None
+    """Where workers of elsewhere join; None: they are started here."""
     command: str = "gameday replay"
 
 
@@ -258,11 +255,5 @@ def _swarm(
             row.run_id, scenario_text(order.event), read_assets(scenario, home), targets, str(home),
             order.workers, plan,
         )  # fmt: skip
-        return swarm(scenario, brief, folder=folder, locustfile=_locustfile(), stop=stop,
+        return swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
                      journal=journal, watch=watch)  # fmt: skip
-
-
-def _locustfile() -> Path:
-    """Return the locustfile that plays any brief: in the wheel, or in the checkout."""
-    scenarios = next(iter(bundled_scenarios().values())).parent
-    return scenarios.parent / "locustfiles" / "primeday.py"

@@ -16,7 +16,7 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from gameday.traffic import Asked
 
-__all__ = ["add_to", "asked_of"]
+__all__ = ["add_to", "address_of", "asked_of"]
 
 _PLAIN_WIDTH = 130
 """Columns of the summary where there is no terminal to ask."""
@@ -85,6 +85,14 @@ def _level(text: str) -> float:
     return level
 
 
+def address_of(flag: str, text: str) -> tuple[str, int]:
+    """Return host and port; UsageError says how they are written."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"{flag}: must be HOST:PORT, as in 127.0.0.1:5557 (got '{text}')")
+    return host.strip("[]"), int(port)
+
+
 def _targets(given: list[str]) -> dict[str, str] | None:
     if not given:
         return None
@@ -104,6 +112,7 @@ def replay(
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT where `gameday worker`s join")] = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     out: Annotated[Path, typer.Option(help="folder of all runs")] = Path("reports"),
@@ -122,6 +131,7 @@ def replay(
 
     order = Order(
         event=event, seed=Seed(seed), out=out, history=history, workers=workers,
+        listen=None if listen is None else address_of("--listen", listen),
         asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
         command="gameday " + shlex.join(sys.argv[1:]),
     )  # fmt: skip

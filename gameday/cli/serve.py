@@ -1,9 +1,10 @@
-"""`gameday shop`: the embedded shop alone, as a target to try things on."""
+"""`gameday shop`: the embedded shop alone, as a target; `gameday worker`: more cores for a run."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ __all__ = ["add_to"]
 def add_to(app: typer.Typer) -> None:
     """Add this file's verbs."""
     app.command()(shop)
+    app.command()(worker)
 
 
 def shop(
@@ -55,3 +57,22 @@ def shop(
         scenario, chosen, scale=scale, stock_scale=scale if stock_scale is None else stock_scale,
         seed=seed, port=port, ready=ready, over=lambda: with_parent and os.getppid() != parent,
     )  # fmt: skip
+
+
+def worker(
+    master: Annotated[str, typer.Option(help="HOST:PORT of a run, as its --listen, or of Locust's --master")],
+    as_json: Annotated[bool, typer.Option("--json", help="say whom it joins as JSON")] = False,
+) -> None:  # fmt: skip
+    """Play for a master elsewhere: it sends scenario, plan and seed; ends with the run.
+
+    Example: gameday worker --master 127.0.0.1:5557
+    """
+    from gameday.cli.replay import address_of
+    from gameday.swarm.processes import worker_command
+
+    host, port = address_of("--master", master)
+    said = json.dumps({"schema_version": 1, "master": master}) if as_json else f"joining {master}"
+    typer.echo(said)
+    sys.stdout.flush()
+    command = worker_command(host, port)
+    os.execv(command[0], command)

@@ -44,13 +44,17 @@ class _Window:
             self._past.append((data["at_s"], {s["step"]: s["p99"] for s in data["steps"]}))
         return {**data, "verdict": manifest.get("verdict", "?"), "run_id": self.folder.name}
 
-    def followed(self) -> dict[str, list[float | None]]:
-        """Return steps by slot: planned, and achieved up to now."""
+    def planned(self) -> dict[str, list[float]]:
+        """Return the steps planned by slot."""
+        counts = self.now().get("planned", [])
+        return {"slot": list(range(len(counts))), "steps": counts}
+
+    def achieved(self) -> dict[str, list[float]]:
+        """Return the steps that went out in every slot that is over."""
         data = self.now()
-        planned = data.get("planned", [])
-        done = data.get("slot", 0)
-        achieved = [n if i <= done else None for i, n in enumerate(data.get("achieved", []))]
-        return {"slot": list(range(len(planned))), "planned": planned, "achieved": achieved}
+        is_over = data.get("verdict") != "RUNNING"
+        counts = data.get("achieved", [])[: None if is_over else data.get("slot", 0)]
+        return {"slot": list(range(len(counts))), "steps": counts}
 
     def latencies(self) -> dict[str, list[float | None]]:
         """Return each step's p99 in milliseconds by wall second."""
@@ -74,40 +78,41 @@ def _read(file: Path) -> dict[str, Any]:
     return data
 
 
-def _followed_chart() -> Any:
-    source = AjaxDataSource(
-        data_url="/followed.json", polling_interval=_EVERY_MS, method="GET", mode="replace",
-        data={"slot": [], "planned": [], "achieved": []},
+def _polled(url: str, names: list[str]) -> Any:
+    return AjaxDataSource(
+        data_url=url, polling_interval=_EVERY_MS, method="GET", mode="replace",
+        data={name: [] for name in names},
     )  # fmt: skip
-    plot = _blank(
-        "Steps by minute of event time: forecast and achieved", "minute, lead-in first", "steps"
-    )
-    plot.varea(x="slot", y1=0, y2="planned", source=source, fill_color="#8a8f98", fill_alpha=0.25,
+
+
+def _followed_chart() -> Any:
+    planned = _polled("/planned.json", ["slot", "steps"])
+    achieved = _polled("/achieved.json", ["slot", "steps"])
+    plot = _blank("Steps by minute of event time", "minute, lead-in first", "steps")
+    plot.varea(x="slot", y1=0, y2="steps", source=planned, fill_color="#8a8f98", fill_alpha=0.25,
                legend_label="forecast")  # fmt: skip
-    plot.line(
-        x="slot", y="achieved", source=source, color=_COLOURS[0], width=2, legend_label="achieved"
-    )
-    plot.add_tools(
-        HoverTool(
-            tooltips=[("minute", "@slot"), ("forecast", "@planned"), ("achieved", "@achieved")]
-        )
-    )
-    plot.y_range.start = 0
-    return plot
+    line = plot.line(x="slot", y="steps", source=achieved, color=_COLOURS[0], width=2,
+                     legend_label="achieved")  # fmt: skip
+    tips = [("minute", "@slot"), ("achieved", "@steps")]
+    plot.add_tools(HoverTool(tooltips=tips, renderers=[line], mode="vline"))
+    return _finished(plot)
 
 
 def _latency_chart(steps: list[str]) -> Any:
-    source = AjaxDataSource(
-        data_url="/latencies.json", polling_interval=_EVERY_MS, method="GET", mode="replace",
-        data={"at_s": [], **{step: [] for step in steps}},
-    )  # fmt: skip
+    source = _polled("/latencies.json", ["at_s", *steps])
     plot = _blank(
         "Response time, p99 of the last 10 s", "wall seconds from the window's start", "ms"
     )
     for i, step in enumerate(steps):
         plot.line(x="at_s", y=step, source=source, color=_COLOURS[i % len(_COLOURS)], width=2,
                   legend_label=step)  # fmt: skip
+    return _finished(plot)
+
+
+def _finished(plot: Any) -> Any:
     plot.y_range.start = 0
+    plot.legend.location, plot.legend.background_fill_alpha = "top_left", 0.5
+    plot.legend.orientation, plot.legend.border_line_alpha = "horizontal", 0.0
     return plot
 
 
@@ -139,7 +144,8 @@ def page_of(folder: Path, steps: list[str]) -> Starlette:
         routes=[
             Route("/", lambda request: HTMLResponse(html)),
             Route("/live.json", answering(window.now)),
-            Route("/followed.json", answering(window.followed)),
+            Route("/planned.json", answering(window.planned)),
+            Route("/achieved.json", answering(window.achieved)),
             Route("/latencies.json", answering(window.latencies)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],

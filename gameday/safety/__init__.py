@@ -5,11 +5,11 @@ In:    URLs, criteria, numbers as they come.    Out: a refusal, a reason to stop
 Never: send load, judge a finished run.
 """
 
-from gameday.safety.ceilings import broken_ceiling, check_ceilings
+from gameday.safety.ceilings import check_ceilings
 from gameday.safety.guardrails import GuardrailWatch
 from gameday.safety.journal import Journal
 from gameday.safety.lock import one_run_at_a_time
-from gameday.safety.stop import StopWatch, ask_to_hold, ask_to_stop, held_to
+from gameday.safety.stop import StopWatch, ask_to_stop
 from gameday.safety.targets import Target, allowed_target
 
 __all__ = [
@@ -18,10 +18,7 @@ __all__ = [
     "StopWatch",
     "Target",
     "allowed_target",
-    "ask_to_hold",
     "ask_to_stop",
-    "broken_ceiling",
     "check_ceilings",
-    "held_to",
     "one_run_at_a_time",
 ]

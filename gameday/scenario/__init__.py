@@ -5,21 +5,17 @@ In:    a bundled scenario's name or a YAML path.    Out: Scenario.
 Never: guess a value, read a history, know how a run is played.
 """
 
-from gameday.scenario.assets import Assets, read_assets
 from gameday.scenario.cells import Cell, build_cell
 from gameday.scenario.criteria import Criterion, parse_criterion
 from gameday.scenario.load import (
     bundled_scenarios,
     load_scenario,
     scenario_file,
-    scenario_of,
     scenario_schema,
-    scenario_text,
 )
 from gameday.scenario.model import Scenario
 
 __all__ = [
-    "Assets",
     "Cell",
     "Criterion",
     "Scenario",
@@ -27,9 +23,6 @@ __all__ = [
     "bundled_scenarios",
     "load_scenario",
     "parse_criterion",
-    "read_assets",
     "scenario_file",
-    "scenario_of",
     "scenario_schema",
-    "scenario_text",
 ]

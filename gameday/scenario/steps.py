@@ -11,8 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
+from gameday.scenario.places import check_css, check_jsonpath
 from gameday.scenario.units import Block, Duration, Name
 
 __all__ = ["TEMPLATE_WORD", "PythonName", "Call", "Calls", "Check", "Exchange", "Extract", "Step"]
@@ -91,6 +99,10 @@ class Extract(Block):
                 re.compile(self.regex)
             except re.error as error:
                 raise ValueError(f"regex: {error}") from None
+        if self.jsonpath is not None:
+            check_jsonpath(self.jsonpath)
+        if self.css is not None:
+            check_css(self.css.partition("@")[0])
         given = [n for n in ("jsonpath", "regex", "css", "header") if getattr(self, n) is not None]
         if len(given) != 1:
             raise ValueError("name exactly one of jsonpath, regex, css, header")
@@ -105,7 +117,9 @@ class Check(Block):
     """A status that means the product is gone: no fault of the target, yet no success."""
     header: dict[str, str] = Field(default_factory=dict)
     body_contains: str | None = None
-    jsonpath: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    jsonpath: dict[
+        Annotated[str, AfterValidator(check_jsonpath)], str | int | float | bool | None
+    ] = Field(default_factory=dict)
     latency: Duration | None = None
 
 

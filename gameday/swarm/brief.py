@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gameday.files import write_whole
-from gameday.scenario import Assets
+from gameday.scenario.assets import Assets
 from gameday.traffic import LoadPlan
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import Seed, TimeGrid

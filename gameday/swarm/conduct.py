@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ from gameday.swarm.oversight import Oversight
 from gameday.swarm.processes import Processes
 from gameday.swarm.sampler import Sampler
 from gameday.swarm.scoreboard import Progress
+from gameday.swarm.wire.tls import tls_context
 
 __all__ = ["End", "Health", "Played", "swarm"]
 
@@ -59,7 +61,7 @@ class Played:
 
 
 def swarm(
-    scenario: Scenario, brief: Brief, *, folder: Path, locustfile: Path, stop: StopWatch,
+    scenario: Scenario, brief: Brief, *, folder: Path, listen: tuple[str, int] | None, stop: StopWatch,
     journal: Journal, watch: Callable[[Progress], None],
 ) -> Played:  # fmt: skip
     """Play the brief against its targets and return what happened.
@@ -67,14 +69,17 @@ def swarm(
     Raises SafetyRefusal or PreflightFailed before anything is sent, GeneratorFailed when Locust
     does not start. Once load went out it always returns, whatever ended the run.
     """
-    targets = {stack: allowed_target(url).url for stack, url in brief.targets.items()}
-    _preflight(targets, scenario)
+    tls = None
+    if any(url.startswith("https:") for url in brief.targets.values()):
+        verify = scenario.replay.connections.verify
+        tls = tls_context(brief.assets.ca_pem, verify=verify)
+    _preflight(brief, tls)
     write_brief(folder / "swarm.json", brief)
     with ExitStack() as stack:
-        processes = Processes(brief, folder, locustfile)
+        processes = Processes(brief, folder, listen)
         stack.callback(processes.end)
         processes.start()
-        run = _Run(scenario, brief, folder, processes, stop, journal, watch)
+        run = _Run(scenario, brief, folder, processes, stop, journal, watch, tls)
         end, why = run.play()
         if run.assembly.reports_lost and end == "complete":
             end, why = "worker_lost", f"{run.assembly.reports_lost} reports of a worker were lost"
@@ -86,15 +91,23 @@ def swarm(
     return Played(record, end, why, run.health())
 
 
-def _preflight(targets: dict[str, str], scenario: Scenario) -> None:
-    for stack, url in targets.items():
+def _preflight(brief: Brief, tls: ssl.SSLContext | None) -> None:
+    """Ask each target once, as one customer would; PreflightFailed says who cannot be played to."""
+    for stack, url in brief.targets.items():
         try:
-            fetch(url, "/", 5.0)
+            fetch(allowed_target(url).url, "/", 5.0, tls=tls)
         except OSError as error:
-            if not str(error).startswith("status "):  # any HTTP answer shows that somebody is there
-                raise PreflightFailed(
-                    f"stack {stack}: {url} does not answer ({error}); nothing was sent"
-                ) from None
+            text = str(error)
+            if text.startswith("status "):
+                continue  # any HTTP answer shows that somebody is there
+            remedy = ""
+            if "CERTIFICATE_VERIFY_FAILED" in text:
+                remedy = "; name its authority in replay.connections.ca_file, or set verify: false"
+            elif "APPLICATION_PROTOCOL" in text:
+                text, remedy = "it speaks only HTTP/2", "; the swarm speaks HTTP/1.1"
+            raise PreflightFailed(
+                f"stack {stack}: {url} does not answer ({text}){remedy}; nothing was sent"
+            ) from None
 
 
 class _Run:
@@ -103,12 +116,13 @@ class _Run:
     def __init__(
         self, scenario: Scenario, brief: Brief, folder: Path, processes: Processes,
         stop: StopWatch, journal: Journal, watch: Callable[[Progress], None],
+        tls: ssl.SSLContext | None,
     ) -> None:  # fmt: skip
         self.brief, self.folder, self.processes = brief, folder, processes
         self.stop, self.journal, self.watch = stop, journal, watch
         self.assembly = Assembly(scenario, brief.plan)
-        self.observer = Observer(scenario, brief.targets)
-        self.oversight = Oversight(scenario, brief, folder, journal, self.assembly.planned)
+        self.observer = Observer(scenario, brief.targets, tls)
+        self.oversight = Oversight(scenario, brief, folder, journal, self.assembly.planned, tls)
         self.t0 = 0.0
         self.sampler: Sampler | None = None
         self._lost: set[int] = set()

@@ -12,7 +12,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-from gameday.safety import held_to
+from gameday.safety.stop import held_to
 from gameday.swarm.brief import Brief, brief_text
 from gameday.swarm.deals import Deal
 from gameday.swarm.player import LEASE_S

@@ -101,13 +101,13 @@ class Engine:
 
     def set_clock(self, start_epoch_s: float) -> None:
         """Let the lead-in begin at `start_epoch_s` of this machine's clock."""
+        gc.collect()
+        gc.freeze()
         ahead = start_epoch_s - time.time()
         self.play.start_clock(time.perf_counter() + ahead + self.plan.lead_in_s)
 
     def run(self) -> None:
         """Play until every session has ended; nothing but playing is on the clock."""
-        gc.collect()
-        gc.freeze()
         thresholds = gc.get_threshold()
         gc.set_threshold(50_000, 10, 1_000_000)
         self.sockets.watch_from(gevent.get_hub())
@@ -291,6 +291,7 @@ class Engine:
         """Return what of ours, or the target's listen backlog, held requests back, and how often."""
         out: dict[str, int] = {}
         for pool in self.pools.values():
-            for name, n in (*pool.limits.items(), ("listen backlog", pool.slow_connects)):
+            ours = (("sockets", pool.held), *pool.limits.items())
+            for name, n in (*ours, ("the target's listen backlog", pool.slow_connects)):
                 out[name] = out.get(name, 0) + n
         return {name: n for name, n in out.items() if n}

@@ -36,8 +36,8 @@ class Hands:
 
     def __init__(self, scenario: Scenario, environment: Environment | None, path: str) -> None:
         self._classes: dict[str, type[User]] = {}
-        self._users: dict[int, User] = {}
-        """Session -> its user."""
+        self._users: dict[int, dict[str, User]] = {}
+        """Session -> class -> its user."""
         self._faults: dict[Any, list[BaseException]] = {}
         """Greenlet of a step -> what its requests met."""
         self._group = Group()
@@ -95,11 +95,10 @@ class Hands:
     def _do_tasks(self, customer: Customer) -> None:
         name = customer.part.python
         assert name is not None
-        user = self._users.get(customer.session)
+        own = self._users.setdefault(customer.session, {})
+        user = own.get(name)
         if user is None:
-            user = self._users[customer.session] = self._hire(customer, self._classes[name])
-        elif not isinstance(user, self._classes[name]):
-            raise UsageError(f"a session meets two classes: {type(user).__name__} and {name}")
+            user = own[name] = self._hire(customer, self._classes[name])
         if name in self._whole:
             getattr(user, _task_of(self._steps[customer.step]))()
             return
@@ -114,9 +113,8 @@ class Hands:
         return user
 
     def dismiss(self, customer: Customer) -> None:
-        """A session has ended: its user goes."""
-        user = self._users.pop(customer.session, None)
-        if user is not None:
+        """A session has ended: its users go."""
+        for user in self._users.pop(customer.session, {}).values():
             user.on_stop()
 
     def close(self) -> None:

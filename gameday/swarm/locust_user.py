@@ -19,11 +19,13 @@ from locust import LoadTestShape, User, events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
 
-from gameday.errors import GamedayError, UsageError
+from gameday.errors import SafetyRefusal, UsageError
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
 from gameday.safety import allowed_target, check_ceilings
-from gameday.scenario import Scenario, load_scenario, read_assets, scenario_file, scenario_text
+from gameday.scenario import Scenario, load_scenario, scenario_file
+from gameday.scenario.assets import read_assets
+from gameday.scenario.load import scenario_text
 from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
 from gameday.swarm.director import Director
 from gameday.swarm.observe import fetch
@@ -51,6 +53,8 @@ class _Floor:
         self.environment: Environment | None = None
         self.player: Player | None = None
         self.director: Director | None = None
+        self.is_wanted = False
+        """Whether this process's host User was started."""
 
     def workers(self) -> int:
         """Return how many processes play."""
@@ -60,13 +64,18 @@ class _Floor:
     def direct(self) -> None:
         """Make the director of a run that begins, in the process that leads it."""
         environment = self.environment
-        assert environment is not None
-        if not isinstance(environment.runner, LocalRunner | MasterRunner):
+        if environment is None or not isinstance(environment.runner, LocalRunner | MasterRunner):
             return
         brief = self.brief or _own_brief(self, environment.host or "")
         self.director = Director(environment, brief, self.report)
         if self.brief is not None:
             gevent.spawn(self.director.watch_conductor, Path(os.environ[BRIEF_VARIABLE]).parent)
+
+    def play(self) -> None:
+        """Begin to play; a worker that joins late gets its User before Locust is set up."""
+        self.is_wanted = True
+        if self.player is not None:
+            self.player.play()
 
 
 def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
@@ -83,8 +92,7 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
         """Holds the engine of one worker; customers are rows in it."""
 
         def on_start(self) -> None:
-            if floor.player is not None:
-                floor.player.play(self)
+            floor.play()
 
         def wait_time(self) -> float:
             return 1.0
@@ -134,6 +142,8 @@ def _wire(floor: _Floor) -> None:
             register(word, "director")
         for word in _TO_PLAYER:
             register(word, "player")
+        if floor.is_wanted:
+            floor.play()
 
 
 def _wire_ends(floor: _Floor) -> None:
@@ -143,7 +153,7 @@ def _wire_ends(floor: _Floor) -> None:
     def on_test_start(environment: Environment, **_: Any) -> None:
         try:
             floor.direct()
-        except GamedayError as error:
+        except (SafetyRefusal, UsageError) as error:
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
             os._exit(error.exit_code)  # before a single request: nothing to wind down

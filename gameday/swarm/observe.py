@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -36,15 +37,24 @@ class Sample:
     values: dict[Key, float] = field(repr=False)
 
 
-def fetch(url: str, path: str, timeout_s: float = _TIMEOUT_S) -> bytes:
+def fetch(
+    url: str, path: str, timeout_s: float = _TIMEOUT_S, *, tls: ssl.SSLContext | None = None
+) -> bytes:
     """Return the body of a GET; OSError when there is none in time or its status is not 200.
 
-    The whole answer has `timeout_s`, whatever the target dribbles, and at most 8 MiB.
+    The whole answer has `timeout_s`, whatever the target dribbles, and at most 8 MiB. `tls` is how
+    an https target is spoken to; default: as the system trusts.
     """
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port or 80, timeout=timeout_s
-    )
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(
+            parts.hostname or "", parts.port or 443, timeout=timeout_s, context=tls
+        )
+    else:
+        connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port or 80, timeout=timeout_s
+        )
     answer: list[tuple[int, bytes] | Exception] = []
 
     def ask() -> None:
@@ -75,8 +85,10 @@ def fetch(url: str, path: str, timeout_s: float = _TIMEOUT_S) -> bytes:
 class Observer:
     """Reads the stacks' own numbers; what cannot be read is absent, never zero."""
 
-    def __init__(self, scenario: Scenario, targets: dict[str, str]) -> None:
-        self.rules, self.targets = scenario.observe, targets
+    def __init__(
+        self, scenario: Scenario, targets: dict[str, str], tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.rules, self.targets, self._tls = scenario.observe, targets, tls
         self.services = {
             stack: [
                 name for name in scenario.stack_services(stack)
@@ -89,12 +101,12 @@ class Observer:
 
     def read(self) -> Sample | None:
         """Return what the targets expose now; None if they are read by PromQL afterwards."""
-        if self.rules.source != "metrics":
+        if self.rules.source != "metrics" or not self.rules.series:
             return None
         values: dict[Key, float] = {}
         for stack, url in self.targets.items():
             try:
-                text = fetch(url, self.rules.path).decode("utf-8", "replace")
+                text = fetch(url, self.rules.path, tls=self._tls).decode("utf-8", "replace")
                 values |= self._picked(stack, _series(text))
                 self.faults.pop(stack, None)
             except (OSError, ValueError) as error:
@@ -159,7 +171,8 @@ class Observer:
         out = {}
         for stack, url in self.targets.items():
             try:
-                body = fetch(url, f"{self.rules.orders}?run={quote(run_id)}", 10.0)
+                asked = f"{self.rules.orders}?run={quote(run_id)}"
+                body = fetch(url, asked, 10.0, tls=self._tls)
                 out[stack] = set(map(str, json.loads(body)["keys"]))
             except (
                 OSError,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gameday.files import write_whole
-from gameday.safety import GuardrailWatch, Journal, ask_to_hold, broken_ceiling
+from gameday.safety import GuardrailWatch, Journal
+from gameday.safety.ceilings import broken_ceiling
+from gameday.safety.stop import ask_to_hold
 from gameday.scenario import Scenario
 from gameday.scenario.model import Guardrail
 from gameday.swarm.brief import Brief
@@ -28,8 +31,10 @@ class Oversight:
     """Judges a run while it goes on."""
 
     def __init__(
-        self, scenario: Scenario, brief: Brief, folder: Path, journal: Journal, planned: Array
-    ) -> None:
+        self, scenario: Scenario, brief: Brief, folder: Path, journal: Journal, planned: Array,
+        tls: ssl.SSLContext | None,
+    ) -> None:  # fmt: skip
+        self._tls = tls
         self.scenario, self.brief, self.folder, self.journal = scenario, brief, folder, journal
         self.board = Scoreboard(brief.plan, planned)
         self.guardrails = GuardrailWatch(scenario)
@@ -48,7 +53,7 @@ class Oversight:
         """Load is about to go out."""
         self.t0 = window_epoch_s
         if self.guardrails.watches_services:
-            observer = Observer(self.scenario, self.brief.targets)
+            observer = Observer(self.scenario, self.brief.targets, self._tls)
             self._guard = GuardSampler(observer, lambda at, seen: self._services.append((at, seen)))
             self._guard.start()
 

@@ -50,6 +50,8 @@ class Play(Walking):
     def _request(customer: Customer, line: Line) -> bytes:
         if customer.jar is None:
             return line.request(customer, b"")
+        if customer.jar.plain is not None:
+            return line.request(customer, customer.jar.plain)
         secure = customer.cast.pool.is_secure
         return line.request(customer, customer.jar.header(line.path(customer), secure=secure))
 
@@ -121,8 +123,10 @@ class Play(Walking):
         if customer.jar is None:
             customer.jar = Jar()
         pool = customer.cast.pool
-        path = flight.hop_path or flight.asked.path(customer)
-        customer.jar.keep(head.cookies, host=pool.target.host, path=path, secure=pool.is_secure)
+        customer.jar.keep(
+            head.cookies, host=pool.target.host, secure=pool.is_secure,
+            path=lambda: flight.hop_path or flight.asked.path(customer),
+        )  # fmt: skip
 
     def _follow(
         self, customer: Customer, flight: Customer | Errand, head: Head, now: float

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust import User
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-from gameday.errors import GamedayError
-from gameday.scenario import scenario_of
+from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
+from gameday.scenario.load import scenario_of
 from gameday.swarm.brief import Brief, brief_of
 from gameday.swarm.deals import Deal
 from gameday.swarm.engine import Engine
@@ -25,8 +25,8 @@ __all__ = ["LEASE_S", "Player"]
 
 LEASE_S = 1.5
 """A worker that has not heard from its master for so long sends nothing more until it does."""
-_ORPHANED_S = 4.0
-"""After so long without a master a worker stops by itself."""
+_ORPHANED_S = 2.5
+"""So long after its lease has run out a worker without a master stops by itself."""
 _REPORT_EVERY_S = 1.0
 _ALIVE_EVERY_S = 0.4
 _PINGS = 5
@@ -45,7 +45,7 @@ class Player:
         self._told, self._dealt, self._pong = Event(), Event(), Event()
         self._deal: dict[str, Any] = {}
         self._offsets: list[tuple[float, float]] = []
-        self._playing = False
+        self._playing = self._orphaned = False
 
     # --- what the master says ---------------------------------------------------------------
 
@@ -98,19 +98,27 @@ class Player:
 
     # --- what the worker does ---------------------------------------------------------------
 
-    def play(self, user: User) -> None:
-        """Play this worker's share; runs inside the host User's start, once a process."""
-        if self._playing:  # Locust moved a lost worker's User here: its sessions came by a deal
-            return
-        self._playing = True
+    def play(self) -> None:
+        """Begin to play this worker's share, once a run; the host User's start calls it.
+
+        Locust moves Users when workers come and go, so playing is no User's own greenlet.
+        """
+        if not self._playing:
+            self._playing = True
+            gevent.spawn(self._play_or_go)
+
+    def _play_or_go(self) -> None:
         try:
             self._play()
-        except GamedayError as error:
+        except (SafetyRefusal, UsageError) as error:
             self._say("gameday_refused", why=str(error), code=error.exit_code)
             sys.stderr.write(f"{error}\n")
             self.environment.process_exit_code = error.exit_code
             gevent.sleep(0.2)  # let the message out; not a request was sent
             os._exit(error.exit_code)
+        except Exception:  # our own fault: the process ends aloud, its sessions go to others
+            traceback.print_exc()
+            os._exit(GeneratorFailed.exit_code)
         finally:
             self._playing = False
 
@@ -139,6 +147,9 @@ class Player:
             gevent.killall(jobs)
         self._send_tally(engine)
         self._say("gameday_done")
+        if self._orphaned:
+            self.environment.process_exit_code = GeneratorFailed.exit_code
+            gevent.spawn(self.runner.quit)
         self._told.clear()
         self._dealt.clear()
         self.engine = None
@@ -160,13 +171,21 @@ class Player:
             self._send_tally(engine)
 
     def _watch_lease(self, engine: Engine) -> None:
-        """Show that we live, and stop by ourselves where the master has gone."""
+        """Show that we live, and stop by ourselves where the master has gone.
+
+        Silence is counted in looks, not in time: a process that was held up hears of the master
+        only after its first looks.
+        """
+        silent_s = 0.0
         while not self.is_alone:
             self._say("gameday_alive")
             gevent.sleep(_ALIVE_EVERY_S)
-            if time.perf_counter() > engine.lease_until - LEASE_S + _ORPHANED_S:
+            has_lease = time.perf_counter() < engine.lease_until
+            silent_s = 0.0 if has_lease else silent_s + _ALIVE_EVERY_S
+            if silent_s > _ORPHANED_S:
                 sys.stderr.write("no word from the master: stopping\n")
                 engine.stop()
+                self._orphaned = True
                 return
 
     def _send_tally(self, engine: Engine) -> None:

@@ -8,20 +8,24 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gameday.errors import CleanUpFailed
+from gameday.scenario import bundled_scenarios
 from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "worker_command"]
+
+_QUIT_S = 3.0
 
 
 class Processes:
     """The Locust processes of one run, and the pipe they report on."""
 
-    def __init__(self, brief: Brief, folder: Path, locustfile: Path) -> None:
-        self.brief, self.folder, self.locustfile = brief, folder, locustfile
+    def __init__(self, brief: Brief, folder: Path, listen: tuple[str, int] | None) -> None:
+        self.brief, self.folder, self.listen = brief, folder, listen
         self.master: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
         self.reports, self._tail = -1, b""
@@ -33,7 +37,7 @@ class Processes:
         env = os.environ | {
             BRIEF_VARIABLE: str(self.folder / "swarm.json"), REPORT_VARIABLE: str(write_end),
         }  # fmt: skip
-        base = [sys.executable, "-m", "locust", "-f", str(self.locustfile), "--headless",
+        base = [sys.executable, "-m", "locust", "-f", str(_locustfile()), "--headless",
                 "--only-summary", "--stop-timeout", "0"]  # fmt: skip
         with (self.folder / "locust.log").open("ab") as log:
 
@@ -44,16 +48,16 @@ class Processes:
                 )  # fmt: skip
 
             count = self.brief.workers
-            if count == 1:
+            if count == 1 and self.listen is None:
                 self.master = spawn(base, (write_end,))
             else:
-                port = str(_free_port())
-                bind = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+                host, port = self.listen or ("127.0.0.1", _free_port())
+                bind = ["--master", "--master-bind-host", host, "--master-bind-port", str(port),
                         "--expect-workers", str(count)]  # fmt: skip
                 self.master = spawn(base + bind, (write_end,))
-                join = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
-                command = [part for part in base if part not in ("--headless", "--only-summary")]
-                self.workers = [spawn(command + join, ()) for _ in range(count)]
+                if self.listen is None:
+                    command = worker_command(host, port)
+                    self.workers = [spawn(command, ()) for _ in range(count)]
         os.close(write_end)
 
     def lost(self, *, before_start: bool) -> str | None:
@@ -88,6 +92,9 @@ class Processes:
     def end(self) -> None:
         """End every process that still runs, by its pid; CleanUpFailed if one will not."""
         mine = [p for p in [self.master, *self.workers] if p is not None]
+        if self.listen is not None and self.master is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.master.wait(_QUIT_S)  # it tells the workers of elsewhere to go
         for process in mine:
             if process.poll() is None:
                 process.terminate()
@@ -110,6 +117,20 @@ class Processes:
         """Return the last line the processes logged."""
         lines = (self.folder / "locust.log").read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "no word"
+
+
+def worker_command(host: str, port: int) -> list[str]:
+    """Return the command of a worker that plays whatever the master there sends it."""
+    return [
+        sys.executable, "-m", "locust", "-f", str(_locustfile()), "--worker",
+        "--master-host", host, "--master-port", str(port), "--stop-timeout", "0",
+    ]  # fmt: skip
+
+
+def _locustfile() -> Path:
+    """Return the locustfile that plays any brief: in the wheel, or in the checkout."""
+    scenarios = next(iter(bundled_scenarios().values())).parent
+    return scenarios.parent / "locustfiles" / "primeday.py"
 
 
 def _free_port() -> int:

@@ -48,9 +48,9 @@ class Verdict:
         if status not in self.good:
             kind = "failed" if status >= 500 or status == 429 else "check_failed"
             return kind, f"status_{status}"
-        if self.reads_body:
+        if self.reads_body and head.coding is not None:
             try:
-                body = decoded(body, head.get(b"content-encoding"))
+                body = decoded(body, head.coding)
             except BadReply as fault:
                 return "failed", str(fault)
         for name, passes in self.checks:

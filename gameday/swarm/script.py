@@ -32,9 +32,12 @@ class Line:
     """Its index in the scenario, over all steps."""
     step: str
     method: str
+    verb: bytes
     path: Text
     head: Text
     """Everything between the path and the cookies."""
+    after: bytes | None
+    """The same as bytes, where no word stands in it."""
     tail: Callable[[Any], bytes]
     """Everything after the cookies: body headers, empty line, body."""
     fixed: bytes | None
@@ -53,7 +56,8 @@ class Line:
         """Return the request's bytes for a customer and the Cookie header's value."""
         start = self.fixed
         if start is None:
-            start = f"{self.method} {self.path(who)} {self.head(who)}".encode()
+            after = self.head(who).encode() if self.after is None else self.after
+            start = b"%b %b %b" % (self.verb, self.path(who).encode(), after)
         if cookies:
             return start + b"Cookie: " + cookies + b"\r\n" + self.tail(who)
         return start + self.tail(who)
@@ -112,8 +116,10 @@ def _line(number: int, step: str, exchange: Exchange, words: Words, fixed: dict[
     verdict, tail = verdict_of(exchange), _tail(exchange, words, names)
     has_words = any(True for _ in exchange.template_words())
     constant = None if start is None or has_words else start + tail(None)
+    has_head_words = any(field == "headers" for field, _ in exchange.template_words())
     return Line(
-        number, step, exchange.method, path, head, tail, start, constant,
+        number, step, exchange.method, exchange.method.encode(), path, head,
+        None if has_head_words else head(None).encode(), tail, start, constant,
         head_only=exchange.method == "HEAD",
         resend=exchange.method in _RESENT or "idempotency-key" in names,
         keeps_body=verdict.reads_body, verdict=verdict, required=exchange.required,

@@ -49,6 +49,7 @@ class Tally:
         self._counts: dict[int, int] = defaultdict(int)
         self._bins: dict[int, int] = defaultdict(int)
         self._sessions: dict[tuple[int, int, int], int] = defaultdict(int)
+        self._late = array("d")
         self._delay: dict[tuple[int, int], int] = defaultdict(int)
         self._faults: dict[tuple[int, int, str], int] = defaultdict(int)
         self.line_faults: dict[tuple[int, str], int] = defaultdict(int)
@@ -73,7 +74,7 @@ class Tally:
 
     def ended_late(self, stack: int, seconds: float) -> None:
         """Add a session's delay against its plan."""
-        self._delay[stack, int(bin_of(max(0.0, seconds)))] += 1
+        self._late.extend((stack, seconds))
 
     def fault(self, stack: int, step: int, why: str) -> None:
         """Count a reason why a step was not done."""
@@ -98,6 +99,7 @@ class Tally:
         raw = np.array(self.samples).reshape(-1, _WIDTH)
         del self.samples[:]
         code = raw[:, 0].astype(np.int64)
+        self._count_delays()
         self._count_steps(code[code >= 0], raw[code >= 0])
         line = np.where(code < 0, -1 - code, self.line_of[code % self._pairs])
         exchanges = np.column_stack([line, raw[:, 1], raw[:, 3], raw[:, 4]])
@@ -119,6 +121,12 @@ class Tally:
             ((bin_of(times) * len(LATENCIES) + kind) * _MOST_SLOTS + went_out) * self._pairs
         ) + pair
         self._add(self._bins, keys.ravel())
+
+    def _count_delays(self) -> None:
+        stack, seconds = np.array(self._late).reshape(-1, 2).T
+        del self._late[:]
+        for one, bin_ in zip(stack.astype(int), bin_of(np.maximum(seconds, 0.0)), strict=True):
+            self._delay[int(one), int(bin_)] += 1
 
     def _slots(self, at_s: Array) -> Array:
         """Return the grid's slots of instants counted from the window's start."""

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gameday.scenario import Assets, Scenario
+from gameday.scenario import Scenario
+from gameday.scenario.assets import Assets
 from gameday.scenario.values import Value
 from gameday.vocabulary import Draw, draw_keyed
 

@@ -187,7 +187,7 @@ BAD: tuple[BadInput, ...] = (
         "--target by another scheme",
         REPLAY + "--target ftp://127.0.0.1",
         2,
-        r"--target: must be http://HOST:PORT",
+        r"--target: must be http\(s\)://HOST:PORT",
     ),
     BadInput(
         "--target with an impossible port",

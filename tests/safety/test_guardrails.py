@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from gameday.run_record import BINS, bin_of
 from gameday.safety import GuardrailWatch
-from gameday.scenario import Criterion, Scenario, load_scenario, parse_criterion
+from gameday.scenario import Scenario, load_scenario, parse_criterion
+from gameday.scenario.model import Guardrail
 
 ERRORS = "error rate of all steps > 60% for 20s"
 Report = tuple[float, Any, Any]
@@ -47,7 +49,7 @@ def report(
     return outcomes, latency
 
 
-def played(watch: GuardrailWatch, seconds: Iterable[dict[str, Any]]) -> Criterion | None:
+def played(watch: GuardrailWatch, seconds: Iterable[dict[str, Any]]) -> Guardrail | None:
     """Add one report a second from t = 1 on and judge at the last."""
     now = 0.0
     for now, fields in enumerate(seconds, start=1):
@@ -62,7 +64,7 @@ GOOD = {"sent": 100, "bad": 0}
 def test_a_guardrail_bad_for_all_its_time_is_crossed(watch_of: Any) -> None:
     crossed = played(watch_of(ERRORS), [BAD] * 20)
     assert crossed is not None
-    assert crossed.text == ERRORS
+    assert crossed.when.text == ERRORS
 
 
 @given(seconds=st.lists(st.integers(0, 59), min_size=25, max_size=60))
@@ -167,8 +169,40 @@ def test_the_first_crossed_in_the_scenarios_order_is_named(watch_of: Any) -> Non
     rules = ("error rate of cart > 60% for 10s", "error rate of home > 60% for 10s", ERRORS)
     crossed = played(watch_of(*rules), [BAD] * 20)
     assert crossed is not None
-    assert crossed.text == rules[1]
+    assert crossed.when.text == rules[1]
 
 
 def test_without_guardrails_nothing_is_crossed(watch_of: Any) -> None:
     assert played(watch_of(), [BAD] * 60) is None
+
+
+def test_a_guardrail_that_acted_needs_all_its_time_again(watch_of: Any) -> None:
+    watch = watch_of(ERRORS)
+    assert played(watch, [BAD] * 20) is not None
+    acted = []
+    for second in range(21, 64):
+        watch.add(float(second), *report(watch, **BAD))
+        if watch.crossed(float(second)) is not None:
+            acted.append(second)
+    assert acted
+    assert acted[0] - 20 >= 18
+    assert all(later - earlier >= 18 for earlier, later in itertools.pairwise(acted))
+
+
+def test_a_service_that_is_over_its_bound_all_the_time_crosses_its_guardrail(watch_of: Any) -> None:
+    watch = watch_of("utilisation of checkout > 90% for 10s", "queue of cart > 5 for 10s")
+    for second in range(0, 13, 2):
+        assert watch.crossed(float(second)) is None or second >= 8
+        watch.add_services(float(second), {("utilisation", "checkout"): 0.95, ("queue", "cart"): 2})
+    crossed = watch.crossed(12.0)
+    assert crossed is not None
+    assert crossed.when.subject == "checkout"
+
+
+@pytest.mark.parametrize("dip", [0, 2, 4])
+def test_one_good_reading_keeps_a_service_s_guardrail_from_acting(watch_of: Any, dip: int) -> None:
+    watch = watch_of("utilisation of checkout > 90% for 10s")
+    for number in range(6):
+        value = 0.5 if number == dip else 0.99
+        watch.add_services(2.0 * number, {("utilisation", "checkout"): value})
+    assert watch.crossed(10.0) is None or dip == 0

@@ -83,7 +83,7 @@ def refused(url: str) -> None:
 def test_loopback_is_allowed_in_any_spelling_and_pinned_to_its_number(
     url: str, pinned: str
 ) -> None:
-    assert allowed_target(url) == pinned
+    assert allowed_target(url).pinned == pinned
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_every_other_place_is_refused_for_safety(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "", "http://", "http:///path", "https://127.0.0.1", "ftp://127.0.0.1", "file:///etc/passwd",
+        "", "http://", "http:///path", "wss://127.0.0.1", "ftp://127.0.0.1", "file:///etc/passwd",
         "unix:///tmp/socket", "http://127.0.0.1:99999", "http://127.0.0.1:-1", "http://127.0.0.1:http",
         "http://127.0.0.1/shop", "http://127.0.0.1/?q=1", "http:127.0.0.1", "http://[::1",
         "http://::1]:80", "http://[127.0.0.1]", "http://[shop.test]", "http://[",
@@ -131,7 +131,7 @@ def test_what_is_no_plain_http_address_is_a_usage_error(url: str) -> None:
 )
 def test_loopback_spelt_as_one_number_is_refused_or_pinned_to_loopback(url: str) -> None:
     try:
-        target = allowed_target(url)
+        target = allowed_target(url).pinned
     except (SafetyRefusal, UsageError):
         return
     assert target == "http://127.0.0.1:8080"
@@ -143,7 +143,7 @@ def test_a_port_of_0_is_not_taken_for_80() -> None:
 
 
 def test_a_name_is_asked_for_once_and_its_answer_is_what_is_sent_to() -> None:
-    assert allowed_target("http://loop.test:5") == "http://127.9.9.9:5"
+    assert allowed_target("http://loop.test:5").pinned == "http://127.9.9.9:5"
     assert asked == ["loop.test"]
 
 
@@ -159,7 +159,7 @@ def test_an_ipv4_address_is_allowed_exactly_when_it_is_loopback(
     address: ipaddress.IPv4Address,
 ) -> None:
     if address.is_loopback:
-        assert allowed_target(f"http://{address}:8") == f"http://{address}:8"
+        assert allowed_target(f"http://{address}:8").pinned == f"http://{address}:8"
     else:
         refused(f"http://{address}:8")
 
@@ -169,7 +169,7 @@ def test_an_ipv6_address_is_allowed_only_as_the_one_loopback(
     address: ipaddress.IPv6Address,
 ) -> None:
     if int(address) == 1:
-        assert allowed_target(f"http://[{address}]:8") == "http://[::1]:8"
+        assert allowed_target(f"http://[{address}]:8").pinned == "http://[::1]:8"
     else:
         refused(f"http://[{address}]:8")
 
@@ -177,7 +177,7 @@ def test_an_ipv6_address_is_allowed_only_as_the_one_loopback(
 @given(last=st.integers(1, 2**24 - 2))
 def test_every_address_of_127_is_allowed(last: int) -> None:
     address = ipaddress.ip_address((127 << 24) + last)
-    assert allowed_target(f"{address}:8080") == f"http://{address}:8080"
+    assert allowed_target(f"{address}:8080").pinned == f"http://{address}:8080"
 
 
 @given(
@@ -186,9 +186,18 @@ def test_every_address_of_127_is_allowed(last: int) -> None:
 )
 def test_any_text_ends_on_loopback_or_is_refused(text: str) -> None:
     try:
-        target = allowed_target(text)
+        target = allowed_target(text).pinned
     except (SafetyRefusal, UsageError):
         return
     host = urlsplit(target).hostname
     assert host is not None
     assert ipaddress.ip_address(host).is_loopback
+
+
+def test_a_target_keeps_the_name_it_was_given_and_the_port_of_its_scheme() -> None:
+    target = allowed_target("https://loop.test")
+    assert (target.host, target.address, target.port) == ("loop.test", "127.9.9.9", 443)
+    assert target.url == "https://loop.test:443"
+    assert target.pinned == "https://127.9.9.9:443"
+    assert target.authority == "loop.test"
+    assert allowed_target("http://six.test:8080").authority == "six.test:8080"

@@ -456,7 +456,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "method: POST\n",
         "method: POST\n        form: {a: b}\n",
         "- method: POST",
-        r"steps\.cart\.exchanges\.1: an exchange has a form or a json body, not both",
+        r"steps\.cart\.exchanges\.1: an exchange has a form, a json body or a body, not several",
     ),
     "an unknown method": (
         "method: POST",

@@ -278,9 +278,9 @@ def test_a_prometheus_source_without_its_url_is_a_fault(bench: Bench) -> None:
     assert "observe" in "\n".join(bench.faults(("source: metrics", "source: prometheus")))
 
 
-def test_a_guardrail_that_no_watch_can_judge_is_a_fault(bench: Bench) -> None:
-    faults = bench.faults(("error rate of all steps > 60% for 20s", "utilisation of edge > 95%"))
-    assert "guardrails.0.when" in faults[0]
+def test_a_guardrail_may_watch_a_service_that_there_is(bench: Bench) -> None:
+    faults = bench.faults(("error rate of all steps > 60% for 20s", "utilisation of egde > 95%"))
+    assert "guardrails.0.when: unknown service 'egde'; did you mean 'edge'?" in faults[0]
 
 
 def test_a_regular_expression_that_does_not_compile_is_a_fault(bench: Bench) -> None:

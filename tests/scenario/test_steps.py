@@ -94,7 +94,7 @@ def test_an_extraction_has_exactly_one_place(place: str) -> None:
 def test_an_exchange_has_one_body_or_none() -> None:
     assert exchange_of(form={"a": "b"}).json_body is None
     assert exchange_of(json={"a": 1}).json_body == {"a": 1}
-    with pytest.raises(ValidationError, match="not both"):
+    with pytest.raises(ValidationError, match="not several"):
         exchange_of(form={}, json={})
 
 

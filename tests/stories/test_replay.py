@@ -20,7 +20,7 @@ from tests.stories.small_fair import LONG, NO_WORD_OF_CHECKOUT, SMALL_PAY
 
 pytestmark = pytest.mark.slow
 
-NOT_EVERY_RUN = {"event.parquet", "capacity/CR-*.yaml", "stop"}
+NOT_EVERY_RUN = {"event.parquet", "capacity/CR-*.yaml", "stop", "hold.json"}
 """Files of a run that only some runs have."""
 STOPS_WITHIN_S = 5.0
 """Promised by `gameday stop --help` and DESIGN §6."""
@@ -31,7 +31,7 @@ def assert_books_balance(summary: dict[str, Any]) -> None:
     assert books["imbalances"] == []
     for step, row in books["steps"].items():
         ends = ("sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
-                "delayed", "lost")  # fmt: skip
+                "delayed", "held", "lost")  # fmt: skip
         assert row["planned"] == sum(row[end] for end in ends), step
         went_out = ("done", "failed", "check_failed", "sold_out", "abandoned", "unfinished")
         assert row["achieved"] == sum(row[end] for end in went_out), step
@@ -227,17 +227,6 @@ def test_two_workers_play_the_plan_together(bench: Bench) -> None:
     assert summary["followed"]["session_starts_share"] == 1.0
     orders = summary["books"]["orders"]
     assert orders["confirmed"] == orders["in_shop"] > 20
-
-
-def test_one_of_two_workers_killed_makes_the_run_invalid(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
-    workers = [pid for pid in run.children("--worker") if alive(pid)]
-    assert len(workers) == 2
-    os.kill(workers[0], signal.SIGKILL)
-    run.wait()
-    summary = assert_judged(run, "INVALID", 7)
-    assert "worker" in summary["verdict"]["reasons"][0]
-    bench.falls_silent()
 
 
 def test_a_program_killed_outright_leaves_no_process_and_a_folder_that_can_be_read(

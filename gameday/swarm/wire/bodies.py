@@ -14,9 +14,9 @@ _MOST_DECODED = 16 << 20
 _PART = 1 << 16
 
 
-def decoded(body: bytes, coding: bytes | None) -> bytes:
+def decoded(body: bytes, coding: bytes) -> bytes:
     """Return `body` with its Content-Encoding undone; BadReply names what is wrong with it."""
-    for name in reversed([part.strip().lower() for part in (coding or b"").split(b",")]):
+    for name in reversed([part.strip().lower() for part in coding.split(b",")]):
         if name in (b"", b"identity") or not body:
             continue
         undo = _CODINGS.get(name)

@@ -7,15 +7,12 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from gameday.safety import Target
 from gameday.swarm.wire.flight import Flight
 from gameday.swarm.wire.reading import Reading
 from gameday.swarm.wire.tls import Tls
-
-if TYPE_CHECKING:
-    from gameday.swarm.wire.pool import Pool
 
 __all__ = ["Connection", "fault_of"]
 
@@ -46,7 +43,7 @@ class Connection:
         "sock", "tls", "transmit",
     )  # fmt: skip
 
-    def __init__(self, pool: Pool, target: Target, now: float) -> None:
+    def __init__(self, pool: Any, target: Target, deadline: float) -> None:
         """Begin to connect; OSError where not even that can be begun."""
         family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
         self.sock = _socket.socket(family, socket.SOCK_STREAM)
@@ -57,6 +54,7 @@ class Connection:
             self.sock.close()
             raise OSError(error, "connect")
         self.pool = pool
+        """Who hears of what comes in."""
         self.flight: Flight | None = None
         self.reading: Reading | None = None
         """The reply so far, where it did not come in one piece."""
@@ -66,10 +64,10 @@ class Connection:
         self.receive: Callable[[int], bytes] = self.sock.recv
         self.rest = b""
         """Bytes that the socket has not taken yet."""
-        self.opened_at = now
+        self.opened_at = 0.0
         self.last = 0.0
         """When its last reply ended; 0 = none came yet."""
-        self.deadline = now + pool.rules.connect
+        self.deadline = deadline
         """When connecting, or shaking hands, has taken too long."""
         self.transmit: Callable[[bytes], int] = self.sock.send
         """Sends what it can; returns how many of the bytes given are taken care of."""

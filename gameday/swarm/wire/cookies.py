@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
@@ -38,46 +39,53 @@ class _Cookie(NamedTuple):
 class Jar:
     """The cookies of one customer at one target. Domains come to this: the host's, or refused."""
 
-    __slots__ = ("_cookies", "_header")
+    __slots__ = ("_cookies", "plain")
 
     def __init__(self) -> None:
         self._cookies: dict[tuple[bytes, str], _Cookie] = {}
-        self._header: bytes | None = None
+        self.plain: bytes | None = b""
         """What every request carries, where path, time and scheme make no difference."""
 
-    def keep(self, values: tuple[bytes, ...], *, host: str, path: str, secure: bool) -> None:
-        """Take the Set-Cookie headers of a reply to a request for `path`."""
+    def keep(
+        self, values: tuple[bytes, ...], *, host: str, path: Callable[[], str], secure: bool
+    ) -> None:
+        """Take the Set-Cookie headers of a reply to a request for `path()`."""
+        is_simple = self.plain is not None
         for value in values:
-            self._keep(value, host, path, secure)
-        simple = all(
-            where == "/" and cookie.expires_at == _NEVER and not cookie.secure
-            for (_, where), cookie in self._cookies.items()
-        )
-        self._header = self._joined(list(self._cookies.items())) if simple else None
+            is_simple = self._keep(value, host, path, secure) and is_simple
+        self.plain = self._joined(self._cookies.items()) if is_simple else None
 
-    def _keep(self, raw: bytes, host: str, path: str, secure: bool) -> None:
+    def _keep(self, raw: bytes, host: str, path: Callable[[], str], secure: bool) -> bool:
+        """Take one cookie; return whether path, time and scheme make no difference to it."""
         pair, _, rest = raw.partition(b";")
         name, equals, value = pair.partition(b"=")
         name, value = name.strip(b" \t"), value.strip(b" \t")
         if not equals or not name or len(name) + len(value) > _MOST_BYTES:
-            return
-        said = _attributes(rest)
+            return True
+        said = _remembered.get(rest) or _attributes(rest)
+        if said is _PLAIN or said == _PLAIN:
+            self._put((name, "/"), _Cookie(value, _NEVER, secure=False))
+            return True
         if not _covers(said.domain, host) or (said.secure and not secure):
-            return
-        where = said.path or _directory(path)
+            return True
         expires_at = _NEVER if said.expires_at is None else said.expires_at
         if said.lives_s is not None:
             expires_at = time.time() + said.lives_s
-        key = (name, where)
-        if expires_at <= time.time():
+        key = (name, said.path or _directory(path()))
+        if expires_at != _NEVER and expires_at <= time.time():
             self._cookies.pop(key, None)
-        elif key in self._cookies or len(self._cookies) < _MOST_COOKIES:
-            self._cookies[key] = _Cookie(value, expires_at, said.secure)
+            return True
+        self._put(key, _Cookie(value, expires_at, said.secure))
+        return key[1] == "/" and expires_at == _NEVER and not said.secure
+
+    def _put(self, key: tuple[bytes, str], cookie: _Cookie) -> None:
+        if key in self._cookies or len(self._cookies) < _MOST_COOKIES:
+            self._cookies[key] = cookie
 
     def header(self, path: str, *, secure: bool) -> bytes:
         """Return the Cookie header's value for a request; empty if none applies."""
-        if self._header is not None:
-            return self._header
+        if self.plain is not None:
+            return self.plain
         now = time.time()
         path = path.partition("?")[0]
         fitting = [
@@ -87,10 +95,11 @@ class Jar:
         return self._joined(sorted(fitting, key=lambda item: -len(item[0][1])))
 
     @staticmethod
-    def _joined(cookies: list[tuple[tuple[bytes, str], _Cookie]]) -> bytes:
+    def _joined(cookies: Iterable[tuple[tuple[bytes, str], _Cookie]]) -> bytes:
         return b"; ".join(name + b"=" + cookie.value for (name, _), cookie in cookies)
 
 
+_PLAIN = _Attributes(path="/")
 _remembered: dict[bytes, _Attributes] = {}
 
 

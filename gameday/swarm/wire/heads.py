@@ -6,7 +6,7 @@ cannot know that a HEAD was asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httptools
 
@@ -23,8 +23,7 @@ class BadReply(Exception):
     """The reply breaks the protocol; the text is the outcome's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """One reply's head."""
 
     status: int
@@ -36,6 +35,8 @@ class Head:
     """Whether another request may follow on the connection."""
     cookies: tuple[bytes, ...]
     """Values of Set-Cookie."""
+    coding: bytes | None
+    """Content-Encoding; None where the body stands as it is."""
     is_redirect: bool
     is_plain: bool
     """Whether it neither sets cookies nor leads elsewhere."""
@@ -68,6 +69,8 @@ def read_head(raw: bytes) -> Head:
     head = _remembered.get(raw)
     if head is None:
         head = _parsed(raw)
+        if head.cookies:  # as good as never the same again
+            return head
         for book in (_remembered, WHOLE):
             if len(book) >= _MOST_REMEMBERED:
                 book.clear()
@@ -94,8 +97,13 @@ def _parsed(raw: bytes) -> Head:
     return Head(
         status, headers, length,
         keeps_alive=keeps and length != UNTIL_CLOSE and status >= 200,
-        cookies=cookies, is_redirect=leads_on, is_plain=not cookies and not leads_on,
+        cookies=cookies, coding=_coding(headers), is_redirect=leads_on, is_plain=not cookies and not leads_on,
     )  # fmt: skip
+
+
+def _coding(headers: tuple[tuple[bytes, bytes], ...]) -> bytes | None:
+    found = b",".join(value for name, value in headers if name == b"content-encoding")
+    return None if found.strip().lower() in (b"", b"identity") else found
 
 
 def _length(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> int:

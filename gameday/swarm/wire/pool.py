@@ -1,77 +1,25 @@
-"""The kept-alive connections to one target: bounded, opened ahead, used again."""
+"""The kept-alive connections to one target: bounded, used again, swept."""
 
 from __future__ import annotations
 
-import errno
 import select
-import ssl
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from gameday.safety import Target
 from gameday.swarm.wire.connection import Connection, fault_of
 from gameday.swarm.wire.flight import Flight
-from gameday.swarm.wire.heads import WHOLE, BadReply, Head
+from gameday.swarm.wire.heads import WHOLE, BadReply, read_head
+from gameday.swarm.wire.opening import Opening, Rules
 from gameday.swarm.wire.reading import Reading
-from gameday.swarm.wire.sockets import Sockets
-from gameday.swarm.wire.tls import Tls
 
 __all__ = ["Pool", "Rules"]
 
 _READ = 1 << 16
 _BLANK = b"\r\n\r\n"
-_RETRANSMITTED_S = 0.9
-"""A connection that takes this long had its SYN dropped: the first retransmission is after 1 s."""
-_OURS = {errno.EMFILE: "file descriptors", errno.ENFILE: "file descriptors",
-         errno.EADDRNOTAVAIL: "local ports", errno.ENOBUFS: "socket buffers"}  # fmt: skip
+_QUEUE_SWEEP_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Bounds of a pool; times in seconds."""
-
-    most: int
-    """Sockets that may be open."""
-    connect: float = 5.0
-    handshake: float = 5.0
-    first_byte: float = 60.0
-    reply: float = 120.0
-    idle: float = 55.0
-    reuse: float = 1.0
-    """Chance that a session's first exchange may take a connection that is open."""
-
-
-class Pool:
+class Pool(Opening):
     """Carries flights to a target; calls `on_reply` or `on_fault` once for each."""
-
-    def __init__(
-        self, target: Target, rules: Rules, sockets: Sockets, *, tls: ssl.SSLContext | None = None,
-    ) -> None:  # fmt: skip
-        self.target, self.rules, self.sockets = target, rules, sockets
-        self.is_secure, self.reuse = target.scheme == "https", rules.reuse
-        self._tls = tls
-        self._session: ssl.SSLSession | None = None
-        self.idle: list[Connection] = []
-        self.queue: deque[Flight] = deque()
-        """Flights that wait for a connection to open, or for our own bound on them."""
-        self.count = self._opening = 0
-        self.most = rules.most
-        self.limits: dict[str, int] = {}
-        """What of ours held flights back, and how often."""
-        self.slow_connects = 0
-        """Connections whose first SYN the target dropped: its listen backlog was full."""
-
-    _on_reply: Callable[[Any, Head, bytes, int, float], None]
-    _on_fault: Callable[[Any, str, float], None]
-
-    def connect_to(
-        self, on_reply: Callable[[Any, Head, bytes, int, float], None],
-        on_fault: Callable[[Any, str, float], None],
-    ) -> None:  # fmt: skip
-        """Say who hears of replies (flight, head, body, bytes received, instant) and of faults."""
-        self._on_reply, self._on_fault = on_reply, on_fault
 
     def send(self, flight: Flight, now: float) -> None:
         """Send `flight` now if a socket can be had, else as soon as one is."""
@@ -82,56 +30,20 @@ class Pool:
         if self.count < self.most:
             flight.sent = now
         else:
-            self._held_back("sockets")
+            self.held += 1
         self.queue.append(flight)
-        if self._opening < len(self.queue):
-            self._open(now)
+        if self._opening < len(self.queue) and not self._open(now):
+            flight.sent = 0.0  # we had no socket for it: that is our wait, not the target's
 
     def send_alone(self, flight: Flight, now: float) -> None:
         """Send `flight` on a connection opened for it, if there is room for one."""
         if self.count >= self.most and self.idle:
-            self._drop(self.idle.pop(0))
+            self.drop(self.idle.pop(0))
         if self.count >= self.most:
             self.send(flight, now)
         else:
             flight.sent = now
             self._open(now, flight)
-
-    def open_ahead(self, wanted: int, now: float) -> None:
-        """See that `wanted` connections are open or opening."""
-        for _ in range(min(wanted, self.most) - self.count):
-            if not self._open(now):
-                return
-
-    def _held_back(self, by: str) -> None:
-        self.limits[by] = self.limits.get(by, 0) + 1
-
-    def _open(self, now: float, flight: Flight | None = None) -> bool:
-        if self.count >= self.most:
-            return False
-        try:
-            connection = Connection(self, self.target, now)
-        except OSError as error:
-            if error.errno in _OURS:  # not the target's fault: wait until something closes
-                self._held_back(_OURS[error.errno])
-                self.most = max(1, self.count)
-                if flight is not None:
-                    self.queue.append(flight)
-            else:
-                self._fail_one(flight, fault_of(error), now)
-            return False
-        connection.flight = flight
-        self.count += 1
-        self._opening += 1
-        self.sockets.add(connection)
-        return True
-
-    def _fail_one(self, flight: Flight | None, fault: str, now: float) -> None:
-        """A connection could not be had: whoever waited for it learns so."""
-        if flight is None and self.queue:
-            flight = self.queue.popleft()
-        if flight is not None:
-            self._on_fault(flight, fault, now)
 
     def _issue(self, connection: Connection, flight: Flight, now: float) -> None:
         connection.flight = flight
@@ -170,6 +82,13 @@ class Pool:
         if connection.reading is None:  # all in one piece, as most replies are
             raw, blank, body = data.partition(_BLANK)
             head = WHOLE.get(raw)
+            if head is None and blank and not flight.asked.head_only:
+                try:
+                    head = read_head(raw + blank)
+                except BadReply as fault:
+                    self._broke(connection, str(fault), now)
+                    return
+                head = head if head.keeps_alive and head.status >= 200 else None
             if head is not None and head.length == len(body) and blank:
                 connection.flight = None
                 connection.last = now
@@ -205,16 +124,19 @@ class Pool:
         """The exchange on a connection is over: use it again, or not."""
         connection.flight = connection.reading = None
         if not keeps_alive or connection.rest:
-            self._drop(connection)
+            self.drop(connection)
             self._make_up(now)
             return
         if connection.tls is not None and not connection.last:
             self._session = connection.tls.session
         connection.last = now
-        self._put_to_use(connection, now)
+        self.use(connection, None, now)
 
-    def _put_to_use(self, connection: Connection, now: float) -> None:
-        if self.queue:
+    def use(self, connection: Connection, flight: Flight | None, now: float) -> None:
+        """A connection can be used: for `flight`, else for who waits."""
+        if flight is not None:
+            self._issue(connection, flight, now)
+        elif self.queue:
             self._issue_next(connection, now)
         else:
             self.idle.append(connection)
@@ -225,16 +147,11 @@ class Pool:
             flight.sent = now
         self._issue(connection, flight, now)
 
-    def _make_up(self, now: float) -> None:
-        """A place has become free: open a connection for who waits."""
-        while self._opening < len(self.queue) and self._open(now):
-            pass
-
     def on_event(self, connection: Connection, event: int, now: float) -> None:
         """Hear news that is not simply a reply's bytes."""
         try:
             if not connection.ready:
-                self._go_on_opening(connection, event, now)
+                self.go_on_opening(connection, event, now)
                 return
             if event & select.EPOLLOUT and connection.rest and connection.send_rest():
                 self.sockets.expect(connection, writable=False)
@@ -243,31 +160,6 @@ class Pool:
             return
         if event & ~select.EPOLLOUT:
             self.take(connection, now)
-
-    def _go_on_opening(self, connection: Connection, event: int, now: float) -> None:
-        """Connect, then shake hands where TLS is spoken; OSError where that fails."""
-        if connection.tls is None:
-            connection.connected()
-            if now - connection.opened_at > _RETRANSMITTED_S:
-                self.slow_connects += 1
-            if self._tls is not None:
-                connection.deadline = now + self.rules.handshake
-                connection.shake(Tls(self._tls, self.target.host, self._session))
-        done = self._tls is None
-        if connection.tls is not None:
-            if event & ~select.EPOLLOUT:
-                done = connection.shaken()
-            if connection.rest:
-                connection.send_rest()
-        self.sockets.expect(connection, writable=bool(connection.rest))
-        if done:
-            self._opening -= 1
-            connection.ready, connection.opened_at = True, now
-            flight, connection.flight = connection.flight, None
-            if flight is not None:
-                self._issue(connection, flight, now)
-            else:
-                self._put_to_use(connection, now)
 
     def _broke(self, connection: Connection, fault: str, now: float) -> None:
         """A connection is of no more use: tell who was waiting on it, or send again."""
@@ -286,14 +178,7 @@ class Pool:
     def _drop_idle(self, connection: Connection) -> None:
         if connection.flight is None and connection in self.idle:
             self.idle.remove(connection)
-        self._drop(connection)
-
-    def _drop(self, connection: Connection) -> None:
-        if not connection.ready:
-            self._opening -= 1
-        connection.flight = connection.reading = None
-        self.count -= 1
-        self.sockets.drop(connection)
+        self.drop(connection)
 
     def sweep(self, now: float) -> None:
         """End what has taken too long; close what nobody needs; open for who waits."""
@@ -315,15 +200,24 @@ class Pool:
             elif now - flight.sent > rules.reply:
                 self._give_up(connection, flight, "timeout_reply", now)
         if self.queue:
-            left = [flight for flight in self.queue if flight.has_left(now)]
+            self._sweep_queue(now)
+
+    def _sweep_queue(self, now: float) -> None:
+        """Let go of flights whose customers left while they waited for a connection to open."""
+        if now > self._queue_swept + _QUEUE_SWEEP_S:
+            self._queue_swept = now
+            left = [flight for flight in self.queue if flight.sent and flight.has_left(now)]
             if left:
-                self.queue = deque(f for f in self.queue if not f.has_left(now))
+                gone = set(map(id, left))
+                self.queue = deque(f for f in self.queue if id(f) not in gone)
             for flight in left:
                 self._on_fault(flight, "patience", now)
-            self._make_up(now)
+        self._make_up(now)
+
+    _queue_swept = 0.0
 
     def _give_up(self, connection: Connection, flight: Flight, why: str, now: float) -> None:
-        self._drop(connection)
+        self.drop(connection)
         self._on_fault(flight, why, now)
         self._make_up(now)
 
@@ -331,7 +225,7 @@ class Pool:
         """Forget these flights: their customer has gone."""
         for connection in [c for c in self.sockets.open.values() if c.flight in flights]:
             if connection.pool is self:
-                self._drop(connection)
+                self.drop(connection)
         self.queue = deque(f for f in self.queue if f not in flights)
 
 

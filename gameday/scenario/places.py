@@ -1,0 +1,27 @@
+"""Whether a place in a reply is written as it must be: said at the door, not when a reply comes."""
+
+from __future__ import annotations
+
+from jsonpath_ng.exceptions import JSONPathError
+from jsonpath_ng.parser import parse
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+
+__all__ = ["check_css", "check_jsonpath"]
+
+
+def check_jsonpath(path: str) -> str:
+    """Return `path`; ValueError says what is wrong with it."""
+    try:
+        parse(path)
+    except JSONPathError as error:
+        raise ValueError(f"jsonpath: '{path}' cannot be read ({error})") from None
+    return path
+
+
+def check_css(selector: str) -> str:
+    """Return `selector`; ValueError says that it is none."""
+    try:
+        LexborHTMLParser("<p></p>").css_first(selector)
+    except SelectolaxError as error:
+        raise ValueError(f"css: '{selector}' is no selector ({error})") from None
+    return selector

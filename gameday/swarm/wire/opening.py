@@ -1,0 +1,148 @@
+"""How connections come to be: opened in time, connected, hands shaken; and how they end."""
+
+from __future__ import annotations
+
+import errno
+import select
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gameday.safety import Target
+from gameday.swarm.wire.connection import Connection, fault_of
+from gameday.swarm.wire.flight import Flight
+from gameday.swarm.wire.heads import Head
+from gameday.swarm.wire.sockets import Sockets
+from gameday.swarm.wire.tls import Tls
+
+__all__ = ["Opening", "Rules"]
+
+_RETRANSMITTED_S = 0.9
+"""A connection that takes this long had its SYN dropped: the first retransmission is after 1 s."""
+_OURS = {errno.EMFILE: "file descriptors", errno.ENFILE: "file descriptors",
+         errno.EADDRNOTAVAIL: "local ports", errno.ENOBUFS: "socket buffers"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Bounds of a pool; times in seconds."""
+
+    most: int
+    """Sockets that may be open."""
+    connect: float = 5.0
+    handshake: float = 5.0
+    first_byte: float = 60.0
+    reply: float = 120.0
+    idle: float = 55.0
+    reuse: float = 1.0
+    """Chance that a session's first exchange may take a connection that is open."""
+
+
+class Opening:
+    """The connections of a pool from their beginning to the moment they may be used."""
+
+    def __init__(
+        self, target: Target, rules: Rules, sockets: Sockets, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.target, self.rules, self.sockets = target, rules, sockets
+        self.is_secure, self.reuse = target.scheme == "https", rules.reuse
+        self._tls = tls
+        self._session: ssl.SSLSession | None = None
+        self.idle: list[Connection] = []
+        self.queue: deque[Flight] = deque()
+        """Flights that wait for a connection to open, or for our own bound on them."""
+        self.count = self._opening = 0
+        self.most = rules.most
+        self.held = 0
+        """How often our own bound on sockets held a flight back."""
+        self.limits: dict[str, int] = {}
+        """What else of ours did, and how often."""
+        self.slow_connects = 0
+        """Connections whose first SYN the target dropped: its listen backlog was full."""
+
+    _on_reply: Callable[[Any, Head, bytes, int, float], None]
+    _on_fault: Callable[[Any, str, float], None]
+
+    def connect_to(
+        self, on_reply: Callable[[Any, Head, bytes, int, float], None],
+        on_fault: Callable[[Any, str, float], None],
+    ) -> None:  # fmt: skip
+        """Say who hears of replies (flight, head, body, bytes received, instant) and of faults."""
+        self._on_reply, self._on_fault = on_reply, on_fault
+
+    def open_ahead(self, wanted: int, now: float) -> None:
+        """See that `wanted` connections are open or opening."""
+        for _ in range(min(wanted, self.most) - self.count):
+            if not self._open(now):
+                return
+
+    def _held_back(self, by: str) -> None:
+        self.limits[by] = self.limits.get(by, 0) + 1
+
+    def _open(self, now: float, flight: Flight | None = None) -> bool:
+        if self.count >= self.most:
+            return False
+        try:
+            connection = Connection(self, self.target, now + self.rules.connect)
+        except OSError as error:
+            if error.errno in _OURS:  # not the target's fault: wait until something closes
+                self._held_back(_OURS[error.errno])
+                self.most = max(1, self.count)
+                if flight is not None:
+                    self.queue.append(flight)
+            else:
+                self._fail_one(flight, fault_of(error), now)
+            return False
+        connection.flight, connection.opened_at = flight, now
+        self.count += 1
+        self._opening += 1
+        self.sockets.add(connection)
+        return True
+
+    def _fail_one(self, flight: Flight | None, fault: str, now: float) -> None:
+        """A connection could not be had: whoever waited for it learns so."""
+        if flight is None and self.queue:
+            flight = self.queue.popleft()
+        if flight is not None:
+            self._on_fault(flight, fault, now)
+
+    def _make_up(self, now: float) -> None:
+        """A place has become free: open a connection for who waits."""
+        while self._opening < len(self.queue) and self._open(now):
+            pass
+
+    def go_on_opening(self, connection: Connection, event: int, now: float) -> None:
+        """Connect, then shake hands where TLS is spoken; OSError where that fails."""
+        if connection.tls is None:
+            connection.connected()
+            if now - connection.opened_at > _RETRANSMITTED_S:
+                self.slow_connects += 1
+            if self._tls is not None:
+                connection.deadline = now + self.rules.handshake
+                connection.shake(Tls(self._tls, self.target.host, self._session))
+        done = self._tls is None
+        if connection.tls is not None:
+            if event & ~select.EPOLLOUT:
+                done = connection.shaken()
+            if connection.rest:
+                connection.send_rest()
+        self.sockets.expect(connection, writable=bool(connection.rest))
+        if done:
+            self._opening -= 1
+            connection.ready, connection.opened_at = True, now
+            flight, connection.flight = connection.flight, None
+            self.use(connection, flight, now)
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection that is not among the idle ones."""
+        if not connection.ready:
+            self._opening -= 1
+        connection.flight = connection.reading = None
+        self.count -= 1
+        self.sockets.drop(connection)
+
+    def use(self, connection: Connection, flight: Flight | None, now: float) -> None:
+        """A connection can be used: for `flight`, else for who waits."""
+        raise NotImplementedError

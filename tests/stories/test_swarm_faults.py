@@ -1,0 +1,168 @@
+"""Workers that die, freeze, come late or lose their master; guardrails that hold a run down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from tests.stories.conftest import Bench, Run, alive, until
+from tests.stories.small_fair import LONG, Edit
+from tests.stories.test_replay import assert_judged
+
+pytestmark = pytest.mark.slow
+
+GUARD: Edit = ("  - when: error rate of all steps > 99% for 60s\n",
+               "  - {{when: {when}, then: {then}}}\n")  # fmt: skip
+
+
+def guarded(when: str, then: str) -> Edit:
+    """Return the edit that puts another guardrail in place."""
+    return GUARD[0], GUARD[1].format(when=when, then=then)
+
+
+def starts(summary: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """Return session starts by slot of the window: planned, started."""
+    series = summary["series"]["stacks"]["main"]
+    return series["sessions_planned"], series["sessions_started"]
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def window_s(run: Run) -> float:
+    """Return wall seconds from the window's start until now; the lead-in is two slots of 1 s."""
+    begun = next(line for line in run.journal() if line["what"] == "load started")
+    return time.time() - begun["at_epoch_s"] - 2.0
+
+
+def test_a_killed_workers_sessions_go_to_the_others_within_3_s_and_the_rest_is_booked_as_lost(
+    bench: Bench,
+) -> None:
+    run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
+    workers = [pid for pid in run.children("--worker") if alive(pid)]
+    os.kill(workers[0], signal.SIGKILL)
+    killed_s = window_s(run)
+    run.wait()
+    summary = assert_judged(run, "INVALID", 7)
+    assert "lost 1 worker" in summary["verdict"]["reasons"][0]
+    planned, started = starts(summary)
+    again = int(killed_s + 3.0) + 1
+    assert started[again:] == planned[again:], "dealt anew within 3 s"
+    assert sum(started) < sum(planned)
+    assert sum(row["lost"] for row in summary["books"]["steps"].values()) > 0
+    bench.falls_silent()
+
+
+def test_a_worker_held_up_for_seconds_starts_no_session_that_was_dealt_to_another(
+    bench: Bench,
+) -> None:
+    run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
+    workers = [pid for pid in run.children("--worker") if alive(pid)]
+    os.kill(workers[0], signal.SIGSTOP)
+    try:
+        time.sleep(4.0)
+    finally:
+        os.kill(workers[0], signal.SIGCONT)
+    back_s = window_s(run)
+    run.wait()
+    summary = assert_judged(run, "INVALID", 7)
+    planned, started = starts(summary)
+    assert all(s <= p for s, p in zip(started, planned, strict=True)), "none was started twice"
+    again = int(back_s + 2.0)
+    assert started[again:] == planned[again:]
+    journal = [line["what"] for line in run.journal()]
+    assert journal.index("worker lost") < journal.index("worker joined")
+    orders = summary["books"]["orders"]
+    assert orders["confirmed_missing"] == orders["never_sent"] == 0
+
+
+def test_a_worker_that_joins_late_is_used_and_changes_nothing_else(bench: Bench) -> None:
+    address = free_address()
+    run = bench.replay(bench.scenario(LONG), "--listen", address)
+    first = bench.start("worker", "--master", address)
+    run.until_load()
+    late = bench.start("worker", "--master", address)
+    until(
+        lambda: any(line["what"] == "worker joined" for line in run.journal()),
+        20,
+        "the late one joined",
+    )
+    run.wait()
+    summary = assert_judged(run, "PASS", 0)
+    planned, started = starts(summary)
+    assert started == planned
+    live = json.loads((run.folder / "live.json").read_text())
+    assert sorted(worker for worker, _ in live["busy"]) == [0, 1]
+    assert [first.wait(20).code, late.wait(20).code] == [0, 0]
+    bench.falls_silent()
+
+
+def test_workers_whose_master_is_gone_stop_by_themselves(bench: Bench) -> None:
+    address = free_address()
+    run = bench.replay(bench.scenario(LONG), "--workers", "2", "--listen", address)
+    workers = [bench.start("worker", "--master", address) for _ in range(2)]
+    run.until_load()
+    (master,) = run.children("--master")
+    os.kill(master, signal.SIGKILL)
+    for worker in workers:
+        assert worker.wait(10).code == 7, "a worker that lost its master"
+    run.wait()
+    summary = assert_judged(run, "INVALID", 7)
+    orders = summary["books"]["orders"]
+    assert orders["confirmed_missing"] == 0
+    bench.falls_silent()
+
+
+@pytest.mark.parametrize(("then", "kept"), [("freeze", 1.0), ("back off", 0.5)])
+def test_a_guardrail_holds_session_starts_down_and_books_what_it_held(
+    bench: Bench, then: str, kept: float
+) -> None:
+    trips = guarded("p50 of home >= 0.001ms for 8s", then)
+    run = bench.replay(bench.scenario(LONG, trips)).wait()
+    summary = assert_judged(run, "ABORTED", 3)
+    assert then in summary["verdict"]["reasons"][0]
+    planned, started = starts(summary)
+    holds = [line for line in run.journal() if line["what"] == "holding"]
+    assert holds
+    sessions = summary["books"]["sessions"]
+    assert sessions["planned"] == sessions["started"] + sessions["held"]
+    late = sum(started[-8:]) / sum(planned[-8:])
+    if then == "back off":
+        assert len(holds) > 1
+        assert late < 1.3 * kept ** len(holds) + 0.1
+    else:
+        assert 0.5 < late <= 1.0
+
+
+def test_a_guardrail_on_a_service_stops_the_run(bench: Bench) -> None:
+    trips = guarded("utilisation of stock > 0% for 6s", "stop")
+    run = bench.replay(bench.scenario(LONG, trips)).wait()
+    summary = assert_judged(run, "ABORTED", 3)
+    assert "utilisation of stock" in summary["verdict"]["reasons"][0]
+    assert summary["books"]["steps"]["home"]["lost"] > 0
+
+
+def test_a_plan_beyond_a_ceiling_is_refused_and_nothing_is_sent(bench: Bench) -> None:
+    low = ("steps_per_s: 60}", "steps_per_s: 60, ceilings: {requests_per_s: 20, orders: 10}}")
+    run = bench.replay(bench.scenario(low)).wait()
+    assert run.code == 6
+    assert "replay.ceilings.requests_per_s: the plan comes to" in run.complained
+    assert "replay.ceilings.orders" in run.complained
+    assert not any(line["what"] == "load started" for line in run.journal())
+
+
+def test_a_run_beyond_a_ceiling_is_stopped(bench: Bench) -> None:
+    low = ("steps_per_s: 60}", "steps_per_s: 60, ceilings: {concurrency: 1}}")
+    run = bench.replay(bench.scenario(LONG, low)).wait()
+    assert run.code in (3, 6)
+    said = run.complained if run.code == 6 else run.summary["verdict"]["reasons"][0]
+    assert "concurrency" in said
