@@ -32,7 +32,7 @@ _RAMP_DOWN_S = 3.0
 _AHEAD_S = 0.005
 """The longest sleep: what falls due meanwhile is at most so late."""
 _SWEEP_EVERY_S = 0.05
-_COUNT_EVERY_S = 0.2
+_COUNT_EVERY_S = 0.5
 _LOOK_AHEAD_S = 1.0
 """Connections for the sessions of so many seconds to come are opened beforehand."""
 _MOST_DUE = 256

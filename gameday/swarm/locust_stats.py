@@ -16,14 +16,26 @@ __all__ = ["merge", "merge_faults"]
 def merge(stats: RequestStats, lines: dict[int, Line], samples: Array) -> None:
     """Add exchanges to `stats`; samples as Tally.count returns them: number, due, done, bytes."""
     numbers = samples[:, 0].astype(int)
-    for number in np.unique(numbers).tolist():
-        mine = samples[numbers == number]
-        line, response_ms = lines[number], 1000.0 * (mine[:, 2] - mine[:, 1])
+    for number in np.flatnonzero(np.bincount(numbers)).tolist():
+        mine, line = samples[numbers == number], lines[number]
+        response_ms = 1000.0 * (mine[:, 2] - mine[:, 1])
+        buckets = _bucketed(response_ms)
         for entry in (stats.get(line.step, line.method), stats.total):
-            _add(entry, response_ms, int(mine[:, 3].sum()))
+            _add(entry, response_ms, int(mine[:, 3].sum()), buckets)
 
 
-def _add(entry: StatsEntry, response_ms: Array, size: int) -> None:
+def _bucketed(response_ms: Array) -> dict[int, int]:
+    """Return counts by Locust's own rounding, asked once for each whole millisecond."""
+    whole = np.rint(np.maximum(response_ms, 0.0)).astype(np.int64)
+    counts = np.bincount(whole)
+    out: dict[int, int] = {}
+    for value in np.flatnonzero(counts).tolist():
+        key = bucket_response_time(value)
+        out[key] = out.get(key, 0) + int(counts[value])
+    return out
+
+
+def _add(entry: StatsEntry, response_ms: Array, size: int, buckets: dict[int, int]) -> None:
     """Add requests that end now, as StatsEntry.log does one by one."""
     now, count = time.time(), len(response_ms)
     second = int(now)
@@ -37,9 +49,8 @@ def _add(entry: StatsEntry, response_ms: Array, size: int) -> None:
     entry.min_response_time = min(least, entry.min_response_time or least)
     entry.max_response_time = max(most, entry.max_response_time)
     entry.total_content_length += size
-    whole, counts = np.unique(np.rint(response_ms).astype(int), return_counts=True)
-    for value, n in zip(whole.tolist(), counts.tolist(), strict=True):
-        entry.response_times[bucket_response_time(value)] += n
+    for key, n in buckets.items():
+        entry.response_times[key] += n
 
 
 def merge_faults(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gameday.swarm.customer import Customer, Errand
 from gameday.swarm.redirects import onward_path
 from gameday.swarm.script import Line
-from gameday.swarm.tally import ABANDONED, DONE, FAILED, NUMBER
+from gameday.swarm.tally import ABANDONED, DONE, FAILED, NUMBER, PACKED
 from gameday.swarm.walking import Walking
 from gameday.swarm.wire import Head
 from gameday.swarm.wire.cookies import Jar
@@ -170,7 +170,7 @@ class Play(Walking):
             return
         sent = flight.first_sent or flight.sent
         customer.step_sent = customer.step_sent or sent
-        self.sample((-1 - line.number, flight.due, sent, now, size, 0.0))
+        self.sample(PACKED(-1 - line.number, flight.due, sent, now, size, 0.0))
         customer.pending -= 1
         if customer.pending:
             return

@@ -9,7 +9,7 @@ from gameday.run_record import SESSIONS, STEPS
 from gameday.scenario.journeys import Reaction
 from gameday.swarm.customer import Cast, Customer
 from gameday.swarm.rows import Rows
-from gameday.swarm.tally import DONE, FAILED, OUTCOMES, SOLD_OUT, Tally
+from gameday.swarm.tally import DONE, FAILED, OUTCOMES, PACKED, SOLD_OUT, Tally
 from gameday.traffic import END, LoadPlan
 from gameday.vocabulary import Draw, draw_keyed
 
@@ -59,10 +59,10 @@ class Walking:
         """Book a step's outcome and times, and go on as they demand."""
         part, outcome = customer.part, customer.outcome
         if outcome == DONE and not customer.tries:
-            self.sample((part.code, due, sent, now, size, customer.nominal_s))
+            self.sample(PACKED(part.code, due, sent, now, size, customer.nominal_s))
         else:
             code = part.code + outcome * self.tally.span + bool(customer.tries) * self.tally.extra
-            self.sample((code, due, sent, now, size, customer.nominal_s))
+            self.sample(PACKED(code, due, sent, now, size, customer.nominal_s))
         if part.scene.places_order:
             self._book_order(customer)
         if outcome == DONE:

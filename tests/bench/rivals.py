@@ -30,7 +30,12 @@ class Rival(FastHttpUser):
             return
         self.client.cookiejar.clear()
         token = ""
-        for name, path in (("home", "/home"), ("s1", "/item?n=1"), ("s2", "/page"), ("s3", "/page")):
+        for name, path in (
+            ("home", "/home"),
+            ("s1", "/item?n=1"),
+            ("s2", "/page"),
+            ("s3", "/page"),
+        ):
             with self.client.get(path + (f"?token={token}" if name == "s2" else ""), name=name,
                                  catch_response=True) as reply:  # fmt: skip
                 if "welcome" not in (reply.text or ""):

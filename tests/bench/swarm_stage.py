@@ -11,95 +11,30 @@ gevent.monkey.patch_all()
 
 import json  # noqa: E402
 import sys  # noqa: E402
-import tempfile  # noqa: E402
 import time  # noqa: E402
-from datetime import UTC, datetime  # noqa: E402
+import tracemalloc  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+import gevent  # noqa: E402
 import numpy as np  # noqa: E402
 from locust import FastHttpUser  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from gameday.run_record import BINS, STEPS, percentile  # noqa: E402
-from gameday.scenario import Scenario, load_scenario  # noqa: E402
+from gameday.scenario import Scenario  # noqa: E402
 from gameday.scenario.assets import Assets  # noqa: E402
 from gameday.swarm.brief import Brief  # noqa: E402
 from gameday.swarm.deals import Deal  # noqa: E402
 from gameday.swarm.engine import Engine  # noqa: E402
 from gameday.swarm.locust_stats import merge, merge_faults  # noqa: E402
 from gameday.traffic import LoadPlan  # noqa: E402
-from gameday.traffic.nominal import Nominal  # noqa: E402
-from gameday.vocabulary import Seed, TimeGrid  # noqa: E402
-
-_HEAD = """\
-event: {name: bench, kind: sale, start: 2027-07-13T10:00, duration: 2h}
-regions: {us: {zone: America/New_York, stack: main}}
-history:
-  until: 2027-07-01T00:00Z
-  synthetic: {days: 56, sessions_per_day: {us: 1000}, journeys: {visitor: 1.0}}
-services:
-  edge:
-    stacks: {main: {instances: 1, instance: m}}
-    servers_per_instance: 1
-    queue_per_server: 4
-    time: {law: exponential, mean: 1ms}
-    timeout: 1s
-observe: {series: {}}
-objectives: [p99 of home < 1s]
-capacity: {instances: {m: {hourly_usd: 1.0, vcpu: 1}}}
-"""
+from tests.bench.plans import chain, plan_of, scenario_of, shopping  # noqa: E402
 
 
-def scenario_of(journeys: dict[str, Any], steps: dict[str, Any], replay: dict[str, Any]) -> tuple[Scenario, str]:
-    """Return a scenario with these customers, and its JSON."""
-    from gameday.scenario.load import scenario_text
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "bench.yaml"
-        parts = {"journeys": journeys, "steps": steps, "replay": replay}
-        file.write_text(_HEAD + "".join(f"{k}: {json.dumps(v)}\n" for k, v in parts.items()))
-        return load_scenario(str(file)), scenario_text(str(file))
-
-
-def chain(steps: int, path: str = "/") -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a journey of so many GETs in a row without a pause, and its steps."""
-    names = ["home", *(f"s{i}" for i in range(1, steps))]
-    following = [*names[1:], "exit"]
-    journey = {
-        "start": {"home": 1.0}, "think": {"other": "0s"}, "patience": "60s",
-        "next": {a: {b: 1.0} for a, b in zip(names, following, strict=True)},
-    }  # fmt: skip
-    return {"visitor": journey}, {name: {"exchanges": [{"path": path}]} for name in names}
-
-
-def shopping() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return four steps: cookies from the first on, a check on each, an extraction on one."""
-    journeys, _ = chain(4)
-    check = {"check": {"body_contains": "welcome"}}
-    token = {"token": {"regex": 'name="token" value="([0-9a-f]+)"'}}
-    steps = {
-        "home": {"exchanges": [{"path": "/home", **check}]},
-        "s1": {"exchanges": [{"path": "/item?n={product}", "extract": token, **check}]},
-        "s2": {"exchanges": [{"path": "/page?token={token}", **check}]},
-        "s3": {"exchanges": [{"path": "/page?customer={customer}", **check}]},
-    }
-    return journeys, steps
-
-
-def plan_of(scenario: Scenario, starts: list[int], slot_s: float, spacing: str) -> LoadPlan:
-    """Return a plan with so many session starts in each slot of `slot_s` wall seconds."""
-    played = np.array(starts, int)[None, None, :]
-    blank = np.zeros((1, 1, len(starts)))
-    steps = scenario.step_names
-    return LoadPlan(
-        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), len(starts)), 0, ("us",), steps, ("visitor",),
-        blank, np.zeros((1, len(steps), len(starts))), np.zeros((1, len(steps), len(starts))), played,
-        {}, 60.0 / slot_s, 1.0, 0.5, Seed(1), {"main": {s: Nominal(0.001, 0.002) for s in steps}}, spacing,
-    )  # fmt: skip
-
-
-def engine_of(scenario: Scenario, text: str, plan: LoadPlan, url: str, ca: str | None = None) -> tuple[Engine, Environment]:
+def engine_of(
+    scenario: Scenario, text: str, plan: LoadPlan, url: str, ca: str | None = None
+) -> tuple[Engine, Environment]:
     """Return an engine as a worker has it, with Locust's own statistics beside."""
     environment = Environment(user_classes=[FastHttpUser])
     environment.create_local_runner()
@@ -117,11 +52,21 @@ def engine_of(scenario: Scenario, text: str, plan: LoadPlan, url: str, ca: str |
 
 def play(engine: Engine, environment: Environment) -> dict[str, Any]:
     """Run it; return requests, CPU and wall seconds, outcomes and latencies."""
+    most = 0
+
+    def look() -> None:
+        nonlocal most
+        while True:
+            gevent.sleep(0.5)
+            most = max(most, len(engine.play.rows))
+
+    looking = gevent.spawn(look)
     at = time.time() + 0.5
     engine.set_clock(at)
     engine.open_ahead(time.perf_counter())
     cpu, wall = time.process_time(), time.perf_counter()
     engine.run()
+    looking.kill()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     engine.count()
     report = engine.tally.take()
@@ -139,7 +84,29 @@ def play(engine: Engine, environment: Environment) -> dict[str, Any]:
         "response_p99_s": percentile(histograms[0], 0.99), "lateness_p99_s": percentile(histograms[2], 0.99),
         "locust_p99_ms": total.get_response_time_percentile(0.99), "limits": engine.limits(),
         "peak_mib": _status("VmHWM") // 1024, "bytes_a_row": engine.play.rows.bytes_each,
+        "most_waiting": most, "memory": memory_of_a_customer(),
     }  # fmt: skip
+
+
+def memory_of_a_customer() -> dict[str, float]:
+    """Return bytes that cookies and extracted values cost a customer, measured on 10,000 of each."""
+    from gameday.swarm.wire.cookies import Jar
+
+    def jar(number: int) -> Jar:
+        one = Jar()
+        one.keep((b"sid=%032x; Path=/" % number,), host="shop", path=lambda: "/", secure=False)
+        return one
+
+    out = {}
+    for name, make in {
+        "one_session_cookie_of_32_characters": jar,
+        "one_extracted_value_of_32_characters": lambda number: {"token": f"{number:032x}"},
+    }.items():
+        tracemalloc.start()
+        kept = [make(number) for number in range(10_000)]
+        out[name] = round(tracemalloc.get_traced_memory()[0] / len(kept))
+        tracemalloc.stop()
+    return out
 
 
 def _status(name: str) -> int:
@@ -152,9 +119,10 @@ def _status(name: str) -> int:
 def main() -> None:
     """Play what the arguments say: JSON with journeys, steps, starts, slot_s, spacing, url, replay."""
     asked = json.loads(sys.argv[1])
-    journeys, steps = {"shopping": shopping, "chain": lambda: chain(asked["length"])}.get(
-        asked["kind"], lambda: (asked.get("journeys"), asked.get("steps"))
-    )()
+    journeys, steps = {
+        "shopping": shopping,
+        "chain": lambda: chain(asked["length"], laps=asked.get("laps", False)),
+    }.get(asked["kind"], lambda: (asked.get("journeys"), asked.get("steps")))()
     scenario, text = scenario_of(journeys, steps, asked.get("replay", {}))
     plan = plan_of(scenario, asked["starts"], asked["slot_s"], asked.get("spacing", "even"))
     engine, environment = engine_of(scenario, text, plan, asked["url"], asked.get("ca"))

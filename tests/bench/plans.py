@@ -1,0 +1,90 @@
+"""Small scenarios and plans for benchmarks of the swarm."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.load import scenario_text
+from gameday.traffic import LoadPlan
+from gameday.traffic.nominal import Nominal
+from gameday.vocabulary import Seed, TimeGrid
+
+__all__ = ["chain", "plan_of", "scenario_of", "shopping"]
+
+_HEAD = """\
+event: {name: bench, kind: sale, start: 2027-07-13T10:00, duration: 2h}
+regions: {us: {zone: America/New_York, stack: main}}
+history:
+  until: 2027-07-01T00:00Z
+  synthetic: {days: 56, sessions_per_day: {us: 1000}, journeys: {visitor: 1.0}}
+services:
+  edge:
+    stacks: {main: {instances: 1, instance: m}}
+    servers_per_instance: 1
+    queue_per_server: 4
+    time: {law: exponential, mean: 1ms}
+    timeout: 1s
+observe: {series: {}}
+objectives: [p99 of home < 1s]
+capacity: {instances: {m: {hourly_usd: 1.0, vcpu: 1}}}
+"""
+
+
+def scenario_of(
+    journeys: dict[str, Any], steps: dict[str, Any], replay: dict[str, Any]
+) -> tuple[Scenario, str]:
+    """Return a scenario with these customers, and its JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bench.yaml"
+        parts = {"journeys": journeys, "steps": steps, "replay": replay}
+        file.write_text(_HEAD + "".join(f"{k}: {json.dumps(v)}\n" for k, v in parts.items()))
+        return load_scenario(str(file)), scenario_text(str(file))
+
+
+def chain(
+    steps: int, path: str = "/", *, laps: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a journey of so many GETs in a row without a pause, once or in laps, and its steps."""
+    names = ["home", *(f"s{i}" for i in range(1, steps))]
+    following = [*names[1:], "exit"]
+    journey = {
+        "start": {"home": 1.0}, "think": {"other": "0s"}, "patience": "60s",
+        "next": {a: {b: 1.0} for a, b in zip(names, following, strict=True)},
+    }  # fmt: skip
+    if laps:
+        journey["next"][names[-1]] = {"home": 0.999, "exit": 0.001}  # type: ignore[index]
+    return {"visitor": journey}, {name: {"exchanges": [{"path": path}]} for name in names}
+
+
+def shopping() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return four steps, done in laps: cookies, a check on each, an extraction on one."""
+    journeys, _ = chain(4)
+    journeys["visitor"]["next"]["s3"] = {"home": 0.99, "exit": 0.01}
+    check = {"check": {"body_contains": "welcome"}}
+    token = {"token": {"regex": 'name="token" value="([0-9a-f]+)"'}}
+    steps = {
+        "home": {"exchanges": [{"path": "/home", **check}]},
+        "s1": {"exchanges": [{"path": "/item?n={product}", "extract": token, **check}]},
+        "s2": {"exchanges": [{"path": "/page?token={token}", **check}]},
+        "s3": {"exchanges": [{"path": "/page?customer={customer}", **check}]},
+    }
+    return journeys, steps
+
+
+def plan_of(scenario: Scenario, starts: list[int], slot_s: float, spacing: str) -> LoadPlan:
+    """Return a plan with so many session starts in each slot of `slot_s` wall seconds."""
+    played = np.array(starts, int)[None, None, :]
+    blank = np.zeros((1, 1, len(starts)))
+    steps = scenario.step_names
+    return LoadPlan(
+        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), len(starts)), 0, ("us",), steps, ("visitor",),
+        blank, np.zeros((1, len(steps), len(starts))), np.zeros((1, len(steps), len(starts))), played,
+        {}, 60.0 / slot_s, 1.0, 0.5, Seed(1), {"main": {s: Nominal(0.001, 0.002) for s in steps}}, spacing,
+    )  # fmt: skip

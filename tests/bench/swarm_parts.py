@@ -1,0 +1,97 @@
+"""Parts of the swarm's benchmarks: what statistics cost, and a run under a real master."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["play_in_locust", "statistics_cost"]
+
+_BATCH = 10_000
+"""Samples between two counts: 20,000 requests a second, counted twice a second."""
+
+
+def statistics_cost() -> dict[str, Any]:
+    """Return what a request's statistics cost, Locust's tables included, and how exact they are."""
+    from gevent import monkey
+
+    monkey.patch_all()
+    from locust.stats import RequestStats
+
+    from gameday.run_record import percentile
+    from gameday.swarm.locust_stats import merge
+    from gameday.swarm.scoreboard import BINS
+    from gameday.swarm.tally import PACKED, Tally
+    from tests.bench.swarm_stage import chain, engine_of, plan_of, scenario_of
+
+    journeys, steps = chain(4)
+    scenario, text = scenario_of(journeys, steps, {})
+    engine, _ = engine_of(
+        scenario, text, plan_of(scenario, [1], 60.0, "even"), "http://127.0.0.1:9"
+    )
+    rng = np.random.default_rng(1)
+    seconds = rng.lognormal(-4.0, 1.2, 400_000)
+    stats, tally = RequestStats(), Tally(stacks=1, steps=4, lead_in=0, slot_wall_s=3.0, t0=0.0)
+    tally.line_of[:] = range(4)
+    costs, histogram, sizes = [], np.zeros(BINS, int), []
+    for first in range(0, len(seconds), _BATCH):
+        batch = (1.0 + seconds[first : first + _BATCH]).tolist()
+        sample, began = tally.samples.extend, time.process_time()
+        for place, took in enumerate(batch):
+            sample(PACKED(place & 3, 1.0, 1.0, took, 200, 1.0))
+        merge(stats, engine.lines, tally.count())
+        costs.append(time.process_time() - began)
+        if first % (25 * _BATCH) == 0:
+            for *_, kind, _, bin_, n in tally.take()["latency"]:
+                histogram[bin_] += n * (kind == 0)
+            sizes.append(len(tally._bins))
+    for *_, kind, _, bin_, n in tally.take()["latency"]:
+        histogram[bin_] += n * (kind == 0)
+    errors = [
+        100 * abs(percentile(histogram, level) / float(np.quantile(seconds, level)) - 1)
+        for level in (0.5, 0.9, 0.95, 0.99, 0.999)
+    ]
+    return {
+        "us_a_request": round(1e6 * float(np.median(costs)) / _BATCH, 3),
+        "worst_percentile_error_percent": round(max(errors), 3), "bins_kept_after_a_report": max(sizes),
+        "conditions": f"400,000 log-normal latencies in batches of {_BATCH}, sample, count and Locust's own tables",
+    }  # fmt: skip
+
+
+def play_in_locust(workers: int, url: str) -> float:
+    """Return requests per CPU second of all Locust processes, from a run with and one without load."""
+    busy, idle = _cpu_of(workers, url, 8000), _cpu_of(workers, url, 1)
+    return busy[0] / (busy[1] - idle[1])
+
+
+def _cpu_of(workers: int, url: str, starts: int) -> tuple[int, float]:
+    import resource
+
+    from gameday.safety import Journal, StopWatch
+    from gameday.scenario.assets import Assets
+    from gameday.swarm import Brief, swarm
+    from tests.bench.plans import chain, plan_of, scenario_of
+
+    journeys, steps = chain(4)
+    scenario, text = scenario_of(journeys, steps, {})
+    plan = plan_of(scenario, [starts] * 10, 1.0, "even")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    os.sched_setaffinity(0, {0})
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            brief = Brief("bench", text, Assets(), {"main": url}, "/nonexistent", workers, plan)
+            played = swarm(
+                scenario, brief, folder=folder, listen=None, stop=StopWatch(folder),
+                journal=Journal(folder / "journal.jsonl"), watch=lambda progress: None,
+            )  # fmt: skip
+    finally:
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    sent = int(played.record.step_counts[:, :, 1].sum())
+    return sent, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
