@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test check bench golden clean
+.PHONY: replay test check bench bench-swarm golden clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ check: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
+
+bench-swarm: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench.swarm
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python -m tests.golden

@@ -41,7 +41,7 @@ from gameday.vocabulary import Seed
 
 __all__ = ["Order", "check_targets", "foresee", "replay"]
 
-_LIBRARIES = ("locust", "geventhttpclient", "simpy", "numpy", "scipy", "pandas", "bokeh")
+_LIBRARIES = ("locust", "gevent", "simpy", "numpy", "scipy", "pandas", "bokeh")
 
 _MODEL_S = 6.0
 """Wall seconds in which replications of the run as played are begun; at least five are made."""

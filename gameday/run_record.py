@@ -16,11 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from gameday.vocabulary import Array, TimeGrid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "ATTEMPTS", "BINS", "ENDS", "FATES", "LATENCIES", "LOADS", "SESSIONS", "SESSION_ENDS", "STEPS",
@@ -172,6 +175,8 @@ class RunRecord:
 
     def table(self, replication: int = 0) -> pd.DataFrame:
         """Return the record as one long table, as `measured.parquet` holds it; zeros left out."""
+        import pandas as pd  # a worker never asks for it
+
         frames = [pd.DataFrame(columns, copy=False) for columns in self._columns()]
         whole = pd.concat(frames, ignore_index=True)
         whole["replication"] = replication

@@ -73,6 +73,7 @@ class Engine:
         """Beyond this instant nothing is sent: the master may have dealt our sessions to others."""
         self.deals: tuple[Deal, ...] = ()
         self._mine = np.zeros(0, np.int64)
+        self._mine_at_s = np.zeros(0)
         self._next = 0
         self._chunk: list[tuple[float, int]] = []
         self._cpu_from = (time.process_time(), time.perf_counter())
@@ -85,6 +86,7 @@ class Engine:
         casts = self._cast_of[self.arrivals.region[mine], self.arrivals.journey[mine]]
         mine = mine[casts >= 0]
         self._mine, self._chunk = mine, []
+        self._mine_at_s = self.arrivals.at_s[mine]
         self._next = int(np.searchsorted(mine, self._begun))
 
     _begun = 0
@@ -236,9 +238,8 @@ class Engine:
 
     def open_ahead(self, now: float) -> None:
         """Open connections for the sessions about to start."""
-        first, last = np.searchsorted(
-            self.arrivals.at_s[self._mine], [now - self.play.t0, now - self.play.t0 + _LOOK_AHEAD_S]
-        )  # fmt: skip
+        at_s = now - self.play.t0
+        first, last = np.searchsorted(self._mine_at_s, [at_s, at_s + _LOOK_AHEAD_S])
         coming = self._mine[first:last]
         for stack, pool in self.pools.items():
             regions = [r for r, region in enumerate(self.plan.regions)

@@ -20,8 +20,6 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
 
 from gameday.errors import SafetyRefusal, UsageError
-from gameday.forecast import forecast_demand
-from gameday.history import read_history
 from gameday.safety import allowed_target, check_ceilings
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
@@ -30,7 +28,6 @@ from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_bri
 from gameday.swarm.director import Director
 from gameday.swarm.observe import fetch
 from gameday.swarm.player import Player
-from gameday.traffic import Asked, plan_load
 from gameday.vocabulary import Seed
 
 __all__ = ["customers_of"]
@@ -171,6 +168,10 @@ def _wire_ends(floor: _Floor) -> None:
 
 def _own_brief(floor: _Floor, host: str) -> Brief:
     """Return a brief made on the spot, for `locust -f` by hand."""
+    from gameday.forecast import forecast_demand  # heavy, and of no use to a worker
+    from gameday.history import read_history
+    from gameday.traffic import Asked, plan_load
+
     target, scenario = allowed_target(host), floor.scenario
     assert scenario is not None
     seed = Seed(int(os.environ.get("GAMEDAY_SEED", "1")))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Arrivals", "LoadPlan"]
 
@@ -115,6 +118,8 @@ class LoadPlan:
 
     def table(self) -> pd.DataFrame:
         """Return the plan as `plan.parquet` holds it."""
+        import pandas as pd  # a worker never asks for it
+
         index = pd.MultiIndex.from_product(
             [self.regions, self.journeys, pd.to_datetime(self.grid.minutes(), unit="m", utc=True)],
             names=["region", "journey", "slot_utc"],

@@ -55,9 +55,11 @@ def chain(
     names = ["home", *(f"s{i}" for i in range(1, steps))]
     following = [*names[1:], "exit"]
     journey = {
-        "start": {"home": 1.0}, "think": {"other": "0s"}, "patience": "60s",
+        "start": {"home": 1.0},
+        "think": {"other": "0s"},
+        "patience": "60s",
         "next": {a: {b: 1.0} for a, b in zip(names, following, strict=True)},
-    }  # fmt: skip
+    }
     if laps:
         journey["next"][names[-1]] = {"home": 0.999, "exit": 0.001}  # type: ignore[index]
     return {"visitor": journey}, {name: {"exchanges": [{"path": path}]} for name in names}
@@ -84,7 +86,20 @@ def plan_of(scenario: Scenario, starts: list[int], slot_s: float, spacing: str) 
     blank = np.zeros((1, 1, len(starts)))
     steps = scenario.step_names
     return LoadPlan(
-        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), len(starts)), 0, ("us",), steps, ("visitor",),
-        blank, np.zeros((1, len(steps), len(starts))), np.zeros((1, len(steps), len(starts))), played,
-        {}, 60.0 / slot_s, 1.0, 0.5, Seed(1), {"main": {s: Nominal(0.001, 0.002) for s in steps}}, spacing,
-    )  # fmt: skip
+        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), len(starts)),
+        0,
+        ("us",),
+        steps,
+        ("visitor",),
+        blank,
+        np.zeros((1, len(steps), len(starts))),
+        np.zeros((1, len(steps), len(starts))),
+        played,
+        {},
+        60.0 / slot_s,
+        1.0,
+        0.5,
+        Seed(1),
+        {"main": {s: Nominal(0.001, 0.002) for s in steps}},
+        spacing,
+    )

@@ -32,9 +32,13 @@ ON_GENERATOR = ["taskset", "-c", "0"]
 PLAIN_URL, LOGGED_URL = f"http://127.0.0.1:{PLAIN}", f"http://127.0.0.1:{LOGGED}"
 SECURE_URL = f"https://localhost:{SECURE}"
 HEADERS = {
-    "X-Gameday-Run": "bench", "X-Synthetic": "1", "Accept": "*/*", "X-Gameday-Step": "s10",
-    "Accept-Encoding": "gzip, deflate, br", "User-Agent": "gameday/0.1.0 (load test; run bench)",
-}  # fmt: skip
+    "X-Gameday-Run": "bench",
+    "X-Synthetic": "1",
+    "Accept": "*/*",
+    "X-Gameday-Step": "s10",
+    "Accept-Encoding": "gzip, deflate, br",
+    "User-Agent": "gameday/0.1.0 (load test; run bench)",
+}
 """What the swarm sends: wrk sends the same."""
 BUSY = {"connections": {"most": 64}}
 
@@ -51,10 +55,32 @@ def stage(**asked: Any) -> dict[str, Any]:
 
 def rival(kind: str, url: str = PLAIN_URL, users: int = 50) -> dict[str, Any]:
     """Let Locust's FastHttpUser do the same work for some seconds."""
-    command = [*ON_GENERATOR, sys.executable, "-m", "locust", "-f", "tests/bench/rivals.py", "--headless",
-               "-u", str(users), "-r", str(users), "-t", "5s", "--only-summary", "-H", url]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False,
-                          env=os.environ | {"KIND": kind})  # fmt: skip
+    command = [
+        *ON_GENERATOR,
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        "tests/bench/rivals.py",
+        "--headless",
+        "-u",
+        str(users),
+        "-r",
+        str(users),
+        "-t",
+        "5s",
+        "--only-summary",
+        "-H",
+        url,
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        env=os.environ | {"KIND": kind},
+    )
     line = next(x for x in done.stdout.splitlines() if x.startswith("RIVAL "))
     out: dict[str, Any] = json.loads(line[6:])
     return out
@@ -68,8 +94,12 @@ def wrk() -> dict[str, Any]:
         )
     headers = [part for name, value in HEADERS.items() for part in ("-H", f"{name}: {value}")]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([*ON_GENERATOR, "wrk", "-t1", "-c64", "-d4s", *headers, PLAIN_URL + "/"],
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [*ON_GENERATOR, "wrk", "-t1", "-c64", "-d4s", *headers, PLAIN_URL + "/"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     requests = int(re.search(r"(\d+) requests in", done.stdout)[1])  # type: ignore[index]
@@ -86,29 +116,51 @@ def compared(
         "theirs_per_cpu_s": round(statistics.median(b for _, b in rounds)),
         "ratio": round(statistics.median(a / b for a, b in rounds), 2),
         "ratios": [round(a / b, 2) for a, b in rounds],
-    }  # fmt: skip
+    }
 
 
 def journeys() -> dict[str, Any]:
     return compared(
         lambda: stage(kind="shopping", starts=[64] * 8, slot_s=0.4, url=PLAIN_URL, replay=BUSY),
         lambda: rival("shopping"),
-    ) | {"conditions": "4 steps a lap, cookies, a check on each, extraction on one; 64 sessions at a "
-         "time against 50 users, no pauses"}  # fmt: skip
+    ) | {
+        "conditions": "4 steps a lap, cookies, a check on each, extraction on one; 64 sessions at a "
+        "time against 50 users, no pauses"
+    }
 
 
 def bare() -> dict[str, Any]:
     return compared(
-        lambda: stage(kind="chain", length=10, laps=True, starts=[64] * 10, slot_s=0.28, url=PLAIN_URL, replay=BUSY), wrk
-    ) | {"conditions": "GET /, 64 connections, the same request headers"}  # fmt: skip
+        lambda: stage(
+            kind="chain",
+            length=10,
+            laps=True,
+            starts=[64] * 10,
+            slot_s=0.28,
+            url=PLAIN_URL,
+            replay=BUSY,
+        ),
+        wrk,
+    ) | {"conditions": "GET /, 64 connections, the same request headers"}
 
 
 def secure(target: Target) -> dict[str, Any]:
     ca = (target.folder / "cert.pem").read_text()
     return compared(
-        lambda: stage(kind="chain", length=10, laps=True, starts=[64] * 6, slot_s=0.6, url=SECURE_URL, replay=BUSY, ca=ca),
+        lambda: stage(
+            kind="chain",
+            length=10,
+            laps=True,
+            starts=[64] * 6,
+            slot_s=0.6,
+            url=SECURE_URL,
+            replay=BUSY,
+            ca=ca,
+        ),
         lambda: rival("bare", SECURE_URL),
-    ) | {"conditions": "GET / over TLS 1.3, kept alive, certificate checked (the rival does not check)"}  # fmt: skip
+    ) | {
+        "conditions": "GET / over TLS 1.3, kept alive, certificate checked (the rival does not check)"
+    }
 
 
 def seconds_of(arrivals: list[float], began: float, seconds: int) -> np.ndarray[Any, Any]:
@@ -122,10 +174,12 @@ def steady(target: Target) -> dict[str, Any]:
     counts = seconds_of(target.arrivals(), done["began"], 20)
     off = counts - 500
     return {
-        "rmse_percent": round(float(np.sqrt((off**2).mean())) / 5.0, 3), "worst_second_off": int(np.abs(off).max()),
-        "requests": int(counts.sum()), "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
+        "rmse_percent": round(float(np.sqrt((off**2).mean())) / 5.0, 3),
+        "worst_second_off": int(np.abs(off).max()),
+        "requests": int(counts.sum()),
+        "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
         "conditions": "500/s for 20 s, even spacing; seconds counted in the target's own log",
-    }  # fmt: skip
+    }
 
 
 def spike(target: Target) -> dict[str, Any]:
@@ -137,10 +191,13 @@ def spike(target: Target) -> dict[str, Any]:
     counts = seconds_of(target.arrivals(), done["began"], len(wanted))
     off = (counts - wanted) / wanted * 100
     return {
-        "rmse_percent": round(float(np.sqrt((off**2).mean())), 3), "worst_percent": round(float(np.abs(off).max()), 2),
-        "sent": done["counts"]["sent"], "planned": sum(tenths), "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
+        "rmse_percent": round(float(np.sqrt((off**2).mean())), 3),
+        "worst_percent": round(float(np.abs(off).max()), 2),
+        "sent": done["counts"]["sent"],
+        "planned": sum(tenths),
+        "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
         "conditions": "200/s 5 s, up to 2,000/s in 1 s, 3 s, back in 1 s, 5 s; slots of 0.1 s",
-    }  # fmt: skip
+    }
 
 
 def stall(target: Target) -> dict[str, Any]:
@@ -161,30 +218,51 @@ def stall(target: Target) -> dict[str, Any]:
     truth = np.sort(np.concatenate([np.zeros(9000), 2.0 * (np.arange(1000) + 0.5) / 1000]))
     p99 = float(np.quantile(truth, 0.99))
     return {
-        "planned": 10_000, "sent": done["counts"]["sent"], "done": done["counts"]["done"], "truth_p99_s": p99,
-        "reported_p99_s": round(done["response_p99_s"], 4), "off_percent": round(100 * (done["response_p99_s"] / p99 - 1), 2),
-        "locust_table_p99_ms": done["locust_p99_ms"], "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
+        "planned": 10_000,
+        "sent": done["counts"]["sent"],
+        "done": done["counts"]["done"],
+        "truth_p99_s": p99,
+        "reported_p99_s": round(done["response_p99_s"], 4),
+        "off_percent": round(100 * (done["response_p99_s"] / p99 - 1), 2),
+        "locust_table_p99_ms": done["locust_p99_ms"],
+        "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
         "conditions": "500/s for 20 s; the target stopped from second 8 for 2 s",
-    }  # fmt: skip
+    }
 
 
 def crowd() -> dict[str, Any]:
     customers, ramp = 1_000_000, 60
-    journey = {"visitor": {
-        "start": {"home": 1.0}, "next": {"home": {"home": 0.98, "exit": 0.02}}, "think": {"home": "60m"},
-        "patience": "30s",
-    }}  # fmt: skip
+    journey = {
+        "visitor": {
+            "start": {"home": 1.0},
+            "next": {"home": {"home": 0.98, "exit": 0.02}},
+            "think": {"home": "60m"},
+            "patience": "30s",
+        }
+    }
     steps = {"home": {"exchanges": [{"path": "/"}]}}
-    done = stage(kind="own", journeys=journey, steps=steps, starts=[customers // ramp] * ramp + [0] * 25,
-                 slot_s=1.0, url=PLAIN_URL)  # fmt: skip
+    done = stage(
+        kind="own",
+        journeys=journey,
+        steps=steps,
+        starts=[customers // ramp] * ramp + [0] * 900,
+        stop_after_s=90.0,
+        slot_s=1.0,
+        url=PLAIN_URL,
+    )
     return {
-        "peak_mib": done["peak_mib"], "bytes_a_customer": done["bytes_a_row"], "most_waiting": done["most_waiting"],
-        "response_p99_ms": round(1000 * done["response_p99_s"], 2), "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
-        "steps": done["counts"]["done"], "cpu_share": round(done["cpu_s"] / done["wall_s"], 3),
-        "us_a_step": round(1e6 * done["cpu_s"] / done["requests"], 1), "memory": done["memory"],
-        "conditions": "sessions start over 60 s, pauses of 60 s (mean, exponential; 60 min at 60x) until second 85; response from "
-        "the intended instant",
-    }  # fmt: skip
+        "peak_mib": done["peak_mib"],
+        "bytes_a_customer": done["bytes_a_row"],
+        "most_waiting": done["most_waiting"],
+        "response_p99_ms": round(1000 * done["response_p99_s"], 2),
+        "lateness_p99_ms": round(1000 * done["lateness_p99_s"], 2),
+        "steps": done["counts"]["done"],
+        "cpu_share": round(done["cpu_s"] / done["wall_s"], 3),
+        "us_a_step": round(1e6 * done["cpu_s"] / done["requests"], 1),
+        "memory": done["memory"],
+        "conditions": "sessions start over 60 s, pauses of 60 s (mean, exponential), until second 90; "
+        "response from the intended instant",
+    }
 
 
 def statistics_cost() -> dict[str, Any]:
@@ -209,20 +287,27 @@ def distributed() -> dict[str, Any]:
     return {
         "two_and_master_per_cpu_s": round(statistics.median(a for a, _ in rounds)),
         "one_per_cpu_s": round(statistics.median(b for _, b in rounds)),
-        "ratio": round(statistics.median(a / b for a, b in rounds), 2), "ratios": [round(a / b, 2) for a, b in rounds],
+        "ratio": round(statistics.median(a / b for a, b in rounds), 2),
+        "ratios": [round(a / b, 2) for a, b in rounds],
         "conditions": "8,000 sessions/s of 4 GETs for 10 s after 10 s without load, all processes on one core; "
         "CPU of the load's seconds, master's included",
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
     """Measure what is named on the command line, or everything, and print it."""
     with tempfile.TemporaryDirectory() as name, running_target(Path(name), core=1) as target:
         parts: dict[str, Callable[[], dict[str, Any]]] = {
-            "journeys": journeys, "bare": bare, "tls": lambda: secure(target), "steady": lambda: steady(target),
-            "spike": lambda: spike(target), "stall": lambda: stall(target), "crowd": crowd,
-            "statistics": statistics_cost, "distributed": distributed,
-        }  # fmt: skip
+            "journeys": journeys,
+            "bare": bare,
+            "tls": lambda: secure(target),
+            "steady": lambda: steady(target),
+            "spike": lambda: spike(target),
+            "stall": lambda: stall(target),
+            "crowd": crowd,
+            "statistics": statistics_cost,
+            "distributed": distributed,
+        }
         chosen = sys.argv[1:] or list(parts)
         print(json.dumps({part: parts[part]() for part in chosen}, indent=1))
 

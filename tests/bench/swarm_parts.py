@@ -58,9 +58,10 @@ def statistics_cost() -> dict[str, Any]:
     ]
     return {
         "us_a_request": round(1e6 * float(np.median(costs)) / _BATCH, 3),
-        "worst_percentile_error_percent": round(max(errors), 3), "bins_kept_after_a_report": max(sizes),
-        "conditions": f"400,000 log-normal latencies in batches of {_BATCH}, sample, count and Locust's own tables",
-    }  # fmt: skip
+        "worst_percentile_error_percent": round(max(errors), 3),
+        "bins_kept_after_a_report": max(sizes),
+        "conditions": f"400,000 latencies in batches of {_BATCH}, sample, count and Locust's own tables",
+    }
 
 
 def play_in_locust(workers: int, url: str) -> float:
@@ -87,9 +88,14 @@ def _cpu_of(workers: int, url: str, starts: int) -> tuple[int, float]:
             folder = Path(name)
             brief = Brief("bench", text, Assets(), {"main": url}, "/nonexistent", workers, plan)
             played = swarm(
-                scenario, brief, folder=folder, listen=None, stop=StopWatch(folder),
-                journal=Journal(folder / "journal.jsonl"), watch=lambda progress: None,
-            )  # fmt: skip
+                scenario,
+                brief,
+                folder=folder,
+                listen=None,
+                stop=StopWatch(folder),
+                journal=Journal(folder / "journal.jsonl"),
+                watch=lambda progress: None,
+            )
     finally:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

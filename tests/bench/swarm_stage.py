@@ -50,7 +50,9 @@ def engine_of(
     return engine, environment
 
 
-def play(engine: Engine, environment: Environment) -> dict[str, Any]:
+def play(
+    engine: Engine, environment: Environment, stop_after_s: float | None = None
+) -> dict[str, Any]:
     """Run it; return requests, CPU and wall seconds, outcomes and latencies."""
     most = 0
 
@@ -61,6 +63,8 @@ def play(engine: Engine, environment: Environment) -> dict[str, Any]:
             most = max(most, len(engine.play.rows))
 
     looking = gevent.spawn(look)
+    if stop_after_s is not None:
+        gevent.spawn_later(stop_after_s, engine.stop)
     at = time.time() + 0.5
     engine.set_clock(at)
     engine.open_ahead(time.perf_counter())
@@ -78,14 +82,22 @@ def play(engine: Engine, environment: Environment) -> dict[str, Any]:
         histograms[kind, bin_] += n
     total = environment.stats.total
     return {
-        "requests": total.num_requests, "failures": total.num_failures, "cpu_s": cpu, "wall_s": wall,
-        "per_cpu_s": total.num_requests / cpu, "began": at,
+        "requests": total.num_requests,
+        "failures": total.num_failures,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "per_cpu_s": total.num_requests / cpu,
+        "began": at,
         "counts": {name: n for name, n in counts.items() if n},
-        "response_p99_s": percentile(histograms[0], 0.99), "lateness_p99_s": percentile(histograms[2], 0.99),
-        "locust_p99_ms": total.get_response_time_percentile(0.99), "limits": engine.limits(),
-        "peak_mib": _status("VmHWM") // 1024, "bytes_a_row": engine.play.rows.bytes_each,
-        "most_waiting": most, "memory": memory_of_a_customer(),
-    }  # fmt: skip
+        "response_p99_s": percentile(histograms[0], 0.99),
+        "lateness_p99_s": percentile(histograms[2], 0.99),
+        "locust_p99_ms": total.get_response_time_percentile(0.99),
+        "limits": engine.limits(),
+        "peak_mib": _status("VmHWM") // 1024,
+        "bytes_a_row": engine.play.rows.bytes_each,
+        "most_waiting": most,
+        "memory": memory_of_a_customer(),
+    }
 
 
 def memory_of_a_customer() -> dict[str, float]:
@@ -126,7 +138,7 @@ def main() -> None:
     scenario, text = scenario_of(journeys, steps, asked.get("replay", {}))
     plan = plan_of(scenario, asked["starts"], asked["slot_s"], asked.get("spacing", "even"))
     engine, environment = engine_of(scenario, text, plan, asked["url"], asked.get("ca"))
-    print(json.dumps(play(engine, environment)))
+    print(json.dumps(play(engine, environment, asked.get("stop_after_s"))))
 
 
 if __name__ == "__main__":

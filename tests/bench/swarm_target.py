@@ -85,21 +85,52 @@ class Target:
 def running_target(folder: Path, core: int) -> Iterator[Target]:
     """Yield nginx on `core`; installs it from Debian where it is missing."""
     if shutil.which("nginx") is None:
-        subprocess.run(["apt-get", "install", "-y", "-qq", "nginx-light"], check=True,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "nginx-light"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            str(folder / "key.pem"),
+            "-out",
+            str(folder / "cert.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
     conf = folder / "nginx.conf"
     conf.write_text(_CONF.format(dir=folder, plain=PLAIN, logged=LOGGED, secure=SECURE))
     folder.chmod(0o777)  # its worker runs as another user
     process = subprocess.Popen(
-        ["taskset", "-c", str(core), "nginx", "-p", str(folder), "-c", str(conf), "-g", "user root;"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            "taskset",
+            "-c",
+            str(core),
+            "nginx",
+            "-p",
+            str(folder),
+            "-c",
+            str(conf),
+            "-g",
+            "user root;",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         time.sleep(1.0)
         if process.poll() is not None:

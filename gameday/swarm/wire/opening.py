@@ -19,6 +19,9 @@ from gameday.swarm.wire.tls import Tls
 
 __all__ = ["Opening", "Rules"]
 
+_OPENED_PER_S, _BURST = 4000.0, 512.0
+"""Connections opened a second, and at once: a target that hesitates for a moment must not be met
+by thousands more (each costs both sides as much as several requests)."""
 _RETRANSMITTED_S = 0.9
 """A connection that takes this long had its SYN dropped: the first retransmission is after 1 s."""
 _OURS = {errno.EMFILE: "file descriptors", errno.ENFILE: "file descriptors",
@@ -59,6 +62,7 @@ class Opening:
         """How often our own bound on sockets held a flight back."""
         self.limits: dict[str, int] = {}
         """What else of ours did, and how often."""
+        self._allowed, self._paced = _BURST, 0.0
         self.slow_connects = 0
         """Connections whose first SYN the target dropped: its listen backlog was full."""
 
@@ -81,8 +85,19 @@ class Opening:
     def _held_back(self, by: str) -> None:
         self.limits[by] = self.limits.get(by, 0) + 1
 
+    def _may_open(self, now: float) -> bool:
+        """Return whether the pace of new connections allows one more, and count it."""
+        self._allowed = min(_BURST, self._allowed + (now - self._paced) * _OPENED_PER_S)
+        self._paced = now
+        if self._allowed < 1.0:
+            self._held_back("the pace of new connections")
+            return False
+        self._allowed -= 1.0
+        return True
+
     def _open(self, now: float, flight: Flight | None = None) -> bool:
-        if self.count >= self.most:
+        """Begin to open a connection, for `flight` or for who waits; False where we have none left."""
+        if self.count >= self.most or not self._may_open(now):
             return False
         try:
             connection = Connection(self, self.target, now + self.rules.connect)
@@ -90,11 +105,9 @@ class Opening:
             if error.errno in _OURS:  # not the target's fault: wait until something closes
                 self._held_back(_OURS[error.errno])
                 self.most = max(1, self.count)
-                if flight is not None:
-                    self.queue.append(flight)
-            else:
-                self._fail_one(flight, fault_of(error), now)
-            return False
+                return False
+            self._fail_one(flight, fault_of(error), now)
+            return True
         connection.flight, connection.opened_at = flight, now
         self.count += 1
         self._opening += 1

@@ -39,11 +39,10 @@ class Pool(Opening):
         """Send `flight` on a connection opened for it, if there is room for one."""
         if self.count >= self.most and self.idle:
             self.drop(self.idle.pop(0))
-        if self.count >= self.most:
+        flight.sent = now
+        if not self._open(now, flight):
+            flight.sent = 0.0
             self.send(flight, now)
-        else:
-            flight.sent = now
-            self._open(now, flight)
 
     def _issue(self, connection: Connection, flight: Flight, now: float) -> None:
         connection.flight = flight

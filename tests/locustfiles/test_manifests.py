@@ -1,0 +1,59 @@
+"""The manifests for several hosts, held against published schemas that come in packages: offline."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from ruamel.yaml import YAML
+
+from gameday import __version__
+
+DEPLOY = Path(__file__).parents[2] / "locustfiles" / "deploy"
+KUBERNETES = "1.31"
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return list(YAML(typ="safe").load_all((DEPLOY / name).read_text()))
+
+
+def test_the_compose_file_fits_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(DEPLOY / "compose.yaml")], capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_compose_file_with_a_slip_would_not_pass(tmp_path: Path) -> None:
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text((DEPLOY / "compose.yaml").read_text().replace("image:", "imagee:", 1))
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    assert subprocess.run([*command, str(wrong)], capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_every_kubernetes_object_fits_its_schema(number: int) -> None:
+    objects = documents("kubernetes.yaml")
+    assert len(objects) == 4
+    kubernetes_validate.validate(objects[number], KUBERNETES, strict=True)
+
+
+def test_a_kubernetes_object_with_a_slip_would_not_pass() -> None:
+    wrong = documents("kubernetes.yaml")[2]
+    wrong["spec"]["replicsa"] = 3
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml"])
+def test_the_manifests_call_this_version_with_flags_there_are(name: str) -> None:
+    text = (DEPLOY / name).read_text()
+    assert set(re.findall(r"gameday:([\d.]+)", text)) == {__version__}
+    help_text = (Path(__file__).parents[1] / "golden" / "help.txt").read_text()
+    for flag in set(re.findall(r"(--[a-z]+)=", text)):
+        assert flag in help_text, flag
