@@ -80,7 +80,7 @@ class GuardrailWatch:
     def _service_crossed(self, criterion: Criterion, now_s: float, since_s: float) -> bool:
         span = max(criterion.for_s, _SHORTEST_S)
         mine = self._service_numbers(criterion, max(now_s - span, since_s))
-        if len(mine) < 2 or now_s - mine[0][0] < span - 2 * _REPORT_GAP_S:
+        if len(mine) < 2 or now_s - mine[0][0] < span - _REPORT_GAP_S:
             return False
         return all(criterion.holds(number) for _, number in mine)
 
