@@ -76,7 +76,8 @@ def worst_code(codes: list[int]) -> int:
 def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
     """Return whether the generator followed its plan; a stopped run is not blamed for the rest."""
     sessions = run.session_counts.sum(axis=0)
-    off = sessions[SESSIONS.index("planned")] != sessions[SESSIONS.index("started")]
+    begun = sessions[SESSIONS.index("started")] + sessions[SESSIONS.index("held")]
+    off = sessions[SESSIONS.index("planned")] != begun
     lateness = percentile(run.latency[:, :, 2].sum(axis=(0, 1, 2)), 0.99)
     lost = int(run.step_counts[:, :, STEPS.index("lost")].sum())
     faults = []

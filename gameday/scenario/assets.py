@@ -75,6 +75,8 @@ def _table(file: Path) -> dict[str, list[str]]:
             column_types={n: pa.string() for n in names}, strings_can_be_null=False
         )
         table = csv.read_csv(file, convert_options=as_text)
+    if len(set(table.column_names)) < len(table.column_names):
+        raise ValueError("two columns have one name")
     columns = zip(table.column_names, table.columns, strict=True)
     return {
         name: ["" if v is None else str(v) for v in column.to_pylist()] for name, column in columns

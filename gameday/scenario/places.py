@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.parser import parse
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-__all__ = ["check_css", "check_jsonpath"]
+__all__ = ["check_css", "check_jsonpath", "split_css"]
+
+
+_ATTRIBUTE = re.compile(r"(.+)@([A-Za-z_:][\w:.-]*)", re.DOTALL)
+
+
+def split_css(place: str) -> tuple[str, str]:
+    """Return selector and attribute of `SELECTOR@ATTRIBUTE`; no attribute: empty."""
+    found = _ATTRIBUTE.fullmatch(place)
+    return (found[1], found[2]) if found else (place, "")
 
 
 def check_jsonpath(path: str) -> str:

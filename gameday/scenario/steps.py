@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from gameday.scenario.places import check_css, check_jsonpath
+from gameday.scenario.places import check_css, check_jsonpath, split_css
 from gameday.scenario.units import Block, Duration, Name
 
 __all__ = ["TEMPLATE_WORD", "PythonName", "Call", "Calls", "Check", "Exchange", "Extract", "Step"]
@@ -102,7 +102,7 @@ class Extract(Block):
         if self.jsonpath is not None:
             check_jsonpath(self.jsonpath)
         if self.css is not None:
-            check_css(self.css.partition("@")[0])
+            check_css(split_css(self.css)[0])
         given = [n for n in ("jsonpath", "regex", "css", "header") if getattr(self, n) is not None]
         if len(given) != 1:
             raise ValueError("name exactly one of jsonpath, regex, css, header")
@@ -123,6 +123,11 @@ class Check(Block):
     latency: Duration | None = None
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
+"""One line: what a reply gave is cleaned when it is filled in."""
+
+
 class Exchange(Block):
     """One HTTP request and its reply."""
 
@@ -130,7 +135,7 @@ class Exchange(Block):
     path: str = Field(pattern="^/")
     """A template: `/product/{product}`."""
     query: dict[str, str] = Field(default_factory=dict)
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     form: dict[str, str] | None = None
     json_body: dict[str, Any] | None = Field(default=None, alias="json")
     body: str | None = None
@@ -161,7 +166,8 @@ class Exchange(Block):
             if isinstance(item, str):
                 yield from ((field, word) for word in TEMPLATE_WORD.findall(item))
             elif isinstance(item, dict):
-                pending.extend((field, value) for value in item.values())
+                names = item if field == "json" else ()
+                pending.extend((field, part) for part in (*names, *item.values()))
             elif isinstance(item, list):
                 pending.extend((field, value) for value in item)
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from gameday.scenario.units import Block, Name
 
 __all__ = ["Counter", "Feed", "Value"]
 
-Plain = str | int | float
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a text or a number")
+    return value
+
+
+Plain = Annotated[str | int | float, BeforeValidator(_plain)]
 
 
 class Counter(Block):
@@ -24,9 +39,16 @@ class Counter(Block):
 class Value(Block):
     """One word's source; exactly one of choice, whole, counter, by_product."""
 
-    choice: list[Plain] | dict[str, PositiveFloat] | None = None
+    choice: (
+        Annotated[
+            Annotated[list[Plain], Tag("list")]
+            | Annotated[dict[str, PositiveFloat], Tag("weights")],
+            Discriminator(lambda value: "weights" if isinstance(value, dict) else "list"),
+        ]
+        | None
+    ) = None
     """Drawn evenly from a list, or by weight."""
-    whole: tuple[int, int] | None = None
+    whole: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
     """Drawn evenly from low to high, both included."""
     counter: Counter | None = None
     by_product: dict[Name, Plain] | None = None

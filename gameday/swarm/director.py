@@ -132,7 +132,7 @@ class Director:
     def _watch(self) -> None:
         """Pulse, and find who has gone silent."""
         while not self.is_over:
-            self._send("gameday_pulse")
+            self._send("gameday_pulse", at=time.time())
             gevent.sleep(_PULSE_S)
             if isinstance(self.runner, LocalRunner):
                 continue

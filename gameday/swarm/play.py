@@ -29,7 +29,7 @@ class Play(Walking):
         """Play the step a customer is at, for the first time or again."""
         customer.part = part = customer.cast.parts[customer.step]
         customer.due = due
-        customer.sent = 0.0
+        customer.sent, customer.resent = 0.0, False
         if part.plain is not None and customer.jar is None:
             customer.request = part.plain
         elif part.python is not None:
@@ -116,6 +116,9 @@ class Play(Walking):
             self._exchange_over(customer, flight, FAILED, fault, 0, now)
             return
         self.tally.line_fault(flight.asked.number, fault)
+        if customer.part.single is None:
+            sent = flight.first_sent or flight.sent or now
+            self.sample(PACKED(-1 - flight.asked.number, flight.due, sent, now, 0, 0.0))
         customer.outcome, customer.why = ABANDONED, fault
         self._step_over(customer, flight, 0, now)
 

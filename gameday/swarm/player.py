@@ -46,6 +46,8 @@ class Player:
         self._deal: dict[str, Any] = {}
         self._offsets: list[tuple[float, float]] = []
         self._playing = self._orphaned = False
+        self._offset = 0.0
+        """The master's clock minus ours, seconds."""
 
     # --- what the master says ---------------------------------------------------------------
 
@@ -75,8 +77,8 @@ class Player:
             self._dealt.set()
 
     def on_pulse(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Hear that the master is there."""
-        self._renew()
+        """Hear that the master is there, or was: a word that lay here unheard is an old one."""
+        self._renew(max(0.0, time.time() + self._offset - msg.data["at"]))
 
     def on_hold(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Start no more sessions a second than so many, all workers together."""
@@ -92,9 +94,10 @@ class Player:
         if self.engine is not None:
             self.engine.stop()
 
-    def _renew(self) -> None:
+    def _renew(self, old_s: float = 0.0) -> None:
+        """Renew the lease by a word of the master that is `old_s` old."""
         if self.engine is not None and not self.is_alone:
-            self.engine.lease_until = time.perf_counter() + LEASE_S
+            self.engine.lease_until = time.perf_counter() + LEASE_S - old_s
 
     # --- what the worker does ---------------------------------------------------------------
 
@@ -129,7 +132,7 @@ class Player:
         assert brief is not None
         engine = Engine(brief, scenario_of(brief.scenario), self.environment)
         engine.on_count = self._count
-        offset = self._clock_offset()
+        self._offset = self._clock_offset()
         self._dealt.clear()
         self._say("gameday_ready")
         self._dealt.wait()
@@ -137,7 +140,7 @@ class Player:
         mine = self._deal["deals"][self.who]
         engine.deal(tuple(Deal(*deal) for deal in mine))
         engine.tally.worker = self._deal["numbers"][self.who]
-        engine.set_clock(self._deal["at"] - offset)
+        engine.set_clock(self._deal["at"] - self._offset)
         engine.open_ahead(time.perf_counter())
         self._renew()
         jobs = [gevent.spawn(self._report, engine), gevent.spawn(self._watch_lease, engine)]

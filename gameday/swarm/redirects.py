@@ -13,7 +13,11 @@ __all__ = ["onward_path"]
 
 def onward_path(target: Target, here: str, head: Head) -> str | None:
     """Return the path a redirect from `here` leads to; None where that is not the target's."""
-    location = (head.get(b"location") or b"").decode("latin-1")
+    raw = head.get(b"location") or b""
+    try:
+        location = raw.decode()
+    except UnicodeDecodeError:
+        location = raw.decode("latin-1")
     try:
         parts = urlsplit(urljoin(target.url + here, location))
         if _origin(parts) not in (_origin(urlsplit(target.url)), _origin(urlsplit(target.pinned))):
@@ -25,4 +29,5 @@ def onward_path(target: Target, here: str, head: Head) -> str | None:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    port = {"http": 80, "https": 443}.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname, port

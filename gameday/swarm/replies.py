@@ -12,6 +12,7 @@ from typing import Any
 from jsonpath_ng.parser import parse as parse_jsonpath
 from selectolax.lexbor import LexborHTMLParser
 
+from gameday.scenario.places import split_css
 from gameday.scenario.steps import Exchange, Extract
 from gameday.swarm.wire import BadReply, Head
 from gameday.swarm.wire.bodies import decoded
@@ -84,7 +85,7 @@ def verdict_of(exchange: Exchange) -> Verdict:
         or any(rule.header is None for rule in exchange.extract.values())
     )
     return Verdict(
-        frozenset(check.status), check.sold_out or 0, tuple(checks),
+        frozenset(check.status) - {check.sold_out}, check.sold_out or 0, tuple(checks),
         float("inf") if check.latency is None else check.latency, extracts, reads_body,
         is_simple=not checks and not extracts and check.latency is None,
     )  # fmt: skip
@@ -96,7 +97,12 @@ def _header_is(name: str, wanted: str) -> Callable[[Head, bytes], bool]:
 
 
 def _json_is(path: str, wanted: object) -> Callable[[Head, bytes], bool]:
-    return lambda head, body: _at_jsonpath(body, path) == [wanted]
+    def passes(head: Head, body: bytes) -> bool:
+        found = _at_jsonpath(body, path)
+        is_alike = [isinstance(value, bool) for value in found] == [isinstance(wanted, bool)]
+        return is_alike and found == [wanted]
+
+    return passes
 
 
 def _finder(rule: Extract) -> Find:
@@ -109,13 +115,18 @@ def _finder(rule: Extract) -> Find:
         return lambda head, body: _first_match(pattern, group, body)
     if rule.jsonpath is not None:
         path = rule.jsonpath
-        return lambda head, body: next((str(v) for v in _at_jsonpath(body, path)), None)
-    selector, _, attribute = (rule.css or "").partition("@")
+        return lambda head, body: next((_as_text(v) for v in _at_jsonpath(body, path)), None)
+    selector, attribute = split_css(rule.css or "")
     return lambda head, body: _at_css(body, selector, attribute)
 
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("utf-8", "replace")
+
+
+def _as_text(value: object) -> str:
+    """Return a JSON value as JSON writes it, a string without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _first_match(pattern: re.Pattern[str], group: int, body: bytes) -> str | None:

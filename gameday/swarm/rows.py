@@ -19,7 +19,7 @@ class Rows:
     def __init__(self, casts: tuple[Cast, ...]) -> None:
         self._casts = casts
         self._key, self._session = array("Q"), array("I")
-        self._place, self._step, self._cast = array("H"), array("B"), array("H")
+        self._place, self._step, self._cast = array("H"), array("H"), array("H")
         self._nominal_s, self._due = array("d"), array("d")
         self._began, self._tries, self._mood = array("i"), array("B"), array("B")
         self._columns = (

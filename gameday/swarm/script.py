@@ -56,7 +56,7 @@ class Line:
         """Return the request's bytes for a customer and the Cookie header's value."""
         start = self.fixed
         if start is None:
-            after = self.head(who).encode() if self.after is None else self.after
+            after = self.head(who).encode(errors="replace") if self.after is None else self.after
             start = b"%b %b %b" % (self.verb, self.path(who).encode(), after)
         if cookies:
             return start + b"Cookie: " + cookies + b"\r\n" + self.tail(who)
@@ -149,11 +149,19 @@ def _text(template: str, words: Words, encode: Callable[[str], str]) -> Text:
 
 
 def _quoted(text: str) -> str:
-    return text if text.isascii() and text.replace("-", "").isalnum() else quote(text)
+    return (
+        text
+        if text.isascii() and text.replace("-", "").isalnum()
+        else quote(text, errors="replace")
+    )
 
 
 def _plus_quoted(text: str) -> str:
-    return text if text.isascii() and text.replace("-", "").isalnum() else quote_plus(text)
+    return (
+        text
+        if text.isascii() and text.replace("-", "").isalnum()
+        else quote_plus(text, errors="replace")
+    )
 
 
 def _one_line(text: str) -> str:
@@ -203,7 +211,7 @@ def _tail(exchange: Exchange, words: Words, names: set[str]) -> Callable[[Any], 
     typed = f"Content-Type: {kind}\r\n" if kind and "content-type" not in names else ""
 
     def tail(who: Any) -> bytes:
-        data = said(who).encode()
+        data = said(who).encode(errors="replace")
         return f"{typed}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
     if not any(field in ("form", "json", "body") for field, _ in exchange.template_words()):

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-for room in ("simulate", "findings"):
+for room in ("simulate", "findings", "swarm"):
     sys.path.append(str(Path(__file__).parents[1] / room))
+
+with pytest.MonkeyPatch.context() as patch:  # the engine runs inside Locust; the tests do not
+    patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
+    import locust  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

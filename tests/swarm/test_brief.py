@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from small_shop import flat_plan
 
 from gameday.run_record import STEPS
 from gameday.scenario import Scenario
+from gameday.scenario.assets import Assets
+from gameday.scenario.load import scenario_of, scenario_text
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.brief import BRIEF_VARIABLE, Brief, read_brief, write_brief
 from gameday.traffic import LoadPlan, Walks
@@ -51,30 +53,59 @@ def same_plan(one: LoadPlan, other: LoadPlan) -> None:
         np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
 
 
+def brief_of_plan(plan: LoadPlan, **changes: Any) -> Brief:
+    given: dict[str, Any] = {
+        "run_id": "r1", "scenario": "{}", "assets": Assets(),
+        "targets": {"main": "http://127.0.0.1:8080"}, "python_path": "/shop", "workers": 1,
+    } | changes  # fmt: skip
+    return Brief(plan=plan, **given)
+
+
+feeds = st.dictionaries(
+    st.text(max_size=5), st.dictionaries(st.text(max_size=5), st.lists(st.text(max_size=9))),
+    max_size=3,
+)  # fmt: skip
+
+
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     per_s=st.floats(0, 5), seed=st.integers(0, 2**63), speed=st.floats(1, 60),
     scale=st.floats(1e-4, 1), lead_in=st.integers(0, 3), workers=st.integers(1, 4),
+    spacing=st.sampled_from(["poisson", "even"]), assets=st.builds(Assets, feeds, st.none() | st.text()),
 )  # fmt: skip
 def test_a_brief_read_back_is_the_brief_that_was_written(
-    per_s: float, seed: int, speed: float, scale: float, lead_in: int, workers: int,
-    scenario: Scenario, tmp_path: Path,
+    per_s: float, seed: int, speed: float, scale: float, lead_in: int, workers: int, spacing: str,
+    assets: Assets, scenario: Scenario, tmp_path: Path,
 ) -> None:  # fmt: skip
     plan = flat_plan(scenario, per_s, seed=seed, speed=speed, scale=scale, lead_in=lead_in)
-    brief = Brief("r1", "small.yaml", {"main": "http://127.0.0.1:8080"}, workers, plan)
+    brief = brief_of_plan(replace(plan, spacing=spacing), workers=workers, assets=assets)
     write_brief(tmp_path / "swarm.json", brief)
     back = read_brief(tmp_path / "swarm.json")
-    same_plan(plan, back.plan)
-    for name in ("run_id", "event", "targets", "workers"):
-        assert getattr(back, name) == getattr(brief, name)
+    same_plan(brief.plan, back.plan)
+    for field in fields(Brief):
+        if field.name != "plan":
+            assert getattr(back, field.name) == getattr(brief, field.name), field.name
+
+
+def test_a_worker_reads_in_the_brief_the_scenario_the_master_loaded(tmp_path: Path) -> None:
+    """Workers need no file: feeds and all, includes merged, every rule as checked at the door."""
+    (tmp_path / "people.csv").write_text("name\nada\n")
+    scenario = busy_shop(tmp_path, {
+        "feeds": {"people": {"file": "people.csv"}},
+        "steps": {"home": {"exchanges": [{"path": "/{people.name}/{lot}"}]}},
+        "values": {"lot": {"choice": {"a": 1.0, "b": 2.5}}},
+    })  # fmt: skip
+    text = scenario_text(str(tmp_path / "small.yaml"))
+    write_brief(tmp_path / "b.json", brief_of_plan(played(scenario, 1.0), scenario=text))
+    assert scenario_of(read_brief(tmp_path / "b.json").scenario) == scenario
 
 
 def test_a_process_finds_its_brief_by_the_environment(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    brief = Brief("r1", "small", {"main": "http://127.0.0.1:1"}, 1, played(scenario, 1.0))
+    brief = brief_of_plan(played(scenario, 1.0))
     write_brief(tmp_path / "b.json", brief)
     monkeypatch.setenv(BRIEF_VARIABLE, str(tmp_path / "b.json"))
     same_plan(brief.plan, read_brief().plan)

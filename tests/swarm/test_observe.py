@@ -50,7 +50,7 @@ def shop(folder: Path, **block: Any) -> Scenario:
 
 
 def read(scenario: Scenario, text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Observer]:
-    monkeypatch.setattr(observe, "fetch", lambda *a: text.encode())
+    monkeypatch.setattr(observe, "fetch", lambda *_, **__: text.encode())
     observer = Observer(scenario, URL)
     sample = observer.read()
     assert sample is not None
@@ -114,7 +114,7 @@ def test_a_target_that_cannot_be_read_is_a_fault_by_name_until_it_can(
 ) -> None:
     observer = Observer(shop(tmp_path), URL)
 
-    def gone(*_: object) -> bytes:
+    def gone(*_: object, **__: object) -> bytes:
         raise OSError("status 500")
 
     monkeypatch.setattr(observe, "fetch", gone)
@@ -122,7 +122,7 @@ def test_a_target_that_cannot_be_read_is_a_fault_by_name_until_it_can(
     assert sample is not None
     assert sample.values == {}
     assert "status 500" in observer.faults["main"]
-    monkeypatch.setattr(observe, "fetch", lambda *a: TEXT.encode())
+    monkeypatch.setattr(observe, "fetch", lambda *_, **__: TEXT.encode())
     assert observer.read() is not None
     assert observer.faults == {}
 
@@ -138,7 +138,7 @@ def test_a_target_that_cannot_be_read_is_a_fault_by_name_until_it_can(
 )
 def test_no_exposition_whatever_it_is_ends_the_run(body: bytes, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observe, "fetch", lambda *a: body)
+        patch.setattr(observe, "fetch", lambda *_, **__: body)
         observer = Observer(busy_shop(tmp_path), URL)
         assert observer.read() is not None
 
@@ -247,7 +247,7 @@ def test_an_answer_that_is_none_of_prometheus_is_a_fault_and_no_crash(
 def test_order_lists_that_are_none_are_a_fault_and_no_crash(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observe, "fetch", lambda *a: body)
+    monkeypatch.setattr(observe, "fetch", lambda *_, **__: body)
     observer = Observer(shop(tmp_path, orders="/orders"), URL)
     assert observer.orders("r1") is None
     assert "main" in observer.faults
@@ -258,7 +258,7 @@ def test_order_keys_are_read_for_the_run_that_asks(
 ) -> None:
     asked: list[str] = []
 
-    def fetch(url: str, path: str, *_: float) -> bytes:
+    def fetch(url: str, path: str, *_: float, **__: object) -> bytes:
         asked.append(path)
         return b'{"keys": ["a", "b", "a", 7]}'
 

@@ -12,6 +12,7 @@ __all__ = ["decoded"]
 
 _MOST_DECODED = 16 << 20
 _PART = 1 << 16
+_MEMBER_PART = 1 << 12
 
 
 def decoded(body: bytes, coding: bytes) -> bytes:
@@ -27,12 +28,27 @@ def decoded(body: bytes, coding: bytes) -> bytes:
 
 
 def _gunzip(body: bytes) -> bytes:
-    out, size = [], 0
-    while body:  # a gzip file may have several members
-        part = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        out.append(_inflated(part, body, _MOST_DECODED - size))
+    """Undo gzip, member by member, in small pieces: what follows a member is copied for it."""
+    out, size, place, rest, part = [], 0, 0, b"", None
+    while rest or place < len(body):
+        if not rest:
+            rest, place = body[place : place + _MEMBER_PART], place + _MEMBER_PART
+        if part is None:
+            rest = rest.lstrip(b"\0")  # padding between members
+            if not rest:
+                continue
+            part = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            out.append(part.decompress(rest, _MOST_DECODED - size + 1))
+        except zlib.error:
+            raise BadReply("malformed_body") from None
         size += len(out[-1])
-        body = part.unused_data.lstrip(b"\0")
+        if size > _MOST_DECODED:
+            raise BadReply("body_too_long")
+        rest = part.unused_data if part.eof else part.unconsumed_tail
+        part = None if part.eof else part
+    if part is not None:
+        raise BadReply("malformed_body")
     return b"".join(out)
 
 
@@ -66,9 +82,9 @@ def _unbrotli(body: bytes) -> bytes:
                 size += len(piece)
                 if size > _MOST_DECODED:
                     raise BadReply("body_too_long")
-                if decoder.can_accept_more_data():
-                    break
                 piece = decoder.process(b"", output_buffer_limit=_PART)
+                if not piece:
+                    break
     except brotli.error:
         raise BadReply("malformed_body") from None
     if not decoder.is_finished():

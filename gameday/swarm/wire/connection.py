@@ -29,7 +29,7 @@ def fault_of(error: OSError) -> str:
         return "tls_certificate_refused"
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "error").lower()
-        if "application_protocol" in reason:
+        if "no application protocol" in str(error).lower().replace("_", " "):
             return "target_speaks_only_http2"
         return f"tls_{reason}"
     return _FAULTS.get(error.errno or 0, f"socket_error_{error.errno}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+from calendar import timegm
 from collections.abc import Callable, Iterable
-from email.utils import parsedate_to_datetime
+from email.utils import parsedate
 from typing import NamedTuple
 
 __all__ = ["Jar"]
@@ -79,8 +80,12 @@ class Jar:
         return key[1] == "/" and expires_at == _NEVER and not said.secure
 
     def _put(self, key: tuple[bytes, str], cookie: _Cookie) -> None:
-        if key in self._cookies or len(self._cookies) < _MOST_COOKIES:
-            self._cookies[key] = cookie
+        if key not in self._cookies and len(self._cookies) >= _MOST_COOKIES:
+            now = time.time()
+            self._cookies = {k: c for k, c in self._cookies.items() if c.expires_at > now}
+            if len(self._cookies) >= _MOST_COOKIES:
+                del self._cookies[next(iter(self._cookies))]
+        self._cookies[key] = cookie
 
     def header(self, path: str, *, secure: bool) -> bytes:
         """Return the Cookie header's value for a request; empty if none applies."""
@@ -131,8 +136,10 @@ def _read_attributes(rest: str) -> _Attributes:
 
 
 def _instant(text: str) -> float | None:
+    """Return seconds since the epoch; every date is universal time, whatever zone it names."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        parsed = parsedate(text)
+        return None if parsed is None else float(timegm(parsed))
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 

@@ -32,7 +32,7 @@ class Head(NamedTuple):
     length: int
     """Bytes of body that follow, UNTIL_CLOSE or CHUNKED; what a HEAD gets is for its asker to say."""
     keeps_alive: bool
-    """Whether another request may follow on the connection."""
+    """Whether another request may follow, if the body has an end of its own."""
     cookies: tuple[bytes, ...]
     """Values of Set-Cookie."""
     coding: bytes | None
@@ -52,6 +52,20 @@ class _Listener:
 
     def __init__(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
+        self.parser = httptools.HttpResponseParser(self)
+        self.status, self.keeps_alive = 0, False
+
+    def on_headers_complete(self) -> None:
+        """Ask now: of a message without a body, the parser knows nothing once it has ended.
+
+        Whether the connection lives on is read here: the parser takes a reply without a length for
+        one that ends it, though to a HEAD it does not.
+        """
+        self.status = self.parser.get_status_code()
+        said = b",".join(value for name, value in self.headers if name == b"connection")
+        words = {word.strip() for word in said.lower().split(b",")}
+        is_old = self.parser.get_http_version() == "1.0"
+        self.keeps_alive = b"keep-alive" in words if is_old else b"close" not in words
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -75,28 +89,32 @@ def read_head(raw: bytes) -> Head:
             if len(book) >= _MOST_REMEMBERED:
                 book.clear()
         _remembered[raw] = head
-        if head.keeps_alive and head.length >= 0:
+        if head.keeps_alive and head.length >= 0 and head.status >= 200:
             WHOLE[raw[:-4]] = head
     return head
 
 
 def _parsed(raw: bytes) -> Head:
     listener = _Listener()
-    parser = httptools.HttpResponseParser(listener)
     try:
-        parser.feed_data(raw)
-        status, keeps = parser.get_status_code(), parser.should_keep_alive()
+        listener.parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
         raise BadReply("unexpected_upgrade") from None
     except httptools.HttpParserError:
-        raise BadReply(_not_http(raw)) from None
+        switches = listener.status == 101
+        raise BadReply("unexpected_upgrade" if switches else _not_http(raw)) from None
+    finally:
+        del listener.parser  # the two hold each other
+    status = listener.status
+    if status < 100 or not raw.startswith(b"HTTP/1."):
+        raise BadReply(_not_http(raw))
     headers = tuple(listener.headers)
     length = _length(status, headers)
     cookies = tuple(value for name, value in headers if name == b"set-cookie")
     leads_on = status in (301, 302, 303, 307, 308) and any(n == b"location" for n, _ in headers)
     return Head(
         status, headers, length,
-        keeps_alive=keeps and length != UNTIL_CLOSE and status >= 200,
+        keeps_alive=listener.keeps_alive,
         cookies=cookies, coding=_coding(headers), is_redirect=leads_on, is_plain=not cookies and not leads_on,
     )  # fmt: skip
 

@@ -56,8 +56,8 @@ class Pool(Opening):
             return
         if taken != len(request):
             connection.rest += request[taken:]
+        if connection.rest:  # a reply that comes before all is sent is not to be taken whole
             connection.reading = self._reading(flight)
-        if connection.rest:
             self.sockets.expect(connection, writable=True)
 
     @staticmethod
@@ -88,8 +88,13 @@ class Pool(Opening):
                     self._broke(connection, str(fault), now)
                     return
                 head = head if head.keeps_alive and head.status >= 200 else None
-            if head is not None and head.length == len(body) and blank:
+            if (
+                head is not None and head.length == len(body) and blank
+                and not (body and flight.asked.head_only)
+            ):  # fmt: skip
                 connection.flight = None
+                if self._tls is not None:
+                    self._keep_session(connection)
                 connection.last = now
                 if self.queue:
                     self._issue_next(connection, now)
@@ -99,19 +104,27 @@ class Pool(Opening):
                 return
         self._take_part(connection, flight, data, now)
 
+    def _keep_session(self, connection: Connection) -> None:
+        """Remember what lets the next connection shake hands more cheaply; it comes with data."""
+        if connection.tls is not None and not connection.last:
+            self._session = connection.tls.session
+
     def _take_part(self, connection: Connection, flight: Flight, data: bytes, now: float) -> None:
         """Take a reply that comes in pieces, or whose end must be looked for."""
         reading = connection.reading
         if reading is None:
             reading = connection.reading = self._reading(flight)
+        why: str | None = None
         try:
             if data:
                 reading.feed(data)
-            elif (fault := reading.close()) is not None:
-                self._broke(connection, fault, now)
-                return
+            is_over = not data or (connection.tls is not None and connection.tls.closed)
+            if is_over and not reading.ended:
+                data, why = b"", reading.close()
         except BadReply as fault:
-            self._broke(connection, str(fault), now)
+            why = str(fault)
+        if why is not None:
+            self._broke(connection, why, now)
             return
         if reading.ended:
             head = reading.head
@@ -126,8 +139,7 @@ class Pool(Opening):
             self.drop(connection)
             self._make_up(now)
             return
-        if connection.tls is not None and not connection.last:
-            self._session = connection.tls.session
+        self._keep_session(connection)
         connection.last = now
         self.use(connection, None, now)
 
@@ -163,7 +175,8 @@ class Pool(Opening):
     def _broke(self, connection: Connection, fault: str, now: float) -> None:
         """A connection is of no more use: tell who was waiting on it, or send again."""
         flight, was_ready = connection.flight, connection.ready
-        is_stale = connection.last > 0.0 and connection.reading is None
+        reading = connection.reading
+        is_stale = connection.last > 0.0 and (reading is None or not reading.received)
         self._drop_idle(connection)
         if not was_ready:
             self._fail_one(flight, fault, now)

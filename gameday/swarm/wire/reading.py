@@ -27,6 +27,8 @@ class _Chunks:
         self.followed = self.ended
 
     def on_body(self, part: bytes) -> None:
+        if self.ended:
+            return  # bytes beyond the reply
         self.size += len(part)
         if self._kept is not None and self.size <= MOST_BODY:
             self._kept.append(part)
@@ -83,7 +85,7 @@ class Reading:
             self._start += data
             end = self._start.find(_BLANK)
             if end < 0:
-                if self.received > MOST_HEAD:
+                if self.received - 3 > MOST_HEAD:  # the empty line may have begun
                     raise BadReply("head_too_long")
                 is_settings = self._start[:1] == b"\0" and len(self._start) < 9
                 if not b"HTTP/1.".startswith(self._start[:7]) and not is_settings:

@@ -25,7 +25,8 @@ class Sockets:
     def __init__(self) -> None:
         self._epoll: select.epoll = get_original("select", "epoll")()
         self.open: dict[int, Connection] = {}
-        self._closing: list[Connection] = []
+        self._added: set[int] = set()
+        """Numbers given since the last look: older news of the same number is not theirs."""
         self._watcher: Any = None
         self.fault: BaseException | None = None
         """What went wrong in our own code while the hub called: the engine raises it."""
@@ -50,18 +51,16 @@ class Sockets:
         clock, poll, found = time.perf_counter, self._epoll.poll, self.open.get
         until = clock() + _LONGEST_TURN_S
         while True:
+            self._added.clear()
             events = poll(wait_s, _BATCH)
             for fd, event in events:
                 connection = found(fd)
-                if connection is None:
+                if connection is None or fd in self._added:
                     continue
                 if event == 1 and connection.ready:
                     connection.pool.take(connection, clock())
                 else:
                     connection.pool.on_event(connection, event, clock())
-            for connection in self._closing:
-                connection.sock.close()
-            self._closing.clear()
             if len(events) < _BATCH // 8 or clock() > until:
                 return
             wait_s = 0.0
@@ -70,6 +69,7 @@ class Sockets:
         """Watch a connection that has begun to connect."""
         fd = connection.sock.fileno()
         self.open[fd] = connection
+        self._added.add(fd)
         self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT)
 
     def expect(self, connection: Connection, *, writable: bool) -> None:
@@ -78,18 +78,17 @@ class Sockets:
         self._epoll.modify(connection.sock.fileno(), select.EPOLLIN | more)
 
     def drop(self, connection: Connection) -> None:
-        """Forget a connection; it is closed once no news of this turn can speak of its number."""
+        """Forget a connection and close it."""
         fd = connection.sock.fileno()
         if self.open.pop(fd, None) is not None:
             self._epoll.unregister(fd)
-            self._closing.append(connection)
+            connection.sock.close()
 
     def close(self) -> None:
         """Close everything."""
         if self._watcher is not None:
             self._watcher.stop()
-        for connection in [*self.open.values(), *self._closing]:
+        for connection in self.open.values():
             connection.sock.close()
         self.open.clear()
-        self._closing.clear()
         self._epoll.close()

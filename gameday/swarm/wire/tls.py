@@ -19,10 +19,8 @@ def tls_context(ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
     if ca_pem is not None:
         try:
             context.load_verify_locations(cadata=ca_pem)
-        except ssl.SSLError as error:
-            raise UsageError(
-                f"ca_file: holds no certificate in PEM form ({error.reason})"
-            ) from None
+        except (ssl.SSLError, ValueError, TypeError) as error:
+            raise UsageError(f"ca_file: holds no certificate in PEM form ({error})") from None
     if not verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
@@ -33,6 +31,8 @@ class Tls:
 
     def __init__(self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.closed = False
+        """Whether the target has said that nothing more comes."""
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host, session=session)
 
     def handshake(self, received: bytes) -> tuple[bytes, bool]:
@@ -64,6 +64,7 @@ class Tls:
             while True:
                 part = self._tls.read(_MOST)
                 if not part:
+                    self.closed = True
                     break
                 parts.append(part)
                 if not self._in.pending and not self._tls.pending():
@@ -71,9 +72,8 @@ class Tls:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            if not parts:
-                return b""
-        if not parts:
+            self.closed = True
+        if not parts and not self.closed:
             raise BlockingIOError
         return b"".join(parts)
 

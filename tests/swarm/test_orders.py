@@ -1,0 +1,115 @@
+"""Orders by their keys: each booked once, as confirmed or unknown, and every one that was sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import busy_shop
+from small_shop import flat_plan
+from small_stage import EVERYTHING, REACTIONS, assembly_of
+from virtual_customers import Answer, Asked, Run, Target, play, rough
+
+from gameday.scenario import Scenario
+from gameday.swarm.observe import Observer
+from gameday.traffic import LoadPlan
+
+Reports = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return busy_shop(tmp_path_factory.mktemp("orders"), REACTIONS)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return busy_shop(tmp_path_factory.mktemp("everything"), EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def plan(scenario: Scenario) -> LoadPlan:
+    return flat_plan(scenario, 8.0, slots=8, lead_in=2, speed=20.0)
+
+
+@pytest.fixture(scope="module")
+def reports(scenario: Scenario, plan: LoadPlan) -> Reports:
+    return play(scenario, plan, rough(1, mean_s=2.0)).reports
+
+
+def test_an_order_book_holds_each_key_once(
+    scenario: Scenario, plan: LoadPlan, reports: Reports
+) -> None:
+    assembly = assembly_of(scenario, plan, reports)
+    said = {key for r in reports for _, key, what in r["orders"] if what == "confirmed"}
+    sent = {key for r in reports for _, key, _ in r["orders"]}
+    shop = {"main": (said | {"nobody's"}) - {min(said)}}
+    orders = assembly.record(Observer(scenario, {}), shop).orders
+    assert orders is not None
+    assert (orders.confirmed, orders.unknown) == (len(said), len(sent - said))
+    assert (orders.in_shop, orders.confirmed_missing, orders.never_sent) == (len(said), 1, 1)
+
+
+@pytest.mark.parametrize("why", ["latency", "status", "extract"])
+def test_an_order_whose_reply_did_not_pass_its_check_may_be_in_the_shop(
+    why: str, plan: LoadPlan, tmp_path: Path
+) -> None:
+    """It was sent: in the shop, it must not be called an order that nobody sent."""
+    exchange: dict[str, Any] = {"method": "POST", "path": "/checkout", "action": "place_order"}
+    check: dict[str, Any] = {"status": [201]}
+    if why == "latency":
+        check["latency"] = "1s"
+    if why == "extract":
+        exchange["extract"] = {"receipt": {"header": "X-Receipt"}}
+    steps = {"checkout": {"exchanges": [exchange | {"check": check}]}}
+    scenario = busy_shop(tmp_path, {"steps": steps, "observe": {"orders": "/orders"}})
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(200 if asked.method == "GET" or why == "status" else 201, seconds=1.5)
+
+    target = Target(answer)
+    run: Run = play(scenario, plan, target)
+    placed = sum(asked.method == "POST" for asked in target.asked)
+    in_shop = {f"r1-{session}-{place}" for session in range(10**4) for place in range(9)}
+    orders = assembly_of(scenario, plan, run.reports).record(
+        Observer(scenario, {}), {"main": in_shop}
+    ).orders  # fmt: skip
+    assert placed > 3
+    assert orders is not None
+    assert (orders.confirmed, orders.unknown) == (0, placed)
+
+
+def test_orders_are_booked_by_the_key_that_was_sent(everything: Scenario) -> None:
+    plan, target = flat_plan(everything, 6.0, slots=4, speed=20.0), rough(5)
+    reports = play(everything, plan, target).reports
+    sent = {a.header("Idempotency-Key") for a in target.asked if a.method == "POST"}
+    booked = {key for report in reports for _, key, _ in report["orders"]}
+    confirmed = {key for r in reports for _, key, what in r["orders"] if what == "confirmed"}
+    assert len(sent) > 20
+    assert confirmed
+    assert confirmed <= sent
+    assert booked >= sent - {  # sold out at the last: nothing was ordered
+        a.header("Idempotency-Key") for a in target.asked if target.answer(a).status == 409
+    }
+
+
+def test_an_order_that_went_through_at_the_second_try_is_confirmed_and_no_longer_unknown(
+    everything: Scenario,
+) -> None:
+    plan = flat_plan(everything, 6.0, slots=4, speed=20.0)
+
+    def answer(asked: Asked) -> Answer:
+        status = 201 if asked.tries else 500
+        return Answer(status if asked.method == "POST" else 200, body=b'{"token": "t"}')
+
+    target = Target(answer)
+    run = play(everything, plan, target)
+    tried = {a.header("Idempotency-Key") for a in target.asked if a.method == "POST"}
+    again = {a.header("Idempotency-Key") for a in target.asked if a.method == "POST" and a.tries}
+    orders = (
+        assembly_of(everything, plan, run.reports).record(Observer(everything, {}), None).orders
+    )
+    assert orders is not None
+    assert again
+    assert (orders.confirmed, orders.unknown) == (len(again), len(tried - again))
