@@ -15,7 +15,7 @@ from small_shop import flat_plan
 from small_stage import EVERYTHING, alone, lone_step, one_session, recorded, total
 from virtual_customers import Answer, Asked, Run, Target, play, rough
 
-from gameday.run_record import LATENCIES, SESSIONS, RunRecord, percentile
+from gameday.run_record import LATENCIES, SESSION_ENDS, SESSIONS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.swarm.engine import Engine
 from gameday.vocabulary import Draw, draw_keyed, session_key
@@ -132,14 +132,19 @@ def test_what_our_own_bound_on_sockets_holds_back_is_late_and_keeps_its_patience
     assert seconds_of(record, "response") == pytest.approx(9.0, rel=0.01)
 
 
-@pytest.mark.parametrize("late", [Answer(seconds=1.0), Answer(fault="connection_reset")], ids=str)
+@pytest.mark.parametrize(
+    "late",
+    [Answer(), Answer(fault="connection_reset"), Answer(302, ("Location: /one",))],
+    ids=["reply", "fault", "redirect"],
+)
 def test_what_was_held_back_and_comes_after_its_customer_has_left_is_nobodys(
     late: Answer, tmp_path: Path
 ) -> None:
-    target = by_path(one=Answer(seconds=9.0), two=late._replace(held_s=10.0))
+    target = by_path(one=Answer(seconds=9.0), two=late._replace(held_s=9.0))
     run, record = alone(lone_step(tmp_path, [{"path": "/one"}, {"path": "/two"}]), target)
     assert (ended(record), faults(run)) == ("abandoned", ["patience"])
-    assert record.session_counts[0, 2:].sum() == 1
+    assert record.session_counts[0, SESSION_ENDS].sum() == 1
+    assert len(target.asked) == 2
 
 
 def test_a_sessions_delay_is_what_replies_took_above_the_plan(tmp_path: Path) -> None:
