@@ -32,8 +32,8 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 class _Window:
     """What the page asks for: the run's numbers now, and the latencies of the last minutes."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, steps: list[str]) -> None:
+        self.folder, self.steps = folder, steps
         self._past: deque[tuple[float, dict[str, float | None]]] = deque(maxlen=_KEPT)
 
     def now(self) -> dict[str, Any]:
@@ -59,14 +59,11 @@ class _Window:
     def latencies(self) -> dict[str, list[float | None]]:
         """Return each step's p99 in milliseconds by wall second."""
         self.now()
-        steps = list(dict.fromkeys(step for _, seen in self._past for step in seen))
-        return {
-            "at_s": [at for at, _ in self._past],
-            **{
-                s: [None if (v := seen.get(s)) is None else 1000 * v for _, seen in self._past]
-                for s in steps
-            },
-        }
+        columns: dict[str, list[float | None]] = {"at_s": [at for at, _ in self._past]}
+        for step in self.steps:
+            seen = [past.get(step) for _, past in self._past]
+            columns[step] = [None if seconds is None else 1000 * seconds for seconds in seen]
+        return columns
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -127,7 +124,7 @@ def _blank(title: str, x: str, y: str) -> Any:
 
 def page_of(folder: Path, steps: list[str]) -> Starlette:
     """Return the application that shows the run in `folder`."""
-    window = _Window(folder)
+    window = _Window(folder, steps)
     script, divs = components({"followed": _followed_chart(), "latency": _latency_chart(steps)})
     templates = Environment(
         loader=PackageLoader("gameday.live"), autoescape=True, undefined=StrictUndefined

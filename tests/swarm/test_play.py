@@ -141,10 +141,15 @@ def test_what_was_held_back_and_comes_after_its_customer_has_left_is_nobodys(
     late: Answer, tmp_path: Path
 ) -> None:
     target = by_path(one=Answer(seconds=9.0), two=late._replace(held_s=9.0))
-    run, record = alone(lone_step(tmp_path, [{"path": "/one"}, {"path": "/two"}]), target)
-    assert (ended(record), faults(run)) == ("abandoned", ["patience"])
-    assert record.session_counts[0, SESSION_ENDS].sum() == 1
-    assert len(target.asked) == 2
+    scenario = lone_step(tmp_path, [{"path": "/one"}, {"path": "/two"}])
+    plan = flat_plan(scenario, 1.0, slots=8, speed=20.0)
+    run = play(scenario, plan, target)
+    record, sessions = recorded(scenario, plan, run), plan.played.sum()
+    assert record.imbalances() == []
+    assert set(faults(run)) == {"patience"}
+    assert total(record, "abandoned") == record.session_counts[0, SESSION_ENDS].sum() == sessions
+    assert len(target.asked) == 2 * sessions
+    assert set(run.line_faults) == {(0, "patience")}
 
 
 def test_a_sessions_delay_is_what_replies_took_above_the_plan(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from gameday.swarm.wire.connection import Connection
 __all__ = ["Sockets"]
 
 _BATCH = 1024
-_LONGEST_TURN_S = 0.004
+_LONGEST_TURN_S = 0.002
 """After this long the hub's other watchers (heartbeats, reports) have their turn."""
 _ERRORS = select.EPOLLERR | select.EPOLLHUP
 
@@ -61,7 +61,7 @@ class Sockets:
                     connection.pool.take(connection, clock())
                 else:
                     connection.pool.on_event(connection, event, clock())
-            if len(events) < _BATCH // 8 or clock() > until:
+            if not events or clock() > until:
                 return
             wait_s = 0.0
 

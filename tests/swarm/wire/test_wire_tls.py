@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from wire_lab import FINE, Desk, Lab, get
@@ -269,3 +270,27 @@ def test_a_reply_before_the_request_is_all_sent_spoils_the_connection_over_tls(
 def test_a_ca_file_without_a_certificate_is_refused_at_the_door(pem: str) -> None:
     with pytest.raises(UsageError, match="ca_file"):
         tls_context(pem, verify=True)
+
+
+def test_a_connection_whose_tls_has_ended_with_the_reply_is_not_used_again(
+    certified: ssl.SSLContext, trusting: ssl.SSLContext, desks: Desks
+) -> None:
+    ended = threading.Event()
+
+    def act(conn: ssl.SSLSocket, shop: TlsShop) -> None:
+        read_request(conn)
+        conn.sendall(FINE)
+        with suppress(OSError):
+            conn.settimeout(0.0)
+            conn.unwrap()  # sends close_notify, right behind the reply
+        ended.set()
+        shop.over.wait(3.0)
+
+    with TlsShop(certified, act, name="shop.test") as shop:
+        desk = desks(shop.target, tls=trusting, most=1)
+        first, second = desk.send(get("/1", "POST")), desk.send(get("/2", "POST"))
+        while not first.sent or not next(iter(desk.sockets.open.values())).ready:
+            desk.turn(0.02)
+        assert ended.wait(3.0)
+        assert [heard.fault for heard in desk.wait(first, second)] == ["", ""]
+        assert len(shop.resumed) == 2
