@@ -20,7 +20,7 @@ from gameday.swarm import Health
 from gameday.swarm.engine import Engine
 from gameday.traffic import LoadPlan
 
-quickly = settings(max_examples=30, deadline=None)
+quickly = settings(max_examples=25, deadline=None)
 Reports = list[dict[str, Any]]
 
 

@@ -116,7 +116,7 @@ class Bed:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_customer_wakes_as_it_lay_down_whoever_slept_in_its_row_before(
     data: st.DataObject,
 ) -> None:

@@ -275,10 +275,12 @@ def test_a_ca_file_without_a_certificate_is_refused_at_the_door(pem: str) -> Non
 def test_a_connection_whose_tls_has_ended_with_the_reply_is_not_used_again(
     certified: ssl.SSLContext, trusting: ssl.SSLContext, desks: Desks
 ) -> None:
-    ended = threading.Event()
+    asked, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     def act(conn: ssl.SSLSocket, shop: TlsShop) -> None:
         read_request(conn)
+        asked.set()
+        go.wait(3.0)
         conn.sendall(FINE)
         with suppress(OSError):
             conn.settimeout(0.0)
@@ -288,9 +290,10 @@ def test_a_connection_whose_tls_has_ended_with_the_reply_is_not_used_again(
 
     with TlsShop(certified, act, name="shop.test") as shop:
         desk = desks(shop.target, tls=trusting, most=1)
-        first, second = desk.send(get("/1", "POST")), desk.send(get("/2", "POST"))
-        while not first.sent or not next(iter(desk.sockets.open.values())).ready:
+        flights = [desk.send(get(f"/{n}", "POST")) for n in range(2)]
+        while not asked.is_set():
             desk.turn(0.02)
+        go.set()
         assert ended.wait(3.0)
-        assert [heard.fault for heard in desk.wait(first, second)] == ["", ""]
+        assert [heard.fault for heard in desk.wait(*flights)] == ["", ""]
         assert len(shop.resumed) == 2
