@@ -122,8 +122,9 @@ class Engine:
                 now = time.perf_counter()
                 self._keep_house(now)
                 sent = self.send_due()
-                pause = 0.0 if sent == _MOST_DUE else self._next_due() - time.perf_counter()
-                gevent.sleep(min(max(pause, 0.0), _AHEAD_S))
+                is_idle = self.play.stopping or now > self.lease_until
+                pause = _AHEAD_S if is_idle else self._next_due() - time.perf_counter()
+                gevent.sleep(min(max(pause, 0.0), _AHEAD_S) if sent < _MOST_DUE else 0.0)
         finally:
             self.hands.close()
             self.count()
@@ -146,10 +147,8 @@ class Engine:
         if play.stopping:
             return 0
         now = clock()
-        if now > self.lease_until:
-            return 0
         rows, wake = play.rows, play.rows.wake
-        while sent < _MOST_DUE:
+        while sent < _MOST_DUE and now <= self.lease_until:
             at = self._next_start_s()
             if at <= now:
                 self._start(self._chunk.pop()[1], at, now)

@@ -87,7 +87,7 @@ class Opening:
 
     def _may_open(self, now: float) -> bool:
         """Return whether the pace of new connections allows one more, and count it."""
-        self._allowed = min(_BURST, self._allowed + (now - self._paced) * _OPENED_PER_S)
+        self._allowed = min(_BURST, self._allowed + max(0.0, now - self._paced) * _OPENED_PER_S)
         self._paced = now
         if self._allowed < 1.0:
             self._held_back("the pace of new connections")
@@ -154,6 +154,7 @@ class Opening:
             self._opening -= 1
         connection.flight = connection.reading = None
         self.count -= 1
+        self.most = self.rules.most  # what we lacked may have become free
         self.sockets.drop(connection)
 
     def use(self, connection: Connection, flight: Flight | None, now: float) -> None:

@@ -91,6 +91,7 @@ class Pool(Opening):
             if (
                 head is not None and head.length == len(body) and blank
                 and not (body and flight.asked.head_only)
+                and (connection.tls is None or not connection.tls.closed)
             ):  # fmt: skip
                 connection.flight = None
                 if self._tls is not None:
@@ -129,7 +130,7 @@ class Pool(Opening):
         if reading.ended:
             head = reading.head
             assert head is not None
-            self._settle(connection, head.keeps_alive and reading.clean and bool(data), now)
+            self._settle(connection, head.keeps_alive and reading.clean and not is_over, now)
             self._on_reply(flight, head, reading.body, reading.received, now)
 
     def _settle(self, connection: Connection, keeps_alive: bool, now: float) -> None:
@@ -176,7 +177,8 @@ class Pool(Opening):
         """A connection is of no more use: tell who was waiting on it, or send again."""
         flight, was_ready = connection.flight, connection.ready
         reading = connection.reading
-        is_stale = connection.last > 0.0 and (reading is None or not reading.received)
+        waited = flight is not None and connection.opened_at < flight.sent
+        is_stale = waited and (reading is None or not reading.received)
         self._drop_idle(connection)
         if not was_ready:
             self._fail_one(flight, fault, now)
@@ -232,13 +234,6 @@ class Pool(Opening):
         self.drop(connection)
         self._on_fault(flight, why, now)
         self._make_up(now)
-
-    def cancel(self, flights: set[Flight]) -> None:
-        """Forget these flights: their customer has gone."""
-        for connection in [c for c in self.sockets.open.values() if c.flight in flights]:
-            if connection.pool is self:
-                self.drop(connection)
-        self.queue = deque(f for f in self.queue if f not in flights)
 
 
 def _may_go_again(flight: Flight, fault: str) -> bool:
