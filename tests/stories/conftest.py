@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -127,6 +129,8 @@ class Bench:
 
     path: Path
     runs: list[Run] = field(default_factory=list)
+    short: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="gd-")))
+    """For the lock and for sockets, whose names may have no more than 107 characters."""
 
     @property
     def out(self) -> Path:
@@ -134,7 +138,7 @@ class Bench:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a run: own cache, own lock (by TMPDIR), nothing of a terminal."""
-        own = {"GAMEDAY_CACHE": str(self.path / "cache"), "TMPDIR": str(self.path / "tmp")}
+        own = {"GAMEDAY_CACHE": str(self.path / "cache"), "TMPDIR": str(self.short)}
         # several BLAS threads fight each other on a busy machine: the forecast takes 10 x as long
         return os.environ | own | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
@@ -146,7 +150,6 @@ class Bench:
 
     def start(self, *arguments: str, most_bytes: int | None = None) -> Run:
         """Start the command and return at once; no file may grow over `most_bytes`."""
-        (self.path / "tmp").mkdir(exist_ok=True)
         number = len(self.runs)
         logs = self.path / f"said-{number}.txt", self.path / f"complained-{number}.txt"
         program = ["-m", "gameday.cli"]
@@ -200,6 +203,7 @@ class Bench:
                 os.kill(pid, signal.SIGKILL)
         for run in self.runs:
             run.process.wait(10)
+        shutil.rmtree(self.short, ignore_errors=True)
 
 
 @pytest.fixture
