@@ -178,6 +178,8 @@ class _Run:
                 self.oversight.board.gone(report["worker"])
         elif what == "finished":
             self._finished = True
+        elif what == "refused" and self.t0:
+            self._note("worker refused", why=report["why"])  # a late one: the others play on
         elif what == "refused":
             refusal = SafetyRefusal if report["code"] == SafetyRefusal.exit_code else UsageError
             raise refusal(str(report["why"]))

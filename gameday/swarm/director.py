@@ -42,6 +42,8 @@ class Director:
         self._numbers: dict[str, int] = {}
         self.start_epoch_s = 0.0
         self.stopping = False
+        self._held_to: float | None = None
+        """Session starts a second that a guardrail leaves; every deal says it, to who comes late too."""
 
     # --- what workers say -------------------------------------------------------------------
 
@@ -127,6 +129,7 @@ class Director:
             deals.append(Deal(max(from_s, -1e18), index, max(1, len(players))))
         self._send(
             "gameday_deal", at=self.start_epoch_s, deals=self.deals, numbers=self._numbers,
+            held_to=self._held_to,
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -166,13 +169,13 @@ class Director:
 
     def watch_conductor(self, folder: Path) -> None:
         """Do as the run's folder asks: hold down, stop; stop too when the conductor has gone."""
-        parent, held = os.getppid(), None
+        parent = os.getppid()
         while True:
             gevent.sleep(0.2)
             if (folder / "stop").exists() or os.getppid() != parent:
                 self.stop()
                 return
             wish = held_to(folder)
-            if wish != held:
-                held = wish
-                self._send("gameday_hold", starts_per_s=held)
+            if wish != self._held_to:
+                self._held_to = wish
+                self._send("gameday_hold", starts_per_s=wish)

@@ -84,7 +84,10 @@ class Hands:
                 customer.outcome, customer.why = DONE, ""
         except StopUser:
             customer.outcome, customer.why = DONE, ""
-        except Exception as error:  # whatever a user's own code raises is a failed step
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a user's own code raises is a failed step
             customer.outcome, customer.why = FAILED, _named(error)
         del self._faults[me]
         if faults and customer.outcome == DONE:
@@ -115,7 +118,15 @@ class Hands:
     def dismiss(self, customer: Customer) -> None:
         """A session has ended: its users go."""
         for user in self._users.pop(customer.session, {}).values():
-            user.on_stop()
+            self._group.spawn(self._let_go, customer, user)
+
+    def _let_go(self, customer: Customer, user: User) -> None:
+        """Call a user's own `on_stop`, which may send requests, or fail: nobody's step any more."""
+        with gevent.Timeout(customer.cast.journey.patience, exception=False):
+            try:
+                user.on_stop()
+            except (Exception, SystemExit) as error:
+                sys.stderr.write(f"{type(user).__name__}.on_stop: {_named(error)}\n")
 
     def close(self) -> None:
         """End what still plays."""
@@ -128,10 +139,15 @@ def _imported(where: str, name: str, path: str) -> type[User]:
         sys.path.insert(0, path)
     try:
         kind = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # a module may do anything while it is imported
         raise UsageError(f"{where}.python: {name} cannot be imported ({error})") from None
     if not (isinstance(kind, type) and issubclass(kind, User)):
         raise UsageError(f"{where}.python: {name} is no Locust User")
+    tasks: list[Any] = getattr(kind, "tasks", [])
+    if where.startswith("steps.") and not tasks:
+        raise UsageError(f"{where}.python: {name} has no task")
+    if any(isinstance(each, type) for each in tasks):
+        raise UsageError(f"{where}.python: {name} has a TaskSet; name plain tasks, once each")
     return kind
 
 

@@ -139,6 +139,8 @@ class Player:
         self.engine = engine
         mine = self._deal["deals"][self.who]
         engine.deal(tuple(Deal(*deal) for deal in mine))
+        if self._deal["held_to"] is not None:
+            engine.hold(self._deal["held_to"])
         engine.tally.worker = self._deal["numbers"][self.who]
         engine.set_clock(self._deal["at"] - self._offset)
         engine.open_ahead(time.perf_counter())

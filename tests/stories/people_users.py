@@ -15,6 +15,9 @@ class Buyer(FastHttpUser):
 
     csrf = basket_id = ""
 
+    def on_stop(self) -> None:
+        self.client.get("/banner.css", name="gone")  # as a log-out would
+
     def _person(self) -> int:
         customer: Any = self.gameday  # type: ignore[attr-defined]
         return int(customer.session) % 40 + 1
