@@ -21,9 +21,7 @@ def check_ceilings(scenario: Scenario, plan: LoadPlan) -> None:
     nominal = np.array([
         max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps
     ])  # fmt: skip
-    places = [
-        any(e.action == "place_order" for e in s.each_exchange()) for s in scenario.steps.values()
-    ]
+    places = [step.places_order for step in scenario.steps.values()]
     orders = float(steps_per_s[places].sum() * plan.slot_wall_s)
     planned = {
         "requests_per_s": requests_per_s,

@@ -190,6 +190,11 @@ class Step(Block):
     """`module:Class`, a Locust HttpUser or FastHttpUser whose tasks, each once and in order, are
     played in place of the exchanges; those then say what the model takes the step for."""
 
+    @property
+    def places_order(self) -> bool:
+        """Whether a customer who does it orders something."""
+        return any(exchange.action == "place_order" for exchange in self.each_exchange())
+
     def each_exchange(self) -> Iterator[Exchange]:
         """Yield every exchange in order."""
         for group in self.exchanges:

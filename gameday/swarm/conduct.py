@@ -122,7 +122,7 @@ class _Run:
         self.stop, self.journal, self.watch = stop, journal, watch
         self.assembly = Assembly(scenario, brief.plan)
         self.observer = Observer(scenario, brief.targets, tls)
-        self.oversight = Oversight(scenario, brief, folder, journal, self.assembly.planned, tls)
+        self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly.planned, tls)
         self.t0 = 0.0
         self.sampler: Sampler | None = None
         self._lost: set[int] = set()

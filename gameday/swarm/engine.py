@@ -71,7 +71,6 @@ class Engine:
         """Hears of the exchanges that ended, a few times a second, and of those that failed."""
         self.lease_until = float("inf")
         """Beyond this instant nothing is sent: the master may have dealt our sessions to others."""
-        self.deals: tuple[Deal, ...] = ()
         self._mine = np.zeros(0, np.int64)
         self._mine_at_s = np.zeros(0)
         self._next = 0
@@ -81,7 +80,6 @@ class Engine:
 
     def deal(self, deals: tuple[Deal, ...]) -> None:
         """Take the sessions that the deals give to this worker, from the next start on."""
-        self.deals = deals
         mine = dealt(deals, self.arrivals.at_s)
         casts = self._cast_of[self.arrivals.region[mine], self.arrivals.journey[mine]]
         mine = mine[casts >= 0]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gameday.files import write_whole
-from gameday.safety import GuardrailWatch, Journal
+from gameday.safety import GuardrailWatch
 from gameday.safety.ceilings import broken_ceiling
 from gameday.safety.stop import ask_to_hold
 from gameday.scenario import Scenario
@@ -31,11 +32,11 @@ class Oversight:
     """Judges a run while it goes on."""
 
     def __init__(
-        self, scenario: Scenario, brief: Brief, folder: Path, journal: Journal, planned: Array,
+        self, scenario: Scenario, brief: Brief, folder: Path, note: Callable[..., None], planned: Array,
         tls: ssl.SSLContext | None,
     ) -> None:  # fmt: skip
         self._tls = tls
-        self.scenario, self.brief, self.folder, self.journal = scenario, brief, folder, journal
+        self.scenario, self.brief, self.folder, self.note = scenario, brief, folder, note
         self.board = Scoreboard(brief.plan, planned)
         self.guardrails = GuardrailWatch(scenario)
         self.held: list[str] = []
@@ -109,7 +110,7 @@ class Oversight:
             f"{self._starts_per_s:.3g} session starts/s from {self._at_s(now_s):+.0f} s"
         )
         self.held.append(said)
-        self.journal.write("holding", why=said, starts_per_s=self._starts_per_s)
+        self.note("holding", why=said, starts_per_s=self._starts_per_s)
 
     def _at_s(self, now_s: float) -> float:
         return now_s - self.t0
@@ -125,7 +126,7 @@ class Oversight:
             worker = warning.split(" uses ")[0]
             if worker not in self._warned:
                 self._warned.add(worker)
-                self.journal.write("warning", warning=warning)
+                self.note("warning", warning=warning)
         text = json.dumps({"schema_version": 1, "run_id": self.brief.run_id, **asdict(progress)})
         write_whole(self.folder / "live.json", lambda path: path.write_text(text), optional=True)
         return progress

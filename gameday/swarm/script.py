@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 from gameday import __version__
 from gameday.safety import Target
 from gameday.scenario import Scenario
-from gameday.scenario.steps import TEMPLATE_WORD, Exchange, Step
+from gameday.scenario.steps import TEMPLATE_WORD, Exchange
 from gameday.swarm.replies import Verdict, verdict_of
 from gameday.swarm.words import Words
 
@@ -97,12 +97,8 @@ def written(scenario: Scenario, target: Target, words: Words, run_id: str) -> di
                 lines.append(_line(number, name, exchange, words, fixed | {"X-Gameday-Step": name}))
                 number += 1
             groups.append(tuple(lines))
-        out[name] = Scene(name, tuple(groups), _places_order(step), order_key)
+        out[name] = Scene(name, tuple(groups), step.places_order, order_key)
     return out
-
-
-def _places_order(step: Step) -> bool:
-    return any(exchange.action == "place_order" for exchange in step.each_exchange())
 
 
 def _line(number: int, step: str, exchange: Exchange, words: Words, fixed: dict[str, str]) -> Line:

@@ -63,8 +63,8 @@ class Jar:
         name, value = name.strip(b" \t"), value.strip(b" \t")
         if not equals or not name or len(name) + len(value) > _MOST_BYTES:
             return True
-        said = _remembered.get(rest) or _attributes(rest)
-        if said is _PLAIN or said == _PLAIN:
+        said = _attributes(rest)
+        if said == _PLAIN:
             self._put((name, "/"), _Cookie(value, _NEVER, secure=False))
             return True
         if not _covers(said.domain, host) or (said.secure and not secure):

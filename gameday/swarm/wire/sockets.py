@@ -16,7 +16,6 @@ __all__ = ["Sockets"]
 _BATCH = 1024
 _LONGEST_TURN_S = 0.002
 """After this long the hub's other watchers (heartbeats, reports) have their turn."""
-_ERRORS = select.EPOLLERR | select.EPOLLHUP
 
 
 class Sockets:
