@@ -61,14 +61,14 @@ def chain(
         "next": {a: {b: 1.0} for a, b in zip(names, following, strict=True)},
     }
     if laps:
-        journey["next"][names[-1]] = {"home": 0.999, "exit": 0.001}  # type: ignore[index]
+        journey["next"][names[-1]] = {"home": 0.99999, "exit": 0.00001}  # type: ignore[index]
     return {"visitor": journey}, {name: {"exchanges": [{"path": path}]} for name in names}
 
 
 def shopping() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return four steps, done in laps: cookies, a check on each, an extraction on one."""
     journeys, _ = chain(4)
-    journeys["visitor"]["next"]["s3"] = {"home": 0.99, "exit": 0.01}
+    journeys["visitor"]["next"]["s3"] = {"home": 0.99999, "exit": 0.00001}
     check = {"check": {"body_contains": "welcome"}}
     token = {"token": {"regex": 'name="token" value="([0-9a-f]+)"'}}
     steps = {

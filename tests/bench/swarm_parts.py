@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from gameday.run_record import STEPS
 
 __all__ = ["play_in_locust", "statistics_cost"]
 
@@ -64,25 +68,28 @@ def statistics_cost() -> dict[str, Any]:
     }
 
 
-def play_in_locust(workers: int, url: str) -> float:
-    """Return requests per CPU second of all Locust processes, from a run with and one without load."""
-    busy, idle = _cpu_of(workers, url, 8000), _cpu_of(workers, url, 1)
-    return busy[0] / (busy[1] - idle[1])
-
-
-def _cpu_of(workers: int, url: str, starts: int) -> tuple[int, float]:
-    import resource
-
+def play_in_locust(
+    workers: int, url: str, starts: list[int], slot_s: float, replay: dict[str, Any]
+) -> dict[str, Any]:
+    """Play under a real master; return requests, and CPU seconds of all processes while load went out."""
     from gameday.safety import Journal, StopWatch
     from gameday.scenario.assets import Assets
     from gameday.swarm import Brief, swarm
     from tests.bench.plans import chain, plan_of, scenario_of
 
-    journeys, steps = chain(4)
-    scenario, text = scenario_of(journeys, steps, {})
-    plan = plan_of(scenario, [starts] * 10, 1.0, "even")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    journeys, steps = chain(10, laps=True)
+    scenario, text = scenario_of(journeys, steps, replay)
+    plan = plan_of(scenario, starts, slot_s, "even")
     os.sched_setaffinity(0, {0})
+    looks: list[tuple[float, float]] = []
+    over, others = threading.Event(), _pids_below()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            looks.append((time.time(), _cpu_below(others)))
+
+    looking = threading.Thread(target=look)
+    looking.start()
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -96,8 +103,38 @@ def _cpu_of(workers: int, url: str, starts: int) -> tuple[int, float]:
                 journal=Journal(folder / "journal.jsonl"),
                 watch=lambda progress: None,
             )
+            lines = (folder / "journal.jsonl").read_text().splitlines()
     finally:
+        over.set()
+        looking.join()
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    sent = int(played.record.step_counts[:, :, 1].sum())
-    return sent, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    begun = next(x["at_epoch_s"] for x in map(json.loads, lines) if x["what"] == "load started")
+    at, cpu = zip(*looks, strict=True)
+    used = np.interp([begun, begun + plan.duration_s], at, cpu)
+    sent = int(played.record.step_counts[:, :, STEPS.index("sent")].sum())
+    return {"requests": sent, "per_cpu_s": sent / float(used[1] - used[0])}
+
+
+def _pids_below() -> set[int]:
+    """Return the processes below this one."""
+    found, waiting = set(), [os.getpid()]
+    while waiting:
+        try:
+            for task in Path(f"/proc/{waiting.pop()}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        found |= set(waiting)
+    return found
+
+
+def _cpu_below(others: set[int]) -> float:
+    """Return the CPU seconds of every process below this one, `others` apart."""
+    ticks = 0
+    for pid in _pids_below() - others:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -10,6 +10,7 @@ import gevent.monkey
 gevent.monkey.patch_all()
 
 import json  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 import tracemalloc  # noqa: E402
@@ -68,10 +69,12 @@ def play(
     at = time.time() + 0.5
     engine.set_clock(at)
     engine.open_ahead(time.perf_counter())
-    cpu, wall = time.process_time(), time.perf_counter()
+    before, wall = os.times(), time.perf_counter()
     engine.run()
     looking.kill()
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    after, wall = os.times(), time.perf_counter() - wall
+    user, system = after.user - before.user, after.system - before.system
+    cpu = user + system
     engine.count()
     report = engine.tally.take()
     counts = dict.fromkeys(STEPS, 0)
@@ -85,6 +88,8 @@ def play(
         "requests": total.num_requests,
         "failures": total.num_failures,
         "cpu_s": cpu,
+        "user_us": 1e6 * user / total.num_requests,
+        "sys_us": 1e6 * system / total.num_requests,
         "wall_s": wall,
         "per_cpu_s": total.num_requests / cpu,
         "began": at,

@@ -6,6 +6,7 @@ cannot know that a HEAD was asked.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import httptools
@@ -78,19 +79,37 @@ WHOLE: dict[bytes, Head] = {}
 """Those whose body has a length and whose connection lives on, without their last four bytes."""
 
 
+_SET_COOKIE = re.compile(rb"\r\nSet-Cookie:[ \t]*([\t\x20-\x7e\x80-\xff]*)(?=\r\n(?![ \t]))", re.I)
+"""A header that sets a cookie, alone on its line."""
+
+
 def read_head(raw: bytes) -> Head:
-    """Return the head in `raw`, which ends with an empty line; BadReply if it is none."""
+    """Return the head in `raw`, which ends with an empty line; BadReply if it is none.
+
+    Cookies are as good as never the same again, what stands around them is: that is remembered.
+    """
     head = _remembered.get(raw)
-    if head is None:
-        head = _parsed(raw)
-        if head.cookies:  # as good as never the same again
-            return head
-        for book in (_remembered, WHOLE):
-            if len(book) >= _MOST_REMEMBERED:
-                book.clear()
-        _remembered[raw] = head
-        if head.keeps_alive and head.length >= 0 and head.status >= 200:
-            WHOLE[raw[:-4]] = head
+    if head is not None:
+        return head
+    values = _SET_COOKIE.findall(raw)
+    if not values:
+        return _remember(raw)
+    around = read_head(_SET_COOKIE.sub(b"", raw))
+    status, headers, length, keeps_alive, cookies, coding, is_redirect, _ = around
+    return Head(
+        status, (*headers, *((b"set-cookie", value) for value in values)), length, keeps_alive,
+        cookies=(*cookies, *values), coding=coding, is_redirect=is_redirect, is_plain=False,
+    )  # fmt: skip
+
+
+def _remember(raw: bytes) -> Head:
+    head = _parsed(raw)
+    for book in (_remembered, WHOLE):
+        if len(book) >= _MOST_REMEMBERED:
+            book.clear()
+    _remembered[raw] = head
+    if head.keeps_alive and head.length >= 0 and head.status >= 200:
+        WHOLE[raw[:-4]] = head
     return head
 
 
