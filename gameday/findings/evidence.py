@@ -7,23 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from gameday.run_record import STEPS, RunRecord, percentile
+from gameday.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
 from gameday.scenario import Criterion, Scenario
 from gameday.scenario.criteria import METRICS, quantile_level
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "BAD", "LEAST_SAMPLES", "LEAST_SLOTS", "Evidence", "binomial_band", "first_where",
-    "latency_rows", "least_samples", "number_of", "quantile_band", "service_number",
+    "BAD", "LATENESS_BOUND_S", "LEAST_SAMPLES", "LEAST_SLOTS", "Evidence", "binomial_band", "first_where",
+    "lateness_p99", "latency_rows", "least_samples", "number_of", "quantile_band", "service_number",
     "service_series", "share_of", "step_tier", "steps_of", "visit_count",
 ]  # fmt: skip
+
+LATENESS_BOUND_S = 0.05
+"""p99 of the generator's lateness beyond which it did not follow its plan. Ours: a twentieth of
+the shortest objective; the engine idles at 1-2 ms."""
 
 LEAST_SAMPLES = 30
 """Fewer than this say nothing. Ours: the usual floor for a share with an interval."""
 
 BAD = ("failed", "check_failed", "abandoned")
 """Outcomes of a step that are the target's fault."""
+
+
+_LATENESS = LATENCIES.index("lateness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,32 @@ def share_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[int, int
 
 
 def latency_rows(run: RunRecord, criterion: Criterion, stack: str) -> Array:
-    """Return response histograms of a criterion's steps per slot of the window, (slots, BINS)."""
+    """Return response histograms of a criterion's steps per slot of the window, (slots, BINS).
+
+    Slots in which we were late ourselves are empty: what customers waited there is not the target's.
+    """
     mine = [run.steps.index(step) for step in steps_of(run, criterion)]
-    rows = run.latency[run.stacks.index(stack), mine, 0][:, run.judged]
-    return np.asarray(rows.sum(axis=0))
+    rows = run.latency[run.stacks.index(stack), mine, 0][:, run.judged].sum(axis=0)
+    rows[_late_slots(run, stack)] = 0
+    return np.asarray(rows)
+
+
+def lateness_p99(run: RunRecord) -> float:
+    """Return the p99 of the generator's own lateness over the run, seconds; NaN for a model's."""
+    return percentile(run.latency[:, :, _LATENESS].sum(axis=(0, 1, 2)), 0.99)
+
+
+def _late_slots(run: RunRecord, stack: str) -> Array:
+    """Return the slots of the window in which a late generator was late, each with the one before.
+
+    A generator held up reads late the replies to what it sent just before.
+    """
+    if not lateness_p99(run) > LATENESS_BOUND_S:
+        return np.zeros(run.grid.slots - run.lead_in, bool)
+    rows = run.latency[run.stacks.index(stack), :, _LATENESS, run.judged].sum(axis=0)
+    above = rows[:, int(bin_of(LATENESS_BOUND_S)) + 1 :].sum(axis=1)
+    late = above > 0.01 * rows.sum(axis=1)
+    return np.asarray(late | np.append(late[1:], False))
 
 
 def number_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[float, int]:

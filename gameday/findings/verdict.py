@@ -12,24 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.findings.evidence import (
+    LATENESS_BOUND_S,
     LEAST_SLOTS,
     Evidence,
+    lateness_p99,
     least_samples,
     number_of,
     service_series,
 )
 from gameday.findings.finding import Finding
-from gameday.run_record import SESSIONS, STEPS, RunRecord, percentile
+from gameday.run_record import SESSIONS, STEPS, RunRecord
 from gameday.swarm import End, Health
 
 __all__ = [
-    "LATENESS_BOUND_S", "Validity", "Verdict", "judge",
+    "Validity", "Verdict", "judge",
     "unmeasured_objectives", "validity", "worst_code",
 ]  # fmt: skip
-
-LATENESS_BOUND_S = 0.05
-"""p99 of the generator's lateness beyond which it did not follow its plan. Ours: a twentieth of
-the shortest objective; the engine idles at 1-2 ms."""
 
 _BUSY = 0.7
 """Share of a core beyond which the CPU may be what made a worker late."""
@@ -78,7 +76,7 @@ def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
     sessions = run.session_counts.sum(axis=0)
     begun = sessions[SESSIONS.index("started")] + sessions[SESSIONS.index("held")]
     off = sessions[SESSIONS.index("planned")] != begun
-    lateness = percentile(run.latency[:, :, 2].sum(axis=(0, 1, 2)), 0.99)
+    lateness = lateness_p99(run)
     lost = int(run.step_counts[:, :, STEPS.index("lost")].sum())
     faults = []
     if end == "worker_lost":

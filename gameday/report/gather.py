@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from gameday.capacity import CapacityRequest
 from gameday.findings import Evidence, Finding, Verdict
+from gameday.findings.evidence import LATENESS_BOUND_S
 from gameday.findings.objectives import objective_table
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
-from gameday.findings.verdict import LATENESS_BOUND_S, Validity
+from gameday.findings.verdict import Validity
 from gameday.forecast import Demand
 from gameday.forecast.skill import actuals_table, demand_series
 from gameday.history import History

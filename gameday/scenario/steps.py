@@ -143,7 +143,8 @@ class Exchange(Block):
     extract: dict[Name, Extract] = Field(default_factory=dict)
     check: Check = Check()
     required: bool = True
-    """Whether the step fails with it; the step waits for it either way."""
+    """Whether the step waits for it and fails with it; else it is sent and counts for itself alone,
+    and what it gives is kept only if it comes before the step has ended."""
     calls: Calls = ()
     """What the entry service asks of others to answer it."""
     action: Literal["page", "sign_in", "search", "product", "add_to_cart", "place_order"] = "page"

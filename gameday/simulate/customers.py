@@ -155,7 +155,7 @@ class Customers:
         visits = self.cell.exchanges(self.plan.steps[step], product)
         turn = 0
         for group, exchanges in zip(visits, self._exchanges[step], strict=True):
-            if len(group) == 1:
+            if len(group) == 1 and exchanges[0].required:
                 outcome = yield from self._exchange(
                     group[0], exchanges[0], product, (session, place, turn + 8 * number, 0)
                 )
@@ -170,11 +170,12 @@ class Customers:
                     for i, (visit, e) in enumerate(zip(group, exchanges, strict=True))
                 ]
                 outcomes = []
-                for process in processes:
-                    outcomes.append((yield process))
+                for process, exchange in zip(processes, exchanges, strict=True):
+                    if exchange.required:
+                        outcomes.append((yield process))
             turn += len(group)
-            for outcome, exchange in zip(outcomes, exchanges, strict=True):
-                if outcome != "done" and exchange.required:
+            for outcome in outcomes:
+                if outcome != "done":
                     return outcome
         return "done"
 

@@ -16,13 +16,13 @@ from gameday.run_record import (
     SESSION_ENDS,
     SESSIONS,
     STEPS,
-    Orders,
     RunRecord,
     bin_of,
     blank_record,
 )
 from gameday.scenario import Scenario
 from gameday.swarm.observe import Observer, Sample
+from gameday.swarm.orders import OrderBook
 from gameday.traffic import LoadPlan, Walks
 from gameday.vocabulary import Array
 
@@ -52,11 +52,12 @@ class Assembly:
         self.limits: dict[int, dict[str, int]] = {}
         """What held each worker's requests back, and how often."""
         self._next: dict[int, int] = {}
-        self._orders: dict[str, set[tuple[int, str]]] = {"confirmed": set(), "unknown": set()}
+        self._walks = Walks(scenario, plan)
+        self._orders = OrderBook(scenario, plan, self._walks)
         self._add_planned()
 
     def _add_planned(self) -> None:
-        planned = Walks(self.scenario, self.plan).planned_steps(self.plan.arrivals())
+        planned = self._walks.planned_steps(self.plan.arrivals())
         for r, region in enumerate(self.plan.regions):
             stack = self.scenario.stack_names.index(self.scenario.regions[region].stack)
             self._record.step_counts[stack, :, STEPS.index("planned")] += planned[r]
@@ -89,8 +90,7 @@ class Assembly:
         for _, step, why, n in report["faults"]:
             key = (record.steps[step], why)
             self.faults[key] = self.faults.get(key, 0) + n
-        for stack, order, what in report["orders"]:
-            self._orders[what].add((stack, order))
+        self._orders.add(report["orders"])
         gauges = report["gauges"]
         self.busy.setdefault(worker, []).append(float(gauges["busy"]))
         self.limits[worker] = dict(gauges["limits"])
@@ -108,21 +108,9 @@ class Assembly:
         gone = np.maximum(sessions[:, 1] - sessions[:, SESSION_ENDS].sum(axis=1), 0)
         sessions[:, SESSIONS.index("lost")] += gone
         self._fold_samples(observer)
-        return replace(record, orders=self._order_book(keys), notes=self._notes(observer))
-
-    def _order_book(self, keys: dict[str, set[str]] | None) -> Orders | None:
-        confirmed, unknown = self._orders["confirmed"], self._orders["unknown"]
-        unknown = unknown - confirmed
-        if keys is None:
-            if self.scenario.observe.orders is None:
-                return None
-            return Orders(len(confirmed), len(unknown), -1, -1, -1)
-        names = self.scenario.stack_names
-        held = {(names.index(stack), key) for stack, found in keys.items() for key in found}
-        return Orders(
-            len(confirmed), len(unknown), len(held), len(confirmed - held),
-            len(held - confirmed - unknown),
-        )  # fmt: skip
+        lost = counts[:, :, [STEPS.index("lost"), STEPS.index("unfinished")]].sum(axis=(2, 3))
+        orders = self._orders.close(keys, lost)
+        return replace(record, orders=orders, notes=self._notes(observer))
 
     def _notes(self, observer: Observer) -> tuple[str, ...]:
         notes = [f"not observed: {stack}: {why}" for stack, why in observer.faults.items()]

@@ -60,7 +60,7 @@ class Customer(Flight):
 
     __slots__ = (
         "began", "cast", "group", "jar", "key", "memory", "mood", "nominal_s", "outcome", "over",
-        "part", "pending", "place", "session", "step", "step_due", "step_sent", "tries", "why",
+        "part", "pending", "place", "session", "step", "step_due", "step_sent", "tries", "turn", "why",
     )  # fmt: skip
 
     cast: Cast
@@ -91,7 +91,9 @@ class Customer(Flight):
     group: int
     """Which group of exchanges is out."""
     pending: int
-    """Exchanges of the group that are not back."""
+    """Required exchanges of the group that are not back."""
+    turn: int
+    """How many steps of several exchanges this object has ended: an errand of an earlier one is late."""
     outcome: int
     """The first bad outcome of a required exchange; 0 = done so far."""
     why: str
@@ -105,7 +107,7 @@ class Customer(Flight):
         self.hop_path = self.why = ""
         self.first_sent = 0.0
         self.became_get = self.resent = False
-        self.outcome = 0
+        self.outcome = self.turn = 0
 
     @property
     def region(self) -> str:
@@ -121,10 +123,15 @@ class Customer(Flight):
 class Errand(Flight):
     """An exchange beside others of its step, or the next hop of a redirect."""
 
-    __slots__ = ("owner",)
+    __slots__ = ("owner", "turn")
 
     def __init__(
         self, owner: Customer, line: Line, request: bytes, due: float, patient_since: float
     ) -> None:
         super().__init__(line, request, due, owner.patience, patient_since)
-        self.owner = owner
+        self.owner, self.turn = owner, owner.turn
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its step has ended: it was not required, and counts for itself alone."""
+        return self.owner.over or self.turn != self.owner.turn

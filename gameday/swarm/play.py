@@ -71,13 +71,29 @@ class Play(Walking):
     def _send_group(self, customer: Customer, due: float, now: float) -> None:
         """Send the exchanges of the next group of a step."""
         lines, is_first = customer.part.scene.groups[customer.group], not customer.group
-        customer.pending = len(lines)
-        for line in lines:
-            errand = Errand(customer, line, self._request(customer, line), due, customer.step_sent)
+        customer.pending = 1 + sum(line.required for line in lines)
+        errands = [
+            Errand(customer, line, self._request(customer, line), due, customer.step_sent)
+            for line in lines
+        ]
+        for errand in errands:  # one may fail on the spot: the others go out all the same
             if is_first and not customer.place:
                 self._send_first(customer, errand, now)
             else:
                 customer.cast.pool.send(errand, now)
+        self._one_back(customer, now)
+
+    def _one_back(self, customer: Customer, now: float) -> None:
+        """Go on with the step once every required exchange of the group is back."""
+        customer.pending -= 1
+        if customer.pending:
+            return
+        customer.group += 1
+        if customer.outcome == DONE and customer.group < len(customer.part.scene.groups):
+            self._send_group(customer, now, now)
+            return
+        customer.turn += 1
+        self.step_over(customer, customer.step_due, customer.step_sent or now, now, 0)
 
     def replied(
         self, flight: Customer | Errand, head: Head, body: bytes, size: int, now: float
@@ -89,16 +105,17 @@ class Play(Walking):
         line: Line = flight.asked
         verdict = line.verdict
         customer = flight if isinstance(flight, Customer) else flight.owner
-        if customer.over:
+        is_late = isinstance(flight, Errand) and flight.is_late
+        if is_late and line.required:
             return
-        if head.cookies:
+        if head.cookies and not is_late:
             self._keep_cookies(customer, flight, head)
         if head.is_redirect and head.status not in verdict.good:
             fault = self._follow(customer, flight, head, now)
             if fault is not None:
                 self._exchange_over(customer, flight, FAILED, fault, size, now)
             return
-        if not verdict.extracts:
+        if not verdict.extracts or is_late:
             name, why = verdict(head, body, now - flight.sent, {})
         else:
             memory = customer.memory
@@ -110,10 +127,10 @@ class Play(Walking):
     def failed(self, flight: Customer | Errand, fault: str, now: float) -> None:
         """Book an exchange that got no reply."""
         customer = flight if isinstance(flight, Customer) else flight.owner
-        if customer.over:
-            return
-        if fault != "patience":
+        if fault != "patience" or not flight.asked.required:
             self._exchange_over(customer, flight, FAILED, fault, 0, now)
+            return
+        if customer.over:
             return
         self.tally.line_fault(flight.asked.number, fault)
         if customer.part.single is None:
@@ -153,7 +170,7 @@ class Play(Walking):
         since = flight.patient_since or flight.sent
         hop = Errand(customer, line, request, flight.due, since)
         hop.hops, hop.hop_path, hop.became_get = flight.hops + 1, path, as_get
-        hop.first_sent = flight.first_sent or flight.sent
+        hop.first_sent, hop.turn = flight.first_sent or flight.sent, flight.turn
         pool.send(hop, now)
         return None
 
@@ -161,27 +178,24 @@ class Play(Walking):
         self, customer: Customer, flight: Customer | Errand, outcome: int, why: str, size: int,
         now: float,
     ) -> None:  # fmt: skip
+        """Book an exchange; one that is not required and late counts for itself alone."""
         line: Line = flight.asked
-        part = customer.part
-        if outcome != DONE:
-            if why:
-                self.tally.line_fault(line.number, why)
-            if line.required and customer.outcome == DONE:
-                customer.outcome, customer.why = outcome, why
-        if part.single is not None:
+        is_late = isinstance(flight, Errand) and flight.is_late
+        if is_late and line.required:
+            return
+        if outcome != DONE and why:
+            self.tally.line_fault(line.number, why)
+        if outcome != DONE and line.required and customer.outcome == DONE:
+            customer.outcome, customer.why = outcome, why
+        if not is_late and customer.part.single is not None:
             self._step_over(customer, flight, size, now)
             return
         sent = flight.first_sent or flight.sent
-        customer.step_sent = customer.step_sent or sent
         self.sample(PACKED(-1 - line.number, flight.due, sent, now, size, 0.0))
-        customer.pending -= 1
-        if customer.pending:
-            return
-        customer.group += 1
-        if customer.outcome != DONE or customer.group == len(part.scene.groups):
-            self._step_over(customer, flight, 0, now)
-        else:
-            self._send_group(customer, now, now)
+        if not is_late:
+            customer.step_sent = customer.step_sent or sent
+            if line.required:
+                self._one_back(customer, now)
 
     def _step_over(
         self, customer: Customer, flight: Customer | Errand, size: int, now: float

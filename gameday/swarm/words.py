@@ -10,6 +10,7 @@ import numpy as np
 from gameday.scenario import Scenario
 from gameday.scenario.assets import Assets
 from gameday.scenario.values import Value
+from gameday.swarm.orders import order_key
 from gameday.vocabulary import Draw, draw_keyed
 
 __all__ = ["Speaker", "Words"]
@@ -73,7 +74,7 @@ class Words:
             "term": lambda who: _TERMS[int(_at_step(who) * len(_TERMS))],
             "region": lambda who: str(who.region),
             "run": lambda who: self._run,
-            "order_key": lambda who: f"{self._run}-{who.session}-{who.place}",
+            "order_key": lambda who: order_key(self._run, who.session, who.place),
         }
 
     def _product(self, who: Speaker) -> str:

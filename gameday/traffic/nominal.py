@@ -27,11 +27,14 @@ class Nominal:
 def nominal_response(scenario: Scenario, cell: Cell) -> dict[str, Nominal]:
     """Return the nominal response of every step of a cell, from keyed draws of its call graph."""
     out = {}
-    for index, step in enumerate(scenario.steps):
-        groups = cell.exchanges(step, None)
+    for index, (step, does) in enumerate(scenario.steps.items()):
+        groups = [
+            [(place, visit) for place, visit in enumerate(group) if exchanges[place].required]
+            for group, exchanges in zip(cell.exchanges(step, None), does.exchanges, strict=True)
+        ]
         samples = [
             sum(
-                max(_seconds(visit, sample, index, place) for place, visit in enumerate(group))
+                max((_seconds(visit, sample, index, place) for place, visit in group), default=0.0)
                 for group in groups
             )
             for sample in range(_SAMPLES)

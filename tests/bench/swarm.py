@@ -252,7 +252,7 @@ def stall(target: Target) -> dict[str, Any]:
 
 
 def crowd() -> dict[str, Any]:
-    customers, ramp = 1_000_000, 60
+    customers, ramp = 1_050_000, 60
     journey = {
         "visitor": {
             "start": {"home": 1.0},

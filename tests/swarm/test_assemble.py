@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
 from small_shop import flat_plan
-from small_stage import EVERYTHING, REACTIONS, assembled, assembly_of, faults_of, recorded, total
+from small_stage import assembled, assembly_of, faults_of, recorded, total
 from virtual_customers import Target, play, rough
 
 from gameday.findings import validity
@@ -22,26 +21,6 @@ from gameday.traffic import LoadPlan
 
 quickly = settings(max_examples=25, deadline=None)
 Reports = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return busy_shop(tmp_path_factory.mktemp("assemble"), REACTIONS)
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return busy_shop(tmp_path_factory.mktemp("everything"), EVERYTHING)
-
-
-@pytest.fixture(scope="module")
-def plan(scenario: Scenario) -> LoadPlan:
-    return flat_plan(scenario, 8.0, slots=8, lead_in=2, speed=20.0)
-
-
-@pytest.fixture(scope="module")
-def reports(scenario: Scenario, plan: LoadPlan) -> Reports:
-    return play(scenario, plan, rough(1, mean_s=2.0)).reports
 
 
 @pytest.fixture(scope="module")

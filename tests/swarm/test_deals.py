@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import busy_shop
 from small_shop import flat_plan
-from small_stage import EVERYTHING, faults_of, recorded
+from small_stage import faults_of, recorded
 from virtual_customers import Asked, Target, VirtualClock, play, rough
 
 from gameday.scenario import Scenario
@@ -94,11 +94,6 @@ def test_those_who_play_get_the_same_number_of_sessions_give_or_take_one_a_deal(
 
 
 # The master who deals
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return busy_shop(tmp_path_factory.mktemp("deals"), EVERYTHING)
 
 
 class _Over(BaseException):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_runs import busy_shop
 from small_shop import flat_plan
-from small_stage import EVERYTHING, REACTIONS, assembly_of
+from small_stage import assembly_of
 from virtual_customers import Answer, Asked, Run, Target, play, rough
 
 from gameday.scenario import Scenario
@@ -16,26 +16,6 @@ from gameday.swarm.observe import Observer
 from gameday.traffic import LoadPlan
 
 Reports = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return busy_shop(tmp_path_factory.mktemp("orders"), REACTIONS)
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return busy_shop(tmp_path_factory.mktemp("everything"), EVERYTHING)
-
-
-@pytest.fixture(scope="module")
-def plan(scenario: Scenario) -> LoadPlan:
-    return flat_plan(scenario, 8.0, slots=8, lead_in=2, speed=20.0)
-
-
-@pytest.fixture(scope="module")
-def reports(scenario: Scenario, plan: LoadPlan) -> Reports:
-    return play(scenario, plan, rough(1, mean_s=2.0)).reports
 
 
 def test_an_order_book_holds_each_key_once(
@@ -113,3 +93,23 @@ def test_an_order_that_went_through_at_the_second_try_is_confirmed_and_no_longer
     assert orders is not None
     assert again
     assert (orders.confirmed, orders.unknown) == (len(again), len(tried - again))
+
+
+def test_an_order_of_a_lost_worker_may_be_in_the_shop_and_no_other_that_nobody_sent(
+    everything: Scenario,
+) -> None:
+    plan, target = flat_plan(everything, 6.0, slots=4, speed=20.0), rough(5)
+    run = play(everything, plan, target, workers=8, share=0.0)
+    told = {key for report in run.reports for _, key, _ in report["orders"]}
+    lost = max(run.reports, key=lambda report: len(report["orders"]))
+    silent = [report for report in run.reports if report is not lost]
+    strange = {"r1-0-400", "r1-99999-1", "r1-x-1", "nobody's"}
+    observer = Observer(everything, {})
+    whole = assembly_of(everything, plan, run.reports).record(observer, {"main": told | strange})
+    cut = assembly_of(everything, plan, silent).record(observer, {"main": told | strange})
+    assert lost["orders"]
+    assert whole.orders is not None
+    assert cut.orders is not None
+    assert whole.orders.never_sent == cut.orders.never_sent == len(strange)
+    assert cut.orders.confirmed_missing == 0
+    assert cut.orders.unknown + cut.orders.confirmed == len(told)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import busy_shop
 from small_shop import flat_plan
-from small_stage import EVERYTHING, alone, lone_step, one_session, recorded, total
+from small_stage import alone, lone_step, one_session, recorded, total
 from virtual_customers import Answer, Asked, Run, Target, play, rough
 
 from gameday.run_record import LATENCIES, SESSION_ENDS, SESSIONS, RunRecord, percentile
@@ -86,15 +86,37 @@ def test_of_several_bad_outcomes_the_first_to_come_names_the_step(tmp_path: Path
 
 
 @pytest.mark.parametrize("bad", [Answer(500), Answer(fault="connection_reset"), Answer(404)])
-def test_an_optional_exchange_is_waited_for_and_never_fails_the_step(
+def test_an_optional_exchange_is_not_waited_for_and_never_fails_the_step(
     bad: Answer, tmp_path: Path
 ) -> None:
+    """The step lasts to its last required exchange; the optional one counts for itself alone."""
     exchanges = [[{"path": "/one"}, {"path": "/two", "required": False}], {"path": "/three"}]
-    target = by_path(one=Answer(), two=bad._replace(seconds=3.0), three=Answer())
+    target = by_path(one=Answer(seconds=1.0), two=bad._replace(seconds=3.0), three=Answer(seconds=4.0))
     run, record = alone(lone_step(tmp_path, *exchanges), target)
     assert ended(record) == "done"
-    assert target.asked[-1].at_s - target.asked[0].at_s == pytest.approx(3.0)
+    assert target.asked[-1].at_s - target.asked[0].at_s == pytest.approx(1.0)
+    assert seconds_of(record, "response") == pytest.approx(5.0, rel=0.01)
     assert sum(run.line_faults.values()) == 1
+    took = {int(n): done - due for rows in run.exchanges for n, due, done, _ in rows}
+    assert took == pytest.approx({0: 1.0, 1: 3.0, 2: 4.0}, abs=0.001)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_group_without_a_required_exchange_holds_nothing_up(place: int, tmp_path: Path) -> None:
+    exchanges: list[Any] = [{"path": "/one"}, {"path": "/two"}]
+    exchanges.insert(place, {"path": "/ad", "required": False})
+    target = by_path(one=Answer(seconds=1.0), two=Answer(seconds=1.0), ad=Answer(404, seconds=3.0))
+    _, record = alone(lone_step(tmp_path, *exchanges), target)
+    assert [asked.path for asked in target.asked] == [exchange["path"] for exchange in exchanges]
+    assert ended(record) == "done"
+    assert seconds_of(record, "response") == pytest.approx(2.0, rel=0.01)
+
+
+def test_an_optional_exchange_beyond_patience_makes_nobody_leave(tmp_path: Path) -> None:
+    exchanges = [[{"path": "/one"}, {"path": "/two", "required": False}]]
+    target = by_path(one=Answer(seconds=7.9), two=Answer(seconds=9.0))
+    _, record = alone(lone_step(tmp_path, *exchanges), target)
+    assert ended(record) == "done"
 
 
 def test_an_exchange_that_fails_on_the_spot_leaves_the_others_to_go_out(tmp_path: Path) -> None:
@@ -255,11 +277,6 @@ def test_only_a_sessions_first_exchanges_may_find_no_open_connection_by_a_draw_o
         is_first = asked.place == asked.hops == 0 and asked.number in (0, 1, 2, 4, 5)
         mine = draw_keyed(key, 0, 0, Draw.CONNECTION) >= reuse
         assert asked.alone == (is_first and mine)
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    return busy_shop(tmp_path_factory.mktemp("everything"), EVERYTHING)
 
 
 def test_a_session_dealt_to_nobody_here_is_not_played(tmp_path: Path) -> None:
