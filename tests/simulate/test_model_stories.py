@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_shop import desk, flat_plan, load_small, merged, service, small_shop
 
-from gameday.run_record import ATTEMPTS, LOADS, RunRecord
+from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario, build_cell
 from gameday.simulate import offered_erlangs, simulate, t_interval, visits_per_s
 from gameday.simulate.customers import Customers
@@ -314,3 +314,25 @@ def test_stock_is_scaled_by_scale_over_speed(tmp_path: Path) -> None:
     scenario = selling(tmp_path, 1000)
     record = run(scenario, 60.0, slots=30, speed=10.0, scale=0.2)
     assert record.step_total("checkout", "done") == 20
+
+
+# --- what a step waits for ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_step_lasts_to_its_last_required_exchange(together: bool, tmp_path: Path) -> None:
+    page: dict[str, Any] = {"path": "/"}
+    banner: dict[str, Any] = {"path": "/banner", "required": False, "calls": ["stock"]}
+    fixed = {"law": "deterministic", "mean": "100ms"}
+    services = {"edge": {"time": fixed, "stacks": {"main": {"instances": 900}}},
+                "stock": {"time": fixed | {"mean": "2s"}, "stacks": {"main": {"instances": 900}}}}  # fmt: skip
+    steps = {"home": {"exchanges": [[page, banner]] if together else [page, banner]}}
+    scenario = load_small(tmp_path, small_shop(), {"services": services, "steps": steps})
+    plan = flat_plan(scenario, 3.0)
+    record = run_reference(scenario, plan, "main", seed=Seed(1))
+    home = record.response("main", "home")
+    assert home.sum() > 100
+    assert percentile(home, 1.0) == pytest.approx(0.1, rel=0.02)
+    assert plan.nominal["main"]["home"].mean_s == pytest.approx(0.1)
+    walked = record.step_total("home", "achieved") + record.step_total("product", "achieved")
+    assert ended(record, "stock", "done") >= 0.9 * walked, "the banner is asked for all the same"
