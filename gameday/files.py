@@ -87,7 +87,7 @@ RUN_FILES = (
     File("swarm.json", 1, "swarm", "what the Locust processes are told"),
     File("locust.log", 1, "swarm", "what the Locust processes said"),
     File("shop-*.log", 1, "shop", "what the embedded shop said"),
-    File("stop", 1, "safety", "written by `gameday stop`: ends the run"),
+    File("stop", 1, "safety", "made by `gameday stop`, empty: ends the run"),
     File("hold.json", 1, "safety", "written by a guardrail: session starts are held to this rate", (
         Column("starts_per_s", "1/s", "session starts a wall second, all stacks together"),
     )),

@@ -240,6 +240,10 @@ def stop(
     manifest = _json(folder / "run.json")
     if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
         raise UsageError(f"{manifest['run_id']} is not running (it ended {manifest['verdict']})")
-    ask_to_stop(folder)
+    try:
+        ask_to_stop(folder)
+    except OSError as error:
+        remedy = f"end it by its process: kill -INT {manifest['pid']}"
+        raise UsageError(f"{folder}: cannot be written ({error.strerror}); {remedy}") from None
     asked = {"schema_version": 1, "asked_to_stop": manifest["run_id"]}
     typer.echo(json.dumps(asked) if as_json else f"asked {manifest['run_id']} to stop")

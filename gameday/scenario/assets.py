@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,9 +56,11 @@ def asset_faults(scenario: Scenario, folder: Path) -> Iterator[tuple[tuple[str |
     ca_file = scenario.replay.connections.ca_file
     if ca_file is not None:
         try:
-            (folder / ca_file).read_text()
-        except (OSError, ValueError) as error:
-            yield ("replay", "connections", "ca_file"), f"cannot be read ({error})"
+            pem = (folder / ca_file).read_text()
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem or "none")
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            fault = f"cannot be read ({error}); certificates to trust, in PEM"
+            yield ("replay", "connections", "ca_file"), fault
 
 
 def _table(file: Path) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from gameday.scenario.assets import asset_faults
 from gameday.scenario.cross_checks import cross_faults
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
+from gameday.scenario.python_users import python_faults
 from gameday.scenario.read import Document, is_file, read_document
 
 __all__ = [
@@ -56,7 +57,12 @@ def load_scenario(name_or_path: str) -> Scenario:
         scenario = scenario_of(json.dumps(document.data))
     except ValidationError as error:
         raise ScenarioError(_said(document, _model_faults(error, document))) from None
-    faults = [*cross_faults(scenario), *asset_faults(scenario, file.parent)]
+    folder = file.parent
+    faults = [
+        *cross_faults(scenario),
+        *asset_faults(scenario, folder),
+        *python_faults(scenario, folder),
+    ]
     if faults or document.faults:
         raise ScenarioError(_said(document, faults))
     return scenario

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -149,6 +150,14 @@ class Exchange(Block):
     """What the entry service asks of others to answer it."""
     action: Literal["page", "sign_in", "search", "product", "add_to_cart", "place_order"] = "page"
     """What the embedded shop does for it, beside its work."""
+
+    @field_validator("headers")
+    @classmethod
+    def _not_ours(cls, headers: dict[str, str]) -> dict[str, str]:
+        ours = {"content-length", "transfer-encoding", "connection"}
+        if taken := [name for name in headers if name.lower() in ours]:
+            raise ValueError(f"{', '.join(taken)}: the client says this itself; leave it out")
+        return headers
 
     @model_validator(mode="after")
     def _one_body(self) -> Exchange:

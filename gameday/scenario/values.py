@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,6 +18,9 @@ from pydantic import (
 from gameday.scenario.units import Block, Name
 
 __all__ = ["Counter", "Feed", "Value"]
+
+_MOST_WHOLE = 2**52
+"""A draw has 53 bits (IEEE 754): from -2**52 to 2**52 every whole number can come."""
 
 
 def _plain(value: Any) -> Any:
@@ -61,6 +65,8 @@ class Value(Block):
     def _something_to_choose(cls, choice: list[Plain] | dict[str, float] | None) -> object:
         if choice is not None and not choice:
             raise ValueError("must name at least one value")
+        if isinstance(choice, dict) and not isfinite(sum(choice.values())):
+            raise ValueError("the weights add up to no finite number")
         return choice
 
     @model_validator(mode="after")
@@ -70,6 +76,8 @@ class Value(Block):
             raise ValueError(f"name exactly one of {', '.join(kinds)}")
         if self.whole is not None and self.whole[0] > self.whole[1]:
             raise ValueError(f"whole: low is above high (got {list(self.whole)})")
+        if self.whole is not None and max(map(abs, self.whole)) > _MOST_WHOLE:
+            raise ValueError(f"whole: beyond {_MOST_WHOLE} a drawn number would not be exact")
         return self
 
 

@@ -91,8 +91,13 @@ def brief_of(text: str) -> Brief:
 
 
 def write_brief(file: Path, brief: Brief) -> None:
-    """Write `brief` to a file."""
-    write_whole(file, lambda path: path.write_text(brief_text(brief)))
+    """Write `brief` to a file that only its owner reads: feeds may hold passwords."""
+
+    def write(path: Path) -> None:
+        path.touch(mode=0o600)
+        path.write_text(brief_text(brief))
+
+    write_whole(file, write)
 
 
 def read_brief(file: Path | None = None) -> Brief:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from gameday.errors import (
     CleanUpFailed,
     GeneratorFailed,
@@ -36,7 +38,12 @@ End = Literal["complete", "guardrail", "person", "worker_lost"]
 """How a run ended."""
 
 _READY_S = 60.0
+"""A worker imports its libraries in a second or two; the largest plan is dealt in ten."""
+_BUSY_S = 5
+"""Reports, one a second, over which a worker's share of a core is averaged: one second is noise."""
 _WIND_DOWN_S = 8.0
+_SILENT_S = 4.0
+"""Once load is out, workers are heard of every second: Locust silent for so long hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Health:
     """How the generator fared."""
 
     busiest: float
-    """Largest mean share of a core that a worker used; above 0.7 its lateness is in danger."""
+    """Largest mean share of a core that a worker used over 5 s; above 0.7 it is in danger of lateness."""
     limits: dict[str, int] = field(default_factory=dict)
     """What held requests back, and how often: sockets, file descriptors, listen backlog ..."""
     workers_lost: int = 0
@@ -130,6 +137,7 @@ class _Run:
         self.end = ("complete", "")
         self._finished = False
         self._stop_asked_at: float | None = None
+        self._heard = time.monotonic()
 
     def play(self) -> tuple[End, str]:
         """Watch until every worker is done or the run is over; return how it ended and why."""
@@ -139,6 +147,7 @@ class _Run:
             while True:
                 selector.select(timeout=0.2)
                 reports, closed = self.processes.read()
+                self._heard = time.monotonic() if reports else self._heard
                 for report in reports:
                     self._take(report)
                 if self._over(closed, began):
@@ -156,7 +165,12 @@ class _Run:
         for found in self.assembly.limits.values():
             for name, n in found.items():
                 limits[name] = limits.get(name, 0) + n
-        busiest = max((sum(b) / len(b) for b in self.assembly.busy.values()), default=0.0)
+        busiest = 0.0
+        for busy in self.assembly.busy.values():
+            width = min(_BUSY_S, len(busy))
+            busiest = max(
+                busiest, float(np.convolve(busy, np.full(width, 1 / width), "valid").max())
+            )
         return Health(busiest, limits, len(self._lost))
 
     def _take(self, report: dict[str, Any]) -> None:
@@ -198,12 +212,16 @@ class _Run:
                 why = lost or f"no worker was ready within {_READY_S:.0f} s"
                 raise GeneratorFailed(f"{why}: {self.processes.last_words()}")
             return False
+        hangs = time.monotonic() - self._heard > _SILENT_S
+        if hangs and self._stop_asked_at is None:
+            lost = f"Locust has said nothing for {_SILENT_S:.0f} s"
         if lost and self._stop_asked_at is None:
             self._ask(("worker_lost", lost))
         elif self._stop_asked_at is None:
             self._check()
         waited = time.monotonic() - (self._stop_asked_at or time.monotonic())
-        return closed or (lost is not None and self.brief.workers == 1) or waited > _WIND_DOWN_S
+        alone = lost is not None and self.brief.workers == 1
+        return closed or hangs or alone or waited > _WIND_DOWN_S
 
     def _check(self) -> None:
         if self.stop.reason is not None:
@@ -214,7 +232,11 @@ class _Run:
     def _ask(self, end: tuple[End, str]) -> None:
         self.end, self._stop_asked_at = end, time.monotonic()
         self._note("stopping", how=end[0], why=end[1])
-        ask_to_stop(self.folder)
+        try:
+            ask_to_stop(self.folder)
+        except OSError as error:
+            self.processes.end()
+            raise CleanUpFailed(f"load was stopped: {self.folder}: {error.strerror}") from error
 
     def _note(self, what: str, **facts: object) -> None:
         """Write to the journal; load is out, so a full disk is no pre-flight any more."""

@@ -6,7 +6,6 @@ import gc
 import time
 from collections.abc import Callable
 from math import ceil, floor
-from typing import Any
 
 import gevent
 import numpy as np
@@ -18,6 +17,7 @@ from gameday.swarm.brief import Brief
 from gameday.swarm.company import gather_company, open_pools
 from gameday.swarm.customer import Customer
 from gameday.swarm.deals import Deal, dealt
+from gameday.swarm.gauges import Gauges
 from gameday.swarm.hands import Hands
 from gameday.swarm.play import Play
 from gameday.swarm.tally import Tally
@@ -75,7 +75,7 @@ class Engine:
         self._mine_at_s = np.zeros(0)
         self._next = 0
         self._chunk: list[tuple[float, int]] = []
-        self._cpu_from = (time.process_time(), time.perf_counter())
+        self.gauges = Gauges(self.play, self.hands, self.pools)
         self._swept = self._counted = self._looked = 0.0
 
     def deal(self, deals: tuple[Deal, ...]) -> None:
@@ -112,7 +112,7 @@ class Engine:
         gc.set_threshold(50_000, 10, 1_000_000)
         self.sockets.watch_from(gevent.get_hub())
         self.sockets.after_turn = self.send_due
-        self._cpu_from = (time.process_time(), time.perf_counter())
+        self.gauges.busy_share()
         try:
             while not self._is_over():
                 if self.sockets.fault is not None:
@@ -159,6 +159,8 @@ class Engine:
             elif at > now:
                 break
             now = clock()
+        if sent and play.awake > self.gauges.most_awake:
+            self.gauges.most_awake = play.awake
         return sent
 
     def _next_start_s(self) -> float:
@@ -228,7 +230,7 @@ class Engine:
     def count(self) -> None:
         """Count what was sampled, and tell who wants to hear of it."""
         samples, faults = self.tally.count(), self.tally.line_faults
-        self._requests += len(samples)
+        self.gauges.requests += len(samples)
         if len(samples) or faults:
             self.on_count(samples, faults)
             faults.clear()
@@ -260,36 +262,3 @@ class Engine:
         self._stopped_at = -_RAMP_DOWN_S
 
     _stopped_at = 0.0
-
-    def busy_share(self) -> float:
-        """Return the share of a core this process used since the last call."""
-        cpu, wall = time.process_time(), time.perf_counter()
-        before_cpu, before_wall = self._cpu_from
-        self._cpu_from = (cpu, wall)
-        return (cpu - before_cpu) / max(wall - before_wall, 1e-9)
-
-    def gauges(self) -> dict[str, Any]:
-        """Return what is going on at this moment."""
-        pools = self.pools.values()
-        return {
-            "busy": self.busy_share(), "awake": self.play.awake, "waiting": len(self.play.rows),
-            "sockets": sum(pool.count for pool in pools),
-            "queued": sum(len(pool.queue) for pool in pools),
-            "requests": self._requests_lately(), "limits": self.limits(),
-        }  # fmt: skip
-
-    def _requests_lately(self) -> int:
-        """Return how many exchanges ended since the last call."""
-        lately, self._requests = self._requests, 0
-        return lately
-
-    _requests = 0
-
-    def limits(self) -> dict[str, int]:
-        """Return what of ours, or the target's listen backlog, held requests back, and how often."""
-        out: dict[str, int] = {}
-        for pool in self.pools.values():
-            ours = (("sockets", pool.held), *pool.limits.items())
-            for name, n in (*ours, ("the target's listen backlog", pool.slow_connects)):
-                out[name] = out.get(name, 0) + n
-        return {name: n for name, n in out.items() if n}

@@ -41,6 +41,8 @@ class Hands:
         self._faults: dict[Any, list[BaseException]] = {}
         """Greenlet of a step -> what its requests met."""
         self._group = Group()
+        self.requests = 0
+        """What they sent since somebody last set this to 0."""
         self._steps = list(scenario.steps)
         names = [(f"steps.{n}", s.python) for n, s in scenario.steps.items()]
         names += [(f"journeys.{n}", j.python) for n, j in scenario.journeys.items()]
@@ -66,6 +68,7 @@ class Hands:
             )
 
     def _on_request(self, exception: BaseException | None = None, **_: Any) -> None:
+        self.requests += 1
         faults = self._faults.get(gevent.getcurrent())
         if faults is not None and exception is not None:
             faults.append(exception)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gameday.errors import PreflightFailed
 from gameday.files import write_whole
 from gameday.safety import GuardrailWatch
 from gameday.safety.ceilings import broken_ceiling
@@ -78,7 +79,7 @@ class Oversight:
         while self._services:
             self.guardrails.add_services(*self._services.popleft())
         over = broken_ceiling(self.scenario, {
-            "concurrency": self.board.gauge("awake"), "orders": len(self._orders),
+            "concurrency": self.board.gauge("most_awake"), "orders": len(self._orders),
             "requests_per_s": self._requests_per_s(), "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
         })  # fmt: skip
         if over is not None:
@@ -86,9 +87,13 @@ class Oversight:
         guardrail = self.guardrails.crossed(now_s)
         if guardrail is None:
             return None
+        why = f"guardrail crossed: {guardrail.when.text}"
         if guardrail.then == "stop":
-            return f"guardrail crossed: {guardrail.when.text}"
-        self._hold(guardrail, now_s)
+            return why
+        try:
+            self._hold(guardrail, now_s)
+        except PreflightFailed as error:  # load that cannot be held is stopped
+            return f"{why}; it could not be held: {error}"
         return None
 
     def _requests_per_s(self) -> float:

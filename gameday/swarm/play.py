@@ -111,9 +111,10 @@ class Play(Walking):
         if head.cookies and not is_late:
             self._keep_cookies(customer, flight, head)
         if head.is_redirect and head.status not in verdict.good:
-            fault = self._follow(customer, flight, head, now)
-            if fault is not None:
-                self._exchange_over(customer, flight, FAILED, fault, size, now)
+            fault = None if is_late else self._follow(customer, flight, head, now)
+            if is_late or fault is not None:  # nobody waits for where a late one leads
+                outcome = DONE if fault is None else FAILED
+                self._exchange_over(customer, flight, outcome, fault or "", size, now)
             return
         if not verdict.extracts or is_late:
             name, why = verdict(head, body, now - flight.sent, {})

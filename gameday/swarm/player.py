@@ -195,7 +195,7 @@ class Player:
 
     def _send_tally(self, engine: Engine) -> None:
         engine.count()
-        self._say("gameday_tally", **engine.tally.take(), gauges=engine.gauges())
+        self._say("gameday_tally", **engine.tally.take(), gauges=engine.gauges.read())
 
     def _say(self, what: str, **facts: Any) -> None:
         self.runner.send_message(what, {"who": self.who, **facts})

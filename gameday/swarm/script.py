@@ -36,6 +36,8 @@ class Line:
     path: Text
     head: Text
     """Everything between the path and the cookies."""
+    cookie: Text | None
+    """The scenario's own Cookie header, which the customer's cookies follow."""
     after: bytes | None
     """The same as bytes, where no word stands in it."""
     tail: Callable[[Any], bytes]
@@ -58,13 +60,17 @@ class Line:
         if start is None:
             after = self.head(who).encode(errors="replace") if self.after is None else self.after
             start = b"%b %b %b" % (self.verb, self.path(who).encode(), after)
-        if cookies:
-            return start + b"Cookie: " + cookies + b"\r\n" + self.tail(who)
-        return start + self.tail(who)
+        return start + self._cookie_line(who, cookies) + self.tail(who)
+
+    def _cookie_line(self, who: Any, cookies: bytes) -> bytes:
+        if self.cookie is not None:
+            own = self.cookie(who).encode(errors="replace")
+            cookies = own + b"; " + cookies if cookies else own
+        return b"Cookie: " + cookies + b"\r\n" if cookies else b""
 
     def onward(self, who: Any, path: str, cookies: bytes, *, as_get: bool) -> bytes:
         """Return the request of a redirect's next hop."""
-        cookie = b"Cookie: " + cookies + b"\r\n" if cookies else b""
+        cookie = self._cookie_line(who, cookies)
         if as_get:
             return f"GET {path} ".encode() + self.follow + cookie + b"\r\n"
         return f"{self.method} {path} {self.head(who)}".encode() + cookie + self.tail(who)
@@ -111,10 +117,14 @@ def _line(number: int, step: str, exchange: Exchange, words: Words, fixed: dict[
     plain = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
     verdict, tail = verdict_of(exchange), _tail(exchange, words, names)
     has_words = any(True for _ in exchange.template_words())
-    constant = None if start is None or has_words else start + tail(None)
+    own = next((v for name, v in exchange.headers.items() if name.lower() == "cookie"), None)
+    cookie = None if own is None else _text(own, words, _one_line)
+    constant = None
+    if start is not None and not has_words:
+        constant = start + (f"Cookie: {own}\r\n".encode() if own else b"") + tail(None)
     has_head_words = any(field == "headers" for field, _ in exchange.template_words())
     return Line(
-        number, step, exchange.method, exchange.method.encode(), path, head,
+        number, step, exchange.method, exchange.method.encode(), path, head, cookie,
         None if has_head_words else head(None).encode(), tail, start, constant,
         head_only=exchange.method == "HEAD",
         resend=exchange.method in _RESENT or "idempotency-key" in names,
@@ -194,7 +204,8 @@ def _fields(fields: Mapping[str, str], words: Words) -> Text:
 def _head(exchange: Exchange, words: Words, fixed: dict[str, str]) -> Text:
     own = {name.lower() for name in exchange.headers}
     lines = {name: value for name, value in fixed.items() if name.lower() not in own}
-    text = "".join(f"{name}: {value}\r\n" for name, value in (lines | exchange.headers).items())
+    lines |= {name: value for name, value in exchange.headers.items() if name.lower() != "cookie"}
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return _text("HTTP/1.1\r\n" + text, words, _one_line)
 
 

@@ -97,7 +97,7 @@ def play(
         "response_p99_s": percentile(histograms[0], 0.99),
         "lateness_p99_s": percentile(histograms[2], 0.99),
         "locust_p99_ms": total.get_response_time_percentile(0.99),
-        "limits": engine.limits(),
+        "limits": engine.gauges.limits(),
         "peak_mib": _status("VmHWM") // 1024,
         "bytes_a_row": engine.play.rows.bytes_each,
         "most_waiting": most,

@@ -44,7 +44,8 @@ def report(
         "worker": worker, "number": 0, "latency": latency, "delay": [], "faults": [], "orders": [],
         "steps": [[0, 0, STEPS.index(what), slot, n] for what, n in counts.items() if n],
         "sessions": [[0, SESSIONS.index("started"), slot, starts]] if starts else [],
-        "gauges": {"busy": busy, "awake": 3, "waiting": 40, "sockets": 5, "queued": 1, "limits": {}},
+        "gauges": {"busy": busy, "awake": 3, "most_awake": 5, "waiting": 40, "sockets": 5,
+                   "queued": 1, "limits": {}},
     }  # fmt: skip
 
 

@@ -61,6 +61,47 @@ def test_a_killed_workers_sessions_go_to_the_others_within_3_s_and_the_rest_is_b
     assert started[again:] == planned[again:], "dealt anew within 3 s"
     assert sum(started) < sum(planned)
     assert sum(row["lost"] for row in summary["books"]["steps"].values()) > 0
+    assert summary["books"]["orders"]["never_sent"] == 0
+    bench.falls_silent()
+
+
+@pytest.mark.parametrize("who", ["worker", "master", "both workers", "target"])
+def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, who: str) -> None:
+    """The books balance, and no order is in the shop that the run knows nothing of."""
+    run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
+    time.sleep(moment := time.time_ns() % 12_000 / 1000)
+    workers = [pid for pid in run.children("--worker") if alive(pid)]
+    victims = {
+        "worker": workers[:1], "both workers": workers, "master": run.children("--master"),
+        "target": run.children("shop"),
+    }[who]  # fmt: skip
+    assert victims
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    run.wait()
+    summary = run.summary
+    assert not [r for r in summary["verdict"]["reasons"] if "balance" in r], f"{moment:.2f} s"
+    orders = summary["books"]["orders"]
+    if who == "target":
+        assert summary["verdict"]["name"] == "FAIL"
+    else:
+        assert summary["verdict"]["name"] == "INVALID"
+        assert orders["confirmed_missing"] == orders["never_sent"] == 0, f"{moment:.2f} s"
+        assert sum(row["lost"] for row in summary["books"]["steps"].values()) > 0
+    bench.falls_silent()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_locust_that_hangs_is_ended_and_its_run_is_judged(bench: Bench, workers: str) -> None:
+    run = bench.replay(bench.scenario(LONG), "--workers", workers).until_load()
+    time.sleep(2.0)
+    (hanging,) = run.children("--master") if workers == "2" else run.children("locust")
+    os.kill(hanging, signal.SIGSTOP)
+    began = time.monotonic()
+    run.wait()
+    assert time.monotonic() - began < 30.0
+    summary = assert_judged(run, "INVALID", 7)
+    assert "said nothing for 4 s" in summary["verdict"]["reasons"][0]
     bench.falls_silent()
 
 
@@ -120,7 +161,7 @@ def test_workers_whose_master_is_gone_stop_by_themselves(bench: Bench) -> None:
     run.wait()
     summary = assert_judged(run, "INVALID", 7)
     orders = summary["books"]["orders"]
-    assert orders["confirmed_missing"] == 0
+    assert orders["confirmed_missing"] == orders["never_sent"] == 0
     bench.falls_silent()
 
 

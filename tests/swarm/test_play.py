@@ -91,7 +91,9 @@ def test_an_optional_exchange_is_not_waited_for_and_never_fails_the_step(
 ) -> None:
     """The step lasts to its last required exchange; the optional one counts for itself alone."""
     exchanges = [[{"path": "/one"}, {"path": "/two", "required": False}], {"path": "/three"}]
-    target = by_path(one=Answer(seconds=1.0), two=bad._replace(seconds=3.0), three=Answer(seconds=4.0))
+    target = by_path(
+        one=Answer(seconds=1.0), two=bad._replace(seconds=3.0), three=Answer(seconds=4.0)
+    )
     run, record = alone(lone_step(tmp_path, *exchanges), target)
     assert ended(record) == "done"
     assert target.asked[-1].at_s - target.asked[0].at_s == pytest.approx(1.0)

@@ -263,3 +263,16 @@ def test_only_what_may_come_twice_without_harm_is_sent_again_by_itself(
     exchange: dict[str, Any], resend: bool, tmp_path: Path
 ) -> None:
     assert line_of(tmp_path, exchange).resend == resend
+
+
+@pytest.mark.parametrize("own", ["consent=yes", "consent={region}"])
+@pytest.mark.parametrize("cookies", [b"", b"sid=1"])
+def test_a_cookie_header_of_the_scenario_and_the_customers_cookies_are_one_header(
+    own: str, cookies: bytes, tmp_path: Path
+) -> None:
+    line = line_of(tmp_path, {"path": "/", "headers": {"cookie": own}})
+    said = own.replace("{region}", "eu") + ("; " + cookies.decode() if cookies else "")
+    for raw in (line.request(Who(), cookies), line.onward(Who(), "/next", cookies, as_get=True)):
+        assert [v for name, v in Read(raw).headers if name.lower() == "cookie"] == [said]
+    if not cookies and line.constant is not None:
+        assert line.constant == line.request(Who(), b"")

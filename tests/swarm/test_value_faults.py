@@ -21,6 +21,8 @@ PEOPLE = "name,city\nada,London\n"
 def shop(folder: Path, changes: dict[str, Any]) -> tuple[Path, str]:
     """Write a scenario beside its feed; return its file and text."""
     (folder / "people.csv").write_text(PEOPLE)
+    (folder / "visitors.py").write_text("import base\nclass Shopper(base.Visitor): ...\n")
+    (folder / "broken.py").write_text("class Shopper(\n")
     text = json.dumps(merged(small_shop(), {"feeds": FEED} | changes), indent=1)
     file = folder / "small.yaml"
     file.write_text(text)
@@ -113,6 +115,33 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "a weight of nothing": (value(choice={"red": 0}), '"red": 0', r"values\.color\.choice\.red: .*greater than 0"),
     "high below low": (
         value(whole=[3, 2]), '"color"', r"values\.color: whole: low is above high \(got \[3, 2\]\)",
+    ),
+    "weights beyond all numbers": (
+        value(choice={"red": 1e308, "blue": 1e308}), '"choice"',
+        r"values\.color\.choice.*: the weights add up to no finite number",
+    ),
+    "a bound beyond what a draw can reach": (
+        value(whole=[0, 10**17]), '"color"', r"values\.color: whole: beyond 4503599627370496 .*exact",
+    ),
+    "a header that is the client's to say": (
+        home(headers={"content-length": "7"}), '"headers"',
+        r"steps\.home\.exchanges\.0\.headers: content-length: the client says this itself",
+    ),
+    "certificates that are none": (
+        {"replay": {"connections": {"ca_file": "people.csv"}}}, '"ca_file"',
+        r"replay\.connections\.ca_file: cannot be read \(.*\); certificates to trust, in PEM",
+    ),
+    "no such module": (
+        {"steps": {"home": {"python": "nowhere:Shopper"}}}, '"python"',
+        r"steps\.home\.python: no module 'nowhere' beside the scenario \(nowhere\.py\), nor installed",
+    ),
+    "a module without the class": (
+        {"steps": {"home": {"python": "visitors:Shoper"}}}, '"python"',
+        r"steps\.home\.python: visitors\.py has no class 'Shoper'; did you mean 'Shopper'\?",
+    ),
+    "a module that is no Python": (
+        {"journeys": {"shopper": {"python": "broken:Shopper"}}}, '"python"',
+        r"journeys\.shopper\.python: broken\.py cannot be read \(.*line 1\)",
     ),
     "a bound that is no number": (value(whole=[1.5, 2]), "1.5", r"values\.color\.whole"),
     "a step of nothing": (value(counter={"by": 0}), '"by": 0', r"values\.color\.counter\.by"),
@@ -228,3 +257,16 @@ def test_an_expression_that_cannot_be_read_is_a_fault_and_no_crash_at_the_first_
 ) -> None:
     [fault] = faults_of(tmp_path, home(**rules))
     assert "steps.home.exchanges.0" in fault
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["class Shopper: ...", "from base import Shopper", "from base import *", "import base as Shopper",
+     "if 1:\n    class Shopper: ...", "Shopper = make()"],
+)  # fmt: skip
+def test_a_class_that_a_module_may_give_is_left_to_who_imports_it(
+    module: str, tmp_path: Path
+) -> None:
+    (tmp_path / "given.py").write_text(module)
+    file, _ = shop(tmp_path, {"steps": {"home": {"python": "given:Shopper"}}})
+    assert load_scenario(str(file)).steps["home"].python == "given:Shopper"

@@ -212,7 +212,7 @@ def _play_one(
 
     def take() -> None:
         engine.count()
-        report = {**engine.tally.take(), "gauges": engine.gauges()}
+        report = {**engine.tally.take(), "gauges": engine.gauges.read()}
         run.reports.append(json.loads(json.dumps(report)))
 
     def perhaps() -> None:
