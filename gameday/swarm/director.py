@@ -107,6 +107,10 @@ class Director:
         """Whether the clock ran and nobody plays any more."""
         return bool(self.start_epoch_s) and not set(self.players) - self._done
 
+    def plays_for_s(self) -> float:
+        """Return wall seconds since load began to go out; 0 before."""
+        return max(0.0, time.time() - self.start_epoch_s) if self.start_epoch_s else 0.0
+
     def stop(self) -> None:
         """Ask every worker to ramp down."""
         self.stopping = True

@@ -19,7 +19,7 @@ from locust import LoadTestShape, User, events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
 
-from gameday.errors import SafetyRefusal, UsageError
+from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
 from gameday.safety import allowed_target, check_ceilings
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
@@ -102,9 +102,10 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
         def tick(self) -> tuple[int, float] | None:
             options = getattr(floor.environment, "parsed_options", None)
             longest = getattr(options, "run_time", None)
-            if longest and self.get_run_time() > longest:
+            director = floor.director
+            if longest and director is not None and director.plays_for_s() > longest:
                 return None
-            if floor.director is not None and floor.director.is_over:
+            if director is not None and director.is_over:
                 return None
             count = floor.workers()
             return count, float(count)
@@ -164,6 +165,9 @@ def _wire_ends(floor: _Floor) -> None:
     def on_quit(environment: Environment, **_: Any) -> None:
         if floor.brief is not None:
             environment.process_exit_code = 0  # criteria are judged by gameday, not by Locust
+        elif floor.director is not None and not environment.stats.total.num_requests:
+            sys.stderr.write("not one request was sent\n")
+            environment.process_exit_code = GeneratorFailed.exit_code
 
 
 def _own_brief(floor: _Floor, host: str) -> Brief:

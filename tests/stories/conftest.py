@@ -148,11 +148,13 @@ class Bench:
         file.write_text(edited(*edits), encoding="utf-8")
         return str(file)
 
-    def start(self, *arguments: str, most_bytes: int | None = None) -> Run:
+    def start(
+        self, *arguments: str, most_bytes: int | None = None, module: str = "gameday.cli"
+    ) -> Run:
         """Start the command and return at once; no file may grow over `most_bytes`."""
         number = len(self.runs)
         logs = self.path / f"said-{number}.txt", self.path / f"complained-{number}.txt"
-        program = ["-m", "gameday.cli"]
+        program = ["-m", module]
         if most_bytes is not None:
             limit = f"setrlimit(RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))"
             program = [
