@@ -36,6 +36,7 @@ from gameday.scenario.load import scenario_text
 from gameday.shop import running_shops
 from gameday.simulate import real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
+from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
@@ -87,6 +88,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
     """
     scenario = load_scenario(order.event)
     order = check_targets(order, scenario)
+    check_listen(order.listen)
     started = datetime.now(UTC)
     run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     with ExitStack() as stack:

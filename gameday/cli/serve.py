@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from typing import Annotated
 
@@ -71,6 +72,10 @@ def worker(
     from gameday.swarm.processes import worker_command
 
     host, port = address_of("--master", master)
+    try:
+        socket.getaddrinfo(host, port)
+    except OSError as error:
+        raise UsageError(f"--master: {host}: {error.strerror or error}") from None
     said = json.dumps({"schema_version": 1, "master": master}) if as_json else f"joining {master}"
     typer.echo(said)
     sys.stdout.flush()

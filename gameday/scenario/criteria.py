@@ -86,6 +86,8 @@ def parse_criterion(text: Any) -> Criterion:
         raise ValueError(f"unknown metric '{metric}'; use one of {', '.join(METRICS)}")
     value = _value(found["value"].strip(), METRICS[metric])
     for_s = parse_duration(found["for"]) if found["for"] else 0.0
+    if found["for"] and not for_s:
+        raise ValueError("`for` must be longer than nothing; leave it out to judge at once")
     return Criterion(text.strip(), metric, found["subject"].strip(), found["op"], value, for_s)
 
 

@@ -25,7 +25,7 @@ from gameday.safety import Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.brief import Brief, write_brief
-from gameday.swarm.observe import Observer, fetch
+from gameday.swarm.observe import ONLY_HTTP2, Observer, fetch
 from gameday.swarm.oversight import Oversight
 from gameday.swarm.processes import Processes
 from gameday.swarm.sampler import Sampler
@@ -110,8 +110,8 @@ def _preflight(brief: Brief, tls: ssl.SSLContext | None) -> None:
             remedy = ""
             if "CERTIFICATE_VERIFY_FAILED" in text:
                 remedy = "; name its authority in replay.connections.ca_file, or set verify: false"
-            elif "APPLICATION_PROTOCOL" in text:
-                text, remedy = "it speaks only HTTP/2", "; the swarm speaks HTTP/1.1"
+            elif text == ONLY_HTTP2:
+                remedy = "; the swarm speaks HTTP/1.1"
             raise PreflightFailed(
                 f"stack {stack}: {url} does not answer ({text}){remedy}; nothing was sent"
             ) from None

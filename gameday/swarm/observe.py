@@ -37,6 +37,20 @@ class Sample:
     values: dict[Key, float] = field(repr=False)
 
 
+ONLY_HTTP2 = "it speaks only HTTP/2"
+"""What `fetch` says of such a target."""
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
+        # HTTP/2 begins with a SETTINGS frame: its type, 4, stands in the fourth byte (RFC 9113 §4.1)
+        line = str(error.args[0])
+        is_settings = line[:1] == "\0" and line[3:4] == "\4"
+        return ONLY_HTTP2 if is_settings else "what came is not HTTP"
+    is_tls = isinstance(error, ssl.SSLError) and "APPLICATION_PROTOCOL" in str(error)
+    return ONLY_HTTP2 if is_tls else str(error) or type(error).__name__
+
+
 def fetch(
     url: str, path: str, timeout_s: float = _TIMEOUT_S, *, tls: ssl.SSLContext | None = None
 ) -> bytes:
@@ -75,7 +89,7 @@ def fetch(
     if not answer:
         raise OSError(f"no whole answer within {timeout_s:g} s")
     if isinstance(answer[0], Exception):
-        raise OSError(str(answer[0]) or type(answer[0]).__name__) from None
+        raise OSError(_said(answer[0])) from None
     status, body = answer[0]
     if status != 200:
         raise OSError(f"status {status}")

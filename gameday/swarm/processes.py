@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gameday.errors import CleanUpFailed
+from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.scenario import bundled_scenarios
 from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief
 
-__all__ = ["Processes", "worker_command"]
+__all__ = ["Processes", "check_listen", "worker_command"]
 
 _QUIT_S = 3.0
 
@@ -117,6 +117,22 @@ class Processes:
         """Return the last line the processes logged."""
         lines = (self.folder / "locust.log").read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "no word"
+
+
+def check_listen(listen: tuple[str, int] | None) -> None:
+    """Raise PreflightFailed where workers of elsewhere could not join."""
+    if listen is None:
+        return
+    try:
+        family = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(listen)
+    except OSError as error:
+        address = "{}:{}".format(*listen)
+        raise PreflightFailed(
+            f"--listen {address}: cannot be had ({error.strerror or error}); choose another"
+        ) from None
 
 
 def worker_command(host: str, port: int) -> list[str]:

@@ -36,16 +36,16 @@ def test_a_compose_file_with_a_slip_would_not_pass(tmp_path: Path) -> None:
     assert subprocess.run([*command, str(wrong)], capture_output=True, check=False).returncode != 0
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_every_kubernetes_object_fits_its_schema(number: int) -> None:
     objects = documents("kubernetes.yaml")
-    assert len(objects) == 4
+    assert len(objects) == 5
     kubernetes_validate.validate(objects[number], KUBERNETES, strict=True)
 
 
 def test_a_kubernetes_object_with_a_slip_would_not_pass() -> None:
-    wrong = documents("kubernetes.yaml")[2]
-    wrong["spec"]["replicsa"] = 3
+    wrong = documents("kubernetes.yaml")[3]
+    wrong["spec"]["paralelism"] = 3
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
 
@@ -55,5 +55,26 @@ def test_the_manifests_call_this_version_with_flags_there_are(name: str) -> None
     text = (DEPLOY / name).read_text()
     assert set(re.findall(r"gameday:([\d.]+)", text)) == {__version__}
     help_text = (Path(__file__).parents[1] / "golden" / "help.txt").read_text()
+    assert set(re.findall(r"gameday:([\d.]+)", (DEPLOY / "Dockerfile").read_text())) == {
+        __version__
+    }
     for flag in set(re.findall(r"(--[a-z]+)=", text)):
         assert flag in help_text, flag
+
+
+def test_a_sidecar_does_not_keep_a_job_from_ending() -> None:
+    """Only an init container that restarts always is ended with the Job's own containers."""
+    jobs = [one for one in documents("kubernetes.yaml") if one["kind"] == "Job"]
+    assert len(jobs) == 2
+    for job in jobs:
+        pod = job["spec"]["template"]["spec"]
+        assert [one["name"] for one in pod["containers"]] == ["gameday"]
+        assert [one["restartPolicy"] for one in pod["initContainers"]] == ["Always"]
+
+
+def test_the_image_is_built_from_files_that_are_there() -> None:
+    compose = documents("compose.yaml")[0]["services"]
+    for service in compose.values():
+        build = service["build"]
+        assert (DEPLOY / build["context"] / build["dockerfile"]).resolve().is_file()
+        assert (DEPLOY / build["context"] / "constraints.txt").resolve().is_file()

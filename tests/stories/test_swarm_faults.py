@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import threading
 import time
 from typing import Any
 
@@ -209,3 +211,37 @@ def test_a_run_beyond_a_ceiling_is_stopped(bench: Bench) -> None:
     assert run.code in (3, 6)
     said = run.complained if run.code == 6 else run.summary["verdict"]["reasons"][0]
     assert "concurrency" in said
+
+
+def test_an_address_nobody_can_join_at_is_said_before_anything_else(bench: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        run = bench.replay(bench.scenario(), "--listen", address).wait()
+    assert (run.code, bench.folders()) == (5, [])
+    assert f"--listen {address}: cannot be had" in run.complained
+    away = bench.replay(bench.scenario(), "--listen", "nowhere.invalid:5557").wait()
+    assert away.code == 5
+    assert "nowhere.invalid" in away.complained
+    worker = bench.start("worker", "--master", "nowhere.invalid:5557").wait(20)
+    assert worker.code == 2
+    assert "nowhere.invalid" in worker.complained
+    worker.says_no_trace()
+
+
+def test_a_target_that_speaks_only_http2_is_named_before_anything_is_sent(bench: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    guest, _ = server.accept()
+                    guest.sendall(b"\0\0\x06\4\0\0\0\0\0\0\3\0\0\0\x64\0\0\0\7\0\0\0\0\0")
+                    guest.close()
+
+        threading.Thread(target=greet, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        run = bench.replay(bench.scenario(), "--target", url).wait()
+        server.shutdown(socket.SHUT_RDWR)
+    assert run.code == 5
+    assert "speaks only HTTP/2" in run.complained
+    assert "speaks HTTP/1.1" in run.complained

@@ -37,13 +37,17 @@ class _Cookie(NamedTuple):
     secure: bool
 
 
+_Key = tuple[bytes, str, str]
+"""Name, path, and the domain where it is not the host's own (RFC 6265 §5.3, step 11)."""
+
+
 class Jar:
     """The cookies of one customer at one target. Domains come to this: the host's, or refused."""
 
     __slots__ = ("_cookies", "plain")
 
     def __init__(self) -> None:
-        self._cookies: dict[tuple[bytes, str], _Cookie] = {}
+        self._cookies: dict[_Key, _Cookie] = {}
         self.plain: bytes | None = b""
         """What every request carries, where path, time and scheme make no difference."""
 
@@ -65,21 +69,21 @@ class Jar:
             return True
         said = _attributes(rest)
         if said == _PLAIN:
-            self._put((name, "/"), _Cookie(value, _NEVER, secure=False))
+            self._put((name, "/", ""), _Cookie(value, _NEVER, secure=False))
             return True
         if not _covers(said.domain, host) or (said.secure and not secure):
             return True
         expires_at = _NEVER if said.expires_at is None else said.expires_at
         if said.lives_s is not None:
             expires_at = time.time() + said.lives_s
-        key = (name, said.path or _directory(path()))
+        key = (name, said.path or _directory(path()), "" if said.domain == host else said.domain)
         if expires_at != _NEVER and expires_at <= time.time():
             self._cookies.pop(key, None)
             return True
         self._put(key, _Cookie(value, expires_at, said.secure))
         return key[1] == "/" and expires_at == _NEVER and not said.secure
 
-    def _put(self, key: tuple[bytes, str], cookie: _Cookie) -> None:
+    def _put(self, key: _Key, cookie: _Cookie) -> None:
         if key not in self._cookies and len(self._cookies) >= _MOST_COOKIES:
             now = time.time()
             self._cookies = {k: c for k, c in self._cookies.items() if c.expires_at > now}
@@ -100,8 +104,8 @@ class Jar:
         return self._joined(sorted(fitting, key=lambda item: -len(item[0][1])))
 
     @staticmethod
-    def _joined(cookies: Iterable[tuple[tuple[bytes, str], _Cookie]]) -> bytes:
-        return b"; ".join(name + b"=" + cookie.value for (name, _), cookie in cookies)
+    def _joined(cookies: Iterable[tuple[_Key, _Cookie]]) -> bytes:
+        return b"; ".join(name + b"=" + cookie.value for (name, *_), cookie in cookies)
 
 
 _PLAIN = _Attributes(path="/")

@@ -165,13 +165,13 @@ class Pool(Opening):
             if not connection.ready:
                 self.go_on_opening(connection, event, now)
                 return
-            if event & select.EPOLLOUT and connection.rest and connection.send_rest():
-                self.sockets.expect(connection, writable=False)
+            if event & ~select.EPOLLOUT:  # a reply that came before we had sent all is heard first
+                self.take(connection, now)
+            if event & select.EPOLLOUT and connection.rest and connection.flight is not None:
+                if connection.send_rest():
+                    self.sockets.expect(connection, writable=False)
         except OSError as error:
             self._broke(connection, fault_of(error), now)
-            return
-        if event & ~select.EPOLLOUT:
-            self.take(connection, now)
 
     def _broke(self, connection: Connection, fault: str, now: float) -> None:
         """A connection is of no more use: tell who was waiting on it, or send again."""

@@ -180,3 +180,11 @@ def test_customers_share_no_cookies() -> None:
     assert other.sends() == []
     other.told("a=2; Path=/")
     assert (one.sends(), other.sends()) == (["a=1"], ["a=2"])
+
+
+def test_one_name_for_the_host_and_for_the_domain_above_it_is_two_cookies() -> None:
+    customer = Customer("www.shop.test")
+    customer.told("a=1", "a=2; Domain=shop.test", "a=3; Domain=www.shop.test")
+    assert customer.sends() == ["a=3", "a=2"]
+    customer.told("a=gone; Domain=shop.test; Max-Age=0")
+    assert customer.sends() == ["a=3"]

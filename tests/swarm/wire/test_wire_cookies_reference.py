@@ -10,7 +10,7 @@ Its jar is http.cookiejar, which is older than RFC 6265. Left out, as the two di
   asctime writes them (it does not read them);
 - a Secure cookie over http in place of a plain one (RFC 6265bis: ignored), hence names of its own;
 - one name and path both for the host alone and for a Domain: three cookies to cookiejar, two to
-  the RFC, one to us (a customer meets one host), hence names of their own;
+  the RFC, hence names of their own;
 - a name twice in one reply (cookiejar carries out all deletions before all settings);
 - the order among cookies of equally long paths (cookiejar: by domain, not by age).
 """

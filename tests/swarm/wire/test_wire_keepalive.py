@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -240,6 +241,22 @@ def test_a_reply_before_the_request_is_all_sent_counts_and_ends_the_connection(
     assert (heard.status, heard.body) == (413, b"no")
     assert lab.desk.pool.count == 0
     peer.close()
+    lab.check_works()
+
+
+@pytest.mark.parametrize("moment", range(3))
+def test_a_reply_is_heard_though_the_target_reset_before_the_request_was_all_sent(
+    lab: Lab, moment: int
+) -> None:
+    flight = lab.desk.send(BIG * 4)
+    lab.desk.turn()
+    lab.shop.look()
+    [peer] = lab.shop.peers
+    peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+    peer.reset()
+    time.sleep(0.01 * moment)
+    [heard] = lab.desk.wait(flight)
+    assert (heard.status, heard.body) == (413, b"no")
     lab.check_works()
 
 
