@@ -167,9 +167,9 @@ class Pool(Opening):
                 return
             if event & ~select.EPOLLOUT:  # a reply that came before we had sent all is heard first
                 self.take(connection, now)
-            if event & select.EPOLLOUT and connection.rest and connection.flight is not None:
-                if connection.send_rest():
-                    self.sockets.expect(connection, writable=False)
+            goes_on = connection.flight is not None and connection.rest
+            if event & select.EPOLLOUT and goes_on and connection.send_rest():
+                self.sockets.expect(connection, writable=False)
         except OSError as error:
             self._broke(connection, fault_of(error), now)
 
