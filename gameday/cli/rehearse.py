@@ -61,8 +61,9 @@ def _order(
 
 
 def say_plan(order: Order, show: Show, *, as_json: bool) -> None:
-    """Print the plan of an order."""
+    """Print the plan of an order; SafetyRefusal where a replay would refuse it."""
     from gameday.game_day import check_targets, foresee
+    from gameday.safety import check_ceilings
     from gameday.scenario import build_cell, load_scenario
 
     scenario = load_scenario(order.event)
@@ -93,11 +94,16 @@ def say_plan(order: Order, show: Show, *, as_json: bool) -> None:
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(data))
-        return
+    else:
+        _show_plan(data)
+    check_ceilings(scenario, plan)
+
+
+def _show_plan(data: dict[str, Any]) -> None:
     for name in ("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile",
                  "wall_s", "sessions", "steps", "peak_steps_per_s"):  # fmt: skip
         typer.echo(f"{name.replace('_', ' '):<18} {data[name]}")
-    for stack, stations in cells.items():
+    for stack, stations in data["cells"].items():
         shown = ", ".join(f"{name} {servers}" for name, servers in stations.items())
         typer.echo(f"cell of {stack:<10} {shown}")
 

@@ -91,7 +91,9 @@ def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
                 f"{unfinished} steps were sent and never ended, {gone} sessions were lost"
             )
         if lost:
-            faults.append(f"{lost} planned steps were lost by the generator")
+            faults.append(
+                f"{lost} planned steps were lost by the generator: never sent, or never told of"
+            )
     if health.workers_lost:
         faults.insert(0, f"the generator lost {health.workers_lost} worker(s)")
     if lateness > LATENESS_BOUND_S:

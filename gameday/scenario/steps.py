@@ -91,7 +91,7 @@ class Extract(Block):
     """Its first group, or all of it."""
     css: str | None = None
     """A selector, with `@attribute` for an attribute in place of the text."""
-    header: str | None = None
+    header: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Extract:
@@ -113,11 +113,13 @@ class Extract(Block):
 class Check(Block):
     """What a reply must be to count as good."""
 
-    status: list[int] = Field(default_factory=lambda: [200])
+    status: list[Annotated[int, Field(ge=100, le=599)]] = Field(
+        default_factory=lambda: [200], min_length=1
+    )
     sold_out: int | None = None
     """A status that means the product is gone: no fault of the target, yet no success."""
     header: dict[str, str] = Field(default_factory=dict)
-    body_contains: str | None = None
+    body_contains: str | None = Field(default=None, min_length=1)
     jsonpath: dict[
         Annotated[str, AfterValidator(check_jsonpath)], str | int | float | bool | None
     ] = Field(default_factory=dict)

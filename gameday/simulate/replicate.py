@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import select
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +50,7 @@ def simulate(
     context.set_forkserver_preload(["gameday.simulate.reference"])
     count = workers or os.cpu_count() or 1
     pool = ProcessPoolExecutor(
-        count, mp_context=context, initializer=_give_way, initargs=(beside_load,)
+        count, mp_context=context, initializer=_begin, initargs=(beside_load, os.getpid())
     )
     running: dict[Future[RunRecord], tuple[int, str]] = {}
     try:
@@ -69,9 +72,20 @@ def simulate(
     return tuple(joined([done[r, s] for s in scenario.stack_names]) for r in whole)
 
 
-def _give_way(beside_load: bool) -> None:
+def _begin(beside_load: bool, parent: int) -> None:
+    """Make a worker give way to load, and end with who asked, however that one ends."""
     if beside_load:
         os.nice(_NICE)
+
+    def outlive_nobody(fd: int) -> None:
+        select.select([fd], [], [])
+        os._exit(1)
+
+    with suppress(ProcessLookupError):
+        fd = os.pidfd_open(parent)
+        threading.Thread(target=outlive_nobody, args=(fd,), daemon=True).start()
+        return
+    os._exit(1)
 
 
 def _wanted(replication: int, until: float) -> bool:

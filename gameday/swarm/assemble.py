@@ -23,6 +23,7 @@ from gameday.run_record import (
 from gameday.scenario import Scenario
 from gameday.swarm.observe import Observer, Sample
 from gameday.swarm.orders import OrderBook
+from gameday.swarm.tally import UNREQUIRED
 from gameday.traffic import LoadPlan, Walks
 from gameday.vocabulary import Array
 
@@ -115,7 +116,9 @@ class Assembly:
     def _notes(self, observer: Observer) -> tuple[str, ...]:
         notes = [f"not observed: {stack}: {why}" for stack, why in observer.faults.items()]
         top = sorted(self.faults.items(), key=lambda item: -item[1])[:12]
-        notes += [f"{step}: {n} not done: {why}" for (step, why), n in top]
+        for (step, why), n in top:
+            what = "exchanges failed, " if why.startswith(UNREQUIRED) else "not done: "
+            notes.append(f"{step}: {n} {what}{why}")
         return tuple(notes)
 
     def _fold_samples(self, observer: Observer) -> None:

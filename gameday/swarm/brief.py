@@ -19,6 +19,7 @@ from gameday.vocabulary import Seed, TimeGrid
 
 __all__ = [
     "BRIEF_VARIABLE",
+    "PULSE_VARIABLE",
     "REPORT_VARIABLE",
     "Brief",
     "brief_of",
@@ -31,6 +32,7 @@ BRIEF_VARIABLE = "GAMEDAY_BRIEF"
 """Environment variable that names the brief's file."""
 
 REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
+PULSE_VARIABLE = "GAMEDAY_PULSE_FD"
 """Environment variable that holds the file descriptor on which the master says what happens."""
 
 

@@ -146,6 +146,7 @@ class _Run:
         with selector:
             while True:
                 selector.select(timeout=0.2)
+                self.processes.pulse()
                 reports, closed = self.processes.read()
                 self._heard = time.monotonic() if reports else self._heard
                 for report in reports:
@@ -192,6 +193,8 @@ class _Run:
                 self.oversight.board.gone(report["worker"])
         elif what == "finished":
             self._finished = True
+        elif what == "unwatched" and self._stop_asked_at is None:
+            self._ask(("worker_lost", f"nobody watched for {report['seconds']:.0f} s"))
         elif what == "refused" and self.t0:
             self._note("worker refused", why=report["why"])  # a late one: the others play on
         elif what == "refused":

@@ -59,8 +59,9 @@ class Customer(Flight):
     """One session, awake."""
 
     __slots__ = (
-        "began", "cast", "group", "jar", "key", "memory", "mood", "nominal_s", "outcome", "over",
-        "part", "pending", "place", "session", "step", "step_due", "step_sent", "tries", "turn", "why",
+        "began", "cast", "group", "group_late", "jar", "key", "late_s", "memory", "mood",
+        "nominal_s", "outcome", "over", "part", "pending", "place", "session", "step", "step_due",
+        "step_sent", "tries", "turn", "why",
     )  # fmt: skip
 
     cast: Cast
@@ -90,6 +91,10 @@ class Customer(Flight):
     """When its first exchange went out."""
     group: int
     """Which group of exchanges is out."""
+    late_s: float
+    """How long we ourselves held the step's groups back so far: each by its exchange held longest."""
+    group_late: float
+    """The same of the group that is out."""
     pending: int
     """Required exchanges of the group that are not back."""
     turn: int

@@ -13,7 +13,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner
 
 from gameday.safety.stop import held_to
-from gameday.swarm.brief import Brief, brief_text
+from gameday.swarm.brief import PULSE_VARIABLE, Brief, brief_text
 from gameday.swarm.deals import Deal
 from gameday.swarm.player import LEASE_S
 
@@ -23,6 +23,9 @@ _START_AHEAD_S = 1.0
 _PULSE_S = 0.4
 _SILENT_S = LEASE_S + 0.5
 """A worker silent for so long is lost: by then its own lease has run out, and it sends nothing."""
+_LOOK_EVERY_S = 0.2
+_UNWATCHED_S = 4.0
+"""Without a word of the conductor for so long, guardrails and ceilings are blind: the run is stopped."""
 _DEAL_AHEAD_S = 0.5
 """A new deal holds for sessions that start so long after it: it is then everywhere in time."""
 
@@ -173,13 +176,26 @@ class Director:
 
     def watch_conductor(self, folder: Path) -> None:
         """Do as the run's folder asks: hold down, stop; stop too when the conductor has gone."""
-        parent = os.getppid()
+        parent, pulse = os.getppid(), int(os.environ[PULSE_VARIABLE])
+        os.set_blocking(pulse, False)
+        silent_s = 0.0
         while True:
-            gevent.sleep(0.2)
-            if (folder / "stop").exists() or os.getppid() != parent:
+            gevent.sleep(_LOOK_EVERY_S)
+            silent_s = 0.0 if _has_news(pulse) else silent_s + _LOOK_EVERY_S
+            if silent_s > _UNWATCHED_S:
+                self.tell("unwatched", seconds=silent_s)
+            if silent_s > _UNWATCHED_S or (folder / "stop").exists() or os.getppid() != parent:
                 self.stop()
                 return
             wish = held_to(folder)
             if wish != self._held_to:
                 self._held_to = wish
                 self._send("gameday_hold", starts_per_s=wish)
+
+
+def _has_news(fd: int) -> bool:
+    """Return whether anything came in; what it was is of no matter."""
+    try:
+        return bool(os.read(fd, 4096))
+    except BlockingIOError:
+        return False

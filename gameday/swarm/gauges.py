@@ -18,6 +18,7 @@ class Gauges:
     def __init__(self, play: Play, hands: Hands, pools: dict[str, Pool]) -> None:
         self._play, self._hands, self._pools = play, hands, pools.values()
         self._cpu_from = (time.process_time(), time.perf_counter())
+        self._read_at = time.perf_counter()
         self.requests = 0
         """Exchanges that ended."""
         self.most_awake = 0
@@ -28,11 +29,14 @@ class Gauges:
         requests, self.requests = self.requests + self._hands.requests, 0
         most_awake, self.most_awake = max(self.most_awake, self._play.awake), 0
         self._hands.requests = 0
+        seconds = max(time.perf_counter() - self._read_at, 1e-3)
+        self._read_at += seconds
         return {
+            "seconds": seconds, "requests_per_s": requests / seconds,
             "busy": self.busy_share(), "awake": self._play.awake, "most_awake": most_awake,
             "waiting": len(self._play.rows), "sockets": sum(pool.count for pool in self._pools),
             "queued": sum(len(pool.queue) for pool in self._pools),
-            "requests": requests, "limits": self.limits(),
+            "limits": self.limits(),
         }  # fmt: skip
 
     def busy_share(self) -> float:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,9 @@ def _wire_ends(floor: _Floor) -> None:
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
             os._exit(error.exit_code)  # before a single request: nothing to wind down
+        except Exception:  # noqa: BLE001 (Locust would log it and play nothing for ever)
+            traceback.print_exc()
+            os._exit(9)
 
     @events.test_stop.add_listener  # type: ignore[untyped-decorator]
     def on_test_stop(environment: Environment, **_: Any) -> None:
@@ -178,7 +182,10 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
 
     target, scenario = allowed_target(host), floor.scenario
     assert scenario is not None
-    seed = Seed(int(os.environ.get("GAMEDAY_SEED", "1")))
+    asked_seed = os.environ.get("GAMEDAY_SEED", "1")
+    if not asked_seed.isdecimal():
+        raise UsageError(f"GAMEDAY_SEED: must be a whole number from 0 on (got '{asked_seed}')")
+    seed = Seed(int(asked_seed))
     history = read_history(scenario, file=None, seed=seed)
     demand = forecast_demand(scenario, history)
     stack, scale = _met(target.url, scenario)

@@ -47,7 +47,6 @@ class Oversight:
         self._services: deque[tuple[float, dict[tuple[str, str], float]]] = deque()
         self._guard: GuardSampler | None = None
         self._orders: set[tuple[int, str]] = set()
-        self._requests: deque[tuple[float, int]] = deque()
         self.t0 = 0.0
         """When the window starts, seconds since the epoch."""
 
@@ -70,9 +69,6 @@ class Oversight:
         self.board.add(now_s, report)
         self.guardrails.add(now_s, outcomes, latency)
         self._orders.update((stack, key) for stack, key, _ in report["orders"])
-        self._requests.append((now_s, report["gauges"]["requests"]))
-        while self._requests[0][0] < now_s - 1.5:
-            self._requests.popleft()
 
     def why_stop(self, now_s: float) -> str | None:
         """Return why the run must stop now, or None; hold load down where that is enough."""
@@ -80,7 +76,8 @@ class Oversight:
             self.guardrails.add_services(*self._services.popleft())
         over = broken_ceiling(self.scenario, {
             "concurrency": self.board.gauge("most_awake"), "orders": len(self._orders),
-            "requests_per_s": self._requests_per_s(), "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
+            "requests_per_s": self.board.gauge("requests_per_s"),
+            "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
         })  # fmt: skip
         if over is not None:
             return over
@@ -95,13 +92,6 @@ class Oversight:
         except PreflightFailed as error:  # load that cannot be held is stopped
             return f"{why}; it could not be held: {error}"
         return None
-
-    def _requests_per_s(self) -> float:
-        """Return requests a second over the last reports, which come about once a second."""
-        if len(self._requests) < 2:
-            return 0.0
-        span = self._requests[-1][0] - self._requests[0][0]
-        return sum(n for _, n in list(self._requests)[1:]) / span if span > 0.5 else 0.0
 
     def _hold(self, guardrail: Guardrail, now_s: float) -> None:
         """Hold session starts where they are, or to half of that."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gameday.swarm.customer import Customer, Errand
 from gameday.swarm.redirects import onward_path
 from gameday.swarm.script import Line
-from gameday.swarm.tally import ABANDONED, DONE, FAILED, NUMBER, PACKED
+from gameday.swarm.tally import ABANDONED, DONE, FAILED, NUMBER, PACKED, UNREQUIRED
 from gameday.swarm.walking import Walking
 from gameday.swarm.wire import Head
 from gameday.swarm.wire.cookies import Jar
@@ -66,15 +66,16 @@ class Play(Walking):
 
     def _begin_groups(self, customer: Customer, due: float, now: float) -> None:
         customer.step_due, customer.step_sent, customer.group = due, 0.0, 0
+        customer.late_s = customer.group_late = 0.0
         self._send_group(customer, due, now)
 
     def _send_group(self, customer: Customer, due: float, now: float) -> None:
         """Send the exchanges of the next group of a step."""
         lines, is_first = customer.part.scene.groups[customer.group], not customer.group
         customer.pending = 1 + sum(line.required for line in lines)
+        since = customer.step_sent and customer.step_sent + customer.late_s
         errands = [
-            Errand(customer, line, self._request(customer, line), due, customer.step_sent)
-            for line in lines
+            Errand(customer, line, self._request(customer, line), due, since) for line in lines
         ]
         for errand in errands:  # one may fail on the spot: the others go out all the same
             if is_first and not customer.place:
@@ -89,11 +90,12 @@ class Play(Walking):
         if customer.pending:
             return
         customer.group += 1
+        customer.late_s, customer.group_late = customer.late_s + customer.group_late, 0.0
         if customer.outcome == DONE and customer.group < len(customer.part.scene.groups):
             self._send_group(customer, now, now)
             return
         customer.turn += 1
-        self.step_over(customer, customer.step_due, customer.step_sent or now, now, 0)
+        self.step_over(customer, customer.step_due, customer.step_due + customer.late_s, now, 0)
 
     def replied(
         self, flight: Customer | Errand, head: Head, body: bytes, size: int, now: float
@@ -116,13 +118,14 @@ class Play(Walking):
                 outcome = DONE if fault is None else FAILED
                 self._exchange_over(customer, flight, outcome, fault or "", size, now)
             return
+        seconds = now - (flight.first_sent or flight.sent)
         if not verdict.extracts or is_late:
-            name, why = verdict(head, body, now - flight.sent, {})
+            name, why = verdict(head, body, seconds, {})
         else:
             memory = customer.memory
             if memory is None:
                 memory = customer.memory = {}
-            name, why = verdict(head, body, now - flight.sent, memory)
+            name, why = verdict(head, body, seconds, memory)
         self._exchange_over(customer, flight, NUMBER[name], why, size, now)
 
     def failed(self, flight: Customer | Errand, fault: str, now: float) -> None:
@@ -186,6 +189,8 @@ class Play(Walking):
             return
         if outcome != DONE and why:
             self.tally.line_fault(line.number, why)
+            if not line.required:
+                self.tally.fault(customer.cast.stack, line.step_number, f"{UNREQUIRED}{why}")
         if outcome != DONE and line.required and customer.outcome == DONE:
             customer.outcome, customer.why = outcome, why
         if not is_late and customer.part.single is not None:
@@ -195,6 +200,7 @@ class Play(Walking):
         self.sample(PACKED(-1 - line.number, flight.due, sent, now, size, 0.0))
         if not is_late:
             customer.step_sent = customer.step_sent or sent
+            customer.group_late = max(customer.group_late, (sent or now) - flight.due)
             if line.required:
                 self._one_back(customer, now)
 
@@ -204,6 +210,7 @@ class Play(Walking):
         """End the step with this exchange; one that never went out was sent just now."""
         sent = flight.first_sent or flight.sent or now
         if customer.part.single is None:
-            self.step_over(customer, customer.step_due, customer.step_sent or sent, now, 0)
+            late_s = customer.late_s + max(customer.group_late, sent - flight.due)
+            self.step_over(customer, customer.step_due, customer.step_due + late_s, now, 0)
         else:
             self.step_over(customer, flight.due, sent, now, size)

@@ -14,7 +14,7 @@ from typing import Any
 
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.scenario import bundled_scenarios
-from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief
+from gameday.swarm.brief import BRIEF_VARIABLE, PULSE_VARIABLE, REPORT_VARIABLE, Brief
 
 __all__ = ["Processes", "check_listen", "worker_command"]
 
@@ -28,14 +28,17 @@ class Processes:
         self.brief, self.folder, self.listen = brief, folder, listen
         self.master: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.reports, self._tail = -1, b""
+        self.reports, self._pulse, self._tail = -1, -1, b""
 
     def start(self) -> None:
         """Start one Locust, or a master with its workers on loopback."""
         self.reports, write_end = os.pipe()
+        pulse_end, self._pulse = os.pipe()
         os.set_blocking(self.reports, False)
+        os.set_blocking(self._pulse, False)
         env = os.environ | {
             BRIEF_VARIABLE: str(self.folder / "swarm.json"), REPORT_VARIABLE: str(write_end),
+            PULSE_VARIABLE: str(pulse_end),
         }  # fmt: skip
         base = [sys.executable, "-m", "locust", "-f", str(_locustfile()), "--headless",
                 "--only-summary", "--stop-timeout", "0"]  # fmt: skip
@@ -49,16 +52,22 @@ class Processes:
 
             count = self.brief.workers
             if count == 1 and self.listen is None:
-                self.master = spawn(base, (write_end,))
+                self.master = spawn(base, (write_end, pulse_end))
             else:
                 host, port = self.listen or ("127.0.0.1", _free_port())
                 bind = ["--master", "--master-bind-host", host, "--master-bind-port", str(port),
                         "--expect-workers", str(count)]  # fmt: skip
-                self.master = spawn(base + bind, (write_end,))
+                self.master = spawn(base + bind, (write_end, pulse_end))
                 if self.listen is None:
                     command = worker_command(host, port)
                     self.workers = [spawn(command, ()) for _ in range(count)]
         os.close(write_end)
+        os.close(pulse_end)
+
+    def pulse(self) -> None:
+        """Show Locust that somebody watches: without it for some seconds it stops."""
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._pulse, b".")
 
     def lost(self, *, before_start: bool) -> str | None:
         """Return which process ended the run by its own end; None while it can go on.
@@ -109,9 +118,10 @@ class Processes:
                 process.wait(3.0)
             except subprocess.TimeoutExpired:
                 raise CleanUpFailed(f"Locust (pid {process.pid}) does not end") from None
-        if self.reports >= 0:
-            os.close(self.reports)
-            self.reports = -1
+        for fd in (self.reports, self._pulse):
+            if fd >= 0:
+                os.close(fd)
+        self.reports = self._pulse = -1
 
     def last_words(self) -> str:
         """Return the last line the processes logged."""

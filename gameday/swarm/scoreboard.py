@@ -75,8 +75,8 @@ class Scoreboard:
         self._recent: deque[tuple[float, Array, Array, Array]] = deque()
         self._gauges: dict[int, dict[str, Any]] = {}
         self._busy: dict[int, deque[float]] = {}
-        self.starts: deque[tuple[float, int]] = deque()
-        """When reports came, and how many sessions they say were started."""
+        self._starts: dict[int, deque[tuple[int, float]]] = {}
+        """Worker -> how many sessions its last reports say were started, and in how many seconds."""
 
     def add(self, now_s: float, report: dict[str, Any]) -> None:
         """Add one worker's report."""
@@ -99,10 +99,11 @@ class Scoreboard:
             np.array([self._sent, self._done, self._bad]) + counts.sum(axis=0)
         ).tolist()
         self._recent.append((now_s, counts, latency, lateness))
-        self.starts.append((now_s, sum(n for _, what, _, n in report["sessions"] if what == 1)))
         while self._recent[0][0] < now_s - _RECENT_S:
             self._recent.popleft()
-            self.starts.popleft()
+        starts = sum(n for _, what, _, n in report["sessions"] if what == 1)
+        lately = self._starts.setdefault(report["worker"], deque(maxlen=int(_RECENT_S)))
+        lately.append((starts, report["gauges"]["seconds"]))
         self._gauges[report["worker"]] = report["gauges"]
         self._busy.setdefault(report["worker"], deque(maxlen=5)).append(report["gauges"]["busy"])
 
@@ -113,10 +114,10 @@ class Scoreboard:
 
     def starts_per_s(self) -> float:
         """Return how many sessions started a wall second lately."""
-        if len(self.starts) < 2:
-            return 0.0
-        span = self.starts[-1][0] - self.starts[0][0]
-        return sum(n for _, n in list(self.starts)[1:]) / max(span, 1e-9)
+        return sum(
+            sum(n for n, _ in lately) / sum(seconds for _, seconds in lately)
+            for lately in self._starts.values()
+        )
 
     def busy_warnings(self) -> list[str]:
         """Return which workers near the limit of a core."""
@@ -130,10 +131,11 @@ class Scoreboard:
         """Forget the gauges of a worker that was lost."""
         self._gauges.pop(worker, None)
         self._busy.pop(worker, None)
+        self._starts.pop(worker, None)
 
-    def gauge(self, name: str) -> int:
+    def gauge(self, name: str) -> float:
         """Return a gauge added up over the workers."""
-        return int(sum(gauges[name] for gauges in self._gauges.values()))
+        return sum(float(gauges[name]) for gauges in self._gauges.values())
 
     def progress(
         self, at_s: float, guardrails: tuple[tuple[str, str, float | None], ...] = (),
@@ -146,7 +148,7 @@ class Scoreboard:
         return Progress(
             at_s, plan.duration_s, self._sent, self._done, self._bad, self._planned,
             tuple(self._achieved.tolist()), max(0, min(slot, plan.grid.slots - 1)), self._steps(),
-            self.gauge("awake"), self.gauge("waiting"), self.gauge("sockets"), self.gauge("queued"),
+            *(int(self.gauge(name)) for name in ("awake", "waiting", "sockets", "queued")),
             _known(percentile(lateness, 0.99)),
             tuple((worker, float(np.mean(shares))) for worker, shares in self._busy.items()),
             guardrails, (*warnings, *self.busy_warnings()),

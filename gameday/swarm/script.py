@@ -31,6 +31,7 @@ class Line:
     number: int
     """Its index in the scenario, over all steps."""
     step: str
+    step_number: int
     method: str
     verb: bytes
     path: Text
@@ -95,19 +96,23 @@ def written(scenario: Scenario, target: Target, words: Words, run_id: str) -> di
         "User-Agent": f"gameday/{__version__} (load test; run {run_id})",
     }  # fmt: skip
     number, out, order_key = 0, {}, words.getter("order_key")
-    for name, step in scenario.steps.items():
+    for step_number, (name, step) in enumerate(scenario.steps.items()):
         groups = []
         for group in step.exchanges:
             lines = []
             for exchange in group:
-                lines.append(_line(number, name, exchange, words, fixed | {"X-Gameday-Step": name}))
+                own = fixed | {"X-Gameday-Step": name}
+                lines.append(_line((number, name, step_number), exchange, words, own))
                 number += 1
             groups.append(tuple(lines))
         out[name] = Scene(name, tuple(groups), step.places_order, order_key)
     return out
 
 
-def _line(number: int, step: str, exchange: Exchange, words: Words, fixed: dict[str, str]) -> Line:
+def _line(
+    place: tuple[int, str, int], exchange: Exchange, words: Words, fixed: dict[str, str]
+) -> Line:
+    """Return an exchange ready to be sent; `place`: its number, its step and that one's number."""
     path, head = _path(exchange, words), _head(exchange, words, fixed)
     names = {name.lower() for name in exchange.headers}
     is_constant = not any(
@@ -124,7 +129,7 @@ def _line(number: int, step: str, exchange: Exchange, words: Words, fixed: dict[
         constant = start + (f"Cookie: {own}\r\n".encode() if own else b"") + tail(None)
     has_head_words = any(field == "headers" for field, _ in exchange.template_words())
     return Line(
-        number, step, exchange.method, exchange.method.encode(), path, head, cookie,
+        *place, exchange.method, exchange.method.encode(), path, head, cookie,
         None if has_head_words else head(None).encode(), tail, start, constant,
         head_only=exchange.method == "HEAD",
         resend=exchange.method in _RESENT or "idempotency-key" in names,

@@ -25,12 +25,16 @@ __all__ = [
     "OUTCOMES",
     "PACKED",
     "SOLD_OUT",
+    "UNREQUIRED",
     "Tally",
 ]
 
 OUTCOMES = ("done", "failed", "check_failed", "sold_out", "abandoned")
 DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED = range(5)
 NUMBER = {name: number for number, name in enumerate(OUTCOMES)}
+
+UNREQUIRED = "not required: "
+"""How the fault of an exchange begins that its step does not need."""
 
 PACKED = Struct("6d").pack
 """Makes a sample's bytes: packing six numbers costs half of what putting them in an array does."""

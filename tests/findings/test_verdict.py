@@ -202,7 +202,7 @@ def test_what_the_generator_lost_or_sent_late_or_broke_is_a_fault_with_its_numbe
     lost.step_counts[0, 0, STEPS.index("planned"), 1] += 5
     lost.step_counts[0, 0, STEPS.index("lost"), 1] += 5
     faults = validity(lost, health=Health(0), end="complete", why="").faults
-    assert faults == ("5 planned steps were lost by the generator",)
+    assert faults == ("5 planned steps were lost by the generator: never sent, or never told of",)
     broken = validity(run_of(400), health=Health(0), end="worker_lost", why="worker 1 died").faults
     assert broken == ("the generator broke: worker 1 died",)
 

@@ -102,6 +102,12 @@ def test_failures_make_locusts_own_exit_code_and_refusals_ours(bench: Bench) -> 
     away = locust(bench, locustfile(bench), "--headless", "--host", "http://10.0.0.1").wait()
     assert away.code == 6
     assert "only loopback" in away.complained
+    seedless = bench.environment
+    bench.environment = lambda: seedless() | {"GAMEDAY_SEED": "abc"}  # type: ignore[method-assign]
+    odd = locust(bench, locustfile(bench), "--headless", "--host", f"http://{address}").wait(30)
+    bench.environment = seedless  # type: ignore[method-assign]
+    assert odd.code == 2
+    assert "GAMEDAY_SEED: must be a whole number" in odd.complained
     small = locust(bench, locustfile(bench), "--headless", "--host", shop(bench, "0.00001")).wait()
     assert small.code == 2
     assert "too fast" in small.complained

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,12 @@ def free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def command_of(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 def window_s(run: Run) -> float:
@@ -105,6 +112,36 @@ def test_a_locust_that_hangs_is_ended_and_its_run_is_judged(bench: Bench, worker
     summary = assert_judged(run, "INVALID", 7)
     assert "said nothing for 4 s" in summary["verdict"]["reasons"][0]
     bench.falls_silent()
+
+
+def test_a_run_that_nobody_watches_is_stopped(bench: Bench) -> None:
+    """Guardrails and ceilings live in the conductor: frozen, it is blind."""
+    run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
+    os.kill(run.process.pid, signal.SIGSTOP)
+    try:
+        until(lambda: not run.children("--worker"), 12, "the workers were done")
+    finally:
+        os.kill(run.process.pid, signal.SIGCONT)
+    run.wait()
+    summary = assert_judged(run, "INVALID", 7)
+    assert "nobody watched for" in summary["verdict"]["reasons"][0]
+    bench.falls_silent()
+
+
+def test_a_replay_killed_while_it_rehearses_leaves_nothing_behind(bench: Bench) -> None:
+    run = bench.replay(bench.scenario(LONG), "--workers", "2")
+    until(lambda: "forkserver" in "".join(map(command_of, bench.processes())), 30, "the model runs")
+    os.kill(run.process.pid, signal.SIGKILL)
+    run.wait()
+    until(lambda: not bench.processes(), 10, "the model's processes ended")
+
+
+def test_a_dry_run_says_what_the_run_would_be_refused_for(bench: Bench) -> None:
+    low = ("steps_per_s: 60}", "steps_per_s: 60, ceilings: {requests_per_s: 5}}")
+    run = bench.replay(bench.scenario(low), "--dry-run").wait()
+    assert run.code == 6
+    assert "peak steps per s" in run.said
+    assert "replay.ceilings.requests_per_s" in run.complained
 
 
 def test_a_worker_held_up_for_seconds_starts_no_session_that_was_dealt_to_another(

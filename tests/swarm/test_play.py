@@ -121,6 +121,34 @@ def test_an_optional_exchange_beyond_patience_makes_nobody_leave(tmp_path: Path)
     assert ended(record) == "done"
 
 
+def test_a_failure_of_an_optional_exchange_is_told_under_its_own_name(tmp_path: Path) -> None:
+    exchanges = [[{"path": "/one"}, {"path": "/two", "required": False}]]
+    _, record = alone(lone_step(tmp_path, *exchanges), by_path(one=Answer(), two=Answer(500)))
+    assert ended(record) == "done"
+    assert record.notes == ("home: 1 exchanges failed, not required: status_500",)
+
+
+def test_a_check_of_latency_counts_from_the_first_hop(tmp_path: Path) -> None:
+    checked = {"path": "/one", "check": {"latency": "1s"}}
+    target = by_path(one=Answer(302, ("Location: /two",), seconds=0.8), two=Answer(seconds=0.4))
+    run, record = alone(lone_step(tmp_path, checked), target)
+    assert (ended(record), faults(run)) == ("check_failed", ["latency"])
+
+
+def test_what_we_hold_back_inside_a_step_is_our_lateness_and_no_service_time(
+    tmp_path: Path,
+) -> None:
+    target = by_path(
+        one=Answer(seconds=1.0), two=Answer(seconds=1.0, held_s=3.0),
+        three=Answer(seconds=1.0, held_s=1.0), four=Answer(seconds=1.0, held_s=5.0),
+    )  # fmt: skip
+    _, record = alone(lone_step(tmp_path, *GROUPS), target)
+    assert ended(record) == "done", "patience does not run while we hold an exchange back"
+    assert seconds_of(record, "response") == pytest.approx(11.0, rel=0.01)
+    assert seconds_of(record, "lateness") == pytest.approx(8.0, rel=0.01)
+    assert seconds_of(record, "service") == pytest.approx(3.0, rel=0.01)
+
+
 def test_an_exchange_that_fails_on_the_spot_leaves_the_others_to_go_out(tmp_path: Path) -> None:
     refused = Answer(fault="connection_refused", seconds=0.0)
     exchanges = [[{"path": "/one"}, {"path": "/two", "required": False}], {"path": "/three"}]

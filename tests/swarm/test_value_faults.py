@@ -123,6 +123,20 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "a bound beyond what a draw can reach": (
         value(whole=[0, 10**17]), '"color"', r"values\.color: whole: beyond 4503599627370496 .*exact",
     ),
+    "a status that no reply has": (
+        home(check={"status": [200, 1000]}), "1000", r"steps\.home\.exchanges\.0\.check\.status\.1: .*599",
+    ),
+    "a check that cannot pass": (
+        home(check={"status": []}), '"status"', r"steps\.home\.exchanges\.0\.check\.status: ",
+    ),
+    "a check that cannot fail": (
+        home(check={"body_contains": ""}), '"body_contains"',
+        r"steps\.home\.exchanges\.0\.check\.body_contains: ",
+    ),
+    "a header without a name": (
+        home(extract={"word": {"header": ""}}), '"header"',
+        r"steps\.home\.exchanges\.0\.extract\.word\.header: ",
+    ),
     "a header that is the client's to say": (
         home(headers={"content-length": "7"}), '"headers"',
         r"steps\.home\.exchanges\.0\.headers: content-length: the client says this itself",

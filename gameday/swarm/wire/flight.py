@@ -11,7 +11,7 @@ class Flight:
     """A request from the moment it is due to its reply."""
 
     __slots__ = (
-        "asked", "became_get", "due", "first_sent", "hop_path", "hops", "patience",
+        "asked", "became_get", "due", "first_sent", "held_at", "hop_path", "hops", "patience",
         "patient_since", "request", "resent", "sent",
     )  # fmt: skip
 
@@ -23,6 +23,8 @@ class Flight:
     """Intended instant, seconds of the engine's clock."""
     sent: float
     """When it was issued; 0 while our own bound on sockets holds it back."""
+    held_at: float
+    """Since when our own bound held it back, while `sent` is 0."""
     patience: float
     """How long its customer waits, seconds."""
     patient_since: float

@@ -150,6 +150,8 @@ class Opening:
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that is not among the idle ones."""
+        if connection.sock.fileno() < 0:
+            return  # dropped already, by what another's end led to
         if not connection.ready:
             self._opening -= 1
         connection.flight = connection.reading = None

@@ -31,9 +31,10 @@ class Pool(Opening):
             flight.sent = now
         else:
             self.held += 1
+            flight.held_at = now
         self.queue.append(flight)
         if self._opening < len(self.queue) and not self._open(now):
-            flight.sent = 0.0  # we had no socket for it: that is our wait, not the target's
+            flight.sent, flight.held_at = 0.0, now  # we had no socket: our wait, not the target's
 
     def send_alone(self, flight: Flight, now: float) -> None:
         """Send `flight` on a connection opened for it, if there is room for one."""
@@ -157,6 +158,8 @@ class Pool(Opening):
         flight = self.queue.popleft()
         if flight.sent == 0.0:
             flight.sent = now
+            if flight.patient_since:  # patience does not run while we hold it back
+                flight.patient_since += now - flight.held_at
         self._issue(connection, flight, now)
 
     def on_event(self, connection: Connection, event: int, now: float) -> None:
