@@ -148,7 +148,8 @@ class Scoreboard:
         return Progress(
             at_s, plan.duration_s, self._sent, self._done, self._bad, self._planned,
             tuple(self._achieved.tolist()), max(0, min(slot, plan.grid.slots - 1)), self._steps(),
-            *(int(self.gauge(name)) for name in ("awake", "waiting", "sockets", "queued")),
+            int(self.gauge("awake")), int(self.gauge("waiting")), int(self.gauge("sockets")),
+            int(self.gauge("queued")),
             _known(percentile(lateness, 0.99)),
             tuple((worker, float(np.mean(shares))) for worker, shares in self._busy.items()),
             guardrails, (*warnings, *self.busy_warnings()),
