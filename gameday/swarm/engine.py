@@ -112,7 +112,7 @@ class Engine:
         gc.set_threshold(50_000, 10, 1_000_000)
         self.sockets.watch_from(gevent.get_hub())
         self.sockets.after_turn = self.send_due
-        self.gauges.busy_share()
+        self.gauges.read()
         try:
             while not self._is_over():
                 if self.sockets.fault is not None:

@@ -94,7 +94,9 @@ class Oversight:
         return None
 
     def _hold(self, guardrail: Guardrail, now_s: float) -> None:
-        """Hold session starts where they are, or to half of that."""
+        """Hold session starts where they are, or to half of that; what is frozen stays so."""
+        if guardrail.then == "freeze" and self._starts_per_s is not None:
+            return
         now_per_s = self.board.starts_per_s()
         if self._starts_per_s is not None:
             now_per_s = min(now_per_s, self._starts_per_s)

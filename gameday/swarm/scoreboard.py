@@ -14,6 +14,8 @@ from gameday.vocabulary import Array
 
 __all__ = ["BUSY_WARNING", "Progress", "Scoreboard", "StepNow"]
 
+_STARTS = 3
+"""Reports, one a second, over which session starts are counted: where load is now, not where it was."""
 BUSY_WARNING = 0.7
 """Share of a core beyond which a worker is about to be late; said before lateness shows."""
 _RECENT_S = 10.0
@@ -102,8 +104,9 @@ class Scoreboard:
         while self._recent[0][0] < now_s - _RECENT_S:
             self._recent.popleft()
         starts = sum(n for _, what, _, n in report["sessions"] if what == 1)
-        lately = self._starts.setdefault(report["worker"], deque(maxlen=int(_RECENT_S)))
-        lately.append((starts, report["gauges"]["seconds"]))
+        lately = self._starts.setdefault(report["worker"], deque(maxlen=_STARTS))
+        if starts or lately:  # before the first session there is no load to speak of
+            lately.append((starts, report["gauges"]["seconds"]))
         self._gauges[report["worker"]] = report["gauges"]
         self._busy.setdefault(report["worker"], deque(maxlen=5)).append(report["gauges"]["busy"])
 
@@ -116,8 +119,8 @@ class Scoreboard:
         """Return how many sessions started a wall second lately."""
         return sum(
             sum(n for n, _ in lately) / sum(seconds for _, seconds in lately)
-            for lately in self._starts.values()
-        )
+            for lately in self._starts.values() if lately
+        )  # fmt: skip
 
     def busy_warnings(self) -> list[str]:
         """Return which workers near the limit of a core."""
