@@ -113,20 +113,24 @@ class Tally:
 
         Return the exchanges that ended, shape (n, 4): number, due, done, bytes.
         """
-        raw = np.frombuffer(bytes(self.samples)).reshape(-1, _WIDTH)
+        raw = np.frombuffer(bytes(self.samples)).reshape(-1, _WIDTH).T.copy()
         self.samples.clear()
-        code = raw[:, 0].astype(np.int64)
+        code = raw[0].astype(np.int64)
         self._count_delays()
-        self._count_steps(code[code >= 0], raw[code >= 0])
-        line = np.where(code < 0, -1 - code, self.line_of[code % self._pairs])
-        exchanges = np.column_stack([line, raw[:, 1], raw[:, 3], raw[:, 4]])
-        return np.asarray(exchanges[line >= 0])
+        is_step = code >= 0
+        if is_step.all():
+            self._count_steps(code, raw)
+        else:
+            self._count_steps(code[is_step], raw[:, is_step])
+        line = np.where(is_step, self.line_of[code % self._pairs], -1 - code)
+        exchanges = np.stack([line, raw[1], raw[3], raw[4]], axis=1)
+        return exchanges if (line >= 0).all() else np.asarray(exchanges[line >= 0])
 
     def _count_steps(self, code: Array, rows: Array) -> None:
-        due, sent, done = rows[:, 1], rows[:, 2], rows[:, 3]
+        _, due, sent, done, _, nominal = rows
         pair, rest = code % self._pairs, code // self._pairs
         outcome, extra = rest % len(OUTCOMES), rest >= len(OUTCOMES)
-        went_out, planned = self._slots(due - self.t0), self._slots(rows[:, 5])
+        went_out, planned = self._slots(due - self.t0), self._slots(nominal)
         what = np.concatenate([
             np.where(extra, _EXTRA, _SENT), np.full(len(code), _ACHIEVED), _OUTCOME[outcome],
         ])  # fmt: skip

@@ -14,6 +14,8 @@ from gameday.swarm.wire.connection import Connection
 __all__ = ["Sockets"]
 
 _BATCH = 1024
+_MANY = 8
+"""After so much news at once there is soon more: it is not worth the way through the hub."""
 _LONGEST_TURN_S = 0.002
 """After this long the hub's other watchers (heartbeats, reports) have their turn."""
 
@@ -47,16 +49,22 @@ class Sockets:
 
     def turn(self, wait_s: float = 0.0) -> None:
         """Handle what has come in, for some milliseconds at most."""
-        clock, found = time.perf_counter, self.open.get
-        self._added.clear()
-        for fd, event in self._epoll.poll(wait_s, _BATCH):
-            connection = found(fd)
-            if connection is None or fd in self._added:
-                continue
-            if event == 1 and connection.ready:
-                connection.pool.take(connection, clock())
-            else:
-                connection.pool.on_event(connection, event, clock())
+        clock, poll, found = time.perf_counter, self._epoll.poll, self.open.get
+        until = clock() + _LONGEST_TURN_S
+        while True:
+            self._added.clear()
+            events = poll(wait_s, _BATCH)
+            for fd, event in events:
+                connection = found(fd)
+                if connection is None or fd in self._added:
+                    continue
+                if event == 1 and connection.ready:
+                    connection.pool.take(connection, clock())
+                else:
+                    connection.pool.on_event(connection, event, clock())
+            if len(events) < _MANY or clock() > until:
+                return
+            wait_s = 0.0
 
     def add(self, connection: Connection) -> None:
         """Watch a connection that has begun to connect."""
