@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test check bench bench-swarm golden clean
+.PHONY: replay test nightly check bench bench-swarm bench-simulate golden clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,12 @@ bench: $(VENV)/.installed-test
 
 bench-swarm: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.swarm
+
+bench-simulate: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench.simulate
+
+nightly: $(VENV)/.installed-test
+	EQUAL_SCENARIOS=500 $(BIN)/python -m pytest tests/simulate/test_engines_agree.py
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python -m tests.golden

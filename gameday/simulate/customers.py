@@ -10,6 +10,7 @@ from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey, Reaction
 from gameday.scenario.steps import Exchange
+from gameday.simulate.instants import Rank, at
 from gameday.simulate.station import Key, Process, Services
 from gameday.traffic import Arrivals, LoadPlan, PlannedStep, Walks
 from gameday.vocabulary import Draw, draw
@@ -63,9 +64,7 @@ class Customers:
         """Start every session of `mine` (sorted by time) at its instant."""
         offset = self.plan.lead_in_s
         for session in mine:
-            at = float(arrivals.at_s[session]) + offset
-            if at > self.env.now:
-                yield self.env.timeout(at - self.env.now)
+            yield at(self.env, float(arrivals.at_s[session]) + offset, Rank.CUSTOMER)
             self.env.process(self._session(arrivals, session))
 
     def _session(self, arrivals: Arrivals, session: int) -> Process:
@@ -102,7 +101,7 @@ class Customers:
                 if self._is_over(planned.think_s):
                     self._rest(walk[place + 1 :], slot_of[place + 1 :], "delayed")
                     return "displaced"
-                yield self.env.timeout(planned.think_s)
+                yield at(self.env, self.env.now + planned.think_s, Rank.CUSTOMER)
         if walk:
             nominal = walk[-1].at_s + self.plan.lead_in_s
             nominal += self.plan.nominal[self.cell.stack][self.plan.steps[walk[-1].step]].mean_s
@@ -127,7 +126,8 @@ class Customers:
                 return outcome
             if self._is_over(reaction.after / self.plan.speed):
                 return outcome
-            yield self.env.timeout(reaction.after / self.plan.speed)
+            pause = reaction.after / self.plan.speed
+            yield at(self.env, self.env.now + pause, Rank.CUSTOMER)
             self.tally.step(step, self.slot(self.env.now), "extra")
             outcome = yield from self._step(journey, product, session, place, step, number)
             if outcome in ("done", "abandoned"):
@@ -141,43 +141,39 @@ class Customers:
         """Do one step, waiting no longer than patience; book and return its outcome."""
         sent, slot = self.env.now, self.slot(self.env.now)
         self.tally.step(step, slot, "achieved")
-        work = self.env.process(self._exchange_all(product, session, place, step, number))
-        patience = self.env.timeout(journey.patience)
-        yield work | patience
-        outcome = str(work.value) if work.triggered else "abandoned"
+        answer = self.env.event()
+        self.env.process(self._exchange_all(answer, product, (session, place, number), step))
+        patience = at(self.env, sent + journey.patience, Rank.PATIENCE)
+        patience.callbacks.append(lambda _: answer.triggered or answer.succeed("abandoned"))
+        outcome = str((yield answer))
         self.tally.step(step, slot, outcome)
         self.tally.response.append((step, slot, self.env.now - sent))
         return outcome
 
     def _exchange_all(
-        self, product: str | None, session: int, place: int, step: int, number: int
+        self, answer: simpy.Event, product: str | None, who: tuple[int, int, int], step: int
     ) -> Process:
+        """Do a step's exchanges, group by group; a customer who has left sends no more of them."""
+        session, place, number = who
+        turn = 8 * number
         visits = self.cell.exchanges(self.plan.steps[step], product)
-        turn = 0
         for group, exchanges in zip(visits, self._exchanges[step], strict=True):
-            if len(group) == 1 and exchanges[0].required:
-                outcome = yield from self._exchange(
-                    group[0], exchanges[0], product, (session, place, turn + 8 * number, 0)
-                )
-                outcomes = [outcome]
-            else:
-                processes = [
-                    self.env.process(
-                        self._exchange(
-                            visit, e, product, (session, place, turn + i + 8 * number, 0)
-                        )
-                    )
-                    for i, (visit, e) in enumerate(zip(group, exchanges, strict=True))
-                ]
-                outcomes = []
-                for process, exchange in zip(processes, exchanges, strict=True):
-                    if exchange.required:
-                        outcomes.append((yield process))
+            processes = [
+                self.env.process(self._exchange(visit, e, product, (session, place, turn + i, 0)))
+                for i, (visit, e) in enumerate(zip(group, exchanges, strict=True))
+            ]
             turn += len(group)
-            for outcome in outcomes:
-                if outcome != "done":
-                    return outcome
-        return "done"
+            outcomes = []
+            for process, exchange in zip(processes, exchanges, strict=True):
+                if exchange.required:
+                    outcomes.append((yield process))
+            if answer.triggered:
+                return
+            bad = [outcome for outcome in outcomes if outcome != "done"]
+            if bad:
+                answer.succeed(bad[0])
+                return
+        answer.succeed("done")
 
     def _exchange(self, visit: Visit, exchange: Exchange, product: str | None, key: Key) -> Process:
         ok = yield from self.services.call(visit, key)

@@ -7,17 +7,10 @@ from dataclasses import replace
 import numpy as np
 import simpy
 
-from gameday.run_record import (
-    ATTEMPTS,
-    SESSION_ENDS,
-    SESSIONS,
-    STEPS,
-    RunRecord,
-    bin_of,
-    blank_record,
-)
+from gameday.run_record import SESSIONS, STEPS, RunRecord, bin_of
 from gameday.scenario import Scenario, build_cell
 from gameday.simulate.customers import Customers, Tally
+from gameday.simulate.records import blank, close
 from gameday.simulate.station import ServicePool, Services
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
@@ -44,17 +37,11 @@ def run_reference(
     patience = max(journey.patience for journey in scenario.journeys.values())
     end = plan.grid.slots * plan.slot_wall_s
     env.run(until=end + patience)
-    record = blank_record(
-        "simpy", plan.grid, plan.lead_in, plan.slot_wall_s,
-        ((stack,), plan.steps, tuple(scenario.services)),
-    )  # fmt: skip
+    record = blank(scenario, plan, stack, "simpy")
     _fill_customers(record, customers.tally)
     for name, pool in services.pools.items():
         _fill_service(record, tuple(scenario.services).index(name), pool)
-    for index, name in enumerate(scenario.services):
-        if name not in services.pools:
-            record.attempts[0, index] = record.loads[0, index] = np.nan
-    return replace(record, notes=cell.notes)
+    return replace(close(record, scenario, cell), notes=cell.notes)
 
 
 def _fill_customers(record: RunRecord, tally: Tally) -> None:
@@ -62,17 +49,12 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
     for (step, slot, what), number in tally.steps.items():
         place = min(slot, record.grid.slots - 1)
         record.step_counts[0, step, STEPS.index(names.get(what, what)), place] += number
-    open_ = record.step_counts[0, :, STEPS.index("achieved")] - record.step_counts[
-        0, :, STEPS.index("done") :
-    ].sum(axis=1)
-    record.step_counts[0, :, STEPS.index("unfinished")] = open_
     for (slot, what), number in tally.sessions.items():
         record.session_counts[0, SESSIONS.index(what), min(slot, record.grid.slots - 1)] += number
-    sessions = record.session_counts[0]
-    sessions[SESSIONS.index("displaced")] += sessions[1] - sessions[SESSION_ENDS].sum(axis=0)
     if tally.response:
         rows = np.array(tally.response)
-        step_at, slot_at = rows[:, 0].astype(int), rows[:, 1].astype(int)
+        step_at = rows[:, 0].astype(int)
+        slot_at = np.minimum(rows[:, 1].astype(int), record.grid.slots - 1)
         np.add.at(record.latency[0, :, 0], (step_at, slot_at, bin_of(rows[:, 2])), 1)
     if tally.delay:
         np.add.at(record.session_delay[0], bin_of(np.array(tally.delay)), 1)
@@ -80,9 +62,7 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
 
 def _fill_service(record: RunRecord, service: int, pool: ServicePool) -> None:
     pool.touch()
-    counts = np.array(pool.attempts, float).T
-    counts[ATTEMPTS.index("in_flight"), -1] = counts[0].sum() - counts[1:].sum()
-    record.attempts[0, service] = counts
+    record.attempts[0, service] = np.array(pool.attempts, float).T
     record.loads[0, service] = np.array(pool.loads).T
     if pool.visit_s:
         slot, seconds = (np.array(column) for column in zip(*pool.visit_s, strict=True))

@@ -17,7 +17,7 @@ import numpy as np
 
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate.reference import run_reference
+from gameday.simulate.engines import Engine, run_engine
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 
@@ -32,6 +32,7 @@ _NICE = 19
 def simulate(
     scenario: Scenario, plan: LoadPlan, *, seed: Seed, budget_s: float, scale: float | None = None,
     workers: int | None = None, beside_load: bool = False, new_customers: bool = False,
+    engine: Engine = "reference",
     progress: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[RunRecord, ...]:  # fmt: skip
@@ -40,14 +41,15 @@ def simulate(
     The arrivals and walks are the plan's own in each (with `new_customers`: each its own draw of
     them, for a prediction and not a comparison); service times differ (keyed draws), so the same
     seed gives the same records whatever the number of workers. `beside_load` gives way to
-    everything else on the machine. `cancelled` is asked now and then; what is whole by then is
+    everything else on the machine. `engine` "reference" is SimPy: same records, to the last bit, some
+    hundred times as slow. `cancelled` is asked now and then; what is whole by then is
     returned.
     """
     tasks = [(r, stack) for r in range(_MOST) for stack in scenario.stack_names]
     done: dict[tuple[int, str], RunRecord] = {}
     until = time.monotonic() + budget_s
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gameday.simulate.reference"])
+    context.set_forkserver_preload(["gameday.simulate.engines"])
     count = workers or os.cpu_count() or 1
     pool = ProcessPoolExecutor(
         count, mp_context=context, initializer=_begin, initargs=(beside_load, os.getpid())
@@ -59,7 +61,9 @@ def simulate(
                 number, stack = task = tasks.pop(0)
                 each = seed.child("replication", str(number), stack)
                 mine = plan.of_new_customers(number) if new_customers else plan
-                future = pool.submit(run_reference, scenario, mine, stack, seed=each, scale=scale)
+                future = pool.submit(
+                    run_engine, engine, scenario, mine, stack, seed=each, scale=scale
+                )
                 running[future] = task
             if not running:
                 break

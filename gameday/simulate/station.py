@@ -21,6 +21,7 @@ from gameday.scenario.policies import (
     servers_wanted,
 )
 from gameday.scenario.services import Service, Station
+from gameday.simulate.instants import Rank, at
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["Key", "Process", "ServicePool", "Services"]
@@ -45,30 +46,33 @@ class ServicePool:
         self.attempts = [[0] * 8 for _ in range(slots)]
         self.loads = [[0.0, 0.0, 0.0] for _ in range(slots)]
         self.visit_s: list[tuple[int, float]] = []
-        self._since = 0.0
+        self._since, self._slot = 0.0, 0
         self.busy_since_scaling = 0.0
 
     def slot(self) -> int:
         """Return the slot it is now; what comes after the last counts in the last."""
-        place = int(self.env.now / self.slot_s)
-        return place if place < self.slots else self.slots - 1
+        return min(int(self.env.now / self.slot_s + 1e-9), self.slots - 1)
 
     def touch(self) -> None:
         """Book server-seconds, waiting-seconds and servers up to now; call before any change."""
-        now, at = self.env.now, self._since
-        end = self.slots * self.slot_s
-        while at < now and at < end:
-            place = min(int(at / self.slot_s + 1e-12), self.slots - 1)
-            until = min(now, (place + 1) * self.slot_s)
-            if until <= at:
-                until = min(now, (place + 2) * self.slot_s)
-            row, spent = self.loads[place], until - at
-            row[0] += self.in_use * spent
-            row[1] += len(self.queue) * spent
-            row[2] += self.servers * spent / self.slot_s
-            self.busy_since_scaling += self.in_use * spent
-            at = until
+        now = self.env.now
+        while self._slot < self.slots and now > (self._slot + 1) * self.slot_s:
+            self._book((self._slot + 1) * self.slot_s)
+            self._slot += 1
+        if self._slot < self.slots:
+            self._book(now)
         self._since = now
+
+    def _book(self, until: float) -> None:
+        """Book what was so up to an instant of the slot that is under way."""
+        if until <= self._since:
+            return
+        row, spent = self.loads[self._slot], until - self._since
+        row[0] += self.in_use * spent
+        row[1] += len(self.queue) * spent
+        row[2] += self.servers * spent
+        self.busy_since_scaling += self.in_use * spent
+        self._since = until
 
     def take_or_wait(self) -> simpy.Event | None:
         """Take a server now and return None, or return the event that hands one over."""
@@ -125,11 +129,12 @@ class Services:
         for number in range(tries):
             if number and rule.retry:
                 uniform = self._uniform(visit, key, number, Draw.BACKOFF)
-                yield env.timeout(backoff_s(rule.retry.backoff, number, uniform))
+                pause = backoff_s(rule.retry.backoff, number, uniform)
+                yield at(env, env.now + pause, Rank.RETRY)
             reply = env.event()
             waiting = self._attempt(visit, key, number, reply)
             if waiting is not None:
-                timer = env.timeout(gives_up_at_s(env.now, rule.timeout) - env.now)
+                timer = at(env, gives_up_at_s(env.now, rule.timeout), Rank.TIMEOUT)
                 timer.callbacks.append(waiting)
             if (yield reply):
                 return True
@@ -173,7 +178,7 @@ class Services:
             return
         pool, env = self.pools[visit.service], self.env
         uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
-        yield env.timeout(visit.time.seconds(uniform) * visit.factor)
+        yield at(env, env.now + visit.time.seconds(uniform) * visit.factor, Rank.WORK_END)
         ok = True
         for group in visit.then:
             ok = yield from self.together(group, (*key[:3], lineage(key[3], number)))
@@ -190,9 +195,6 @@ class Services:
 
     def together(self, group: tuple[Visit, ...], key: Key) -> Process:
         """Call all of a group at once; return whether every call that is not optional went well."""
-        if len(group) == 1:
-            ok = yield from self.call(group[0], key)
-            return ok or group[0].optional
         calls = [(visit, self.env.process(self.call(visit, key))) for visit in group]
         ok = True
         for visit, process in calls:
@@ -206,7 +208,7 @@ class Services:
         provisioned, target = pool.servers, pool.servers
         most = max(provisioned, round(provisioned * policy.max_factor))
         while True:
-            yield self.env.timeout(policy.interval)
+            yield at(self.env, self.env.now + policy.interval, Rank.SCALE)
             pool.touch()
             utilisation = pool.busy_since_scaling / (pool.servers * policy.interval)
             pool.busy_since_scaling = 0.0
@@ -216,7 +218,7 @@ class Services:
                 self.env.process(self._provision(pool, wanted, policy.delay))
 
     def _provision(self, pool: ServicePool, servers: int, delay_s: float) -> Process:
-        yield self.env.timeout(delay_s)
+        yield at(self.env, self.env.now + delay_s, Rank.READY)
         if servers > pool.servers:
             pool.touch()
             pool.servers = servers

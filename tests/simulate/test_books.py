@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from small_shop import desk, flat_plan, load_small, merged, small_shop
+from troubled import troubled_shops
 
 from gameday.run_record import (
     ATTEMPTS,
@@ -25,48 +26,6 @@ from gameday.run_record import (
 )
 from gameday.simulate.reference import run_reference
 from gameday.vocabulary import Seed, TimeGrid
-
-
-@st.composite
-def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
-    """Return changes to the small shop: fewer servers, short queues and timeouts, retries."""
-    services = {}
-    for name in ("edge", "stock", "pay"):
-        retries = draw(st.integers(0, 2))
-        services[name] = {
-            "stacks": {"main": {"instances": draw(st.integers(1, 12))}},
-            "queue_per_server": draw(st.sampled_from([0, 1, 4, 50])),
-            "time": {"law": "exponential", "mean": f"{draw(st.sampled_from([5, 60, 400]))}ms"},
-            "timeout": f"{draw(st.sampled_from([40, 300, 2500]))}ms",
-            "retry": {"attempts": retries, "backoff": "80ms"},
-        }
-    calls = draw(
-        st.sampled_from(
-            [["stock", "pay"], [["stock", "pay?"]], [{"stock": ["pay"]}], [["stock?", "pay?"]],
-             [{"stock": [["pay", "pay?"]]}, "pay"]]
-        )
-    )  # fmt: skip
-    again = {"again": draw(st.floats(0, 1)), "after": "4s", "most": draw(st.integers(1, 3))}
-    return {
-        "services": services,
-        "steps": {
-            "product": {"exchanges": [{"path": "/product/{product}", "calls": calls}]},
-            "home": {"exchanges": [[{"path": "/"}, {"path": "/api", "required": False,
-                                                   "calls": ["stock"]}]]},
-        },
-        "journeys": {
-            "shopper": {
-                "on_failure": again, "on_sold_out": again,
-                "patience": f"{draw(st.sampled_from([1, 3, 8]))}s",
-                "think": {"other": f"{draw(st.sampled_from([2, 15]))}s"},
-            }
-        },
-        "products": {"toy": {"share": {"eu": 1.0}}},
-        "launches": {
-            "drop": {"product": "toy", "at": {"eu": "2026-03-10T00:00"}, "crowd": {"eu": 10},
-                     "stock": {"eu": draw(st.sampled_from([0, 20, 10**6]))}, "half_life": "4m"}
-        },
-    }  # fmt: skip
 
 
 @settings(

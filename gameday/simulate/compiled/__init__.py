@@ -1,0 +1,15 @@
+"""The compiled engine: the reference's rules over flat tables, some hundred times as fast.
+
+Read `kernel.py` first: the loop and the table of events. `layout.py` is the map of the memory,
+`customers.py` and `stations.py` hold the rules under the reference's names, `agenda.py` the order of
+what happens, `draws.py` chance. What machine code was made is kept on disk under a hash of all
+sources that went into it: an edited helper is never served from a stale one.
+"""
+
+from gameday.simulate.compiled.kept import keep_machine_code
+
+keep_machine_code()
+
+from gameday.simulate.compiled.engine import run_compiled  # noqa: E402
+
+__all__ = ["run_compiled"]

@@ -1,0 +1,112 @@
+"""What happens next: a heap by (time, rank of kind, sequence), and what happens at this very instant.
+
+At one instant everything that follows from an event comes before the next event of the heap:
+first what began (urgent), then what was answered (normal), each in the order it was said; so SimPy
+orders its processes and events.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from gameday.simulate.compiled.tables_at import event_at, number_at
+
+__all__ = [
+    "ARRIVE", "BEGIN_CALL", "BEGIN_SESSION", "BEGIN_WORK", "CALL_ENDED", "HANDED", "PATIENCE",
+    "PAUSE_OVER", "READY", "REPLY", "RETRY", "SCALE", "SERVE", "STEP_OVER", "TIMEOUT", "WORK_END",
+    "again_at", "at", "drop_first", "next_what", "now_first", "now_then",
+]  # fmt: skip
+
+(ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY) = range(8)
+"""Kinds that have a time."""
+(BEGIN_SESSION, BEGIN_WORK, BEGIN_CALL, SERVE, HANDED, REPLY, CALL_ENDED, STEP_OVER) = range(8, 16)
+"""Kinds that follow at once: the first four are urgent."""
+RANK = (3, 3, 5, 4, 2, 1, 6, 0)
+"""Of a timed kind: of what falls on one instant, servers come first, then ends of work; who waits
+no longer goes only after every reply of that instant."""
+
+_KIND_BITS = 4
+_RANK_SHIFT = 52
+
+
+@njit
+def at(w, when, kind, index):
+    """Let something happen at `when`; return its sequence number."""
+    seq = w.sequence
+    w.sequence = seq + 1
+    again_at(w, when, kind, index, seq)
+    return seq
+
+
+@njit
+def again_at(w, when, kind, index, seq):
+    """The same with a sequence number given before."""
+    key = (RANK[kind] << _RANK_SHIFT) | seq
+    i = w.event_count
+    w.event_count = i + 1
+    while i > 0:
+        above = event_at(w, (i - 1) >> 1)
+        if above.when_s < when or (above.when_s == when and above.key < key):
+            break
+        _put(event_at(w, i), above.when_s, above.key, above.what)
+        i = (i - 1) >> 1
+    _put(event_at(w, i), when, key, (index << _KIND_BITS) | kind)
+
+
+@njit
+def _put(event, when, key, what):
+    event.when_s, event.key, event.what = when, key, what
+
+
+@njit
+def drop_first(w):
+    """Take the heap's first event away."""
+    n = w.event_count - 1
+    w.event_count = n
+    if n == 0:
+        return
+    last = event_at(w, n)
+    when, key, what = last.when_s, last.key, last.what
+    i = 0
+    while True:
+        c = 2 * i + 1
+        if c >= n:
+            break
+        below = event_at(w, c)
+        if c + 1 < n:
+            other = event_at(w, c + 1)
+            if other.when_s < below.when_s or (
+                other.when_s == below.when_s and other.key < below.key
+            ):
+                c, below = c + 1, other
+        if when < below.when_s or (when == below.when_s and key < below.key):
+            break
+        _put(event_at(w, i), below.when_s, below.key, below.what)
+        i = c
+    _put(event_at(w, i), when, key, what)
+
+
+@njit
+def now_first(w, kind, index):
+    """Let something begin at this instant."""
+    number_at(w.urgent, w.urgent_to & w.ring_mask).n = (index << _KIND_BITS) | kind
+    w.urgent_to += 1
+
+
+@njit
+def now_then(w, kind, index):
+    """Let something follow at this instant, after all that begins."""
+    number_at(w.normal, w.normal_to & w.ring_mask).n = (index << _KIND_BITS) | kind
+    w.normal_to += 1
+
+
+@njit
+def next_what(w):
+    """Return what follows at this instant, packed; NONE if the heap is next."""
+    if w.urgent_from < w.urgent_to:
+        w.urgent_from += 1
+        return number_at(w.urgent, (w.urgent_from - 1) & w.ring_mask).n
+    if w.normal_from < w.normal_to:
+        w.normal_from += 1
+        return number_at(w.normal, (w.normal_from - 1) & w.ring_mask).n
+    return -1

@@ -1,0 +1,165 @@
+"""Customers in the compiled engine: they walk, wait, lose patience, try again, find things sold out."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from gameday.run_record import BINS, SESSIONS, STEPS
+from gameday.simulate.compiled.agenda import BEGIN_WORK, PAUSE_OVER, at, now_first
+from gameday.simulate.compiled.draws import bin_of, keyed
+from gameday.simulate.compiled.slots import free_session, new_work
+from gameday.simulate.compiled.tables_at import (
+    count_delay,
+    count_response,
+    count_session,
+    count_step,
+    journey_at,
+    nominal_of,
+    script_at,
+    script_of,
+    session_at,
+    work_at,
+)
+from gameday.simulate.compiled.walks import END, after, first_step, slot_at, walk_on
+from gameday.simulate.compiled.works import (
+    ABANDONED,
+    CHECK_FAILED,
+    DONE,
+    SOLD_OUT,
+    begin_to_wait,
+)
+from gameday.vocabulary import Draw
+
+__all__ = ["begin_session", "begin_step", "step_over"]
+
+_PLANNED, _SENT, _EXTRA, _ACHIEVED, _FIRST_OUTCOME, _DELAYED = (
+    STEPS.index(n) for n in ("planned", "sent", "extra", "achieved", "done", "delayed")
+)
+_AFTER_FAILED, _AFTER_SOLD_OUT, _AFTER_ABANDONED = (
+    STEPS.index(f"after_{n}") for n in ("failed", "sold_out", "abandoned")
+)
+_S_PLANNED, _S_STARTED, _S_FINISHED, _S_ABANDONED, _S_FAILED, _S_DISPLACED = (
+    SESSIONS.index(n)
+    for n in ("planned", "started", "finished", "abandoned", "failed", "displaced")
+)
+_REACTION = int(Draw.REACTION)
+
+
+@njit
+def begin_session(spec, w, books, i, now):
+    """A customer comes: the whole walk is planned, its first step begins."""
+    one = session_at(w, i)
+    one.began = min(slot_at(spec, now), spec.slots - 1)
+    count_session(books, _S_PLANNED, one.began)
+    count_session(books, _S_STARTED, one.began)
+    one.step, one.place, one.tries = first_step(spec, one.journey, one.key), 0, 0
+    one.works, one.is_over, one.cart = 0, 0, 0
+    one.planned_slot = slot_at(spec, one.nominal_s + spec.offset_s)
+    if one.planned_slot >= spec.slots:
+        _end(w, books, i, _S_FINISHED)
+        return
+    count_step(books, one.step, _PLANNED, one.planned_slot)
+    walk_on(spec, books, one, _PLANNED)
+    begin_step(spec, w, books, i, now)
+
+
+@njit
+def begin_step(spec, w, books, i, now):
+    """Do the step a customer is at, for the first time or again."""
+    one = session_at(w, i)
+    one.sent_s, one.sent_slot = now, min(slot_at(spec, now), spec.slots - 1)
+    if one.tries:
+        count_step(books, one.step, _EXTRA, one.sent_slot)
+    else:
+        count_step(books, one.step, _SENT, one.planned_slot)
+    count_step(books, one.step, _ACHIEVED, one.sent_slot)
+    k = new_work(w)
+    work = work_at(w, k)
+    work.session, work.place, work.tries = i, one.place, one.tries
+    work.script = script_of(spec, one.step, one.product)
+    work.group = script_at(spec, work.script).group_from
+    work.exchange, work.members, work.has_left = 0, 0, 0
+    one.work = k
+    one.works += 1
+    now_first(w, BEGIN_WORK, k)
+    begin_to_wait(spec, w, i, now)
+
+
+@njit
+def step_over(spec, w, books, i, now):
+    """Book a step's outcome and time, and go on as they demand."""
+    one = session_at(w, i)
+    outcome = one.outcome
+    count_step(books, one.step, _FIRST_OUTCOME + outcome, one.sent_slot)
+    count_response(books, one.step, one.sent_slot, bin_of(now - one.sent_s, BINS))
+    if outcome == DONE:
+        _go_on(spec, w, books, i, now)
+    elif not _try_again(spec, w, i, now):
+        _break_off(spec, w, books, i)
+
+
+@njit
+def _try_again(spec, w, i, now):
+    one = session_at(w, i)
+    if one.tries == 0:
+        one.mood = one.outcome
+    if one.outcome == ABANDONED or one.mood == CHECK_FAILED:
+        return False
+    journey = journey_at(spec, one.journey)
+    chance, pause, most = journey.failed_again, journey.failed_pause_s, journey.failed_most
+    if one.mood == SOLD_OUT:
+        chance, pause, most = (
+            journey.sold_out_again,
+            journey.sold_out_pause_s,
+            journey.sold_out_most,
+        )
+    if one.tries >= most or keyed(one.key, one.place, one.tries + 1, _REACTION) >= chance:
+        return False
+    if slot_at(spec, now + pause) >= spec.slots:
+        return False
+    one.tries += 1
+    at(w, now + pause, PAUSE_OVER, i)
+    return True
+
+
+@njit
+def _break_off(spec, w, books, i):
+    one = session_at(w, i)
+    if one.outcome == SOLD_OUT:
+        walk_on(spec, books, one, _AFTER_SOLD_OUT)
+        _end(w, books, i, _S_FINISHED)
+    elif one.outcome == ABANDONED:
+        walk_on(spec, books, one, _AFTER_ABANDONED)
+        _end(w, books, i, _S_ABANDONED)
+    else:
+        walk_on(spec, books, one, _AFTER_FAILED)
+        _end(w, books, i, _S_FAILED)
+
+
+@njit
+def _go_on(spec, w, books, i, now):
+    """Let the customer think, or end the session as planned."""
+    one = session_at(w, i)
+    think, following = after(spec, one.journey, one.key, one.place, one.step)
+    nominal = one.nominal_s + (nominal_of(spec, one.step) + think)
+    slot = slot_at(spec, nominal + spec.offset_s)
+    if following == END or slot >= spec.slots:
+        late = now - (one.nominal_s + spec.offset_s + nominal_of(spec, one.step))
+        count_delay(books, bin_of(max(0.0, late), BINS))
+        _end(w, books, i, _S_FINISHED)
+    elif slot_at(spec, now + think) >= spec.slots:
+        walk_on(spec, books, one, _DELAYED)
+        _end(w, books, i, _S_DISPLACED)
+    else:
+        one.place += 1
+        one.step, one.nominal_s, one.planned_slot, one.tries = following, nominal, slot, 0
+        at(w, now + think, PAUSE_OVER, i)
+
+
+@njit
+def _end(w, books, i, how):
+    one = session_at(w, i)
+    count_session(books, how, one.began)
+    one.is_over = 1
+    if one.works == 0:
+        free_session(w, i)

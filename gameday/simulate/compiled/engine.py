@@ -1,0 +1,96 @@
+"""One replication of one stack in the compiled engine: memory made, grown, played in, and read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gameday.run_record import RunRecord
+from gameday.scenario import Scenario, build_cell
+from gameday.simulate.compiled import kernel, layout
+from gameday.simulate.compiled.tables import Tables
+from gameday.simulate.records import blank, close
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Array, Seed
+
+__all__ = ["run_compiled"]
+
+_FIRST_ROOM = 1 << 12
+_EVENTS_EACH = 4
+"""Places in the heap for each session there is room for: its own, its calls', its timers'."""
+
+
+def run_compiled(
+    scenario: Scenario, plan: LoadPlan, stack: str, *, seed: Seed, scale: float | None = None
+) -> RunRecord:
+    """Return what `run_reference` returns, to the last bit; its arguments are the same."""
+    cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
+    tables = Tables(scenario, plan, cell, seed.root)
+    record = blank(scenario, plan, stack, "compiled")
+    counts = {
+        "steps": record.step_counts, "sessions": record.session_counts, "loads": record.loads,
+        "attempts": np.zeros(record.attempts.shape, np.int64), "response": record.latency,
+        "visits": np.zeros(record.visits.shape, np.int32), "delay": record.session_delay,
+    }  # fmt: skip
+    books = np.zeros(1, layout.BOOKS)
+    for name, array in counts.items():
+        books[name] = array.ctypes.data
+    books["slots"] = plan.grid.slots
+    world = _World(tables)
+    kernel.begin(tables.spec, world.row)
+    while kernel.run(tables.spec, world.row, books) == kernel.GROW:
+        world.grow()
+    record.attempts[:], record.visits[:] = counts["attempts"], counts["visits"]
+    return replace(close(record, scenario, cell), notes=cell.notes)
+
+
+class _World:
+    """What changes in a run; `row` is the one record that knows where it is."""
+
+    def __init__(self, tables: Tables) -> None:
+        room = _FIRST_ROOM
+        patients = np.zeros(len(tables.plan.journeys), layout.PATIENT)
+        patients["oldest"] = patients["newest"] = layout.NONE
+        self.row = np.zeros(1, layout.WORLD)
+        self.tables: dict[str, Array] = {
+            "sessions": np.zeros(room, layout.SESSION), "works": np.zeros(room, layout.WORK),
+            "calls": np.zeros(room, layout.CALL), "attempts": np.zeros(room, layout.ATTEMPT),
+            "services": tables.services(), "patients": patients, "stock": tables.stock(),
+            "events": np.zeros(_EVENTS_EACH * room, layout.EVENT),
+            "urgent": np.zeros(room, np.int64), "normal": np.zeros(room, np.int64),
+        }  # fmt: skip
+        for name in _KINDS:
+            self.tables[f"free_{name}"] = np.arange(room)
+            self.row[f"{name}_free"] = room
+        self._say_where()
+
+    def _say_where(self) -> None:
+        for name, array in self.tables.items():
+            self.row[name] = array.ctypes.data
+        self.row["event_room"] = len(self.tables["events"])
+        self.row["ring_mask"] = len(self.tables["urgent"]) - 1
+
+    def grow(self) -> None:
+        """Give everything twice the room."""
+        for name in _KINDS:
+            size, free = len(self.tables[name]), int(self.row[f"{name}_free"][0])
+            stack = self.tables[f"free_{name}"][:free]
+            self.tables[f"free_{name}"] = np.concatenate(
+                [stack, np.arange(size, 2 * size), np.zeros(size - free, np.int64)]
+            )
+            self.row[f"{name}_free"] = free + size
+        for name in (*_KINDS, "events"):
+            self.tables[name] = np.concatenate(
+                [self.tables[name], np.zeros_like(self.tables[name])]
+            )
+        for name in ("urgent", "normal"):
+            ring, first, last = self.tables[name], f"{name}_from", f"{name}_to"
+            places = np.arange(int(self.row[first][0]), int(self.row[last][0]))
+            self.tables[name] = np.zeros(2 * len(ring), np.int64)
+            self.tables[name][: len(places)] = ring[places & (len(ring) - 1)]
+            self.row[first], self.row[last] = 0, len(places)
+        self._say_where()
+
+
+_KINDS = ("sessions", "works", "calls", "attempts")

@@ -1,0 +1,123 @@
+"""The map of the compiled engine's memory: every table is an array of records, one dtype each.
+
+A kernel is handed three single records, SPEC, WORLD and BOOKS, that hold numbers and the addresses
+of the tables; `session_at(w, i)` is record i of `w.sessions`. A record is a bare pointer to numba:
+handing it on costs nothing, where an array's reference would be counted at every call. Links are
+indices, NONE where there is none. Both engines know the same things by the same names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+__all__ = [
+    "ATTEMPT", "BOOKS", "CALL", "CHOICE", "COUNT", "EVENT", "GROUP", "JOURNEY", "MEMBER", "NEXT", "NONE",
+    "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SMALL", "SPEC", "SUM", "VISIT", "WORK", "WORLD",
+    "reader",
+]  # fmt: skip
+
+NONE = -1
+
+
+def _dtype(**fields: str) -> np.dtype[Any]:
+    """Return the dtype with these fields, each `letter: names`."""
+    kinds = {"f": "f8", "i": "i8", "u": "u8", "n": "i4"}
+    parts = [(name, kinds[kind]) for kind, names in fields.items() for name in names.split()]
+    return np.dtype(parts, align=True)
+
+
+# --- what changes -----------------------------------------------------------------------------------
+
+SESSION = _dtype(
+    u="key", f="nominal_s sent_s deadline_s", i="number deadline_seq",
+    n="journey product place step began planned_slot sent_slot tries mood outcome work works cart before "
+    "behind is_over",
+)  # fmt: skip
+"""A customer. `before`, `behind`: neighbours among those of a journey whose patience runs."""
+
+WORK = _dtype(n="session script group exchange pending place tries bad bad_at has_left members")
+"""The exchanges of one step, done once. `members`: exchanges that have not ended."""
+
+CALL = _dtype(i="session line", n="visit parent is_root exchange place number ok member outcome")
+"""A caller waiting for a service: of an exchange (`is_root`) or of an attempt above."""
+
+ATTEMPT = _dtype(
+    f="arrived_s deadline_s", i="deadline_seq session line",
+    n="call visit number exchange place group pending ok has_replied is_queued ahead after before behind",
+)  # fmt: skip
+"""The server's side of one try. `ahead`, `after`: neighbours in the queue; `before`, `behind`:
+neighbours among those whose caller still waits."""
+
+SERVICE = _dtype(
+    f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s",
+    i="in_use servers queued wanted slot first last oldest newest is_armed queue_bound retries "
+    "provisioned most",
+)  # fmt: skip
+"""A pool of servers and its rules. `first`, `last`: of its queue; `oldest`, `newest`: of the callers who
+wait; `scale_interval_s` 0 = it does not scale."""
+
+PATIENT = _dtype(i="oldest newest is_armed")
+"""Of a journey: whose patience runs."""
+
+EVENT = _dtype(f="when_s", i="key what")
+NUMBER, COUNT, SUM, SMALL = _dtype(i="n"), _dtype(i="n"), _dtype(f="x"), _dtype(n="n")
+
+WORLD = _dtype(
+    f="now_s",
+    i="sessions works calls attempts services patients stock events urgent normal "
+    "free_sessions free_works free_calls free_attempts "
+    "sessions_free works_free calls_free attempts_free "
+    "event_room ring_mask event_count sequence urgent_from urgent_to normal_from normal_to",
+)  # fmt: skip
+"""Addresses of tables, of the stacks of what is free in them, and how much is."""
+
+# --- what does not change ----------------------------------------------------------------------------
+
+JOURNEY = _dtype(
+    f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s",
+    i="failed_most sold_out_most start_from start_to",
+)  # fmt: skip
+NEXT = _dtype(f="think_s", i="choice_from choice_to")
+"""Of a journey and step, `journey * steps + step`."""
+CHOICE = _dtype(f="upto", i="step")
+SCRIPT = _dtype(i="group_from group_to")
+GROUP = _dtype(i="member_from member_to")
+"""Of exchanges in a script, or of calls below a visit."""
+MEMBER = _dtype(i="visit is_required is_optional action")
+VISIT = _dtype(f="law sigma half_variance mean_s factor", i="service number group_from group_to")
+"""`law`: 0 deterministic, 1 exponential, 2 log-normal."""
+
+SPEC = _dtype(
+    f="slot_s until_s offset_s",
+    i="slots steps products service_count root arrivals "
+    "journeys nexts choices nominal scripts script_of groups members visits is_limited "
+    "arrival_s arrival_number arrival_journey arrival_product plan_root",
+)  # fmt: skip
+
+BOOKS = _dtype(i="steps sessions attempts loads response visits delay slots")
+"""Addresses of a record's arrays, in their own order."""
+
+
+def reader(dtype: np.dtype[Any]) -> Any:
+    """Return the kernel function (address, index) -> record of a table of `dtype`."""
+    record, size = numba.from_dtype(dtype), dtype.itemsize
+
+    @intrinsic
+    def read(typing: Any, address: Any, index: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
+            return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+
+        return record(types.int64, types.int64), code
+
+    @njit
+    def at(address: int, index: int) -> Any:
+        return read(address, index)
+
+    return at

@@ -1,0 +1,103 @@
+"""Servers and their queue in the compiled engine: who has one, who waits, and what is booked of it."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from gameday.run_record import LOADS
+from gameday.scenario.policies import servers_wanted
+from gameday.simulate.compiled.agenda import HANDED, READY, SCALE, at, now_then
+from gameday.simulate.compiled.tables_at import add_load, attempt_at, service_at
+
+__all__ = ["grow", "hand_over", "join_queue", "leave_queue", "read_utilisation", "touch"]
+
+NONE = -1
+_BUSY, _QUEUE, _SERVERS = range(len(LOADS))
+_servers_wanted = njit(servers_wanted)
+
+
+@njit
+def touch(spec, w, books, s, now):
+    """Book server-seconds, waiting-seconds and servers up to now; call before any change."""
+    sv = service_at(w, s)
+    since, slot = sv.since_s, sv.slot
+    while slot < spec.slots and now > (slot + 1) * spec.slot_s:
+        end = (slot + 1) * spec.slot_s
+        if end > since:
+            _book(sv, books, s, slot, end - since)
+            since = end
+        slot += 1
+    if slot < spec.slots and now > since:
+        _book(sv, books, s, slot, now - since)
+    sv.since_s, sv.slot = now, slot
+
+
+@njit
+def _book(sv, books, s, slot, spent):
+    add_load(books, s, _BUSY, slot, sv.in_use * spent)
+    add_load(books, s, _QUEUE, slot, sv.queued * spent)
+    add_load(books, s, _SERVERS, slot, sv.servers * spent)
+    sv.busy_since_scaling += sv.in_use * spent
+
+
+@njit
+def join_queue(w, sv, a):
+    """Put an attempt behind all who wait."""
+    one = attempt_at(w, a)
+    one.is_queued, one.ahead, one.after = 1, sv.last, NONE
+    if sv.last == NONE:
+        sv.first = a
+    else:
+        attempt_at(w, sv.last).after = a
+    sv.last = a
+    sv.queued += 1
+
+
+@njit
+def leave_queue(w, sv, a):
+    """Take an attempt out of the queue, wherever it stands."""
+    one = attempt_at(w, a)
+    if one.ahead == NONE:
+        sv.first = one.after
+    else:
+        attempt_at(w, one.ahead).after = one.after
+    if one.after == NONE:
+        sv.last = one.ahead
+    else:
+        attempt_at(w, one.after).ahead = one.ahead
+    one.is_queued = 0
+    sv.queued -= 1
+
+
+@njit
+def hand_over(w, sv):
+    """Give free servers to those who wait longest."""
+    while sv.first != NONE and sv.in_use < sv.servers:
+        a = sv.first
+        sv.in_use += 1
+        leave_queue(w, sv, a)
+        now_then(w, HANDED, a)
+
+
+@njit
+def read_utilisation(spec, w, books, s, now):
+    """Autoscaling looks: more servers are asked for, or not."""
+    sv = service_at(w, s)
+    touch(spec, w, books, s, now)
+    utilisation = sv.busy_since_scaling / (sv.servers * sv.scale_interval_s)
+    sv.busy_since_scaling = 0.0
+    wanted = _servers_wanted(sv.servers, utilisation, sv.scale_target, sv.provisioned, sv.most)
+    at(w, now + sv.scale_interval_s, SCALE, s)
+    if wanted > sv.wanted:
+        sv.wanted = wanted
+        at(w, now + sv.scale_delay_s, READY, s | (wanted << 8))
+
+
+@njit
+def grow(spec, w, books, s, servers, now):
+    """New servers are there: those who wait get them."""
+    sv = service_at(w, s)
+    if servers > sv.servers:
+        touch(spec, w, books, s, now)
+        sv.servers = servers
+        hand_over(w, sv)

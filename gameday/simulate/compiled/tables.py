@@ -1,0 +1,198 @@
+"""Scenario, plan and cell as the tables of `layout`: compiled once, played many times."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gameday.scenario import Cell, Scenario
+from gameday.scenario.cells import Visit
+from gameday.scenario.journeys import Journey
+from gameday.scenario.service_times import Exponential, LogNormal, ServiceTime
+from gameday.simulate.compiled import layout
+from gameday.traffic import Course, LoadPlan, Walks
+from gameday.vocabulary import Array
+
+__all__ = ["Tables", "table"]
+
+_ACTIONS = {"add_to_cart": 1, "place_order": 2}
+
+
+def table(dtype: np.dtype[Any], rows: list[tuple[Any, ...]]) -> Array:
+    """Return rows as a table, of one blank row at least: its address is then one of ours."""
+    out = np.zeros(max(1, len(rows)), dtype)
+    for place, row in enumerate(rows):
+        out[place] = row
+    return out
+
+
+class Tables:
+    """The tables of a run; `spec` is the one record that knows where they are."""
+
+    def __init__(self, scenario: Scenario, plan: LoadPlan, cell: Cell, root: int) -> None:
+        self.scenario, self.plan, self.cell = scenario, plan, cell
+        self._keep: dict[str, Array] = {}
+        self._graph()
+        self._journeys()
+        self._arrivals()
+        nominal = [plan.nominal[cell.stack][step].mean_s for step in plan.steps]
+        self._keep["nominal"] = np.array(nominal)
+        spec = self.spec = np.zeros(1, layout.SPEC)
+        for name, rows in self._keep.items():
+            spec[name] = rows.ctypes.data
+        patience = max(journey.patience for journey in scenario.journeys.values())
+        end = plan.grid.slots * plan.slot_wall_s
+        spec["slot_s"], spec["until_s"], spec["offset_s"] = (
+            plan.slot_wall_s,
+            end + patience,
+            plan.lead_in_s,
+        )
+        spec["slots"], spec["steps"], spec["products"] = (
+            plan.grid.slots,
+            len(plan.steps),
+            len(scenario.products),
+        )
+        spec["service_count"] = len(scenario.services)
+        spec["arrivals"] = len(self._keep["arrival_s"]) if self._any else 0
+        spec["root"], spec["plan_root"] = _signed(root), _signed(plan.seed.root)
+
+    def _arrivals(self) -> None:
+        plan, walks = self.plan, Walks(self.scenario, self.plan)
+        arrivals = plan.arrivals()
+        regions = [plan.regions.index(r) for r in self.scenario.stack_regions(self.cell.stack)]
+        mine = np.flatnonzero(np.isin(arrivals.region, regions))
+        names: dict[str | None, int] = {n: p for p, n in enumerate(self.scenario.products)}
+        names[None] = len(self.scenario.products)
+        products = [names[walks.product(arrivals, int(n))] for n in mine]
+        self._any = len(mine) > 0
+        blank = np.zeros(1)
+        self._keep["arrival_s"] = arrivals.at_s[mine].astype(float) if self._any else blank
+        for name, values in (
+            ("number", mine), ("journey", arrivals.journey[mine]), ("product", products),
+        ):  # fmt: skip
+            self._keep[f"arrival_{name}"] = np.array(values if self._any else [0], np.int64)
+
+    def _journeys(self) -> None:
+        plan, choices = self.plan, list[tuple[float, int]]()
+        journeys, nexts = [], []
+
+        def row(choice: Any) -> tuple[int, int]:
+            first = len(choices)
+            if choice is not None and choice.only is not None:
+                choices.append((1.0, choice.only))
+            elif choice is not None:
+                choices.extend(zip(choice.upto.tolist(), choice.names.tolist(), strict=True))
+            return first, len(choices)
+
+        for name in plan.journeys:
+            journey = self.scenario.journeys[name]
+            course = Course(journey, plan.steps, plan.speed)
+            journeys.append(_journey(journey, plan.speed, *row(course.start)))
+            for step in range(len(plan.steps)):
+                think_s = course.think.get(step, 0.0)
+                nexts.append((think_s, *row(course.next.get(step))))
+        self._keep["journeys"] = table(layout.JOURNEY, journeys)
+        self._keep["nexts"] = table(layout.NEXT, nexts)
+        self._keep["choices"] = table(layout.CHOICE, choices)
+
+    def _graph(self) -> None:
+        """The exchanges of every step, and the calls below them."""
+        self._scripts: list[tuple[int, int]] = []
+        self._groups: list[tuple[int, int]] = []
+        self._members: list[tuple[int, int, int, int]] = []
+        self._visits: list[tuple[Any, ...]] = []
+        products = [*self.scenario.products, None]
+        script_of, seen = [], dict[tuple[int, int], int]()
+        for s, step in enumerate(self.plan.steps):
+            for product in products:
+                visits = self.cell.exchanges(step, product)
+                if (s, id(visits)) not in seen:
+                    seen[s, id(visits)] = self._script(visits, self.scenario.steps[step].exchanges)
+                script_of.append(seen[s, id(visits)])
+        limited = {launch.product for launch in self.scenario.launches.values()}
+        self._keep |= {
+            "script_of": np.array(script_of, np.int64),
+            "is_limited": np.array([p in limited for p in products], np.int64),
+            "scripts": table(layout.SCRIPT, self._scripts), "groups": table(layout.GROUP, self._groups),
+            "members": table(layout.MEMBER, self._members), "visits": table(layout.VISIT, self._visits),
+        }  # fmt: skip
+
+    def _script(self, visits: tuple[tuple[Visit, ...], ...], exchanges: list[list[Any]]) -> int:
+        groups = [
+            [(self._visit(visit), int(e.required), 0, _ACTIONS.get(e.action, 0))
+             for visit, e in zip(group, asked, strict=True)]
+            for group, asked in zip(visits, exchanges, strict=True)
+        ]  # fmt: skip
+        self._scripts.append(self._add(groups))
+        return len(self._scripts) - 1
+
+    def _add(self, groups: list[list[tuple[int, int, int, int]]]) -> tuple[int, int]:
+        """Add groups that stand together; return the first and the one behind the last."""
+        first = len(self._groups)
+        for members in groups:
+            self._groups.append((len(self._members), len(self._members) + len(members)))
+            self._members += members
+        return first, len(self._groups)
+
+    def _visit(self, visit: Visit) -> int:
+        """Add a visit and all below it."""
+        below = self._add(
+            [[(self._visit(v), 1, int(v.optional), 0) for v in group] for group in visit.then]
+        )
+        service = list(self.scenario.services).index(visit.service)
+        self._visits.append(
+            (*_law(visit.time), visit.time.mean, visit.factor, service, visit.number, *below)
+        )
+        return len(self._visits) - 1
+
+    def services(self) -> Array:
+        """Return the pools of servers as they begin."""
+        rows = np.zeros(len(self.scenario.services), layout.SERVICE)
+        for row, (name, rule) in zip(rows, self.scenario.services.items(), strict=True):
+            for link in ("first", "last", "oldest", "newest"):
+                row[link] = layout.NONE
+            station, policy = self.cell.stations.get(name), rule.autoscale
+            row["servers"] = row["wanted"] = row["provisioned"] = station.servers if station else 1
+            row["queue_bound"] = station.queue_bound if station else 0
+            row["timeout_s"] = rule.timeout
+            if rule.retry is not None:
+                row["retries"], row["backoff_s"] = rule.retry.attempts, rule.retry.backoff
+            if policy is not None and station is not None:
+                row["scale_interval_s"], row["scale_target"] = policy.interval, policy.target
+                row["scale_delay_s"] = policy.delay
+                row["most"] = max(station.servers, round(station.servers * policy.max_factor))
+        return rows
+
+    def stock(self) -> Array:
+        """Return the units of each product there are; what is not limited has none."""
+        share = self.plan.scale / self.plan.speed
+        out = np.zeros(len(self.scenario.products) + 1, np.int64)
+        for launch in self.scenario.launches.values():
+            regions = self.scenario.stack_regions(self.cell.stack)
+            units = sum(launch.stock.get(region, 0) for region in regions)
+            out[list(self.scenario.products).index(launch.product)] = round(units * share)
+        return out
+
+
+def _signed(root: int) -> int:
+    """Return 64 bits as the signed number that has them."""
+    return root - (1 << 64) if root >= 1 << 63 else root
+
+
+def _journey(journey: Journey, speed: float, first: int, last: int) -> tuple[Any, ...]:
+    failed, sold_out = (
+        (r.again, r.after / speed, r.most) if r is not None else (0.0, 0.0, 0)
+        for r in (journey.on_failure, journey.on_sold_out)
+    )
+    return (journey.patience, *failed[:2], *sold_out[:2], failed[2], sold_out[2], first, last)
+
+
+def _law(time: ServiceTime) -> tuple[float, float, float]:
+    if isinstance(time, Exponential):
+        return 1.0, 0.0, 0.0
+    if isinstance(time, LogNormal):
+        variance = math.log1p(time.cv**2)
+        return 2.0, math.sqrt(variance), variance / 2
+    return 0.0, 0.0, 0.0

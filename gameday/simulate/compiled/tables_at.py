@@ -1,0 +1,153 @@
+"""`session_at(w, i)` and its like: one record of one table."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from gameday.run_record import ATTEMPTS, BINS, LATENCIES, LOADS, SESSIONS, STEPS
+from gameday.simulate.compiled import layout
+from gameday.simulate.compiled.layout import reader
+
+__all__ = [
+    "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay",
+    "count_response", "count_session", "count_step", "count_visit", "event_at", "group_at",
+    "journey_at", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
+    "script_of", "service_at", "session_at", "sum_at", "visit_at", "work_at",
+]  # fmt: skip
+
+_session, _work, _call, _attempt = map(
+    reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)
+)
+_service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
+_number, _sum, _small = map(reader, (layout.NUMBER, layout.SUM, layout.SMALL))
+_journey, _next, _choice = map(reader, (layout.JOURNEY, layout.NEXT, layout.CHOICE))
+_script, _group, _member, _visit = map(
+    reader, (layout.SCRIPT, layout.GROUP, layout.MEMBER, layout.VISIT)
+)
+_STEPS, _SESSIONS, _ATTEMPTS, _LOADS = len(STEPS), len(SESSIONS), len(ATTEMPTS), len(LOADS)
+_LATENCIES = len(LATENCIES)
+
+
+@njit
+def session_at(w, i):
+    return _session(w.sessions, i)
+
+
+@njit
+def work_at(w, k):
+    return _work(w.works, k)
+
+
+@njit
+def call_at(w, c):
+    return _call(w.calls, c)
+
+
+@njit
+def attempt_at(w, a):
+    return _attempt(w.attempts, a)
+
+
+@njit
+def service_at(w, s):
+    return _service(w.services, s)
+
+
+@njit
+def patient_at(w, j):
+    return _patient(w.patients, j)
+
+
+@njit
+def event_at(w, place):
+    return _event(w.events, place)
+
+
+@njit
+def number_at(address, place):
+    return _number(address, place)
+
+
+@njit
+def sum_at(address, place):
+    return _sum(address, place)
+
+
+@njit
+def journey_at(spec, j):
+    return _journey(spec.journeys, j)
+
+
+@njit
+def next_at(spec, j, step):
+    return _next(spec.nexts, j * spec.steps + step)
+
+
+@njit
+def choice_at(spec, place):
+    return _choice(spec.choices, place)
+
+
+@njit
+def nominal_of(spec, step):
+    return _sum(spec.nominal, step).x
+
+
+@njit
+def script_of(spec, step, product):
+    return _number(spec.script_of, step * (spec.products + 1) + product).n
+
+
+@njit
+def script_at(spec, place):
+    return _script(spec.scripts, place)
+
+
+@njit
+def group_at(spec, place):
+    return _group(spec.groups, place)
+
+
+@njit
+def member_at(spec, place):
+    return _member(spec.members, place)
+
+
+@njit
+def visit_at(spec, place):
+    return _visit(spec.visits, place)
+
+
+@njit
+def count_step(books, step, what, slot):
+    _number(books.steps, (step * _STEPS + what) * books.slots + slot).n += 1
+
+
+@njit
+def count_session(books, what, slot):
+    _number(books.sessions, what * books.slots + slot).n += 1
+
+
+@njit
+def count_attempt(books, s, what, slot):
+    _number(books.attempts, (s * _ATTEMPTS + what) * books.slots + slot).n += 1
+
+
+@njit
+def add_load(books, s, what, slot, amount):
+    _sum(books.loads, (s * _LOADS + what) * books.slots + slot).x += amount
+
+
+@njit
+def count_response(books, step, slot, place):
+    _small(books.response, (step * _LATENCIES * books.slots + slot) * BINS + place).n += 1
+
+
+@njit
+def count_visit(books, s, slot, place):
+    _small(books.visits, (s * books.slots + slot) * BINS + place).n += 1
+
+
+@njit
+def count_delay(books, place):
+    _number(books.delay, place).n += 1

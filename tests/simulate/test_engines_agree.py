@@ -1,0 +1,111 @@
+"""The compiled engine is the reference, to the last bit: every counter of every minute."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_shop import flat_plan, load_small, small_shop
+from troubled import troubled_shops
+
+from gameday.run_record import RunRecord
+from gameday.scenario import Scenario
+from gameday.simulate.compiled import run_compiled
+from gameday.simulate.reference import run_reference
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Seed
+
+EXAMPLES = int(os.environ.get("EQUAL_SCENARIOS", "30"))
+"""`make nightly` asks for 500."""
+TABLES = (
+    "step_counts",
+    "session_counts",
+    "attempts",
+    "loads",
+    "latency",
+    "visits",
+    "session_delay",
+)
+
+
+def differences(one: RunRecord, other: RunRecord) -> list[str]:
+    """Return the tables that differ, and where first."""
+    out = []
+    for name in TABLES:
+        a, b = getattr(one, name), getattr(other, name)
+        unlike = np.argwhere(~((a == b) | (np.isnan(a) & np.isnan(b))))
+        if len(unlike):
+            at = tuple(unlike[0])
+            out.append(f"{name}{list(at)}: {a[at]} and {b[at]}, {len(unlike)} places")
+    return out
+
+
+def both(scenario: Scenario, plan: LoadPlan, seed: int) -> tuple[RunRecord, RunRecord]:
+    """Return what the reference says of a run, and what the compiled engine says."""
+    return (
+        run_reference(scenario, plan, "main", seed=Seed(seed)),
+        run_compiled(scenario, plan, "main", seed=Seed(seed)),
+    )
+
+
+@settings(
+    deadline=None, max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    trouble=troubled_shops(),
+    per_s=st.sampled_from([0.5, 4.0, 15.0]),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_random_troubled_shops_are_played_alike(
+    tmp_path: Path, trouble: dict[str, Any], per_s: float, seed: int
+) -> None:
+    scenario = load_small(tmp_path, small_shop(), trouble)
+    plan = flat_plan(scenario, per_s, slots=3, seed=seed, lead_in=1)
+    reference, compiled = both(scenario, plan, seed)
+    assert reference.imbalances() == []
+    assert differences(reference, compiled) == []
+
+
+def test_a_calm_shop_and_an_empty_one_are_played_alike(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, small_shop())
+    for per_s in (0.0, 5.0):
+        reference, compiled = both(scenario, flat_plan(scenario, per_s, slots=4), 1)
+        assert differences(reference, compiled) == []
+        assert (reference.attempts[0, :, 0].sum() > 0) == (per_s > 0)
+
+
+@pytest.mark.parametrize("spacing", ["poisson", "even"])
+def test_ties_are_played_alike(spacing: str, tmp_path: Path) -> None:
+    """Round times make arrivals, ends of work, time-outs and looks at utilisation fall together."""
+    fixed = {"law": "deterministic", "mean": "500ms"}
+    scaling = {"target": 0.5, "interval": "5s", "delay": "10s", "max_factor": 3}
+    retry = {"attempts": 2, "backoff": "1s"}
+    rules: dict[str, Any] = {"time": fixed, "timeout": "1s", "retry": retry, "autoscale": scaling}
+    changes = {
+        "services": {name: rules | {"stacks": {"main": {"instances": 2}}, "queue_per_server": 2}
+                     for name in ("edge", "stock", "pay")},
+        "journeys": {"shopper": {"patience": "2s", "think": {"other": "0s"}}},
+    }  # fmt: skip
+    scenario = load_small(tmp_path, small_shop(), changes)
+    plan = replace(flat_plan(scenario, 2.0, slots=4, speed=1.0), spacing=spacing)
+    reference, compiled = both(scenario, plan, 1)
+    assert differences(reference, compiled) == []
+    assert reference.attempts[0].sum(axis=(0, 2))[[3, 4, 6]].min() > 0, "shed, timed out, orphaned"
+
+
+def test_a_run_outgrows_the_first_room_and_stays_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = load_small(tmp_path, small_shop())
+    plan = flat_plan(scenario, 20.0, slots=3)
+    whole = run_compiled(scenario, plan, "main", seed=Seed(1))
+    monkeypatch.setattr("gameday.simulate.compiled.engine._FIRST_ROOM", 128)
+    grown = run_compiled(scenario, plan, "main", seed=Seed(1))
+    assert differences(whole, grown) == []

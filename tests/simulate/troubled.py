@@ -1,0 +1,56 @@
+"""Random shops in trouble: too few servers, short queues and time-outs, retries, stock that sells out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+__all__ = ["troubled_shops"]
+
+
+@st.composite
+def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
+    """Return changes to the small shop: fewer servers, short queues and timeouts, retries."""
+    services = {}
+    for name in ("edge", "stock", "pay"):
+        retries = draw(st.integers(0, 2))
+        services[name] = {
+            "stacks": {"main": {"instances": draw(st.integers(1, 12))}},
+            "queue_per_server": draw(st.sampled_from([0, 1, 4, 50])),
+            "time": {"law": "exponential", "mean": f"{draw(st.sampled_from([5, 60, 400]))}ms"},
+            "timeout": f"{draw(st.sampled_from([40, 300, 2500]))}ms",
+            "retry": {"attempts": retries, "backoff": "80ms"},
+        }
+        if draw(st.booleans()):
+            services[name]["autoscale"] = {
+                "target": draw(st.sampled_from([0.3, 0.7])), "interval": "10s",
+                "delay": draw(st.sampled_from(["0s", "20s", "33s"])), "max_factor": 3,
+            }  # fmt: skip
+    calls = draw(
+        st.sampled_from(
+            [["stock", "pay"], [["stock", "pay?"]], [{"stock": ["pay"]}], [["stock?", "pay?"]],
+             [{"stock": [["pay", "pay?"]]}, "pay"]]
+        )
+    )  # fmt: skip
+    again = {"again": draw(st.floats(0, 1)), "after": "4s", "most": draw(st.integers(1, 3))}
+    return {
+        "services": services,
+        "steps": {
+            "product": {"exchanges": [{"path": "/product/{product}", "calls": calls}]},
+            "home": {"exchanges": [[{"path": "/"}, {"path": "/api", "required": False,
+                                                   "calls": ["stock"]}]]},
+        },
+        "journeys": {
+            "shopper": {
+                "on_failure": again, "on_sold_out": again,
+                "patience": f"{draw(st.sampled_from([1, 3, 8]))}s",
+                "think": {"other": f"{draw(st.sampled_from([2, 15]))}s"},
+            }
+        },
+        "products": {"toy": {"share": {"eu": 1.0}}},
+        "launches": {
+            "drop": {"product": "toy", "at": {"eu": "2026-03-10T00:00"}, "crowd": {"eu": 10},
+                     "stock": {"eu": draw(st.sampled_from([0, 20, 10**6]))}, "half_life": "4m"}
+        },
+    }  # fmt: skip
