@@ -14,6 +14,7 @@ Held is what a guardrail kept from starting.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTEMPTS", "BINS", "ENDS", "FATES", "LATENCIES", "LOADS", "SESSIONS", "SESSION_ENDS", "STEPS",
     "Orders", "RunRecord",
-    "bin_of", "blank_record", "known_sum", "percentile",
+    "bin_of", "blank_record", "known_sum", "one_bin", "percentile",
 ]  # fmt: skip
 
 STEPS = (
@@ -51,7 +52,7 @@ LATENCIES = ("response", "service", "lateness")
 """Intended -> last byte; send -> last byte; intended -> send (DESIGN §7.5)."""
 
 _FLOOR_S = 1e-4
-_WIDTH = np.log(1.01)
+_WIDTH = math.log(1.01)
 BINS = 1400
 """Latency bins, each 1 % wide, from 0.1 ms to about 110 s (DESIGN §7.11)."""
 
@@ -60,6 +61,11 @@ def bin_of(seconds: Array | float) -> Array:
     """Return the latency bin of each duration; below 0.1 ms is the first, above 110 s the last."""
     place = np.log(np.maximum(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH
     return np.minimum(place.astype(int) if isinstance(place, np.ndarray) else int(place), BINS - 1)
+
+
+def one_bin(seconds: float) -> int:
+    """Return the latency bin of one duration as the engines of the model book it: by `math`."""
+    return min(int(math.log(max(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH), BINS - 1)
 
 
 def percentile(histogram: Array, level: float) -> float:

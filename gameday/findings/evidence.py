@@ -82,7 +82,8 @@ def share_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[int, int
 def latency_rows(run: RunRecord, criterion: Criterion, stack: str) -> Array:
     """Return response histograms of a criterion's steps per slot of the window, (slots, BINS).
 
-    Slots in which we were late ourselves are empty: what customers waited there is not the target's.
+    In a run whose generator was late, its late slots are empty: what customers waited there is not
+    the target's.
     """
     mine = [run.steps.index(step) for step in steps_of(run, criterion)]
     rows = run.latency[run.stacks.index(stack), mine, 0][:, run.judged].sum(axis=0)

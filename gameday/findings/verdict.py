@@ -50,7 +50,9 @@ class Validity:
     steps_lost: int
     """Steps we planned and never came to, through our own fault."""
     busiest_worker: float
-    """Largest mean share of a core."""
+    """Share of a core the busiest worker used in its worst seconds."""
+    near_limit: bool
+    """Whether that is near the limit of a core."""
     imbalances: tuple[str, ...]
     faults: tuple[str, ...]
     """Why the run is invalid; empty = valid."""
@@ -105,6 +107,7 @@ def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
     faults += [f"books do not balance: {line}" for line in imbalances]
     return Validity(
         lateness, int(sessions[0].sum()), int(sessions[1].sum()), int(off.sum()), lost, health.busiest,
+        health.busiest > _BUSY,
         imbalances, tuple(faults),
     )  # fmt: skip
 

@@ -58,7 +58,7 @@ def asset_faults(scenario: Scenario, folder: Path) -> Iterator[tuple[tuple[str |
         try:
             pem = (folder / ca_file).read_text()
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem or "none")
-        except (OSError, ValueError) as error:  # an SSLError is an OSError
+        except (OSError, ValueError, TypeError) as error:  # an SSLError is an OSError
             fault = f"cannot be read ({error}); certificates to trust, in PEM"
             yield ("replay", "connections", "ca_file"), fault
 

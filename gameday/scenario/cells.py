@@ -1,6 +1,7 @@
 """A cell: one stack with its arrivals and servers scaled by k, as model and shop run it.
 
-A service that holds its server while it calls others is busy for its own work plus theirs. So
+A service that holds its server while it calls others is busy for its own work plus theirs; one
+that calls asynchronously, for its own alone. So
 that the cell's utilisation is exact, the own work of each visit is stretched until the whole
 hold is c'/(k c) times what it is at full scale; where the calls alone are longer than that, the
 own work is nothing and the cell is busier than the full scale: `Cell.notes` says so.
@@ -31,8 +32,10 @@ class Visit:
     number: int
     """Place in the exchange's tree, depth first: the key of its draws."""
     then: tuple[tuple[Visit, ...], ...]
+    mean_response_s: float
+    """Mean seconds to the reply when nothing waits: own work plus calls in sequence."""
     mean_hold_s: float
-    """Mean seconds of the hold when nothing waits: own work plus calls in sequence."""
+    """Mean seconds for which a server is held then: without the calls if they are asynchronous."""
 
     def walk(self) -> Iterator[Visit]:
         """Yield this visit and all below it."""
@@ -98,9 +101,13 @@ class _Builder:
         then = tuple(tuple(self.visit(c, step, counter) for c in group) for group in call.then)
         law = self.scenario.services[call.service].time_for(step)
         stretch = self.stations[call.service].time_factor
-        full_calls_s = self.full_hold_s(call, step) - law.mean
-        cell_calls_s = sum(max(v.mean_hold_s for v in group) for group in then)
-        factor = (stretch * (law.mean + full_calls_s) - cell_calls_s) / law.mean
+        cell_calls_s = sum(max(v.mean_response_s for v in group) for group in then)
+        if self.scenario.services[call.service].is_asynchronous:
+            own_s = law.mean * stretch
+            return Visit(
+                call.service, call.optional, law, stretch, number, then, own_s + cell_calls_s, own_s
+            )
+        factor = (stretch * self.full_response_s(call, step) - cell_calls_s) / law.mean
         if factor < 0:
             self.notes.add(
                 f"{call.service} on {step}: its calls alone outlast its share of the cell; "
@@ -108,9 +115,9 @@ class _Builder:
             )
             factor = 0.0
         hold_s = law.mean * factor + cell_calls_s
-        return Visit(call.service, call.optional, law, factor, number, then, hold_s)
+        return Visit(call.service, call.optional, law, factor, number, then, hold_s, hold_s)
 
-    def full_hold_s(self, call: Call, step: str) -> float:
-        """Return the mean seconds of the hold at full scale when nothing waits."""
+    def full_response_s(self, call: Call, step: str) -> float:
+        """Return the mean seconds to the reply at full scale when nothing waits."""
         own_s = self.scenario.services[call.service].time_for(step).mean
-        return own_s + sum(max(self.full_hold_s(c, step) for c in group) for group in call.then)
+        return own_s + sum(max(self.full_response_s(c, step) for c in group) for group in call.then)

@@ -159,12 +159,13 @@ class Ceilings(Block):
     """What a run never exceeds: refused if the plan would, stopped if it does all the same."""
 
     requests_per_s: float | None = Field(default=None, gt=0)
+    """Exchanges a second, each with the hops it is sent on to."""
     concurrency: int | None = Field(default=None, ge=1)
     """Steps under way at one time."""
     duration: Duration | None = None
     """Wall time, lead-in included."""
     orders: int | None = Field(default=None, ge=0)
-    """Orders sent, whatever became of them."""
+    """Orders by their keys, confirmed or never answered."""
 
 
 class Replay(Block):

@@ -33,7 +33,7 @@ def _fault_of(name: str, folder: Path) -> str | None:
             return f"no module '{module}' beside the scenario ({files[0].name}), nor installed"
         return None
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError) as error:
         return f"{file.name} cannot be read ({error})"
     names = _names_in(tree)

@@ -1,66 +1,34 @@
 """How long one visit to a service takes when nothing waits: the laws, each by inverse transform.
 
-A draw is one uniform number in, seconds out, through scalar `math`, so that every engine that
-is handed the same uniform gets the same time to the last bit (DESIGN §7.9).
+A draw is one uniform number in, seconds out, through the scalar functions of `inverse`, so that
+every engine that is handed the same uniform gets the same time to the last bit (DESIGN §7.9).
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from gameday.scenario.inverse import (
+    between,
+    cubic,
+    exponential,
+    gamma_place,
+    gamma_rows,
+    lognormal,
+    normal_quantile,
+    pareto,
+)
 from gameday.scenario.units import Block, Duration
 
-__all__ = ["Deterministic", "Exponential", "LogNormal", "ServiceTime", "normal_quantile"]
-
-
-_MIDDLE = (
-    (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457,
-     13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608),
-    (5226.495278852545925, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867,
-     5394.1960214247511077, 687.1870074920579083, 42.313330701600911252, 1.0),
-)  # fmt: skip
-_NEAR = (
-    (7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177,
-     1.27045825245236838258, 3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959,
-     1.42343711074968357734),
-    (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966,
-     0.14810397642748007459, 0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0),
-)  # fmt: skip
-_FAR = (
-    (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.0012426609473880784386,
-     0.026532189526576123093, 0.29656057182850489123, 1.7848265399172913358, 5.4637849111641143699,
-     6.6579046435011037772),
-    (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5,
-     7.868691311456132591e-4, 0.0148753612908506148525, 0.13692988092273580531,
-     0.59983220655588793769, 1.0),
-)  # fmt: skip
-"""AS 241's rational functions, highest power first: above and below the line."""
-
-
-def normal_quantile(p: float) -> float:
-    """Return the standard normal quantile of p in (0, 1).
-
-    Source: Wichura (1988), algorithm AS 241, PPND16; about 1e-16 relative.
-    """
-    q = p - 0.5
-    middle = abs(q) <= 0.425
-    if middle:
-        r, tops, bottoms = 0.180625 - q * q, _MIDDLE[0], _MIDDLE[1]
-    else:
-        r = math.sqrt(-math.log(p if q < 0 else 1.0 - p))
-        tops, bottoms = (_NEAR[0], _NEAR[1]) if r <= 5.0 else (_FAR[0], _FAR[1])
-        r -= 1.6 if r <= 5.0 else 5.0
-    top = bottom = 0.0
-    for number in tops:
-        top = top * r + number
-    for number in bottoms:
-        bottom = bottom * r + number
-    if middle:
-        return q * top / bottom
-    return -top / bottom if q < 0 else top / bottom
+__all__ = [
+    "Deterministic", "Empirical", "Erlang", "Exponential", "Gamma", "LogNormal", "Pareto", "ServiceTime",
+]  # fmt: skip
 
 
 class Deterministic(Block):
@@ -92,7 +60,7 @@ class Exponential(Block):
 
     def seconds(self, uniform: float) -> float:
         """Return the time in seconds that belongs to `uniform` in (0, 1)."""
-        return -math.log1p(-uniform) * self.mean
+        return exponential(uniform, self.mean)
 
 
 class LogNormal(Block):
@@ -107,11 +75,150 @@ class LogNormal(Block):
         """Squared coefficient of variation."""
         return self.cv**2
 
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the logarithm."""
+        return math.sqrt(math.log1p(self.cv**2))
+
     def seconds(self, uniform: float) -> float:
         """Return the time in seconds that belongs to `uniform` in (0, 1)."""
-        variance = math.log1p(self.cv**2)
-        z = normal_quantile(uniform)
-        return self.mean * math.exp(math.sqrt(variance) * z - variance / 2)
+        return lognormal(normal_quantile(uniform), self.mean, self.sigma)
 
 
-ServiceTime = Annotated[Deterministic | Exponential | LogNormal, Field(discriminator="law")]
+class _GammaShaped(Block):
+    mean: Duration = Field(gt=0)
+
+    @property
+    def shape(self) -> float:
+        """Shape of the gamma law."""
+        raise NotImplementedError
+
+    @property
+    def scv(self) -> float:
+        """Squared coefficient of variation."""
+        return 1 / self.shape
+
+    def seconds(self, uniform: float) -> float:
+        """Return the time in seconds that belongs to `uniform` in (0, 1)."""
+        rows, place = gamma_rows(self.shape), gamma_place(normal_quantile(uniform))
+        row = int(place)
+        before, first, second, behind = rows[row - 1 : row + 3]
+        return self.mean * math.exp(cubic(before, first, second, behind, place - row))
+
+
+class Gamma(_GammaShaped):
+    """Gamma with mean `mean` and coefficient of variation `cv`."""
+
+    law: Literal["gamma"]
+    cv: float = Field(ge=0.02, le=10)
+
+    @property
+    def shape(self) -> float:
+        """Shape of the gamma law."""
+        return 1 / self.cv**2
+
+
+class Erlang(_GammaShaped):
+    """The sum of `stages` exponential times that together have mean `mean`."""
+
+    law: Literal["erlang"]
+    stages: int = Field(ge=1, le=2500)
+
+    @property
+    def shape(self) -> float:
+        """Shape of the gamma law."""
+        return float(self.stages)
+
+
+class Pareto(Block):
+    """Pareto's law from `min` on, without what lies above `max`: a tail of power `alpha`."""
+
+    law: Literal["pareto"]
+    min: Duration = Field(gt=0)
+    max: Duration = Field(gt=0)
+    alpha: float = Field(gt=0, le=20)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Pareto:
+        if self.min >= self.max:
+            raise ValueError("`min` must be less than `max`")
+        return self
+
+    @property
+    def share(self) -> float:
+        """Share of the whole law that lies below `max`."""
+        return float(1 - (self.min / self.max) ** self.alpha)
+
+    def _moment(self, order: int) -> float:
+        ratio, power = self.max / self.min, order - self.alpha
+        spread = (
+            math.log(ratio) if abs(power) < 1e-9 else math.expm1(power * math.log(ratio)) / power
+        )
+        return self.alpha * self.min**order * spread / self.share
+
+    @property
+    def mean(self) -> float:
+        """Mean, s."""
+        return self._moment(1)
+
+    @property
+    def scv(self) -> float:
+        """Squared coefficient of variation."""
+        return self._moment(2) / self.mean**2 - 1
+
+    def seconds(self, uniform: float) -> float:
+        """Return the time in seconds that belongs to `uniform` in (0, 1)."""
+        return pareto(uniform, self.min, self.share, self.alpha)
+
+
+class Empirical(Block):
+    """What was measured: quantiles, `p0` and `p100` among them, straight lines between."""
+
+    law: Literal["empirical"]
+    quantiles: dict[str, Duration] = Field(min_length=2, max_length=200)
+    """p0, p50, p99.9 ... p100 -> seconds; rising."""
+
+    @field_validator("quantiles")
+    @classmethod
+    def _whole_and_rising(cls, quantiles: dict[str, float]) -> dict[str, float]:
+        try:
+            rows = sorted((float(name.removeprefix("p")), s) for name, s in quantiles.items())
+        except ValueError:
+            raise ValueError("quantiles are named p0, p50, p99.9 ... p100") from None
+        if any(not name.startswith("p") for name in quantiles):
+            raise ValueError("quantiles are named p0, p50, p99.9 ... p100")
+        if rows[0][0] != 0 or rows[-1][0] != 100:
+            raise ValueError("the first quantile must be p0 and the last p100")
+        if any(a[0] == b[0] or a[1] > b[1] for a, b in pairwise(rows)) or rows[-1][1] <= 0:
+            raise ValueError("each quantile must be named once, and none be below the one before")
+        return quantiles
+
+    @cached_property
+    def rows(self) -> tuple[tuple[float, float], ...]:
+        """(level in 0..1, seconds), rising."""
+        return tuple(sorted((float(name[1:]) / 100, s) for name, s in self.quantiles.items()))
+
+    @property
+    def mean(self) -> float:
+        """Mean, s."""
+        return sum((q - p) * (a + b) / 2 for (p, a), (q, b) in pairwise(self.rows))
+
+    @property
+    def scv(self) -> float:
+        """Squared coefficient of variation."""
+        second = sum(
+            (q - p) * (a * a + a * b + b * b) / 3 for (p, a), (q, b) in pairwise(self.rows)
+        )
+        return second / self.mean**2 - 1
+
+    def seconds(self, uniform: float) -> float:
+        """Return the time in seconds that belongs to `uniform` in (0, 1)."""
+        rows = self.rows
+        place = bisect_right(rows, uniform, hi=len(rows) - 1, key=lambda row: row[0])
+        return between(uniform, *rows[place - 1], *rows[place])
+
+
+ServiceTime = Annotated[
+    Deterministic | Exponential | LogNormal | Gamma | Erlang | Pareto | Empirical,
+    Field(discriminator="law"),
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field
 
@@ -37,7 +38,7 @@ class Station:
 
 
 class Service(Block):
-    """A pool of servers with a queue. It holds its server while it calls other services."""
+    """A pool of servers with a queue."""
 
     stacks: dict[Name, Fleet]
     servers_per_instance: int = Field(ge=1)
@@ -48,12 +49,20 @@ class Service(Block):
     """Own work per visit, without the calls it makes."""
     step_time: dict[Name, ServiceTime] = Field(default_factory=dict)
     """Own work for visits from these steps, where it differs."""
+    threads: Literal["held", "asynchronous"] = "held"
+    """While it calls other services: `held`, the server waits with the caller, as a thread does;
+    `asynchronous`, it serves others once its own work is done. Default: a thread a request."""
     timeout: Duration = Field(gt=0)
     """How long a caller waits for one attempt, s."""
     retry: Retry | None = None
     autoscale: Autoscale | None = None
     tier: int = Field(default=1, ge=0, le=3)
     """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether it frees its server before it calls others."""
+        return self.threads == "asynchronous"
 
     def time_for(self, step: str) -> ServiceTime:
         """Return the law of own work for a visit from `step`."""

@@ -116,14 +116,20 @@ class Check(Block):
     status: list[Annotated[int, Field(ge=100, le=599)]] = Field(
         default_factory=lambda: [200], min_length=1
     )
-    sold_out: int | None = None
+    sold_out: Annotated[int, Field(ge=100, le=599)] | None = None
     """A status that means the product is gone: no fault of the target, yet no success."""
     header: dict[str, str] = Field(default_factory=dict)
     body_contains: str | None = Field(default=None, min_length=1)
     jsonpath: dict[
         Annotated[str, AfterValidator(check_jsonpath)], str | int | float | bool | None
     ] = Field(default_factory=dict)
-    latency: Duration | None = None
+    latency: Annotated[Duration, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _can_pass(self) -> Check:
+        if set(self.status) == {self.sold_out}:
+            raise ValueError("every `status` is the one of `sold_out`: no reply could be good")
+        return self
 
 
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]

@@ -20,7 +20,7 @@ from gameday.scenario.units import Block, Name
 __all__ = ["Counter", "Feed", "Value"]
 
 _MOST_WHOLE = 2**52
-"""A draw has 53 bits (IEEE 754): from -2**52 to 2**52 every whole number can come."""
+"""A draw has 52 bits: from wider bounds than 2**52 apart not every whole number can come."""
 
 
 def _plain(value: Any) -> Any:

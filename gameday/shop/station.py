@@ -160,19 +160,23 @@ class LiveServices:
         self, visit: Visit, request: tuple[int, int], number: int, reply: asyncio.Future[bool],
         place: asyncio.Future[bool] | None,
     ) -> None:  # fmt: skip
-        """Hold a server for own work and the calls below; finish even if nobody waits."""
+        """Do own work and the calls below, with a server held or not; finish even if nobody waits."""
         began = asyncio.get_running_loop().time()
         if place is not None and not await place:
             return
         station = self.stations[visit.service]
         uniform = self._uniform(visit, request, number, Draw.SERVICE_TIME)
         await station.work(visit.time.seconds(uniform) * visit.factor)
+        is_held = not self.rules[visit.service].is_asynchronous
+        if not is_held:
+            station.release()
         ok = True
         for group in visit.then:
             ok = await self.together(group, (request[0], lineage(request[1], number)))
             if not ok:
                 break
-        station.release()
+        if is_held:
+            station.release()
         if reply.done():
             station.counts["orphaned"] += 1
             return

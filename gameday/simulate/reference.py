@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import simpy
 
-from gameday.run_record import SESSIONS, STEPS, RunRecord, bin_of
+from gameday.run_record import SESSIONS, STEPS, RunRecord, one_bin
 from gameday.scenario import Scenario, build_cell
 from gameday.simulate.customers import Customers, Tally
 from gameday.simulate.records import blank, close
 from gameday.simulate.station import ServicePool, Services
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import Seed
+from gameday.vocabulary import Array, Seed
 
 __all__ = ["run_reference"]
 
@@ -44,6 +44,10 @@ def run_reference(
     return replace(close(record, scenario, cell), notes=cell.notes)
 
 
+def _bins(seconds: Array) -> Array:
+    return np.array([one_bin(one) for one in seconds.tolist()])
+
+
 def _fill_customers(record: RunRecord, tally: Tally) -> None:
     names = {"after_check_failed": "after_check"}
     for (step, slot, what), number in tally.steps.items():
@@ -55,9 +59,9 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
         rows = np.array(tally.response)
         step_at = rows[:, 0].astype(int)
         slot_at = np.minimum(rows[:, 1].astype(int), record.grid.slots - 1)
-        np.add.at(record.latency[0, :, 0], (step_at, slot_at, bin_of(rows[:, 2])), 1)
+        np.add.at(record.latency[0, :, 0], (step_at, slot_at, _bins(rows[:, 2])), 1)
     if tally.delay:
-        np.add.at(record.session_delay[0], bin_of(np.array(tally.delay)), 1)
+        np.add.at(record.session_delay[0], _bins(np.array(tally.delay)), 1)
 
 
 def _fill_service(record: RunRecord, service: int, pool: ServicePool) -> None:
@@ -66,4 +70,4 @@ def _fill_service(record: RunRecord, service: int, pool: ServicePool) -> None:
     record.loads[0, service] = np.array(pool.loads).T
     if pool.visit_s:
         slot, seconds = (np.array(column) for column in zip(*pool.visit_s, strict=True))
-        np.add.at(record.visits[0, service], (slot.astype(int), bin_of(seconds)), 1)
+        np.add.at(record.visits[0, service], (slot.astype(int), _bins(seconds)), 1)

@@ -173,18 +173,22 @@ class Services:
         self, visit: Visit, key: Key, number: int, reply: simpy.Event,
         place: simpy.Event | None, arrived: float,
     ) -> Process:  # fmt: skip
-        """Hold a server for own work and the calls below; finish even if nobody waits."""
+        """Do own work and the calls below, with a server held or not; finish even if nobody waits."""
         if place is not None and not (yield place):
             return
         pool, env = self.pools[visit.service], self.env
         uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
         yield at(env, env.now + visit.time.seconds(uniform) * visit.factor, Rank.WORK_END)
+        is_held = not self.rules[visit.service].is_asynchronous
+        if not is_held:
+            pool.release()
         ok = True
         for group in visit.then:
             ok = yield from self.together(group, (*key[:3], lineage(key[3], number)))
             if not ok:
                 break
-        pool.release()
+        if is_held:
+            pool.release()
         row = pool.attempts[pool.slot()]
         if reply.triggered:
             row[_ORPHANED] += 1

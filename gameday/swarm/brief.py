@@ -32,8 +32,10 @@ BRIEF_VARIABLE = "GAMEDAY_BRIEF"
 """Environment variable that names the brief's file."""
 
 REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
-PULSE_VARIABLE = "GAMEDAY_PULSE_FD"
 """Environment variable that holds the file descriptor on which the master says what happens."""
+
+PULSE_VARIABLE = "GAMEDAY_PULSE_FD"
+"""Environment variable that holds the one whose end tells a process that its parent is gone."""
 
 
 @dataclass(frozen=True, slots=True)

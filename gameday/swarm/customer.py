@@ -61,7 +61,7 @@ class Customer(Flight):
     __slots__ = (
         "began", "cast", "group", "group_late", "jar", "key", "late_s", "memory", "mood",
         "nominal_s", "outcome", "over", "part", "pending", "place", "session", "step", "step_due",
-        "step_sent", "tries", "turn", "why",
+        "tries", "turn", "why",
     )  # fmt: skip
 
     cast: Cast
@@ -87,8 +87,6 @@ class Customer(Flight):
     """The step under way, as this cast plays it."""
     step_due: float
     """When the step was due: its first exchange was."""
-    step_sent: float
-    """When its first exchange went out."""
     group: int
     """Which group of exchanges is out."""
     late_s: float

@@ -32,7 +32,7 @@ class Gauges:
         seconds = max(time.perf_counter() - self._read_at, 1e-3)
         self._read_at += seconds
         return {
-            "seconds": seconds, "requests_per_s": requests / seconds,
+            "seconds": seconds, "requests": requests,
             "busy": self.busy_share(), "awake": self._play.awake, "most_awake": most_awake,
             "waiting": len(self._play.rows), "sockets": sum(pool.count for pool in self._pools),
             "queued": sum(len(pool.queue) for pool in self._pools),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gameday.run_record import Orders
 from gameday.scenario import Scenario
-from gameday.traffic import LoadPlan, Walks
+from gameday.traffic import Arrivals, LoadPlan, Walks
 from gameday.vocabulary import Array
 
 __all__ = ["OrderBook", "order_key"]
@@ -47,16 +47,18 @@ class OrderBook:
         """Return those of `strays` that a lost worker sent: planned, and no more than steps were lost."""
         places_order = [step.places_order for step in self.scenario.steps.values()]
         left = lost[:, places_order].sum(axis=1)
-        out = set()
-        for stack, key in sorted(strays) if left.any() else ():
-            if left[stack] and self._is_planned(stack, key):
+        out = set[tuple[int, str]]()
+        if not strays or not left.any():
+            return out
+        arrivals = self.plan.arrivals()
+        for stack, key in sorted(strays):
+            if left[stack] and self._is_planned(arrivals, stack, key):
                 left[stack] -= 1
                 out.add((stack, key))
         return out
 
-    def _is_planned(self, stack: int, key: str) -> bool:
+    def _is_planned(self, arrivals: Arrivals, stack: int, key: str) -> bool:
         *_, session, place = ["", *key.rsplit("-", 2)]
-        arrivals = self.plan.arrivals()
         if not (session.isdecimal() and place.isdecimal() and int(session) < len(arrivals.at_s)):
             return False
         region = self.plan.regions[arrivals.region[int(session)]]

@@ -76,7 +76,7 @@ class Oversight:
             self.guardrails.add_services(*self._services.popleft())
         over = broken_ceiling(self.scenario, {
             "concurrency": self.board.gauge("most_awake"), "orders": len(self._orders),
-            "requests_per_s": self.board.gauge("requests_per_s"),
+            "requests_per_s": self.board.requests_per_s(),
             "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
         })  # fmt: skip
         if over is not None:

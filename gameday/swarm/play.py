@@ -65,7 +65,7 @@ class Play(Walking):
             pool.send(flight, now)
 
     def _begin_groups(self, customer: Customer, due: float, now: float) -> None:
-        customer.step_due, customer.step_sent, customer.group = due, 0.0, 0
+        customer.step_due, customer.group = due, 0
         customer.late_s = customer.group_late = 0.0
         self._send_group(customer, due, now)
 
@@ -73,7 +73,7 @@ class Play(Walking):
         """Send the exchanges of the next group of a step."""
         lines, is_first = customer.part.scene.groups[customer.group], not customer.group
         customer.pending = 1 + sum(line.required for line in lines)
-        since = customer.step_sent and customer.step_sent + customer.late_s
+        since = 0.0 if is_first else customer.step_due + customer.late_s
         errands = [
             Errand(customer, line, self._request(customer, line), due, since) for line in lines
         ]
@@ -199,7 +199,6 @@ class Play(Walking):
         sent = flight.first_sent or flight.sent
         self.sample(PACKED(-1 - line.number, flight.due, sent, now, size, 0.0))
         if not is_late:
-            customer.step_sent = customer.step_sent or sent
             customer.group_late = max(customer.group_late, (sent or now) - flight.due)
             if line.required:
                 self._one_back(customer, now)

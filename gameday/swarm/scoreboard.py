@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from gameday.run_record import BINS, STEPS, percentile
+from gameday.run_record import BINS, LATENCIES, SESSIONS, STEPS, percentile
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array
 
 __all__ = ["BUSY_WARNING", "Progress", "Scoreboard", "StepNow"]
 
-_STARTS = 3
+_LATELY = 3
 """Reports, one a second, over which session starts are counted: where load is now, not where it was."""
 BUSY_WARNING = 0.7
 """Share of a core beyond which a worker is about to be late; said before lateness shows."""
 _RECENT_S = 10.0
+_RESPONSE, _LATENESS = LATENCIES.index("response"), LATENCIES.index("lateness")
+_STARTED = SESSIONS.index("started")
 _ACHIEVED = STEPS.index("achieved")
 _DONE = [STEPS.index("done"), STEPS.index("sold_out")]
 _BAD = [STEPS.index(name) for name in ("failed", "check_failed", "abandoned")]
@@ -77,7 +79,7 @@ class Scoreboard:
         self._recent: deque[tuple[float, Array, Array, Array]] = deque()
         self._gauges: dict[int, dict[str, Any]] = {}
         self._busy: dict[int, deque[float]] = {}
-        self._starts: dict[int, deque[tuple[int, float]]] = {}
+        self._lately: dict[int, deque[tuple[int, int, float]]] = {}
         """Worker -> how many sessions its last reports say were started, and in how many seconds."""
 
     def add(self, now_s: float, report: dict[str, Any]) -> None:
@@ -95,18 +97,19 @@ class Scoreboard:
             np.add.at(counts, (step, 2), n * np.isin(what, _BAD))
         if report["latency"]:
             _, step, kind, _, bin_, n = np.array(report["latency"]).T
-            np.add.at(latency, (step, bin_), n * (kind == 0))
-            np.add.at(lateness, bin_, n * (kind == 2))
+            np.add.at(latency, (step, bin_), n * (kind == _RESPONSE))
+            np.add.at(lateness, bin_, n * (kind == _LATENESS))
         self._sent, self._done, self._bad = (
             np.array([self._sent, self._done, self._bad]) + counts.sum(axis=0)
         ).tolist()
         self._recent.append((now_s, counts, latency, lateness))
         while self._recent[0][0] < now_s - _RECENT_S:
             self._recent.popleft()
-        starts = sum(n for _, what, _, n in report["sessions"] if what == 1)
-        lately = self._starts.setdefault(report["worker"], deque(maxlen=_STARTS))
+        starts = sum(n for _, what, _, n in report["sessions"] if what == _STARTED)
+        lately = self._lately.setdefault(report["worker"], deque(maxlen=_LATELY))
         if starts or lately:  # before the first session there is no load to speak of
-            lately.append((starts, report["gauges"]["seconds"]))
+            gauges = report["gauges"]
+            lately.append((starts, gauges["requests"], gauges["seconds"]))
         self._gauges[report["worker"]] = report["gauges"]
         self._busy.setdefault(report["worker"], deque(maxlen=5)).append(report["gauges"]["busy"])
 
@@ -117,9 +120,17 @@ class Scoreboard:
 
     def starts_per_s(self) -> float:
         """Return how many sessions started a wall second lately."""
+        return self._rate(0)
+
+    def requests_per_s(self) -> float:
+        """Return how many exchanges ended a wall second lately."""
+        return self._rate(1)
+
+    def _rate(self, column: int) -> float:
+        """Return a count of the last reports over their time: the very last one may be short."""
         return sum(
-            sum(n for n, _ in lately) / sum(seconds for _, seconds in lately)
-            for lately in self._starts.values() if lately
+            sum(row[column] for row in lately) / sum(row[2] for row in lately)
+            for lately in self._lately.values() if lately
         )  # fmt: skip
 
     def busy_warnings(self) -> list[str]:
@@ -134,7 +145,7 @@ class Scoreboard:
         """Forget the gauges of a worker that was lost."""
         self._gauges.pop(worker, None)
         self._busy.pop(worker, None)
-        self._starts.pop(worker, None)
+        self._lately.pop(worker, None)
 
     def gauge(self, name: str) -> float:
         """Return a gauge added up over the workers."""

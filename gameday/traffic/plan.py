@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Arrivals", "LoadPlan"]
+
+_PART_SLOTS = 60
+"""Slots whose arrivals are made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +94,45 @@ class LoadPlan:
 
         Given its count, a Poisson stream is uniform in a slot; a launch's is denser early.
         """
+        parts = list(self.arrivals_by_part())
+        return Arrivals(
+            np.concatenate([part.at_s for part in parts]),
+            np.concatenate([part.region for part in parts]),
+            np.concatenate([part.journey for part in parts]),
+        )
+
+    def arrivals_by_part(self) -> Iterator[Arrivals]:
+        """Yield `arrivals` hour by hour, so that memory does not grow with the event."""
+        streams = {
+            (r, j): self.seed.stream("arrivals", region, journey)
+            for r, region in enumerate(self.regions)
+            for j, journey in enumerate(self.journeys)
+        }
+        for first in range(0, max(1, self.grid.slots), _PART_SLOTS):
+            part = slice(first, min(first + _PART_SLOTS, self.grid.slots))
+            yield self._part(part, streams)
+
+    def _part(self, part: slice, streams: dict[tuple[int, int], np.random.Generator]) -> Arrivals:
         times, regions, journeys = [], [], []
-        for r, region in enumerate(self.regions):
-            for j, journey in enumerate(self.journeys):
-                counts = self.played[r, j]
-                place = self._places(counts, "arrivals", region, journey)
-                if half := self.half_life_slots.get(journey):
-                    place = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
-                slot = np.repeat(np.arange(len(counts)), counts) - self.lead_in
-                times.append((slot + place) * self.slot_wall_s)
-                regions.append(np.full(len(place), r, np.int16))
-                journeys.append(np.full(len(place), j, np.int16))
+        for (r, j), stream in streams.items():
+            counts = self.played[r, j, part]
+            place = self._places(counts, stream)
+            if half := self.half_life_slots.get(self.journeys[j]):
+                place = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
+            slot = np.repeat(np.arange(part.start, part.stop), counts) - self.lead_in
+            times.append((slot + place) * self.slot_wall_s)
+            regions.append(np.full(len(place), r, np.int16))
+            journeys.append(np.full(len(place), j, np.int16))
         at, region_of = np.concatenate(times), np.concatenate(regions)
         order = np.argsort(at, kind="stable")
         return Arrivals(at[order], region_of[order], np.concatenate(journeys)[order])
 
-    def _places(self, counts: Array, *stream: str) -> Array:
+    def _places(self, counts: Array, stream: np.random.Generator) -> Array:
         """Return each start's place in its slot, in [0, 1), slot by slot."""
         if self.spacing == "even":
             first = np.repeat(np.cumsum(counts) - counts, counts)
             return np.asarray((np.arange(counts.sum()) - first + 0.5) / np.repeat(counts, counts))
-        return self.seed.stream(*stream).random(int(counts.sum()))
+        return stream.random(int(counts.sum()))
 
     def of_new_customers(self, number: int) -> LoadPlan:
         """Return the same plan with another draw of who comes when, one a number."""

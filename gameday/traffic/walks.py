@@ -162,6 +162,30 @@ class Walks:
         uniform = draw(self.plan.seed.root, session, 0, 0, Draw.PRODUCT)
         return self._types[self._products[self.plan.regions[region], hour](uniform)]
 
+    def products(self, part: Arrivals, numbers: Array) -> Array:
+        """Return `product` of many sessions as places in `scenario.products`; its length for None.
+
+        `numbers` are the sessions' own, of the same shape as the part's arrays.
+        """
+        out = np.full(len(numbers), len(self._types))
+        slots = ((part.at_s + self.plan.lead_in_s) * self.plan.speed // SLOT_S).astype(int)
+        for r, region in enumerate(self.plan.regions if self._products else ()):
+            known = {slot: self._hour(r, slot) for slot in np.unique(slots).tolist()}
+            first = min(known, default=0)
+            hours = np.array([known.get(s, 0) for s in range(first, max(known, default=0) + 1)])[
+                slots - first
+            ]
+            for hour in set(known.values()):
+                here = np.flatnonzero((part.region == r) & (hours == hour))
+                keys = session_keys(self.plan.seed.root, numbers[here])
+                choice = self._products[region, hour]
+                out[here] = choice.many(draw_many(keys, 0, 0, Draw.PRODUCT))
+        for j, name in enumerate(self.plan.journeys):
+            if (launch := self.scenario.journeys[name].launch) is not None:
+                product = self.scenario.launches[launch].product
+                out[part.journey == j] = self._types.index(product)
+        return out
+
     def _hour(self, region: int, slot: int) -> int:
         """Return the local hour of a slot of the grid; whole minutes never cross one."""
         known = self._hours.get((region, slot))

@@ -45,7 +45,7 @@ def report(
         "steps": [[0, 0, STEPS.index(what), slot, n] for what, n in counts.items() if n],
         "sessions": [[0, SESSIONS.index("started"), slot, starts]] if starts else [],
         "gauges": {"busy": busy, "awake": 3, "most_awake": 5, "waiting": 40, "sockets": 5,
-                   "queued": 1, "limits": {}, "seconds": 1.0, "requests_per_s": 25.0},
+                   "queued": 1, "limits": {}, "seconds": 1.0, "requests": 25},
     }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_rates_are_those_of_all_workers_together_however_many_report_at_once(
         for worker in range(workers):
             board.add(second + 0.001 * worker, report(worker=worker, starts=12))
     assert board.starts_per_s() == pytest.approx(12.0 * workers)
-    assert board.gauge("requests_per_s") == pytest.approx(25.0 * workers)
+    assert board.requests_per_s() == pytest.approx(25.0 * workers)
     board.gone(0)
     assert board.starts_per_s() == pytest.approx(12.0 * (workers - 1))
 

@@ -93,10 +93,10 @@ def desk(**changes: Any) -> dict[str, Any]:
 
 
 def merged(shop: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `shop` with `changes` written over it, mappings merged."""
+    """Return `shop` with `changes` written over it, mappings merged, laws of time apart."""
     out = deepcopy(shop)
     for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        both = isinstance(value, dict) and isinstance(out.get(key), dict) and "law" not in value
         out[key] = merged(out[key], value) if both else value
     return out
 

@@ -109,3 +109,16 @@ def test_a_run_outgrows_the_first_room_and_stays_the_same(
     monkeypatch.setattr("gameday.simulate.compiled.engine._FIRST_ROOM", 128)
     grown = run_compiled(scenario, plan, "main", seed=Seed(1))
     assert differences(whole, grown) == []
+
+
+def test_arrivals_made_part_by_part_are_played_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = load_small(tmp_path, small_shop())
+    plan = flat_plan(scenario, 3.0, slots=5, lead_in=2)
+    whole = plan.arrivals()
+    monkeypatch.setattr("gameday.traffic.plan._PART_SLOTS", 1)
+    assert len(list(plan.arrivals_by_part())) == plan.grid.slots
+    assert np.array_equal(plan.arrivals().at_s, whole.at_s)
+    reference, compiled = both(scenario, plan, 1)
+    assert differences(reference, compiled) == []

@@ -9,6 +9,20 @@ from hypothesis import strategies as st
 __all__ = ["troubled_shops"]
 
 
+def _laws(mean_ms: int) -> list[dict[str, Any]]:
+    """Return every law of service time, about as long in the mean."""
+    return [
+        {"law": "deterministic", "mean": f"{mean_ms}ms"},
+        {"law": "exponential", "mean": f"{mean_ms}ms"},
+        {"law": "lognormal", "mean": f"{mean_ms}ms", "cv": 0.8},
+        {"law": "gamma", "mean": f"{mean_ms}ms", "cv": 1.4},
+        {"law": "erlang", "mean": f"{mean_ms}ms", "stages": 4},
+        {"law": "pareto", "min": f"{mean_ms / 3}ms", "max": f"{9 * mean_ms}ms", "alpha": 1.3},
+        {"law": "empirical", "quantiles": {"p0": "1ms", "p50": f"{mean_ms}ms", "p90": f"{2 * mean_ms}ms",
+                                           "p100": f"{5 * mean_ms}ms"}},
+    ]  # fmt: skip
+
+
 @st.composite
 def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
     """Return changes to the small shop: fewer servers, short queues and timeouts, retries."""
@@ -18,7 +32,8 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
         services[name] = {
             "stacks": {"main": {"instances": draw(st.integers(1, 12))}},
             "queue_per_server": draw(st.sampled_from([0, 1, 4, 50])),
-            "time": {"law": "exponential", "mean": f"{draw(st.sampled_from([5, 60, 400]))}ms"},
+            "time": draw(st.sampled_from(_laws(draw(st.sampled_from([5, 60, 400]))))),
+            "threads": draw(st.sampled_from(["held", "asynchronous"])),
             "timeout": f"{draw(st.sampled_from([40, 300, 2500]))}ms",
             "retry": {"attempts": retries, "backoff": "80ms"},
         }

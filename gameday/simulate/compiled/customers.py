@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from gameday.run_record import BINS, SESSIONS, STEPS
+from gameday.run_record import SESSIONS, STEPS
 from gameday.simulate.compiled.agenda import BEGIN_WORK, PAUSE_OVER, at, now_first
 from gameday.simulate.compiled.draws import bin_of, keyed
 from gameday.simulate.compiled.slots import free_session, new_work
@@ -91,7 +91,7 @@ def step_over(spec, w, books, i, now):
     one = session_at(w, i)
     outcome = one.outcome
     count_step(books, one.step, _FIRST_OUTCOME + outcome, one.sent_slot)
-    count_response(books, one.step, one.sent_slot, bin_of(now - one.sent_s, BINS))
+    count_response(books, one.step, one.sent_slot, bin_of(now - one.sent_s))
     if outcome == DONE:
         _go_on(spec, w, books, i, now)
     elif not _try_again(spec, w, i, now):
@@ -145,7 +145,7 @@ def _go_on(spec, w, books, i, now):
     slot = slot_at(spec, nominal + spec.offset_s)
     if following == END or slot >= spec.slots:
         late = now - (one.nominal_s + spec.offset_s + nominal_of(spec, one.step))
-        count_delay(books, bin_of(max(0.0, late), BINS))
+        count_delay(books, bin_of(max(0.0, late)))
         _end(w, books, i, _S_FINISHED)
     elif slot_at(spec, now + think) >= spec.slots:
         walk_on(spec, books, one, _DELAYED)

@@ -7,7 +7,10 @@ import math
 import numpy as np
 from numba import njit
 
-from gameday.scenario.service_times import normal_quantile
+from gameday.run_record import one_bin
+from gameday.scenario import inverse
+from gameday.simulate.compiled.layout import LAWS
+from gameday.simulate.compiled.tables_at import law_row
 
 __all__ = ["bin_of", "keyed", "seconds_of", "session_key"]
 
@@ -15,7 +18,14 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S12, _ONE = (np.uint64(n) for n in (30, 27, 31, 12, 1))
 
-_normal = njit(normal_quantile)
+_normal, _exponential = njit(inverse.normal_quantile), njit(inverse.exponential)
+_lognormal, _pareto = njit(inverse.lognormal), njit(inverse.pareto)
+_gamma_place, _cubic, _between = (
+    njit(inverse.gamma_place),
+    njit(inverse.cubic),
+    njit(inverse.between),
+)
+_, _EXPONENTIAL, _LOGNORMAL, _GAMMA, _PARETO, _EMPIRICAL = range(len(LAWS))
 
 
 @njit
@@ -40,21 +50,44 @@ def keyed(key, step, attempt, purpose):
 
 
 @njit
-def seconds_of(visit, uniform):
+def seconds_of(spec, visit, uniform):
     """As `ServiceTime.seconds` of a visit's law."""
-    if visit.law == 1.0:
-        return -math.log1p(-uniform) * visit.mean_s
-    if visit.law == 2.0:
-        return visit.mean_s * math.exp(visit.sigma * _normal(uniform) - visit.half_variance)
+    if visit.law == _EXPONENTIAL:
+        return _exponential(uniform, visit.mean_s)
+    if visit.law == _LOGNORMAL:
+        return _lognormal(_normal(uniform), visit.mean_s, visit.second)
+    if visit.law == _GAMMA:
+        return visit.mean_s * _gamma(spec, visit, uniform)
+    if visit.law == _PARETO:
+        return _pareto(uniform, visit.mean_s, visit.second, visit.third)
+    if visit.law == _EMPIRICAL:
+        return _empirical(spec, visit, uniform)
     return visit.mean_s
 
 
-_FLOOR_S = 1e-4
-_WIDTH = math.log(1.01)
+@njit
+def _gamma(spec, visit, uniform):
+    place = _gamma_place(_normal(uniform))
+    row = int(place)
+    first = visit.row_from + row - 1
+    return math.exp(
+        _cubic(
+            law_row(spec, first), law_row(spec, first + 1), law_row(spec, first + 2),
+            law_row(spec, first + 3), place - row,
+        )
+    )  # fmt: skip
 
 
 @njit
-def bin_of(seconds, bins):
-    """As `run_record.bin_of`."""
-    place = int(math.log(max(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH)
-    return min(place, bins - 1)
+def _empirical(spec, visit, uniform):
+    """Rows are (level, seconds) in turn; the first level beyond the uniform ends its line."""
+    row = visit.row_from + 2
+    while row < visit.row_to - 2 and law_row(spec, row) <= uniform:
+        row += 2
+    return _between(
+        uniform, law_row(spec, row - 2), law_row(spec, row - 1), law_row(spec, row),
+        law_row(spec, row + 1),
+    )  # fmt: skip
+
+
+bin_of = njit(one_bin)

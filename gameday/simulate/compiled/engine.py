@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from gameday.scenario import Scenario, build_cell
 from gameday.simulate.compiled import kernel, layout
 from gameday.simulate.compiled.tables import Tables
 from gameday.simulate.records import blank, close
-from gameday.traffic import LoadPlan
+from gameday.traffic import Arrivals, LoadPlan
 from gameday.vocabulary import Array, Seed
 
 __all__ = ["run_compiled"]
@@ -38,9 +39,14 @@ def run_compiled(
         books[name] = array.ctypes.data
     books["slots"] = plan.grid.slots
     world = _World(tables)
+    parts = plan.arrivals_by_part()
+    world.feed(parts)
     kernel.begin(tables.spec, world.row)
-    while kernel.run(tables.spec, world.row, books) == kernel.GROW:
-        world.grow()
+    while (status := kernel.run(tables.spec, world.row, books)) != kernel.DONE:
+        if status == kernel.GROW:
+            world.grow()
+        else:
+            world.feed(parts)
     record.attempts[:], record.visits[:] = counts["attempts"], counts["visits"]
     return replace(close(record, scenario, cell), notes=cell.notes)
 
@@ -49,7 +55,7 @@ class _World:
     """What changes in a run; `row` is the one record that knows where it is."""
 
     def __init__(self, tables: Tables) -> None:
-        room = _FIRST_ROOM
+        room, self._arriving = _FIRST_ROOM, tables
         patients = np.zeros(len(tables.plan.journeys), layout.PATIENT)
         patients["oldest"] = patients["newest"] = layout.NONE
         self.row = np.zeros(1, layout.WORLD)
@@ -70,6 +76,13 @@ class _World:
             self.row[name] = array.ctypes.data
         self.row["event_room"] = len(self.tables["events"])
         self.row["ring_mask"] = len(self.tables["urgent"]) - 1
+
+    def feed(self, parts: Iterator[Arrivals]) -> None:
+        """Let the sessions of the next part that has any come; nobody comes any more without one."""
+        if any(self._arriving.arrive(part) for part in parts):
+            kernel.let_come(self._arriving.spec, self.row)
+        else:
+            self.row["is_starved"] = 0
 
     def grow(self) -> None:
         """Give everything twice the room."""

@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 import gameday.run_record
+import gameday.scenario.inverse
 import gameday.scenario.policies
-import gameday.scenario.service_times
 import gameday.vocabulary
 from gameday.files import cache_folder
 
@@ -19,7 +19,7 @@ __all__ = ["keep_machine_code", "sources"]
 
 def sources() -> list[Path]:
     """Return every file whose text goes into the machine code."""
-    shared = (gameday.run_record, gameday.scenario.service_times, gameday.vocabulary)
+    shared = (gameday.run_record, gameday.scenario.inverse, gameday.vocabulary)
     folders = (Path(__file__).parent, Path(str(gameday.scenario.policies.__file__)).parent)
     files = [Path(str(module.__file__)) for module in shared]
     return sorted(files + [file for folder in folders for file in folder.glob("*.py")])

@@ -15,7 +15,7 @@ from gameday.simulate.compiled.stations import (
     begin_attempt,
     begin_own_work,
     child_ended,
-    next_calls,
+    own_work_ended,
     time_out,
 )
 from gameday.simulate.compiled.tables_at import (
@@ -31,9 +31,9 @@ from gameday.simulate.compiled.tables_at import (
 from gameday.simulate.compiled.walks import slot_at
 from gameday.simulate.compiled.works import exchange_ended, lose_patience, next_group, outcome_of
 
-__all__ = ["DONE", "GROW", "begin", "run"]
+__all__ = ["DONE", "FEED", "GROW", "begin", "let_come", "run"]
 
-DONE, GROW = 0, 1
+DONE, GROW, FEED = 0, 1, 2
 _ROOM = 64
 """What one event may begin of anything: groups of exchanges and calls are not larger."""
 _SEQ_MASK = (1 << 52) - 1
@@ -72,6 +72,8 @@ def _schedule_arrival(spec, w, index):
     """Let the next session come at its time."""
     if index < spec.arrivals:
         at(w, sum_at(spec.arrival_s, index).x + spec.offset_s, ARRIVE, index)
+    else:
+        w.is_starved = 1
 
 
 @njit
@@ -89,7 +91,7 @@ def _call_ended(spec, w, books, c, now, slot):
 def _happens(spec, w, books, kind, x, seq, now, slot):
     """Do one event."""
     if kind == WORK_END:
-        next_calls(spec, w, books, x, now, slot)
+        own_work_ended(spec, w, books, x, now, slot)
     elif kind == SERVE:
         if not attempt_at(w, x).is_queued:
             begin_own_work(spec, w, x, now)
@@ -121,14 +123,21 @@ def _happens(spec, w, books, kind, x, seq, now, slot):
     elif kind == SCALE:
         read_utilisation(spec, w, books, x, now)
     elif kind == READY:
-        grow(spec, w, books, x & 255, x >> 8, now)
+        grow(spec, w, books, x & 0xFFFFFF, x >> 24, now)
+
+
+@njit(cache=True)
+def let_come(spec_row, world_row):
+    """Let the first session of a part of the plan come."""
+    spec, w = spec_row[0], world_row[0]
+    w.is_starved = 0
+    _schedule_arrival(spec, w, 0)
 
 
 @njit(cache=True)
 def begin(spec_row, world_row):
-    """Let the first session come, and autoscaling look for the first time."""
+    """Let autoscaling look for the first time."""
     spec, w = spec_row[0], world_row[0]
-    _schedule_arrival(spec, w, 0)
     for s in range(spec.service_count):
         if service_at(w, s).scale_interval_s:
             at(w, service_at(w, s).scale_interval_s, SCALE, s)
@@ -136,14 +145,16 @@ def begin(spec_row, world_row):
 
 @njit(cache=True)
 def run(spec_row, world_row, books_row):
-    """Play until nothing is left to happen (DONE) or there is no room for more (GROW)."""
+    """Play until nothing is left to happen (DONE), there is no room for more (GROW), or the next
+    part of the plan is due (FEED).
+    """
     spec, w, books = spec_row[0], world_row[0], books_row[0]
     now = w.now_s
     slot = min(slot_at(spec, now), spec.slots - 1)
     while True:
-        if _is_full(w):
+        if _is_full(w) or w.is_starved:
             w.now_s = now
-            return GROW
+            return FEED if w.is_starved else GROW
         what, seq = next_what(w), 0
         if what < 0:
             first = event_at(w, 0)

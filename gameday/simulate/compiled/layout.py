@@ -17,7 +17,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    "ATTEMPT", "BOOKS", "CALL", "CHOICE", "COUNT", "EVENT", "GROUP", "JOURNEY", "MEMBER", "NEXT", "NONE",
+    "ATTEMPT", "BOOKS", "CALL", "CHOICE", "COUNT", "EVENT", "GROUP", "JOURNEY", "LAWS", "MEMBER", "NEXT", "NONE",
     "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SMALL", "SPEC", "SUM", "VISIT", "WORK", "WORLD",
     "reader",
 ]  # fmt: skip
@@ -73,9 +73,10 @@ WORLD = _dtype(
     i="sessions works calls attempts services patients stock events urgent normal "
     "free_sessions free_works free_calls free_attempts "
     "sessions_free works_free calls_free attempts_free "
-    "event_room ring_mask event_count sequence urgent_from urgent_to normal_from normal_to",
+    "event_room ring_mask event_count is_starved sequence urgent_from urgent_to normal_from normal_to",
 )  # fmt: skip
-"""Addresses of tables, of the stacks of what is free in them, and how much is."""
+"""Addresses of tables, of the stacks of what is free in them, and how much is. `is_starved`: the
+last session of this part of the plan has come."""
 
 # --- what does not change ----------------------------------------------------------------------------
 
@@ -90,13 +91,17 @@ SCRIPT = _dtype(i="group_from group_to")
 GROUP = _dtype(i="member_from member_to")
 """Of exchanges in a script, or of calls below a visit."""
 MEMBER = _dtype(i="visit is_required is_optional action")
-VISIT = _dtype(f="law sigma half_variance mean_s factor", i="service number group_from group_to")
-"""`law`: 0 deterministic, 1 exponential, 2 log-normal."""
+VISIT = _dtype(
+    f="mean_s second third factor",
+    i="law row_from row_to service number group_from group_to is_held",
+)
+"""`law`: its place in LAWS; `second`, `third`: its other parameters; rows: those of its table."""
+LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
 SPEC = _dtype(
     f="slot_s until_s offset_s",
     i="slots steps products service_count root arrivals "
-    "journeys nexts choices nominal scripts script_of groups members visits is_limited "
+    "journeys nexts choices nominal scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",
 )  # fmt: skip
 

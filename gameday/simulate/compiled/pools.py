@@ -90,7 +90,7 @@ def read_utilisation(spec, w, books, s, now):
     at(w, now + sv.scale_interval_s, SCALE, s)
     if wanted > sv.wanted:
         sv.wanted = wanted
-        at(w, now + sv.scale_delay_s, READY, s | (wanted << 8))
+        at(w, now + sv.scale_delay_s, READY, s | (wanted << 24))
 
 
 @njit

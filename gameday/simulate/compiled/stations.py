@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from gameday.run_record import ATTEMPTS, BINS
+from gameday.run_record import ATTEMPTS
 from gameday.scenario.policies import backoff_s, gives_up_at_s, is_shed, lineage
 from gameday.simulate.compiled.agenda import (
     BEGIN_CALL,
@@ -34,7 +34,7 @@ from gameday.simulate.compiled.tables_at import (
 from gameday.vocabulary import Draw
 
 __all__ = [
-    "answer", "begin_attempt", "begin_own_work", "child_ended", "next_calls", "time_out",
+    "answer", "begin_attempt", "begin_own_work", "child_ended", "own_work_ended", "time_out",
 ]  # fmt: skip
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _, _ORPHANED, _ = range(len(ATTEMPTS))
@@ -146,9 +146,27 @@ def begin_own_work(spec, w, a, now):
     uniform = _uniform(
         spec, one.session, one.line, one.place, one.exchange, one.visit, one.number, _SERVICE_TIME
     )
-    seconds = seconds_of(visit, uniform) * visit.factor
+    seconds = seconds_of(spec, visit, uniform) * visit.factor
     one.group = visit.group_from
     at(w, now + seconds, WORK_END, a)
+
+
+@njit
+def own_work_ended(spec, w, books, a, now, slot):
+    """Own work is done: calls below begin, with the server held or not."""
+    visit = visit_at(spec, attempt_at(w, a).visit)
+    if not visit.is_held:
+        _release(spec, w, books, visit.service, now)
+    next_calls(spec, w, books, a, now, slot)
+
+
+@njit
+def _release(spec, w, books, s, now):
+    """Free a server; the longest waiting takes it."""
+    sv = service_at(w, s)
+    touch(spec, w, books, s, now)
+    sv.in_use -= 1
+    hand_over(w, sv)
 
 
 @njit
@@ -192,19 +210,17 @@ def child_ended(spec, w, books, a, is_well, now, slot):
 
 @njit
 def _finish(spec, w, books, a, ok, now, slot):
-    """Free the server; the longest waiting takes it; the caller hears, if it still waits."""
+    """Free the server if it is still held; the caller hears, if it still waits."""
     one = attempt_at(w, a)
     s = visit_at(spec, one.visit).service
-    sv = service_at(w, s)
-    touch(spec, w, books, s, now)
-    sv.in_use -= 1
-    hand_over(w, sv)
+    if visit_at(spec, one.visit).is_held:
+        _release(spec, w, books, s, now)
     if one.has_replied:
         count_attempt(books, s, _ORPHANED, slot)
     else:
-        _wait_no_more(w, sv, a)
+        _wait_no_more(w, service_at(w, s), a)
         count_attempt(books, s, _DONE if ok else _FAILED, slot)
-        count_visit(books, s, slot, bin_of(now - one.arrived_s, BINS))
+        count_visit(books, s, slot, bin_of(now - one.arrived_s))
         call_at(w, one.call).ok = ok
         now_then(w, REPLY, one.call)
     free_attempt(w, a)

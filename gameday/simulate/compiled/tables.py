@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ import numpy as np
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey
-from gameday.scenario.service_times import Exponential, LogNormal, ServiceTime
 from gameday.simulate.compiled import layout
-from gameday.traffic import Course, LoadPlan, Walks
+from gameday.simulate.compiled.laws import law_of
+from gameday.traffic import Arrivals, Course, LoadPlan, Walks
 from gameday.vocabulary import Array
 
 __all__ = ["Tables", "table"]
@@ -34,9 +33,10 @@ class Tables:
     def __init__(self, scenario: Scenario, plan: LoadPlan, cell: Cell, root: int) -> None:
         self.scenario, self.plan, self.cell = scenario, plan, cell
         self._keep: dict[str, Array] = {}
+        self._walks, self._numbered = Walks(scenario, plan), 0
+        self._regions = [plan.regions.index(r) for r in scenario.stack_regions(cell.stack)]
         self._graph()
         self._journeys()
-        self._arrivals()
         nominal = [plan.nominal[cell.stack][step].mean_s for step in plan.steps]
         self._keep["nominal"] = np.array(nominal)
         spec = self.spec = np.zeros(1, layout.SPEC)
@@ -55,24 +55,23 @@ class Tables:
             len(scenario.products),
         )
         spec["service_count"] = len(scenario.services)
-        spec["arrivals"] = len(self._keep["arrival_s"]) if self._any else 0
         spec["root"], spec["plan_root"] = _signed(root), _signed(plan.seed.root)
 
-    def _arrivals(self) -> None:
-        plan, walks = self.plan, Walks(self.scenario, self.plan)
-        arrivals = plan.arrivals()
-        regions = [plan.regions.index(r) for r in self.scenario.stack_regions(self.cell.stack)]
-        mine = np.flatnonzero(np.isin(arrivals.region, regions))
-        names: dict[str | None, int] = {n: p for p, n in enumerate(self.scenario.products)}
-        names[None] = len(self.scenario.products)
-        products = [names[walks.product(arrivals, int(n))] for n in mine]
-        self._any = len(mine) > 0
-        blank = np.zeros(1)
-        self._keep["arrival_s"] = arrivals.at_s[mine].astype(float) if self._any else blank
-        for name, values in (
-            ("number", mine), ("journey", arrivals.journey[mine]), ("product", products),
-        ):  # fmt: skip
-            self._keep[f"arrival_{name}"] = np.array(values if self._any else [0], np.int64)
+    def arrive(self, part: Arrivals) -> bool:
+        """Let the sessions of a part of the plan be the next to come; return whether there are any."""
+        mine = np.flatnonzero(np.isin(part.region, self._regions))
+        part_here = Arrivals(part.at_s[mine], part.region[mine], part.journey[mine])
+        numbers = mine + self._numbered
+        self._numbered += len(part.at_s)
+        self._coming = {
+            "arrival_s": part_here.at_s.astype(float), "arrival_number": numbers,
+            "arrival_journey": part_here.journey.astype(np.int64),
+            "arrival_product": self._walks.products(part_here, numbers).astype(np.int64),
+        }  # fmt: skip
+        for name, rows in self._coming.items():
+            self.spec[name] = rows.ctypes.data
+        self.spec["arrivals"] = len(mine)
+        return len(mine) > 0
 
     def _journeys(self) -> None:
         plan, choices = self.plan, list[tuple[float, int]]()
@@ -103,6 +102,7 @@ class Tables:
         self._groups: list[tuple[int, int]] = []
         self._members: list[tuple[int, int, int, int]] = []
         self._visits: list[tuple[Any, ...]] = []
+        self._law_rows: list[float] = []
         products = [*self.scenario.products, None]
         script_of, seen = [], dict[tuple[int, int], int]()
         for s, step in enumerate(self.plan.steps):
@@ -117,6 +117,7 @@ class Tables:
             "is_limited": np.array([p in limited for p in products], np.int64),
             "scripts": table(layout.SCRIPT, self._scripts), "groups": table(layout.GROUP, self._groups),
             "members": table(layout.MEMBER, self._members), "visits": table(layout.VISIT, self._visits),
+            "law_rows": np.array(self._law_rows or [0.0]),
         }  # fmt: skip
 
     def _script(self, visits: tuple[tuple[Visit, ...], ...], exchanges: list[list[Any]]) -> int:
@@ -142,9 +143,14 @@ class Tables:
             [[(self._visit(v), 1, int(v.optional), 0) for v in group] for group in visit.then]
         )
         service = list(self.scenario.services).index(visit.service)
+        is_held = not self.scenario.services[visit.service].is_asynchronous
+        numbers, law, rows = law_of(visit.time)
+        first = len(self._law_rows)
+        self._law_rows += rows
         self._visits.append(
-            (*_law(visit.time), visit.time.mean, visit.factor, service, visit.number, *below)
-        )
+            (*numbers, visit.factor, law, first, len(self._law_rows), service, visit.number, *below,
+             is_held)
+        )  # fmt: skip
         return len(self._visits) - 1
 
     def services(self) -> Array:
@@ -187,12 +193,3 @@ def _journey(journey: Journey, speed: float, first: int, last: int) -> tuple[Any
         for r in (journey.on_failure, journey.on_sold_out)
     )
     return (journey.patience, *failed[:2], *sold_out[:2], failed[2], sold_out[2], first, last)
-
-
-def _law(time: ServiceTime) -> tuple[float, float, float]:
-    if isinstance(time, Exponential):
-        return 1.0, 0.0, 0.0
-    if isinstance(time, LogNormal):
-        variance = math.log1p(time.cv**2)
-        return 2.0, math.sqrt(variance), variance / 2
-    return 0.0, 0.0, 0.0

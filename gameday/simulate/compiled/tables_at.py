@@ -11,7 +11,7 @@ from gameday.simulate.compiled.layout import reader
 __all__ = [
     "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay",
     "count_response", "count_session", "count_step", "count_visit", "event_at", "group_at",
-    "journey_at", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
+    "journey_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
     "script_of", "service_at", "session_at", "sum_at", "visit_at", "work_at",
 ]  # fmt: skip
 
@@ -116,6 +116,11 @@ def member_at(spec, place):
 @njit
 def visit_at(spec, place):
     return _visit(spec.visits, place)
+
+
+@njit
+def law_row(spec, row):
+    return _sum(spec.law_rows, row).x
 
 
 @njit

@@ -42,7 +42,7 @@ _Key = tuple[bytes, str, str]
 
 
 class Jar:
-    """The cookies of one customer at one target. Domains come to this: the host's, or refused."""
+    """The cookies of one customer at one target: of its host, or of a domain above it."""
 
     __slots__ = ("_cookies", "plain")
 

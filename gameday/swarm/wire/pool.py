@@ -122,7 +122,7 @@ class Pool(Opening):
                 reading.feed(data)
             is_over = not data or (connection.tls is not None and connection.tls.closed)
             if is_over and not reading.ended:
-                data, why = b"", reading.close()
+                why = reading.close()
         except BadReply as fault:
             why = str(fault)
         if why is not None:
