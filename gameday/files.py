@@ -75,7 +75,13 @@ RUN_FILES = (
         Column("played", "sessions", "in that slot of the run"),
     )),
     File("predicted.parquet", 1, "simulate", "run records of the model of the run", _RECORD),
-    File("event.parquet", 1, "simulate", "run records of the model at real speed", _RECORD),
+    File("event.parquet", 2, "findings", "the model of the window at real speed, per minute", (
+        Column("stack", "", "the services a region's customers meet"),
+        Column("quantity", "", "utilisation, wait_s, p99_s, turned_away, queue or servers"),
+        Column("service", "", "of which service"),
+        Column("slot_utc", "UTC", "start of the minute of event time"),
+        Column("mid low high", "share, s, count", "mean over replications and its 95 % interval"),
+    )),
     File("measured.parquet", 1, "swarm", "run record of the run", _RECORD),
     File("findings.json", 1, "findings", "what breached, with evidence, severity and basis"),
     File("capacity/CR-*.yaml", 1, "capacity", "capacity requests, one a service and stack"),
@@ -108,7 +114,8 @@ def cache_folder() -> Path:
             return base
     except OSError:
         pass  # a home that cannot be written: fall back
-    return Path(tempfile.mkdtemp(prefix="gameday-cache-"))
+    os.environ["GAMEDAY_CACHE"] = tempfile.mkdtemp(prefix="gameday-cache-")  # our children's too
+    return Path(os.environ["GAMEDAY_CACHE"])
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, optional: bool = False) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,13 +15,14 @@ from typing import Any
 from gameday import __version__
 from gameday.capacity import CapacityRequest, request_capacity, verify
 from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed, UsageError
-from gameday.findings import Evidence, Finding, find, judge, unmeasured_objectives, validity
+from gameday.findings import Evidence, Finding, Look, find, judge, unmeasured_objectives, validity
+from gameday.findings.rehearsal import series_table
 from gameday.forecast import Demand, forecast_demand
 from gameday.history import History, read_history
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
 from gameday.report import gather, render_report
-from gameday.run_record import STEPS, RunRecord
+from gameday.run_record import RunRecord
 from gameday.safety import (
     Journal,
     StopWatch,
@@ -34,7 +34,7 @@ from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
 from gameday.scenario.load import scenario_text
 from gameday.shop import running_shops
-from gameday.simulate import real_speed_model, simulate
+from gameday.simulate import machine_code, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
@@ -42,10 +42,7 @@ from gameday.vocabulary import Seed
 
 __all__ = ["Order", "check_targets", "foresee", "replay"]
 
-_LIBRARIES = ("locust", "gevent", "simpy", "numpy", "scipy", "pandas", "bokeh")
-
-_MODEL_S = 6.0
-"""Wall seconds in which replications of the run as played are begun; at least five are made."""
+_LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +133,22 @@ def _play(
                        "plan": plan.sha256()}  # fmt: skip
     folder.write_inputs(scenario, demand, history, plan)
     servers = _servers_scale(scenario, order)
-    predicted, cost_s = _rehearse(scenario, plan, servers, order.seed, stop, show)
-    with real_speed_model(
-        scenario, demand, plan, seed=order.seed, cost_s=cost_s, scale=servers
-    ) as event_model:
-        played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show)
-        event = event_model(played.end != "complete")
-    share = 1.0 if servers is None else plan.scale / servers
-    evidence = Evidence(scenario, plan, played.record, predicted, event, share)
+    with ExitStack() as stack:
+        wait_for_code = stack.enter_context(machine_code())
+        shop = stack.enter_context(_target(scenario, plan, order, folder.path))
+        predicted = _rehearse(scenario, plan, servers, order.seed, stop, show, wait_for_code)
+        event_model = stack.enter_context(
+            real_speed_model(
+                scenario, demand, plan, lambda at_speed: Look.at(scenario, at_speed),
+                seed=order.seed, scale=servers,
+            )
+        )  # fmt: skip
+        played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
+        event_plan, event = event_model(played.end != "complete") or (None, ())
+    evidence = Evidence(
+        scenario, plan, played.record, predicted, event, event_plan.scale if event_plan else None,
+        1.0 if servers is None else plan.scale / servers,
+    )  # fmt: skip
     findings = find(evidence)
     requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
@@ -152,7 +157,8 @@ def _play(
         unmeasured=unmeasured_objectives(evidence),
     )  # fmt: skip
     with show.phase("report"), _after_load():
-        folder.write_records(measured=(played.record,), predicted=predicted, event=event)
+        folder.write_records(measured=(played.record,), predicted=predicted)
+        folder.write_event(series_table(event))
         about = {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
                  "version": __version__, "command": order.command}  # fmt: skip
         summary = gather(evidence, demand, history, findings, requests, verdict, valid, run=about)
@@ -173,8 +179,7 @@ def _order_capacity(
         return requests
     with show.phase("capacity, proven in the model"):
         proven, _ = verify(
-            scenario, evidence.plan, requests, evidence.predicted, seed=seed, budget_s=0.0,
-            scale=servers,
+            scenario, evidence.plan, requests, evidence.predicted, seed=seed, scale=servers,
         )  # fmt: skip
         show.update(f"{len(proven)} requests")
     return proven
@@ -218,39 +223,48 @@ def _servers_scale(scenario: Scenario, order: Order) -> float | None:
 
 def _rehearse(
     scenario: Scenario, plan: LoadPlan, servers: float | None, seed: Seed, stop: StopWatch,
-    show: Show,
-) -> tuple[tuple[RunRecord, ...], float]:  # fmt: skip
-    """Return the model of the run as played, and what a planned step costs in core-seconds."""
-    began = time.monotonic()
+    show: Show, wait_for_code: Callable[[Callable[[str], None]], None],
+) -> tuple[RunRecord, ...]:  # fmt: skip
+    """Return the model of the run as played."""
     with show.phase("rehearsal in the model"):
+        wait_for_code(show.update)
         predicted = simulate(
-            scenario, plan, seed=seed, budget_s=_MODEL_S, scale=servers,
+            scenario, plan, seed=seed, scale=servers,
             cancelled=lambda: stop.reason is not None,
             progress=lambda n: show.update(f"{n} replications of the run as played"),
         )  # fmt: skip
     stop.check()
-    steps = sum(int(r.step_counts[:, :, STEPS.index("achieved")].sum()) for r in predicted)
-    cores = os.cpu_count() or 1
-    return predicted, (time.monotonic() - began) * cores / max(1, steps)
+    return predicted
+
+
+@contextmanager
+def _target(
+    scenario: Scenario, plan: LoadPlan, order: Order, folder: Path
+) -> Iterator[Callable[[], dict[str, str]]]:
+    """Start the shop where no target was given; yield what waits for the targets by stack."""
+    if order.targets is not None:
+        targets = order.targets
+        yield lambda: targets
+        return
+    with running_shops(
+        order.event, scenario.stack_names, scale=plan.scale, stock_scale=plan.scale / plan.speed,
+        seed=order.seed.root, logs=folder,
+    ) as (addresses, _):  # fmt: skip
+        yield addresses
 
 
 def _swarm(
     scenario: Scenario, plan: LoadPlan, order: Order, row: RunRow, folder: Path, stop: StopWatch,
-    journal: Journal, show: Show,
+    journal: Journal, show: Show, shop: Callable[[], dict[str, str]],
 ) -> Played:  # fmt: skip
-    """Start the shop where no target was given, and play the plan against it."""
+    """Play the plan against the targets, once they are there."""
 
     def watch(progress: Progress) -> None:
         show.watch(progress, progress.at_s + plan.lead_in_s)
 
-    with ExitStack() as stack, show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
-        targets = order.targets
-        if targets is None:
-            show.update("starting the shop")
-            targets, _ = stack.enter_context(running_shops(
-                order.event, scenario.stack_names, scale=plan.scale,
-                stock_scale=plan.scale / plan.speed, seed=order.seed.root, logs=folder,
-            ))  # fmt: skip
+    with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
+        show.update("waiting for the target")
+        targets = shop()
         journal.write("targets", **targets)
         home = scenario_file(order.event).parent.resolve()
         brief = Brief(

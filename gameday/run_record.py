@@ -46,11 +46,14 @@ SESSION_ENDS = slice(SESSIONS.index("finished"), SESSIONS.index("held"))
 ATTEMPTS = (
     "arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned", "in_flight",
 )  # fmt: skip
-LOADS = ("busy_s", "queue_s", "servers")
-"""Server-seconds in use, waiting-seconds, and mean servers, per slot."""
+LOADS = ("busy_s", "queue_s", "servers", "waited_s")
+"""Server-seconds in use, waiting-seconds, and mean servers, per slot; and how long those had waited
+who left the queue in it, which over a run is `queue_s` again (Little's law)."""
 LATENCIES = ("response", "service", "lateness")
 """Intended -> last byte; send -> last byte; intended -> send (DESIGN §7.5)."""
 
+_ROUNDING = 1e-6
+"""Share by which sums of seconds may differ."""
 _FLOOR_S = 1e-4
 _WIDTH = math.log(1.01)
 BINS = 1400
@@ -150,6 +153,18 @@ class RunRecord:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(load[0] / (load[2] * self.slot_wall_s))
 
+    def little_residual(self) -> float:
+        """Return how far queue counts and waits disagree, the worst service's share; NaN: not known."""
+        counted, waited = (
+            self.loads[:, :, LOADS.index("queue_s")],
+            self.loads[:, :, LOADS.index("waited_s")],
+        )
+        counted, waited = known_sum(counted), known_sum(waited)
+        known = ~np.isnan(waited)
+        if not known.any():
+            return float("nan")
+        return float((np.abs(counted - waited)[known] / np.maximum(counted[known], 1.0)).max())
+
     def attempt_total(self, stack: str, service: str, what: str) -> float:
         """Return attempts at a service over the window; NaN if not observed."""
         row = self.attempts[self.stacks.index(stack), self.services.index(service)]
@@ -177,6 +192,10 @@ class RunRecord:
                 row = known_sum(self.attempts[s, v])
                 if not np.isnan(row).any() and row[0] != row[1:].sum():
                     out.append(f"attempts: {stack} {service}: {row[0]:g} in, {row[1:].sum():g} out")
+        if self.little_residual() > _ROUNDING:
+            out.append(
+                f"Little's law: queue counts and waits differ by {self.little_residual():.1e}"
+            )
         return out
 
     def table(self, replication: int = 0) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Sce
 
 def verify(
     scenario: Scenario, plan: LoadPlan, requests: tuple[CapacityRequest, ...],
-    before: tuple[RunRecord, ...], *, seed: Seed, budget_s: float, scale: float | None = None,
+    before: tuple[RunRecord, ...], *, seed: Seed, scale: float | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[tuple[CapacityRequest, ...], tuple[RunRecord, ...]]:  # fmt: skip
     """Return the requests with their proof, and the model's records with the order placed.
@@ -121,7 +121,7 @@ def verify(
     shares its arrivals, walks and service draws.
     """
     ordered = with_order(scenario, requests)
-    after = simulate(ordered, plan, seed=seed, budget_s=budget_s, scale=scale, progress=progress)
+    after = simulate(ordered, plan, seed=seed, scale=scale, progress=progress)
     pairs = tuple(zip(before, after, strict=False))
     proofs = {stack: _proof(scenario, plan, stack, pairs) for stack in scenario.stack_names}
     return tuple(replace(r, proof=proofs[r.stack]) for r in requests), after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -13,8 +14,12 @@ from gameday.scenario.criteria import METRICS, quantile_level
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
+if TYPE_CHECKING:
+    from gameday.findings.replication import Replication
+
 __all__ = [
-    "BAD", "LATENESS_BOUND_S", "LEAST_SAMPLES", "LEAST_SLOTS", "Evidence", "binomial_band", "first_where",
+    "BAD", "LATENESS_BOUND_S", "LEAST_SAMPLES", "LEAST_SLOTS", "SATURATED", "SATURATED_SLOTS",
+    "TURNED_AWAY", "Evidence", "bad_slots", "binomial_band", "first_where",
     "lateness_p99", "latency_rows", "least_samples", "number_of", "quantile_band", "service_number",
     "service_series", "share_of", "step_tier", "steps_of", "visit_count",
 ]  # fmt: skip
@@ -25,6 +30,13 @@ the shortest objective; the engine idles at 1-2 ms."""
 
 LEAST_SAMPLES = 30
 """Fewer than this say nothing. Ours: the usual floor for a share with an interval."""
+
+SATURATED = 0.9
+"""Busy share of the servers. Ours: above it a small cell's wait is many service times."""
+SATURATED_SLOTS = 3
+"""Consecutive slots that must be busy together: one minute's chance is not saturation."""
+TURNED_AWAY = 0.005
+"""Share of attempts. Ours: half of the usual 1 % error objective, before customers see it."""
 
 BAD = ("failed", "check_failed", "abandoned")
 """Outcomes of a step that are the target's fault."""
@@ -43,8 +55,10 @@ class Evidence:
     """The swarm's run; None when only the model ran."""
     predicted: tuple[RunRecord, ...]
     """The model of the run as played, one a replication."""
-    event: tuple[RunRecord, ...] = ()
-    """The model at real speed, one a replication."""
+    event: tuple[tuple[Replication, ...], ...] = ()
+    """The model of the window at real speed: one entry a replication, in each one a stack."""
+    event_scale: float | None = None
+    """Share of full scale at which it was simulated."""
     load_share: float = 1.0
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
 
@@ -143,6 +157,21 @@ def service_series(run: RunRecord, criterion: Criterion, stack: str) -> Array:
         return run.utilisation(stack, criterion.subject)[run.judged]
     row = run.loads[run.stacks.index(stack), run.services.index(criterion.subject), 1]
     return np.asarray(row[run.judged] / run.slot_wall_s)
+
+
+def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
+    """Return the slots of the window in which a criterion does not hold, from what came in each."""
+    if criterion.is_of_service:
+        seen = service_series(run, criterion, stack)
+        return np.array([not np.isnan(value) and not criterion.holds(value) for value in seen])
+    if METRICS[criterion.metric] != "s":
+        counts = share_of(run, criterion, stack)
+        return np.array([not criterion.holds(share) for share in counts[2]])
+    least = least_samples(criterion)
+    return np.array([
+        row.sum() >= least and not criterion.holds(percentile(row, criterion.level))
+        for row in latency_rows(run, criterion, stack)
+    ])  # fmt: skip
 
 
 def binomial_band(bad: int, all_: int) -> Band:

@@ -12,14 +12,23 @@ from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, known_sum, 
 from gameday.simulate import t_interval
 from gameday.vocabulary import Array, Band
 
-__all__ = ["books", "compare_services", "followed", "slot_series", "step_table"]
+__all__ = [
+    "band_of",
+    "books",
+    "compare_services",
+    "followed",
+    "rounded",
+    "slot_series",
+    "step_table",
+]
 
 
 def _number(value: float, digits: int = 5) -> float | None:
     return None if np.isnan(value) or np.isinf(value) else round(float(value), digits)
 
 
-def _band(band: Band) -> dict[str, float | None]:
+def band_of(band: Band) -> dict[str, float | None]:
+    """Return a band in plain data; None where there is no number."""
     return {"mid": _number(band.mid), "low": _number(band.low), "high": _number(band.high)}
 
 
@@ -51,7 +60,7 @@ def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"stack": stack, "service": service}
             for metric in ("utilisation", "p50", "p99", "error_rate"):
                 said = [_said(r, stack, service, metric) for r in evidence.predicted]
-                row[metric] = {"predicted": _band(t_interval(said)) if said else None}
+                row[metric] = {"predicted": band_of(t_interval(said)) if said else None}
                 run = evidence.measured
                 seen = _said(run, stack, service, metric) if run else float("nan")
                 row[metric]["measured"] = _number(seen)
@@ -86,7 +95,7 @@ def step_table(evidence: Evidence) -> list[dict[str, Any]]:
                 "p50_s": _number(percentile(histogram, 0.5)),
                 "p99_s": _number(percentile(histogram, 0.99)),
                 "service_p99_s": _number(percentile(service, 0.99)),
-                "predicted_p99_s": _band(t_interval(said)) if said else None,
+                "predicted_p99_s": band_of(t_interval(said)) if said else None,
             })  # fmt: skip
     return out
 
@@ -133,10 +142,10 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
         expected = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
         counts = run.step_counts[s][:, :, part].sum(axis=0)
         series["stacks"][stack] = {
-            "forecast_per_s": _rounded(expected * plan.scale / plan.speed / wall),
-            "planned_per_s": _rounded(counts[0] / wall),
-            "sent_per_s": _rounded(counts[STEPS.index("achieved")] / wall),
-            "bad_per_s": _rounded(counts[[STEPS.index(n) for n in BAD]].sum(axis=0) / wall),
+            "forecast_per_s": rounded(expected * plan.scale / plan.speed / wall),
+            "planned_per_s": rounded(counts[0] / wall),
+            "sent_per_s": rounded(counts[STEPS.index("achieved")] / wall),
+            "bad_per_s": rounded(counts[[STEPS.index(n) for n in BAD]].sum(axis=0) / wall),
             "sessions_planned": run.session_counts[s, 0, part].tolist(),
             "sessions_started": run.session_counts[s, 1, part].tolist(),
             "services": {
@@ -161,11 +170,12 @@ def _service_series(evidence: Evidence, run: RunRecord, stack: str, name: str) -
     said = [r.utilisation(stack, name)[r.judged] for r in evidence.predicted]
     queue = run.loads[s, v, 1, run.judged] / run.slot_wall_s
     return {
-        "measured": _rounded(run.utilisation(stack, name)[run.judged]),
-        "predicted": _rounded(np.mean(said, axis=0)) if said else None,
-        "queue": _rounded(queue),
+        "measured": rounded(run.utilisation(stack, name)[run.judged]),
+        "predicted": rounded(np.mean(said, axis=0)) if said else None,
+        "queue": rounded(queue),
     }
 
 
-def _rounded(values: Array) -> list[float | None]:
+def rounded(values: Array) -> list[float | None]:
+    """Return numbers in plain data; None where there is none."""
     return [_number(float(value), 4) for value in values]

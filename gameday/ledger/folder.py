@@ -53,6 +53,11 @@ class RunFolder:
                 tables = [run.table(number) for number, run in enumerate(runs)]
                 self._table(f"{name}.parquet", pd.concat(tables, ignore_index=True))
 
+    def write_event(self, table: pd.DataFrame) -> None:
+        """Write what the model said of the whole event, minute by minute; nothing leaves no file."""
+        if len(table):
+            self._table("event.parquet", table)
+
     def write_results(self, summary: dict[str, Any], requests: tuple[CapacityRequest, ...]) -> None:
         """Write findings and requests, and note them in the ledger."""
         self._text("findings.json", json.dumps(summary["findings"], indent=1))

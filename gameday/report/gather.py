@@ -11,6 +11,7 @@ from gameday.capacity import CapacityRequest
 from gameday.findings import Evidence, Finding, Verdict
 from gameday.findings.evidence import LATENESS_BOUND_S
 from gameday.findings.objectives import objective_table
+from gameday.findings.rehearsal import rehearsal
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
 from gameday.findings.verdict import Validity
 from gameday.forecast import Demand
@@ -49,6 +50,7 @@ def gather(
         "proof": _proof(requests),
         "objectives": objective_table(evidence, findings),
         "services": compare_services(evidence), "steps": step_table(evidence),
+        "event_model": rehearsal(evidence.scenario, evidence.event) if evidence.event else None,
         "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
         "forecast": {
             "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
@@ -95,6 +97,7 @@ def _conditions(evidence: Evidence) -> dict[str, Any]:
         "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
         "quantile": f"p{100 * plan.quantile:g}", "slot_wall_s": plan.slot_wall_s,
         "replications": len(evidence.predicted), "replications_at_real_speed": len(evidence.event),
+        "scale_at_real_speed": evidence.event_scale,
         "scenario_sha256": evidence.scenario.sha256(),
     }  # fmt: skip
 
@@ -112,13 +115,14 @@ def _caveats(evidence: Evidence) -> tuple[str, ...]:
         else f"The target met {evidence.load_share:.3g} of the load that the forecast means for it.",
     ]  # fmt: skip
     if evidence.event:
-        grid = evidence.event[0].grid
         out.append(
-            f"At real speed the model simulated {grid.slots - evidence.event[0].lead_in} minutes "
-            f"around the hottest in the same cell, {len(evidence.event)} replications: as far as "
-            "SimPy's speed allows beside the run. Sizing looks at the whole event at full scale."
+            "At real speed the model simulated the same window, after an hour of warm-up, in a cell of "
+            f"{evidence.event_scale:.2g} of full scale, {len(evidence.event)} replications: the largest "
+            "cell the engine carries beside the run. `gameday simulate --window all` has the whole event."
         )
     else:
-        out.append("The event was not simulated at real speed: the run's own time was too short.")
+        out.append(
+            "The window was not simulated at real speed: the model was cut short, or had no core."
+        )
     cells = {note for run in evidence.predicted[:1] for note in run.notes}
     return (*out, *sorted(cells))

@@ -15,7 +15,7 @@ from gameday.report.charts import charts, inline_library
 __all__ = ["SECTIONS", "render_report"]
 
 SECTIONS = (
-    "verdict", "findings", "requests", "objectives", "services", "load", "forecast", "validity",
+    "verdict", "findings", "requests", "objectives", "services", "event", "load", "forecast", "validity",
     "books", "conditions",
 )  # fmt: skip
 """Parts of the report in order; each is `templates/<section>.html.j2`."""
@@ -44,7 +44,7 @@ def _environment(*, html: bool) -> Environment:
         loader=PackageLoader("gameday.report"), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, autoescape=select_autoescape(["html", "html.j2"]) if html else False,
     )  # fmt: skip
-    environment.filters |= {"number": _number, "share": _share, "seconds": _seconds}
+    environment.filters |= {"number": _number, "share": _share, "seconds": _seconds, "band": _band}
     return environment
 
 
@@ -64,6 +64,16 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return "not observed"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def _band(band: dict[str, float | None] | None, unit: str) -> str:
+    """Return a mean with its interval, in one unit."""
+    show = {"share": _share, "seconds": _seconds, "number": _number}[unit]
+    if band is None or band["mid"] is None:
+        return "not observed"
+    if band["low"] is None or band["high"] is None:
+        return f"{show(band['mid'])} (no interval)"
+    return f"{show(band['mid'])} ({show(max(0.0, band['low']))} to {show(band['high'])})"
 
 
 def _junit(summary: dict[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,8 @@ _STOP_S = 6.0
 def running_shops(
     event: str, stacks: tuple[str, ...], *, scale: float, stock_scale: float, seed: int,
     logs: Path,
-) -> Iterator[tuple[dict[str, str], dict[str, subprocess.Popen[str]]]]:  # fmt: skip
-    """Start a shop a stack; yield (stack -> URL, stack -> process); end them on the way out.
+) -> Iterator[tuple[Callable[[], dict[str, str]], dict[str, subprocess.Popen[str]]]]:  # fmt: skip
+    """Start a shop a stack; yield what waits for stack -> URL, and stack -> process; end them then.
 
     PreflightFailed when one does not come up, CleanUpFailed when one does not end.
     """
@@ -31,7 +31,7 @@ def running_shops(
     try:
         for stack in stacks:
             shops[stack] = _start(event, stack, scale, stock_scale, seed, logs)
-        yield {stack: _address(stack, shop, logs) for stack, shop in shops.items()}, shops
+        yield lambda: {stack: _address(stack, s, logs) for stack, s in shops.items()}, shops
     finally:
         _stop(shops)
 

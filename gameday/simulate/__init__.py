@@ -5,19 +5,21 @@ In:    LoadPlan, Scenario, Seed.    Out: RunRecord, one a replication.
 Never: send a byte, know Locust, judge a result.
 """
 
-from gameday.simulate.closed_forms import erlang_c, servers_for, wait_quantile_s
-from gameday.simulate.intervals import t_interval
-from gameday.simulate.offered import offered_erlangs, visits_per_s
-from gameday.simulate.real_speed import real_speed_model
-from gameday.simulate.replicate import simulate
+from gameday.simulate.closed_forms import servers_for
+from gameday.simulate.intervals import t_bands, t_interval
+from gameday.simulate.machine_code import machine_code
+from gameday.simulate.offered import offered_erlangs
+from gameday.simulate.real_speed import at_real_speed, real_speed_model
+from gameday.simulate.replicate import replicate, simulate
 
 __all__ = [
-    "erlang_c",
+    "at_real_speed",
+    "machine_code",
     "offered_erlangs",
     "real_speed_model",
+    "replicate",
     "servers_for",
     "simulate",
+    "t_bands",
     "t_interval",
-    "visits_per_s",
-    "wait_quantile_s",
 ]

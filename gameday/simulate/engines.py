@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from gameday.run_record import RunRecord
 
-__all__ = ["Engine", "run_engine"]
+__all__ = ["Engine", "Stopped", "run_engine"]
 
 Engine = Literal["compiled", "reference"]
 
 
-def run_engine(engine: Engine, *asked: Any, **how: Any) -> RunRecord:
-    """Return one replication of one stack, as `run_reference` documents it."""
+class Stopped(Exception):
+    """A replication was given up because nobody wants it any more."""
+
+
+def run_engine(
+    engine: Engine, *asked: Any, stopped: Callable[[], bool] = lambda: False, **how: Any
+) -> RunRecord:
+    """Return one replication of one stack, as `run_reference` documents it.
+
+    `stopped` is asked before it begins and, by the compiled engine, once for every hour of the
+    plan; Stopped is raised when it says so.
+    """
+    if stopped():
+        raise Stopped
     if engine == "reference":
         from gameday.simulate.reference import run_reference
 
         return run_reference(*asked, **how)
     from gameday.simulate.compiled import run_compiled  # numba: a second to import
 
-    return run_compiled(*asked, **how)
+    return run_compiled(*asked, **how, stopped=stopped)

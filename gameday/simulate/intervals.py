@@ -7,9 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from gameday.vocabulary import Band
+from gameday.vocabulary import Array, Band
 
-__all__ = ["t_interval"]
+__all__ = ["t_bands", "t_interval"]
+
+
+def t_bands(values: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
+    """Return mean, low and high over the first axis, replications, as `t_interval` of each place."""
+    known = ~np.isnan(values)
+    n = known.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, values, 0.0).sum(axis=0) / n
+        squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
+        half = stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(squares / (n - 1) / n)
+    half = np.where(n == 1, np.inf, half)
+    return mean, mean - half, mean + half
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Band:
@@ -17,11 +29,5 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Band:
 
     NaN values (not observed) are left out; fewer than two leave an unbounded interval.
     """
-    known = np.array([v for v in values if not np.isnan(v)])
-    if len(known) == 0:
-        return Band(float("nan"), float("nan"), float("nan"), level)
-    mean = float(known.mean())
-    if len(known) == 1:
-        return Band(mean, -np.inf, np.inf, level)
-    half = float(stats.t.ppf(0.5 + level / 2, len(known) - 1) * stats.sem(known))
-    return Band(mean, mean - half, mean + half, level)
+    mean, low, high = t_bands(np.array(values, float), level)
+    return Band(float(mean), float(low), float(high), level)

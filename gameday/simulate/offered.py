@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gameday.scenario import Scenario, build_cell
+from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array
 
-__all__ = ["offered_erlangs", "visits_per_s"]
+__all__ = ["expected_visits", "offered_erlangs", "visits_per_s"]
 
 
 def offered_erlangs(
@@ -28,6 +29,15 @@ def visits_per_s(
 ) -> Array:
     """Return visits a second to each service, shape (services, slots), without retries."""
     return _weighted(scenario, stack, steps, launches or {}, hold=False)
+
+
+def expected_visits(scenario: Scenario, plan: LoadPlan) -> float:
+    """Return how many service visits a replication of `plan` comes to when nothing fails."""
+    visits = sum(
+        visits_per_s(scenario, stack, plan.forecast).sum() * SLOT_S
+        for stack in scenario.stack_names
+    )
+    return float(visits * plan.scale / plan.speed)
 
 
 def _weighted(

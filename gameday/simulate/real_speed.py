@@ -1,92 +1,107 @@
-"""The event at real speed, simulated beside the swarm on a core that gives way.
-
-SimPy simulates some tens of thousands of calls a second, so what fits in the run's own time is
-the hottest minutes of the event in the same cell; the report says how many.
-"""
+"""A window at real speed, simulated beside the swarm on a core that gives way."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 
 from gameday.forecast import Demand
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate.replicate import LEAST, simulate
+from gameday.simulate.offered import expected_visits
+from gameday.simulate.replicate import REPLICATIONS, replicate
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
-__all__ = ["real_speed_model"]
+__all__ = ["LEAD_IN", "at_real_speed", "real_speed_model"]
 
-_MOST_SLOTS = 60
-_LEAST_SLOTS = 3
-_LEAD_IN_SHARE = 0.4
-"""Of the simulated minutes, so many bring customers under way and are not judged."""
-_SPARE_S = 10.0
-"""Left over at the end of the run, so that nobody waits for the model."""
+LEAD_IN = 60
+"""Minutes before the window that bring customers, queues and servers into their state. Source: the
+project's issue on rehearsal."""
+_VISITS_PER_S = 1.5e6
+"""Service visits a core simulates in a second: half of what is measured on a quiet one (`make
+bench-simulate`)."""
+_BESIDE_LOAD = 0.5
+"""Share of the run's time in which a core that gives way to swarm and shop is the model's."""
+
+T = TypeVar("T")
+Seen = tuple[tuple[T, ...], ...]
+"""One entry a replication, in each one a stack."""
+
+
+def at_real_speed(
+    scenario: Scenario, demand: Demand, *, seed: Seed, window: str, core_s: float,
+    quantile: float | None = None, scale: float | None = None,
+) -> LoadPlan:  # fmt: skip
+    """Return the plan of a window at real speed, LEAD_IN minutes before it included.
+
+    Without a `scale`, at the largest one that REPLICATIONS can simulate in `core_s` seconds of a
+    core, and at most full scale.
+    """
+    asked = Asked(window, 1.0, None, scale or 1.0, quantile, LEAD_IN)
+    plan = plan_load(scenario, demand, seed=seed, asked=asked)
+    if scale is not None:
+        return plan
+    fits = core_s * _VISITS_PER_S / max(1.0, REPLICATIONS * expected_visits(scenario, plan))
+    if fits >= 1.0:
+        return plan
+    asked = Asked(window, 1.0, None, _rounded(fits), quantile, LEAD_IN)
+    return plan_load(scenario, demand, seed=seed, asked=asked)
+
+
+def _rounded(scale: float) -> float:
+    """Return a scale of two digits that is not larger."""
+    return float(f"{0.95 * scale:.1e}")
 
 
 @contextmanager
 def real_speed_model(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, *, seed: Seed, cost_s: float,
-    scale: float | None,
-) -> Iterator[Callable[[bool], tuple[RunRecord, ...]]]:  # fmt: skip
-    """Begin the model of `plan`'s hottest minutes at real speed; yield what takes its records.
+    scenario: Scenario, demand: Demand, plan: LoadPlan,
+    look_at: Callable[[LoadPlan], Callable[[RunRecord], T]], *, seed: Seed, scale: float | None,
+) -> Iterator[Callable[[bool], tuple[LoadPlan, Seen[T]] | None]]:  # fmt: skip
+    """Begin the model of `plan`'s window at real speed beside its run; yield what takes its outcome.
 
-    `cost_s` is the core-seconds a step costs. The taker waits for LEAST replications; called with
-    True it cuts the model short. Too short a run, or one core, gives no records.
+    The outcome is the plan it played and what was seen, replication by replication; None where one
+    core is all there is. The taker waits; called with True it cuts short.
+    `scale` is that of the servers, if it is not the plan's.
     """
-    result: list[tuple[RunRecord, ...]] = []
-    over = threading.Event()
-    slots = _slots_that_fit(plan, cost_s)
+    outcome: list[tuple[LoadPlan, Seen[T]]] = []
+    core_s = _BESIDE_LOAD * (plan.duration_s + plan.lead_in_s)
     thread: threading.Thread | None = None
-    if slots >= _LEAST_SLOTS and (os.cpu_count() or 1) > 1:
-        near = hottest_minutes(plan, slots)
-        again = plan_load(scenario, demand, seed=seed, asked=near, own_target=scale is not None)
-
-        def work() -> None:
-            result.append(
-                simulate(
-                    scenario, again, seed=seed.child("event"), budget_s=0.0, workers=1,
-                    scale=scale, beside_load=True, new_customers=True, cancelled=over.is_set,
-                )
+    with tempfile.TemporaryDirectory(prefix="gameday-model-") as folder:
+        stop_file = Path(folder) / "stop"
+        if (os.cpu_count() or 1) > 1:
+            again = at_real_speed(
+                scenario, demand, seed=seed, core_s=core_s, quantile=plan.quantile,
+                window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
             )  # fmt: skip
+            servers = None if scale is None else again.scale * scale / plan.scale
 
-        thread = threading.Thread(target=work, name="event model")
-        thread.start()
+            def work() -> None:
+                seen = replicate(
+                    scenario, again, look_at(again), seed=seed.child("event"), workers=1,
+                    scale=servers, beside_load=True, new_customers=True, stop_file=stop_file,
+                )  # fmt: skip
+                outcome.append((again, seen))
 
-    def take(cut_short: bool) -> tuple[RunRecord, ...]:
-        if cut_short:
-            over.set()
-        if thread is not None:
-            thread.join()
-        return result[0] if result else ()
+            thread = threading.Thread(target=work, name="event model")
+            thread.start()
 
-    try:
-        yield take
-    finally:
-        over.set()
-        if thread is not None:
-            thread.join()
+        def take(cut_short: bool) -> tuple[LoadPlan, Seen[T]] | None:
+            if cut_short:
+                stop_file.touch()
+            if thread is not None:
+                thread.join()
+            return outcome[0] if outcome else None
 
-
-def _slots_that_fit(plan: LoadPlan, cost_s: float) -> int:
-    """Return how many slots LEAST replications can simulate in the run's own time."""
-    per_slot = float(plan.forecast.sum(axis=(0, 1)).max()) * plan.scale
-    fits = int((plan.duration_s - _SPARE_S) / max(1e-9, (LEAST + 1) * cost_s * per_slot))
-    return min(fits, _MOST_SLOTS, plan.window.slots)
-
-
-def hottest_minutes(plan: LoadPlan, slots: int) -> Asked:
-    """Return the window around the hottest slot: part of `slots` as lead-in, the rest judged."""
-    lead_in = max(1, int(slots * _LEAD_IN_SHARE))
-    judged = slots - lead_in
-    hottest = int(plan.forecast.sum(axis=(0, 1))[plan.lead_in :].argmax())
-    first = max(0, min(hottest - judged // 2, plan.window.slots - judged))
-    start, end = plan.window.instant(first), plan.window.instant(first + judged)
-    return Asked(
-        window=f"{start.isoformat()}/{end.isoformat()}", speed=1.0, scale=plan.scale,
-        quantile=plan.quantile, lead_in=lead_in,
-    )  # fmt: skip
+        try:
+            yield take
+        finally:
+            stop_file.touch()
+            if thread is not None:
+                thread.join()

@@ -1,109 +1,126 @@
-"""Replications spread over the cores: as many as the time allows, and at least five."""
+"""Replications over the cores, or over a cluster: the same seed, the same answer, however many."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import select
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import joblib
 import numpy as np
 
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate.engines import Engine, run_engine
+from gameday.simulate.engines import Engine, Stopped, run_engine
+from gameday.simulate.offered import expected_visits
+from gameday.simulate.workers import settle
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 
-__all__ = ["LEAST", "joined", "simulate"]
+__all__ = ["REPLICATIONS", "joined", "replicate", "simulate"]
 
-LEAST = 5
-"""Replications below which a model is not asked. Source: the project's issue on rehearsal."""
-_MOST = 20
-_NICE = 19
+REPLICATIONS = 10
+"""Replications below which no interval is worth its name. Source: the project's issue on rehearsal."""
+_WORTH_PROCESSES = 5e6
+"""Service visits from which on processes of their own are worth the second they take to start."""
+
+T = TypeVar("T")
 
 
 def simulate(
-    scenario: Scenario, plan: LoadPlan, *, seed: Seed, budget_s: float, scale: float | None = None,
-    workers: int | None = None, beside_load: bool = False, new_customers: bool = False,
-    engine: Engine = "reference",
+    scenario: Scenario, plan: LoadPlan, *, seed: Seed, **how: Any
+) -> tuple[RunRecord, ...]:
+    """Return one record a replication, all stacks joined; `how` is as for `replicate`."""
+    return tuple(joined(list(each)) for each in replicate(scenario, plan, whole, seed=seed, **how))
+
+
+def whole(record: RunRecord) -> RunRecord:
+    """Return the record as it is."""
+    return record
+
+
+def replicate(
+    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], *, seed: Seed,
+    replications: int = REPLICATIONS, scale: float | None = None, workers: int | None = None,
+    beside_load: bool = False, new_customers: bool = False, engine: Engine = "compiled",
+    stop_file: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[RunRecord, ...]:  # fmt: skip
-    """Return one record a replication, all stacks joined; at least LEAST, until `budget_s` is spent.
+) -> tuple[tuple[T, ...], ...]:  # fmt: skip
+    """Return what `look` sees in each replication: one entry a stack, in the scenario's order.
 
     The arrivals and walks are the plan's own in each (with `new_customers`: each its own draw of
-    them, for a prediction and not a comparison); service times differ (keyed draws), so the same
-    seed gives the same records whatever the number of workers. `beside_load` gives way to
-    everything else on the machine. `engine` "reference" is SimPy: same records, to the last bit, some
-    hundred times as slow. `cancelled` is asked now and then; what is whole by then is
-    returned.
+    them, for a prediction and not a comparison); service times differ. Draws are keyed, so the same
+    seed gives the same bits whatever the number of workers. `scale` sets the servers apart from
+    the arrivals. `look` runs where the record was made: a whole event's records are large.
+    `beside_load` gives way to everything else on the machine; `workers` 1 stays in this process
+    unless it must. `cancelled` is asked between replications, `stop_file` (its presence) within
+    them too; what is whole by then is returned. Runs where `joblib.parallel_config` says.
     """
-    tasks = [(r, stack) for r in range(_MOST) for stack in scenario.stack_names]
-    done: dict[tuple[int, str], RunRecord] = {}
-    until = time.monotonic() + budget_s
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gameday.simulate.engines"])
-    count = workers or os.cpu_count() or 1
-    pool = ProcessPoolExecutor(
-        count, mp_context=context, initializer=_begin, initargs=(beside_load, os.getpid())
-    )
-    running: dict[Future[RunRecord], tuple[int, str]] = {}
-    try:
-        while (tasks or running) and not cancelled():
-            while tasks and len(running) < count and _wanted(tasks[0][0], until):
-                number, stack = task = tasks.pop(0)
-                each = seed.child("replication", str(number), stack)
-                mine = plan.of_new_customers(number) if new_customers else plan
-                future = pool.submit(
-                    run_engine, engine, scenario, mine, stack, seed=each, scale=scale
-                )
-                running[future] = task
-            if not running:
-                break
-            for future in wait(running, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                done[running.pop(future)] = future.result()
-                progress(len(done) // len(scenario.stack_names))
-    finally:
-        _close(pool, at_once=bool(running))
-    whole = [r for r in range(_MOST) if all((r, s) in done for s in scenario.stack_names)]
-    return tuple(joined([done[r, s] for s in scenario.stack_names]) for r in whole)
+    stacks = scenario.stack_names
+    tasks = [
+        joblib.delayed(_one)(
+            scenario, plan.of_new_customers(number) if new_customers else plan, look, (number, stack),
+            engine, {"seed": seed.child("replication", str(number), stack), "scale": scale},
+            stop_file, beside_load,
+        )
+        for number in range(replications) for stack in stacks
+    ]  # fmt: skip
+    count = _workers(scenario, plan, replications, workers, beside_load)
+    done: dict[tuple[int, str], T] = {}
+    for where, seen in _as_they_come(tasks, count, must_leave=beside_load):
+        if seen is not None:
+            done[where] = seen[0]
+        progress(len(done) // len(stacks))
+        if cancelled():
+            break
+    kept = [n for n in range(replications) if all((n, stack) in done for stack in stacks)]
+    return tuple(tuple(done[n, stack] for stack in stacks) for n in kept)
 
 
-def _begin(beside_load: bool, parent: int) -> None:
-    """Make a worker give way to load, and end with who asked, however that one ends."""
-    if beside_load:
-        os.nice(_NICE)
-
-    def outlive_nobody(fd: int) -> None:
-        select.select([fd], [], [])
-        os._exit(1)
-
-    try:
-        fd = os.pidfd_open(parent)
-    except ProcessLookupError:
-        os._exit(1)
-    except OSError:  # a sandbox that does not know the call: nobody watches
+def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable[Any]:
+    """Yield results as they come; a consumer that stops early ends what still runs."""
+    if count == 1 and not must_leave:
+        yield from (function(*args) for function, args, _ in tasks)
         return
-    threading.Thread(target=outlive_nobody, args=(fd,), daemon=True).start()
+    pool = joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
+    results = pool(tasks)
+    try:
+        yield from results
+    finally:
+        results.close()
 
 
-def _wanted(replication: int, until: float) -> bool:
-    return replication < LEAST or time.monotonic() < until
+def _one(
+    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], where: tuple[int, str],
+    engine: Engine, how: dict[str, Any], stop_file: Path | None, beside_load: bool,
+) -> tuple[tuple[int, str], tuple[T] | None]:  # fmt: skip
+    """Return one replication of one stack; None for what was stopped."""
+    settle(beside_load=beside_load)
+    try:
+        record = run_engine(
+            engine, scenario, plan, where[1], **how,
+            stopped=lambda: stop_file is not None and stop_file.exists(),
+        )  # fmt: skip
+    except Stopped:
+        return where, None
+    return where, (look(record),)
 
 
-def _close(pool: ProcessPoolExecutor, *, at_once: bool) -> None:
-    """Close the pool; when its work is no longer wanted, end its processes too."""
-    mine = list((pool._processes or {}).values())
-    pool.shutdown(wait=not at_once, cancel_futures=True)
-    if at_once:
-        for process in mine:
-            process.terminate()
+def _workers(
+    scenario: Scenario, plan: LoadPlan, replications: int, asked: int | None, beside_load: bool
+) -> int:
+    """Return how many processes the work is worth; another backend than our own decides itself."""
+    backend, jobs = joblib.parallel.get_active_backend()
+    if not isinstance(backend, joblib.parallel.LokyBackend):
+        return int(jobs or -1)
+    if asked is not None or beside_load:
+        return asked or 1
+    if expected_visits(scenario, plan) * replications < _WORTH_PROCESSES:
+        return 1
+    return min(os.cpu_count() or 1, replications * len(scenario.stack_names))
 
 
 def joined(records: list[RunRecord]) -> RunRecord:

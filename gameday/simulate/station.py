@@ -42,9 +42,10 @@ class ServicePool:
         self.servers = station.servers
         self.in_use = 0
         self.queue: deque[simpy.Event] = deque()
+        self.joined_s: dict[simpy.Event, float] = {}
         self.slot_s, self.slots = slot_s, slots
         self.attempts = [[0] * 8 for _ in range(slots)]
-        self.loads = [[0.0, 0.0, 0.0] for _ in range(slots)]
+        self.loads = [[0.0] * 4 for _ in range(slots)]
         self.visit_s: list[tuple[int, float]] = []
         self._since, self._slot = 0.0, 0
         self.busy_since_scaling = 0.0
@@ -82,12 +83,14 @@ class ServicePool:
             return None
         place = self.env.event()
         self.queue.append(place)
+        self.joined_s[place] = self.env.now
         return place
 
     def leave_queue(self, place: simpy.Event) -> None:
         """Give up a place in the queue."""
         self.touch()
         self.queue.remove(place)
+        self.book_wait(place)
 
     def release(self) -> None:
         """Free a server; the longest waiting takes it."""
@@ -99,7 +102,14 @@ class ServicePool:
         """Give free servers to those who wait."""
         while self.queue and self.in_use < self.servers:
             self.in_use += 1
-            self.queue.popleft().succeed(True)
+            place = self.queue.popleft()
+            self.book_wait(place)
+            place.succeed(True)
+
+    def book_wait(self, place: simpy.Event) -> None:
+        """Book how long one had waited who leaves the queue; after the last slot nothing counts."""
+        waited = min(self.env.now, self.slots * self.slot_s) - self.joined_s.pop(place)
+        self.loads[self.slot()][3] += max(0.0, waited)
 
 
 class Services:

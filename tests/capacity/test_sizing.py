@@ -11,7 +11,7 @@ from small_runs import busy_shop
 
 from gameday.capacity.sizing import size_service
 from gameday.scenario import Scenario
-from gameday.simulate import erlang_c
+from gameday.simulate.closed_forms import erlang_c
 
 loads = st.floats(0.01, 400)
 quietly = settings(

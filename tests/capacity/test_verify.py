@@ -52,7 +52,7 @@ def proven(drowning: tuple[Scenario, LoadPlan]) -> Proven:
     before = in_process(scenario, plan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "simulate", in_process)
-        after = verify(scenario, plan, requests, before, seed=Seed(1), budget_s=0)
+        after = verify(scenario, plan, requests, before, seed=Seed(1))
     return after[0], before, after[1]
 
 
@@ -100,7 +100,7 @@ def test_an_order_too_small_does_not_hold_in_the_proof(
     monkeypatch.setattr(room, "simulate", lambda *a, **k: before)
     [row] = {
         str(r.proof["error rate of all steps < 1%"])
-        for r in verify(scenario, plan, small, before, seed=Seed(1), budget_s=0)[0]
+        for r in verify(scenario, plan, small, before, seed=Seed(1))[0]
     }
     assert "'holds_after': False" in row
 
@@ -116,8 +116,8 @@ def test_verify_asks_the_model_of_the_shop_with_the_order_placed(
         return proven[2]
 
     monkeypatch.setattr(room, "simulate", model)
-    verify(scenario, plan, proven[0], proven[1], seed=Seed(4), budget_s=1.5, scale=0.5)
+    verify(scenario, plan, proven[0], proven[1], seed=Seed(4), scale=0.5)
     [(ordered, same_plan, how)] = asked
     assert ordered == with_order(scenario, proven[0])
     assert same_plan is plan
-    assert (how["seed"], how["budget_s"], how["scale"]) == (Seed(4), 1.5, 0.5)
+    assert (how["seed"], how["scale"]) == (Seed(4), 0.5)

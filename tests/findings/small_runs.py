@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from small_shop import flat_plan, load_small, merged, service, small_shop
 
-from gameday.findings import Evidence
+from gameday.findings import Evidence, Look
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.reference import run_reference
@@ -73,4 +73,6 @@ def evidence_of(
     predicted: tuple[RunRecord, ...], event: tuple[RunRecord, ...] = (),
 ) -> Evidence:  # fmt: skip
     """Return what rules look at."""
-    return Evidence(scenario, plan, measured, predicted, event)
+    look = Look.at(scenario, plan)
+    seen = tuple((look(run),) for run in event)
+    return Evidence(scenario, plan, measured, predicted, seen, plan.scale if event else None)

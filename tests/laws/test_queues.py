@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from gameday.run_record import ATTEMPTS, BINS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario
-from gameday.simulate import erlang_c, t_interval, wait_quantile_s
-from gameday.simulate.closed_forms import erlang_b, mean_wait_s
+from gameday.simulate import t_interval
+from gameday.simulate.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
 from gameday.simulate.reference import run_reference
 from gameday.simulate.station import ServicePool
 from gameday.traffic import LoadPlan

@@ -412,10 +412,10 @@ def test_shops_beside_a_run_are_up_inside_and_gone_after(tmp_path: Path) -> None
     load_small(tmp_path, full_shop())
     event = str(tmp_path / "small.yaml")
     with running_shops(event, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path) as (
-        urls,
+        addresses,
         shops,
     ):
-        with urllib.request.urlopen(f"{urls['main']}/health", timeout=20) as reply:
+        with urllib.request.urlopen(f"{addresses()['main']}/health", timeout=20) as reply:
             assert json.load(reply)["stack"] == "main"
         [process] = shops.values()
         assert process.poll() is None
@@ -426,7 +426,10 @@ def test_a_shop_that_cannot_start_is_a_failed_preflight_with_its_last_word(tmp_p
     nowhere = str(tmp_path / "nowhere.yaml")
     with (
         pytest.raises(PreflightFailed, match="did not start") as caught,
-        running_shops(nowhere, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path),
+        running_shops(nowhere, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path) as (
+            addresses,
+            _,
+        ),
     ):
-        pass
+        addresses()
     assert "nowhere.yaml" in str(caught.value)

@@ -15,7 +15,7 @@ from small_shop import flat_plan, load_small, small_shop
 from troubled import troubled_shops
 
 from gameday.run_record import RunRecord
-from gameday.scenario import Scenario
+from gameday.scenario import Scenario, load_scenario
 from gameday.simulate.compiled import run_compiled
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
@@ -60,14 +60,17 @@ def both(scenario: Scenario, plan: LoadPlan, seed: int) -> tuple[RunRecord, RunR
 )  # fmt: skip
 @given(
     trouble=troubled_shops(),
-    per_s=st.sampled_from([0.5, 4.0, 15.0]),
+    per_s=st.sampled_from([0.2, 1.0, 4.0]),
+    speed=st.sampled_from([1.0, 3.0, 20.0]),
+    scale=st.sampled_from([1.0, 0.3]),
     seed=st.integers(0, 2**64 - 1),
 )
 def test_random_troubled_shops_are_played_alike(
-    tmp_path: Path, trouble: dict[str, Any], per_s: float, seed: int
+    tmp_path: Path, trouble: dict[str, Any], per_s: float, speed: float, scale: float, seed: int
 ) -> None:
     scenario = load_small(tmp_path, small_shop(), trouble)
-    plan = flat_plan(scenario, per_s, slots=3, seed=seed, lead_in=1)
+    slots = 2 + int(speed)
+    plan = flat_plan(scenario, per_s, slots=slots, seed=seed, speed=speed, scale=scale, lead_in=1)
     reference, compiled = both(scenario, plan, seed)
     assert reference.imbalances() == []
     assert differences(reference, compiled) == []
@@ -122,3 +125,16 @@ def test_arrivals_made_part_by_part_are_played_alike(
     assert np.array_equal(plan.arrivals().at_s, whole.at_s)
     reference, compiled = both(scenario, plan, 1)
     assert differences(reference, compiled) == []
+
+
+@pytest.mark.parametrize("name", ["primeday", "diwali", "console-launch", "black-friday"])
+@pytest.mark.parametrize("speed", [1.0, 20.0])
+def test_the_bundled_events_are_played_alike(name: str, speed: float) -> None:
+    """Their plans made by hand: no forecast, a few sessions of every journey and region."""
+    scenario = load_scenario(name)
+    plan = flat_plan(scenario, 1.0, slots=3 if speed == 1 else 30, speed=speed, scale=0.005)
+    for stack in scenario.stack_names:
+        reference = run_reference(scenario, plan, stack, seed=Seed(3))
+        compiled = run_compiled(scenario, plan, stack, seed=Seed(3))
+        assert differences(reference, compiled) == []
+        assert reference.attempts[0, :, 0].sum() > 1000

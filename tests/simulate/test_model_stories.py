@@ -11,8 +11,9 @@ from small_shop import desk, flat_plan, load_small, merged, service, small_shop
 
 from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario, build_cell
-from gameday.simulate import offered_erlangs, simulate, t_interval, visits_per_s
+from gameday.simulate import offered_erlangs, simulate, t_interval
 from gameday.simulate.customers import Customers
+from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference import run_reference
 from gameday.traffic import Walks
 from gameday.vocabulary import SLOT_S, Seed
@@ -66,9 +67,9 @@ def test_replications_differ_in_chance_and_do_not_depend_on_the_number_of_worker
 ) -> None:
     scenario = load_small(tmp_path, small_shop())
     plan = flat_plan(scenario, 2.0, slots=2)
-    one = simulate(scenario, plan, seed=Seed(4), budget_s=0, workers=1)
-    two = simulate(scenario, plan, seed=Seed(4), budget_s=0, workers=2)
-    assert len(one) == len(two) == 5
+    one = simulate(scenario, plan, seed=Seed(4), workers=1)
+    two = simulate(scenario, plan, seed=Seed(4), workers=2)
+    assert len(one) == len(two) == 10
     assert all(same(a, b) for a, b in zip(one, two, strict=True))
     assert not same(one[0], one[1])
     assert all(record.imbalances() == [] for record in one)

@@ -50,6 +50,8 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
     )  # fmt: skip
     again = {"again": draw(st.floats(0, 1)), "after": "4s", "most": draw(st.integers(1, 3))}
     return {
+        "regions": {"uk": {"zone": "Europe/London", "stack": "main"}},
+        "history": {"synthetic": {"sessions_per_day": {"uk": 1000}}},
         "services": services,
         "steps": {
             "product": {"exchanges": [{"path": "/product/{product}", "calls": calls}]},
@@ -61,11 +63,21 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                 "on_failure": again, "on_sold_out": again,
                 "patience": f"{draw(st.sampled_from([1, 3, 8]))}s",
                 "think": {"other": f"{draw(st.sampled_from([2, 15]))}s"},
-            }
+            },
+            "fan": {
+                "launch": "drop", "start": {"product": 0.6, "checkout": 0.4}, "on_sold_out": again,
+                "next": {"product": {"checkout": 0.9, "exit": 0.1}, "checkout": {"exit": 1.0}},
+                "think": {"other": "3s", "product": "0s"}, "patience": "2s",
+            },
         },
-        "products": {"toy": {"share": {"eu": 1.0}}},
+        "products": {
+            "toy": {"share": {"eu": 0.7, "uk": 0.2}},
+            "book": {"share": {"eu": 0.3, "uk": 0.8}, "hours": [1.0] * 12 + [3.0] * 12,
+                     "calls": {"product": ["pay"]}},
+        },
         "launches": {
-            "drop": {"product": "toy", "at": {"eu": "2026-03-10T00:00"}, "crowd": {"eu": 10},
-                     "stock": {"eu": draw(st.sampled_from([0, 20, 10**6]))}, "half_life": "4m"}
+            "drop": {"product": "toy", "at": {"eu": "2026-03-10T00:00", "uk": "2026-03-10T00:00"},
+                     "crowd": {"eu": 10, "uk": 10}, "half_life": "4m",
+                     "stock": {"eu": draw(st.sampled_from([0, 20, 10**6])), "uk": 10}}
         },
     }  # fmt: skip

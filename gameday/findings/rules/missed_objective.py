@@ -14,7 +14,6 @@ from gameday.findings.evidence import (
     binomial_band,
     first_where,
     latency_rows,
-    number_of,
     quantile_band,
     service_series,
     share_of,
@@ -88,7 +87,9 @@ def _p_above(values: list[float], bound: float) -> float:
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
     if criterion.is_of_service:
         return
-    seen = [number_of(run, criterion, stack) for run in evidence.event]
+    place = evidence.scenario.objectives.index(criterion)
+    runs = [run for each in evidence.event for run in each if run.stack == stack]
+    seen = [run.number_of(place) for run in runs]
     values = [value for value, _ in seen if not np.isnan(value)]
     if len(values) < 2:
         return

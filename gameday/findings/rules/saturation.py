@@ -7,18 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from gameday.findings.evidence import Evidence, first_where
+from gameday.findings.evidence import SATURATED, SATURATED_SLOTS, Evidence, first_where
 from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_saturation"]
 
-_BOUND = 0.9
-"""Busy share of the servers. Ours: above it a small cell's wait is many service times."""
 _UNCOUNTED = 30.0
 """Visits assumed where the target counts none: the fewest that may speak at all."""
-_SLOTS = 3
-"""Consecutive slots that must be busy together: one minute's chance is not saturation."""
 
 
 def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
@@ -29,26 +25,27 @@ def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
             busy = run.utilisation(stack, service)[run.judged]
-            if (~np.isnan(busy)).sum() < _SLOTS:
+            if (~np.isnan(busy)).sum() < SATURATED_SLOTS:
                 continue
             # a drowning target is the one that misses scrapes: judge what was seen
             seen = np.flatnonzero(~np.isnan(busy))
-            runs = np.convolve(busy[seen], np.ones(_SLOTS) / _SLOTS, mode="valid")
+            runs = np.convolve(busy[seen], np.ones(SATURATED_SLOTS) / SATURATED_SLOTS, mode="valid")
             at = int(runs.argmax())
             done = run.attempts[run.stacks.index(stack), run.services.index(service), 1, run.judged]
-            counted = done[seen[at : at + _SLOTS]]
+            counted = done[seen[at : at + SATURATED_SLOTS]]
             visits = float(np.nansum(counted)) if not np.isnan(counted).all() else _UNCOUNTED
             half = _spread(evidence, stack, service, visits, float(runs[at]))
+            above = float(stats.norm.sf((float(runs[at]) - SATURATED) / half))
             yield Candidate(
                 rule="saturation", stack=stack, subject=service,
-                title=f"{stack}: {service} is saturated", unit="share", bound=_BOUND,
+                title=f"{stack}: {service} is saturated", unit="share", bound=SATURATED,
                 value=Band(float(runs[at]), float(runs[at]) - 1.96 * half,
                            min(1.0, float(runs[at]) + 1.96 * half)),
-                p_value=min(1.0, len(runs) / _SLOTS * float(stats.norm.sf((float(runs[at]) - _BOUND) / half))),
+                p_value=min(1.0, len(runs) / SATURATED_SLOTS * above),
                 samples=int(visits), basis="measured", tier=evidence.scenario.services[service].tier,
-                first_slot=first_where(np.nan_to_num(busy) > _BOUND),
+                first_slot=first_where(np.nan_to_num(busy) > SATURATED),
                 suggestion=f"more servers for {service}; see its capacity request",
-                evidence={"slots": _SLOTS, "mean_utilisation": round(float(np.nanmean(busy)), 4)},
+                evidence={"slots": SATURATED_SLOTS, "mean_utilisation": round(float(np.nanmean(busy)), 4)},
             )  # fmt: skip
 
 

@@ -7,14 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from gameday.findings.evidence import Evidence, binomial_band, first_where
+from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
 from gameday.findings.finding import Candidate
 from gameday.run_record import ATTEMPTS
 
 __all__ = ["look_for_turned_away"]
-
-_BOUND = 0.005
-"""Share of attempts. Ours: half of the usual 1 % error objective, before customers see it."""
 
 
 def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
@@ -37,10 +34,10 @@ def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
             yield Candidate(
                 rule="turned_away", stack=stack, subject=service,
                 title=f"{stack}: {service} turned work away ({worst.replace('_', ' ')})",
-                value=binomial_band(min(bad, all_), all_), bound=_BOUND, unit="share",
-                p_value=float(stats.binom.sf(bad - 1, all_, _BOUND)), samples=all_,
+                value=binomial_band(min(bad, all_), all_), bound=TURNED_AWAY, unit="share",
+                p_value=float(stats.binom.sf(bad - 1, all_, TURNED_AWAY)), samples=all_,
                 basis="measured", tier=evidence.scenario.services[service].tier,
-                first_slot=first_where(rows[lost].sum(axis=0) > _BOUND * np.maximum(rows[0], 1)),
+                first_slot=first_where(rows[lost].sum(axis=0) > TURNED_AWAY * np.maximum(rows[0], 1)),
                 suggestion=f"more servers for {service}, or a longer queue if its peak is short",
                 evidence=parts,
             )  # fmt: skip

@@ -6,9 +6,11 @@ what happens, `draws.py` chance. What machine code was made is kept on disk unde
 sources that went into it: an edited helper is never served from a stale one.
 """
 
-from gameday.simulate.compiled.kept import keep_machine_code
+import numba
 
-keep_machine_code()
+from gameday.simulate.machine_code import kept_folder
+
+numba.config.CACHE_DIR = str(kept_folder())
 
 from gameday.simulate.compiled.engine import run_compiled  # noqa: E402
 

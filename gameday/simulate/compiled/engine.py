@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from gameday.run_record import RunRecord
 from gameday.scenario import Scenario, build_cell
 from gameday.simulate.compiled import kernel, layout
 from gameday.simulate.compiled.tables import Tables
+from gameday.simulate.engines import Stopped
 from gameday.simulate.records import blank, close
 from gameday.traffic import Arrivals, LoadPlan
 from gameday.vocabulary import Array, Seed
@@ -23,9 +24,13 @@ _EVENTS_EACH = 4
 
 
 def run_compiled(
-    scenario: Scenario, plan: LoadPlan, stack: str, *, seed: Seed, scale: float | None = None
-) -> RunRecord:
-    """Return what `run_reference` returns, to the last bit; its arguments are the same."""
+    scenario: Scenario, plan: LoadPlan, stack: str, *, seed: Seed, scale: float | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> RunRecord:  # fmt: skip
+    """Return what `run_reference` returns, to the last bit; its arguments are the same.
+
+    `stopped` is asked whenever another hour of the plan is due; Stopped is raised when it says so.
+    """
     cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
     tables = Tables(scenario, plan, cell, seed.root)
     record = blank(scenario, plan, stack, "compiled")
@@ -45,6 +50,8 @@ def run_compiled(
     while (status := kernel.run(tables.spec, world.row, books)) != kernel.DONE:
         if status == kernel.GROW:
             world.grow()
+        elif stopped():
+            raise Stopped
         else:
             world.feed(parts)
     record.attempts[:], record.visits[:] = counts["attempts"], counts["visits"]

@@ -8,7 +8,7 @@ from gameday.simulate.compiled import agenda as now_
 from gameday.simulate.compiled.agenda import at, drop_first, next_what, now_first, now_then
 from gameday.simulate.compiled.customers import begin_session, begin_step, step_over
 from gameday.simulate.compiled.draws import session_key
-from gameday.simulate.compiled.pools import grow, read_utilisation, touch
+from gameday.simulate.compiled.pools import book_those_who_wait, grow, read_utilisation, touch
 from gameday.simulate.compiled.slots import free_call, new_session
 from gameday.simulate.compiled.stations import (
     answer,
@@ -143,7 +143,7 @@ def begin(spec_row, world_row):
             at(w, service_at(w, s).scale_interval_s, SCALE, s)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def run(spec_row, world_row, books_row):
     """Play until nothing is left to happen (DONE), there is no room for more (GROW), or the next
     part of the plan is due (FEED).
@@ -166,4 +166,5 @@ def run(spec_row, world_row, books_row):
         _happens(spec, w, books, what & 15, what >> 4, seq, now, slot)
     for s in range(spec.service_count):
         touch(spec, w, books, s, spec.until_s)
+        book_those_who_wait(spec, w, books, s, spec.until_s)
     return DONE

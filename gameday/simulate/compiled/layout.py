@@ -99,7 +99,7 @@ VISIT = _dtype(
 LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
 SPEC = _dtype(
-    f="slot_s until_s offset_s",
+    f="slot_s until_s offset_s speed",
     i="slots steps products service_count root arrivals "
     "journeys nexts choices nominal scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",

@@ -8,11 +8,20 @@ from gameday.run_record import LOADS
 from gameday.scenario.policies import servers_wanted
 from gameday.simulate.compiled.agenda import HANDED, READY, SCALE, at, now_then
 from gameday.simulate.compiled.tables_at import add_load, attempt_at, service_at
+from gameday.simulate.compiled.walks import slot_at
 
-__all__ = ["grow", "hand_over", "join_queue", "leave_queue", "read_utilisation", "touch"]
+__all__ = [
+    "book_those_who_wait",
+    "grow",
+    "hand_over",
+    "join_queue",
+    "leave_queue",
+    "read_utilisation",
+    "touch",
+]
 
 NONE = -1
-_BUSY, _QUEUE, _SERVERS = range(len(LOADS))
+_BUSY, _QUEUE, _SERVERS, _WAITED = range(len(LOADS))
 _servers_wanted = njit(servers_wanted)
 
 
@@ -54,8 +63,26 @@ def join_queue(w, sv, a):
 
 
 @njit
-def leave_queue(w, sv, a):
+def book_wait(spec, w, books, s, a, now):
+    """Book how long one had waited who leaves the queue; after the last slot nothing counts."""
+    waited = min(now, spec.slots * spec.slot_s) - attempt_at(w, a).arrived_s
+    add_load(books, s, _WAITED, min(slot_at(spec, now), spec.slots - 1), max(0.0, waited))
+
+
+@njit
+def book_those_who_wait(spec, w, books, s, now):
+    """Book it for everybody who is in the queue at the end."""
+    a = service_at(w, s).first
+    while a != NONE:
+        book_wait(spec, w, books, s, a, now)
+        a = attempt_at(w, a).after
+
+
+@njit
+def leave_queue(spec, w, books, s, a, now):
     """Take an attempt out of the queue, wherever it stands."""
+    sv = service_at(w, s)
+    book_wait(spec, w, books, s, a, now)
     one = attempt_at(w, a)
     if one.ahead == NONE:
         sv.first = one.after
@@ -70,12 +97,13 @@ def leave_queue(w, sv, a):
 
 
 @njit
-def hand_over(w, sv):
+def hand_over(spec, w, books, s, now):
     """Give free servers to those who wait longest."""
+    sv = service_at(w, s)
     while sv.first != NONE and sv.in_use < sv.servers:
         a = sv.first
         sv.in_use += 1
-        leave_queue(w, sv, a)
+        leave_queue(spec, w, books, s, a, now)
         now_then(w, HANDED, a)
 
 
@@ -100,4 +128,4 @@ def grow(spec, w, books, s, servers, now):
     if servers > sv.servers:
         touch(spec, w, books, s, now)
         sv.servers = servers
-        hand_over(w, sv)
+        hand_over(spec, w, books, s, now)

@@ -133,7 +133,7 @@ def _give_up(spec, w, books, sv, s, a, now, slot):
     now_then(w, REPLY, one.call)
     if one.is_queued:
         touch(spec, w, books, s, now)
-        leave_queue(w, sv, a)
+        leave_queue(spec, w, books, s, a, now)
         count_attempt(books, s, _TIMED_OUT, slot)
         free_attempt(w, a)
 
@@ -166,7 +166,7 @@ def _release(spec, w, books, s, now):
     sv = service_at(w, s)
     touch(spec, w, books, s, now)
     sv.in_use -= 1
-    hand_over(w, sv)
+    hand_over(spec, w, books, s, now)
 
 
 @njit

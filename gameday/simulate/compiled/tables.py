@@ -49,6 +49,7 @@ class Tables:
             end + patience,
             plan.lead_in_s,
         )
+        spec["speed"] = plan.speed
         spec["slots"], spec["steps"], spec["products"] = (
             plan.grid.slots,
             len(plan.steps),

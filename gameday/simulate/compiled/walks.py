@@ -53,7 +53,7 @@ def after(spec, j, key, place, step):
     """Return the pause after a step and the next one, or END."""
     row, think = next_at(spec, j, step), 0.0
     if row.think_s:
-        think = -math.log(keyed(key, place, 0, _THINK)) * row.think_s
+        think = -math.log(keyed(key, place, 0, _THINK)) * row.think_s / spec.speed
     if place + 1 >= _MOST_STEPS:
         return think, END
     first, last = row.choice_from, row.choice_to

@@ -1,0 +1,171 @@
+"""What the model says of an event: every number a mean over replications with its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gameday.findings.evidence import binomial_band
+from gameday.findings.replication import QUANTITIES, SPANS, Replication
+from gameday.findings.summary import band_of
+from gameday.scenario import Scenario, build_cell
+from gameday.scenario.cells import Visit
+from gameday.simulate import t_bands, t_interval
+from gameday.vocabulary import Array, Band
+
+__all__ = ["Replications", "minute_bands", "rehearsal", "said_of", "series_table", "service_change"]
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Replications = tuple[tuple[Replication, ...], ...]
+"""One entry a replication, in each one a stack."""
+
+
+def rehearsal(scenario: Scenario, replications: Replications) -> dict[str, Any]:
+    """Return per stack: services by span, which breaks first, objectives, per-minute bands, books."""
+    stacks = [list(each) for each in zip(*replications, strict=True)]
+    return {
+        "replications": len(replications),
+        "stacks": {
+            runs[0].stack: {
+                "services": _services(runs),
+                "bottlenecks": _bottlenecks(scenario, runs),
+                "objectives": [
+                    _objective(scenario, number, runs) for number in range(len(scenario.objectives))
+                ],
+                "peak_hour_utc": runs[0].grid.instant(runs[0].hour.start).isoformat(),
+                "imbalances": sorted({line for run in runs for line in run.imbalances}),
+                "little_residual": max(run.little_residual for run in runs),
+                "visits": round(float(np.mean([run.arrived.sum() for run in runs]))),
+                "notes": list(runs[0].notes),
+            }
+            for runs in stacks
+        },
+    }
+
+
+def _services(runs: list[Replication]) -> list[dict[str, Any]]:
+    values = np.stack([run.spans for run in runs])
+    return [
+        {"service": name} | {
+            span: {
+                quantity: band_of(t_interval(values[:, s, q, n].tolist()))
+                for q, quantity in enumerate(QUANTITIES)
+            }
+            for s, span in enumerate(SPANS)
+        }
+        for n, name in enumerate(runs[0].services)
+    ]  # fmt: skip
+
+
+def service_change(before: Replications, after: Replications) -> dict[str, list[dict[str, Any]]]:
+    """Return stack -> services with the change of each quantity, pair by pair of replications.
+
+    Each pair shares its customers and its draws, so what differs is the change alone.
+    """
+    out = {}
+    for old, new in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
+        pairs = list(zip(old, new, strict=False))
+        values = np.stack([b.spans - a.spans for a, b in pairs])
+        out[old[0].stack] = [
+            {"service": name} | {
+                span: {
+                    quantity: band_of(t_interval(values[:, s, q, n].tolist()))
+                    for q, quantity in enumerate(QUANTITIES)
+                }
+                for s, span in enumerate(SPANS)
+            }
+            for n, name in enumerate(old[0].services)
+        ]  # fmt: skip
+    return out
+
+
+def _bottlenecks(scenario: Scenario, runs: list[Replication]) -> list[dict[str, Any]]:
+    """Return services by how likely each is the first to break, then by how likely it breaks at all.
+
+    Of those that break in the same minute the deepest in the call graph counts: who calls it holds
+    a server for it, and breaks because of it.
+    """
+    names, depth = runs[0].services, _depths(scenario, runs[0].stack)
+    first, n = np.zeros(len(names), int), len(runs)
+    for run in runs:
+        broken = [
+            (run.breaks_at[i], -depth[name], i)
+            for i, name in enumerate(names)
+            if run.breaks_at[i] >= 0
+        ]
+        if broken:
+            first[min(broken)[2]] += 1
+    rows = []
+    for i, name in enumerate(names):
+        slots = [float(run.breaks_at[i]) for run in runs if run.breaks_at[i] >= 0]
+        rows.append({
+            "service": name,
+            "is_first": band_of(binomial_band(int(first[i]), n)),
+            "breaks": band_of(binomial_band(len(slots), n)),
+            "minutes_to_break": band_of(t_interval(slots)) if slots else None,
+            "at_utc": runs[0].grid.instant(int(np.median(slots))).isoformat() if slots else None,
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["is_first"]["mid"], -row["breaks"]["mid"]))
+
+
+def _depths(scenario: Scenario, stack: str) -> dict[str, int]:
+    """Return how many calls lie above each service at most."""
+    out: dict[str, int] = dict.fromkeys(scenario.stack_services(stack), 0)
+
+    def go_down(visit: Visit, above: int) -> None:
+        out[visit.service] = max(out[visit.service], above)
+        for group in visit.then:
+            for below in group:
+                go_down(below, above + 1)
+
+    for groups in build_cell(scenario, stack, scale=1.0).visits.values():
+        for group in groups:
+            for visit in group:
+                go_down(visit, 0)
+    return out
+
+
+def _objective(scenario: Scenario, number: int, runs: list[Replication]) -> dict[str, Any]:
+    """Return what the runs say of an objective: holds, fails, or undecided; and from when on."""
+    criterion = scenario.objectives[number]
+    band = t_interval([run.number_of(number)[0] for run in runs])
+    slots = [float(run.fails_at[number]) for run in runs if run.fails_at[number] >= 0]
+    return {
+        "text": criterion.text, "value": band_of(band), "said": said_of(band, criterion.holds),
+        "fails_in_some_minute": band_of(binomial_band(len(slots), len(runs))),
+        "minutes_to_breach": band_of(t_interval(slots)) if slots else None,
+        "at_utc": runs[0].grid.instant(int(np.median(slots))).isoformat() if slots else None,
+    }  # fmt: skip
+
+
+def said_of(band: Band, holds: Any) -> str:
+    """Return `holds`, `fails` or `undecided` by whether the whole interval does."""
+    if np.isnan(band.mid):
+        return "not observed"
+    ends = {bool(holds(end)) for end in (band.low, band.high)}
+    return "undecided" if len(ends) == 2 else ("holds" if ends == {True} else "fails")
+
+
+def minute_bands(runs: list[Replication]) -> tuple[Array, Array, Array]:
+    """Return mid, low and high of every minute of a stack, each (QUANTITIES, services, slots)."""
+    return t_bands(np.stack([run.series for run in runs]))
+
+
+def series_table(replications: Replications) -> pd.DataFrame:
+    """Return every minute's numbers with their intervals, as `event.parquet` holds them."""
+    import pandas as pd
+
+    frames = []
+    for runs in map(list, zip(*replications, strict=True)):
+        bands = minute_bands(runs)
+        index = pd.MultiIndex.from_product(
+            [[runs[0].stack], QUANTITIES, runs[0].services,
+             pd.to_datetime(runs[0].grid.minutes(), unit="m", utc=True)],
+            names=["stack", "quantity", "service", "slot_utc"],
+        )  # fmt: skip
+        columns = {n: b.ravel() for n, b in zip(("mid", "low", "high"), bands, strict=True)}
+        frames.append(pd.DataFrame(columns, index=index).reset_index())
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

@@ -1,0 +1,175 @@
+"""One replication of one stack, reduced to numbers: what intervals are made of.
+
+A record of a whole event is hundreds of megabytes of histograms; this is what is asked of it, read off
+where the record was made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.findings.evidence import (
+    LEAST_SAMPLES,
+    SATURATED,
+    SATURATED_SLOTS,
+    TURNED_AWAY,
+    bad_slots,
+    number_of,
+    service_series,
+)
+from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
+from gameday.scenario import Scenario
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["QUANTITIES", "SPANS", "Look", "Replication", "peak_hour"]
+
+QUANTITIES = ("utilisation", "wait_s", "p99_s", "turned_away", "queue", "servers")
+"""Of a service: busy share of its servers; mean wait for one; p99 of a visit, queue to reply; share of
+attempts shed, timed out or orphaned; mean number waiting; mean servers."""
+SPANS = ("event", "peak_hour")
+_LOST = [ATTEMPTS.index(name) for name in ("shed", "timed_out", "orphaned")]
+_SHED = ATTEMPTS.index("shed")
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What one replication of one stack comes to, over the window."""
+
+    stack: str
+    services: tuple[str, ...]
+    grid: TimeGrid
+    """The window's slots."""
+    hour: slice
+    """Its peak hour."""
+    series: Array
+    """Shape (QUANTITIES, services, slots); NaN where nothing came."""
+    spans: Array
+    """The same over the window and its peak hour, shape (SPANS, QUANTITIES, services)."""
+    numbers: Array
+    """What it says of each objective and from how many, shape (objectives, 2)."""
+    fails_at: Array
+    """First slot in which each objective fails, shape (objectives,); -1 = in none."""
+    breaks_at: Array
+    """First slot in which each service breaks, shape (services,); -1 = in none."""
+    arrived: Array
+    """Attempts, shape (services, slots)."""
+    busy_s: Array
+    """Server-seconds in use, same shape."""
+    imbalances: tuple[str, ...]
+    little_residual: float
+    notes: tuple[str, ...]
+
+    def number_of(self, objective: int) -> tuple[float, int]:
+        """Return what it says of an objective, and from how many."""
+        return float(self.numbers[objective, 0]), int(self.numbers[objective, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What reads a Replication off a record of a single stack."""
+
+    scenario: Scenario
+    hours: dict[str, slice]
+    """Stack -> its peak hour, slots of the window."""
+
+    @staticmethod
+    def at(scenario: Scenario, plan: LoadPlan) -> Look:
+        """Return the look at runs of a plan."""
+        return Look(scenario, {s: peak_hour(scenario, plan, s) for s in scenario.stack_names})
+
+    def __call__(self, record: RunRecord) -> Replication:
+        """Return what the record comes to."""
+        [stack] = record.stacks
+        names = self.scenario.stack_services(stack)
+        mine = [record.services.index(name) for name in names]
+        attempts, loads = (a[0, mine][:, :, record.judged] for a in (record.attempts, record.loads))
+        histograms = record.visits[0, mine][:, record.judged]
+        slots, hour = loads.shape[2], self.hours[stack]
+        series = np.stack([
+            _read(attempts[:, :, [i]], loads[:, :, [i]], histograms[:, [i]], record.slot_wall_s)
+            for i in range(slots)
+        ], axis=2)  # fmt: skip
+        spans = np.stack([
+            _read(attempts[:, :, part], loads[:, :, part], histograms[:, part], record.slot_wall_s)
+            for part in (slice(0, slots), hour)
+        ])  # fmt: skip
+        return Replication(
+            stack, tuple(names), record.grid.part(record.lead_in, slots), hour, series, spans,
+            _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
+            attempts[:, 0], loads[:, LOADS.index("busy_s")],
+            tuple(record.imbalances()), record.little_residual(), record.notes,
+        )  # fmt: skip
+
+
+def peak_hour(scenario: Scenario, plan: LoadPlan, stack: str) -> slice:
+    """Return the hour of the window with the most steps forecast for a stack; the whole, if shorter."""
+    regions = [plan.regions.index(region) for region in scenario.stack_regions(stack)]
+    steps = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
+    width = min(60, len(steps))
+    upto = np.concatenate([[0.0], np.cumsum(steps)])
+    first = int((upto[width:] - upto[:-width]).argmax())
+    return slice(first, first + width)
+
+
+def _read(attempts: Array, loads: Array, histograms: Array, slot_wall_s: float) -> Array:
+    """Return QUANTITIES over the slots given, shape (QUANTITIES, services)."""
+    counts, load = attempts.sum(axis=2), loads.sum(axis=2)
+    arrived = counts[:, 0]
+    seconds = slot_wall_s * loads.shape[2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([
+            load[:, 0] / (load[:, 2] * slot_wall_s),
+            load[:, 1] / (arrived - counts[:, _SHED]),
+            np.array([percentile(rows.sum(axis=0), 0.99) for rows in histograms]),
+            counts[:, _LOST].sum(axis=1) / arrived,
+            load[:, 1] / seconds,
+            load[:, 2] / loads.shape[2],
+        ])  # fmt: skip
+
+
+def _numbers(record: RunRecord, scenario: Scenario) -> Array:
+    """Return the number of each objective over the window, and from how many it is."""
+    rows = []
+    for criterion in scenario.objectives:
+        if criterion.is_of_service:
+            seen = service_series(record, criterion, record.stacks[0])
+            known = seen[~np.isnan(seen)]
+            rows.append((float(known.mean()) if len(known) else float("nan"), len(known)))
+        else:
+            rows.append(number_of(record, criterion, record.stacks[0]))
+    return np.array(rows, float).reshape(-1, 2)
+
+
+def _fails_at(record: RunRecord, scenario: Scenario) -> Array:
+    [stack] = record.stacks
+    return np.array(
+        [first_run(bad_slots(record, c, stack), c.for_s) for c in scenario.objectives], int
+    )
+
+
+def first_run(bad: Array, for_s: float) -> int:
+    """Return the first slot from which on it is bad for `for_s` seconds of event time; -1 = none."""
+    length = max(1, round(for_s / 60))
+    if len(bad) < length:
+        return -1
+    whole = np.convolve(bad.astype(int), np.ones(length, int), "valid") == length
+    return int(whole.argmax()) if whole.any() else -1
+
+
+def _breaks_at(series: Array, attempts: Array) -> Array:
+    """Return the first slot in which each service turns work away or stays saturated; -1 = none."""
+    busy, away = series[QUANTITIES.index("utilisation")], series[QUANTITIES.index("turned_away")]
+    turned = (away > TURNED_AWAY) & (attempts[:, 0] >= LEAST_SAMPLES)
+    out = []
+    for row, lost in zip(busy, turned, strict=True):
+        full = np.zeros(len(row), bool)
+        if len(row) >= SATURATED_SLOTS:
+            mean = np.convolve(
+                np.nan_to_num(row), np.full(SATURATED_SLOTS, 1 / SATURATED_SLOTS), "valid"
+            )
+            full[SATURATED_SLOTS - 1 :] = mean > SATURATED
+        out.append(first_run(lost | full, 0.0))
+    return np.array(out)

@@ -1,0 +1,85 @@
+"""The compiled engine's machine code: made once for each version, kept where we may write.
+
+numba's own cache does not see that a helper in another module has changed, and writes beside the
+sources; so its folder is ours, under a hash of every source and compiler that goes in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import gameday.run_record
+import gameday.scenario.inverse
+import gameday.scenario.policies
+import gameday.vocabulary
+from gameday.files import cache_folder
+
+__all__ = ["forget_old", "kept_folder", "machine_code", "sources"]
+
+_KERNELS = 3
+"""Functions that Python calls: begin, let_come, run."""
+_OLD_S = 30 * 86400.0
+_COMMAND = "from gameday.simulate.compiled.warm import make; make()"
+
+
+def sources() -> list[Path]:
+    """Return every file whose text goes into the machine code."""
+    shared = (gameday.run_record, gameday.scenario.inverse, gameday.vocabulary)
+    files = [Path(str(module.__file__)) for module in shared]
+    policies = Path(str(gameday.scenario.policies.__file__)).parent
+    for folder in (Path(__file__).parent / "compiled", policies):
+        files += folder.glob("*.py")
+    return sorted(files)
+
+
+@cache
+def kept_folder() -> Path:
+    """Return the folder of this version's machine code, in NUMBA_CACHE_DIR where that is set."""
+    versions = [version(name) for name in ("numba", "llvmlite", "numpy")]
+    text = hashlib.sha256("|".join([*versions, sys.version]).encode())
+    for file in sources():
+        text.update(file.read_bytes())
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(asked) if asked else cache_folder()
+    return base / f"kernels-{text.hexdigest()[:16]}"
+
+
+def forget_old() -> None:
+    """Remove what other versions made and nobody has written to for a month."""
+    for folder in kept_folder().parent.glob("kernels-*"):
+        if folder != kept_folder() and time.time() - folder.stat().st_mtime > _OLD_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def machine_code() -> Iterator[Callable[[Callable[[str], None]], None]]:
+    """Begin to make what is not kept yet, in a process of its own; yield what waits for it.
+
+    The one who waits hands over what shows a text. A process that fails is no fault here: whoever
+    simulates makes the code again, and says why that fails.
+    """
+    is_kept = len(list(kept_folder().rglob("*.nbc"))) >= _KERNELS
+    maker = None if is_kept else subprocess.Popen([sys.executable, "-c", _COMMAND])
+
+    def wait(show: Callable[[str], None]) -> None:
+        began = time.monotonic()
+        while maker is not None and maker.poll() is None:
+            show(f"compiling the engine, once for this version ({time.monotonic() - began:.0f} s)")
+            time.sleep(0.1)
+
+    try:
+        yield wait
+    finally:
+        if maker is not None and maker.poll() is None:
+            maker.terminate()
+            maker.wait()
