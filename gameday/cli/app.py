@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from gameday.cli import capacity, forecast, inspect, rehearse, replay, runs, serve
+from gameday.cli import capacity, forecast, inspect, plan, replay, runs, serve, simulate
 from gameday.errors import GamedayError
 
 __all__ = ["app", "main"]
@@ -31,7 +31,7 @@ app = typer.Typer(
     """,
 )  # fmt: skip
 
-for module in (replay, forecast, rehearse, capacity, runs, serve, inspect):
+for module in (replay, forecast, plan, simulate, capacity, runs, serve, inspect):
     module.add_to(app)
 
 

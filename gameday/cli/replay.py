@@ -136,7 +136,7 @@ def replay(
         command="gameday " + shlex.join(sys.argv[1:]),
     )  # fmt: skip
     if dry_run:
-        from gameday.cli.rehearse import say_plan
+        from gameday.cli.plan import say_plan
 
         say_plan(order, Show(quiet=quiet), as_json=as_json)
         return

@@ -8,17 +8,24 @@ import numpy as np
 
 from gameday.findings.evidence import binomial_band
 from gameday.findings.replication import QUANTITIES, SPANS, Replication
-from gameday.findings.summary import band_of
+from gameday.findings.summary import band_of, rounded
 from gameday.scenario import Scenario, build_cell
 from gameday.scenario.cells import Visit
+from gameday.scenario.criteria import METRICS
 from gameday.simulate import t_bands, t_interval
 from gameday.vocabulary import Array, Band
 
-__all__ = ["Replications", "minute_bands", "rehearsal", "said_of", "series_table", "service_change"]
+__all__ = [
+    "DRAWN", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of", "series_of",
+    "series_table", "service_change",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     import pandas as pd
 
+DRAWN = ("utilisation", "wait_s", "p99_s", "turned_away")
+"""Quantities that are drawn minute by minute."""
+_MOST_POINTS = 600
 Replications = tuple[tuple[Replication, ...], ...]
 """One entry a replication, in each one a stack."""
 
@@ -134,7 +141,9 @@ def _objective(scenario: Scenario, number: int, runs: list[Replication]) -> dict
     band = t_interval([run.number_of(number)[0] for run in runs])
     slots = [float(run.fails_at[number]) for run in runs if run.fails_at[number] >= 0]
     return {
-        "text": criterion.text, "value": band_of(band), "said": said_of(band, criterion.holds),
+        "text": criterion.text,
+        "unit": {"s": "seconds", "share": "share"}.get(METRICS[criterion.metric], "number"),
+        "value": band_of(band), "said": said_of(band, criterion.holds),
         "fails_in_some_minute": band_of(binomial_band(len(slots), len(runs))),
         "minutes_to_breach": band_of(t_interval(slots)) if slots else None,
         "at_utc": runs[0].grid.instant(int(np.median(slots))).isoformat() if slots else None,
@@ -152,6 +161,44 @@ def said_of(band: Band, holds: Any) -> str:
 def minute_bands(runs: list[Replication]) -> tuple[Array, Array, Array]:
     """Return mid, low and high of every minute of a stack, each (QUANTITIES, services, slots)."""
     return t_bands(np.stack([run.series for run in runs]))
+
+
+def series_of(replications: Replications) -> dict[str, Any]:
+    """Return stack -> times and, service by service, the bands that are drawn: mid, low, high.
+
+    A long window is thinned to _MOST_POINTS: the highest of the middle, the widest of the band.
+    """
+    out = {}
+    for runs in map(list, zip(*replications, strict=True)):
+        slots = runs[0].grid.slots
+        firsts = np.arange(0, slots, -(-slots // _MOST_POINTS))
+        bands = [
+            how.reduceat(band, firsts, axis=2)
+            for how, band in zip((np.fmax, np.fmin, np.fmax), minute_bands(runs), strict=True)
+        ]
+        out[runs[0].stack] = {
+            "slot_utc": [runs[0].grid.instant(int(i)).isoformat() for i in firsts],
+            "services": {
+                name: {
+                    quantity: [rounded(band[QUANTITIES.index(quantity), n]) for band in bands]
+                    for quantity in DRAWN
+                }
+                for n, name in enumerate(runs[0].services)
+            },
+        }
+    return out
+
+
+def objective_change(before: Replications, after: Replications) -> dict[str, list[dict[str, Any]]]:
+    """Return stack -> objectives with their change, pair by pair of replications."""
+    out: dict[str, list[dict[str, Any]]] = {}
+    for old, new in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
+        values = [b.numbers[:, 0] - a.numbers[:, 0] for a, b in zip(old, new, strict=False)]
+        out[old[0].stack] = [
+            {"change": band_of(t_interval([v[i] for v in values]))}
+            for i in range(len(old[0].numbers))
+        ]
+    return out
 
 
 def series_table(replications: Replications) -> pd.DataFrame:

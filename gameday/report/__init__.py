@@ -6,7 +6,8 @@ Never: compute; a missing number is owed by an upstream room. No network request
 """
 
 from gameday.report.gather import gather
+from gameday.report.rehearsal import render_rehearsal
 from gameday.report.remains import render_remains
 from gameday.report.render import render_report
 
-__all__ = ["gather", "render_remains", "render_report"]
+__all__ = ["gather", "render_rehearsal", "render_remains", "render_report"]

@@ -12,7 +12,7 @@ from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFo
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-__all__ = ["charts", "inline_library"]
+__all__ = ["charts", "inline_library", "rehearsal_charts"]
 
 _ID = re.compile(r"\bp\d{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 """Bokeh numbers its models anew in every process; a report rendered again must not change."""
@@ -39,6 +39,10 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
     for stack, data in (series or {}).get("stacks", {}).items():
         at = [datetime.fromisoformat(t) for t in series["slot_utc"]]  # type: ignore[index]
         figures[f"stack-{stack}"] = _stack(stack, at, data)
+    return _embedded(figures)
+
+
+def _embedded(figures: dict[str, Any]) -> tuple[str, dict[str, str]]:
     if not figures:
         return "", {}
     script, divs = components(figures)
@@ -141,3 +145,38 @@ def _stack(stack: str, at: list[datetime], data: dict[str, Any]) -> Any:
     for number, (name, rows) in enumerate(data["steps"].items()):
         _line(slow, at, rows["p99"], name, _COLOURS[number % len(_COLOURS)], line_width=1.5)
     return column(*(_legend(p) for p in (load, busy, queue, slow)), sizing_mode="stretch_width")
+
+
+def rehearsal_charts(result: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return (script, stack -> div): minute by minute as it is (lines) and as it would be (dashed)."""
+    figures = {
+        stack: column(
+            *(_bands(stack, quantity, title, result, drawn) for quantity, title in _DRAWN),
+            sizing_mode="stretch_width",
+        )
+        for stack, drawn in result["drawn"].items()
+    }
+    return _embedded(figures)
+
+
+_DRAWN = (("utilisation", "utilisation, share"), ("wait_s", "mean wait, s"),
+          ("p99_s", "p99 of a visit, s"), ("turned_away", "attempts turned away, share"))  # fmt: skip
+
+
+def _bands(
+    stack: str, quantity: str, title: str, result: dict[str, Any], services: list[str]
+) -> figure:
+    plot = _blank(f"{stack}: {title}, mean and 95 % interval", title.rpartition(", ")[2])
+    variants = [("as it is", result["series"], "solid")]
+    variants += [(v["text"], v["series"], "dashed") for v in result["what_ifs"]]
+    colours = iter(_COLOURS * 9)
+    for service in services:
+        for name, series, dash in variants:
+            at = [datetime.fromisoformat(t) for t in series[stack]["slot_utc"]]
+            mid, low, high = series[stack]["services"][service][quantity]
+            colour, label = next(colours), f"{service}, {name}"
+            known = [i for i, value in enumerate(low) if value is not None and high[i] is not None]
+            plot.varea([at[i] for i in known], [max(0.0, low[i]) for i in known],
+                       [high[i] for i in known], color=colour, alpha=0.2, legend_label=label)  # fmt: skip
+            _line(plot, at, mid, label, colour, line_width=1.5, line_dash=dash)
+    return _legend(plot)

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from gameday.files import write_whole
 from gameday.report.charts import charts, inline_library
 
-__all__ = ["SECTIONS", "render_report"]
+__all__ = ["SECTIONS", "environment", "render_report"]
 
 SECTIONS = (
     "verdict", "findings", "requests", "objectives", "services", "event", "load", "forecast", "validity",
@@ -27,25 +27,33 @@ def render_report(summary: dict[str, Any], folder: Path) -> Path:
         folder / "summary.json",
         lambda p: p.write_text(json.dumps(summary, indent=1, allow_nan=False)),
     )
-    pages = _environment(html=True)
+    pages = environment(html=True)
     script, divs = charts(summary)
     page = pages.get_template("report.html.j2").render(
         s=summary, sections=SECTIONS, charts=divs, script=script, library=inline_library()
     )
     write_whole(folder / "report.html", lambda p: p.write_text(page, encoding="utf-8"))
-    text = _environment(html=False).get_template("summary.md.j2").render(s=summary)
+    text = environment(html=False).get_template("summary.md.j2").render(s=summary)
     write_whole(folder / "summary.md", lambda p: p.write_text(text, encoding="utf-8"))
     write_whole(folder / "junit.xml", lambda p: p.write_bytes(_junit(summary)))
     return folder / "report.html"
 
 
-def _environment(*, html: bool) -> Environment:
-    environment = Environment(
+def environment(*, html: bool) -> Environment:
+    """Return the templates of this room, with the filters that print numbers."""
+    made = Environment(
         loader=PackageLoader("gameday.report"), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, autoescape=select_autoescape(["html", "html.j2"]) if html else False,
     )  # fmt: skip
-    environment.filters |= {"number": _number, "share": _share, "seconds": _seconds, "band": _band}
-    return environment
+    made.filters |= {
+        "number": _number,
+        "share": _share,
+        "seconds": _seconds,
+        "band": _band,
+        "change": _change,
+        "shown": shown,
+    }
+    return made
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -63,17 +71,33 @@ def _share(value: float | None) -> str:
 def _seconds(value: float | None) -> str:
     if value is None:
         return "not observed"
+    if value < 0.001:
+        return f"{value * 1e6:.0f} µs"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
 def _band(band: dict[str, float | None] | None, unit: str) -> str:
     """Return a mean with its interval, in one unit."""
-    show = {"share": _share, "seconds": _seconds, "number": _number}[unit]
     if band is None or band["mid"] is None:
         return "not observed"
     if band["low"] is None or band["high"] is None:
-        return f"{show(band['mid'])} (no interval)"
-    return f"{show(band['mid'])} ({show(max(0.0, band['low']))} to {show(band['high'])})"
+        return f"{shown(band['mid'], unit)} (no interval)"
+    low = max(0.0, band["low"])
+    return f"{shown(band['mid'], unit)} ({shown(low, unit)} to {shown(band['high'], unit)})"
+
+
+def _change(band: dict[str, float | None], unit: str) -> str:
+    """Return a difference with its interval, each with its sign."""
+    parts = [band[name] for name in ("mid", "low", "high")]
+    if parts[0] is None or parts[1] is None or parts[2] is None:
+        return "-"
+    signed = [f"{'-' if p < 0 else '+'}{shown(abs(p), unit)}" for p in parts if p is not None]
+    return f"{signed[0]} ({signed[1]} to {signed[2]})"
+
+
+def shown(value: float | None, unit: str) -> str:
+    """Return a number in its unit: share, seconds or number."""
+    return {"share": _share, "seconds": _seconds, "number": _number}[unit](value)
 
 
 def _junit(summary: dict[str, Any]) -> bytes:

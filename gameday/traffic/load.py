@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from gameday.errors import UsageError
@@ -12,7 +10,7 @@ from gameday.scenario import Scenario, build_cell
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.nominal import Nominal, nominal_response
-from gameday.traffic.plan import LoadPlan
+from gameday.traffic.plan import LoadPlan, whole_starts
 from gameday.traffic.shape import Asked, check_speed, choose_scale, choose_window
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
@@ -104,7 +102,7 @@ def _assemble(
     return LoadPlan(
         grid=grid, lead_in=lead_in, regions=demand.regions, steps=demand.steps,
         journeys=tuple(scenario.journeys), starts=cut, forecast=(steps + launch)[:, :, part],
-        caused=caused[:, :, part], played=_whole(cut * scale / speed, seed),
+        caused=caused[:, :, part], played=whole_starts(cut * scale / speed, seed),
         half_life_slots={
             name: scenario.launches[journey.launch].half_life / SLOT_S
             for name, journey in scenario.journeys.items() if journey.launch
@@ -169,10 +167,3 @@ def _lead_in(kernels: dict[str, list[Array]]) -> int:
             fallen = np.cumsum(kernel.sum(axis=0)) / kernel.sum()
             slots = max(slots, int(np.argmax(fallen >= _UNDER_WAY)) + 1)
     return min(slots, _MOST_LEAD_IN)
-
-
-def _whole(starts: Array, seed: Seed) -> Array:
-    """Return whole sessions per slot whose running sum never strays by one from the plan's."""
-    phase = seed.stream("rounding").random(starts.shape[:2])[:, :, None]
-    upto = np.floor(np.cumsum(starts, axis=2) + phase)
-    return np.diff(upto, axis=2, prepend=math.floor(0)).astype(int)

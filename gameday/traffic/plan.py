@@ -15,7 +15,7 @@ from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Arrivals", "LoadPlan"]
+__all__ = ["Arrivals", "LoadPlan", "whole_starts"]
 
 _PART_SLOTS = 60
 """Slots whose arrivals are made at once."""
@@ -138,6 +138,14 @@ class LoadPlan:
         """Return the same plan with another draw of who comes when, one a number."""
         return replace(self, seed=self.seed.child("customers", str(number)))
 
+    def times(self, factor: float) -> LoadPlan:
+        """Return the plan with `factor` times the customers; cell, stock and clock stay as they are."""
+        share = factor * self.scale / self.speed
+        return replace(
+            self, starts=factor * self.starts, forecast=factor * self.forecast,
+            caused=factor * self.caused, played=whole_starts(share * self.starts, self.seed),
+        )  # fmt: skip
+
     def table(self) -> pd.DataFrame:
         """Return the plan as `plan.parquet` holds it."""
         import pandas as pd  # a worker never asks for it
@@ -155,3 +163,10 @@ class LoadPlan:
             f"{self.grid}|{self.lead_in}|{self.speed}|{self.scale}|{self.seed.root}|{self.spacing}"
         )
         return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()
+
+
+def whole_starts(starts: Array, seed: Seed) -> Array:
+    """Return whole sessions per slot whose running sum never strays by one from `starts`."""
+    phase = seed.stream("rounding").random(starts.shape[:2])[:, :, None]
+    upto = np.floor(np.cumsum(starts, axis=2) + phase)
+    return np.diff(upto, axis=2, prepend=0.0).astype(int)

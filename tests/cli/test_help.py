@@ -83,7 +83,7 @@ def test_every_verb_that_tells_something_can_tell_it_as_json(verb: tuple[str, ..
     "arguments",
     [
         ("plan", "--event", "fair.yaml", "--json"),
-        ("simulate", "--event", "fair.yaml", "--budget", "0", "--json"),
+        ("simulate", "--event", "fair.yaml", "--budget", "1", "--json"),
         ("forecast", "show", "--event", "fair.yaml", "--json"),
         ("forecast", "show", "--event", "fair.yaml", "--step", "home", "--per-minute", "--json"),
         ("runs", "--json"),
@@ -97,7 +97,7 @@ def test_json_parses_and_carries_its_schema_version(
 ) -> None:
     said = typed(place, *arguments)
     assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout)["schema_version"] == 1
+    assert json.loads(said.stdout)["schema_version"] == (2 if arguments[0] == "simulate" else 1)
     assert "\x1b" not in said.stdout + said.stderr
 
 
@@ -132,7 +132,7 @@ def test_output_without_a_terminal_has_no_escape_codes(
 
 
 def test_progress_without_a_terminal_is_never_folded(place: Path) -> None:
-    said = typed(place, "simulate", "--event", "fair.yaml", "--budget", "0", COLUMNS="40")
+    said = typed(place, "simulate", "--event", "fair.yaml", "--budget", "1", COLUMNS="40")
     assert not [
         line
         for line in said.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""`gameday plan` and `gameday simulate`: what would be sent, and what the model says of it."""
+"""`gameday plan`: what would be sent."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ __all__ = ["add_to", "say_plan"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this file's verbs."""
+    """Add this file's verb."""
     app.command()(plan)
-    app.command()(simulate)
 
 
 def plan(
@@ -106,56 +105,3 @@ def _show_plan(data: dict[str, Any]) -> None:
     for stack, stations in data["cells"].items():
         shown = ", ".join(f"{name} {servers}" for name, servers in stations.items())
         typer.echo(f"cell of {stack:<10} {shown}")
-
-
-def simulate(
-    event: EventOption, window: WindowOption = "peak", speed: SpeedOption = None,
-    duration: DurationOption = None, scale: ScaleOption = "auto", quantile: QuantileOption = None,
-    history: HistoryOption = None, seed: SeedOption = 1,
-    budget: float = typer.Option(10.0, min=0, max=3600, help="wall seconds; at least 5 replications"),
-    as_json: bool = typer.Option(False, "--json", help="print JSON"),
-) -> None:  # fmt: skip
-    """Rehearse a replay in the queueing model alone; send nothing.
-
-    Example: gameday simulate --event primeday --quantile p90
-    """
-    from gameday.findings import Evidence
-    from gameday.findings.summary import compare_services
-    from gameday.game_day import foresee
-    from gameday.live import Show
-    from gameday.scenario import load_scenario
-    from gameday.simulate import simulate as run_model
-
-    order, show = _order(event, window, speed, duration, scale, quantile, history, seed), Show()
-    scenario = load_scenario(event)
-    _, _, plan = foresee(scenario, order, show)
-    with show.phase("model"):
-        records = run_model(scenario, plan, seed=order.seed, budget_s=budget,
-                            progress=lambda n: show.update(f"{n} replications"))  # fmt: skip
-    rows = compare_services(Evidence(scenario, plan, None, records))
-    if as_json:
-        typer.echo(
-            json.dumps({"schema_version": 1, "replications": len(records), "services": rows})
-        )
-        return
-    typer.echo(f"{'stack':<8}{'service':<18}{'utilisation':>24}{'p99 ms':>24}{'errors %':>22}")
-    for row in rows:
-        cells = [
-            _interval(row[metric]["predicted"], factor)
-            for metric, factor in (("utilisation", 100), ("p99", 1000), ("error_rate", 100))
-        ]
-        typer.echo(
-            f"{row['stack']:<8}{row['service']:<18}{cells[0]:>24}{cells[1]:>24}{cells[2]:>22}"
-        )
-    typer.echo(
-        f"mean and 95 % interval over {len(records)} replications, as played at {plan.speed:g}x"
-    )
-
-
-def _interval(band: dict[str, float | None] | None, factor: float) -> str:
-    if band is None or band["mid"] is None:
-        return "-"
-    low, high = band["low"], band["high"]
-    if low is None or high is None:
-        return f"{band['mid'] * factor:.1f}"
-    return f"{band['mid'] * factor:.1f} ({low * factor:.1f} to {high * factor:.1f})"

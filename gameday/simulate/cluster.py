@@ -1,0 +1,36 @@
+"""Many machines: replications run on a dask cluster, through joblib."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import joblib
+
+from gameday.errors import PreflightFailed, UsageError
+
+__all__ = ["on_cluster"]
+
+_CONNECT_S = 10.0
+
+
+@contextmanager
+def on_cluster(address: str | None) -> Iterator[None]:
+    """Let what is simulated inside run on the dask scheduler at `address`; None: on this machine.
+
+    The cluster's machines need gameday and the same versions. UsageError without the extra `dask`,
+    PreflightFailed where no scheduler answers.
+    """
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("--cluster needs dask: pip install 'gameday[dask]'") from None
+    try:
+        client = Client(address, timeout=_CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise PreflightFailed(f"no dask scheduler answers at {address} ({error})") from None
+    with client, joblib.parallel_config(backend="dask"):
+        yield
