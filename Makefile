@@ -33,8 +33,13 @@ bench: $(VENV)/.installed-test
 bench-swarm: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.swarm
 
-bench-simulate: $(VENV)/.installed-test
-	$(BIN)/python -m tests.bench.simulate
+bench-simulate: $(VENV)/.installed-test $(VENV)/rivals/.installed
+	RIVALS=$(VENV)/rivals/bin/python $(BIN)/python -m tests.bench.simulate
+
+$(VENV)/rivals/.installed:
+	$(PYTHON) -m venv $(VENV)/rivals
+	$(VENV)/rivals/bin/pip install --quiet --disable-pip-version-check simpy==4.1.1 ciw==3.2.7 cimba==0.9.6
+	touch $@
 
 nightly: $(VENV)/.installed-test
 	EQUAL_SCENARIOS=500 $(BIN)/python -m pytest tests/simulate/test_engines_agree.py

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from gameday.findings.evidence import (
     LEAST_SAMPLES,
@@ -32,6 +33,9 @@ attempts shed, timed out or orphaned; mean number waiting; mean servers."""
 SPANS = ("event", "peak_hour")
 _LOST = [ATTEMPTS.index(name) for name in ("shed", "timed_out", "orphaned")]
 _SHED = ATTEMPTS.index("shed")
+_CHANCE = 1e-5
+"""Of a minute in which so many are turned away though the share is within its bound: rarer than one in
+an event's minutes and services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +165,9 @@ def first_run(bad: Array, for_s: float) -> int:
 
 def _breaks_at(series: Array, attempts: Array) -> Array:
     """Return the first slot in which each service turns work away or stays saturated; -1 = none."""
-    busy, away = series[QUANTITIES.index("utilisation")], series[QUANTITIES.index("turned_away")]
-    turned = (away > TURNED_AWAY) & (attempts[:, 0] >= LEAST_SAMPLES)
+    busy, arrived = series[QUANTITIES.index("utilisation")], attempts[:, 0]
+    by_chance = stats.binom.sf(attempts[:, _LOST].sum(axis=1) - 1, arrived, TURNED_AWAY)
+    turned = (by_chance < _CHANCE) & (arrived >= LEAST_SAMPLES)
     out = []
     for row, lost in zip(busy, turned, strict=True):
         full = np.zeros(len(row), bool)

@@ -21,8 +21,8 @@ def run_engine(
 ) -> RunRecord:
     """Return one replication of one stack, as `run_reference` documents it.
 
-    `stopped` is asked before it begins and, by the compiled engine, once for every hour of the
-    plan; Stopped is raised when it says so.
+    `stopped` is asked before it begins and, by the compiled engine, whenever another part of
+    the plan is due; Stopped is raised when it says so.
     """
     if stopped():
         raise Stopped

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrivals", "LoadPlan", "whole_starts"]
 
-_PART_SLOTS = 60
+_PART_SLOTS = 20
 """Slots whose arrivals are made at once."""
 
 
@@ -102,7 +102,7 @@ class LoadPlan:
         )
 
     def arrivals_by_part(self) -> Iterator[Arrivals]:
-        """Yield `arrivals` hour by hour, so that memory does not grow with the event."""
+        """Yield `arrivals` some minutes at a time, so that memory does not grow with the event."""
         streams = {
             (r, j): self.seed.stream("arrivals", region, journey)
             for r, region in enumerate(self.regions)

@@ -6,25 +6,41 @@ One core; ratios are of one run, medians of ROUNDS. Nothing is asserted.
 from __future__ import annotations
 
 import json
+import math
 import os
+import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
-from gameday.run_record import ATTEMPTS, RunRecord
+from gameday.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario import Scenario, load_scenario
-from gameday.simulate.compiled import kernel, run_compiled
+from gameday.scenario.service_times import Exponential
+from gameday.simulate import t_interval
+from gameday.simulate.closed_forms import mean_wait_s, wait_quantile_s
+from gameday.simulate.compiled import kernel, queue_alone, run_compiled
+from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference import run_reference
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
+sys.path.append(str(Path(__file__).parents[1] / "simulate"))
+from small_shop import desk, flat_plan, load_small, service
+
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 STACK = "us"
+RIVALS = os.environ.get("RIVALS", sys.executable)
+"""An interpreter with simpy, ciw and cimba."""
+ONE_SECOND = Exponential.model_validate({"law": "exponential", "mean": "1s"})
 
 
 def primeday(window: str, scale: float, lead_in: int) -> tuple[Scenario, LoadPlan]:
@@ -40,10 +56,12 @@ def visits(record: RunRecord) -> int:
     return int(np.nansum(record.attempts[:, :, ATTEMPTS.index("arrived")]))
 
 
-def seconds_of(engine: Any, scenario: Scenario, plan: LoadPlan) -> tuple[float, int]:
+def seconds_of(
+    engine: Any, scenario: Scenario, plan: LoadPlan, stack: str = STACK
+) -> tuple[float, int]:
     """Return CPU seconds of a replication, records and tables included, and its service visits."""
     began = time.process_time()
-    record = engine(scenario, plan, STACK, seed=Seed(1))
+    record = engine(scenario, plan, stack, seed=Seed(1))
     return time.process_time() - began, visits(record)
 
 
@@ -89,11 +107,201 @@ def large() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def rival(name: str, count: int) -> dict[str, Any]:
+    """Return what another tool needs, in an interpreter of its own; says so where it is not there."""
+    file = Path(__file__).with_name("rivals.py")
+    run = subprocess.run([RIVALS, str(file), name, str(count)], capture_output=True, text=True)
+    if run.returncode:
+        return {"error": run.stderr.strip().splitlines()[-1]}
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def ratios(name: str, count: int, ours_per_s: list[float]) -> dict[str, Any]:
+    """Compare rounds of ours with a rival's of the same moments."""
+    runs = [rival(name, count) for _ in ours_per_s]
+    if "error" in runs[0]:
+        return runs[0]
+    per_s = [run["visits"] / run["seconds"] for run in runs]
+    each = [round(ours / theirs, 1) for ours, theirs in zip(ours_per_s, per_s, strict=True)]
+    return {"visits_per_s": round(statistics.median(per_s)), "ratio": statistics.median(each),
+            "ratios": each, "mean_wait_s": runs[0]["mean_wait_s"]}  # fmt: skip
+
+
+def alone_per_s(requests: float, seed: int = 1) -> float:
+    """Return requests a CPU second of M/M/20 at 90 %, statistics by the minute."""
+    rates = np.full(round(requests / 18 / 60), 18.0)
+    began = time.process_time()
+    seen = queue_alone(rates, 60.0, 20, ONE_SECOND, seed=Seed(seed))
+    return float(seen.arrived.sum() / (time.process_time() - began))
+
+
+def one_queue() -> dict[str, Any]:
+    """Compare a single queue with SimPy, Ciw and Cimba, and with theory."""
+    alone_per_s(1e4)
+    ours = [alone_per_s(2e6, seed) for seed in range(1, ROUNDS + 1)]
+    out = {
+        "requests_per_s": round(statistics.median(ours)),
+        "simpy_resource": ratios("simpy_resource", 100_000, ours),
+        "ciw": ratios("ciw_queue", 50_000, ours),
+        "cimba_store": ratios("cimba_store", 2_000_000, ours),
+    }
+    return out | {"conditions": "M/M/20 at 90 %, 2e6 requests, per-minute Poisson, CPU seconds"}
+
+
+def accuracy() -> dict[str, Any]:
+    """Compare with Erlang C at 1e7 requests, and count how often intervals cover it."""
+    seen = queue_alone(np.full(9260, 18.0), 60.0, 20, ONE_SECOND, seed=Seed(1))
+    mean, p99 = mean_wait_s(18, 20, 1.0), wait_quantile_s(18, 20, 1.0, 0.99)
+    found = percentile(seen.waits.sum(axis=0), 0.99)
+    covered, seeds, warm_up = 0, 200, 30
+    for seed in range(seeds):
+        waits = []
+        for number in range(10):
+            run = queue_alone(
+                np.full(230, 18.0), 60.0, 20, ONE_SECOND, seed=Seed(seed).child(str(number))
+            )
+            waits.append(float(run.waited_s[warm_up:].sum() / run.arrived[warm_up:].sum()))
+        band = t_interval(waits)
+        covered += band.low <= mean <= band.high
+    return {
+        "requests": int(seen.arrived.sum()), "mean_wait_error": round(seen.mean_wait_s / mean - 1, 5),
+        "p99_error": round(found / p99 - 1, 5), "intervals_that_cover": covered / seeds,
+        "conditions": "M/M/20 at 90 %; intervals: 200 seeds, each 10 replications of 216,000 requests "
+        "after 30 minutes of warm-up",
+    }  # fmt: skip
+
+
+def fan_out() -> dict[str, Any]:
+    """Compare the fan-out in the all-features engine with idiomatic SimPy."""
+    scenario = fan_out_scenario()
+    plan = flat_plan(scenario, 50.0, slots=100)
+    seconds_of(run_compiled, scenario, plan, "main")
+    rounds = [seconds_of(run_compiled, scenario, plan, "main") for _ in range(ROUNDS)]
+    ours = [count / seconds for seconds, count in rounds]
+    return {
+        "visits_per_s": round(statistics.median(ours)),
+        "simpy_idiomatic": ratios("simpy_fan_out", 20_000, ours),
+        "conditions": "50/s: a front of 40 held while 12 and 18 are called at once, 1.5 s timeout, one "
+        "retry; tables and records included",
+    }  # fmt: skip
+
+
+def fan_out_scenario() -> Scenario:
+    """Return the fan-out as a scenario."""
+    retry = {"attempts": 1, "backoff": "50ms"}
+
+    below = {"timeout": "1500ms", "retry": retry, "queue_per_server": 1000}
+    shop = desk()
+    shop["steps"] = {"hit": {"entry": "front", "exchanges": [{"path": "/", "calls": [["a", "b"]]}]}}
+    shop["services"] = {
+        "front": service("50ms", servers=40, timeout="100s", queue_per_server=1000),
+        "a": service("200ms", servers=12, **below), "b": service("300ms", servers=18, **below),
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        return load_small(Path(folder), shop)
+
+
+def long_event() -> dict[str, Any]:
+    """Play 1e5 and 1e8 visits over 48 h, one queue and all features, each in a process of its own."""
+    out: dict[str, Any] = {}
+    for kind in ("one queue", "all features"):
+        rows = []
+        for visits_ in (1e5, 1e8):
+            command = [sys.executable, "-m", "tests.bench.simulate", "--play", kind, str(visits_)]
+            rows.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+        growth = rows[1]["peak_mb"] - rows[0]["peak_mb"]
+        out[kind] = {"small": rows[0], "large": rows[1], "memory_growth_mb": round(growth, 1)}
+    return out | {"conditions": "48 h; wall seconds of the run, tables and records included"}
+
+
+def play(kind: str, visits_: float) -> dict[str, Any]:
+    """Play so many visits over 48 h in this process."""
+    if kind == "one queue":
+        rate = visits_ / 2880 / 60
+        queue_alone(np.full(2, 1.0), 60.0, 1, ONE_SECOND, seed=Seed(1))
+        began = time.perf_counter()
+        servers = max(1, math.ceil(rate / 0.9))
+        count = int(
+            queue_alone(np.full(2880, rate), 60.0, servers, ONE_SECOND, seed=Seed(1)).arrived.sum()
+        )
+    else:
+        scenario, plan = primeday("all", 0.01, 0)
+        share = visits_ / sum_visits(scenario, plan) * 0.01
+        scenario, plan = primeday("all", share, 0)
+        run_compiled(scenario, replace(plan, played=plan.played * 0), STACK, seed=Seed(1))
+        began = time.perf_counter()
+        count = visits(run_compiled(scenario, plan, STACK, seed=Seed(1)))
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"visits": count, "seconds": round(seconds, 2), "visits_per_s": round(count / seconds),
+            "peak_mb": round(peak, 1)}  # fmt: skip
+
+
+def sum_visits(scenario: Scenario, plan: LoadPlan) -> float:
+    """Return the visits a stack's plan comes to."""
+    return float(visits_per_s(scenario, STACK, plan.forecast).sum() * 60 * plan.scale / plan.speed)
+
+
+def first_answer() -> dict[str, Any]:
+    """Time a cold process from its start to a record, its machine code kept and not."""
+    text = (
+        "from tests.bench.simulate import *\n"
+        "scenario = load_scenario('primeday')\n"
+        "plan = flat_plan(scenario, 2.0, slots=5, scale=0.01)\n"
+        "print(visits(run_compiled(scenario, plan, STACK, seed=Seed(1))))"
+    )
+    out = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("first ever", "kept", "kept, again"):
+            began = time.perf_counter()
+            environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+            subprocess.run(
+                [sys.executable, "-c", text], check=True, env=environment, capture_output=True
+            )
+            out[f"{name}_s"] = round(time.perf_counter() - began, 2)
+    return out | {
+        "conditions": "a cold process: imports, the primeday scenario, a plan by hand, one record"
+    }
+
+
+def event() -> dict[str, Any]:
+    """Rehearse the whole of primeday at real speed and say how wide its intervals are."""
+    budget = os.environ.get("BUDGET", "75")
+    command = [sys.executable, "-m", "gameday.cli", "simulate", "--event", "primeday", "--window", "all",
+               "--budget", budget, "--json"]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        run = subprocess.run([*command, "--out", folder], capture_output=True, text=True)
+        seconds = time.perf_counter() - began
+    result, widths = json.loads(run.stdout), {}
+    for stack, model in result["stacks"].items():
+        for row in model["services"]:
+            if row["peak_hour"]["utilisation"]["mid"] > 0.6:
+                widths[f"{stack} {row['service']}"] = {
+                    f"{span} {name}": _half_width(row[span][name])
+                    for span in ("event", "peak_hour") for name in ("utilisation", "wait_s", "p99_s")
+                }  # fmt: skip
+    total = sum(model["visits"] for model in result["stacks"].values())
+    return {"wall_s": round(seconds, 1), "scale": result["scale"], "replications": result["replications"],
+            "visits_each": total, "relative_half_widths_above_60_%": widths}  # fmt: skip
+
+
+def _half_width(band: dict[str, float]) -> float:
+    return round((band["high"] - band["low"]) / 2 / band["mid"], 4) if band["mid"] else 0.0
+
+
 def main() -> None:
     """Measure what is named on the command line, or everything, and print it."""
-    parts = {"all_features": all_features, "large": large}
+    if sys.argv[1:2] == ["--play"]:
+        print(json.dumps(play(sys.argv[2], float(sys.argv[3]))))
+        return
+    parts = {
+        "all_features": all_features, "large": large, "fan_out": fan_out, "one_queue": one_queue,
+        "accuracy": accuracy, "long_event": long_event, "first_answer": first_answer, "event": event,
+    }  # fmt: skip
     chosen = sys.argv[1:] or list(parts)
-    print(json.dumps({part: parts[part]() for part in chosen}, indent=1))
+    for part in chosen:
+        print(json.dumps({part: parts[part]()}, indent=1), flush=True)
 
 
 if __name__ == "__main__":

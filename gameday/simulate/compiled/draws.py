@@ -12,7 +12,7 @@ from gameday.scenario import inverse
 from gameday.simulate.compiled.layout import LAWS
 from gameday.simulate.compiled.tables_at import law_row
 
-__all__ = ["bin_of", "keyed", "seconds_of", "session_key"]
+__all__ = ["bin_of", "keyed", "numbered", "seconds_of", "session_key"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -47,6 +47,12 @@ def keyed(key, step, attempt, purpose):
     place = np.uint64((step << 20) + (attempt << 4) + purpose + 1)
     x = _mix(key + _GOLDEN * place)
     return (np.float64(x >> _S12) + 0.5) * 2.0**-52
+
+
+@njit
+def numbered(key, number):
+    """Return the uniform number in (0, 1) of this number in a stream of one's own."""
+    return (np.float64(_mix(key + _GOLDEN * np.uint64(number)) >> _S12) + 0.5) * 2.0**-52
 
 
 @njit

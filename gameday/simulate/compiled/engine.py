@@ -29,15 +29,15 @@ def run_compiled(
 ) -> RunRecord:  # fmt: skip
     """Return what `run_reference` returns, to the last bit; its arguments are the same.
 
-    `stopped` is asked whenever another hour of the plan is due; Stopped is raised when it says so.
+    `stopped` is asked whenever another part of the plan is due; Stopped is raised when it says so.
     """
     cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
     tables = Tables(scenario, plan, cell, seed.root)
     record = blank(scenario, plan, stack, "compiled")
     counts = {
         "steps": record.step_counts, "sessions": record.session_counts, "loads": record.loads,
-        "attempts": np.zeros(record.attempts.shape, np.int64), "response": record.latency,
-        "visits": np.zeros(record.visits.shape, np.int32), "delay": record.session_delay,
+        "attempts": record.attempts, "response": record.latency, "visits": record.visits,
+        "delay": record.session_delay,
     }  # fmt: skip
     books = np.zeros(1, layout.BOOKS)
     for name, array in counts.items():
@@ -54,7 +54,6 @@ def run_compiled(
             raise Stopped
         else:
             world.feed(parts)
-    record.attempts[:], record.visits[:] = counts["attempts"], counts["visits"]
     return replace(close(record, scenario, cell), notes=cell.notes)
 
 

@@ -17,8 +17,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    "ATTEMPT", "BOOKS", "CALL", "CHOICE", "COUNT", "EVENT", "GROUP", "JOURNEY", "LAWS", "MEMBER", "NEXT", "NONE",
-    "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SMALL", "SPEC", "SUM", "VISIT", "WORK", "WORLD",
+    "ATTEMPT", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "JOURNEY", "LAWS", "MEMBER", "NEXT", "NONE",
+    "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SHARE", "SMALL", "SPEC", "SUM", "VISIT", "WORK", "WORLD",
     "reader",
 ]  # fmt: skip
 
@@ -27,7 +27,7 @@ NONE = -1
 
 def _dtype(**fields: str) -> np.dtype[Any]:
     """Return the dtype with these fields, each `letter: names`."""
-    kinds = {"f": "f8", "i": "i8", "u": "u8", "n": "i4"}
+    kinds = {"f": "f8", "i": "i8", "u": "u8", "n": "i4", "s": "f4"}
     parts = [(name, kinds[kind]) for kind, names in fields.items() for name in names.split()]
     return np.dtype(parts, align=True)
 
@@ -66,7 +66,7 @@ PATIENT = _dtype(i="oldest newest is_armed")
 """Of a journey: whose patience runs."""
 
 EVENT = _dtype(f="when_s", i="key what")
-NUMBER, COUNT, SUM, SMALL = _dtype(i="n"), _dtype(i="n"), _dtype(f="x"), _dtype(n="n")
+NUMBER, SUM, SMALL, SHARE = _dtype(i="n"), _dtype(f="x"), _dtype(n="n"), _dtype(s="x")
 
 WORLD = _dtype(
     f="now_s",

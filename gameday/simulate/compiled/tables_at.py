@@ -19,7 +19,8 @@ _session, _work, _call, _attempt = map(
     reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)
 )
 _service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
-_number, _sum, _small = map(reader, (layout.NUMBER, layout.SUM, layout.SMALL))
+_number, _sum = reader(layout.NUMBER), reader(layout.SUM)
+_small, _share = reader(layout.SMALL), reader(layout.SHARE)
 _journey, _next, _choice = map(reader, (layout.JOURNEY, layout.NEXT, layout.CHOICE))
 _script, _group, _member, _visit = map(
     reader, (layout.SCRIPT, layout.GROUP, layout.MEMBER, layout.VISIT)
@@ -135,7 +136,7 @@ def count_session(books, what, slot):
 
 @njit
 def count_attempt(books, s, what, slot):
-    _number(books.attempts, (s * _ATTEMPTS + what) * books.slots + slot).n += 1
+    _sum(books.attempts, (s * _ATTEMPTS + what) * books.slots + slot).x += 1.0
 
 
 @njit
@@ -150,7 +151,7 @@ def count_response(books, step, slot, place):
 
 @njit
 def count_visit(books, s, slot, place):
-    _small(books.visits, (s * books.slots + slot) * BINS + place).n += 1
+    _share(books.visits, (s * books.slots + slot) * BINS + place).x += 1.0
 
 
 @njit
