@@ -34,7 +34,7 @@ from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
 from gameday.scenario.load import scenario_text
 from gameday.shop import running_shops
-from gameday.simulate import machine_code, real_speed_model, simulate
+from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
@@ -134,7 +134,7 @@ def _play(
     folder.write_inputs(scenario, demand, history, plan)
     servers = _servers_scale(scenario, order)
     with ExitStack() as stack:
-        wait_for_code = stack.enter_context(machine_code())
+        wait_for_code = stack.enter_context(compiling())
         shop = stack.enter_context(_target(scenario, plan, order, folder.path))
         predicted = _rehearse(scenario, plan, servers, order.seed, stop, show, wait_for_code)
         event_model = stack.enter_context(

@@ -113,13 +113,13 @@ class Rehearsal:
     ) -> None:  # fmt: skip
         import os
 
-        from gameday.simulate import at_real_speed, machine_code
+        from gameday.simulate import at_real_speed, compiling
         from gameday.vocabulary import Seed
 
         self.scenario, self.show, self.seed = scenario, show, Seed(seed)
         self._how: dict[str, Any] = {"replications": replications, "workers": workers}
         cores = workers or os.cpu_count() or 1
-        with machine_code() as wait_for_code, show.phase("load plan"):
+        with compiling() as wait_for_code, show.phase("load plan"):
             self.plan: LoadPlan = at_real_speed(
                 scenario, demand, seed=self.seed, window=asked.window, scale=asked.scale,
                 quantile=asked.quantile, core_s=budget_s * cores * 10 / replications,

@@ -62,9 +62,8 @@ def _row(
     servers, work = cell.stations[name].servers, _work(scenario, cell, name)
     hour = runs[0].hour
     per_s = np.mean([run.arrived[n, hour] for run in runs], axis=0) / 60.0
-    hold_s = float(
-        np.mean([run.busy_s[n, hour].sum() for run in runs]) / max(1e-9, per_s.sum() * 60.0)
-    )
+    busy_s = sum(float(run.busy_s[n, hour].sum()) for run in runs)
+    hold_s = busy_s / max(1.0, sum(float(run.served[n, hour].sum()) for run in runs))
     loads = per_s * hold_s / servers
     away = float(np.mean([run.spans[_HOUR, _AWAY, n] for run in runs]))
     if scenario.services[name].autoscale is not None:

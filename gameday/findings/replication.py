@@ -32,6 +32,7 @@ QUANTITIES = ("utilisation", "wait_s", "p99_s", "turned_away", "queue", "servers
 attempts shed, timed out or orphaned; mean number waiting; mean servers."""
 SPANS = ("event", "peak_hour")
 _LOST = [ATTEMPTS.index(name) for name in ("shed", "timed_out", "orphaned")]
+_UNSERVED = [ATTEMPTS.index(name) for name in ("shed", "timed_out")]
 _SHED = ATTEMPTS.index("shed")
 _CHANCE = 1e-5
 """Of a minute in which so many are turned away though the share is within its bound: rarer than one in
@@ -60,6 +61,8 @@ class Replication:
     """First slot in which each service breaks, shape (services,); -1 = in none."""
     arrived: Array
     """Attempts, shape (services, slots)."""
+    served: Array
+    """Those of them that got a server, same shape."""
     busy_s: Array
     """Server-seconds in use, same shape."""
     imbalances: tuple[str, ...]
@@ -103,7 +106,7 @@ class Look:
         return Replication(
             stack, tuple(names), record.grid.part(record.lead_in, slots), hour, series, spans,
             _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
-            attempts[:, 0], loads[:, LOADS.index("busy_s")],
+            attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
             tuple(record.imbalances()), record.little_residual(), record.notes,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gameday.scenario.policies import Autoscale, Retry
+from gameday.scenario.policies import Autoscale, Limit, Retry
 from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name
 
@@ -56,6 +56,7 @@ class Service(Block):
     """How long a caller waits for one attempt, s."""
     retry: Retry | None = None
     autoscale: Autoscale | None = None
+    limit: Limit | None = None
     tier: int = Field(default=1, ge=0, le=3)
     """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
 

@@ -13,8 +13,10 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
     backoff_s,
     gives_up_at_s,
+    is_over_limit,
     is_shed,
     lineage,
+    next_limit,
     servers_wanted,
 )
 from gameday.scenario.services import Service, Station
@@ -33,7 +35,8 @@ class LiveStation:
 
     def __init__(self, station: Station) -> None:
         self.station = station
-        self.servers, self.in_use = station.servers, 0
+        self.servers, self.in_use, self.inside = station.servers, 0, 0
+        self.limit = float(station.servers)
         self.queue: deque[asyncio.Future[bool]] = deque()
         self.counts = dict.fromkeys(OUTCOMES, 0)
         self.busy_s = self.queue_s = self.since_scaling_s = self.overslept_s = 0.0
@@ -131,10 +134,12 @@ class LiveServices:
         """Begin one attempt; return what the caller's timer does, None if it was shed."""
         station = self.stations[visit.service]
         station.counts["arrived"] += 1
-        bound = station.station.queue_bound
-        if is_shed(station.in_use, station.servers, len(station.queue), bound):
+        bound, limit = station.station.queue_bound, self.rules[visit.service].limit
+        is_full = is_shed(station.in_use, station.servers, len(station.queue), bound)
+        if is_full or (limit is not None and is_over_limit(station.inside, station.limit)):
             station.counts["shed"] += 1
             return None
+        station.inside += 1
         station.touch()
         place: asyncio.Future[bool] | None = None
         if station.in_use < station.servers:
@@ -151,6 +156,7 @@ class LiveServices:
             if place is not None and not place.done():
                 station.touch()
                 station.queue.remove(place)
+                station.inside -= 1
                 station.counts["timed_out"] += 1
                 place.set_result(False)
 
@@ -177,6 +183,12 @@ class LiveServices:
                 break
         if is_held:
             station.release()
+        station.inside -= 1
+        if (limit := self.rules[visit.service].limit) is not None:
+            most, took = station.station, asyncio.get_running_loop().time() - began
+            station.limit = next_limit(
+                station.limit, took, limit.target, float(most.servers + most.queue_bound)
+            )
         if reply.done():
             station.counts["orphaned"] += 1
             return

@@ -7,14 +7,14 @@ Never: send a byte, know Locust, judge a result.
 
 from gameday.simulate.closed_forms import servers_for
 from gameday.simulate.intervals import t_bands, t_interval
-from gameday.simulate.machine_code import machine_code
+from gameday.simulate.machine_code import compiling
 from gameday.simulate.offered import offered_erlangs
 from gameday.simulate.real_speed import at_real_speed, real_speed_model
 from gameday.simulate.replicate import replicate, simulate
 
 __all__ = [
     "at_real_speed",
-    "machine_code",
+    "compiling",
     "offered_erlangs",
     "real_speed_model",
     "replicate",

@@ -24,10 +24,10 @@ import gameday.scenario.policies
 import gameday.vocabulary
 from gameday.files import cache_folder
 
-__all__ = ["forget_old", "kept_folder", "machine_code", "sources"]
+__all__ = ["compiling", "forget_old", "kept_folder", "sources"]
 
-_KERNELS = 3
-"""Functions that Python calls: begin, let_come, run."""
+_LARGEST = "kernel.run-*.nbc"
+"""The kernel that takes the time: it is made last."""
 _OLD_S = 30 * 86400.0
 _COMMAND = "from gameday.simulate.compiled.warm import make; make()"
 
@@ -62,13 +62,13 @@ def forget_old() -> None:
 
 
 @contextmanager
-def machine_code() -> Iterator[Callable[[Callable[[str], None]], None]]:
+def compiling() -> Iterator[Callable[[Callable[[str], None]], None]]:
     """Begin to make what is not kept yet, in a process of its own; yield what waits for it.
 
     The one who waits hands over what shows a text. A process that fails is no fault here: whoever
     simulates makes the code again, and says why that fails.
     """
-    is_kept = len(list(kept_folder().rglob("*.nbc"))) >= _KERNELS
+    is_kept = any(kept_folder().rglob(_LARGEST))
     maker = None if is_kept else subprocess.Popen([sys.executable, "-c", _COMMAND])
 
     def wait(show: Callable[[str], None]) -> None:

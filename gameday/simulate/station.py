@@ -16,8 +16,10 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
     backoff_s,
     gives_up_at_s,
+    is_over_limit,
     is_shed,
     lineage,
+    next_limit,
     servers_wanted,
 )
 from gameday.scenario.services import Service, Station
@@ -40,7 +42,8 @@ class ServicePool:
     def __init__(self, env: simpy.Environment, station: Station, slots: int, slot_s: float) -> None:
         self.env, self.station = env, station
         self.servers = station.servers
-        self.in_use = 0
+        self.in_use = self.inside = 0
+        self.limit = float(station.servers)
         self.queue: deque[simpy.Event] = deque()
         self.joined_s: dict[simpy.Event, float] = {}
         self.slot_s, self.slots = slot_s, slots
@@ -161,10 +164,12 @@ class Services:
         """Begin one attempt; return what the caller's timer does, None if it is over already."""
         pool, rule = self.pools[visit.service], self.rules[visit.service]
         pool.attempts[pool.slot()][_ARRIVED] += 1
-        if is_shed(pool.in_use, pool.servers, len(pool.queue), pool.station.queue_bound):
+        is_full = is_shed(pool.in_use, pool.servers, len(pool.queue), pool.station.queue_bound)
+        if is_full or (rule.limit is not None and is_over_limit(pool.inside, pool.limit)):
             pool.attempts[pool.slot()][_SHED] += 1
             reply.succeed(False)
             return None
+        pool.inside += 1
         place = pool.take_or_wait()
         self.env.process(self._serve(visit, key, number, reply, place, self.env.now))
 
@@ -174,6 +179,7 @@ class Services:
             reply.succeed(False)
             if place is not None and not place.triggered:
                 pool.leave_queue(place)
+                pool.inside -= 1
                 pool.attempts[pool.slot()][_TIMED_OUT] += 1
                 place.succeed(False)
 
@@ -199,6 +205,10 @@ class Services:
                 break
         if is_held:
             pool.release()
+        pool.inside -= 1
+        if (limit := self.rules[visit.service].limit) is not None:
+            most = float(pool.station.servers + pool.station.queue_bound)
+            pool.limit = next_limit(pool.limit, env.now - arrived, limit.target, most)
         row = pool.attempts[pool.slot()]
         if reply.triggered:
             row[_ORPHANED] += 1

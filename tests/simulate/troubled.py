@@ -38,6 +38,8 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             "retry": {"attempts": retries, "backoff": "80ms"},
         }
         if draw(st.booleans()):
+            services[name]["limit"] = {"target": f"{draw(st.sampled_from([30, 500]))}ms"}
+        if draw(st.booleans()):
             services[name]["autoscale"] = {
                 "target": draw(st.sampled_from([0.3, 0.7])), "interval": "10s",
                 "delay": draw(st.sampled_from(["0s", "20s", "33s"])), "max_factor": 3,

@@ -55,12 +55,13 @@ ATTEMPT = _dtype(
 neighbours among those whose caller still waits."""
 
 SERVICE = _dtype(
-    f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s",
-    i="in_use servers queued wanted slot first last oldest newest is_armed queue_bound retries "
+    f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
+    "limit limit_target_s most_inside",
+    i="inside in_use servers queued wanted slot first last oldest newest is_armed queue_bound retries "
     "provisioned most",
 )  # fmt: skip
 """A pool of servers and its rules. `first`, `last`: of its queue; `oldest`, `newest`: of the callers who
-wait; `scale_interval_s` 0 = it does not scale."""
+wait; `scale_interval_s` 0 = it does not scale; `limit_target_s` 0 = it has no limit."""
 
 PATIENT = _dtype(i="oldest newest is_armed")
 """Of a journey: whose patience runs."""

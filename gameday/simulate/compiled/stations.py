@@ -5,7 +5,14 @@ from __future__ import annotations
 from numba import njit
 
 from gameday.run_record import ATTEMPTS
-from gameday.scenario.policies import backoff_s, gives_up_at_s, is_shed, lineage
+from gameday.scenario.policies import (
+    backoff_s,
+    gives_up_at_s,
+    is_over_limit,
+    is_shed,
+    lineage,
+    next_limit,
+)
 from gameday.simulate.compiled.agenda import (
     BEGIN_CALL,
     REPLY,
@@ -42,7 +49,7 @@ _SERVICE_TIME, _BACKOFF = int(Draw.SERVICE_TIME), int(Draw.BACKOFF)
 NONE = -1
 
 _backoff_s, _gives_up_at_s, _is_shed = njit(backoff_s), njit(gives_up_at_s), njit(is_shed)
-_lineage = njit(lineage)
+_lineage, _is_over_limit, _next_limit = njit(lineage), njit(is_over_limit), njit(next_limit)
 
 
 @njit
@@ -59,7 +66,8 @@ def begin_attempt(spec, w, books, c, now, slot):
     s = visit_at(spec, call.visit).service
     sv = service_at(w, s)
     count_attempt(books, s, _ARRIVED, slot)
-    if _is_shed(sv.in_use, sv.servers, sv.queued, sv.queue_bound):
+    is_full = _is_shed(sv.in_use, sv.servers, sv.queued, sv.queue_bound)
+    if is_full or (sv.limit_target_s > 0 and _is_over_limit(sv.inside, sv.limit)):
         count_attempt(books, s, _SHED, slot)
         call.ok = 0
         now_then(w, REPLY, c)
@@ -69,6 +77,7 @@ def begin_attempt(spec, w, books, c, now, slot):
     one.call, one.visit, one.number, one.exchange = c, call.visit, call.number, call.exchange
     one.session, one.line, one.place, one.arrived_s = call.session, call.line, call.place, now
     one.has_replied, one.is_queued = 0, 0
+    sv.inside += 1
     touch(spec, w, books, s, now)
     if sv.in_use < sv.servers:
         sv.in_use += 1
@@ -134,6 +143,7 @@ def _give_up(spec, w, books, sv, s, a, now, slot):
     if one.is_queued:
         touch(spec, w, books, s, now)
         leave_queue(spec, w, books, s, a, now)
+        sv.inside -= 1
         count_attempt(books, s, _TIMED_OUT, slot)
         free_attempt(w, a)
 
@@ -215,10 +225,14 @@ def _finish(spec, w, books, a, ok, now, slot):
     s = visit_at(spec, one.visit).service
     if visit_at(spec, one.visit).is_held:
         _release(spec, w, books, s, now)
+    sv = service_at(w, s)
+    sv.inside -= 1
+    if sv.limit_target_s > 0:
+        sv.limit = _next_limit(sv.limit, now - one.arrived_s, sv.limit_target_s, sv.most_inside)
     if one.has_replied:
         count_attempt(books, s, _ORPHANED, slot)
     else:
-        _wait_no_more(w, service_at(w, s), a)
+        _wait_no_more(w, sv, a)
         count_attempt(books, s, _DONE if ok else _FAILED, slot)
         count_visit(books, s, slot, bin_of(now - one.arrived_s))
         call_at(w, one.call).ok = ok

@@ -164,6 +164,9 @@ class Tables:
             row["servers"] = row["wanted"] = row["provisioned"] = station.servers if station else 1
             row["queue_bound"] = station.queue_bound if station else 0
             row["timeout_s"] = rule.timeout
+            row["limit"] = row["servers"]
+            row["most_inside"] = row["servers"] + row["queue_bound"]
+            row["limit_target_s"] = rule.limit.target if rule.limit is not None else 0.0
             if rule.retry is not None:
                 row["retries"], row["backoff_s"] = rule.retry.attempts, rule.retry.backoff
             if policy is not None and station is not None:
