@@ -143,6 +143,7 @@ class Rehearsal:
     def result(self, event: str) -> dict[str, Any]:
         """Return what the model says of the event as it is, checked against paper."""
         from gameday.findings.cross_check import cross_check
+        from gameday.findings.full_scale import full_scale
         from gameday.findings.rehearsal import rehearsal, series_of
 
         plan, stacks = self.plan, [list(runs) for runs in zip(*self.before, strict=True)]
@@ -153,6 +154,10 @@ class Rehearsal:
             "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
             "quantile": plan.quantile, "seed": plan.seed.root, **self.as_is,
             "series": series_of(self.before),
+            "full_scale": {
+                runs[0].stack: full_scale(self.scenario, plan.scale, runs, self.seed)
+                for runs in stacks
+            },
             "cross_check": {
                 runs[0].stack: cross_check(self.scenario, plan.scale, runs) for runs in stacks
             },

@@ -44,6 +44,11 @@ def say(result: dict[str, Any]) -> None:
         _say_stack(result, stack, model)
         for variant in result["what_ifs"]:
             _say_variant(stack, model, variant)
+        for row in result["full_scale"][stack]:
+            typer.echo(
+                f"{stack}: {row['service']} alone at full scale, peak hour: mean wait "
+                f"{_band(row['wait_s'], 'seconds')}, in the cell {_band(row['cell_wait_s'], 'seconds')}"
+            )
         _say_checks(stack, model, result["cross_check"][stack])
     typer.echo(f"pictures: {result['page']}")
 

@@ -37,7 +37,7 @@ def rehearsal(scenario: Scenario, replications: Replications) -> dict[str, Any]:
         "replications": len(replications),
         "stacks": {
             runs[0].stack: {
-                "services": _services(runs),
+                "services": _by_service(runs[0].services, np.stack([run.spans for run in runs])),
                 "bottlenecks": _bottlenecks(scenario, runs),
                 "objectives": [
                     _objective(scenario, number, runs) for number in range(len(scenario.objectives))
@@ -53,17 +53,17 @@ def rehearsal(scenario: Scenario, replications: Replications) -> dict[str, Any]:
     }
 
 
-def _services(runs: list[Replication]) -> list[dict[str, Any]]:
-    values = np.stack([run.spans for run in runs])
+def _by_service(services: tuple[str, ...], spans: Array) -> list[dict[str, Any]]:
+    """Return services with a band of each quantity and span; `spans` as Replication's, one a row."""
     return [
         {"service": name} | {
             span: {
-                quantity: band_of(t_interval(values[:, s, q, n].tolist()))
+                quantity: band_of(t_interval(spans[:, s, q, n].tolist()))
                 for q, quantity in enumerate(QUANTITIES)
             }
             for s, span in enumerate(SPANS)
         }
-        for n, name in enumerate(runs[0].services)
+        for n, name in enumerate(services)
     ]  # fmt: skip
 
 
@@ -74,18 +74,10 @@ def service_change(before: Replications, after: Replications) -> dict[str, list[
     """
     out = {}
     for old, new in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
-        pairs = list(zip(old, new, strict=False))
-        values = np.stack([b.spans - a.spans for a, b in pairs])
-        out[old[0].stack] = [
-            {"service": name} | {
-                span: {
-                    quantity: band_of(t_interval(values[:, s, q, n].tolist()))
-                    for q, quantity in enumerate(QUANTITIES)
-                }
-                for s, span in enumerate(SPANS)
-            }
-            for n, name in enumerate(old[0].services)
-        ]  # fmt: skip
+        pairs = zip(old, new, strict=False)
+        out[old[0].stack] = _by_service(
+            old[0].services, np.stack([after.spans - before.spans for before, after in pairs])
+        )
     return out
 
 

@@ -13,6 +13,7 @@ from small_shop import desk, flat_plan, load_small, small_shop
 
 from gameday.findings import Look
 from gameday.findings.cross_check import cross_check
+from gameday.findings.full_scale import full_scale
 from gameday.findings.headroom import headroom
 from gameday.findings.rehearsal import (
     objective_change,
@@ -25,6 +26,7 @@ from gameday.findings.rehearsal import (
 from gameday.findings.replication import QUANTITIES, Replication, first_run, peak_hour
 from gameday.scenario import Scenario
 from gameday.simulate import replicate, t_interval
+from gameday.simulate.closed_forms import mean_wait_s
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Band, Seed
 
@@ -167,6 +169,25 @@ def test_times_brings_so_many_times_the_customers(drowning: Any) -> None:
     twice = plan.times(2.0)
     assert twice.played.sum() == pytest.approx(2 * plan.starts.sum() / plan.speed, rel=0.01)
     assert (twice.scale, twice.speed, twice.nominal) == (plan.scale, plan.speed, plan.nominal)
+
+
+def test_a_service_waits_less_at_full_scale_than_in_its_cell(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, desk(servers=100, queue_per_server=500))
+    plan = flat_plan(scenario, 34.0, slots=30, scale=0.04, lead_in=1)
+    runs = [run for [run] in played(scenario, plan, 6)]
+    [row] = full_scale(scenario, 0.04, runs, Seed(1))
+    assert (row["servers"], row["replications"]) == (100, 5)
+    assert row["load"] == pytest.approx(0.85, abs=0.02)
+    assert row["wait_s"]["high"] < 0.2 * row["cell_wait_s"]["low"]
+    assert row["wait_s"]["mid"] == pytest.approx(mean_wait_s(85.0, 100, 0.1), rel=0.25)
+
+
+def test_who_waits_for_others_or_is_idle_is_not_played_alone(drowning: Any) -> None:
+    scenario, plan, runs = drowning
+    names = {
+        row["service"] for row in full_scale(scenario, plan.scale, [r for [r] in runs], Seed(1))
+    }
+    assert names <= {"stock"}
 
 
 # --- paper --------------------------------------------------------------------------------------
