@@ -154,6 +154,7 @@ class Rehearsal:
             "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
             "quantile": plan.quantile, "seed": plan.seed.root, **self.as_is,
             "series": series_of(self.before),
+            "small_stations": self._small_stations(),
             "full_scale": {
                 runs[0].stack: full_scale(self.scenario, plan.scale, runs, self.seed)
                 for runs in stacks
@@ -162,6 +163,20 @@ class Rehearsal:
                 runs[0].stack: cross_check(self.scenario, plan.scale, runs) for runs in stacks
             },
         }  # fmt: skip
+
+    def _small_stations(self) -> dict[str, list[str]]:
+        """Return stack -> services with few servers in the cell that have more at full scale."""
+        from gameday.cli.simulated import FEW_SERVERS
+        from gameday.scenario import build_cell
+
+        out = {}
+        for stack in self.scenario.stack_names:
+            stations = build_cell(self.scenario, stack, scale=self.plan.scale).stations
+            whole = {name: self.scenario.services[name].servers(stack) for name in stations}
+            few = [n for n, at in stations.items() if at.servers < FEW_SERVERS <= whole[n]]
+            if few:
+                out[stack] = few
+        return out
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""

@@ -6,7 +6,10 @@ from typing import Any
 
 import typer
 
-__all__ = ["drawn", "say"]
+__all__ = ["FEW_SERVERS", "drawn", "say"]
+
+FEW_SERVERS = 4
+"""Below so many a station's waits are its cell's own. Source: DESIGN §7.3, the p99 of 4 and of 400."""
 
 _MOST_DRAWN = 4
 
@@ -40,7 +43,14 @@ def say(result: dict[str, Any]) -> None:
         f"p{100 * result['quantile']:g}, seed {result['seed']}; mean and 95 % interval of "
         f"{result['replications']} replications"
     )
+    for stack, names in result["small_stations"].items():
+        typer.echo(
+            f"{stack}: a small cell: {', '.join(names)} have fewer than {FEW_SERVERS} servers in it and "
+            "wait longer than the whole would; a larger --budget gives a larger cell"
+        )
     for stack, model in result["stacks"].items():
+        for note in model["notes"]:
+            typer.echo(f"{stack}: {note}")
         _say_stack(result, stack, model)
         for variant in result["what_ifs"]:
             _say_variant(stack, model, variant)
@@ -69,9 +79,9 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
     rows = []
     for number, objective in enumerate(model["objectives"]):
         share = objective["fails_in_some_minute"]["mid"]
-        first = (
-            f"{objective['at_utc'][:16]} in {100 * share:.0f} %" if objective["at_utc"] else "never"
-        )
+        first = "in no single minute"
+        if objective["at_utc"]:
+            first = f"{objective['at_utc'][:16]} in {100 * share:.0f} %"
         row = [
             objective["text"],
             _band(objective["value"], objective["unit"]),

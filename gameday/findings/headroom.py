@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gameday.findings.rehearsal import Replications, said_of
@@ -21,23 +21,36 @@ _MOST_RUNS = 16
 
 @dataclass
 class _Bracket:
-    """Between which multiples an objective of a stack begins to fail, and where that is sure."""
+    """What was seen of an objective of a stack, by multiple; where it first begins to fail.
 
-    holds: float = 0.0
-    fails: float = math.inf
-    surely_holds: float = 0.0
-    surely_fails: float = math.inf
+    Beyond that it may seem to hold again: who was turned away at once was answered fast.
+    """
 
-    def add(self, factor: float, said: str, *, is_good: bool) -> None:
-        """Take what was seen at a multiple."""
-        if is_good:
-            self.holds = max(self.holds, factor)
-        else:
-            self.fails = min(self.fails, factor)
-        if said == "holds":
-            self.surely_holds = max(self.surely_holds, factor)
-        elif said == "fails":
-            self.surely_fails = min(self.surely_fails, factor)
+    seen: dict[float, tuple[bool, str]] = field(default_factory=dict)
+    """Multiple -> whether the mean holds, and what the whole interval says."""
+
+    @property
+    def fails(self) -> float:
+        """The least multiple at which it failed."""
+        return min((f for f, (is_good, _) in self.seen.items() if not is_good), default=math.inf)
+
+    @property
+    def holds(self) -> float:
+        """The largest multiple below that at which it held."""
+        return max(
+            (f for f, (good, _) in self.seen.items() if good and f < self.fails), default=0.0
+        )
+
+    @property
+    def surely_holds(self) -> float:
+        """The largest multiple up to there at which its whole interval held."""
+        sure = (f for f, (_, said) in self.seen.items() if said == "holds" and f <= self.holds)
+        return max(sure, default=0.0)
+
+    @property
+    def surely_fails(self) -> float:
+        """The least multiple at which its whole interval failed."""
+        return min((f for f, (_, said) in self.seen.items() if said == "fails"), default=math.inf)
 
     @property
     def next(self) -> float | None:
@@ -57,8 +70,8 @@ def headroom(
     """Return stack -> objectives with the multiples between which each first fails.
 
     `base` are replications at the forecast itself; `play` gives those of a multiple of it, the
-    servers as they are. Between two multiples that were played an objective is taken to fail
-    once, from some point on.
+    servers as they are. Between two multiples that were played an objective is taken to fail from
+    some point on.
     """
     brackets = {
         (run.stack, number): _Bracket()
@@ -99,6 +112,5 @@ def _look(
         for number, criterion in enumerate(scenario.objectives):
             band = t_interval([run.number_of(number)[0] for run in runs])
             if band.mid == band.mid:  # what was not observed says nothing
-                brackets[runs[0].stack, number].add(
-                    factor, said_of(band, criterion.holds), is_good=criterion.holds(band.mid)
-                )
+                seen = (criterion.holds(band.mid), said_of(band, criterion.holds))
+                brackets[runs[0].stack, number].seen[factor] = seen
