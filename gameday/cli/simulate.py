@@ -50,7 +50,7 @@ def simulate(
     replications: Annotated[int, typer.Option(min=2, max=1000, help="of each variant")] = 10,
     budget: Annotated[
         float, typer.Option(min=1, max=86400, help="seconds for each variant; sets the auto scale")
-    ] = 15.0,
+    ] = 30.0,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: the cores")] = None,
     cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
     out: Annotated[Path, typer.Option(help="folder of the pictures")] = Path("reports"),
