@@ -35,6 +35,10 @@ for module in (replay, forecast, plan, simulate, capacity, runs, serve, inspect)
     module.add_to(app)
 
 
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
+
+
 def main() -> None:
     """Run the command and leave with its exit code."""
     try:
@@ -54,6 +58,9 @@ def main() -> None:
         code = 141  # as a shell says of SIGPIPE; never a pass
     except Exception as error:  # the program's own fault: say so, with the trace, never in silence
         code = _unforeseen(error)
+    if code == _INTERRUPTED:
+        sys.stderr.write("stopped by Ctrl-C\n")
+        code = 4
     sys.exit(code or 0)
 
 

@@ -18,6 +18,7 @@ from gameday.cli.replay import (
     WindowOption,
     asked_of,
 )
+from gameday.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ def simulate(
     from gameday.cli.simulated import drawn, say
     from gameday.scenario import load_scenario
     from gameday.scenario.what_if import what_if as changed
+    from gameday.simulate import compiling
     from gameday.simulate.cluster import on_cluster
 
     asked = asked_of(window, "1x", None, scale, quantile)
@@ -71,9 +73,12 @@ def simulate(
     from gameday.live import Show
 
     show = Show()
-    demand_of = _demand(scenario, history, seed, show)
-    with on_cluster(cluster):
-        rehearsal = Rehearsal(scenario, demand_of, asked, seed, budget, replications, workers, show)
+    _check_folder(out)
+    with on_cluster(cluster), compiling() as wait_for_code:
+        demand_of = _demand(scenario, history, seed, show)
+        how = {"replications": replications, "workers": workers}
+        rehearsal = Rehearsal(scenario, demand_of, asked, seed, budget, how, show)
+        rehearsal.begin(wait_for_code)
         result = rehearsal.result(event)
         result["what_ifs"] = [rehearsal.compared(v.text, v.scenario, v.factor) for v in variants]
         result["headroom"] = rehearsal.headroom() if headroom else None
@@ -84,6 +89,15 @@ def simulate(
     else:
         say(result)
     raise typer.Exit(rehearsal.exit_code)
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written before the work is done, not after."""
+    import os
+
+    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"--out: {out} cannot be written")
 
 
 def _demand(scenario: Scenario, history: Path | None, seed: int, show: Show) -> Any:
@@ -109,24 +123,30 @@ class Rehearsal:
 
     def __init__(
         self, scenario: Scenario, demand: Any, asked: Any, seed: int, budget_s: float,
-        replications: int, workers: int | None, show: Show,
+        how: dict[str, Any], show: Show,
     ) -> None:  # fmt: skip
         import os
 
-        from gameday.simulate import at_real_speed, compiling
+        from gameday.scenario.cells import least_scale
+        from gameday.simulate import at_real_speed
         from gameday.vocabulary import Seed
 
         self.scenario, self.show, self.seed = scenario, show, Seed(seed)
-        self._how: dict[str, Any] = {"replications": replications, "workers": workers}
-        cores = workers or os.cpu_count() or 1
-        with compiling() as wait_for_code, show.phase("load plan"):
+        self._how = how
+        cores = how["workers"] or os.cpu_count() or 1
+        with show.phase("load plan"):
             self.plan: LoadPlan = at_real_speed(
                 scenario, demand, seed=self.seed, window=asked.window, scale=asked.scale,
-                quantile=asked.quantile, core_s=budget_s * cores * 10 / replications,
+                quantile=asked.quantile, core_s=budget_s * cores * 10 / how["replications"],
+                at_least=least_scale(scenario),
             )  # fmt: skip
-            wait_for_code(show.update)
             show.update(f"{int(self.plan.played.sum())} sessions, scale {self.plan.scale:g}")
-        self.before = self.play("as it is", scenario, self.plan)
+
+    def begin(self, wait_for_code: Callable[[Callable[[str], None]], None]) -> None:
+        """Play the event as it is, once the engine is there."""
+        with self.show.phase("engine"):
+            wait_for_code(self.show.update)
+        self.before = self.play("as it is", self.scenario, self.plan)
 
     def play(self, name: str, scenario: Scenario, plan: LoadPlan) -> Replications:
         """Return replications of a variant; every one draws the same chance."""
@@ -147,7 +167,7 @@ class Rehearsal:
         from gameday.findings.rehearsal import rehearsal, series_of
 
         plan, stacks = self.plan, [list(runs) for runs in zip(*self.before, strict=True)]
-        self.as_is = rehearsal(self.scenario, self.before)
+        self.as_is = rehearsal(self.scenario, self.before, plan.scale)
         return {
             "schema_version": 2, "event": self.scenario.event.name, "asked": event,
             "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
@@ -190,10 +210,28 @@ class Rehearsal:
         plan = self.plan if factor == 1.0 else self.plan.times(factor)
         after = self.play(text, scenario, plan)
         return {
-            "text": text, **rehearsal(scenario, after), "series": series_of(after),
+            "text": text, "unseen": self._unseen(scenario), **rehearsal(scenario, after, plan.scale),
+            "series": series_of(after),
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
         }  # fmt: skip
+
+    def _unseen(self, scenario: Scenario) -> list[str]:
+        """Return what a variant changes that a cell of this size cannot show."""
+        from gameday.scenario import build_cell
+
+        out = []
+        for stack in scenario.stack_names:
+            before, after = (build_cell(s, stack, scale=self.plan.scale).stations
+                             for s in (self.scenario, scenario))  # fmt: skip
+            for name, station in after.items():
+                whole = [s.services[name].servers(stack) for s in (self.scenario, scenario)]
+                if whole[0] != whole[1] and before[name].servers == station.servers:
+                    out.append(
+                        f"{stack}: {name} has {station.servers} server(s) in this cell before and after, "
+                        f"for {whole[0]} and {whole[1]}: only its times change; take a larger --budget"
+                    )
+        return out
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""

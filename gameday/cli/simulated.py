@@ -69,7 +69,7 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
     for bottleneck in model["bottlenecks"]:
         hour = _service(model, bottleneck["service"])["peak_hour"]
         rows.append([
-            bottleneck["service"], f"{100 * bottleneck['is_first']['mid']:.0f} %",
+            bottleneck["service"], _band(bottleneck["is_first"], "share"),
             (bottleneck["at_utc"] or "-")[:16],
             *(_band(hour[quantity], unit) for quantity, unit in _UNITS.items()),
         ])  # fmt: skip
@@ -105,6 +105,9 @@ def _headroom(row: dict[str, Any]) -> str:
 
 
 def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> None:
+    for line in variant["unseen"]:
+        if line.startswith(f"{stack}: "):
+            typer.echo(f"what if {variant['text']}: {line}")
     after, rows = variant["stacks"][stack], []
     for change in variant["change"][stack]:
         old, new = (_service(m, change["service"])["peak_hour"] for m in (model, after))

@@ -86,7 +86,8 @@ def _row(
         slack = 1e-6 + 0.02 * paper  # a minute's counts are given, a Poisson minute's are not
         said = "agrees" if band.low - slack <= paper <= band.high + slack else "DISAGREES"
     else:
-        said = "near" if abs(paper - band.mid) <= _NEAR * band.mid + 1e-4 else "far"
+        is_near = abs(paper - band.mid) <= _NEAR * band.mid + 1e-4
+        said = "near" if is_near or band.low <= paper <= band.high else "far"
     return {"form": form, "exact": exact and callers is None, "paper": paper, "simulated": band_of(band),
             "unit": "share" if is_loss else "s", "said": said}  # fmt: skip
 

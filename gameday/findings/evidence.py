@@ -165,8 +165,13 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
         seen = service_series(run, criterion, stack)
         return np.array([not np.isnan(value) and not criterion.holds(value) for value in seen])
     if METRICS[criterion.metric] != "s":
-        counts = share_of(run, criterion, stack)
-        return np.array([not criterion.holds(share) for share in counts[2]])
+        mine = [run.steps.index(step) for step in steps_of(run, criterion)]
+        achieved = run.step_counts[
+            run.stacks.index(stack), mine, STEPS.index("achieved"), run.judged
+        ]
+        enough = achieved.sum(axis=0) >= LEAST_SAMPLES
+        shares = share_of(run, criterion, stack)[2]
+        return np.asarray(enough & np.array([not criterion.holds(share) for share in shares], bool))
     least = least_samples(criterion)
     return np.array([
         row.sum() >= least and not criterion.holds(percentile(row, criterion.level))

@@ -10,7 +10,7 @@ from gameday.findings.evidence import binomial_band
 from gameday.findings.replication import QUANTITIES, SPANS, Replication
 from gameday.findings.summary import band_of, rounded
 from gameday.scenario import Scenario, build_cell
-from gameday.scenario.cells import Visit
+from gameday.scenario.cells import Visit, least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.simulate import t_bands, t_interval
 from gameday.vocabulary import Array, Band
@@ -23,6 +23,7 @@ __all__ = [
 if TYPE_CHECKING:
     import pandas as pd
 
+TOO_SMALL = "not judged: the cell is too small"
 DRAWN = ("utilisation", "wait_s", "p99_s", "turned_away")
 """Quantities that are drawn minute by minute."""
 _MOST_POINTS = 600
@@ -30,8 +31,12 @@ Replications = tuple[tuple[Replication, ...], ...]
 """One entry a replication, in each one a stack."""
 
 
-def rehearsal(scenario: Scenario, replications: Replications) -> dict[str, Any]:
-    """Return per stack: services by span, which breaks first, objectives, per-minute bands, books."""
+def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> dict[str, Any]:
+    """Return per stack: services by span, which breaks first, objectives, books.
+
+    In a cell too small to judge by (`scale` below `least_scale`) no objective holds or fails.
+    """
+    judged = scale >= least_scale(scenario)
     stacks = [list(each) for each in zip(*replications, strict=True)]
     return {
         "replications": len(replications),
@@ -40,7 +45,8 @@ def rehearsal(scenario: Scenario, replications: Replications) -> dict[str, Any]:
                 "services": _by_service(runs[0].services, np.stack([run.spans for run in runs])),
                 "bottlenecks": _bottlenecks(scenario, runs),
                 "objectives": [
-                    _objective(scenario, number, runs) for number in range(len(scenario.objectives))
+                    _objective(scenario, number, runs) | ({} if judged else {"said": TOO_SMALL})
+                    for number in range(len(scenario.objectives))
                 ],
                 "peak_hour_utc": runs[0].grid.instant(runs[0].hour.start).isoformat(),
                 "imbalances": sorted({line for run in runs for line in run.imbalances}),
@@ -152,7 +158,8 @@ def said_of(band: Band, holds: Any) -> str:
 
 def minute_bands(runs: list[Replication]) -> tuple[Array, Array, Array]:
     """Return mid, low and high of every minute of a stack, each (QUANTITIES, services, slots)."""
-    return t_bands(np.stack([run.series for run in runs]))
+    mid, low, high = t_bands(np.stack([run.series for run in runs]))
+    return mid, np.maximum(low, 0.0), high
 
 
 def series_of(replications: Replications) -> dict[str, Any]:

@@ -50,7 +50,10 @@ def gather(
         "proof": _proof(requests),
         "objectives": objective_table(evidence, findings),
         "services": compare_services(evidence), "steps": step_table(evidence),
-        "event_model": rehearsal(evidence.scenario, evidence.event) if evidence.event else None,
+        "event_model": (
+            rehearsal(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
+            if evidence.event else None
+        ),
         "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
         "forecast": {
             "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],

@@ -14,7 +14,6 @@ __all__ = ["render_rehearsal"]
 
 def render_rehearsal(result: dict[str, Any], file: Path) -> Path:
     """Write the page of what `gameday simulate` found; return its path."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     script, divs = rehearsal_charts(result)
     page = environment(html=True).get_template("rehearsal.html.j2").render(
         r=result, charts=divs, script=script, library=inline_library()

@@ -17,7 +17,11 @@ from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.services import Station
 from gameday.scenario.steps import Call
 
-__all__ = ["Cell", "Visit", "build_cell"]
+__all__ = ["Cell", "Visit", "build_cell", "least_scale"]
+
+_MOST_STRETCH = 1.5
+"""Times its own that a service's time may be in a cell: beyond, one server stands for less than two
+thirds of one, and what it does to time-outs and waits is the cell's doing. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,14 @@ def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
             if step_name in block.calls:
                 visits[step_name, product] = builder.step(step_name, product)
     return Cell(stack, scale, stations, visits, tuple(sorted(builder.notes)))
+
+
+def least_scale(scenario: Scenario) -> float:
+    """Return the smallest scale whose cell can be judged: no service's time is stretched too far."""
+    servers = [
+        service.servers(stack) for service in scenario.services.values() for stack in service.stacks
+    ]
+    return min(1.0, 1.0 / (_MOST_STRETCH * min(servers)))
 
 
 class _Builder:

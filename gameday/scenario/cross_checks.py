@@ -24,6 +24,9 @@ CUSTOMER_WORDS = frozenset(
 )
 """What a template may name without extracting it first."""
 
+_MOST_CALLS, _MOST_EXCHANGES = 64, 32
+"""Of an exchange, its own included, and of a step: the keys of draws tell so many apart."""
+
 
 def cross_faults(scenario: Scenario) -> list[Fault]:
     """Return every fault between blocks, in the order of the blocks."""
@@ -159,10 +162,21 @@ def _step_faults(scenario: Scenario) -> Iterator[Fault]:
         yield from _unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
         if not any(e.required for e in step.each_exchange()):
             yield ("steps", name, "exchanges"), "needs at least one required exchange"
+        if (exchanges := sum(1 for _ in step.each_exchange())) > _MOST_EXCHANGES:
+            yield ("steps", name, "exchanges"), f"are {exchanges}; at most {_MOST_EXCHANGES} a step"
         for i, group in enumerate(step.exchanges):
             for j, exchange in enumerate(group):
                 within = (j,) if len(group) > 1 else ()
                 path = ("steps", name, "exchanges", i, *within)
+                extra = [p.calls[name] for p in scenario.products.values() if name in p.calls]
+                calls = max(
+                    sum(1 for _ in step.entry_call(exchange, also).walk()) for also in ((), *extra)
+                )
+                if calls > _MOST_CALLS:
+                    yield (
+                        (*path, "calls"),
+                        f"come to {calls} calls; at most {_MOST_CALLS} an exchange",
+                    )
                 for call in step.entry_call(exchange).walk():
                     if call.service != step.entry:
                         known_services = scenario.services

@@ -17,7 +17,7 @@ __all__ = ["Fleet", "Service", "Station"]
 class Fleet(Block):
     """A service's instances in one stack."""
 
-    instances: int = Field(ge=1)
+    instances: int = Field(ge=1, le=1_000_000)
     zones: int = Field(default=3, ge=1, le=6)
     """Zones the instances are spread over evenly. Default: the usual three of a cloud region."""
     instance: str
@@ -41,9 +41,9 @@ class Service(Block):
     """A pool of servers with a queue."""
 
     stacks: dict[Name, Fleet]
-    servers_per_instance: int = Field(ge=1)
+    servers_per_instance: int = Field(ge=1, le=1_000_000)
     """Requests one instance works on at once."""
-    queue_per_server: float = Field(ge=0)
+    queue_per_server: float = Field(ge=0, le=1_000_000)
     """Waiting places per server; beyond them an arrival is shed."""
     time: ServiceTime
     """Own work per visit, without the calls it makes."""

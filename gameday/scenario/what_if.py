@@ -25,6 +25,7 @@ __all__ = ["WhatIf", "what_if"]
 _CHANGE = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*(.+?)\s*")
 _FACTOR = re.compile(r"(\d+(?:\.\d+)?)x")
 _MOST_FACTOR = 100.0
+_NOT_IN_THE_MODEL = ("zones", "tier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,12 @@ def what_if(event: str, text: str) -> WhatIf:
 
 def _change(data: dict[str, Any], text: str, names: list[str], value: Any) -> None:
     services = data.get("services", {})
-    if names[0] not in services or len(names) < 2:
-        near = did_you_mean(names[0], services)
-        raise _fault(text, f"no service '{names[0]}'{near}; a change reads SERVICE.FIELD = VALUE")
+    if names[0] not in services:
+        raise _fault(text, f"no service '{names[0]}'{did_you_mean(names[0], services)}")
+    if len(names) < 2:
+        raise _fault(text, f"say which field of {names[0]}: a change reads SERVICE.FIELD = VALUE")
+    if names[-1] in _NOT_IN_THE_MODEL:
+        raise _fault(text, f"the model does not see {names[-1]}: they count in sizing alone")
     service = services[names[0]]
     if names[1] == "instances" and len(names) == 2:
         for fleet in service.get("stacks", {}).values():

@@ -155,11 +155,13 @@ class Customers:
     ) -> Process:
         """Do a step's exchanges, group by group; a customer who has left sends no more of them."""
         session, place, number = who
-        turn = 8 * number
+        turn = 0
         visits = self.cell.exchanges(self.plan.steps[step], product)
         for group, exchanges in zip(visits, self._exchanges[step], strict=True):
             processes = [
-                self.env.process(self._exchange(visit, e, product, (session, place, turn + i, 0)))
+                self.env.process(
+                    self._exchange(visit, e, product, (session, place, turn + i, number))
+                )
                 for i, (visit, e) in enumerate(zip(group, exchanges, strict=True))
             ]
             turn += len(group)

@@ -20,8 +20,8 @@ def t_bands(values: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
         mean = np.where(known, values, 0.0).sum(axis=0) / n
         squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
         half = stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(squares / (n - 1) / n)
-    half = np.where(n == 1, np.inf, half)
-    return mean, mean - half, mean + half
+        half = np.where(n == 1, np.inf, half)
+        return mean, mean - half, mean + half
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Band:

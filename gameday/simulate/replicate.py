@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import joblib
+import joblib.externals.loky.process_executor
 import numpy as np
 
+from gameday.errors import PreflightFailed
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.engines import Engine, Stopped, run_engine
@@ -89,6 +91,12 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
     results = pool(tasks)
     try:
         yield from results
+    except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
+        said = str(error).splitlines()[0]
+        raise PreflightFailed(
+            f"a process of the model was killed, by a person or for want of memory ({said}); with a "
+            "smaller --budget or --scale it needs less"
+        ) from None
     finally:
         results.close()
 

@@ -31,7 +31,7 @@ __all__ = ["Key", "Process", "ServicePool", "Services"]
 Process = Generator[simpy.Event, Any, Any]
 
 Key = tuple[int, int, int, int]
-"""What a call's draws are keyed by."""
+"""What a call's draws are keyed by: session, place of the step, number of its exchange, lineage."""
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _CANCELLED, _ORPHANED, _IN_FLIGHT = range(8)
 
@@ -135,7 +135,7 @@ class Services:
     def call(self, visit: Visit, key: Key) -> Process:
         """Ask a service, again if its policy says so; return whether it answered well.
 
-        `key` is (session, place of the step, number of the exchange and try, lineage).
+        The lineage of an exchange's own call is the number of times its step was tried before.
         """
         rule, env = self.rules[visit.service], self.env
         tries = 1 + (rule.retry.attempts if rule.retry else 0)

@@ -135,8 +135,13 @@ class LoadPlan:
         return stream.random(int(counts.sum()))
 
     def of_new_customers(self, number: int) -> LoadPlan:
-        """Return the same plan with another draw of who comes when, one a number."""
-        return replace(self, seed=self.seed.child("customers", str(number)))
+        """Return the plan with another draw of who comes when, one a number: Poisson, by the slot.
+
+        A swarm plays the plan's own whole counts; a prediction of the event does not know them.
+        """
+        seed = self.seed.child("customers", str(number))
+        mean = np.maximum(0.0, self.starts * self.scale / self.speed)
+        return replace(self, seed=seed, played=seed.stream("counts").poisson(mean))
 
     def times(self, factor: float) -> LoadPlan:
         """Return the plan with `factor` times the customers; cell, stock and clock stay as they are."""

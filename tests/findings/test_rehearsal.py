@@ -16,6 +16,7 @@ from gameday.findings.cross_check import cross_check
 from gameday.findings.full_scale import full_scale
 from gameday.findings.headroom import headroom
 from gameday.findings.rehearsal import (
+    TOO_SMALL,
     objective_change,
     rehearsal,
     said_of,
@@ -52,7 +53,7 @@ def drowning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, LoadPl
 
 def test_the_service_without_servers_breaks_first_and_at_once(drowning: Any) -> None:
     scenario, _, runs = drowning
-    model = rehearsal(scenario, runs)["stacks"]["main"]
+    model = rehearsal(scenario, runs, 1.0)["stacks"]["main"]
     first = model["bottlenecks"][0]
     assert first["service"] == "stock"
     assert first["is_first"]["mid"] == 1.0
@@ -63,7 +64,7 @@ def test_the_service_without_servers_breaks_first_and_at_once(drowning: Any) -> 
 
 def test_objectives_fail_hold_or_are_undecided_by_their_whole_interval(drowning: Any) -> None:
     scenario, _, runs = drowning
-    rows = rehearsal(scenario, runs)["stacks"]["main"]["objectives"]
+    rows = rehearsal(scenario, runs, 1.0)["stacks"]["main"]["objectives"]
     said = {row["text"]: row["said"] for row in rows}
     assert said["error rate of all steps < 1%"] == "fails"
     assert said["utilisation of stock < 10%"] == "fails"
@@ -95,7 +96,7 @@ def test_of_those_that_break_in_one_minute_the_deepest_comes_first(drowning: Any
         (replace(run, breaks_at=np.array([2 if n in ("edge", "pay") else -1 for n in names])),)
         for [run] in runs
     )
-    model = rehearsal(scenario, both)["stacks"]["main"]
+    model = rehearsal(scenario, both, 1.0)["stacks"]["main"]
     assert model["bottlenecks"][0]["service"] == "pay"
     assert model["bottlenecks"][0]["is_first"]["mid"] == 1.0
 
@@ -247,3 +248,9 @@ def test_a_busy_shop_is_read_as_its_record_says(tmp_path: Path) -> None:
     assert run.spans.shape == (2, len(QUANTITIES), 3)
     assert np.nanmax(run.series[0]) <= 1.0
     assert run.number_of(0)[1] >= 0
+
+
+def test_in_a_cell_too_small_nothing_holds_or_fails(drowning: Any) -> None:
+    scenario, _, runs = drowning
+    rows = rehearsal(scenario, runs, 0.001)["stacks"]["main"]["objectives"]
+    assert {row["said"] for row in rows} == {TOO_SMALL}

@@ -166,6 +166,26 @@ def test_callers_who_give_up_in_the_queue_leave_it_as_m_m_c_d_says(tmp_path: Pat
         assert band.low <= paper <= band.high
 
 
+def test_new_customers_come_as_poisson_by_the_slot_and_wait_as_erlang_c_says(
+    tmp_path: Path,
+) -> None:
+    """A plan's whole counts have no chance of their own: at 95 % busy they hide a third of the wait."""
+    scenario = small_shop.load_small(tmp_path, small_shop.desk(servers=4, queue_per_server=10_000))
+    plan = small_shop.flat_plan(scenario, 38.0, slots=40)
+    counts = np.stack([plan.of_new_customers(n).played.ravel() for n in range(40)])
+    assert counts.var() == pytest.approx(38.0 * 60, rel=0.15)
+    waits = []
+    for number in range(12):
+        record = run_compiled(scenario, plan.of_new_customers(number), "main", seed=Seed(number))
+        attempts, waited = (
+            record.attempts[0, 0, 0, 5:],
+            record.loads[0, 0, LOADS.index("waited_s"), 5:],
+        )
+        waits.append(float(waited.sum() / attempts.sum()))
+    band = t_interval(waits, 0.999)
+    assert band.low <= mean_wait_s(3.8, 4, 0.1) <= band.high
+
+
 def test_in_an_idle_shop_nobody_waits(tmp_path: Path) -> None:
     record = desk_run(tmp_path, 50, 0.2, 1)
     assert record.attempts[0, 0, 0].sum() > 10

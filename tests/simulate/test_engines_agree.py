@@ -138,3 +138,22 @@ def test_the_bundled_events_are_played_alike(name: str, speed: float) -> None:
         compiled = run_compiled(scenario, plan, stack, seed=Seed(3))
         assert differences(reference, compiled) == []
         assert reference.attempts[0, :, 0].sum() > 1000
+
+
+def test_what_begins_much_at_once_finds_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty calls at once, and hundreds of servers that come in one instant to a long queue."""
+    monkeypatch.setattr("gameday.simulate.compiled.engine._FIRST_ROOM", 128)
+    scaling = {"target": 0.05, "interval": "5s", "delay": "10s", "max_factor": 20}
+    changes = {
+        "steps": {"product": {"exchanges": [{"path": "/", "calls": [["stock"] * 60]}]}},
+        "services": {"stock": {
+            "stacks": {"main": {"instances": 30}}, "queue_per_server": 500, "autoscale": scaling,
+            "time": {"law": "exponential", "mean": "700ms"},
+        }},
+    }  # fmt: skip
+    scenario = load_small(tmp_path, small_shop(), changes)
+    reference, compiled = both(scenario, flat_plan(scenario, 3.0, slots=2), 1)
+    assert differences(reference, compiled) == []
+    assert compiled.loads[0, 1, 2].max() > 300, "servers"

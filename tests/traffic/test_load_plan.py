@@ -21,7 +21,7 @@ from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
 from gameday.traffic.fit import caused_steps
 from gameday.traffic.kernels import lag_kernel
-from gameday.traffic.load import _whole
+from gameday.traffic.plan import whole_starts
 from gameday.traffic.shape import choose_scale, choose_window
 from gameday.vocabulary import Seed, TimeGrid
 
@@ -106,7 +106,7 @@ def test_whole_sessions_never_stray_by_one_from_the_plan_s_running_sum(
     seed: int, starts: list[float]
 ) -> None:
     exact = np.array(starts)[None, None]
-    whole = _whole(exact, Seed(seed))
+    whole = whole_starts(exact, Seed(seed))
     assert whole.dtype.kind == "i"
     assert whole.min() >= 0
     assert np.abs(np.cumsum(whole, axis=2) - np.cumsum(exact, axis=2)).max() < 1

@@ -22,6 +22,7 @@ from gameday.findings.evidence import (
 from gameday.findings.finding import Candidate
 from gameday.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
+from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.simulate import t_interval
 from gameday.vocabulary import Band
@@ -85,7 +86,7 @@ def _p_above(values: list[float], bound: float) -> float:
 
 
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
-    if criterion.is_of_service:
+    if criterion.is_of_service or (evidence.event_scale or 0.0) < least_scale(evidence.scenario):
         return
     place = evidence.scenario.objectives.index(criterion)
     runs = [run for each in evidence.event for run in each if run.stack == stack]

@@ -72,6 +72,7 @@ class _World:
             "events": np.zeros(_EVENTS_EACH * room, layout.EVENT),
             "urgent": np.zeros(room, np.int64), "normal": np.zeros(room, np.int64),
         }  # fmt: skip
+        self.row["room"] = tables.most_begun()
         for name in _KINDS:
             self.tables[f"free_{name}"] = np.arange(room)
             self.row[f"{name}_free"] = room

@@ -34,8 +34,6 @@ from gameday.simulate.compiled.works import exchange_ended, lose_patience, next_
 __all__ = ["DONE", "FEED", "GROW", "begin", "let_come", "run"]
 
 DONE, GROW, FEED = 0, 1, 2
-_ROOM = 64
-"""What one event may begin of anything: groups of exchanges and calls are not larger."""
 _SEQ_MASK = (1 << 52) - 1
 
 ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT = now_.ARRIVE, now_.PAUSE_OVER, now_.PATIENCE, now_.TIMEOUT
@@ -49,7 +47,7 @@ CALL_ENDED, STEP_OVER = now_.CALL_ENDED, now_.STEP_OVER
 def _is_full(w):
     free = min(min(w.sessions_free, w.works_free), min(w.calls_free, w.attempts_free))
     rings = max(w.urgent_to - w.urgent_from, w.normal_to - w.normal_from)
-    return free < _ROOM or w.event_room - w.event_count < _ROOM or w.ring_mask - rings < _ROOM
+    return free < w.room or w.event_room - w.event_count < w.room or w.ring_mask - rings < w.room
 
 
 @njit

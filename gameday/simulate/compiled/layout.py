@@ -74,10 +74,10 @@ WORLD = _dtype(
     i="sessions works calls attempts services patients stock events urgent normal "
     "free_sessions free_works free_calls free_attempts "
     "sessions_free works_free calls_free attempts_free "
-    "event_room ring_mask event_count is_starved sequence urgent_from urgent_to normal_from normal_to",
+    "room event_room ring_mask event_count is_starved sequence urgent_from urgent_to normal_from normal_to",
 )  # fmt: skip
 """Addresses of tables, of the stacks of what is free in them, and how much is. `is_starved`: the
-last session of this part of the plan has come."""
+last session of this part of the plan has come; `room`: what one event may begin of anything."""
 
 # --- what does not change ----------------------------------------------------------------------------
 

@@ -154,6 +154,15 @@ class Tables:
         )  # fmt: skip
         return len(self._visits) - 1
 
+    def most_begun(self) -> int:
+        """Return how much one event may begin of anything: a script, a group, or new servers."""
+        script = max(
+            (sum(b - a for a, b in self._groups[slice(*one)]) for one in self._scripts), default=0
+        )
+        group = max((last - first for first, last in self._groups), default=0)
+        services = self.services()
+        return 16 + script + group + max(0, int((services["most"] - services["servers"]).max()))
+
     def services(self) -> Array:
         """Return the pools of servers as they begin."""
         rows = np.zeros(len(self.scenario.services), layout.SERVICE)

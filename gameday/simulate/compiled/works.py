@@ -102,9 +102,9 @@ def next_group(spec, w, k):
             c = new_call(w)
             call = call_at(w, c)
             call.visit, call.parent, call.is_root = member_at(spec, member).visit, k, 1
-            call.member, call.number, call.line = member, 0, 0
+            call.member, call.number, call.line = member, 0, work.tries
             call.session, call.place = session_at(w, work.session).number, work.place
-            call.exchange = work.exchange + (member - first) + 8 * work.tries
+            call.exchange = work.exchange + (member - first)
             work.pending += member_at(spec, member).is_required
             work.members += 1
             now_first(w, BEGIN_CALL, c)
