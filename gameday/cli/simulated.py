@@ -70,7 +70,7 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         hour = _service(model, bottleneck["service"])["peak_hour"]
         rows.append([
             bottleneck["service"], _band(bottleneck["is_first"], "share"),
-            (bottleneck["at_utc"] or "-")[:16],
+            _when(bottleneck["at_utc"], bottleneck["minutes_to_break"]),
             *(_band(hour[quantity], unit) for quantity, unit in _UNITS.items()),
         ])  # fmt: skip
     _table(heads, rows)
@@ -81,7 +81,8 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         share = objective["fails_in_some_minute"]["mid"]
         first = "in no single minute"
         if objective["at_utc"]:
-            first = f"{objective['at_utc'][:16]} in {100 * share:.0f} %"
+            when = _when(objective["at_utc"], objective["minutes_to_breach"])
+            first = f"{when} in {100 * share:.0f} %"
         row = [
             objective["text"],
             _band(objective["value"], objective["unit"]),
@@ -93,6 +94,18 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         rows.append(row)
     heads = ["objective", "in the model", "", "first fails (UTC)"]
     _table(heads + ["bears, x the forecast"] * bool(result["headroom"]), rows)
+
+
+def _when(at_utc: str | None, minutes: dict[str, Any] | None) -> str:
+    """Return an instant with the interval of its minutes from the window's start, where it is known."""
+    if at_utc is None or minutes is None:
+        return "-"
+    if minutes["mid"] == 0.0:
+        return f"{at_utc[:16]} or before"
+    low, high = minutes["low"], minutes["high"]
+    if low is None or high is None:
+        return f"{at_utc[:16]} (once)"
+    return f"{at_utc[:16]} (+{max(0.0, low):.0f} to +{high:.0f} min)"
 
 
 def _headroom(row: dict[str, Any]) -> str:

@@ -128,9 +128,9 @@ def test_a_run_that_nobody_watches_is_stopped(bench: Bench) -> None:
     bench.falls_silent()
 
 
-def test_a_replay_killed_while_it_rehearses_leaves_nothing_behind(bench: Bench) -> None:
+def test_a_replay_killed_while_the_model_runs_leaves_nothing_behind(bench: Bench) -> None:
     run = bench.replay(bench.scenario(LONG), "--workers", "2")
-    until(lambda: "forkserver" in "".join(map(command_of, bench.processes())), 30, "the model runs")
+    until(lambda: "loky" in "".join(map(command_of, bench.processes())), 60, "the model runs")
     os.kill(run.process.pid, signal.SIGKILL)
     run.wait()
     until(lambda: not bench.processes(), 10, "the model's processes ended")
