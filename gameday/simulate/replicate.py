@@ -89,9 +89,8 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
         return
     how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if count == 1:  # joblib's one job is this process: two, of which one has work
-        pool = joblib.Parallel(n_jobs=2, pre_dispatch=1, **how)
-    else:
-        pool = joblib.Parallel(n_jobs=count, **how)
+        count, how["pre_dispatch"] = 2, 1
+    pool = joblib.Parallel(n_jobs=count, **how)
     results = pool(tasks)
     try:
         yield from results
