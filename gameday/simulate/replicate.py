@@ -66,7 +66,7 @@ def replicate(
         joblib.delayed(_one)(
             scenario, plan.of_new_customers(number) if new_customers else plan, look, (number, stack),
             engine, {"seed": seed.child("replication", str(number), stack), "scale": scale},
-            stop_file, beside_load,
+            stop_file,
         )
         for number in range(replications) for stack in stacks
     ]  # fmt: skip
@@ -90,6 +90,8 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
     how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if count == 1:  # joblib's one job is this process: two, of which one has work
         count, how["pre_dispatch"] = 2, 1
+    if isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend):
+        how |= {"initializer": settle, "initargs": (os.getpid(), must_leave)}
     pool = joblib.Parallel(n_jobs=count, **how)
     results = pool(tasks)
     try:
@@ -106,10 +108,9 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
 
 def _one(
     scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], where: tuple[int, str],
-    engine: Engine, how: dict[str, Any], stop_file: Path | None, beside_load: bool,
+    engine: Engine, how: dict[str, Any], stop_file: Path | None,
 ) -> tuple[tuple[int, str], tuple[T] | None]:  # fmt: skip
     """Return one replication of one stack; None for what was stopped."""
-    settle(beside_load=beside_load)
     try:
         record = run_engine(
             engine, scenario, plan, where[1], **how,

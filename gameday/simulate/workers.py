@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import select
 import threading
@@ -10,22 +9,13 @@ import threading
 __all__ = ["settle"]
 
 _NICE = 19
-_settled = False
 
 
-def settle(*, beside_load: bool) -> None:
-    """Make a process that joblib started here behave; any other is left as it is."""
-    global _settled
-    if multiprocessing.parent_process() is None:
-        return
+def settle(parent: int, beside_load: bool) -> None:
+    """Make a process that `parent` started behave."""
     if beside_load:
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-    if not _settled:
-        _settled = True
-        _outlive_nobody(os.getppid())
 
-
-def _outlive_nobody(parent: int) -> None:
     def wait(fd: int) -> None:
         select.select([fd], [], [])
         os._exit(1)
@@ -36,4 +26,6 @@ def _outlive_nobody(parent: int) -> None:
         os._exit(1)
     except OSError:  # a sandbox that does not know the call: nobody watches
         return
+    if os.getppid() != parent:  # it ended while we began, and its number may be another's
+        os._exit(1)
     threading.Thread(target=wait, args=(fd,), daemon=True).start()
