@@ -25,6 +25,7 @@ __all__ = ["REPLICATIONS", "joined", "replicate", "simulate"]
 
 REPLICATIONS = 10
 """Replications below which no interval is worth its name. Source: the project's issue on rehearsal."""
+_NICE = 19
 _WORTH_PROCESSES = 5e6
 """Service visits from which on processes of their own are worth the second they take to start."""
 
@@ -91,7 +92,7 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
     if count == 1:  # joblib's one job is this process: two, of which one has work
         count, how["pre_dispatch"] = 2, 1
     if isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend):
-        how |= {"initializer": settle, "initargs": (os.getpid(), must_leave)}
+        how |= {"initializer": settle, "initargs": (os.getpid(), _NICE if must_leave else 0)}
     pool = joblib.Parallel(n_jobs=count, **how)
     results = pool(tasks)
     try:

@@ -8,13 +8,10 @@ import threading
 
 __all__ = ["settle"]
 
-_NICE = 19
 
-
-def settle(parent: int, beside_load: bool) -> None:
-    """Make a process that `parent` started behave."""
-    if beside_load:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+def settle(parent: int, nice: int) -> None:
+    """Make a process that `parent` started behave: give way so much, and end with it."""
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
 
     def wait(fd: int) -> None:
         select.select([fd], [], [])

@@ -129,7 +129,7 @@ def test_a_run_that_nobody_watches_is_stopped(bench: Bench) -> None:
 
 
 def test_a_replay_killed_while_the_model_runs_leaves_nothing_behind(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(LONG), "--workers", "2")
+    run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
     until(lambda: "loky" in "".join(map(command_of, bench.processes())), 60, "the model runs")
     os.kill(run.process.pid, signal.SIGKILL)
     run.wait()
