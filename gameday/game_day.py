@@ -40,7 +40,7 @@ from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
-__all__ = ["Order", "check_targets", "foresee", "replay"]
+__all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
 
 _LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
 
@@ -62,14 +62,20 @@ class Order:
     command: str = "gameday replay"
 
 
-def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Demand, LoadPlan]:
-    """Return past, demand and plan of an order; nothing is sent."""
+def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tuple[History, Demand]:
+    """Return the past, of a file or the scenario's own, and the demand forecast from it."""
     with show.phase("history"):
-        history = read_history(scenario, file=order.history, seed=order.seed)
+        history = read_history(scenario, file=file, seed=seed)
         show.update(f"{history.grid.slots / 1440:.0f} days, {history.source}")
     with show.phase("forecast"):
         demand = forecast_demand(scenario, history)
         show.update(f"backtest WAPE {100 * demand.backtest_wape:.1f} % a minute")
+    return history, demand
+
+
+def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Demand, LoadPlan]:
+    """Return past, demand and plan of an order; nothing is sent."""
+    history, demand = expect(scenario, order.history, order.seed, show)
     with show.phase("load plan"):
         plan = plan_load(
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)

@@ -6,10 +6,9 @@ from typing import Any
 
 import typer
 
-__all__ = ["FEW_SERVERS", "drawn", "say"]
+from gameday.findings.small_cells import FEW_SERVERS
 
-FEW_SERVERS = 4
-"""Below so many a station's waits are its cell's own. Source: DESIGN §7.3, the p99 of 4 and of 400."""
+__all__ = ["drawn", "say"]
 
 _MOST_DRAWN = 4
 
@@ -118,9 +117,8 @@ def _headroom(row: dict[str, Any]) -> str:
 
 
 def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> None:
-    for line in variant["unseen"]:
-        if line.startswith(f"{stack}: "):
-            typer.echo(f"what if {variant['text']}: {line}")
+    for line in variant["unseen"].get(stack, ()):
+        typer.echo(f"what if {variant['text']}: {stack}: {line}")
     after, rows = variant["stacks"][stack], []
     for change in variant["change"][stack]:
         old, new = (_service(m, change["service"])["peak_hour"] for m in (model, after))

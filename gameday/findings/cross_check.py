@@ -15,7 +15,6 @@ import numpy as np
 from gameday.findings.replication import QUANTITIES, SPANS, Replication
 from gameday.findings.summary import band_of
 from gameday.scenario import Cell, Scenario, build_cell
-from gameday.scenario.cells import Visit
 from gameday.simulate import t_interval
 from gameday.simulate.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
 
@@ -103,8 +102,7 @@ def _held_callers(scenario: Scenario, cell: Cell, name: str) -> int | None:
     Who is called by servers that wait does not meet a Poisson stream: paper is then an approximation.
     """
     above = {
-        caller.service for groups in cell.visits.values() for group in groups for visit in group
-        for caller in visit.walk() for calls in caller.then for call in calls
+        caller.service for caller in cell.walk() for calls in caller.then for call in calls
         if call.service == name and not scenario.services[caller.service].is_asynchronous
     }  # fmt: skip
     return sum(cell.stations[service].servers for service in above) if above else None
@@ -137,10 +135,7 @@ def _paper(
 
 def _work(scenario: Scenario, cell: Cell, name: str) -> _Work:
     """Return what a service's visits are like, all entries of the cell counted alike."""
-    visits: list[Visit] = [
-        below for groups in cell.visits.values() for group in groups for visit in group
-        for below in visit.walk() if below.service == name
-    ]  # fmt: skip
+    visits = cell.visits_to(name)
     means = [v.time.mean * v.factor for v in visits]
     seconds = [(v.time.scv + 1) * (v.time.mean * v.factor) ** 2 for v in visits]
     mean = float(np.mean(means)) if means else 0.0

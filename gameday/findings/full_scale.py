@@ -80,11 +80,7 @@ def _times(scenario: Scenario, stack: str, name: str) -> ServiceTime | None:
 
     Visits of several laws are one log-normal with their mean and variance.
     """
-    cell = build_cell(scenario, stack, scale=1.0)
-    visits = [
-        below for groups in cell.visits.values() for group in groups for visit in group
-        for below in visit.walk() if below.service == name
-    ]  # fmt: skip
+    visits = build_cell(scenario, stack, scale=1.0).visits_to(name)
     if not visits or (any(v.then for v in visits) and not scenario.services[name].is_asynchronous):
         return None
     if all(v.time == visits[0].time for v in visits):

@@ -16,14 +16,17 @@ from gameday.simulate import t_bands, t_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "DRAWN", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of", "series_of",
-    "series_table", "service_change",
+    "DRAWN", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of",
+    "series_of", "series_table", "service_change",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 TOO_SMALL = "not judged: the cell is too small"
+"""Said of an objective instead of `holds` or `fails`."""
 DRAWN = ("utilisation", "wait_s", "p99_s", "turned_away")
 """Quantities that are drawn minute by minute."""
 _MOST_POINTS = 600
@@ -105,15 +108,27 @@ def _bottlenecks(scenario: Scenario, runs: list[Replication]) -> list[dict[str, 
             first[min(broken)[2]] += 1
     rows = []
     for i, name in enumerate(names):
-        slots = [float(run.breaks_at[i]) for run in runs if run.breaks_at[i] >= 0]
+        share, minutes, at_utc = _when(runs, [int(run.breaks_at[i]) for run in runs])
         rows.append({
-            "service": name,
-            "is_first": band_of(binomial_band(int(first[i]), n)),
-            "breaks": band_of(binomial_band(len(slots), n)),
-            "minutes_to_break": band_of(t_interval(slots)) if slots else None,
-            "at_utc": runs[0].grid.instant(int(np.median(slots))).isoformat() if slots else None,
+            "service": name, "is_first": band_of(binomial_band(int(first[i]), n)), "breaks": share,
+            "minutes_to_break": minutes, "at_utc": at_utc,
         })  # fmt: skip
     return sorted(rows, key=lambda row: (-row["is_first"]["mid"], -row["breaks"]["mid"]))
+
+
+def _when(
+    runs: list[Replication], firsts: list[int]
+) -> tuple[dict[str, Any], dict[str, Any] | None, str | None]:
+    """Return of the first slots of something (-1 = in none) how often, how soon, and the median instant."""
+    slots = [float(slot) for slot in firsts if slot >= 0]
+    share = band_of(binomial_band(len(slots), len(runs)))
+    if not slots:
+        return share, None, None
+    return (
+        share,
+        band_of(t_interval(slots)),
+        runs[0].grid.instant(int(np.median(slots))).isoformat(),
+    )
 
 
 def _depths(scenario: Scenario, stack: str) -> dict[str, int]:
@@ -137,18 +152,16 @@ def _objective(scenario: Scenario, number: int, runs: list[Replication]) -> dict
     """Return what the runs say of an objective: holds, fails, or undecided; and from when on."""
     criterion = scenario.objectives[number]
     band = t_interval([run.number_of(number)[0] for run in runs])
-    slots = [float(run.fails_at[number]) for run in runs if run.fails_at[number] >= 0]
+    share, minutes, at_utc = _when(runs, [int(run.fails_at[number]) for run in runs])
     return {
         "text": criterion.text,
         "unit": {"s": "seconds", "share": "share"}.get(METRICS[criterion.metric], "number"),
         "value": band_of(band), "said": said_of(band, criterion.holds),
-        "fails_in_some_minute": band_of(binomial_band(len(slots), len(runs))),
-        "minutes_to_breach": band_of(t_interval(slots)) if slots else None,
-        "at_utc": runs[0].grid.instant(int(np.median(slots))).isoformat() if slots else None,
+        "fails_in_some_minute": share, "minutes_to_breach": minutes, "at_utc": at_utc,
     }  # fmt: skip
 
 
-def said_of(band: Band, holds: Any) -> str:
+def said_of(band: Band, holds: Callable[[float], bool]) -> str:
     """Return `holds`, `fails` or `undecided` by whether the whole interval does."""
     if np.isnan(band.mid):
         return "not observed"

@@ -64,6 +64,17 @@ class Cell:
         """Return the entry visits of a step for a customer of this product type."""
         return self.visits.get((step, product)) or self.visits[(step, None)]
 
+    def walk(self) -> Iterator[Visit]:
+        """Yield every visit of every exchange, callers before those they call."""
+        for groups in self.visits.values():
+            for group in groups:
+                for entry in group:
+                    yield from entry.walk()
+
+    def visits_to(self, service: str) -> list[Visit]:
+        """Return every visit to a service."""
+        return [visit for visit in self.walk() if visit.service == service]
+
 
 def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
     """Return `stack` at scale k in (0, 1] (or above)."""

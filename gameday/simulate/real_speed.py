@@ -37,22 +37,24 @@ Seen = tuple[tuple[T, ...], ...]
 def at_real_speed(
     scenario: Scenario, demand: Demand, *, seed: Seed, window: str, core_s: float,
     quantile: float | None = None, scale: float | None = None, at_least: float = 0.0,
+    replications: int = REPLICATIONS,
 ) -> LoadPlan:  # fmt: skip
     """Return the plan of a window at real speed, LEAD_IN minutes before it included.
 
-    Without a `scale`, at the largest one that REPLICATIONS can simulate in `core_s` seconds of a
+    Without a `scale`, at the largest one of which so many replications take `core_s` seconds of a
     core; at `at_least` even if that takes longer, and at most at full scale.
     """
-    asked = Asked(window, 1.0, None, scale or 1.0, quantile, LEAD_IN)
-    plan = plan_load(scenario, demand, seed=seed, asked=asked)
+
+    def at(scale: float) -> LoadPlan:
+        asked = Asked(window, 1.0, None, scale, quantile, LEAD_IN)
+        return plan_load(scenario, demand, seed=seed, asked=asked)
+
     if scale is not None:
-        return plan
-    fits = core_s * _VISITS_PER_S / max(1.0, REPLICATIONS * expected_visits(scenario, plan))
+        return at(scale)
+    whole = at(1.0)
+    fits = core_s * _VISITS_PER_S / max(1.0, replications * expected_visits(scenario, whole))
     fits = max(_rounded(fits), at_least)
-    if fits >= 1.0:
-        return plan
-    asked = Asked(window, 1.0, None, fits, quantile, LEAD_IN)
-    return plan_load(scenario, demand, seed=seed, asked=asked)
+    return whole if fits >= 1.0 else at(fits)
 
 
 def _rounded(scale: float) -> float:

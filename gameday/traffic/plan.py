@@ -124,8 +124,11 @@ class LoadPlan:
             regions.append(np.full(len(place), r, np.int16))
             journeys.append(np.full(len(place), j, np.int16))
         at, region_of = np.concatenate(times), np.concatenate(regions)
-        order = np.argsort(at, kind="stable")
-        return Arrivals(at[order], region_of[order], np.concatenate(journeys)[order])
+        order = np.argsort(at)  # four times as fast as the stable sort that ties need
+        in_order = at[order]
+        if (in_order[1:] == in_order[:-1]).any():
+            order = np.argsort(at, kind="stable")
+        return Arrivals(in_order, region_of[order], np.concatenate(journeys)[order])
 
     def _places(self, counts: Array, stream: np.random.Generator) -> Array:
         """Return each start's place in its slot, in [0, 1), slot by slot."""

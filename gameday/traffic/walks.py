@@ -168,7 +168,9 @@ class Walks:
         `numbers` are the sessions' own, of the same shape as the part's arrays.
         """
         out = np.full(len(numbers), len(self._types))
-        slots = ((part.at_s + self.plan.lead_in_s) * self.plan.speed // SLOT_S).astype(int)
+        slots = np.zeros(0, int)
+        if self._products:
+            slots = ((part.at_s + self.plan.lead_in_s) * self.plan.speed // SLOT_S).astype(int)
         for r, region in enumerate(self.plan.regions if self._products else ()):
             known = {slot: self._hour(r, slot) for slot in np.unique(slots).tolist()}
             first = min(known, default=0)

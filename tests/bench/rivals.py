@@ -37,42 +37,48 @@ def simpy_resource(n):
 
 
 def simpy_fan_out(n):
-    """The fan-out idiomatically: `reply | timeout`, a Resource a service, processes for calls."""
+    """The fan-out idiomatically: `reply | patience` for who calls, `place | patience` for who queues.
+
+    The rules are the engine's: who gives up leaves the queue, work that has begun goes on unheard.
+    """
     import simpy
 
-    draw = random.Random(1)
+    draw, waits = random.Random(1), []
     env = simpy.Environment()
     pools = {"front": (simpy.Resource(env, 40), 0.05), "a": (simpy.Resource(env, 12), 0.20),
              "b": (simpy.Resource(env, 18), 0.30)}  # fmt: skip
     visits = [0]
 
-    def serve(name, then=()):
+    def serve(name, patience, then):
         servers, mean = pools[name]
         visits[0] += 1
+        came = env.now
         with servers.request() as place:
-            yield place
+            if place not in (yield place | patience):
+                return
+            waits.append(env.now - came)
             yield env.timeout(draw.expovariate(1 / mean))
             if then:
-                yield simpy.AllOf(env, [env.process(call(below)) for below in then])
+                yield simpy.AllOf(env, [env.process(call(below, 1.5, 2)) for below in then])
 
-    def call(name):
-        for number in range(2):
+    def call(name, timeout, tries, then=()):
+        for number in range(tries):
             if number:
                 yield env.timeout(draw.random() * 0.05)
-            reply = env.process(serve(name))
-            yield reply | env.timeout(1.5)
-            if reply.triggered:
+            patience = env.timeout(timeout)
+            reply = env.process(serve(name, patience, then))
+            if reply in (yield reply | patience):
                 return
 
     def arrive():
         for _ in range(n):
             yield env.timeout(draw.expovariate(50.0))
-            env.process(serve("front", ("a", "b")))
+            env.process(call("front", 100.0, 1, ("a", "b")))
 
     env.process(arrive())
     began = time.process_time()
     env.run()
-    return visits[0], time.process_time() - began, None
+    return visits[0], time.process_time() - began, sum(waits) / len(waits)
 
 
 def ciw_queue(n):

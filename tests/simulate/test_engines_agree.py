@@ -16,6 +16,7 @@ from troubled import troubled_shops
 
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario, load_scenario
+from gameday.simulate import simulate
 from gameday.simulate.compiled import run_compiled
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
@@ -157,3 +158,12 @@ def test_what_begins_much_at_once_finds_room_for_it(
     reference, compiled = both(scenario, flat_plan(scenario, 3.0, slots=2), 1)
     assert differences(reference, compiled) == []
     assert compiled.loads[0, 1, 2].max() > 300, "servers"
+
+
+def test_a_person_may_have_the_reference_play_and_gets_the_same_record(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, small_shop())
+    plan = flat_plan(scenario, 2.0, slots=3)
+    [compiled] = simulate(scenario, plan, seed=Seed(5), replications=1)
+    [reference] = simulate(scenario, plan, seed=Seed(5), replications=1, engine="reference")
+    assert differences(compiled, reference) == []
+    assert (compiled.source, reference.source) == ("compiled", "simpy")

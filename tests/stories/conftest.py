@@ -175,6 +175,14 @@ class Bench:
         """Start a replay and return at once."""
         return self.start("replay", "--event", scenario, "--out", str(self.out), *arguments)
 
+    def replayed(self, scenario: str, *arguments: str) -> Run:
+        """Replay to the end; once more where the machine, busy elsewhere, made the generator late."""
+        run = self.replay(scenario, *arguments).wait()
+        reasons = run.summary["verdict"]["reasons"] if run.code == 7 else []
+        if any(reason.startswith("the generator was late") for reason in reasons):
+            run = self.replay(scenario, *arguments).wait()
+        return run
+
     def says(self, *arguments: str) -> Run:
         """Run a command to its end."""
         return self.start(*arguments).wait()
@@ -224,17 +232,13 @@ def kept_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     own.close()
 
 
-def _played(bench: Bench, *arguments: str, edits: tuple[Edit, ...] = ()) -> Run:
-    return bench.replay(bench.scenario(*edits), *arguments).wait()
-
-
 @pytest.fixture(scope="module")
 def sound(kept_bench: Bench) -> Run:
     """Give a run of the fair as it is, with every service large enough."""
-    return _played(kept_bench)
+    return kept_bench.replayed(kept_bench.scenario())
 
 
 @pytest.fixture(scope="module")
 def tripped(kept_bench: Bench) -> Run:
     """Give a run that its guardrail ended."""
-    return _played(kept_bench, edits=(TRIPS_AT_ONCE, LONG))
+    return kept_bench.replayed(kept_bench.scenario(TRIPS_AT_ONCE, LONG))

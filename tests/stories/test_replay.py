@@ -126,7 +126,7 @@ def test_a_run_can_be_listed_rendered_again_and_read_as_json(sound: Run) -> None
 
 
 def test_a_pay_service_far_too_small_fails_with_exit_code_1(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(*SMALL_PAY), "--json").wait()
+    run = bench.replayed(bench.scenario(*SMALL_PAY), "--json")
     summary = json.loads(run.said)
     assert (run.code, summary["verdict"]["name"]) == (1, "FAIL"), summary["verdict"]
     run.says_no_trace()

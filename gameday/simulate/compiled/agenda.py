@@ -1,26 +1,25 @@
 """What happens next: a heap by (time, rank of kind, sequence), and what happens at this very instant.
 
 At one instant everything that follows from an event comes before the next event of the heap:
-first what began (urgent), then what was answered (normal), each in the order it was said; so SimPy
-orders its processes and events.
+first the calls that begin (urgent), then what was answered (normal), each in the order it was said; so
+SimPy orders its processes and events. What nothing can come between is done at once.
 """
 
 from __future__ import annotations
 
-from numba import njit
-
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import event_at, number_at
 
 __all__ = [
-    "ARRIVE", "BEGIN_CALL", "BEGIN_SESSION", "BEGIN_WORK", "CALL_ENDED", "HANDED", "PATIENCE",
-    "PAUSE_OVER", "READY", "REPLY", "RETRY", "SCALE", "SERVE", "STEP_OVER", "TIMEOUT", "WORK_END",
-    "again_at", "at", "drop_first", "next_what", "now_first", "now_then",
+    "ARRIVE", "CALL_ENDED", "HANDED", "PATIENCE", "PAUSE_OVER", "READY", "REPLY", "RETRY", "SCALE",
+    "STEP_OVER", "TIMEOUT", "WORK_END", "again_at", "at", "drop_first", "is_before_all", "next_call",
+    "next_key", "next_what", "now_first", "now_then",
 ]  # fmt: skip
 
 (ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY) = range(8)
 """Kinds that have a time."""
-(BEGIN_SESSION, BEGIN_WORK, BEGIN_CALL, SERVE, HANDED, REPLY, CALL_ENDED, STEP_OVER) = range(8, 16)
-"""Kinds that follow at once: the first four are urgent."""
+(HANDED, REPLY, CALL_ENDED, STEP_OVER) = range(8, 12)
+"""Kinds that follow at this instant."""
 RANK = (3, 3, 5, 4, 2, 1, 6, 0)
 """Of a timed kind: of what falls on one instant, servers come first, then ends of work; who waits
 no longer goes only after every reply of that instant."""
@@ -29,7 +28,7 @@ _KIND_BITS = 4
 _RANK_SHIFT = 52
 
 
-@njit
+@inlined
 def at(w, when, kind, index):
     """Let something happen at `when`; return its sequence number."""
     seq = w.sequence
@@ -38,7 +37,22 @@ def at(w, when, kind, index):
     return seq
 
 
-@njit
+@inlined
+def next_key(w, kind):
+    """Return the key of what is scheduled now but kept elsewhere."""
+    w.sequence += 1
+    return (RANK[kind] << _RANK_SHIFT) | (w.sequence - 1)
+
+
+@inlined
+def is_before_all(w, when, key):
+    """Return whether something comes before all of the heap."""
+    first = event_at(w, 0)
+    is_earlier = when < first.when_s or (when == first.when_s and key < first.key)
+    return is_earlier or w.event_count == 0
+
+
+@inlined
 def again_at(w, when, kind, index, seq):
     """The same with a sequence number given before."""
     key = (RANK[kind] << _RANK_SHIFT) | seq
@@ -53,12 +67,12 @@ def again_at(w, when, kind, index, seq):
     _put(event_at(w, i), when, key, (index << _KIND_BITS) | kind)
 
 
-@njit
+@inlined
 def _put(event, when, key, what):
     event.when_s, event.key, event.what = when, key, what
 
 
-@njit
+@inlined
 def drop_first(w):
     """Take the heap's first event away."""
     n = w.event_count - 1
@@ -67,45 +81,47 @@ def drop_first(w):
         return
     last = event_at(w, n)
     when, key, what = last.when_s, last.key, last.what
-    i = 0
-    while True:
-        c = 2 * i + 1
-        if c >= n:
-            break
+    i, c = 0, 1
+    while c < n:
         below = event_at(w, c)
-        if c + 1 < n:
+        if c + 1 < n:  # which of two is first nobody can guess: reckoned, not branched on
             other = event_at(w, c + 1)
-            if other.when_s < below.when_s or (
-                other.when_s == below.when_s and other.key < below.key
-            ):
-                c, below = c + 1, other
+            is_tie = other.when_s == below.when_s
+            c += (other.when_s < below.when_s) | (is_tie & (other.key < below.key))
+            below = event_at(w, c)
         if when < below.when_s or (when == below.when_s and key < below.key):
             break
         _put(event_at(w, i), below.when_s, below.key, below.what)
-        i = c
+        i, c = c, 2 * c + 1
     _put(event_at(w, i), when, key, what)
 
 
-@njit
-def now_first(w, kind, index):
-    """Let something begin at this instant."""
-    number_at(w.urgent, w.urgent_to & w.ring_mask).n = (index << _KIND_BITS) | kind
+@inlined
+def now_first(w, call):
+    """Let a call begin at this instant."""
+    number_at(w.urgent, w.urgent_to & w.ring_mask).n = call
     w.urgent_to += 1
 
 
-@njit
+@inlined
 def now_then(w, kind, index):
     """Let something follow at this instant, after all that begins."""
     number_at(w.normal, w.normal_to & w.ring_mask).n = (index << _KIND_BITS) | kind
     w.normal_to += 1
 
 
-@njit
-def next_what(w):
-    """Return what follows at this instant, packed; NONE if the heap is next."""
+@inlined
+def next_call(w):
+    """Return the call that begins at this instant; NONE if there is none."""
     if w.urgent_from < w.urgent_to:
         w.urgent_from += 1
         return number_at(w.urgent, (w.urgent_from - 1) & w.ring_mask).n
+    return -1
+
+
+@inlined
+def next_what(w):
+    """Return what follows at this instant, packed; NONE if the heap is next."""
     if w.normal_from < w.normal_to:
         w.normal_from += 1
         return number_at(w.normal, (w.normal_from - 1) & w.ring_mask).n

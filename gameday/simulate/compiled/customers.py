@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from gameday.run_record import SESSIONS, STEPS
-from gameday.simulate.compiled.agenda import BEGIN_WORK, PAUSE_OVER, at, now_first
+from gameday.simulate.compiled.agenda import PAUSE_OVER, at
 from gameday.simulate.compiled.draws import bin_of, keyed
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.slots import free_session, new_work
 from gameday.simulate.compiled.tables_at import (
     count_delay,
@@ -27,6 +26,7 @@ from gameday.simulate.compiled.works import (
     DONE,
     SOLD_OUT,
     begin_to_wait,
+    next_group,
 )
 from gameday.vocabulary import Draw
 
@@ -45,7 +45,7 @@ _S_PLANNED, _S_STARTED, _S_FINISHED, _S_ABANDONED, _S_FAILED, _S_DISPLACED = (
 _REACTION = int(Draw.REACTION)
 
 
-@njit
+@inlined
 def begin_session(spec, w, books, i, now):
     """A customer comes: the whole walk is planned, its first step begins."""
     one = session_at(w, i)
@@ -63,7 +63,7 @@ def begin_session(spec, w, books, i, now):
     begin_step(spec, w, books, i, now)
 
 
-@njit
+@inlined
 def begin_step(spec, w, books, i, now):
     """Do the step a customer is at, for the first time or again."""
     one = session_at(w, i)
@@ -81,11 +81,11 @@ def begin_step(spec, w, books, i, now):
     work.exchange, work.members, work.has_left = 0, 0, 0
     one.work = k
     one.works += 1
-    now_first(w, BEGIN_WORK, k)
     begin_to_wait(spec, w, i, now)
+    next_group(spec, w, k)
 
 
-@njit
+@inlined
 def step_over(spec, w, books, i, now):
     """Book a step's outcome and time, and go on as they demand."""
     one = session_at(w, i)
@@ -98,7 +98,7 @@ def step_over(spec, w, books, i, now):
         _break_off(spec, w, books, i)
 
 
-@njit
+@inlined
 def _try_again(spec, w, i, now):
     one = session_at(w, i)
     if one.tries == 0:
@@ -122,7 +122,7 @@ def _try_again(spec, w, i, now):
     return True
 
 
-@njit
+@inlined
 def _break_off(spec, w, books, i):
     one = session_at(w, i)
     if one.outcome == SOLD_OUT:
@@ -136,7 +136,7 @@ def _break_off(spec, w, books, i):
         _end(w, books, i, _S_FAILED)
 
 
-@njit
+@inlined
 def _go_on(spec, w, books, i, now):
     """Let the customer think, or end the session as planned."""
     one = session_at(w, i)
@@ -156,7 +156,7 @@ def _go_on(spec, w, books, i, now):
         at(w, now + think, PAUSE_OVER, i)
 
 
-@njit
+@inlined
 def _end(w, books, i, how):
     one = session_at(w, i)
     count_session(books, how, one.began)

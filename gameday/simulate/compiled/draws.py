@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from gameday.run_record import one_bin
 from gameday.scenario import inverse
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import LAWS
 from gameday.simulate.compiled.tables_at import law_row
 
@@ -18,30 +18,30 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S12, _ONE = (np.uint64(n) for n in (30, 27, 31, 12, 1))
 
-_normal, _exponential = njit(inverse.normal_quantile), njit(inverse.exponential)
-_lognormal, _pareto = njit(inverse.lognormal), njit(inverse.pareto)
+_normal, _exponential = inlined(inverse.normal_quantile), inlined(inverse.exponential)
+_lognormal, _pareto = inlined(inverse.lognormal), inlined(inverse.pareto)
 _gamma_place, _cubic, _between = (
-    njit(inverse.gamma_place),
-    njit(inverse.cubic),
-    njit(inverse.between),
+    inlined(inverse.gamma_place),
+    inlined(inverse.cubic),
+    inlined(inverse.between),
 )
 _, _EXPONENTIAL, _LOGNORMAL, _GAMMA, _PARETO, _EMPIRICAL = range(len(LAWS))
 
 
-@njit
+@inlined
 def _mix(x):
     x = (x ^ (x >> _S30)) * _FIRST
     x = (x ^ (x >> _S27)) * _SECOND
     return x ^ (x >> _S31)
 
 
-@njit
+@inlined
 def session_key(root, session):
     """As `vocabulary.session_key`."""
     return _mix(np.uint64(root) + _GOLDEN * (np.uint64(session) + _ONE))
 
 
-@njit
+@inlined
 def keyed(key, step, attempt, purpose):
     """As `vocabulary.draw_keyed`."""
     place = np.uint64((step << 20) + (attempt << 4) + purpose + 1)
@@ -49,13 +49,13 @@ def keyed(key, step, attempt, purpose):
     return (np.float64(x >> _S12) + 0.5) * 2.0**-52
 
 
-@njit
+@inlined
 def numbered(key, number):
     """Return the uniform number in (0, 1) of this number in a stream of one's own."""
     return (np.float64(_mix(key + _GOLDEN * np.uint64(number)) >> _S12) + 0.5) * 2.0**-52
 
 
-@njit
+@inlined
 def seconds_of(spec, visit, uniform):
     """As `ServiceTime.seconds` of a visit's law."""
     if visit.law == _EXPONENTIAL:
@@ -71,7 +71,7 @@ def seconds_of(spec, visit, uniform):
     return visit.mean_s
 
 
-@njit
+@inlined
 def _gamma(spec, visit, uniform):
     place = _gamma_place(_normal(uniform))
     row = int(place)
@@ -84,7 +84,7 @@ def _gamma(spec, visit, uniform):
     )  # fmt: skip
 
 
-@njit
+@inlined
 def _empirical(spec, visit, uniform):
     """Rows are (level, seconds) in turn; the first level beyond the uniform ends its line."""
     row = visit.row_from + 2
@@ -96,4 +96,4 @@ def _empirical(spec, visit, uniform):
     )  # fmt: skip
 
 
-bin_of = njit(one_bin)
+bin_of = inlined(one_bin)

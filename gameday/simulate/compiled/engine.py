@@ -19,8 +19,9 @@ from gameday.vocabulary import Array, Seed
 __all__ = ["run_compiled"]
 
 _FIRST_ROOM = 1 << 12
-_EVENTS_EACH = 4
-"""Places in the heap for each session there is room for: its own, its calls', its timers'."""
+_HEAP_EACH, _RING_EACH = 3, 4
+"""Places for each there is room for: a session, a call and an attempt have one event under way at most,
+in the heap or at this instant; a ring's length is a power of two."""
 
 
 def run_compiled(
@@ -69,10 +70,11 @@ class _World:
             "sessions": np.zeros(room, layout.SESSION), "works": np.zeros(room, layout.WORK),
             "calls": np.zeros(room, layout.CALL), "attempts": np.zeros(room, layout.ATTEMPT),
             "services": tables.services(), "patients": patients, "stock": tables.stock(),
-            "events": np.zeros(_EVENTS_EACH * room, layout.EVENT),
-            "urgent": np.zeros(room, np.int64), "normal": np.zeros(room, np.int64),
+            "events": np.zeros(_HEAP_EACH * room + tables.standing_events(), layout.EVENT),
+            "urgent": np.zeros(_RING_EACH * room, np.int64),
+            "normal": np.zeros(_RING_EACH * room, np.int64),
         }  # fmt: skip
-        self.row["room"] = tables.most_begun()
+        self.row["room"], self.row["arrives_s"] = tables.most_begun(), np.inf
         for name in _KINDS:
             self.tables[f"free_{name}"] = np.arange(room)
             self.row[f"{name}_free"] = room
@@ -81,7 +83,6 @@ class _World:
     def _say_where(self) -> None:
         for name, array in self.tables.items():
             self.row[name] = array.ctypes.data
-        self.row["event_room"] = len(self.tables["events"])
         self.row["ring_mask"] = len(self.tables["urgent"]) - 1
 
     def feed(self, parts: Iterator[Arrivals]) -> None:
@@ -110,6 +111,7 @@ class _World:
             self.tables[name] = np.zeros(2 * len(ring), np.int64)
             self.tables[name][: len(places)] = ring[places & (len(ring) - 1)]
             self.row[first], self.row[last] = 0, len(places)
+        self.row["is_tight"] = 0
         self._say_where()
 
 

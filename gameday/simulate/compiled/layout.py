@@ -13,8 +13,10 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from gameday.simulate.compiled.inlined import inlined
 
 __all__ = [
     "ATTEMPT", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "JOURNEY", "LAWS", "MEMBER", "NEXT", "NONE",
@@ -70,14 +72,15 @@ EVENT = _dtype(f="when_s", i="key what")
 NUMBER, SUM, SMALL, SHARE = _dtype(i="n"), _dtype(f="x"), _dtype(n="n"), _dtype(s="x")
 
 WORLD = _dtype(
-    f="now_s",
-    i="sessions works calls attempts services patients stock events urgent normal "
+    f="now_s arrives_s",
+    i="arrival arrival_key sessions works calls attempts services patients stock events urgent normal "
     "free_sessions free_works free_calls free_attempts "
     "sessions_free works_free calls_free attempts_free "
-    "room event_room ring_mask event_count is_starved sequence urgent_from urgent_to normal_from normal_to",
+    "room ring_mask event_count is_tight is_starved sequence urgent_from urgent_to normal_from normal_to",
 )  # fmt: skip
-"""Addresses of tables, of the stacks of what is free in them, and how much is. `is_starved`: the
-last session of this part of the plan has come; `room`: what one event may begin of anything."""
+"""Addresses of tables, of the stacks of what is free in them, and how much is. `room`: what one event
+may begin of anything; `is_tight`: something has less left; `is_starved`: the last session of this part
+of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 
 # --- what does not change ----------------------------------------------------------------------------
 
@@ -122,7 +125,7 @@ def reader(dtype: np.dtype[Any]) -> Any:
 
         return record(types.int64, types.int64), code
 
-    @njit
+    @inlined
     def at(address: int, index: int) -> Any:
         return read(address, index)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from gameday.run_record import LOADS
 from gameday.scenario.policies import servers_wanted
 from gameday.simulate.compiled.agenda import HANDED, READY, SCALE, at, now_then
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import add_load, attempt_at, service_at
 from gameday.simulate.compiled.walks import slot_at
 
@@ -22,10 +21,10 @@ __all__ = [
 
 NONE = -1
 _BUSY, _QUEUE, _SERVERS, _WAITED = range(len(LOADS))
-_servers_wanted = njit(servers_wanted)
+_servers_wanted = inlined(servers_wanted)
 
 
-@njit
+@inlined
 def touch(spec, w, books, s, now):
     """Book server-seconds, waiting-seconds and servers up to now; call before any change."""
     sv = service_at(w, s)
@@ -41,7 +40,7 @@ def touch(spec, w, books, s, now):
     sv.since_s, sv.slot = now, slot
 
 
-@njit
+@inlined
 def _book(sv, books, s, slot, spent):
     add_load(books, s, _BUSY, slot, sv.in_use * spent)
     add_load(books, s, _QUEUE, slot, sv.queued * spent)
@@ -49,7 +48,7 @@ def _book(sv, books, s, slot, spent):
     sv.busy_since_scaling += sv.in_use * spent
 
 
-@njit
+@inlined
 def join_queue(w, sv, a):
     """Put an attempt behind all who wait."""
     one = attempt_at(w, a)
@@ -62,14 +61,14 @@ def join_queue(w, sv, a):
     sv.queued += 1
 
 
-@njit
+@inlined
 def book_wait(spec, w, books, s, a, now):
     """Book how long one had waited who leaves the queue; after the last slot nothing counts."""
     waited = min(now, spec.slots * spec.slot_s) - attempt_at(w, a).arrived_s
     add_load(books, s, _WAITED, min(slot_at(spec, now), spec.slots - 1), max(0.0, waited))
 
 
-@njit
+@inlined
 def book_those_who_wait(spec, w, books, s, now):
     """Book it for everybody who is in the queue at the end."""
     a = service_at(w, s).first
@@ -78,7 +77,7 @@ def book_those_who_wait(spec, w, books, s, now):
         a = attempt_at(w, a).after
 
 
-@njit
+@inlined
 def leave_queue(spec, w, books, s, a, now):
     """Take an attempt out of the queue, wherever it stands."""
     sv = service_at(w, s)
@@ -96,7 +95,7 @@ def leave_queue(spec, w, books, s, a, now):
     sv.queued -= 1
 
 
-@njit
+@inlined
 def hand_over(spec, w, books, s, now):
     """Give free servers to those who wait longest."""
     sv = service_at(w, s)
@@ -107,7 +106,7 @@ def hand_over(spec, w, books, s, now):
         now_then(w, HANDED, a)
 
 
-@njit
+@inlined
 def read_utilisation(spec, w, books, s, now):
     """Autoscaling looks: more servers are asked for, or not."""
     sv = service_at(w, s)
@@ -121,7 +120,7 @@ def read_utilisation(spec, w, books, s, now):
         at(w, now + sv.scale_delay_s, READY, s | (wanted << 24))
 
 
-@njit
+@inlined
 def grow(spec, w, books, s, servers, now):
     """New servers are there: those who wait get them."""
     sv = service_at(w, s)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from gameday.run_record import ATTEMPTS
 from gameday.scenario.policies import (
     backoff_s,
@@ -14,10 +12,8 @@ from gameday.scenario.policies import (
     next_limit,
 )
 from gameday.simulate.compiled.agenda import (
-    BEGIN_CALL,
     REPLY,
     RETRY,
-    SERVE,
     TIMEOUT,
     WORK_END,
     again_at,
@@ -26,6 +22,7 @@ from gameday.simulate.compiled.agenda import (
     now_then,
 )
 from gameday.simulate.compiled.draws import bin_of, keyed, seconds_of, session_key
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.pools import hand_over, join_queue, leave_queue, touch
 from gameday.simulate.compiled.slots import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.tables_at import (
@@ -48,18 +45,22 @@ _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _, _ORPHANED, _ = range(len(ATTEMPT
 _SERVICE_TIME, _BACKOFF = int(Draw.SERVICE_TIME), int(Draw.BACKOFF)
 NONE = -1
 
-_backoff_s, _gives_up_at_s, _is_shed = njit(backoff_s), njit(gives_up_at_s), njit(is_shed)
-_lineage, _is_over_limit, _next_limit = njit(lineage), njit(is_over_limit), njit(next_limit)
+_backoff_s, _gives_up_at_s, _is_shed = inlined(backoff_s), inlined(gives_up_at_s), inlined(is_shed)
+_lineage, _is_over_limit, _next_limit = (
+    inlined(lineage),
+    inlined(is_over_limit),
+    inlined(next_limit),
+)
 
 
-@njit
+@inlined
 def _uniform(spec, session, line, place, exchange, visit, number, purpose):
     key = session_key(spec.root, session + (line << 32))
     part = visit_at(spec, visit).number + 64 * exchange + 2048 * number
     return keyed(key, place, part, purpose)
 
 
-@njit
+@inlined
 def begin_attempt(spec, w, books, c, now, slot):
     """A caller asks: it is refused, served, or put in the queue; and it will wait so long."""
     call = call_at(w, c)
@@ -79,15 +80,15 @@ def begin_attempt(spec, w, books, c, now, slot):
     one.has_replied, one.is_queued = 0, 0
     sv.inside += 1
     touch(spec, w, books, s, now)
+    _begin_to_wait(spec, w, sv, s, a, now)
     if sv.in_use < sv.servers:
         sv.in_use += 1
+        begin_own_work(spec, w, a, now)
     else:
         join_queue(w, sv, a)
-    now_first(w, SERVE, a)
-    _begin_to_wait(spec, w, sv, s, a, now)
 
 
-@njit
+@inlined
 def _begin_to_wait(spec, w, sv, s, a, now):
     """A caller's timer: all of a service are as long, so only the oldest needs a place in the heap."""
     one = attempt_at(w, a)
@@ -106,7 +107,7 @@ def _begin_to_wait(spec, w, sv, s, a, now):
         sv.is_armed = 1
 
 
-@njit
+@inlined
 def _wait_no_more(w, sv, a):
     one = attempt_at(w, a)
     if one.before == NONE:
@@ -120,7 +121,7 @@ def _wait_no_more(w, sv, a):
     one.has_replied = 1
 
 
-@njit
+@inlined
 def time_out(spec, w, books, s, seq, now, slot):
     """A timer of a service's callers goes off: its owner gives up, if it still waits."""
     sv = service_at(w, s)
@@ -134,7 +135,7 @@ def time_out(spec, w, books, s, seq, now, slot):
         sv.is_armed = 1
 
 
-@njit
+@inlined
 def _give_up(spec, w, books, sv, s, a, now, slot):
     one = attempt_at(w, a)
     _wait_no_more(w, sv, a)
@@ -148,7 +149,7 @@ def _give_up(spec, w, books, sv, s, a, now, slot):
         free_attempt(w, a)
 
 
-@njit
+@inlined
 def begin_own_work(spec, w, a, now):
     """A server is there: its own work begins."""
     one = attempt_at(w, a)
@@ -161,7 +162,7 @@ def begin_own_work(spec, w, a, now):
     at(w, now + seconds, WORK_END, a)
 
 
-@njit
+@inlined
 def own_work_ended(spec, w, books, a, now, slot):
     """Own work is done: calls below begin, with the server held or not."""
     visit = visit_at(spec, attempt_at(w, a).visit)
@@ -170,7 +171,7 @@ def own_work_ended(spec, w, books, a, now, slot):
     next_calls(spec, w, books, a, now, slot)
 
 
-@njit
+@inlined
 def _release(spec, w, books, s, now):
     """Free a server; the longest waiting takes it."""
     sv = service_at(w, s)
@@ -179,7 +180,7 @@ def _release(spec, w, books, s, now):
     hand_over(spec, w, books, s, now)
 
 
-@njit
+@inlined
 def next_calls(spec, w, books, a, now, slot):
     """Make the next group of calls, all at once; without one more, the attempt is over."""
     one = attempt_at(w, a)
@@ -199,10 +200,10 @@ def next_calls(spec, w, books, a, now, slot):
         )
         call.session, call.place, call.exchange = one.session, one.place, one.exchange
         call.line, call.number = _lineage(one.line, one.number), 0
-        now_first(w, BEGIN_CALL, c)
+        now_first(w, c)
 
 
-@njit
+@inlined
 def child_ended(spec, w, books, a, is_well, now, slot):
     """A call that an attempt made has ended: well, or it was optional."""
     one = attempt_at(w, a)
@@ -218,7 +219,7 @@ def child_ended(spec, w, books, a, is_well, now, slot):
         _finish(spec, w, books, a, 0, now, slot)
 
 
-@njit
+@inlined
 def _finish(spec, w, books, a, ok, now, slot):
     """Free the server if it is still held; the caller hears, if it still waits."""
     one = attempt_at(w, a)
@@ -240,7 +241,7 @@ def _finish(spec, w, books, a, ok, now, slot):
     free_attempt(w, a)
 
 
-@njit
+@inlined
 def answer(spec, w, c, now):
     """A caller hears of its attempt; return whether its call is over, else it will try again."""
     call = call_at(w, c)

@@ -155,13 +155,18 @@ class Tables:
         return len(self._visits) - 1
 
     def most_begun(self) -> int:
-        """Return how much one event may begin of anything: a script, a group, or new servers."""
+        """Return how much one event may begin of anything: a script, or a group."""
         script = max(
             (sum(b - a for a, b in self._groups[slice(*one)]) for one in self._scripts), default=0
         )
         group = max((last - first for first, last in self._groups), default=0)
+        return 16 + script + group
+
+    def standing_events(self) -> int:
+        """Return how many events may be under way that are nobody's own: timers, scaling, an arrival."""
         services = self.services()
-        return 16 + script + group + max(0, int((services["most"] - services["servers"]).max()))
+        growing = int(np.maximum(0, services["most"] - services["servers"]).sum())
+        return 1 + len(self.plan.journeys) + 2 * len(services) + growing
 
     def services(self) -> Array:
         """Return the pools of servers as they begin."""

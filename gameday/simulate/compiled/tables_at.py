@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from gameday.run_record import ATTEMPTS, BINS, LATENCIES, LOADS, SESSIONS, STEPS
 from gameday.simulate.compiled import layout
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import reader
 
 __all__ = [
@@ -29,131 +28,131 @@ _STEPS, _SESSIONS, _ATTEMPTS, _LOADS = len(STEPS), len(SESSIONS), len(ATTEMPTS),
 _LATENCIES = len(LATENCIES)
 
 
-@njit
+@inlined
 def session_at(w, i):
     return _session(w.sessions, i)
 
 
-@njit
+@inlined
 def work_at(w, k):
     return _work(w.works, k)
 
 
-@njit
+@inlined
 def call_at(w, c):
     return _call(w.calls, c)
 
 
-@njit
+@inlined
 def attempt_at(w, a):
     return _attempt(w.attempts, a)
 
 
-@njit
+@inlined
 def service_at(w, s):
     return _service(w.services, s)
 
 
-@njit
+@inlined
 def patient_at(w, j):
     return _patient(w.patients, j)
 
 
-@njit
+@inlined
 def event_at(w, place):
     return _event(w.events, place)
 
 
-@njit
+@inlined
 def number_at(address, place):
     return _number(address, place)
 
 
-@njit
+@inlined
 def sum_at(address, place):
     return _sum(address, place)
 
 
-@njit
+@inlined
 def journey_at(spec, j):
     return _journey(spec.journeys, j)
 
 
-@njit
+@inlined
 def next_at(spec, j, step):
     return _next(spec.nexts, j * spec.steps + step)
 
 
-@njit
+@inlined
 def choice_at(spec, place):
     return _choice(spec.choices, place)
 
 
-@njit
+@inlined
 def nominal_of(spec, step):
     return _sum(spec.nominal, step).x
 
 
-@njit
+@inlined
 def script_of(spec, step, product):
     return _number(spec.script_of, step * (spec.products + 1) + product).n
 
 
-@njit
+@inlined
 def script_at(spec, place):
     return _script(spec.scripts, place)
 
 
-@njit
+@inlined
 def group_at(spec, place):
     return _group(spec.groups, place)
 
 
-@njit
+@inlined
 def member_at(spec, place):
     return _member(spec.members, place)
 
 
-@njit
+@inlined
 def visit_at(spec, place):
     return _visit(spec.visits, place)
 
 
-@njit
+@inlined
 def law_row(spec, row):
     return _sum(spec.law_rows, row).x
 
 
-@njit
+@inlined
 def count_step(books, step, what, slot):
     _number(books.steps, (step * _STEPS + what) * books.slots + slot).n += 1
 
 
-@njit
+@inlined
 def count_session(books, what, slot):
     _number(books.sessions, what * books.slots + slot).n += 1
 
 
-@njit
+@inlined
 def count_attempt(books, s, what, slot):
     _sum(books.attempts, (s * _ATTEMPTS + what) * books.slots + slot).x += 1.0
 
 
-@njit
+@inlined
 def add_load(books, s, what, slot, amount):
     _sum(books.loads, (s * _LOADS + what) * books.slots + slot).x += amount
 
 
-@njit
+@inlined
 def count_response(books, step, slot, place):
     _small(books.response, (step * _LATENCIES * books.slots + slot) * BINS + place).n += 1
 
 
-@njit
+@inlined
 def count_visit(books, s, slot, place):
     _share(books.visits, (s * books.slots + slot) * BINS + place).x += 1.0
 
 
-@njit
+@inlined
 def count_delay(books, place):
     _number(books.delay, place).n += 1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from gameday.simulate.compiled.draws import keyed
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import (
     choice_at,
     count_step,
@@ -23,13 +22,13 @@ _MOST_STEPS = 500
 _ENTRY, _NEXT, _THINK = int(Draw.ENTRY), int(Draw.NEXT_STEP), int(Draw.THINK)
 
 
-@njit
+@inlined
 def slot_at(spec, when):
     """Return the slot of an instant; may lie behind the last."""
     return int(when / spec.slot_s + 1e-9)
 
 
-@njit
+@inlined
 def _choose(spec, first, last, uniform):
     total = choice_at(spec, last - 1).upto
     for place in range(first, last):
@@ -38,7 +37,7 @@ def _choose(spec, first, last, uniform):
     return choice_at(spec, last - 1).step
 
 
-@njit
+@inlined
 def first_step(spec, j, key):
     """Return where a customer begins."""
     journey = journey_at(spec, j)
@@ -48,7 +47,7 @@ def first_step(spec, j, key):
     return _choose(spec, first, last, keyed(key, 0, 0, _ENTRY))
 
 
-@njit
+@inlined
 def after(spec, j, key, place, step):
     """Return the pause after a step and the next one, or END."""
     row, think = next_at(spec, j, step), 0.0
@@ -62,7 +61,7 @@ def after(spec, j, key, place, step):
     return think, _choose(spec, first, last, keyed(key, place, 0, _NEXT))
 
 
-@njit
+@inlined
 def walk_on(spec, books, one, what):
     """Book the planned steps behind the one under way."""
     place, step, nominal = one.place, one.step, one.nominal_s

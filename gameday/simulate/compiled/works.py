@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from gameday.simulate.compiled.agenda import (
-    BEGIN_CALL,
     PATIENCE,
     STEP_OVER,
     again_at,
@@ -13,6 +10,7 @@ from gameday.simulate.compiled.agenda import (
     now_first,
     now_then,
 )
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.slots import free_call, free_session, free_work, new_call
 from gameday.simulate.compiled.tables_at import (
     call_at,
@@ -37,7 +35,7 @@ DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED = range(5)
 _CART, _ORDER = 1, 2
 
 
-@njit
+@inlined
 def begin_to_wait(spec, w, i, now):
     """Patience of a journey's customers is as long for all: only the oldest is in the heap."""
     one = session_at(w, i)
@@ -58,7 +56,7 @@ def begin_to_wait(spec, w, i, now):
         patient.is_armed = 1
 
 
-@njit
+@inlined
 def _wait_no_more(w, i):
     one = session_at(w, i)
     patient = patient_at(w, one.journey)
@@ -72,7 +70,7 @@ def _wait_no_more(w, i):
         session_at(w, one.behind).before = one.before
 
 
-@njit
+@inlined
 def lose_patience(w, j, seq):
     """A journey's patience runs out: its owner leaves, if it still waits."""
     patient = patient_at(w, j)
@@ -91,7 +89,7 @@ def lose_patience(w, j, seq):
         patient.is_armed = 1
 
 
-@njit
+@inlined
 def next_group(spec, w, k):
     """Send the exchanges of the next group; one without a required exchange holds nothing up."""
     work = work_at(w, k)
@@ -107,7 +105,7 @@ def next_group(spec, w, k):
             call.exchange = work.exchange + (member - first)
             work.pending += member_at(spec, member).is_required
             work.members += 1
-            now_first(w, BEGIN_CALL, c)
+            now_first(w, c)
         work.exchange += last - first
         if work.pending:
             return
@@ -115,7 +113,7 @@ def next_group(spec, w, k):
     _work_over(w, k, DONE)
 
 
-@njit
+@inlined
 def outcome_of(spec, w, c):
     """Return what an exchange comes to: a limited product may be gone."""
     call = call_at(w, c)
@@ -139,7 +137,7 @@ def outcome_of(spec, w, c):
     return DONE
 
 
-@njit
+@inlined
 def exchange_ended(spec, w, c):
     """An exchange has ended: the step goes on once all the required ones of its group have."""
     call = call_at(w, c)
@@ -161,7 +159,7 @@ def exchange_ended(spec, w, c):
     _clear(w, k)
 
 
-@njit
+@inlined
 def _work_over(w, k, outcome):
     i = work_at(w, k).session
     work_at(w, k).has_left = 1
@@ -171,7 +169,7 @@ def _work_over(w, k, outcome):
     _clear(w, k)
 
 
-@njit
+@inlined
 def _clear(w, k):
     """Give a work's place back once nobody waits for it and nothing of it is under way."""
     work = work_at(w, k)

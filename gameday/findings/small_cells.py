@@ -1,0 +1,39 @@
+"""What a cell has too few servers to show: said beside the numbers it gives."""
+
+from __future__ import annotations
+
+from gameday.scenario import Scenario, build_cell
+
+__all__ = ["FEW_SERVERS", "small_stations", "unseen"]
+
+FEW_SERVERS = 4
+"""Below so many a station's waits are its cell's own. Source: DESIGN §7.3, the p99 of 4 and of 400."""
+
+
+def small_stations(scenario: Scenario, scale: float) -> dict[str, list[str]]:
+    """Return stack -> services with few servers in the cell that have more at full scale."""
+    out = {}
+    for stack in scenario.stack_names:
+        few = [
+            name
+            for name, station in build_cell(scenario, stack, scale=scale).stations.items()
+            if station.servers < FEW_SERVERS <= scenario.services[name].servers(stack)
+        ]
+        if few:
+            out[stack] = few
+    return out
+
+
+def unseen(scenario: Scenario, variant: Scenario, scale: float) -> dict[str, list[str]]:
+    """Return stack -> what a variant of a scenario changes that a cell of this size cannot show."""
+    out: dict[str, list[str]] = {}
+    for stack in scenario.stack_names:
+        before, after = (build_cell(s, stack, scale=scale).stations for s in (scenario, variant))
+        for name, station in after.items():
+            whole = [s.services[name].servers(stack) for s in (scenario, variant)]
+            if whole[0] != whole[1] and before[name].servers == station.servers:
+                out.setdefault(stack, []).append(
+                    f"{name} has {station.servers} server(s) in this cell before and after, for "
+                    f"{whole[0]} and {whole[1]}: only its times change; take a larger --budget"
+                )
+    return out
