@@ -23,7 +23,7 @@ __all__ = ["LEAD_IN", "at_real_speed", "real_speed_model"]
 LEAD_IN = 60
 """Minutes before the window that bring customers, queues and servers into their state. Source: the
 project's issue on rehearsal."""
-_VISITS_PER_S = 1.5e6
+_VISITS_PER_S = 2.0e6
 """Service visits a core simulates in a second: half of what is measured on a quiet one (`make
 bench-simulate`)."""
 _BESIDE_LOAD = 0.5

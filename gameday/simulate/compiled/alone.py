@@ -16,6 +16,7 @@ from gameday.run_record import BINS
 from gameday.scenario.service_times import ServiceTime
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.draws import bin_of, numbered, seconds_of, session_key
+from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.laws import law_of
 from gameday.vocabulary import Array, Seed
 
@@ -70,7 +71,7 @@ def queue_alone(
     return out
 
 
-@njit
+@inlined
 def _put(free, at):
     """Let the first free server be busy until `at`.
 
@@ -92,7 +93,7 @@ def _put(free, at):
     free[i] = at
 
 
-@njit
+@inlined
 def _book(busy_s, whole, start, end, slot_s):
     """Add the time from start to end to its slots: the ends by value, whole slots by differences."""
     slots = len(busy_s)
@@ -112,7 +113,7 @@ def _book(busy_s, whole, start, end, slot_s):
         whole[last] -= 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _play(spec_row, visit_row, rates, slot_s, servers, root, arrived, waited_s, busy_s, waits):
     spec, visit = spec_row[0], visit_row[0]
     free, whole = np.zeros(servers), np.zeros(len(rates) + 1, np.int64)
