@@ -72,12 +72,18 @@ def one_bin(seconds: float) -> int:
 
 
 def percentile(histogram: Array, level: float) -> float:
-    """Return the `level` quantile in seconds of counts over BINS (the last axis); NaN if empty."""
+    """Return the `level` quantile in seconds of counts over BINS (the last axis); NaN if empty.
+
+    Within a bin by the share of its counts below, so that runs that differ by less than one do.
+    """
     upto = np.cumsum(histogram, axis=-1)
     if upto[-1] <= 0:
         return float("nan")
-    place = int(np.searchsorted(upto, level * upto[-1]))
-    return float(_FLOOR_S * np.exp((min(place, BINS - 1) + 0.5) * _WIDTH))
+    rank = level * upto[-1]
+    place = min(int(np.searchsorted(upto, rank)), BINS - 1)
+    count = float(histogram[place])
+    share = (rank - (upto[place] - count)) / count if count else 0.5
+    return float(_FLOOR_S * np.exp((place + min(max(share, 0.0), 1.0)) * _WIDTH))
 
 
 def known_sum(values: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 
@@ -40,7 +41,14 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command and leave with its exit code."""
+    """Run the command and leave with its exit code; SIGTERM stops it as Ctrl-C does."""
+    stopped_by = ["Ctrl-C"]
+
+    def terminated(*_: object) -> None:
+        stopped_by[0] = "SIGTERM"
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminated)
     try:
         code = app(standalone_mode=False)
     except GamedayError as error:
@@ -51,17 +59,23 @@ def main() -> None:
     except typer.Abort:
         code = 4
     except KeyboardInterrupt:
-        sys.stderr.write("stopped by Ctrl-C\n")
-        code = 4
+        code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141  # as a shell says of SIGPIPE; never a pass
     except Exception as error:  # the program's own fault: say so, with the trace, never in silence
-        code = _unforeseen(error)
+        code = _INTERRUPTED if _came_of_stopping(error) else _unforeseen(error)
     if code == _INTERRUPTED:
-        sys.stderr.write("stopped by Ctrl-C\n")
+        sys.stderr.write(f"stopped by {stopped_by[0]}\n")
         code = 4
     sys.exit(code or 0)
+
+
+def _came_of_stopping(error: BaseException | None) -> bool:
+    """Return whether a library fell over because it was interrupted while it began or ended."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _unforeseen(error: Exception) -> int:

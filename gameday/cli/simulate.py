@@ -57,7 +57,7 @@ def simulate(
     what_if: WhatIfOption = None, headroom: HeadroomOption = False,
     replications: Annotated[int, typer.Option(min=2, max=1000, help="of each variant")] = 10,
     budget: Annotated[
-        float, typer.Option(min=1, max=86400, help="seconds for each variant; sets the auto scale")
+        float, typer.Option(min=1, max=86400, help="seconds for each variant; sets the scale where that is auto")
     ] = 30.0,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: the cores")] = None,
     cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
@@ -78,6 +78,8 @@ def simulate(
     from gameday.vocabulary import Seed
 
     asked = asked_of(window, "1x", None, scale, quantile)
+    if (asked.scale or 0) > 1:
+        raise UsageError(f"--scale: must be at most 1, the whole (got {scale})")
     scenario = load_scenario(event)
     variants = [changed(event, text) for text in what_if or []]
     show = Show()
@@ -92,18 +94,20 @@ def simulate(
         result["what_ifs"] = [rehearsal.compared(v.text, v.scenario, v.factor) for v in variants]
         result["headroom"] = rehearsal.headroom() if headroom else None
     result["drawn"] = drawn(result)
-    result["page"] = str(_picture(result, out, show))
-    if as_json:
-        typer.echo(json.dumps(result, allow_nan=False))
-    else:
+    if not as_json:
         say(result)
+    result["page"] = str(_picture(result, out, show))
+    typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {result['page']}")
     raise typer.Exit(rehearsal.exit_code)
 
 
 def _check_folder(out: Path) -> None:
     """Refuse a folder that cannot be written before the work is done, not after."""
-    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: {out} cannot be written ({error.strerror})") from None
+    if not os.access(out, os.W_OK):
         raise UsageError(f"--out: {out} cannot be written")
 
 

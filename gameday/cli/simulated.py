@@ -44,8 +44,9 @@ def say(result: dict[str, Any]) -> None:
     )
     for stack, names in result["small_stations"].items():
         typer.echo(
-            f"{stack}: a small cell: {', '.join(names)} have fewer than {FEW_SERVERS} servers in it and "
-            "wait longer than the whole would; a larger --budget gives a larger cell"
+            f"{stack}: a small cell: fewer than {FEW_SERVERS} servers of {', '.join(names)} are in it, "
+            "which wait longer than the whole would: an objective that holds is on the safe side, a latency "
+            "missed may be the cell's own; a larger --budget gives a larger cell"
         )
     for stack, model in result["stacks"].items():
         for note in model["notes"]:
@@ -59,7 +60,6 @@ def say(result: dict[str, Any]) -> None:
                 f"{_band(row['wait_s'], 'seconds')}, in the cell {_band(row['cell_wait_s'], 'seconds')}"
             )
         _say_checks(stack, model, result["cross_check"][stack])
-    typer.echo(f"pictures: {result['page']}")
 
 
 def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         hour = _service(model, bottleneck["service"])["peak_hour"]
         rows.append([
             bottleneck["service"], _band(bottleneck["is_first"], "share"),
-            _when(bottleneck["at_utc"], bottleneck["minutes_to_break"]),
+            bottleneck["when"],
             *(_band(hour[quantity], unit) for quantity, unit in _UNITS.items()),
         ])  # fmt: skip
     _table(heads, rows)
@@ -80,8 +80,7 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         share = objective["fails_in_some_minute"]["mid"]
         first = "in no single minute"
         if objective["at_utc"]:
-            when = _when(objective["at_utc"], objective["minutes_to_breach"])
-            first = f"{when} in {100 * share:.0f} %"
+            first = f"{objective['when']} in {100 * share:.0f} %"
         row = [
             objective["text"],
             _band(objective["value"], objective["unit"]),
@@ -89,31 +88,10 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
             first,
         ]
         if result["headroom"]:
-            row.append(_headroom(result["headroom"][stack][number]))
+            row.append(result["headroom"][stack][number]["said"])
         rows.append(row)
     heads = ["objective", "in the model", "", "first fails (UTC)"]
     _table(heads + ["bears, x the forecast"] * bool(result["headroom"]), rows)
-
-
-def _when(at_utc: str | None, minutes: dict[str, Any] | None) -> str:
-    """Return an instant with the interval of its minutes from the window's start, where it is known."""
-    if at_utc is None or minutes is None:
-        return "-"
-    if minutes["mid"] == 0.0:
-        return f"{at_utc[:16]} or before"
-    low, high = minutes["low"], minutes["high"]
-    if low is None or high is None:
-        return f"{at_utc[:16]} (once)"
-    return f"{at_utc[:16]} (+{max(0.0, low):.0f} to +{high:.0f} min)"
-
-
-def _headroom(row: dict[str, Any]) -> str:
-    if row["fails"] is None:
-        return f"{row['holds']:g}x and more" if row["holds"] else "not observed"
-    if row["holds"] is None:
-        return f"fails at {row['fails']:g}x already"
-    sure = f", surely {row['surely_holds']:g}x" if row["surely_holds"] else ""
-    return f"{row['holds']:g}x to {row['fails']:g}x{sure}"
 
 
 def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> None:
@@ -125,12 +103,12 @@ def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> 
         cells = []
         for quantity, unit in _UNITS.items():
             shown = f"{_one(old[quantity]['mid'], unit)} -> {_one(new[quantity]['mid'], unit)}"
-            cells.append(f"{shown} {_range(change['peak_hour'][quantity], unit)}")
+            cells.append(f"{shown} {_range(change['peak_hour'][quantity], unit, of_change=True)}")
         rows.append([change["service"], *cells])
     _table([f"what if {variant['text']}", *(f"{head} (change)" for head in _HEADS.values())], rows)
     rows = [
         [new["text"], _band(old["value"], new["unit"]), _band(new["value"], new["unit"]),
-         _range(change["change"], new["unit"]), f"{old['said']} -> {new['said']}"]
+         _range(change["change"], new["unit"], of_change=True), f"{old['said']} -> {new['said']}"]
         for old, new, change in zip(
             model["objectives"], after["objectives"], variant["objectives_change"][stack], strict=True
         )
@@ -147,8 +125,9 @@ def _say_checks(stack: str, model: dict[str, Any], checks: list[dict[str, Any]])
     exact = [row for row in checks if row["exact"]]
     wrong = [row for row in checks if row["said"] in ("DISAGREES", "far")]
     near = [row for row in checks if row["said"] == "near"]
+    exactly = f"{sum(r['said'] == 'agrees' for r in exact)} of {len(exact)} exact forms agree"
     typer.echo(
-        f"{stack}: on paper: {sum(r['said'] == 'agrees' for r in exact)} of {len(exact)} exact forms agree, "
+        f"{stack}: on paper: {exactly if exact else 'no service has an exact form'}, "
         f"{len(near)} approximations are near, "
         f"{sum(r['form'] is None for r in checks)} services are not comparable"
     )
@@ -181,11 +160,17 @@ def _band(band: dict[str, Any], unit: str) -> str:
     return f"{_one(band['mid'], unit)} {_range(band, unit)}"
 
 
-def _range(band: dict[str, Any], unit: str) -> str:
+def _range(band: dict[str, Any], unit: str, *, of_change: bool = False) -> str:
+    """Return an interval in the unit its value is printed in; a share changes by points."""
     if band["low"] is None or band["high"] is None:
         return "(no interval)"
-    factor, name = {"share": (100, "%"), "seconds": (1000, "ms"), "number": (1, "")}[unit]
-    return f"({factor * band['low']:.1f} to {factor * band['high']:.1f}{' ' * bool(name)}{name})"
+    factor, name, digits = {
+        "share": (100, " points" if of_change else " %", 1), "seconds": (1000, " ms", 1), "number": (1, "", 1),
+    }[unit]  # fmt: skip
+    if unit == "seconds" and not of_change and band["mid"] >= 1:
+        factor, name, digits = 1, " s", 2
+    low, high = (f"{round(factor * band[end], digits) + 0.0:.{digits}f}" for end in ("low", "high"))
+    return f"({low} to {high}{name})"
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> None:

@@ -53,6 +53,18 @@ class _Bracket:
         return min((f for f, (_, said) in self.seen.items() if said == "fails"), default=math.inf)
 
     @property
+    def said(self) -> str:
+        """The answer in words."""
+        if not self.seen:
+            return "not observed"
+        if self.fails == math.inf:
+            return f"{self.holds:g}x and more"
+        if self.holds == 0.0:
+            return f"fails at {self.fails:.4g}x already"
+        sure = f", surely {self.surely_holds:.4g}x" if self.surely_holds else ""
+        return f"{self.holds:.4g}x to {self.fails:.4g}x{sure}"
+
+    @property
     def next(self) -> float | None:
         """The multiple to look at next; None when it is known well enough."""
         if self.fails == math.inf:
@@ -92,7 +104,7 @@ def headroom(
     rows: dict[str, list[dict[str, Any]]] = {}
     for (stack, number), bracket in brackets.items():
         rows.setdefault(stack, []).append(
-            {"text": scenario.objectives[number].text} | {
+            {"text": scenario.objectives[number].text, "said": bracket.said} | {
                 name: _finite(getattr(bracket, name))
                 for name in ("holds", "fails", "surely_holds", "surely_fails")
             }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from gameday.simulate import t_bands, t_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "DRAWN", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of",
+    "DRAWN", "TOO_SMALL", "Replications", "minute_bands", "not_below", "objective_change", "rehearsal", "said_of",
     "series_of", "series_table", "service_change",
 ]  # fmt: skip
 
@@ -45,7 +47,9 @@ def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> d
         "replications": len(replications),
         "stacks": {
             runs[0].stack: {
-                "services": _by_service(runs[0].services, np.stack([run.spans for run in runs])),
+                "services": _by_service(
+                    runs[0].services, np.stack([run.spans for run in runs]), least=0.0
+                ),
                 "bottlenecks": _bottlenecks(scenario, runs),
                 "objectives": [
                     _objective(scenario, number, runs) | ({} if judged else {"said": TOO_SMALL})
@@ -62,12 +66,17 @@ def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> d
     }
 
 
-def _by_service(services: tuple[str, ...], spans: Array) -> list[dict[str, Any]]:
-    """Return services with a band of each quantity and span; `spans` as Replication's, one a row."""
+def _by_service(
+    services: tuple[str, ...], spans: Array, least: float = -math.inf
+) -> list[dict[str, Any]]:
+    """Return services with a band of each quantity and span; `spans` as Replication's, one a row.
+
+    No band goes below `least`: what cannot be negative is not said to be.
+    """
     return [
         {"service": name} | {
             span: {
-                quantity: band_of(t_interval(spans[:, s, q, n].tolist()))
+                quantity: band_of(not_below(t_interval(spans[:, s, q, n].tolist()), least))
                 for q, quantity in enumerate(QUANTITIES)
             }
             for s, span in enumerate(SPANS)
@@ -108,27 +117,28 @@ def _bottlenecks(scenario: Scenario, runs: list[Replication]) -> list[dict[str, 
             first[min(broken)[2]] += 1
     rows = []
     for i, name in enumerate(names):
-        share, minutes, at_utc = _when(runs, [int(run.breaks_at[i]) for run in runs])
+        share, when = _first(runs, [int(run.breaks_at[i]) for run in runs])
         rows.append({
             "service": name, "is_first": band_of(binomial_band(int(first[i]), n)), "breaks": share,
-            "minutes_to_break": minutes, "at_utc": at_utc,
+            "minutes_to_break": when["minutes"], "at_utc": when["at_utc"], "when": when["said"],
         })  # fmt: skip
     return sorted(rows, key=lambda row: (-row["is_first"]["mid"], -row["breaks"]["mid"]))
 
 
-def _when(
-    runs: list[Replication], firsts: list[int]
-) -> tuple[dict[str, Any], dict[str, Any] | None, str | None]:
-    """Return of the first slots of something (-1 = in none) how often, how soon, and the median instant."""
+def _first(runs: list[Replication], firsts: list[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return of the first slots of something (-1 = in none) how often it is, and when it begins."""
     slots = [float(slot) for slot in firsts if slot >= 0]
     share = band_of(binomial_band(len(slots), len(runs)))
     if not slots:
-        return share, None, None
-    return (
-        share,
-        band_of(t_interval(slots)),
-        runs[0].grid.instant(int(np.median(slots))).isoformat(),
-    )
+        return share, {"minutes": None, "at_utc": None, "said": "-"}
+    minutes = not_below(t_interval(slots), 0.0)
+    at_utc = runs[0].grid.instant(int(np.median(slots))).isoformat()
+    said = f"{at_utc[:16]} (+{minutes.low:.0f} to +{minutes.high:.0f} min)"
+    if len(slots) < 2:
+        said = f"{at_utc[:16]} (once)"
+    elif minutes.mid == 0.0:
+        said = f"{at_utc[:16]} or before"
+    return share, {"minutes": band_of(minutes), "at_utc": at_utc, "said": said}
 
 
 def _depths(scenario: Scenario, stack: str) -> dict[str, int]:
@@ -151,14 +161,20 @@ def _depths(scenario: Scenario, stack: str) -> dict[str, int]:
 def _objective(scenario: Scenario, number: int, runs: list[Replication]) -> dict[str, Any]:
     """Return what the runs say of an objective: holds, fails, or undecided; and from when on."""
     criterion = scenario.objectives[number]
-    band = t_interval([run.number_of(number)[0] for run in runs])
-    share, minutes, at_utc = _when(runs, [int(run.fails_at[number]) for run in runs])
+    band = not_below(t_interval([run.number_of(number)[0] for run in runs]), 0.0)
+    share, when = _first(runs, [int(run.fails_at[number]) for run in runs])
     return {
         "text": criterion.text,
         "unit": {"s": "seconds", "share": "share"}.get(METRICS[criterion.metric], "number"),
         "value": band_of(band), "said": said_of(band, criterion.holds),
-        "fails_in_some_minute": share, "minutes_to_breach": minutes, "at_utc": at_utc,
+        "fails_in_some_minute": share, "minutes_to_breach": when["minutes"], "at_utc": when["at_utc"],
+        "when": when["said"],
     }  # fmt: skip
+
+
+def not_below(band: Band, least: float) -> Band:
+    """Return a band that does not go below `least`."""
+    return replace(band, low=max(band.low, least))
 
 
 def said_of(band: Band, holds: Callable[[float], bool]) -> str:

@@ -30,7 +30,13 @@ def on_cluster(address: str | None) -> Iterator[None]:
         raise UsageError("--cluster needs dask: pip install 'gameday[dask]'") from None
     try:
         client = Client(address, timeout=_CONNECT_S)
-    except (OSError, ValueError) as error:
-        raise PreflightFailed(f"no dask scheduler answers at {address} ({error})") from None
+    except ValueError as error:
+        raise UsageError(
+            f"--cluster: must read tcp://HOST:8786 (got '{address}': {error})"
+        ) from None
+    except OSError as error:
+        raise PreflightFailed(
+            f"--cluster: no dask scheduler answers at {address} ({error}); start one with `dask scheduler`"
+        ) from None
     with client, joblib.parallel_config(backend="dask"):
         yield

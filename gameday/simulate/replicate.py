@@ -97,11 +97,10 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
     results = pool(tasks)
     try:
         yield from results
-    except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
-        said = str(error).splitlines()[0]
+    except joblib.externals.loky.process_executor.TerminatedWorkerError:
         raise PreflightFailed(
-            f"a process of the model was killed, by a person or for want of memory ({said}); with a "
-            "smaller --budget or --scale it needs less"
+            "a process of the model was killed, by a person or for want of memory; with a smaller --budget "
+            "or --scale it needs less"
         ) from None
     finally:
         results.close()

@@ -135,6 +135,24 @@ BAD: tuple[BadInput, ...] = (
     ),
     BadInput("--scale 0", REPLAY + "--scale 0", 2, r"--scale: must be a number above 0"),
     BadInput("--scale a word", REPLAY + "--scale small", 2, r"--scale: .*as 0\.01, or auto"),
+    BadInput(
+        "--scale above the whole",
+        "simulate --event {fair} --scale 5",
+        2,
+        r"--scale: must be at most 1",
+    ),
+    BadInput(
+        "--cluster no address",
+        "simulate --event {fair} --cluster nonsense",
+        2,
+        r"--cluster: must read tcp",
+    ),
+    BadInput(
+        "--what-if autoscale.interval 0",
+        "simulate --event {fair} --what-if pay.autoscale.interval=0s",
+        2,
+        r"--what-if .*interval",
+    ),
     BadInput("--quantile p100", REPLAY + "--quantile p100", 2, r"--quantile: .*as p50 or p90"),
     BadInput("--quantile 0.9", REPLAY + "--quantile 0.9", 2, r"--quantile: .*as p50 or p90"),
     BadInput(

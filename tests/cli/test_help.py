@@ -97,7 +97,7 @@ def test_json_parses_and_carries_its_schema_version(
 ) -> None:
     said = typed(place, *arguments)
     assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout)["schema_version"] == (2 if arguments[0] == "simulate" else 1)
+    assert json.loads(said.stdout)["schema_version"] == (3 if arguments[0] == "simulate" else 1)
     assert "\x1b" not in said.stdout + said.stderr
 
 

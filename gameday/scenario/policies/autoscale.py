@@ -16,7 +16,7 @@ class Autoscale(Block):
 
     target: float = Field(gt=0, lt=1)
     """Utilisation to steer for, 0-1."""
-    interval: Duration
+    interval: Duration = Field(gt=0)
     """How often utilisation is read, s (wall time at any speed)."""
     delay: Duration
     """From the decision to servers at work, s (wall time at any speed)."""

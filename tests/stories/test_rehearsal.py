@@ -1,0 +1,73 @@
+"""`gameday simulate` as a person types it: what it tells, what it draws, and how it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.stories.conftest import Bench, until
+
+pytestmark = pytest.mark.slow
+
+BRIEF = (
+    "--window",
+    "2027-07-13T10:00-04:00/2027-07-13T10:20-04:00",
+    "--replications",
+    "2",
+    "--budget",
+    "1",
+)
+
+
+def test_what_ifs_are_told_and_drawn_and_so_is_what_the_cell_is_too_small_to_show(
+    bench: Bench,
+) -> None:
+    variants = ("pay.instances = 13", "forecast = 1.3x", "edge.timeout = 1s")
+    run = bench.says(
+        "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--scale", "0.05", *BRIEF,
+        *(word for text in variants for word in ("--what-if", text)),
+    )  # fmt: skip
+    run.says_no_trace()
+    assert run.code in (0, 1), run.complained
+    page = Path(run.said.splitlines()[-1].removeprefix("pictures: "))
+    html = (run.bench.path / page).read_text()
+    for text in variants:
+        assert f"what if {text}" in run.said
+        assert f"What if {text}" in html
+    told = "only its times change"
+    assert (told in run.said, told in html) == (True, True)
+
+
+def test_headroom_is_told_and_drawn_in_the_same_words(bench: Bench) -> None:
+    run = bench.says(
+        "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--json", "--headroom",
+        *BRIEF,
+    )  # fmt: skip
+    result = json.loads(run.said)
+    said = [row["said"] for row in result["headroom"]["main"]]
+    assert len(said) == len(result["stacks"]["main"]["objectives"]) > 0
+    html = (bench.path / result["page"]).read_text()
+    assert all(words in html for words in said)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+)
+def test_a_rehearsal_that_a_person_stops_ends_with_code_4_and_leaves_nothing(
+    number: int, name: str, bench: Bench
+) -> None:
+    run = bench.start(
+        "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--window", "all",
+        "--scale", "1", "--replications", "1000", "--workers", "2",
+    )  # fmt: skip
+    until(lambda: len(bench.processes()) >= 3, 60, "the model's processes began")
+    os.kill(run.process.pid, number)
+    assert run.wait(20).code == 4
+    assert f"stopped by {name}" in run.complained
+    run.says_no_trace()
+    bench.falls_silent()
+    assert not list(bench.out.rglob("*.html"))
