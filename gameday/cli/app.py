@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
 
 import typer
@@ -36,19 +37,14 @@ for module in (replay, forecast, plan, simulate, capacity, runs, serve, inspect)
     module.add_to(app)
 
 
+_ENDS_WITHIN_S = 4.0
 _INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
 
 
 def main() -> None:
-    """Run the command and leave with its exit code; SIGTERM stops it as Ctrl-C does."""
-    stopped_by = ["Ctrl-C"]
-
-    def terminated(*_: object) -> None:
-        stopped_by[0] = "SIGTERM"
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, terminated)
+    """Run the command and leave with its exit code."""
+    stopped_by = _listen_for_signals()
     try:
         code = app(standalone_mode=False)
     except GamedayError as error:
@@ -66,9 +62,34 @@ def main() -> None:
     except Exception as error:  # the program's own fault: say so, with the trace, never in silence
         code = _INTERRUPTED if _came_of_stopping(error) else _unforeseen(error)
     if code == _INTERRUPTED:
-        sys.stderr.write(f"stopped by {stopped_by[0]}\n")
+        sys.stderr.write(f"stopped by {stopped_by[0] if stopped_by else 'Ctrl-C'}\n")
         code = 4
     sys.exit(code or 0)
+
+
+def _listen_for_signals() -> list[str]:
+    """Let Ctrl-C and SIGTERM end what runs, within _ENDS_WITHIN_S; return where they leave their name.
+
+    A library that is interrupted while it waits for its own processes may wait for ever.
+    """
+    stopped_by = list[str]()
+
+    def stop(number: int, _: object) -> None:
+        stopped_by.append({signal.SIGINT: "Ctrl-C"}.get(signal.Signals(number), "SIGTERM"))
+        last = threading.Timer(_ENDS_WITHIN_S, _leave, stopped_by[:1])
+        last.daemon = True
+        last.start()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopped_by
+
+
+def _leave(stopped_by: str) -> None:
+    sys.stderr.write(f"stopped by {stopped_by}\n")
+    sys.stderr.flush()
+    os._exit(4)
 
 
 def _came_of_stopping(error: BaseException | None) -> bool:

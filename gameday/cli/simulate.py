@@ -37,6 +37,12 @@ WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(help="as 'checkout.instances = 40' or 'forecast = 1.3x'; may be repeated"),
 ]
+InjectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="as 'payment down at +10m for 5m' or 'zone us-a lost at +20m for 5m'; may be repeated"
+    ),
+]
 HeadroomOption = Annotated[
     bool,
     typer.Option(
@@ -55,6 +61,7 @@ def simulate(
     event: EventOption, window: WindowOption = "peak", scale: ScaleOption = "auto",
     quantile: QuantileOption = None, history: HistoryOption = None, seed: SeedOption = 1,
     what_if: WhatIfOption = None, headroom: HeadroomOption = False,
+    inject: InjectOption = None,
     replications: Annotated[int, typer.Option(min=2, max=1000, help="of each variant")] = 10,
     budget: Annotated[
         float, typer.Option(min=1, max=86400, help="seconds for each variant; sets the scale where that is auto")
@@ -68,7 +75,6 @@ def simulate(
 
     Example: gameday simulate --event primeday --what-if 'checkout.instances = 40'
     """
-    from gameday.cli.simulated import drawn, say
     from gameday.game_day import expect
     from gameday.live import Show
     from gameday.scenario import load_scenario
@@ -77,9 +83,7 @@ def simulate(
     from gameday.simulate.cluster import on_cluster
     from gameday.vocabulary import Seed
 
-    asked = asked_of(window, "1x", None, scale, quantile)
-    if (asked.scale or 0) > 1:
-        raise UsageError(f"--scale: must be at most 1, the whole (got {scale})")
+    asked = _asked(window, scale, quantile)
     scenario = load_scenario(event)
     variants = [changed(event, text) for text in what_if or []]
     show = Show()
@@ -88,17 +92,21 @@ def simulate(
         _, demand = expect(scenario, history, Seed(seed), show)
         how = {"replications": replications, "workers": workers}
         rehearsal = Rehearsal(scenario, demand, asked, Seed(seed), budget, how, show)
+        rehearsal.strike(inject or [])
         with show.phase("engine"):
             wait_for_code(show.update)
         result = rehearsal.result(event)
         result["what_ifs"] = [rehearsal.compared(v.text, v.scenario, v.factor) for v in variants]
         result["headroom"] = rehearsal.headroom() if headroom else None
-    result["drawn"] = drawn(result)
-    if not as_json:
-        say(result)
-    result["page"] = str(_picture(result, out, show))
-    typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {result['page']}")
+    _tell(result, out, show, as_json=as_json)
     raise typer.Exit(rehearsal.exit_code)
+
+
+def _asked(window: str, scale: str, quantile: str | None) -> Asked:
+    asked = asked_of(window, "1x", None, scale, quantile)
+    if asked.scale is not None and asked.scale > 1:
+        raise UsageError(f"--scale: must be at most 1, the whole (got {scale})")
+    return asked
 
 
 def _check_folder(out: Path) -> None:
@@ -111,12 +119,19 @@ def _check_folder(out: Path) -> None:
         raise UsageError(f"--out: {out} cannot be written")
 
 
-def _picture(result: dict[str, Any], out: Path, show: Show) -> Path:
+def _tell(result: dict[str, Any], out: Path, show: Show, *, as_json: bool) -> None:
+    """Print what was found before it is drawn; JSON names its page, so that comes last."""
+    from gameday.cli.simulated import drawn, say
     from gameday.report import render_rehearsal
 
+    result["drawn"] = drawn(result)
+    if not as_json:
+        say(result)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     with show.phase("pictures"):
-        return render_rehearsal(result, out / result["event"] / f"rehearsal-{stamp}.html")
+        page = render_rehearsal(result, out / result["event"] / f"rehearsal-{stamp}.html")
+    result["page"] = str(page)
+    typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {page}")
 
 
 class Rehearsal:
@@ -139,6 +154,19 @@ class Rehearsal:
             )  # fmt: skip
             show.update(f"{int(self.plan.played.sum())} sessions, scale {self.plan.scale:g}")
 
+    def strike(self, texts: list[str]) -> None:
+        """Inject what is written into every variant; UsageError says what is wrong with it."""
+        from gameday.scenario.injections import parse_injections
+        from gameday.vocabulary import SLOT_S
+
+        try:
+            injections = parse_injections(texts, self.scenario, self.plan.window.slots * SLOT_S)
+        except ValueError as error:
+            raise UsageError(f"--inject: {error}") from None
+        if any(one.at_s < SLOT_S for one in injections):
+            raise UsageError("--inject: leave a minute of the window before it, to compare with")
+        self.plan = self.plan.struck(injections)
+
     def play(self, name: str, scenario: Scenario, plan: LoadPlan) -> Replications:
         """Return replications of a variant; every one draws the same chance."""
         from gameday.findings import Look
@@ -155,6 +183,7 @@ class Rehearsal:
         """Play the event as it is; return what the model says of it, checked against paper."""
         from gameday.findings.cross_check import cross_check
         from gameday.findings.full_scale import full_scale
+        from gameday.findings.recovery import recovery
         from gameday.findings.rehearsal import rehearsal, series_of
         from gameday.findings.small_cells import small_stations
 
@@ -168,6 +197,8 @@ class Rehearsal:
             "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
             "quantile": plan.quantile, "seed": plan.seed.root, **self.as_is,
             "series": series_of(self.before),
+            "injected": [one.text for one in plan.injections],
+            "recovery": recovery(plan.injections, self.before),
             "small_stations": small_stations(self.scenario, plan.scale),
             "full_scale": {
                 runs[0].stack: full_scale(self.scenario, plan.scale, runs, self.seed)
@@ -180,6 +211,7 @@ class Rehearsal:
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""
+        from gameday.findings.recovery import recovery
         from gameday.findings.rehearsal import (
             objective_change,
             rehearsal,
@@ -193,6 +225,7 @@ class Rehearsal:
         return {
             "text": text, "unseen": unseen(self.scenario, scenario, plan.scale),
             **rehearsal(scenario, after, plan.scale), "series": series_of(after),
+            "recovery": recovery(plan.injections, after),
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
         }  # fmt: skip

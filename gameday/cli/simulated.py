@@ -52,6 +52,7 @@ def say(result: dict[str, Any]) -> None:
         for note in model["notes"]:
             typer.echo(f"{stack}: {note}")
         _say_stack(result, stack, model)
+        _say_recovery(stack, result)
         for variant in result["what_ifs"]:
             _say_variant(stack, model, variant)
         for row in result["full_scale"][stack]:
@@ -92,6 +93,24 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         rows.append(row)
     heads = ["objective", "in the model", "", "first fails (UTC)"]
     _table(heads + ["bears, x the forecast"] * bool(result["headroom"]), rows)
+
+
+def _say_recovery(stack: str, result: dict[str, Any]) -> None:
+    """Print goodput before, in and after what was injected, variant by variant."""
+    if not result["injected"]:
+        return
+    rows = []
+    variants = [("as it is", result), *((v["text"], v) for v in result["what_ifs"])]
+    for name, variant in variants:
+        seen = variant["recovery"][stack]
+        parts = [
+            _band(seen[part], "share") if seen[part] else "-" for part in ("before", "in", "after")
+        ]
+        minutes, share = seen["minutes_to_recover"], seen["recovers"]
+        soon = f"{minutes['mid']:.0f} min {_range(minutes, 'number')}" if minutes else "-"
+        rows.append([name, *parts, _band(share, "share") if share else "-", soon, seen["said"]])
+    typer.echo(f"injected: {'; '.join(result['injected'])}")
+    _table(["goodput", "before", "in", "after", "comes back", "after", ""], rows)
 
 
 def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> None:

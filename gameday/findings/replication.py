@@ -20,7 +20,7 @@ from gameday.findings.evidence import (
     number_of,
     service_series,
 )
-from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
+from gameday.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, TimeGrid
@@ -65,6 +65,10 @@ class Replication:
     """Those of them that got a server, same shape."""
     busy_s: Array
     """Server-seconds in use, same shape."""
+    planned: Array
+    """Steps planned for each slot, shape (slots,)."""
+    done: Array
+    """Steps sent in it that ended well, shape (slots,)."""
     imbalances: tuple[str, ...]
     little_residual: float
     notes: tuple[str, ...]
@@ -95,6 +99,7 @@ class Look:
         attempts, loads = (a[0, mine][:, :, record.judged] for a in (record.attempts, record.loads))
         histograms = record.visits[0, mine][:, record.judged]
         slots, hour = loads.shape[2], self.hours[stack]
+        steps = record.step_counts[0][:, :, record.judged].sum(axis=0)
         series = np.stack([
             _read(attempts[:, :, [i]], loads[:, :, [i]], histograms[:, [i]], record.slot_wall_s)
             for i in range(slots)
@@ -107,6 +112,7 @@ class Look:
             stack, tuple(names), record.grid.part(record.lead_in, slots), hour, series, spans,
             _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
             attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
+            steps[STEPS.index("planned")], steps[STEPS.index("done")],
             tuple(record.imbalances()), record.little_residual(), record.notes,
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ from gameday.scenario import Scenario, build_cell
 from gameday.simulate.customers import Customers, Tally
 from gameday.simulate.records import blank, close
 from gameday.simulate.station import ServicePool, Services
+from gameday.simulate.switches import switches
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed
 
@@ -28,7 +29,8 @@ def run_reference(
     """
     cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
     env = simpy.Environment()
-    services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s)
+    services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s,
+                        switches(scenario, plan, cell))  # fmt: skip
     customers = Customers(env, scenario, plan, cell, services)
     arrivals = plan.arrivals()
     regions = [plan.regions.index(r) for r in scenario.stack_regions(stack)]

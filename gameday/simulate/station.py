@@ -5,6 +5,7 @@ Plain SimPy; each rule in the words of `scenario/policies`, whose arithmetic it 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any
@@ -24,6 +25,7 @@ from gameday.scenario.policies import (
 )
 from gameday.scenario.services import Service, Station
 from gameday.simulate.instants import Rank, at
+from gameday.simulate.switches import Switch
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["Key", "Process", "ServicePool", "Services"]
@@ -44,6 +46,7 @@ class ServicePool:
         self.servers = station.servers
         self.in_use = self.inside = 0
         self.limit = float(station.servers)
+        self.slow, self.is_down = 1.0, False
         self.queue: deque[simpy.Event] = deque()
         self.joined_s: dict[simpy.Event, float] = {}
         self.slot_s, self.slots = slot_s, slots
@@ -120,7 +123,7 @@ class Services:
 
     def __init__(
         self, env: simpy.Environment, scenario: Scenario, cell: Cell, seed: int,
-        slots: int, slot_s: float,
+        slots: int, slot_s: float, injected: tuple[Switch, ...] = (),
     ) -> None:  # fmt: skip
         self.env, self.seed = env, seed
         self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
@@ -131,6 +134,8 @@ class Services:
         for name, rule in self.rules.items():
             if rule.autoscale is not None:
                 env.process(self._scale(self.pools[name], rule))
+        for one in injected:
+            env.process(self._outage(self.pools[one.service], one))
 
     def call(self, visit: Visit, key: Key) -> Process:
         """Ask a service, again if its policy says so; return whether it answered well.
@@ -165,7 +170,11 @@ class Services:
         pool, rule = self.pools[visit.service], self.rules[visit.service]
         pool.attempts[pool.slot()][_ARRIVED] += 1
         is_full = is_shed(pool.in_use, pool.servers, len(pool.queue), pool.station.queue_bound)
-        if is_full or (rule.limit is not None and is_over_limit(pool.inside, pool.limit)):
+        if (
+            pool.is_down
+            or is_full
+            or (rule.limit is not None and is_over_limit(pool.inside, pool.limit))
+        ):
             pool.attempts[pool.slot()][_SHED] += 1
             reply.succeed(False)
             return None
@@ -194,7 +203,9 @@ class Services:
             return
         pool, env = self.pools[visit.service], self.env
         uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
-        yield at(env, env.now + visit.time.seconds(uniform) * visit.factor, Rank.WORK_END)
+        yield at(
+            env, env.now + visit.time.seconds(uniform) * visit.factor * pool.slow, Rank.WORK_END
+        )
         is_held = not self.rules[visit.service].is_asynchronous
         if not is_held:
             pool.release()
@@ -225,6 +236,20 @@ class Services:
             answered = yield process
             ok = ok and (answered or visit.optional)
         return ok
+
+    def _outage(self, pool: ServicePool, one: Switch) -> Process:
+        """Take servers away, slow the rest, or refuse everybody, until it is over."""
+        yield at(self.env, one.at_s, Rank.READY)
+        pool.touch()
+        pool.servers -= one.lost
+        pool.slow, pool.is_down = one.slow, one.is_down
+        if one.until_s == math.inf:
+            return
+        yield at(self.env, one.until_s, Rank.READY)
+        pool.touch()
+        pool.servers += one.lost
+        pool.slow, pool.is_down = 1.0, False
+        pool.hand_over()
 
     def _scale(self, pool: ServicePool, rule: Service) -> Process:
         policy = rule.autoscale

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gameday.scenario.injections import Injection
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
@@ -64,6 +65,8 @@ class LoadPlan:
     """Stack -> step -> response with no queue, in the cell."""
     spacing: str = "poisson"
     """Places of starts inside a slot: as independent customers come, or `even`."""
+    injections: tuple[Injection, ...] = ()
+    """What happens meanwhile; more or fewer customers are in the arrays already."""
 
     @property
     def slot_wall_s(self) -> float:
@@ -154,6 +157,22 @@ class LoadPlan:
             caused=factor * self.caused, played=whole_starts(share * self.starts, self.seed),
         )  # fmt: skip
 
+    def struck(self, injections: tuple[Injection, ...]) -> LoadPlan:
+        """Return the plan with what is injected into it, changes of traffic laid upon its arrays."""
+        factor = np.ones(self.grid.slots)
+        for one in injections:
+            first = self.lead_in + round(one.at_s / SLOT_S)
+            last = self.grid.slots if one.for_s == np.inf else first + round(one.for_s / SLOT_S)
+            factor[first:last] *= one.traffic
+        plan = replace(self, injections=injections)
+        if (factor == 1.0).all():
+            return plan
+        starts = self.starts * factor
+        return replace(
+            plan, starts=starts, forecast=self.forecast * factor, caused=self.caused * factor,
+            played=whole_starts(self.scale / self.speed * starts, self.seed),
+        )  # fmt: skip
+
     def table(self) -> pd.DataFrame:
         """Return the plan as `plan.parquet` holds it."""
         import pandas as pd  # a worker never asks for it
@@ -170,6 +189,7 @@ class LoadPlan:
         head = (
             f"{self.grid}|{self.lead_in}|{self.speed}|{self.scale}|{self.seed.root}|{self.spacing}"
         )
+        head += "".join(f"|{one.text}" for one in self.injections)
         return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_shop import flat_plan, load_small, small_shop
 
-from gameday.errors import PreflightFailed
+from gameday.errors import PreflightFailed, UsageError
 from gameday.simulate import simulate
 from gameday.simulate.cluster import on_cluster
 from gameday.vocabulary import Seed
@@ -46,5 +46,5 @@ def test_a_scheduler_that_is_not_there_is_a_failed_preflight(
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "127.0.0.1"])
 def test_an_address_that_is_none_is_said_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gameday.simulate.cluster._CONNECT_S", 0.5)
-    with pytest.raises(PreflightFailed), on_cluster(address):
+    with pytest.raises(UsageError, match="--cluster: must read tcp"), on_cluster(address):
         pass

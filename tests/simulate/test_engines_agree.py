@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_shop import flat_plan, load_small, small_shop
-from troubled import troubled_shops
+from troubled import injections, troubled_shops
 
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.simulate.compiled import run_compiled
 from gameday.simulate.reference import run_reference
@@ -55,6 +56,10 @@ def both(scenario: Scenario, plan: LoadPlan, seed: int) -> tuple[RunRecord, RunR
     )
 
 
+def _can_lose_one(scenario: Scenario, text: str) -> bool:
+    return scenario.services[text.split()[3]].stacks["main"].instances > 1
+
+
 @settings(
     deadline=None, max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -64,14 +69,18 @@ def both(scenario: Scenario, plan: LoadPlan, seed: int) -> tuple[RunRecord, RunR
     per_s=st.sampled_from([0.2, 1.0, 4.0]),
     speed=st.sampled_from([1.0, 3.0, 20.0]),
     scale=st.sampled_from([1.0, 0.3]),
+    injected=injections(),
     seed=st.integers(0, 2**64 - 1),
 )
 def test_random_troubled_shops_are_played_alike(
-    tmp_path: Path, trouble: dict[str, Any], per_s: float, speed: float, scale: float, seed: int
-) -> None:
+    tmp_path: Path, trouble: dict[str, Any], per_s: float, speed: float, scale: float,
+    injected: list[str], seed: int,
+) -> None:  # fmt: skip
     scenario = load_small(tmp_path, small_shop(), trouble)
     slots = 2 + int(speed)
     plan = flat_plan(scenario, per_s, slots=slots, seed=seed, speed=speed, scale=scale, lead_in=1)
+    told = [text for text in injected if "lost" not in text or _can_lose_one(scenario, text)]
+    plan = plan.struck(parse_injections(told, scenario, 60.0 * (slots - 1)))
     reference, compiled = both(scenario, plan, seed)
     assert reference.imbalances() == []
     assert differences(reference, compiled) == []

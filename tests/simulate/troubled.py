@@ -1,4 +1,6 @@
-"""Random shops in trouble: too few servers, short queues and time-outs, retries, stock that sells out."""
+"""Random shops in trouble: too few servers, short queues and time-outs, retries, outages, stock that
+sells out.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["troubled_shops"]
+__all__ = ["injections", "troubled_shops"]
 
 
 def _laws(mean_ms: int) -> list[dict[str, Any]]:
@@ -83,3 +85,21 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                      "stock": {"eu": draw(st.sampled_from([0, 20, 10**6])), "uk": 10}}
         },
     }  # fmt: skip
+
+
+@st.composite
+def injections(draw: st.DrawFn) -> list[str]:
+    """Return outages and surges of the small shop's services, as a person writes them, none at once."""
+    kinds = ["slowed 3x", "slowed 0.5x", "down", "lost"]
+    out = []
+    for name in draw(st.sets(st.sampled_from(["edge", "stock", "pay"]))):
+        kind = draw(st.sampled_from(kinds))
+        what = f"1 instance of {name} lost" if kind == "lost" else f"{name} {kind}"
+        begins, lasts = (
+            draw(st.sampled_from([0, 20, 60])),
+            draw(st.sampled_from(["", " for 20s", " for 1m"])),
+        )
+        out.append(f"{what} at +{begins}s{lasts}")
+    if draw(st.booleans()):
+        out.append("traffic 2x at +1m for 1m")
+    return out

@@ -6,6 +6,7 @@ embedded shop and by the queueing model alike, so the two cannot drift apart.
 
 from gameday.scenario.policies.autoscale import Autoscale, servers_wanted
 from gameday.scenario.policies.limit import Limit, is_over_limit, next_limit
+from gameday.scenario.policies.outage import servers_left, slowed
 from gameday.scenario.policies.retry import Retry, backoff_s, lineage
 from gameday.scenario.policies.shed import is_shed
 from gameday.scenario.policies.timeout import gives_up_at_s
@@ -20,5 +21,7 @@ __all__ = [
     "is_shed",
     "lineage",
     "next_limit",
+    "servers_left",
     "servers_wanted",
+    "slowed",
 ]

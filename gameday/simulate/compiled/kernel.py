@@ -20,7 +20,13 @@ from gameday.simulate.compiled.agenda import (
 from gameday.simulate.compiled.customers import begin_session, begin_step, step_over
 from gameday.simulate.compiled.draws import session_key
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.pools import book_those_who_wait, grow, read_utilisation, touch
+from gameday.simulate.compiled.pools import (
+    book_those_who_wait,
+    grow,
+    read_utilisation,
+    switch,
+    touch,
+)
 from gameday.simulate.compiled.slots import free_call, new_session
 from gameday.simulate.compiled.stations import (
     answer,
@@ -38,6 +44,7 @@ from gameday.simulate.compiled.tables_at import (
     service_at,
     session_at,
     sum_at,
+    switch_at,
 )
 from gameday.simulate.compiled.walks import slot_at
 from gameday.simulate.compiled.works import exchange_ended, lose_patience, outcome_of
@@ -51,6 +58,7 @@ _SURELY = 1e-6
 
 ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT = now_.ARRIVE, now_.PAUSE_OVER, now_.PATIENCE, now_.TIMEOUT
 RETRY, WORK_END, SCALE, READY = now_.RETRY, now_.WORK_END, now_.SCALE, now_.READY
+SWITCH = now_.SWITCH
 HANDED, REPLY = now_.HANDED, now_.REPLY
 CALL_ENDED, STEP_OVER = now_.CALL_ENDED, now_.STEP_OVER
 
@@ -137,6 +145,8 @@ def _falls_due(spec, w, books, kind, x, seq, now, slot):
         read_utilisation(spec, w, books, x, now)
     elif kind == READY:
         grow(spec, w, books, x & 0xFFFFFF, x >> 24, now)
+    elif kind == SWITCH:
+        switch(spec, w, books, x >> 1, x & 1, now)
 
 
 @njit(cache=True, error_model="numpy")
@@ -149,11 +159,13 @@ def let_come(spec_row, world_row):
 
 @njit(cache=True, error_model="numpy")
 def begin(spec_row, world_row):
-    """Let autoscaling look for the first time."""
+    """Let autoscaling look for the first time, and outages come."""
     spec, w = spec_row[0], world_row[0]
     for s in range(spec.service_count):
         if service_at(w, s).scale_interval_s:
             at(w, service_at(w, s).scale_interval_s, SCALE, s)
+    for place in range(spec.switch_count):
+        at(w, switch_at(spec, place).at_s, SWITCH, 2 * place)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -20,8 +20,8 @@ from gameday.simulate.compiled.inlined import inlined
 
 __all__ = [
     "ATTEMPT", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "JOURNEY", "LAWS", "MEMBER", "NEXT", "NONE",
-    "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SHARE", "SMALL", "SPEC", "SUM", "VISIT", "WORK", "WORLD",
-    "reader",
+    "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SHARE", "SMALL", "SPEC", "SUM", "SWITCH", "VISIT",
+    "WORK", "WORLD", "reader",
 ]  # fmt: skip
 
 NONE = -1
@@ -58,9 +58,9 @@ neighbours among those whose caller still waits."""
 
 SERVICE = _dtype(
     f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
-    "limit limit_target_s most_inside",
+    "limit limit_target_s most_inside slow",
     i="inside in_use servers queued wanted slot first last oldest newest is_armed queue_bound retries "
-    "provisioned most",
+    "provisioned most is_down",
 )  # fmt: skip
 """A pool of servers and its rules. `first`, `last`: of its queue; `oldest`, `newest`: of the callers who
 wait; `scale_interval_s` 0 = it does not scale; `limit_target_s` 0 = it has no limit."""
@@ -102,9 +102,13 @@ VISIT = _dtype(
 """`law`: its place in LAWS; `second`, `third`: its other parameters; rows: those of its table."""
 LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
+SWITCH = _dtype(f="at_s until_s slow", i="service lost is_down")
+"""An injected outage."""
+
 SPEC = _dtype(
     f="slot_s until_s offset_s speed",
     i="slots steps products service_count root arrivals "
+    "switches switch_count "
     "journeys nexts choices nominal scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",
 )  # fmt: skip

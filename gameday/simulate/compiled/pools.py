@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from gameday.run_record import LOADS
 from gameday.scenario.policies import servers_wanted
-from gameday.simulate.compiled.agenda import HANDED, READY, SCALE, at, now_then
+from gameday.simulate.compiled.agenda import HANDED, READY, SCALE, SWITCH, at, now_then
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.tables_at import add_load, attempt_at, service_at
+from gameday.simulate.compiled.tables_at import add_load, attempt_at, service_at, switch_at
 from gameday.simulate.compiled.walks import slot_at
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "join_queue",
     "leave_queue",
     "read_utilisation",
+    "switch",
     "touch",
 ]
 
@@ -118,6 +121,23 @@ def read_utilisation(spec, w, books, s, now):
     if wanted > sv.wanted:
         sv.wanted = wanted
         at(w, now + sv.scale_delay_s, READY, s | (wanted << 24))
+
+
+@inlined
+def switch(spec, w, books, place, is_over, now):
+    """An outage of a service begins, or is over."""
+    one = switch_at(spec, place)
+    sv = service_at(w, one.service)
+    touch(spec, w, books, one.service, now)
+    if is_over:
+        sv.servers += one.lost
+        sv.slow, sv.is_down = 1.0, 0
+        hand_over(spec, w, books, one.service, now)
+    else:
+        sv.servers -= one.lost
+        sv.slow, sv.is_down = one.slow, one.is_down
+        if one.until_s < math.inf:
+            at(w, one.until_s, SWITCH, 2 * place + 1)
 
 
 @inlined

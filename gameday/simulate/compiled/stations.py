@@ -68,7 +68,7 @@ def begin_attempt(spec, w, books, c, now, slot):
     sv = service_at(w, s)
     count_attempt(books, s, _ARRIVED, slot)
     is_full = _is_shed(sv.in_use, sv.servers, sv.queued, sv.queue_bound)
-    if is_full or (sv.limit_target_s > 0 and _is_over_limit(sv.inside, sv.limit)):
+    if sv.is_down or is_full or (sv.limit_target_s > 0 and _is_over_limit(sv.inside, sv.limit)):
         count_attempt(books, s, _SHED, slot)
         call.ok = 0
         now_then(w, REPLY, c)
@@ -157,7 +157,7 @@ def begin_own_work(spec, w, a, now):
     uniform = _uniform(
         spec, one.session, one.line, one.place, one.exchange, one.visit, one.number, _SERVICE_TIME
     )
-    seconds = seconds_of(spec, visit, uniform) * visit.factor
+    seconds = seconds_of(spec, visit, uniform) * visit.factor * service_at(w, visit.service).slow
     one.group = visit.group_from
     at(w, now + seconds, WORK_END, a)
 

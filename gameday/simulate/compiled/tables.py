@@ -11,6 +11,7 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
+from gameday.simulate.switches import switches
 from gameday.traffic import Arrivals, Course, LoadPlan, Walks
 from gameday.vocabulary import Array
 
@@ -37,6 +38,12 @@ class Tables:
         self._regions = [plan.regions.index(r) for r in scenario.stack_regions(cell.stack)]
         self._graph()
         self._journeys()
+        injected = switches(scenario, plan, cell)
+        names = list(scenario.services)
+        self._keep["switches"] = table(layout.SWITCH, [
+            (one.at_s, one.until_s, one.slow, names.index(one.service), one.lost, one.is_down)
+            for one in injected
+        ])  # fmt: skip
         nominal = [plan.nominal[cell.stack][step].mean_s for step in plan.steps]
         self._keep["nominal"] = np.array(nominal)
         spec = self.spec = np.zeros(1, layout.SPEC)
@@ -55,7 +62,7 @@ class Tables:
             len(plan.steps),
             len(scenario.products),
         )
-        spec["service_count"] = len(scenario.services)
+        spec["service_count"], spec["switch_count"] = len(names), len(injected)
         spec["root"], spec["plan_root"] = _signed(root), _signed(plan.seed.root)
 
     def arrive(self, part: Arrivals) -> bool:
@@ -166,7 +173,13 @@ class Tables:
         """Return how many events may be under way that are nobody's own: timers, scaling, an arrival."""
         services = self.services()
         growing = int(np.maximum(0, services["most"] - services["servers"]).sum())
-        return 1 + len(self.plan.journeys) + 2 * len(services) + growing
+        return (
+            1
+            + len(self.plan.journeys)
+            + 2 * len(services)
+            + growing
+            + int(self.spec["switch_count"][0])
+        )
 
     def services(self) -> Array:
         """Return the pools of servers as they begin."""
@@ -178,7 +191,7 @@ class Tables:
             row["servers"] = row["wanted"] = row["provisioned"] = station.servers if station else 1
             row["queue_bound"] = station.queue_bound if station else 0
             row["timeout_s"] = rule.timeout
-            row["limit"] = row["servers"]
+            row["limit"], row["slow"] = row["servers"], 1.0
             row["most_inside"] = row["servers"] + row["queue_bound"]
             row["limit_target_s"] = rule.limit.target if rule.limit is not None else 0.0
             if rule.retry is not None:

@@ -11,13 +11,14 @@ __all__ = [
     "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay",
     "count_response", "count_session", "count_step", "count_visit", "event_at", "group_at",
     "journey_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
-    "script_of", "service_at", "session_at", "sum_at", "visit_at", "work_at",
+    "script_of", "service_at", "session_at", "sum_at", "switch_at", "visit_at", "work_at",
 ]  # fmt: skip
 
 _session, _work, _call, _attempt = map(
     reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)
 )
 _service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
+_switch = reader(layout.SWITCH)
 _number, _sum = reader(layout.NUMBER), reader(layout.SUM)
 _small, _share = reader(layout.SMALL), reader(layout.SHARE)
 _journey, _next, _choice = map(reader, (layout.JOURNEY, layout.NEXT, layout.CHOICE))
@@ -71,6 +72,11 @@ def number_at(address, place):
 @inlined
 def sum_at(address, place):
     return _sum(address, place)
+
+
+@inlined
+def switch_at(spec, place):
+    return _switch(spec.switches, place)
 
 
 @inlined

@@ -1,0 +1,204 @@
+"""Events injected at a minute: `zone us-a lost at +20m for 5m`.
+
+zone STACK-LETTER lost            a zone of a stack goes: of every service, its share of the instances
+N instances of SERVICE lost       N instances go, in every stack or `in STACK`
+SERVICE slowed 3x                 its own work takes so many times as long
+SERVICE down                      it refuses everybody
+traffic 1.5x                      more customers, or fewer
+... at +DURATION [for DURATION]   counted from the window's start; without `for`, to the end
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from gameday.scenario.faults import did_you_mean
+from gameday.scenario.model import Scenario
+from gameday.scenario.units import parse_duration
+
+__all__ = ["Injection", "Outage", "outages", "parse_injections"]
+
+_FORM = re.compile(
+    r"\s*(?P<what>.+?)\s+at\s+\+\s*(?P<at>[0-9.]+\s*[a-z]+)(?:\s+for\s+(?P<for>[0-9.]+\s*[a-z]+))?\s*"
+)
+_ZONE = re.compile(r"zone\s+(?P<stack>[a-z0-9_-]+?)-?(?P<letter>[a-f])\s+lost")
+_INSTANCES = re.compile(
+    r"(?P<n>\d{1,7})\s+instances?\s+of\s+(?P<service>[a-z0-9_-]+)(?:\s+in\s+(?P<stack>[a-z0-9_-]+))?\s+lost"
+)
+_SERVICE = re.compile(
+    r"(?P<service>[a-z0-9_-]+)(?:\s+in\s+(?P<stack>[a-z0-9_-]+))?\s+"
+    r"(?:slowed\s+(?P<factor>\d+(?:\.\d+)?)x|(?P<down>down))"
+)
+_TRAFFIC = re.compile(r"traffic\s+(?P<factor>\d+(?:\.\d+)?)x")
+_MOST_FACTOR = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What happens, and when."""
+
+    text: str
+    at_s: float
+    """Event seconds from the window's start."""
+    for_s: float
+    """Event seconds; inf = to the end."""
+    traffic: float = 1.0
+    """Customers as a multiple of the forecast."""
+    stack: str | None = None
+    """None: every stack."""
+    service: str | None = None
+    """None: every service of the stack."""
+    zone: bool = False
+    """A zone goes: of each service the share of its instances that is in one."""
+    instances: int = 0
+    """Instances that go."""
+    slow: float = 1.0
+    """Times as long as own work takes."""
+    is_down: bool = False
+
+    @property
+    def until_s(self) -> float:
+        """When it is over, event seconds from the window's start."""
+        return self.at_s + self.for_s
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An injection as one service of one stack meets it."""
+
+    service: str
+    at_s: float
+    until_s: float
+    share: float
+    """Of its servers that is left, 0-1."""
+    slow: float
+    is_down: bool
+
+
+def parse_injections(
+    texts: list[str], scenario: Scenario, window_s: float
+) -> tuple[Injection, ...]:
+    """Return the injections written as `texts`; ValueError says which part of which is wrong."""
+    found = tuple(_parsed(text, scenario, window_s) for text in texts)
+    for stack in scenario.stack_names:
+        seen: dict[str, Outage] = {}
+        for outage in sorted(outages(found, scenario, stack), key=lambda o: o.at_s):
+            before = seen.get(outage.service)
+            if before is not None and outage.at_s < before.until_s:
+                raise ValueError(f"two injections meet {outage.service} of {stack} at one time")
+            seen[outage.service] = outage
+    return found
+
+
+def _parsed(text: str, scenario: Scenario, window_s: float) -> Injection:
+    form = _FORM.fullmatch(text)
+    if not form:
+        raise ValueError(f"'{text}' must read WHAT at +DURATION [for DURATION], as in {_EXAMPLE}")
+    try:
+        at_s = parse_duration(form["at"])
+        for_s = parse_duration(form["for"]) if form["for"] else math.inf
+    except ValueError as error:
+        raise ValueError(f"'{text}': {error}") from None
+    if at_s >= window_s or for_s == 0:
+        raise ValueError(
+            f"'{text}': begins after the window's {window_s / 60:g} minutes, or lasts no time"
+        )
+    what = " ".join(form["what"].split())
+    if found := _TRAFFIC.fullmatch(what):
+        if at_s % 60 or (for_s < math.inf and for_s % 60):
+            raise ValueError(f"'{text}': traffic changes at whole minutes")
+        return Injection(text, at_s, for_s, traffic=_factor(text, found["factor"]))
+    if found := _ZONE.fullmatch(what):
+        return Injection(text, at_s, for_s, stack=_zone(text, found, scenario), zone=True)
+    found = _INSTANCES.fullmatch(what) or _SERVICE.fullmatch(what)
+    if not found:
+        raise ValueError(f"'{text}': no such injection as '{what}'; write it as in {_EXAMPLE}")
+    service, stack = found["service"], found["stack"]
+    _known(text, service, stack, scenario)
+    if "n" in found.groupdict():
+        return Injection(
+            text, at_s, for_s, stack=stack, service=service,
+            instances=_count(text, int(found["n"]), service, stack, scenario),
+        )  # fmt: skip
+    if found["down"]:
+        return Injection(text, at_s, for_s, stack=stack, service=service, is_down=True)
+    return Injection(
+        text, at_s, for_s, stack=stack, service=service, slow=_factor(text, found["factor"])
+    )
+
+
+_EXAMPLE = "'zone us-a lost at +20m for 5m' or 'payment slowed 3x at +10m for 2m'"
+
+
+def _factor(text: str, number: str) -> float:
+    factor = float(number)
+    if not 0 < factor <= _MOST_FACTOR:
+        raise ValueError(f"'{text}': the factor must be above 0 and at most {_MOST_FACTOR:g}x")
+    return factor
+
+
+def _zone(text: str, found: re.Match[str], scenario: Scenario) -> str:
+    stack = found["stack"]
+    if stack not in scenario.stack_names:
+        near = did_you_mean(stack, scenario.stack_names)
+        raise ValueError(f"'{text}': no stack '{stack}'{near}; a zone is written STACK-LETTER")
+    most = max(
+        scenario.services[name].stacks[stack].zones for name in scenario.stack_services(stack)
+    )
+    if ord(found["letter"]) - ord("a") >= most:
+        raise ValueError(f"'{text}': {stack} has zones a to {chr(ord('a') + most - 1)}")
+    if any(scenario.services[n].stacks[stack].zones == 1 for n in scenario.stack_services(stack)):
+        raise ValueError(
+            f"'{text}': a service of {stack} is in one zone alone: say which zone's with instances"
+        )
+    return stack
+
+
+def _known(text: str, service: str, stack: str | None, scenario: Scenario) -> None:
+    if service not in scenario.services:
+        raise ValueError(
+            f"'{text}': no service '{service}'{did_you_mean(service, scenario.services)}"
+        )
+    stacks = scenario.services[service].stacks
+    if stack is not None and stack not in stacks:
+        raise ValueError(
+            f"'{text}': {service} is not in stack '{stack}'{did_you_mean(stack, stacks)}"
+        )
+
+
+def _count(text: str, n: int, service: str, stack: str | None, scenario: Scenario) -> int:
+    for name, fleet in scenario.services[service].stacks.items():
+        if stack in (None, name) and not 0 < n < fleet.instances:
+            raise ValueError(
+                f"'{text}': {service} has {fleet.instances} instances in {name}: 1 to "
+                f"{fleet.instances - 1} may go; with none left it is `{service} down`"
+            )
+    return n
+
+
+def outages(
+    injections: tuple[Injection, ...], scenario: Scenario, stack: str
+) -> tuple[Outage, ...]:
+    """Return what each service of a stack meets of the injections; times are event seconds."""
+    out = []
+    for injection in injections:
+        if injection.traffic != 1.0 or injection.stack not in (None, stack):
+            continue
+        for name in scenario.stack_services(stack):
+            fleet = scenario.services[name].stacks[stack]
+            if injection.service not in (None, name):
+                continue
+            lost = 1 / fleet.zones if injection.zone else injection.instances / fleet.instances
+            out.append(
+                Outage(
+                    name,
+                    injection.at_s,
+                    injection.until_s,
+                    1 - lost,
+                    injection.slow,
+                    injection.is_down,
+                )
+            )
+    return tuple(out)

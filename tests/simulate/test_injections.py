@@ -1,0 +1,169 @@
+"""What is injected does what it says: to servers, times, refusals and customers; and who comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_shop import desk, flat_plan, load_small
+
+from gameday.findings import Look
+from gameday.findings.recovery import recovery
+from gameday.run_record import ATTEMPTS, LOADS, RunRecord
+from gameday.scenario import Scenario
+from gameday.scenario.injections import outages, parse_injections
+from gameday.scenario.policies import servers_left, slowed
+from gameday.simulate import replicate, simulate
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Array, Seed
+
+SLOTS = 9
+
+
+def struck(
+    folder: Path, text: str, changes: dict[str, Any] | None = None, **shop: Any
+) -> tuple[Scenario, LoadPlan]:
+    """Return a desk with a steady stream of customers to whom that happens."""
+    scenario = load_small(folder, desk(**{"servers": 20, "mean": "200ms"} | shop), changes)
+    plan = flat_plan(scenario, 20.0, slots=SLOTS)
+    return scenario, plan.struck(parse_injections([text], scenario, 60.0 * SLOTS))
+
+
+def series(record: RunRecord, what: str) -> Array:
+    """Return a load or a count of attempts of the desk, slot by slot."""
+    table, names = (record.loads, LOADS) if what in LOADS else (record.attempts, ATTEMPTS)
+    return np.asarray(table[0, 0, names.index(what)])
+
+
+def played(scenario: Scenario, plan: LoadPlan) -> RunRecord:
+    """Return one replication."""
+    return simulate(scenario, plan, seed=Seed(3), replications=1)[0]
+
+
+def test_work_that_is_slowed_keeps_servers_busy_so_many_times_as_long(tmp_path: Path) -> None:
+    record = played(*struck(tmp_path, "desk slowed 3x at +3m for 3m"))
+    share = series(record, "busy_s") / series(record, "arrived") / 0.2
+    assert share[:3] == pytest.approx(1.0, rel=0.1)
+    assert share[3:6] == pytest.approx(3.0, rel=0.15)
+    assert share[7:] == pytest.approx(1.0, rel=0.1)
+
+
+def test_who_is_down_refuses_everybody_and_nobody_else_time(tmp_path: Path) -> None:
+    record = played(*struck(tmp_path, "desk down at +3m for 3m"))
+    share = series(record, "shed") / series(record, "arrived")
+    assert share.tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"), [("2 instances of desk lost", 0.5), ("zone main-b lost", 3 / 4)]
+)
+def test_servers_that_are_lost_are_gone_until_it_is_over(
+    text: str, left: float, tmp_path: Path
+) -> None:
+    fleet = {"instances": 4, "zones": 4, "instance": "box"}
+    changes = {"services": {"desk": {"stacks": {"main": fleet}, "servers_per_instance": 5}}}
+    record = played(*struck(tmp_path, f"{text} at +3m for 3m", changes))
+    assert (series(record, "servers") / 20).round(9).tolist() == [1] * 3 + [left] * 3 + [1] * 3
+
+
+def test_a_surge_brings_so_many_times_the_customers(tmp_path: Path) -> None:
+    scenario, plan = struck(tmp_path, "traffic 2x at +3m for 3m")
+    came = series(played(scenario, plan), "arrived")
+    assert came[3:6].mean() / came[[0, 1, 2, 6, 7, 8]].mean() == pytest.approx(2.0, rel=0.05)
+    assert plan.of_new_customers(1).played[0, 0, 3:6].mean() > 1.8 * plan.played[0, 0, :3].mean()
+
+
+def test_what_happens_to_servers_leaves_the_customers_as_they_were(tmp_path: Path) -> None:
+    scenario, plan = struck(tmp_path, "desk down at +3m for 3m")
+    calm = flat_plan(scenario, 20.0, slots=SLOTS)
+    assert (plan.played == calm.played).all()
+    assert plan.sha256() != calm.sha256()
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3, 7, 20, 1000])
+@pytest.mark.parametrize("share", [0.01, 1 / 3, 0.5, 2 / 3, 0.9, 1.0])
+def test_the_capacity_that_is_left_is_exact_though_servers_are_whole(
+    servers: int, share: float
+) -> None:
+    left = servers_left(servers, share)
+    assert 1 <= left <= servers
+    assert left / slowed(servers, share, 1.0) == pytest.approx(servers * share)
+
+
+def test_with_nothing_left_nobody_works() -> None:
+    assert servers_left(10, 0.0) == 0
+
+
+FRAGILE = {"retry": {"attempts": 3, "backoff": "50ms"}, "timeout": "1s"}
+METASTABLE = [(1000.0, "stays down"), (1.0, "comes back by itself")]
+
+
+@pytest.mark.parametrize(("queue_per_server", "said"), METASTABLE)
+def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_and_a_short_one_drains(
+    queue_per_server: float, said: str, tmp_path: Path
+) -> None:
+    """The load amplifier of OSDI 2022, as anchors/simulate.md §6 has it: 80 % load, a surge, retries."""
+    shop = load_small(
+        tmp_path, desk(servers=40, mean="200ms"),
+        {"services": {"desk": FRAGILE | {"queue_per_server": queue_per_server}},
+         "journeys": {"visitor": {"patience": "60s"}}},
+    )  # fmt: skip
+    plan = flat_plan(shop, 160.0, slots=16)
+    injections = parse_injections(["traffic 1.4x at +3m for 2m"], shop, 60.0 * 16)
+    plan = plan.struck(injections)
+    runs = replicate(shop, plan, Look.at(shop, plan), seed=Seed(1), replications=4, workers=1)
+    seen = recovery(injections, runs)
+    assert seen is not None
+    main = seen["main"]
+    assert main["said"] == said
+    assert main["before"]["mid"] > 0.95
+    assert (main["after"]["mid"] < 0.5) == (said == "stays down")
+    assert (main["minutes_to_recover"] is None) == (said == "stays down")
+
+
+def test_what_lasts_to_the_end_is_not_asked_whether_it_comes_back(tmp_path: Path) -> None:
+    scenario, plan = struck(tmp_path, "desk slowed 2x at +3m")
+    runs = replicate(
+        scenario, plan, Look.at(scenario, plan), seed=Seed(1), replications=2, workers=1
+    )
+    seen = recovery(plan.injections, runs)
+    assert seen is not None
+    assert (seen["main"]["after"], seen["main"]["recovers"]) == (None, None)
+    assert "not asked" in seen["main"]["said"]
+    assert recovery((), runs) is None
+
+
+WRONG = {
+    "desk": "must read WHAT at",
+    "desk melts at +1m": "no such injection",
+    "dsk down at +1m": "did you mean 'desk'",
+    "desk down at +1m for 0s": "lasts no time",
+    "desk down at +20m": "begins after the window",
+    "desk slowed 0x at +1m": "above 0",
+    "2 instances of desk lost at +1m": "1 to 1 may go",
+    "zone moon-a lost at +1m": "no stack 'moon'",
+    "zone main-f lost at +1m": "has zones a to",
+    "desk in moon down at +1m": "is not in stack 'moon'",
+    "traffic 2x at +90s": "whole minutes",
+    "desk down at +1": "must read WHAT at",
+    "desk down at +1y": "duration with its unit",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_cannot_be_injected_is_said_with_a_remedy(text: str, tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, desk(servers=2))
+    with pytest.raises(ValueError, match=WRONG[text]):
+        parse_injections([text], scenario, 600.0)
+
+
+def test_two_that_meet_one_service_at_one_time_are_refused_and_one_after_the_other_are_not(
+    tmp_path: Path,
+) -> None:
+    scenario = load_small(tmp_path, desk(servers=2))
+    with pytest.raises(ValueError, match="two injections meet desk of main"):
+        parse_injections(["desk down at +1m", "desk slowed 2x at +3m"], scenario, 600.0)
+    one_by_one = ["desk down at +1m for 1m", "desk slowed 2x at +2m"]
+    assert len(outages(parse_injections(one_by_one, scenario, 600.0), scenario, "main")) == 2
