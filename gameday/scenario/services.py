@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gameday.scenario.policies import Autoscale, Limit, Retry
+from gameday.scenario.policies import Autoscale, CoDel, Limit, QueueOrder, Retry
 from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name
 
@@ -35,6 +35,8 @@ class Station:
     """c'/(k c): service times are multiplied by it so that utilisation is exact."""
     queue_bound: int
     """Waiting places, >= 0."""
+    tokens: float
+    """Of the retry budget of its callers, x k; 0 where there is none."""
 
 
 class Service(Block):
@@ -57,6 +59,9 @@ class Service(Block):
     retry: Retry | None = None
     autoscale: Autoscale | None = None
     limit: Limit | None = None
+    queue_order: QueueOrder = "fifo"
+    """Who of those who wait is served next. Default: whoever has waited longest."""
+    codel: CoDel | None = None
     tier: int = Field(default=1, ge=0, le=3)
     """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
 
@@ -77,4 +82,8 @@ class Service(Block):
         """Return this service as a station of `stack` at scale k (DESIGN §7.3)."""
         exact = scale * self.servers(stack)
         servers = max(1, round(exact))
-        return Station(name, servers, servers / exact, round(servers * self.queue_per_server))
+        budget = self.retry.budget if self.retry is not None else None
+        tokens = max(1.0, scale * budget.most) if budget is not None else 0.0
+        return Station(
+            name, servers, servers / exact, round(servers * self.queue_per_server), tokens
+        )

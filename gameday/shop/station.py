@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from gameday.scenario import Cell, Scenario
@@ -13,11 +14,15 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
     backoff_s,
     gives_up_at_s,
+    has_waited_too_long,
     is_over_limit,
     is_shed,
     lineage,
+    may_retry,
     next_limit,
     servers_wanted,
+    tokens_after_answer,
+    tokens_after_retry,
 )
 from gameday.scenario.services import Service, Station
 from gameday.vocabulary import Draw, draw
@@ -30,14 +35,27 @@ BUCKETS_S = tuple(round(1e-3 * 1.15**k, 7) for k in range(67))
 """Upper bounds of the visit histogram, 1 ms to 10 s, each 15 % above the last."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """One who waits for a server."""
+
+    place: asyncio.Future[bool]
+    """Whether it got one."""
+    reply: asyncio.Future[bool]
+    """What its caller hears."""
+    since_s: float
+
+
 class LiveStation:
     """Servers and a first-in-first-out queue on the event loop's clock."""
 
-    def __init__(self, station: Station) -> None:
-        self.station = station
+    def __init__(self, station: Station, rule: Service) -> None:
+        self.station, self.rule = station, rule
         self.servers, self.in_use, self.inside = station.servers, 0, 0
         self.limit = float(station.servers)
-        self.queue: deque[asyncio.Future[bool]] = deque()
+        self.tokens = station.tokens
+        self.queue: deque[Waiting] = deque()
+        self.standing_since_s = 0.0
         self.counts = dict.fromkeys(OUTCOMES, 0)
         self.busy_s = self.queue_s = self.since_scaling_s = self.overslept_s = 0.0
         self.buckets = [0] * (len(BUCKETS_S) + 1)
@@ -59,10 +77,20 @@ class LiveStation:
         self._since = now
 
     def hand_over(self) -> None:
-        """Give free servers to those who wait."""
+        """Give free servers to those who wait, refuse those who have waited too long."""
+        now, codel = asyncio.get_running_loop().time(), self.rule.codel
         while self.queue and self.in_use < self.servers:
+            one = self.queue.popleft() if self.rule.queue_order == "fifo" else self.queue.pop()
+            if codel is not None and has_waited_too_long(
+                now - one.since_s, now - self.standing_since_s, codel.target, codel.interval
+            ):
+                self.inside -= 1
+                self.counts["shed"] += 1
+                one.reply.set_result(False)
+                one.place.set_result(False)
+                continue
             self.in_use += 1
-            self.queue.popleft().set_result(True)
+            one.place.set_result(True)
 
     def release(self) -> None:
         """Free a server; the longest waiting takes it."""
@@ -89,7 +117,9 @@ class LiveServices:
 
     def __init__(self, scenario: Scenario, cell: Cell, seed: int) -> None:
         self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
-        self.stations = {name: LiveStation(station) for name, station in cell.stations.items()}
+        self.stations = {
+            name: LiveStation(station, self.rules[name]) for name, station in cell.stations.items()
+        }
         self._seed, self._requests = seed, 0
         self._tasks: set[asyncio.Task[None]] = set()
         for name, rule in self.rules.items():
@@ -113,8 +143,13 @@ class LiveServices:
     async def call(self, visit: Visit, request: tuple[int, int]) -> bool:
         """Ask a service, again if its policy says so; return whether it answered well."""
         rule, loop = self.rules[visit.service], asyncio.get_running_loop()
+        station, budget = self.stations[visit.service], rule.retry.budget if rule.retry else None
         for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
             if number and rule.retry:
+                if budget is not None:
+                    if not may_retry(station.tokens):
+                        return False
+                    station.tokens = tokens_after_retry(station.tokens)
                 uniform = self._uniform(visit, request, number, Draw.BACKOFF)
                 await asyncio.sleep(backoff_s(rule.retry.backoff, number, uniform))
             reply: asyncio.Future[bool] = loop.create_future()
@@ -125,6 +160,9 @@ class LiveServices:
             answered = await reply
             timer.cancel()
             if answered:
+                if budget is not None:
+                    most = station.station.tokens
+                    station.tokens = tokens_after_answer(station.tokens, budget.ratio, most)
                 return True
         return False
 
@@ -142,23 +180,28 @@ class LiveServices:
         station.inside += 1
         station.touch()
         place: asyncio.Future[bool] | None = None
+        waiting: Waiting | None = None
         if station.in_use < station.servers:
             station.in_use += 1
         else:
-            place = asyncio.get_running_loop().create_future()
-            station.queue.append(place)
+            loop = asyncio.get_running_loop()
+            place = loop.create_future()
+            waiting = Waiting(place, reply, loop.time())
+            if not station.queue:
+                station.standing_since_s = waiting.since_s
+            station.queue.append(waiting)
         self._keep(self._serve(visit, request, number, reply, place))
 
         def give_up() -> None:
             if reply.done():
                 return
             reply.set_result(False)
-            if place is not None and not place.done():
+            if waiting is not None and not waiting.place.done():
                 station.touch()
-                station.queue.remove(place)
+                station.queue.remove(waiting)
                 station.inside -= 1
                 station.counts["timed_out"] += 1
-                place.set_result(False)
+                waiting.place.set_result(False)
 
         return give_up
 

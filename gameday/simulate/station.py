@@ -17,11 +17,15 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
     backoff_s,
     gives_up_at_s,
+    has_waited_too_long,
     is_over_limit,
     is_shed,
     lineage,
+    may_retry,
     next_limit,
     servers_wanted,
+    tokens_after_answer,
+    tokens_after_retry,
 )
 from gameday.scenario.services import Service, Station
 from gameday.simulate.instants import Rank, at
@@ -41,14 +45,20 @@ _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _CANCELLED, _ORPHANED, _IN_FLIGHT =
 class ServicePool:
     """Servers and a first-in-first-out queue, with its books per slot."""
 
-    def __init__(self, env: simpy.Environment, station: Station, slots: int, slot_s: float) -> None:
-        self.env, self.station = env, station
+    def __init__(
+        self, env: simpy.Environment, station: Station, rule: Service, slots: int, slot_s: float
+    ) -> None:
+        self.env, self.station, self.rule = env, station, rule
         self.servers = station.servers
         self.in_use = self.inside = 0
         self.limit = float(station.servers)
+        self.tokens = station.tokens
         self.slow, self.is_down = 1.0, False
         self.queue: deque[simpy.Event] = deque()
         self.joined_s: dict[simpy.Event, float] = {}
+        self.standing_since_s = 0.0
+        self.refuse: dict[simpy.Event, Callable[[], None]] = {}
+        """What tells one who waits that it has waited too long."""
         self.slot_s, self.slots = slot_s, slots
         self.attempts = [[0] * 8 for _ in range(slots)]
         self.loads = [[0.0] * 4 for _ in range(slots)]
@@ -88,6 +98,8 @@ class ServicePool:
             self.in_use += 1
             return None
         place = self.env.event()
+        if not self.queue:
+            self.standing_since_s = self.env.now
         self.queue.append(place)
         self.joined_s[place] = self.env.now
         return place
@@ -105,16 +117,23 @@ class ServicePool:
         self.hand_over()
 
     def hand_over(self) -> None:
-        """Give free servers to those who wait."""
+        """Give free servers to those who wait, refuse those who have waited too long."""
         while self.queue and self.in_use < self.servers:
-            self.in_use += 1
-            place = self.queue.popleft()
+            place = self.queue.popleft() if self.rule.queue_order == "fifo" else self.queue.pop()
+            waited, refuse = self.env.now - self.joined_s[place], self.refuse[place]
             self.book_wait(place)
+            if (codel := self.rule.codel) is not None and has_waited_too_long(
+                waited, self.env.now - self.standing_since_s, codel.target, codel.interval
+            ):
+                refuse()
+                continue
+            self.in_use += 1
             place.succeed(True)
 
     def book_wait(self, place: simpy.Event) -> None:
         """Book how long one had waited who leaves the queue; after the last slot nothing counts."""
         waited = min(self.env.now, self.slots * self.slot_s) - self.joined_s.pop(place)
+        self.refuse.pop(place, None)
         self.loads[self.slot()][3] += max(0.0, waited)
 
 
@@ -128,7 +147,7 @@ class Services:
         self.env, self.seed = env, seed
         self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
         self.pools = {
-            name: ServicePool(env, station, slots, slot_s)
+            name: ServicePool(env, station, self.rules[name], slots, slot_s)
             for name, station in cell.stations.items()
         }
         for name, rule in self.rules.items():
@@ -143,9 +162,14 @@ class Services:
         The lineage of an exchange's own call is the number of times its step was tried before.
         """
         rule, env = self.rules[visit.service], self.env
+        pool, budget = self.pools[visit.service], rule.retry.budget if rule.retry else None
         tries = 1 + (rule.retry.attempts if rule.retry else 0)
         for number in range(tries):
             if number and rule.retry:
+                if budget is not None:
+                    if not may_retry(pool.tokens):
+                        return False
+                    pool.tokens = tokens_after_retry(pool.tokens)
                 uniform = self._uniform(visit, key, number, Draw.BACKOFF)
                 pause = backoff_s(rule.retry.backoff, number, uniform)
                 yield at(env, env.now + pause, Rank.RETRY)
@@ -155,6 +179,9 @@ class Services:
                 timer = at(env, gives_up_at_s(env.now, rule.timeout), Rank.TIMEOUT)
                 timer.callbacks.append(waiting)
             if (yield reply):
+                if budget is not None:
+                    most = pool.station.tokens
+                    pool.tokens = tokens_after_answer(pool.tokens, budget.ratio, most)
                 return True
         return False
 
@@ -192,7 +219,16 @@ class Services:
                 pool.attempts[pool.slot()][_TIMED_OUT] += 1
                 place.succeed(False)
 
+        if place is not None:
+            pool.refuse[place] = lambda: self._refuse(pool, reply, place)
         return give_up if rule.timeout > 0 else None
+
+    def _refuse(self, pool: ServicePool, reply: simpy.Event, place: simpy.Event) -> None:
+        """Tell a caller that its attempt has waited too long."""
+        reply.succeed(False)
+        pool.inside -= 1
+        pool.attempts[pool.slot()][_SHED] += 1
+        place.succeed(False)
 
     def _serve(
         self, visit: Visit, key: Key, number: int, reply: simpy.Event,

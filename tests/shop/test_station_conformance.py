@@ -86,6 +86,15 @@ def chain(**helper: Any) -> dict[str, Any]:
     return shop
 
 
+RETRY = {"attempts": 2, "backoff": "100ms"}
+POLICIES: list[dict[str, Any]] = [
+    {}, {"queue_order": "lifo"}, {"codel": {"target": "20ms", "interval": "80ms"}},
+    {"limit": {"target": "200ms"}}, {"retry": RETRY},
+    {"retry": RETRY | {"budget": {"ratio": 0.2, "most": 2}}},
+]  # fmt: skip
+"""What a station can be told to do; every new policy joins here."""
+
+
 # --- laws ---------------------------------------------------------------------------------------
 
 
@@ -98,14 +107,18 @@ def chain(**helper: Any) -> dict[str, Any]:
     places=st.integers(0, 8),
     timeout_ms=st.sampled_from([60, 250, 20_000]),
     busy=st.floats(0.3, 2.0),
+    policy=st.sampled_from(POLICIES),
     seed=st.integers(0, 999),
 )
 def test_with_the_same_draws_shop_and_model_count_the_same(
-    tmp_path: Path, servers: int, places: int, timeout_ms: int, busy: float, seed: int
-) -> None:
+    tmp_path: Path, servers: int, places: int, timeout_ms: int, busy: float,
+    policy: dict[str, Any], seed: int,
+) -> None:  # fmt: skip
     scenario = load_small(
         tmp_path,
-        desk(servers=servers, queue_per_server=places / servers, timeout=f"{timeout_ms}ms"),
+        desk(
+            servers=servers, queue_per_server=places / servers, timeout=f"{timeout_ms}ms", **policy
+        ),
     )
     at_s = arrivals(busy * servers / 0.1, 20, seed)
     model, shop = in_model(scenario, at_s, seed)["desk"], in_shop(scenario, at_s, seed)["desk"]
@@ -180,7 +193,7 @@ def test_work_lasts_as_long_as_asked_in_the_mean_when_timers_oversleep(tmp_path:
     cell = build_cell(scenario, "main", scale=1.0)
 
     async def whole() -> float:
-        station = LiveStation(cell.stations["desk"])
+        station = LiveStation(cell.stations["desk"], scenario.services["desk"])
         loop = asyncio.get_running_loop()
         began = loop.time()
         for _ in range(400):
@@ -215,7 +228,7 @@ def test_a_visit_s_histogram_holds_every_visit_in_its_bucket(tmp_path: Path) -> 
     seconds = [0.0, 0.001, 0.0011, 0.5, 9.9, 60.0]
 
     async def whole() -> LiveStation:
-        station = LiveStation(cell.stations["desk"])
+        station = LiveStation(cell.stations["desk"], scenario.services["desk"])
         for s in seconds:
             station.observe(s)
         return station

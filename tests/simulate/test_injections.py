@@ -96,22 +96,27 @@ def test_with_nothing_left_nobody_works() -> None:
     assert servers_left(10, 0.0) == 0
 
 
-FRAGILE = {"retry": {"attempts": 3, "backoff": "50ms"}, "timeout": "1s"}
-METASTABLE = [(1000.0, "stays down"), (1.0, "comes back by itself")]
+NAIVE = {"retry": {"attempts": 3, "backoff": "50ms"}, "timeout": "1s", "queue_per_server": 1000.0}
+BUDGET = {"retry": NAIVE["retry"] | {"budget": {"ratio": 0.1}}}
+CURES: list[tuple[str, dict[str, Any], str]] = [
+    ("none", {}, "stays down"),
+    ("a short queue", {"queue_per_server": 1.0}, "comes back by itself"),
+    ("a retry budget", BUDGET, "comes back by itself"),
+]
 
 
-@pytest.mark.parametrize(("queue_per_server", "said"), METASTABLE)
-def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_and_a_short_one_drains(
-    queue_per_server: float, said: str, tmp_path: Path
+@pytest.mark.parametrize(("cure", "policy", "said"), CURES, ids=[name for name, *_ in CURES])
+@pytest.mark.parametrize("trigger", ["traffic 1.4x", "10 instances of desk lost"])
+def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_policy_stops_them(
+    cure: str, policy: dict[str, Any], said: str, trigger: str, tmp_path: Path
 ) -> None:
-    """The load amplifier of OSDI 2022, as anchors/simulate.md §6 has it: 80 % load, a surge, retries."""
+    """The load amplifier of OSDI 2022, as anchors/simulate.md §6 has it: 80 % load, a trigger, retries."""
     shop = load_small(
         tmp_path, desk(servers=40, mean="200ms"),
-        {"services": {"desk": FRAGILE | {"queue_per_server": queue_per_server}},
-         "journeys": {"visitor": {"patience": "60s"}}},
+        {"services": {"desk": NAIVE | policy}, "journeys": {"visitor": {"patience": "60s"}}},
     )  # fmt: skip
     plan = flat_plan(shop, 160.0, slots=16)
-    injections = parse_injections(["traffic 1.4x at +3m for 2m"], shop, 60.0 * 16)
+    injections = parse_injections([f"{trigger} at +3m for 2m"], shop, 60.0 * 16)
     plan = plan.struck(injections)
     runs = replicate(shop, plan, Look.at(shop, plan), seed=Seed(1), replications=4, workers=1)
     seen = recovery(injections, runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gameday.scenario.policies.budget import Budget
 from gameday.scenario.units import Block, Duration
 
 __all__ = ["Retry", "backoff_s", "lineage"]
@@ -16,6 +17,8 @@ class Retry(Block):
     """Further attempts after the first."""
     backoff: Duration
     """Upper bound of the first wait, s; doubles with each attempt."""
+    budget: Budget | None = None
+    """Absent: every attempt may be made."""
 
 
 def backoff_s(base_s: float, attempt: int, uniform: float) -> float:

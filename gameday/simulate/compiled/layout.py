@@ -58,12 +58,15 @@ neighbours among those whose caller still waits."""
 
 SERVICE = _dtype(
     f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
-    "limit limit_target_s most_inside slow",
+    "limit limit_target_s most_inside slow tokens tokens_each tokens_most "
+    "standing_since_s codel_target_s codel_interval_s",
     i="inside in_use servers queued wanted slot first last oldest newest is_armed queue_bound retries "
-    "provisioned most is_down",
+    "provisioned most is_down is_lifo",
 )  # fmt: skip
 """A pool of servers and its rules. `first`, `last`: of its queue; `oldest`, `newest`: of the callers who
-wait; `scale_interval_s` 0 = it does not scale; `limit_target_s` 0 = it has no limit."""
+wait; `scale_interval_s` 0 = it does not scale; `limit_target_s` 0 = it has no limit;
+`tokens_each` 0 = its callers have no retry budget;
+`codel_interval_s` 0 = whoever waits is served."""
 
 PATIENT = _dtype(i="oldest newest is_armed")
 """Of a journey: whose patience runs."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 
-from gameday.run_record import LOADS
-from gameday.scenario.policies import servers_wanted
-from gameday.simulate.compiled.agenda import HANDED, READY, SCALE, SWITCH, at, now_then
+from gameday.run_record import ATTEMPTS, LOADS
+from gameday.scenario.policies import has_waited_too_long, servers_wanted
+from gameday.simulate.compiled.agenda import HANDED, READY, REPLY, SCALE, SWITCH, at, now_then
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.tables_at import add_load, attempt_at, service_at, switch_at
+from gameday.simulate.compiled.slots import free_attempt
+from gameday.simulate.compiled.tables_at import (
+    add_load,
+    attempt_at,
+    call_at,
+    count_attempt,
+    service_at,
+    switch_at,
+)
 from gameday.simulate.compiled.walks import slot_at
 
 __all__ = [
@@ -20,11 +28,13 @@ __all__ = [
     "read_utilisation",
     "switch",
     "touch",
+    "wait_no_more",
 ]
 
 NONE = -1
 _BUSY, _QUEUE, _SERVERS, _WAITED = range(len(LOADS))
-_servers_wanted = inlined(servers_wanted)
+_SHED = ATTEMPTS.index("shed")
+_servers_wanted, _has_waited_too_long = inlined(servers_wanted), inlined(has_waited_too_long)
 
 
 @inlined
@@ -57,7 +67,7 @@ def join_queue(w, sv, a):
     one = attempt_at(w, a)
     one.is_queued, one.ahead, one.after = 1, sv.last, NONE
     if sv.last == NONE:
-        sv.first = a
+        sv.first, sv.standing_since_s = a, one.arrived_s
     else:
         attempt_at(w, sv.last).after = a
     sv.last = a
@@ -100,13 +110,47 @@ def leave_queue(spec, w, books, s, a, now):
 
 @inlined
 def hand_over(spec, w, books, s, now):
-    """Give free servers to those who wait longest."""
+    """Give free servers to those who wait, refuse those who have waited too long."""
     sv = service_at(w, s)
     while sv.first != NONE and sv.in_use < sv.servers:
-        a = sv.first
-        sv.in_use += 1
+        a = sv.last if sv.is_lifo else sv.first
+        standing_s = now - sv.standing_since_s
         leave_queue(spec, w, books, s, a, now)
-        now_then(w, HANDED, a)
+        if sv.codel_interval_s > 0 and _has_waited_too_long(
+            now - attempt_at(w, a).arrived_s, standing_s, sv.codel_target_s, sv.codel_interval_s
+        ):
+            _refuse(spec, w, books, s, a, now)
+        else:
+            sv.in_use += 1
+            now_then(w, HANDED, a)
+
+
+@inlined
+def _refuse(spec, w, books, s, a, now):
+    """One who waited too long is told so."""
+    sv = service_at(w, s)
+    wait_no_more(w, sv, a)
+    c = attempt_at(w, a).call
+    call_at(w, c).ok = 0
+    now_then(w, REPLY, c)
+    sv.inside -= 1
+    count_attempt(books, s, _SHED, min(slot_at(spec, now), spec.slots - 1))
+    free_attempt(w, a)
+
+
+@inlined
+def wait_no_more(w, sv, a):
+    """Take a caller out of those whose timer runs."""
+    one = attempt_at(w, a)
+    if one.before == NONE:
+        sv.oldest = one.behind
+    else:
+        attempt_at(w, one.before).behind = one.behind
+    if one.behind == NONE:
+        sv.newest = one.before
+    else:
+        attempt_at(w, one.behind).before = one.before
+    one.has_replied = 1
 
 
 @inlined

@@ -9,7 +9,10 @@ from gameday.scenario.policies import (
     is_over_limit,
     is_shed,
     lineage,
+    may_retry,
     next_limit,
+    tokens_after_answer,
+    tokens_after_retry,
 )
 from gameday.simulate.compiled.agenda import (
     REPLY,
@@ -23,7 +26,7 @@ from gameday.simulate.compiled.agenda import (
 )
 from gameday.simulate.compiled.draws import bin_of, keyed, seconds_of, session_key
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.pools import hand_over, join_queue, leave_queue, touch
+from gameday.simulate.compiled.pools import hand_over, join_queue, leave_queue, touch, wait_no_more
 from gameday.simulate.compiled.slots import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.tables_at import (
     attempt_at,
@@ -46,6 +49,8 @@ _SERVICE_TIME, _BACKOFF = int(Draw.SERVICE_TIME), int(Draw.BACKOFF)
 NONE = -1
 
 _backoff_s, _gives_up_at_s, _is_shed = inlined(backoff_s), inlined(gives_up_at_s), inlined(is_shed)
+_may_retry, _tokens_after_retry = inlined(may_retry), inlined(tokens_after_retry)
+_tokens_after_answer = inlined(tokens_after_answer)
 _lineage, _is_over_limit, _next_limit = (
     inlined(lineage),
     inlined(is_over_limit),
@@ -108,20 +113,6 @@ def _begin_to_wait(spec, w, sv, s, a, now):
 
 
 @inlined
-def _wait_no_more(w, sv, a):
-    one = attempt_at(w, a)
-    if one.before == NONE:
-        sv.oldest = one.behind
-    else:
-        attempt_at(w, one.before).behind = one.behind
-    if one.behind == NONE:
-        sv.newest = one.before
-    else:
-        attempt_at(w, one.behind).before = one.before
-    one.has_replied = 1
-
-
-@inlined
 def time_out(spec, w, books, s, seq, now, slot):
     """A timer of a service's callers goes off: its owner gives up, if it still waits."""
     sv = service_at(w, s)
@@ -138,7 +129,7 @@ def time_out(spec, w, books, s, seq, now, slot):
 @inlined
 def _give_up(spec, w, books, sv, s, a, now, slot):
     one = attempt_at(w, a)
-    _wait_no_more(w, sv, a)
+    wait_no_more(w, sv, a)
     call_at(w, one.call).ok = 0
     now_then(w, REPLY, one.call)
     if one.is_queued:
@@ -233,7 +224,7 @@ def _finish(spec, w, books, a, ok, now, slot):
     if one.has_replied:
         count_attempt(books, s, _ORPHANED, slot)
     else:
-        _wait_no_more(w, sv, a)
+        wait_no_more(w, sv, a)
         count_attempt(books, s, _DONE if ok else _FAILED, slot)
         count_visit(books, s, slot, bin_of(now - one.arrived_s))
         call_at(w, one.call).ok = ok
@@ -246,8 +237,16 @@ def answer(spec, w, c, now):
     """A caller hears of its attempt; return whether its call is over, else it will try again."""
     call = call_at(w, c)
     sv = service_at(w, visit_at(spec, call.visit).service)
-    if call.ok or call.number == sv.retries:
+    if call.ok:
+        if sv.tokens_each > 0:
+            sv.tokens = _tokens_after_answer(sv.tokens, sv.tokens_each, sv.tokens_most)
         return True
+    if call.number == sv.retries:
+        return True
+    if sv.tokens_each > 0:
+        if not _may_retry(sv.tokens):
+            return True
+        sv.tokens = _tokens_after_retry(sv.tokens)
     call.number += 1
     uniform = _uniform(
         spec, call.session, call.line, call.place, call.exchange, call.visit, call.number, _BACKOFF

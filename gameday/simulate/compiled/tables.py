@@ -194,8 +194,17 @@ class Tables:
             row["limit"], row["slow"] = row["servers"], 1.0
             row["most_inside"] = row["servers"] + row["queue_bound"]
             row["limit_target_s"] = rule.limit.target if rule.limit is not None else 0.0
+            row["is_lifo"] = rule.queue_order == "lifo"
+            if rule.codel is not None:
+                row["codel_target_s"], row["codel_interval_s"] = (
+                    rule.codel.target,
+                    rule.codel.interval,
+                )
             if rule.retry is not None:
                 row["retries"], row["backoff_s"] = rule.retry.attempts, rule.retry.backoff
+                if rule.retry.budget is not None:
+                    row["tokens_each"] = rule.retry.budget.ratio
+                    row["tokens"] = row["tokens_most"] = station.tokens if station else 0.0
             if policy is not None and station is not None:
                 row["scale_interval_s"], row["scale_target"] = policy.interval, policy.target
                 row["scale_delay_s"] = policy.delay

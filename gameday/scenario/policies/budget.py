@@ -1,0 +1,34 @@
+"""Budget: callers retry only as often as they have lately been answered (a token bucket)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gameday.scenario.units import Block
+
+__all__ = ["Budget", "may_retry", "tokens_after_answer", "tokens_after_retry"]
+
+
+class Budget(Block):
+    """Tokens that calls of a service which go well put in, and retries take out; shared by its callers."""
+
+    ratio: float = Field(gt=0, le=1)
+    """Tokens for each call that goes well: 0.1 lets retries add a tenth to the load. Source: M. Brooker,
+    "Fixing retries with token buckets and circuit breakers", 2022."""
+    most: float = Field(default=1000, ge=1, le=1e9)
+    """Tokens the bucket holds at full scale; it begins full. Default: ours, a few seconds' retries."""
+
+
+def may_retry(tokens: float) -> bool:
+    """Return whether there is a token for a retry."""
+    return tokens >= 1.0
+
+
+def tokens_after_retry(tokens: float) -> float:
+    """Return the tokens left by a retry."""
+    return tokens - 1.0
+
+
+def tokens_after_answer(tokens: float, ratio: float, most: float) -> float:
+    """Return the tokens once a call has gone well."""
+    return min(most, tokens + ratio)
