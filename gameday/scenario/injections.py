@@ -23,7 +23,7 @@ __all__ = ["Injection", "Outage", "outages", "parse_injections"]
 _FORM = re.compile(
     r"\s*(?P<what>.+?)\s+at\s+\+\s*(?P<at>[0-9.]+\s*[a-z]+)(?:\s+for\s+(?P<for>[0-9.]+\s*[a-z]+))?\s*"
 )
-_ZONE = re.compile(r"zone\s+(?P<stack>[a-z0-9_-]+?)-?(?P<letter>[a-f])\s+lost")
+_ZONE = re.compile(r"zone\s+(?P<stack>[a-z0-9_-]+?)-?(?P<letter>[a-z])\s+lost")
 _INSTANCES = re.compile(
     r"(?P<n>\d{1,7})\s+instances?\s+of\s+(?P<service>[a-z0-9_-]+)(?:\s+in\s+(?P<stack>[a-z0-9_-]+))?\s+lost"
 )

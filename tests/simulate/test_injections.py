@@ -149,7 +149,7 @@ WRONG = {
     "desk slowed 0x at +1m": "above 0",
     "2 instances of desk lost at +1m": "1 to 1 may go",
     "zone moon-a lost at +1m": "no stack 'moon'",
-    "zone main-f lost at +1m": "has zones a to",
+    "zone main-z lost at +1m": "has zones a to",
     "desk in moon down at +1m": "is not in stack 'moon'",
     "traffic 2x at +90s": "whole minutes",
     "desk down at +1": "must read WHAT at",
