@@ -87,11 +87,14 @@ def _band(band: dict[str, float | None] | None, unit: str) -> str:
 
 
 def _change(band: dict[str, float | None], unit: str) -> str:
-    """Return a difference with its interval, each with its sign."""
+    """Return a difference with its interval, each with its sign; of a share in percentage points."""
     parts = [band[name] for name in ("mid", "low", "high")]
     if parts[0] is None or parts[1] is None or parts[2] is None:
         return "-"
     signed = [f"{'-' if p < 0 else '+'}{shown(abs(p), unit)}" for p in parts if p is not None]
+    if unit == "share":
+        signed = [part.replace(" %", "") for part in signed]
+        return f"{signed[0]} ({signed[1]} to {signed[2]} points)"
     return f"{signed[0]} ({signed[1]} to {signed[2]})"
 
 

@@ -10,8 +10,9 @@ import simpy
 from gameday.run_record import SESSIONS, STEPS, RunRecord, one_bin
 from gameday.scenario import Scenario, build_cell
 from gameday.simulate.customers import Customers, Tally
+from gameday.simulate.pool import ServicePool
 from gameday.simulate.records import blank, close
-from gameday.simulate.station import ServicePool, Services
+from gameday.simulate.station import Services
 from gameday.simulate.switches import switches
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed

@@ -17,8 +17,8 @@ from gameday.run_record import ATTEMPTS, BINS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.simulate import t_interval
 from gameday.simulate.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
+from gameday.simulate.pool import ServicePool
 from gameday.simulate.reference import run_reference
-from gameday.simulate.station import ServicePool
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Seed
 
