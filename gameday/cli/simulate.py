@@ -92,7 +92,7 @@ def simulate(
         _, demand = expect(scenario, history, Seed(seed), show)
         how = {"replications": replications, "workers": workers}
         rehearsal = Rehearsal(scenario, demand, asked, Seed(seed), budget, how, show)
-        rehearsal.strike(inject or [])
+        rehearsal.strike(inject or [], [v.scenario for v in variants])
         with show.phase("engine"):
             wait_for_code(show.update)
         result = rehearsal.result(event)
@@ -154,13 +154,16 @@ class Rehearsal:
             )  # fmt: skip
             show.update(f"{int(self.plan.played.sum())} sessions, scale {self.plan.scale:g}")
 
-    def strike(self, texts: list[str]) -> None:
+    def strike(self, texts: list[str], variants: list[Scenario]) -> None:
         """Inject what is written into every variant; UsageError says what is wrong with it."""
         from gameday.scenario.injections import parse_injections
         from gameday.vocabulary import SLOT_S
 
         try:
-            injections = parse_injections(texts, self.scenario, self.plan.window.slots * SLOT_S)
+            window_s = self.plan.window.slots * SLOT_S
+            for variant in variants:  # it must be able to happen there too
+                parse_injections(texts, variant, window_s)
+            injections = parse_injections(texts, self.scenario, window_s)
         except ValueError as error:
             raise UsageError(f"--inject: {error}") from None
         if any(one.at_s < SLOT_S for one in injections):

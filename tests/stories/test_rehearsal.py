@@ -71,3 +71,14 @@ def test_a_rehearsal_that_a_person_stops_ends_with_code_4_and_leaves_nothing(
     run.says_no_trace()
     bench.falls_silent()
     assert not list(bench.out.rglob("*.html"))
+
+
+def test_what_is_injected_must_be_able_to_happen_in_every_variant(bench: Bench) -> None:
+    run = bench.says(
+        "simulate", "--event", bench.scenario(), "--out", str(bench.out), *BRIEF,
+        "--inject", "11 instances of pay lost at +5m", "--what-if", "pay.instances = 8",
+    )  # fmt: skip
+    assert run.code == 2
+    assert (
+        "--inject: '11 instances of pay lost at +5m': pay has 8 instances in main" in run.complained
+    )
