@@ -46,6 +46,9 @@ class Draw(IntEnum):
     FEED = 10
     CONNECTION = 11
     HOLD = 12
+    BALANCE = 13
+    CACHE = 14
+    INSTANCE = 15
 
 
 def _mix(x: int) -> int:

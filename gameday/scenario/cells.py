@@ -33,6 +33,8 @@ class Visit:
     time: ServiceTime
     factor: float
     """Own work is `time` x `factor`."""
+    share: float
+    """Of its station's queue that it may fill, 0-1."""
     number: int
     """Place in the exchange's tree, depth first: the key of its draws."""
     then: tuple[tuple[Visit, ...], ...]
@@ -122,14 +124,16 @@ class _Builder:
         number = counter[0]
         counter[0] += 1
         then = tuple(tuple(self.visit(c, step, counter) for c in group) for group in call.then)
-        law = self.scenario.services[call.service].time_for(step)
+        rule = self.scenario.services[call.service]
+        law, share = rule.time_for(step), rule.queue_share.get(step, 1.0)
         stretch = self.stations[call.service].time_factor
         cell_calls_s = sum(max(v.mean_response_s for v in group) for group in then)
-        if self.scenario.services[call.service].is_asynchronous:
+        if rule.is_asynchronous:
             own_s = law.mean * stretch
             return Visit(
-                call.service, call.optional, law, stretch, number, then, own_s + cell_calls_s, own_s
-            )
+                call.service, call.optional, law, stretch, share, number, then, own_s + cell_calls_s,
+                own_s,
+            )  # fmt: skip
         factor = (stretch * self.full_response_s(call, step) - cell_calls_s) / law.mean
         if factor < 0:
             self.notes.add(
@@ -138,7 +142,7 @@ class _Builder:
             )
             factor = 0.0
         hold_s = law.mean * factor + cell_calls_s
-        return Visit(call.service, call.optional, law, factor, number, then, hold_s, hold_s)
+        return Visit(call.service, call.optional, law, factor, share, number, then, hold_s, hold_s)
 
     def full_response_s(self, call: Call, step: str) -> float:
         """Return the mean seconds to the reply at full scale when nothing waits."""

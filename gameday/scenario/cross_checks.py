@@ -212,9 +212,10 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
             yield from _unknown(path, "stack", stack, sorted(stacks))
             known = scenario.capacity.instances
             yield from _unknown((*path, "instance"), "instance type", fleet.instance, known)
-        for step in service.step_time:
-            path4 = ("services", name, "step_time", step)
-            yield from _unknown(path4, "step", step, scenario.steps)
+        for field in ("step_time", "queue_share"):
+            for step in getattr(service, field):
+                path4 = ("services", name, field, step)
+                yield from _unknown(path4, "step", step, scenario.steps)
     called = {
         c.service
         for s in scenario.steps.values()

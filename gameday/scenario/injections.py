@@ -4,6 +4,7 @@ zone STACK-LETTER lost            a zone of a stack goes: of every service, its 
 N instances of SERVICE lost       N instances go, in every stack or `in STACK`
 SERVICE slowed 3x                 its own work takes so many times as long
 SERVICE down                      it refuses everybody
+cache of SERVICE flushed          what its callers kept is gone (no `for`: it fills again by itself)
 traffic 1.5x                      more customers, or fewer
 ... at +DURATION [for DURATION]   counted from the window's start; without `for`, to the end
 """
@@ -31,6 +32,11 @@ _SERVICE = re.compile(
     r"(?P<service>[a-z0-9_-]+)(?:\s+in\s+(?P<stack>[a-z0-9_-]+))?\s+"
     r"(?:slowed\s+(?P<factor>\d+(?:\.\d+)?)x|(?P<down>down))"
 )
+_FLUSH = re.compile(
+    r"cache\s+of\s+(?P<service>[a-z0-9_-]+)(?:\s+in\s+(?P<stack>[a-z0-9_-]+))?\s+flushed"
+)
+_FLUSHED_S = 60.0
+"""How long a flush counts as under way when it is asked whether the system comes back."""
 _TRAFFIC = re.compile(r"traffic\s+(?P<factor>\d+(?:\.\d+)?)x")
 _MOST_FACTOR = 100.0
 
@@ -50,13 +56,14 @@ class Injection:
     """None: every stack."""
     service: str | None = None
     """None: every service of the stack."""
-    zone: bool = False
-    """A zone goes: of each service the share of its instances that is in one."""
+    zone: int | None = None
+    """Number of the zone that goes, from 0: of each service that is in it the instances there."""
     instances: int = 0
     """Instances that go."""
     slow: float = 1.0
     """Times as long as own work takes."""
     is_down: bool = False
+    is_flush: bool = False
 
     @property
     def until_s(self) -> float:
@@ -75,6 +82,8 @@ class Outage:
     """Of its servers that is left, 0-1."""
     slow: float
     is_down: bool
+    zone: int | None
+    is_flush: bool
 
 
 def parse_injections(
@@ -111,7 +120,10 @@ def _parsed(text: str, scenario: Scenario, window_s: float) -> Injection:
             raise ValueError(f"'{text}': traffic changes at whole minutes")
         return Injection(text, at_s, for_s, traffic=_factor(text, found["factor"]))
     if found := _ZONE.fullmatch(what):
-        return Injection(text, at_s, for_s, stack=_zone(text, found, scenario), zone=True)
+        zone = ord(found["letter"]) - ord("a")
+        return Injection(text, at_s, for_s, stack=_zone(text, found, scenario), zone=zone)
+    if found := _FLUSH.fullmatch(what):
+        return _flush(text, found, at_s, for_s, scenario)
     found = _INSTANCES.fullmatch(what) or _SERVICE.fullmatch(what)
     if not found:
         raise ValueError(f"'{text}': no such injection as '{what}'; write it as in {_EXAMPLE}")
@@ -127,6 +139,20 @@ def _parsed(text: str, scenario: Scenario, window_s: float) -> Injection:
     return Injection(
         text, at_s, for_s, stack=stack, service=service, slow=_factor(text, found["factor"])
     )
+
+
+def _flush(
+    text: str, found: re.Match[str], at_s: float, for_s: float, scenario: Scenario
+) -> Injection:
+    service, stack = found["service"], found["stack"]
+    _known(text, service, stack, scenario)
+    if scenario.services[service].cache is None:
+        raise ValueError(
+            f"'{text}': {service} has no cache; give it one under services.{service}.cache"
+        )
+    if for_s < math.inf:
+        raise ValueError(f"'{text}': a flush has no `for`; the cache fills again by itself")
+    return Injection(text, at_s, _FLUSHED_S, stack=stack, service=service, is_flush=True)
 
 
 _EXAMPLE = "'zone us-a lost at +20m for 5m' or 'payment slowed 3x at +10m for 2m'"
@@ -190,15 +216,15 @@ def outages(
             fleet = scenario.services[name].stacks[stack]
             if injection.service not in (None, name):
                 continue
-            lost = 1 / fleet.zones if injection.zone else injection.instances / fleet.instances
+            zone, lost = injection.zone, injection.instances / fleet.instances
+            if zone is not None:
+                if zone >= fleet.zones:
+                    continue
+                lost = 1 / fleet.zones
             out.append(
                 Outage(
-                    name,
-                    injection.at_s,
-                    injection.until_s,
-                    1 - lost,
-                    injection.slow,
-                    injection.is_down,
+                    name, injection.at_s, injection.until_s, 1 - lost, injection.slow,
+                    injection.is_down, zone, injection.is_flush,
                 )
-            )
+            )  # fmt: skip
     return tuple(out)

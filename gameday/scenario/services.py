@@ -5,13 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gameday.scenario.policies import Autoscale, CoDel, Limit, QueueOrder, Retry
+from gameday.scenario.policies import (
+    Autoscale,
+    Balance,
+    Breaker,
+    Cache,
+    CoDel,
+    Deadline,
+    Hedge,
+    Limit,
+    Load,
+    Pauses,
+    QueueOrder,
+    Retry,
+    WarmUp,
+)
 from gameday.scenario.service_times import ServiceTime
-from gameday.scenario.units import Block, Duration, Name
+from gameday.scenario.units import Block, Duration, Name, Share
 
-__all__ = ["Fleet", "Service", "Station"]
+__all__ = ["Fleet", "Lane", "Service", "Station"]
 
 
 class Fleet(Block):
@@ -22,6 +36,27 @@ class Fleet(Block):
     """Zones the instances are spread over evenly. Default: the usual three of a cloud region."""
     instance: str
     """Instance type, as named in `capacity.instances`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Servers with a queue of their own: an instance; where nothing balances, all of a service."""
+
+    first: int
+    """Servers of the lanes before it: those added last are the first to go."""
+    room: int
+    """Servers it can have."""
+    servers: int
+    """Servers it begins with; 0 = it is there once autoscaling has added it."""
+    queue_bound: int
+    zone: int
+    """Zone it is in, from 0."""
+    phase: float | None
+    """When it pauses among the others, 0-1; None = it stands for several instances."""
+
+    def servers_of(self, total: int) -> int:
+        """Return its servers when its service has so many."""
+        return min(max(0, total - self.first), self.room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +72,18 @@ class Station:
     """Waiting places, >= 0."""
     tokens: float
     """Of the retry budget of its callers, x k; 0 where there is none."""
+    most: int
+    """Servers once autoscaling has added all it may."""
+    least: int
+    """Servers below which autoscaling never goes."""
+    zones: int
+    window: float
+    """Calls the breaker's share of failures is of, x k."""
+    key_share: float
+    """k: of the cache's keys, those the cell asks for."""
+    entries: int
+    """Answers its cache keeps, x k; 0 = it has none."""
+    lanes: tuple[Lane, ...]
 
 
 class Service(Block):
@@ -56,14 +103,33 @@ class Service(Block):
     `asynchronous`, it serves others once its own work is done. Default: a thread a request."""
     timeout: Duration = Field(gt=0)
     """How long a caller waits for one attempt, s."""
+    deadline: Deadline = "own"
+    """Whether it heeds how long those wait who called its callers. Default: as most services do not."""
     retry: Retry | None = None
+    hedge: Hedge | None = None
+    breaker: Breaker | None = None
+    cache: Cache | None = None
     autoscale: Autoscale | None = None
+    balance: Balance | None = None
+    """Absent: one queue for all instances, as if whoever is free took the next."""
     limit: Limit | None = None
     queue_order: QueueOrder = "fifo"
     """Who of those who wait is served next. Default: whoever has waited longest."""
     codel: CoDel | None = None
+    queue_share: dict[Name, Share] = Field(default_factory=dict)
+    """Step -> share of the queue's places, and of the limit, that visits from it may fill; others may
+    fill all: what matters less is shed before what matters more."""
+    load: Load | None = None
+    pauses: Pauses | None = None
+    warm_up: WarmUp | None = None
     tier: int = Field(default=1, ge=0, le=3)
     """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
+
+    @model_validator(mode="after")
+    def _hedges_have_numbers(self) -> Service:
+        if self.hedge is not None and self.retry is not None and self.retry.attempts > 7:
+            raise ValueError("with `hedge`, `retry.attempts` may be 7 at most")
+        return self
 
     @property
     def is_asynchronous(self) -> bool:
@@ -84,6 +150,33 @@ class Service(Block):
         servers = max(1, round(exact))
         budget = self.retry.budget if self.retry is not None else None
         tokens = max(1.0, scale * budget.most) if budget is not None else 0.0
-        return Station(
-            name, servers, servers / exact, round(servers * self.queue_per_server), tokens
+        most = (
+            max(servers, round(servers * self.autoscale.max_factor)) if self.autoscale else servers
         )
+        least = max(1, round(servers * self.autoscale.min_factor)) if self.autoscale else servers
+        zones = self.stacks[stack].zones
+        lanes = self._lanes(servers, most, zones)
+        bound = sum(lane.queue_bound for lane in lanes if lane.servers)
+        window = max(1.0, scale * self.breaker.calls) if self.breaker is not None else 0.0
+        entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
+        return Station(
+            name, servers, servers / exact, bound, tokens, most, least, zones, window, min(1.0, scale), entries,
+            lanes,
+        )  # fmt: skip
+
+    def _lanes(self, servers: int, most: int, zones: int) -> tuple[Lane, ...]:
+        """Return instances as large as at full scale, fewer of them; one for all where nothing balances."""
+        each, rooms = self.servers_per_instance, [most]
+        if self.balance is not None:
+            count = max(1, round(servers / each))
+            rooms = [servers // count + (n < servers % count) for n in range(count)]
+            more = most - servers
+            rooms += [min(each, more - done) for done in range(0, more, each)]
+        out, first = [], 0
+        for number, room in enumerate(rooms):
+            begins = min(max(0, servers - first), room)
+            bound = round((begins or room) * self.queue_per_server)
+            phase = number / len(rooms) if self.balance is not None else None
+            out.append(Lane(first, room, begins, bound, number % zones, phase))
+            first += room
+        return tuple(out)

@@ -45,7 +45,7 @@ class _Answer:
         product = str(request.path_params.get("product", ""))
         session.product_type = shop.store.product_type(product) or session.product_type
         visit = shop.cell.exchanges(step, session.product_type)[group][place]
-        if not await shop.services.call(visit, shop.services.next_request()):
+        if not await shop.services.call(visit, shop.services.next_asker()):
             return PlainTextResponse("the shop cannot answer now", status_code=503)
         response = await ACTIONS[exchange.action](Visitor(request, session, shop.store))
         response.set_cookie(_COOKIE, session.sid, httponly=True, samesite="lax")

@@ -29,7 +29,7 @@ class _Stations(Collector):
         gauges: dict[str, tuple[str, Callable[[LiveStation], float]]] = {
             "shop_in_use": ("servers at work", lambda s: s.in_use),
             "shop_capacity": ("servers", lambda s: s.servers),
-            "shop_queue": ("requests waiting", lambda s: len(s.queue)),
+            "shop_queue": ("requests waiting", lambda s: s.queued),
             "shop_in_flight": ("attempts not ended", lambda s: s.in_flight),
         }
         for name, (meaning, read) in gauges.items():

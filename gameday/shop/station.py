@@ -1,33 +1,31 @@
-"""A service of the shop: real waiting for real time, by the same policies as the model."""
+"""Services of the shop: real waiting for real time, on the machines the model runs on too."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from gameday.scenario import Cell, Scenario
+from gameday.scenario.attempts import Asked, Attempt
+from gameday.scenario.callers import Callers
 from gameday.scenario.cells import Visit
+from gameday.scenario.lanes import Places, StationAtWork
 from gameday.scenario.policies import (
     backoff_s,
+    deadline_s,
     gives_up_at_s,
-    has_waited_too_long,
-    is_over_limit,
-    is_shed,
+    hedge_number,
+    is_too_late,
     lineage,
-    may_retry,
-    next_limit,
-    servers_wanted,
-    tokens_after_answer,
-    tokens_after_retry,
 )
 from gameday.scenario.services import Service, Station
 from gameday.vocabulary import Draw, draw
 
-__all__ = ["BUCKETS_S", "OUTCOMES", "LiveStation", "LiveServices"]
+__all__ = ["BUCKETS_S", "OUTCOMES", "Asker", "LiveServices", "LiveStation"]
 
 OUTCOMES = ("arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned")
 
@@ -35,32 +33,38 @@ BUCKETS_S = tuple(round(1e-3 * 1.15**k, 7) for k in range(67))
 """Upper bounds of the visit histogram, 1 ms to 10 s, each 15 % above the last."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Waiting:
-    """One who waits for a server."""
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who calls: the request it does it for, its lineage, its zone, and until when anybody waits."""
 
-    place: asyncio.Future[bool]
-    """Whether it got one."""
-    reply: asyncio.Future[bool]
-    """What its caller hears."""
-    since_s: float
+    request: int
+    line: int = 0
+    zone: int = 0
+    deadline_s: float = math.inf
 
 
-class LiveStation:
-    """Servers and a first-in-first-out queue on the event loop's clock."""
+class _Promise(asyncio.Future[bool]):
+    """A future that is given yes or no."""
+
+    def is_set(self) -> bool:
+        return self.done()
+
+    def set(self, value: bool, /) -> None:
+        self.set_result(value)
+
+
+class LiveStation(StationAtWork):
+    """A service on the event loop's clock, its callers, and its books since it began."""
 
     def __init__(self, station: Station, rule: Service) -> None:
-        self.station, self.rule = station, rule
-        self.servers, self.in_use, self.inside = station.servers, 0, 0
-        self.limit = float(station.servers)
-        self.tokens = station.tokens
-        self.queue: deque[Waiting] = deque()
-        self.standing_since_s = 0.0
+        super().__init__(station, rule, asyncio.get_running_loop().time)
+        self.callers = Callers(station, rule)
         self.counts = dict.fromkeys(OUTCOMES, 0)
-        self.busy_s = self.queue_s = self.since_scaling_s = self.overslept_s = 0.0
+        self.busy_s = self.queue_s = self.overslept_s = 0.0
+        self.lookups = self.hits = 0
         self.buckets = [0] * (len(BUCKETS_S) + 1)
         self.visit_sum_s = 0.0
-        self._since = asyncio.get_running_loop().time()
+        self._since = self.clock()
 
     @property
     def in_flight(self) -> int:
@@ -68,40 +72,29 @@ class LiveStation:
         return 2 * self.counts["arrived"] - sum(self.counts.values())
 
     def touch(self) -> None:
-        """Book server-seconds and waiting-seconds up to now; call before any change."""
-        now = asyncio.get_running_loop().time()
+        """Book server-seconds and waiting-seconds up to now."""
+        now = self.clock()
         spent = now - self._since
         self.busy_s += self.in_use * spent
-        self.since_scaling_s += self.in_use * spent
-        self.queue_s += len(self.queue) * spent
+        self.queue_s += self.queued * spent
+        self.spend(spent)
         self._since = now
 
-    def hand_over(self) -> None:
-        """Give free servers to those who wait, refuse those who have waited too long."""
-        now, codel = asyncio.get_running_loop().time(), self.rule.codel
-        while self.queue and self.in_use < self.servers:
-            one = self.queue.popleft() if self.rule.queue_order == "fifo" else self.queue.pop()
-            if codel is not None and has_waited_too_long(
-                now - one.since_s, now - self.standing_since_s, codel.target, codel.interval
-            ):
-                self.inside -= 1
-                self.counts["shed"] += 1
-                one.reply.set_result(False)
-                one.place.set_result(False)
-                continue
-            self.in_use += 1
-            one.place.set_result(True)
+    def count(self, outcome: str) -> None:
+        """Count an attempt."""
+        self.counts[outcome] += 1
 
-    def release(self) -> None:
-        """Free a server; the longest waiting takes it."""
-        self.touch()
-        self.in_use -= 1
-        self.hand_over()
-
-    def observe(self, seconds: float) -> None:
+    def observe(self, took_s: float) -> None:
         """Add a finished visit to the histogram."""
-        self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
-        self.visit_sum_s += seconds
+        self.buckets[bisect_left(BUCKETS_S, took_s)] += 1
+        self.visit_sum_s += took_s
+
+    def finds(self, item: int) -> bool:
+        """Return whether callers have an answer kept, and count that they looked."""
+        is_there = self.callers.finds(item)
+        self.lookups += 1
+        self.hits += is_there
+        return is_there
 
     async def work(self, seconds: float) -> None:
         """Pass `seconds`; what timers overslept before is taken off, so that the mean is exact."""
@@ -131,139 +124,145 @@ class LiveServices:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def next_request(self) -> tuple[int, int]:
-        """Return the key of a new request's draws: a number of its own, and its lineage."""
+    def next_asker(self) -> Asker:
+        """Return who asks for a new request: it has a number of its own."""
         self._requests += 1
-        return self._requests, 0
+        return Asker(self._requests, zone=self._requests)
 
-    def _uniform(self, visit: Visit, request: tuple[int, int], number: int, purpose: Draw) -> float:
+    def _uniform(self, visit: Visit, asker: Asker, number: int, purpose: Draw) -> float:
         part = visit.number + 2048 * number
-        return draw(self._seed, request[0] + (request[1] << 32), 0, part, purpose)
+        return draw(self._seed, asker.request + (asker.line << 32), 0, part, purpose)
 
-    async def call(self, visit: Visit, request: tuple[int, int]) -> bool:
+    async def call(self, visit: Visit, asker: Asker) -> bool:
         """Ask a service, again if its policy says so; return whether it answered well."""
-        rule, loop = self.rules[visit.service], asyncio.get_running_loop()
-        station, budget = self.stations[visit.service], rule.retry.budget if rule.retry else None
+        station = self.stations[visit.service]
+        if station.rule.cache is None:
+            return await self._ask(visit, asker)
+        item = station.callers.item(self._uniform(visit, asker, 0, Draw.CACHE))
+        if station.finds(item):
+            return True
+        is_well = await self._ask(visit, asker)
+        if is_well:
+            station.callers.keep(item)
+        return is_well
+
+    async def _ask(self, visit: Visit, asker: Asker) -> bool:
+        rule, clock = self.rules[visit.service], asyncio.get_running_loop().time
+        callers = self.stations[visit.service].callers
         for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
             if number and rule.retry:
-                if budget is not None:
-                    if not may_retry(station.tokens):
-                        return False
-                    station.tokens = tokens_after_retry(station.tokens)
-                uniform = self._uniform(visit, request, number, Draw.BACKOFF)
-                await asyncio.sleep(backoff_s(rule.retry.backoff, number, uniform))
-            reply: asyncio.Future[bool] = loop.create_future()
-            give_up = self._attempt(visit, request, number, reply)
-            if give_up is None:
-                continue
-            timer = loop.call_at(gives_up_at_s(loop.time(), rule.timeout), give_up)
-            answered = await reply
-            timer.cancel()
-            if answered:
-                if budget is not None:
-                    most = station.station.tokens
-                    station.tokens = tokens_after_answer(station.tokens, budget.ratio, most)
+                pause_s = backoff_s(
+                    rule.retry.backoff, number, self._uniform(visit, asker, number, Draw.BACKOFF)
+                )
+                if rule.deadline == "propagated" and is_too_late(
+                    clock() + pause_s, asker.deadline_s
+                ):
+                    return False
+                if not callers.takes_token():
+                    return False
+                await asyncio.sleep(pause_s)
+            if not callers.may_ask(clock()):
+                return False
+            is_well = await self._try(visit, asker, number)
+            callers.heard(clock(), is_well=is_well)
+            if is_well:
                 return True
         return False
 
+    async def _try(self, visit: Visit, asker: Asker, number: int) -> bool:
+        """Ask once, or a second time when the answer is late; return whether one was good."""
+        loop, rule, reply = asyncio.get_running_loop(), self.rules[visit.service], _Promise()
+        asked, timers = Asked(reply), list[asyncio.TimerHandle]()
+        self._attempt(visit, asker, number, asked, timers)
+
+        def hedge() -> None:
+            if not reply.done() and self.stations[visit.service].callers.takes_token():
+                self._attempt(visit, asker, hedge_number(number), asked, timers)
+
+        if rule.hedge is not None and not reply.done():
+            timers.append(loop.call_later(rule.hedge.after, hedge))
+        is_well = await reply
+        for timer in timers:
+            timer.cancel()
+        return is_well
+
     def _attempt(
-        self, visit: Visit, request: tuple[int, int], number: int, reply: asyncio.Future[bool]
-    ) -> Callable[[], None] | None:
-        """Begin one attempt; return what the caller's timer does, None if it was shed."""
-        station = self.stations[visit.service]
-        station.counts["arrived"] += 1
-        bound, limit = station.station.queue_bound, self.rules[visit.service].limit
-        is_full = is_shed(station.in_use, station.servers, len(station.queue), bound)
-        if is_full or (limit is not None and is_over_limit(station.inside, station.limit)):
-            station.counts["shed"] += 1
-            return None
-        station.inside += 1
-        station.touch()
-        place: asyncio.Future[bool] | None = None
-        waiting: Waiting | None = None
-        if station.in_use < station.servers:
-            station.in_use += 1
+        self, visit: Visit, asker: Asker, number: int, asked: Asked,
+        timers: list[asyncio.TimerHandle],
+    ) -> None:  # fmt: skip
+        """Begin one attempt, and its caller's timer, unless it is refused at once."""
+        station, rule = self.stations[visit.service], self.rules[visit.service]
+        station.count("arrived")
+        uniform = self._uniform(visit, asker, number, Draw.BALANCE) if rule.balance else 0.0
+        lane = station.admit(visit, uniform, asker.zone)
+        if lane is None:
+            station.count("shed")
+            if not asked.attempts:
+                asked.reply.set(False)
+            return
+        one = Attempt(station, lane, asked, number, asker.deadline_s)
+        seconds, place = 0.0, None
+        if station.takes_server(lane):
+            seconds = self._work_s(visit, asker, number, lane)
         else:
-            loop = asyncio.get_running_loop()
-            place = loop.create_future()
-            waiting = Waiting(place, reply, loop.time())
-            if not station.queue:
-                station.standing_since_s = waiting.since_s
-            station.queue.append(waiting)
-        self._keep(self._serve(visit, request, number, reply, place))
+            place = _Promise()
+            one.wait(place)
+        self._keep(self._serve(visit, asker, one, place, seconds))
+        timers.append(
+            asyncio.get_running_loop().call_at(
+                gives_up_at_s(one.since_s, rule.timeout), one.give_up
+            )
+        )
 
-        def give_up() -> None:
-            if reply.done():
-                return
-            reply.set_result(False)
-            if waiting is not None and not waiting.place.done():
-                station.touch()
-                station.queue.remove(waiting)
-                station.inside -= 1
-                station.counts["timed_out"] += 1
-                waiting.place.set_result(False)
-
-        return give_up
+    def _work_s(self, visit: Visit, asker: Asker, number: int, lane: Places) -> float:
+        """Return how long own work takes that begins now in a lane."""
+        station, phase = self.stations[visit.service], 0.0
+        uniform = self._uniform(visit, asker, number, Draw.SERVICE_TIME)
+        if station.rule.pauses is not None:
+            phase = self._uniform(visit, asker, number, Draw.INSTANCE)
+        return station.work_s(lane, visit.time.seconds(uniform) * visit.factor, phase)
 
     async def _serve(
-        self, visit: Visit, request: tuple[int, int], number: int, reply: asyncio.Future[bool],
-        place: asyncio.Future[bool] | None,
-    ) -> None:  # fmt: skip
+        self, visit: Visit, asker: Asker, one: Attempt, place: _Promise | None, seconds: float
+    ) -> None:
         """Do own work and the calls below, with a server held or not; finish even if nobody waits."""
-        began = asyncio.get_running_loop().time()
-        if place is not None and not await place:
-            return
-        station = self.stations[visit.service]
-        uniform = self._uniform(visit, request, number, Draw.SERVICE_TIME)
-        await station.work(visit.time.seconds(uniform) * visit.factor)
-        is_held = not self.rules[visit.service].is_asynchronous
-        if not is_held:
-            station.release()
+        station, rule = self.stations[visit.service], self.rules[visit.service]
+        if place is not None:
+            if not await place:
+                return
+            seconds = self._work_s(visit, asker, one.number, one.lane)
+        await station.work(seconds)
+        if rule.is_asynchronous:
+            station.release(one.lane)
+        until_s = deadline_s(asker.deadline_s, one.since_s, rule.timeout)
+        zone = one.lane.lane.zone if rule.balance else asker.zone
+        below = Asker(asker.request, lineage(asker.line, one.number), zone, until_s)
         ok = True
         for group in visit.then:
-            ok = await self.together(group, (request[0], lineage(request[1], number)))
+            is_late = rule.deadline == "propagated" and is_too_late(station.clock(), until_s)
+            ok = not is_late and await self.together(group, below)
             if not ok:
                 break
-        if is_held:
-            station.release()
-        station.inside -= 1
-        if (limit := self.rules[visit.service].limit) is not None:
-            most, took = station.station, asyncio.get_running_loop().time() - began
-            station.limit = next_limit(
-                station.limit, took, limit.target, float(most.servers + most.queue_bound)
-            )
-        if reply.done():
-            station.counts["orphaned"] += 1
-            return
-        station.counts["done" if ok else "failed"] += 1
-        station.observe(asyncio.get_running_loop().time() - began)
-        reply.set_result(ok)
+        if not rule.is_asynchronous:
+            station.release(one.lane)
+        one.end(is_well=ok)
 
-    async def together(self, group: tuple[Visit, ...], request: tuple[int, int]) -> bool:
+    async def together(self, group: tuple[Visit, ...], asker: Asker) -> bool:
         """Call all of a group at once; return whether every call that is not optional went well."""
         if len(group) == 1:
-            return await self.call(group[0], request) or group[0].optional
-        answers = await asyncio.gather(*(self.call(visit, request) for visit in group))
+            return await self.call(group[0], asker) or group[0].optional
+        answers = await asyncio.gather(*(self.call(visit, asker) for visit in group))
         return all(a or visit.optional for a, visit in zip(answers, group, strict=True))
 
     async def _scale(self, station: LiveStation, rule: Service) -> None:
         policy = rule.autoscale
         assert policy is not None
-        provisioned, target = station.servers, station.servers
-        most = max(provisioned, round(provisioned * policy.max_factor))
         while True:
             await asyncio.sleep(policy.interval)
-            station.touch()
-            utilisation = station.since_scaling_s / (station.servers * policy.interval)
-            station.since_scaling_s = 0.0
-            wanted = servers_wanted(station.servers, utilisation, policy.target, provisioned, most)
-            if wanted > target:
-                target = wanted
+            wanted = station.look()
+            if wanted is not None:
                 self._keep(self._provision(station, wanted, policy.delay))
 
     async def _provision(self, station: LiveStation, servers: int, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
-        if servers > station.servers:
-            station.touch()
-            station.servers = servers
-            station.hand_over()
+        station.grow(servers)

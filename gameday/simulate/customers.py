@@ -11,7 +11,7 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey, Reaction
 from gameday.scenario.steps import Exchange
 from gameday.simulate.instants import Rank, at
-from gameday.simulate.station import Key, Process, Services
+from gameday.simulate.station import Asker, Key, Process, Services
 from gameday.traffic import Arrivals, LoadPlan, PlannedStep, Walks
 from gameday.vocabulary import Draw, draw
 
@@ -178,7 +178,7 @@ class Customers:
         answer.succeed("done")
 
     def _exchange(self, visit: Visit, exchange: Exchange, product: str | None, key: Key) -> Process:
-        ok = yield from self.services.call(visit, key)
+        ok = yield from self.services.call(visit, Asker(key, key[0]))
         if not ok:
             return "failed"
         return self._stocked(product, exchange, key[0]) if product in self.stock else "done"

@@ -1,48 +1,40 @@
-"""A service's servers and its queue in the model, with their books per slot."""
+"""A station of the model: its books per slot, on SimPy's clock."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-
 import simpy
 
-from gameday.scenario.policies import has_waited_too_long
+from gameday.run_record import ATTEMPTS
+from gameday.scenario.callers import Callers
+from gameday.scenario.lanes import StationAtWork
 from gameday.scenario.services import Service, Station
 
 __all__ = ["ServicePool"]
 
+_LOOKUPS, _HITS = 4, 5
+_PLACE = {name: place for place, name in enumerate(ATTEMPTS)}
 
-class ServicePool:
-    """Servers and a first-in-first-out queue, with its books per slot."""
+
+class ServicePool(StationAtWork):
+    """A service, its callers, and its books per slot."""
 
     def __init__(
         self, env: simpy.Environment, station: Station, rule: Service, slots: int, slot_s: float
     ) -> None:
-        self.env, self.station, self.rule = env, station, rule
-        self.servers = station.servers
-        self.in_use = self.inside = 0
-        self.limit = float(station.servers)
-        self.tokens = station.tokens
-        self.slow, self.is_down = 1.0, False
-        self.queue: deque[simpy.Event] = deque()
-        self.joined_s: dict[simpy.Event, float] = {}
-        self.standing_since_s = 0.0
-        self.refuse: dict[simpy.Event, Callable[[], None]] = {}
-        """What tells one who waits that it has waited too long."""
+        super().__init__(station, rule, lambda: float(env.now))
+        self.env, self.callers = env, Callers(station, rule)
         self.slot_s, self.slots = slot_s, slots
         self.attempts = [[0] * 8 for _ in range(slots)]
-        self.loads = [[0.0] * 4 for _ in range(slots)]
+        self.loads = [[0.0] * 6 for _ in range(slots)]
         self.visit_s: list[tuple[int, float]] = []
         self._since, self._slot = 0.0, 0
-        self.busy_since_scaling = 0.0
 
     def slot(self) -> int:
         """Return the slot it is now; what comes after the last counts in the last."""
         return min(int(self.env.now / self.slot_s + 1e-9), self.slots - 1)
 
     def touch(self) -> None:
-        """Book server-seconds, waiting-seconds and servers up to now; call before any change."""
+        """Book server-seconds, waiting-seconds and servers up to now."""
         now = self.env.now
         while self._slot < self.slots and now > (self._slot + 1) * self.slot_s:
             self._book((self._slot + 1) * self.slot_s)
@@ -57,52 +49,34 @@ class ServicePool:
             return
         row, spent = self.loads[self._slot], until - self._since
         row[0] += self.in_use * spent
-        row[1] += len(self.queue) * spent
+        row[1] += self.queued * spent
         row[2] += self.servers * spent
-        self.busy_since_scaling += self.in_use * spent
+        self.spend(spent)
         self._since = until
 
-    def take_or_wait(self) -> simpy.Event | None:
-        """Take a server now and return None, or return the event that hands one over."""
-        self.touch()
-        if self.in_use < self.servers:
-            self.in_use += 1
-            return None
-        place = self.env.event()
-        if not self.queue:
-            self.standing_since_s = self.env.now
-        self.queue.append(place)
-        self.joined_s[place] = self.env.now
-        return place
+    def count(self, outcome: str) -> None:
+        """Count an attempt in the slot it is."""
+        self.attempts[self.slot()][_PLACE[outcome]] += 1
 
-    def leave_queue(self, place: simpy.Event) -> None:
-        """Give up a place in the queue."""
-        self.touch()
-        self.queue.remove(place)
-        self.book_wait(place)
+    def observe(self, took_s: float) -> None:
+        """Book how long a visit took."""
+        self.visit_s.append((self.slot(), took_s))
 
-    def release(self) -> None:
-        """Free a server; the longest waiting takes it."""
-        self.touch()
-        self.in_use -= 1
-        self.hand_over()
-
-    def hand_over(self) -> None:
-        """Give free servers to those who wait, refuse those who have waited too long."""
-        while self.queue and self.in_use < self.servers:
-            place = self.queue.popleft() if self.rule.queue_order == "fifo" else self.queue.pop()
-            waited, refuse = self.env.now - self.joined_s[place], self.refuse[place]
-            self.book_wait(place)
-            if (codel := self.rule.codel) is not None and has_waited_too_long(
-                waited, self.env.now - self.standing_since_s, codel.target, codel.interval
-            ):
-                refuse()
-                continue
-            self.in_use += 1
-            place.succeed(True)
-
-    def book_wait(self, place: simpy.Event) -> None:
-        """Book how long one had waited who leaves the queue; after the last slot nothing counts."""
-        waited = min(self.env.now, self.slots * self.slot_s) - self.joined_s.pop(place)
-        self.refuse.pop(place, None)
+    def book_wait(self, since_s: float) -> None:
+        """Book how long one had waited; after the last slot nothing counts."""
+        waited = min(self.env.now, self.slots * self.slot_s) - since_s
         self.loads[self.slot()][3] += max(0.0, waited)
+
+    def book_those_who_wait(self) -> None:
+        """Book it for everybody who is in a queue at the end."""
+        self.touch()
+        for lane in self.lanes:
+            for one in lane.queue:
+                self.book_wait(one.since_s)
+
+    def finds(self, item: int) -> bool:
+        """Return whether callers have an answer kept, and book that they looked."""
+        row, is_there = self.loads[self.slot()], self.callers.finds(item)
+        row[_LOOKUPS] += 1.0
+        row[_HITS] += is_there
+        return is_there

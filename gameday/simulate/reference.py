@@ -68,9 +68,7 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
 
 
 def _fill_service(record: RunRecord, service: int, pool: ServicePool) -> None:
-    pool.touch()
-    for place in pool.queue:
-        pool.book_wait(place)
+    pool.book_those_who_wait()
     record.attempts[0, service] = np.array(pool.attempts, float).T
     record.loads[0, service] = np.array(pool.loads).T
     if pool.visit_s:

@@ -1,29 +1,28 @@
 """Services in the model: how they are called, and what callers do when one is slow or full.
 
-Plain SimPy; each rule in the words of `scenario/policies`, whose arithmetic it calls.
+Plain SimPy around the machines of `scenario`, each rule in the words of `scenario/policies`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 import simpy
 
 from gameday.scenario import Cell, Scenario
+from gameday.scenario.attempts import Asked, Attempt
 from gameday.scenario.cells import Visit
+from gameday.scenario.lanes import Places
 from gameday.scenario.policies import (
     backoff_s,
+    deadline_s,
     gives_up_at_s,
-    is_over_limit,
-    is_shed,
+    hedge_number,
+    is_too_late,
     lineage,
-    may_retry,
-    next_limit,
-    servers_wanted,
-    tokens_after_answer,
-    tokens_after_retry,
 )
 from gameday.scenario.services import Service
 from gameday.simulate.instants import Rank, at
@@ -31,14 +30,31 @@ from gameday.simulate.pool import ServicePool
 from gameday.simulate.switches import Switch
 from gameday.vocabulary import Draw, draw
 
-__all__ = ["Key", "Process", "Services"]
+__all__ = ["Asker", "Key", "Process", "Services"]
 
 Process = Generator[simpy.Event, Any, Any]
 
 Key = tuple[int, int, int, int]
 """What a call's draws are keyed by: session, place of the step, number of its exchange, lineage."""
 
-_ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _CANCELLED, _ORPHANED, _IN_FLIGHT = range(8)
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who calls: the key of the draws, the zone it is in, and until when anybody waits."""
+
+    key: Key
+    zone: int
+    deadline_s: float = math.inf
+
+
+class _Promise(simpy.Event):
+    """An event that is given yes or no."""
+
+    def is_set(self) -> bool:
+        return bool(self.triggered)
+
+    def set(self, value: bool, /) -> None:
+        self.succeed(value)
 
 
 class Services:
@@ -58,157 +74,161 @@ class Services:
             if rule.autoscale is not None:
                 env.process(self._scale(self.pools[name], rule))
         for one in injected:
-            env.process(self._outage(self.pools[one.service], one))
+            env.process(self._switch(self.pools[one.service], one))
 
-    def call(self, visit: Visit, key: Key) -> Process:
+    def call(self, visit: Visit, asker: Asker) -> Process:
         """Ask a service, again if its policy says so; return whether it answered well.
 
         The lineage of an exchange's own call is the number of times its step was tried before.
         """
-        rule, env = self.rules[visit.service], self.env
-        pool, budget = self.pools[visit.service], rule.retry.budget if rule.retry else None
-        tries = 1 + (rule.retry.attempts if rule.retry else 0)
-        for number in range(tries):
+        pool = self.pools[visit.service]
+        if pool.rule.cache is None:
+            return (yield from self._ask(visit, asker))
+        item = pool.callers.item(self._uniform(visit, asker.key, 0, Draw.CACHE))
+        if pool.finds(item):
+            return True
+        is_well = yield from self._ask(visit, asker)
+        if is_well:
+            pool.callers.keep(item)
+        return is_well
+
+    def _ask(self, visit: Visit, asker: Asker) -> Process:
+        env, pool, rule = self.env, self.pools[visit.service], self.rules[visit.service]
+        callers = pool.callers
+        for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
             if number and rule.retry:
-                if budget is not None:
-                    if not may_retry(pool.tokens):
-                        return False
-                    pool.tokens = tokens_after_retry(pool.tokens)
-                uniform = self._uniform(visit, key, number, Draw.BACKOFF)
-                pause = backoff_s(rule.retry.backoff, number, uniform)
-                yield at(env, env.now + pause, Rank.RETRY)
-            reply = env.event()
-            waiting = self._attempt(visit, key, number, reply)
-            if waiting is not None:
-                timer = at(env, gives_up_at_s(env.now, rule.timeout), Rank.TIMEOUT)
-                timer.callbacks.append(waiting)
-            if (yield reply):
-                if budget is not None:
-                    most = pool.station.tokens
-                    pool.tokens = tokens_after_answer(pool.tokens, budget.ratio, most)
+                uniform = self._uniform(visit, asker.key, number, Draw.BACKOFF)
+                again_s = env.now + backoff_s(rule.retry.backoff, number, uniform)
+                if rule.deadline == "propagated" and is_too_late(again_s, asker.deadline_s):
+                    return False
+                if not callers.takes_token():
+                    return False
+                yield at(env, again_s, Rank.RETRY)
+            if not callers.may_ask(env.now):
+                return False
+            reply = _Promise(env)
+            asked = Asked(reply)
+            self._attempt(visit, asker, number, asked)
+            if rule.hedge is not None and not reply.is_set():
+                due = at(env, env.now + rule.hedge.after, Rank.RETRY)
+                due.callbacks.append(self._hedge(visit, asker, number, asked))
+            is_well = yield reply
+            callers.heard(env.now, is_well=is_well)
+            if is_well:
                 return True
         return False
+
+    def _hedge(self, visit: Visit, asker: Asker, number: int, asked: Asked) -> Any:
+        """Return what is done when an answer is late: ask a second time."""
+
+        def ask(_: simpy.Event) -> None:
+            if not asked.reply.is_set() and self.pools[visit.service].callers.takes_token():
+                self._attempt(visit, asker, hedge_number(number), asked)
+
+        return ask
 
     def _uniform(self, visit: Visit, key: Key, number: int, purpose: Draw) -> float:
         session, place, exchange, line = key
         part = visit.number + 64 * exchange + 2048 * number
         return draw(self.seed, session + (line << 32), place, part, purpose)
 
-    def _attempt(
-        self, visit: Visit, key: Key, number: int, reply: simpy.Event
-    ) -> Callable[[simpy.Event], None] | None:
-        """Begin one attempt; return what the caller's timer does, None if it is over already."""
-        pool, rule = self.pools[visit.service], self.rules[visit.service]
-        pool.attempts[pool.slot()][_ARRIVED] += 1
-        is_full = is_shed(pool.in_use, pool.servers, len(pool.queue), pool.station.queue_bound)
-        if (
-            pool.is_down
-            or is_full
-            or (rule.limit is not None and is_over_limit(pool.inside, pool.limit))
-        ):
-            pool.attempts[pool.slot()][_SHED] += 1
-            reply.succeed(False)
-            return None
-        pool.inside += 1
-        place = pool.take_or_wait()
-        self.env.process(self._serve(visit, key, number, reply, place, self.env.now))
+    def _attempt(self, visit: Visit, asker: Asker, number: int, asked: Asked) -> None:
+        """Begin one attempt, and its caller's timer, unless it is refused at once."""
+        pool, rule, now = self.pools[visit.service], self.rules[visit.service], self.env.now
+        pool.count("arrived")
+        uniform = self._uniform(visit, asker.key, number, Draw.BALANCE) if rule.balance else 0.0
+        lane = pool.admit(visit, uniform, asker.zone)
+        if lane is None:
+            pool.count("shed")
+            if not asked.attempts:
+                asked.reply.set(False)
+            return
+        one = Attempt(pool, lane, asked, number, asker.deadline_s)
+        seconds, place = 0.0, None
+        if pool.takes_server(lane):
+            seconds = self._work_s(visit, asker.key, number, lane)
+        else:
+            place = _Promise(self.env)
+            one.wait(place)
+        self.env.process(self._serve(visit, asker, one, place, seconds))
+        if rule.timeout > 0:
+            timer = at(self.env, gives_up_at_s(now, rule.timeout), Rank.TIMEOUT)
+            timer.callbacks.append(lambda _: one.give_up())
 
-        def give_up(_: simpy.Event) -> None:
-            if reply.triggered:
-                return
-            reply.succeed(False)
-            if place is not None and not place.triggered:
-                pool.leave_queue(place)
-                pool.inside -= 1
-                pool.attempts[pool.slot()][_TIMED_OUT] += 1
-                place.succeed(False)
-
-        if place is not None:
-            pool.refuse[place] = lambda: self._refuse(pool, reply, place)
-        return give_up if rule.timeout > 0 else None
-
-    def _refuse(self, pool: ServicePool, reply: simpy.Event, place: simpy.Event) -> None:
-        """Tell a caller that its attempt has waited too long."""
-        reply.succeed(False)
-        pool.inside -= 1
-        pool.attempts[pool.slot()][_SHED] += 1
-        place.succeed(False)
+    def _work_s(self, visit: Visit, key: Key, number: int, lane: Places) -> float:
+        """Return how long own work takes that begins now in a lane."""
+        pool, phase = self.pools[visit.service], 0.0
+        uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
+        if pool.rule.pauses is not None:
+            phase = self._uniform(visit, key, number, Draw.INSTANCE)
+        return pool.work_s(lane, visit.time.seconds(uniform) * visit.factor, phase)
 
     def _serve(
-        self, visit: Visit, key: Key, number: int, reply: simpy.Event,
-        place: simpy.Event | None, arrived: float,
-    ) -> Process:  # fmt: skip
+        self, visit: Visit, asker: Asker, one: Attempt, place: _Promise | None, seconds: float
+    ) -> Process:
         """Do own work and the calls below, with a server held or not; finish even if nobody waits."""
-        if place is not None and not (yield place):
-            return
-        pool, env = self.pools[visit.service], self.env
-        uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
-        yield at(
-            env, env.now + visit.time.seconds(uniform) * visit.factor * pool.slow, Rank.WORK_END
+        env, pool, rule = self.env, one.station, one.station.rule
+        if place is not None:
+            if not (yield place):
+                return
+            seconds = self._work_s(visit, asker.key, one.number, one.lane)
+        yield at(env, env.now + seconds, Rank.WORK_END)
+        if rule.is_asynchronous:
+            pool.release(one.lane)
+        until_s = deadline_s(asker.deadline_s, one.since_s, rule.timeout)
+        below = Asker(
+            (*asker.key[:3], lineage(asker.key[3], one.number)),
+            one.lane.lane.zone if rule.balance else asker.zone,
+            until_s,
         )
-        is_held = not self.rules[visit.service].is_asynchronous
-        if not is_held:
-            pool.release()
         ok = True
         for group in visit.then:
-            ok = yield from self.together(group, (*key[:3], lineage(key[3], number)))
+            if rule.deadline == "propagated" and is_too_late(env.now, until_s):
+                ok = False
+            else:
+                ok = yield from self.together(group, below)
             if not ok:
                 break
-        if is_held:
-            pool.release()
-        pool.inside -= 1
-        if (limit := self.rules[visit.service].limit) is not None:
-            most = float(pool.station.servers + pool.station.queue_bound)
-            pool.limit = next_limit(pool.limit, env.now - arrived, limit.target, most)
-        row = pool.attempts[pool.slot()]
-        if reply.triggered:
-            row[_ORPHANED] += 1
-            return
-        row[_DONE if ok else _FAILED] += 1
-        pool.visit_s.append((pool.slot(), env.now - arrived))
-        reply.succeed(ok)
+        if not rule.is_asynchronous:
+            pool.release(one.lane)
+        one.end(is_well=ok)
 
-    def together(self, group: tuple[Visit, ...], key: Key) -> Process:
+    def together(self, group: tuple[Visit, ...], asker: Asker) -> Process:
         """Call all of a group at once; return whether every call that is not optional went well."""
-        calls = [(visit, self.env.process(self.call(visit, key))) for visit in group]
+        calls = [(visit, self.env.process(self.call(visit, asker))) for visit in group]
         ok = True
         for visit, process in calls:
             answered = yield process
             ok = ok and (answered or visit.optional)
         return ok
 
-    def _outage(self, pool: ServicePool, one: Switch) -> Process:
-        """Take servers away, slow the rest, or refuse everybody, until it is over."""
+    def _switch(self, pool: ServicePool, one: Switch) -> Process:
+        """Do what is injected or scheduled, until it is over."""
         yield at(self.env, one.at_s, Rank.READY)
-        pool.touch()
-        pool.servers -= one.lost
+        if one.least:
+            pool.grow(pool.scaling.schedule(one.least))
+            return
+        if one.is_flush:
+            pool.callers.flush()
+            return
+        lane = pool.lanes[one.lane]
         pool.slow, pool.is_down = one.slow, one.is_down
+        pool.resize(lane, lane.sized, one.lost)
         if one.until_s == math.inf:
             return
         yield at(self.env, one.until_s, Rank.READY)
-        pool.touch()
-        pool.servers += one.lost
         pool.slow, pool.is_down = 1.0, False
-        pool.hand_over()
+        pool.resize(lane, lane.sized, 0)
 
     def _scale(self, pool: ServicePool, rule: Service) -> Process:
         policy = rule.autoscale
         assert policy is not None
-        provisioned, target = pool.servers, pool.servers
-        most = max(provisioned, round(provisioned * policy.max_factor))
         while True:
             yield at(self.env, self.env.now + policy.interval, Rank.SCALE)
-            pool.touch()
-            utilisation = pool.busy_since_scaling / (pool.servers * policy.interval)
-            pool.busy_since_scaling = 0.0
-            wanted = servers_wanted(pool.servers, utilisation, policy.target, provisioned, most)
-            if wanted > target:
-                target = wanted
+            wanted = pool.look()
+            if wanted is not None:
                 self.env.process(self._provision(pool, wanted, policy.delay))
 
     def _provision(self, pool: ServicePool, servers: int, delay_s: float) -> Process:
         yield at(self.env, self.env.now + delay_s, Rank.READY)
-        if servers > pool.servers:
-            pool.touch()
-            pool.servers = servers
-            pool.hand_over()
+        pool.grow(servers)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gameday.scenario import Cell, Scenario
-from gameday.scenario.injections import outages
+from gameday.scenario.injections import Outage, outages
 from gameday.scenario.policies import servers_left, slowed
+from gameday.scenario.services import Station
 from gameday.traffic import LoadPlan
 
 __all__ = ["Switch", "switches"]
@@ -17,25 +19,65 @@ class Switch:
     """One outage of one service, in wall seconds from the run's start, lead-in included."""
 
     service: str
+    lane: int
     at_s: float
     until_s: float
     """inf = it does not end."""
     lost: int
-    """Servers of the cell that go."""
+    """Servers of the lane that go."""
     slow: float
     """Times as long as work takes that begins in it."""
     is_down: bool
+    is_flush: bool = False
+    """Its callers' cache is emptied, and that is all."""
+    least: int = 0
+    """Above 0: from now on autoscaling keeps so many servers at least, and that is all."""
 
 
 def switches(scenario: Scenario, plan: LoadPlan, cell: Cell) -> tuple[Switch, ...]:
-    """Return the outages of a cell in the order in which they were written."""
+    """Return the outages of a cell in the order in which they were written, then what is scheduled."""
     out = []
     for one in outages(plan.injections, scenario, cell.stack):
-        servers = cell.stations[one.service].servers
-        out.append(
-            Switch(
-                one.service, plan.lead_in_s + one.at_s / plan.speed, plan.lead_in_s + one.until_s / plan.speed,
-                servers - servers_left(servers, one.share), slowed(servers, one.share, one.slow), one.is_down,
-            )
-        )  # fmt: skip
-    return tuple(out)
+        station = cell.stations[one.service]
+        if one.is_flush:
+            at_s = plan.lead_in_s + one.at_s / plan.speed
+            out.append(Switch(one.service, 0, at_s, math.inf, 0, 1.0, False, is_flush=True))
+            continue
+        lost = _lost(station, one)
+        left = station.servers - sum(lost.values())
+        slow = slowed(station.servers, left, one.share, one.slow)
+        begins, ends = (plan.lead_in_s + at_s / plan.speed for at_s in (one.at_s, one.until_s))
+        out += [
+            Switch(one.service, lane, begins, ends, servers, slow, one.is_down)
+            for lane, servers in lost.items()
+        ]
+    return (*out, *_scheduled(scenario, plan, cell))
+
+
+def _scheduled(scenario: Scenario, plan: LoadPlan, cell: Cell) -> list[Switch]:
+    out = []
+    for name, station in cell.stations.items():
+        policy = scenario.services[name].autoscale
+        for one in policy.schedule if policy is not None else ():
+            at_s = plan.lead_in_s + one.at / plan.speed
+            least = max(1, min(station.most, round(station.servers * one.factor)))
+            out.append(Switch(name, 0, at_s, math.inf, 0, 1.0, False, least=least))
+    return out
+
+
+def _lost(station: Station, one: Outage) -> dict[int, int]:
+    """Return lane -> servers it loses; the first loses none where only work or answers change.
+
+    Of a service that balances whole instances go, those of the zone or the first so many, and one at
+    least stays.
+    """
+    numbers = [n for n, lane in enumerate(station.lanes) if lane.servers]
+    if len(station.lanes) == 1:
+        return {0: station.servers - servers_left(station.servers, one.share)}
+    if one.zone is not None:
+        gone = [n for n in numbers if station.lanes[n].zone == one.zone]
+    else:
+        gone = numbers[: round(len(numbers) * (1 - one.share))]
+    if len(gone) == len(numbers):
+        gone = gone[:-1]
+    return {n: station.lanes[n].servers for n in gone} or {0: 0}

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from gameday.run_record import ATTEMPTS, BINS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario
+from gameday.scenario.attempts import Attempt
+from gameday.scenario.lanes import Places
 from gameday.simulate import t_interval
 from gameday.simulate.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
 from gameday.simulate.pool import ServicePool
@@ -133,18 +135,23 @@ def test_m_m_c_k_sheds_as_its_balance_equations_say(
 def spied_waits(patch: pytest.MonkeyPatch) -> list[float]:
     """Return a list that fills with every wait in a queue, s, whoever leaves it and how."""
     waits: list[float] = []
-    ask = ServicePool.take_or_wait
+    takes, wait = ServicePool.takes_server, ServicePool.wait
 
-    def watched(pool: ServicePool) -> simpy.Event | None:
-        place, began = ask(pool), pool.env.now
-        if place is None:
+    def taken(pool: ServicePool, lane: Places) -> bool:
+        has_one = takes(pool, lane)
+        if has_one:
             waits.append(0.0)
-        else:
-            assert place.callbacks is not None
-            place.callbacks.append(lambda _: waits.append(pool.env.now - began))
-        return place
+        return has_one
 
-    patch.setattr(ServicePool, "take_or_wait", watched)
+    def watched(pool: ServicePool, lane: Places, one: Attempt) -> None:
+        wait(pool, lane, one)
+        place, began = one.place, pool.env.now
+        assert isinstance(place, simpy.Event)
+        assert place.callbacks is not None
+        place.callbacks.append(lambda _: waits.append(pool.env.now - began))
+
+    patch.setattr(ServicePool, "takes_server", taken)
+    patch.setattr(ServicePool, "wait", watched)
     return waits
 
 

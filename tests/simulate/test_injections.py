@@ -89,7 +89,7 @@ def test_the_capacity_that_is_left_is_exact_though_servers_are_whole(
 ) -> None:
     left = servers_left(servers, share)
     assert 1 <= left <= servers
-    assert left / slowed(servers, share, 1.0) == pytest.approx(servers * share)
+    assert left / slowed(servers, left, share, 1.0) == pytest.approx(servers * share)
 
 
 def test_with_nothing_left_nobody_works() -> None:

@@ -32,7 +32,10 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
     for name in ("edge", "stock", "pay"):
         retries = draw(st.integers(0, 2))
         services[name] = {
-            "stacks": {"main": {"instances": draw(st.integers(1, 12))}},
+            "stacks": {
+                "main": {"instances": draw(st.integers(1, 12)), "zones": draw(st.integers(2, 3))}
+            },
+            "servers_per_instance": draw(st.integers(1, 3)),
             "queue_per_server": draw(st.sampled_from([0, 1, 4, 50])),
             "time": draw(st.sampled_from(_laws(draw(st.sampled_from([5, 60, 400]))))),
             "threads": draw(st.sampled_from(["held", "asynchronous"])),
@@ -46,13 +49,30 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             services[name]["codel"] = {"target": f"{draw(st.sampled_from([5, 50]))}ms",
                                        "interval": f"{draw(st.sampled_from([50, 400]))}ms"}  # fmt: skip
+        for what, policy in (("load", {"contention": 0.05, "coherency": 0.01}),
+                             ("pauses", {"every": "3s", "last": "700ms"}),
+                             ("warm_up", {"last": "40s", "factor": 3}),
+                             ("queue_share", {"home": 0.5})):  # fmt: skip
+            if draw(st.integers(0, 3)) == 0:
+                services[name][what] = policy
         if draw(st.booleans()):
             services[name]["limit"] = {"target": f"{draw(st.sampled_from([30, 500]))}ms"}
         if draw(st.booleans()):
-            services[name]["autoscale"] = {
-                "target": draw(st.sampled_from([0.3, 0.7])), "interval": "10s",
-                "delay": draw(st.sampled_from(["0s", "20s", "33s"])), "max_factor": 3,
-            }  # fmt: skip
+            by = draw(
+                st.sampled_from(["round_robin", "random", "least_connections", "two_choices"])
+            )
+            services[name]["balance"] = {"by": by, "zone_affinity": draw(st.booleans())}
+        services[name]["deadline"] = draw(st.sampled_from(["own", "propagated"]))
+        if draw(st.integers(0, 2)) == 0:
+            services[name]["hedge"] = {"after": f"{draw(st.sampled_from([30, 100, 500]))}ms"}
+        if draw(st.integers(0, 2)) == 0:
+            services[name]["breaker"] = {"failures": 0.4, "calls": draw(st.sampled_from([4, 30])),
+                                         "open": "1500ms"}  # fmt: skip
+        if draw(st.integers(0, 2)) == 0:
+            services[name]["cache"] = {"keys": 400, "entries": draw(st.sampled_from([1, 30, 400])),
+                                       "skew": draw(st.sampled_from([0.0, 0.7, 1.0]))}  # fmt: skip
+        if draw(st.booleans()):
+            services[name]["autoscale"] = draw(_autoscaling())
     calls = draw(
         st.sampled_from(
             [["stock", "pay"], [["stock", "pay?"]], [{"stock": ["pay"]}], [["stock?", "pay?"]],
@@ -95,18 +115,38 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def _autoscaling(draw: st.DrawFn) -> dict[str, Any]:
+    """Return target tracking, steps, or a schedule alone, of any metric."""
+    metric = draw(st.sampled_from(["utilisation", "concurrency", "requests"]))
+    steps = [{"above": 0.5, "change": 0.4}, {"below": 0.2, "change": -0.3}]
+    how = draw(st.sampled_from([{"target": 0.3}, {"target": 0.7}, {"steps": steps}, {}]))
+    schedule = [{"at": "40s", "factor": 1.5}]
+    return how | {
+        "metric": metric, "interval": "10s", "max_factor": 3,
+        "schedule": schedule if not how or draw(st.booleans()) else [],
+        "delay": draw(st.sampled_from(["0s", "20s", "33s"])),
+        "cooldown": draw(st.sampled_from(["0s", "25s"])),
+        "min_factor": draw(st.sampled_from([0.4, 1.0])),
+    }  # fmt: skip
+
+
+@st.composite
 def injections(draw: st.DrawFn) -> list[str]:
     """Return outages and surges of the small shop's services, as a person writes them, none at once."""
-    kinds = ["slowed 3x", "slowed 0.5x", "down", "lost"]
+    kinds = ["slowed 3x", "slowed 0.5x", "down", "lost", "flushed"]
+    if draw(st.integers(0, 3)) == 0:
+        return [f"zone main-{draw(st.sampled_from('ab'))} lost at +20s for 1m"]
     out = []
     for name in draw(st.sets(st.sampled_from(["edge", "stock", "pay"]))):
         kind = draw(st.sampled_from(kinds))
         what = f"1 instance of {name} lost" if kind == "lost" else f"{name} {kind}"
+        if kind == "flushed":
+            what = f"cache of {name} flushed"
         begins, lasts = (
             draw(st.sampled_from([0, 20, 60])),
             draw(st.sampled_from(["", " for 20s", " for 1m"])),
         )
-        out.append(f"{what} at +{begins}s{lasts}")
+        out.append(f"{what} at +{begins}s{lasts if kind != 'flushed' else ''}")
     if draw(st.booleans()):
         out.append("traffic 2x at +1m for 1m")
     return out

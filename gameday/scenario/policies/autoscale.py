@@ -1,35 +1,103 @@
-"""Autoscale: target tracking on utilisation, with a delay before new servers work."""
+"""Autoscale: servers follow a metric, by target tracking or by steps, and a schedule; late by a delay."""
 
 from __future__ import annotations
 
 import math
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameday.scenario.units import Block, Duration
 
-__all__ = ["Autoscale", "servers_wanted"]
+__all__ = [
+    "METRICS",
+    "Autoscale",
+    "Band",
+    "Scheduled",
+    "metric_of",
+    "servers_by_change",
+    "servers_wanted",
+]
+
+METRICS = ("utilisation", "concurrency", "requests")
+
+
+class Band(Block):
+    """What is done while the metric lies in a band; the first band that fits counts."""
+
+    above: float = Field(default=0.0, ge=0)
+    """From here on, itself included."""
+    below: float | None = Field(default=None, gt=0)
+    """Up to here. Default: without end."""
+    change: float = Field(ge=-0.9, le=10)
+    """Servers more (or less, below 0), as a share of those there are."""
+
+    @property
+    def upto(self) -> float:
+        """Where the band ends; inf = nowhere."""
+        return math.inf if self.below is None else self.below
+
+
+class Scheduled(Block):
+    """From an instant on there are never fewer servers than this."""
+
+    at: Duration
+    """Event time from the window's start."""
+    factor: Annotated[float, Field(gt=0, le=20)]
+    """As a multiple of those provisioned; it begins to count at once."""
 
 
 class Autoscale(Block):
-    """Adds servers when the last interval's utilisation was above target; never removes any."""
+    """Adds servers, and removes them where `min_factor` is below 1 or it has added some."""
 
-    target: float = Field(gt=0, lt=1)
-    """Utilisation to steer for, 0-1."""
+    target: float | None = Field(default=None, gt=0, le=1e6)
+    """What to steer the metric for. Source: target tracking as in AWS Application Auto Scaling."""
+    steps: list[Band] = Field(default_factory=list)
+    """In place of a target: step scaling."""
+    schedule: list[Scheduled] = Field(default_factory=list)
+    metric: Literal["utilisation", "concurrency", "requests"] = "utilisation"
+    """Of the last interval: share of server time in use (0-1); requests in service or waiting a server;
+    requests a second and server."""
     interval: Duration = Field(gt=0)
-    """How often utilisation is read, s (wall time at any speed)."""
+    """How often the metric is read, s (wall time at any speed)."""
     delay: Duration
     """From the decision to servers at work, s (wall time at any speed)."""
+    cooldown: Duration = 0.0
+    """How long nothing is decided after a decision, s (wall time at any speed)."""
+    min_factor: float = Field(default=1.0, gt=0, le=1)
+    """Fewest servers, as a multiple of those provisioned. Default: it removes only what it added."""
     max_factor: float = Field(gt=1, le=20)
     """Most servers, as a multiple of those provisioned."""
 
+    @model_validator(mode="after")
+    def _says_what_to_do(self) -> Autoscale:
+        if (self.target is not None) + bool(self.steps) > 1:
+            raise ValueError("give `target` or `steps`, not both")
+        if self.target is None and not self.steps and not self.schedule:
+            raise ValueError("give a `target`, `steps` or a `schedule`: it would never act")
+        if self.metric == "utilisation" and self.target is not None and self.target >= 1:
+            raise ValueError("a `target` of utilisation must be below 1")
+        if late := [s.factor for s in self.schedule if s.factor > self.max_factor]:
+            raise ValueError(f"`schedule` asks for {late[0]:g} x, more than `max_factor` allows")
+        return self
 
-def servers_wanted(
-    servers: int, utilisation: float, target: float, provisioned: int, most: int
-) -> int:
-    """Return the servers that would have run at `target`, within provisioned..most.
 
-    Source: target tracking as in AWS Application Auto Scaling: capacity x metric / target.
-    """
-    wanted = math.ceil(servers * utilisation / target - 1e-9)
-    return max(provisioned, min(wanted, most))
+def metric_of(
+    number: int, busy_s: float, queue_s: float, arrived: int, servers: int, interval_s: float
+) -> float:
+    """Return a metric (its place in METRICS) of an interval with so many servers at its end."""
+    if number == 2:
+        return arrived / (max(1, servers) * interval_s)
+    return (busy_s + queue_s * number) / (max(1, servers) * interval_s)
+
+
+def servers_wanted(servers: int, metric: float, target: float) -> int:
+    """Return the servers that would have run at `target`: capacity x metric / target."""
+    return math.ceil(servers * metric / target - 1e-9)
+
+
+def servers_by_change(servers: int, change: float) -> int:
+    """Return the servers after a step: away from those there are by one at least, unless it is 0."""
+    if change > 0:
+        return servers + math.ceil(servers * change - 1e-9)
+    return servers - math.ceil(-servers * change - 1e-9)

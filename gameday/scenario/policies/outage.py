@@ -13,10 +13,10 @@ def servers_left(servers: int, share: float) -> int:
     return max(1, round(servers * share)) if share > 0 else 0
 
 
-def slowed(servers: int, share: float, factor: float) -> float:
-    """Return how many times as long work takes that begins in an outage.
+def slowed(servers: int, left: int, share: float, factor: float) -> float:
+    """Return how many times as long work takes that begins in an outage that leaves so many servers.
 
     Where servers do not divide, those left are slower or faster so that the capacity left is exact,
     as a cell's are (DESIGN §7.3).
     """
-    return factor * servers_left(servers, share) / (servers * share) if share > 0 else factor
+    return factor * left / (servers * share) if share > 0 else factor

@@ -11,16 +11,16 @@ from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import event_at, number_at
 
 __all__ = [
-    "ARRIVE", "CALL_ENDED", "HANDED", "PATIENCE", "PAUSE_OVER", "READY", "REPLY", "RETRY", "SCALE",
+    "ARRIVE", "CALL_ENDED", "HANDED", "HEDGE", "PATIENCE", "PAUSE_OVER", "READY", "REPLY", "RETRY", "SCALE",
     "STEP_OVER", "SWITCH", "TIMEOUT", "WORK_END", "again_at", "at", "drop_first", "is_before_all", "next_call",
     "next_key", "next_what", "now_first", "now_then",
 ]  # fmt: skip
 
-(ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY, SWITCH) = range(9)
+(ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY, SWITCH, HEDGE) = range(10)
 """Kinds that have a time."""
-(HANDED, REPLY, CALL_ENDED, STEP_OVER) = range(9, 13)
+(HANDED, REPLY, CALL_ENDED, STEP_OVER) = range(10, 14)
 """Kinds that follow at this instant."""
-RANK = (3, 3, 5, 4, 2, 1, 6, 0, 0)
+RANK = (3, 3, 5, 4, 2, 1, 6, 0, 0, 2)
 """Of a timed kind: of what falls on one instant, servers come first, then ends of work; who waits
 no longer goes only after every reply of that instant."""
 

@@ -63,13 +63,14 @@ class _World:
 
     def __init__(self, tables: Tables) -> None:
         room, self._arriving = _FIRST_ROOM, tables
+        services, lanes, items = tables.services()
         patients = np.zeros(len(tables.plan.journeys), layout.PATIENT)
         patients["oldest"] = patients["newest"] = layout.NONE
         self.row = np.zeros(1, layout.WORLD)
         self.tables: dict[str, Array] = {
             "sessions": np.zeros(room, layout.SESSION), "works": np.zeros(room, layout.WORK),
             "calls": np.zeros(room, layout.CALL), "attempts": np.zeros(room, layout.ATTEMPT),
-            "services": tables.services(), "patients": patients, "stock": tables.stock(),
+            "services": services, "lanes": lanes, "items": items, "patients": patients, "stock": tables.stock(),
             "events": np.zeros(_HEAP_EACH * room + tables.standing_events(), layout.EVENT),
             "urgent": np.zeros(_RING_EACH * room, np.int64),
             "normal": np.zeros(_RING_EACH * room, np.int64),

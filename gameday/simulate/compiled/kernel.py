@@ -17,20 +17,14 @@ from gameday.simulate.compiled.agenda import (
     now_first,
     now_then,
 )
+from gameday.simulate.compiled.callers import answer, begin_call, hedge
 from gameday.simulate.compiled.customers import begin_session, begin_step, step_over
 from gameday.simulate.compiled.draws import session_key
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.pools import (
-    book_those_who_wait,
-    grow,
-    read_utilisation,
-    switch,
-    touch,
-)
+from gameday.simulate.compiled.pools import book_those_who_wait, touch
+from gameday.simulate.compiled.scaling import grow, look, switch
 from gameday.simulate.compiled.slots import free_call, new_session
 from gameday.simulate.compiled.stations import (
-    answer,
-    begin_attempt,
     begin_own_work,
     child_ended,
     own_work_ended,
@@ -58,7 +52,7 @@ _SURELY = 1e-6
 
 ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT = now_.ARRIVE, now_.PAUSE_OVER, now_.PATIENCE, now_.TIMEOUT
 RETRY, WORK_END, SCALE, READY = now_.RETRY, now_.WORK_END, now_.SCALE, now_.READY
-SWITCH = now_.SWITCH
+SWITCH, HEDGE = now_.SWITCH, now_.HEDGE
 HANDED, REPLY = now_.HANDED, now_.REPLY
 CALL_ENDED, STEP_OVER = now_.CALL_ENDED, now_.STEP_OVER
 
@@ -142,7 +136,9 @@ def _falls_due(spec, w, books, kind, x, seq, now, slot):
     elif kind == PATIENCE:
         lose_patience(w, x, seq)
     elif kind == SCALE:
-        read_utilisation(spec, w, books, x, now)
+        look(spec, w, books, x, now)
+    elif kind == HEDGE:
+        hedge(spec, w, books, x, seq, now, slot)
     elif kind == READY:
         grow(spec, w, books, x & 0xFFFFFF, x >> 24, now)
     elif kind == SWITCH:
@@ -182,7 +178,7 @@ def run(spec_row, world_row, books_row):
             return FEED if w.is_starved else GROW
         c = next_call(w)
         if c >= 0:
-            begin_attempt(spec, w, books, c, now, slot)
+            begin_call(spec, w, books, c, now, slot)
             continue
         what = next_what(w)
         if what >= 0:

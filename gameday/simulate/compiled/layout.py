@@ -19,9 +19,9 @@ from numba.extending import intrinsic
 from gameday.simulate.compiled.inlined import inlined
 
 __all__ = [
-    "ATTEMPT", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "JOURNEY", "LAWS", "MEMBER", "NEXT", "NONE",
-    "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SHARE", "SMALL", "SPEC", "SUM", "SWITCH", "VISIT",
-    "WORK", "WORLD", "reader",
+    "ATTEMPT", "BALANCES", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "ITEM", "JOURNEY", "LANE",
+    "LAWS", "MEMBER", "NEXT", "NONE", "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SHARE",
+    "SMALL", "SPEC", "SUM", "SWITCH", "VISIT", "WORK", "WORLD", "reader",
 ]  # fmt: skip
 
 NONE = -1
@@ -46,27 +46,51 @@ SESSION = _dtype(
 WORK = _dtype(n="session script group exchange pending place tries bad bad_at has_left members")
 """The exchanges of one step, done once. `members`: exchanges that have not ended."""
 
-CALL = _dtype(i="session line", n="visit parent is_root exchange place number ok member outcome")
-"""A caller waiting for a service: of an exchange (`is_root`) or of an attempt above."""
+CALL = _dtype(
+    f="deadline_s hedge_at_s", i="session line hedge_seq item",
+    n="visit parent is_root exchange place number ok member outcome zone first second is_hedged before "
+    "behind",
+)  # fmt: skip
+"""A caller waiting for a service: of an exchange (`is_root`) or of an attempt above. `item`: what it
+looked for in the cache; `first`, `second`: attempts under way, where callers hedge; `before`, `behind`:
+neighbours among those who will ask a second time (`is_hedged`)."""
 
 ATTEMPT = _dtype(
-    f="arrived_s deadline_s", i="deadline_seq session line",
-    n="call visit number exchange place group pending ok has_replied is_queued ahead after before behind",
+    f="arrived_s deadline_s caller_s", i="deadline_seq session line",
+    n="call visit number exchange place group pending ok has_replied is_queued ahead after before behind "
+    "lane zone",
 )  # fmt: skip
 """The server's side of one try. `ahead`, `after`: neighbours in the queue; `before`, `behind`:
-neighbours among those whose caller still waits."""
+neighbours among those whose caller still waits; `caller_s`: the caller's own deadline."""
 
 SERVICE = _dtype(
     f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
-    "limit limit_target_s most_inside slow tokens tokens_each tokens_most "
-    "standing_since_s codel_target_s codel_interval_s",
-    i="inside in_use servers queued wanted slot first last oldest newest is_armed queue_bound retries "
-    "provisioned most is_down is_lifo",
+    "limit_target_s slow tokens tokens_each tokens_most codel_target_s codel_interval_s "
+    "contention coherency cold_s cold_factor pause_every_s pause_s "
+    "queue_since_scaling acted_s scale_cooldown_s hedge_s open_s failures window failing open_until_s "
+    "skew key_share",
+    i="in_use servers queued wanted slot oldest newest is_armed retries provisioned most is_down is_lifo "
+    "lane_from lane_to balance is_in_zone zones turn each is_plain is_heedful "
+    "arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
+    "is_hedge_armed is_trying keys entries items_from kept item_oldest item_newest",
 )  # fmt: skip
-"""A pool of servers and its rules. `first`, `last`: of its queue; `oldest`, `newest`: of the callers who
-wait; `scale_interval_s` 0 = it does not scale; `limit_target_s` 0 = it has no limit;
-`tokens_each` 0 = its callers have no retry budget;
-`codel_interval_s` 0 = whoever waits is served."""
+"""A service, its rules, and what its lanes come to together. `oldest`, `newest`: of the callers who
+wait; `balance`: its place in BALANCES, NONE = one lane. A rule that is not there is 0: `scale_interval_s`
+(it does not scale), `limit_target_s`, `tokens_each` (retries have no budget), `codel_interval_s` (whoever
+waits is served), `cold_s` (new servers are as quick as old ones), `pause_every_s`, `open_s` (no breaker),
+`hedge_s`, `entries` (no cache). Bands: rows of three: above, below, change. `is_heedful`: it heeds
+deadlines; `is_plain`: its work takes as long as it says; `each`: servers an instance."""
+
+LANE = _dtype(
+    f="limit most_inside standing_since_s cold_since_s cold_share phase",
+    i="inside in_use servers queued first last queue_bound sized lost room before zone",
+)
+"""Servers with a queue of their own. `first`, `last`: of its queue; `before`: servers of the lanes before
+it; `sized`: its servers with those that are `lost`; `phase` below 0 = drawn."""
+BALANCES = ("round_robin", "random", "least_connections", "two_choices")
+
+ITEM = _dtype(n="older newer is_kept")
+"""An answer callers may have kept, with its neighbours by last use."""
 
 PATIENT = _dtype(i="oldest newest is_armed")
 """Of a journey: whose patience runs."""
@@ -76,7 +100,7 @@ NUMBER, SUM, SMALL, SHARE = _dtype(i="n"), _dtype(f="x"), _dtype(n="n"), _dtype(
 
 WORLD = _dtype(
     f="now_s arrives_s",
-    i="arrival arrival_key sessions works calls attempts services patients stock events urgent normal "
+    i="arrival arrival_key sessions works calls attempts services lanes items patients stock events urgent normal "
     "free_sessions free_works free_calls free_attempts "
     "sessions_free works_free calls_free attempts_free "
     "room ring_mask event_count is_tight is_starved sequence urgent_from urgent_to normal_from normal_to",
@@ -99,14 +123,14 @@ GROUP = _dtype(i="member_from member_to")
 """Of exchanges in a script, or of calls below a visit."""
 MEMBER = _dtype(i="visit is_required is_optional action")
 VISIT = _dtype(
-    f="mean_s second third factor",
+    f="mean_s second third factor share",
     i="law row_from row_to service number group_from group_to is_held",
 )
 """`law`: its place in LAWS; `second`, `third`: its other parameters; rows: those of its table."""
 LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
-SWITCH = _dtype(f="at_s until_s slow", i="service lost is_down")
-"""An injected outage."""
+SWITCH = _dtype(f="at_s until_s slow", i="service lane lost is_down is_flush least")
+"""What is injected or scheduled."""
 
 SPEC = _dtype(
     f="slot_s until_s offset_s speed",

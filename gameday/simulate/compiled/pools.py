@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from gameday.run_record import ATTEMPTS, LOADS
-from gameday.scenario.policies import has_waited_too_long, servers_wanted
-from gameday.simulate.compiled.agenda import HANDED, READY, REPLY, SCALE, SWITCH, at, now_then
+from gameday.scenario.policies import has_waited_too_long, is_too_late
+from gameday.simulate.compiled.agenda import HANDED, REPLY, now_then
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.slots import free_attempt
 from gameday.simulate.compiled.tables_at import (
@@ -14,27 +12,27 @@ from gameday.simulate.compiled.tables_at import (
     attempt_at,
     call_at,
     count_attempt,
+    lane_at,
     service_at,
-    switch_at,
 )
 from gameday.simulate.compiled.walks import slot_at
 
 __all__ = [
     "book_those_who_wait",
-    "grow",
+    "give",
     "hand_over",
+    "hedge_no_more",
     "join_queue",
     "leave_queue",
-    "read_utilisation",
-    "switch",
+    "refuse",
     "touch",
     "wait_no_more",
 ]
 
 NONE = -1
-_BUSY, _QUEUE, _SERVERS, _WAITED = range(len(LOADS))
-_SHED = ATTEMPTS.index("shed")
-_servers_wanted, _has_waited_too_long = inlined(servers_wanted), inlined(has_waited_too_long)
+_BUSY, _QUEUE, _SERVERS, _WAITED, _, _ = range(len(LOADS))
+_SHED, _TIMED_OUT, _CANCELLED = (ATTEMPTS.index(n) for n in ("shed", "timed_out", "cancelled"))
+_is_too_late, _has_waited_too_long = inlined(is_too_late), inlined(has_waited_too_long)
 
 
 @inlined
@@ -59,18 +57,20 @@ def _book(sv, books, s, slot, spent):
     add_load(books, s, _QUEUE, slot, sv.queued * spent)
     add_load(books, s, _SERVERS, slot, sv.servers * spent)
     sv.busy_since_scaling += sv.in_use * spent
+    sv.queue_since_scaling += sv.queued * spent
 
 
 @inlined
-def join_queue(w, sv, a):
-    """Put an attempt behind all who wait."""
+def join_queue(w, sv, lane, a):
+    """Put an attempt behind all who wait in its lane."""
     one = attempt_at(w, a)
-    one.is_queued, one.ahead, one.after = 1, sv.last, NONE
-    if sv.last == NONE:
-        sv.first, sv.standing_since_s = a, one.arrived_s
+    one.is_queued, one.ahead, one.after = 1, lane.last, NONE
+    if lane.last == NONE:
+        lane.first, lane.standing_since_s = a, one.arrived_s
     else:
-        attempt_at(w, sv.last).after = a
-    sv.last = a
+        attempt_at(w, lane.last).after = a
+    lane.last = a
+    lane.queued += 1
     sv.queued += 1
 
 
@@ -83,59 +83,105 @@ def book_wait(spec, w, books, s, a, now):
 
 @inlined
 def book_those_who_wait(spec, w, books, s, now):
-    """Book it for everybody who is in the queue at the end."""
-    a = service_at(w, s).first
-    while a != NONE:
-        book_wait(spec, w, books, s, a, now)
-        a = attempt_at(w, a).after
+    """Book it for everybody who is in a queue at the end."""
+    sv = service_at(w, s)
+    for place in range(sv.lane_from, sv.lane_to):
+        a = lane_at(w, place).first
+        while a != NONE:
+            book_wait(spec, w, books, s, a, now)
+            a = attempt_at(w, a).after
 
 
 @inlined
 def leave_queue(spec, w, books, s, a, now):
     """Take an attempt out of the queue, wherever it stands."""
-    sv = service_at(w, s)
     book_wait(spec, w, books, s, a, now)
     one = attempt_at(w, a)
+    lane = lane_at(w, one.lane)
     if one.ahead == NONE:
-        sv.first = one.after
+        lane.first = one.after
     else:
         attempt_at(w, one.ahead).after = one.after
     if one.after == NONE:
-        sv.last = one.ahead
+        lane.last = one.ahead
     else:
         attempt_at(w, one.after).ahead = one.ahead
     one.is_queued = 0
-    sv.queued -= 1
+    lane.queued -= 1
+    lane.inside -= 1
+    service_at(w, s).queued -= 1
 
 
 @inlined
-def hand_over(spec, w, books, s, now):
+def hand_over(spec, w, books, s, lane, now):
     """Give free servers to those who wait, refuse those who have waited too long."""
     sv = service_at(w, s)
-    while sv.first != NONE and sv.in_use < sv.servers:
-        a = sv.last if sv.is_lifo else sv.first
-        standing_s = now - sv.standing_since_s
+    while lane.first != NONE and lane.in_use < lane.servers:
+        a = lane.last if sv.is_lifo else lane.first
+        standing_s = now - lane.standing_since_s
         leave_queue(spec, w, books, s, a, now)
-        if sv.codel_interval_s > 0 and _has_waited_too_long(
+        if sv.is_heedful and _is_too_late(now, attempt_at(w, a).caller_s):
+            refuse(spec, w, books, s, a, now, is_late=True)
+        elif sv.codel_interval_s > 0 and _has_waited_too_long(
             now - attempt_at(w, a).arrived_s, standing_s, sv.codel_target_s, sv.codel_interval_s
         ):
-            _refuse(spec, w, books, s, a, now)
+            refuse(spec, w, books, s, a, now, is_late=False)
         else:
+            lane.inside += 1
+            lane.in_use += 1
             sv.in_use += 1
             now_then(w, HANDED, a)
 
 
 @inlined
-def _refuse(spec, w, books, s, a, now):
-    """One who waited too long is told so."""
-    sv = service_at(w, s)
-    wait_no_more(w, sv, a)
-    c = attempt_at(w, a).call
-    call_at(w, c).ok = 0
-    now_then(w, REPLY, c)
-    sv.inside -= 1
-    count_attempt(books, s, _SHED, min(slot_at(spec, now), spec.slots - 1))
+def refuse(spec, w, books, s, a, now, is_late):
+    """One who has left the queue is told that there will be no server."""
+    give(spec, w, books, s, a, 0, now)
+    slot = min(slot_at(spec, now), spec.slots - 1)
+    count_attempt(books, s, _TIMED_OUT if is_late else _SHED, slot)
     free_attempt(w, a)
+
+
+@inlined
+def give(spec, w, books, s, a, ok, now):
+    """Answer a call, unless its other attempt may still do better; who is not needed leaves the queue."""
+    sv, c = service_at(w, s), attempt_at(w, a).call
+    wait_no_more(w, sv, a)
+    call = call_at(w, c)
+    if sv.hedge_s == 0:
+        call.ok = ok
+        now_then(w, REPLY, c)
+        return
+    other = call.second if call.first == a else call.first
+    call.first, call.second = other, NONE
+    if not ok and other != NONE:
+        return
+    call.ok = ok
+    now_then(w, REPLY, c)
+    if call.is_hedged:
+        hedge_no_more(w, sv, c)
+    if other != NONE:
+        wait_no_more(w, sv, other)
+        if attempt_at(w, other).is_queued:
+            touch(spec, w, books, s, now)
+            leave_queue(spec, w, books, s, other, now)
+            count_attempt(books, s, _CANCELLED, min(slot_at(spec, now), spec.slots - 1))
+            free_attempt(w, other)
+
+
+@inlined
+def hedge_no_more(w, sv, c):
+    """Take a call out of those who will ask a second time."""
+    one = call_at(w, c)
+    if one.before == NONE:
+        sv.oldest_hedge = one.behind
+    else:
+        call_at(w, one.before).behind = one.behind
+    if one.behind == NONE:
+        sv.newest_hedge = one.before
+    else:
+        call_at(w, one.behind).before = one.before
+    one.is_hedged = 0
 
 
 @inlined
@@ -151,44 +197,3 @@ def wait_no_more(w, sv, a):
     else:
         attempt_at(w, one.behind).before = one.before
     one.has_replied = 1
-
-
-@inlined
-def read_utilisation(spec, w, books, s, now):
-    """Autoscaling looks: more servers are asked for, or not."""
-    sv = service_at(w, s)
-    touch(spec, w, books, s, now)
-    utilisation = sv.busy_since_scaling / (sv.servers * sv.scale_interval_s)
-    sv.busy_since_scaling = 0.0
-    wanted = _servers_wanted(sv.servers, utilisation, sv.scale_target, sv.provisioned, sv.most)
-    at(w, now + sv.scale_interval_s, SCALE, s)
-    if wanted > sv.wanted:
-        sv.wanted = wanted
-        at(w, now + sv.scale_delay_s, READY, s | (wanted << 24))
-
-
-@inlined
-def switch(spec, w, books, place, is_over, now):
-    """An outage of a service begins, or is over."""
-    one = switch_at(spec, place)
-    sv = service_at(w, one.service)
-    touch(spec, w, books, one.service, now)
-    if is_over:
-        sv.servers += one.lost
-        sv.slow, sv.is_down = 1.0, 0
-        hand_over(spec, w, books, one.service, now)
-    else:
-        sv.servers -= one.lost
-        sv.slow, sv.is_down = one.slow, one.is_down
-        if one.until_s < math.inf:
-            at(w, one.until_s, SWITCH, 2 * place + 1)
-
-
-@inlined
-def grow(spec, w, books, s, servers, now):
-    """New servers are there: those who wait get them."""
-    sv = service_at(w, s)
-    if servers > sv.servers:
-        touch(spec, w, books, s, now)
-        sv.servers = servers
-        hand_over(spec, w, books, s, now)

@@ -1,22 +1,19 @@
-"""A service in the compiled engine: servers, a queue, callers who wait, try again and give up."""
+"""A service in the compiled engine: attempts that are refused, served or wait, and callers who give up."""
 
 from __future__ import annotations
 
 from gameday.run_record import ATTEMPTS
 from gameday.scenario.policies import (
-    backoff_s,
     gives_up_at_s,
     is_over_limit,
     is_shed,
+    is_too_late,
     lineage,
-    may_retry,
     next_limit,
-    tokens_after_answer,
-    tokens_after_retry,
+    share_of,
 )
 from gameday.simulate.compiled.agenda import (
     REPLY,
-    RETRY,
     TIMEOUT,
     WORK_END,
     again_at,
@@ -26,7 +23,8 @@ from gameday.simulate.compiled.agenda import (
 )
 from gameday.simulate.compiled.draws import bin_of, keyed, seconds_of, session_key
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.pools import hand_over, join_queue, leave_queue, touch, wait_no_more
+from gameday.simulate.compiled.lanes import choose_lane, work_seconds
+from gameday.simulate.compiled.pools import give, hand_over, join_queue, leave_queue, touch
 from gameday.simulate.compiled.slots import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.tables_at import (
     attempt_at,
@@ -34,6 +32,7 @@ from gameday.simulate.compiled.tables_at import (
     count_attempt,
     count_visit,
     group_at,
+    lane_at,
     member_at,
     service_at,
     visit_at,
@@ -41,16 +40,16 @@ from gameday.simulate.compiled.tables_at import (
 from gameday.vocabulary import Draw
 
 __all__ = [
-    "answer", "begin_attempt", "begin_own_work", "child_ended", "own_work_ended", "time_out",
+    "begin_attempt", "begin_own_work", "child_ended", "own_work_ended", "time_out", "uniform_of",
 ]  # fmt: skip
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _, _ORPHANED, _ = range(len(ATTEMPTS))
-_SERVICE_TIME, _BACKOFF = int(Draw.SERVICE_TIME), int(Draw.BACKOFF)
+_SERVICE_TIME, _BALANCE = int(Draw.SERVICE_TIME), int(Draw.BALANCE)
+_INSTANCE = int(Draw.INSTANCE)
 NONE = -1
 
-_backoff_s, _gives_up_at_s, _is_shed = inlined(backoff_s), inlined(gives_up_at_s), inlined(is_shed)
-_may_retry, _tokens_after_retry = inlined(may_retry), inlined(tokens_after_retry)
-_tokens_after_answer = inlined(tokens_after_answer)
+_gives_up_at_s, _is_shed = inlined(gives_up_at_s), inlined(is_shed)
+_is_too_late, _share_of = inlined(is_too_late), inlined(share_of)
 _lineage, _is_over_limit, _next_limit = (
     inlined(lineage),
     inlined(is_over_limit),
@@ -66,31 +65,68 @@ def _uniform(spec, session, line, place, exchange, visit, number, purpose):
 
 
 @inlined
-def begin_attempt(spec, w, books, c, now, slot):
-    """A caller asks: it is refused, served, or put in the queue; and it will wait so long."""
+def uniform_of(spec, call, number, purpose):
+    """Return the uniform number of one request of a call."""
+    return _uniform(
+        spec, call.session, call.line, call.place, call.exchange, call.visit, number, purpose
+    )
+
+
+@inlined
+def begin_attempt(spec, w, books, c, number, now, slot):
+    """A caller asks: it is refused (False), served, or put in the queue; and it will wait so long."""
     call = call_at(w, c)
     s = visit_at(spec, call.visit).service
     sv = service_at(w, s)
     count_attempt(books, s, _ARRIVED, slot)
-    is_full = _is_shed(sv.in_use, sv.servers, sv.queued, sv.queue_bound)
-    if sv.is_down or is_full or (sv.limit_target_s > 0 and _is_over_limit(sv.inside, sv.limit)):
+    sv.arrived_since_scaling += 1
+    place = NONE if sv.is_down else _lane(spec, w, sv, call, number)
+    if place == NONE:
         count_attempt(books, s, _SHED, slot)
-        call.ok = 0
-        now_then(w, REPLY, c)
-        return
+        if call.first == NONE:
+            call.ok = 0
+            now_then(w, REPLY, c)
+        return False
+    lane = lane_at(w, place)
     a = new_attempt(w)
     one = attempt_at(w, a)
-    one.call, one.visit, one.number, one.exchange = c, call.visit, call.number, call.exchange
+    one.call, one.visit, one.number, one.exchange = c, call.visit, number, call.exchange
+    one.caller_s = call.deadline_s
+    if sv.hedge_s > 0:
+        if call.first == NONE:
+            call.first = a
+        else:
+            call.second = a
     one.session, one.line, one.place, one.arrived_s = call.session, call.line, call.place, now
     one.has_replied, one.is_queued = 0, 0
-    sv.inside += 1
+    one.lane, one.zone = place, call.zone if sv.balance == NONE else lane.zone
+    lane.inside += 1
     touch(spec, w, books, s, now)
     _begin_to_wait(spec, w, sv, s, a, now)
-    if sv.in_use < sv.servers:
+    if lane.in_use < lane.servers:
+        lane.in_use += 1
         sv.in_use += 1
         begin_own_work(spec, w, a, now)
     else:
-        join_queue(w, sv, a)
+        join_queue(w, sv, lane, a)
+    return True
+
+
+@inlined
+def _lane(spec, w, sv, call, number):
+    """Return where an attempt goes; NONE if it is refused."""
+    place = sv.lane_from
+    if sv.balance != NONE:
+        place = choose_lane(w, sv, uniform_of(spec, call, number, _BALANCE), call.zone)
+        if place == NONE:
+            return NONE
+    lane = lane_at(w, place)
+    share = visit_at(spec, call.visit).share
+    if _is_shed(lane.in_use, lane.servers, lane.queued, _share_of(lane.queue_bound, share)):
+        return NONE
+    if sv.limit_target_s > 0 and _is_over_limit(lane.inside, lane.limit * share):
+        return NONE
+    return place
 
 
 @inlined
@@ -118,7 +154,7 @@ def time_out(spec, w, books, s, seq, now, slot):
     sv = service_at(w, s)
     a = sv.oldest
     if a != NONE and attempt_at(w, a).deadline_seq == seq:
-        _give_up(spec, w, books, sv, s, a, now, slot)
+        _give_up(spec, w, books, s, a, now, slot)
     a = sv.oldest
     sv.is_armed = 0
     if a != NONE:
@@ -127,15 +163,12 @@ def time_out(spec, w, books, s, seq, now, slot):
 
 
 @inlined
-def _give_up(spec, w, books, sv, s, a, now, slot):
+def _give_up(spec, w, books, s, a, now, slot):
     one = attempt_at(w, a)
-    wait_no_more(w, sv, a)
-    call_at(w, one.call).ok = 0
-    now_then(w, REPLY, one.call)
+    give(spec, w, books, s, a, 0, now)
     if one.is_queued:
         touch(spec, w, books, s, now)
         leave_queue(spec, w, books, s, a, now)
-        sv.inside -= 1
         count_attempt(books, s, _TIMED_OUT, slot)
         free_attempt(w, a)
 
@@ -148,7 +181,22 @@ def begin_own_work(spec, w, a, now):
     uniform = _uniform(
         spec, one.session, one.line, one.place, one.exchange, one.visit, one.number, _SERVICE_TIME
     )
-    seconds = seconds_of(spec, visit, uniform) * visit.factor * service_at(w, visit.service).slow
+    sv = service_at(w, visit.service)
+    seconds = seconds_of(spec, visit, uniform) * visit.factor * sv.slow
+    if not sv.is_plain:
+        phase = lane_at(w, one.lane).phase
+        if sv.pause_every_s > 0 and phase < 0:
+            phase = _uniform(
+                spec,
+                one.session,
+                one.line,
+                one.place,
+                one.exchange,
+                one.visit,
+                one.number,
+                _INSTANCE,
+            )
+        seconds = work_seconds(sv, lane_at(w, one.lane), seconds, phase, now)
     one.group = visit.group_from
     at(w, now + seconds, WORK_END, a)
 
@@ -158,25 +206,31 @@ def own_work_ended(spec, w, books, a, now, slot):
     """Own work is done: calls below begin, with the server held or not."""
     visit = visit_at(spec, attempt_at(w, a).visit)
     if not visit.is_held:
-        _release(spec, w, books, visit.service, now)
+        _release(spec, w, books, visit.service, attempt_at(w, a).lane, now)
     next_calls(spec, w, books, a, now, slot)
 
 
 @inlined
-def _release(spec, w, books, s, now):
+def _release(spec, w, books, s, place, now):
     """Free a server; the longest waiting takes it."""
-    sv = service_at(w, s)
+    lane = lane_at(w, place)
     touch(spec, w, books, s, now)
-    sv.in_use -= 1
-    hand_over(spec, w, books, s, now)
+    lane.in_use -= 1
+    service_at(w, s).in_use -= 1
+    hand_over(spec, w, books, s, lane, now)
 
 
 @inlined
 def next_calls(spec, w, books, a, now, slot):
     """Make the next group of calls, all at once; without one more, the attempt is over."""
     one = attempt_at(w, a)
-    if one.group == visit_at(spec, one.visit).group_to:
+    visit = visit_at(spec, one.visit)
+    if one.group == visit.group_to:
         _finish(spec, w, books, a, 1, now, slot)
+        return
+    until_s = min(one.caller_s, one.deadline_s)
+    if service_at(w, visit.service).is_heedful and _is_too_late(now, until_s):
+        _finish(spec, w, books, a, 0, now, slot)
         return
     group = group_at(spec, one.group)
     one.pending, one.ok = group.member_to - group.member_from, 1
@@ -190,7 +244,8 @@ def next_calls(spec, w, books, a, now, slot):
             member,
         )
         call.session, call.place, call.exchange = one.session, one.place, one.exchange
-        call.line, call.number = _lineage(one.line, one.number), 0
+        call.line, call.number, call.zone = _lineage(one.line, one.number), 0, one.zone
+        call.deadline_s = until_s
         now_first(w, c)
 
 
@@ -216,40 +271,16 @@ def _finish(spec, w, books, a, ok, now, slot):
     one = attempt_at(w, a)
     s = visit_at(spec, one.visit).service
     if visit_at(spec, one.visit).is_held:
-        _release(spec, w, books, s, now)
-    sv = service_at(w, s)
-    sv.inside -= 1
+        _release(spec, w, books, s, one.lane, now)
+    sv, lane = service_at(w, s), lane_at(w, one.lane)
+    lane.inside -= 1
     if sv.limit_target_s > 0:
-        sv.limit = _next_limit(sv.limit, now - one.arrived_s, sv.limit_target_s, sv.most_inside)
+        took_s = now - one.arrived_s
+        lane.limit = _next_limit(lane.limit, took_s, sv.limit_target_s, lane.most_inside)
     if one.has_replied:
         count_attempt(books, s, _ORPHANED, slot)
     else:
-        wait_no_more(w, sv, a)
         count_attempt(books, s, _DONE if ok else _FAILED, slot)
         count_visit(books, s, slot, bin_of(now - one.arrived_s))
-        call_at(w, one.call).ok = ok
-        now_then(w, REPLY, one.call)
+        give(spec, w, books, s, a, ok, now)
     free_attempt(w, a)
-
-
-@inlined
-def answer(spec, w, c, now):
-    """A caller hears of its attempt; return whether its call is over, else it will try again."""
-    call = call_at(w, c)
-    sv = service_at(w, visit_at(spec, call.visit).service)
-    if call.ok:
-        if sv.tokens_each > 0:
-            sv.tokens = _tokens_after_answer(sv.tokens, sv.tokens_each, sv.tokens_most)
-        return True
-    if call.number == sv.retries:
-        return True
-    if sv.tokens_each > 0:
-        if not _may_retry(sv.tokens):
-            return True
-        sv.tokens = _tokens_after_retry(sv.tokens)
-    call.number += 1
-    uniform = _uniform(
-        spec, call.session, call.line, call.place, call.exchange, call.visit, call.number, _BACKOFF
-    )
-    at(w, now + _backoff_s(sv.backoff_s, call.number, uniform), RETRY, c)
-    return False

@@ -11,21 +11,14 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
+from gameday.simulate.compiled.rules import band_rows, service_tables, table
 from gameday.simulate.switches import switches
 from gameday.traffic import Arrivals, Course, LoadPlan, Walks
 from gameday.vocabulary import Array
 
-__all__ = ["Tables", "table"]
+__all__ = ["Tables"]
 
 _ACTIONS = {"add_to_cart": 1, "place_order": 2}
-
-
-def table(dtype: np.dtype[Any], rows: list[tuple[Any, ...]]) -> Array:
-    """Return rows as a table, of one blank row at least: its address is then one of ours."""
-    out = np.zeros(max(1, len(rows)), dtype)
-    for place, row in enumerate(rows):
-        out[place] = row
-    return out
 
 
 class Tables:
@@ -41,7 +34,8 @@ class Tables:
         injected = switches(scenario, plan, cell)
         names = list(scenario.services)
         self._keep["switches"] = table(layout.SWITCH, [
-            (one.at_s, one.until_s, one.slow, names.index(one.service), one.lost, one.is_down)
+            (one.at_s, one.until_s, one.slow, names.index(one.service), one.lane, one.lost, one.is_down,
+             one.is_flush, one.least)
             for one in injected
         ])  # fmt: skip
         nominal = [plan.nominal[cell.stack][step].mean_s for step in plan.steps]
@@ -119,6 +113,7 @@ class Tables:
                 if (s, id(visits)) not in seen:
                     seen[s, id(visits)] = self._script(visits, self.scenario.steps[step].exchanges)
                 script_of.append(seen[s, id(visits)])
+        self._bands = band_rows(self.scenario, self._law_rows)
         limited = {launch.product for launch in self.scenario.launches.values()}
         self._keep |= {
             "script_of": np.array(script_of, np.int64),
@@ -156,7 +151,7 @@ class Tables:
         first = len(self._law_rows)
         self._law_rows += rows
         self._visits.append(
-            (*numbers, visit.factor, law, first, len(self._law_rows), service, visit.number, *below,
+            (*numbers, visit.factor, visit.share, law, first, len(self._law_rows), service, visit.number, *below,
              is_held)
         )  # fmt: skip
         return len(self._visits) - 1
@@ -171,45 +166,19 @@ class Tables:
 
     def standing_events(self) -> int:
         """Return how many events may be under way that are nobody's own: timers, scaling, an arrival."""
-        services = self.services()
+        services, _, _ = self.services()
         growing = int(np.maximum(0, services["most"] - services["servers"]).sum())
         return (
             1
             + len(self.plan.journeys)
-            + 2 * len(services)
+            + 3 * len(services)
             + growing
             + int(self.spec["switch_count"][0])
         )
 
-    def services(self) -> Array:
-        """Return the pools of servers as they begin."""
-        rows = np.zeros(len(self.scenario.services), layout.SERVICE)
-        for row, (name, rule) in zip(rows, self.scenario.services.items(), strict=True):
-            for link in ("first", "last", "oldest", "newest"):
-                row[link] = layout.NONE
-            station, policy = self.cell.stations.get(name), rule.autoscale
-            row["servers"] = row["wanted"] = row["provisioned"] = station.servers if station else 1
-            row["queue_bound"] = station.queue_bound if station else 0
-            row["timeout_s"] = rule.timeout
-            row["limit"], row["slow"] = row["servers"], 1.0
-            row["most_inside"] = row["servers"] + row["queue_bound"]
-            row["limit_target_s"] = rule.limit.target if rule.limit is not None else 0.0
-            row["is_lifo"] = rule.queue_order == "lifo"
-            if rule.codel is not None:
-                row["codel_target_s"], row["codel_interval_s"] = (
-                    rule.codel.target,
-                    rule.codel.interval,
-                )
-            if rule.retry is not None:
-                row["retries"], row["backoff_s"] = rule.retry.attempts, rule.retry.backoff
-                if rule.retry.budget is not None:
-                    row["tokens_each"] = rule.retry.budget.ratio
-                    row["tokens"] = row["tokens_most"] = station.tokens if station else 0.0
-            if policy is not None and station is not None:
-                row["scale_interval_s"], row["scale_target"] = policy.interval, policy.target
-                row["scale_delay_s"] = policy.delay
-                row["most"] = max(station.servers, round(station.servers * policy.max_factor))
-        return rows
+    def services(self) -> tuple[Array, Array, Array]:
+        """Return the services as they begin, their lanes, and what their callers may keep."""
+        return service_tables(self.scenario, self.cell, self._bands)
 
     def stock(self) -> Array:
         """Return the units of each product there are; what is not limited has none."""

@@ -8,9 +8,9 @@ from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import reader
 
 __all__ = [
-    "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay",
-    "count_response", "count_session", "count_step", "count_visit", "event_at", "group_at",
-    "journey_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
+    "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay", "count_response",
+    "count_session", "count_step", "count_visit", "event_at", "group_at", "item_at", "journey_at",
+    "lane_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
     "script_of", "service_at", "session_at", "sum_at", "switch_at", "visit_at", "work_at",
 ]  # fmt: skip
 
@@ -18,6 +18,8 @@ _session, _work, _call, _attempt = map(
     reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)
 )
 _service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
+_lane = reader(layout.LANE)
+_item = reader(layout.ITEM)
 _switch = reader(layout.SWITCH)
 _number, _sum = reader(layout.NUMBER), reader(layout.SUM)
 _small, _share = reader(layout.SMALL), reader(layout.SHARE)
@@ -52,6 +54,16 @@ def attempt_at(w, a):
 @inlined
 def service_at(w, s):
     return _service(w.services, s)
+
+
+@inlined
+def lane_at(w, place):
+    return _lane(w.lanes, place)
+
+
+@inlined
+def item_at(w, place):
+    return _item(w.items, place)
 
 
 @inlined

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gameday.simulate.compiled.agenda import (
     PATIENCE,
     STEP_OVER,
@@ -102,6 +104,7 @@ def next_group(spec, w, k):
             call.visit, call.parent, call.is_root = member_at(spec, member).visit, k, 1
             call.member, call.number, call.line = member, 0, work.tries
             call.session, call.place = session_at(w, work.session).number, work.place
+            call.zone, call.deadline_s = call.session, math.inf
             call.exchange = work.exchange + (member - first)
             work.pending += member_at(spec, member).is_required
             work.members += 1

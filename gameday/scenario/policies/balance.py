@@ -1,0 +1,38 @@
+"""Balance: which of a service's instances an attempt is sent to; each has a queue of its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gameday.scenario.units import Block
+
+__all__ = ["Balance", "first_of", "is_less_busy", "second_of"]
+
+
+class Balance(Block):
+    """How callers choose an instance; an instance that has no server left is chosen by nobody."""
+
+    by: Literal["round_robin", "random", "least_connections", "two_choices"]
+    """`least_connections`: the one with the fewest requests for its servers; `two_choices`: the better of
+    two drawn at random. Source: M. Mitzenmacher, "The Power of Two Choices", 2001."""
+    zone_affinity: bool = False
+    """Whether a caller stays in its zone while an instance works there. Default: zones are mixed."""
+
+
+def first_of(uniform: float, n: int) -> int:
+    """Return one of n, numbered from 0."""
+    return min(int(uniform * n), n - 1)
+
+
+def second_of(uniform: float, n: int) -> int:
+    """Return another of n than `first_of` by the same number; the only one where n is 1."""
+    first = min(int(uniform * n), n - 1)
+    if n == 1:
+        return first
+    other = min(int((uniform * n - first) * (n - 1)), n - 2)
+    return other + 1 if other >= first else other
+
+
+def is_less_busy(inside: int, servers: int, other_inside: int, other_servers: int) -> bool:
+    """Return whether an instance has fewer requests a server than another."""
+    return inside * other_servers < other_inside * servers

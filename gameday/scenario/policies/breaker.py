@@ -1,0 +1,33 @@
+"""Breaker: callers stop asking a service that fails too often, and try again later."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gameday.scenario.units import Block, Duration
+
+__all__ = ["Breaker", "failing_after", "trips"]
+
+
+class Breaker(Block):
+    """Opens when too many calls fail; while open nobody asks; then one call at a time decides.
+
+    Source: M. Nygard, "Release It!", 2007; one breaker for all callers of a service.
+    """
+
+    failures: float = Field(gt=0, le=1)
+    """Share of the latest calls that fail, at which it opens."""
+    calls: float = Field(default=100, ge=1, le=1e9)
+    """How many calls the share is of, at full scale; each new one weighs 1/calls. Default: Resilience4j's."""
+    open: Duration = Field(gt=0)
+    """How long nobody asks, s (wall time at any speed)."""
+
+
+def failing_after(failing: float, is_well: bool, calls: float) -> float:
+    """Return the share of failed calls, the latest weighing most, after one more."""
+    return failing + ((0.0 if is_well else 1.0) - failing) / calls
+
+
+def trips(failing: float, failures: float) -> bool:
+    """Return whether so many have failed that nobody asks for a while."""
+    return failing >= failures

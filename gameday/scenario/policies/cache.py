@@ -1,0 +1,48 @@
+"""Cache: callers look for an answer they have kept before they ask; popular answers are kept."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field, model_validator
+
+from gameday.scenario.units import Block
+
+__all__ = ["Cache", "item_of"]
+
+
+class Cache(Block):
+    """Answers kept in front of a service, least recently used first to go; an answer found costs nothing.
+
+    What callers give up waiting for is not kept: a cache that is flushed under load may stay cold. It
+    begins full of what is asked for most.
+    """
+
+    keys: int = Field(ge=2, le=100_000_000)
+    """Different things that are asked for."""
+    entries: int = Field(ge=1)
+    """How many answers fit."""
+    skew: float = Field(default=1.0, ge=0, le=3)
+    """Zipf's exponent: the n-th most popular is asked for n^-skew as often as the first. Default:
+    web requests, 0.6-1.0 in Breslau et al. 1999, at their steeper end."""
+
+    @model_validator(mode="after")
+    def _not_all(self) -> Cache:
+        if self.entries > self.keys:
+            raise ValueError("`entries` is more than `keys`: it would keep what nobody asks for")
+        return self
+
+
+def item_of(uniform: float, keys: int, skew: float, share: float) -> int:
+    """Return which item a caller asks for, 0 the most popular, where items stand for 1/share keys each.
+
+    Ranks by the continuous Zipf law on [1, keys + 1). A cell of share k has k of the keys, so that each
+    is asked for as often as at full scale. Source: spatial sampling as in SHARDS, FAST 2015.
+    """
+    whole = math.log(keys + 1.0)
+    power = 1.0 - skew
+    if abs(power) < 1e-9:
+        rank = math.exp(uniform * whole)
+    else:
+        rank = math.exp(math.log(1.0 + uniform * (math.exp(power * whole) - 1.0)) / power)
+    return int((min(rank, float(keys)) - 1.0) * share)

@@ -1,0 +1,27 @@
+"""Load: the more requests an instance works on at once, the longer each takes."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gameday.scenario.units import Block
+
+__all__ = ["Load", "load_factor"]
+
+
+class Load(Block):
+    """How requests at once stand in each other's way; `time` is that of a request alone.
+
+    Source: N. Gunther, the universal scalability law: past some concurrency throughput falls.
+    """
+
+    contention: float = Field(default=0.0, ge=0, le=1)
+    """Share of the work that only one can do at a time."""
+    coherency: float = Field(default=0.0, ge=0, le=1)
+    """Share that every other at once adds to each: shared state, garbage to collect, thrashing."""
+
+
+def load_factor(at_once: float, contention: float, coherency: float) -> float:
+    """Return how many times as long work takes with so many at once in an instance, itself included."""
+    others = max(0.0, at_once - 1.0)
+    return 1.0 + contention * others + coherency * at_once * others

@@ -1,0 +1,94 @@
+"""Autoscaling, outages and what is scheduled in the compiled engine: servers come and go."""
+
+from __future__ import annotations
+
+import math
+
+from gameday.scenario.policies import metric_of, servers_by_change, servers_wanted
+from gameday.simulate.compiled import caches
+from gameday.simulate.compiled.agenda import READY, SCALE, SWITCH, at
+from gameday.simulate.compiled.inlined import inlined
+from gameday.simulate.compiled.pools import hand_over, leave_queue, refuse, touch
+from gameday.simulate.compiled.tables_at import lane_at, law_row, service_at, switch_at
+
+__all__ = ["grow", "look", "switch"]
+
+NONE = -1
+_servers_wanted, _metric_of = inlined(servers_wanted), inlined(metric_of)
+_servers_by_change = inlined(servers_by_change)
+
+
+@inlined
+def look(spec, w, books, s, now):
+    """Autoscaling looks: more or fewer servers are asked for, or not."""
+    sv = service_at(w, s)
+    touch(spec, w, books, s, now)
+    metric = _metric_of(
+        sv.scale_metric, sv.busy_since_scaling, sv.queue_since_scaling, sv.arrived_since_scaling,
+        sv.servers, sv.scale_interval_s,
+    )  # fmt: skip
+    sv.busy_since_scaling = sv.queue_since_scaling = 0.0
+    sv.arrived_since_scaling = 0
+    at(w, now + sv.scale_interval_s, SCALE, s)
+    wanted = sv.servers
+    if sv.scale_target > 0:
+        wanted = _servers_wanted(sv.servers, metric, sv.scale_target)
+    for row in range(sv.bands_from, sv.bands_to, 3):
+        if law_row(spec, row) <= metric < law_row(spec, row + 1):
+            wanted = _servers_by_change(sv.servers, law_row(spec, row + 2))
+            break
+    lost = 0
+    for place in range(sv.lane_from, sv.lane_to):
+        lost += lane_at(w, place).sized - lane_at(w, place).servers
+    wanted = max(sv.least, min(wanted + lost, sv.most))
+    if wanted != sv.wanted and now - sv.acted_s >= sv.scale_cooldown_s:
+        sv.wanted, sv.acted_s = wanted, now
+        at(w, now + sv.scale_delay_s, READY, s | (wanted << 24))
+
+
+@inlined
+def grow(spec, w, books, s, servers, now):
+    """Let there be so many servers, those that are lost included."""
+    sv = service_at(w, s)
+    for place in range(sv.lane_from, sv.lane_to):
+        lane = lane_at(w, place)
+        sized = min(max(0, servers - lane.before), lane.room)
+        _resize(spec, w, books, s, lane, sized, lane.lost, now)
+
+
+@inlined
+def _resize(spec, w, books, s, lane, sized, lost, now):
+    """Give a lane so many servers, of which so many are lost; who waits where none is left is refused."""
+    sv = service_at(w, s)
+    touch(spec, w, books, s, now)
+    servers = max(0, sized - lost)
+    if servers > lane.servers:
+        lane.cold_since_s = now
+        lane.cold_share = (servers - lane.servers) / servers
+    sv.servers += servers - lane.servers
+    lane.sized, lane.lost, lane.servers = sized, lost, servers
+    hand_over(spec, w, books, s, lane, now)
+    while lane.first != NONE and lane.servers == 0:
+        a = lane.first
+        leave_queue(spec, w, books, s, a, now)
+        refuse(spec, w, books, s, a, now, is_late=False)
+
+
+@inlined
+def switch(spec, w, books, place, is_over, now):
+    """What is injected or scheduled begins, or is over."""
+    one = switch_at(spec, place)
+    sv = service_at(w, one.service)
+    if one.least > 0:
+        sv.least = one.least
+        sv.wanted = max(sv.wanted, one.least)
+        grow(spec, w, books, one.service, sv.wanted, now)
+        return
+    if one.is_flush:
+        caches.flush(w, sv)
+        return
+    lane = lane_at(w, sv.lane_from + one.lane)
+    sv.slow, sv.is_down = (1.0, 0) if is_over else (one.slow, one.is_down)
+    _resize(spec, w, books, one.service, lane, lane.sized, 0 if is_over else one.lost, now)
+    if not is_over and one.until_s < math.inf:
+        at(w, one.until_s, SWITCH, 2 * place + 1)
