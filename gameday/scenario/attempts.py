@@ -19,7 +19,7 @@ class Promise(Protocol):
     def is_set(self) -> bool:
         """Return whether it has been given."""
 
-    def set(self, value: bool, /) -> None:
+    def settle(self, *, is_well: bool) -> None:
         """Give it, once."""
 
 
@@ -34,7 +34,7 @@ class Asked:
         """Answer, unless another attempt may still do better; who is not needed leaves the queue."""
         self.attempts.remove(attempt)
         if is_well or not self.attempts:
-            self.reply.set(is_well)
+            self.reply.settle(is_well=is_well)
             for other in self.attempts:
                 other.is_heard = True
                 other.leave("cancelled")
@@ -63,14 +63,14 @@ class Attempt:
     def take(self) -> None:
         """Hear that a server is there."""
         assert self.place is not None
-        self.place.set(True)
+        self.place.settle(is_well=True)
 
     def refuse(self, outcome: str) -> None:
         """Hear that there will be none."""
         assert self.place is not None
         self._tell(is_well=False)
         self.station.count(outcome)
-        self.place.set(False)
+        self.place.settle(is_well=False)
 
     def _tell(self, *, is_well: bool) -> None:
         self.is_heard = True
@@ -81,7 +81,7 @@ class Attempt:
         if self.place is not None and not self.place.is_set():
             self.station.leave_queue(self.lane, self)
             self.station.count(outcome)
-            self.place.set(False)
+            self.place.settle(is_well=False)
 
     def give_up(self) -> None:
         """Its caller waits no longer."""

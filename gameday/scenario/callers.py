@@ -43,7 +43,9 @@ class Callers:
         """Note how a request was answered."""
         if (breaker := self.rule.breaker) is not None:
             if self._open_until_s == _CLOSED:
-                self._failing = failing_after(self._failing, is_well, self.station.window)
+                self._failing = failing_after(
+                    self._failing, 0.0 if is_well else 1.0, self.station.window
+                )
                 if trips(self._failing, breaker.failures):
                     self._open_until_s, self._is_trying = now_s + breaker.open, False
             elif now_s >= self._open_until_s:

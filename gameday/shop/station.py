@@ -49,8 +49,8 @@ class _Promise(asyncio.Future[bool]):
     def is_set(self) -> bool:
         return self.done()
 
-    def set(self, value: bool, /) -> None:
-        self.set_result(value)
+    def settle(self, *, is_well: bool) -> None:
+        self.set_result(is_well)
 
 
 class LiveStation(StationAtWork):
@@ -198,7 +198,7 @@ class LiveServices:
         if lane is None:
             station.count("shed")
             if not asked.attempts:
-                asked.reply.set(False)
+                asked.reply.settle(is_well=False)
             return
         one = Attempt(station, lane, asked, number, asker.deadline_s)
         seconds, place = 0.0, None

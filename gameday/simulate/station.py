@@ -53,8 +53,8 @@ class _Promise(simpy.Event):
     def is_set(self) -> bool:
         return bool(self.triggered)
 
-    def set(self, value: bool, /) -> None:
-        self.succeed(value)
+    def settle(self, *, is_well: bool) -> None:
+        self.succeed(is_well)
 
 
 class Services:
@@ -141,7 +141,7 @@ class Services:
         if lane is None:
             pool.count("shed")
             if not asked.attempts:
-                asked.reply.set(False)
+                asked.reply.settle(is_well=False)
             return
         one = Attempt(pool, lane, asked, number, asker.deadline_s)
         seconds, place = 0.0, None

@@ -195,7 +195,7 @@ def test_the_share_of_failures_stays_a_share_and_follows_what_happens(
 ) -> None:
     failing = 0.0
     for is_well in ends:
-        after = failing_after(failing, is_well, calls)
+        after = failing_after(failing, 0.0 if is_well else 1.0, calls)
         assert 0.0 <= after <= 1.0
         assert (after <= failing) if is_well else (after >= failing)
         failing = after

@@ -23,9 +23,9 @@ class Breaker(Block):
     """How long nobody asks, s (wall time at any speed)."""
 
 
-def failing_after(failing: float, is_well: bool, calls: float) -> float:
-    """Return the share of failed calls, the latest weighing most, after one more."""
-    return failing + ((0.0 if is_well else 1.0) - failing) / calls
+def failing_after(failing: float, failed: float, calls: float) -> float:
+    """Return the share of failed calls, the latest weighing most, after one more (`failed`: 0 or 1)."""
+    return failing + (failed - failing) / calls
 
 
 def trips(failing: float, failures: float) -> bool:

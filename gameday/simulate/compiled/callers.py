@@ -80,7 +80,7 @@ def _heard(sv, ok, now):
     """Note how a request was answered."""
     if sv.open_s > 0:
         if sv.open_until_s == _CLOSED:
-            sv.failing = _failing_after(sv.failing, ok, sv.window)
+            sv.failing = _failing_after(sv.failing, 0.0 if ok else 1.0, sv.window)
             if _trips(sv.failing, sv.failures):
                 sv.open_until_s, sv.is_trying = now + sv.open_s, 0
         elif now >= sv.open_until_s:
