@@ -32,13 +32,14 @@ from gameday.safety import (
 )
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
+from gameday.scenario.injections import injected
 from gameday.scenario.load import scenario_text
-from gameday.shop import running_shops
+from gameday.shop import begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
-from gameday.vocabulary import Seed
+from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
 
@@ -59,6 +60,8 @@ class Order:
     workers: int = 1
     listen: tuple[str, int] | None = None
     """Where workers of elsewhere join; None: they are started here."""
+    inject: tuple[str, ...] = ()
+    """What happens in the window, as `scenario/injections.py` reads it."""
     command: str = "gameday replay"
 
 
@@ -80,6 +83,10 @@ def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Dema
         plan = plan_load(
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
         )
+        plan = plan.struck(
+            injected(order.inject, scenario, plan.window.slots * SLOT_S,
+                     is_ours=order.targets is None)
+        )  # fmt: skip
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
     return history, demand, plan
 
@@ -268,6 +275,15 @@ def _swarm(
     def watch(progress: Progress) -> None:
         show.watch(progress, progress.at_s + plan.lead_in_s)
 
+    def began(at_s: float) -> None:
+        for url in targets.values() if order.targets is None else ():
+            begin_run(
+                url,
+                window_at_s=at_s + plan.lead_in_s,
+                speed=plan.speed,
+                inject=[one.text for one in plan.injections],
+            )
+
     with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
         show.update("waiting for the target")
         targets = shop()
@@ -278,4 +294,4 @@ def _swarm(
             order.workers, plan,
         )  # fmt: skip
         return swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
-                     journal=journal, watch=watch)  # fmt: skip
+                     journal=journal, watch=watch, began=began)  # fmt: skip

@@ -34,6 +34,12 @@ DurationOption = Annotated[
     str | None, typer.Option(help="wall time of the window, as 2m; sets the speed")
 ]
 ScaleOption = Annotated[str, typer.Option(help="share of full scale, as 0.01; or auto")]
+InjectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="as 'payment down at +10m for 5m' or 'zone us-a lost at +20m for 5m'; may be repeated"
+    ),
+]
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 
 
@@ -111,6 +117,7 @@ def replay(
     duration: DurationOption = None,
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
+    inject: InjectOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT where `gameday worker`s join")] = None,
     history: HistoryOption = None,
@@ -133,6 +140,7 @@ def replay(
         event=event, seed=Seed(seed), out=out, history=history, workers=workers,
         listen=None if listen is None else address_of("--listen", listen),
         asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
+        inject=tuple(inject or ()),
         command="gameday " + shlex.join(sys.argv[1:]),
     )  # fmt: skip
     if dry_run:

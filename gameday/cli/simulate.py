@@ -13,6 +13,7 @@ import typer
 from gameday.cli.replay import (
     EventOption,
     HistoryOption,
+    InjectOption,
     QuantileOption,
     ScaleOption,
     SeedOption,
@@ -37,11 +38,8 @@ WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(help="as 'checkout.instances = 40' or 'forecast = 1.3x'; may be repeated"),
 ]
-InjectOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="as 'payment down at +10m for 5m' or 'zone us-a lost at +20m for 5m'; may be repeated"
-    ),
+SpareOption = Annotated[
+    bool, typer.Option("--n-minus-one/--no-n-minus-one", help="what can be lost at the peak")
 ]
 HeadroomOption = Annotated[
     bool,
@@ -61,7 +59,7 @@ def simulate(
     event: EventOption, window: WindowOption = "peak", scale: ScaleOption = "auto",
     quantile: QuantileOption = None, history: HistoryOption = None, seed: SeedOption = 1,
     what_if: WhatIfOption = None, headroom: HeadroomOption = False,
-    inject: InjectOption = None,
+    inject: InjectOption = None, spare: SpareOption = True,
     replications: Annotated[int, typer.Option(min=2, max=1000, help="of each variant")] = 10,
     budget: Annotated[
         float, typer.Option(min=1, max=86400, help="seconds for each variant; sets the scale where that is auto")
@@ -98,6 +96,7 @@ def simulate(
         result = rehearsal.result(event)
         result["what_ifs"] = [rehearsal.compared(v.text, v.scenario, v.factor) for v in variants]
         result["headroom"] = rehearsal.headroom() if headroom else None
+        result["n_minus_one"] = rehearsal.n_minus_one(demand, budget) if spare else None
     _tell(result, out, show, as_json=as_json)
     raise typer.Exit(rehearsal.exit_code)
 
@@ -156,18 +155,13 @@ class Rehearsal:
 
     def strike(self, texts: list[str], variants: list[Scenario]) -> None:
         """Inject what is written into every variant; UsageError says what is wrong with it."""
-        from gameday.scenario.injections import parse_injections
+        from gameday.scenario.injections import injected
         from gameday.vocabulary import SLOT_S
 
-        try:
-            window_s = self.plan.window.slots * SLOT_S
-            for variant in variants:  # it must be able to happen there too
-                parse_injections(texts, variant, window_s)
-            injections = parse_injections(texts, self.scenario, window_s)
-        except ValueError as error:
-            raise UsageError(f"--inject: {error}") from None
-        if any(one.at_s < SLOT_S for one in injections):
-            raise UsageError("--inject: leave a minute of the window before it, to compare with")
+        window_s = self.plan.window.slots * SLOT_S
+        for variant in variants:  # it must be able to happen there too
+            injected(texts, variant, window_s, is_ours=True)
+        injections = injected(texts, self.scenario, window_s, is_ours=True)
         self.plan = self.plan.struck(injections)
 
     def play(self, name: str, scenario: Scenario, plan: LoadPlan) -> Replications:
@@ -232,6 +226,17 @@ class Rehearsal:
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
         }  # fmt: skip
+
+    def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
+        """Return what can be lost at the peak with the objectives held."""
+        from gameday.findings.n_minus_one import n_minus_one
+
+        cores = self._how["workers"] or os.cpu_count() or 1
+        with self.show.phase("model: what can be lost"):
+            return n_minus_one(
+                self.scenario, demand, self.plan, seed=self.seed, core_s=budget_s * cores,
+                progress=self.show.update, **self._how,
+            )  # fmt: skip
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""

@@ -53,6 +53,7 @@ def say(result: dict[str, Any]) -> None:
             typer.echo(f"{stack}: {note}")
         _say_stack(result, stack, model)
         _say_recovery(stack, result)
+        _say_losses(stack, result)
         for variant in result["what_ifs"]:
             _say_variant(stack, model, variant)
         for row in result["full_scale"][stack]:
@@ -111,6 +112,28 @@ def _say_recovery(stack: str, result: dict[str, Any]) -> None:
         rows.append([name, *parts, _band(share, "share") if share else "-", soon, seen["said"]])
     typer.echo(f"injected: {'; '.join(result['injected'])}")
     _table(["goodput", "before", "in", "after", "comes back", "after", ""], rows)
+
+
+def _say_losses(stack: str, result: dict[str, Any]) -> None:
+    """Print what can be lost at the peak."""
+    if not (result["n_minus_one"] or {}).get(stack):
+        return
+    answer = result["n_minus_one"][stack]
+    rows = [
+        [
+            row["what"], row["kind"], _band(row["held"], "share"), row["said"],
+            _band(row["goodput_change"], "share"), "; ".join(row["misses_more"]) or "-",
+        ]
+        for row in answer["rows"]
+    ]  # fmt: skip
+    typer.echo(
+        f"what can be lost at the peak, {answer['minutes']} minutes from {answer['from_utc'][:16]}, one at a time "
+        f"({answer['replications']} replications in a cell of {answer['scale']:.3g})"
+    )
+    nothing = answer["as_it_is"]
+    missed = "; ".join(nothing["misses"]) or "-"
+    first = ["nothing", "", _band(nothing["held"], "share"), "", "", missed]
+    _table(["lost", "", "objectives hold", "", "goodput", "missed besides"], [first, *rows])
 
 
 def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> None:

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gameday.errors import UsageError
 from gameday.scenario.faults import did_you_mean
 from gameday.scenario.model import Scenario
 from gameday.scenario.units import parse_duration
+from gameday.vocabulary import SLOT_S
 
-__all__ = ["Injection", "Outage", "outages", "parse_injections"]
+__all__ = ["Injection", "Outage", "injected", "outages", "parse_injections"]
 
 _FORM = re.compile(
     r"\s*(?P<what>.+?)\s+at\s+\+\s*(?P<at>[0-9.]+\s*[a-z]+)(?:\s+for\s+(?P<for>[0-9.]+\s*[a-z]+))?\s*"
@@ -98,6 +101,28 @@ def parse_injections(
             if before is not None and outage.at_s < before.until_s:
                 raise ValueError(f"two injections meet {outage.service} of {stack} at one time")
             seen[outage.service] = outage
+    return found
+
+
+def injected(
+    texts: Sequence[str], scenario: Scenario, window_s: float, *, is_ours: bool
+) -> tuple[Injection, ...]:
+    """Return what is injected into a run: what was asked for, or else the scenario's own.
+
+    UsageError says what cannot be, as in a target that is not ours.
+    """
+    try:
+        found = parse_injections(list(texts or scenario.replay.inject), scenario, window_s)
+    except ValueError as error:
+        raise UsageError(f"--inject: {error}") from None
+    for one in found if not is_ours else ():
+        if one.traffic == 1.0:
+            raise UsageError(
+                f"--inject: '{one.text}': into a target of your own only traffic can be injected; "
+                "break it with your own tools at that minute"
+            )
+    if any(one.at_s < SLOT_S for one in found):
+        raise UsageError("--inject: leave a minute of the window before it, to compare with")
     return found
 
 

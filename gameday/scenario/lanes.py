@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from gameday.scenario.callers import Callers
 from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
     cold_factor,
@@ -28,6 +29,7 @@ from gameday.scenario.policies import (
 )
 from gameday.scenario.scaling import Scaling
 from gameday.scenario.services import Lane, Service, Station
+from gameday.scenario.switches import Switch
 
 __all__ = ["Places", "StationAtWork", "Waiting"]
 
@@ -67,7 +69,7 @@ class StationAtWork:
         self.servers = station.servers
         self.in_use = self.queued = self.turn = 0
         self.slow, self.is_down = 1.0, False
-        self.scaling = Scaling(station, rule)
+        self.scaling, self.callers = Scaling(station, rule), Callers(station, rule)
 
     def touch(self) -> None:
         """Book what was so up to now; called before any change."""
@@ -208,6 +210,17 @@ class StationAtWork:
         """Let there be so many servers, those that are lost included."""
         for lane in self.lanes:
             self.resize(lane, lane.lane.servers_of(servers), lane.lost)
+
+    def switch(self, one: Switch, *, is_over: bool) -> None:
+        """Let what is injected or scheduled begin, or be over."""
+        if one.least:
+            self.grow(self.scaling.schedule(one.least))
+        elif one.is_flush:
+            self.callers.flush()
+        else:
+            lane = self.lanes[one.lane]
+            self.slow, self.is_down = (1.0, False) if is_over else (one.slow, one.is_down)
+            self.resize(lane, lane.sized, 0 if is_over else one.lost)
 
     def work_s(self, lane: Places, alone_s: float, uniform: float) -> float:
         """Return how long work takes that begins now in a lane; `uniform` says in which instance of it."""

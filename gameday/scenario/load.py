@@ -30,7 +30,9 @@ def _bundled_folder() -> Path:
 
 def bundled_scenarios() -> dict[str, Path]:
     """Return the scenarios that come with the program: name -> file."""
-    return {file.stem: file for file in sorted(_bundled_folder().glob("*.yaml"))}
+    folder = _bundled_folder()
+    files = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return files | {f"drills/{file.stem}": file for file in sorted(folder.glob("drills/*.yaml"))}
 
 
 def scenario_file(name_or_path: str) -> Path:

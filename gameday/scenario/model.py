@@ -186,6 +186,8 @@ class Replay(Block):
     """Session starts inside a slot: as independent customers come, or at equal distances."""
     connections: Connections = Connections()
     ceilings: Ceilings = Ceilings()
+    inject: list[str] = Field(default_factory=list)
+    """What happens in the window where the command says nothing of it: a drill's trigger."""
 
 
 class InstanceType(Block):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +15,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from gameday.scenario import Cell, Scenario
+from gameday.scenario.injections import parse_injections
 from gameday.scenario.steps import Exchange
+from gameday.scenario.switches import switches
 from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices
@@ -85,8 +89,32 @@ def make_app(
             {"stack": cell.stack, "scale": cell.scale, "event": scenario.event.name}
         )
 
-    own = [Route("/metrics", metrics), Route("/orders", orders), Route("/health", health)]
+    async def run(request: Request) -> Response:
+        return _begin(scenario, cell, shop[0].services, await request.body())
+
+    own = [
+        Route("/metrics", metrics), Route("/orders", orders), Route("/health", health),
+        Route("/run", run, methods=["POST"]),
+    ]  # fmt: skip
     return Starlette(routes=own, lifespan=lifespan)
+
+
+def _begin(scenario: Scenario, cell: Cell, services: LiveServices, body: bytes) -> Response:
+    """Let a run begin: what is injected and scheduled happens from its window's begin on.
+
+    The body is JSON: `window_in_s`, wall seconds until then; `speed`; `inject`, a list of sentences.
+    """
+    try:
+        told = json.loads(body)
+        begins_s = asyncio.get_running_loop().time() + float(told["window_in_s"])
+        injections = parse_injections(list(told["inject"]), scenario, math.inf)
+        planned = switches(
+            scenario, cell, injections, begins_s=begins_s, speed=float(told["speed"])
+        )
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
+    services.begin(planned)
+    return JSONResponse({"begun": True, "switches": len(planned)})
 
 
 def _routes(scenario: Scenario, shop: _Shop) -> list[Route]:

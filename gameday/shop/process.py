@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gameday.errors import CleanUpFailed, PreflightFailed
 
-__all__ = ["running_shops"]
+__all__ = ["begin_run", "running_shops"]
 
 _READY_S = 30.0
 _STOP_S = 6.0
+_TELL_S = 2.0
+
+
+def begin_run(url: str, *, window_at_s: float, speed: float, inject: list[str]) -> None:
+    """Tell a shop of ours when a run's window begins (Unix seconds), and what is injected into it.
+
+    CleanUpFailed when it does not hear: load is out by then.
+    """
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TELL_S)
+    told = {"window_in_s": window_at_s - time.time(), "speed": speed, "inject": inject}
+    try:
+        connection.request("POST", "/run", json.dumps(told))
+        reply = connection.getresponse()
+        said = reply.read(4096).decode(errors="replace")
+        if reply.status != HTTPStatus.OK:
+            raise OSError(f"status {reply.status}: {said}")
+    except (OSError, http.client.HTTPException) as error:
+        raise CleanUpFailed(
+            f"the shop at {url} was not told what is injected ({error}); load was stopped"
+        ) from None
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -7,11 +7,11 @@ import math
 from bisect import bisect_left
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.attempts import Asked, Attempt
-from gameday.scenario.callers import Callers
 from gameday.scenario.cells import Visit
 from gameday.scenario.lanes import Places, StationAtWork
 from gameday.scenario.policies import (
@@ -23,6 +23,7 @@ from gameday.scenario.policies import (
     lineage,
 )
 from gameday.scenario.services import Service, Station
+from gameday.scenario.switches import Switch
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["BUCKETS_S", "OUTCOMES", "Asker", "LiveServices", "LiveStation"]
@@ -58,7 +59,6 @@ class LiveStation(StationAtWork):
 
     def __init__(self, station: Station, rule: Service) -> None:
         super().__init__(station, rule, asyncio.get_running_loop().time)
-        self.callers = Callers(station, rule)
         self.counts = dict.fromkeys(OUTCOMES, 0)
         self.busy_s = self.queue_s = self.overslept_s = 0.0
         self.lookups = self.hits = 0
@@ -123,6 +123,15 @@ class LiveServices:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def begin(self, planned: tuple[Switch, ...]) -> None:
+        """Let what is injected or scheduled happen at its instants of the event loop's clock."""
+        loop = asyncio.get_running_loop()
+        for one in planned:
+            switch = self.stations[one.service].switch
+            loop.call_at(one.at_s, partial(switch, one, is_over=False))
+            if one.until_s < math.inf:
+                loop.call_at(one.until_s, partial(switch, one, is_over=True))
 
     def next_asker(self) -> Asker:
         """Return who asks for a new request: it has a number of its own."""

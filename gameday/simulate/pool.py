@@ -5,7 +5,6 @@ from __future__ import annotations
 import simpy
 
 from gameday.run_record import ATTEMPTS
-from gameday.scenario.callers import Callers
 from gameday.scenario.lanes import StationAtWork
 from gameday.scenario.services import Service, Station
 
@@ -22,7 +21,7 @@ class ServicePool(StationAtWork):
         self, env: simpy.Environment, station: Station, rule: Service, slots: int, slot_s: float
     ) -> None:
         super().__init__(station, rule, lambda: float(env.now))
-        self.env, self.callers = env, Callers(station, rule)
+        self.env = env
         self.slot_s, self.slots = slot_s, slots
         self.attempts = [[0] * 8 for _ in range(slots)]
         self.loads = [[0.0] * 6 for _ in range(slots)]

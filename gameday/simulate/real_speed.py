@@ -37,16 +37,16 @@ Seen = tuple[tuple[T, ...], ...]
 def at_real_speed(
     scenario: Scenario, demand: Demand, *, seed: Seed, window: str, core_s: float,
     quantile: float | None = None, scale: float | None = None, at_least: float = 0.0,
-    replications: int = REPLICATIONS,
+    replications: int = REPLICATIONS, lead_in: int = LEAD_IN,
 ) -> LoadPlan:  # fmt: skip
-    """Return the plan of a window at real speed, LEAD_IN minutes before it included.
+    """Return the plan of a window at real speed, `lead_in` minutes before it included.
 
     Without a `scale`, at the largest one of which so many replications take `core_s` seconds of a
     core; at `at_least` even if that takes longer, and at most at full scale.
     """
 
     def at(scale: float) -> LoadPlan:
-        asked = Asked(window, 1.0, None, scale, quantile, LEAD_IN)
+        asked = Asked(window, 1.0, None, scale, quantile, lead_in)
         return plan_load(scenario, demand, seed=seed, asked=asked)
 
     if scale is not None:
@@ -82,7 +82,7 @@ def real_speed_model(
             again = at_real_speed(
                 scenario, demand, seed=seed, core_s=core_s, quantile=plan.quantile,
                 window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
-            )  # fmt: skip
+            ).struck(plan.injections)  # fmt: skip
             servers = None if scale is None else again.scale * scale / plan.scale
 
             def work() -> None:

@@ -9,11 +9,11 @@ import simpy
 
 from gameday.run_record import SESSIONS, STEPS, RunRecord, one_bin
 from gameday.scenario import Scenario, build_cell
+from gameday.scenario.switches import switches
 from gameday.simulate.customers import Customers, Tally
 from gameday.simulate.pool import ServicePool
 from gameday.simulate.records import blank, close
 from gameday.simulate.station import Services
-from gameday.simulate.switches import switches
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed
 
@@ -30,8 +30,8 @@ def run_reference(
     """
     cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
     env = simpy.Environment()
-    services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s,
-                        switches(scenario, plan, cell))  # fmt: skip
+    planned = switches(scenario, cell, plan.injections, begins_s=plan.lead_in_s, speed=plan.speed)
+    services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s, planned)
     customers = Customers(env, scenario, plan, cell, services)
     arrivals = plan.arrivals()
     regions = [plan.regions.index(r) for r in scenario.stack_regions(stack)]

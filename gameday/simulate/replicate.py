@@ -30,6 +30,8 @@ _WORTH_PROCESSES = 5e6
 """Service visits from which on processes of their own are worth the second they take to start."""
 
 T = TypeVar("T")
+_Where = tuple[int, int, str]
+"""Which plan, which replication of it, which stack."""
 
 
 def simulate(
@@ -45,42 +47,57 @@ def whole(record: RunRecord) -> RunRecord:
 
 
 def replicate(
-    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], *, seed: Seed,
-    replications: int = REPLICATIONS, scale: float | None = None, workers: int | None = None,
-    beside_load: bool = False, new_customers: bool = False, engine: Engine = "compiled",
+    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], *, seed: Seed, **how: Any
+) -> tuple[tuple[T, ...], ...]:
+    """Return what `look` sees in each replication: one entry a stack, in the scenario's order.
+
+    `how` is as for `replicate_each`.
+    """
+    return replicate_each(scenario, [plan], look, seed=seed, **how)[0]
+
+
+def replicate_each(
+    scenario: Scenario, plans: list[LoadPlan], look: Callable[[RunRecord], T], *, seed: Seed,
+    stacks: tuple[str, ...] | None = None, replications: int = REPLICATIONS,
+    scale: float | None = None, workers: int | None = None, beside_load: bool = False,
+    new_customers: bool = False, engine: Engine = "compiled",
     stop_file: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[tuple[T, ...], ...]:  # fmt: skip
-    """Return what `look` sees in each replication: one entry a stack, in the scenario's order.
+) -> list[tuple[tuple[T, ...], ...]]:  # fmt: skip
+    """Return of each plan what `look` sees in each replication: one entry a stack (default: all).
 
-    The arrivals and walks are the plan's own in each (with `new_customers`: each its own draw of
-    them, for a prediction and not a comparison); service times differ. Draws are keyed, so the same
-    seed gives the same bits whatever the number of workers. `scale` sets the servers apart from
-    the arrivals. `look` runs where the record was made: a whole event's records are large.
-    `beside_load` gives way to everything else on the machine; `workers` 1 stays in this process
-    unless it must. `cancelled` is asked between replications, `stop_file` (its presence) within
+    Plans share their chance, replication by replication. The arrivals and walks are the plan's own in
+    each (with `new_customers`: each its own draw of them, for a prediction and not a comparison); service
+    times differ. Draws are keyed, so the same seed gives the same bits whatever the number of workers.
+    `scale` sets the servers apart from the arrivals. `look` runs where the record was made: a whole event's
+    records are large. `beside_load` gives way to everything else on the machine; `workers` 1 stays in this
+    process unless it must. `cancelled` is asked between replications, `stop_file` (its presence) within
     them too; what is whole by then is returned. Runs where `joblib.parallel_config` says.
     """
-    stacks = scenario.stack_names
+    stacks = stacks or scenario.stack_names
     tasks = [
         joblib.delayed(_one)(
-            scenario, plan.of_new_customers(number) if new_customers else plan, look, (number, stack),
-            engine, {"seed": seed.child("replication", str(number), stack), "scale": scale},
-            stop_file,
+            scenario, plan.of_new_customers(number) if new_customers else plan, look,
+            (place, number, stack), engine,
+            {"seed": seed.child("replication", str(number), stack), "scale": scale}, stop_file,
         )
-        for number in range(replications) for stack in stacks
+        for place, plan in enumerate(plans) for number in range(replications) for stack in stacks
     ]  # fmt: skip
-    count = _workers(scenario, plan, replications, workers, beside_load)
-    done: dict[tuple[int, str], T] = {}
+    visits = sum(expected_visits(scenario, plan) for plan in plans) * replications
+    count = _workers(visits, len(tasks), workers, beside_load)
+    done: dict[_Where, T] = {}
     for where, seen in _as_they_come(tasks, count, must_leave=beside_load):
         if seen is not None:
             done[where] = seen[0]
-        progress(len(done) // len(stacks))
+        progress(len(done) // (len(stacks) * len(plans)))
         if cancelled():
             break
-    kept = [n for n in range(replications) if all((n, stack) in done for stack in stacks)]
-    return tuple(tuple(done[n, stack] for stack in stacks) for n in kept)
+    out = []
+    for place in range(len(plans)):
+        kept = [n for n in range(replications) if all((place, n, s) in done for s in stacks)]
+        out.append(tuple(tuple(done[place, n, stack] for stack in stacks) for n in kept))
+    return out
 
 
 def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable[Any]:
@@ -107,13 +124,13 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
 
 
 def _one(
-    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], where: tuple[int, str],
+    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], where: _Where,
     engine: Engine, how: dict[str, Any], stop_file: Path | None,
-) -> tuple[tuple[int, str], tuple[T] | None]:  # fmt: skip
+) -> tuple[_Where, tuple[T] | None]:  # fmt: skip
     """Return one replication of one stack; None for what was stopped."""
     try:
         record = run_engine(
-            engine, scenario, plan, where[1], **how,
+            engine, scenario, plan, where[2], **how,
             stopped=lambda: stop_file is not None and stop_file.exists(),
         )  # fmt: skip
     except Stopped:
@@ -121,18 +138,16 @@ def _one(
     return where, (look(record),)
 
 
-def _workers(
-    scenario: Scenario, plan: LoadPlan, replications: int, asked: int | None, beside_load: bool
-) -> int:
+def _workers(visits: float, tasks: int, asked: int | None, beside_load: bool) -> int:
     """Return how many processes the work is worth; another backend than our own decides itself."""
     backend, jobs = joblib.parallel.get_active_backend()
     if not isinstance(backend, joblib.parallel.LokyBackend):
         return int(jobs or -1)
     if asked is not None or beside_load:
         return asked or 1
-    if expected_visits(scenario, plan) * replications < _WORTH_PROCESSES:
+    if visits < _WORTH_PROCESSES:
         return 1
-    return min(os.cpu_count() or 1, replications * len(scenario.stack_names))
+    return min(os.cpu_count() or 1, tasks)
 
 
 def joined(records: list[RunRecord]) -> RunRecord:

@@ -25,9 +25,9 @@ from gameday.scenario.policies import (
     lineage,
 )
 from gameday.scenario.services import Service
+from gameday.scenario.switches import Switch
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.pool import ServicePool
-from gameday.simulate.switches import Switch
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["Asker", "Key", "Process", "Services"]
@@ -205,20 +205,10 @@ class Services:
     def _switch(self, pool: ServicePool, one: Switch) -> Process:
         """Do what is injected or scheduled, until it is over."""
         yield at(self.env, one.at_s, Rank.READY)
-        if one.least:
-            pool.grow(pool.scaling.schedule(one.least))
-            return
-        if one.is_flush:
-            pool.callers.flush()
-            return
-        lane = pool.lanes[one.lane]
-        pool.slow, pool.is_down = one.slow, one.is_down
-        pool.resize(lane, lane.sized, one.lost)
-        if one.until_s == math.inf:
-            return
-        yield at(self.env, one.until_s, Rank.READY)
-        pool.slow, pool.is_down = 1.0, False
-        pool.resize(lane, lane.sized, 0)
+        pool.switch(one, is_over=False)
+        if one.until_s < math.inf:
+            yield at(self.env, one.until_s, Rank.READY)
+            pool.switch(one, is_over=True)
 
     def _scale(self, pool: ServicePool, rule: Service) -> Process:
         policy = rule.autoscale

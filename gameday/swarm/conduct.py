@@ -69,9 +69,11 @@ class Played:
 
 def swarm(
     scenario: Scenario, brief: Brief, *, folder: Path, listen: tuple[str, int] | None, stop: StopWatch,
-    journal: Journal, watch: Callable[[Progress], None],
+    journal: Journal, watch: Callable[[Progress], None], began: Callable[[float], None],
 ) -> Played:  # fmt: skip
     """Play the brief against its targets and return what happened.
+
+    `began` hears when load goes out (Unix seconds).
 
     Raises SafetyRefusal or PreflightFailed before anything is sent, GeneratorFailed when Locust
     does not start. Once load went out it always returns, whatever ended the run.
@@ -86,7 +88,7 @@ def swarm(
         processes = Processes(brief, folder, listen)
         stack.callback(processes.end)
         processes.start()
-        run = _Run(scenario, brief, folder, processes, stop, journal, watch, tls)
+        run = _Run(scenario, brief, folder, processes, stop, journal, watch, began, tls)
         end, why = run.play()
         if run.assembly.reports_lost and end == "complete":
             end, why = "worker_lost", f"{run.assembly.reports_lost} reports of a worker were lost"
@@ -123,10 +125,10 @@ class _Run:
     def __init__(
         self, scenario: Scenario, brief: Brief, folder: Path, processes: Processes,
         stop: StopWatch, journal: Journal, watch: Callable[[Progress], None],
-        tls: ssl.SSLContext | None,
+        began: Callable[[float], None], tls: ssl.SSLContext | None,
     ) -> None:  # fmt: skip
         self.brief, self.folder, self.processes = brief, folder, processes
-        self.stop, self.journal, self.watch = stop, journal, watch
+        self.stop, self.journal, self.watch, self.began = stop, journal, watch, began
         self.assembly = Assembly(scenario, brief.plan)
         self.observer = Observer(scenario, brief.targets, tls)
         self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly.planned, tls)
@@ -179,6 +181,7 @@ class _Run:
         if what == "started":
             self.t0 = self.assembly.t0 = float(report["at"])
             self._note("load started", at_epoch_s=self.t0)
+            self.began(self.t0)
             self.oversight.start(self.t0 + self.brief.plan.lead_in_s)
             self.sampler = Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
             self.sampler.start()

@@ -9,10 +9,10 @@ import numpy as np
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey
+from gameday.scenario.switches import switches
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
 from gameday.simulate.compiled.rules import band_rows, service_tables, table
-from gameday.simulate.switches import switches
 from gameday.traffic import Arrivals, Course, LoadPlan, Walks
 from gameday.vocabulary import Array
 
@@ -31,7 +31,9 @@ class Tables:
         self._regions = [plan.regions.index(r) for r in scenario.stack_regions(cell.stack)]
         self._graph()
         self._journeys()
-        injected = switches(scenario, plan, cell)
+        injected = switches(
+            scenario, cell, plan.injections, begins_s=plan.lead_in_s, speed=plan.speed
+        )
         names = list(scenario.services)
         self._keep["switches"] = table(layout.SWITCH, [
             (one.at_s, one.until_s, one.slow, names.index(one.service), one.lane, one.lost, one.is_down,

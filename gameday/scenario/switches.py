@@ -1,22 +1,22 @@
-"""Injected outages as the engines play them: who loses how many servers from when to when."""
+"""What is injected or scheduled, as model and shop play it: who loses how many servers from when to when."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from gameday.scenario import Cell, Scenario
-from gameday.scenario.injections import Outage, outages
+from gameday.scenario.cells import Cell
+from gameday.scenario.injections import Injection, Outage, outages
+from gameday.scenario.model import Scenario
 from gameday.scenario.policies import servers_left, slowed
 from gameday.scenario.services import Station
-from gameday.traffic import LoadPlan
 
 __all__ = ["Switch", "switches"]
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One outage of one service, in wall seconds from the run's start, lead-in included."""
+    """One change of one lane of a service, in wall seconds of the run's own clock."""
 
     service: str
     lane: int
@@ -34,35 +34,34 @@ class Switch:
     """Above 0: from now on autoscaling keeps so many servers at least, and that is all."""
 
 
-def switches(scenario: Scenario, plan: LoadPlan, cell: Cell) -> tuple[Switch, ...]:
-    """Return the outages of a cell in the order in which they were written, then what is scheduled."""
+def switches(
+    scenario: Scenario, cell: Cell, injections: tuple[Injection, ...], *, begins_s: float, speed: float
+) -> tuple[Switch, ...]:  # fmt: skip
+    """Return the outages of a cell in the order in which they were written, then what is scheduled.
+
+    The window begins at `begins_s`; `speed` is event time per wall time.
+    """
     out = []
-    for one in outages(plan.injections, scenario, cell.stack):
+    for one in outages(injections, scenario, cell.stack):
         station = cell.stations[one.service]
+        begins, ends = (begins_s + at_s / speed for at_s in (one.at_s, one.until_s))
         if one.is_flush:
-            at_s = plan.lead_in_s + one.at_s / plan.speed
-            out.append(Switch(one.service, 0, at_s, math.inf, 0, 1.0, False, is_flush=True))
+            out.append(Switch(one.service, 0, begins, math.inf, 0, 1.0, False, is_flush=True))
             continue
         lost = _lost(station, one)
         left = station.servers - sum(lost.values())
         slow = slowed(station.servers, left, one.share, one.slow)
-        begins, ends = (plan.lead_in_s + at_s / plan.speed for at_s in (one.at_s, one.until_s))
         out += [
             Switch(one.service, lane, begins, ends, servers, slow, one.is_down)
             for lane, servers in lost.items()
         ]
-    return (*out, *_scheduled(scenario, plan, cell))
-
-
-def _scheduled(scenario: Scenario, plan: LoadPlan, cell: Cell) -> list[Switch]:
-    out = []
     for name, station in cell.stations.items():
         policy = scenario.services[name].autoscale
-        for one in policy.schedule if policy is not None else ():
-            at_s = plan.lead_in_s + one.at / plan.speed
-            least = max(1, min(station.most, round(station.servers * one.factor)))
-            out.append(Switch(name, 0, at_s, math.inf, 0, 1.0, False, least=least))
-    return out
+        for step in policy.schedule if policy is not None else ():
+            begins = begins_s + step.at / speed
+            least = max(1, min(station.most, round(station.servers * step.factor)))
+            out.append(Switch(name, 0, begins, math.inf, 0, 1.0, False, least=least))
+    return tuple(out)
 
 
 def _lost(station: Station, one: Outage) -> dict[int, int]:

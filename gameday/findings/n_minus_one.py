@@ -1,0 +1,165 @@
+"""N-1: which single zone, instance group or dependency can be lost at the peak with the objectives held.
+
+Each loss is simulated by itself over the busiest minutes of its stack, from their first to their last; its
+replications share customers and chance with those in which nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gameday.findings.evidence import binomial_band
+from gameday.findings.rehearsal import not_below
+from gameday.findings.replication import Look, Replication
+from gameday.findings.summary import band_of
+from gameday.forecast import Demand
+from gameday.scenario import Scenario
+from gameday.scenario.cells import least_scale
+from gameday.scenario.injections import parse_injections
+from gameday.simulate import at_real_speed, t_interval
+from gameday.simulate.replicate import replicate_each
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import SLOT_S, Seed
+
+__all__ = ["Loss", "losses", "n_minus_one"]
+
+_PEAK_SLOTS = 10
+"""Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
+_LEAD_IN = 10
+"""Minutes before, with nothing lost, that bring queues into their state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One thing that may be lost."""
+
+    kind: Literal["zone", "instances", "dependency"]
+    what: str
+    text: str
+    """As it is injected."""
+
+
+def _peak_window(plan: LoadPlan, scenario: Scenario, stack: str) -> str:
+    """Return the busiest minutes of a stack within a plan's window, as START/END."""
+    regions = [plan.regions.index(region) for region in scenario.stack_regions(stack)]
+    steps = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
+    width = min(_PEAK_SLOTS, len(steps))
+    sums = [float(steps[first : first + width].sum()) for first in range(len(steps) - width + 1)]
+    first = sums.index(max(sums))
+    begins, ends = (plan.window.instant(slot) for slot in (first, first + width))
+    return f"{begins.isoformat()}/{ends.isoformat()}"
+
+
+def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
+    """Return what may be lost in a stack: a zone; of each service a zone's instances; each service.
+
+    Zones are as large as each other and equally used, so one stands for all. Where a service is in one
+    zone alone, losing the zone is losing the service.
+    """
+    out = []
+    fleets = {
+        name: scenario.services[name].stacks[stack] for name in scenario.stack_services(stack)
+    }
+    if all(fleet.zones > 1 for fleet in fleets.values()):
+        zones = max(fleet.zones for fleet in fleets.values())
+        text = f"zone {stack}-a lost at +0m"
+        out.append(Loss("zone", f"any one of {zones} zones", text))
+    for name, fleet in fleets.items():
+        group = max(1, round(fleet.instances / fleet.zones))
+        if group < fleet.instances:
+            text = f"{group} instances of {name} in {stack} lost at +0m"
+            out.append(Loss("instances", f"{group} of {fleet.instances} instances of {name}", text))
+    out += [Loss("dependency", name, f"{name} in {stack} down at +0m") for name in fleets]
+    return tuple(out)
+
+
+def n_minus_one(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, *, seed: Seed, core_s: float,
+    load_share: float = 1.0, progress: Callable[[str], None] = lambda said: None,
+    cancelled: Callable[[], bool] = lambda: False, **how: Any,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Return stack -> its peak in the plan's window, what holds there with nothing lost, and a row a loss.
+
+    A loss is borne in a replication where every objective holds. `core_s` bounds the work, in seconds of
+    a core, as far as a cell that can be judged allows; `load_share` is that of Evidence; `how` is as for
+    `replicate_each`.
+    """
+    out: dict[str, dict[str, Any]] = {}
+    for stack in scenario.stack_names:
+        lost = losses(scenario, stack)
+        peak = at_real_speed(
+            scenario, demand, seed=seed, window=_peak_window(plan, scenario, stack),
+            core_s=core_s / len(scenario.stack_names) / (1 + len(lost)), quantile=plan.quantile,
+            at_least=least_scale(scenario), lead_in=_LEAD_IN,
+        )  # fmt: skip
+        window_s = peak.window.slots * SLOT_S
+        struck = [peak.struck(parse_injections([one.text], scenario, window_s)) for one in lost]
+        progress(f"{stack}: {len(lost)} losses at the peak")
+        seen = replicate_each(
+            scenario, [peak, *struck], Look.at(scenario, peak), seed=seed, stacks=(stack,),
+            scale=peak.scale / load_share, new_customers=True, cancelled=cancelled, **how,
+        )  # fmt: skip
+        runs = [[each[0] for each in replications] for replications in seen]
+        if not all(len(one) > 1 for one in runs):
+            return {}
+        out[stack] = {
+            "from_utc": peak.window.start.isoformat(), "minutes": peak.window.slots,
+            "scale": peak.scale, "replications": len(runs[0]), "as_it_is": _answer(scenario, runs[0]),
+            "rows": [
+                _row(scenario, one, runs[0], after) for one, after in zip(lost, runs[1:], strict=True)
+            ],
+        }  # fmt: skip
+    return out
+
+
+def _held(scenario: Scenario, run: Replication) -> list[bool]:
+    """Return of each objective whether it holds in a replication; what nobody met holds."""
+    numbers = [run.number_of(n)[0] for n in range(len(scenario.objectives))]
+    return [
+        number != number or criterion.holds(number)
+        for number, criterion in zip(numbers, scenario.objectives, strict=True)
+    ]
+
+
+def _answer(scenario: Scenario, runs: list[Replication]) -> dict[str, Any]:
+    """Return how surely every objective holds, the share of replications that miss each, and goodput."""
+    held = [_held(scenario, run) for run in runs]
+    good = sum(all(one) for one in held)
+    missed = {
+        criterion.text: 1 - sum(one[n] for one in held) / len(held)
+        for n, criterion in enumerate(scenario.objectives)
+    }
+    return {
+        "held": band_of(binomial_band(good, len(held))),
+        "misses": {text: share for text, share in missed.items() if share > 0},
+        "goodput": band_of(not_below(t_interval([_goodput(run) for run in runs]), 0.0)),
+    }  # fmt: skip
+
+
+def _goodput(run: Replication) -> float:
+    """Return the share of planned steps that ended well."""
+    return float(run.done.sum() / max(1.0, run.planned.sum()))
+
+
+def _row(
+    scenario: Scenario, loss: Loss, base: list[Replication], runs: list[Replication]
+) -> dict[str, Any]:
+    before, after = _answer(scenario, base), _answer(scenario, runs)
+    more = [
+        text
+        for text, share in after["misses"].items()
+        if share >= 0.5 > before["misses"].get(text, 0.0)
+    ]
+    change = t_interval([_goodput(b) - _goodput(a) for a, b in zip(base, runs, strict=True)])
+    if not scenario.objectives:
+        said = "no objective to hold"
+    elif before["held"]["mid"] < 0.5:
+        said = "missed with nothing lost" + (", and more with it" if more else "")
+    else:
+        said = {1.0: "can be lost", 0.0: "cannot be lost"}.get(after["held"]["mid"], "in some")
+    return {
+        "kind": loss.kind, "what": loss.what, "text": loss.text, "said": said, "misses_more": more,
+        "goodput_change": band_of(change), **after,
+    }  # fmt: skip
