@@ -14,8 +14,9 @@ from typing import Any
 
 from gameday import __version__
 from gameday.capacity import CapacityRequest, request_capacity, verify
-from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed, UsageError
+from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed
 from gameday.findings import Evidence, Finding, Look, find, judge, unmeasured_objectives, validity
+from gameday.findings.n_minus_one import n_minus_one
 from gameday.findings.rehearsal import series_table
 from gameday.forecast import Demand, forecast_demand
 from gameday.history import History, read_history
@@ -26,10 +27,10 @@ from gameday.run_record import RunRecord
 from gameday.safety import (
     Journal,
     StopWatch,
-    allowed_target,
     check_ceilings,
     one_run_at_a_time,
 )
+from gameday.safety.targets import targets_by_stack
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
 from gameday.scenario.injections import injected
@@ -44,6 +45,10 @@ from gameday.vocabulary import SLOT_S, Seed
 __all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
 
 _LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
+
+
+_LOSSES_S = 15.0
+"""Seconds for what can be lost at the peak, where a cell that can be judged allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +163,11 @@ def _play(
         )  # fmt: skip
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
         event_plan, event = event_model(played.end != "complete") or (None, ())
+        load_share = 1.0 if servers is None else plan.scale / servers
+        lost = _losses(scenario, demand, plan, played, order.seed, load_share, show)
     evidence = Evidence(
         scenario, plan, played.record, predicted, event, event_plan.scale if event_plan else None,
-        1.0 if servers is None else plan.scale / servers,
+        lost, load_share,
     )  # fmt: skip
     findings = find(evidence)
     requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
@@ -179,6 +186,20 @@ def _play(
         render_report(summary, folder.path)
         journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
     return summary
+
+
+def _losses(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, played: Played, seed: Seed,
+    load_share: float, show: Show,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what can be lost at the peak; nothing of a run that was cut short."""
+    if played.end != "complete":
+        return {}
+    with show.phase("what can be lost at the peak"):
+        return n_minus_one(
+            scenario, demand, plan, seed=seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
+            load_share=load_share, progress=show.update,
+        )  # fmt: skip
 
 
 def _order_capacity(
@@ -202,22 +223,7 @@ def check_targets(order: Order, scenario: Scenario) -> Order:
     """Return the order with an allowed target for every stack; refuse others before all else."""
     if order.targets is None:
         return order
-    targets = dict(order.targets)
-    if "" in targets:
-        url = targets.pop("")
-        targets = {stack: targets.get(stack, url) for stack in scenario.stack_names}
-    if unknown := sorted(set(targets) - set(scenario.stack_names)):
-        raise UsageError(f"--target: unknown stack {', '.join(unknown)}; this scenario has "
-                         f"{', '.join(scenario.stack_names)}")  # fmt: skip
-    if missing := sorted(set(scenario.stack_names) - set(targets)):
-        raise UsageError(f"--target: no target for stack {', '.join(missing)}")
-    allowed = {stack: allowed_target(url) for stack, url in targets.items()}
-    if len({target.pinned for target in allowed.values()}) < len(allowed):
-        raise UsageError(
-            "--target: two stacks share one address; their orders and metrics could not be told "
-            "apart: give each its own, as in us=http://127.0.0.1:8080"
-        )
-    return replace(order, targets={stack: target.url for stack, target in allowed.items()})
+    return replace(order, targets=targets_by_stack(order.targets, scenario.stack_names))
 
 
 @contextmanager
@@ -277,12 +283,8 @@ def _swarm(
 
     def began(at_s: float) -> None:
         for url in targets.values() if order.targets is None else ():
-            begin_run(
-                url,
-                window_at_s=at_s + plan.lead_in_s,
-                speed=plan.speed,
-                inject=[one.text for one in plan.injections],
-            )
+            begin_run(url, window_at_s=at_s + plan.lead_in_s, speed=plan.speed,
+                      inject=[one.text for one in plan.injections])  # fmt: skip
 
     with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
         show.update("waiting for the target")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -180,6 +181,8 @@ def _say(summary: dict[str, Any]) -> None:
         ]
         table.add_row(row["stack"], row["service"], *cells)
     console.print(table)
+    for line in _recoveries(summary):
+        console.print(line, markup=False)
     counts = summary["findings_by_severity"]
     found = ", ".join(f"{n} {severity}" for severity, n in counts.items()) or "none"
     console.print(f"findings: {found}")
@@ -196,6 +199,21 @@ def _say(summary: dict[str, Any]) -> None:
             f"{request['instances_to']} {request['instance']}, order by {request['latest_order']}"
         )
     typer.echo(f"report: {Path(summary['folder']) / 'report.html'}")
+
+
+def _recoveries(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield what was injected and whether the system came back, measured and in the model."""
+    if not summary["injected"]:
+        return
+    yield f"injected: {'; '.join(summary['injected'])}"
+    for stack, seen in summary["recovery"].items():
+        parts = [
+            f"{name} {'-' if seen[name] is None else f'{100 * seen[name]:.1f} %'}"
+            for name in ("before", "in", "after")
+        ]
+        model = (summary["recovery_modelled"] or {}).get(stack)
+        said = f"; model: {model['said']}" if model else ""
+        yield f"  {stack}: goodput {', '.join(parts)}: {seen['said']}{said}"
 
 
 def _pair(cell: dict[str, Any], metric: str) -> str:

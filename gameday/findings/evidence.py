@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -59,6 +59,8 @@ class Evidence:
     """The model of the window at real speed: one entry a replication, in each one a stack."""
     event_scale: float | None = None
     """Share of full scale at which it was simulated."""
+    n_minus_one: dict[str, Any] = field(default_factory=dict)
+    """What can be lost at the peak, stack by stack; empty where it was not asked."""
     load_share: float = 1.0
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
 

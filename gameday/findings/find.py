@@ -10,6 +10,8 @@ from gameday.findings.rules import RULES
 
 __all__ = ["find", "holm"]
 
+_HURTS = ("missed_objective", "displaced", "lost_orders", "metastable")
+"""Rules whose findings customers feel."""
 _CHANCE = 0.05
 """Of one false finding in a healthy run, over all rules and services together (Holm, 1979)."""
 
@@ -61,7 +63,7 @@ def _severity(evidence: Evidence, candidate: Candidate) -> Severity:
     """
     if candidate.rule == "disagreement":
         return "S4"
-    hurts = candidate.rule in ("missed_objective", "displaced", "lost_orders")
+    hurts = candidate.rule in _HURTS
     played = evidence.plan.quantile
     if hurts and candidate.tier == 0 and played <= 0.5:
         return "S1"

@@ -6,17 +6,22 @@ replications share customers and chance with those in which nothing is lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gameday.findings.evidence import binomial_band
+import numpy as np
+from scipy import stats
+
+from gameday.findings.evidence import binomial_band, step_tier
 from gameday.findings.rehearsal import not_below
 from gameday.findings.replication import Look, Replication
 from gameday.findings.summary import band_of
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.cells import least_scale
+from gameday.scenario.criteria import METRICS
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import at_real_speed, t_interval
 from gameday.simulate.replicate import replicate_each
@@ -123,6 +128,28 @@ def _held(scenario: Scenario, run: Replication) -> list[bool]:
     ]
 
 
+def _tests(
+    scenario: Scenario, before: dict[str, Any], runs: list[Replication]
+) -> list[dict[str, Any]]:
+    """Return of each objective that holds with nothing lost the chance of its number if its bound just held."""
+    out = []
+    for n, criterion in enumerate(scenario.objectives):
+        values = [run.number_of(n)[0] for run in runs]
+        if before["misses"].get(criterion.text, 0.0) >= 0.5 or any(v != v for v in values):
+            continue
+        away = float(np.mean(values)) - criterion.value
+        if criterion.op in (">", ">="):
+            away = -away
+        spread = max(1e-12, float(np.std(values, ddof=1)) / math.sqrt(len(values)))
+        out.append({
+            "text": criterion.text, "bound": criterion.value, "value": band_of(t_interval(values)),
+            "unit": METRICS[criterion.metric], "p_value": float(stats.t.sf(away / spread, len(values) - 1)),
+            "samples": sum(run.number_of(n)[1] for run in runs),
+            "tier": step_tier(scenario, criterion.subject),
+        })  # fmt: skip
+    return out
+
+
 def _answer(scenario: Scenario, runs: list[Replication]) -> dict[str, Any]:
     """Return how surely every objective holds, the share of replications that miss each, and goodput."""
     held = [_held(scenario, run) for run in runs]
@@ -161,5 +188,5 @@ def _row(
         said = {1.0: "can be lost", 0.0: "cannot be lost"}.get(after["held"]["mid"], "in some")
     return {
         "kind": loss.kind, "what": loss.what, "text": loss.text, "said": said, "misses_more": more,
-        "goodput_change": band_of(change), **after,
+        "goodput_change": band_of(change), "tests": _tests(scenario, before, runs), **after,
     }  # fmt: skip

@@ -6,6 +6,7 @@ A system that stays down though the trigger is gone is metastable (Huang et al.,
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,40 @@ from gameday.findings.evidence import binomial_band
 from gameday.findings.rehearsal import Replications, not_below
 from gameday.findings.replication import Replication
 from gameday.findings.summary import band_of
+from gameday.run_record import STEPS, RunRecord
 from gameday.scenario.injections import Injection
 from gameday.simulate import t_interval
 from gameday.vocabulary import SLOT_S, Array
 
-__all__ = ["recovery"]
+__all__ = [
+    "BACK", "Phases", "measured_goodput", "measured_recovery", "phases", "recovers_after", "recovery",
+]  # fmt: skip
 
-_BACK = 0.95
+BACK = 0.95
 """Of the goodput before: from there on it counts as come back. Ours."""
 _FOR_SLOTS = 3
 """Slots in a row for which it must be back: one minute's chance is no recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """A window's slots before, in and after what was injected."""
+
+    before: slice
+    during: slice
+    after: slice | None
+    """None: too little is left to ask whether it comes back."""
+
+
+def phases(injections: tuple[Injection, ...], slots: int) -> Phases | None:
+    """Return the parts of a window of so many slots; None where nothing is injected."""
+    if not injections:
+        return None
+    first = int(min(one.at_s for one in injections) // SLOT_S)
+    last = max(one.until_s for one in injections) / SLOT_S
+    end = slots if last == math.inf else min(slots, math.ceil(last))
+    after = slice(end, slots) if end + _FOR_SLOTS <= slots else None
+    return Phases(slice(0, first), slice(first, end), after)
 
 
 def recovery(
@@ -36,50 +61,81 @@ def recovery(
     """
     if not injections:
         return None
-    first = int(min(one.at_s for one in injections) // SLOT_S)
-    last = max(one.until_s for one in injections) / SLOT_S
     return {
-        runs[0].stack: _of_stack(runs, first, math.inf if last == math.inf else math.ceil(last))
+        runs[0].stack: _of_stack(injections, runs)
         for runs in map(list, zip(*replications, strict=True))
     }
 
 
-def _of_stack(runs: list[Replication], first: int, last: float) -> dict[str, Any]:
-    slots = runs[0].planned.shape[0]
-    end = int(min(last, slots))
+def measured_recovery(
+    injections: tuple[Injection, ...], record: RunRecord
+) -> dict[str, dict[str, Any]] | None:
+    """Return the same of one run that was measured: plain numbers, no intervals."""
+    if not injections:
+        return None
+    out = {}
+    for stack in record.stacks:
+        planned, done = measured_goodput(record, stack)
+        part = phases(injections, len(planned))
+        assert part is not None
+        minutes = recovers_after(planned, done, part)
+        said = _LASTS if part.after is None else "stays down" if minutes is None else _BACK_AGAIN
+        out[stack] = {
+            "before": _share(planned, done, part.before), "in": _share(planned, done, part.during),
+            "after": None if part.after is None else _share(planned, done, part.after),
+            "minutes_to_recover": minutes, "said": said,
+        }  # fmt: skip
+    return out
+
+
+def measured_goodput(record: RunRecord, stack: str) -> tuple[Array, Array]:
+    """Return steps planned for each slot of the window, and those sent in it that ended well."""
+    steps = record.step_counts[record.stacks.index(stack)][:, :, record.judged].sum(axis=0)
+    return steps[STEPS.index("planned")], steps[STEPS.index("done")]
+
+
+_LASTS = "lasts to the window's end: whether it comes back is not asked"
+_BACK_AGAIN = "comes back by itself"
+
+
+def _of_stack(injections: tuple[Injection, ...], runs: list[Replication]) -> dict[str, Any]:
+    part = phases(injections, len(runs[0].planned))
+    assert part is not None
     out: dict[str, Any] = {
-        "before": _band([_share(run, slice(0, first)) for run in runs]),
-        "in": _band([_share(run, slice(first, end)) for run in runs]),
+        "before": _band(runs, part.before), "in": _band(runs, part.during),
         "after": None, "recovers": None, "minutes_to_recover": None,
     }  # fmt: skip
-    if end + _FOR_SLOTS > slots:
-        return out | {"said": "lasts to the window's end: whether it comes back is not asked"}
-    minutes = [_recovers_after(run, first, end) for run in runs]
+    if part.after is None:
+        return out | {"said": _LASTS}
+    minutes = [recovers_after(run.planned, run.done, part) for run in runs]
     back = [m for m in minutes if m is not None]
     share = binomial_band(len(back), len(runs))
     out |= {
-        "after": _band([_share(run, slice(end, slots)) for run in runs]), "recovers": band_of(share),
+        "after": _band(runs, part.after), "recovers": band_of(share),
         "minutes_to_recover": band_of(not_below(t_interval(back), 0.0)) if back else None,
     }  # fmt: skip
     if len(back) == len(runs):
-        return out | {"said": "comes back by itself"}
+        return out | {"said": _BACK_AGAIN}
     return out | {"said": "stays down" if not back else "stays down in some replications"}
 
 
-def _share(run: Replication, part: slice) -> float:
-    planned = run.planned[part].sum()
-    return float(run.done[part].sum() / planned) if planned else math.nan
+def _share(planned: Array, done: Array, part: slice) -> float:
+    asked = planned[part].sum()
+    return float(done[part].sum() / asked) if asked else math.nan
 
 
-def _band(shares: list[float]) -> dict[str, Any]:
+def _band(runs: list[Replication], part: slice) -> dict[str, Any]:
+    shares = [_share(run.planned, run.done, part) for run in runs]
     return band_of(not_below(t_interval(shares), 0.0))
 
 
-def _recovers_after(run: Replication, first: int, end: int) -> float | None:
+def recovers_after(planned: Array, done: Array, part: Phases) -> float | None:
     """Return minutes from the end of what was injected to the first of _FOR_SLOTS good ones; None = never."""
-    before = _share(run, slice(0, first))
+    if part.after is None:
+        return None
+    before = _share(planned, done, part.before)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share: Array = run.done[end:] / run.planned[end:]
-    good = np.convolve((share >= _BACK * before).astype(int), np.ones(_FOR_SLOTS, int), "valid")
+        share: Array = done[part.after] / planned[part.after]
+    good = np.convolve((share >= BACK * before).astype(int), np.ones(_FOR_SLOTS, int), "valid")
     found = np.flatnonzero(good == _FOR_SLOTS)
     return float(found[0]) if len(found) else None

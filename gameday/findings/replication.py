@@ -65,6 +65,12 @@ class Replication:
     """Those of them that got a server, same shape."""
     busy_s: Array
     """Server-seconds in use, same shape."""
+    lost: Array
+    """Attempts shed, timed out or orphaned, same shape."""
+    lookups: Array
+    """What callers looked for in the cache before the service, same shape."""
+    hits: Array
+    """What they found there, same shape."""
     planned: Array
     """Steps planned for each slot, shape (slots,)."""
     done: Array
@@ -112,6 +118,7 @@ class Look:
             stack, tuple(names), record.grid.part(record.lead_in, slots), hour, series, spans,
             _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
             attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
+            attempts[:, _LOST].sum(axis=1), loads[:, LOADS.index("lookups")], loads[:, LOADS.index("hits")],
             steps[STEPS.index("planned")], steps[STEPS.index("done")],
             tuple(record.imbalances()), record.little_residual(), record.notes,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from gameday.capacity import CapacityRequest
 from gameday.findings import Evidence, Finding, Verdict
 from gameday.findings.evidence import LATENESS_BOUND_S
 from gameday.findings.objectives import objective_table
+from gameday.findings.recovery import measured_recovery, recovery
 from gameday.findings.rehearsal import rehearsal
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
 from gameday.findings.verdict import Validity
@@ -54,6 +55,10 @@ def gather(
             rehearsal(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
             if evidence.event else None
         ),
+        "injected": [one.text for one in plan.injections],
+        "recovery": measured_recovery(plan.injections, measured),
+        "recovery_modelled": recovery(plan.injections, evidence.event) if evidence.event else None,
+        "n_minus_one": evidence.n_minus_one,
         "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
         "forecast": {
             "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],

@@ -15,8 +15,8 @@ from gameday.report.charts import charts, inline_library
 __all__ = ["SECTIONS", "environment", "render_report"]
 
 SECTIONS = (
-    "verdict", "findings", "requests", "objectives", "services", "event", "load", "forecast", "validity",
-    "books", "conditions",
+    "verdict", "findings", "requests", "objectives", "services", "event", "failure", "load", "forecast",
+    "validity", "books", "conditions",
 )  # fmt: skip
 """Parts of the report in order; each is `templates/<section>.html.j2`."""
 

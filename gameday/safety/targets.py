@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gameday.errors import SafetyRefusal, UsageError
 
-__all__ = ["Target", "allowed_target"]
+__all__ = ["Target", "allowed_target", "targets_by_stack"]
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -88,3 +88,27 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
         return []
     named = {ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found}
     return sorted(named, key=lambda a: (a.version, int(a)))
+
+
+def targets_by_stack(given: dict[str, str], stacks: tuple[str, ...]) -> dict[str, str]:
+    """Return an allowed target for every stack; the one under "" is for all not named.
+
+    UsageError says which stack has none, is not known, or shares its address with another.
+    """
+    targets = dict(given)
+    if "" in targets:
+        url = targets.pop("")
+        targets = {stack: targets.get(stack, url) for stack in stacks}
+    if unknown := sorted(set(targets) - set(stacks)):
+        raise UsageError(
+            f"--target: unknown stack {', '.join(unknown)}; this scenario has {', '.join(stacks)}"
+        )
+    if missing := sorted(set(stacks) - set(targets)):
+        raise UsageError(f"--target: no target for stack {', '.join(missing)}")
+    allowed = {stack: allowed_target(url) for stack, url in targets.items()}
+    if len({target.pinned for target in allowed.values()}) < len(allowed):
+        raise UsageError(
+            "--target: two stacks share one address; their orders and metrics could not be told "
+            "apart: give each its own, as in us=http://127.0.0.1:8080"
+        )
+    return {stack: target.url for stack, target in allowed.items()}

@@ -22,6 +22,7 @@ from gameday.scenario.policies import (
     is_shed,
     is_too_late,
     load_factor,
+    may_begin,
     next_limit,
     second_of,
     seconds_with_pauses,
@@ -52,7 +53,7 @@ class Places:
 
     def __init__(self, lane: Lane) -> None:
         self.lane, self.servers, self.sized, self.lost = lane, lane.servers, lane.servers, 0
-        self.in_use = self.inside = 0
+        self.in_use = self.inside = self.connected = 0
         self.limit = float(lane.servers or lane.room)
         self.most_inside = float((lane.servers or lane.room) + lane.queue_bound)
         self.queue: deque[Waiting] = deque()
@@ -95,7 +96,7 @@ class StationAtWork:
         if lane is None:
             return None
         bound = share_of(lane.lane.queue_bound, visit.share)
-        if is_shed(lane.in_use, lane.servers, len(lane.queue), bound):
+        if not _may_begin(lane) and is_shed(lane.servers, lane.servers, len(lane.queue), bound):
             return None
         if self.rule.limit is not None and is_over_limit(lane.inside, lane.limit * visit.share):
             return None
@@ -128,11 +129,15 @@ class StationAtWork:
     def takes_server(self, lane: Places) -> bool:
         """Take a server now if one is free; return whether there was."""
         self.touch()
-        if lane.in_use >= lane.servers:
+        if not _may_begin(lane):
             return False
-        lane.in_use += 1
-        self.in_use += 1
+        self._begins(lane)
         return True
+
+    def _begins(self, lane: Places) -> None:
+        lane.in_use += 1
+        lane.connected += 1
+        self.in_use += 1
 
     def wait(self, lane: Places, one: Waiting) -> None:
         """Join the queue."""
@@ -162,7 +167,7 @@ class StationAtWork:
     def hand_over(self, lane: Places) -> None:
         """Give free servers to those who wait, refuse those who have waited too long."""
         now, rule = self.clock(), self.rule
-        while lane.queue and lane.in_use < lane.servers:
+        while lane.queue and _may_begin(lane):
             one = lane.queue.popleft() if rule.queue_order == "fifo" else lane.queue.pop()
             self._has_left(lane, one)
             if rule.deadline == "propagated" and is_too_late(now, one.deadline_s):
@@ -174,8 +179,7 @@ class StationAtWork:
                 lane.inside -= 1
                 one.refuse("shed")
             else:
-                lane.in_use += 1
-                self.in_use += 1
+                self._begins(lane)
                 one.take()
 
     def leave(self, lane: Places, took_s: float) -> None:
@@ -183,6 +187,10 @@ class StationAtWork:
         lane.inside -= 1
         if (limit := self.rule.limit) is not None:
             lane.limit = next_limit(lane.limit, took_s, limit.target, lane.most_inside)
+        lane.connected -= 1
+        if lane.lane.connections:
+            self.touch()
+            self.hand_over(lane)
 
     def resize(self, lane: Places, sized: int, lost: int) -> None:
         """Give a lane so many servers, of which so many are lost; who waits where none is left is refused."""
@@ -237,6 +245,10 @@ class StationAtWork:
             phase = uniform if phase is None else phase
             seconds = seconds_with_pauses(now, seconds, every, rule.pauses.last, phase * every)
         return seconds
+
+
+def _may_begin(lane: Places) -> bool:
+    return may_begin(lane.in_use, lane.servers, lane.connected, lane.lane.connections)
 
 
 def _is_less_busy(one: Places, other: Places) -> bool:

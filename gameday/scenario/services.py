@@ -18,6 +18,7 @@ from gameday.scenario.policies import (
     Limit,
     Load,
     Pauses,
+    Pool,
     QueueOrder,
     Retry,
     WarmUp,
@@ -49,6 +50,8 @@ class Lane:
     servers: int
     """Servers it begins with; 0 = it is there once autoscaling has added it."""
     queue_bound: int
+    connections: int
+    """Of its callers' pool; 0 = there is none."""
     zone: int
     """Zone it is in, from 0."""
     phase: float | None
@@ -109,6 +112,7 @@ class Service(Block):
     hedge: Hedge | None = None
     breaker: Breaker | None = None
     cache: Cache | None = None
+    pool: Pool | None = None
     autoscale: Autoscale | None = None
     balance: Balance | None = None
     """Absent: one queue for all instances, as if whoever is free took the next."""
@@ -155,7 +159,7 @@ class Service(Block):
         )
         least = max(1, round(servers * self.autoscale.min_factor)) if self.autoscale else servers
         zones = self.stacks[stack].zones
-        lanes = self._lanes(servers, most, zones)
+        lanes = self._lanes(servers, most, zones, scale)
         bound = sum(lane.queue_bound for lane in lanes if lane.servers)
         window = max(1.0, scale * self.breaker.calls) if self.breaker is not None else 0.0
         entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
@@ -164,7 +168,7 @@ class Service(Block):
             lanes,
         )  # fmt: skip
 
-    def _lanes(self, servers: int, most: int, zones: int) -> tuple[Lane, ...]:
+    def _lanes(self, servers: int, most: int, zones: int, scale: float) -> tuple[Lane, ...]:
         """Return instances as large as at full scale, fewer of them; one for all where nothing balances."""
         each, rooms = self.servers_per_instance, [most]
         if self.balance is not None:
@@ -177,6 +181,10 @@ class Service(Block):
             begins = min(max(0, servers - first), room)
             bound = round((begins or room) * self.queue_per_server)
             phase = number / len(rooms) if self.balance is not None else None
-            out.append(Lane(first, room, begins, bound, number % zones, phase))
+            links = 0
+            if self.pool is not None:
+                share = (begins or room) / servers
+                links = max(1, round(scale * self.pool.connections * share))
+            out.append(Lane(first, room, begins, bound, links, number % zones, phase))
             first += room
         return tuple(out)

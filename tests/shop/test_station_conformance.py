@@ -101,7 +101,7 @@ POLICIES: list[dict[str, Any]] = [
     {"deadline": "propagated", "retry": RETRY},
     {"hedge": {"after": "70ms"}, "retry": RETRY | {"budget": {"ratio": 0.3, "most": 9}}},
     {"breaker": {"failures": 0.4, "calls": 10, "open": "700ms"}, "retry": RETRY},
-    {"cache": {"keys": 300, "entries": 40}},
+    {"cache": {"keys": 300, "entries": 40}}, {"pool": {"connections": 2}},
     {"autoscale": {"target": 0.4, "interval": "3s", "delay": "2s", "max_factor": 3},
      "warm_up": {"last": "4s", "factor": 3}},
     {"autoscale": {"steps": [{"above": 0.6, "change": 0.5}, {"below": 0.4, "change": -0.3}],

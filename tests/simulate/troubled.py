@@ -52,7 +52,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
         for what, policy in (("load", {"contention": 0.05, "coherency": 0.01}),
                              ("pauses", {"every": "3s", "last": "700ms"}),
                              ("warm_up", {"last": "40s", "factor": 3}),
-                             ("queue_share", {"home": 0.5})):  # fmt: skip
+                             ("queue_share", {"home": 0.5}), ("pool", {"connections": 6})):  # fmt: skip
             if draw(st.integers(0, 3)) == 0:
                 services[name][what] = policy
         if draw(st.booleans()):

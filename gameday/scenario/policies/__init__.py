@@ -27,6 +27,7 @@ from gameday.scenario.policies.load import Load, load_factor
 from gameday.scenario.policies.outage import servers_left, slowed
 from gameday.scenario.policies.overload import CoDel, QueueOrder, has_waited_too_long
 from gameday.scenario.policies.pauses import Pauses, seconds_with_pauses
+from gameday.scenario.policies.pool import Pool, may_begin
 from gameday.scenario.policies.retry import Retry, backoff_s, lineage
 from gameday.scenario.policies.shed import is_shed, share_of
 from gameday.scenario.policies.timeout import gives_up_at_s
@@ -45,6 +46,7 @@ __all__ = [
     "METRICS",
     "Load",
     "Pauses",
+    "Pool",
     "QueueOrder",
     "Retry",
     "WarmUp",
@@ -63,6 +65,7 @@ __all__ = [
     "item_of",
     "lineage",
     "load_factor",
+    "may_begin",
     "may_retry",
     "metric_of",
     "next_limit",

@@ -83,7 +83,8 @@ deadlines; `is_plain`: its work takes as long as it says; `each`: servers an ins
 
 LANE = _dtype(
     f="limit most_inside standing_since_s cold_since_s cold_share phase",
-    i="inside in_use servers queued first last queue_bound sized lost room before zone",
+    i="inside in_use servers queued first last queue_bound sized lost room before zone "
+    "connected connections",
 )
 """Servers with a queue of their own. `first`, `last`: of its queue; `before`: servers of the lanes before
 it; `sized`: its servers with those that are `lost`; `phase` below 0 = drawn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gameday.run_record import ATTEMPTS, LOADS
-from gameday.scenario.policies import has_waited_too_long, is_too_late
+from gameday.scenario.policies import has_waited_too_long, is_too_late, may_begin
 from gameday.simulate.compiled.agenda import HANDED, REPLY, now_then
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.slots import free_attempt
@@ -24,6 +24,7 @@ __all__ = [
     "hedge_no_more",
     "join_queue",
     "leave_queue",
+    "may_begin_at",
     "refuse",
     "touch",
     "wait_no_more",
@@ -32,6 +33,7 @@ __all__ = [
 NONE = -1
 _BUSY, _QUEUE, _SERVERS, _WAITED, _, _ = range(len(LOADS))
 _SHED, _TIMED_OUT, _CANCELLED = (ATTEMPTS.index(n) for n in ("shed", "timed_out", "cancelled"))
+_may_begin = inlined(may_begin)
 _is_too_late, _has_waited_too_long = inlined(is_too_late), inlined(has_waited_too_long)
 
 
@@ -113,10 +115,16 @@ def leave_queue(spec, w, books, s, a, now):
 
 
 @inlined
+def may_begin_at(lane):
+    """Return whether a lane has a server and a connection for one more."""
+    return _may_begin(lane.in_use, lane.servers, lane.connected, lane.connections)
+
+
+@inlined
 def hand_over(spec, w, books, s, lane, now):
     """Give free servers to those who wait, refuse those who have waited too long."""
     sv = service_at(w, s)
-    while lane.first != NONE and lane.in_use < lane.servers:
+    while lane.first != NONE and may_begin_at(lane):
         a = lane.last if sv.is_lifo else lane.first
         standing_s = now - lane.standing_since_s
         leave_queue(spec, w, books, s, a, now)
@@ -128,6 +136,7 @@ def hand_over(spec, w, books, s, lane, now):
             refuse(spec, w, books, s, a, now, is_late=False)
         else:
             lane.inside += 1
+            lane.connected += 1
             lane.in_use += 1
             sv.in_use += 1
             now_then(w, HANDED, a)

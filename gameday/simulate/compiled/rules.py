@@ -63,7 +63,7 @@ def _lane(lane: Lane) -> tuple[Any, ...]:
     phase = -1.0 if lane.phase is None else lane.phase
     return (
         begins, most, 0.0, -math.inf, 0.0, phase, 0, 0, lane.servers, 0, layout.NONE, layout.NONE,
-        lane.queue_bound, lane.servers, 0, lane.room, lane.first, lane.zone,
+        lane.queue_bound, lane.servers, 0, lane.room, lane.first, lane.zone, 0, lane.connections,
     )  # fmt: skip
 
 

@@ -24,7 +24,14 @@ from gameday.simulate.compiled.agenda import (
 from gameday.simulate.compiled.draws import bin_of, keyed, seconds_of, session_key
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.lanes import choose_lane, work_seconds
-from gameday.simulate.compiled.pools import give, hand_over, join_queue, leave_queue, touch
+from gameday.simulate.compiled.pools import (
+    give,
+    hand_over,
+    join_queue,
+    leave_queue,
+    may_begin_at,
+    touch,
+)
 from gameday.simulate.compiled.slots import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.tables_at import (
     attempt_at,
@@ -103,8 +110,9 @@ def begin_attempt(spec, w, books, c, number, now, slot):
     lane.inside += 1
     touch(spec, w, books, s, now)
     _begin_to_wait(spec, w, sv, s, a, now)
-    if lane.in_use < lane.servers:
+    if may_begin_at(lane):
         lane.in_use += 1
+        lane.connected += 1
         sv.in_use += 1
         begin_own_work(spec, w, a, now)
     else:
@@ -122,7 +130,9 @@ def _lane(spec, w, sv, call, number):
             return NONE
     lane = lane_at(w, place)
     share = visit_at(spec, call.visit).share
-    if _is_shed(lane.in_use, lane.servers, lane.queued, _share_of(lane.queue_bound, share)):
+    if not may_begin_at(lane) and _is_shed(
+        lane.servers, lane.servers, lane.queued, _share_of(lane.queue_bound, share)
+    ):
         return NONE
     if sv.limit_target_s > 0 and _is_over_limit(lane.inside, lane.limit * share):
         return NONE
@@ -277,6 +287,10 @@ def _finish(spec, w, books, a, ok, now, slot):
     if sv.limit_target_s > 0:
         took_s = now - one.arrived_s
         lane.limit = _next_limit(lane.limit, took_s, sv.limit_target_s, lane.most_inside)
+    lane.connected -= 1
+    if lane.connections > 0:
+        touch(spec, w, books, s, now)
+        hand_over(spec, w, books, s, lane, now)
     if one.has_replied:
         count_attempt(books, s, _ORPHANED, slot)
     else:

@@ -1,0 +1,52 @@
+"""Autoscaling comes too late: work is turned away while the servers it then adds are not there yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+
+from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
+from gameday.findings.finding import Candidate
+from gameday.findings.replication import QUANTITIES
+from gameday.vocabulary import SLOT_S
+
+__all__ = ["look_for_slow_scaling"]
+
+_MORE = 1.05
+"""Times the servers there are: so many more, soon, count as under way. Ours."""
+
+
+def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield a test per stack and autoscaled service, of the model at real speed: scaling takes wall time."""
+    servers, away = QUANTITIES.index("servers"), QUANTITIES.index("turned_away")
+    for runs in zip(*evidence.event, strict=True):
+        for n, service in enumerate(runs[0].services):
+            policy = evidence.scenario.services[service].autoscale
+            if policy is None:
+                continue
+            ahead = 1 + math.ceil((policy.delay + policy.interval) / SLOT_S)
+            bad = all_ = 0.0
+            short = np.zeros(len(runs[0].arrived[n]), bool)
+            for run in runs:
+                there = run.series[servers, n]
+                soon = np.array([there[i : i + ahead + 1].max() for i in range(len(there))])
+                late = soon > _MORE * there
+                arrived = run.arrived[n] * late
+                turned = arrived * np.nan_to_num(run.series[away, n])
+                bad, all_ = bad + float(turned.sum()), all_ + float(arrived.sum())
+                short |= turned > TURNED_AWAY * np.maximum(arrived, 1.0)
+            if not all_:
+                continue
+            yield Candidate(
+                rule="slow_scaling", stack=runs[0].stack, subject=service,
+                title=f"{runs[0].stack}: {service} scales too slowly for the edge", unit="share",
+                value=binomial_band(round(bad), round(all_)), bound=TURNED_AWAY, samples=round(all_),
+                p_value=float(stats.binom.sf(round(bad) - 1, round(all_), TURNED_AWAY)),
+                basis="model only", tier=evidence.scenario.services[service].tier, first_slot=first_where(short),
+                suggestion=f"schedule servers of {service} before the edge (autoscale.schedule), or lower "
+                "its target",
+                evidence={"delay_s": policy.delay, "interval_s": policy.interval},
+            )  # fmt: skip
