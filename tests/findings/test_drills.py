@@ -1,0 +1,182 @@
+"""How systems fail: the drills in the model, what the rules make of them, and what can be lost.
+
+The shop's side of the metastability table is in tests/shop/test_drills.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_shop import desk, flat_demand, flat_plan, load_small, service
+
+from gameday.findings import Evidence, Finding, Look, find
+from gameday.findings.n_minus_one import losses, n_minus_one
+from gameday.findings.recovery import measured_recovery, recovery
+from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.injections import parse_injections
+from gameday.simulate import replicate, simulate
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Seed
+
+DRILLS = ("surge-retries", "outage-retries", "surge-thrashing", "flush-cold-cache")
+MINUTES = 6
+
+
+def struck(scenario: Scenario, per_s: float, texts: list[str], slots: int = MINUTES) -> LoadPlan:
+    """Return a steady stream of customers to whom that happens; its forecast says what is played."""
+    plan = flat_plan(scenario, per_s, slots=slots)
+    steps = np.full((1, len(scenario.steps), slots), 60.0 * per_s)
+    return replace(plan, forecast=steps).struck(parse_injections(texts, scenario, 60.0 * slots))
+
+
+def evidence(scenario: Scenario, plan: LoadPlan, **more: Any) -> Evidence:
+    """Return a run of the model in the place of the shop's, and four at real speed beside it."""
+    [measured, *predicted] = simulate(scenario, plan, seed=Seed(9), replications=3, workers=1)
+    event = replicate(
+        scenario, plan, Look.at(scenario, plan), seed=Seed(4), replications=4, workers=1
+    )
+    return Evidence(
+        scenario, plan, measured, tuple(predicted), event=event, event_scale=1.0, **more
+    )
+
+
+def found(scenario: Scenario, plan: LoadPlan, rule: str, **more: Any) -> list[Finding]:
+    """Return the findings of a rule."""
+    return [f for f in find(evidence(scenario, plan, **more)) if f.rule == rule]
+
+
+# --- metastability ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("drill", DRILLS)
+@pytest.mark.parametrize("kind", ["naive", "sound"])
+def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: str) -> None:
+    scenario = load_scenario(f"drills/{drill}" + "-sound" * (kind == "sound"))
+    plan = struck(scenario, 80.0, scenario.replay.inject)
+    seen = evidence(scenario, plan)
+    modelled = recovery(plan.injections, seen.event)
+    measured = measured_recovery(plan.injections, seen.measured) if seen.measured else None
+    assert modelled is not None
+    assert measured is not None
+    said = "stays down" if kind == "naive" else "comes back by itself"
+    assert modelled["main"]["said"] == measured["main"]["said"] == said
+    assert modelled["main"]["before"]["mid"] > 0.97
+    assert (modelled["main"]["after"]["mid"] < 0.5) == (kind == "naive")
+    stable = [f for f in find(seen) if f.rule == "metastable"]
+    assert [f.basis for f in stable] == (["measured"] if kind == "naive" else [])
+    assert all(f.severity == "S1" for f in stable)
+
+
+# --- findings ---------------------------------------------------------------------------------------
+
+
+def test_a_retry_storm_is_found_where_retries_multiply_the_work() -> None:
+    naive, sound = (load_scenario(f"drills/surge-retries{end}") for end in ("", "-sound"))
+    storm = found(naive, struck(naive, 80.0, naive.replay.inject), "retry_storm")
+    assert [f.subject for f in storm] == ["orders"]
+    assert storm[0].value.mid > 0.6
+    assert "budget" in storm[0].suggestion
+    assert not found(sound, struck(sound, 80.0, sound.replay.inject), "retry_storm")
+
+
+def test_a_cold_cache_is_found_where_the_service_behind_cannot_bear_it() -> None:
+    naive = load_scenario("drills/flush-cold-cache")
+    cold = found(naive, struck(naive, 80.0, naive.replay.inject), "cold_cache")
+    assert [f.subject for f in cold] == ["orders"]
+    assert not found(naive, struck(naive, 80.0, []), "cold_cache")
+
+
+def test_scaling_that_comes_after_the_edge_is_found_and_one_on_schedule_is_not(
+    tmp_path: Path,
+) -> None:
+    policy = {"target": 0.6, "interval": "30s", "delay": "2m", "max_factor": 4}
+    late = load_small(
+        tmp_path, desk(servers=20, mean="200ms", queue_per_server=2, autoscale=policy)
+    )
+    surge = ["traffic 2x at +3m"]
+    slow = found(late, struck(late, 60.0, surge, 12), "slow_scaling")
+    assert [f.subject for f in slow] == ["desk"]
+    planned = policy | {"schedule": [{"at": "2m", "factor": 2.4}]}
+    early = load_small(
+        tmp_path, desk(servers=20, mean="200ms", queue_per_server=2, autoscale=planned)
+    )
+    assert not found(early, struck(early, 60.0, surge, 12), "slow_scaling")
+
+
+def test_a_pool_smaller_than_its_concurrency_is_found(tmp_path: Path) -> None:
+    more = {"servers": 40, "mean": "200ms", "timeout": "20s", "queue_per_server": 100}
+    small, large = (load_small(tmp_path, desk(**more, pool={"connections": n})) for n in (16, 40))
+    [finding] = found(small, struck(small, 90.0, []), "small_pool")
+    assert (finding.subject, finding.value.mid > 5) == ("desk", True)
+    assert not found(large, struck(large, 90.0, []), "small_pool")
+
+
+# --- N-1 --------------------------------------------------------------------------------------------
+
+
+def two_services(folder: Path, servers: int) -> Scenario:
+    """Return a desk in three zones with a helper it must have, and one it can do without."""
+    fleet = {"stacks": {"main": {"instances": servers, "zones": 3, "instance": "box"}}}
+    shop = desk(mean="100ms", queue_per_server=2, **fleet)
+    shop["services"] |= {
+        "helper": service("1ms", servers=500),
+        "extra": service("1ms", servers=500),
+    }
+    for name in ("helper", "extra"):
+        shop["services"][name]["stacks"]["main"]["zones"] = 3
+    shop["steps"]["hit"]["exchanges"] = [{"path": "/", "calls": ["helper", "extra?"]}]
+    shop["objectives"] = ["error rate of hit < 1 %"]
+    return load_small(folder, shop)
+
+
+def answer(scenario: Scenario) -> dict[str, Any]:
+    """Return what can be lost while 60 customers come a second."""
+    plan = struck(scenario, 60.0, [])
+    demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
+    how = {"seed": Seed(1), "core_s": 100.0, "replications": 6, "workers": 1}
+    return n_minus_one(scenario, demand, plan, **how)["main"]  # type: ignore[arg-type]
+
+
+def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:
+    rows = {}
+    for servers in (12, 8):  # 60 a second of 0.1 s keep 6 busy: of 8, 5 or 6 are left
+        rows[servers] = answer(two_services(tmp_path, servers))["rows"]
+    said = {
+        n: {(r["kind"], r["text"].split()[-4]): r["said"] for r in table}
+        for n, table in rows.items()
+    }
+    assert said[12]["zone", "main-a"] == "can be lost"
+    assert said[8]["zone", "main-a"] == "cannot be lost"
+    for table in rows.values():
+        down = {r["what"]: r["said"] for r in table if r["kind"] == "dependency"}
+        assert down == {
+            "desk": "cannot be lost",
+            "helper": "cannot be lost",
+            "extra": "can be lost",
+        }
+        helper = next(r for r in table if r["what"] == "helper")
+        assert helper["goodput_change"]["mid"] == pytest.approx(-1.0, abs=0.01)
+        assert helper["misses_more"] == ["error rate of hit < 1 %"]
+
+
+def test_no_headroom_for_a_lost_zone_is_a_finding(tmp_path: Path) -> None:
+    for servers, findings in ((12, 0), (8, 1)):
+        scenario = two_services(tmp_path, servers)
+        plan = struck(scenario, 60.0, [])
+        lost = found(scenario, plan, "lost_zone", n_minus_one={"main": answer(scenario)})
+        assert len(lost) == findings
+
+
+def test_what_is_missed_with_nothing_lost_is_said_of_every_row(tmp_path: Path) -> None:
+    seen = answer(two_services(tmp_path, 5))
+    assert seen["as_it_is"]["misses"] == {"error rate of hit < 1 %": 1.0}
+    assert {row["said"] for row in seen["rows"]} == {"missed with nothing lost"}
+
+
+def test_a_service_in_one_zone_has_no_zone_to_lose(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, desk(servers=4))
+    assert [one.kind for one in losses(scenario, "main")] == ["dependency"]
