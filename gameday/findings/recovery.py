@@ -56,8 +56,8 @@ def recovery(
 ) -> dict[str, Any] | None:
     """Return stack -> goodput before, in and after, share of runs that come back, and how soon.
 
-    Goodput is the share of planned steps that end well in their minute. None where nothing is
-    injected; `after` and what follows None where something lasts to the window's end.
+    Goodput is the share of the steps that go out in a minute which end well: who has left sends none. None where
+    nothing is injected; `after` and what follows None where something lasts to the window's end.
     """
     if not injections:
         return None
@@ -75,23 +75,23 @@ def measured_recovery(
         return None
     out = {}
     for stack in record.stacks:
-        planned, done = measured_goodput(record, stack)
-        part = phases(injections, len(planned))
+        sent, done = measured_goodput(record, stack)
+        part = phases(injections, len(sent))
         assert part is not None
-        minutes = recovers_after(planned, done, part)
+        minutes = recovers_after(sent, done, part)
         said = _LASTS if part.after is None else "stays down" if minutes is None else _BACK_AGAIN
         out[stack] = {
-            "before": _share(planned, done, part.before), "in": _share(planned, done, part.during),
-            "after": None if part.after is None else _share(planned, done, part.after),
+            "before": _share(sent, done, part.before), "in": _share(sent, done, part.during),
+            "after": None if part.after is None else _share(sent, done, part.after),
             "minutes_to_recover": minutes, "said": said,
         }  # fmt: skip
     return out
 
 
 def measured_goodput(record: RunRecord, stack: str) -> tuple[Array, Array]:
-    """Return steps planned for each slot of the window, and those sent in it that ended well."""
+    """Return the steps that went out in each slot of the window, and those of them that ended well."""
     steps = record.step_counts[record.stacks.index(stack)][:, :, record.judged].sum(axis=0)
-    return steps[STEPS.index("planned")], steps[STEPS.index("done")]
+    return steps[STEPS.index("achieved")], steps[STEPS.index("done")]
 
 
 _LASTS = "lasts to the window's end: whether it comes back is not asked"
@@ -99,7 +99,7 @@ _BACK_AGAIN = "comes back by itself"
 
 
 def _of_stack(injections: tuple[Injection, ...], runs: list[Replication]) -> dict[str, Any]:
-    part = phases(injections, len(runs[0].planned))
+    part = phases(injections, len(runs[0].achieved))
     assert part is not None
     out: dict[str, Any] = {
         "before": _band(runs, part.before), "in": _band(runs, part.during),
@@ -107,7 +107,7 @@ def _of_stack(injections: tuple[Injection, ...], runs: list[Replication]) -> dic
     }  # fmt: skip
     if part.after is None:
         return out | {"said": _LASTS}
-    minutes = [recovers_after(run.planned, run.done, part) for run in runs]
+    minutes = [recovers_after(run.achieved, run.done, part) for run in runs]
     back = [m for m in minutes if m is not None]
     share = binomial_band(len(back), len(runs))
     out |= {
@@ -119,23 +119,23 @@ def _of_stack(injections: tuple[Injection, ...], runs: list[Replication]) -> dic
     return out | {"said": "stays down" if not back else "stays down in some replications"}
 
 
-def _share(planned: Array, done: Array, part: slice) -> float:
-    asked = planned[part].sum()
+def _share(sent: Array, done: Array, part: slice) -> float:
+    asked = sent[part].sum()
     return float(done[part].sum() / asked) if asked else math.nan
 
 
 def _band(runs: list[Replication], part: slice) -> dict[str, Any]:
-    shares = [_share(run.planned, run.done, part) for run in runs]
+    shares = [_share(run.achieved, run.done, part) for run in runs]
     return band_of(not_below(t_interval(shares), 0.0))
 
 
-def recovers_after(planned: Array, done: Array, part: Phases) -> float | None:
+def recovers_after(sent: Array, done: Array, part: Phases) -> float | None:
     """Return minutes from the end of what was injected to the first of _FOR_SLOTS good ones; None = never."""
     if part.after is None:
         return None
-    before = _share(planned, done, part.before)
+    before = _share(sent, done, part.before)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share: Array = done[part.after] / planned[part.after]
+        share: Array = done[part.after] / sent[part.after]
     good = np.convolve((share >= BACK * before).astype(int), np.ones(_FOR_SLOTS, int), "valid")
     found = np.flatnonzero(good == _FOR_SLOTS)
     return float(found[0]) if len(found) else None

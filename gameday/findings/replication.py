@@ -73,8 +73,10 @@ class Replication:
     """What they found there, same shape."""
     planned: Array
     """Steps planned for each slot, shape (slots,)."""
+    achieved: Array
+    """Steps that went out in it, same shape."""
     done: Array
-    """Steps sent in it that ended well, shape (slots,)."""
+    """Those of them that ended well, same shape."""
     imbalances: tuple[str, ...]
     little_residual: float
     notes: tuple[str, ...]
@@ -119,7 +121,7 @@ class Look:
             _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
             attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
             attempts[:, _LOST].sum(axis=1), loads[:, LOADS.index("lookups")], loads[:, LOADS.index("hits")],
-            steps[STEPS.index("planned")], steps[STEPS.index("done")],
+            steps[STEPS.index("planned")], steps[STEPS.index("achieved")], steps[STEPS.index("done")],
             tuple(record.imbalances()), record.little_residual(), record.notes,
         )  # fmt: skip
 

@@ -108,10 +108,11 @@ def _begin(scenario: Scenario, cell: Cell, services: LiveServices, body: bytes) 
         told = json.loads(body)
         begins_s = asyncio.get_running_loop().time() + float(told["window_in_s"])
         injections = parse_injections(list(told["inject"]), scenario, math.inf)
-        planned = switches(
-            scenario, cell, injections, begins_s=begins_s, speed=float(told["speed"])
-        )
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        speed = float(told["speed"])
+        if not 0 < speed < math.inf or not math.isfinite(begins_s):
+            raise ValueError("speed must be above 0, window_in_s a number of seconds")
+        planned = switches(scenario, cell, injections, begins_s=begins_s, speed=speed)
+    except (ValueError, KeyError, TypeError) as error:
         return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
     services.begin(planned)
     return JSONResponse({"begun": True, "switches": len(planned)})

@@ -433,3 +433,49 @@ def test_a_shop_that_cannot_start_is_a_failed_preflight_with_its_last_word(tmp_p
     ):
         addresses()
     assert "nowhere.yaml" in str(caught.value)
+
+
+def told(window_in_s: Any = 0.0, speed: Any = 1.0, inject: Any = ()) -> dict[str, Any]:
+    """Return what a run tells the shop when it begins."""
+    return {"window_in_s": window_in_s, "speed": speed, "inject": list(inject)}
+
+
+def test_what_a_run_injects_happens_at_its_instant_and_is_over_at_its_end(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, full_shop())
+
+    async def story(app: Starlette) -> list[int]:
+        client = Client(app)
+        reply = await client.json("/run", told(2.0, 20.0, ["edge down at +1m for 2m"]))
+        assert reply.json() == {"begun": True, "switches": 1}
+        seen = []
+        for _ in range(12):  # a minute of the event is three seconds: down from 5 s to 11 s
+            seen.append((await client.get("/")).status)
+            await asyncio.sleep(1.0)
+        return seen
+
+    assert with_shop(scenario, tmp_path, story) == [200] * 5 + [503] * 6 + [200]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (told(inject=["edge melts at +1m"]), "no such injection"),
+        (told(speed=0.0), "above 0"),
+        (told(window_in_s="soon"), "could not convert"),
+        ({"speed": 1}, "window_in_s"),
+        ([], "list indices"),
+    ],
+)  # fmt: skip
+def test_a_run_that_says_nonsense_is_refused_and_nothing_happens(
+    body: Any, why: str, tmp_path: Path
+) -> None:
+    scenario = load_small(tmp_path, full_shop())
+
+    async def story(app: Starlette) -> tuple[Reply, int]:
+        client = Client(app)
+        reply = await client.json("/run", body)
+        return reply, (await client.get("/")).status
+
+    reply, status = with_shop(scenario, tmp_path, story)
+    assert (reply.status, status) == (422, 200)
+    assert why in reply.json()["why"]

@@ -325,3 +325,46 @@ def test_the_same_seed_makes_the_same_plan_and_another_seed_another(sound: Run) 
     again = [plan["sessions_per_slot"]["us"]["visitor"] for plan in plans]
     assert again[0] == played
     assert again[1] != played
+
+
+def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_back(
+    bench: Bench,
+) -> None:
+    """Stock is down for the second of five minutes: its callers fail, and then no more."""
+    run = bench.replayed(bench.scenario(), "--inject", "stock down at +1m for 1m")
+    summary = assert_judged(run, "FAIL", 1)
+    [told] = summary["recovery"].values()
+    assert summary["injected"] == ["stock down at +1m for 1m"]
+    assert told["before"] > 0.95
+    assert told["in"] < 0.5
+    assert (told["said"], told["after"] > 0.9) == ("comes back by itself", True)
+    assert "injected: stock down at +1m for 1m" in run.said
+    assert "comes back by itself; model: comes back by itself" in run.said
+    html = (run.folder / "report.html").read_text()
+    assert "Injected: stock down at +1m for 1m" in html
+    assert {row["what"] for row in summary["n_minus_one"]["main"]["rows"]} >= {
+        "edge",
+        "stock",
+        "pay",
+    }
+    assert "What can be lost at the peak" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("stock down at +1m for 1m", "into a target of your own only traffic can be injected"),
+        ("traffic 2x at +0m", "leave a minute of the window before it"),
+        ("stok down at +1m", "did you mean 'stock'"),
+    ],
+)
+def test_what_cannot_be_injected_is_refused_before_anything_is_sent(
+    bench: Bench, text: str, why: str
+) -> None:
+    with counting() as (url, guests):
+        run = bench.replay(
+            bench.scenario(), "--target", url, "--scale", "1", "--inject", text
+        ).wait()
+    assert run.code == 2, run.complained
+    assert why in run.complained
+    assert guests == []
