@@ -28,6 +28,7 @@ _NEEDED = (
     "starlette",
     "uvicorn",
 )
+_DRILLS = "drills"
 _LEAST_FILES = 4096
 
 
@@ -66,14 +67,17 @@ def init(
         raise UsageError(f"{folder}: exists already; choose another folder")
     try:
         folder.mkdir(parents=True)
-        shutil.copy(source, folder / source.name)
-        shutil.copytree(source.parent / "shared", folder / "shared")
+        if source.parent.name == _DRILLS:  # they are of one another, and of what all share
+            shutil.copytree(source.parent, folder / _DRILLS)
+            shutil.copytree(source.parents[1] / "shared", folder / "shared")
+        else:
+            shutil.copy(source, folder / source.name)
+            shutil.copytree(source.parent / "shared", folder / "shared")
         (folder / "scenario.schema.json").write_text(json.dumps(scenario_schema(), indent=1))
     except OSError as error:
         raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
-    typer.echo(
-        f"{folder / source.name}: change it, then: gameday replay --event {folder / source.name}"
-    )
+    copied = folder / (_DRILLS if source.parent.name == _DRILLS else "") / source.name
+    typer.echo(f"{copied}: change it, then: gameday replay --event {copied}")
 
 
 def doctor(

@@ -96,6 +96,7 @@ def simulate(
         result = rehearsal.result(event)
         result["what_ifs"] = [rehearsal.compared(v.text, v.scenario, v.factor) for v in variants]
         result["headroom"] = rehearsal.headroom() if headroom else None
+        result["cures"] = rehearsal.cures(result)
         result["n_minus_one"] = rehearsal.n_minus_one(demand, budget) if spare else None
     _tell(result, out, show, as_json=as_json)
     raise typer.Exit(rehearsal.exit_code)
@@ -133,6 +134,10 @@ def _tell(result: dict[str, Any], out: Path, show: Show, *, as_json: bool) -> No
     typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {page}")
 
 
+_CURE_REPLICATIONS = 4
+"""Of each load and policy that is tried: which of many helps, not how much."""
+
+
 class Rehearsal:
     """One event in the model: as it is, and as it would be."""
 
@@ -162,7 +167,7 @@ class Rehearsal:
         for variant in variants:  # it must be able to happen there too
             injected(texts, variant, window_s, is_ours=True)
         injections = injected(texts, self.scenario, window_s, is_ours=True)
-        self.plan = self.plan.struck(injections)
+        self._calm, self.plan = self.plan, self.plan.struck(injections)
 
     def play(self, name: str, scenario: Scenario, plan: LoadPlan) -> Replications:
         """Return replications of a variant; every one draws the same chance."""
@@ -226,6 +231,19 @@ class Rehearsal:
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
         }  # fmt: skip
+
+    def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what brings back a stack that mostly stays down though its trigger is gone."""
+        from gameday.findings.cures import cures
+
+        seen = result["recovery"] or {}
+        down = {
+            stack for stack, row in seen.items() if row["recovers"] and row["recovers"]["mid"] < 0.5
+        }
+        if not down:
+            return None
+        self._how["replications"] = min(_CURE_REPLICATIONS, self._how["replications"])
+        return cures(self.scenario, self._calm, self.plan.injections, down, self.play)
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""

@@ -53,6 +53,7 @@ def say(result: dict[str, Any]) -> None:
             typer.echo(f"{stack}: {note}")
         _say_stack(result, stack, model)
         _say_recovery(stack, result)
+        _say_cures(stack, result)
         _say_losses(stack, result)
         for variant in result["what_ifs"]:
             _say_variant(stack, model, variant)
@@ -112,6 +113,20 @@ def _say_recovery(stack: str, result: dict[str, Any]) -> None:
         rows.append([name, *parts, _band(share, "share") if share else "-", soon, seen["said"]])
     typer.echo(f"injected: {'; '.join(result['injected'])}")
     _table(["goodput", "before", "in", "after", "comes back", "after", ""], rows)
+
+
+def _say_cures(stack: str, result: dict[str, Any]) -> None:
+    """Print what brings back a stack that stays down."""
+    if not (result["cures"] or {}).get(stack):
+        return
+    found = result["cures"][stack]
+    load = found["load"]
+    typer.echo(
+        f"{stack}: it comes back once the load falls to {100 * load:g} % of the forecast" if load
+        else f"{stack}: not even a tenth of the load brings it back"
+    )  # fmt: skip
+    rows = [[row["policy"], _band(row["after"], "share"), row["said"]] for row in found["policies"]]
+    _table(["with in every service", "goodput after", ""], rows)
 
 
 def _say_losses(stack: str, result: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ A system that stays down though the trigger is gone is metastable (Huang et al.,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,8 @@ def _share(sent: Array, done: Array, part: slice) -> float:
 
 def _band(runs: list[Replication], part: slice) -> dict[str, Any]:
     shares = [_share(run.achieved, run.done, part) for run in runs]
-    return band_of(not_below(t_interval(shares), 0.0))
+    band = not_below(t_interval(shares), 0.0)
+    return band_of(replace(band, high=min(band.high, 1.0)))
 
 
 def recovers_after(sent: Array, done: Array, part: Phases) -> float | None:

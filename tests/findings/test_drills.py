@@ -14,6 +14,7 @@ import pytest
 from small_shop import desk, flat_demand, flat_plan, load_small, service
 
 from gameday.findings import Evidence, Finding, Look, find
+from gameday.findings.cures import cures
 from gameday.findings.n_minus_one import losses, n_minus_one
 from gameday.findings.recovery import measured_recovery, recovery
 from gameday.scenario import Scenario, load_scenario
@@ -69,6 +70,33 @@ def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: st
     stable = [f for f in find(seen) if f.rule == "metastable"]
     assert [f.basis for f in stable] == (["measured"] if kind == "naive" else [])
     assert all(f.severity == "S1" for f in stable)
+
+
+@pytest.mark.parametrize(
+    ("drill", "helps", "does_not"),
+    [
+        ("surge-retries", {"a retry budget of a tenth", "controlled delay (codel)"}, {"propagated deadlines"}),
+        ("surge-thrashing", {"a limit on half the time-out"}, {"last in, first out"}),
+        ("flush-cold-cache", {"a queue served within half the time-out"}, {"propagated deadlines"}),
+    ],
+)  # fmt: skip
+def test_what_brings_it_back_is_told_load_and_policies(
+    drill: str, helps: set[str], does_not: set[str]
+) -> None:
+    scenario = load_scenario(f"drills/{drill}")
+    calm = struck(scenario, 80.0, [])
+    injections = parse_injections(scenario.replay.inject, scenario, 60.0 * MINUTES)
+
+    def play(_: str, variant: Scenario, plan: LoadPlan) -> Any:
+        return replicate(
+            variant, plan, Look.at(variant, plan), seed=Seed(4), replications=2, workers=1
+        )
+
+    told = cures(scenario, calm, injections, {"main"}, play)["main"]
+    said = {row["policy"]: row["said"] for row in told["policies"]}
+    assert 0.2 <= told["load"] <= 0.7
+    assert {said[name] for name in helps} == {"comes back by itself"}
+    assert {said[name] for name in does_not} == {"stays down"}
 
 
 # --- findings ---------------------------------------------------------------------------------------

@@ -1,0 +1,120 @@
+"""What brings a system back that stays down: how much less load, or which policy.
+
+Each is simulated by itself with the same customers and chance: after the trigger has gone the load falls to a
+share of the forecast and stays there; or every service has the policy from the start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gameday.findings.recovery import recovery
+from gameday.findings.rehearsal import Replications
+from gameday.scenario import Scenario
+from gameday.scenario.injections import Injection
+from gameday.scenario.policies import Budget, CoDel, Limit
+from gameday.scenario.services import Service
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import SLOT_S
+
+__all__ = ["cures", "policies"]
+
+_SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""Of the forecast: loads that are tried."""
+_RATIO = 0.1
+"""Retries a tenth of the load: the budget that is tried. Source: `Budget`."""
+
+Play = Callable[[str, Scenario, LoadPlan], Replications]
+
+
+def cures(
+    scenario: Scenario, calm: LoadPlan, injections: tuple[Injection, ...], down: set[str], play: Play
+) -> dict[str, Any]:  # fmt: skip
+    """Return stack -> the largest share of the forecast's load that brings it back, and each policy's answer.
+
+    `calm` is the plan with nothing injected; `down` are the stacks that stay down as they are. `load` is None
+    where a tenth does not suffice.
+    """
+    end_s = math.ceil(max(one.until_s for one in injections) / SLOT_S) * SLOT_S
+    struck = calm.struck(injections)
+    out: dict[str, Any] = {stack: {"load": None, "policies": []} for stack in down}
+
+    def back(name: str, variant: Scenario, plan: LoadPlan) -> dict[str, Any]:
+        return recovery(injections, play(name, variant, plan)) or {}
+
+    waiting = set(down)
+    low, high = 0, len(_SHARES)
+    seen: dict[int, dict[str, Any]] = {}
+    while waiting and low < high:  # the largest load from which every stack comes back
+        at = (low + high) // 2
+        drop = Injection(f"traffic {_SHARES[at]:g}x", end_s, math.inf, traffic=_SHARES[at])
+        plan = calm.struck((*injections, drop))
+        seen[at] = back(f"load falls to {_SHARES[at]:.0%}", scenario, plan)
+        if all(_comes_back(seen[at][stack]) for stack in waiting):
+            high = at
+        else:
+            low = at + 1
+    for stack in down:
+        good = [at for at, answer in seen.items() if _comes_back(answer[stack])]
+        out[stack]["load"] = _SHARES[min(good)] if good else None
+    for name, variant in policies(scenario):
+        answer = back(name, variant, struck)
+        for stack in down:
+            out[stack]["policies"].append({"policy": name, "said": answer[stack]["said"],
+                                           "after": answer[stack]["after"]})  # fmt: skip
+    return out
+
+
+def _comes_back(answer: dict[str, Any]) -> bool:
+    return answer["recovers"] is not None and answer["recovers"]["mid"] == 1.0
+
+
+def policies(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    """Yield the scenario with one policy more in every service that can have it: those of the literature."""
+    changes: list[tuple[str, Callable[[Service], dict[str, Any]]]] = [
+        ("a retry budget of a tenth", _budget),
+        ("a queue served within half the time-out", _short_queue),
+        ("controlled delay (codel)", _codel),
+        ("a limit on half the time-out", _limit),
+        ("last in, first out", lambda s: {"queue_order": "lifo"} if s.queue_order == "fifo" else {}),
+        ("propagated deadlines", lambda s: {"deadline": "propagated"} if s.deadline == "own" else {}),
+    ]  # fmt: skip
+    for name, change in changes:
+        services = {
+            key: service.model_copy(update=change(service))
+            for key, service in scenario.services.items()
+        }
+        if services != scenario.services:
+            yield name, scenario.model_copy(update={"services": services})
+
+
+def _budget(service: Service) -> dict[str, Any]:
+    retry = service.retry
+    if retry is None or not retry.attempts or retry.budget is not None:
+        return {}
+    return {"retry": retry.model_copy(update={"budget": Budget(ratio=_RATIO)})}
+
+
+def _short_queue(service: Service) -> dict[str, Any]:
+    """A server works off so many who wait in half the time-out."""
+    places = 0.5 * service.timeout / service.time.mean
+    return {"queue_per_server": places} if places < service.queue_per_server else {}
+
+
+def _codel(service: Service) -> dict[str, Any]:
+    target, interval = service.timeout / 10, service.timeout / 2
+    return (
+        {}
+        if service.codel is not None
+        else {"codel": CoDel.model_construct(target=target, interval=interval)}
+    )
+
+
+def _limit(service: Service) -> dict[str, Any]:
+    return (
+        {}
+        if service.limit is not None
+        else {"limit": Limit.model_construct(target=service.timeout / 2)}
+    )
