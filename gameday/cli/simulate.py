@@ -202,12 +202,16 @@ class Rehearsal:
             "injected": [one.text for one in plan.injections],
             "recovery": recovery(plan.injections, self.before),
             "small_stations": small_stations(self.scenario, plan.scale),
-            "full_scale": {
-                runs[0].stack: full_scale(self.scenario, plan.scale, runs, self.seed)
+            "full_scale": {  # what is injected, no service alone could show
+                runs[0].stack: [] if plan.injections
+                else full_scale(self.scenario, plan.scale, runs, self.seed)
                 for runs in stacks
             },
             "cross_check": {
-                runs[0].stack: cross_check(self.scenario, plan.scale, runs) for runs in stacks
+                runs[0].stack: cross_check(
+                    self.scenario, plan.scale, runs, is_struck=bool(plan.injections)
+                )
+                for runs in stacks
             },
         }  # fmt: skip
 

@@ -42,12 +42,16 @@ class _Work:
     calls_held: bool
 
 
-def cross_check(scenario: Scenario, scale: float, runs: list[Replication]) -> list[dict[str, Any]]:
+def cross_check(
+    scenario: Scenario, scale: float, runs: list[Replication], *, is_struck: bool = False
+) -> list[dict[str, Any]]:
     """Return per service of a stack: the queue it is on paper, its answer, and what was simulated.
 
     `said`: agrees; DISAGREES (beyond the interval of an exact form); near, or far (from an
     approximation); or why it is not compared.
     """
+    if is_struck:
+        return [{"service": n} | _not("something is injected") for n in runs[0].services]
     cell = build_cell(scenario, runs[0].stack, scale=scale)
     return [
         {"service": name} | _row(scenario, cell, name, n, runs)
@@ -65,8 +69,8 @@ def _row(
     hold_s = busy_s / max(1.0, sum(float(run.served[n, hour].sum()) for run in runs))
     loads = per_s * hold_s / servers
     away = float(np.mean([run.spans[_HOUR, _AWAY, n] for run in runs]))
-    if scenario.services[name].autoscale is not None:
-        return _not("its servers change")
+    if (why := scenario.services[name].off_paper) is not None:
+        return _not(why)
     bound = cell.stations[name].queue_bound
     is_loss = bound == 0 and not work.calls_held
     quantity = _AWAY if is_loss else _WAIT

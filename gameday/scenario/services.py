@@ -140,6 +140,25 @@ class Service(Block):
         """Whether it frees its server before it calls others."""
         return self.threads == "asynchronous"
 
+    @property
+    def off_paper(self) -> str | None:
+        """Why no queue on paper is this one; None: one of fixed servers, work as long as it says, one queue."""
+        if self.autoscale is not None:
+            return "its servers change"
+        named = (
+            "balance",
+            "load",
+            "pauses",
+            "warm_up",
+            "pool",
+            "limit",
+            "codel",
+            "hedge",
+            "queue_share",
+        )
+        has = [name for name in named if getattr(self, name)]
+        return f"no form on paper has its {has[0]}" if has else None
+
     def time_for(self, step: str) -> ServiceTime:
         """Return the law of own work for a visit from `step`."""
         return self.step_time.get(step, self.time)
