@@ -67,6 +67,8 @@ class Order:
     """Where workers of elsewhere join; None: they are started here."""
     inject: tuple[str, ...] = ()
     """What happens in the window, as `scenario/injections.py` reads it."""
+    n_minus_one: bool = True
+    """Whether it is asked what can be lost at the peak."""
     command: str = "gameday replay"
 
 
@@ -164,7 +166,8 @@ def _play(
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
         event_plan, event = event_model(played.end != "complete") or (None, ())
         load_share = 1.0 if servers is None else plan.scale / servers
-        lost = _losses(scenario, demand, plan, played, order.seed, load_share, show)
+        is_asked = order.n_minus_one and played.end == "complete"
+        lost = _losses(scenario, demand, plan, order.seed, load_share, show) if is_asked else {}
     evidence = Evidence(
         scenario, plan, played.record, predicted, event, event_plan.scale if event_plan else None,
         lost, load_share,
@@ -189,12 +192,9 @@ def _play(
 
 
 def _losses(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, played: Played, seed: Seed,
-    load_share: float, show: Show,
-) -> dict[str, Any]:  # fmt: skip
-    """Return what can be lost at the peak; nothing of a run that was cut short."""
-    if played.end != "complete":
-        return {}
+    scenario: Scenario, demand: Demand, plan: LoadPlan, seed: Seed, load_share: float, show: Show
+) -> dict[str, Any]:
+    """Return what can be lost at the peak."""
     with show.phase("what can be lost at the peak"):
         return n_minus_one(
             scenario, demand, plan, seed=seed, core_s=_LOSSES_S * (os.cpu_count() or 1),

@@ -41,6 +41,9 @@ InjectOption = Annotated[
         help="as 'payment down at +10m for 5m' or 'zone us-a lost at +20m for 5m'; may be repeated"
     ),
 ]
+SpareOption = Annotated[
+    bool, typer.Option("--n-minus-one/--no-n-minus-one", help="what can be lost at the peak")
+]
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 
 
@@ -119,6 +122,7 @@ def replay(
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
     inject: InjectOption = None,
+    spare: SpareOption = True,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT where `gameday worker`s join")] = None,
     history: HistoryOption = None,
@@ -141,7 +145,7 @@ def replay(
         event=event, seed=Seed(seed), out=out, history=history, workers=workers,
         listen=None if listen is None else address_of("--listen", listen),
         asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
-        inject=tuple(inject or ()),
+        inject=tuple(inject or ()), n_minus_one=spare,
         command="gameday " + shlex.join(sys.argv[1:]),
     )  # fmt: skip
     if dry_run:

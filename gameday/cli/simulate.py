@@ -17,6 +17,7 @@ from gameday.cli.replay import (
     QuantileOption,
     ScaleOption,
     SeedOption,
+    SpareOption,
     WindowOption,
     asked_of,
 )
@@ -37,9 +38,6 @@ __all__ = ["add_to"]
 WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(help="as 'checkout.instances = 40' or 'forecast = 1.3x'; may be repeated"),
-]
-SpareOption = Annotated[
-    bool, typer.Option("--n-minus-one/--no-n-minus-one", help="what can be lost at the peak")
 ]
 HeadroomOption = Annotated[
     bool,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from gameday.findings.evidence import BAD, Evidence, service_number
+from gameday.findings.first_attempts import first_attempts
 from gameday.findings.verdict import Validity
 from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, known_sum, percentile
+from gameday.scenario.injections import Injection
 from gameday.simulate import t_interval
-from gameday.vocabulary import Array, Band
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import SLOT_S, Array, Band
 
 __all__ = [
     "band_of",
@@ -135,12 +139,14 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
     part, wall = run.judged, run.slot_wall_s
     series: dict[str, Any] = {
         "slot_utc": [plan.window.instant(i).isoformat() for i in range(plan.window.slots)],
+        "injected": [_span(plan, one) for one in plan.injections],
         "stacks": {},
     }
     for s, stack in enumerate(run.stacks):
         regions = [plan.regions.index(r) for r in evidence.scenario.stack_regions(stack)]
         expected = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
         counts = run.step_counts[s][:, :, part].sum(axis=0)
+        first = first_attempts(evidence.scenario, run, stack) / wall
         series["stacks"][stack] = {
             "forecast_per_s": rounded(expected * plan.scale / plan.speed / wall),
             "planned_per_s": rounded(counts[0] / wall),
@@ -150,6 +156,7 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
             "sessions_started": run.session_counts[s, 1, part].tolist(),
             "services": {
                 name: _service_series(evidence, run, stack, name)
+                | {"first_per_s": rounded(first[run.services.index(name)])}
                 for name in evidence.scenario.stack_services(stack)
             },
             "steps": {
@@ -165,6 +172,12 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
     return series
 
 
+def _span(plan: LoadPlan, one: Injection) -> list[str]:
+    """Return from when to when something is injected, within the window."""
+    ends = min(one.until_s, plan.window.slots * SLOT_S)
+    return [(plan.window.start + timedelta(seconds=at_s)).isoformat() for at_s in (one.at_s, ends)]
+
+
 def _service_series(evidence: Evidence, run: RunRecord, stack: str, name: str) -> dict[str, Any]:
     s, v = run.stacks.index(stack), run.services.index(name)
     said = [r.utilisation(stack, name)[r.judged] for r in evidence.predicted]
@@ -173,6 +186,7 @@ def _service_series(evidence: Evidence, run: RunRecord, stack: str, name: str) -
         "measured": rounded(run.utilisation(stack, name)[run.judged]),
         "predicted": rounded(np.mean(said, axis=0)) if said else None,
         "queue": rounded(queue),
+        "attempts_per_s": rounded(run.attempts[s, v, 0, run.judged] / run.slot_wall_s),
     }
 
 

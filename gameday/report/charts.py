@@ -8,7 +8,14 @@ from typing import Any
 
 from bokeh.embed import components
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    DataRange1d,
+    HoverTool,
+    NumeralTickFormatter,
+    Range1d,
+)
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
@@ -38,7 +45,7 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
     series = summary.get("series")
     for stack, data in (series or {}).get("stacks", {}).items():
         at = [datetime.fromisoformat(t) for t in series["slot_utc"]]  # type: ignore[index]
-        figures[f"stack-{stack}"] = _stack(stack, at, data)
+        figures[f"stack-{stack}"] = _stack(stack, at, data, series.get("injected", []))  # type: ignore[union-attr]
     return _embedded(figures)
 
 
@@ -123,7 +130,7 @@ def _demand(data: dict[str, Any]) -> Any:
     return column(*plots, sizing_mode="stretch_width")
 
 
-def _stack(stack: str, at: list[datetime], data: dict[str, Any]) -> Any:
+def _stack(stack: str, at: list[datetime], data: dict[str, Any], injected: list[list[str]]) -> Any:
     load = _blank(f"{stack}: load, forecast and achieved", "steps / s")
     for name, label, place in (
         ("forecast_per_s", "forecast", 0), ("planned_per_s", "planned", 5),
@@ -135,6 +142,9 @@ def _stack(stack: str, at: list[datetime], data: dict[str, Any]) -> Any:
     )
     busy.y_range = Range1d(0, 1.05)
     queue = _blank(f"{stack}: mean queue", "requests", load.x_range)
+    asked = _blank(
+        f"{stack}: attempts at services (lines), first ones (dotted)", "attempts / s", load.x_range
+    )
     slow = _blank(f"{stack}: p99 response by step", "s", load.x_range)
     for number, (name, rows) in enumerate(data["services"].items()):
         colour = _COLOURS[number % len(_COLOURS)]
@@ -142,9 +152,21 @@ def _stack(stack: str, at: list[datetime], data: dict[str, Any]) -> Any:
         if rows["predicted"]:
             busy.line(at, rows["predicted"], color=colour, line_dash="dotted", legend_label=name)
         _line(queue, at, rows["queue"], name, colour, line_width=1.5)
+        if "attempts_per_s" in rows:  # runs of older versions have none
+            _line(asked, at, rows["attempts_per_s"], name, colour, line_width=1.5)
+            asked.line(at, rows["first_per_s"], color=colour, line_dash="dotted", legend_label=name)
     for number, (name, rows) in enumerate(data["steps"].items()):
         _line(slow, at, rows["p99"], name, _COLOURS[number % len(_COLOURS)], line_width=1.5)
-    return column(*(_legend(p) for p in (load, busy, queue, slow)), sizing_mode="stretch_width")
+    plots = [load, busy, queue, *([asked] if asked.renderers else []), slow]
+    for plot in plots:
+        for begins, ends in injected:
+            plot.add_layout(
+                BoxAnnotation(
+                    left=datetime.fromisoformat(begins), right=datetime.fromisoformat(ends),
+                    fill_color=_COLOURS[1], fill_alpha=0.12, line_color=None,
+                )
+            )  # fmt: skip
+    return column(*(_legend(p) for p in plots), sizing_mode="stretch_width")
 
 
 def rehearsal_charts(result: dict[str, Any]) -> tuple[str, dict[str, str]]:

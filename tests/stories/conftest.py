@@ -172,8 +172,9 @@ class Bench:
         return run
 
     def replay(self, scenario: str, *arguments: str) -> Run:
-        """Start a replay and return at once."""
-        return self.start("replay", "--event", scenario, "--out", str(self.out), *arguments)
+        """Start a replay and return at once; what can be lost is asked where a story asks."""
+        asked = () if "--n-minus-one" in arguments else ("--no-n-minus-one",)
+        return self.start("replay", "--event", scenario, "--out", str(self.out), *asked, *arguments)
 
     def replayed(self, scenario: str, *arguments: str) -> Run:
         """Replay to the end; once more where the machine, busy elsewhere, made the generator late."""

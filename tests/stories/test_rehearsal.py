@@ -20,6 +20,7 @@ BRIEF = (
     "2",
     "--budget",
     "1",
+    "--no-n-minus-one",
 )
 
 
@@ -52,6 +53,28 @@ def test_headroom_is_told_and_drawn_in_the_same_words(bench: Bench) -> None:
     assert len(said) == len(result["stacks"]["main"]["objectives"]) > 0
     html = (bench.path / result["page"]).read_text()
     assert all(words in html for words in said)
+
+
+def test_a_drill_says_what_brings_the_shop_back_and_what_can_be_lost(bench: Bench) -> None:
+    run = bench.says(
+        "simulate",
+        "--event",
+        "drills/surge-retries",
+        "--out",
+        str(bench.out),
+        "--replications",
+        "2",
+    )
+    run.says_no_trace()
+    assert run.code == 1, run.complained
+    page = Path(run.said.splitlines()[-1].removeprefix("pictures: "))
+    html = (run.bench.path / page).read_text()
+    for told in (run.said, html):
+        assert "stays down" in told
+        assert "comes back once the load falls to" in told
+        assert "a retry budget of a tenth" in told
+        assert "any one of 2 zones" in told
+    assert html.count("comes back by itself") >= 3
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_b
     bench: Bench,
 ) -> None:
     """Stock is down for the second of five minutes: its callers fail, and then no more."""
-    run = bench.replayed(bench.scenario(), "--inject", "stock down at +1m for 1m")
+    run = bench.replayed(bench.scenario(), "--n-minus-one", "--inject", "stock down at +1m for 1m")
     summary = assert_judged(run, "FAIL", 1)
     [told] = summary["recovery"].values()
     assert summary["injected"] == ["stock down at +1m for 1m"]

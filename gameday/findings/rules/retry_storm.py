@@ -9,9 +9,8 @@ from scipy import stats
 
 from gameday.findings.evidence import SATURATED_SLOTS, Evidence, binomial_band
 from gameday.findings.finding import Candidate
-from gameday.run_record import STEPS, RunRecord
-from gameday.simulate.offered import visits_per_s
-from gameday.vocabulary import SLOT_S, Array
+from gameday.findings.first_attempts import first_attempts
+from gameday.vocabulary import Array
 
 __all__ = ["look_for_retry_storm"]
 
@@ -27,23 +26,11 @@ def look_for_retry_storm(evidence: Evidence) -> Iterator[Candidate]:
     ):
         return
     for stack in evidence.scenario.stack_names:
-        first = _first_attempts(evidence, run, stack)
+        first = first_attempts(evidence.scenario, run, stack)
         for service in evidence.scenario.stack_services(stack):
             place = run.services.index(service)
             asked = run.attempts[run.stacks.index(stack), place, 0][run.judged]
             yield from _of(evidence, stack, service, asked, first[place])
-
-
-def _first_attempts(evidence: Evidence, run: RunRecord, stack: str) -> Array:
-    """Return first attempts per service and slot, of the steps that went out.
-
-    Product types are shared out as in the stack's first region.
-    """
-    sent = run.step_counts[run.stacks.index(stack), :, STEPS.index("achieved")][:, run.judged]
-    regions = evidence.scenario.region_names
-    placed = np.zeros((len(regions), *sent.shape))
-    placed[regions.index(evidence.scenario.stack_regions(stack)[0])] = sent
-    return visits_per_s(evidence.scenario, stack, placed) * SLOT_S
 
 
 def _of(
