@@ -78,8 +78,8 @@ def policies(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
         ("a queue served within half the time-out", _short_queue),
         ("controlled delay (codel)", _codel),
         ("a limit on half the time-out", _limit),
-        ("last in, first out", lambda s: {"queue_order": "lifo"} if s.queue_order == "fifo" else {}),
-        ("propagated deadlines", lambda s: {"deadline": "propagated"} if s.deadline == "own" else {}),
+        ("last in, first out under overload", _last_first),
+        ("propagated deadlines", _heedful),
     ]  # fmt: skip
     for name, change in changes:
         services = {
@@ -118,3 +118,11 @@ def _limit(service: Service) -> dict[str, Any]:
         if service.limit is not None
         else {"limit": Limit.model_construct(target=service.timeout / 2)}
     )
+
+
+def _last_first(service: Service) -> dict[str, Any]:
+    return {"queue_order": "adaptive"} if service.queue_order == "fifo" else {}
+
+
+def _heedful(service: Service) -> dict[str, Any]:
+    return {"deadline": "propagated"} if service.deadline == "own" else {}

@@ -14,6 +14,7 @@ from typing import Protocol
 from gameday.scenario.callers import Callers
 from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
+    ORDERS,
     cold_factor,
     first_of,
     has_waited_too_long,
@@ -27,6 +28,7 @@ from gameday.scenario.policies import (
     second_of,
     seconds_with_pauses,
     share_of,
+    takes_last,
 )
 from gameday.scenario.scaling import Scaling
 from gameday.scenario.services import Lane, Service, Station
@@ -168,13 +170,15 @@ class StationAtWork:
         """Give free servers to those who wait, refuse those who have waited too long."""
         now, rule = self.clock(), self.rule
         while lane.queue and _may_begin(lane):
-            one = lane.queue.popleft() if rule.queue_order == "fifo" else lane.queue.pop()
+            standing_s = now - lane.standing_since_s
+            is_last = takes_last(ORDERS.index(rule.queue_order), standing_s, rule.timeout)
+            one = lane.queue.pop() if is_last else lane.queue.popleft()
             self._has_left(lane, one)
             if rule.deadline == "propagated" and is_too_late(now, one.deadline_s):
                 lane.inside -= 1
                 one.refuse("timed_out")
             elif (codel := rule.codel) is not None and has_waited_too_long(
-                now - one.since_s, now - lane.standing_since_s, codel.target, codel.interval
+                now - one.since_s, standing_s, codel.target, codel.interval
             ):
                 lane.inside -= 1
                 one.refuse("shed")

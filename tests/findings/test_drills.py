@@ -76,7 +76,7 @@ def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: st
     ("drill", "helps", "does_not"),
     [
         ("surge-retries", {"a retry budget of a tenth", "controlled delay (codel)"}, {"propagated deadlines"}),
-        ("surge-thrashing", {"a limit on half the time-out"}, {"last in, first out"}),
+        ("surge-thrashing", {"a limit on half the time-out"}, {"last in, first out under overload"}),
         ("flush-cold-cache", {"a queue served within half the time-out"}, {"propagated deadlines"}),
     ],
 )  # fmt: skip

@@ -90,7 +90,7 @@ def chain(**helper: Any) -> dict[str, Any]:
 
 RETRY = {"attempts": 2, "backoff": "100ms"}
 POLICIES: list[dict[str, Any]] = [
-    {}, {"queue_order": "lifo"}, {"codel": {"target": "20ms", "interval": "80ms"}},
+    {}, {"queue_order": "lifo"}, {"queue_order": "adaptive"}, {"codel": {"target": "20ms", "interval": "80ms"}},
     {"limit": {"target": "200ms"}}, {"retry": RETRY},
     {"retry": RETRY | {"budget": {"ratio": 0.2, "most": 2}}},
     *({"balance": {"by": by, "zone_affinity": True}, "servers_per_instance": 2}

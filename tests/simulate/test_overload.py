@@ -38,16 +38,18 @@ def share_of(record: RunRecord, what: str) -> float:
     return float(counts[ATTEMPTS.index(what)] / counts[0])
 
 
-def test_in_overload_the_last_served_first_does_more_good(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", ["lifo", "adaptive"])
+def test_in_overload_the_last_served_first_does_more_good(order: str, tmp_path: Path) -> None:
     first = played(tmp_path, 260.0)
-    last = played(tmp_path, 260.0, queue_order="lifo")
+    last = played(tmp_path, 260.0, queue_order=order)
     assert share_of(last, "done") > 1.2 * share_of(first, "done")
     assert percentile(last.visits[0, 0].sum(axis=0), 0.5) < 0.3
 
 
 def test_with_servers_to_spare_the_order_is_nobody_s_concern(tmp_path: Path) -> None:
-    orders = [played(tmp_path, 60.0, queue_order=order) for order in ("fifo", "lifo")]
+    orders = [played(tmp_path, 60.0, queue_order=order) for order in ("fifo", "lifo", "adaptive")]
     assert (orders[0].attempts == orders[1].attempts).all()
+    assert (orders[0].loads == orders[2].loads).all(), "no queue stood for a tenth of the time-out"
 
 
 def test_with_controlled_delay_nobody_served_has_waited_longer_than_its_interval(

@@ -45,7 +45,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             services[name]["retry"]["budget"] = {"ratio": draw(st.sampled_from([0.1, 1.0])),
                                                  "most": draw(st.sampled_from([1, 5, 200]))}  # fmt: skip
-        services[name]["queue_order"] = draw(st.sampled_from(["fifo", "lifo"]))
+        services[name]["queue_order"] = draw(st.sampled_from(["fifo", "lifo", "adaptive"]))
         if draw(st.booleans()):
             services[name]["codel"] = {"target": f"{draw(st.sampled_from([5, 50]))}ms",
                                        "interval": f"{draw(st.sampled_from([50, 400]))}ms"}  # fmt: skip

@@ -25,7 +25,13 @@ from gameday.scenario.policies.hedge import Hedge, hedge_number
 from gameday.scenario.policies.limit import Limit, is_over_limit, next_limit
 from gameday.scenario.policies.load import Load, load_factor
 from gameday.scenario.policies.outage import servers_left, slowed
-from gameday.scenario.policies.overload import CoDel, QueueOrder, has_waited_too_long
+from gameday.scenario.policies.overload import (
+    ORDERS,
+    CoDel,
+    QueueOrder,
+    has_waited_too_long,
+    takes_last,
+)
 from gameday.scenario.policies.pauses import Pauses, seconds_with_pauses
 from gameday.scenario.policies.pool import Pool, may_begin
 from gameday.scenario.policies.retry import Retry, backoff_s, lineage
@@ -44,6 +50,7 @@ __all__ = [
     "Hedge",
     "Limit",
     "METRICS",
+    "ORDERS",
     "Load",
     "Pauses",
     "Pool",
@@ -76,6 +83,7 @@ __all__ = [
     "servers_wanted",
     "share_of",
     "slowed",
+    "takes_last",
     "tokens_after_answer",
     "tokens_after_retry",
     "trips",

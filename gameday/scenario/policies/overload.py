@@ -8,11 +8,13 @@ from pydantic import Field
 
 from gameday.scenario.units import Block, Duration
 
-__all__ = ["CoDel", "QueueOrder", "has_waited_too_long"]
+__all__ = ["ORDERS", "CoDel", "QueueOrder", "has_waited_too_long", "takes_last"]
 
-QueueOrder = Literal["fifo", "lifo"]
-"""`lifo`: the last to come is served first, whose caller is the likeliest to be waiting still.
-Source: B. Maurer, "Fail at Scale", ACM Queue, 2015."""
+QueueOrder = Literal["fifo", "lifo", "adaptive"]
+"""`lifo`: the last to come is served first, whose caller is the likeliest to be waiting still; `adaptive`: so
+only under overload, while the queue has not been empty for a tenth of the time-out. Source: B. Maurer, "Fail at
+Scale", ACM Queue, 2015; the tenth is ours."""
+ORDERS = ("fifo", "lifo", "adaptive")
 
 
 class CoDel(Block):
@@ -33,3 +35,11 @@ def has_waited_too_long(
     Jacobson, 2012) as a bound on the wait, after "Fail at Scale".
     """
     return waited_s > (target_s if standing_s > interval_s else interval_s)
+
+
+def takes_last(order: int, standing_s: float, timeout_s: float) -> bool:
+    """Return whether the last to come is served first, by an order's place in ORDERS.
+
+    `standing_s`: how long the queue has not been empty.
+    """
+    return order == 1 or (order == 2 and standing_s > 0.1 * timeout_s)

@@ -69,7 +69,7 @@ SERVICE = _dtype(
     "contention coherency cold_s cold_factor pause_every_s pause_s "
     "queue_since_scaling acted_s scale_cooldown_s hedge_s open_s failures window failing open_until_s "
     "skew key_share",
-    i="in_use servers queued wanted slot oldest newest is_armed retries provisioned most is_down is_lifo "
+    i="in_use servers queued wanted slot oldest newest is_armed retries provisioned most is_down order "
     "lane_from lane_to balance is_in_zone zones turn each is_plain is_heedful "
     "arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
     "is_hedge_armed is_trying keys entries items_from kept item_oldest item_newest",

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from gameday.run_record import ATTEMPTS, LOADS
-from gameday.scenario.policies import has_waited_too_long, is_too_late, may_begin
+from gameday.scenario.policies import (
+    has_waited_too_long,
+    is_too_late,
+    may_begin,
+    takes_last,
+)
 from gameday.simulate.compiled.agenda import HANDED, REPLY, now_then
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.slots import free_attempt
@@ -33,7 +38,7 @@ __all__ = [
 NONE = -1
 _BUSY, _QUEUE, _SERVERS, _WAITED, _, _ = range(len(LOADS))
 _SHED, _TIMED_OUT, _CANCELLED = (ATTEMPTS.index(n) for n in ("shed", "timed_out", "cancelled"))
-_may_begin = inlined(may_begin)
+_may_begin, _takes_last = inlined(may_begin), inlined(takes_last)
 _is_too_late, _has_waited_too_long = inlined(is_too_late), inlined(has_waited_too_long)
 
 
@@ -125,8 +130,8 @@ def hand_over(spec, w, books, s, lane, now):
     """Give free servers to those who wait, refuse those who have waited too long."""
     sv = service_at(w, s)
     while lane.first != NONE and may_begin_at(lane):
-        a = lane.last if sv.is_lifo else lane.first
         standing_s = now - lane.standing_since_s
+        a = lane.last if _takes_last(sv.order, standing_s, sv.timeout_s) else lane.first
         leave_queue(spec, w, books, s, a, now)
         if sv.is_heedful and _is_too_late(now, attempt_at(w, a).caller_s):
             refuse(spec, w, books, s, a, now, is_late=True)

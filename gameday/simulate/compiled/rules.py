@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gameday.scenario import Cell, Scenario
-from gameday.scenario.policies import METRICS
+from gameday.scenario.policies import METRICS, ORDERS
 from gameday.scenario.services import Lane, Service, Station
 from gameday.simulate.compiled import layout
 from gameday.vocabulary import Array
@@ -71,7 +71,8 @@ def _serve(row: Any, station: Station, rule: Service) -> None:
     """What the service itself does."""
     row["servers"], row["zones"] = station.servers, station.zones
     row["slow"], row["each"] = 1.0, rule.servers_per_instance
-    row["is_lifo"], row["is_heedful"] = rule.queue_order == "lifo", rule.deadline == "propagated"
+    row["order"] = ORDERS.index(rule.queue_order)
+    row["is_heedful"] = rule.deadline == "propagated"
     row["is_plain"] = not (rule.load or rule.warm_up or rule.pauses)
     if rule.balance is not None:
         row["balance"] = layout.BALANCES.index(rule.balance.by)
