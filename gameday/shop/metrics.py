@@ -46,15 +46,21 @@ class _Stations(Collector):
     def _counters(self, stations: dict[str, LiveStation]) -> Iterator[Metric]:
         busy = CounterMetricFamily("shop_busy_seconds", "server-seconds", labels=["service"])
         queued = CounterMetricFamily("shop_queue_seconds", "waiting-seconds", labels=["service"])
+        looked = CounterMetricFamily(
+            "shop_cache_lookups", "answers callers looked for in the cache", labels=["service"]
+        )
+        found = CounterMetricFamily("shop_cache_hits", "and found there", labels=["service"])
         ended = CounterMetricFamily(
             "shop_attempts", "attempts by how they ended", labels=["service", "outcome"]
         )
         for service, station in stations.items():
             busy.add_metric([service], station.busy_s)
             queued.add_metric([service], station.queue_s)
+            looked.add_metric([service], station.lookups)
+            found.add_metric([service], station.hits)
             for outcome in OUTCOMES:
                 ended.add_metric([service, outcome], station.counts[outcome])
-        yield from (busy, queued, ended)
+        yield from (busy, queued, looked, found, ended)
 
 
 def _cumulative(station: LiveStation) -> list[tuple[str, float]]:
