@@ -48,7 +48,7 @@ _LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
 
 
 _LOSSES_S = 15.0
-"""Seconds for what can be lost at the peak, where a cell that can be judged allows."""
+"""For what can be lost at the peak, where a cell that can be judged allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,6 @@ class Order:
     inject: tuple[str, ...] = ()
     """What happens in the window, as `scenario/injections.py` reads it."""
     n_minus_one: bool = True
-    """Whether it is asked what can be lost at the peak."""
     command: str = "gameday replay"
 
 
@@ -166,8 +165,7 @@ def _play(
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
         event_plan, event = event_model(played.end != "complete") or (None, ())
         load_share = 1.0 if servers is None else plan.scale / servers
-        is_asked = order.n_minus_one and played.end == "complete"
-        lost = _losses(scenario, demand, plan, order.seed, load_share, show) if is_asked else {}
+        lost = _losses(scenario, demand, plan, order, played, load_share, show, stop)
     evidence = Evidence(
         scenario, plan, played.record, predicted, event, event_plan.scale if event_plan else None,
         lost, load_share,
@@ -192,13 +190,16 @@ def _play(
 
 
 def _losses(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, seed: Seed, load_share: float, show: Show
-) -> dict[str, Any]:
-    """Return what can be lost at the peak."""
+    scenario: Scenario, demand: Demand, plan: LoadPlan, order: Order, played: Played,
+    load_share: float, show: Show, stop: StopWatch,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what can be lost at the peak; nothing if it is not asked, or stopped."""
+    if not order.n_minus_one or played.end != "complete":
+        return {}
     with show.phase("what can be lost at the peak"):
         return n_minus_one(
-            scenario, demand, plan, seed=seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
-            load_share=load_share, progress=show.update,
+            scenario, demand, plan, seed=order.seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
+            load_share=load_share, progress=show.update, cancelled=lambda: stop.reason is not None,
         )  # fmt: skip
 
 
@@ -248,8 +249,7 @@ def _rehearse(
     with show.phase("rehearsal in the model"):
         wait_for_code(show.update)
         predicted = simulate(
-            scenario, plan, seed=seed, scale=servers,
-            cancelled=lambda: stop.reason is not None,
+            scenario, plan, seed=seed, scale=servers, cancelled=lambda: stop.reason is not None,
             progress=lambda n: show.update(f"{n} replications of the run as played"),
         )  # fmt: skip
     stop.check()

@@ -244,8 +244,12 @@ class Rehearsal:
         }
         if not down:
             return None
-        self._how["replications"] = min(_CURE_REPLICATIONS, self._how["replications"])
-        return cures(self.scenario, self._calm, self.plan.injections, down, self.play)
+        fewer = self._how | {"replications": min(_CURE_REPLICATIONS, self._how["replications"])}
+        whole, self._how = self._how, fewer
+        try:
+            return cures(self.scenario, self._calm, self.plan.injections, down, self.play)
+        finally:
+            self._how = whole
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""

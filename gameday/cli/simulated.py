@@ -99,7 +99,7 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
 
 def _say_recovery(stack: str, result: dict[str, Any]) -> None:
     """Print goodput before, in and after what was injected, variant by variant."""
-    if not result["injected"]:
+    if not result["injected"] or stack not in result["recovery"]:
         return
     rows = []
     variants = [("as it is", result), *((v["text"], v) for v in result["what_ifs"])]

@@ -36,19 +36,30 @@ class Phases:
 
     before: slice
     during: slice
+    is_endless: bool
     after: slice | None
     """None: too little is left to ask whether it comes back."""
 
+    @property
+    def why(self) -> str:
+        """Why it is not asked."""
+        return (
+            _LASTS
+            if self.is_endless
+            else f"ends less than {_FOR_SLOTS} minutes before the window: not asked"
+        )
 
-def phases(injections: tuple[Injection, ...], slots: int) -> Phases | None:
-    """Return the parts of a window of so many slots; None where nothing is injected."""
+
+def phases(injections: tuple[Injection, ...], stack: str, slots: int) -> Phases | None:
+    """Return the parts of a stack's window of so many slots; None where nothing is injected into it."""
+    injections = tuple(one for one in injections if one.stack in (None, stack))
     if not injections:
         return None
     first = int(min(one.at_s for one in injections) // SLOT_S)
     last = max(one.until_s for one in injections) / SLOT_S
     end = slots if last == math.inf else min(slots, math.ceil(last))
     after = slice(end, slots) if end + _FOR_SLOTS <= slots else None
-    return Phases(slice(0, first), slice(first, end), after)
+    return Phases(slice(0, first), slice(first, end), last >= slots, after)
 
 
 def recovery(
@@ -61,30 +72,35 @@ def recovery(
     """
     if not injections:
         return None
-    return {
+    answers = {
         runs[0].stack: _of_stack(injections, runs)
         for runs in map(list, zip(*replications, strict=True))
     }
+    return {stack: answer for stack, answer in answers.items() if answer is not None}
 
 
 def measured_recovery(
-    injections: tuple[Injection, ...], record: RunRecord
+    injections: tuple[Injection, ...], record: RunRecord, speed: float
 ) -> dict[str, dict[str, Any]] | None:
-    """Return the same of one run that was measured: plain numbers, no intervals."""
+    """Return the same of one run that was measured: plain numbers, no intervals.
+
+    Whether it comes back is said of a run at real speed alone (DESIGN §7.2).
+    """
     if not injections:
         return None
     out = {}
     for stack in record.stacks:
         sent, done = measured_goodput(record, stack)
-        part = phases(injections, len(sent))
-        assert part is not None
+        part = phases(injections, stack, len(sent))
+        if part is None:
+            continue
+        shares = {
+            name: None if where is None or not sent[where].sum() else _share(sent, done, where)
+            for name, where in (("before", part.before), ("in", part.during), ("after", part.after))
+        }
         minutes = recovers_after(sent, done, part)
-        said = _LASTS if part.after is None else "stays down" if minutes is None else _BACK_AGAIN
-        out[stack] = {
-            "before": _share(sent, done, part.before), "in": _share(sent, done, part.during),
-            "after": None if part.after is None else _share(sent, done, part.after),
-            "minutes_to_recover": minutes, "said": said,
-        }  # fmt: skip
+        said = _said(part, shares, minutes, speed)
+        out[stack] = {**shares, "minutes_to_recover": minutes, "said": said}
     return out
 
 
@@ -98,15 +114,28 @@ _LASTS = "lasts to the window's end: whether it comes back is not asked"
 _BACK_AGAIN = "comes back by itself"
 
 
-def _of_stack(injections: tuple[Injection, ...], runs: list[Replication]) -> dict[str, Any]:
-    part = phases(injections, len(runs[0].achieved))
-    assert part is not None
+def _said(
+    part: Phases, shares: dict[str, float | None], minutes: float | None, speed: float
+) -> str:
+    if part.after is None:
+        return part.why
+    if None in shares.values():
+        return "not observed"
+    if speed != 1:
+        return f"played at {speed:g}x: whether it comes back is the model's to say"
+    return "stays down" if minutes is None else _BACK_AGAIN
+
+
+def _of_stack(injections: tuple[Injection, ...], runs: list[Replication]) -> dict[str, Any] | None:
+    part = phases(injections, runs[0].stack, len(runs[0].achieved))
+    if part is None:
+        return None
     out: dict[str, Any] = {
         "before": _band(runs, part.before), "in": _band(runs, part.during),
         "after": None, "recovers": None, "minutes_to_recover": None,
     }  # fmt: skip
     if part.after is None:
-        return out | {"said": _LASTS}
+        return out | {"said": part.why}
     minutes = [recovers_after(run.achieved, run.done, part) for run in runs]
     back = [m for m in minutes if m is not None]
     share = binomial_band(len(back), len(runs))

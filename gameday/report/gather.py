@@ -18,6 +18,7 @@ from gameday.findings.verdict import Validity
 from gameday.forecast import Demand
 from gameday.forecast.skill import actuals_table, demand_series
 from gameday.history import History
+from gameday.run_record import RunRecord
 
 __all__ = ["gather"]
 
@@ -55,10 +56,7 @@ def gather(
             rehearsal(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
             if evidence.event else None
         ),
-        "injected": [one.text for one in plan.injections],
-        "recovery": measured_recovery(plan.injections, measured),
-        "recovery_modelled": recovery(plan.injections, evidence.event) if evidence.event else None,
-        "n_minus_one": evidence.n_minus_one,
+        **_failure(evidence, measured),
         "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
         "forecast": {
             "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
@@ -73,6 +71,17 @@ def gather(
         "books": books(measured), "notes": list(measured.notes),
         "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
     }  # fmt: skip
+
+
+def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
+    """Return what was injected, whether it came back, and what can be lost."""
+    plan = evidence.plan
+    return {
+        "injected": [one.text for one in plan.injections],
+        "recovery": measured_recovery(plan.injections, measured, plan.speed),
+        "recovery_modelled": recovery(plan.injections, evidence.event) if evidence.event else None,
+        "n_minus_one": evidence.n_minus_one,
+    }
 
 
 def _local(instant: datetime | None, zone: str | None) -> str | None:

@@ -25,6 +25,8 @@ class Callers:
     def __init__(self, station: Station, rule: Service) -> None:
         self.station, self.rule = station, rule
         self.tokens = station.tokens
+        self.era = 0
+        """How often the breaker has opened or closed: an answer counts in the era of its request."""
         self._failing, self._open_until_s, self._is_trying = 0.0, _CLOSED, False
         self._kept: OrderedDict[int, None] = OrderedDict()
         if rule.cache is not None:
@@ -39,18 +41,20 @@ class Callers:
         self._is_trying = True
         return True
 
-    def heard(self, now_s: float, *, is_well: bool) -> None:
-        """Note how a request was answered."""
-        if (breaker := self.rule.breaker) is not None:
+    def heard(self, now_s: float, era: int, *, is_well: bool) -> None:
+        """Note how a request of an era was answered; of an earlier one the breaker knows already."""
+        if (breaker := self.rule.breaker) is not None and era == self.era:
             if self._open_until_s == _CLOSED:
                 self._failing = failing_after(
                     self._failing, 0.0 if is_well else 1.0, self.station.window
                 )
                 if trips(self._failing, breaker.failures):
                     self._open_until_s, self._is_trying = now_s + breaker.open, False
-            elif now_s >= self._open_until_s:
+                    self.era += 1
+            else:
                 self._is_trying, self._failing = False, 0.0
                 self._open_until_s = _CLOSED if is_well else now_s + breaker.open
+                self.era += 1
         budget = self.rule.retry.budget if self.rule.retry is not None else None
         if is_well and budget is not None:
             self.tokens = tokens_after_answer(self.tokens, budget.ratio, self.station.tokens)

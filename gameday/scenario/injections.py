@@ -53,8 +53,8 @@ class Injection:
     """Event seconds from the window's start."""
     for_s: float
     """Event seconds; inf = to the end."""
-    traffic: float = 1.0
-    """Customers as a multiple of the forecast."""
+    traffic: float | None = None
+    """Customers as a multiple of the forecast; None: as many."""
     stack: str | None = None
     """None: every stack."""
     service: str | None = None
@@ -98,6 +98,8 @@ def parse_injections(
         seen: dict[str, Outage] = {}
         for outage in sorted(outages(found, scenario, stack), key=lambda o: o.at_s):
             before = seen.get(outage.service)
+            if outage.is_flush:
+                continue
             if before is not None and outage.at_s < before.until_s:
                 raise ValueError(f"two injections meet {outage.service} of {stack} at one time")
             seen[outage.service] = outage
@@ -116,7 +118,7 @@ def injected(
     except ValueError as error:
         raise UsageError(f"--inject: {error}") from None
     for one in found if not is_ours else ():
-        if one.traffic == 1.0:
+        if one.traffic is None:
             raise UsageError(
                 f"--inject: '{one.text}': into a target of your own only traffic can be injected; "
                 "break it with your own tools at that minute"
@@ -235,7 +237,7 @@ def outages(
     """Return what each service of a stack meets of the injections; times are event seconds."""
     out = []
     for injection in injections:
-        if injection.traffic != 1.0 or injection.stack not in (None, stack):
+        if injection.traffic is not None or injection.stack not in (None, stack):
             continue
         for name in scenario.stack_services(stack):
             fleet = scenario.services[name].stacks[stack]
@@ -245,7 +247,8 @@ def outages(
             if zone is not None:
                 if zone >= fleet.zones:
                     continue
-                lost = 1 / fleet.zones
+                uneven = zone < fleet.instances % fleet.zones
+                lost = (fleet.instances // fleet.zones + uneven) / fleet.instances
             out.append(
                 Outage(
                     name, injection.at_s, injection.until_s, 1 - lost, injection.slow,

@@ -16,6 +16,7 @@ from gameday.scenario.cells import Visit
 from gameday.scenario.policies import (
     ORDERS,
     cold_factor,
+    cold_share,
     first_of,
     has_waited_too_long,
     is_less_busy,
@@ -28,11 +29,12 @@ from gameday.scenario.policies import (
     second_of,
     seconds_with_pauses,
     share_of,
+    stretched,
     takes_last,
 )
 from gameday.scenario.scaling import Scaling
 from gameday.scenario.services import Lane, Service, Station
-from gameday.scenario.switches import Switch
+from gameday.scenario.switches import Switch, servers_lost
 
 __all__ = ["Places", "StationAtWork", "Waiting"]
 
@@ -55,7 +57,7 @@ class Places:
 
     def __init__(self, lane: Lane) -> None:
         self.lane, self.servers, self.sized, self.lost = lane, lane.servers, lane.servers, 0
-        self.in_use = self.inside = self.connected = 0
+        self.in_use = self.inside = self.turn = 0
         self.limit = float(lane.servers or lane.room)
         self.most_inside = float((lane.servers or lane.room) + lane.queue_bound)
         self.queue: deque[Waiting] = deque()
@@ -70,8 +72,9 @@ class StationAtWork:
         self.station, self.rule, self.clock = station, rule, clock
         self.lanes = [Places(lane) for lane in station.lanes]
         self.servers = station.servers
-        self.in_use = self.queued = self.turn = 0
-        self.slow, self.is_down = 1.0, False
+        self.in_use = self.queued = self.connected = 0
+        self.slow, self.stretch, self.is_down = 1.0, 1.0, False
+        self._outage: Switch | None = None
         self.scaling, self.callers = Scaling(station, rule), Callers(station, rule)
 
     def touch(self) -> None:
@@ -91,6 +94,10 @@ class StationAtWork:
     def book_wait(self, since_s: float) -> None:
         """Book how long one had waited who leaves the queue."""
 
+    def is_too_late(self, deadline_s: float) -> bool:
+        """Return whether it heeds deadlines and nobody waits any more."""
+        return self.rule.deadline == "propagated" and is_too_late(self.clock(), deadline_s)
+
     def admit(self, visit: Visit, uniform: float, zone: int) -> Places | None:
         """Return the lane an attempt from `zone` enters, None if it is refused; let it `enter` then."""
         self.scaling.arrived += 1
@@ -98,7 +105,9 @@ class StationAtWork:
         if lane is None:
             return None
         bound = share_of(lane.lane.queue_bound, visit.share)
-        if not _may_begin(lane) and is_shed(lane.servers, lane.servers, len(lane.queue), bound):
+        if not self._may_begin(lane) and is_shed(
+            lane.servers, lane.servers, len(lane.queue), bound
+        ):
             return None
         if self.rule.limit is not None and is_over_limit(lane.inside, lane.limit * visit.share):
             return None
@@ -115,9 +124,11 @@ class StationAtWork:
             works = [one for one in works if one.lane.zone == own] or works
         if not works:
             return None
-        if balance.by == "round_robin":
-            self.turn += 1
-            return works[(self.turn - 1) % len(works)]
+        if balance.by == "round_robin":  # each zone's callers have a turn of their own
+            own = zone % self.station.zones if balance.zone_affinity else 0
+            counter = self.lanes[own % len(self.lanes)]
+            counter.turn += 1
+            return works[(counter.turn - 1) % len(works)]
         if balance.by == "least_connections":
             best = works[0]
             for other in works[1:]:
@@ -131,15 +142,19 @@ class StationAtWork:
     def takes_server(self, lane: Places) -> bool:
         """Take a server now if one is free; return whether there was."""
         self.touch()
-        if not _may_begin(lane):
+        if not self._may_begin(lane):
             return False
         self._begins(lane)
         return True
 
     def _begins(self, lane: Places) -> None:
         lane.in_use += 1
-        lane.connected += 1
         self.in_use += 1
+        self.connected += 1
+
+    def _may_begin(self, lane: Places) -> bool:
+        links = self.station.connections
+        return may_begin(lane.in_use, lane.servers, self.connected, links)
 
     def wait(self, lane: Places, one: Waiting) -> None:
         """Join the queue."""
@@ -169,12 +184,12 @@ class StationAtWork:
     def hand_over(self, lane: Places) -> None:
         """Give free servers to those who wait, refuse those who have waited too long."""
         now, rule = self.clock(), self.rule
-        while lane.queue and _may_begin(lane):
+        while lane.queue and self._may_begin(lane):
             standing_s = now - lane.standing_since_s
             is_last = takes_last(ORDERS.index(rule.queue_order), standing_s, rule.timeout)
             one = lane.queue.pop() if is_last else lane.queue.popleft()
             self._has_left(lane, one)
-            if rule.deadline == "propagated" and is_too_late(now, one.deadline_s):
+            if self.is_too_late(one.deadline_s):
                 lane.inside -= 1
                 one.refuse("timed_out")
             elif (codel := rule.codel) is not None and has_waited_too_long(
@@ -191,19 +206,23 @@ class StationAtWork:
         lane.inside -= 1
         if (limit := self.rule.limit) is not None:
             lane.limit = next_limit(lane.limit, took_s, limit.target, lane.most_inside)
-        lane.connected -= 1
-        if lane.lane.connections:
+        self.connected -= 1
+        if self.station.connections:
             self.touch()
-            self.hand_over(lane)
+            for other in self.lanes:
+                self.hand_over(other)
 
     def resize(self, lane: Places, sized: int, lost: int) -> None:
         """Give a lane so many servers, of which so many are lost; who waits where none is left is refused."""
         self.touch()
         lane.sized, lane.lost = sized, lost
         servers = max(0, sized - lost)
-        if servers > lane.servers:
-            lane.cold_since_s = self.clock()
-            lane.cold_share = (servers - lane.servers) / servers
+        if servers > lane.servers and (policy := self.rule.warm_up) is not None:
+            now = self.clock()
+            lane.cold_share = cold_share(
+                now - lane.cold_since_s, lane.cold_share, policy.last, lane.servers, servers
+            )
+            lane.cold_since_s = now
         self.servers += servers - lane.servers
         lane.servers = servers
         self.hand_over(lane)
@@ -219,7 +238,8 @@ class StationAtWork:
         return self.scaling.look(self.clock(), self.servers, lost)
 
     def grow(self, servers: int) -> None:
-        """Let there be so many servers, those that are lost included."""
+        """Let there be so many servers, those that are lost included; never fewer than is scheduled."""
+        servers = max(servers, self.scaling.least)
         for lane in self.lanes:
             self.resize(lane, lane.lane.servers_of(servers), lane.lost)
 
@@ -230,14 +250,28 @@ class StationAtWork:
         elif one.is_flush:
             self.callers.flush()
         else:
-            lane = self.lanes[one.lane]
-            self.slow, self.is_down = (1.0, False) if is_over else (one.slow, one.is_down)
-            self.resize(lane, lane.sized, 0 if is_over else one.lost)
+            self._go_through(one, is_over=is_over)
 
-    def work_s(self, lane: Places, alone_s: float, uniform: float) -> float:
+    def _go_through(self, one: Switch, *, is_over: bool) -> None:
+        """Begin an outage, or end it unless another has begun since."""
+        if is_over:
+            if self._outage is one:
+                self._outage, self.slow, self.stretch, self.is_down = None, 1.0, 1.0, False
+                for lane in self.lanes:
+                    self.resize(lane, lane.sized, 0)
+            return
+        self._outage, self.slow, self.is_down = one, one.slow, one.is_down
+        sized = [lane.sized for lane in self.lanes]
+        zones = None if self.rule.balance is None else [lane.lane.zone for lane in self.lanes]
+        lost = servers_lost(one, sized, zones)
+        self.stretch = stretched(sum(sized), sum(sized) - sum(lost), one.share)
+        for lane, servers in zip(self.lanes, lost, strict=True):
+            self.resize(lane, lane.sized, servers)
+
+    def work_s(self, visit: Visit, lane: Places, alone_s: float, uniform: float) -> float:
         """Return how long work takes that begins now in a lane; `uniform` says in which instance of it."""
         rule, now = self.rule, self.clock()
-        seconds = alone_s * self.slow
+        seconds = max(0.0, alone_s * self.slow + (self.stretch - 1.0) * visit.mean_hold_s)
         if rule.load is not None:
             at_once = lane.in_use * rule.servers_per_instance / max(1, lane.servers)
             seconds *= load_factor(at_once, rule.load.contention, rule.load.coherency)
@@ -249,10 +283,6 @@ class StationAtWork:
             phase = uniform if phase is None else phase
             seconds = seconds_with_pauses(now, seconds, every, rule.pauses.last, phase * every)
         return seconds
-
-
-def _may_begin(lane: Places) -> bool:
-    return may_begin(lane.in_use, lane.servers, lane.connected, lane.lane.connections)
 
 
 def _is_less_busy(one: Places, other: Places) -> bool:

@@ -50,8 +50,6 @@ class Lane:
     servers: int
     """Servers it begins with; 0 = it is there once autoscaling has added it."""
     queue_bound: int
-    connections: int
-    """Of its callers' pool; 0 = there is none."""
     zone: int
     """Zone it is in, from 0."""
     phase: float | None
@@ -84,6 +82,8 @@ class Station:
     """Calls the breaker's share of failures is of, x k."""
     key_share: float
     """k: of the cache's keys, those the cell asks for."""
+    connections: int
+    """Of its callers' pool, x k; 0 = there is none."""
     entries: int
     """Answers its cache keeps, x k; 0 = it has none."""
     lanes: tuple[Lane, ...]
@@ -128,6 +128,20 @@ class Service(Block):
     warm_up: WarmUp | None = None
     tier: int = Field(default=1, ge=0, le=3)
     """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
+
+    @model_validator(mode="after")
+    def _policies_can_act(self) -> Service:
+        late = {
+            "hedge": None if self.hedge is None else self.hedge.after,
+            "limit": None if self.limit is None else self.limit.target,
+            "codel": None if self.codel is None else self.codel.target,
+        }
+        for name, seconds in late.items():
+            if seconds is not None and seconds >= self.timeout:
+                raise ValueError(
+                    f"`{name}` acts after {seconds:g} s, when callers have left: `timeout` is sooner"
+                )
+        return self
 
     @model_validator(mode="after")
     def _hedges_have_numbers(self) -> Service:
@@ -178,16 +192,17 @@ class Service(Block):
         )
         least = max(1, round(servers * self.autoscale.min_factor)) if self.autoscale else servers
         zones = self.stacks[stack].zones
-        lanes = self._lanes(servers, most, zones, scale)
+        lanes = self._lanes(servers, most, zones)
         bound = sum(lane.queue_bound for lane in lanes if lane.servers)
         window = max(1.0, scale * self.breaker.calls) if self.breaker is not None else 0.0
         entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
+        links = max(1, round(scale * self.pool.connections)) if self.pool is not None else 0
         return Station(
-            name, servers, servers / exact, bound, tokens, most, least, zones, window, min(1.0, scale), entries,
-            lanes,
+            name, servers, servers / exact, bound, tokens, most, least, zones, window, min(1.0, scale),
+            links, entries, lanes,
         )  # fmt: skip
 
-    def _lanes(self, servers: int, most: int, zones: int, scale: float) -> tuple[Lane, ...]:
+    def _lanes(self, servers: int, most: int, zones: int) -> tuple[Lane, ...]:
         """Return instances as large as at full scale, fewer of them; one for all where nothing balances."""
         each, rooms = self.servers_per_instance, [most]
         if self.balance is not None:
@@ -198,12 +213,9 @@ class Service(Block):
         out, first = [], 0
         for number, room in enumerate(rooms):
             begins = min(max(0, servers - first), room)
-            bound = round((begins or room) * self.queue_per_server)
+            upto = first + (begins or room)
+            bound = round(upto * self.queue_per_server) - round(first * self.queue_per_server)
             phase = number / len(rooms) if self.balance is not None else None
-            links = 0
-            if self.pool is not None:
-                share = (begins or room) / servers
-                links = max(1, round(scale * self.pool.connections * share))
-            out.append(Lane(first, room, begins, bound, links, number % zones, phase))
+            out.append(Lane(first, room, begins, bound, number % zones, phase))
             first += room
         return tuple(out)

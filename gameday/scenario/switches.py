@@ -1,4 +1,4 @@
-"""What is injected or scheduled, as model and shop play it: who loses how many servers from when to when."""
+"""What is injected or scheduled, as model and shop play it: what changes of a service, from when to when."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import math
 from dataclasses import dataclass
 
 from gameday.scenario.cells import Cell
-from gameday.scenario.injections import Injection, Outage, outages
+from gameday.scenario.injections import Injection, outages
 from gameday.scenario.model import Scenario
-from gameday.scenario.policies import servers_left, slowed
-from gameday.scenario.services import Station
+from gameday.scenario.policies import servers_left
 
-__all__ = ["Switch", "switches"]
+__all__ = ["Switch", "servers_lost", "switches"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One change of one lane of a service, in wall seconds of the run's own clock."""
+    """One change of a service, in wall seconds of the run's own clock."""
 
     service: str
-    lane: int
     at_s: float
-    until_s: float
+    until_s: float = math.inf
     """inf = it does not end."""
-    lost: int
-    """Servers of the lane that go."""
-    slow: float
-    """Times as long as work takes that begins in it."""
-    is_down: bool
+    share: float = 1.0
+    """Of its servers at that instant that is left, 0-1."""
+    zone: int = -1
+    """Where it balances: the zone whose instances go; -1 = the first so many."""
+    slow: float = 1.0
+    """Times as long as own work takes that begins in it."""
+    is_down: bool = False
     is_flush: bool = False
     """Its callers' cache is emptied, and that is all."""
     least: int = 0
@@ -43,40 +43,37 @@ def switches(
     """
     out = []
     for one in outages(injections, scenario, cell.stack):
-        station = cell.stations[one.service]
         begins, ends = (begins_s + at_s / speed for at_s in (one.at_s, one.until_s))
         if one.is_flush:
-            out.append(Switch(one.service, 0, begins, math.inf, 0, 1.0, False, is_flush=True))
+            out.append(Switch(service=one.service, at_s=begins, is_flush=True))
             continue
-        lost = _lost(station, one)
-        left = station.servers - sum(lost.values())
-        slow = slowed(station.servers, left, one.share, one.slow)
-        out += [
-            Switch(one.service, lane, begins, ends, servers, slow, one.is_down)
-            for lane, servers in lost.items()
-        ]
+        zone = -1 if one.zone is None else one.zone
+        out.append(
+            Switch(service=one.service, at_s=begins, until_s=ends, share=one.share, zone=zone,
+                   slow=one.slow, is_down=one.is_down)
+        )  # fmt: skip
     for name, station in cell.stations.items():
         policy = scenario.services[name].autoscale
         for step in policy.schedule if policy is not None else ():
-            begins = begins_s + step.at / speed
+            begins = max(0.0, begins_s + step.at / speed)
             least = max(1, min(station.most, round(station.servers * step.factor)))
-            out.append(Switch(name, 0, begins, math.inf, 0, 1.0, False, least=least))
+            out.append(Switch(service=name, at_s=begins, least=least))
     return tuple(out)
 
 
-def _lost(station: Station, one: Outage) -> dict[int, int]:
-    """Return lane -> servers it loses; the first loses none where only work or answers change.
+def servers_lost(one: Switch, sized: list[int], zones: list[int] | None) -> list[int]:
+    """Return the servers that each lane of so many loses.
 
-    Of a service that balances whole instances go, those of the zone or the first so many, and one at
-    least stays.
+    Of a service that balances (`zones`: of its lanes) whole instances go, those of the zone or the first so many,
+    and never the last.
     """
-    numbers = [n for n, lane in enumerate(station.lanes) if lane.servers]
-    if len(station.lanes) == 1:
-        return {0: station.servers - servers_left(station.servers, one.share)}
-    if one.zone is not None:
-        gone = [n for n in numbers if station.lanes[n].zone == one.zone]
-    else:
-        gone = numbers[: round(len(numbers) * (1 - one.share))]
-    if len(gone) == len(numbers):
-        gone = gone[:-1]
-    return {n: station.lanes[n].servers for n in gone} or {0: 0}
+    if zones is None:
+        return [sized[0] - servers_left(sized[0], one.share)]
+    there = sum(servers > 0 for servers in sized)
+    go = min(round(there * (1 - one.share)) if one.zone < 0 else there, there - 1)
+    out = []
+    for servers, zone in zip(sized, zones, strict=True):
+        is_gone = go > 0 and servers > 0 and one.zone in (-1, zone) and one.share < 1
+        go -= is_gone
+        out.append(servers if is_gone else 0)
+    return out

@@ -172,8 +172,9 @@ class LiveServices:
                 await asyncio.sleep(pause_s)
             if not callers.may_ask(clock()):
                 return False
+            era = callers.era
             is_well = await self._try(visit, asker, number)
-            callers.heard(clock(), is_well=is_well)
+            callers.heard(clock(), era, is_well=is_well)
             if is_well:
                 return True
         return False
@@ -203,9 +204,10 @@ class LiveServices:
         station, rule = self.stations[visit.service], self.rules[visit.service]
         station.count("arrived")
         uniform = self._uniform(visit, asker, number, Draw.BALANCE) if rule.balance else 0.0
-        lane = station.admit(visit, uniform, asker.zone)
+        is_late = station.is_too_late(asker.deadline_s)
+        lane = None if is_late else station.admit(visit, uniform, asker.zone)
         if lane is None:
-            station.count("shed")
+            station.count("timed_out" if is_late else "shed")
             if not asked.attempts:
                 asked.reply.settle(is_well=False)
             return
@@ -229,7 +231,7 @@ class LiveServices:
         uniform = self._uniform(visit, asker, number, Draw.SERVICE_TIME)
         if station.rule.pauses is not None:
             phase = self._uniform(visit, asker, number, Draw.INSTANCE)
-        return station.work_s(lane, visit.time.seconds(uniform) * visit.factor, phase)
+        return station.work_s(visit, lane, visit.time.seconds(uniform) * visit.factor, phase)
 
     async def _serve(
         self, visit: Visit, asker: Asker, one: Attempt, place: _Promise | None, seconds: float

@@ -107,13 +107,13 @@ class Services:
             if not callers.may_ask(env.now):
                 return False
             reply = _Promise(env)
-            asked = Asked(reply)
+            asked, era = Asked(reply), callers.era
             self._attempt(visit, asker, number, asked)
             if rule.hedge is not None and not reply.is_set():
                 due = at(env, env.now + rule.hedge.after, Rank.RETRY)
                 due.callbacks.append(self._hedge(visit, asker, number, asked))
             is_well = yield reply
-            callers.heard(env.now, is_well=is_well)
+            callers.heard(env.now, era, is_well=is_well)
             if is_well:
                 return True
         return False
@@ -137,9 +137,10 @@ class Services:
         pool, rule, now = self.pools[visit.service], self.rules[visit.service], self.env.now
         pool.count("arrived")
         uniform = self._uniform(visit, asker.key, number, Draw.BALANCE) if rule.balance else 0.0
-        lane = pool.admit(visit, uniform, asker.zone)
+        is_late = pool.is_too_late(asker.deadline_s)
+        lane = None if is_late else pool.admit(visit, uniform, asker.zone)
         if lane is None:
-            pool.count("shed")
+            pool.count("timed_out" if is_late else "shed")
             if not asked.attempts:
                 asked.reply.settle(is_well=False)
             return
@@ -161,7 +162,7 @@ class Services:
         uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
         if pool.rule.pauses is not None:
             phase = self._uniform(visit, key, number, Draw.INSTANCE)
-        return pool.work_s(lane, visit.time.seconds(uniform) * visit.factor, phase)
+        return pool.work_s(visit, lane, visit.time.seconds(uniform) * visit.factor, phase)
 
     def _serve(
         self, visit: Visit, asker: Asker, one: Attempt, place: _Promise | None, seconds: float

@@ -163,7 +163,7 @@ class LoadPlan:
         for one in injections:
             first = self.lead_in + round(one.at_s / SLOT_S)
             last = self.grid.slots if one.for_s == np.inf else first + round(one.for_s / SLOT_S)
-            factor[first:last] *= one.traffic
+            factor[first:last] *= 1.0 if one.traffic is None else one.traffic
         plan = replace(self, injections=injections)
         if (factor == 1.0).all():
             return plan

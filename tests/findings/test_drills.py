@@ -60,7 +60,7 @@ def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: st
     plan = struck(scenario, 80.0, scenario.replay.inject)
     seen = evidence(scenario, plan)
     modelled = recovery(plan.injections, seen.event)
-    measured = measured_recovery(plan.injections, seen.measured) if seen.measured else None
+    measured = measured_recovery(plan.injections, seen.measured, 1.0) if seen.measured else None
     assert modelled is not None
     assert measured is not None
     said = "stays down" if kind == "naive" else "comes back by itself"

@@ -14,7 +14,7 @@ from gameday.findings.recovery import recovery
 from gameday.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.scenario.injections import outages, parse_injections
-from gameday.scenario.policies import servers_left, slowed
+from gameday.scenario.policies import servers_left, stretched
 from gameday.simulate import replicate, simulate
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed
@@ -89,7 +89,7 @@ def test_the_capacity_that_is_left_is_exact_though_servers_are_whole(
 ) -> None:
     left = servers_left(servers, share)
     assert 1 <= left <= servers
-    assert left / slowed(servers, left, share, 1.0) == pytest.approx(servers * share)
+    assert left / stretched(servers, left, share) == pytest.approx(servers * share)
 
 
 def test_with_nothing_left_nobody_works() -> None:

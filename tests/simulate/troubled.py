@@ -30,7 +30,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
     """Return changes to the small shop: fewer servers, short queues and timeouts, retries."""
     services = {}
     for name in ("edge", "stock", "pay"):
-        retries = draw(st.integers(0, 2))
+        retries, timeout_ms = draw(st.integers(0, 2)), draw(st.sampled_from([40, 300, 2500]))
         services[name] = {
             "stacks": {
                 "main": {"instances": draw(st.integers(1, 12)), "zones": draw(st.integers(2, 3))}
@@ -39,7 +39,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             "queue_per_server": draw(st.sampled_from([0, 1, 4, 50])),
             "time": draw(st.sampled_from(_laws(draw(st.sampled_from([5, 60, 400]))))),
             "threads": draw(st.sampled_from(["held", "asynchronous"])),
-            "timeout": f"{draw(st.sampled_from([40, 300, 2500]))}ms",
+            "timeout": f"{timeout_ms}ms",
             "retry": {"attempts": retries, "backoff": "80ms"},
         }
         if draw(st.booleans()):
@@ -47,8 +47,9 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                                                  "most": draw(st.sampled_from([1, 5, 200]))}  # fmt: skip
         services[name]["queue_order"] = draw(st.sampled_from(["fifo", "lifo", "adaptive"]))
         if draw(st.booleans()):
-            services[name]["codel"] = {"target": f"{draw(st.sampled_from([5, 50]))}ms",
-                                       "interval": f"{draw(st.sampled_from([50, 400]))}ms"}  # fmt: skip
+            target, interval = draw(st.sampled_from([0.05, 0.4])), draw(st.sampled_from([0.4, 1.5]))
+            services[name]["codel"] = {"target": f"{target * timeout_ms}ms",
+                                       "interval": f"{interval * timeout_ms}ms"}  # fmt: skip
         for what, policy in (("load", {"contention": 0.05, "coherency": 0.01}),
                              ("pauses", {"every": "3s", "last": "700ms"}),
                              ("warm_up", {"last": "40s", "factor": 3}),
@@ -56,7 +57,9 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             if draw(st.integers(0, 3)) == 0:
                 services[name][what] = policy
         if draw(st.booleans()):
-            services[name]["limit"] = {"target": f"{draw(st.sampled_from([30, 500]))}ms"}
+            services[name]["limit"] = {
+                "target": f"{draw(st.sampled_from([0.2, 0.8])) * timeout_ms}ms"
+            }
         if draw(st.booleans()):
             by = draw(
                 st.sampled_from(["round_robin", "random", "least_connections", "two_choices"])
@@ -64,7 +67,9 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             services[name]["balance"] = {"by": by, "zone_affinity": draw(st.booleans())}
         services[name]["deadline"] = draw(st.sampled_from(["own", "propagated"]))
         if draw(st.integers(0, 2)) == 0:
-            services[name]["hedge"] = {"after": f"{draw(st.sampled_from([30, 100, 500]))}ms"}
+            services[name]["hedge"] = {
+                "after": f"{draw(st.sampled_from([0.1, 0.6])) * timeout_ms}ms"
+            }
         if draw(st.integers(0, 2)) == 0:
             services[name]["breaker"] = {"failures": 0.4, "calls": draw(st.sampled_from([4, 30])),
                                          "open": "1500ms"}  # fmt: skip

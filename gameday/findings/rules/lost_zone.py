@@ -25,7 +25,7 @@ def look_for_lost_zone(evidence: Evidence) -> Iterator[Candidate]:
                     value=Band(value["mid"], value["low"], value["high"]), bound=test["bound"],
                     unit=test["unit"], p_value=test["p_value"], samples=test["samples"], basis="model only",
                     tier=test["tier"], first_slot=None,
-                    suggestion=f"size every service for {row['what']}: see the capacity requests, and "
-                    "`gameday simulate --what-if 'zones = 4'`",
+                    suggestion=f"size every service for the loss of {row['what']}: see the capacity requests; "
+                    "`gameday simulate --what-if 'SERVICE.instances = N'` says what helps",
                     evidence={"lost": row["what"], "from_utc": answer["from_utc"]},
                 )  # fmt: skip

@@ -23,7 +23,7 @@ class _Run:
 
 def look_for_metastable(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack, of the measurement and of the model at real speed."""
-    if evidence.measured is not None:
+    if evidence.measured is not None and evidence.plan.speed == 1:
         for stack in evidence.scenario.stack_names:
             sent, done = measured_goodput(evidence.measured, stack)
             yield from _of(evidence, stack, [_Run(sent, done)], "measured")
@@ -34,7 +34,7 @@ def look_for_metastable(evidence: Evidence) -> Iterator[Candidate]:
 
 
 def _of(evidence: Evidence, stack: str, runs: list[_Run], basis: Basis) -> Iterator[Candidate]:
-    part = phases(evidence.plan.injections, len(runs[0].sent))
+    part = phases(evidence.plan.injections, stack, len(runs[0].sent))
     if part is None or part.after is None:
         return
     before = sum(float(r.done[part.before].sum()) for r in runs)

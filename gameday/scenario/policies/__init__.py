@@ -24,7 +24,7 @@ from gameday.scenario.policies.deadline import Deadline, deadline_s, is_too_late
 from gameday.scenario.policies.hedge import Hedge, hedge_number
 from gameday.scenario.policies.limit import Limit, is_over_limit, next_limit
 from gameday.scenario.policies.load import Load, load_factor
-from gameday.scenario.policies.outage import servers_left, slowed
+from gameday.scenario.policies.outage import servers_left, stretched
 from gameday.scenario.policies.overload import (
     ORDERS,
     CoDel,
@@ -37,7 +37,7 @@ from gameday.scenario.policies.pool import Pool, may_begin
 from gameday.scenario.policies.retry import Retry, backoff_s, lineage
 from gameday.scenario.policies.shed import is_shed, share_of
 from gameday.scenario.policies.timeout import gives_up_at_s
-from gameday.scenario.policies.warm_up import WarmUp, cold_factor
+from gameday.scenario.policies.warm_up import WarmUp, cold_factor, cold_share
 
 __all__ = [
     "Autoscale",
@@ -59,6 +59,7 @@ __all__ = [
     "WarmUp",
     "backoff_s",
     "cold_factor",
+    "cold_share",
     "deadline_s",
     "failing_after",
     "first_of",
@@ -82,7 +83,7 @@ __all__ = [
     "servers_left",
     "servers_wanted",
     "share_of",
-    "slowed",
+    "stretched",
     "takes_last",
     "tokens_after_answer",
     "tokens_after_retry",

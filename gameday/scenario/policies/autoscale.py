@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -31,6 +32,12 @@ class Band(Block):
     """Up to here. Default: without end."""
     change: float = Field(ge=-0.9, le=10)
     """Servers more (or less, below 0), as a share of those there are."""
+
+    @model_validator(mode="after")
+    def _is_a_band(self) -> Band:
+        if self.above >= self.upto:
+            raise ValueError("`above` must be less than `below`")
+        return self
 
     @property
     def upto(self) -> float:
@@ -77,6 +84,13 @@ class Autoscale(Block):
             raise ValueError("give a `target`, `steps` or a `schedule`: it would never act")
         if self.metric == "utilisation" and self.target is not None and self.target >= 1:
             raise ValueError("a `target` of utilisation must be below 1")
+        if self.metric == "utilisation" and any(band.above > 1 for band in self.steps):
+            raise ValueError("a step `above` 1 never acts: utilisation is a share, 0-1")
+        for one, other in pairwise(sorted(self.steps, key=lambda band: band.above)):
+            if other.above < one.upto:
+                raise ValueError(
+                    f"two steps meet from {other.above:g} on: end the first with `below: {other.above:g}`"
+                )
         if late := [s.factor for s in self.schedule if s.factor > self.max_factor]:
             raise ValueError(f"`schedule` asks for {late[0]:g} x, more than `max_factor` allows")
         return self

@@ -30,5 +30,5 @@ def next_limit(limit: float, seconds: float, target_s: float, most: float) -> fl
 
 
 def is_over_limit(inside: int, limit: float) -> bool:
-    """Return whether an arrival is refused with so many waiting or in service."""
-    return inside >= int(limit)
+    """Return whether an arrival is refused with so many waiting or in service; nobody, where nobody is."""
+    return inside >= max(1, int(limit))

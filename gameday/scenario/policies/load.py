@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameday.scenario.units import Block
 
@@ -19,6 +19,12 @@ class Load(Block):
     """Share of the work that only one can do at a time."""
     coherency: float = Field(default=0.0, ge=0, le=1)
     """Share that every other at once adds to each: shared state, garbage to collect, thrashing."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Load:
+        if self.contention == self.coherency == 0:
+            raise ValueError("give `contention` or `coherency` above 0, or leave `load` out")
+        return self
 
 
 def load_factor(at_once: float, contention: float, coherency: float) -> float:

@@ -1,8 +1,8 @@
-"""Outage: a service with servers lost, slowed, or down; what is left of it and how fast that works."""
+"""Outage: a service with servers lost, slowed, or down; what is left of it and how long that is held."""
 
 from __future__ import annotations
 
-__all__ = ["servers_left", "slowed"]
+__all__ = ["servers_left", "stretched"]
 
 
 def servers_left(servers: int, share: float) -> int:
@@ -13,10 +13,10 @@ def servers_left(servers: int, share: float) -> int:
     return max(1, round(servers * share)) if share > 0 else 0
 
 
-def slowed(servers: int, left: int, share: float, factor: float) -> float:
-    """Return how many times as long work takes that begins in an outage that leaves so many servers.
+def stretched(servers: int, left: int, share: float) -> float:
+    """Return how many times as long a server is held in an outage that leaves so many of them.
 
-    Where servers do not divide, those left are slower or faster so that the capacity left is exact,
-    as a cell's are (DESIGN §7.3).
+    Where servers do not divide, those left are held longer or shorter so that the capacity left is
+    exact, as a cell's are (DESIGN §7.3).
     """
-    return factor * left / (servers * share) if share > 0 else factor
+    return left / (servers * share) if share > 0 and servers > 0 else 1.0

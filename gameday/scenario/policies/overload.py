@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameday.scenario.units import Block, Duration
 
@@ -24,6 +24,12 @@ class CoDel(Block):
     """Longest wait once the queue has not been empty for `interval`, s."""
     interval: Duration = Field(gt=0)
     """Longest wait before that, s."""
+
+    @model_validator(mode="after")
+    def _target_is_sooner(self) -> CoDel:
+        if self.target > self.interval:
+            raise ValueError("`target` must not be longer than `interval`")
+        return self
 
 
 def has_waited_too_long(

@@ -15,9 +15,10 @@ from gameday.scenario.policies import (
 )
 from gameday.simulate.compiled import caches
 from gameday.simulate.compiled.agenda import CALL_ENDED, HEDGE, RETRY, again_at, at, now_then
+from gameday.simulate.compiled.draws import uniform_of
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.pools import hedge_no_more
-from gameday.simulate.compiled.stations import begin_attempt, uniform_of
+from gameday.simulate.compiled.stations import begin_attempt
 from gameday.simulate.compiled.tables_at import add_load, call_at, service_at, visit_at
 from gameday.simulate.compiled.works import outcome_of
 from gameday.vocabulary import Draw
@@ -49,7 +50,7 @@ def begin_call(spec, w, books, c, now, slot):
     if sv.open_s > 0 and not _may_ask(sv, now):
         _ends(spec, w, c, 0)
         return
-    call.first, call.second, call.is_hedged = NONE, NONE, 0
+    call.first, call.second, call.is_hedged, call.era = NONE, NONE, 0, sv.era
     is_under_way = begin_attempt(spec, w, books, c, call.number, now, slot)
     if sv.hedge_s > 0 and is_under_way:
         _will_hedge(w, sv, s, c, now)
@@ -76,15 +77,17 @@ def _may_ask(sv, now):
 
 
 @inlined
-def _heard(sv, ok, now):
+def _heard(sv, era, ok, now):
     """Note how a request was answered."""
-    if sv.open_s > 0:
+    if sv.open_s > 0 and era == sv.era:
         if sv.open_until_s == _CLOSED:
             sv.failing = _failing_after(sv.failing, 0.0 if ok else 1.0, sv.window)
             if _trips(sv.failing, sv.failures):
                 sv.open_until_s, sv.is_trying = now + sv.open_s, 0
-        elif now >= sv.open_until_s:
+                sv.era += 1
+        else:
             sv.is_trying, sv.failing = 0, 0.0
+            sv.era += 1
             sv.open_until_s = _CLOSED if ok else now + sv.open_s
     if ok and sv.tokens_each > 0:
         sv.tokens = _tokens_after_answer(sv.tokens, sv.tokens_each, sv.tokens_most)
@@ -106,7 +109,7 @@ def answer(spec, w, c, now):
     """A caller hears of its try; return whether its call is over, else it will try again."""
     call = call_at(w, c)
     sv = service_at(w, visit_at(spec, call.visit).service)
-    _heard(sv, call.ok, now)
+    _heard(sv, call.era, call.ok, now)
     if call.ok:
         if sv.entries > 0:
             caches.keep(w, sv, call.item)

@@ -10,9 +10,11 @@ from gameday.run_record import one_bin
 from gameday.scenario import inverse
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import LAWS
-from gameday.simulate.compiled.tables_at import law_row
+from gameday.simulate.compiled.tables_at import law_row, visit_at
 
-__all__ = ["bin_of", "keyed", "numbered", "seconds_of", "session_key"]
+__all__ = [
+    "bin_of", "keyed", "numbered", "request_uniform", "seconds_of", "session_key", "uniform_of",
+]  # fmt: skip
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -53,6 +55,22 @@ def keyed(key, step, attempt, purpose):
 def numbered(key, number):
     """Return the uniform number in (0, 1) of this number in a stream of one's own."""
     return (np.float64(_mix(key + _GOLDEN * np.uint64(number)) >> _S12) + 0.5) * 2.0**-52
+
+
+@inlined
+def request_uniform(spec, session, line, place, exchange, visit, number, purpose):
+    """Return the uniform number of one request."""
+    key = session_key(spec.root, session + (line << 32))
+    part = visit_at(spec, visit).number + 64 * exchange + 2048 * number
+    return keyed(key, place, part, purpose)
+
+
+@inlined
+def uniform_of(spec, call, number, purpose):
+    """Return the uniform number of one request of a call."""
+    return request_uniform(
+        spec, call.session, call.line, call.place, call.exchange, call.visit, number, purpose
+    )
 
 
 @inlined

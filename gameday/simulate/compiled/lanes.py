@@ -67,8 +67,10 @@ def choose_lane(w, sv, uniform, from_zone):
     if count == 0:
         return NONE
     if sv.balance == _ROUND_ROBIN:
-        sv.turn += 1
-        return _numbered(w, sv, zone, (sv.turn - 1) % count)
+        own = from_zone % sv.zones if sv.is_in_zone else 0
+        counter = lane_at(w, sv.lane_from + own % (sv.lane_to - sv.lane_from))
+        counter.turn += 1
+        return _numbered(w, sv, zone, (counter.turn - 1) % count)
     if sv.balance == _LEAST_CONNECTIONS:
         best = _numbered(w, sv, zone, 0)
         for place in range(best + 1, sv.lane_to):

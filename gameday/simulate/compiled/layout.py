@@ -47,7 +47,7 @@ WORK = _dtype(n="session script group exchange pending place tries bad bad_at ha
 """The exchanges of one step, done once. `members`: exchanges that have not ended."""
 
 CALL = _dtype(
-    f="deadline_s hedge_at_s", i="session line hedge_seq item",
+    f="deadline_s hedge_at_s", i="session line hedge_seq item era",
     n="visit parent is_root exchange place number ok member outcome zone first second is_hedged before "
     "behind",
 )  # fmt: skip
@@ -65,14 +65,14 @@ neighbours among those whose caller still waits; `caller_s`: the caller's own de
 
 SERVICE = _dtype(
     f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
-    "limit_target_s slow tokens tokens_each tokens_most codel_target_s codel_interval_s "
+    "limit_target_s slow stretch tokens tokens_each tokens_most codel_target_s codel_interval_s "
     "contention coherency cold_s cold_factor pause_every_s pause_s "
     "queue_since_scaling acted_s scale_cooldown_s hedge_s open_s failures window failing open_until_s "
     "skew key_share",
-    i="in_use servers queued wanted slot oldest newest is_armed retries provisioned most is_down order "
-    "lane_from lane_to balance is_in_zone zones turn each is_plain is_heedful "
+    i="in_use servers queued wanted slot oldest newest is_armed retries most is_down order "
+    "lane_from lane_to balance is_in_zone zones outage connected connections each is_plain is_heedful "
     "arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
-    "is_hedge_armed is_trying keys entries items_from kept item_oldest item_newest",
+    "is_hedge_armed is_trying era keys entries items_from kept item_oldest item_newest",
 )  # fmt: skip
 """A service, its rules, and what its lanes come to together. `oldest`, `newest`: of the callers who
 wait; `balance`: its place in BALANCES, NONE = one lane. A rule that is not there is 0: `scale_interval_s`
@@ -83,8 +83,7 @@ deadlines; `is_plain`: its work takes as long as it says; `each`: servers an ins
 
 LANE = _dtype(
     f="limit most_inside standing_since_s cold_since_s cold_share phase",
-    i="inside in_use servers queued first last queue_bound sized lost room before zone "
-    "connected connections",
+    i="inside in_use servers queued first last queue_bound sized lost room before zone turn",
 )
 """Servers with a queue of their own. `first`, `last`: of its queue; `before`: servers of the lanes before
 it; `sized`: its servers with those that are `lost`; `phase` below 0 = drawn."""
@@ -124,13 +123,13 @@ GROUP = _dtype(i="member_from member_to")
 """Of exchanges in a script, or of calls below a visit."""
 MEMBER = _dtype(i="visit is_required is_optional action")
 VISIT = _dtype(
-    f="mean_s second third factor share",
+    f="mean_s second third factor share hold_s",
     i="law row_from row_to service number group_from group_to is_held",
 )
 """`law`: its place in LAWS; `second`, `third`: its other parameters; rows: those of its table."""
 LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
-SWITCH = _dtype(f="at_s until_s slow", i="service lane lost is_down is_flush least")
+SWITCH = _dtype(f="at_s until_s share slow", i="service zone is_down is_flush least")
 """What is injected or scheduled."""
 
 SPEC = _dtype(

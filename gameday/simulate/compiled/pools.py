@@ -120,16 +120,16 @@ def leave_queue(spec, w, books, s, a, now):
 
 
 @inlined
-def may_begin_at(lane):
-    """Return whether a lane has a server and a connection for one more."""
-    return _may_begin(lane.in_use, lane.servers, lane.connected, lane.connections)
+def may_begin_at(sv, lane):
+    """Return whether there are a server of a lane and a connection for one more."""
+    return _may_begin(lane.in_use, lane.servers, sv.connected, sv.connections)
 
 
 @inlined
 def hand_over(spec, w, books, s, lane, now):
     """Give free servers to those who wait, refuse those who have waited too long."""
     sv = service_at(w, s)
-    while lane.first != NONE and may_begin_at(lane):
+    while lane.first != NONE and may_begin_at(sv, lane):
         standing_s = now - lane.standing_since_s
         a = lane.last if _takes_last(sv.order, standing_s, sv.timeout_s) else lane.first
         leave_queue(spec, w, books, s, a, now)
@@ -141,7 +141,7 @@ def hand_over(spec, w, books, s, lane, now):
             refuse(spec, w, books, s, a, now, is_late=False)
         else:
             lane.inside += 1
-            lane.connected += 1
+            sv.connected += 1
             lane.in_use += 1
             sv.in_use += 1
             now_then(w, HANDED, a)

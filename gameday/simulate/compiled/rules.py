@@ -63,14 +63,15 @@ def _lane(lane: Lane) -> tuple[Any, ...]:
     phase = -1.0 if lane.phase is None else lane.phase
     return (
         begins, most, 0.0, -math.inf, 0.0, phase, 0, 0, lane.servers, 0, layout.NONE, layout.NONE,
-        lane.queue_bound, lane.servers, 0, lane.room, lane.first, lane.zone, 0, lane.connections,
+        lane.queue_bound, lane.servers, 0, lane.room, lane.first, lane.zone, 0,
     )  # fmt: skip
 
 
 def _serve(row: Any, station: Station, rule: Service) -> None:
     """What the service itself does."""
     row["servers"], row["zones"] = station.servers, station.zones
-    row["slow"], row["each"] = 1.0, rule.servers_per_instance
+    row["slow"] = row["stretch"] = 1.0
+    row["each"], row["connections"] = rule.servers_per_instance, station.connections
     row["order"] = ORDERS.index(rule.queue_order)
     row["is_heedful"] = rule.deadline == "propagated"
     row["is_plain"] = not (rule.load or rule.warm_up or rule.pauses)

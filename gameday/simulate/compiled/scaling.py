@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import math
 
-from gameday.scenario.policies import metric_of, servers_by_change, servers_wanted
+from gameday.scenario.policies import (
+    cold_share,
+    metric_of,
+    servers_by_change,
+    servers_left,
+    servers_wanted,
+    stretched,
+)
 from gameday.simulate.compiled import caches
 from gameday.simulate.compiled.agenda import READY, SCALE, SWITCH, at
 from gameday.simulate.compiled.inlined import inlined
@@ -15,7 +22,8 @@ __all__ = ["grow", "look", "switch"]
 
 NONE = -1
 _servers_wanted, _metric_of = inlined(servers_wanted), inlined(metric_of)
-_servers_by_change = inlined(servers_by_change)
+_servers_by_change, _cold_share = inlined(servers_by_change), inlined(cold_share)
+_servers_left, _stretched = inlined(servers_left), inlined(stretched)
 
 
 @inlined
@@ -50,6 +58,7 @@ def look(spec, w, books, s, now):
 def grow(spec, w, books, s, servers, now):
     """Let there be so many servers, those that are lost included."""
     sv = service_at(w, s)
+    servers = max(servers, sv.least)
     for place in range(sv.lane_from, sv.lane_to):
         lane = lane_at(w, place)
         sized = min(max(0, servers - lane.before), lane.room)
@@ -62,9 +71,11 @@ def _resize(spec, w, books, s, lane, sized, lost, now):
     sv = service_at(w, s)
     touch(spec, w, books, s, now)
     servers = max(0, sized - lost)
-    if servers > lane.servers:
+    if servers > lane.servers and sv.cold_s > 0:
+        lane.cold_share = _cold_share(
+            now - lane.cold_since_s, lane.cold_share, sv.cold_s, lane.servers, servers
+        )
         lane.cold_since_s = now
-        lane.cold_share = (servers - lane.servers) / servers
     sv.servers += servers - lane.servers
     lane.sized, lane.lost, lane.servers = sized, lost, servers
     hand_over(spec, w, books, s, lane, now)
@@ -87,8 +98,45 @@ def switch(spec, w, books, place, is_over, now):
     if one.is_flush:
         caches.flush(w, sv)
         return
-    lane = lane_at(w, sv.lane_from + one.lane)
-    sv.slow, sv.is_down = (1.0, 0) if is_over else (one.slow, one.is_down)
-    _resize(spec, w, books, one.service, lane, lane.sized, 0 if is_over else one.lost, now)
-    if not is_over and one.until_s < math.inf:
+    if is_over:
+        if sv.outage == place + 1:
+            sv.outage, sv.slow, sv.stretch, sv.is_down = 0, 1.0, 1.0, 0
+            for number in range(sv.lane_from, sv.lane_to):
+                lane = lane_at(w, number)
+                _resize(spec, w, books, one.service, lane, lane.sized, 0, now)
+        return
+    if one.until_s < math.inf:
         at(w, one.until_s, SWITCH, 2 * place + 1)
+    sv.outage, sv.slow, sv.is_down = place + 1, one.slow, one.is_down
+    _lose(spec, w, books, sv, one, now)
+
+
+@inlined
+def _goes(sv, lane, one, go):
+    """Return the servers a lane loses while so many instances may still go."""
+    if sv.balance == NONE:
+        return lane.sized - _servers_left(lane.sized, one.share)
+    is_there = one.zone == -1 or one.zone == lane.zone
+    return lane.sized if go > 0 and lane.sized > 0 and is_there and one.share < 1 else 0
+
+
+@inlined
+def _lose(spec, w, books, sv, one, now):
+    """Servers go: of a service that balances whole instances, never the last."""
+    there, sized, lost = 0, 0, 0
+    for number in range(sv.lane_from, sv.lane_to):
+        there += lane_at(w, number).sized > 0
+        sized += lane_at(w, number).sized
+    most = min(round(there * (1 - one.share)) if one.zone < 0 else there, there - 1)
+    go = most
+    for number in range(sv.lane_from, sv.lane_to):
+        gone = _goes(sv, lane_at(w, number), one, go)
+        go -= gone > 0
+        lost += gone
+    sv.stretch = _stretched(sized, sized - lost, one.share)
+    go = most
+    for number in range(sv.lane_from, sv.lane_to):
+        lane = lane_at(w, number)
+        gone = _goes(sv, lane, one, go)
+        go -= gone > 0
+        _resize(spec, w, books, one.service, lane, lane.sized, gone, now)

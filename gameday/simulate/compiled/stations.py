@@ -21,7 +21,7 @@ from gameday.simulate.compiled.agenda import (
     now_first,
     now_then,
 )
-from gameday.simulate.compiled.draws import bin_of, keyed, seconds_of, session_key
+from gameday.simulate.compiled.draws import bin_of, request_uniform, seconds_of, uniform_of
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.lanes import choose_lane, work_seconds
 from gameday.simulate.compiled.pools import (
@@ -47,7 +47,7 @@ from gameday.simulate.compiled.tables_at import (
 from gameday.vocabulary import Draw
 
 __all__ = [
-    "begin_attempt", "begin_own_work", "child_ended", "own_work_ended", "time_out", "uniform_of",
+    "begin_attempt", "begin_own_work", "child_ended", "own_work_ended", "time_out",
 ]  # fmt: skip
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _, _ORPHANED, _ = range(len(ATTEMPTS))
@@ -65,31 +65,19 @@ _lineage, _is_over_limit, _next_limit = (
 
 
 @inlined
-def _uniform(spec, session, line, place, exchange, visit, number, purpose):
-    key = session_key(spec.root, session + (line << 32))
-    part = visit_at(spec, visit).number + 64 * exchange + 2048 * number
-    return keyed(key, place, part, purpose)
-
-
-@inlined
-def uniform_of(spec, call, number, purpose):
-    """Return the uniform number of one request of a call."""
-    return _uniform(
-        spec, call.session, call.line, call.place, call.exchange, call.visit, number, purpose
-    )
-
-
-@inlined
 def begin_attempt(spec, w, books, c, number, now, slot):
     """A caller asks: it is refused (False), served, or put in the queue; and it will wait so long."""
     call = call_at(w, c)
     s = visit_at(spec, call.visit).service
     sv = service_at(w, s)
     count_attempt(books, s, _ARRIVED, slot)
-    sv.arrived_since_scaling += 1
-    place = NONE if sv.is_down else _lane(spec, w, sv, call, number)
+    is_late = sv.is_heedful and _is_too_late(now, call.deadline_s)
+    place = NONE
+    if not is_late:
+        sv.arrived_since_scaling += 1
+        place = NONE if sv.is_down else _lane(spec, w, sv, call, number)
     if place == NONE:
-        count_attempt(books, s, _SHED, slot)
+        count_attempt(books, s, _TIMED_OUT if is_late else _SHED, slot)
         if call.first == NONE:
             call.ok = 0
             now_then(w, REPLY, c)
@@ -110,9 +98,9 @@ def begin_attempt(spec, w, books, c, number, now, slot):
     lane.inside += 1
     touch(spec, w, books, s, now)
     _begin_to_wait(spec, w, sv, s, a, now)
-    if may_begin_at(lane):
+    if may_begin_at(sv, lane):
         lane.in_use += 1
-        lane.connected += 1
+        sv.connected += 1
         sv.in_use += 1
         begin_own_work(spec, w, a, now)
     else:
@@ -130,7 +118,7 @@ def _lane(spec, w, sv, call, number):
             return NONE
     lane = lane_at(w, place)
     share = visit_at(spec, call.visit).share
-    if not may_begin_at(lane) and _is_shed(
+    if not may_begin_at(sv, lane) and _is_shed(
         lane.servers, lane.servers, lane.queued, _share_of(lane.queue_bound, share)
     ):
         return NONE
@@ -188,15 +176,16 @@ def begin_own_work(spec, w, a, now):
     """A server is there: its own work begins."""
     one = attempt_at(w, a)
     visit = visit_at(spec, one.visit)
-    uniform = _uniform(
+    uniform = request_uniform(
         spec, one.session, one.line, one.place, one.exchange, one.visit, one.number, _SERVICE_TIME
     )
     sv = service_at(w, visit.service)
     seconds = seconds_of(spec, visit, uniform) * visit.factor * sv.slow
+    seconds = max(0.0, seconds + (sv.stretch - 1.0) * visit.hold_s)
     if not sv.is_plain:
         phase = lane_at(w, one.lane).phase
         if sv.pause_every_s > 0 and phase < 0:
-            phase = _uniform(
+            phase = request_uniform(
                 spec,
                 one.session,
                 one.line,
@@ -287,10 +276,11 @@ def _finish(spec, w, books, a, ok, now, slot):
     if sv.limit_target_s > 0:
         took_s = now - one.arrived_s
         lane.limit = _next_limit(lane.limit, took_s, sv.limit_target_s, lane.most_inside)
-    lane.connected -= 1
-    if lane.connections > 0:
+    sv.connected -= 1
+    if sv.connections > 0:
         touch(spec, w, books, s, now)
-        hand_over(spec, w, books, s, lane, now)
+        for place in range(sv.lane_from, sv.lane_to):
+            hand_over(spec, w, books, s, lane_at(w, place), now)
     if one.has_replied:
         count_attempt(books, s, _ORPHANED, slot)
     else:

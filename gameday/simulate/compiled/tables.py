@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Tables:
         )
         names = list(scenario.services)
         self._keep["switches"] = table(layout.SWITCH, [
-            (one.at_s, one.until_s, one.slow, names.index(one.service), one.lane, one.lost, one.is_down,
+            (one.at_s, one.until_s, one.share, one.slow, names.index(one.service), one.zone, one.is_down,
              one.is_flush, one.least)
             for one in injected
         ])  # fmt: skip
@@ -153,8 +154,8 @@ class Tables:
         first = len(self._law_rows)
         self._law_rows += rows
         self._visits.append(
-            (*numbers, visit.factor, visit.share, law, first, len(self._law_rows), service, visit.number, *below,
-             is_held)
+            (*numbers, visit.factor, visit.share, visit.mean_hold_s, law, first,
+             len(self._law_rows), service, visit.number, *below, is_held)
         )  # fmt: skip
         return len(self._visits) - 1
 
@@ -168,12 +169,14 @@ class Tables:
 
     def standing_events(self) -> int:
         """Return how many events may be under way that are nobody's own: timers, scaling, an arrival."""
-        services, _, _ = self.services()
-        growing = int(np.maximum(0, services["most"] - services["servers"]).sum())
+        growing = sum(  # decisions to scale that wait out their delay
+            2 + math.ceil(rule.autoscale.delay / rule.autoscale.interval)
+            for rule in self.scenario.services.values() if rule.autoscale is not None
+        )  # fmt: skip
         return (
             1
             + len(self.plan.journeys)
-            + 3 * len(services)
+            + 3 * len(self.scenario.services)
             + growing
             + int(self.spec["switch_count"][0])
         )
