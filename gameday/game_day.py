@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -157,10 +158,8 @@ def _play(
         shop = stack.enter_context(_target(scenario, plan, order, folder.path))
         predicted = _rehearse(scenario, plan, servers, order.seed, stop, show, wait_for_code)
         event_model = stack.enter_context(
-            real_speed_model(
-                scenario, demand, plan, lambda at_speed: Look.at(scenario, at_speed),
-                seed=order.seed, scale=servers,
-            )
+            real_speed_model(scenario, demand, plan, partial(Look.at, scenario),
+                             seed=order.seed, scale=servers)
         )  # fmt: skip
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
         event_plan, event = event_model(played.end != "complete") or (None, ())
@@ -173,10 +172,8 @@ def _play(
     findings = find(evidence)
     requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
-    verdict = judge(
-        findings, end=played.end, why=played.why, faults=valid.faults,
-        unmeasured=unmeasured_objectives(evidence),
-    )  # fmt: skip
+    verdict = judge(findings, end=played.end, why=played.why, faults=valid.faults,
+                    unmeasured=unmeasured_objectives(evidence))  # fmt: skip
     with show.phase("report"), _after_load():
         folder.write_records(measured=(played.record,), predicted=predicted)
         folder.write_event(series_table(event))

@@ -47,8 +47,7 @@ def gather(
             for f in findings
         ],
         "findings_by_severity": {s: sum(f.severity == s for f in findings) for s in severities},
-        "requests": [_request(r) for r in requests],
-        "requests_usd": sum(r.total_usd for r in requests),
+        "requests": [_request(r) for r in requests], "requests_usd": sum(r.total_usd for r in requests),
         "proof": _proof(requests),
         "objectives": objective_table(evidence, findings),
         "services": compare_services(evidence), "steps": step_table(evidence),
