@@ -46,10 +46,11 @@ SESSION_ENDS = slice(SESSIONS.index("finished"), SESSIONS.index("held"))
 ATTEMPTS = (
     "arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned", "in_flight",
 )  # fmt: skip
-LOADS = ("busy_s", "queue_s", "servers", "waited_s", "lookups", "hits")
+LOADS = ("busy_s", "queue_s", "servers", "waited_s", "lookups", "hits", "repeats")
 """Server-seconds in use, waiting-seconds, and mean servers, per slot; and how long those had waited
 who left the queue in it, which over a run is `queue_s` again (Little's law). What callers looked for in
-the cache before the service, and found there."""
+the cache before the service, and found there. Attempts that asked for what had been asked before: retries and
+second requests, of callers or of theirs above."""
 LATENCIES = ("response", "service", "lateness")
 """Intended -> last byte; send -> last byte; intended -> send (DESIGN §7.5)."""
 

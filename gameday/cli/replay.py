@@ -38,7 +38,7 @@ ScaleOption = Annotated[str, typer.Option(help="share of full scale, as 0.01; or
 InjectOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="as 'payment down at +10m for 5m' or 'zone us-a lost at +20m for 5m'; may be repeated"
+        help="as 'payment down at +10m for 5m'; may be repeated; nothing: not even the scenario's own"
     ),
 ]
 SpareOption = Annotated[

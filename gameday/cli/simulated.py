@@ -145,10 +145,12 @@ def _say_losses(stack: str, result: dict[str, Any]) -> None:
         f"what can be lost at the peak, {answer['minutes']} minutes from {answer['from_utc'][:16]}, one at a time "
         f"({answer['replications']} replications in a cell of {answer['scale']:.3g})"
     )
+    if answer["alone"]:
+        typer.echo(f"a zone is not asked for: {', '.join(answer['alone'])} is in one alone")
     nothing = answer["as_it_is"]
     missed = "; ".join(nothing["misses"]) or "-"
     first = ["nothing", "", _band(nothing["held"], "share"), "", "", missed]
-    _table(["lost", "", "objectives hold", "", "goodput", "missed besides"], [first, *rows])
+    _table(["lost", "", "objectives hold", "", "goodput by", "missed besides"], [first, *rows])
 
 
 def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ Play = Callable[[str, Scenario, LoadPlan], Replications]
 def cures(
     scenario: Scenario, calm: LoadPlan, injections: tuple[Injection, ...], down: set[str], play: Play
 ) -> dict[str, Any]:  # fmt: skip
-    """Return stack -> the largest share of the forecast's load that brings it back, and each policy's answer.
+    """Return stack -> the largest share tried of the load that brings it back, and each policy's answer.
 
     `calm` is the plan with nothing injected; `down` are the stacks that stay down as they are. `load` is None
     where a tenth does not suffice.
@@ -98,7 +98,7 @@ def _budget(service: Service) -> dict[str, Any]:
 
 
 def _short_queue(service: Service) -> dict[str, Any]:
-    """A server works off so many who wait in half the time-out."""
+    """A server works off so many who wait in half the time-out, by its own work: calls below take longer."""
     places = 0.5 * service.timeout / service.time.mean
     return {"queue_per_server": places} if places < service.queue_per_server else {}
 

@@ -24,6 +24,7 @@ from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import at_real_speed, t_interval
+from gameday.simulate.real_speed import LEAD_IN
 from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Seed
@@ -33,7 +34,7 @@ __all__ = ["Loss", "losses", "n_minus_one"]
 _PEAK_SLOTS = 10
 """Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
 _LEAD_IN = 10
-"""Minutes before, with nothing lost, that bring queues into their state."""
+"""Minutes before, with nothing lost, that bring queues into their state; an hour where servers scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +93,30 @@ def n_minus_one(
     `replicate_each`.
     """
     out: dict[str, dict[str, Any]] = {}
+    scales = any(service.autoscale is not None for service in scenario.services.values())
     for stack in scenario.stack_names:
         lost = losses(scenario, stack)
         peak = at_real_speed(
             scenario, demand, seed=seed, window=_peak_window(plan, scenario, stack),
             core_s=core_s / len(scenario.stack_names) / (1 + len(lost)), quantile=plan.quantile,
-            at_least=least_scale(scenario), lead_in=_LEAD_IN,
+            at_least=least_scale(scenario), lead_in=LEAD_IN if scales else _LEAD_IN,
         )  # fmt: skip
         window_s = peak.window.slots * SLOT_S
         struck = [peak.struck(parse_injections([one.text], scenario, window_s)) for one in lost]
         progress(f"{stack}: {len(lost)} losses at the peak")
+        there = _as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds())
         seen = replicate_each(
-            scenario, [peak, *struck], Look.at(scenario, peak), seed=seed, stacks=(stack,),
+            there, [peak, *struck], Look.at(scenario, peak), seed=seed, stacks=(stack,),
             scale=peak.scale / load_share, new_customers=True, cancelled=cancelled, **how,
         )  # fmt: skip
         runs = [[each[0] for each in replications] for replications in seen]
         if not all(len(one) > 1 for one in runs):
             return {}
         out[stack] = {
+            "alone": [
+                name for name in scenario.stack_services(stack)
+                if scenario.services[name].stacks[stack].zones == 1
+            ],
             "from_utc": peak.window.start.isoformat(), "minutes": peak.window.slots,
             "scale": peak.scale, "replications": len(runs[0]), "as_it_is": _answer(scenario, runs[0]),
             "rows": [
@@ -148,6 +155,18 @@ def _tests(
             "tier": step_tier(scenario, criterion.subject),
         })  # fmt: skip
     return out
+
+
+def _as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
+    """Return the scenario whose schedules count from a window that begins so much later."""
+    services = {}
+    for name, service in scenario.services.items():
+        policy = service.autoscale
+        if policy is not None and policy.schedule:
+            moved = [one.model_copy(update={"at": one.at - later_s}) for one in policy.schedule]
+            policy = policy.model_copy(update={"schedule": moved})
+        services[name] = service.model_copy(update={"autoscale": policy})
+    return scenario.model_copy(update={"services": services})
 
 
 def _answer(scenario: Scenario, runs: list[Replication]) -> dict[str, Any]:

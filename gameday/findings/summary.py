@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from gameday.findings.evidence import BAD, Evidence, service_number
-from gameday.findings.first_attempts import first_attempts
 from gameday.findings.verdict import Validity
-from gameday.run_record import ATTEMPTS, SESSIONS, STEPS, RunRecord, known_sum, percentile
+from gameday.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
 from gameday.scenario.injections import Injection
 from gameday.simulate import t_interval
 from gameday.traffic import LoadPlan
@@ -25,6 +24,8 @@ __all__ = [
     "slot_series",
     "step_table",
 ]
+
+_REPEATS = LOADS.index("repeats")
 
 
 def _number(value: float, digits: int = 5) -> float | None:
@@ -146,7 +147,6 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
         regions = [plan.regions.index(r) for r in evidence.scenario.stack_regions(stack)]
         expected = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
         counts = run.step_counts[s][:, :, part].sum(axis=0)
-        first = first_attempts(evidence.scenario, run, stack) / wall
         series["stacks"][stack] = {
             "forecast_per_s": rounded(expected * plan.scale / plan.speed / wall),
             "planned_per_s": rounded(counts[0] / wall),
@@ -156,7 +156,6 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
             "sessions_started": run.session_counts[s, 1, part].tolist(),
             "services": {
                 name: _service_series(evidence, run, stack, name)
-                | {"first_per_s": rounded(first[run.services.index(name)])}
                 for name in evidence.scenario.stack_services(stack)
             },
             "steps": {
@@ -182,11 +181,13 @@ def _service_series(evidence: Evidence, run: RunRecord, stack: str, name: str) -
     s, v = run.stacks.index(stack), run.services.index(name)
     said = [r.utilisation(stack, name)[r.judged] for r in evidence.predicted]
     queue = run.loads[s, v, 1, run.judged] / run.slot_wall_s
+    asked = run.attempts[s, v, 0, run.judged]
     return {
         "measured": rounded(run.utilisation(stack, name)[run.judged]),
         "predicted": rounded(np.mean(said, axis=0)) if said else None,
         "queue": rounded(queue),
-        "attempts_per_s": rounded(run.attempts[s, v, 0, run.judged] / run.slot_wall_s),
+        "attempts_per_s": rounded(asked / run.slot_wall_s),
+        "first_per_s": rounded((asked - run.loads[s, v, _REPEATS, run.judged]) / run.slot_wall_s),
     }
 
 

@@ -154,7 +154,13 @@ def _stack(stack: str, at: list[datetime], data: dict[str, Any], injected: list[
         _line(queue, at, rows["queue"], name, colour, line_width=1.5)
         if "attempts_per_s" in rows:  # runs of older versions have none
             _line(asked, at, rows["attempts_per_s"], name, colour, line_width=1.5)
-            asked.line(at, rows["first_per_s"], color=colour, line_dash="dotted", legend_label=name)
+            asked.line(
+                at,
+                [float("nan") if v is None else v for v in rows["first_per_s"]],
+                color=colour,
+                line_dash="dotted",
+                legend_label=name,
+            )
     for number, (name, rows) in enumerate(data["steps"].items()):
         _line(slow, at, rows["p99"], name, _COLOURS[number % len(_COLOURS)], line_width=1.5)
     plots = [load, busy, queue, *([asked] if asked.renderers else []), slow]

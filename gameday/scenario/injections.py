@@ -42,6 +42,8 @@ _FLUSHED_S = 60.0
 """How long a flush counts as under way when it is asked whether the system comes back."""
 _TRAFFIC = re.compile(r"traffic\s+(?P<factor>\d+(?:\.\d+)?)x")
 _MOST_FACTOR = 100.0
+_NOTHING = "nothing"
+"""What is injected into a drill that is to be played calm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,13 @@ def parse_injections(
 def injected(
     texts: Sequence[str], scenario: Scenario, window_s: float, *, is_ours: bool
 ) -> tuple[Injection, ...]:
-    """Return what is injected into a run: what was asked for, or else the scenario's own.
+    """Return what is injected into a run: what was asked for (`nothing`, too), or else the scenario's own.
 
     UsageError says what cannot be, as in a target that is not ours.
     """
     try:
-        found = parse_injections(list(texts or scenario.replay.inject), scenario, window_s)
+        asked = [] if list(texts) == [_NOTHING] else list(texts or scenario.replay.inject)
+        found = parse_injections(asked, scenario, window_s)
     except ValueError as error:
         raise UsageError(f"--inject: {error}") from None
     for one in found if not is_ours else ():

@@ -50,6 +50,9 @@ class _Stations(Collector):
             "shop_cache_lookups", "answers callers looked for in the cache", labels=["service"]
         )
         found = CounterMetricFamily("shop_cache_hits", "and found there", labels=["service"])
+        again = CounterMetricFamily(
+            "shop_repeats", "attempts at what had been asked before", labels=["service"]
+        )
         ended = CounterMetricFamily(
             "shop_attempts", "attempts by how they ended", labels=["service", "outcome"]
         )
@@ -58,9 +61,10 @@ class _Stations(Collector):
             queued.add_metric([service], station.queue_s)
             looked.add_metric([service], station.lookups)
             found.add_metric([service], station.hits)
+            again.add_metric([service], station.repeats)
             for outcome in OUTCOMES:
                 ended.add_metric([service, outcome], station.counts[outcome])
-        yield from (busy, queued, looked, found, ended)
+        yield from (busy, queued, looked, found, again, ended)
 
 
 def _cumulative(station: LiveStation) -> list[tuple[str, float]]:

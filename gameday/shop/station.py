@@ -61,7 +61,7 @@ class LiveStation(StationAtWork):
         super().__init__(station, rule, asyncio.get_running_loop().time)
         self.counts = dict.fromkeys(OUTCOMES, 0)
         self.busy_s = self.queue_s = self.overslept_s = 0.0
-        self.lookups = self.hits = 0
+        self.lookups = self.hits = self.repeats = 0
         self.buckets = [0] * (len(BUCKETS_S) + 1)
         self.visit_sum_s = 0.0
         self._since = self.clock()
@@ -203,6 +203,7 @@ class LiveServices:
         """Begin one attempt, and its caller's timer, unless it is refused at once."""
         station, rule = self.stations[visit.service], self.rules[visit.service]
         station.count("arrived")
+        station.repeats += bool(number or asker.line)
         uniform = self._uniform(visit, asker, number, Draw.BALANCE) if rule.balance else 0.0
         is_late = station.is_too_late(asker.deadline_s)
         lane = None if is_late else station.admit(visit, uniform, asker.zone)

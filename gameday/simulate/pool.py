@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import simpy
 
-from gameday.run_record import ATTEMPTS
+from gameday.run_record import ATTEMPTS, LOADS
 from gameday.scenario.lanes import StationAtWork
 from gameday.scenario.services import Service, Station
 
 __all__ = ["ServicePool"]
 
-_LOOKUPS, _HITS = 4, 5
+_LOOKUPS, _HITS, _REPEATS = (LOADS.index(name) for name in ("lookups", "hits", "repeats"))
 _PLACE = {name: place for place, name in enumerate(ATTEMPTS)}
 
 
@@ -24,7 +24,7 @@ class ServicePool(StationAtWork):
         self.env = env
         self.slot_s, self.slots = slot_s, slots
         self.attempts = [[0] * 8 for _ in range(slots)]
-        self.loads = [[0.0] * 6 for _ in range(slots)]
+        self.loads = [[0.0] * len(LOADS) for _ in range(slots)]
         self.visit_s: list[tuple[int, float]] = []
         self._since, self._slot = 0.0, 0
 
@@ -72,6 +72,10 @@ class ServicePool(StationAtWork):
         for lane in self.lanes:
             for one in lane.queue:
                 self.book_wait(one.since_s)
+
+    def repeats(self) -> None:
+        """Book an attempt that asks for what has been asked before."""
+        self.loads[self.slot()][_REPEATS] += 1.0
 
     def finds(self, item: int) -> bool:
         """Return whether callers have an answer kept, and book that they looked."""

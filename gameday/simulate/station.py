@@ -136,6 +136,8 @@ class Services:
         """Begin one attempt, and its caller's timer, unless it is refused at once."""
         pool, rule, now = self.pools[visit.service], self.rules[visit.service], self.env.now
         pool.count("arrived")
+        if number or asker.key[3]:
+            pool.repeats()
         uniform = self._uniform(visit, asker.key, number, Draw.BALANCE) if rule.balance else 0.0
         is_late = pool.is_too_late(asker.deadline_s)
         lane = None if is_late else pool.admit(visit, uniform, asker.zone)

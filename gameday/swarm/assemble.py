@@ -164,7 +164,9 @@ class Assembly:
         if elapsed < 2 * record.slot_wall_s:
             add(record.loads, LOADS.index("busy_s"), busy * in_slot)
             add(record.loads, LOADS.index("queue_s"), change("queue_seconds") * in_slot)
-            for what, series in (("lookups", "cache_lookups"), ("hits", "cache_hits")):
+            for what, series in (
+                ("lookups", "cache_lookups"), ("hits", "cache_hits"), ("repeats", "repeats"),
+            ):  # fmt: skip
                 add(record.loads, LOADS.index(what), change(series) * in_slot)
             record.loads[*at, LOADS.index("servers"), slot] = after.values.get(
                 (*name, "capacity"), float("nan")

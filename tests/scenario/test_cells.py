@@ -33,7 +33,7 @@ def test_a_station_has_whole_servers_and_the_offered_load_of_its_share(
 ) -> None:
     service = service_of(instances, per_instance)
     station = service.station("x", "main", scale)
-    exact = scale * instances * per_instance
+    exact = scale * (instances * per_instance)
     assert station.servers == max(1, round(exact))
     # utilisation: k lambda x (E[S] x factor) / c'  =  lambda x E[S] / c
     assert scale * station.time_factor / station.servers == pytest.approx(

@@ -1,6 +1,6 @@
 """The four drills in the shop's own services on a virtual clock: naive stays down, sound comes back.
 
-The model's side of the table is in tests/findings/test_drills.py.
+The model's side of the table is in tests/findings/test_failures.py.
 """
 
 from __future__ import annotations

@@ -340,7 +340,7 @@ def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_b
     assert told["after"] > 0.9
     assert told["said"] == "played at 60x: whether it comes back is the model's to say"
     assert "injected: stock down at +1m for 1m" in run.said
-    assert "the model's to say; model: comes back by itself" in run.said
+    assert "the model's to say; model: comes back by itself" in " ".join(run.said.split())
     html = (run.folder / "report.html").read_text()
     assert "Injected: stock down at +1m for 1m" in html
     assert {row["what"] for row in summary["n_minus_one"]["main"]["rows"]} >= {

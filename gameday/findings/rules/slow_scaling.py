@@ -11,7 +11,7 @@ from scipy import stats
 from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
 from gameday.findings.finding import Candidate
 from gameday.findings.replication import QUANTITIES
-from gameday.vocabulary import SLOT_S
+from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["look_for_slow_scaling"]
 
@@ -33,7 +33,7 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
             for run in runs:
                 there = run.series[servers, n]
                 soon = np.array([there[i : i + ahead + 1].max() for i in range(len(there))])
-                late = soon > _MORE * there
+                late = (soon > _MORE * there) & ~_disturbed(evidence, len(there), ahead)
                 arrived = run.arrived[n] * late
                 turned = arrived * np.nan_to_num(run.series[away, n])
                 bad, all_ = bad + float(turned.sum()), all_ + float(arrived.sum())
@@ -50,3 +50,13 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
                 "its target",
                 evidence={"delay_s": policy.delay, "interval_s": policy.interval},
             )  # fmt: skip
+
+
+def _disturbed(evidence: Evidence, slots: int, ahead: int) -> Array:
+    """Return the slots in which servers come back from what was injected: that is no scaling."""
+    out = np.zeros(slots, bool)
+    for one in evidence.plan.injections:
+        if one.traffic is None:
+            last = slots if math.isinf(one.until_s) else math.ceil(one.until_s / SLOT_S)
+            out[max(0, int(one.at_s // SLOT_S) - ahead) : last + 1] = True
+    return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import ATTEMPTS, LOADS
+from gameday.run_record import ATTEMPTS
 from gameday.scenario.policies import (
     has_waited_too_long,
     is_too_late,
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 NONE = -1
-_BUSY, _QUEUE, _SERVERS, _WAITED, _, _ = range(len(LOADS))
+_BUSY, _QUEUE, _SERVERS, _WAITED = range(4)
 _SHED, _TIMED_OUT, _CANCELLED = (ATTEMPTS.index(n) for n in ("shed", "timed_out", "cancelled"))
 _may_begin, _takes_last = inlined(may_begin), inlined(takes_last)
 _is_too_late, _has_waited_too_long = inlined(is_too_late), inlined(has_waited_too_long)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import ATTEMPTS
+from gameday.run_record import ATTEMPTS, LOADS
 from gameday.scenario.policies import (
     gives_up_at_s,
     is_over_limit,
@@ -34,6 +34,7 @@ from gameday.simulate.compiled.pools import (
 )
 from gameday.simulate.compiled.slots import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.tables_at import (
+    add_load,
     attempt_at,
     call_at,
     count_attempt,
@@ -51,6 +52,7 @@ __all__ = [
 ]  # fmt: skip
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _, _ORPHANED, _ = range(len(ATTEMPTS))
+_REPEATS = LOADS.index("repeats")
 _SERVICE_TIME, _BALANCE = int(Draw.SERVICE_TIME), int(Draw.BALANCE)
 _INSTANCE = int(Draw.INSTANCE)
 NONE = -1
@@ -71,6 +73,8 @@ def begin_attempt(spec, w, books, c, number, now, slot):
     s = visit_at(spec, call.visit).service
     sv = service_at(w, s)
     count_attempt(books, s, _ARRIVED, slot)
+    if number > 0 or call.line > 0:
+        add_load(books, s, _REPEATS, slot, 1.0)
     is_late = sv.is_heedful and _is_too_late(now, call.deadline_s)
     place = NONE
     if not is_late:
