@@ -29,7 +29,8 @@ def goodput(drill: str, seed: int) -> list[float]:
     rng = np.random.default_rng(seed)
     factor = np.ones(AFTER)
     for one in injections:
-        factor[int(one.at_s // MINUTE_S) : math.ceil(one.until_s / MINUTE_S)] *= one.traffic
+        if one.traffic is not None:
+            factor[int(one.at_s // MINUTE_S) : math.ceil(one.until_s / MINUTE_S)] *= one.traffic
     at_s = np.sort(np.concatenate([
         (minute + rng.random(rng.poisson(BASE_PER_S * MINUTE_S * times))) * MINUTE_S
         for minute, times in enumerate(factor)
