@@ -94,14 +94,14 @@ def compared(scenario: Scenario, plan: LoadPlan) -> dict[str, Any]:
 
 EVERY_POLICY: dict[str, Any] = {
     "balance": {"by": "two_choices", "zone_affinity": True},
-    "queue_order": "lifo", "codel": {"target": "200ms", "interval": "1s"}, "limit": {"target": "2s"},
+    "queue_order": "lifo",
     "queue_share": {"home": 0.5}, "load": {"contention": 1e-4, "coherency": 1e-6},
     "pauses": {"every": "30s", "last": "100ms"}, "warm_up": {"last": "2m", "factor": 2},
-    "deadline": "propagated", "hedge": {"after": "400ms"},
+    "deadline": "propagated",
     "breaker": {"failures": 0.5, "open": "5s"},
     "cache": {"keys": 100_000, "entries": 10_000}, "pool": {"connections": 100_000},
 }  # fmt: skip
-"""Every policy at once, mild enough that the event goes on."""
+"""Every policy at once, mild enough that the event goes on; those that go by a time-out are added."""
 
 
 def every_policy() -> dict[str, Any]:
@@ -110,6 +110,9 @@ def every_policy() -> dict[str, Any]:
     data = json.loads(scenario_text("primeday"))
     for name, rule in data["services"].items():
         retry = rule.get("retry") or {"attempts": 1, "backoff": "100ms"}
+        timeout = scenario.services[name].timeout
+        rule["codel"] = {"target": f"{timeout / 10}s", "interval": f"{timeout / 2}s"}
+        rule["limit"], rule["hedge"] = ({k: f"{timeout / 2}s"} for k in ("target", "after"))
         rule |= EVERY_POLICY | {"retry": retry | {"budget": {"ratio": 0.1}}}
         rule["autoscale"] = {"target": 0.7, "interval": "1m", "delay": "2m", "max_factor": 2.0,
                              "schedule": [{"at": "2m", "factor": 1.2}]}  # fmt: skip
