@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -167,16 +168,21 @@ class Rehearsal:
         injections = injected(texts, self.scenario, window_s, is_ours=True)
         self._calm, self.plan = self.plan, self.plan.struck(injections)
 
-    def play(self, name: str, scenario: Scenario, plan: LoadPlan) -> Replications:
-        """Return replications of a variant; every one draws the same chance."""
+    def play(
+        self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None
+    ) -> Replications:
+        """Return replications of a variant, at most so many; every one draws the same chance."""
         from gameday.findings import Look
         from gameday.simulate import replicate
 
+        how = self._how if most is None else self._how | {
+            "replications": min(most, self._how["replications"])
+        }  # fmt: skip
         done: Callable[[int], None] = lambda n: self.show.update(f"{n} replications")  # noqa: E731
         with self.show.phase(f"model: {name}"):
             return replicate(
                 scenario, plan, Look.at(scenario, plan), seed=self.seed, progress=done,
-                new_customers=True, **self._how,
+                new_customers=True, **how,
             )  # fmt: skip
 
     def result(self, event: str) -> dict[str, Any]:
@@ -244,12 +250,10 @@ class Rehearsal:
         }
         if not down:
             return None
-        fewer = self._how | {"replications": min(_CURE_REPLICATIONS, self._how["replications"])}
-        whole, self._how = self._how, fewer
-        try:
-            return cures(self.scenario, self._calm, self.plan.injections, down, self.play)
-        finally:
-            self._how = whole
+        return cures(
+            self.scenario, self._calm, self.plan.injections, down,
+            partial(self.play, most=_CURE_REPLICATIONS),
+        )  # fmt: skip
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""

@@ -44,15 +44,14 @@ def cures(
     def back(name: str, variant: Scenario, plan: LoadPlan) -> dict[str, Any]:
         return recovery(injections, play(name, variant, plan)) or {}
 
-    waiting = set(down)
     low, high = 0, len(_SHARES)
     seen: dict[int, dict[str, Any]] = {}
-    while waiting and low < high:  # the largest load from which every stack comes back
+    while low < high:  # the largest load from which every stack comes back
         at = (low + high) // 2
         drop = Injection(f"traffic {_SHARES[at]:g}x", end_s, math.inf, traffic=_SHARES[at])
         plan = calm.struck((*injections, drop))
         seen[at] = back(f"load falls to {_SHARES[at]:.0%}", scenario, plan)
-        if all(_comes_back(seen[at][stack]) for stack in waiting):
+        if all(_comes_back(seen[at][stack]) for stack in down):
             high = at
         else:
             low = at + 1

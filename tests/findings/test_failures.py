@@ -5,6 +5,7 @@ The shop's side of the metastability table is in tests/shop/test_drills.py.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,29 @@ def test_what_brings_it_back_is_told_load_and_policies(
     assert 0.2 <= told["load"] <= 0.7
     assert {said[name] for name in helps} == {"comes back by itself"}
     assert {said[name] for name in does_not} == {"stays down"}
+
+
+def test_a_run_that_ends_before_its_phases_says_so_in_numbers_json_can_hold() -> None:
+    scenario = load_scenario("drills/surge-retries")
+    plan = struck(scenario, 80.0, scenario.replay.inject)
+    [record] = simulate(scenario, plan, seed=Seed(9), replications=1, workers=1)
+    record.step_counts[:, :, :, 1:] = 0  # stopped in its first minute
+    told = measured_recovery(plan.injections, record, 1.0)
+    assert told is not None
+    assert told["main"]["said"] == "not observed"
+    assert (told["main"]["in"], told["main"]["after"]) == (None, None)
+    json.dumps(told, allow_nan=False)
+
+
+def test_played_faster_than_real_time_a_run_does_not_say_whether_it_comes_back() -> None:
+    scenario = load_scenario("drills/surge-retries")
+    plan = struck(scenario, 80.0, scenario.replay.inject)
+    seen = evidence(scenario, replace(plan, speed=20.0))
+    assert seen.measured is not None
+    told = measured_recovery(plan.injections, seen.measured, 20.0)
+    assert told is not None
+    assert "the model's to say" in told["main"]["said"]
+    assert not [f for f in find(seen) if f.rule == "metastable" and f.basis == "measured"]
 
 
 # --- findings ---------------------------------------------------------------------------------------

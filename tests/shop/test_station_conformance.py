@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import simpy
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from small_shop import desk, load_small, service
 from virtual_shop import in_virtual_time
@@ -93,7 +93,8 @@ POLICIES: list[dict[str, Any]] = [
     {}, {"queue_order": "lifo"}, {"queue_order": "adaptive"}, {"codel": {"target": "20ms", "interval": "80ms"}},
     {"limit": {"target": "200ms"}}, {"retry": RETRY},
     {"retry": RETRY | {"budget": {"ratio": 0.2, "most": 2}}},
-    *({"balance": {"by": by, "zone_affinity": True}, "servers_per_instance": 2}
+    *({"balance": {"by": by, "zone_affinity": True}, "servers_per_instance": 2,
+       "stacks": {"main": {"instances": 4, "zones": 2, "instance": "box"}}}
       for by in ("round_robin", "random", "least_connections", "two_choices")),
     {"load": {"contention": 0.2, "coherency": 0.05}, "servers_per_instance": 3},
     {"pauses": {"every": "900ms", "last": "300ms"}},
@@ -137,6 +138,7 @@ def test_with_the_same_draws_shop_and_model_count_the_same(
     tmp_path: Path, servers: int, places: int, timeout_ms: int, busy: float,
     policy: dict[str, Any], seed: int,
 ) -> None:  # fmt: skip
+    assume("limit" not in policy or timeout_ms > 200)  # else it is refused: it could not act
     scenario = load_small(
         tmp_path,
         desk(
@@ -199,10 +201,10 @@ def test_every_policy_makes_a_difference_at_a_desk(tmp_path: Path, policy: dict[
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: "-".join(policy) or "none")
-def test_in_overload_the_shop_s_counts_lie_within_the_model_s_99_percent_interval(
+def test_in_overload_shop_and_model_differ_by_no_more_than_chance(
     policy: dict[str, Any], tmp_path: Path
 ) -> None:
-    """With draws of its own for each run: counts, and the time servers were busy."""
+    """The same draws in both, others in each run: the gaps of counts and busy time, by their 99 % interval."""
     scenario = load_small(
         tmp_path, desk(**{"servers": 4, "queue_per_server": 3, "timeout": "250ms"} | policy)
     )

@@ -24,7 +24,7 @@ METRICS = ("utilisation", "concurrency", "requests")
 
 
 class Band(Block):
-    """What is done while the metric lies in a band; the first band that fits counts."""
+    """What is done while the metric lies in a band; no two bands meet."""
 
     above: float = Field(default=0.0, ge=0)
     """From here on, itself included."""
