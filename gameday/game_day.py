@@ -162,12 +162,11 @@ def _play(
                              seed=order.seed, scale=servers)
         )  # fmt: skip
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
-        event_plan, event = event_model(played.end != "complete") or (None, ())
+        modelled = event_model(played.end != "complete")
         load_share = 1.0 if servers is None else plan.scale / servers
         lost = _losses(scenario, demand, plan, order, played, load_share, show, stop)
     evidence = Evidence(
-        scenario, plan, played.record, predicted, event, event_plan.scale if event_plan else None,
-        lost, load_share,
+        scenario, plan, played.record, predicted, modelled.event, modelled.calm, modelled.scale, lost, load_share,
     )  # fmt: skip
     findings = find(evidence)
     requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
@@ -176,7 +175,7 @@ def _play(
                     unmeasured=unmeasured_objectives(evidence))  # fmt: skip
     with show.phase("report"), _after_load():
         folder.write_records(measured=(played.record,), predicted=predicted)
-        folder.write_event(series_table(event))
+        folder.write_event(series_table(modelled.event))
         about = {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
                  "version": __version__, "command": order.command}  # fmt: skip
         summary = gather(evidence, demand, history, findings, requests, verdict, valid, run=about)
@@ -194,10 +193,13 @@ def _losses(
     if not order.n_minus_one or played.end != "complete":
         return {}
     with show.phase("what can be lost at the peak"):
-        return n_minus_one(
+        lost = n_minus_one(
             scenario, demand, plan, seed=order.seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
             load_share=load_share, progress=show.update, cancelled=lambda: stop.reason is not None,
         )  # fmt: skip
+        if stop.reason is not None:
+            show.update(f"left out: {stop.reason}")
+    return lost
 
 
 def _order_capacity(

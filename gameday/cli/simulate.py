@@ -185,6 +185,12 @@ class Rehearsal:
                 new_customers=True, **how,
             )  # fmt: skip
 
+    def calm(self, name: str, scenario: Scenario, factor: float = 1.0) -> Replications:
+        """Return a variant with nothing injected: what its recovery is measured by; empty where nothing is."""
+        if not self.plan.injections:
+            return ()
+        return self.play(f"{name}, nothing injected", scenario, self._calm.times(factor))
+
     def result(self, event: str) -> dict[str, Any]:
         """Play the event as it is; return what the model says of it, checked against paper."""
         from gameday.findings.cross_check import cross_check
@@ -204,7 +210,7 @@ class Rehearsal:
             "quantile": plan.quantile, "seed": plan.seed.root, **self.as_is,
             "series": series_of(self.before),
             "injected": [one.text for one in plan.injections],
-            "recovery": recovery(plan.injections, self.before),
+            "recovery": recovery(plan.injections, self.before, self.calm("as it is", self.scenario)),
             "small_stations": small_stations(self.scenario, plan.scale),
             "full_scale": {  # what is injected, no service alone could show
                 runs[0].stack: [] if plan.injections
@@ -235,7 +241,7 @@ class Rehearsal:
         return {
             "text": text, "unseen": unseen(self.scenario, scenario, plan.scale),
             **rehearsal(scenario, after, plan.scale), "series": series_of(after),
-            "recovery": recovery(plan.injections, after),
+            "recovery": recovery(plan.injections, after, self.calm(text, scenario, factor)),
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
         }  # fmt: skip

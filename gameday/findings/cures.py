@@ -39,10 +39,11 @@ def cures(
     """
     end_s = math.ceil(max(one.until_s for one in injections) / SLOT_S) * SLOT_S
     struck = calm.struck(injections)
+    as_it_is = play("nothing injected", scenario, calm)
     out: dict[str, Any] = {stack: {"load": None, "policies": []} for stack in down}
 
     def back(name: str, variant: Scenario, plan: LoadPlan) -> dict[str, Any]:
-        return recovery(injections, play(name, variant, plan)) or {}
+        return recovery(injections, play(name, variant, plan), as_it_is) or {}
 
     low, high = 0, len(_SHARES)
     seen: dict[int, dict[str, Any]] = {}

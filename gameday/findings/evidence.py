@@ -57,6 +57,8 @@ class Evidence:
     """The model of the run as played, one a replication."""
     event: tuple[tuple[Replication, ...], ...] = ()
     """The model of the window at real speed: one entry a replication, in each one a stack."""
+    calm: tuple[tuple[Replication, ...], ...] = ()
+    """The same with nothing injected; empty where nothing is."""
     event_scale: float | None = None
     """Share of full scale at which it was simulated."""
     n_minus_one: dict[str, Any] = field(default_factory=dict)

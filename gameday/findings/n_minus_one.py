@@ -6,13 +6,9 @@ replications share customers and chance with those in which nothing is lost.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-
-import numpy as np
-from scipy import stats
 
 from gameday.findings.evidence import binomial_band, step_tier
 from gameday.findings.rehearsal import not_below
@@ -23,7 +19,8 @@ from gameday.scenario import Scenario
 from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.scenario.injections import parse_injections
-from gameday.simulate import at_real_speed, t_interval
+from gameday.simulate import at_real_speed
+from gameday.simulate.intervals import p_above, t_interval
 from gameday.simulate.real_speed import LEAD_IN
 from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan
@@ -144,13 +141,11 @@ def _tests(
         values = [run.number_of(n)[0] for run in runs]
         if before["misses"].get(criterion.text, 0.0) >= 0.5 or any(v != v for v in values):
             continue
-        away = float(np.mean(values)) - criterion.value
-        if criterion.op in (">", ">="):
-            away = -away
-        spread = max(1e-12, float(np.std(values, ddof=1)) / math.sqrt(len(values)))
+        sign = -1.0 if criterion.op in (">", ">=") else 1.0
+        p_value = p_above([sign * value for value in values], sign * criterion.value)
         out.append({
             "text": criterion.text, "bound": criterion.value, "value": band_of(t_interval(values)),
-            "unit": METRICS[criterion.metric], "p_value": float(stats.t.sf(away / spread, len(values) - 1)),
+            "unit": METRICS[criterion.metric], "p_value": p_value,
             "samples": sum(run.number_of(n)[1] for run in runs),
             "tier": step_tier(scenario, criterion.subject),
         })  # fmt: skip

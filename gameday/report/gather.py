@@ -77,8 +77,10 @@ def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
     plan = evidence.plan
     return {
         "injected": [one.text for one in plan.injections],
-        "recovery": measured_recovery(plan.injections, measured, plan.speed),
-        "recovery_modelled": recovery(plan.injections, evidence.event) if evidence.event else None,
+        "recovery": measured_recovery(plan.injections, measured, plan.speed, evidence.calm),
+        "recovery_modelled": recovery(plan.injections, evidence.event, evidence.calm)
+        if evidence.event
+        else None,
         "n_minus_one": evidence.n_minus_one,
     }
 

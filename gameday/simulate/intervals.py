@@ -9,7 +9,7 @@ from scipy import stats
 
 from gameday.vocabulary import Array, Band
 
-__all__ = ["t_bands", "t_interval"]
+__all__ = ["p_above", "t_bands", "t_interval"]
 
 
 def t_bands(values: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
@@ -31,3 +31,9 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Band:
     """
     mean, low, high = t_bands(np.array(values, float), level)
     return Band(float(mean), float(low), float(high), level)
+
+
+def p_above(values: Sequence[float], bound: float) -> float:
+    """Return the one-sided p-value of Student's t-test that the mean of replications is above `bound`."""
+    spread = max(float(np.std(values, ddof=1)) / np.sqrt(len(values)), 1e-12)
+    return float(stats.t.sf((float(np.mean(values)) - bound) / spread, len(values) - 1))

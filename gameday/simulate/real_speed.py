@@ -7,14 +7,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from gameday.forecast import Demand
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.offered import expected_visits
-from gameday.simulate.replicate import REPLICATIONS, replicate
+from gameday.simulate.replicate import REPLICATIONS, replicate_each
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
@@ -32,6 +33,16 @@ _BESIDE_LOAD = 0.5
 T = TypeVar("T")
 Seen = tuple[tuple[T, ...], ...]
 """One entry a replication, in each one a stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtRealSpeed(Generic[T]):
+    """What the model saw of a window at real speed; nothing where one core is all there is."""
+
+    event: Seen[T] = ()
+    calm: Seen[T] = ()
+    """With nothing injected; empty where nothing is."""
+    scale: float | None = None
 
 
 def at_real_speed(
@@ -66,41 +77,41 @@ def _rounded(scale: float) -> float:
 def real_speed_model(
     scenario: Scenario, demand: Demand, plan: LoadPlan,
     look_at: Callable[[LoadPlan], Callable[[RunRecord], T]], *, seed: Seed, scale: float | None,
-) -> Iterator[Callable[[bool], tuple[LoadPlan, Seen[T]] | None]]:  # fmt: skip
+) -> Iterator[Callable[[bool], AtRealSpeed[T]]]:  # fmt: skip
     """Begin the model of `plan`'s window at real speed beside its run; yield what takes its outcome.
 
-    The outcome is the plan it played and what was seen, replication by replication; None where one
-    core is all there is. The taker waits; called with True it cuts short.
-    `scale` is that of the servers, if it is not the plan's.
+    Where something is injected the same customers are played with nothing injected too. The taker waits;
+    called with True it cuts short. `scale` is that of the servers, if it is not the plan's.
     """
-    outcome: list[tuple[LoadPlan, Seen[T]]] = []
-    core_s = _BESIDE_LOAD * (plan.duration_s + plan.lead_in_s)
+    outcome: list[AtRealSpeed[T]] = []
+    core_s = _BESIDE_LOAD * (plan.duration_s + plan.lead_in_s) / (2 if plan.injections else 1)
     thread: threading.Thread | None = None
     with tempfile.TemporaryDirectory(prefix="gameday-model-") as folder:
         stop_file = Path(folder) / "stop"
         if (os.cpu_count() or 1) > 1:
-            again = at_real_speed(
+            calm = at_real_speed(
                 scenario, demand, seed=seed, core_s=core_s, quantile=plan.quantile,
                 window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
-            ).struck(plan.injections)  # fmt: skip
-            servers = None if scale is None else again.scale * scale / plan.scale
+            )  # fmt: skip
+            servers = None if scale is None else calm.scale * scale / plan.scale
+            plans = [calm.struck(plan.injections), calm] if plan.injections else [calm]
 
             def work() -> None:
-                seen = replicate(
-                    scenario, again, look_at(again), seed=seed.child("event"), workers=1,
+                seen = replicate_each(
+                    scenario, plans, look_at(calm), seed=seed.child("event"), workers=1,
                     scale=servers, beside_load=True, new_customers=True, stop_file=stop_file,
                 )  # fmt: skip
-                outcome.append((again, seen))
+                outcome.append(AtRealSpeed(seen[0], seen[1] if plan.injections else (), calm.scale))
 
             thread = threading.Thread(target=work, name="event model")
             thread.start()
 
-        def take(cut_short: bool) -> tuple[LoadPlan, Seen[T]] | None:
+        def take(cut_short: bool) -> AtRealSpeed[T]:
             if cut_short:
                 stop_file.touch()
             if thread is not None:
                 thread.join()
-            return outcome[0] if outcome else None
+            return outcome[0] if outcome else AtRealSpeed()
 
         try:
             yield take

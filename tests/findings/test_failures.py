@@ -21,6 +21,7 @@ from gameday.findings.recovery import measured_recovery, recovery
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import replicate, simulate
+from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 
@@ -35,15 +36,19 @@ def struck(scenario: Scenario, per_s: float, texts: list[str], slots: int = MINU
     return replace(plan, forecast=steps).struck(parse_injections(texts, scenario, 60.0 * slots))
 
 
-def evidence(scenario: Scenario, plan: LoadPlan, **more: Any) -> Evidence:
-    """Return a run of the model in the place of the shop's, and four at real speed beside it."""
+def evidence(
+    scenario: Scenario, plan: LoadPlan, calm: LoadPlan | None = None, **more: Any
+) -> Evidence:
+    """Return a run of the model in the place of the shop's, and four at real speed beside it, calm ones too."""
     [measured, *predicted] = simulate(scenario, plan, seed=Seed(9), replications=3, workers=1)
-    event = replicate(
-        scenario, plan, Look.at(scenario, plan), seed=Seed(4), replications=4, workers=1
+    plans = [plan, calm] if calm else [plan]
+    event, *calm_runs = replicate_each(
+        scenario, plans, Look.at(scenario, plan), seed=Seed(4), replications=4, workers=1
     )
     return Evidence(
-        scenario, plan, measured, tuple(predicted), event=event, event_scale=1.0, **more
-    )
+        scenario, plan, measured, tuple(predicted), event=event, event_scale=1.0,
+        calm=calm_runs[0] if calm else (), **more,
+    )  # fmt: skip
 
 
 def found(scenario: Scenario, plan: LoadPlan, rule: str, **more: Any) -> list[Finding]:
@@ -59,9 +64,10 @@ def found(scenario: Scenario, plan: LoadPlan, rule: str, **more: Any) -> list[Fi
 def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: str) -> None:
     scenario = load_scenario(f"drills/{drill}" + "-sound" * (kind == "sound"))
     plan = struck(scenario, 80.0, scenario.replay.inject)
-    seen = evidence(scenario, plan)
-    modelled = recovery(plan.injections, seen.event)
-    measured = measured_recovery(plan.injections, seen.measured, 1.0) if seen.measured else None
+    seen = evidence(scenario, plan, struck(scenario, 80.0, []))
+    assert seen.measured is not None
+    modelled = recovery(plan.injections, seen.event, seen.calm)
+    measured = measured_recovery(plan.injections, seen.measured, 1.0, seen.calm)
     assert modelled is not None
     assert measured is not None
     said = "stays down" if kind == "naive" else "comes back by itself"
@@ -121,6 +127,62 @@ def test_played_faster_than_real_time_a_run_does_not_say_whether_it_comes_back()
     assert told is not None
     assert "the model's to say" in told["main"]["said"]
     assert not [f for f in find(seen) if f.rule == "metastable" and f.basis == "measured"]
+
+
+def growing(scenario: Scenario, per_s: list[float], texts: list[str]) -> LoadPlan:
+    """Return a stream whose rate is another in each minute."""
+    plan = flat_plan(scenario, 1.0, slots=len(per_s))
+    played = np.rint(plan.played * np.array(per_s)).astype(plan.played.dtype)
+    plan = replace(
+        plan, played=played, starts=played.astype(float), forecast=60.0 * np.ones((1, 1, 1)) * per_s
+    )
+    return plan.struck(parse_injections(texts, scenario, 60.0 * len(per_s)))
+
+
+def test_what_a_growing_forecast_does_is_not_put_down_to_the_injection(tmp_path: Path) -> None:
+    """Two servers of 100 ms bear 20 a second; from minute 4 on 40 come, with or without the slow minute."""
+    scenario = load_small(tmp_path, desk(servers=2, queue_per_server=2, mean="100ms", timeout="5s"))
+    rates, slow = [5.0] * 4 + [40.0] * 6, ["desk slowed 4x at +2m for 2m"]
+    plan, calm = growing(scenario, rates, slow), growing(scenario, rates, [])
+    seen = evidence(scenario, plan, calm)
+    told = recovery(plan.injections, seen.event, seen.calm)
+    blind = recovery(plan.injections, seen.event, ())
+    assert told is not None
+    assert blind is not None
+    assert blind["main"]["said"] == "stays down", "against the minutes before alone"
+    assert told["main"]["said"] == "comes back by itself"
+    assert told["main"]["after"]["mid"] < 0.8
+    assert not [f for f in find(seen) if f.rule == "metastable"]
+
+
+def test_what_is_on_its_way_at_the_window_s_end_is_no_metastable_state(tmp_path: Path) -> None:
+    """A cache that warms slowly: every minute the service behind it has less to bear."""
+    scenario = load_small(
+        tmp_path,
+        desk(servers=2, queue_per_server=2, mean="100ms", timeout="5s",
+             cache={"keys": 12000, "entries": 12000, "skew": 0.3}),
+    )  # fmt: skip
+    plan = growing(scenario, [60.0] * 16, ["cache of desk flushed at +10m"])
+    seen = evidence(scenario, plan, growing(scenario, [60.0] * 16, []))
+    assert seen.measured is not None
+    told = recovery(plan.injections, seen.event, seen.calm)
+    measured = measured_recovery(plan.injections, seen.measured, 1.0, seen.calm)
+    assert told is not None
+    assert measured is not None
+    said = "still recovering at the window's end"
+    assert told["main"]["said"] == measured["main"]["said"] == said
+    assert told["main"]["recovers"]["mid"] == 0.0
+    assert not [f for f in find(seen) if f.rule == "metastable"]
+
+
+def test_what_begins_with_the_window_is_measured_by_the_calm_run(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, desk(servers=2, queue_per_server=2, mean="100ms", timeout="5s"))
+    plan = growing(scenario, [15.0] * 8, ["desk slowed 4x at +0m for 2m"])
+    seen = evidence(scenario, plan, growing(scenario, [15.0] * 8, []))
+    told = recovery(plan.injections, seen.event, seen.calm)
+    assert told is not None
+    assert told["main"]["said"] == "comes back by itself"
+    assert told["main"]["before"] is None
 
 
 # --- findings ---------------------------------------------------------------------------------------

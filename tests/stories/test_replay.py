@@ -351,6 +351,32 @@ def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_b
     assert "What can be lost at the peak" in html
 
 
+def test_a_run_that_is_stopped_before_what_is_injected_ends_in_order_and_says_so(
+    bench: Bench,
+) -> None:
+    run = bench.replay(bench.scenario(LONG), "--inject", "stock down at +25m for 1m").until_load()
+    time.sleep(1)
+    os.kill(run.process.pid, signal.SIGTERM)
+    run.wait(2 * STOPS_WITHIN_S + 10)
+    summary = assert_judged(run, "ABORTED", 4)
+    assert "SIGTERM" in summary["verdict"]["reasons"][0]
+    assert summary["recovery"]["main"]["said"] == "not observed"
+    assert "Injected: stock down at +25m for 1m" in (run.folder / "report.html").read_text()
+    bench.falls_silent()
+
+
+def test_ctrl_c_after_the_load_leaves_out_what_can_be_lost_and_keeps_the_verdict(
+    bench: Bench,
+) -> None:
+    run = bench.replay(bench.scenario(), "--n-minus-one")
+    until(lambda: "what can be lost at the peak ..." in run.complained, 60, "the load is over")
+    os.kill(run.process.pid, signal.SIGINT)
+    run.wait(30)
+    summary = assert_judged(run, "PASS", 0)
+    assert summary["n_minus_one"] == {}
+    assert "left out: signal SIGINT" in run.complained
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -10,7 +11,8 @@ from scipy import stats
 from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
 from gameday.findings.finding import Basis, Candidate
 from gameday.run_record import ATTEMPTS, LOADS
-from gameday.vocabulary import Array
+from gameday.simulate.intervals import p_above, t_interval
+from gameday.vocabulary import Array, Band
 
 __all__ = ["look_for_cold_cache"]
 
@@ -30,35 +32,57 @@ def look_for_cold_cache(evidence: Evidence) -> Iterator[Candidate]:
             at = run.stacks.index(stack), run.services.index(service)
             rows, loads = run.attempts[at][:, run.judged], run.loads[at][:, run.judged]
             lookups, hits = (loads[LOADS.index(name)] for name in ("lookups", "hits"))
-            lost = rows[_LOST].sum(axis=0)
-            yield from _of(evidence, stack, service, [(lookups, hits, rows[0], lost)], "measured")
+            seen = _Cold.of(lookups, hits, rows[0], rows[_LOST].sum(axis=0))
+            if seen.all_:
+                p_value = float(stats.binom.sf(seen.bad - 1, seen.all_, TURNED_AWAY))
+                value = binomial_band(seen.bad, seen.all_)
+                yield _candidate(evidence, stack, service, [seen], value, p_value, "measured")
     for runs in zip(*evidence.event, strict=True):
         for n, service in enumerate(runs[0].services):
-            if service in cached:
-                rows4 = [(r.lookups[n], r.hits[n], r.arrived[n], r.lost[n]) for r in runs]
-                yield from _of(evidence, runs[0].stack, service, rows4, "model only")
+            each = [_Cold.of(r.lookups[n], r.hits[n], r.arrived[n], r.lost[n]) for r in runs]
+            shares = [one.bad / one.all_ for one in each if one.all_]
+            if service in cached and len(shares) > 1:
+                value, p_value = t_interval(shares), p_above(shares, TURNED_AWAY)
+                yield _candidate(
+                    evidence, runs[0].stack, service, each, value, p_value, "model only"
+                )
 
 
-def _of(
-    evidence: Evidence, stack: str, service: str, runs: list[tuple[Array, Array, Array, Array]],
+@dataclass(frozen=True, slots=True)
+class _Cold:
+    """What one run saw of a service while its cache was cold."""
+
+    cold: Array
+    """Whether it was, shape (slots,)."""
+    share: Array
+    """Share of lookups that hit, same shape."""
+    bad: int
+    all_: int
+    """Attempts while it was, and those of them that were lost."""
+
+    @staticmethod
+    def of(*rows: Array) -> _Cold:
+        lookups, hits, arrived, lost = (np.nan_to_num(row) for row in rows)
+        share = hits / np.maximum(lookups, 1.0)
+        width = min(3, len(share))
+        best = float(np.convolve(share, np.ones(width) / width, "valid").max())
+        cold = (share < _COLD * best) & (lookups > 0)
+        all_ = round(float(arrived[cold].sum()))
+        return _Cold(cold, share, min(all_, round(float(lost[cold].sum()))), all_)
+
+
+def _candidate(
+    evidence: Evidence, stack: str, service: str, runs: list[_Cold], value: Band, p_value: float,
     basis: Basis,
-) -> Iterator[Candidate]:  # fmt: skip
-    lookups, hits, arrived, lost = (np.nan_to_num(sum(rows)) for rows in zip(*runs, strict=True))
-    if not lookups.sum():
-        return
-    share = hits / np.maximum(lookups, 1.0)
-    width = min(3, len(share))
-    best = float(np.convolve(share, np.ones(width) / width, "valid").max())
-    cold = (share < _COLD * best) & (lookups > 0)
-    bad, all_ = round(float(lost[cold].sum())), round(float(arrived[cold].sum()))
-    if not all_:
-        return
-    yield Candidate(
+) -> Candidate:  # fmt: skip
+    when_cold = [float(run.share[run.cold].mean()) for run in runs if run.cold.any()]
+    return Candidate(
         rule="cold_cache", stack=stack, subject=service,
         title=f"{stack}: with its cache cold {service} cannot bear its callers", unit="share",
-        value=binomial_band(min(bad, all_), all_), bound=TURNED_AWAY, samples=all_, basis=basis,
-        p_value=float(stats.binom.sf(bad - 1, all_, TURNED_AWAY)), first_slot=first_where(cold),
+        value=value, bound=TURNED_AWAY, samples=sum(run.all_ for run in runs), basis=basis,
+        p_value=p_value, first_slot=first_where(np.any([run.cold for run in runs], axis=0)),
         tier=evidence.scenario.services[service].tier,
         suggestion=f"warm the cache of {service} before it takes traffic; a short queue lets it warm by itself",
-        evidence={"hits_at_best": round(best, 4), "hits_when_cold": round(float(share[cold].mean()), 4)},
+        evidence={"hits_at_best": round(max(float(run.share.max()) for run in runs), 4),
+                  "hits_when_cold": round(float(np.mean(when_cold)), 4)},
     )  # fmt: skip

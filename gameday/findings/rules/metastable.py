@@ -3,54 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from scipy import stats
 
 from gameday.findings.evidence import Evidence, binomial_band
 from gameday.findings.finding import Basis, Candidate
-from gameday.findings.recovery import BACK, measured_goodput, phases, recovers_after
-from gameday.vocabulary import Array
+from gameday.findings.goodput import BACK, Goodput, Phases, calm_shares, phases
+from gameday.simulate.intervals import p_above, t_interval
+from gameday.vocabulary import Band
 
 __all__ = ["look_for_metastable"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    sent: Array
-    done: Array
-
-
 def look_for_metastable(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack, of the measurement and of the model at real speed."""
-    if evidence.measured is not None and evidence.plan.speed == 1:
-        for stack in evidence.scenario.stack_names:
-            sent, done = measured_goodput(evidence.measured, stack)
-            yield from _of(evidence, stack, [_Run(sent, done)], "measured")
-    for runs in zip(*evidence.event, strict=True):
-        yield from _of(
-            evidence, runs[0].stack, [_Run(one.achieved, one.done) for one in runs], "model only"
-        )
+    calm = calm_shares(evidence.calm)
+    slots = evidence.plan.window.slots
+    for stack in evidence.scenario.stack_names:
+        part = phases(evidence.plan.injections, stack, slots)
+        if part is None or part.after is None:
+            continue
+        if evidence.measured is not None and evidence.plan.speed == 1:
+            run = Goodput.measured(evidence.measured, stack, calm.get(stack))
+            yield _measured(evidence, stack, part, part.after, run)
+        mine = [run for each in evidence.event for run in each if run.stack == stack]
+        if len(mine) > 1:
+            runs = [Goodput.modelled(run, calm.get(stack)) for run in mine]
+            yield _modelled(evidence, stack, part, part.after, runs)
 
 
-def _of(evidence: Evidence, stack: str, runs: list[_Run], basis: Basis) -> Iterator[Candidate]:
-    part = phases(evidence.plan.injections, stack, len(runs[0].sent))
-    if part is None or part.after is None:
-        return
-    before = sum(float(r.done[part.before].sum()) for r in runs)
-    before /= max(1.0, sum(float(r.sent[part.before].sum()) for r in runs))
-    sent = round(sum(float(r.sent[part.after].sum()) for r in runs))
-    bad = sent - round(sum(float(r.done[part.after].sum()) for r in runs))
-    stays = [r for r in runs if recovers_after(r.sent, r.done, part) is None]
-    bound = 1 - BACK * min(1.0, before)
-    p_value = float(stats.binom.sf(bad - 1, sent, bound)) if 2 * len(stays) > len(runs) else 1.0
-    yield Candidate(
+def _stays_down(run: Goodput, part: Phases) -> bool:
+    return run.minutes_to_recover(part) is None and not run.is_recovering(part)
+
+
+def _bound(run: Goodput, part: Phases, after: slice) -> float:
+    """Return the share of the steps after it that may end badly."""
+    return 1 - BACK * float(run.expected(part)[after].mean())
+
+
+def _measured(
+    evidence: Evidence, stack: str, part: Phases, after: slice, run: Goodput
+) -> Candidate:
+    sent = round(float(run.sent[after].sum()))
+    bad = sent - round(float(run.done[after].sum()))
+    bound = _bound(run, part, after)
+    p_value = float(stats.binom.sf(bad - 1, sent, bound)) if _stays_down(run, part) else 1.0
+    return _candidate(
+        evidence, stack, after.start, binomial_band(bad, sent), bound, sent, p_value, "measured",
+        {"goodput_before": round(run.share(part.before), 4)},
+    )  # fmt: skip
+
+
+def _modelled(
+    evidence: Evidence, stack: str, part: Phases, after: slice, runs: list[Goodput]
+) -> Candidate:
+    lost = [1 - run.share(after) for run in runs]
+    bound = max(_bound(run, part, after) for run in runs)
+    down = sum(_stays_down(run, part) for run in runs)
+    p_value = p_above(lost, bound) if 2 * down > len(runs) else 1.0
+    return _candidate(
+        evidence, stack, after.start, t_interval(lost), bound,
+        round(sum(float(run.sent[after].sum()) for run in runs)), p_value, "model only",
+        {"stay_down": f"{down} of {len(runs)} runs"},
+    )  # fmt: skip
+
+
+def _candidate(
+    evidence: Evidence, stack: str, first_slot: int, value: Band, bound: float, samples: int,
+    p_value: float, basis: Basis, more: dict[str, float | str],
+) -> Candidate:  # fmt: skip
+    return Candidate(
         rule="metastable", stack=stack, subject="all steps",
         title=f"{stack}: stays down though what was injected is gone", unit="share", bound=bound,
-        value=binomial_band(bad, sent), samples=sent, basis=basis, p_value=p_value, tier=0,
-        first_slot=part.after.start,
+        value=value, samples=samples, basis=basis, p_value=p_value, tier=0,
+        first_slot=first_slot,
         suggestion="retry budgets, queues served within the time-out, a limit: `gameday simulate --inject` with "
         "--what-if says which of them brings it back",
-        evidence={"injected": "; ".join(one.text for one in evidence.plan.injections),
-                  "goodput_before": round(before, 4), "stay_down": f"{len(stays)} of {len(runs)} runs"},
+        evidence={"injected": "; ".join(one.text for one in evidence.plan.injections), **more},
     )  # fmt: skip

@@ -24,7 +24,7 @@ from gameday.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
 from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS
-from gameday.simulate import t_interval
+from gameday.simulate.intervals import p_above, t_interval
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_missed_objective"]
@@ -74,15 +74,9 @@ def _of_service(
     if len(known) < LEAST_SLOTS:
         return
     yield _candidate(
-        evidence, criterion, stack, t_interval(known), _p_above(known, criterion.value),
+        evidence, criterion, stack, t_interval(known), p_above(known, criterion.value),
         LEAST_SAMPLES, first_where(np.nan_to_num(seen) > criterion.value),
     )  # fmt: skip
-
-
-def _p_above(values: list[float], bound: float) -> float:
-    """Return the one-sided p-value of Student's t-test that the mean is above `bound`."""
-    spread = max(float(np.std(values, ddof=1)) / np.sqrt(len(values)), 1e-12)
-    return float(stats.t.sf((float(np.mean(values)) - bound) / spread, len(values) - 1))
 
 
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
@@ -94,7 +88,7 @@ def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[
     values = [value for value, _ in seen if not np.isnan(value)]
     if len(values) < 2:
         return
-    band, p_value = t_interval(values), _p_above(values, criterion.value)
+    band, p_value = t_interval(values), p_above(values, criterion.value)
     counts = sum(count for _, count in seen)
     yield _candidate(evidence, criterion, stack, band, p_value, counts, None, basis="model only")
 

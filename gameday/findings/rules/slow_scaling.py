@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
 
-from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
+from gameday.findings.evidence import TURNED_AWAY, Evidence, first_where
 from gameday.findings.finding import Candidate
 from gameday.findings.replication import QUANTITIES
+from gameday.simulate.intervals import p_above, t_interval
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["look_for_slow_scaling"]
@@ -28,7 +28,7 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
             if policy is None:
                 continue
             ahead = 1 + math.ceil((policy.delay + policy.interval) / SLOT_S)
-            bad = all_ = 0.0
+            counts = []
             short = np.zeros(len(runs[0].arrived[n]), bool)
             for run in runs:
                 there = run.series[servers, n]
@@ -36,15 +36,16 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
                 late = (soon > _MORE * there) & ~_disturbed(evidence, len(there), ahead)
                 arrived = run.arrived[n] * late
                 turned = arrived * np.nan_to_num(run.series[away, n])
-                bad, all_ = bad + float(turned.sum()), all_ + float(arrived.sum())
+                counts.append((float(turned.sum()), float(arrived.sum())))
                 short |= turned > TURNED_AWAY * np.maximum(arrived, 1.0)
-            if not all_:
+            shares = [bad / all_ for bad, all_ in counts if all_]
+            if len(shares) < 2:
                 continue
             yield Candidate(
                 rule="slow_scaling", stack=runs[0].stack, subject=service,
                 title=f"{runs[0].stack}: {service} scales too slowly for the edge", unit="share",
-                value=binomial_band(round(bad), round(all_)), bound=TURNED_AWAY, samples=round(all_),
-                p_value=float(stats.binom.sf(round(bad) - 1, round(all_), TURNED_AWAY)),
+                value=t_interval(shares), bound=TURNED_AWAY, samples=round(sum(all_ for _, all_ in counts)),
+                p_value=p_above(shares, TURNED_AWAY),
                 basis="model only", tier=evidence.scenario.services[service].tier, first_slot=first_where(short),
                 suggestion=f"schedule servers of {service} before the edge (autoscale.schedule), or lower "
                 "its target",

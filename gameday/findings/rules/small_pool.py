@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
 
 from gameday.findings.evidence import SATURATED, SATURATED_SLOTS, Evidence, first_where
 from gameday.findings.finding import Candidate
 from gameday.findings.replication import QUANTITIES
-from gameday.simulate import t_interval
+from gameday.simulate.intervals import p_above, t_interval
 
 __all__ = ["look_for_small_pool"]
 
@@ -42,13 +40,11 @@ def look_for_small_pool(evidence: Evidence) -> Iterator[Candidate]:
             ]
             at = int(np.mean(held, axis=0).argmax())
             values = [float(row[at]) for row in held]
-            band, spread = t_interval(values), float(np.std(values, ddof=1))
-            far = (band.mid - SATURATED) / max(1e-9, spread / math.sqrt(len(values)))
             yield Candidate(
                 rule="small_pool", stack=runs[0].stack, subject=service,
                 title=f"{runs[0].stack}: the connection pool of {service} is smaller than its concurrency",
-                value=band, bound=SATURATED, unit="share",
-                p_value=min(1.0, len(held[0]) / width * float(stats.t.sf(far, len(values) - 1))),
+                value=t_interval(values), bound=SATURATED, unit="share",
+                p_value=min(1.0, len(held[0]) / width * p_above(values, SATURATED)),
                 samples=round(float(sum(r.arrived[n].sum() for r in runs))), basis="model only",
                 tier=rule.tier, first_slot=first_where(np.mean(held, axis=0) > SATURATED),
                 suggestion=f"more connections to {service} than its {rule.pool.connections}, or fewer servers",

@@ -1,0 +1,128 @@
+"""Goodput minute by minute, in the parts of a window that an injection makes, and whether it comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.findings.replication import Replication
+from gameday.run_record import STEPS, RunRecord
+from gameday.scenario.injections import Injection
+from gameday.vocabulary import SLOT_S, Array
+
+__all__ = ["BACK", "Goodput", "Phases", "calm_shares", "phases"]
+
+BACK = 0.95
+"""Of what it would be with nothing injected: from there on goodput counts as come back. Ours."""
+_FOR_SLOTS = 3
+"""Slots in a row for which it must be back: one minute's chance is no recovery."""
+_LESS = 0.8
+"""Of the share lost in the first minutes after it: where the last ones lose less, it is on its way. Ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """A window's slots before, in and after what was injected."""
+
+    before: slice
+    during: slice
+    is_endless: bool
+    after: slice | None
+    """None: too little is left to ask whether it comes back."""
+
+    @property
+    def why(self) -> str:
+        """Why it is not asked."""
+        return (
+            "lasts to the window's end: whether it comes back is not asked"
+            if self.is_endless
+            else f"ends less than {_FOR_SLOTS} minutes before the window: not asked"
+        )
+
+
+def phases(injections: tuple[Injection, ...], stack: str, slots: int) -> Phases | None:
+    """Return the parts of a stack's window of so many slots; None where nothing is injected into it."""
+    injections = tuple(one for one in injections if one.stack in (None, stack))
+    if not injections:
+        return None
+    first = int(min(one.at_s for one in injections) // SLOT_S)
+    last = max(one.until_s for one in injections) / SLOT_S
+    end = slots if last == math.inf else min(slots, math.ceil(last))
+    after = slice(end, slots) if end + _FOR_SLOTS <= slots else None
+    return Phases(slice(0, first), slice(first, end), last >= slots, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Goodput:
+    """One run of one stack, slot by slot of the window; all of shape (slots,)."""
+
+    sent: Array
+    """Steps that went out: who has left sends none."""
+    done: Array
+    """Those of them that ended well."""
+    calm: Array | None
+    """Share that ends well with nothing injected, in the model; None where it was not asked."""
+
+    @staticmethod
+    def measured(record: RunRecord, stack: str, calm: Array | None) -> Goodput:
+        """Return what a record saw of a stack."""
+        at = record.stacks.index(stack)
+        steps = record.step_counts[at][:, :, record.judged].sum(axis=0)
+        return Goodput(steps[STEPS.index("achieved")], steps[STEPS.index("done")], calm)
+
+    @staticmethod
+    def modelled(run: Replication, calm: Array | None) -> Goodput:
+        """Return what a replication saw."""
+        return Goodput(run.achieved, run.done, calm)
+
+    def share(self, part: slice) -> float:
+        """Return the share of a part's steps that ended well; NaN of none."""
+        return _share(self.sent[part].sum(), self.done[part].sum())
+
+    def expected(self, part: Phases) -> Array:
+        """Return what each slot's share would be with nothing injected: that before, moved as the calm run moves.
+
+        What a forecast does to the system by itself, growing or falling, is not put down to the injection.
+        """
+        before = self.share(part.before)
+        if self.calm is None:
+            return np.full(len(self.sent), before)
+        then = np.nanmean(self.calm[part.before]) if not math.isnan(before) else math.nan
+        moved = self.calm if not then > 0 else self.calm * (before / then)
+        return np.minimum(1.0, moved)
+
+    def minutes_to_recover(self, part: Phases) -> float | None:
+        """Return minutes from the end of what was injected to the first of _FOR_SLOTS good ones; None = never."""
+        if part.after is None:
+            return None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: Array = self.done[part.after] / self.sent[part.after]
+        is_back = share >= BACK * self.expected(part)[part.after]
+        good = np.convolve(is_back.astype(int), np.ones(_FOR_SLOTS, int), "valid")
+        found = np.flatnonzero(good == _FOR_SLOTS)
+        return float(found[0]) if len(found) else None
+
+    def is_recovering(self, part: Phases) -> bool:
+        """Return whether less was lost in the last minutes than in the first ones after it: not down for good."""
+        if part.after is None:
+            return False
+        width = min(_FOR_SLOTS, (part.after.stop - part.after.start) // 2)
+        first = self.share(slice(part.after.start, part.after.start + width))
+        last = self.share(slice(part.after.stop - width, part.after.stop))
+        return 1 - last < _LESS * (1 - first)
+
+
+def calm_shares(calm: Sequence[Sequence[Replication]]) -> dict[str, Array]:
+    """Return stack -> share of each slot's steps that ends well, over replications with nothing injected."""
+    out = {}
+    for runs in zip(*calm, strict=True):
+        sent, done = (np.sum([getattr(r, n) for r in runs], axis=0) for n in ("achieved", "done"))
+        out[runs[0].stack] = np.divide(done, sent, out=np.full(len(sent), np.nan), where=sent > 0)
+    return out
+
+
+def _share(sent: float, done: float) -> float:
+    return float(done / sent) if sent else math.nan
