@@ -22,7 +22,7 @@ from gameday.scenario.model import Scenario
 from gameday.scenario.units import parse_duration
 from gameday.vocabulary import SLOT_S
 
-__all__ = ["Injection", "Outage", "injected", "outages", "parse_injections"]
+__all__ = ["Injection", "Outage", "injected", "injection_faults", "outages", "parse_injections"]
 
 _FORM = re.compile(
     r"\s*(?P<what>.+?)\s+at\s+\+\s*(?P<at>[0-9.]+\s*[a-z]+)(?:\s+for\s+(?P<for>[0-9.]+\s*[a-z]+))?\s*"
@@ -106,6 +106,19 @@ def parse_injections(
                 raise ValueError(f"two injections meet {outage.service} of {stack} at one time")
             seen[outage.service] = outage
     return found
+
+
+def injection_faults(scenario: Scenario) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return (path, what is wrong) of what a scenario injects by itself, whatever the window."""
+    try:
+        for number, text in enumerate(scenario.replay.inject):
+            place: tuple[str | int, ...] = ("replay", "inject", number)
+            parse_injections([text], scenario, math.inf)
+        place = ("replay", "inject")
+        parse_injections(scenario.replay.inject, scenario, math.inf)
+    except ValueError as error:
+        return [(place, str(error))]
+    return []
 
 
 def injected(

@@ -12,6 +12,7 @@ from gameday.errors import ScenarioError
 from gameday.scenario.assets import asset_faults
 from gameday.scenario.cross_checks import cross_faults
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
+from gameday.scenario.injections import injection_faults
 from gameday.scenario.model import Scenario
 from gameday.scenario.python_users import python_faults
 from gameday.scenario.read import Document, is_file, read_document
@@ -65,6 +66,7 @@ def load_scenario(name_or_path: str) -> Scenario:
         *asset_faults(scenario, folder),
         *python_faults(scenario, folder),
     ]
+    faults = faults or injection_faults(scenario)
     if faults or document.faults:
         raise ScenarioError(_said(document, faults))
     return scenario

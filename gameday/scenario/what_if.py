@@ -25,7 +25,7 @@ __all__ = ["WhatIf", "what_if"]
 _CHANGE = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*(.+?)\s*")
 _FACTOR = re.compile(r"(\d+(?:\.\d+)?)x")
 _MOST_FACTOR = 100.0
-_NOT_IN_THE_MODEL = ("zones", "tier")
+_NOT_IN_THE_MODEL = ("tier",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ def _change(data: dict[str, Any], text: str, names: list[str], value: Any) -> No
     if names[-1] in _NOT_IN_THE_MODEL:
         raise _fault(text, f"the model does not see {names[-1]}: they count in sizing alone")
     service = services[names[0]]
-    if names[1] == "instances" and len(names) == 2:
+    if names[1] in ("instances", "zones") and len(names) == 2:
         for fleet in service.get("stacks", {}).values():
-            fleet["instances"] = value
+            fleet[names[1]] = value
         return
     place, names = (
         service,

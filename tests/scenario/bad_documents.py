@@ -92,6 +92,18 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "replay: null",
         r"replay: .*\(got nothing\)",
     ),
+    "what is injected, misspelt": (
+        "calendar:\n  events:",
+        "replay:\n  inject:\n    - stock down at +5m for 1m\n    - stok down at +9m\ncalendar:\n  events:",
+        "- stok down",
+        r"replay\.inject\.1: .*did you mean 'stock'",
+    ),
+    "what is injected twice at one time": (
+        "calendar:\n  events:",
+        "replay:\n  inject:\n    - stock down at +5m\n    - stock down at +9m\ncalendar:\n  events:",
+        "inject:",
+        r"replay\.inject: two injections meet stock",
+    ),
     # units
     "a duration without unit": (
         "patience: 8s",

@@ -122,6 +122,8 @@ WRONG = {
         "not both",
     '{"schedule": [{"at": "1h", "factor": 3}], "interval": "1m", "delay": "0s", "max_factor": 2}':
         "more than `max_factor`",
+    '{"schedule": [{"at": "1h", "factor": 0.5}], "interval": "1m", "delay": "0s", "max_factor": 2}':
+        "less than `min_factor`",
 }  # fmt: skip
 
 

@@ -29,6 +29,11 @@ def test_a_nested_field_and_a_law_are_changed_as_the_scenario_writes_them() -> N
     assert variant.scenario.services["search"].is_asynchronous
 
 
+def test_zones_count_for_balancing_and_for_what_a_lost_zone_takes() -> None:
+    fleets = what_if("primeday", "checkout.zones = 2").scenario.services["checkout"].stacks
+    assert {fleet.zones for fleet in fleets.values()} == {2}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -38,7 +43,8 @@ def test_a_nested_field_and_a_law_are_changed_as_the_scenario_writes_them() -> N
         ("checkout.instance = 3", "is not a field here"),
         ("checkout.instances = many", "instances"),
         ("checkout.instances = 0", "greater than or equal to 1"),
-        ("checkout.us.zones = 2", "does not see zones"),
+        ("checkout.us.zones = 0", "greater than or equal to 1"),
+        ("checkout.tier = 2", "does not see tier"),
         ("checkout.instances = 99999999999999999999", "less than or equal to"),
         ("checkout.timeout = 2", "duration"),
         ("checkout.timeout.deep = 2s", "no fields of its own"),

@@ -93,6 +93,8 @@ class Autoscale(Block):
                 )
         if late := [s.factor for s in self.schedule if s.factor > self.max_factor]:
             raise ValueError(f"`schedule` asks for {late[0]:g} x, more than `max_factor` allows")
+        if early := [s.factor for s in self.schedule if s.factor < self.min_factor]:
+            raise ValueError(f"`schedule` asks for {early[0]:g} x, less than `min_factor` allows")
         return self
 
 
