@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import joblib
-import joblib.externals.loky.process_executor
 import numpy as np
+from joblib.externals import loky
 
 from gameday.errors import PreflightFailed
 from gameday.run_record import RunRecord
@@ -105,22 +105,34 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
     if count == 1 and not must_leave:
         yield from (function(*args) for function, args, _ in tasks)
         return
-    how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
-    if count == 1:  # joblib's one job is this process: two, of which one has work
-        count, how["pre_dispatch"] = 2, 1
-    if isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend):
-        how |= {"initializer": settle, "initargs": (os.getpid(), _NICE if must_leave else 0)}
-    pool = joblib.Parallel(n_jobs=count, **how)
-    results = pool(tasks)
+    here = {"initializer": settle, "initargs": (os.getpid(), _NICE if must_leave else 0)}
+    if count == 1:  # joblib's one job is this process
+        results = _in_one_process(tasks, here)
+    else:
+        is_here = isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend)
+        pool = joblib.Parallel(
+            count, return_as="generator_unordered", batch_size=1, **(here if is_here else {})
+        )
+        results = pool(tasks)
     try:
         yield from results
-    except joblib.externals.loky.process_executor.TerminatedWorkerError:
+    except loky.process_executor.TerminatedWorkerError:
         raise PreflightFailed(
             "a process of the model was killed, by a person or for want of memory; with a smaller --budget "
             "or --scale it needs less"
         ) from None
     finally:
         results.close()
+
+
+def _in_one_process(tasks: list[Any], how: dict[str, Any]) -> Generator[Any, None, None]:
+    """Yield results of one process besides this one, which ends with the last that is asked for."""
+    executor = loky.ProcessPoolExecutor(max_workers=1, **how)
+    try:
+        for function, args, _ in tasks:
+            yield executor.submit(function, *args).result()
+    finally:
+        executor.shutdown(kill_workers=True)
 
 
 def _one(
