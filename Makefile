@@ -18,7 +18,7 @@ replay: $(VENV)/.installed
 	$(BIN)/gameday replay --event primeday || test $$? -eq 1
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not nightly"
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check gameday tests locustfiles
@@ -43,6 +43,7 @@ $(VENV)/rivals/.installed:
 
 nightly: $(VENV)/.installed-test
 	EQUAL_SCENARIOS=500 $(BIN)/python -m pytest tests/simulate/test_engines_agree.py
+	$(BIN)/python -m pytest -m nightly
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python -m tests.golden

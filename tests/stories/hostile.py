@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-__all__ = ["HOSTILE", "counting", "hostile"]
+__all__ = ["ERRORS", "HOSTILE", "counting", "hostile"]
 
 _GREETING = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 _LIVES_S = 60.0
@@ -94,13 +94,15 @@ _NUMBERS = (
     b"".join(b'shop_in_use{service="%d"} Inf\n' % i for i in range(20_000)),
     b'shop_attempts_total{service="edge",outcome="arrived"} -1e308\n{{{\n',
 )
+ERRORS = "answers every question with an error"
 HOSTILE: dict[str, Manners] = {
     "closes, talks garbage, or never answers": _in_turn(_closes, _answers_garbage, _never_answers),
     "never comes to the end of an answer": _in_turn(_never_ends, _continues),
     "redirects to no address and to other hosts": _in_turn(_redirects_nowhere, _redirects_outside),
-    "answers every question with an error": _fails,
-    "answers every question with a JSON list": _says_lists,
-    "nests its JSON without end": _nests,
+    ERRORS: _fails,
+    "answers every question with a JSON list, or nests it without end": _in_turn(
+        _says_lists, _nests
+    ),
     "tells its numbers in strange forms": _tells_strange_numbers,
 }
 """What it does to every guest but the first -> how."""

@@ -74,7 +74,14 @@ def test_a_killed_workers_sessions_go_to_the_others_within_3_s_and_the_rest_is_b
     bench.falls_silent()
 
 
-@pytest.mark.parametrize("who", ["worker", "master", "both workers", "target"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        "worker",
+        "master",
+        *(pytest.param(who, marks=pytest.mark.nightly) for who in ("both workers", "target")),
+    ],
+)
 def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, who: str) -> None:
     """The books balance, and no order is in the shop that the run knows nothing of."""
     run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
@@ -100,7 +107,7 @@ def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, wh
     bench.falls_silent()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.nightly), "2"])
 def test_a_locust_that_hangs_is_ended_and_its_run_is_judged(bench: Bench, workers: str) -> None:
     run = bench.replay(bench.scenario(LONG), "--workers", workers).until_load()
     time.sleep(2.0)
