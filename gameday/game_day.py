@@ -166,7 +166,8 @@ def _play(
         load_share = 1.0 if servers is None else plan.scale / servers
         lost = _losses(scenario, demand, plan, order, played, load_share, show, stop)
     evidence = Evidence(
-        scenario, plan, played.record, predicted, modelled.event, modelled.calm, modelled.scale, lost, load_share,
+        scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
+        modelled.calm,
     )  # fmt: skip
     findings = find(evidence)
     requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)

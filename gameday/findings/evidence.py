@@ -57,14 +57,14 @@ class Evidence:
     """The model of the run as played, one a replication."""
     event: tuple[tuple[Replication, ...], ...] = ()
     """The model of the window at real speed: one entry a replication, in each one a stack."""
-    calm: tuple[tuple[Replication, ...], ...] = ()
-    """The same with nothing injected; empty where nothing is."""
     event_scale: float | None = None
     """Share of full scale at which it was simulated."""
     n_minus_one: dict[str, Any] = field(default_factory=dict)
     """What can be lost at the peak, stack by stack; empty where it was not asked."""
     load_share: float = 1.0
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
+    calm: tuple[tuple[Replication, ...], ...] = ()
+    """The window at real speed with nothing injected; empty where nothing is."""
 
 
 LEAST_SLOTS = 3

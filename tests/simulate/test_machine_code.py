@@ -38,6 +38,7 @@ def test_every_source_a_kernel_is_made_of_is_in_its_name() -> None:
     assert {f.name for f in (PACKAGE / "simulate" / "compiled").glob("*.py")} <= names
 
 
+@pytest.mark.nightly  # it compiles everything anew; that every source is in the name is tested above
 def test_an_edited_helper_is_never_served_stale_and_no_home_need_be_writable(
     tmp_path: Path,
 ) -> None:

@@ -211,7 +211,9 @@ def test_workers_whose_master_is_gone_stop_by_themselves(bench: Bench) -> None:
     bench.falls_silent()
 
 
-@pytest.mark.parametrize(("then", "kept"), [("freeze", 1.0), ("back off", 0.5)])
+@pytest.mark.parametrize(
+    ("then", "kept"), [pytest.param("freeze", 1.0, marks=pytest.mark.nightly), ("back off", 0.5)]
+)
 def test_a_guardrail_holds_session_starts_down_and_books_what_it_held(
     bench: Bench, then: str, kept: float
 ) -> None:
