@@ -112,7 +112,7 @@ def _say_recovery(stack: str, result: dict[str, Any]) -> None:
         soon = f"{minutes['mid']:.0f} min {_range(minutes, 'number')}" if minutes else "-"
         rows.append([name, *parts, _band(share, "share") if share else "-", soon, seen["said"]])
     typer.echo(f"injected: {'; '.join(result['injected'])}")
-    _table(["goodput", "before", "in", "after", "comes back", "after", ""], rows)
+    _table(["goodput", "before", "in", "after", "comes back", "within", ""], rows)
 
 
 def _say_cures(stack: str, result: dict[str, Any]) -> None:
@@ -121,12 +121,17 @@ def _say_cures(stack: str, result: dict[str, Any]) -> None:
         return
     found = result["cures"][stack]
     load = found["load"]
-    typer.echo(
-        f"{stack}: it comes back once the load falls to {100 * load:g} % of the forecast" if load
-        else f"{stack}: not even a tenth of the load brings it back"
-    )  # fmt: skip
+    of = f"{found['replications']} replications"
+    if load is None:
+        typer.echo(f"{stack}: not even a tenth of the load brings it back ({of})")
+    else:
+        beyond = "" if load["not_at"] is None else f", at {100 * load['not_at']:g} % not in all"
+        typer.echo(
+            f"{stack}: it comes back within the window if the load falls to {100 * load['share']:g} % of the "
+            f"forecast once the trigger is gone: in all of {of}{beyond}; tenths were tried"
+        )
     rows = [[row["policy"], _band(row["after"], "share"), row["said"]] for row in found["policies"]]
-    _table(["with in every service", "goodput after", ""], rows)
+    _table([f"with in every service, {of}", "goodput after", ""], rows)
 
 
 def _say_losses(stack: str, result: dict[str, Any]) -> None:
@@ -137,7 +142,7 @@ def _say_losses(stack: str, result: dict[str, Any]) -> None:
     rows = [
         [
             row["what"], row["kind"], _band(row["held"], "share"), row["said"],
-            _band(row["goodput_change"], "share"), "; ".join(row["misses_more"]) or "-",
+            _points(row["goodput_change"]), "; ".join(row["misses_more"]) or "-",
         ]
         for row in answer["rows"]
     ]  # fmt: skip
@@ -207,7 +212,7 @@ def _one(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
     if unit == "share":
-        return f"{100 * value:.1f} %"
+        return f"{round(100 * value, 1) + 0.0:.1f} %"
     if unit == "seconds":
         return f"{1000 * value:.1f} ms" if value < 1 else f"{value:.2f} s"
     return f"{value:.3g}"
@@ -217,6 +222,11 @@ def _band(band: dict[str, Any], unit: str) -> str:
     if band["mid"] is None:
         return "not observed"
     return f"{_one(band['mid'], unit)} {_range(band, unit)}"
+
+
+def _points(change: dict[str, Any]) -> str:
+    mid = f"{round(100 * change['mid'], 1) + 0.0:.1f}"
+    return f"{mid} {_range(change, 'share', of_change=True)}"
 
 
 def _range(band: dict[str, Any], unit: str, *, of_change: bool = False) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from gameday.findings.recovery import recovery
@@ -34,37 +35,48 @@ def cures(
 ) -> dict[str, Any]:  # fmt: skip
     """Return stack -> the largest share tried of the load that brings it back, and each policy's answer.
 
-    `calm` is the plan with nothing injected; `down` are the stacks that stay down as they are. `load` is None
-    where a tenth does not suffice.
+    `calm` is the plan with nothing injected; `down` are the stacks that stay down as they are. `load` says at
+    which share of the forecast every replication comes back and at which larger one not: None where a tenth
+    does not suffice.
     """
-    end_s = math.ceil(max(one.until_s for one in injections) / SLOT_S) * SLOT_S
-    struck = calm.struck(injections)
     as_it_is = play("nothing injected", scenario, calm)
-    out: dict[str, Any] = {stack: {"load": None, "policies": []} for stack in down}
 
     def back(name: str, variant: Scenario, plan: LoadPlan) -> dict[str, Any]:
         return recovery(injections, play(name, variant, plan), as_it_is) or {}
 
-    low, high = 0, len(_SHARES)
-    seen: dict[int, dict[str, Any]] = {}
-    while low < high:  # the largest load from which every stack comes back
-        at = (low + high) // 2
-        drop = Injection(f"traffic {_SHARES[at]:g}x", end_s, math.inf, traffic=_SHARES[at])
-        plan = calm.struck((*injections, drop))
-        seen[at] = back(f"load falls to {_SHARES[at]:.0%}", scenario, plan)
-        if all(_comes_back(seen[at][stack]) for stack in down):
-            high = at
-        else:
-            low = at + 1
-    for stack in down:
-        good = [at for at, answer in seen.items() if _comes_back(answer[stack])]
-        out[stack]["load"] = _SHARES[min(good)] if good else None
+    out: dict[str, Any] = {
+        stack: {
+            "load": _load(calm, injections, stack, partial(back, variant=scenario)),
+            "policies": [], "replications": len(as_it_is),
+        }
+        for stack in sorted(down)
+    }  # fmt: skip
     for name, variant in policies(scenario):
-        answer = back(name, variant, struck)
+        answer = back(name, variant, calm.struck(injections))
         for stack in down:
             out[stack]["policies"].append({"policy": name, "said": answer[stack]["said"],
                                            "after": answer[stack]["after"]})  # fmt: skip
     return out
+
+
+def _load(
+    calm: LoadPlan, injections: tuple[Injection, ...], stack: str, back: Callable[..., dict[str, Any]]
+) -> dict[str, float | None] | None:  # fmt: skip
+    """Return the largest of _SHARES from which a stack comes back, and the next larger one, None = all."""
+    mine = [one for one in injections if one.stack in (None, stack)]
+    end_s = math.ceil(max(one.until_s for one in mine) / SLOT_S) * SLOT_S
+    low, high = 0, len(_SHARES)
+    while low < high:
+        at = (low + high) // 2
+        drop = Injection(f"traffic {_SHARES[at]:g}x", end_s, math.inf, traffic=_SHARES[at])
+        answer = back(f"load falls to {_SHARES[at]:.0%}", plan=calm.struck((*injections, drop)))
+        if _comes_back(answer[stack]):
+            high = at
+        else:
+            low = at + 1
+    if high == len(_SHARES):
+        return None
+    return {"share": _SHARES[high], "not_at": _SHARES[high - 1] if high else None}
 
 
 def _comes_back(answer: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from gameday.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
 from gameday.scenario import Criterion, Scenario
+from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS, quantile_level
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
@@ -65,6 +66,12 @@ class Evidence:
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
     calm: tuple[tuple[Replication, ...], ...] = ()
     """The window at real speed with nothing injected; empty where nothing is."""
+
+    @property
+    def event_judged(self) -> tuple[tuple[Replication, ...], ...]:
+        """The model at real speed, where its cell is large enough to judge by; else nothing."""
+        is_large = (self.event_scale or 0.0) >= least_scale(self.scenario)
+        return self.event if is_large else ()
 
 
 LEAST_SLOTS = 3

@@ -95,15 +95,29 @@ class Goodput:
         return np.minimum(1.0, moved)
 
     def minutes_to_recover(self, part: Phases) -> float | None:
-        """Return minutes from the end of what was injected to the first of _FOR_SLOTS good ones; None = never."""
+        """Return minutes from the end of what was injected to the first of _FOR_SLOTS good ones.
+
+        None = never, or not for good: the window's last slots together must be good too.
+        """
         if part.after is None:
+            return None
+        bounds = BACK * self.expected(part)
+        last = slice(part.after.stop - _FOR_SLOTS, part.after.stop)
+        if not self.share(last) >= bounds[last].mean():
             return None
         with np.errstate(invalid="ignore", divide="ignore"):
             share: Array = self.done[part.after] / self.sent[part.after]
-        is_back = share >= BACK * self.expected(part)[part.after]
+        is_back = share >= bounds[part.after]
         good = np.convolve(is_back.astype(int), np.ones(_FOR_SLOTS, int), "valid")
         found = np.flatnonzero(good == _FOR_SLOTS)
         return float(found[0]) if len(found) else None
+
+    def goes_down(self, part: Phases) -> bool:
+        """Return whether goodput was ever below BACK of what was expected, since it was injected."""
+        since = slice(part.during.start, len(self.sent))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: Array = self.done[since] / self.sent[since]
+        return bool((share < BACK * self.expected(part)[since]).any())
 
     def is_recovering(self, part: Phases) -> bool:
         """Return whether less was lost in the last minutes than in the first ones after it: not down for good."""

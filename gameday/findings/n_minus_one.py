@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gameday.findings.evidence import binomial_band, step_tier
+from gameday.findings.goodput import BACK
 from gameday.findings.rehearsal import not_below
 from gameday.findings.replication import Look, Replication
 from gameday.findings.summary import band_of
@@ -30,6 +31,7 @@ __all__ = ["Loss", "losses", "n_minus_one"]
 
 _PEAK_SLOTS = 10
 """Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
+_GOODPUT = f"goodput >= {BACK:.0%} of that with nothing lost"
 _LEAD_IN = 10
 """Minutes before, with nothing lost, that bring queues into their state; an hour where servers scale."""
 
@@ -45,9 +47,12 @@ class Loss:
 
 
 def _peak_window(plan: LoadPlan, scenario: Scenario, stack: str) -> str:
-    """Return the busiest minutes of a stack within a plan's window, as START/END."""
+    """Return the busiest minutes of a stack within a plan's window by its forecast, as START/END."""
     regions = [plan.regions.index(region) for region in scenario.stack_regions(stack)]
-    steps = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
+    calm = (
+        plan.forecast[regions] / plan.traffic_factor()
+    )  # nothing is injected into what is asked here
+    steps = calm[:, :, plan.lead_in :].sum(axis=(0, 1))
     width = min(_PEAK_SLOTS, len(steps))
     sums = [float(steps[first : first + width].sum()) for first in range(len(steps) - width + 1)]
     first = sums.index(max(sums))
@@ -85,9 +90,9 @@ def n_minus_one(
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Return stack -> its peak in the plan's window, what holds there with nothing lost, and a row a loss.
 
-    A loss is borne in a replication where every objective holds. `core_s` bounds the work, in seconds of
-    a core, as far as a cell that can be judged allows; `load_share` is that of Evidence; `how` is as for
-    `replicate_each`.
+    A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
+    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence; `how`
+    is as for `replicate_each`.
     """
     out: dict[str, dict[str, Any]] = {}
     scales = any(service.autoscale is not None for service in scenario.services.values())
@@ -115,7 +120,7 @@ def n_minus_one(
                 if scenario.services[name].stacks[stack].zones == 1
             ],
             "from_utc": peak.window.start.isoformat(), "minutes": peak.window.slots,
-            "scale": peak.scale, "replications": len(runs[0]), "as_it_is": _answer(scenario, runs[0]),
+            "scale": peak.scale, "replications": len(runs[0]), "as_it_is": _answer(scenario, runs[0], runs[0]),
             "rows": [
                 _row(scenario, one, runs[0], after) for one, after in zip(lost, runs[1:], strict=True)
             ],
@@ -123,13 +128,17 @@ def n_minus_one(
     return out
 
 
-def _held(scenario: Scenario, run: Replication) -> list[bool]:
-    """Return of each objective whether it holds in a replication; what nobody met holds."""
-    numbers = [run.number_of(n)[0] for n in range(len(scenario.objectives))]
-    return [
-        number != number or criterion.holds(number)
-        for number, criterion in zip(numbers, scenario.objectives, strict=True)
-    ]
+def _held(scenario: Scenario, run: Replication, base: Replication) -> dict[str, bool]:
+    """Return of each objective whether it holds in a replication, and of goodput whether it stays.
+
+    What nobody meets holds where nobody met it with nothing lost. A step that fails at once is quick: so goodput
+    must stay at BACK of what it is in `base`, the same customers with nothing lost.
+    """
+    held = {}
+    for n, criterion in enumerate(scenario.objectives):
+        number, before = run.number_of(n)[0], base.number_of(n)[0]
+        held[criterion.text] = before != before if number != number else criterion.holds(number)
+    return held | {_GOODPUT: _goodput(run) >= BACK * _goodput(base)}
 
 
 def _tests(
@@ -141,11 +150,9 @@ def _tests(
         values = [run.number_of(n)[0] for run in runs]
         if before["misses"].get(criterion.text, 0.0) >= 0.5 or any(v != v for v in values):
             continue
-        sign = -1.0 if criterion.op in (">", ">=") else 1.0
-        p_value = p_above([sign * value for value in values], sign * criterion.value)
         out.append({
             "text": criterion.text, "bound": criterion.value, "value": band_of(t_interval(values)),
-            "unit": METRICS[criterion.metric], "p_value": p_value,
+            "unit": METRICS[criterion.metric], "p_value": p_above(values, criterion.value),
             "samples": sum(run.number_of(n)[1] for run in runs),
             "tier": step_tier(scenario, criterion.subject),
         })  # fmt: skip
@@ -164,14 +171,11 @@ def _as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
     return scenario.model_copy(update={"services": services})
 
 
-def _answer(scenario: Scenario, runs: list[Replication]) -> dict[str, Any]:
+def _answer(scenario: Scenario, runs: list[Replication], base: list[Replication]) -> dict[str, Any]:
     """Return how surely every objective holds, the share of replications that miss each, and goodput."""
-    held = [_held(scenario, run) for run in runs]
-    good = sum(all(one) for one in held)
-    missed = {
-        criterion.text: 1 - sum(one[n] for one in held) / len(held)
-        for n, criterion in enumerate(scenario.objectives)
-    }
+    held = [_held(scenario, run, calm) for run, calm in zip(runs, base, strict=True)]
+    good = sum(all(one.values()) for one in held)
+    missed = {text: 1 - sum(one[text] for one in held) / len(held) for text in held[0]}
     return {
         "held": band_of(binomial_band(good, len(held))),
         "misses": {text: share for text, share in missed.items() if share > 0},
@@ -187,7 +191,7 @@ def _goodput(run: Replication) -> float:
 def _row(
     scenario: Scenario, loss: Loss, base: list[Replication], runs: list[Replication]
 ) -> dict[str, Any]:
-    before, after = _answer(scenario, base), _answer(scenario, runs)
+    before, after = _answer(scenario, base, base), _answer(scenario, runs, base)
     more = [
         text
         for text, share in after["misses"].items()

@@ -19,12 +19,13 @@ from gameday.simulate import t_interval
 __all__ = ["measured_recovery", "recovery"]
 
 _BACK_AGAIN = "comes back by itself"
+_BEARS = "does not go down"
 _DOWN = "stays down"
 _ON_ITS_WAY = "still recovering at the window's end"
 
 
 def recovery(
-    injections: tuple[Injection, ...], replications: Replications, calm: Replications
+    injections: tuple[Injection, ...], replications: Replications, calm: Replications = ()
 ) -> dict[str, Any] | None:
     """Return stack -> goodput before, in and after, share of runs that come back, and how soon.
 
@@ -64,7 +65,7 @@ def measured_recovery(
             for name, where in (("before", part.before), ("in", part.during), ("after", part.after))
         }
         said = _said(part, run, shares, speed)
-        minutes = run.minutes_to_recover(part)
+        minutes = run.minutes_to_recover(part) if speed == 1 else None
         out[stack] = {**shares, "minutes_to_recover": minutes, "said": said}
     return out
 
@@ -77,7 +78,7 @@ def _said(part: Phases, run: Goodput, shares: dict[str, float | None], speed: fl
     if speed != 1:
         return f"played at {speed:g}x: whether it comes back is the model's to say"
     if run.minutes_to_recover(part) is not None:
-        return _BACK_AGAIN
+        return _BACK_AGAIN if run.goes_down(part) else _BEARS
     return _ON_ITS_WAY if run.is_recovering(part) else _DOWN
 
 
@@ -95,7 +96,8 @@ def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
         "minutes_to_recover": band_of(not_below(t_interval(back), 0.0)) if back else None,
     }  # fmt: skip
     if len(back) == len(runs):
-        return out | {"said": _BACK_AGAIN}
+        bears = not any(run.goes_down(part) for run in runs)
+        return out | {"said": _BEARS if bears else _BACK_AGAIN}
     away = [run for run, m in zip(runs, minutes, strict=True) if m is None]
     if 2 * sum(run.is_recovering(part) for run in away) > len(away):
         return out | {"said": _ON_ITS_WAY}

@@ -1,7 +1,8 @@
 """Events injected at a minute: `zone us-a lost at +20m for 5m`.
 
 zone STACK-LETTER lost            a zone of a stack goes: of every service, its share of the instances
-N instances of SERVICE lost       N instances go, in every stack or `in STACK`
+N instances of SERVICE lost       N of the instances provisioned go, their share of those autoscaled, in every
+                                  stack or `in STACK`
 SERVICE slowed 3x                 its own work takes so many times as long
 SERVICE down                      it refuses everybody
 cache of SERVICE flushed          what its callers kept is gone (no `for`: it fills again by itself)
@@ -15,6 +16,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gameday.errors import UsageError
 from gameday.scenario.faults import did_you_mean
@@ -42,6 +44,7 @@ _FLUSHED_S = 60.0
 """How long a flush counts as under way when it is asked whether the system comes back."""
 _TRAFFIC = re.compile(r"traffic\s+(?P<factor>\d+(?:\.\d+)?)x")
 _MOST_FACTOR = 100.0
+_TOO_SOON = "leave a minute of the window before it, to compare with"
 _NOTHING = "nothing"
 """What is injected into a drill that is to be played calm."""
 
@@ -103,19 +106,32 @@ def parse_injections(
             if outage.is_flush:
                 continue
             if before is not None and outage.at_s < before.until_s:
-                raise ValueError(f"two injections meet {outage.service} of {stack} at one time")
+                raise ValueError(
+                    f"two injections meet {outage.service} of {stack} at one time: let one end (`for`) before "
+                    "the other begins"
+                )
             seen[outage.service] = outage
+    crowds = sorted((one for one in found if one.traffic is not None), key=lambda one: one.at_s)
+    for before_it, one in pairwise(crowds):
+        if one.at_s < before_it.until_s:
+            raise ValueError(
+                f"'{before_it.text}' and '{one.text}' change the traffic at one time: write one of both"
+            )
     return found
 
 
 def injection_faults(scenario: Scenario) -> list[tuple[tuple[str | int, ...], str]]:
     """Return (path, what is wrong) of what a scenario injects by itself, whatever the window."""
+    place: tuple[str | int, ...] = ("replay", "inject")
     try:
         for number, text in enumerate(scenario.replay.inject):
-            place: tuple[str | int, ...] = ("replay", "inject", number)
-            parse_injections([text], scenario, math.inf)
-        place = ("replay", "inject")
-        parse_injections(scenario.replay.inject, scenario, math.inf)
+            place = ("replay", "inject", number)
+            if any(
+                one.at_s < SLOT_S
+                for one in parse_injections([text], scenario, scenario.event.duration)
+            ):
+                raise ValueError(f"'{text}': {_TOO_SOON}")
+            parse_injections(scenario.replay.inject[: number + 1], scenario, math.inf)
     except ValueError as error:
         return [(place, str(error))]
     return []
@@ -128,19 +144,20 @@ def injected(
 
     UsageError says what cannot be, as in a target that is not ours.
     """
+    where = "--inject" if texts else "replay.inject of the scenario"
     try:
         asked = [] if list(texts) == [_NOTHING] else list(texts or scenario.replay.inject)
         found = parse_injections(asked, scenario, window_s)
     except ValueError as error:
-        raise UsageError(f"--inject: {error}") from None
+        raise UsageError(f"{where}: {error}") from None
     for one in found if not is_ours else ():
         if one.traffic is None:
             raise UsageError(
-                f"--inject: '{one.text}': into a target of your own only traffic can be injected; "
+                f"{where}: '{one.text}': into a target of your own only traffic can be injected; "
                 "break it with your own tools at that minute"
             )
     if any(one.at_s < SLOT_S for one in found):
-        raise UsageError("--inject: leave a minute of the window before it, to compare with")
+        raise UsageError(f"{where}: {_TOO_SOON}")
     return found
 
 
@@ -153,10 +170,10 @@ def _parsed(text: str, scenario: Scenario, window_s: float) -> Injection:
         for_s = parse_duration(form["for"]) if form["for"] else math.inf
     except ValueError as error:
         raise ValueError(f"'{text}': {error}") from None
-    if at_s >= window_s or for_s == 0:
-        raise ValueError(
-            f"'{text}': begins after the window's {window_s / 60:g} minutes, or lasts no time"
-        )
+    if for_s == 0:
+        raise ValueError(f"'{text}': lasts no time; give a longer `for`, or none")
+    if at_s >= window_s:
+        raise ValueError(f"'{text}': begins after the window's {window_s / 60:g} minutes")
     what = " ".join(form["what"].split())
     if found := _TRAFFIC.fullmatch(what):
         if at_s % 60 or (for_s < math.inf and for_s % 60):
@@ -203,6 +220,8 @@ _EXAMPLE = "'zone us-a lost at +20m for 5m' or 'payment slowed 3x at +10m for 2m
 
 def _factor(text: str, number: str) -> float:
     factor = float(number)
+    if factor == 1:
+        raise ValueError(f"'{text}': 1x changes nothing")
     if not 0 < factor <= _MOST_FACTOR:
         raise ValueError(f"'{text}': the factor must be above 0 and at most {_MOST_FACTOR:g}x")
     return factor

@@ -59,10 +59,15 @@ class Places:
         self.lane, self.servers, self.sized, self.lost = lane, lane.servers, lane.servers, 0
         self.in_use = self.inside = self.turn = 0
         self.limit = float(lane.servers or lane.room)
-        self.most_inside = float((lane.servers or lane.room) + lane.queue_bound)
+        self.queue_bound = lane.places(lane.servers)
         self.queue: deque[Waiting] = deque()
         self.standing_since_s = 0.0
         self.cold_since_s, self.cold_share = -math.inf, 0.0
+
+    @property
+    def most_inside(self) -> float:
+        """As many as its limit may ever let in: servers and waiting places there are."""
+        return float((self.sized or self.lane.room) + self.queue_bound)
 
 
 class StationAtWork:
@@ -104,7 +109,7 @@ class StationAtWork:
         lane = None if self.is_down else self._lane_for(uniform, zone)
         if lane is None:
             return None
-        bound = share_of(lane.lane.queue_bound, visit.share)
+        bound = share_of(lane.queue_bound, visit.share)
         if not self._may_begin(lane) and is_shed(
             lane.servers, lane.servers, len(lane.queue), bound
         ):
@@ -215,7 +220,7 @@ class StationAtWork:
     def resize(self, lane: Places, sized: int, lost: int) -> None:
         """Give a lane so many servers, of which so many are lost; who waits where none is left is refused."""
         self.touch()
-        lane.sized, lane.lost = sized, lost
+        lane.sized, lane.lost, lane.queue_bound = sized, lost, lane.lane.places(sized)
         servers = max(0, sized - lost)
         if servers > lane.servers and (policy := self.rule.warm_up) is not None:
             now = self.clock()
@@ -246,7 +251,8 @@ class StationAtWork:
     def switch(self, one: Switch, *, is_over: bool) -> None:
         """Let what is injected or scheduled begin, or be over."""
         if one.least:
-            self.grow(self.scaling.schedule(one.least))
+            self.scaling.schedule(one.least)
+            self.grow(sum(lane.sized for lane in self.lanes))
         elif one.is_flush:
             self.callers.flush()
         else:

@@ -43,8 +43,7 @@ class Scaling:
         self.wanted, self._acted_s = wanted, now_s
         return wanted
 
-    def schedule(self, least: int) -> int:
-        """Take note of a scheduled minimum; return how many servers there shall be at once."""
+    def schedule(self, least: int) -> None:
+        """Take note of a scheduled minimum: it is there at once, what was decided before takes its time."""
         self.least = least
         self.wanted = max(self.wanted, least)
-        return self.wanted

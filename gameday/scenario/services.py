@@ -22,6 +22,7 @@ from gameday.scenario.policies import (
     QueueOrder,
     Retry,
     WarmUp,
+    places_of,
 )
 from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share
@@ -49,7 +50,7 @@ class Lane:
     """Servers it can have."""
     servers: int
     """Servers it begins with; 0 = it is there once autoscaling has added it."""
-    queue_bound: int
+    queue_per_server: float
     zone: int
     """Zone it is in, from 0."""
     phase: float | None
@@ -58,6 +59,10 @@ class Lane:
     def servers_of(self, total: int) -> int:
         """Return its servers when its service has so many."""
         return min(max(0, total - self.first), self.room)
+
+    def places(self, servers: int) -> int:
+        """Return its waiting places when it has so many servers; as for all it can have while it has none."""
+        return places_of(self.first, servers or self.room, self.queue_per_server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Station:
     """Servers below which autoscaling never goes."""
     zones: int
     window: float
-    """Calls the breaker's share of failures is of, x k."""
+    """Calls the breaker's share of failures is of, x k; 0 where there is none."""
     key_share: float
     """k: of the cache's keys, those the cell asks for."""
     connections: int
@@ -193,8 +198,8 @@ class Service(Block):
         least = max(1, round(servers * self.autoscale.min_factor)) if self.autoscale else servers
         zones = self.stacks[stack].zones
         lanes = self._lanes(servers, most, zones)
-        bound = sum(lane.queue_bound for lane in lanes if lane.servers)
-        window = max(1.0, scale * self.breaker.calls) if self.breaker is not None else 0.0
+        bound = sum(lane.places(lane.servers) for lane in lanes if lane.servers)
+        window = self.breaker.window(scale) if self.breaker is not None else 0.0
         entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
         links = max(1, round(scale * self.pool.connections)) if self.pool is not None else 0
         return Station(
@@ -213,9 +218,7 @@ class Service(Block):
         out, first = [], 0
         for number, room in enumerate(rooms):
             begins = min(max(0, servers - first), room)
-            upto = first + (begins or room)
-            bound = round(upto * self.queue_per_server) - round(first * self.queue_per_server)
             phase = number / len(rooms) if self.balance is not None else None
-            out.append(Lane(first, room, begins, bound, number % zones, phase))
+            out.append(Lane(first, room, begins, self.queue_per_server, number % zones, phase))
             first += room
         return tuple(out)

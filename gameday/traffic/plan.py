@@ -157,14 +157,19 @@ class LoadPlan:
             caused=factor * self.caused, played=whole_starts(share * self.starts, self.seed),
         )  # fmt: skip
 
-    def struck(self, injections: tuple[Injection, ...]) -> LoadPlan:
-        """Return the plan with what is injected into it, changes of traffic laid upon its arrays."""
+    def traffic_factor(self) -> Array:
+        """Return by how much what is injected multiplies the customers of each slot, shape (grid.slots,)."""
         factor = np.ones(self.grid.slots)
-        for one in injections:
+        for one in self.injections:
             first = self.lead_in + round(one.at_s / SLOT_S)
             last = self.grid.slots if one.for_s == np.inf else first + round(one.for_s / SLOT_S)
             factor[first:last] *= 1.0 if one.traffic is None else one.traffic
+        return factor
+
+    def struck(self, injections: tuple[Injection, ...]) -> LoadPlan:
+        """Return the plan with what is injected into it, changes of traffic laid upon its arrays."""
         plan = replace(self, injections=injections)
+        factor = plan.traffic_factor()
         if (factor == 1.0).all():
             return plan
         starts = self.starts * factor

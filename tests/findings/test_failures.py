@@ -6,6 +6,7 @@ The shop's side of the metastability table is in tests/shop/test_drills.py.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from small_shop import desk, flat_demand, flat_plan, load_small, service
 
 from gameday.findings import Evidence, Finding, Look, find
 from gameday.findings.cures import cures
+from gameday.findings.goodput import Goodput, Phases, phases
 from gameday.findings.n_minus_one import losses, n_minus_one
 from gameday.findings.recovery import measured_recovery, recovery
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.injections import parse_injections
+from gameday.scenario.injections import Injection, parse_injections
 from gameday.simulate import replicate, simulate
 from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan
@@ -101,9 +103,60 @@ def test_what_brings_it_back_is_told_load_and_policies(
 
     told = cures(scenario, calm, injections, {"main"}, play)["main"]
     said = {row["policy"]: row["said"] for row in told["policies"]}
-    assert 0.2 <= told["load"] <= 0.7
+    assert 0.2 <= told["load"]["share"] <= 0.7
+    assert told["load"]["not_at"] == pytest.approx(told["load"]["share"] + 0.1)
+    assert told["replications"] == 2
     assert {said[name] for name in helps} == {"comes back by itself"}
     assert {said[name] for name in does_not} == {"stays down"}
+
+
+def test_what_another_stack_suffers_for_good_is_not_waited_for() -> None:
+    scenario = load_scenario("drills/surge-retries")
+    own = parse_injections(scenario.replay.inject, scenario, 60.0 * MINUTES)
+    other = Injection("elsewhere", 120.0, math.inf, stack="elsewhere", service="orders", slow=2.0)
+
+    def play(_: str, variant: Scenario, plan: LoadPlan) -> Any:
+        return replicate(
+            variant, plan, Look.at(variant, plan), seed=Seed(4), replications=2, workers=1
+        )
+
+    told = cures(scenario, struck(scenario, 80.0, []), (*own, other), {"main"}, play)
+    assert told["main"]["load"] is not None
+
+
+def shares_after(after: list[float], calm: float = 1.0) -> tuple[Goodput, Phases]:
+    """Return a run of two good minutes, a bad one, and these."""
+    done = np.array([1000.0, 1000.0, 100.0, *(1000.0 * share for share in after)])
+    part = phases((Injection("x", 120.0, 60.0, stack="main"),), "main", len(done))
+    assert part is not None
+    return Goodput(np.full(len(done), 1000.0), done, np.full(len(done), calm)), part
+
+
+@pytest.mark.parametrize(
+    ("after", "minutes"),
+    [
+        ([1.0] * 5, 0.0),
+        ([0.2, 0.3] + [0.97] * 4, 2.0),
+        ([1.0] * 3 + [0.1] * 6, None),  # it came back and fell again, for good
+        ([0.1] * 3 + [1.0] * 2, None),
+        ([1.0, 1.0], None),
+    ],
+)
+def test_back_is_three_good_minutes_and_good_ones_at_the_end(
+    after: list[float], minutes: float | None
+) -> None:
+    run, part = shares_after(after)
+    assert run.minutes_to_recover(part) == minutes
+    assert run.goes_down(part)
+
+
+def test_what_never_goes_down_does_not_come_back() -> None:
+    scenario = load_scenario("drills/surge-retries-sound")
+    mild = ["orders slowed 1.05x at +1m for 1m"]
+    seen = evidence(scenario, struck(scenario, 40.0, mild), struck(scenario, 40.0, []))
+    told = recovery(struck(scenario, 40.0, mild).injections, seen.event, seen.calm)
+    assert told is not None
+    assert told["main"]["said"] == "does not go down"
 
 
 def test_a_run_that_ends_before_its_phases_says_so_in_numbers_json_can_hold() -> None:
@@ -126,6 +179,7 @@ def test_played_faster_than_real_time_a_run_does_not_say_whether_it_comes_back()
     told = measured_recovery(plan.injections, seen.measured, 20.0)
     assert told is not None
     assert "the model's to say" in told["main"]["said"]
+    assert told["main"]["minutes_to_recover"] is None
     assert not [f for f in find(seen) if f.rule == "metastable" and f.basis == "measured"]
 
 
@@ -230,6 +284,17 @@ def test_a_pool_smaller_than_its_concurrency_is_found(tmp_path: Path) -> None:
     assert not found(small, struck(small, 40.0, []), "small_pool"), "half of it would do"
 
 
+def test_servers_scaled_past_their_pool_are_a_finding(tmp_path: Path) -> None:
+    """Ten connections for 8 servers are enough, and not for the forty that autoscaling adds."""
+    scaled = {"target": 0.5, "interval": "10s", "delay": "0s", "max_factor": 5}
+    scenario = load_small(
+        tmp_path, desk(servers=8, mean="200ms", timeout="20s", queue_per_server=40,
+                       pool={"connections": 10}, autoscale=scaled)
+    )  # fmt: skip
+    [finding] = found(scenario, struck(scenario, 90.0, []), "small_pool")
+    assert finding.value.mid > 0.95
+
+
 # --- N-1 --------------------------------------------------------------------------------------------
 
 
@@ -275,7 +340,10 @@ def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:
         }
         helper = next(r for r in table if r["what"] == "helper")
         assert helper["goodput_change"]["mid"] == pytest.approx(-1.0, abs=0.01)
-        assert helper["misses_more"] == ["error rate of hit < 1 %"]
+        assert helper["misses_more"] == [
+            "error rate of hit < 1 %",
+            "goodput >= 95% of that with nothing lost",
+        ]
 
 
 def test_no_headroom_for_a_lost_zone_is_a_finding(tmp_path: Path) -> None:
@@ -289,7 +357,28 @@ def test_no_headroom_for_a_lost_zone_is_a_finding(tmp_path: Path) -> None:
 def test_what_is_missed_with_nothing_lost_is_said_of_every_row(tmp_path: Path) -> None:
     seen = answer(two_services(tmp_path, 5))
     assert seen["as_it_is"]["misses"] == {"error rate of hit < 1 %": 1.0}
-    assert {row["said"] for row in seen["rows"]} == {"missed with nothing lost"}
+    said = {row["what"]: row["said"] for row in seen["rows"] if row["kind"] == "dependency"}
+    more = "missed with nothing lost, and more with it"
+    assert said == {"desk": more, "helper": more, "extra": "missed with nothing lost"}
+
+
+def test_what_fails_fast_or_is_met_by_nobody_is_not_called_borne(tmp_path: Path) -> None:
+    """The only objective is one of time: a step that is refused at once is quick."""
+    scenario = two_services(tmp_path, 12)
+    [criterion] = load_small(tmp_path, desk() | {"objectives": ["p99 of hit < 2s"]}).objectives
+    seen = answer(scenario.model_copy(update={"objectives": [criterion]}))
+    said = {row["what"]: row["said"] for row in seen["rows"] if row["kind"] == "dependency"}
+    assert said == {"desk": "cannot be lost", "helper": "cannot be lost", "extra": "can be lost"}
+
+
+def test_the_peak_is_the_forecast_s_not_an_injected_surge_s(tmp_path: Path) -> None:
+    scenario = two_services(tmp_path, 12)
+    calm = growing(scenario, [60.0, 61.0] + [60.0] * 38, [])
+    surge = growing(scenario, [60.0, 61.0] + [60.0] * 38, ["traffic 3x at +25m for 5m"])
+    demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
+    how = {"seed": Seed(1), "core_s": 1.0, "replications": 2, "workers": 1}
+    begins = [n_minus_one(scenario, demand, p, **how)["main"]["from_utc"] for p in (calm, surge)]  # type: ignore[arg-type]
+    assert begins[0] == begins[1]
 
 
 def test_a_service_in_one_zone_has_no_zone_to_lose(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ BAD: dict[str, tuple[str, str, str, str]] = {
     "what is injected twice at one time": (
         "calendar:\n  events:",
         "replay:\n  inject:\n    - stock down at +5m\n    - stock down at +9m\ncalendar:\n  events:",
-        "inject:",
-        r"replay\.inject: two injections meet stock",
+        "- stock down at +9m",
+        r"replay\.inject\.1: two injections meet stock",
     ),
     # units
     "a duration without unit": (

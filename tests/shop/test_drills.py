@@ -17,7 +17,7 @@ from gameday.scenario.injections import parse_injections
 from gameday.scenario.switches import switches
 from gameday.shop.station import Asker, LiveServices
 
-MINUTE_S, BEFORE, AFTER, BASE_PER_S = 60.0, 1, 5, 80.0
+MINUTE_S, MINUTES, BASE_PER_S = 60.0, 5, 80.0
 """Minutes: one as usual, one of what is injected, three after; customers as in the drills' plan."""
 DRILLS = ("surge-retries", "outage-retries", "surge-thrashing", "flush-cold-cache")
 
@@ -25,9 +25,9 @@ DRILLS = ("surge-retries", "outage-retries", "surge-thrashing", "flush-cold-cach
 def goodput(drill: str, seed: int) -> list[float]:
     """Return the share of customers served well within their patience, minute by minute."""
     scenario = load_scenario(f"drills/{drill}")
-    injections = parse_injections(scenario.replay.inject, scenario, AFTER * MINUTE_S)
+    injections = parse_injections(scenario.replay.inject, scenario, MINUTES * MINUTE_S)
     rng = np.random.default_rng(seed)
-    factor = np.ones(AFTER)
+    factor = np.ones(MINUTES)
     for one in injections:
         if one.traffic is not None:
             factor[int(one.at_s // MINUTE_S) : math.ceil(one.until_s / MINUTE_S)] *= one.traffic
@@ -53,7 +53,7 @@ def goodput(drill: str, seed: int) -> list[float]:
 
     ends = np.array(in_virtual_time(whole))
     minutes = (ends[:, 0] // MINUTE_S).astype(int)
-    return [float(ends[minutes == minute, 1].mean()) for minute in range(AFTER)]
+    return [float(ends[minutes == minute, 1].mean()) for minute in range(MINUTES)]
 
 
 @pytest.mark.parametrize("drill", DRILLS)

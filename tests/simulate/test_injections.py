@@ -152,6 +152,7 @@ WRONG = {
     "zone main-z lost at +1m": "has zones a to",
     "desk in moon down at +1m": "is not in stack 'moon'",
     "traffic 2x at +90s": "whole minutes",
+    "traffic 1x at +1m": "changes nothing",
     "desk down at +1": "must read WHAT at",
     "desk down at +1y": "duration with its unit",
 }
@@ -170,5 +171,7 @@ def test_two_that_meet_one_service_at_one_time_are_refused_and_one_after_the_oth
     scenario = load_small(tmp_path, desk(servers=2))
     with pytest.raises(ValueError, match="two injections meet desk of main"):
         parse_injections(["desk down at +1m", "desk slowed 2x at +3m"], scenario, 600.0)
+    with pytest.raises(ValueError, match="change the traffic at one time"):
+        parse_injections(["traffic 2x at +1m for 2m", "traffic 2x at +2m"], scenario, 600.0)
     one_by_one = ["desk down at +1m for 1m", "desk slowed 2x at +2m"]
     assert len(outages(parse_injections(one_by_one, scenario, 600.0), scenario, "main")) == 2

@@ -11,6 +11,7 @@ import pytest
 from small_shop import desk, flat_plan, load_small, service
 
 from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
+from gameday.scenario.cells import least_scale
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.vocabulary import Array, Seed
@@ -267,3 +268,37 @@ def test_a_cooldown_spaces_decisions(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert load(grown[0], "servers")[-1] > 1.4 * load(grown[1], "servers")[-1]
     assert math.isfinite(load(grown[1], "servers").sum())
+
+
+def test_a_limit_grows_with_the_servers_that_are_added(tmp_path: Path) -> None:
+    """It begins with what four servers bear; twenty are needed."""
+    scaled = {"target": 0.6, "interval": "10s", "delay": "0s", "max_factor": 20}
+    more = {
+        "limit": {"target": "900ms"},
+        "autoscale": scaled,
+        "queue_per_server": 1,
+        "mean": "200ms",
+    }
+    record = played(tmp_path, 60.0, slots=20, servers=4, timeout="2s", **more)
+    assert load(record, "servers")[-1] > 15
+    assert attempts(record, "done")[10:].sum() > 0.98 * attempts(record, "arrived")[10:].sum()
+
+
+def test_a_scheduled_minimum_does_not_bring_forward_what_was_decided(tmp_path: Path) -> None:
+    """Load wants more at once; what it decides takes ten minutes, the schedule's four servers none."""
+    scaled = {"target": 0.5, "schedule": [{"at": "3m", "factor": 1.2}], "interval": "30s", "delay": "10m",
+              "max_factor": 4}  # fmt: skip
+    record = played(tmp_path, 180.0, slots=8, servers=20, autoscale=scaled, **ROOMY)
+    assert load(record, "servers").round(9).tolist() == [20.0] * 3 + [24.0] * 5
+
+
+def test_a_pool_s_few_connections_and_a_breaker_s_few_calls_are_seen(tmp_path: Path) -> None:
+    """Servers are made exact by their time; connections are not, so a cell needs some of them."""
+    roomy = {"servers": 400, "queue_per_server": 1}
+    pooled = load_small(tmp_path, desk(**roomy, pool={"connections": 28}))
+    assert least_scale(pooled) == pytest.approx(4 / 28)
+    assert least_scale(load_small(tmp_path, desk(**roomy))) == pytest.approx(1 / 600)
+    breaks = {"failures": 0.5, "open": "1s"}
+    for calls, scale, window in ((100, 0.5, 50), (100, 0.01, 10), (4, 0.01, 4)):
+        scenario = load_small(tmp_path, desk(**roomy, breaker=breaks | {"calls": calls}))
+        assert scenario.services["desk"].station("desk", "main", scale).window == window

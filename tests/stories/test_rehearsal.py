@@ -71,7 +71,7 @@ def test_a_drill_says_what_brings_the_shop_back_and_what_can_be_lost(bench: Benc
     html = (run.bench.path / page).read_text()
     for told in (run.said, html):
         assert "stays down" in told
-        assert "comes back once the load falls to" in told
+        assert "comes back within the window if the load falls to" in told
         assert "a retry budget of a tenth" in told
         assert "any one of 2 zones" in told
     assert html.count("comes back by itself") >= 3

@@ -37,7 +37,7 @@ def look_for_cold_cache(evidence: Evidence) -> Iterator[Candidate]:
                 p_value = float(stats.binom.sf(seen.bad - 1, seen.all_, TURNED_AWAY))
                 value = binomial_band(seen.bad, seen.all_)
                 yield _candidate(evidence, stack, service, [seen], value, p_value, "measured")
-    for runs in zip(*evidence.event, strict=True):
+    for runs in zip(*evidence.event_judged, strict=True):
         for n, service in enumerate(runs[0].services):
             each = [_Cold.of(r.lookups[n], r.hits[n], r.arrived[n], r.lost[n]) for r in runs]
             shares = [one.bad / one.all_ for one in each if one.all_]
@@ -56,9 +56,10 @@ class _Cold:
     """Whether it was, shape (slots,)."""
     share: Array
     """Share of lookups that hit, same shape."""
-    bad: int
     all_: int
-    """Attempts while it was, and those of them that were lost."""
+    """Attempts while it was cold."""
+    bad: int
+    """Those of them that were lost."""
 
     @staticmethod
     def of(*rows: Array) -> _Cold:
@@ -68,7 +69,7 @@ class _Cold:
         best = float(np.convolve(share, np.ones(width) / width, "valid").max())
         cold = (share < _COLD * best) & (lookups > 0)
         all_ = round(float(arrived[cold].sum()))
-        return _Cold(cold, share, min(all_, round(float(lost[cold].sum()))), all_)
+        return _Cold(cold, share, all_, min(all_, round(float(lost[cold].sum()))))
 
 
 def _candidate(

@@ -26,7 +26,7 @@ def look_for_metastable(evidence: Evidence) -> Iterator[Candidate]:
         if evidence.measured is not None and evidence.plan.speed == 1:
             run = Goodput.measured(evidence.measured, stack, calm.get(stack))
             yield _measured(evidence, stack, part, part.after, run)
-        mine = [run for each in evidence.event for run in each if run.stack == stack]
+        mine = [run for each in evidence.event_judged for run in each if run.stack == stack]
         if len(mine) > 1:
             runs = [Goodput.modelled(run, calm.get(stack)) for run in mine]
             yield _modelled(evidence, stack, part, part.after, runs)

@@ -22,7 +22,6 @@ from gameday.findings.evidence import (
 from gameday.findings.finding import Candidate
 from gameday.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
-from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.simulate.intervals import p_above, t_interval
 from gameday.vocabulary import Band
@@ -80,10 +79,10 @@ def _of_service(
 
 
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
-    if criterion.is_of_service or (evidence.event_scale or 0.0) < least_scale(evidence.scenario):
+    if criterion.is_of_service:
         return
     place = evidence.scenario.objectives.index(criterion)
-    runs = [run for each in evidence.event for run in each if run.stack == stack]
+    runs = [run for each in evidence.event_judged for run in each if run.stack == stack]
     seen = [run.number_of(place) for run in runs]
     values = [value for value, _ in seen if not np.isnan(value)]
     if len(values) < 2:

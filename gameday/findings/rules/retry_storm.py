@@ -51,6 +51,6 @@ def _of(
         p_value=min(1.0, len(shares) * float(stats.binom.sf(repeated - 1, attempts, _REPEATED))),
         tier=evidence.scenario.services[service].tier,
         first_slot=at if shares[at] > _REPEATED else None,
-        suggestion=f"give the retries of {service} a budget (retry.budget) and it a queue that is served "
-        "within its callers' time-out", evidence={"attempts": attempts, "repeated": repeated},
+        suggestion=f"give those who ask {service}, and its own retries, a budget (retry.budget) and it a "
+        "queue that is served within its callers' time-out", evidence={"attempts": attempts, "repeated": repeated},
     )  # fmt: skip

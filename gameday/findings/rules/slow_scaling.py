@@ -22,7 +22,7 @@ _MORE = 1.05
 def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack and autoscaled service, of the model at real speed: scaling takes wall time."""
     servers, away = QUANTITIES.index("servers"), QUANTITIES.index("turned_away")
-    for runs in zip(*evidence.event, strict=True):
+    for runs in zip(*evidence.event_judged, strict=True):
         for n, service in enumerate(runs[0].services):
             policy = evidence.scenario.services[service].autoscale
             if policy is None:
@@ -33,7 +33,9 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
             for run in runs:
                 there = run.series[servers, n]
                 soon = np.array([there[i : i + ahead + 1].max() for i in range(len(there))])
-                late = (soon > _MORE * there) & ~_disturbed(evidence, len(there), ahead)
+                late = (soon > _MORE * there) & ~_disturbed(
+                    evidence, run.stack, service, ahead, len(there)
+                )
                 arrived = run.arrived[n] * late
                 turned = arrived * np.nan_to_num(run.series[away, n])
                 counts.append((float(turned.sum()), float(arrived.sum())))
@@ -53,11 +55,12 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
             )  # fmt: skip
 
 
-def _disturbed(evidence: Evidence, slots: int, ahead: int) -> Array:
-    """Return the slots in which servers come back from what was injected: that is no scaling."""
+def _disturbed(evidence: Evidence, stack: str, service: str, ahead: int, slots: int) -> Array:
+    """Return the slots in which a service loses servers and they come back: that is no scaling."""
     out = np.zeros(slots, bool)
     for one in evidence.plan.injections:
-        if one.traffic is None:
+        is_mine = one.stack in (None, stack) and one.service in (None, service)
+        if is_mine and (one.zone is not None or one.instances):
             last = slots if math.isinf(one.until_s) else math.ceil(one.until_s / SLOT_S)
             out[max(0, int(one.at_s // SLOT_S) - ahead) : last + 1] = True
     return out

@@ -21,32 +21,28 @@ def look_for_small_pool(evidence: Evidence) -> Iterator[Candidate]:
     calls below go on without a server it is not, and nothing is said.
     """
     busy, there = QUANTITIES.index("utilisation"), QUANTITIES.index("servers")
-    for runs in zip(*evidence.event, strict=True):
+    for runs in zip(*evidence.event_judged, strict=True):
         for n, service in enumerate(runs[0].services):
             rule = evidence.scenario.services[service]
             if rule.pool is None or rule.is_asynchronous or len(runs) < 2:
                 continue
-            servers = rule.servers(runs[0].stack)
-            if rule.pool.connections >= servers:
+            links = rule.station(service, runs[0].stack, evidence.event_scale or 1.0).connections
+            most = max(float(r.series[there, n].max()) for r in runs)
+            if links >= most:  # of servers, autoscaled ones included
                 continue
-            links = rule.pool.connections / servers  # of the servers there are, at any scale
             shares = [np.nan_to_num(r.series[busy, n] * r.series[there, n]) for r in runs]
             width = min(SATURATED_SLOTS, len(shares[0]))
-            held = [
-                np.convolve(
-                    row / (links * run.series[there, n, 0]), np.ones(width) / width, "valid"
-                )
-                for row, run in zip(shares, runs, strict=True)
-            ]
+            held = [np.convolve(row / links, np.ones(width) / width, "valid") for row in shares]
             at = int(np.mean(held, axis=0).argmax())
             values = [float(row[at]) for row in held]
             yield Candidate(
                 rule="small_pool", stack=runs[0].stack, subject=service,
                 title=f"{runs[0].stack}: the connection pool of {service} is smaller than its concurrency",
                 value=t_interval(values), bound=SATURATED, unit="share",
-                p_value=min(1.0, len(held[0]) / width * p_above(values, SATURATED)),
+                p_value=min(1.0, len(held[0]) * p_above(values, SATURATED)),
                 samples=round(float(sum(r.arrived[n].sum() for r in runs))), basis="model only",
                 tier=rule.tier, first_slot=first_where(np.mean(held, axis=0) > SATURATED),
                 suggestion=f"more connections to {service} than its {rule.pool.connections}, or fewer servers",
-                evidence={"connections": rule.pool.connections, "servers": servers},
+                evidence={"connections": rule.pool.connections, "in_the_cell": links,
+                          "servers_in_the_cell": round(most, 1)},
             )  # fmt: skip

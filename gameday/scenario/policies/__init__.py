@@ -35,7 +35,7 @@ from gameday.scenario.policies.overload import (
 from gameday.scenario.policies.pauses import Pauses, seconds_with_pauses
 from gameday.scenario.policies.pool import Pool, may_begin
 from gameday.scenario.policies.retry import Retry, backoff_s, lineage
-from gameday.scenario.policies.shed import is_shed, share_of
+from gameday.scenario.policies.shed import is_shed, places_of, share_of
 from gameday.scenario.policies.timeout import gives_up_at_s
 from gameday.scenario.policies.warm_up import WarmUp, cold_factor, cold_share
 
@@ -69,6 +69,7 @@ __all__ = [
     "is_less_busy",
     "is_over_limit",
     "is_shed",
+    "places_of",
     "is_too_late",
     "item_of",
     "lineage",

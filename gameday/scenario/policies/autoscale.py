@@ -46,7 +46,7 @@ class Band(Block):
 
 
 class Scheduled(Block):
-    """From an instant on there are never fewer servers than this."""
+    """From an instant on there are never fewer servers than this, until the next one says otherwise."""
 
     at: Duration
     """Event time from the window's start."""
@@ -63,8 +63,8 @@ class Autoscale(Block):
     """In place of a target: step scaling."""
     schedule: list[Scheduled] = Field(default_factory=list)
     metric: Literal["utilisation", "concurrency", "requests"] = "utilisation"
-    """Of the last interval: share of server time in use (0-1); requests in service or waiting a server;
-    requests a second and server."""
+    """Of the last interval: server time in use per server there is at its end; requests in service or waiting
+    a server; requests a second and server."""
     interval: Duration = Field(gt=0)
     """How often the metric is read, s (wall time at any speed)."""
     delay: Duration

@@ -9,6 +9,10 @@ from gameday.scenario.units import Block, Duration
 __all__ = ["Breaker", "failing_after", "trips"]
 
 
+_FEWEST_CALLS = 10.0
+"""Of a cell's breaker: with fewer one failure alone would open it. Ours."""
+
+
 class Breaker(Block):
     """Opens when too many calls fail; while open nobody asks; then one call at a time decides.
 
@@ -21,6 +25,10 @@ class Breaker(Block):
     """How many calls the share is of, at full scale; each new one weighs 1/calls. Default: Resilience4j's."""
     open: Duration = Field(gt=0)
     """How long nobody asks, s (wall time at any speed)."""
+
+    def window(self, scale: float) -> float:
+        """Return the calls the share is of in a cell: x k, but no fewer than tell chance from failure."""
+        return max(scale * self.calls, min(self.calls, _FEWEST_CALLS))
 
 
 def failing_after(failing: float, failed: float, calls: float) -> float:

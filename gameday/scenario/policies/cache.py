@@ -18,13 +18,13 @@ class Cache(Block):
     begins full of what is asked for most.
     """
 
-    keys: int = Field(ge=2, le=100_000_000)
-    """Different things that are asked for."""
+    keys: int = Field(ge=2, le=10_000_000)
+    """Different things that are asked for. At most as many as the model has memory for: 12 bytes each."""
     entries: int = Field(ge=1)
     """How many answers fit."""
     skew: float = Field(default=1.0, ge=0, le=3)
-    """Zipf's exponent: the n-th most popular is asked for n^-skew as often as the first. Default:
-    web requests, 0.6-1.0 in Breslau et al. 1999, at their steeper end."""
+    """Zipf's exponent, of the continuous law: asked for n^-skew as often as the first, but for the first few
+    (the second 0.58 times at 1). Default: web requests, 0.6-1.0 in Breslau et al. 1999, at their steeper end."""
 
     @model_validator(mode="after")
     def _not_all(self) -> Cache:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["is_shed", "share_of"]
+import math
+
+__all__ = ["is_shed", "places_of", "share_of"]
 
 
 def is_shed(in_use: int, servers: int, queued: int, queue_bound: int) -> bool:
     """Return whether an arrival is refused: every server busy and the queue at its bound."""
     return in_use >= servers and queued >= queue_bound
+
+
+def places_of(before: int, servers: int, per_server: float) -> int:
+    """Return the waiting places of a lane's servers, `before` standing in the lanes before it: whole in sum."""
+    first = math.floor(before * per_server + 0.5)
+    return int(math.floor((before + servers) * per_server + 0.5) - first)
 
 
 def share_of(bound: float, share: float) -> int:

@@ -68,7 +68,7 @@ SERVICE = _dtype(
     "limit_target_s slow stretch tokens tokens_each tokens_most codel_target_s codel_interval_s "
     "contention coherency cold_s cold_factor pause_every_s pause_s "
     "queue_since_scaling acted_s scale_cooldown_s hedge_s open_s failures window failing open_until_s "
-    "skew key_share",
+    "skew key_share places_each",
     i="in_use servers queued wanted slot oldest newest is_armed retries most is_down order "
     "lane_from lane_to balance is_in_zone zones outage connected connections each is_plain is_heedful "
     "arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "

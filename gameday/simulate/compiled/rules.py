@@ -41,7 +41,7 @@ def band_rows(scenario: Scenario, rows: list[float]) -> Bands:
 def service_tables(scenario: Scenario, cell: Cell, bands: Bands) -> tuple[Array, Array, Array]:
     """Return the services as they begin, their lanes, and what their callers may keep."""
     rows = np.zeros(len(scenario.services), layout.SERVICE)
-    lanes, items = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    lanes, items = list[tuple[Any, ...]](), list[Array]()
     for row, (name, rule) in zip(rows, scenario.services.items(), strict=True):
         for link in ("oldest", "newest", "balance", "oldest_hedge", "newest_hedge",
                      "item_oldest", "item_newest"):  # fmt: skip
@@ -52,18 +52,18 @@ def service_tables(scenario: Scenario, cell: Cell, bands: Bands) -> tuple[Array,
             _serve(row, station, rule)
             _ask(row, station, rule)
             _scale(row, station, rule, bands[name])
-            _keep(row, station, rule, items)
+            items.append(_keep(row, station, rule, sum(map(len, items))))
         row["lane_to"] = len(lanes)
-    return rows, table(layout.LANE, lanes), table(layout.ITEM, items)
+    return rows, table(layout.LANE, lanes), np.concatenate([np.zeros(1, layout.ITEM), *items])
 
 
 def _lane(lane: Lane) -> tuple[Any, ...]:
     begins = lane.servers or lane.room
-    most = begins + lane.queue_bound
+    places = lane.places(lane.servers)
     phase = -1.0 if lane.phase is None else lane.phase
     return (
-        begins, most, 0.0, -math.inf, 0.0, phase, 0, 0, lane.servers, 0, layout.NONE, layout.NONE,
-        lane.queue_bound, lane.servers, 0, lane.room, lane.first, lane.zone, 0,
+        begins, begins + places, 0.0, -math.inf, 0.0, phase, 0, 0, lane.servers, 0, layout.NONE, layout.NONE,
+        places, lane.servers, 0, lane.room, lane.first, lane.zone, 0,
     )  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def _serve(row: Any, station: Station, rule: Service) -> None:
     """What the service itself does."""
     row["servers"], row["zones"] = station.servers, station.zones
     row["slow"] = row["stretch"] = 1.0
+    row["places_each"] = rule.queue_per_server
     row["each"], row["connections"] = rule.servers_per_instance, station.connections
     row["order"] = ORDERS.index(rule.queue_order)
     row["is_heedful"] = rule.deadline == "propagated"
@@ -115,17 +116,18 @@ def _scale(row: Any, station: Station, rule: Service, bands: tuple[int, int]) ->
     row["bands_from"], row["bands_to"] = bands
 
 
-def _keep(row: Any, station: Station, rule: Service, items: list[tuple[Any, ...]]) -> None:
-    """The cache, full of what is asked for most: the most popular item is the newest."""
+def _keep(row: Any, station: Station, rule: Service, before: int) -> Array:
+    """Return the cache's items, full of what is asked for most: the most popular is the newest."""
     if (cache := rule.cache) is None:
-        return
+        return np.zeros(0, layout.ITEM)
     row["keys"], row["skew"], row["key_share"] = cache.keys, cache.skew, station.key_share
-    row["entries"], row["items_from"] = station.entries, len(items)
+    row["entries"], row["items_from"] = station.entries, 1 + before
     there = max(int(cache.keys * station.key_share) + 1, station.entries)
     kept = station.entries
     row["kept"], row["item_newest"], row["item_oldest"] = kept, 0, kept - 1
-    items += [
-        (n + 1 if n + 1 < kept else layout.NONE, n - 1 if n else layout.NONE, 1)
-        if n < kept else (layout.NONE, layout.NONE, 0)
-        for n in range(there)
-    ]  # fmt: skip
+    items = np.zeros(there, layout.ITEM)
+    items["older"] = items["newer"] = layout.NONE
+    items["is_kept"][:kept] = 1
+    items["older"][: kept - 1] = np.arange(1, kept)
+    items["newer"][1:kept] = np.arange(kept - 1)
+    return items

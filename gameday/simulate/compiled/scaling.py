@@ -7,6 +7,7 @@ import math
 from gameday.scenario.policies import (
     cold_share,
     metric_of,
+    places_of,
     servers_by_change,
     servers_left,
     servers_wanted,
@@ -23,6 +24,7 @@ __all__ = ["grow", "look", "switch"]
 NONE = -1
 _servers_wanted, _metric_of = inlined(servers_wanted), inlined(metric_of)
 _servers_by_change, _cold_share = inlined(servers_by_change), inlined(cold_share)
+_places_of = inlined(places_of)
 _servers_left, _stretched = inlined(servers_left), inlined(stretched)
 
 
@@ -78,6 +80,9 @@ def _resize(spec, w, books, s, lane, sized, lost, now):
         lane.cold_since_s = now
     sv.servers += servers - lane.servers
     lane.sized, lane.lost, lane.servers = sized, lost, servers
+    there = sized if sized > 0 else lane.room
+    lane.queue_bound = _places_of(lane.before, there, sv.places_each)
+    lane.most_inside = there + lane.queue_bound
     hand_over(spec, w, books, s, lane, now)
     while lane.first != NONE and lane.servers == 0:
         a = lane.first
@@ -93,7 +98,10 @@ def switch(spec, w, books, place, is_over, now):
     if one.least > 0:
         sv.least = one.least
         sv.wanted = max(sv.wanted, one.least)
-        grow(spec, w, books, one.service, sv.wanted, now)
+        sized = 0
+        for number in range(sv.lane_from, sv.lane_to):
+            sized += lane_at(w, number).sized
+        grow(spec, w, books, one.service, sized, now)
         return
     if one.is_flush:
         caches.flush(w, sv)

@@ -215,7 +215,7 @@ def own_work_ended(spec, w, books, a, now, slot):
 
 @inlined
 def _release(spec, w, books, s, place, now):
-    """Free a server; the longest waiting takes it."""
+    """Free a server; who is next takes it."""
     lane = lane_at(w, place)
     touch(spec, w, books, s, now)
     lane.in_use -= 1
