@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-from pydantic import Field, model_validator
+from typing import Annotated, Any
 
+import numpy as np
+from pydantic import Discriminator, Field, NonNegativeFloat, Tag, field_validator, model_validator
+
+from gameday.scenario.service_times import Exponential, ServiceTime
 from gameday.scenario.steps import PythonName
 from gameday.scenario.units import Block, Duration, Name, Share
 from gameday.vocabulary import Array
 
-__all__ = ["EXIT", "Journey", "Reaction"]
+__all__ = ["EXIT", "Journey", "Length", "Reaction"]
 
 EXIT = "exit"
 """The transition that ends a session."""
@@ -28,6 +31,44 @@ class Reaction(Block):
     """Tries again in a row before giving up. Default: ours; no measured source."""
 
 
+def _form(pause: Any) -> str:
+    """Return which of its forms a pause is written in."""
+    if isinstance(pause, dict):
+        return "law" if "law" in pause else "by next step"
+    return "law" if isinstance(pause, Block) else "mean"
+
+
+Pause = Annotated[
+    Annotated[Duration, Tag("mean")] | Annotated[ServiceTime, Tag("law")], Discriminator(_form)
+]
+"""A mean, s, of an exponential law, or a law of its own."""
+Pauses = Annotated[
+    Annotated[Duration, Tag("mean")]
+    | Annotated[ServiceTime, Tag("law")]
+    | Annotated[dict[Name, Pause], Tag("by next step")],
+    Discriminator(_form),
+]
+
+
+class Length(Block):
+    """How many steps a session has, where its chain has no exit of its own."""
+
+    steps: list[Share] = Field(min_length=1, max_length=500)
+    """Chance of one step, of two, of three ...; sums to 1."""
+
+    @field_validator("steps")
+    @classmethod
+    def _sums_to_one(cls, steps: list[float]) -> list[float]:
+        if abs(sum(steps) - 1) > _SUM_TOLERANCE:
+            raise ValueError(f"the chances of lengths sum to {sum(steps):g}; they must sum to 1")
+        return steps
+
+    @property
+    def goes_on(self) -> Array:
+        """Chance of more than n steps, n = 0, 1, ..., shape (most steps,)."""
+        return 1 - np.cumsum([0.0, *self.steps[:-1]])
+
+
 class Journey(Block):
     """A first-order chain over steps. A session is one walk through it."""
 
@@ -35,8 +76,11 @@ class Journey(Block):
     """Chance of each first step; sums to 1."""
     next: dict[Name, dict[Name, Share]]
     """From a step to the next, `exit` included; each row sums to 1."""
-    think: dict[Name, Duration]
-    """Mean pause after a step, s, exponential; `other` covers steps not named."""
+    think: dict[Name, Pauses]
+    """Pause after a step, of event time: a mean (exponential), a law, or one of these for each next step
+    (`other` for those not named). `other` covers steps not named."""
+    length: Length | None = None
+    """Absent: a session ends where its chain leads to `exit`."""
     patience: Duration = Field(gt=0)
     """Leaves when a step takes longer than this, s."""
     on_failure: Reaction | None = None
@@ -46,6 +90,11 @@ class Journey(Block):
     step's name is played (`-` as `_`); the steps' exchanges then say what the model takes them for."""
     launch: Name | None = None
     """The launch whose crowd walks this journey; absent: walked all day."""
+    share: dict[Name, Share] | None = None
+    """Region -> share of the day's sessions that walk it; sums to 1 over the day's journeys. It decides what
+    the forecast of steps leaves open. Absent: as many as of any other."""
+    hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
+    """Weight of the share by local hour; absent: even."""
 
     @model_validator(mode="after")
     def _rows_sum_to_one(self) -> Journey:
@@ -53,9 +102,21 @@ class Journey(Block):
         for where, row in rows.items():
             total = sum(row.values())
             if abs(total - 1) > _SUM_TOLERANCE:
-                raise ValueError(f"{where} sums to {total:g}; its chances must sum to 1")
-        if stuck := self._never_ends():
-            raise ValueError(f"a session at {', '.join(stuck)} could never reach exit")
+                off = f"{abs(total - 1):.3g} too {'much' if total > 1 else 'little'}"
+                raise ValueError(f"{where} sums to {total:g}, {off}; its chances must sum to 1")
+        if self.launch is not None and (self.share or self.hours):
+            raise ValueError("a launch's crowd has no `share` of the day, nor `hours`")
+        if self.hours is not None and sum(self.hours) <= 0:
+            raise ValueError("at least one of the `hours` must have a weight above 0")
+        if self.length is not None:
+            if leaves := [step for step, row in self.next.items() if EXIT in row]:
+                raise ValueError(
+                    f"with a `length` no row may lead to exit; {', '.join(leaves)} does"
+                )
+        elif stuck := self._never_ends():
+            raise ValueError(
+                f"a session at {', '.join(stuck)} could never reach exit: lead there, or give a `length`"
+            )
         return self
 
     def _never_ends(self) -> list[str]:
@@ -66,9 +127,31 @@ class Journey(Block):
                 return [s for s in self.next if s not in ends]
             ends |= more
 
+    def reached(self) -> set[str]:
+        """Return the steps that a session may come to."""
+        seen, fresh = set[str](), {step for step, chance in self.start.items() if chance > 0}
+        while fresh:
+            seen |= fresh
+            to = {t for s in fresh for t, chance in self.next.get(s, {}).items() if chance > 0}
+            fresh = to - seen
+        return seen
+
+    def think_law(self, step: str, following: str) -> ServiceTime | None:
+        """Return the law of the pause between two steps (the second may be `exit`); None: there is none."""
+        pause = self.think[step] if step in self.think else self.think["other"]
+        if isinstance(pause, dict):
+            pause = pause[following] if following in pause else pause["other"]
+        if isinstance(pause, float):
+            return Exponential.model_construct(law="exponential", mean=pause) if pause else None
+        return pause
+
     def think_s(self, step: str) -> float:
         """Return the mean pause after `step`, s of event time."""
-        return self.think[step] if step in self.think else self.think["other"]
+        laws = [
+            (chance, self.think_law(step, to))
+            for to, chance in self.next.get(step, {EXIT: 1.0}).items()
+        ]
+        return sum(chance * law.mean for chance, law in laws if law is not None)
 
     def transition_matrix(self, steps: tuple[str, ...]) -> Array:
         """Return P, shape (len(steps), len(steps)): chance of step j after step i, exit left out."""
@@ -86,8 +169,14 @@ class Journey(Block):
     def visits_per_session(self, steps: tuple[str, ...]) -> Array:
         """Return the expected visits to each step in a session, shape (len(steps),).
 
-        Source: the chain's fundamental matrix, start (I - P)^-1 (Kemeny & Snell, 1960).
+        Source: the chain's fundamental matrix, start (I - P)^-1 (Kemeny & Snell, 1960); with a `length`, the
+        sum over the steps it has.
         """
+        if self.length is not None:
+            moves, at, total = self.transition_matrix(steps), self.entry_vector(steps), 0.0
+            for chance in self.length.goes_on:
+                total, at = total + chance * at, at @ moves
+            return np.asarray(total)
         matrix = np.eye(len(steps)) - self.transition_matrix(steps)
         solved: Array = np.linalg.solve(matrix.T, self.entry_vector(steps))
         return solved

@@ -101,6 +101,8 @@ class HistoryBlock(Block):
     time_zone: ZoneName = "UTC"
     """Zone of times written without an offset."""
     synthetic: Synthetic | None = None
+    urls: dict[Name, list[str]] = Field(default_factory=dict)
+    """Step -> paths in access logs: templates as `/p/{id}`, or `~` and a pattern. Tried before the steps' own."""
 
 
 class Product(Block):
@@ -184,6 +186,8 @@ class Replay(Block):
     quantile: Quantile = 0.5
     spacing: Literal["poisson", "even"] = "poisson"
     """Session starts inside a slot: as independent customers come, or at equal distances."""
+    dispersion: float = Field(default=1.0, ge=1, le=1000)
+    """With `spacing: poisson`, variance over mean of starts in short intervals; above 1 they come in bunches."""
     connections: Connections = Connections()
     ceilings: Ceilings = Ceilings()
     inject: list[str] = Field(default_factory=list)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.sparse import csr_array, diags_array, hstack, vstack
+from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from gameday.vocabulary import Array
 
@@ -12,7 +11,13 @@ __all__ = ["caused_steps", "fit_starts"]
 
 _SMOOTH = 0.02
 """Weight of a jump between neighbouring slots against a misfit of one Poisson deviation."""
-_TURNS = 300
+_TOWARDS = 1e-5
+"""Weight of the customers' mix against the mean misfit: it decides what the forecast leaves open, no more."""
+_MOST_RATIO = 4.0
+"""Between neighbouring slots' shares; beyond it they are taken to jump."""
+_TURNS = 60
+_PATIENCE = 3
+"""Turns of full exchange that may bring no progress before one at a time is exchanged (Judice & Pires, 1994)."""
 
 
 def caused_steps(starts: Array, kernels: list[Array]) -> Array:
@@ -26,58 +31,127 @@ def caused_steps(starts: Array, kernels: list[Array]) -> Array:
     return out
 
 
-def fit_starts(steps: Array, kernels: list[Array]) -> Array:
+def fit_starts(
+    steps: Array, kernels: list[Array], *, mix: Array | None = None, jumps: Array | None = None
+) -> Array:
     """Return session starts per slot, shape (journeys, slots), >= 0.
 
-    `steps` has shape (steps, slots). The slots before the first are taken to be like the first:
-    sessions begun then are solved for too and cut off. Each misfit is weighed by its Poisson
-    deviation; starts are smooth but for what the forecast itself says.
+    `steps` has shape (steps, slots). The slots before the first are taken to be like the first: sessions
+    begun then are solved for too and cut off. Each misfit is weighed by its Poisson deviation; starts are
+    smooth but for what the forecast and the mix themselves say, and but where `jumps` (slots,) says that a slot
+    may differ from the one before. `mix` (journeys, slots) is each journey's share of the starts where the
+    forecast leaves it open; default: as many sessions of each.
     """
     lead = max(kernel.shape[1] for kernel in kernels)
     wanted = np.concatenate([np.repeat(steps[:, :1], lead, axis=1), steps], axis=1)
-    slots = wanted.shape[1]
-    deviation = np.sqrt(np.maximum(wanted, 1.0)).ravel()
-    matrix = hstack([_convolution(kernel, slots) for kernel in kernels]).tocsr()
-    visits = np.array([kernel.sum() for kernel in kernels])
-    scale = max(float(wanted.sum(axis=0).mean() / visits.sum()), 1e-9)
-    weighted = diags_array(scale / deviation) @ matrix
-    target = wanted.ravel() / deviation
-    rough = _roughness(len(kernels), slots) * np.sqrt(_SMOOTH * scale)
-    whole = vstack([weighted, rough]).tocsr()
-    aim = np.concatenate([target, np.zeros(rough.shape[0])])
-    solved = _solve(whole, aim, len(kernels) * slots)
-    return np.asarray(solved.reshape(len(kernels), slots)[:, lead:] * scale)
+    journeys, slots = len(kernels), wanted.shape[1]
+    lags = np.stack([np.pad(k, ((0, 0), (0, lead - k.shape[1]))) for k in kernels])
+    scale = max(float(wanted.sum(axis=0).mean() / lags.sum()), 1e-9)
+    weight = scale / np.maximum(wanted, 1.0)
+    band, aim = _normal_equations(lags, weight * scale, weight * wanted)
+    free = np.ones(slots, bool) if jumps is None else ~np.pad(jumps, (lead, 0))
+    shares = np.full((journeys, slots), 1 / journeys)
+    if mix is not None:
+        shares = np.pad(mix, ((0, 0), (lead, 0)), mode="edge")
+    _smooth(band, shares, _SMOOTH * scale * free[1:])
+    _lean(band, journeys, shares, _TOWARDS * float(band[0].mean()))
+    solved = _non_negative(band, aim)
+    return np.asarray(solved.reshape(slots, journeys).T[:, lead:] * scale)
 
 
-def _solve(matrix: csr_array, aim: Array, unknowns: int) -> Array:
-    """Return argmin |matrix x - aim|^2 over x >= 0 (L-BFGS-B; convex, so the start is no matter)."""
-    across = matrix.T.tocsr()
+def _normal_equations(lags: Array, weight: Array, pull: Array) -> tuple[Array, Array]:
+    """Return M'WM as the lower band of `cholesky_banded` and M'W y, unknowns slot by slot.
 
-    def loss(x: Array) -> tuple[float, Array]:
-        miss = matrix @ x - aim
-        return float(miss @ miss), 2 * (across @ miss)
+    `lags` has shape (journeys, steps, lags); `weight` and `pull`, steps weighed, (steps, slots).
+    """
+    journeys, steps, most = lags.shape
+    slots = weight.shape[1]
+    later = np.lib.stride_tricks.sliding_window_view(
+        np.pad(weight, ((0, 0), (0, most - 1))), most, axis=1
+    )
+    windows = later.transpose(1, 0, 2).reshape(slots, steps * most)
+    band = np.zeros((most * journeys, slots * journeys))
+    place = np.arange(slots) * journeys
+    for apart in range(min(most, slots)):
+        both = np.zeros((steps, most, journeys, journeys))
+        both[:, apart:] = np.einsum("jsl,ksl->sljk", lags[:, :, apart:], lags[:, :, : most - apart])
+        block = windows @ both.reshape(steps * most, journeys * journeys)
+        for j in range(journeys):
+            for k in range(j if apart == 0 else 0, journeys):
+                row = apart * journeys + k - j
+                band[row, place[: slots - apart] + j] += block[: slots - apart, j * journeys + k]
+    aim = np.zeros((slots, journeys))
+    for j in range(journeys):
+        for step in range(steps):
+            aim[:, j] += np.convolve(pull[step, ::-1], lags[j, step])[:slots][::-1]
+    return band, aim.ravel()
 
-    found = minimize(
-        loss, np.ones(unknowns), jac=True, method="L-BFGS-B", bounds=[(0, None)] * unknowns,
-        options={"maxiter": _TURNS, "maxcor": 20, "maxfun": 2 * _TURNS},
-    )  # fmt: skip
-    return np.asarray(found.x)
+
+def _smooth(band: Array, shares: Array, weight: Array) -> None:
+    """Add the squares of the jumps between neighbouring slots, each with its weight (slots - 1,).
+
+    What keeps to its share, (journeys, slots), does not jump when the share does.
+    """
+    journeys = len(shares)
+    if journeys >= len(band):
+        return
+    for j, share in enumerate(shares):
+        known = (share[1:] > 0) & (share[:-1] > 0)
+        ratio = np.divide(share[1:], share[:-1], out=np.ones(len(weight)), where=known)
+        ratio = np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO)
+        band[0, j::journeys][:-1] += weight * ratio
+        band[0, j::journeys][1:] += weight / ratio
+        band[journeys, j::journeys][:-1] -= weight
 
 
-def _convolution(kernel: Array, slots: int) -> csr_array:
-    """Return the matrix that turns one journey's starts into every step, (steps x slots, slots)."""
-    blocks = []
-    for lags in kernel:
-        offsets = [-lag for lag in range(min(len(lags), slots))]
-        values = [np.full(slots, lags[-offset]) for offset in offsets]
-        blocks.append(diags_array(values, offsets=offsets, shape=(slots, slots)))
-    return vstack(blocks).tocsr()
+def _lean(band: Array, journeys: int, shares: Array, weight: float) -> None:
+    """Add, slot by slot, the squares of what each journey has beyond its share of all starts."""
+    eye = np.eye(journeys)
+    away = eye[:, :, None] - shares[:, None, :]  # of journey j from x_k
+    square = weight * np.einsum("jkt,jlt->klt", away, away) + 1e-3 * weight * eye[:, :, None]
+    for k in range(journeys):
+        for other in range(k, journeys):
+            band[other - k, k::journeys] += square[k, other]
 
 
-def _roughness(journeys: int, slots: int) -> csr_array:
-    one = diags_array([-np.ones(slots), np.ones(slots - 1)], offsets=[0, 1], shape=(slots, slots))
-    one = one.tocsr()[:-1]
-    return vstack(
-        [hstack([one if j == k else csr_array(one.shape) for k in range(journeys)])
-         for j in range(journeys)]
-    ).tocsr()  # fmt: skip
+def _non_negative(band: Array, aim: Array) -> Array:
+    """Return argmin x'Ax/2 - b'x over x >= 0, A banded (block principal pivoting: Kim & Park, 2011)."""
+    free = np.ones(len(aim), bool)
+    fewest, patience = len(aim) + 1, _PATIENCE
+    for _ in range(_TURNS):
+        x = _solve(band, aim, free)
+        slope = _times(band, x) - aim
+        wrong = (free & (x < -1e-12)) | (~free & (slope < -1e-9 * np.abs(aim).max()))
+        count = int(wrong.sum())
+        if count == 0:
+            break
+        if count < fewest:
+            fewest, patience = count, _PATIENCE
+        elif patience > 0:
+            patience -= 1
+        else:
+            wrong[: np.flatnonzero(wrong)[-1]] = False
+        free ^= wrong
+    return np.maximum(x, 0.0)
+
+
+def _solve(band: Array, aim: Array, free: Array) -> Array:
+    """Return the solution in the unknowns that are free; the others are 0."""
+    kept = band.copy()
+    if not free.all():
+        for row in range(1, len(kept)):
+            kept[row, : len(aim) - row] *= free[row:] & free[: len(aim) - row]
+        kept[0][~free] = 1.0
+    factor = cholesky_banded(kept, lower=True, overwrite_ab=True, check_finite=False)
+    solved = cho_solve_banded((factor, True), np.where(free, aim, 0.0), check_finite=False)
+    return np.where(free, solved, 0.0)
+
+
+def _times(band: Array, x: Array) -> Array:
+    """Return the band's symmetric matrix times x."""
+    out = band[0] * x
+    for row in range(1, min(len(band), len(x))):
+        part = band[row, : len(x) - row]
+        out[row:] += part * x[: len(x) - row]
+        out[: len(x) - row] += part * x[row:]
+    return np.asarray(out)

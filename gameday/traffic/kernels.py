@@ -3,68 +3,121 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import fft, special
 
-from gameday.scenario.journeys import Journey
+from gameday.scenario.journeys import EXIT, Journey
+from gameday.scenario.service_times import (
+    Empirical,
+    Erlang,
+    Exponential,
+    Gamma,
+    LogNormal,
+    Pareto,
+    ServiceTime,
+)
 from gameday.vocabulary import SLOT_S, Array
 
-__all__ = ["lag_kernel"]
+__all__ = ["lag_kernel", "quantiles"]
 
-_BIN_S = 5.0
-"""Resolution of event time where thinks are short. Twelve bins a slot."""
-_BINS_A_THINK = 24
-"""Bins are wider where thinks are longer than so many of them."""
-_MOST_BINS = 20_000
+_BIN_S = 1.0
+"""Resolution of event time: sixty bins a slot."""
+_MOST_BINS = 1 << 15
+"""With more, bins are wider."""
+_LEVELS = (np.arange(8192) + 0.5) / 8192
+"""Quantiles that stand for a law of pauses; a time between two bins is dealt to both, its mean kept."""
 _REST = 1e-4
 """Visits still to come that may be cut off, as a share."""
+_DAMPED = 1e-8
+"""What a bin's value has shrunk to by the end of the transform: what wraps around is less than this."""
 
 
 def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Array:
     """Return expected visits per session, shape (steps, lag in slots).
 
-    `response_s` is each step's response in event time (speed x wall seconds). Starts are taken
-    as uniform in their slot. The sum over lags is `journey.visits_per_session`: the rest below
-    1e-4 that is cut off is dealt over what is kept.
+    `response_s` is each step's response in event time (speed x wall seconds). Starts are taken as uniform
+    in their slot. The sum over lags is `journey.visits_per_session`: the rest below 1e-4 that is cut off is
+    dealt over what is kept. The renewal equation V = start + V D is solved frequency by frequency, D the
+    transform of what leads from step to step; with a `length` it is the sum over the steps there are.
     """
-    chances, total = journey.transition_matrix(steps), journey.visits_per_session(steps)
-    reached = [s for s in range(len(steps)) if total[s] > 0]
-    slowest_s = max(journey.think_s(steps[s]) for s in reached)
-    wide = max(1, int(slowest_s / (_BIN_S * _BINS_A_THINK)))
-    delays = {s: _delay(journey, steps[s], response_s[steps[s]], _BIN_S * wide) for s in reached}
-    visits = np.zeros((len(steps), 256))
-    visits[:, 0] = journey.entry_vector(steps)
-    seen, at = float(visits[:, 0].sum()), 0
-    while seen < total.sum() * (1 - _REST) and at + 1 < _MOST_BINS:
-        at += 1
-        if at == visits.shape[1]:
-            visits = np.pad(visits, ((0, 0), (0, at)))
-        for source in reached:
-            row = delays[source]
-            first = max(0, at - len(row) + 1)
-            gone = float(visits[source, first:at] @ row[at - first : 0 : -1])
-            visits[:, at] += chances[source] * gone
-        seen += float(visits[:, at].sum())
-    fine = np.repeat(visits[:, : at + 1] / wide, wide, axis=1)
-    return _by_slot(fine * (total.sum() / seen))
+    total = journey.visits_per_session(steps)
+    mean_s = float(sum(
+        visits * (journey.think_s(step) + response_s[step])
+        for step, visits in zip(steps, total, strict=True) if visits > 0
+    ))  # fmt: skip
+    bins = 1 << 10
+    while True:
+        bin_s = max(_BIN_S, mean_s / 200 if bins >= _MOST_BINS else _BIN_S)
+        visits = _visits(journey, steps, response_s, bins, bin_s)
+        seen = visits.sum()
+        if seen >= total.sum() * (1 - _REST) or bins >= 4 * _MOST_BINS:
+            break
+        bins *= 2
+    upto = np.cumsum(visits.sum(axis=0))
+    last = int(np.searchsorted(upto, total.sum() * (1 - _REST))) + 1
+    kept = visits[:, :last]
+    share = np.divide(total, kept.sum(axis=1), out=np.zeros(len(steps)), where=total > 0)
+    return _by_slot(kept * share[:, None], bin_s)
 
 
-def _delay(journey: Journey, step: str, response_s: float, bin_s: float) -> Array:
-    """Return the chance that the next step comes k bins later, k = 0 never, to the last 1e-6."""
-    think_s = max(journey.think_s(step), 1e-9)
-    bins = int((response_s + 14 * think_s) / bin_s) + 3
-    edges = (np.arange(bins + 1) - 0.5) * bin_s - response_s
-    chance = np.diff(-np.expm1(-np.maximum(edges, 0) / think_s))
-    chance[1] += chance[0]
-    chance[0] = 0.0
-    return np.asarray(chance / chance.sum())
+def _visits(
+    journey: Journey, steps: tuple[str, ...], response_s: dict[str, float], bins: int, bin_s: float
+) -> Array:
+    """Return expected visits by step and bin after the start, shape (steps, bins)."""
+    damping = _DAMPED ** (np.arange(bins) / bins)
+    moves = np.zeros((bins // 2 + 1, len(steps), len(steps)), complex)
+    for step, row in journey.next.items():
+        i = steps.index(step)
+        for to, chance in row.items():
+            if to != EXIT and chance > 0:
+                delay = _delay(journey.think_law(step, to), response_s[step], bins, bin_s)
+                moves[:, i, steps.index(to)] += chance * fft.rfft(delay * damping)
+    start = np.broadcast_to(journey.entry_vector(steps).astype(complex), (len(moves), len(steps)))
+    if journey.length is not None:
+        at, solved = start[:, None, :], np.zeros(start.shape, complex)
+        for chance in journey.length.goes_on:
+            solved, at = solved + chance * at[:, 0], at @ moves
+        return np.asarray(np.maximum(fft.irfft(solved.T, bins) / damping, 0.0))
+    stay = np.eye(len(steps)) - moves.transpose(0, 2, 1)
+    solved = np.linalg.solve(stay, start[:, :, None])[:, :, 0]
+    return np.asarray(np.maximum(fft.irfft(solved.T, bins) / damping, 0.0))
 
 
-def _by_slot(visits: Array) -> Array:
+def _delay(law: ServiceTime | None, response_s: float, bins: int, bin_s: float) -> Array:
+    """Return the chance that the next step comes k bins later; what comes after the last bin is left out."""
+    times = np.zeros(1) if law is None else quantiles(law, _LEVELS)
+    place = (times + response_s) / bin_s
+    place = place[place < bins - 1]
+    first = place.astype(int)
+    part = place - first
+    size = 1.0 / len(times)
+    return np.asarray(
+        np.bincount(first, (1 - part) * size, bins) + np.bincount(first + 1, part * size, bins)
+    )
+
+
+def quantiles(law: ServiceTime, levels: Array) -> Array:
+    """Return `law.seconds` of many levels at once; equal but for the last bits."""
+    if isinstance(law, Exponential):
+        return np.asarray(-np.log1p(-levels) * law.mean)
+    if isinstance(law, LogNormal):
+        return np.asarray(law.mean * np.exp(law.sigma * special.ndtri(levels) - law.sigma**2 / 2))
+    if isinstance(law, Gamma | Erlang):
+        return np.asarray(special.gammaincinv(law.shape, levels) * law.mean / law.shape)
+    if isinstance(law, Pareto):
+        return np.asarray(law.min * np.exp(-np.log1p(-levels * law.share) / law.alpha))
+    if isinstance(law, Empirical):
+        known, seconds = np.array(law.rows).T
+        return np.asarray(np.interp(levels, known, seconds))
+    return np.full(len(levels), law.mean)
+
+
+def _by_slot(visits: Array, bin_s: float) -> Array:
     """Return visits by lag in slots, for starts uniform in a slot."""
-    after = np.arange(visits.shape[1]) * _BIN_S / SLOT_S
+    after = np.arange(visits.shape[1]) * bin_s / SLOT_S
     whole = after.astype(int)
     part = after - whole
     out = np.zeros((len(visits), int(whole[-1]) + 2))
     for step, row in enumerate(visits):
-        np.add.at(out[step], whole, row * (1 - part))
-        np.add.at(out[step], whole + 1, row * part)
+        out[step] += np.bincount(whole, row * (1 - part), out.shape[1])
+        out[step] += np.bincount(whole + 1, row * part, out.shape[1])
     return out

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
+import pandas as pd
 
 from gameday.errors import UsageError
 from gameday.forecast import Demand
@@ -108,7 +111,7 @@ def _assemble(
             for name, journey in scenario.journeys.items() if journey.launch
         },
         speed=speed, scale=scale, quantile=quantile, seed=seed, nominal=nominal,
-        spacing=scenario.replay.spacing,
+        spacing=scenario.replay.spacing, dispersion=scenario.replay.dispersion,
     )  # fmt: skip
 
 
@@ -155,8 +158,41 @@ def _fit_all(
             for journey in scenario.journeys.values()
         ]
         if daily:
-            starts[r, daily] = fit_starts(steps[r], [kernels[region][i] for i in daily])
+            starts[r, daily] = fit_starts(
+                steps[r], [kernels[region][i] for i in daily], mix=_mix(scenario, demand.grid, region),
+                jumps=_jumps(scenario, demand.grid, region),
+            )  # fmt: skip
     return starts, kernels
+
+
+def _mix(scenario: Scenario, grid: TimeGrid, region: str) -> Array:
+    """Return each of the day's journeys' share of session starts, shape (journeys, slots)."""
+    zone = ZoneInfo(scenario.regions[region].zone)
+    local = pd.date_range(grid.start, periods=grid.slots, freq="min").tz_convert(zone)
+    hours = (local.hour + local.minute / 60).to_numpy()
+    rows = []
+    for journey in scenario.journeys.values():
+        if journey.launch is None:
+            weights = np.array(journey.hours or [1.0] * 24)
+            share = 1.0 if journey.share is None else journey.share.get(region, 0.0)
+            middles = (
+                np.arange(-1, 25) + 0.5
+            )  # from the middle of an hour to the next in a straight line
+            rows.append(share * np.interp(hours, middles, weights[np.arange(-1, 25) % 24]))
+    mix = np.array(rows)
+    total = mix.sum(axis=0)
+    even = np.full(mix.shape, 1 / len(mix))
+    return np.asarray(np.divide(mix, total, out=even, where=total > 0))
+
+
+def _jumps(scenario: Scenario, grid: TimeGrid, region: str) -> Array:
+    """Return where starts may differ from the slot before: an event begins or ends, shape (slots,)."""
+    out = np.zeros(grid.slots, bool)
+    for _, start, end in scenario.occurrences(region):
+        for instant in (start, end):
+            if 0 <= (slot := grid.index_of(instant)) < grid.slots:
+                out[slot] = True
+    return out
 
 
 def _lead_in(kernels: dict[str, list[Array]]) -> int:

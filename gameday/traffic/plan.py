@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrivals", "LoadPlan", "whole_starts"]
 
+_BUNCH_SLOTS = 1 / 600
+"""How long a bunch lasts: a tenth of a second of event time."""
 _PART_SLOTS = 20
 """Slots whose arrivals are made at once."""
 
@@ -65,6 +67,8 @@ class LoadPlan:
     """Stack -> step -> response with no queue, in the cell."""
     spacing: str = "poisson"
     """Places of starts inside a slot: as independent customers come, or `even`."""
+    dispersion: float = 1.0
+    """Variance of starts in short intervals over that of independent customers: they come in bunches."""
     injections: tuple[Injection, ...] = ()
     """What happens meanwhile; more or fewer customers are in the arrays already."""
 
@@ -138,7 +142,21 @@ class LoadPlan:
         if self.spacing == "even":
             first = np.repeat(np.cumsum(counts) - counts, counts)
             return np.asarray((np.arange(counts.sum()) - first + 0.5) / np.repeat(counts, counts))
-        return stream.random(int(counts.sum()))
+        count = int(counts.sum())
+        if self.dispersion <= 1.0:
+            return stream.random(count)
+        return self._bunched(counts, count, stream)
+
+    def _bunched(self, counts: Array, count: int, stream: np.random.Generator) -> Array:
+        """Return places of customers who come in bunches of geometric size, so many that the dispersion is met.
+
+        With chance p that a customer is the first of a bunch its variance over its mean is (2 - p) / p.
+        """
+        is_first = stream.random(count) < 2.0 / (self.dispersion + 1.0)
+        is_first[(np.cumsum(counts) - counts)[counts > 0]] = True
+        bunch = np.cumsum(is_first) - 1
+        middle = stream.random(int(is_first.sum()))[bunch] if count else np.zeros(0)
+        return np.asarray(middle + (1.0 - middle) * _BUNCH_SLOTS * stream.random(count))
 
     def of_new_customers(self, number: int) -> LoadPlan:
         """Return the plan with another draw of who comes when, one a number: Poisson, by the slot.
@@ -191,9 +209,9 @@ class LoadPlan:
 
     def sha256(self) -> str:
         """Return the hash of what is played: counts, seed, speed and scale, hex."""
-        head = (
-            f"{self.grid}|{self.lead_in}|{self.speed}|{self.scale}|{self.seed.root}|{self.spacing}"
-        )
+        head = "|".join(map(str, (
+            self.grid, self.lead_in, self.speed, self.scale, self.seed.root, self.spacing, self.dispersion,
+        )))  # fmt: skip
         head += "".join(f"|{one.text}" for one in self.injections)
         return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -28,6 +27,8 @@ __all__ = ["END", "Course", "PlannedStep", "Walks"]
 END = -1
 """Where a walk goes after its last step."""
 
+_LENGTH = 1
+"""The attempt that an entry's draw is keyed by when it is for the session's length."""
 _MOST_STEPS = 500
 """A walk longer than this is cut; with the chances a scenario may hold it never happens."""
 
@@ -79,8 +80,19 @@ class Course:
 
         self.start = choice(journey.start)
         self.next = {steps.index(step): choice(row) for step, row in journey.next.items()}
-        self.think = {i: journey.think_s(steps[i]) for i in self.next}
+        self.think = {
+            steps.index(step): {
+                END if to == EXIT else steps.index(to): journey.think_law(step, to) for to in row
+            }
+            for step, row in journey.next.items()
+        }
+        """Step -> next step -> law of the pause between them, s of event time; None: there is none."""
         self.speed = speed
+        self.length = None
+        if journey.length is not None:
+            self.length = _Choice(
+                list(range(1, 1 + len(journey.length.steps))), journey.length.steps
+            )
 
     def first(self, key: int) -> int:
         """Return the first step of the session with this key."""
@@ -89,27 +101,40 @@ class Course:
 
     def after(self, key: int, place: int, step: int) -> tuple[float, int]:
         """Return the pause after the step at `place`, wall seconds, and the next step or END."""
-        think_s, mean = 0.0, self.think[step]
-        if mean:
-            think_s = -math.log(draw_keyed(key, place, 0, Draw.THINK)) * mean / self.speed
-        if place + 1 >= _MOST_STEPS:
-            return think_s, END
         row = self.next[step]
-        if row.only is not None:
-            return think_s, row.only
-        return think_s, row(draw_keyed(key, place, 0, Draw.NEXT_STEP))
+        following = row.only
+        if following is None:
+            following = row(draw_keyed(key, place, 0, Draw.NEXT_STEP))
+        if following != END and place + 1 >= self._most(key):
+            return 0.0, END
+        law = self.think[step][following]
+        think_s = 0.0
+        if law is not None:
+            think_s = law.seconds(draw_keyed(key, place, 0, Draw.THINK)) / self.speed
+        return think_s, following
+
+    def _most(self, key: int) -> int:
+        """Return how many steps the session with this key has at most."""
+        if self.length is None:
+            return _MOST_STEPS
+        return self.length(draw_keyed(key, 0, _LENGTH, Draw.ENTRY))
 
     def after_many(self, keys: Array, place: int, step: int) -> tuple[Array, Array]:
         """Return `after` of many sessions that are at `step`, bit for bit the same."""
-        mean = self.think[step]
-        if mean:  # numpy's logarithm differs from math's in the last bit
-            uniforms = draw_many(keys, place, 0, Draw.THINK).tolist()
-            think = np.array([-math.log(uniform) * mean / self.speed for uniform in uniforms])
-        else:
-            think = np.zeros(len(keys))
-        if place + 1 >= _MOST_STEPS:
-            return think, np.full(len(keys), END)
-        return think, self.next[step].many(draw_many(keys, place, 0, Draw.NEXT_STEP))
+        following = self.next[step].many(draw_many(keys, place, 0, Draw.NEXT_STEP))
+        most = np.full(len(keys), _MOST_STEPS)
+        if self.length is not None:
+            most = self.length.many(draw_many(keys, 0, _LENGTH, Draw.ENTRY))
+        is_over = (following != END) & (place + 1 >= most)
+        think = np.zeros(len(keys))
+        for to, law in self.think[step].items():
+            here = np.flatnonzero((following == to) & ~is_over)
+            if law is not None and len(
+                here
+            ):  # numpy's logarithm differs from math's in the last bit
+                uniforms = draw_many(keys[here], place, 0, Draw.THINK).tolist()
+                think[here] = [law.seconds(uniform) / self.speed for uniform in uniforms]
+        return think, np.where(is_over, END, following)
 
 
 class Walks:

@@ -106,7 +106,7 @@ def test_model_and_measurement_disagree_where_the_service_is_not_what_was_writte
 ) -> None:
     said = busy_shop(tmp_path)
     plan = played(said)
-    predicted = records_of(said, plan, range(5))
+    predicted = records_of(said, plan, range(8))
     slower = as_measured(record_of(busy_shop(tmp_path, SLOW_PAY), plan, 9))
     found = find(evidence_of(said, plan, slower, predicted))
     odd = {f.subject for f in found if f.rule == "disagreement"}

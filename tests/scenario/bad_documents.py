@@ -104,6 +104,12 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "- stock down at +9m",
         r"replay\.inject\.1: two injections meet stock",
     ),
+    "a step no session comes to": (
+        "home: {cart: 0.25, exit: 0.75}",
+        "home: {exit: 1.0}",
+        "cart: {exit: 1.0}",
+        r"journeys\.visitor\.next\.cart: no session ever comes here: lead to it",
+    ),
     # units
     "a duration without unit": (
         "patience: 8s",
@@ -405,7 +411,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "home: {cart: 0.25, exit: 0.75}",
         "home: {cart: 0.25, exit: 0.70}",
         "visitor:\n    start",
-        r"journeys\.visitor: next\.home sums to 0\.95; its chances must sum to 1",
+        r"journeys\.visitor: next\.home sums to 0\.95, 0\.05 too little; its chances must sum to 1",
     ),
     "a start that does not sum to 1": (
         "start: {home: 1.0}",

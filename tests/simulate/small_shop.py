@@ -104,9 +104,19 @@ def merged(shop: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def load_small(
     folder: Path, shop: dict[str, Any], changes: dict[str, Any] | None = None
 ) -> Scenario:
-    """Return the scenario, read by the front door from a file in `folder`."""
-    file = folder / "small.yaml"
-    file.write_text(json.dumps(merged(shop, changes or {}), indent=1), encoding="utf-8")
+    """Return the scenario, read by the front door from a file in `folder`.
+
+    A change leaves rows behind that its journey no longer comes to: they go.
+    """
+    file, data = folder / "small.yaml", merged(shop, changes or {})
+    for journey in data["journeys"].values():
+        seen, fresh = set[str](), {step for step, chance in journey["start"].items() if chance > 0}
+        while fresh:
+            seen |= fresh
+            rows = (journey["next"].get(step, {}) for step in fresh)
+            fresh = {to for row in rows for to, chance in row.items() if chance > 0} - seen
+        journey["next"] = {step: row for step, row in journey["next"].items() if step in seen}
+    file.write_text(json.dumps(data, indent=1), encoding="utf-8")
     return load_scenario(str(file))
 
 

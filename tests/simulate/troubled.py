@@ -98,8 +98,10 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             "shopper": {
                 "on_failure": again, "on_sold_out": again,
                 "patience": f"{draw(st.sampled_from([1, 3, 8]))}s",
-                "think": {"other": f"{draw(st.sampled_from([2, 15]))}s"},
+                "think": {"home": {"product": draw(st.sampled_from(_laws(4000))), "other": "0s"},
+                          "other": draw(st.sampled_from(["2s", "15s", *_laws(6000)]))},
             },
+            **_wanderers(draw(st.booleans())),
             "fan": {
                 "launch": "drop", "start": {"product": 0.6, "checkout": 0.4}, "on_sold_out": again,
                 "next": {"product": {"checkout": 0.9, "exit": 0.1}, "checkout": {"exit": 1.0}},
@@ -116,6 +118,18 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                      "crowd": {"eu": 10, "uk": 10}, "half_life": "4m",
                      "stock": {"eu": draw(st.sampled_from([0, 20, 10**6])), "uk": 10}}
         },
+    }  # fmt: skip
+
+
+def _wanderers(there: bool) -> dict[str, Any]:
+    """Return those who come for so many steps, or nobody."""
+    if not there:
+        return {}
+    return {
+        "wanderer": {
+            "start": {"home": 1.0}, "next": {"home": {"home": 0.2, "product": 0.8}, "product": {"home": 1.0}},
+            "length": {"steps": [0.3, 0.1, 0.4, 0.1, 0.1]}, "think": {"other": "2s"}, "patience": "3s",
+        }
     }  # fmt: skip
 
 

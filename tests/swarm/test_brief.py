@@ -80,7 +80,9 @@ def test_a_brief_read_back_is_the_brief_that_was_written(
     assets: Assets, scenario: Scenario, tmp_path: Path,
 ) -> None:  # fmt: skip
     plan = flat_plan(scenario, per_s, seed=seed, speed=speed, scale=scale, lead_in=lead_in)
-    brief = brief_of_plan(replace(plan, spacing=spacing), workers=workers, assets=assets)
+    brief = brief_of_plan(
+        replace(plan, spacing=spacing, dispersion=1.0 + workers), workers=workers, assets=assets
+    )
     write_brief(tmp_path / "swarm.json", brief)
     back = read_brief(tmp_path / "swarm.json")
     same_plan(brief.plan, back.plan)

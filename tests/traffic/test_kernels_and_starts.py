@@ -25,7 +25,7 @@ def journeys(draw: st.DrawFn) -> Journey:
     """Return a journey over STEPS that ends soon: each step leaves with at least 30 %."""
     rows = {}
     for step in STEPS:
-        weights = [draw(st.floats(0, 1)) for _ in range(3)]
+        weights = [draw(st.floats(0.01, 1)) for _ in range(3)]
         share = 0.7 / max(sum(weights), 1.0)
         row = {to: round(w * share, 6) for to, w in zip(STEPS, weights, strict=True)}
         rows[step] = row | {"exit": 1 - sum(row.values())}

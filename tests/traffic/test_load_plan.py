@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_shop import flat_demand, flat_plan, load_small, merged, service, small_shop
 
-from gameday.errors import UsageError
+from gameday.errors import ScenarioError, UsageError
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
@@ -449,3 +449,73 @@ def test_a_target_of_one_s_own_takes_the_fraction_the_scenario_says(tmp_path: Pa
 def test_a_window_without_any_forecast_is_refused(shop: Scenario) -> None:
     with pytest.raises(UsageError, match="--window"):
         choose_scale(None, shop, np.zeros((1, 3, 40)), own_target=False)
+
+
+@pytest.mark.parametrize("dispersion", [1.0, 3.0, 8.0])
+def test_starts_are_as_bunched_as_is_said_and_no_slot_s_count_changes(
+    dispersion: float, tmp_path: Path
+) -> None:
+    """Variance over mean of starts a second, within slots, over an hour."""
+    scenario = load_small(tmp_path, small_shop())
+    plan = replace(flat_plan(scenario, 50.0, slots=60), dispersion=dispersion)
+    at_s = plan.arrivals().at_s
+    assert (np.diff(at_s) >= 0).all()
+    slots = np.bincount((at_s // 60).astype(int), minlength=60)
+    assert slots.tolist() == plan.played.sum(axis=(0, 1)).tolist()
+    seconds = np.bincount(at_s.astype(int), minlength=3600).reshape(60, 60)
+    expected = seconds.mean(axis=1, keepdims=True)
+    index = float(((seconds - expected) ** 2 / expected).sum() / (60 * 59))
+    assert index == pytest.approx(dispersion, rel=0.12)
+
+
+def mixed_shop() -> dict[str, Any]:
+    """Return the small shop with two journeys that no forecast of steps tells apart: the same but for the pace."""
+    shop = small_shop()
+    shopper = shop["journeys"]["shopper"]
+    shop["journeys"]["shopper"] = shopper | {"share": {"eu": 0.75}}
+    hours = [1.0] * 24
+    hours[20] = 4.0
+    shop["journeys"]["slow"] = shopper | {
+        "share": {"eu": 0.25},
+        "hours": hours,
+        "think": {"other": "16s"},
+    }
+    shop["history"]["synthetic"]["journeys"] = {"shopper": 0.75, "slow": 0.25}
+    return shop
+
+
+def test_shares_decide_what_the_forecast_leaves_open_hour_by_hour(tmp_path: Path) -> None:
+    scenario = load_small(tmp_path, mixed_shop())
+    steps = 600.0 * np.array([1.0, 1.0, 0.2])[:, None] * np.ones(48 * 60 + 240)
+    plan = plan_load(
+        scenario, flat_demand(scenario, steps[None]), seed=Seed(1), asked=Asked("all", 1.0)
+    )
+    slow = plan.starts[0, 1] / plan.starts[0].sum(axis=0)
+    local = (
+        np.arange(plan.grid.slots) - plan.lead_in
+    ) % 1440  # the event begins at midnight, Berlin's
+    by_hour = [slow[local // 60 == hour].mean() for hour in range(24)]
+    assert by_hour[12] == pytest.approx(0.25, abs=0.03)
+    assert by_hour[20] == pytest.approx(1.0 / (1.0 + 0.75), abs=0.1)
+    assert abs(plan.caused.sum() / plan.forecast.sum() - 1) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"share": {"eu": 0.5}}, "shares in region 'eu' sum to 0.75"),
+        ({"share": None}, "lacks its `share`"),
+        ({"share": {"mars": 0.75}}, "mars"),
+        ({"hours": [0.0] * 24}, "at least one of the `hours`"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(
+    change: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    shop = mixed_shop()
+    shop["journeys"]["shopper"] |= change
+    shop["journeys"]["shopper"] = {
+        k: v for k, v in shop["journeys"]["shopper"].items() if v is not None
+    }
+    with pytest.raises(ScenarioError, match=re.escape(said)):
+        load_small(tmp_path, shop)

@@ -113,11 +113,13 @@ of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 
 JOURNEY = _dtype(
     f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s",
-    i="failed_most sold_out_most start_from start_to",
+    i="failed_most sold_out_most start_from start_to length_from length_to",
 )  # fmt: skip
-NEXT = _dtype(f="think_s", i="choice_from choice_to")
+NEXT = _dtype(i="choice_from choice_to")
 """Of a journey and step, `journey * steps + step`."""
-CHOICE = _dtype(f="upto", i="step")
+CHOICE = _dtype(f="upto", i="step pause")
+PAUSE = _dtype(f="mean_s second third", i="law row_from row_to")
+"""A law as a visit's; before it in the table those of no length, of law `deterministic`."""
 SCRIPT = _dtype(i="group_from group_to")
 GROUP = _dtype(i="member_from member_to")
 """Of exchanges in a script, or of calls below a visit."""
@@ -136,7 +138,7 @@ SPEC = _dtype(
     f="slot_s until_s offset_s speed",
     i="slots steps products service_count root arrivals "
     "switches switch_count "
-    "journeys nexts choices nominal scripts script_of groups members visits law_rows is_limited "
+    "journeys nexts choices pauses nominal scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey
+from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.switches import switches
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
@@ -30,8 +31,10 @@ class Tables:
         self._keep: dict[str, Array] = {}
         self._walks, self._numbered = Walks(scenario, plan), 0
         self._regions = [plan.regions.index(r) for r in scenario.stack_regions(cell.stack)]
+        self._law_rows: list[float] = []
         self._graph()
         self._journeys()
+        self._keep["law_rows"] = np.array(self._law_rows or [0.0])
         injected = switches(
             scenario, cell, plan.injections, begins_s=plan.lead_in_s, speed=plan.speed
         )
@@ -79,27 +82,50 @@ class Tables:
         return len(mine) > 0
 
     def _journeys(self) -> None:
-        plan, choices = self.plan, list[tuple[float, int]]()
+        plan, choices = self.plan, list[tuple[float, int, int]]()
+        self._pauses: list[tuple[Any, ...]] = [(0.0, 0.0, 0.0, 0, 0, 0)]
         journeys, nexts = [], []
 
-        def row(choice: Any) -> tuple[int, int]:
+        def row(choice: Any, laws: dict[int, Any]) -> tuple[int, int]:
             first = len(choices)
+            rows = (
+                []
+                if choice is None
+                else zip(choice.upto.tolist(), choice.names.tolist(), strict=True)
+            )
             if choice is not None and choice.only is not None:
-                choices.append((1.0, choice.only))
-            elif choice is not None:
-                choices.extend(zip(choice.upto.tolist(), choice.names.tolist(), strict=True))
+                rows = [(1.0, choice.only)]
+            choices.extend((upto, to, self._pause(laws.get(to))) for upto, to in rows)
             return first, len(choices)
 
         for name in plan.journeys:
             journey = self.scenario.journeys[name]
             course = Course(journey, plan.steps, plan.speed)
-            journeys.append(_journey(journey, plan.speed, *row(course.start)))
-            for step in range(len(plan.steps)):
-                think_s = course.think.get(step, 0.0)
-                nexts.append((think_s, *row(course.next.get(step))))
+            ranges = (*row(course.start, {}), *row(course.length, {}))
+            journeys.append(_journey(journey, plan.speed, *ranges))
+            nexts += [
+                row(course.next.get(step), course.think.get(step, {}))
+                for step in range(len(plan.steps))
+            ]
         self._keep["journeys"] = table(layout.JOURNEY, journeys)
         self._keep["nexts"] = table(layout.NEXT, nexts)
         self._keep["choices"] = table(layout.CHOICE, choices)
+        self._keep["pauses"] = table(layout.PAUSE, self._pauses)
+
+    def _pause(self, law: ServiceTime | None) -> int:
+        """Add a law of pauses; return its place."""
+        if law is None:
+            return 0
+        numbers, *rest = self._law(law)
+        self._pauses.append((*numbers, *rest))
+        return len(self._pauses) - 1
+
+    def _law(self, law: ServiceTime) -> tuple[tuple[float, float, float], int, int, int]:
+        """Add a law's table; return its numbers, its place in LAWS, and where its table begins and ends."""
+        numbers, place, rows = law_of(law)
+        first = len(self._law_rows)
+        self._law_rows += rows
+        return numbers, place, first, len(self._law_rows)
 
     def _graph(self) -> None:
         """The exchanges of every step, and the calls below them."""
@@ -107,7 +133,6 @@ class Tables:
         self._groups: list[tuple[int, int]] = []
         self._members: list[tuple[int, int, int, int]] = []
         self._visits: list[tuple[Any, ...]] = []
-        self._law_rows: list[float] = []
         products = [*self.scenario.products, None]
         script_of, seen = [], dict[tuple[int, int], int]()
         for s, step in enumerate(self.plan.steps):
@@ -123,7 +148,6 @@ class Tables:
             "is_limited": np.array([p in limited for p in products], np.int64),
             "scripts": table(layout.SCRIPT, self._scripts), "groups": table(layout.GROUP, self._groups),
             "members": table(layout.MEMBER, self._members), "visits": table(layout.VISIT, self._visits),
-            "law_rows": np.array(self._law_rows or [0.0]),
         }  # fmt: skip
 
     def _script(self, visits: tuple[tuple[Visit, ...], ...], exchanges: list[list[Any]]) -> int:
@@ -150,12 +174,10 @@ class Tables:
         )
         service = list(self.scenario.services).index(visit.service)
         is_held = not self.scenario.services[visit.service].is_asynchronous
-        numbers, law, rows = law_of(visit.time)
-        first = len(self._law_rows)
-        self._law_rows += rows
+        numbers, *law = self._law(visit.time)
         self._visits.append(
-            (*numbers, visit.factor, visit.share, visit.mean_hold_s, law, first,
-             len(self._law_rows), service, visit.number, *below, is_held)
+            (*numbers, visit.factor, visit.share, visit.mean_hold_s, *law, service, visit.number,
+             *below, is_held)
         )  # fmt: skip
         return len(self._visits) - 1
 
@@ -201,9 +223,9 @@ def _signed(root: int) -> int:
     return root - (1 << 64) if root >= 1 << 63 else root
 
 
-def _journey(journey: Journey, speed: float, first: int, last: int) -> tuple[Any, ...]:
+def _journey(journey: Journey, speed: float, *ranges: int) -> tuple[Any, ...]:
     failed, sold_out = (
         (r.again, r.after / speed, r.most) if r is not None else (0.0, 0.0, 0)
         for r in (journey.on_failure, journey.on_sold_out)
     )
-    return (journey.patience, *failed[:2], *sold_out[:2], failed[2], sold_out[2], first, last)
+    return (journey.patience, *failed[:2], *sold_out[:2], failed[2], sold_out[2], *ranges)

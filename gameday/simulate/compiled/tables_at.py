@@ -10,7 +10,7 @@ from gameday.simulate.compiled.layout import reader
 __all__ = [
     "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay", "count_response",
     "count_session", "count_step", "count_visit", "event_at", "group_at", "item_at", "journey_at",
-    "lane_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "script_at",
+    "lane_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "pause_at", "script_at",
     "script_of", "service_at", "session_at", "sum_at", "switch_at", "visit_at", "work_at",
 ]  # fmt: skip
 
@@ -20,6 +20,7 @@ _session, _work, _call, _attempt = map(
 _service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
 _lane = reader(layout.LANE)
 _item = reader(layout.ITEM)
+_pause = reader(layout.PAUSE)
 _switch = reader(layout.SWITCH)
 _number, _sum = reader(layout.NUMBER), reader(layout.SUM)
 _small, _share = reader(layout.SMALL), reader(layout.SHARE)
@@ -104,6 +105,11 @@ def next_at(spec, j, step):
 @inlined
 def choice_at(spec, place):
     return _choice(spec.choices, place)
+
+
+@inlined
+def pause_at(spec, place):
+    return _pause(spec.pauses, place)
 
 
 @inlined

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from gameday.simulate.compiled.draws import keyed
+from gameday.simulate.compiled.draws import keyed, seconds_of
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import (
     choice_at,
@@ -12,6 +10,7 @@ from gameday.simulate.compiled.tables_at import (
     journey_at,
     next_at,
     nominal_of,
+    pause_at,
 )
 from gameday.vocabulary import Draw
 
@@ -19,6 +18,7 @@ __all__ = ["END", "after", "first_step", "slot_at", "walk_on"]
 
 END = -1
 _MOST_STEPS = 500
+_LENGTH = 1
 _ENTRY, _NEXT, _THINK = int(Draw.ENTRY), int(Draw.NEXT_STEP), int(Draw.THINK)
 
 
@@ -33,8 +33,8 @@ def _choose(spec, first, last, uniform):
     total = choice_at(spec, last - 1).upto
     for place in range(first, last):
         if choice_at(spec, place).upto >= uniform * total:
-            return choice_at(spec, place).step
-    return choice_at(spec, last - 1).step
+            return place
+    return last - 1
 
 
 @inlined
@@ -44,21 +44,34 @@ def first_step(spec, j, key):
     first, last = journey.start_from, journey.start_to
     if last - first == 1:
         return choice_at(spec, first).step
-    return _choose(spec, first, last, keyed(key, 0, 0, _ENTRY))
+    return choice_at(spec, _choose(spec, first, last, keyed(key, 0, 0, _ENTRY))).step
+
+
+@inlined
+def _most(spec, j, key):
+    """Return how many steps a session has at most."""
+    journey = journey_at(spec, j)
+    first, last = journey.length_from, journey.length_to
+    if last == first:
+        return _MOST_STEPS
+    return choice_at(spec, _choose(spec, first, last, keyed(key, 0, _LENGTH, _ENTRY))).step
 
 
 @inlined
 def after(spec, j, key, place, step):
     """Return the pause after a step and the next one, or END."""
-    row, think = next_at(spec, j, step), 0.0
-    if row.think_s:
-        think = -math.log(keyed(key, place, 0, _THINK)) * row.think_s / spec.speed
-    if place + 1 >= _MOST_STEPS:
-        return think, END
+    row = next_at(spec, j, step)
     first, last = row.choice_from, row.choice_to
-    if last - first == 1:
-        return think, choice_at(spec, first).step
-    return think, _choose(spec, first, last, keyed(key, place, 0, _NEXT))
+    chosen = first
+    if last - first > 1:
+        chosen = _choose(spec, first, last, keyed(key, place, 0, _NEXT))
+    choice = choice_at(spec, chosen)
+    if choice.step != END and place + 1 >= _most(spec, j, key):
+        return 0.0, END
+    pause, think = pause_at(spec, choice.pause), 0.0
+    if pause.mean_s:
+        think = seconds_of(spec, pause, keyed(key, place, 0, _THINK)) / spec.speed
+    return think, choice.step
 
 
 @inlined

@@ -1,0 +1,102 @@
+"""What a journey comes to, exactly: visits, conversion, how many steps and how long a session is.
+
+The chain is absorbing: everything follows from its fundamental matrix (Kemeny & Snell, 1960), as in
+Menasce's analysis of customer behaviour model graphs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.scenario.journeys import Journey
+from gameday.vocabulary import Array
+
+__all__ = ["Chain", "chain_of", "length_law"]
+
+_REST = 1e-12
+"""Chance of longer sessions at which their law is cut off."""
+_MOST_STEPS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A journey's expectations; arrays by step of the scenario."""
+
+    steps: tuple[str, ...]
+    visits: Array
+    """Expected visits of a session, shape (steps,)."""
+    ever: Array
+    """Chance that a session comes to a step at all: its conversion, same shape."""
+    mean_steps: float
+    spread_steps: float
+    """Standard deviation of a session's number of steps."""
+    mean_s: float
+    """Expected length of a session, first step sent to last reply, s of event time."""
+
+    @property
+    def ratios(self) -> Array:
+        """Each step's share of all visits, shape (steps,)."""
+        return np.asarray(self.visits / self.visits.sum())
+
+
+def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
+    """Return what a journey comes to; `response_s` is each step's response in event time."""
+    moves, start = journey.transition_matrix(steps), journey.entry_vector(steps)
+    visits, ever = journey.visits_per_session(steps), _ever(journey, moves, start)
+    law = length_law(journey, steps)
+    numbers = np.arange(len(law))
+    mean = float(visits.sum())
+    square = float((law * numbers**2).sum())
+    pauses = np.array([_pause_s(journey, step, steps) for step in steps])
+    responses = np.array([response_s[step] for step in steps])
+    goes_on = visits if journey.length is None else _goes_on(journey, moves, start)
+    return Chain(
+        steps, visits, ever, mean, float(np.sqrt(max(0.0, square - mean**2))),
+        float(goes_on @ pauses + visits @ responses),
+    )  # fmt: skip
+
+
+def _pause_s(journey: Journey, step: str, steps: tuple[str, ...]) -> float:
+    """Return the mean pause after a step that another follows, as a share of its visits, s."""
+    row = journey.next.get(step, {})
+    laws = [(chance, journey.think_law(step, to)) for to, chance in row.items() if to in steps]
+    return sum(chance * law.mean for chance, law in laws if law is not None)
+
+
+def _ever(journey: Journey, moves: Array, start: Array) -> Array:
+    """Return the chance that a session comes to each step: visits that do not go on from it."""
+    if journey.length is None:
+        fundamental = np.linalg.inv(np.eye(len(start)) - moves)
+        return np.asarray((start @ fundamental) / np.diag(fundamental))
+    out = np.zeros(len(start))
+    for step in range(len(start)):
+        past, at = moves.copy(), start
+        past[step] = 0.0
+        for chance in journey.length.goes_on:
+            out[step] += chance * at[step]
+            at = at @ past
+    return out
+
+
+def _goes_on(journey: Journey, moves: Array, start: Array) -> Array:
+    """Return the visits to each step that another step follows, where a session has a length of its own."""
+    out, at = np.zeros(len(start)), start
+    assert journey.length is not None
+    for chance in journey.length.goes_on[1:]:
+        out, at = out + chance * at, at @ moves
+    return out
+
+
+def length_law(journey: Journey, steps: tuple[str, ...]) -> Array:
+    """Return the chance that a session has n steps, n = 0, 1, ...; what is cut off is below 1e-12."""
+    if journey.length is not None:
+        return np.array([0.0, *journey.length.steps])
+    moves, at = journey.transition_matrix(steps), journey.entry_vector(steps)
+    leaves = 1 - moves.sum(axis=1)
+    law = [0.0]
+    while at.sum() > _REST and len(law) < _MOST_STEPS:
+        law.append(float(at @ leaves))
+        at = at @ moves
+    return np.array(law)
