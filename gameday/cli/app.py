@@ -10,7 +10,17 @@ import traceback
 
 import typer
 
-from gameday.cli import capacity, forecast, inspect, plan, replay, runs, serve, simulate
+from gameday.cli import (
+    capacity,
+    forecast,
+    history,
+    inspect,
+    plan,
+    replay,
+    runs,
+    serve,
+    simulate,
+)
 from gameday.errors import GamedayError
 
 __all__ = ["app", "main"]
@@ -33,7 +43,7 @@ app = typer.Typer(
     """,
 )  # fmt: skip
 
-for module in (replay, forecast, plan, simulate, capacity, runs, serve, inspect):
+for module in (replay, history, forecast, plan, simulate, capacity, runs, serve, inspect):
     module.add_to(app)
 
 

@@ -33,7 +33,7 @@ def _help() -> str:
     for group in app.registered_groups:
         verbs += [[group.name or ""]]
         commands = group.typer_instance.registered_commands if group.typer_instance else []
-        verbs += [[group.name or "", c.callback.__name__] for c in commands if c.callback]
+        verbs += [[group.name or "", c.name or c.callback.__name__] for c in commands if c.callback]
     parts = []
     for verb in verbs:
         said = runner.invoke(app, [*verb, "--help"], prog_name="gameday").output

@@ -1,0 +1,205 @@
+"""`gameday history import`: journeys and product mix from a shop's own logs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.history.clickstream import Clickstream
+    from gameday.scenario import Scenario
+    from gameday.traffic.calibrate import Calibration
+
+__all__ = ["add_to"]
+
+_COLUMNS = ("time", "event", "session", "user", "category")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group = typer.Typer(no_args_is_help=True, help="What a shop's own logs say of its customers.")
+    group.callback()(lambda: None)  # a group of one verb is still a group
+    group.command("import")(import_)
+    app.add_typer(group, name="history")
+
+
+def import_(
+    clickstream: Annotated[Path | None, typer.Option(help="CSV or Parquet, a row an event")] = None,
+    access_log: Annotated[
+        list[Path] | None, typer.Option(help="Common, Combined, nginx JSON, load balancer; gzip too; repeatable")
+    ] = None,
+    event: Annotated[str | None, typer.Option(help="whose regions, steps and history.urls it is for")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="as time=NAME,event=NAME,session=NAME,user=NAME,category=NAME; a NAME may be none"),
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
+    ] = None,
+    counts: Annotated[Path | None, typer.Option(help="CSV of counts a minute to write, from access logs")] = None,
+    out: Annotated[Path, typer.Option(help="the YAML to write: journeys")] = Path("journeys.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:  # fmt: skip
+    """Fit journeys to a shop's own log, and say how well they tell the sessions they were not fitted to.
+
+    Example: gameday history import --clickstream events.parquet --out journeys.yaml
+    """
+    if (clickstream is None) == (not access_log):
+        raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
+    if clickstream is not None and counts is not None:
+        raise UsageError("--counts is for access logs: counts of people and of robots")
+    from gameday.history.clickstream import Clickstream
+    from gameday.scenario import load_scenario
+
+    scenario = load_scenario(event) if event else None
+    regions = [] if scenario is None else list(scenario.regions)
+    if clickstream is not None:
+        _import(clickstream, _how(columns, steps), regions, {}, out, as_json=as_json)
+        return
+    with tempfile.TemporaryDirectory(prefix="gameday-import-") as folder:
+        events = Path(folder) / "events.parquet"
+        log = _read_logs(access_log or [], scenario, events, counts)
+        _import(
+            events, Clickstream(session=None, category=None), regions, log, out, as_json=as_json
+        )
+
+
+def _import(
+    events: Path, how: Clickstream, regions: list[str], log: dict[str, Any], out: Path, *, as_json: bool
+) -> None:  # fmt: skip
+    """Fit journeys to events, write them, and tell."""
+    from gameday.files import write_whole
+    from gameday.history.clickstream import read_clickstream
+    from gameday.scenario.plain_yaml import to_yaml
+    from gameday.traffic.calibrate import calibrate
+
+    seen = read_clickstream(events, how)
+    found = calibrate(seen)
+    text = to_yaml(_scenario_part(found, regions) | log.get("map", {}))
+    write_whole(out, lambda path: path.write_text(text, encoding="utf-8"))
+    if as_json:
+        told = _told(found) | {"schema_version": 1, "written": str(out), "log": log.get("told")}
+        typer.echo(json.dumps(told, allow_nan=False))
+        return
+    for line in log.get("said", ()):
+        typer.echo(line)
+    _say(found, seen.count, out)
+
+
+def _read_logs(
+    files: list[Path], scenario: Scenario | None, events: Path, counts: Path | None
+) -> dict[str, Any]:
+    """Turn access logs into events; return what to say of them, and the map that was proposed."""
+    from gameday.files import write_whole
+    from gameday.history.access_log import minute_table, read_access_logs
+
+    if missing := [file for file in files if not file.is_file()]:
+        raise UsageError(f"{missing[0]}: no such file; check --access-log")
+    summary = read_access_logs(files, scenario, events)
+    if counts is not None:
+        table = minute_table(summary)
+        write_whole(counts, lambda path: table.to_csv(path, index=False))
+    robots = sum(n for (_, _, is_robot), n in summary.minutes.items() if is_robot)
+    people = summary.minutes.total() - robots
+    told = {
+        "lines": summary.lines, "malformed": summary.malformed, "first_malformed": summary.quoted,
+        "no_step": summary.no_step, "redirects_folded": summary.hops, "failed": summary.failed,
+        "steps_of_people": people, "steps_of_robots": robots, "robots_by_behaviour": len(summary.robots),
+        "proposed": summary.proposed,
+    }  # fmt: skip
+    said = [
+        f"{summary.lines} lines, {summary.size / 1e6:.1f} MB: {people} steps of people, {robots} of robots "
+        f"({len(summary.robots)} known by what they do), {summary.no_step} requests that are no step, "
+        f"{summary.hops} redirects folded",
+    ]
+    if summary.malformed:
+        said.append(f"  {summary.malformed} malformed lines, the first: {summary.quoted}")
+    if summary.proposed:
+        said.append(
+            "  no --event: a map was proposed; read it over under history.urls of what is written"
+        )
+    proposed = {"history": {"urls": summary.proposed}} if summary.proposed else {}
+    return {"told": told, "said": said, "map": proposed}
+
+
+def _how(columns: str | None, steps: str | None) -> Clickstream:
+    from gameday.history.clickstream import Clickstream
+
+    named = _pairs("--columns", columns)
+    if unknown := sorted(set(named) - set(_COLUMNS)):
+        raise UsageError(f"--columns: unknown '{unknown[0]}'; there are {', '.join(_COLUMNS)}")
+    chosen: dict[str, Any] = {k: None if v == "none" else v for k, v in named.items()}
+    if any(chosen.get(name, "") is None for name in ("time", "event")):
+        raise UsageError("--columns: time and event cannot be none")
+    return Clickstream(**chosen, steps=_pairs("--steps", steps))
+
+
+def _pairs(flag: str, text: str | None) -> dict[str, str]:
+    out = {}
+    for part in filter(None, (text or "").split(",")):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not (name and equals and value):
+            raise UsageError(f"{flag}: must read NAME=VALUE,NAME=VALUE (got '{part}')")
+        out[name] = value
+    return out
+
+
+def _scenario_part(found: Calibration, regions: list[str]) -> dict[str, Any]:
+    """Return what a scenario includes; each journey's share is that of all sessions, in every region."""
+    blocks = {one.name: one.block("8s") for one in found.journeys}
+    rest = 1.0
+    for one in reversed(found.journeys):
+        share = round(one.share, 6) if one is not found.journeys[0] else round(rest, 6)
+        rest -= share
+        if regions:
+            blocks[one.name]["share"] = dict.fromkeys(regions, share)
+    return {"journeys": blocks}
+
+
+def _told(found: Calibration) -> dict[str, Any]:
+    return {
+        "journeys": [
+            {"name": one.name, "share": one.share, "sessions": one.sessions, "block": one.block("8s"),
+             "pauses": {step: {"law": p.name, "count": p.count, "held_out": p.held_out,
+                               "log_likelihood": p.log_likelihood, "distance": p.distance}
+                        for step, p in one.pauses.items()}}
+            for one in found.journeys
+        ],
+        "types": found.types, "buys": list(found.buys), "held_out": found.held_out, "notes": list(found.notes),
+    }  # fmt: skip
+
+
+def _say(found: Calibration, sessions: int, out: Path) -> None:
+    typer.echo(f"{sessions} sessions")
+    for note in found.notes:
+        typer.echo(f"  {note}")
+    typer.echo(f"{'journey':<16} {'share':>8} {'fitted to':>10}  pauses")
+    for one in found.journeys:
+        laws = ", ".join(f"{step}: {p.name}" for step, p in one.pauses.items())
+        typer.echo(f"{one.name:<16} {one.share:>8.1%} {one.sessions:>10}  {laws}")
+    for row in found.buys[:3]:
+        what = "sessions" if row["type"] == "all" else f"sessions that saw {row['type']}"
+        typer.echo(
+            f"of {row['sessions']} {what} {row['buying']} bought: {row['share']:.2%} "
+            f"({row['low']:.2%} to {row['high']:.2%})"
+        )
+    held = found.held_out
+    typer.echo(f"of {held['sessions']} sessions held out (95 % interval):")
+    typer.echo(f"{'step':<16} {'mix told':>9} {'seen':>8} {'ever told':>10} {'seen':>8}")
+    for step, row in held["steps"].items():
+        typer.echo(
+            f"{step:<16} {row['mix_told']:>9.2%} {row['mix_seen']:>8.2%} {row['ever_told']:>10.2%} "
+            f"{row['ever_seen']:>8.2%} ({row['ever_low']:.2%} to {row['ever_high']:.2%})"
+        )
+    length = held["length"]
+    typer.echo(
+        f"steps a session: told {length['mean_told']:.2f}, seen {length['mean_seen']:.2f}; largest gap of their "
+        f"distributions {length['distance']:.3f} (chance alone: {length['chance']:.3f})"
+    )
+    typer.echo(f"written: {out}")

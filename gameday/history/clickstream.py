@@ -1,0 +1,223 @@
+"""Clickstream: one row an event, with its time, its type and whose it is; CSV or Parquet, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from gameday.errors import HistoryError
+from gameday.history.sessions import Sessions
+from gameday.vocabulary import Array
+
+__all__ = ["Clickstream", "read_clickstream"]
+
+_PART_ROWS = 1_000_000
+_MOST_TYPES = 20
+"""Product types that stand for themselves; the rest is `other`."""
+_USUAL_PAUSE = 0.95
+"""Of the pauses within sessions: who was silent for longer when the log ended had gone. Ours."""
+_USUAL = {"view": "product", "purchase": "checkout", "order": "checkout", "addtocart": "cart",
+          "add_to_cart": "cart", "transaction": "checkout", "remove_from_cart": "cart"}  # fmt: skip
+"""Names of event types in published logs (REES46, Retailrocket) -> our steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clickstream:
+    """How a log is written."""
+
+    time: str = "event_time"
+    event: str = "event_type"
+    session: str | None = "user_session"
+    """None: sessions are cut by silence."""
+    user: str | None = "user_id"
+    category: str | None = "category_code"
+    steps: dict[str, str] = field(default_factory=dict)
+    """Event type -> step; types not named are called as in published logs, or keep their name."""
+    silence_s: float = 1800.0
+    """A pause longer than this ends a session. Source: the usual half hour of web analytics."""
+    needs: dict[str, str] = field(default_factory=lambda: {"checkout": "cart"})
+    """Step -> what must have come before it since the last one; where the log lacks it, it is inferred."""
+
+
+def read_clickstream(file: Path, how: Clickstream) -> Sessions:
+    """Return the sessions of a log; HistoryError says what it lacks.
+
+    Rows without time, type or whose they are cannot be used: they are counted, and one is quoted.
+    """
+    rows, types, steps, notes = _Rows(), _Names(), _Names(), list[str]()
+    bad, quoted = 0, ""
+    for part in _parts(file, how):
+        time = pd.to_datetime(part[how.time], utc=True, errors="coerce", format="ISO8601")
+        who = _who(part, how)
+        event = part[how.event].astype("string")
+        sound = (time.notna() & event.notna() & who.notna()).to_numpy()
+        if not sound.all():
+            quoted = quoted or " | ".join(map(str, part[~sound].iloc[0].tolist()))
+            bad += int((~sound).sum())
+        part, time, event, who = part[sound], time[sound], event[sound], who[sound]
+        category = part[how.category].astype("string").fillna("none") if how.category else None
+        top = pd.Series("none", part.index) if category is None else category.str.split(".").str[0]
+        rows.add(
+            pd.util.hash_array(who.astype(str).to_numpy(object)),
+            time.to_numpy("datetime64[ns]").astype(np.int64) / 1e9,
+            steps.codes(event.map(lambda e: how.steps.get(e, _USUAL.get(e, e))).to_numpy(object)),
+            types.codes(top.to_numpy(object)),
+        )
+    if not rows.parts:
+        raise HistoryError(f"{file}: no event with a time, a type and whose it is")
+    if bad:
+        notes.append(
+            f"{bad} rows without a time, a type or whose they are were left out, as: {quoted}"
+        )
+    return _sessions(file, how, rows, steps.names, types.names, notes)
+
+
+def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
+    wanted = [c for c in (how.time, how.event, how.session, how.user, how.category) if c]
+    if not file.is_file():
+        raise HistoryError(f"{file}: no such file; check --clickstream")
+    try:
+        if file.suffix.lower() == ".parquet":
+            parquet = pa.parquet.ParquetFile(file)
+            _check(file, wanted, parquet.schema_arrow.names)
+            for batch in parquet.iter_batches(_PART_ROWS, columns=wanted):
+                yield batch.to_pandas()
+        elif file.suffix.lower() == ".csv":
+            with pa.csv.open_csv(file, convert_options=_as_text(wanted)) as reader:
+                _check(file, wanted, reader.schema.names)
+                for batch in reader:
+                    yield batch.to_pandas()
+        else:
+            raise HistoryError(f"{file}: must end in .csv or .parquet (got '{file.suffix}')")
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise HistoryError(f"{file}: cannot be read ({error})") from None
+
+
+def _as_text(wanted: list[str]) -> pa.csv.ConvertOptions:
+    return pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=True
+    )
+
+
+def _check(file: Path, wanted: list[str], there: list[str]) -> None:
+    if missing := [c for c in wanted if c not in there]:
+        raise HistoryError(
+            f"{file}: no column {', '.join(missing)}; map it, as in --columns time=NAME,event=NAME,session=NAME "
+            f"(has: {', '.join(there)}; `none` where there is none)"
+        )
+
+
+def _who(part: pd.DataFrame, how: Clickstream) -> pd.Series:
+    column = how.session or how.user
+    if column is None:
+        raise HistoryError(
+            "--columns: give a session or a user: nothing says whose events these are"
+        )
+    return part[column]
+
+
+class _Names:
+    """Words as numbers, in order of their first coming."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def codes(self, words: Array) -> Array:
+        codes, fresh = pd.factorize(words)
+        place = {name: n for n, name in enumerate(self.names)}
+        for word in fresh:
+            place.setdefault(str(word), len(place))
+        self.names = list(place)
+        return np.asarray(np.array([place[str(word)] for word in fresh], np.int16)[codes])
+
+
+class _Rows:
+    """Columns of events, grown part by part."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Array, ...]] = []
+
+    def add(self, *columns: Array) -> None:
+        if len(columns[0]):
+            self.parts.append(columns)
+
+    def joined(self) -> tuple[Array, ...]:
+        return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))
+
+
+def _sessions(
+    file: Path, how: Clickstream, rows: _Rows, steps: list[str], types: list[str], notes: list[str]
+) -> Sessions:
+    who, at_s, step, type_of = rows.joined()
+    place = np.argsort(np.argsort(steps))  # by name: the order of rows is no matter
+    steps, step = sorted(steps), place[step].astype(np.int16)
+    names, type_of = _largest(types, type_of)
+    order = np.lexsort((type_of, step, at_s, who))
+    who, at_s, step, type_of = who[order], at_s[order], step[order], type_of[order]
+    begins = np.diff(who, prepend=who[:1] + np.uint64(1)) != 0
+    if how.session is None:
+        begins |= np.diff(at_s, prepend=-np.inf) > how.silence_s
+    session = np.cumsum(begins) - 1
+    last = np.append(np.flatnonzero(begins)[1:], len(session)) - 1
+    pauses = np.diff(at_s)[~begins[1:]]
+    usual_s = float(np.quantile(pauses, _USUAL_PAUSE)) if len(pauses) else how.silence_s
+    is_cut = at_s[last] > at_s.max() - min(usual_s, how.silence_s)
+    if is_cut.any():
+        notes.append(
+            f"{int(is_cut.sum())} of {len(is_cut)} sessions had an event in the last {usual_s:.0f} s, within "
+            f"which {_USUAL_PAUSE:.0%} of pauses end: where they end is not known"
+        )
+    found = Sessions(
+        tuple(steps), names, session, at_s, step, type_of, np.zeros(len(step), bool), is_cut, file.name,
+        tuple(notes),
+    )  # fmt: skip
+    for after, before in how.needs.items():
+        found = _with_inferred(found, after, before)
+    return found
+
+
+def _largest(types: list[str], type_of: Array) -> tuple[tuple[str, ...], Array]:
+    """Return names and numbers with `none` first, the largest types behind it, and `other` for the rest."""
+    counts = np.bincount(type_of, minlength=len(types))
+    order = sorted(
+        (n for n, t in enumerate(types) if t != "none"), key=lambda n: (-counts[n], types[n])
+    )
+    kept = order[:_MOST_TYPES]
+    names = ("none", *(types[n] for n in kept), *(("other",) if len(order) > len(kept) else ()))
+    number = np.full(len(types), len(names) - 1, np.int16)
+    number[kept] = np.arange(1, len(kept) + 1)
+    if "none" in types:
+        number[types.index("none")] = 0
+    return names, number[type_of]
+
+
+def _with_inferred(seen: Sessions, after: str, before: str) -> Sessions:
+    """Return the sessions with a `before` half way to each `after` that has none since the last one."""
+    if after not in seen.steps:
+        return seen
+    steps = seen.steps if before in seen.steps else (*seen.steps, before)
+    wants, has = steps.index(after), steps.index(before)
+    at = np.flatnonzero(seen.step == wants)
+    known = np.cumsum(seen.step == has)
+    start = seen.firsts[seen.session[at]]
+    previous = np.maximum(start, np.append(-1, at[:-1]) + 1)
+    lacks = at[known[at] == np.where(previous > 0, known[previous - 1], 0)]
+    if not len(lacks):
+        return seen
+    is_first = np.isin(lacks, seen.firsts)
+    earlier = np.where(is_first, seen.at_s[lacks], seen.at_s[np.maximum(lacks - 1, 0)])
+    middle = (earlier + seen.at_s[lacks]) / 2
+    note = f"{len(lacks)} of {len(at)} {after} had no {before} in the log: one was inferred half way before"
+    return Sessions(
+        steps, seen.types, np.insert(seen.session, lacks, seen.session[lacks]),
+        np.insert(seen.at_s, lacks, middle),
+        np.insert(seen.step, lacks, has), np.insert(seen.type_of, lacks, seen.type_of[lacks]),
+        np.insert(seen.is_inferred, lacks, True), seen.is_cut, seen.source, (*seen.notes, note),
+    )  # fmt: skip
