@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +24,9 @@ from gameday.cli.replay import (
 if TYPE_CHECKING:
     from gameday.game_day import Order
     from gameday.live import Show
+    from gameday.scenario import Scenario
+    from gameday.traffic import LoadPlan
+    from gameday.traffic.outlook import Outlook
 
 __all__ = ["add_to", "say_plan"]
 
@@ -36,16 +40,17 @@ def plan(
     event: EventOption, window: WindowOption = "peak", speed: SpeedOption = None,
     duration: DurationOption = None, scale: ScaleOption = "auto", quantile: QuantileOption = None,
     history: HistoryOption = None, seed: SeedOption = 1,
+    out: Annotated[Path | None, typer.Option(help="HTML file to draw it in")] = None,
     as_json: bool = typer.Option(False, "--json", help="print JSON"),
 ) -> None:  # fmt: skip
     """Say what a replay would send, slot by slot; send nothing.
 
-    Example: gameday plan --event primeday --scale 0.01
+    Example: gameday plan --event primeday --scale 0.01 --out plan.html
     """
     from gameday.live import Show
 
     say_plan(_order(event, window, speed, duration, scale, quantile, history, seed), Show(),
-             as_json=as_json)  # fmt: skip
+             out=out, as_json=as_json)  # fmt: skip
 
 
 def _order(
@@ -59,49 +64,131 @@ def _order(
     return Order(event=event, seed=Seed(seed), out=Path("reports"), asked=asked, history=history)
 
 
-def say_plan(order: Order, show: Show, *, as_json: bool) -> None:
+def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None) -> None:
     """Print the plan of an order; SafetyRefusal where a replay would refuse it."""
     from gameday.game_day import check_targets, foresee
     from gameday.safety import check_ceilings
-    from gameday.scenario import build_cell, load_scenario
+    from gameday.scenario import load_scenario
 
     scenario = load_scenario(order.event)
     _, _, plan = foresee(scenario, check_targets(order, scenario), show)
-    played = plan.forecast * plan.scale / plan.speed
-    cells = {
-        stack: {name: station.servers for name, station in
-                build_cell(scenario, stack, scale=plan.scale).stations.items()}
-        for stack in scenario.stack_names
-    }  # fmt: skip
-    data: dict[str, Any] = {
-        "schema_version": 1, "event": scenario.event.name,
-        "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
-        "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
-        "quantile": plan.quantile, "seed": plan.seed.root,
-        "wall_s": plan.duration_s + plan.lead_in_s, "sessions": int(plan.played.sum()),
-        "steps": round(float(played.sum())),
-        "peak_steps_per_s": round(float(played.sum(axis=(0, 1)).max()) / plan.slot_wall_s, 1),
-        "steps_per_slot": {
-            region: dict(zip(plan.steps, played[r].round(1).tolist(), strict=True))
-            for r, region in enumerate(plan.regions)
-        },
-        "sessions_per_slot": {
-            region: dict(zip(plan.journeys, plan.played[r].tolist(), strict=True))
-            for r, region in enumerate(plan.regions)
-        },
-        "cells": cells,
-    }  # fmt: skip
+    data = _told(scenario, plan)
+    if out is not None:
+        from gameday.report import render_plan
+
+        data["page"] = str(render_plan(data, out))
     if as_json:
-        typer.echo(json.dumps(data))
+        typer.echo(json.dumps(data, allow_nan=False))
     else:
         _show_plan(data)
     check_ceilings(scenario, plan)
 
 
+def _told(scenario: Scenario, plan: LoadPlan) -> dict[str, Any]:
+    from gameday.scenario import build_cell
+    from gameday.simulate.offered import visits_per_s
+    from gameday.traffic.contradictions import contradictions, residuals
+    from gameday.traffic.outlook import outlook
+
+    seen = outlook(scenario, plan)
+    services = {
+        stack: dict(zip(
+            scenario.services,
+            (plan.scale * visits_per_s(scenario, stack, plan.caused)).round(2).tolist(), strict=True,
+        ))
+        for stack in scenario.stack_names
+    }  # fmt: skip
+    return {
+        "schema_version": 2, "event": scenario.event.name,
+        "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
+        "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
+        "quantile": plan.quantile, "seed": plan.seed.root,
+        "wall_s": plan.duration_s + plan.lead_in_s, "sessions": int(plan.played.sum()),
+        **_totals(plan, seen), **_by_slot(plan, seen),
+        "journeys": {
+            name: {
+                "visits": dict(zip(plan.steps, chain.visits.round(6).tolist(), strict=True)),
+                "ever": dict(zip(plan.steps, chain.ever.round(6).tolist(), strict=True)),
+                "mean_steps": chain.mean_steps, "spread_steps": chain.spread_steps, "mean_s": chain.mean_s,
+            }
+            for name, chain in seen.chains.items()
+        },
+        "service_visits_per_s": services,
+        "cells": {
+            stack: {name: station.servers for name, station in
+                    build_cell(scenario, stack, scale=plan.scale).stations.items()}
+            for stack in scenario.stack_names
+        },
+        "residuals": [asdict(row) for row in residuals(plan)],
+        "contradictions": [
+            asdict(row) | {"first": row.first.isoformat(), "last": row.last.isoformat(), "text": row.text}
+            for row in contradictions(scenario, plan)
+        ],
+    }  # fmt: skip
+
+
+def _totals(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
+    a_second = seen.requests.sum(axis=0) / plan.slot_wall_s
+    hottest = int(a_second.argmax())
+    return {
+        "steps": round(float(seen.steps.sum())), "requests": round(float(seen.requests.sum())),
+        "orders": round(float(seen.orders.sum())), "request_bytes": round(seen.request_bytes),
+        "peak_steps_per_s": round(float(seen.steps.sum(axis=(0, 1)).max()) / plan.slot_wall_s, 1),
+        "peak_requests_per_s": round(float(a_second[hottest]), 1),
+        "peak_utc": plan.grid.instant(hottest).isoformat(),
+        "most_customers": round(float(seen.customers.sum(axis=0).max()), 1),
+    }  # fmt: skip
+
+
+def _by_slot(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
+    regions = list(enumerate(plan.regions))
+    return {
+        "slots_utc": [plan.grid.instant(slot).isoformat() for slot in range(plan.grid.slots)],
+        "steps_per_slot": {
+            region: dict(zip(plan.steps, seen.steps[r].round(1).tolist(), strict=True)) for r, region in regions
+        },
+        "sessions_per_slot": {
+            region: dict(zip(plan.journeys, plan.played[r].tolist(), strict=True)) for r, region in regions
+        },
+        "per_slot": {
+            region: {
+                "requests": seen.requests[r].round(1).tolist(), "orders": seen.orders[r].round(2).tolist(),
+                "customers": seen.customers[r].round(1).tolist(),
+            }
+            for r, region in regions
+        },
+    }  # fmt: skip
+
+
 def _show_plan(data: dict[str, Any]) -> None:
-    for name in ("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile",
-                 "wall_s", "sessions", "steps", "peak_steps_per_s"):  # fmt: skip
-        typer.echo(f"{name.replace('_', ' '):<18} {data[name]}")
+    for name in ("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile", "wall_s",
+                 "sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s",
+                 "peak_requests_per_s", "peak_utc", "most_customers"):  # fmt: skip
+        typer.echo(f"{name.replace('_', ' '):<20} {data[name]}")
+    for name, chain in data["journeys"].items():
+        ever = ", ".join(f"{step} {share:.1%}" for step, share in chain["ever"].items() if share)
+        typer.echo(
+            f"journey {name}: {chain['mean_steps']:.2f} steps (sd {chain['spread_steps']:.2f}), "
+            f"{chain['mean_s'] / 60:.1f} min; comes to {ever}"
+        )
+    for stack, rows in data["service_visits_per_s"].items():
+        shown = ", ".join(f"{name} {max(row):.3g}" for name, row in rows.items() if max(row) > 0)
+        typer.echo(f"visits a second at most, {stack}: {shown}")
     for stack, stations in data["cells"].items():
         shown = ", ".join(f"{name} {servers}" for name, servers in stations.items())
         typer.echo(f"cell of {stack:<10} {shown}")
+    worst = min(data["residuals"], key=lambda row: row["in_band"], default=None)
+    if worst is not None:
+        typer.echo(
+            f"the journeys cause the forecast: {worst['in_band']:.1%} of slots or more within its Poisson band "
+            f"(least: {worst['region']} {worst['step']}, bias {worst['bias']:+.2%}, worst hour "
+            f"{worst['worst_hour']:+.2%})"
+        )
+    for row in data["contradictions"][:5]:
+        typer.echo(row["text"])
+    if len(data["contradictions"]) > 5:
+        typer.echo(
+            f"... and {len(data['contradictions']) - 5} contradictions more: --json has them"
+        )
+    if "page" in data:
+        typer.echo(f"picture: {data['page']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import cycle
 from typing import Any
 
 from bokeh.embed import components
@@ -19,7 +20,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-__all__ = ["charts", "inline_library", "rehearsal_charts"]
+__all__ = ["charts", "inline_library", "plan_charts", "rehearsal_charts"]
 
 _ID = re.compile(r"\bp\d{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 """Bokeh numbers its models anew in every process; a report rendered again must not change."""
@@ -47,6 +48,27 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
         at = [datetime.fromisoformat(t) for t in series["slot_utc"]]  # type: ignore[index]
         figures[f"stack-{stack}"] = _stack(stack, at, data, series.get("injected", []))  # type: ignore[union-attr]
     return _embedded(figures)
+
+
+def plan_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return (script, name -> div): steps, customers and orders of a plan, and visits to its services."""
+    at, shared, plots = [datetime.fromisoformat(t) for t in data["slots_utc"]], None, []
+    for region, rows in data["steps_per_slot"].items():
+        asked = data["per_slot"][region]
+        rest = {"customers": asked["customers"]}, {"orders": asked["orders"]}
+        for what, unit, lines in (("steps", "steps / slot", rows), ("customers at one time", "", rest[0]),
+                                  ("orders", "orders / slot", rest[1])):  # fmt: skip
+            plot = _blank(f"{region}: {what}", unit, shared)
+            shared = plot.x_range
+            for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
+                _line(plot, at, values, name, colour)
+            plots.append(_legend(plot))
+    for stack, lines in data["service_visits_per_s"].items():
+        plot = _blank(f"{stack}: visits to its services", "visits / s", shared)
+        for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
+            _line(plot, at, values, name, colour)
+        plots.append(_legend(plot))
+    return _embedded({"plan": column(*plots, sizing_mode="stretch_width")})
 
 
 def _embedded(figures: dict[str, Any]) -> tuple[str, dict[str, str]]:

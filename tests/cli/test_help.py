@@ -30,6 +30,10 @@ def verbs_of(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 VERBS = verbs_of(typer.main.get_command(app))
 
 
+VERSIONS = {"simulate": 3, "plan": 2, "replay": 2}
+"""Of what is told as JSON; a dry run tells the plan."""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("help")
@@ -97,7 +101,7 @@ def test_json_parses_and_carries_its_schema_version(
 ) -> None:
     said = typed(place, *arguments)
     assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout)["schema_version"] == (3 if arguments[0] == "simulate" else 1)
+    assert json.loads(said.stdout)["schema_version"] == VERSIONS.get(arguments[0], 1)
     assert "\x1b" not in said.stdout + said.stderr
 
 

@@ -1,0 +1,150 @@
+"""Print as JSON what planning costs: the fit, arrivals, imports of logs. Nothing is asserted.
+
+python -m tests.bench.traffic [fit | arrivals | access_log | clickstream]
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+sys.path.append(str(Path(__file__).parents[1] / "simulate"))
+
+from small_shop import flat_plan, load_small, small_shop
+
+from gameday.history.access_log import read_access_logs
+from gameday.history.clickstream import Clickstream, read_clickstream
+from gameday.scenario.journeys import Journey
+from gameday.traffic.calibrate import calibrate
+from gameday.traffic.fit import caused_steps, fit_starts
+from gameday.traffic.kernels import lag_kernel
+
+STEPS = ("sign-in", "home", "search", "product", "cart", "checkout")
+
+
+def _memory_mib() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _journey(rng: np.random.Generator) -> Journey:
+    rows = {}
+    for step in STEPS:
+        chances = np.round(0.85 * rng.dirichlet(np.ones(7)) + 0.15 * np.eye(7)[-1], 6)
+        chances[-1] = 1 - chances[:-1].sum()
+        rows[step] = dict(zip((*STEPS, "exit"), chances.tolist(), strict=True))
+    think = {step: f"{int(rng.integers(10, 60))}s" for step in STEPS}
+    return Journey.model_validate(
+        {"start": {STEPS[0]: 1.0}, "next": rows, "think": think, "patience": "9s"}
+    )
+
+
+def fit() -> dict[str, Any]:
+    """48 hours, 2 regions, 6 steps, 8 classes: kernels, then both regions' starts."""
+    rng, slots = np.random.default_rng(1), 2880
+    began = time.perf_counter()
+    kernels = [lag_kernel(_journey(rng), STEPS, dict.fromkeys(STEPS, 0.5)) for _ in range(8)]
+    kernels_s = time.perf_counter() - began
+    day = 1 + 0.8 * np.sin(np.arange(slots) / 1440 * 2 * np.pi)
+    planted = (5 + 30 * rng.random((2, 8)))[:, :, None] * day * (1 + 0.3 * rng.random((2, 8, 1)))
+    steps = [caused_steps(starts, kernels) for starts in planted]
+    began = time.perf_counter()
+    found = [fit_starts(wanted, kernels) for wanted in steps]
+    took = time.perf_counter() - began
+    misses = np.concatenate([
+        ((caused_steps(x, kernels) - wanted) / np.sqrt(np.maximum(wanted, 1)))[:, 120:]
+        for x, wanted in zip(found, steps, strict=True)
+    ])  # fmt: skip
+    return {
+        "kernels_s": round(kernels_s, 2), "fit_s": round(took, 2), "memory_mib": _memory_mib(),
+        "slots_within_poisson_band": float((np.abs(misses) <= 2).mean()),
+        "worst_deviation": round(float(np.abs(misses).max()), 3),
+        "conditions": "2 regions x 2880 slots x 6 steps x 8 journeys, steps caused by planted starts",
+    }  # fmt: skip
+
+
+def arrivals() -> dict[str, Any]:
+    """Sorted arrivals of an event, part by part."""
+    with tempfile.TemporaryDirectory() as folder:
+        plan = flat_plan(load_small(Path(folder), small_shop()), 1.0, slots=2880)
+    out: dict[str, Any] = {}
+    for number in (10**7, 10**8):
+        counts = np.full((2, 3, 2880), round(number / 6 / 2880))
+        whole = replace(
+            plan, regions=("a", "b"), journeys=("x", "y", "z"), played=counts, half_life_slots={}
+        )
+        began, count = time.process_time(), 0
+        for part in whole.arrivals_by_part():
+            count += len(part.at_s)
+        out[f"{number:.0e}"] = {
+            "arrivals": count, "cpu_s": round(time.process_time() - began, 2), "memory_mib": _memory_mib(),
+        }  # fmt: skip
+    return out | {"conditions": "2 regions x 3 journeys x 2880 slots, Poisson within the slot"}
+
+
+def access_log() -> dict[str, Any]:
+    """A Combined log of 300 MB, four of five requests steps, a tenth of them of robots that say so."""
+    chance = np.random.default_rng(1)
+    paths = ("/", "/index.html", "/search?q=shoes", "/product/%d", "/product/%d", "/product/%d", "/cart/add",
+             "/checkout", "/static/app.%d.js", "/img/%d.png")  # fmt: skip
+    chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0 Safari/537.36"
+    agents = (*(chrome,) * 9, "Googlebot/2.1 (+http://www.google.com/bot.html)")
+    draws = chance.integers(0, (4, 256, 256, 10, 5000, 90000, 10), (1_500_000, 7))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "access.log"
+        with file.open("w") as stream:
+            for number, (a, b, c, place, item, size, agent) in enumerate(draws.tolist()):
+                when = datetime.fromtimestamp(1714521600 + number // 40, UTC)
+                path = paths[place].replace("%d", str(item))
+                stream.write(
+                    f'10.{a}.{b}.{c} - - [{when:%d/%b/%Y:%H:%M:%S} +0000] "GET {path} HTTP/1.1" 200 {size} '
+                    f'"https://shop.example/" "{agents[agent]}"\n'
+                )
+        began = time.process_time()
+        summary = read_access_logs([file], None, Path(folder) / "events.parquet")
+        took = time.process_time() - began
+    return {
+        "gb_per_min": round(summary.size / 1e9 / took * 60, 2), "lines": summary.lines, "cpu_s": round(took, 2),
+        "memory_mib": _memory_mib(), "conditions": "303 MB unpacked, 200 bytes a line, no map: one is proposed",
+    }  # fmt: skip
+
+
+def clickstream() -> dict[str, Any]:
+    """Five million events as Parquet, read, cut into sessions and fitted."""
+    rng, events = np.random.default_rng(1), 5_000_000
+    seconds = np.sort(rng.integers(0, 86400, events))
+    table = pd.DataFrame({
+        "event_time": pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(seconds, "s"),
+        "event_type": rng.choice(["view", "cart", "purchase"], events, p=[0.94, 0.04, 0.02]),
+        "user_session": rng.integers(0, events // 4, events),
+    })  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "events.parquet"
+        table.to_parquet(file)
+        began = time.process_time()
+        seen = read_clickstream(file, Clickstream(user=None, category=None))
+        read_s = time.process_time() - began
+        calibrate(seen)
+    return {
+        "events": events, "read_cpu_s": round(read_s, 2), "whole_cpu_s": round(time.process_time() - began, 2),
+        "memory_mib": _memory_mib(), "conditions": "four events a session, no product types",
+    }  # fmt: skip
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "fit": fit, "arrivals": arrivals, "access_log": access_log, "clickstream": clickstream,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PARTS:
+        print(json.dumps({name: PARTS[name]()}, indent=1))

@@ -1,0 +1,60 @@
+"""What a plan comes to: numbers that agree with the walks, and add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_shop import flat_demand, load_small, small_shop
+
+from gameday.scenario import Scenario
+from gameday.traffic import Asked, LoadPlan, Walks, plan_load
+from gameday.traffic.outlook import outlook
+from gameday.vocabulary import Seed
+
+PER_MINUTE = 600.0 * np.array([1.0, 1.0, 0.2])[:, None] * np.ones(48 * 60 + 240)
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Scenario:
+    shop = small_shop()
+    shop["steps"]["product"]["exchanges"] = [{"path": "/product/{product}"}, {"path": "/reviews"}]
+    return load_small(tmp_path, shop)
+
+
+def planned(scenario: Scenario, speed: float, scale: float) -> LoadPlan:
+    asked = Asked(window="2026-03-10T02:00Z/2026-03-10T04:00Z", speed=speed, scale=scale)
+    return plan_load(scenario, flat_demand(scenario, PER_MINUTE[None]), seed=Seed(1), asked=asked)
+
+
+@pytest.mark.parametrize(("speed", "scale"), [(1.0, 1.0), (10.0, 0.5)])
+def test_what_is_told_is_what_the_walks_come_to(
+    scenario: Scenario, speed: float, scale: float
+) -> None:
+    plan = planned(scenario, speed, scale)
+    seen = outlook(scenario, plan)
+    window = slice(plan.lead_in, None)
+    arrivals = plan.arrivals()
+    steps = Walks(scenario, plan).planned_steps(arrivals)
+    assert seen.sessions.sum() == len(arrivals.at_s)
+    told, walked = (a[:, :, window].sum(axis=2) for a in (seen.steps, steps))
+    np.testing.assert_allclose(told, walked, rtol=0.03)
+    np.testing.assert_allclose(
+        seen.requests, seen.steps[:, 0] + 2 * seen.steps[:, 1] + seen.steps[:, 2]
+    )
+    order = list(scenario.steps).index("checkout")
+    np.testing.assert_allclose(seen.orders, seen.steps[:, order])
+
+
+def test_customers_at_one_time_are_sessions_times_how_long_they_last(scenario: Scenario) -> None:
+    """Little's law, where nothing changes."""
+    plan = planned(scenario, 1.0, 1.0)
+    seen = outlook(scenario, plan)
+    chain = seen.chains["shopper"]
+    pause_s = 15.0 * chain.mean_steps  # after the last step too: who decides to go is still there
+    reply_s = sum(
+        chain.visits[s] * plan.nominal["main"][step].mean_s for s, step in enumerate(plan.steps)
+    )
+    expected = 600.0 / 60 * (pause_s + reply_s)
+    assert seen.customers[0, 30:-30].mean() == pytest.approx(expected, rel=0.02)
