@@ -6,8 +6,7 @@ Never: compute; a missing number is owed by an upstream room. No network request
 """
 
 from gameday.report.gather import gather
-from gameday.report.plan_page import render_plan
-from gameday.report.rehearsal import render_rehearsal
+from gameday.report.pages import render_plan, render_rehearsal
 from gameday.report.remains import render_remains
 from gameday.report.render import render_report
 

@@ -1,0 +1,31 @@
+"""Pages of what sends nothing: an event rehearsed in the model, and a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gameday.files import write_whole
+from gameday.report.charts import inline_library, plan_charts, rehearsal_charts
+from gameday.report.render import environment
+
+__all__ = ["render_plan", "render_rehearsal"]
+
+
+def render_rehearsal(result: dict[str, Any], file: Path) -> Path:
+    """Write the page of what `gameday simulate` found; return its path."""
+    return _written("rehearsal", file, rehearsal_charts(result), r=result)
+
+
+def render_plan(data: dict[str, Any], file: Path) -> Path:
+    """Write the page of what `gameday plan` tells; return its path."""
+    return _written("plan", file, plan_charts(data), p=data)
+
+
+def _written(name: str, file: Path, drawn: tuple[str, dict[str, str]], **data: Any) -> Path:
+    script, divs = drawn
+    page = environment(html=True).get_template(f"{name}.html.j2").render(
+        charts=divs, script=script, library=inline_library(), **data
+    )  # fmt: skip
+    write_whole(file, lambda path: path.write_text(page, encoding="utf-8"))
+    return file
