@@ -1,4 +1,4 @@
-"""`gameday history import`: journeys and product mix from a shop's own logs."""
+"""`gameday history import`: journeys from a shop's own logs."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ def import_(
         raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
     if clickstream is not None and counts is not None:
         raise UsageError("--counts is for access logs: counts of people and of robots")
+    if clickstream is None and (columns or steps):
+        raise UsageError(
+            "--columns and --steps are for --clickstream; history.urls of --event maps access logs"
+        )
     from gameday.history.clickstream import Clickstream
     from gameday.scenario import load_scenario
 
@@ -166,6 +170,8 @@ def _told(found: Calibration) -> dict[str, Any]:
     return {
         "journeys": [
             {"name": one.name, "share": one.share, "sessions": one.sessions, "block": one.block("8s"),
+             "counts": one.counts.tolist(), "intervals": [side.tolist() for side in one.intervals()],
+             "rows": ["start", *one.steps], "columns": [*one.steps, "exit"],
              "pauses": {step: {"law": p.name, "count": p.count, "held_out": p.held_out,
                                "log_likelihood": p.log_likelihood, "distance": p.distance}
                         for step, p in one.pauses.items()}}

@@ -1,7 +1,7 @@
 """The room where the past comes in.
 
-Job:   read counts per minute from files, or make up a past that has everything a real one has.
-In:    Scenario, a CSV or Parquet file, or a Seed.    Out: History.
+Job:   read counts per minute and sessions from files and logs, or make up a past that has all a real one has.
+In:    Scenario, CSV, Parquet, clickstream or access logs, or a Seed.    Out: History, Sessions.
 Never: forecast, repair in silence (every mend is a note), know an event's future.
 """
 

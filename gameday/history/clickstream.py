@@ -19,6 +19,8 @@ from gameday.vocabulary import Array
 __all__ = ["Clickstream", "read_clickstream"]
 
 _PART_ROWS = 1_000_000
+_MOST_SECONDS = 1e11
+"""Since 1970, the year 5138: larger numbers are milliseconds."""
 _MOST_TYPES = 20
 """Product types that stand for themselves; the rest is `other`."""
 _USUAL_PAUSE = 0.95
@@ -54,7 +56,7 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
     rows, types, steps, notes = _Rows(), _Names(), _Names(), list[str]()
     bad, quoted = 0, ""
     for part in _parts(file, how):
-        time = pd.to_datetime(part[how.time], utc=True, errors="coerce", format="ISO8601")
+        time = _times(part[how.time])
         who = _who(part, how)
         event = part[how.event].astype("string")
         sound = (time.notna() & event.notna() & who.notna()).to_numpy()
@@ -100,6 +102,17 @@ def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
         raise HistoryError(f"{file}: cannot be read ({error})") from None
 
 
+def _times(column: pd.Series) -> pd.Series:
+    """Return UTC instants of ISO times, or of seconds or milliseconds since 1970; NaT for what is neither."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True)
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    if numbers.notna().mean() > 0.5:
+        unit = "ms" if numbers.abs().median() > _MOST_SECONDS else "s"
+        return pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce")
+    return pd.to_datetime(column.astype("string"), utc=True, errors="coerce", format="ISO8601")
+
+
 def _as_text(wanted: list[str]) -> pa.csv.ConvertOptions:
     return pa.csv.ConvertOptions(
         column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=True
@@ -135,7 +148,7 @@ class _Names:
         for word in fresh:
             place.setdefault(str(word), len(place))
         self.names = list(place)
-        return np.asarray(np.array([place[str(word)] for word in fresh], np.int16)[codes])
+        return np.asarray(np.array([place[str(word)] for word in fresh], np.int32)[codes])
 
 
 class _Rows:
@@ -157,7 +170,7 @@ def _sessions(
 ) -> Sessions:
     who, at_s, step, type_of = rows.joined()
     place = np.argsort(np.argsort(steps))  # by name: the order of rows is no matter
-    steps, step = sorted(steps), place[step].astype(np.int16)
+    steps, step = sorted(steps), place[step].astype(np.int32)
     names, type_of = _largest(types, type_of)
     order = np.lexsort((type_of, step, at_s, who))
     who, at_s, step, type_of = who[order], at_s[order], step[order], type_of[order]
@@ -175,7 +188,7 @@ def _sessions(
             f"which {_USUAL_PAUSE:.0%} of pauses end: where they end is not known"
         )
     found = Sessions(
-        tuple(steps), names, session, at_s, step, type_of, np.zeros(len(step), bool), is_cut, file.name,
+        tuple(steps), names, session, at_s, step, type_of, np.zeros(len(step), bool), is_cut,
         tuple(notes),
     )  # fmt: skip
     for after, before in how.needs.items():
@@ -191,7 +204,7 @@ def _largest(types: list[str], type_of: Array) -> tuple[tuple[str, ...], Array]:
     )
     kept = order[:_MOST_TYPES]
     names = ("none", *(types[n] for n in kept), *(("other",) if len(order) > len(kept) else ()))
-    number = np.full(len(types), len(names) - 1, np.int16)
+    number = np.full(len(types), len(names) - 1, np.int32)
     number[kept] = np.arange(1, len(kept) + 1)
     if "none" in types:
         number[types.index("none")] = 0
@@ -219,5 +232,5 @@ def _with_inferred(seen: Sessions, after: str, before: str) -> Sessions:
         steps, seen.types, np.insert(seen.session, lacks, seen.session[lacks]),
         np.insert(seen.at_s, lacks, middle),
         np.insert(seen.step, lacks, has), np.insert(seen.type_of, lacks, seen.type_of[lacks]),
-        np.insert(seen.is_inferred, lacks, True), seen.is_cut, seen.source, (*seen.notes, note),
+        np.insert(seen.is_inferred, lacks, True), seen.is_cut, (*seen.notes, note),
     )  # fmt: skip

@@ -30,7 +30,6 @@ class Sessions:
     """Whether the log does not have it, and what follows says that it was."""
     is_cut: Array
     """Whether the log ends before the session may have ended, shape (sessions,)."""
-    source: str
     notes: tuple[str, ...] = ()
     """What was found, left out or inferred on the way in."""
 
@@ -70,5 +69,5 @@ class Sessions:
         return Sessions(
             self.steps, self.types, number[self.session[events]], self.at_s[events],
             self.step[events], self.type_of[events], self.is_inferred[events], self.is_cut[kept],
-            self.source, self.notes,
+            self.notes,
         )  # fmt: skip

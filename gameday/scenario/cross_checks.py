@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from holidays import list_supported_countries
 
 from gameday.scenario.criteria import Criterion
 from gameday.scenario.events import KINDS
-from gameday.scenario.faults import did_you_mean
-from gameday.scenario.journeys import EXIT, Journey
+from gameday.scenario.faults import Fault, unknown
+from gameday.scenario.journey_checks import journey_faults
 from gameday.scenario.model import CalendarEvent, Scenario
 from gameday.scenario.units import local_to_utc
 
 __all__ = ["CUSTOMER_WORDS", "cross_faults"]
-
-Fault = tuple[tuple[str | int, ...], str]
-"""A path in the document and what is wrong there."""
 
 CUSTOMER_WORDS = frozenset(
     {"customer", "password", "product", "product_type", "term", "order_key", "region", "run"}
@@ -32,36 +30,26 @@ def cross_faults(scenario: Scenario) -> list[Fault]:
     """Return every fault between blocks, in the order of the blocks."""
     return [
         *_event_faults(scenario), *_history_faults(scenario), *_launch_faults(scenario),
-        *_product_faults(scenario), *_journey_faults(scenario),
-        *_share_faults(scenario), *_step_faults(scenario),
+        *_product_faults(scenario), *journey_faults(scenario), *_url_faults(scenario), *_step_faults(scenario),
         *_word_faults(scenario), *_service_faults(scenario), *_observe_faults(scenario),
         *_criterion_faults(scenario),
     ]  # fmt: skip
-
-
-def _unknown(
-    path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]
-) -> list[Fault]:
-    names = list(known)
-    if name in names:
-        return []
-    return [(path, f"unknown {what} '{name}'{did_you_mean(name, names)}")]
 
 
 def _event_faults(scenario: Scenario) -> Iterator[Fault]:
     events: list[tuple[tuple[str | int, ...], CalendarEvent]] = [(("event",), scenario.event)]
     events += [(("calendar", "events", i), e) for i, e in enumerate(scenario.calendar.events)]
     for path, event in events:
-        yield from _unknown((*path, "kind"), "kind of event", event.kind, KINDS)
+        yield from unknown((*path, "kind"), "kind of event", event.kind, KINDS)
         for i, region in enumerate(event.regions or ()):
-            yield from _unknown((*path, "regions", i), "region", region, scenario.regions)
+            yield from unknown((*path, "regions", i), "region", region, scenario.regions)
         for region in event.regions or scenario.regions:
             if region in scenario.regions:
                 yield from _local_fault(scenario, (*path, "start"), event.start, region)
     for region, country in scenario.calendar.holidays.items():
         here = ("calendar", "holidays", region)
-        yield from _unknown(here, "region", region, scenario.regions)
-        yield from _unknown(here, "country", country, sorted(list_supported_countries()))
+        yield from unknown(here, "region", region, scenario.regions)
+        yield from unknown(here, "country", country, sorted(list_supported_countries()))
     if scenario.event.regions is not None and set(scenario.event.regions) != set(scenario.regions):
         yield ("event", "regions"), "must be absent: a scenario's event is in all its regions"
 
@@ -84,13 +72,13 @@ def _history_faults(scenario: Scenario) -> Iterator[Fault]:
         return
     base: tuple[str | int, ...] = ("history", "synthetic")
     for region in block.synthetic.sessions_per_day:
-        yield from _unknown((*base, "sessions_per_day", region), "region", region, scenario.regions)
+        yield from unknown((*base, "sessions_per_day", region), "region", region, scenario.regions)
     for region in scenario.regions:
         if region not in block.synthetic.sessions_per_day:
             yield (*base, "sessions_per_day"), f"lacks region '{region}'"
     daily = [name for name, journey in scenario.journeys.items() if journey.launch is None]
     for name in block.synthetic.journeys:
-        yield from _unknown((*base, "journeys", name), "journey", name, daily)
+        yield from unknown((*base, "journeys", name), "journey", name, daily)
     if abs(sum(block.synthetic.journeys.values()) - 1) > 1e-6:
         yield (*base, "journeys"), f"sums to {sum(block.synthetic.journeys.values()):g}, not 1"
 
@@ -102,9 +90,9 @@ def _sound(scenario: Scenario, region: str) -> bool:
 def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
     for name, launch in scenario.launches.items():
         path = ("launches", name)
-        yield from _unknown((*path, "product"), "product", launch.product, scenario.products)
+        yield from unknown((*path, "product"), "product", launch.product, scenario.products)
         for region, local in launch.at.items():
-            if faults := _unknown((*path, "at", region), "region", region, scenario.regions):
+            if faults := unknown((*path, "at", region), "region", region, scenario.regions):
                 yield from faults
                 continue
             yield from _local_fault(scenario, (*path, "at", region), local, region)
@@ -113,90 +101,46 @@ def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
                     yield (*path, field), f"lacks region '{region}', which `at` names"
         for field in ("crowd", "stock"):
             for region in getattr(launch, field):
-                yield from _unknown((*path, field, region), "region", region, launch.at)
+                yield from unknown((*path, field, region), "region", region, launch.at)
 
 
 def _product_faults(scenario: Scenario) -> Iterator[Fault]:
     for name, product in scenario.products.items():
         for region in product.share:
             path2 = ("products", name, "share", region)
-            yield from _unknown(path2, "region", region, scenario.regions)
+            yield from unknown(path2, "region", region, scenario.regions)
         for step, groups in product.calls.items():
             path = ("products", name, "calls", step)
-            yield from _unknown(path, "step", step, scenario.steps)
+            yield from unknown(path, "step", step, scenario.steps)
             for group in groups:
                 for call in group:
                     for inner in call.walk():
-                        yield from _unknown(path, "service", inner.service, scenario.services)
+                        yield from unknown(path, "service", inner.service, scenario.services)
     for region in scenario.regions if scenario.products else ():
         total = sum(p.share.get(region, 0.0) for p in scenario.products.values())
         if abs(total - 1) > 1e-6:
             yield ("products",), f"shares in region '{region}' sum to {total:g}, not 1"
 
 
-def _journey_faults(scenario: Scenario) -> Iterator[Fault]:
-    for name, journey in scenario.journeys.items():
-        path = ("journeys", name)
-        for step in journey.start:
-            yield from _unknown((*path, "start", step), "step", step, scenario.steps)
-        named = {step for step, chance in journey.start.items() if chance > 0}
-        for step, row in journey.next.items():
-            yield from _unknown((*path, "next", step), "step", step, scenario.steps)
-            for to in row:
-                known = [*scenario.steps, EXIT]
-                yield from _unknown((*path, "next", step, to), "step", to, known)
-            named |= {to for to, chance in row.items() if to != EXIT and chance > 0}
-        for step in sorted((set(journey.next) & set(scenario.steps)) - journey.reached()):
-            yield (*path, "next", step), "no session ever comes here: lead to it, or take it out"
-        for step in sorted(named - set(journey.next)):
-            yield (*path, "next"), f"lacks a row for step '{step}', which the journey can reach"
-        yield from _think_faults(scenario, journey, path)
-        if journey.launch is not None:
-            yield from _unknown((*path, "launch"), "launch", journey.launch, scenario.launches)
-
-
-def _share_faults(scenario: Scenario) -> Iterator[Fault]:
-    daily = {name: j for name, j in scenario.journeys.items() if j.launch is None}
-    if all(journey.share is None for journey in daily.values()):
-        return
-    for name, journey in daily.items():
-        if journey.share is None:
-            yield ("journeys", name), "lacks its `share`: other journeys of the day have one"
-        for region in journey.share or ():
-            yield from _unknown(
-                ("journeys", name, "share", region), "region", region, scenario.regions
-            )
-    for region in scenario.regions:
-        total = sum((journey.share or {}).get(region, 0.0) for journey in daily.values())
-        if abs(total - 1) > 1e-6:
-            yield ("journeys",), f"shares in region '{region}' sum to {total:g}, not 1"
-
-
-def _think_faults(
-    scenario: Scenario, journey: Journey, path: tuple[str | int, ...]
-) -> Iterator[Fault]:
-    for step, pause in journey.think.items():
-        known = [*scenario.steps, "other"]
-        yield from _unknown((*path, "think", step), "step", step, known)
-        for to in pause if isinstance(pause, dict) else ():
-            yield from _unknown((*path, "think", step, to), "step", to, [*known, EXIT])
-    for step, row in journey.next.items():
-        place = step if step in journey.think else "other"
-        if place not in journey.think:
-            yield (*path, "think"), f"lacks step '{step}'; name it, or give `other`"
-            continue
-        after = journey.think[place]
-        if isinstance(after, dict) and "other" not in after:
-            for to in sorted(set(row) - set(after)):
+def _url_faults(scenario: Scenario) -> Iterator[Fault]:
+    for step, texts in scenario.history.urls.items():
+        path = ("history", "urls", step)
+        yield from unknown(path, "step", step, scenario.steps)
+        for number, text in enumerate(texts):
+            if not text.startswith(("/", "~")):
                 yield (
-                    (*path, "think", place),
-                    f"lacks what follows as '{to}'; name it, or give `other`",
+                    (*path, number),
+                    f"must begin with / (a template) or ~ (a pattern) (got {text})",
                 )
+            try:
+                re.compile(text[1:] if text.startswith("~") else "")
+            except re.error as error:
+                yield (*path, number), f"is no pattern: {error}"
 
 
 def _step_faults(scenario: Scenario) -> Iterator[Fault]:
     for name, step in scenario.steps.items():
-        yield from _unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
+        yield from unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
         if not any(e.required for e in step.each_exchange()):
             yield ("steps", name, "exchanges"), "needs at least one required exchange"
         if (exchanges := sum(1 for _ in step.each_exchange())) > _MOST_EXCHANGES:
@@ -217,7 +161,7 @@ def _step_faults(scenario: Scenario) -> Iterator[Fault]:
                 for call in step.entry_call(exchange).walk():
                     if call.service != step.entry:
                         known_services = scenario.services
-                        yield from _unknown(
+                        yield from unknown(
                             (*path, "calls"), "service", call.service, known_services
                         )
 
@@ -228,7 +172,7 @@ def _word_faults(scenario: Scenario) -> Iterator[Fault]:
     for name, value in scenario.values.items():
         for product in value.by_product or ():
             here = ("values", name, "by_product", product)
-            yield from _unknown(here, "product", product, scenario.products)
+            yield from unknown(here, "product", product, scenario.products)
     extracted = {
         word for step in scenario.steps.values() for e in step.each_exchange() for word in e.extract
     }
@@ -236,9 +180,9 @@ def _word_faults(scenario: Scenario) -> Iterator[Fault]:
     for path, word in scenario.template_words():
         feed, dot, _ = word.partition(".")
         if dot:
-            yield from _unknown(path, "feed", feed, scenario.feeds)
+            yield from unknown(path, "feed", feed, scenario.feeds)
         else:
-            yield from _unknown(path, "template word", word, known)
+            yield from unknown(path, "template word", word, known)
 
 
 def _service_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -246,13 +190,13 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
     for name, service in scenario.services.items():
         for stack, fleet in service.stacks.items():
             path = ("services", name, "stacks", stack)
-            yield from _unknown(path, "stack", stack, sorted(stacks))
+            yield from unknown(path, "stack", stack, sorted(stacks))
             known = scenario.capacity.instances
-            yield from _unknown((*path, "instance"), "instance type", fleet.instance, known)
+            yield from unknown((*path, "instance"), "instance type", fleet.instance, known)
         for field in ("step_time", "queue_share"):
             for step in getattr(service, field):
                 path4 = ("services", name, field, step)
-                yield from _unknown(path4, "step", step, scenario.steps)
+                yield from unknown(path4, "step", step, scenario.steps)
     called = {
         c.service
         for s in scenario.steps.values()
@@ -274,7 +218,7 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
 
 def _observe_faults(scenario: Scenario) -> Iterator[Fault]:
     for i, name in enumerate(scenario.observe.services or ()):
-        yield from _unknown(("observe", "services", i), "service", name, scenario.services)
+        yield from unknown(("observe", "services", i), "service", name, scenario.services)
 
 
 def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -290,7 +234,7 @@ def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
         if path[0] == "guardrails" and criterion.op.startswith("<"):
             yield path, f"a guardrail acts above a bound: write > or >= (got '{criterion.text}')"
         if criterion.is_of_service:
-            yield from _unknown(path, "service", criterion.subject, scenario.services)
+            yield from unknown(path, "service", criterion.subject, scenario.services)
         else:
             known = [*scenario.steps, "all steps"]
-            yield from _unknown(path, "step", criterion.subject, known)
+            yield from unknown(path, "step", criterion.subject, known)

@@ -11,7 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-__all__ = ["did_you_mean", "fault_path", "fault_text"]
+__all__ = ["Fault", "did_you_mean", "fault_path", "fault_text", "unknown"]
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A path in the document and what is wrong there."""
+
 
 _SHOWN = 60
 
@@ -109,3 +113,11 @@ def _options(annotation: Any) -> list[Any]:
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [o for o in _options(annotation) if isinstance(o, type) and issubclass(o, BaseModel)]
+
+
+def unknown(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> list[Fault]:
+    """Return the fault of a name that is none of those known; nothing if it is one."""
+    names = list(known)
+    if name in names:
+        return []
+    return [(path, f"unknown {what} '{name}'{did_you_mean(name, names)}")]

@@ -1,7 +1,7 @@
 """The room where an expectation becomes customers.
 
-Job:   find the session starts that cause the forecast, and lay out a run of them.
-In:    Scenario, Demand, Seed, what was asked.    Out: LoadPlan.
+Job:   find the session starts that cause the forecast, and lay out a run of them; fit journeys to sessions.
+In:    Scenario, Demand, Seed, what was asked; Sessions.    Out: LoadPlan, Calibration.
 Never: send anything, simulate a queue, touch a clock.
 """
 

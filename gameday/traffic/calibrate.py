@@ -62,8 +62,7 @@ class FittedJourney:
     def intervals(self, level: float = 0.95) -> tuple[Array, Array]:
         """Return the chances' intervals: each row's Dirichlet posterior under Jeffreys' prior, by its margins."""
         total = self.counts.sum(axis=1, keepdims=True)
-        alpha, rest = self.counts + 0.5, total - self.counts + 0.5
-        low, high = (stats.beta.ppf(q, alpha, rest) for q in ((1 - level) / 2, (1 + level) / 2))
+        low, high = _jeffreys(self.counts, total, level)
         return np.where(self.counts == 0, 0.0, low), np.where(self.counts == total, 1.0, high)
 
     def block(self, patience: str) -> dict[str, Any]:
@@ -99,6 +98,14 @@ class Calibration:
     held_out: dict[str, Any]
     """How well the journeys tell the sessions they were not fitted to."""
     notes: tuple[str, ...]
+
+
+def _jeffreys(hits: Array, of: Array, level: float = 0.95) -> tuple[Array, Array]:
+    """Return the interval of shares under Jeffreys' prior."""
+    low, high = (
+        stats.beta.ppf(q, hits + 0.5, of - hits + 0.5) for q in ((1 - level) / 2, (1 + level) / 2)
+    )
+    return np.asarray(low), np.asarray(high)
 
 
 def calibrate(seen: Sessions, resolution_s: float = 1.0) -> Calibration:
@@ -229,9 +236,7 @@ def _buys(seen: Sessions) -> tuple[dict[str, Any], ...]:
             len(np.unique(whole.session[mine & which])) for which in (True, whole.step == order)
         )
         if came:
-            low, high = (
-                stats.beta.ppf(q, bought + 0.5, came - bought + 0.5) for q in (0.025, 0.975)
-            )
+            low, high = _jeffreys(np.array(bought), np.array(came))
             rows.append({"type": name, "sessions": came, "buying": bought, "share": bought / came,
                          "low": float(low), "high": float(high)})  # fmt: skip
     return tuple(rows)
@@ -254,7 +259,7 @@ def _against(journeys: tuple[FittedJourney, ...], test: Sessions) -> dict[str, A
     told = np.append(np.cumsum(law), np.ones(max(0, len(upto) - longest)))
     mix = np.bincount(test.step, minlength=len(steps))
     has = np.array([test.having(step).sum() for step in steps])
-    low, high = (stats.beta.ppf(q, has + 0.5, test.count - has + 0.5) for q in (0.025, 0.975))
+    low, high = _jeffreys(has, np.array(test.count))
     return {
         "sessions": test.count,
         "steps": {

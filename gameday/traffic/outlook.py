@@ -19,8 +19,6 @@ __all__ = ["Outlook", "outlook"]
 class Outlook:
     """A plan's slots, as they are played; arrays by region and slot of the whole grid, lead-in included."""
 
-    sessions: Array
-    """Sessions that start in each slot, shape (regions, grid.slots)."""
     steps: Array
     """Steps, shape (regions, steps, grid.slots)."""
     requests: Array
@@ -32,7 +30,7 @@ class Outlook:
     request_bytes: float
     """Bytes of all requests as their templates are written, without cookies and what templates are filled with."""
     chains: dict[str, Chain]
-    """Journey -> what it comes to."""
+    """Journey -> what it comes to, with the first stack's responses when nothing waits."""
 
 
 def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
@@ -42,16 +40,20 @@ def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
     exchanges = np.array([sum(1 for _ in one.each_exchange()) for one in does])
     sizes = np.array([sum(_size(e) for e in one.each_exchange()) for one in does])
     places = np.array([one.places_order for one in does])
-    stack = scenario.stack_names[0]
-    responses = {step: plan.speed * plan.nominal[stack][step].mean_s for step in plan.steps}
+    replies = _replies_s(plan, scenario.stack_names[0])
     chains = {
-        name: chain_of(scenario.journeys[name], plan.steps, responses) for name in plan.journeys
+        name: chain_of(scenario.journeys[name], plan.steps, replies) for name in plan.journeys
     }
     return Outlook(
-        plan.played.sum(axis=1), steps, np.einsum("rst,s->rt", steps, exchanges),
-        steps[:, places].sum(axis=1), _customers(scenario, plan, responses),
+        steps, np.einsum("rst,s->rt", steps, exchanges),
+        steps[:, places].sum(axis=1), _customers(scenario, plan),
         float(np.einsum("rst,s->", steps, sizes)), chains,
     )  # fmt: skip
+
+
+def _replies_s(plan: LoadPlan, stack: str) -> dict[str, float]:
+    """Return each step's response in event time when nothing waits, s."""
+    return {step: plan.speed * plan.nominal[stack][step].mean_s for step in plan.steps}
 
 
 def _size(exchange: Exchange) -> float:
@@ -62,7 +64,7 @@ def _size(exchange: Exchange) -> float:
     return len(head) + lines + len(str(body))
 
 
-def _customers(scenario: Scenario, plan: LoadPlan, responses: dict[str, float]) -> Array:
+def _customers(scenario: Scenario, plan: LoadPlan) -> Array:
     """Return customers at one time: by Little's law, the steps of a slot times how long each one keeps them.
 
     How long depends on the journey: its mean over those whose sessions start then.
@@ -70,11 +72,12 @@ def _customers(scenario: Scenario, plan: LoadPlan, responses: dict[str, float]) 
     out = np.zeros((len(plan.regions), plan.grid.slots))
     journeys = [scenario.journeys[name] for name in plan.journeys]
     visits = np.array([one.visits_per_session(plan.steps) for one in journeys])
-    think = np.array([
-        [one.think_s(step) + responses[step] if step in one.next else 0.0 for step in plan.steps]
-        for one in journeys
-    ])  # fmt: skip
-    for r in range(len(plan.regions)):
+    for r, region in enumerate(plan.regions):
+        replies = _replies_s(plan, scenario.regions[region].stack)
+        think = np.array([
+            [one.think_s(step) + replies[step] if step in one.next else 0.0 for step in plan.steps]
+            for one in journeys
+        ])  # fmt: skip
         weights = np.einsum("jt,js->jst", np.maximum(plan.starts[r], 0.0), visits)
         total = weights.sum(axis=0)
         kept = (weights * think[:, :, None]).sum(axis=0)

@@ -129,9 +129,8 @@ class Course:
         think = np.zeros(len(keys))
         for to, law in self.think[step].items():
             here = np.flatnonzero((following == to) & ~is_over)
-            if law is not None and len(
-                here
-            ):  # numpy's logarithm differs from math's in the last bit
+            if law is not None and len(here):
+                # numpy's logarithm differs from math's in the last bit
                 uniforms = draw_many(keys[here], place, 0, Draw.THINK).tolist()
                 think[here] = [law.seconds(uniform) / self.speed for uniform in uniforms]
         return think, np.where(is_over, END, following)

@@ -66,6 +66,12 @@ def test_json_says_the_same_as_numbers(log: Path, tmp_path: Path) -> None:
     assert sum(one["share"] for one in told["journeys"]) == pytest.approx(1.0)
     assert told["buys"][0]["buying"] == pytest.approx(40, abs=1)
     assert told["types"] == {"shoes": 1.0}
+    for one in told["journeys"]:
+        low, high = one["intervals"]
+        assert len(low) == len(high) == len(one["counts"]) == len(one["rows"])
+        assert all(
+            a <= b for rows in zip(low, high, strict=True) for a, b in zip(*rows, strict=True)
+        )
 
 
 def test_an_access_log_gives_journeys_a_map_and_counts(tmp_path: Path) -> None:
@@ -94,6 +100,7 @@ def test_an_access_log_gives_journeys_a_map_and_counts(tmp_path: Path) -> None:
         (("--clickstream", "a.csv", "--columns", "when=ts"), "unknown 'when'"),
         (("--clickstream", "a.csv", "--columns", "time"), "must read NAME=VALUE"),
         (("--clickstream", "a.csv", "--columns", "time=none"), "cannot be none"),
+        (("--access-log", "b.log", "--steps", "view=product"), "are for --clickstream"),
         (("--clickstream", "a.csv"), "no such file"),
         (("--access-log", "b.log"), "no such file"),
     ],

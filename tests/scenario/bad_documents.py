@@ -110,6 +110,24 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "cart: {exit: 1.0}",
         r"journeys\.visitor\.next\.cart: no session ever comes here: lead to it",
     ),
+    "a pattern of URLs that is none": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    cart: ['~/cart(']\n",
+        "~/cart(",
+        r"history\.urls\.cart\.0: is no pattern: missing \), unterminated",
+    ),
+    "URLs of a step that is none": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    crat: [/cart]\n",
+        "crat:",
+        r"history\.urls\.crat: unknown step 'crat'; did you mean 'cart'",
+    ),
+    "URLs that are neither template nor pattern": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    cart: [cart]\n",
+        "cart: [cart]",
+        r"history\.urls\.cart\.0: must begin with /",
+    ),
     # units
     "a duration without unit": (
         "patience: 8s",

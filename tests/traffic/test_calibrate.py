@@ -223,6 +223,18 @@ def test_rows_that_say_nothing_are_counted_and_quoted(tmp_path: Path) -> None:
     assert "yesterday" in seen.notes[0]
 
 
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+@pytest.mark.parametrize("unit_s", [1.0, 0.001])
+def test_times_may_be_seconds_or_milliseconds_since_1970(
+    name: str, unit_s: float, tmp_path: Path
+) -> None:
+    table = log(*["view cart purchase"] * 5)
+    since = pd.to_datetime(table["event_time"]).map(lambda t: t.timestamp())
+    numbers = (since / unit_s).round().astype("int64")
+    seen = [read(t, tmp_path, name) for t in (table, table.assign(event_time=numbers))]
+    assert seen[0].at_s.tolist() == seen[1].at_s.tolist()
+
+
 @pytest.mark.parametrize(
     ("table", "name", "said"),
     [

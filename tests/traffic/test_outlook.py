@@ -37,7 +37,7 @@ def test_what_is_told_is_what_the_walks_come_to(
     window = slice(plan.lead_in, None)
     arrivals = plan.arrivals()
     steps = Walks(scenario, plan).planned_steps(arrivals)
-    assert seen.sessions.sum() == len(arrivals.at_s)
+    assert plan.played.sum() == len(arrivals.at_s)
     told, walked = (a[:, :, window].sum(axis=2) for a in (seen.steps, steps))
     np.testing.assert_allclose(told, walked, rtol=0.03)
     np.testing.assert_allclose(
