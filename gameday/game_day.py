@@ -283,7 +283,7 @@ def _swarm(
 
     def began(at_s: float) -> None:
         for url in targets.values() if order.targets is None else ():
-            begin_run(url, window_at_s=at_s + plan.lead_in_s, speed=plan.speed,
+            begin_run(url, window_at_s=at_s + plan.lead_in_s, window_start=plan.window.start, speed=plan.speed,
                       inject=[one.text for one in plan.injections])  # fmt: skip
 
     with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):

@@ -2,14 +2,14 @@
 
 Books (DESIGN §7.6), balanced on every run:
   steps      planned = sent + after_failed + after_check + after_sold_out + after_abandoned
-                       + delayed + held + lost                (by the slot they were planned in)
-             achieved = done + failed + check_failed + sold_out + abandoned + unfinished
+                       + after_waiting + delayed + held + lost                (by the slot they were planned in)
+             achieved = done + failed + check_failed + sold_out + abandoned + waiting + unfinished
                                                               (by the slot they went out in)
              sum of achieved = sum of sent + sum of extra
   attempts   arrived = done + failed + shed + timed_out + cancelled + orphaned + in_flight
   sessions   started = finished + abandoned + failed + displaced + lost
              planned = started + held, and what we never came to
-Held is what a guardrail kept from starting.
+Held is what a guardrail kept from starting; waiting is told to come again: not released yet, or in line.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = [
 
 STEPS = (
     "planned", "sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
-    "delayed", "held", "lost", "extra", "achieved", "done", "failed", "check_failed", "sold_out",
-    "abandoned", "unfinished",
+    "after_waiting", "delayed", "held", "lost", "extra", "achieved", "done", "failed", "check_failed", "sold_out",
+    "abandoned", "waiting", "unfinished",
 )  # fmt: skip
 FATES = slice(STEPS.index("sent"), STEPS.index("extra"))
 """What becomes of a planned step."""
@@ -143,6 +143,12 @@ class RunRecord:
     def judged(self) -> slice:
         """The slots of the window, after the lead-in."""
         return slice(self.lead_in, self.grid.slots)
+
+    def first_sold_out(self, stack: str) -> int | None:
+        """Return the slot of the grid in which customers were first told that a product is gone; None: never."""
+        told = self.step_counts[self.stacks.index(stack), :, STEPS.index("sold_out")].sum(axis=0)
+        slots = np.flatnonzero(told)
+        return int(slots[0]) if len(slots) else None
 
     def step_total(self, step: str, what: str, stack: str | None = None) -> int:
         """Return a step's count over the window, one stack's or all of them."""

@@ -32,7 +32,7 @@ def offered_by_quantile(
     """Return quantile -> stack -> offered erlangs (services, slots) of the whole event."""
     steps = {q: event_steps(scenario, demand, q) for q in quantiles}
     return {
-        q: {stack: offered_erlangs(scenario, stack, *steps[q]) for stack in scenario.stack_names}
+        q: {stack: offered_erlangs(scenario, stack, steps[q]) for stack in scenario.stack_names}
         for q in quantiles
     }
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +25,7 @@ from gameday.cli.replay import (
 )
 
 if TYPE_CHECKING:
+    from gameday.forecast import Demand
     from gameday.game_day import Order
     from gameday.live import Show
     from gameday.scenario import Scenario
@@ -71,8 +75,8 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     from gameday.scenario import load_scenario
 
     scenario = load_scenario(order.event)
-    _, _, plan = foresee(scenario, check_targets(order, scenario), show)
-    data = _told(scenario, plan)
+    _, demand, plan = foresee(scenario, check_targets(order, scenario), show)
+    data = _told(scenario, demand, plan)
     if out is not None:
         from gameday.report import render_plan
 
@@ -84,7 +88,7 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     check_ceilings(scenario, plan)
 
 
-def _told(scenario: Scenario, plan: LoadPlan) -> dict[str, Any]:
+def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
     from gameday.scenario import build_cell
     from gameday.simulate.offered import visits_per_s
     from gameday.traffic.contradictions import contradictions, residuals
@@ -94,17 +98,17 @@ def _told(scenario: Scenario, plan: LoadPlan) -> dict[str, Any]:
     services = {
         stack: dict(zip(
             scenario.services,
-            (plan.scale * visits_per_s(scenario, stack, plan.caused)).round(2).tolist(), strict=True,
+            (plan.scale * visits_per_s(scenario, stack, seen.steps_by_type)).round(2).tolist(), strict=True,
         ))
         for stack in scenario.stack_names
     }  # fmt: skip
     return {
-        "schema_version": 2, "event": scenario.event.name,
+        "schema_version": 3, "event": scenario.event.name,
         "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
         "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
         "quantile": plan.quantile, "seed": plan.seed.root,
         "wall_s": plan.duration_s + plan.lead_in_s, "sessions": int(plan.played.sum()),
-        **_totals(plan, seen), **_by_slot(plan, seen),
+        **_totals(plan, seen), **_by_slot(plan, seen), **_by_product(scenario, demand, plan, seen),
         "journeys": {
             name: {
                 "visits": dict(zip(plan.steps, chain.visits.round(6).tolist(), strict=True)),
@@ -160,6 +164,59 @@ def _by_slot(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _stock(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook, stack: str
+) -> Iterator[dict[str, Any]]:
+    """Yield what is limited in a stack, and when orders asked for from the release on come to it.
+
+    As all who ask could order at once; the quantiles are of the event's strength.
+    """
+    here = [r for r, region in enumerate(plan.regions) if scenario.regions[region].stack == stack]
+    for product, units in scenario.stock(stack).items():
+        opens = max(0, min(
+            (plan.grid.index_of(scenario.launch_at(name, region))
+             for name, launch in scenario.launches.items() if launch.product == product
+             for region in launch.at if plan.regions.index(region) in here),
+            default=0,
+        ))  # fmt: skip
+        there = round(units * plan.scale / plan.speed)
+        times: dict[str, str | None] = {}
+        for level in (0.1, 0.5, 0.9):
+            of_plan = NormalDist().inv_cdf(level) - NormalDist().inv_cdf(plan.quantile)
+            asked = math.exp(of_plan * demand.strength_sigma)
+            slot = seen.sold_out(product, there / asked, here, opens)
+            times[f"p{100 * level:g}"] = (
+                None if slot is None else plan.grid.instant(slot).isoformat()
+            )
+        yield {
+            "stack": stack, "product": product, "units": there,
+            "orders_asked": round(float(seen.orders_by_type[product][here][:, opens:].sum()), 2),
+            "sold_out_utc": times,
+        }  # fmt: skip
+
+
+def _by_product(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook
+) -> dict[str, Any]:
+    """Return what is ordered of which product type, when and where; and when what is limited would be gone."""
+    regions = list(enumerate(plan.regions))
+    return {
+        "products": {
+            name: {
+                "orders": {region: round(float(rows[r].sum()), 2) for r, region in regions},
+                "worth": _worth(scenario.products[name].price, float(rows.sum())),
+                "orders_per_slot": {region: rows[r].round(3).tolist() for r, region in regions},
+            }
+            for name, rows in seen.orders_by_type.items()
+        },
+        "stock": [row for stack in scenario.stack_names for row in _stock(scenario, demand, plan, seen, stack)],
+    }  # fmt: skip
+
+
+def _worth(price: float | None, orders: float) -> float | None:
+    return None if price is None else round(price * orders, 2)
+
+
 def _show_plan(data: dict[str, Any]) -> None:
     for name in ("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile", "wall_s",
                  "sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s",
@@ -170,6 +227,17 @@ def _show_plan(data: dict[str, Any]) -> None:
         typer.echo(
             f"journey {name}: {chain['mean_steps']:.2f} steps (sd {chain['spread_steps']:.2f}), "
             f"{chain['mean_s'] / 60:.1f} min; comes to {ever}"
+        )
+    for name, product in data["products"].items():
+        where = ", ".join(f"{region} {n:,.0f}" for region, n in product["orders"].items())
+        worth = "" if product["worth"] is None else f", worth {product['worth']:,.0f}"
+        typer.echo(f"orders of {name}: {where}{worth}")
+    for row in data["stock"]:
+        when = [f"{at[:16]}Z at {level}" for level, at in row["sold_out_utc"].items() if at]
+        typer.echo(
+            f"stock of {row['product']} in {row['stack']}: {row['units']:,} units, "
+            f"{row['orders_asked']:,.0f} orders asked for; on paper gone "
+            f"{', '.join(when) + ' of strength' if when else 'never in the window'}"
         )
     for stack, rows in data["service_visits_per_s"].items():
         shown = ", ".join(f"{name} {max(row):.3g}" for name, row in rows.items() if max(row) > 0)

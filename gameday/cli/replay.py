@@ -160,6 +160,9 @@ def replay(
     raise typer.Exit(summary["verdict"]["exit_code"])
 
 
+_MODELS = {"predicted": "model of the run as played", "at_real_speed": "at real speed"}
+
+
 def _say(summary: dict[str, Any]) -> None:
     """Print the terminal summary."""
     from rich.console import Console
@@ -183,6 +186,11 @@ def _say(summary: dict[str, Any]) -> None:
         ]
         table.add_row(row["stack"], row["service"], *cells)
     console.print(table)
+    for row in summary["sell_out"]:
+        seen = (row["measured_utc"] or "not in the window")[:16]
+        told = [f"{name}: {row[key]['said']}" for key, name in _MODELS.items() if row[key]]
+        what = f"{row['stack']}: {', '.join(row['products'])} sold out: measured {seen}"
+        console.print("; ".join([what, *told]), markup=False)
     for line in _recoveries(summary):
         console.print(line, markup=False)
     counts = summary["findings_by_severity"]

@@ -197,6 +197,7 @@ class Rehearsal:
         from gameday.findings.full_scale import full_scale
         from gameday.findings.recovery import recovery
         from gameday.findings.rehearsal import rehearsal, series_of
+        from gameday.findings.sell_out import sell_outs
         from gameday.findings.small_cells import small_stations
 
         plan = self.plan
@@ -209,6 +210,7 @@ class Rehearsal:
             "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
             "quantile": plan.quantile, "seed": plan.seed.root, **self.as_is,
             "series": series_of(self.before),
+            "sell_out": sell_outs(self.scenario, self.before),
             "injected": [one.text for one in plan.injections],
             "recovery": recovery(plan.injections, self.before, self.calm("as it is", self.scenario)),
             "small_stations": small_stations(self.scenario, plan.scale),
@@ -234,6 +236,7 @@ class Rehearsal:
             series_of,
             service_change,
         )
+        from gameday.findings.sell_out import sell_outs
         from gameday.findings.small_cells import unseen
 
         plan = self.plan if factor == 1.0 else self.plan.times(factor)
@@ -242,6 +245,7 @@ class Rehearsal:
             "text": text, "unseen": unseen(self.scenario, scenario, plan.scale),
             **rehearsal(scenario, after, plan.scale), "series": series_of(after),
             "recovery": recovery(plan.injections, after, self.calm(text, scenario, factor)),
+            "sell_out": sell_outs(scenario, after),
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
         }  # fmt: skip

@@ -52,6 +52,7 @@ def say(result: dict[str, Any]) -> None:
         for note in model["notes"]:
             typer.echo(f"{stack}: {note}")
         _say_stack(result, stack, model)
+        _say_sell_out(stack, result)
         _say_recovery(stack, result)
         _say_cures(stack, result)
         _say_losses(stack, result)
@@ -95,6 +96,16 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
         rows.append(row)
     heads = ["objective", "in the model", "", "first fails (UTC)"]
     _table(heads + ["bears, x the forecast"] * bool(result["headroom"]), rows)
+
+
+def _say_sell_out(stack: str, result: dict[str, Any]) -> None:
+    """Print when what is limited is gone, variant by variant."""
+    variants = [("as it is", result), *((v["text"], v) for v in result["what_ifs"])]
+    for name, variant in variants:
+        if stack in variant["sell_out"]:
+            row = variant["sell_out"][stack]
+            of = f"{stack}: {', '.join(row['of'])} sold out, {name}: "
+            typer.echo(f"{of}{_band(row['sells_out'], 'share')} of replications; {row['said']}")
 
 
 def _say_recovery(stack: str, result: dict[str, Any]) -> None:

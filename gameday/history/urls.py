@@ -45,9 +45,11 @@ class Urls:
             for step, texts in scenario.history.urls.items()
             for text in texts
         ]
-        own: list[tuple[str, str | None, re.Pattern[str]]] = []
-        for name, step in scenario.steps.items():
-            own += [(name, e.method, _pattern(e.path)) for e in step.each_exchange() if e.required]
+        own: list[tuple[str, str | None, re.Pattern[str]]] = [
+            (step, e.method, _pattern(e.path))
+            for _, step, e in scenario.each_exchange()
+            if e.required
+        ]
         own.sort(key=lambda rule: rule[2].pattern.count("[^/]"))  # the most particular first
         return Urls(rules + own)
 

@@ -13,6 +13,7 @@ from gameday.findings.evidence import LATENESS_BOUND_S
 from gameday.findings.objectives import objective_table
 from gameday.findings.recovery import measured_recovery, recovery
 from gameday.findings.rehearsal import rehearsal
+from gameday.findings.sell_out import sell_outs_of_run
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
 from gameday.findings.verdict import Validity
 from gameday.forecast import Demand
@@ -55,7 +56,7 @@ def gather(
             rehearsal(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
             if evidence.event else None
         ),
-        **_failure(evidence, measured),
+        "sell_out": sell_outs_of_run(evidence), **_failure(evidence, measured),
         "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
         "forecast": {
             "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],

@@ -91,7 +91,7 @@ def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
     for step_name in scenario.steps:
         visits[step_name, None] = builder.step(step_name, None)
         for product, block in scenario.products.items():
-            if step_name in block.calls:
+            if step_name in block.calls or step_name in block.exchanges or block.without:
                 visits[step_name, product] = builder.step(step_name, product)
     return Cell(stack, scale, stations, visits, tuple(sorted(builder.notes)))
 
@@ -118,12 +118,17 @@ class _Builder:
         self.notes: set[str] = set()
 
     def step(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
-        step = self.scenario.steps[step_name]
-        extra = self.scenario.products[product].calls[step_name] if product else ()
+        step, without = self.scenario.steps[step_name], frozenset[str]()
+        extra: tuple[tuple[Call, ...], ...] = ()
+        if product is not None:
+            block = self.scenario.products[product]
+            extra, without = block.calls.get(step_name, ()), frozenset(block.without)
         groups = []
-        for index, group in enumerate(step.exchanges):
+        for index, group in enumerate(self.scenario.exchanges(step_name, product)):
             own = [extra if index == place == 0 else () for place in range(len(group))]
-            calls = [step.entry_call(e, x) for e, x in zip(group, own, strict=True)]
+            calls = [
+                step.entry_call(e, x).without(without) for e, x in zip(group, own, strict=True)
+            ]
             groups.append(tuple(self.visit(call, step_name, [0]) for call in calls))
         return tuple(groups)
 

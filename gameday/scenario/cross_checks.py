@@ -99,8 +99,8 @@ def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
             for field in ("crowd", "stock"):
                 if region not in getattr(launch, field):
                     yield (*path, field), f"lacks region '{region}', which `at` names"
-        for field in ("crowd", "stock"):
-            for region in getattr(launch, field):
+        for field in ("crowd", "stock", "admits"):
+            for region in getattr(launch, field) or ():
                 yield from unknown((*path, field, region), "region", region, launch.at)
 
 
@@ -116,10 +116,52 @@ def _product_faults(scenario: Scenario) -> Iterator[Fault]:
                 for call in group:
                     for inner in call.walk():
                         yield from unknown(path, "service", inner.service, scenario.services)
+        for i, service in enumerate(product.without):
+            where = ("products", name, "without", i)
+            yield from unknown(where, "service", service, scenario.services)
+        yield from _own_exchange_faults(scenario, name)
+        yield from _stock_faults(scenario, name)
     for region in scenario.regions if scenario.products else ():
         total = sum(p.share.get(region, 0.0) for p in scenario.products.values())
         if abs(total - 1) > 1e-6:
             yield ("products",), f"shares in region '{region}' sum to {total:g}, not 1"
+
+
+def _own_exchange_faults(scenario: Scenario, name: str) -> Iterator[Fault]:
+    """What a product type does in place of a step's exchanges must be that step all the same."""
+    for step, groups in scenario.products[name].exchanges.items():
+        path = ("products", name, "exchanges", step)
+        if faults := list(unknown(path, "step", step, scenario.steps)):
+            yield from faults
+            continue
+        if not any(e.required for group in groups for e in group):
+            yield path, "needs at least one required exchange"
+        if (exchanges := sum(map(len, groups))) > _MOST_EXCHANGES:
+            yield path, f"are {exchanges}; at most {_MOST_EXCHANGES} a step"
+        for action in ("add_to_cart", "place_order"):
+            of_step = any(e.action == action for e in scenario.steps[step].each_exchange())
+            if of_step != any(e.action == action for group in groups for e in group):
+                has = "has" if of_step else "has not"
+                yield (
+                    path,
+                    f"must agree with step '{step}', which {has} an exchange of action {action}",
+                )
+
+
+def _stock_faults(scenario: Scenario, name: str) -> Iterator[Fault]:
+    product = scenario.products[name]
+    for region in product.stock:
+        path = ("products", name, "stock", region)
+        yield from unknown(path, "region", region, scenario.regions)
+    launched = [n for n, launch in scenario.launches.items() if launch.product == name]
+    if product.stock and launched:
+        yield (
+            ("products", name, "stock"),
+            f"launch '{launched[0]}' says how much there is; leave it out",
+        )
+    for region in product.share if product.stock else ():
+        if product.share[region] > 0 and region not in product.stock:
+            yield ("products", name, "stock"), f"lacks region '{region}', where it is asked for"
 
 
 def _url_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -145,25 +187,17 @@ def _step_faults(scenario: Scenario) -> Iterator[Fault]:
             yield ("steps", name, "exchanges"), "needs at least one required exchange"
         if (exchanges := sum(1 for _ in step.each_exchange())) > _MOST_EXCHANGES:
             yield ("steps", name, "exchanges"), f"are {exchanges}; at most {_MOST_EXCHANGES} a step"
-        for i, group in enumerate(step.exchanges):
-            for j, exchange in enumerate(group):
-                within = (j,) if len(group) > 1 else ()
-                path = ("steps", name, "exchanges", i, *within)
-                extra = [p.calls[name] for p in scenario.products.values() if name in p.calls]
-                calls = max(
-                    sum(1 for _ in step.entry_call(exchange, also).walk()) for also in ((), *extra)
-                )
-                if calls > _MOST_CALLS:
-                    yield (
-                        (*path, "calls"),
-                        f"come to {calls} calls; at most {_MOST_CALLS} an exchange",
-                    )
-                for call in step.entry_call(exchange).walk():
-                    if call.service != step.entry:
-                        known_services = scenario.services
-                        yield from unknown(
-                            (*path, "calls"), "service", call.service, known_services
-                        )
+    for path, name, exchange in scenario.each_exchange():
+        if name not in scenario.steps:
+            continue  # said already
+        step = scenario.steps[name]
+        extra = [p.calls[name] for p in scenario.products.values() if name in p.calls]
+        calls = max(sum(1 for _ in step.entry_call(exchange, x).walk()) for x in ((), *extra))
+        if calls > _MOST_CALLS:
+            yield (*path, "calls"), f"come to {calls} calls; at most {_MOST_CALLS} an exchange"
+        for call in step.entry_call(exchange).walk():
+            if call.service != step.entry:
+                yield from unknown((*path, "calls"), "service", call.service, scenario.services)
 
 
 def _word_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -173,9 +207,7 @@ def _word_faults(scenario: Scenario) -> Iterator[Fault]:
         for product in value.by_product or ():
             here = ("values", name, "by_product", product)
             yield from unknown(here, "product", product, scenario.products)
-    extracted = {
-        word for step in scenario.steps.values() for e in step.each_exchange() for word in e.extract
-    }
+    extracted = {word for *_, e in scenario.each_exchange() for word in e.extract}
     known = sorted(CUSTOMER_WORDS | extracted | set(scenario.values))
     for path, word in scenario.template_words():
         feed, dot, _ = word.partition(".")
@@ -198,11 +230,10 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
                 path4 = ("services", name, field, step)
                 yield from unknown(path4, "step", step, scenario.steps)
     called = {
-        c.service
-        for s in scenario.steps.values()
-        for e in s.each_exchange()
-        for c in s.entry_call(e).walk()
-    }
+        call.service
+        for _, name, e in scenario.each_exchange() if name in scenario.steps
+        for call in scenario.steps[name].entry_call(e).walk()
+    }  # fmt: skip
     called |= {
         inner.service
         for product in scenario.products.values()

@@ -29,6 +29,8 @@ def journey_faults(scenario: Scenario) -> Iterator[Fault]:
             yield (*path, "next", step), "no session ever comes here: lead to it, or take it out"
         for step in sorted(named - set(journey.next)):
             yield (*path, "next"), f"lacks a row for step '{step}', which the journey can reach"
+        for product in journey.products or ():
+            yield from unknown((*path, "products", product), "product", product, scenario.products)
         yield from _think_faults(scenario, journey, path)
         if journey.launch is not None:
             yield from unknown((*path, "launch"), "launch", journey.launch, scenario.launches)

@@ -12,10 +12,12 @@ from gameday.scenario.steps import PythonName
 from gameday.scenario.units import Block, Duration, Name, Share
 from gameday.vocabulary import Array
 
-__all__ = ["EXIT", "Journey", "Length", "Reaction"]
+__all__ = ["COUNTDOWN", "EXIT", "Journey", "Length", "Reaction"]
 
 EXIT = "exit"
 """The transition that ends a session."""
+COUNTDOWN = 1 << 12
+"""What is added to a try's number in the key of the draw that says when it comes after a countdown."""
 
 _SUM_TOLERANCE = 1e-6
 
@@ -27,8 +29,8 @@ class Reaction(Block):
     """Chance of trying the same step once more."""
     after: Duration
     """Pause before that, s of event time."""
-    most: int = Field(default=2, ge=1, le=20)
-    """Tries again in a row before giving up. Default: ours; no measured source."""
+    most: int = Field(default=2, ge=1, le=1000)
+    """Tries again in a row, for this reason, before giving up. Default: ours; no measured source."""
 
 
 def _form(pause: Any) -> str:
@@ -85,6 +87,8 @@ class Journey(Block):
     """Leaves when a step takes longer than this, s."""
     on_failure: Reaction | None = None
     on_sold_out: Reaction | None = None
+    on_waiting: Reaction | None = None
+    """After "not yet" or a queue page; a launch's `countdown` brings those told "not yet" back at the release."""
     python: PythonName | None = None
     """`module:Class`, a Locust HttpUser or FastHttpUser: at each step of the walk its task of the
     step's name is played (`-` as `_`); the steps' exchanges then say what the model takes them for."""
@@ -95,17 +99,22 @@ class Journey(Block):
     the forecast of steps leaves open. Absent: as many as of any other."""
     hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
     """Weight of the share by local hour; absent: even."""
+    products: dict[Name, Share] | None = None
+    """Product type -> share of its sessions, in place of the products' own; sums to 1. Their `hours` weigh it."""
 
     @model_validator(mode="after")
     def _rows_sum_to_one(self) -> Journey:
         rows = {"start": self.start} | {f"next.{step}": row for step, row in self.next.items()}
+        rows |= {} if self.products is None else {"products": self.products}
         for where, row in rows.items():
             total = sum(row.values())
             if abs(total - 1) > _SUM_TOLERANCE:
                 off = f"{abs(total - 1):.3g} too {'much' if total > 1 else 'little'}"
                 raise ValueError(f"{where} sums to {total:g}, {off}; its chances must sum to 1")
-        if self.launch is not None and (self.share or self.hours):
-            raise ValueError("a launch's crowd has no `share` of the day, nor `hours`")
+        if self.launch is not None and (self.share or self.hours or self.products):
+            raise ValueError(
+                "a launch's crowd has no `share` of the day, nor `hours` or `products`"
+            )
         if self.hours is not None and sum(self.hours) <= 0:
             raise ValueError("at least one of the `hours` must have a weight above 0")
         if self.length is not None:
@@ -126,6 +135,12 @@ class Journey(Block):
             if more <= ends:
                 return [s for s in self.next if s not in ends]
             ends |= more
+
+    def reaction(self, outcome: str) -> Reaction | None:
+        """Return what a customer does after a step that ended so; None: goes."""
+        if outcome == "failed":
+            return self.on_failure
+        return {"sold_out": self.on_sold_out, "waiting": self.on_waiting}.get(outcome)
 
     def reached(self) -> set[str]:
         """Return the steps that a session may come to."""

@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from gameday.scenario.connections import Connections
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
 from gameday.scenario.journeys import Journey
+from gameday.scenario.past import HistoryBlock
+from gameday.scenario.products import Product
 from gameday.scenario.services import Service
-from gameday.scenario.steps import Calls, Step
+from gameday.scenario.steps import Exchange, Step
 from gameday.scenario.units import (
     Block,
     Duration,
-    Instant,
     LocalTime,
     Name,
     Quantile,
-    Share,
     ZoneName,
     local_to_utc,
 )
@@ -58,71 +58,6 @@ class Calendar(Block):
     events: list[CalendarEvent] = Field(default_factory=list)
     holidays: dict[Name, str] = Field(default_factory=dict)
     """Region -> ISO country whose public holidays count (package `holidays`)."""
-
-
-class SlopeBreak(Block):
-    """From `at` on, growth is another."""
-
-    at: Instant
-    growth_per_year: float = Field(gt=0)
-
-
-class Synthetic(Block):
-    """The past that is made up when no history file is given."""
-
-    days: int = Field(ge=56, le=1500)
-    sessions_per_day: dict[Name, PositiveFloat]
-    """Region -> mean session starts a day at the end of the past."""
-    journeys: dict[Name, Share]
-    """Journey -> its share of session starts; sums to 1."""
-    growth_per_year: float = Field(default=1.2, gt=0)
-    slope_break: SlopeBreak | None = None
-    robots_per_year: float = Field(default=24, ge=0)
-    outages_per_year: float = Field(default=1, ge=0)
-
-
-class Columns(Block):
-    """Which columns of a history file hold what."""
-
-    time: str = "time"
-    count: str = "count"
-    region: str | None = None
-    """Absent: the scenario's only region."""
-    step: str | None = None
-    """Absent: the scenario's only step."""
-
-
-class HistoryBlock(Block):
-    """What is known, until when."""
-
-    until: Instant
-    """The forecast knows nothing at or after this instant."""
-    columns: Columns = Columns()
-    time_zone: ZoneName = "UTC"
-    """Zone of times written without an offset."""
-    synthetic: Synthetic | None = None
-    urls: dict[Name, list[str]] = Field(default_factory=dict)
-    """Step -> paths in access logs: templates as `/p/{id}`, or `~` and a pattern. Tried before the steps' own."""
-
-
-class Product(Block):
-    """A product type: who asks for it, and which services that calls besides."""
-
-    share: dict[Name, Share]
-    """Region -> share of sessions that are about it; sums to 1 over products."""
-    hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
-    """Weight of the share by local hour; absent: even."""
-    calls: dict[Name, Calls] = Field(default_factory=dict)
-    """Step -> calls its first exchange makes besides the step's own."""
-    items: int = Field(default=200, ge=1, le=100_000)
-    """Articles of this type in the catalogue."""
-
-    @field_validator("hours")
-    @classmethod
-    def _asked_for_at_some_hour(cls, hours: list[float] | None) -> list[float] | None:
-        if hours is not None and sum(hours) <= 0:
-            raise ValueError("at least one hour must have a weight above 0")
-        return hours
 
 
 class Observe(Block):
@@ -259,14 +194,37 @@ class Scenario(Block):
         """Return the services that run in `stack`."""
         return tuple(name for name, service in self.services.items() if stack in service.stacks)
 
-    def template_words(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Yield (path of the field, word) of every `{word}` in the steps' templates."""
+    def exchanges(self, step: str, product: str | None) -> list[list[Exchange]]:
+        """Return what a customer who is about this product type does in a step: its own, or the step's."""
+        own = self.products[product].exchanges if product is not None else {}
+        return own[step] if step in own else self.steps[step].exchanges
+
+    def each_exchange(self) -> Iterator[tuple[tuple[str | int, ...], str, Exchange]]:
+        """Yield (path, step, exchange) of every exchange, those of the steps first."""
         for name, step in self.steps.items():
             for i, group in enumerate(step.exchanges):
                 for j, exchange in enumerate(group):
                     within = (j,) if len(group) > 1 else ()
-                    for field, word in exchange.template_words():
-                        yield ("steps", name, "exchanges", i, *within, field), word
+                    yield ("steps", name, "exchanges", i, *within), name, exchange
+        for product, block in self.products.items():
+            for name, path, exchange in block.each_exchange():
+                yield ("products", product, "exchanges", *path), name, exchange
+
+    def template_words(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield (path of the field, word) of every `{word}` in the templates of exchanges."""
+        for path, _, exchange in self.each_exchange():
+            for field, word in exchange.template_words():
+                yield (*path, field), word
+
+    def stock(self, stack: str) -> dict[str, int]:
+        """Return product type -> units to sell in a stack at full scale; those without a limit are left out."""
+        sold = [(name, product.stock) for name, product in self.products.items()]
+        sold += [(launch.product, launch.stock) for launch in self.launches.values()]
+        here, out = self.stack_regions(stack), dict[str, int]()
+        for product, units in sold:
+            if units:
+                out[product] = out.get(product, 0) + sum(units.get(region, 0) for region in here)
+        return out
 
     def span(self, event: CalendarEvent, region: str) -> tuple[datetime, datetime]:
         """Return when `event` starts and ends in `region`, UTC."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,7 +24,9 @@ from pydantic import (
 from gameday.scenario.places import check_css, check_jsonpath, split_css
 from gameday.scenario.units import Block, Duration, Name
 
-__all__ = ["TEMPLATE_WORD", "PythonName", "Call", "Calls", "Check", "Exchange", "Extract", "Step"]
+__all__ = [
+    "TEMPLATE_WORD", "PythonName", "Call", "Calls", "Check", "Exchange", "Exchanges", "Extract", "Step",
+]  # fmt: skip
 
 TEMPLATE_WORD = re.compile(r"\{([\w-]+(?:\.[\w-]+)?)\}")
 """A `{word}` in a template, or a `{feed.column}`."""
@@ -49,6 +51,16 @@ class Call:
         for group in self.then:
             for call in group:
                 yield from call.walk()
+
+    def without(self, services: frozenset[str]) -> Call:
+        """Return the call with none below it that goes to one of `services`."""
+        if not services:
+            return self
+        groups = (
+            tuple(call.without(services) for call in group if call.service not in services)
+            for group in self.then
+        )
+        return replace(self, then=tuple(group for group in groups if group))
 
 
 def _parse_call(item: Any) -> Call:
@@ -110,6 +122,19 @@ class Extract(Block):
         return self
 
 
+class Wait(Block):
+    """What a reply says to a customer who is to come again: not released yet, or a queue page."""
+
+    status: list[Annotated[int, Field(ge=100, le=599)]] = Field(default_factory=list)
+    body_contains: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Wait:
+        if not self.status and self.body_contains is None:
+            raise ValueError("name a `status` or what the body says (`body_contains`)")
+        return self
+
+
 class Check(Block):
     """What a reply must be to count as good."""
 
@@ -118,6 +143,8 @@ class Check(Block):
     )
     sold_out: Annotated[int, Field(ge=100, le=599)] | None = None
     """A status that means the product is gone: no fault of the target, yet no success."""
+    wait: Wait | None = None
+    """What means "not yet" or "you are in line": no fault either; the journey's `on_waiting` says what then."""
     header: dict[str, str] = Field(default_factory=dict)
     body_contains: str | None = Field(default=None, min_length=1)
     jsonpath: dict[
@@ -125,10 +152,17 @@ class Check(Block):
     ] = Field(default_factory=dict)
     latency: Annotated[Duration, Field(gt=0)] | None = None
 
+    @property
+    def good(self) -> frozenset[int]:
+        """Statuses of replies that may be good."""
+        return frozenset(self.status) - {self.sold_out} - set(self.wait.status if self.wait else ())
+
     @model_validator(mode="after")
     def _can_pass(self) -> Check:
-        if set(self.status) == {self.sold_out}:
-            raise ValueError("every `status` is the one of `sold_out`: no reply could be good")
+        if not self.good:
+            raise ValueError(
+                "every `status` is one of `sold_out` or `wait`: no reply could be good"
+            )
         return self
 
 
@@ -198,10 +232,14 @@ def _parse_exchanges(items: Any) -> Any:
     return [item if isinstance(item, list) else [item] for item in items]
 
 
+Exchanges = Annotated[list[list[Exchange]], BeforeValidator(_parse_exchanges)]
+"""Groups in sequence; the exchanges of a group go out together."""
+
+
 class Step(Block):
     """What a customer does once: one forecast count, one latency to its last required exchange."""
 
-    exchanges: Annotated[list[list[Exchange]], BeforeValidator(_parse_exchanges)]
+    exchanges: Exchanges
     entry: Name = "edge"
     """The service that receives the exchanges."""
     python: PythonName | None = None

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from gameday.shop.store import Session, SoldOut, Store
+from gameday.shop.store import NotYet, Session, SoldOut, Store
 
 __all__ = ["ACTIONS", "Visitor"]
 
@@ -22,6 +22,8 @@ class Visitor:
     request: Request
     session: Session
     store: Store
+    now: float
+    """The shop's clock, s."""
 
 
 Action = Callable[[Visitor], Awaitable[Response]]
@@ -62,8 +64,10 @@ async def _product(visitor: Visitor) -> Response:
     kind = visitor.store.product_type(product)
     if kind is None:
         return _page("no such product", status=404)
-    left = visitor.store.stock.get(kind)
-    return _page(product, "<p>sold out</p>" if left is not None and left <= 0 else "<p>buy</p>")
+    sale = visitor.store.selling.get(kind)
+    if sale is None or (sale.left > 0 and sale.is_open(visitor.now)):
+        return _page(product, "<p>buy</p>")
+    return _page(product, "<p>sold out</p>" if sale.left <= 0 else "<p>not yet released</p>")
 
 
 async def _add_to_cart(visitor: Visitor) -> Response:
@@ -74,9 +78,11 @@ async def _add_to_cart(visitor: Visitor) -> Response:
     if visitor.store.product_type(product) is None:
         return JSONResponse({"added": False, "why": "no such product"}, status_code=404)
     try:
-        visitor.store.add_to_cart(visitor.session, product)
+        visitor.store.add_to_cart(visitor.session, product, visitor.now)
     except SoldOut:
         return JSONResponse({"added": False, "why": "sold out"}, status_code=409)
+    except NotYet:
+        return JSONResponse({"added": False, "why": "not yet: come again"}, status_code=425)
     return JSONResponse({"added": True, "basket": len(visitor.session.cart)})
 
 
@@ -88,9 +94,11 @@ async def _place_order(visitor: Visitor) -> Response:
     if not key:
         return _page("an Idempotency-Key header is needed", status=400)
     try:
-        number = visitor.store.place_order(visitor.session, key, run)
+        number = visitor.store.place_order(visitor.session, key, run, visitor.now)
     except SoldOut:
         return _page("sold out", status=409)
+    except NotYet:
+        return _page("not yet released", status=425)
     except KeyError:
         return _page("the cart is empty", status=422)
     return _page(f"order {number}", status=201)

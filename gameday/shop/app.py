@@ -7,34 +7,50 @@ import json
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.injections import parse_injections
+from gameday.scenario.sales import sales
 from gameday.scenario.steps import Exchange
 from gameday.scenario.switches import switches
 from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices
-from gameday.shop.store import Store
+from gameday.shop.store import Session, Store
 
 __all__ = ["make_app"]
 
 _COOKIE = "sid"
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """An exchange that a route serves."""
+
+    step: str
+    product: str | None
+    """The product type that does it in place of the step's own; None: any."""
+    group: int
+    place: int
+    exchange: Exchange
+
+
 class _Answer:
     """One route: which exchange of which step it is, and how it is answered."""
 
-    def __init__(self, shop: _Shop, uses: list[tuple[str, int, int, Exchange]]) -> None:
+    def __init__(self, shop: _Shop, uses: list[_Use]) -> None:
         self.shop = shop
-        self.uses = {step: (group, place, exchange) for step, group, place, exchange in uses}
-        self.first = uses[0][0]
+        self.uses = {(use.step, use.product): use for use in uses}
+        self.first = uses[0]
 
     async def __call__(self, request: Request) -> Response:
         """Do the work, then the action. A customer who has gone does not stop the work."""
@@ -42,18 +58,25 @@ class _Answer:
 
     async def _answer(self, request: Request) -> Response:
         shop = self.shop
-        step = request.headers.get("x-gameday-step", self.first)
-        step = step if step in self.uses else self.first
-        group, place, exchange = self.uses[step]
         session = shop.store.session(request.cookies.get(_COOKIE))
         product = str(request.path_params.get("product", ""))
         session.product_type = shop.store.product_type(product) or session.product_type
-        visit = shop.cell.exchanges(step, session.product_type)[group][place]
+        use = self._use(request.headers, session)
+        about = use.product or session.product_type
+        visit = shop.cell.exchanges(use.step, about)[use.group][use.place]
         if not await shop.services.call(visit, shop.services.next_asker()):
             return PlainTextResponse("the shop cannot answer now", status_code=503)
-        response = await ACTIONS[exchange.action](Visitor(request, session, shop.store))
+        response = await ACTIONS[use.exchange.action](
+            Visitor(request, session, shop.store, asyncio.get_running_loop().time())
+        )
         response.set_cookie(_COOKIE, session.sid, httponly=True, samesite="lax")
         return response
+
+    def _use(self, headers: Headers, session: Session) -> _Use:
+        """Return what a request to this route is: what the step does for its product type, or for any."""
+        step = headers.get("x-gameday-step", self.first.step)
+        product = headers.get("x-gameday-product", session.product_type)
+        return self.uses.get((step, product)) or self.uses.get((step, None)) or self.first
 
 
 class _Shop:
@@ -71,7 +94,8 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = Store(scenario, cell.stack, stock_scale=stock_scale, file=database)
+        selling = sales(scenario, cell.stack, scale=cell.scale, stock_scale=stock_scale, speed=1.0)
+        store = Store(scenario, selling, database)
         shop.append(_Shop(cell, LiveServices(scenario, cell, seed), store))
         app.router.routes.extend(_routes(scenario, shop[0]))
         yield
@@ -90,7 +114,7 @@ def make_app(
         )
 
     async def run(request: Request) -> Response:
-        return _begin(scenario, cell, shop[0].services, await request.body())
+        return _begin(scenario, shop[0], await request.body())
 
     own = [
         Route("/metrics", metrics), Route("/orders", orders), Route("/health", health),
@@ -99,13 +123,18 @@ def make_app(
     return Starlette(routes=own, lifespan=lifespan)
 
 
-def _begin(scenario: Scenario, cell: Cell, services: LiveServices, body: bytes) -> Response:
-    """Let a run begin: what is injected and scheduled happens from its window's begin on.
+def _begin(scenario: Scenario, shop: _Shop, body: bytes) -> Response:
+    """Let a run begin: what is injected, scheduled and released happens from its window's begin on.
 
-    The body is JSON: `window_in_s`, wall seconds until then; `speed`; `inject`, a list of sentences.
+    The body is JSON: `window_in_s`, wall seconds until then; `window_start`, the event's instant it stands for;
+    `speed`; `inject`, a list of sentences.
     """
+    cell = shop.cell
     try:
         told = json.loads(body)
+        start = datetime.fromisoformat(str(told["window_start"]))
+        if start.tzinfo is None:
+            raise ValueError("window_start needs its offset")
         begins_s = asyncio.get_running_loop().time() + float(told["window_in_s"])
         injections = parse_injections(list(told["inject"]), scenario, math.inf)
         speed = float(told["speed"])
@@ -114,17 +143,23 @@ def _begin(scenario: Scenario, cell: Cell, services: LiveServices, body: bytes) 
         planned = switches(scenario, cell, injections, begins_s=begins_s, speed=speed)
     except (ValueError, KeyError, TypeError) as error:
         return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
-    services.begin(planned)
+    shop.services.begin(planned)
+    for product, sale in sales(
+        scenario, cell.stack, scale=cell.scale, stock_scale=1.0, speed=speed, window_start=start,
+        begins_s=begins_s,
+    ).items():  # fmt: skip
+        shop.store.selling[product].opens_s = sale.opens_s
     return JSONResponse({"begun": True, "switches": len(planned)})
 
 
 def _routes(scenario: Scenario, shop: _Shop) -> list[Route]:
-    uses: dict[tuple[str, str], list[tuple[str, int, int, Exchange]]] = {}
-    for name, step in scenario.steps.items():
-        for group, exchanges in enumerate(step.exchanges):
+    uses: dict[tuple[str, str], list[_Use]] = {}
+    own = [(step, name) for name, block in scenario.products.items() for step in block.exchanges]
+    for step, product in [*((step, None) for step in scenario.steps), *own]:
+        for group, exchanges in enumerate(scenario.exchanges(step, product)):
             for place, exchange in enumerate(exchanges):
                 key = (exchange.method, exchange.path)
-                uses.setdefault(key, []).append((name, group, place, exchange))
+                uses.setdefault(key, []).append(_Use(step, product, group, place, exchange))
     return [
         Route(path, _Answer(shop, found).__call__, methods=[method])
         for (method, path), found in uses.items()

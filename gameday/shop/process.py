@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,14 +24,19 @@ _STOP_S = 6.0
 _TELL_S = 2.0
 
 
-def begin_run(url: str, *, window_at_s: float, speed: float, inject: list[str]) -> None:
-    """Tell a shop of ours when a run's window begins (Unix seconds), and what is injected into it.
+def begin_run(
+    url: str, *, window_at_s: float, window_start: datetime, speed: float, inject: list[str]
+) -> None:
+    """Tell a shop of ours when a run's window begins (Unix seconds), the event's instant then, what is injected.
 
     CleanUpFailed when it does not hear: load is out by then.
     """
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TELL_S)
-    told = {"window_in_s": window_at_s - time.time(), "speed": speed, "inject": inject}
+    told = {
+        "window_in_s": window_at_s - time.time(), "window_start": window_start.isoformat(),
+        "speed": speed, "inject": inject,
+    }  # fmt: skip
     try:
         connection.request("POST", "/run", json.dumps(told))
         reply = connection.getresponse()

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gameday.scenario import Scenario
+from gameday.scenario.sales import DONE, SOLD_OUT, Sale
 
-__all__ = ["Session", "SoldOut", "Store"]
+__all__ = ["NotYet", "Session", "SoldOut", "Store"]
 
 _MOST_SESSIONS = 500_000
 """Sessions kept; the oldest go first. About 300 bytes each."""
@@ -18,6 +19,10 @@ _MOST_SESSIONS = 500_000
 
 class SoldOut(Exception):
     """The product's stock is gone: an answer to the customer, not a fault of the program."""
+
+
+class NotYet(Exception):
+    """The customer is to come again: the product is not released, or a line stands before it."""
 
 
 @dataclass
@@ -34,14 +39,11 @@ class Session:
 class Store:
     """Everything of one stack that outlives a request."""
 
-    def __init__(self, scenario: Scenario, stack: str, *, stock_scale: float, file: Path) -> None:
+    def __init__(self, scenario: Scenario, selling: dict[str, Sale], file: Path) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        regions = scenario.stack_regions(stack)
         self.items = {name: product.items for name, product in scenario.products.items()}
-        self.stock = {
-            launch.product: round(sum(launch.stock.get(r, 0) for r in regions) * stock_scale)
-            for launch in scenario.launches.values()
-        }
+        self.selling = selling
+        """What is limited, by product type."""
         self._db = sqlite3.connect(file)
         self._db.executescript(
             """PRAGMA journal_mode = WAL;
@@ -77,36 +79,43 @@ class Store:
             return None
         return name
 
-    def add_to_cart(self, session: Session, product: str) -> None:
-        """Put a product in the cart; SoldOut when its stock is gone."""
-        kind = self.product_type(product)
-        if self.stock.get(kind or "", 1) <= 0:
-            raise SoldOut
-        session.cart.append(product)
+    def add_to_cart(self, session: Session, product: str, now: float) -> None:
+        """Put a product in the cart, if a customer may have one more; SoldOut, NotYet where it cannot be."""
+        sale = self.selling.get(self.product_type(product) or "")
+        if sale is None:
+            session.cart.append(product)
+            return
+        in_cart = self._units(session)[self.product_type(product) or ""]
+        _raise(sale.put_in_cart(now, in_cart))
+        session.cart += [product] * (sale.cart_with(in_cart) - in_cart)
 
-    def place_order(self, session: Session, key: str, run: str) -> int:
+    def place_order(self, session: Session, key: str, run: str, now: float) -> int:
         """Return the order's number; the same key gives the same order, whatever was asked.
 
-        Raises SoldOut when a product's stock is gone, KeyError when the cart is empty.
+        Raises SoldOut when a product's stock is gone, NotYet before its release, KeyError when the cart is empty.
         """
         found = self._db.execute("SELECT number FROM orders WHERE key = ?", (key,)).fetchone()
         if found:
             return int(found[0])
         if not session.cart:
             raise KeyError("cart")
-        kinds = [self.product_type(product) or "" for product in session.cart]
-        units = {kind: kinds.count(kind) for kind in self.stock if kind in kinds}
-        if any(self.stock[kind] < count for kind, count in units.items()):
-            raise SoldOut
+        units = {kind: count for kind, count in self._units(session).items() if count}
+        for kind, count in units.items():
+            _raise(self.selling[kind].would_order(now, count))
         with self._db:
             done = self._db.execute(
                 "INSERT INTO orders (key, run, customer, items) VALUES (?, ?, ?, ?)",
                 (key, run, session.customer, ",".join(session.cart)),
             )
         for kind, count in units.items():
-            self.stock[kind] -= count
+            self.selling[kind].order(now, count)
         session.cart.clear()
         return int(done.lastrowid or 0)
+
+    def _units(self, session: Session) -> dict[str, int]:
+        """Return how many of each limited product type are in a cart."""
+        kinds = [self.product_type(product) for product in session.cart]
+        return {kind: kinds.count(kind) for kind in self.selling}
 
     def order_keys(self, run: str) -> list[str]:
         """Return the idempotency keys of a run's orders."""
@@ -116,3 +125,9 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+
+def _raise(told: str) -> None:
+    """Raise what a customer is told, where it is not that all is well."""
+    if told != DONE:
+        raise SoldOut if told == SOLD_OUT else NotYet

@@ -8,7 +8,8 @@ import simpy
 
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
-from gameday.scenario.journeys import Journey, Reaction
+from gameday.scenario.journeys import COUNTDOWN, Journey, Reaction
+from gameday.scenario.sales import DONE, WAITING, Sale, sales
 from gameday.scenario.steps import Exchange
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.station import Asker, Key, Process, Services
@@ -47,14 +48,11 @@ class Customers:
         self.env, self.plan, self.cell, self.services = env, plan, cell, services
         self.scenario = scenario
         self.walks, self.tally = Walks(scenario, plan), Tally()
-        share = plan.scale / plan.speed
-        regions = scenario.stack_regions(cell.stack)
-        self.stock = {
-            launch.product: round(sum(launch.stock.get(r, 0) for r in regions) * share)
-            for launch in scenario.launches.values()
-        }
+        self.sales = sales(
+            scenario, cell.stack, scale=plan.scale, stock_scale=plan.scale / plan.speed, speed=plan.speed,
+            window_start=plan.window.start, begins_s=plan.lead_in_s,
+        )  # fmt: skip
         self.carts: dict[int, int] = {}
-        self._exchanges: list[list[list[Exchange]]] = [s.exchanges for s in scenario.steps.values()]
 
     def slot(self, at_s: float) -> int:
         """Return the slot of the grid at simulated second `at_s`."""
@@ -89,14 +87,13 @@ class Customers:
         for place, planned in enumerate(walk):
             self.tally.step(planned.step, slot_of[place], "sent")
             outcome = yield from self._step(journey, product, session, place, planned.step, 0)
-            reaction = {"failed": journey.on_failure, "sold_out": journey.on_sold_out}.get(outcome)
-            if reaction is not None:
+            if outcome not in ("done", "abandoned"):
                 outcome = yield from self._again(
-                    reaction, journey, product, session, place, planned.step, outcome
+                    journey, product, session, place, planned.step, outcome
                 )
             if outcome != "done":
                 self._rest(walk[place + 1 :], slot_of[place + 1 :], f"after_{outcome}")
-                return "finished" if outcome == "sold_out" else outcome
+                return "finished" if outcome in ("sold_out", "waiting") else outcome
             if place + 1 < len(walk):
                 if self._is_over(planned.think_s):
                     self._rest(walk[place + 1 :], slot_of[place + 1 :], "delayed")
@@ -117,22 +114,37 @@ class Customers:
             self.tally.step(planned.step, slot, why)
 
     def _again(
-        self, reaction: Reaction, journey: Journey, product: str | None, session: int, place: int,
-        step: int, outcome: str,
+        self, journey: Journey, product: str | None, session: int, place: int, step: int,
+        outcome: str,
     ) -> Process:  # fmt: skip
-        root = self.plan.seed.root
-        for number in range(1, reaction.most + 1):
-            if draw(root, session, place, number, Draw.REACTION) >= reaction.again:
+        """Try a step again as its latest outcome demands; return what it came to."""
+        number, since, mood = 0, 0, outcome
+        while outcome not in ("done", "abandoned"):
+            if outcome != mood:
+                mood, since = outcome, number
+            reaction = journey.reaction(mood)
+            if reaction is None or number - since >= reaction.most:
                 return outcome
-            if self._is_over(reaction.after / self.plan.speed):
+            uniform = draw(self.plan.seed.root, session, place, number + 1, Draw.REACTION)
+            due = self._due_again(reaction, mood, product, (session, place, number + 1))
+            if uniform >= reaction.again or self.slot(due) >= self.plan.grid.slots:
                 return outcome
-            pause = reaction.after / self.plan.speed
-            yield at(self.env, self.env.now + pause, Rank.CUSTOMER)
+            number += 1
+            yield at(self.env, due, Rank.CUSTOMER)
             self.tally.step(step, self.slot(self.env.now), "extra")
             outcome = yield from self._step(journey, product, session, place, step, number)
-            if outcome in ("done", "abandoned"):
-                return outcome
         return outcome
+
+    def _due_again(
+        self, reaction: Reaction, mood: str, product: str | None, key: tuple[int, int, int]
+    ) -> float:
+        """Return when a step is tried again: after a pause, or by the countdown to a release."""
+        sale = self.sales.get(product or "")
+        if mood == WAITING and sale and sale.countdown_s and not sale.is_open(self.env.now):
+            session, place, number = key
+            uniform = draw(self.plan.seed.root, session, place, COUNTDOWN + number, Draw.REACTION)
+            return sale.opens_s + uniform * sale.countdown_s
+        return float(self.env.now + reaction.after / self.plan.speed)
 
     def _step(
         self, journey: Journey, product: str | None, session: int, place: int, step: int,
@@ -157,7 +169,8 @@ class Customers:
         session, place, number = who
         turn = 0
         visits = self.cell.exchanges(self.plan.steps[step], product)
-        for group, exchanges in zip(visits, self._exchanges[step], strict=True):
+        asked = self.scenario.exchanges(self.plan.steps[step], product)
+        for group, exchanges in zip(visits, asked, strict=True):
             processes = [
                 self.env.process(
                     self._exchange(visit, e, product, (session, place, turn + i, number))
@@ -181,19 +194,22 @@ class Customers:
         ok = yield from self.services.call(visit, Asker(key, key[0]))
         if not ok:
             return "failed"
-        return self._stocked(product, exchange, key[0]) if product in self.stock else "done"
+        sale = self.sales.get(product or "")
+        return DONE if sale is None else self._sold(sale, exchange, key[0])
 
-    def _stocked(self, product: str | None, exchange: Exchange, session: int) -> str:
-        """Put a limited product in the cart, or order what is there; say if it is gone."""
-        left = self.stock[product or ""]
+    def _sold(self, sale: Sale, exchange: Exchange, session: int) -> str:
+        """Look at a limited product, put it in the cart, or order what is there; say what came of it."""
+        now, in_cart = self.env.now, self.carts.get(session, 0)
         if exchange.action == "add_to_cart":
-            if left <= 0:
-                return "sold_out"
-            self.carts[session] = self.carts.get(session, 0) + 1
-        elif exchange.action == "place_order":
-            units = self.carts.pop(session, 1)
-            if left < units:
-                self.carts[session] = units
-                return "sold_out"
-            self.stock[product or ""] = left - units
-        return "done"
+            outcome = sale.put_in_cart(now, in_cart)
+            if outcome == DONE:
+                self.carts[session] = sale.cart_with(in_cart)
+            return outcome
+        if exchange.action == "place_order":
+            outcome = sale.order(now, in_cart or 1)
+            if outcome == DONE:
+                self.carts.pop(session, None)
+            return outcome
+        if exchange.action == "product" and exchange.check.wait and not sale.is_open(now):
+            return WAITING
+        return DONE

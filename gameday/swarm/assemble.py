@@ -31,7 +31,7 @@ __all__ = ["Assembly"]
 
 _LEFT = [STEPS.index("abandoned")]
 _BAD = [STEPS.index(what) for what in ("failed", "check_failed", "abandoned")]
-_ENDED = [*_BAD, STEPS.index("done"), STEPS.index("sold_out")]
+_ENDED = [*_BAD, *(STEPS.index(what) for what in ("done", "sold_out", "waiting"))]
 
 
 class Assembly:

@@ -69,6 +69,7 @@ def brief_text(brief: Brief) -> str:
             "journeys": plan.journeys, "starts": plan.starts.tolist(),
             "forecast": plan.forecast.tolist(), "caused": plan.caused.tolist(),
             "played": plan.played.tolist(), "half_life_slots": plan.half_life_slots,
+            "released": plan.released,
             "speed": plan.speed, "scale": plan.scale, "quantile": plan.quantile,
             "seed": plan.seed.root, "spacing": plan.spacing, "dispersion": plan.dispersion,
             "nominal": {s: {k: asdict(v) for k, v in n.items()} for s, n in plan.nominal.items()},

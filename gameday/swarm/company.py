@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
+from gameday.scenario.sales import sales
 from gameday.swarm.brief import Brief
 from gameday.swarm.customer import Cast, Part
 from gameday.swarm.script import Line, Scene, written
@@ -74,33 +76,49 @@ def gather_company(
         for j, name in enumerate(plan.journeys):
             at = scenario.stack_names.index(stack)
             cast_of[r, j] = len(casts)
+            selling = sales(scenario, stack, scale=plan.scale, stock_scale=0.0, speed=plan.speed,
+                            window_start=plan.window.start)  # fmt: skip
+            parts = _parts(plan.steps, at, walks.nominal_s[r], scenes[stack], tally,
+                           _python(scenario, name))  # fmt: skip
             casts.append(Cast(
-                len(casts), at, region, scenario.journeys[name], walks.courses[j],
-                _parts(plan.steps, at, walks.nominal_s[r], scenes[stack], tally,
-                       _python(scenario, name)), pools[stack],
-                lambda session: walks.product(arrivals, session),
+                len(casts), at, region, scenario.journeys[name], walks.courses[j], parts,
+                _own_parts(parts, plan.steps, scenes[stack]), pools[stack],
+                lambda session: walks.product(arrivals, session), selling,
             ))  # fmt: skip
     lines = {
         line.number: line
-        for cast in casts for part in cast.parts for group in part.scene.groups for line in group
+        for scene in chain.from_iterable(of_stack.values() for of_stack in scenes.values())
+        for group in scene.groups for line in group
     }  # fmt: skip
     return Company(tuple(casts), cast_of, lines)
 
 
+def _own_parts(
+    parts: tuple[Part, ...], steps: tuple[str, ...], scenes: Mapping[tuple[str, str | None], Scene]
+) -> dict[tuple[int, str], Part]:
+    """Return (step, product type) -> the step as they play it who do it otherwise."""
+    return {
+        (steps.index(step), product): replace(parts[steps.index(step)], scene=scene)
+        for (step, product), scene in scenes.items()
+        if product is not None
+    }
+
+
 def _parts(
-    steps: tuple[str, ...], stack: int, nominal_s: list[float], scenes: dict[str, Scene],
-    tally: Tally, python: dict[str, str | None],
+    steps: tuple[str, ...], stack: int, nominal_s: list[float],
+    scenes: Mapping[tuple[str, str | None], Scene], tally: Tally, python: dict[str, str | None],
 ) -> tuple[Part, ...]:  # fmt: skip
-    out = []
+    out, varied = [], {step for step, product in scenes if product is not None}
     for i, step in enumerate(steps):
-        groups, code = scenes[step].groups, tally.code(stack, i)
+        groups, code = scenes[step, None].groups, tally.code(stack, i)
         single = groups[0][0] if len(groups) == len(groups[0]) == 1 else None
+        single = None if step in varied else single  # each exchange is then counted for itself
         plain, fine = None, frozenset[int]()
         if single is not None and python[step] is None:
             tally.line_of[code] = single.number
             plain = single.constant
             fine = single.verdict.good if single.verdict.is_simple else fine
-        out.append(Part(scenes[step], code, nominal_s[i], single, plain, python[step], fine))
+        out.append(Part(scenes[step, None], code, nominal_s[i], single, plain, python[step], fine))
     return tuple(out)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gameday.scenario.journeys import Journey
+from gameday.scenario.sales import Sale
 from gameday.swarm.script import Line, Scene
 from gameday.swarm.wire.cookies import Jar
 from gameday.swarm.wire.flight import Flight
@@ -50,9 +51,13 @@ class Cast:
     course: Course
     parts: tuple[Part, ...]
     """By step."""
+    own_parts: dict[tuple[int, str], Part]
+    """(Step, product type) -> the step as those play it who are about that type, where they do it otherwise."""
     pool: Pool
     product: Callable[[int], str | None]
     """Session -> product type."""
+    selling: dict[str, Sale]
+    """What is limited where they shop: its release and countdown; instants from the window's start."""
 
 
 class Customer(Flight):
@@ -60,7 +65,7 @@ class Customer(Flight):
 
     __slots__ = (
         "began", "cast", "group", "group_late", "jar", "key", "late_s", "memory", "mood",
-        "nominal_s", "outcome", "over", "part", "pending", "place", "session", "step", "step_due",
+        "nominal_s", "outcome", "over", "part", "pending", "place", "session", "since", "step", "step_due",
         "tries", "turn", "why",
     )  # fmt: skip
 
@@ -80,6 +85,8 @@ class Customer(Flight):
     """How often the step was tried before."""
     mood: int
     """Why it is tried again: an outcome's number."""
+    since: int
+    """How often it was tried when that began to be why."""
     jar: Jar | None
     memory: dict[str, str] | None
     """What replies gave so far."""

@@ -180,7 +180,7 @@ class Engine:
         number = self._cast_of[self.arrivals.region[session], self.arrivals.journey[session]]
         cast = play.casts[number]
         customer = Customer(cast, session_key(self.plan.seed.root, session), session)
-        customer.place = customer.tries = customer.mood = 0
+        customer.place = customer.tries = customer.mood = customer.since = 0
         customer.step = cast.course.first(customer.key)
         customer.nominal_s, customer.began = at_s, floor(at_s / self.plan.slot_wall_s)
         customer.jar = customer.memory = None

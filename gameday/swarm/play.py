@@ -28,6 +28,9 @@ class Play(Walking):
     def begin_step(self, customer: Customer, due: float, now: float) -> None:
         """Play the step a customer is at, for the first time or again."""
         customer.part = part = customer.cast.parts[customer.step]
+        if customer.cast.own_parts:
+            own = customer.cast.own_parts.get((customer.step, customer.product_type))
+            customer.part = part = own or part
         customer.due = due
         customer.sent, customer.resent = 0.0, False
         if part.plain is not None and customer.jar is None:

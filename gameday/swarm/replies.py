@@ -30,6 +30,10 @@ class Verdict:
     """Statuses that are fine."""
     sold_out: int
     """The status that means the product is gone; 0 = none."""
+    wait: frozenset[int]
+    """Statuses that mean: come again."""
+    wait_text: bytes | None
+    """What a body says that means it."""
     checks: tuple[tuple[str, Callable[[Head, bytes], bool]], ...]
     """Name -> whether the reply passes."""
     latency_s: float
@@ -42,10 +46,12 @@ class Verdict:
     def __call__(
         self, head: Head, body: bytes, seconds: float, memory: dict[str, str]
     ) -> tuple[str, str]:
-        """Return (done | sold_out | failed | check_failed, why); put what was found in `memory`."""
+        """Return (done | sold_out | waiting | failed | check_failed, why); put what was found in `memory`."""
         status = head.status
         if status == self.sold_out:
             return "sold_out", ""
+        if status in self.wait:
+            return "waiting", ""
         if status not in self.good:
             kind = "failed" if status >= 500 or status == 429 else "check_failed"
             return kind, f"status_{status}"
@@ -54,6 +60,8 @@ class Verdict:
                 body = decoded(body, head.coding)
             except BadReply as fault:
                 return "failed", str(fault)
+        if self.wait_text is not None and self.wait_text in body:
+            return "waiting", ""
         for name, passes in self.checks:
             if not passes(head, body):
                 return "check_failed", name
@@ -79,15 +87,18 @@ def verdict_of(exchange: Exchange) -> Verdict:
     for path, value in check.jsonpath.items():
         checks.append((f"jsonpath_{path}", _json_is(path, value)))
     extracts = tuple((word, _finder(rule)) for word, rule in exchange.extract.items())
+    wait_text = check.wait.body_contains if check.wait else None
     reads_body = (
         check.body_contains is not None
+        or wait_text is not None
         or bool(check.jsonpath)
         or any(rule.header is None for rule in exchange.extract.values())
     )
     return Verdict(
-        frozenset(check.status) - {check.sold_out}, check.sold_out or 0, tuple(checks),
+        check.good, check.sold_out or 0, frozenset(check.wait.status if check.wait else ()),
+        None if wait_text is None else wait_text.encode(), tuple(checks),
         float("inf") if check.latency is None else check.latency, extracts, reads_body,
-        is_simple=not checks and not extracts and check.latency is None,
+        is_simple=not checks and not extracts and check.latency is None and wait_text is None,
     )  # fmt: skip
 
 

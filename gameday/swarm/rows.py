@@ -21,10 +21,11 @@ class Rows:
         self._key, self._session = array("Q"), array("I")
         self._place, self._step, self._cast = array("H"), array("H"), array("H")
         self._nominal_s, self._due = array("d"), array("d")
-        self._began, self._tries, self._mood = array("i"), array("B"), array("B")
+        self._began, self._mood = array("i"), array("B")
+        self._tries, self._since = array("H"), array("H")
         self._columns = (
             self._key, self._session, self._place, self._step, self._cast, self._nominal_s,
-            self._due, self._began, self._tries, self._mood,
+            self._due, self._began, self._tries, self._since, self._mood,
         )  # fmt: skip
         self._jars: list[Jar | None] = []
         self._memories: list[dict[str, str] | None] = []
@@ -50,6 +51,7 @@ class Rows:
         self._cast[row], self._nominal_s[row] = customer.cast.number, customer.nominal_s
         self._due[row], self._began[row] = due, customer.began
         self._tries[row], self._mood[row] = customer.tries, customer.mood
+        self._since[row] = customer.since
         self._jars[row], self._memories[row] = customer.jar, customer.memory
         self.calendar.put(row)
 
@@ -63,6 +65,7 @@ class Rows:
         customer.nominal_s, customer.due = self._nominal_s[row], self._due[row]
         customer.began = self._began[row]
         customer.tries, customer.mood = self._tries[row], self._mood[row]
+        customer.since = self._since[row]
         customer.jar, customer.memory = self._jars[row], self._memories[row]
         self._jars[row] = self._memories[row] = None
         self._free.append(row)

@@ -22,7 +22,7 @@ _RECENT_S = 10.0
 _RESPONSE, _LATENESS = LATENCIES.index("response"), LATENCIES.index("lateness")
 _STARTED = SESSIONS.index("started")
 _ACHIEVED = STEPS.index("achieved")
-_DONE = [STEPS.index("done"), STEPS.index("sold_out")]
+_DONE = [STEPS.index(name) for name in ("done", "sold_out", "waiting")]
 _BAD = [STEPS.index(name) for name in ("failed", "check_failed", "abandoned")]
 
 

@@ -88,24 +88,30 @@ class Scene:
     """What names the order it places."""
 
 
-def written(scenario: Scenario, target: Target, words: Words, run_id: str) -> dict[str, Scene]:
-    """Return every step of `scenario` prepared for `target`."""
+def written(
+    scenario: Scenario, target: Target, words: Words, run_id: str
+) -> dict[tuple[str, str | None], Scene]:
+    """Return every step of `scenario` prepared for `target`, and as some product types do it in its place."""
     fixed = {
         "Host": target.authority, "X-Gameday-Run": run_id, "X-Synthetic": "1",
         "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br",
         "User-Agent": f"gameday/{__version__} (load test; run {run_id})",
     }  # fmt: skip
-    number, out, order_key = 0, {}, words.getter("order_key")
-    for step_number, (name, step) in enumerate(scenario.steps.items()):
-        groups = []
-        for group in step.exchanges:
+    number, out, order_key = 0, dict[tuple[str, str | None], Scene](), words.getter("order_key")
+    forms: list[tuple[str, str | None]] = [(step, None) for step in scenario.steps]
+    forms += [(step, name) for name, block in scenario.products.items() for step in block.exchanges]
+    for name, product in forms:
+        own = fixed | {"X-Gameday-Step": name}
+        own |= {"X-Gameday-Product": product} if product else {}
+        groups, step_number = [], scenario.step_names.index(name)
+        for group in scenario.exchanges(name, product):
             lines = []
             for exchange in group:
-                own = fixed | {"X-Gameday-Step": name}
                 lines.append(_line((number, name, step_number), exchange, words, own))
                 number += 1
             groups.append(tuple(lines))
-        out[name] = Scene(name, tuple(groups), step.places_order, order_key)
+        places_order = scenario.steps[name].places_order
+        out[name, product] = Scene(name, tuple(groups), places_order, order_key)
     return out
 
 

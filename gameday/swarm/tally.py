@@ -26,11 +26,12 @@ __all__ = [
     "PACKED",
     "SOLD_OUT",
     "UNREQUIRED",
+    "WAITING",
     "Tally",
 ]
 
-OUTCOMES = ("done", "failed", "check_failed", "sold_out", "abandoned")
-DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED = range(5)
+OUTCOMES = ("done", "failed", "check_failed", "sold_out", "abandoned", "waiting")
+DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED, WAITING = range(6)
 NUMBER = {name: number for number, name in enumerate(OUTCOMES)}
 
 UNREQUIRED = "not required: "

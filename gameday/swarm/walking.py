@@ -6,10 +6,10 @@ from collections.abc import Callable
 from math import floor
 
 from gameday.run_record import SESSIONS, STEPS
-from gameday.scenario.journeys import Reaction
+from gameday.scenario.journeys import COUNTDOWN, Reaction
 from gameday.swarm.customer import Cast, Customer
 from gameday.swarm.rows import Rows
-from gameday.swarm.tally import DONE, FAILED, OUTCOMES, PACKED, SOLD_OUT, Tally
+from gameday.swarm.tally import DONE, OUTCOMES, PACKED, SOLD_OUT, WAITING, Tally
 from gameday.traffic import END, LoadPlan
 from gameday.vocabulary import Draw, draw_keyed
 
@@ -22,7 +22,9 @@ _AFTER = tuple(
     for name in OUTCOMES
 )
 """Outcome -> what the steps behind it are booked as."""
-_ENDS = {"done": "finished", "sold_out": "finished", "check_failed": "failed"}
+_ENDS = {
+    "done": "finished", "sold_out": "finished", "waiting": "finished", "check_failed": "failed",
+}  # fmt: skip
 _SESSION_END = tuple(SESSIONS.index(_ENDS.get(name, name)) for name in OUTCOMES)
 _FINISHED, _DISPLACED = SESSIONS.index("finished"), SESSIONS.index("displaced")
 _DELAYED, _HELD = STEPS.index("delayed"), STEPS.index("held")
@@ -68,7 +70,7 @@ class Walking:
         if outcome == DONE:
             self._go_on(customer, now)
         else:
-            if outcome != SOLD_OUT:
+            if outcome not in (SOLD_OUT, WAITING):
                 self.tally.fault(customer.cast.stack, customer.step, customer.why)
             self._after_bad(customer, now)
 
@@ -76,25 +78,34 @@ class Walking:
         key = customer.part.scene.order_key(customer)
         if customer.outcome == DONE:
             self.tally.order(customer.cast.stack, key, "confirmed")
-        elif customer.outcome != SOLD_OUT:
+        elif customer.outcome not in (SOLD_OUT, WAITING):
             self.tally.order(customer.cast.stack, key, "unknown")
 
     def _after_bad(self, customer: Customer, now: float) -> None:
         """Try again if the customer's mood is so, else end the session."""
         journey, outcome, tries = customer.cast.journey, customer.outcome, customer.tries
-        mood = customer.mood if tries else outcome
-        reaction: Reaction | None = None
-        if outcome in (FAILED, SOLD_OUT) and not self.stopping:
-            reaction = {FAILED: journey.on_failure, SOLD_OUT: journey.on_sold_out}[mood]
-        if reaction is not None and tries < reaction.most:
-            due = now + reaction.after / self.plan.speed
+        if not tries or customer.mood != outcome:
+            customer.mood, customer.since = outcome, tries
+        reaction = None if self.stopping else journey.reaction(OUTCOMES[outcome])
+        if reaction is not None and tries - customer.since < reaction.most:
             chance = draw_keyed(customer.key, customer.place, tries + 1, Draw.REACTION)
+            due = self._due_again(customer, reaction, now)
             if chance < reaction.again and due < self._until:
-                customer.tries, customer.mood = tries + 1, mood
+                customer.tries = tries + 1
                 self._sleep(customer, due)
                 return
         self._rest(customer, _AFTER[outcome])
         self._end(customer, _SESSION_END[outcome])
+
+    def _due_again(self, customer: Customer, reaction: Reaction, now: float) -> float:
+        """Return when a step is tried again: after a pause, or by the countdown to a release."""
+        if customer.outcome == WAITING and customer.cast.selling:
+            sale = customer.cast.selling.get(customer.product_type)
+            if sale is not None and sale.countdown_s and not sale.is_open(now - self.t0):
+                number = COUNTDOWN + customer.tries + 1
+                uniform = draw_keyed(customer.key, customer.place, number, Draw.REACTION)
+                return self.t0 + sale.opens_s + uniform * sale.countdown_s
+        return now + reaction.after / self.plan.speed
 
     def _go_on(self, customer: Customer, now: float) -> None:
         """Let the customer think, or end the session as planned."""

@@ -43,8 +43,10 @@ class Words:
 
     def __init__(self, scenario: Scenario, run_id: str, assets: Assets) -> None:
         self._scenario, self._run, self._assets = scenario, run_id, assets
-        self._extracted = {
-            word for step in scenario.steps.values() for e in step.each_exchange() for word in e.extract
+        self._extracted = {word for *_, e in scenario.each_exchange() for word in e.extract}
+        self._upto = {
+            name: np.cumsum(product.popularity.weights(product.items))
+            for name, product in scenario.products.items() if product.popularity
         }  # fmt: skip
         self._items = {name: product.items for name, product in scenario.products.items()}
 
@@ -78,7 +80,11 @@ class Words:
         }
 
     def _product(self, who: Speaker) -> str:
-        return f"{who.product_type}-{int(_at_step(who) * self._items.get(who.product_type, 1))}"
+        kind, uniform = who.product_type, _at_step(who)
+        upto = self._upto.get(kind)
+        if upto is None:
+            return f"{kind}-{int(uniform * self._items.get(kind, 1))}"
+        return f"{kind}-{min(int(np.searchsorted(upto, uniform * upto[-1])), len(upto) - 1)}"
 
     def _of_feed(self, feed: str, column: str) -> Getter:
         rows, index = self._assets.feeds[feed][column], list(self._scenario.feeds).index(feed)

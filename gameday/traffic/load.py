@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 import numpy as np
-import pandas as pd
 
 from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.scenario import Scenario, build_cell
+from gameday.traffic.by_type import steps_by_type
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.nominal import Nominal, nominal_response
 from gameday.traffic.plan import LoadPlan, whole_starts
+from gameday.traffic.products import mix_of_journeys
 from gameday.traffic.shape import Asked, check_speed, choose_scale, choose_window
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
@@ -64,26 +63,27 @@ def plan_load(
     )  # fmt: skip
 
 
-def event_steps(
-    scenario: Scenario, demand: Demand, quantile: float
-) -> tuple[Array, dict[str, Array]]:
-    """Return steps a minute of the whole event at full scale and real speed, shaped as `median`.
+def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> dict[str | None, Array]:
+    """Return product type -> steps a minute of the whole event at full scale and real speed, shaped as `median`.
 
-    First those of ordinary customers, then product type -> those of the launch crowds that came
-    for it. One path at `quantile` of the event's strength.
+    Launch crowds are with the product they come for; without products all of it is of None. One path at
+    `quantile` of the event's strength.
     """
     nominal, crowds = _full_scale_nominal(scenario), _crowds(scenario, demand, quantile)
-    launches: dict[str, Array] = {}
+    steps = demand.path(quantile)
+    out: dict[str | None, Array] = {}
+    for r, region in enumerate(demand.regions):
+        for product, rows in steps_by_type(scenario, demand.grid, region, steps[r]).items():
+            out.setdefault(product, np.zeros_like(steps))[r] = rows
     for j, journey in enumerate(scenario.journeys.values()):
         if journey.launch is None:
             continue
-        product = scenario.launches[journey.launch].product
-        caused = launches.setdefault(product, np.zeros_like(demand.median))
+        launched = out[scenario.launches[journey.launch].product]
         for r, region in enumerate(demand.regions):
             response = nominal[scenario.regions[region].stack]
             kernel = lag_kernel(journey, demand.steps, {s: n.mean_s for s, n in response.items()})
-            caused[r] += caused_steps(crowds[r, [j]], [kernel])
-    return demand.path(quantile), launches
+            launched[r] += caused_steps(crowds[r, [j]], [kernel])
+    return out
 
 
 def _assemble(
@@ -111,6 +111,13 @@ def _assemble(
             for name, journey in scenario.journeys.items() if journey.launch
         },
         speed=speed, scale=scale, quantile=quantile, seed=seed, nominal=nominal,
+        released={
+            name: {
+                region: grid.index_of(scenario.launch_at(journey.launch, region))
+                for region in scenario.launches[journey.launch].at
+            }
+            for name, journey in scenario.journeys.items() if journey.launch
+        },
         spacing=scenario.replay.spacing, dispersion=scenario.replay.dispersion,
     )  # fmt: skip
 
@@ -159,30 +166,10 @@ def _fit_all(
         ]
         if daily:
             starts[r, daily] = fit_starts(
-                steps[r], [kernels[region][i] for i in daily], mix=_mix(scenario, demand.grid, region),
+                steps[r], [kernels[region][i] for i in daily], mix=mix_of_journeys(scenario, demand.grid, region),
                 jumps=_jumps(scenario, demand.grid, region),
             )  # fmt: skip
     return starts, kernels
-
-
-def _mix(scenario: Scenario, grid: TimeGrid, region: str) -> Array:
-    """Return each of the day's journeys' share of session starts, shape (journeys, slots)."""
-    zone = ZoneInfo(scenario.regions[region].zone)
-    local = pd.date_range(grid.start, periods=grid.slots, freq="min").tz_convert(zone)
-    hours = (local.hour + local.minute / 60).to_numpy()
-    rows = []
-    for journey in scenario.journeys.values():
-        if journey.launch is None:
-            weights = np.array(journey.hours or [1.0] * 24)
-            share = 1.0 if journey.share is None else journey.share.get(region, 0.0)
-            middles = (
-                np.arange(-1, 25) + 0.5
-            )  # from the middle of an hour to the next in a straight line
-            rows.append(share * np.interp(hours, middles, weights[np.arange(-1, 25) % 24]))
-    mix = np.array(rows)
-    total = mix.sum(axis=0)
-    even = np.full(mix.shape, 1 / len(mix))
-    return np.asarray(np.divide(mix, total, out=even, where=total > 0))
 
 
 def _jumps(scenario: Scenario, grid: TimeGrid, region: str) -> Array:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from gameday.scenario import Scenario
 from gameday.scenario.steps import Exchange
+from gameday.traffic.by_type import caused_by_type
 from gameday.traffic.chains import Chain, chain_of
 from gameday.traffic.plan import LoadPlan
 from gameday.vocabulary import SLOT_S, Array
@@ -31,23 +33,38 @@ class Outlook:
     """Bytes of all requests as their templates are written, without cookies and what templates are filled with."""
     chains: dict[str, Chain]
     """Journey -> what it comes to, with the first stack's responses when nothing waits."""
+    orders_by_type: dict[str, Array]
+    """Product type -> its orders, shape as `orders`, of which they are the parts; empty without products."""
+    steps_by_type: dict[str | None, Array]
+    """Product type -> its steps a minute at full scale, shape as `steps`."""
+
+    def sold_out(self, product: str, units: float, regions: list[int], opens: int) -> int | None:
+        """Return the slot in which the orders asked for since slot `opens` come to `units`; None: never."""
+        asked = self.orders_by_type[product][regions].sum(axis=0)
+        upto = np.where(np.arange(len(asked)) >= opens, asked, 0.0).cumsum()
+        gone = np.flatnonzero(upto >= max(units, 1e-9))
+        return int(gone[0]) if len(gone) else None
 
 
 def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
     """Return what a plan comes to; what it sends is its forecast's share as the journeys cause it."""
-    steps = plan.caused * plan.scale / plan.speed
-    does = list(scenario.steps.values())
-    exchanges = np.array([sum(1 for _ in one.each_exchange()) for one in does])
-    sizes = np.array([sum(_size(e) for e in one.each_exchange()) for one in does])
-    places = np.array([one.places_order for one in does])
+    share = plan.scale / plan.speed
+    steps, by_type = plan.caused * share, caused_by_type(scenario, plan)
+    requests, size = np.zeros((len(plan.regions), plan.grid.slots)), 0.0
+    for product, rows in by_type.items():
+        asked = [[*chain.from_iterable(scenario.exchanges(step, product))] for step in plan.steps]
+        requests += share * np.einsum("rst,s->rt", rows, np.array([len(one) for one in asked]))
+        sizes = np.array([sum(_size(exchange) for exchange in one) for one in asked])
+        size += share * float(np.einsum("rst,s->", rows, sizes))
+    places = np.array([one.places_order for one in scenario.steps.values()])
     replies = _replies_s(plan, scenario.stack_names[0])
     chains = {
         name: chain_of(scenario.journeys[name], plan.steps, replies) for name in plan.journeys
     }
     return Outlook(
-        steps, np.einsum("rst,s->rt", steps, exchanges),
-        steps[:, places].sum(axis=1), _customers(scenario, plan),
-        float(np.einsum("rst,s->", steps, sizes)), chains,
+        steps, requests, steps[:, places].sum(axis=1), _customers(scenario, plan), size, chains,
+        {name: share * rows[:, places].sum(axis=1) for name, rows in by_type.items() if name is not None},
+        by_type,
     )  # fmt: skip
 
 

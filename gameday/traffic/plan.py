@@ -56,7 +56,7 @@ class LoadPlan:
     played: Array
     """Sessions to start in each slot of the run, integers, shape of `starts`."""
     half_life_slots: dict[str, float] = field(repr=False)
-    """Launch journeys: half-life in slots, for arrivals inside a slot."""
+    """Launch journeys: half-life in slots, for arrivals inside a slot from the release on."""
     speed: float
     """Event time per wall time, s."""
     scale: float
@@ -69,6 +69,8 @@ class LoadPlan:
     """Places of starts inside a slot: as independent customers come, or `even`."""
     dispersion: float = 1.0
     """Variance of starts in short intervals over that of independent customers: they come in bunches."""
+    released: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
+    """Launch journey -> region -> slot of the grid of the release; who comes before waits, and comes evenly."""
     injections: tuple[Injection, ...] = ()
     """What happens meanwhile; more or fewer customers are in the arrays already."""
 
@@ -124,9 +126,12 @@ class LoadPlan:
         for (r, j), stream in streams.items():
             counts = self.played[r, j, part]
             place = self._places(counts, stream)
+            slot = np.repeat(np.arange(part.start, part.stop), counts)
             if half := self.half_life_slots.get(self.journeys[j]):
-                place = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
-            slot = np.repeat(np.arange(part.start, part.stop), counts) - self.lead_in
+                of_crowd = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
+                first = self.released.get(self.journeys[j], {}).get(self.regions[r], 0)
+                place = np.where(slot >= first, of_crowd, place)
+            slot = slot - self.lead_in
             times.append((slot + place) * self.slot_wall_s)
             regions.append(np.full(len(place), r, np.int16))
             journeys.append(np.full(len(place), j, np.int16))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import numpy as np
 
 from gameday.scenario import Scenario
 from gameday.scenario.journeys import EXIT, Journey
 from gameday.traffic.plan import Arrivals, LoadPlan
+from gameday.traffic.products import minutes_of_day, type_shares
 from gameday.vocabulary import (
     SLOT_S,
     Array,
@@ -151,8 +152,7 @@ class Walks:
         )
         """Mean response of each step with no queue, by region."""
         self._types = list(scenario.products)
-        self._products = _product_choices(scenario)
-        self._hours: dict[tuple[int, int], int] = {}
+        self._shares: dict[tuple[int, int], Array] = {}
 
     def journey(self, arrivals: Arrivals, session: int) -> Journey:
         """Return the graph that `session` walks."""
@@ -174,17 +174,13 @@ class Walks:
 
     def product(self, arrivals: Arrivals, session: int) -> str | None:
         """Return the product type a session is about; None where the scenario has none."""
-        name = self.plan.journeys[arrivals.journey[session]]
-        launch = self.scenario.journeys[name].launch
-        if launch is not None:
-            return self.scenario.launches[launch].product
-        if not self._products:
+        if not self._types:
             return None
-        region = int(arrivals.region[session])
+        region, journey = int(arrivals.region[session]), int(arrivals.journey[session])
         event_s = (float(arrivals.at_s[session]) + self.plan.lead_in_s) * self.plan.speed
-        hour = self._hour(region, int(event_s // SLOT_S))
+        upto = self._upto(region, journey)[self._minute(region, int(event_s // SLOT_S))]
         uniform = draw(self.plan.seed.root, session, 0, 0, Draw.PRODUCT)
-        return self._types[self._products[self.plan.regions[region], hour](uniform)]
+        return self._types[min(bisect_left(upto, uniform * upto[-1]), len(upto) - 1)]
 
     def products(self, part: Arrivals, numbers: Array) -> Array:
         """Return `product` of many sessions as places in `scenario.products`; its length for None.
@@ -192,34 +188,31 @@ class Walks:
         `numbers` are the sessions' own, of the same shape as the part's arrays.
         """
         out = np.full(len(numbers), len(self._types))
-        slots = np.zeros(0, int)
-        if self._products:
-            slots = ((part.at_s + self.plan.lead_in_s) * self.plan.speed // SLOT_S).astype(int)
-        for r, region in enumerate(self.plan.regions if self._products else ()):
-            known = {slot: self._hour(r, slot) for slot in np.unique(slots).tolist()}
-            first = min(known, default=0)
-            hours = np.array([known.get(s, 0) for s in range(first, max(known, default=0) + 1)])[
-                slots - first
-            ]
-            for hour in set(known.values()):
-                here = np.flatnonzero((part.region == r) & (hours == hour))
+        if not self._types:
+            return out
+        slots = ((part.at_s + self.plan.lead_in_s) * self.plan.speed // SLOT_S).astype(int)
+        for r in range(len(self.plan.regions)):
+            for j in range(len(self.plan.journeys)):
+                here = np.flatnonzero((part.region == r) & (part.journey == j))
+                upto = self._upto(r, j)[self._minute(r, slots[here])]
                 keys = session_keys(self.plan.seed.root, numbers[here])
-                choice = self._products[region, hour]
-                out[here] = choice.many(draw_many(keys, 0, 0, Draw.PRODUCT))
-        for j, name in enumerate(self.plan.journeys):
-            if (launch := self.scenario.journeys[name].launch) is not None:
-                product = self.scenario.launches[launch].product
-                out[part.journey == j] = self._types.index(product)
+                uniform = draw_many(keys, 0, 0, Draw.PRODUCT) * upto[:, -1]
+                out[here] = np.minimum((uniform[:, None] > upto).sum(axis=1), upto.shape[1] - 1)
         return out
 
-    def _hour(self, region: int, slot: int) -> int:
-        """Return the local hour of a slot of the grid; whole minutes never cross one."""
-        known = self._hours.get((region, slot))
+    def _upto(self, region: int, journey: int) -> Array:
+        """Return the shares of product types added up, by minute of the day, shape (1440, types)."""
+        known = self._shares.get((region, journey))
         if known is None:
-            zone = ZoneInfo(self.scenario.regions[self.plan.regions[region]].zone)
-            known = self.plan.grid.instant(slot).astimezone(zone).hour
-            self._hours[region, slot] = known
+            of = self.scenario.journeys[self.plan.journeys[journey]]
+            shares = type_shares(self.scenario, self.plan.regions[region], of)
+            known = self._shares[region, journey] = np.cumsum(shares, axis=0).T.copy()
         return known
+
+    def _minute(self, region: int, slots: Any) -> Any:
+        """Return the local minute of the day of slots of the grid."""
+        zone = self.scenario.regions[self.plan.regions[region]].zone
+        return minutes_of_day(zone, self.plan.grid)[np.minimum(slots, self.plan.grid.slots - 1)]
 
     def planned_steps(self, arrivals: Arrivals) -> Array:
         """Return planned steps by intended slot of the grid, (regions, steps, grid.slots)."""
@@ -253,15 +246,3 @@ class Walks:
                 think, following[here] = course.after_many(keys[here], place, step)
                 at[here] += nominal_s[step] + think
             steps = following
-
-
-def _product_choices(scenario: Scenario) -> dict[tuple[str, int], _Choice]:
-    choices = {}
-    for region in scenario.regions if scenario.products else ():
-        for hour in range(24):
-            weights = [
-                product.share.get(region, 0.0) * (product.hours[hour] if product.hours else 1.0)
-                for product in scenario.products.values()
-            ]
-            choices[region, hour] = _Choice(list(range(len(weights))), weights)
-    return choices

@@ -33,6 +33,7 @@ from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference import run_reference
 from gameday.traffic import Asked, LoadPlan, plan_load
+from gameday.traffic.by_type import caused_by_type
 from gameday.vocabulary import Seed
 
 sys.path.append(str(Path(__file__).parents[1] / "simulate"))
@@ -282,7 +283,8 @@ def play(kind: str, visits_: float) -> dict[str, Any]:
 
 def sum_visits(scenario: Scenario, plan: LoadPlan) -> float:
     """Return the visits a stack's plan comes to."""
-    return float(visits_per_s(scenario, STACK, plan.forecast).sum() * 60 * plan.scale / plan.speed)
+    steps = caused_by_type(scenario, plan)
+    return float(visits_per_s(scenario, STACK, steps).sum() * 60 * plan.scale / plan.speed)
 
 
 def first_answer() -> dict[str, Any]:

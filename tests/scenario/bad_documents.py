@@ -51,6 +51,78 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "patience: 10s",
         r"journeys\.fan\.patience: written twice; first at line \d+",
     ),
+    "a product without a service there is not": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    without: [stok]\n",
+        "stok",
+        r"products\.toys\.without\.0: unknown service 'stok'",
+    ),
+    "stock where nobody is": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    stock: {mars: 1, us: 1, in: 1}\n",
+        "mars",
+        r"products\.toys\.stock\.mars: unknown region 'mars'",
+    ),
+    "stock that leaves a region out": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    stock: {us: 1}\n",
+        "stock: {us: 1}",
+        r"products\.toys\.stock: lacks region 'in'",
+    ),
+    "exchanges of a step there is not": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    exchanges: {carrt: [{path: /}]}\n",
+        "carrt",
+        r"products\.toys\.exchanges\.carrt: unknown step",
+    ),
+    "exchanges that order where the step does not": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    exchanges: {cart: [{path: /, action: place_order}]}\n",
+        "cart: [{path: /",
+        r"must agree with step 'cart', which has not",
+    ),
+    "a word nobody says in a product": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    exchanges: {home: [{path: /x, query: {a: '{wrd}'}}]}\n",
+        "query: {a: '{wrd}'}",
+        r"unknown template word 'wrd'",
+    ),
+    "a call nobody answers in a product": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    exchanges: {home: [{path: /x, calls: [stok]}]}\n",
+        "calls: [stok]",
+        r"unknown service 'stok'",
+    ),
+    "stock of what a launch sells": (
+        "    calls: {cart: [stock]}\n",
+        "    calls: {cart: [stock]}\n    stock: {us: 5, in: 5}\n",
+        "stock: {us: 5",
+        r"products\.console\.stock: launch 'drop' says how much there is",
+    ),
+    "products of a journey there are not": (
+        "    patience: 8s\n",
+        "    patience: 8s\n    products: {toy: 1.0}\n",
+        "products: {toy",
+        r"journeys\.visitor\.products\.toy: unknown product 'toy'",
+    ),
+    "a launch's queue where it is not": (
+        "    half_life: 4m\n",
+        "    half_life: 4m\n    admits: {uk: 60}\n",
+        "admits: {uk",
+        r"launches\.drop\.admits\.uk: unknown region 'uk'",
+    ),
+    "a crowd that is more than all there before": (
+        "    half_life: 4m\n",
+        "    half_life: 4m\n    waiting: {share: 1.5, since: 10m}\n",
+        "waiting: {share",
+        r"launches\.drop\.waiting\.share: .*less than or equal to 1",
+    ),
+    "every status means to wait": (
+        "check: {status: [200], sold_out: 409}",
+        "check: {status: [425], wait: {status: [425]}}",
+        "check: {status",
+        r"no reply could be good",
+    ),
     "name in capitals": ("  toys:", "  Toys:", "Toys:", r"products"),
     # scalars: JSON's only
     "1:30 stays a string": (

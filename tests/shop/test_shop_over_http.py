@@ -285,6 +285,72 @@ def test_stock_is_the_share_of_the_launch_s_that_the_run_has(tmp_path: Path) -> 
     assert with_shop(scenario, tmp_path, story, stock_scale=0.02) == 20
 
 
+def test_nothing_is_sold_before_the_run_s_release_and_a_customer_has_no_more_than_the_limit(
+    tmp_path: Path,
+) -> None:
+    shop = full_shop(stock=100)
+    shop["launches"]["drop"] |= {"at": {"eu": "2026-03-10T01:01"}, "per_customer": 2}
+    scenario = load_small(tmp_path, shop)
+
+    async def story(app: Starlette) -> list[Any]:
+        client = Client(app)
+        assert (await client.json("/run", told(1.0, 20.0))).json()["begun"] is True
+        early = await client.get("/product/toy-0")
+        seen: list[Any] = ["not yet released" in early.text]
+        seen.append((await client.json("/cart", {"product": "toy-0"})).status)
+        await asyncio.sleep(4.1)  # the window begins after 1 s, its second minute 3 s later
+        seen.append("buy" in (await client.get("/product/toy-0")).text)
+        for _ in range(3):
+            seen.append((await client.json("/cart", {"product": "toy-0"})).json())
+        return seen
+
+    basket = [{"added": True, "basket": n} for n in (1, 2, 2)]
+    assert with_shop(scenario, tmp_path, story) == [True, 425, True, *basket]
+
+
+def test_a_line_before_the_cart_lets_so_many_a_minute_on(tmp_path: Path) -> None:
+    shop = full_shop(stock=1000)
+    shop["launches"]["drop"] |= {"admits": {"eu": 600}}
+    scenario = load_small(tmp_path, shop)
+
+    async def story(app: Starlette) -> int:
+        await Client(app).json("/run", told())
+        on = 0
+        for _ in range(
+            100
+        ):  # five seconds, twenty customers each: ten a second and one second's worth are let on
+            replies = await asyncio.gather(
+                *(Client(app).json("/cart", {"product": "toy-0"}) for _ in range(4))
+            )
+            on += sum(reply.status == 200 for reply in replies)
+            await asyncio.sleep(0.05)
+        return on
+
+    assert with_shop(scenario, tmp_path, story) == pytest.approx(60, abs=8)
+
+
+def test_a_product_s_own_exchanges_are_answered_by_its_own_calls(tmp_path: Path) -> None:
+    shop = full_shop()
+    own = [{"path": "/product/{product}", "calls": ["pay"]}, {"path": "/trailer"}]
+    shop["products"]["toy"]["exchanges"] = {"product": own}
+    scenario = load_small(tmp_path, shop)
+
+    async def story(app: Starlette) -> list[float]:
+        named = {"x-gameday-step": "product", "x-gameday-product": "toy"}
+        await Client(app).get("/product/toy-0", **named)
+        other = next(name for name in shop["products"] if name != "toy")
+        await Client(app).get(f"/product/{other}-0", x_gameday_step="product")
+        assert (await Client(app).get("/trailer", **named)).status == 200
+        text = (await Client(app).get("/metrics")).text
+        return [_of(text, service) for service in ("pay", "stock", "edge")]
+
+    def _of(text: str, service: str) -> float:
+        lines = [line for line in text.splitlines() if "arrived" in line and f'"{service}"' in line]
+        return float(lines[0].rsplit(" ", 1)[1])
+
+    assert with_shop(scenario, tmp_path, story) == [1.0, 1.0, 3.0]
+
+
 # --- trouble and metrics ------------------------------------------------------------------------
 
 
@@ -437,7 +503,13 @@ def test_a_shop_that_cannot_start_is_a_failed_preflight_with_its_last_word(tmp_p
 
 def told(window_in_s: Any = 0.0, speed: Any = 1.0, inject: Any = ()) -> dict[str, Any]:
     """Return what a run tells the shop when it begins."""
-    return {"window_in_s": window_in_s, "speed": speed, "inject": list(inject)}
+    start = "2026-03-10T00:00:00+00:00"
+    return {
+        "window_in_s": window_in_s,
+        "window_start": start,
+        "speed": speed,
+        "inject": list(inject),
+    }
 
 
 def test_what_a_run_injects_happens_at_its_instant_and_is_over_at_its_end(tmp_path: Path) -> None:
@@ -462,7 +534,8 @@ def test_what_a_run_injects_happens_at_its_instant_and_is_over_at_its_end(tmp_pa
         (told(inject=["edge melts at +1m"]), "no such injection"),
         (told(speed=0.0), "above 0"),
         (told(window_in_s="soon"), "could not convert"),
-        ({"speed": 1}, "window_in_s"),
+        ({"speed": 1}, "window_start"),
+        (told() | {"window_start": "2026-03-10T00:00"}, "needs its offset"),
         ([], "list indices"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from small_shop import desk, flat_plan, load_small, merged, service, small_shop
 
 from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario, build_cell
+from gameday.scenario.sales import Sale
 from gameday.simulate import offered_erlangs, simulate, t_interval
 from gameday.simulate.customers import Customers
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference import run_reference
 from gameday.traffic import Walks
-from gameday.vocabulary import SLOT_S, Seed
+from gameday.traffic.by_type import steps_by_type
+from gameday.vocabulary import SLOT_S, Seed, TimeGrid
 
 
 def run(
@@ -106,8 +109,8 @@ def test_light_load_offers_each_service_what_the_call_graph_says(tmp_path: Path)
         arrived.append(record.attempts[0, :, 0, 1:].mean(axis=1) / SLOT_S)
     visits = scenario.journeys["shopper"].visits_per_session(scenario.step_names)
     steps = (20.0 * SLOT_S * visits)[None, :, None]
-    erlangs = offered_erlangs(scenario, "main", steps)[:, 0]
-    rate = visits_per_s(scenario, "main", steps)[:, 0]
+    erlangs = offered_erlangs(scenario, "main", {None: steps})[:, 0]
+    rate = visits_per_s(scenario, "main", {None: steps})[:, 0]
     for index in range(3):
         band = t_interval([float(b[index]) for b in busy], level=0.999)
         assert band.low * 0.97 <= erlangs[index] <= band.high * 1.03
@@ -132,7 +135,12 @@ def test_each_region_of_a_shared_stack_offers_its_own_product_mix(tmp_path: Path
     for region, expected in ((0, 0.0), (1, 10.0)):
         steps = np.zeros((2, 3, 1))
         steps[region, 1] = 10.0 * SLOT_S
-        assert visits_per_s(scenario, "main", steps)[pay, 0] == pytest.approx(expected)
+        grid = TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 1)
+        asked = [
+            steps_by_type(scenario, grid, name, steps[r]) for r, name in enumerate(scenario.regions)
+        ]
+        by_type = {product: np.stack([part[product] for part in asked]) for product in asked[0]}
+        assert visits_per_s(scenario, "main", by_type)[pay, 0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.31, 0.04])
@@ -292,19 +300,19 @@ def selling(folder: Path, stock: int) -> Scenario:
 def test_stock_is_sold_to_the_last_unit_and_never_oversold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stock: int
 ) -> None:
-    left: list[dict[str, int]] = []
+    left: list[dict[str, Sale]] = []
     begin = Customers.__init__
 
     def watched(self: Customers, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
-        left.append(self.stock)
+        left.append(self.sales)
 
     monkeypatch.setattr(Customers, "__init__", watched)
     record = run(selling(tmp_path, stock), 5.0, slots=6)
     sold = record.step_total("checkout", "done")
-    assert 0 <= left[0]["toy"] == stock - sold
+    assert 0 <= left[0]["toy"].left == stock - sold
     if stock <= 40:
-        assert left[0]["toy"] == 0
+        assert left[0]["toy"].left == 0
         assert record.step_total("checkout", "sold_out") > 0
     else:
         assert record.step_total("checkout", "sold_out") == 0

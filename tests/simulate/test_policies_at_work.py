@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_shop import desk, flat_plan, load_small, service
 
-from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
+from gameday.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario.cells import least_scale
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import simulate
@@ -138,7 +138,13 @@ def test_what_matters_less_is_shed_before_what_matters_more(tmp_path: Path) -> N
     record = played(tmp_path, 120.0, shop, servers=10, mean="100ms", timeout="20s",
                     queue_per_server=4, queue_share={"look": 0.1})  # fmt: skip
     ends = record.step_counts[0].sum(axis=-1)
-    failed = dict(zip(record.steps, (ends[:, 12] / ends[:, 10]).tolist(), strict=True))
+    failed = dict(
+        zip(
+            record.steps,
+            (ends[:, STEPS.index("failed")] / ends[:, STEPS.index("achieved")]).tolist(),
+            strict=True,
+        )
+    )
     assert failed["hit"] < 0.01
     assert 2 * (1 - 100 / 120) < failed["look"] < 0.45
 

@@ -85,18 +85,25 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
         )
     )  # fmt: skip
     again = {"again": draw(st.floats(0, 1)), "after": "4s", "most": draw(st.integers(1, 3))}
+    refresh = {"again": draw(st.sampled_from([0.5, 0.98])), "after": "2500ms", "most": 60}
+    cart = {"method": "POST", "path": "/cart", "action": "add_to_cart",
+            "check": {"sold_out": 409, "wait": {"status": [425]}}}  # fmt: skip
+    look = {"path": "/product/{product}", "action": "product", "calls": calls}
+    waits = {**look, "check": {"wait": {"body_contains": "not yet"}}}
+    own = {"product": [[waits, {"path": "/more", "required": False}], cart, cart]}
     return {
         "regions": {"uk": {"zone": "Europe/London", "stack": "main"}},
         "history": {"synthetic": {"sessions_per_day": {"uk": 1000}}},
         "services": services,
         "steps": {
-            "product": {"exchanges": [{"path": "/product/{product}", "calls": calls}]},
+            "product": {"exchanges": [look, cart]},
             "home": {"exchanges": [[{"path": "/"}, {"path": "/api", "required": False,
                                                    "calls": ["stock"]}]]},
         },
         "journeys": {
             "shopper": {
                 "on_failure": again, "on_sold_out": again,
+                **({"on_waiting": refresh} if draw(st.booleans()) else {}),
                 "patience": f"{draw(st.sampled_from([1, 3, 8]))}s",
                 "think": {"home": {"product": draw(st.sampled_from(_laws(4000))), "other": "0s"},
                           "other": draw(st.sampled_from(["2s", "15s", *_laws(6000)]))},
@@ -104,18 +111,28 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             **_wanderers(draw(st.booleans())),
             "fan": {
                 "launch": "drop", "start": {"product": 0.6, "checkout": 0.4}, "on_sold_out": again,
+                "on_waiting": refresh, "on_failure": again,
                 "next": {"product": {"checkout": 0.9, "exit": 0.1}, "checkout": {"exit": 1.0}},
                 "think": {"other": "3s", "product": "0s"}, "patience": "2s",
             },
         },
         "products": {
-            "toy": {"share": {"eu": 0.7, "uk": 0.2}},
-            "book": {"share": {"eu": 0.3, "uk": 0.8}, "hours": [1.0] * 12 + [3.0] * 12,
-                     "calls": {"product": ["pay"]}},
+            "toy": {"share": {"eu": 0.6, "uk": 0.2}, **({"exchanges": own} if draw(st.booleans()) else {})},
+            "book": {"share": {"eu": 0.3, "uk": 0.7}, "hours": [1.0] * 12 + [3.0] * 12,
+                     "calls": {"product": ["pay"]}, "stock": {"eu": 30, "uk": 30}},
+            "song": {"share": {"eu": 0.1, "uk": 0.1}, "without": draw(st.sampled_from([[], ["stock"], ["pay"]])),
+                     "popularity": {"exponent": 1.0, "shift": 2.0}},
         },
         "launches": {
-            "drop": {"product": "toy", "at": {"eu": "2026-03-10T00:00", "uk": "2026-03-10T00:00"},
-                     "crowd": {"eu": 10, "uk": 10}, "half_life": "4m",
+            "drop": {"product": "toy", "at": draw(st.sampled_from([
+                         {"eu": "2026-03-10T00:00", "uk": "2026-03-10T00:00"},
+                         {"eu": "2026-03-10T01:01", "uk": "2026-03-10T00:02"},
+                         {"eu": "2026-03-10T02:00", "uk": "2026-03-10T00:02"},
+                     ])),
+                     "crowd": {"eu": 10, "uk": 10}, "half_life": "4m", "waiting": {"share": 0.4, "since": "90s"},
+                     **draw(st.sampled_from([{}, {"countdown": "7s"}])),
+                     **draw(st.sampled_from([{}, {"admits": {"eu": 30, "uk": 90}}])),
+                     **draw(st.sampled_from([{}, {"per_customer": 1}, {"per_customer": 2}])),
                      "stock": {"eu": draw(st.sampled_from([0, 20, 10**6])), "uk": 10}}
         },
     }  # fmt: skip

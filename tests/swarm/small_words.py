@@ -67,4 +67,4 @@ def line_of(folder: Path, exchange: dict[str, Any], **changes: Any) -> Line:
     scenario = _shop(folder, {"steps": steps, **changes}, {})
     words = Words(scenario, RUN, read_assets(scenario, folder))
     target = allowed_target("http://127.0.0.1:8001")
-    return written(scenario, target, words, RUN)["home"].groups[0][0]
+    return written(scenario, target, words, RUN)["home", None].groups[0][0]

@@ -88,13 +88,15 @@ def cast_of(number: int, patience: float) -> Any:
 
 
 CASTS = tuple(cast_of(number, float(number + 1)) for number in range(7))
-FIELDS = ("key", "session", "place", "step", "nominal_s", "began", "tries", "mood", "jar", "memory")
+FIELDS = (
+    "key", "session", "place", "step", "nominal_s", "began", "tries", "since", "mood", "jar", "memory",
+)  # fmt: skip
 
 customers = st.fixed_dictionaries({
     "key": st.integers(0, 2**64 - 1), "session": st.integers(0, 2**32 - 1),
     "place": st.integers(0, 499), "step": st.integers(0, 255),
     "nominal_s": st.floats(-1e6, 1e6), "began": st.integers(-10_000, 10_000_000),
-    "tries": st.integers(0, 20), "mood": st.integers(0, 4),
+    "tries": st.integers(0, 2000), "since": st.integers(0, 2000), "mood": st.integers(0, 5),
     "jar": st.none() | st.builds(Jar), "memory": st.none() | st.dictionaries(st.text(), st.text()),
 })  # fmt: skip
 

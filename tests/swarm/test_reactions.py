@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_shop import flat_plan
 from small_stage import alone, lone_step, recorded, total
@@ -55,13 +56,22 @@ def test_only_what_the_journey_reacts_to_is_tried_again(
     assert len(target.asked) == tries
 
 
-def test_what_began_as_a_failure_is_tried_again_as_one_even_when_it_is_sold_out_by_now(
+def test_a_customer_reacts_to_what_came_last_and_counts_anew_for_each_reason(
     tmp_path: Path,
 ) -> None:
-    target = Target(lambda asked: Answer(500 if asked.tries == 0 else 409))
-    _, record = alone(reacting(tmp_path, again=1.0, after="1s", most=3), target)
-    assert len(target.asked) == 4
-    assert (total(record, "failed"), total(record, "sold_out")) == (1, 3)
+    replies = [500, 425, 425, 425, 500, 409, 409, 200]
+    target = Target(lambda asked: Answer(replies[asked.tries]))
+    rules = {
+        "on_failure": {"again": 1.0, "after": "20s", "most": 1},
+        "on_waiting": {"again": 1.0, "after": "2s", "most": 3},
+        "on_sold_out": {"again": 1.0, "after": "40s", "most": 1},
+    }
+    check = {"sold_out": 409, "wait": {"status": [425]}}
+    _, record = alone(lone_step(tmp_path, {"path": "/", "check": check}, **rules), target)
+    at = [asked.at_s - target.asked[0].at_s for asked in target.asked]
+    assert np.diff(at) == pytest.approx([1.0, 0.1, 0.1, 0.1, 1.0, 2.0], abs=0.02)
+    ends = {what: total(record, what) for what in ("failed", "waiting", "sold_out", "extra")}
+    assert ends == {"failed": 2, "waiting": 3, "sold_out": 2, "extra": 6}
 
 
 def test_no_try_is_due_after_the_window(tmp_path: Path) -> None:

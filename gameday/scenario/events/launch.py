@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from gameday.scenario.units import Block, Duration, LocalTime, Name
+from gameday.scenario.units import Block, Duration, LocalTime, Name, Share
 from gameday.vocabulary import Array
 
 __all__ = ["Launch"]
+
+
+class Waiting(Block):
+    """Those of a crowd who come before the release, evenly."""
+
+    share: Share
+    """Of the crowd."""
+    since: Duration = Field(ge=60)
+    """How long before the release the first come."""
 
 
 class Launch(Block):
@@ -33,6 +42,17 @@ class Launch(Block):
     """Region -> units to sell at full scale."""
     half_life: Duration = Field(gt=0)
     """Time in which arrivals halve, s of event time."""
+    strength: float = Field(default=1.0, gt=0, le=20)
+    """Times the crowd."""
+    waiting: Waiting | None = None
+    """Who is there before the release; absent: nobody."""
+    countdown: Duration | None = None
+    """The page counts down: who was told "not yet" comes again in this time from the release on, evenly. Absent:
+    whenever the journey's `on_waiting` says."""
+    admits: dict[Name, PositiveFloat] | None = None
+    """Region -> customers a minute let on to the cart at full scale; the others see a queue page. Absent: all."""
+    per_customer: int | None = Field(default=None, ge=1)
+    """Units a customer may have; absent: as many as they put in the cart."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:
@@ -40,8 +60,15 @@ class Launch(Block):
         return np.zeros_like(np.asarray(from_start_min, float))
 
     def crowd_share(self, from_start_min: Array) -> Array:
-        """Return the share of the crowd that starts in each whole minute after the release."""
+        """Return the share of the crowd that starts in each whole minute from the release on, and before it."""
         half_min = self.half_life / 60
         t = np.asarray(from_start_min, float)
-        share = 0.5 ** (np.maximum(t, 0) / half_min) * (1 - 0.5 ** (1 / half_min))
-        return np.where(t >= 0, share, 0.0)
+        after = 0.5 ** (np.maximum(t, 0) / half_min) * (1 - 0.5 ** (1 / half_min))
+        if self.waiting is None:
+            return np.where(t >= 0, after, 0.0)
+        minutes = self.waiting.since / 60
+        before = (
+            np.clip(t + 1 + minutes, 0, 1) / minutes
+        )  # a first minute that is not whole counts in part
+        share = self.waiting.share
+        return np.where(t >= 0, (1 - share) * after, share * before)

@@ -37,6 +37,7 @@ from gameday.scenario.policies.pool import Pool, may_begin
 from gameday.scenario.policies.retry import Retry, backoff_s, lineage
 from gameday.scenario.policies.shed import is_shed, places_of, share_of
 from gameday.scenario.policies.timeout import gives_up_at_s
+from gameday.scenario.policies.waiting_room import room_now
 from gameday.scenario.policies.warm_up import WarmUp, cold_factor, cold_share
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "may_retry",
     "metric_of",
     "next_limit",
+    "room_now",
     "second_of",
     "seconds_with_pauses",
     "servers_by_change",

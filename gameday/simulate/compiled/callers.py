@@ -45,10 +45,10 @@ def begin_call(spec, w, books, c, now, slot):
         add_load(books, s, _LOOKUPS, slot, 1.0)
         if caches.finds(w, sv, call.item):
             add_load(books, s, _HITS, slot, 1.0)
-            _ends(spec, w, c, 1)
+            _ends(spec, w, c, 1, now)
             return
     if sv.open_s > 0 and not _may_ask(sv, now):
-        _ends(spec, w, c, 0)
+        _ends(spec, w, c, 0, now)
         return
     call.first, call.second, call.is_hedged, call.era = NONE, NONE, 0, sv.era
     is_under_way = begin_attempt(spec, w, books, c, call.number, now, slot)
@@ -57,11 +57,11 @@ def begin_call(spec, w, books, c, now, slot):
 
 
 @inlined
-def _ends(spec, w, c, ok):
+def _ends(spec, w, c, ok, now):
     """A call is over before anything went out."""
     call_at(w, c).ok = ok
     if call_at(w, c).is_root:
-        call_at(w, c).outcome = outcome_of(spec, w, c)
+        call_at(w, c).outcome = outcome_of(spec, w, c, now)
     now_then(w, CALL_ENDED, c)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gameday.run_record import SESSIONS, STEPS
+from gameday.scenario.journeys import COUNTDOWN
 from gameday.simulate.compiled.agenda import PAUSE_OVER, at
 from gameday.simulate.compiled.draws import bin_of, keyed
 from gameday.simulate.compiled.inlined import inlined
@@ -14,6 +15,8 @@ from gameday.simulate.compiled.tables_at import (
     count_step,
     journey_at,
     nominal_of,
+    number_at,
+    sale_at,
     script_at,
     script_of,
     session_at,
@@ -25,6 +28,7 @@ from gameday.simulate.compiled.works import (
     CHECK_FAILED,
     DONE,
     SOLD_OUT,
+    WAITING,
     begin_to_wait,
     next_group,
 )
@@ -35,14 +39,14 @@ __all__ = ["begin_session", "begin_step", "step_over"]
 _PLANNED, _SENT, _EXTRA, _ACHIEVED, _FIRST_OUTCOME, _DELAYED = (
     STEPS.index(n) for n in ("planned", "sent", "extra", "achieved", "done", "delayed")
 )
-_AFTER_FAILED, _AFTER_SOLD_OUT, _AFTER_ABANDONED = (
-    STEPS.index(f"after_{n}") for n in ("failed", "sold_out", "abandoned")
+_AFTER_FAILED, _AFTER_SOLD_OUT, _AFTER_ABANDONED, _AFTER_WAITING = (
+    STEPS.index(f"after_{n}") for n in ("failed", "sold_out", "abandoned", "waiting")
 )
 _S_PLANNED, _S_STARTED, _S_FINISHED, _S_ABANDONED, _S_FAILED, _S_DISPLACED = (
     SESSIONS.index(n)
     for n in ("planned", "started", "finished", "abandoned", "failed", "displaced")
 )
-_REACTION = int(Draw.REACTION)
+_REACTION, _COUNTDOWN = int(Draw.REACTION), COUNTDOWN
 
 
 @inlined
@@ -101,10 +105,10 @@ def step_over(spec, w, books, i, now):
 @inlined
 def _try_again(spec, w, i, now):
     one = session_at(w, i)
-    if one.tries == 0:
-        one.mood = one.outcome
-    if one.outcome == ABANDONED or one.mood == CHECK_FAILED:
+    if one.outcome == ABANDONED or one.outcome == CHECK_FAILED:
         return False
+    if one.tries == 0 or one.mood != one.outcome:
+        one.mood, one.since = one.outcome, one.tries
     journey = journey_at(spec, one.journey)
     chance, pause, most = journey.failed_again, journey.failed_pause_s, journey.failed_most
     if one.mood == SOLD_OUT:
@@ -113,12 +117,25 @@ def _try_again(spec, w, i, now):
             journey.sold_out_pause_s,
             journey.sold_out_most,
         )
-    if one.tries >= most or keyed(one.key, one.place, one.tries + 1, _REACTION) >= chance:
+    if one.mood == WAITING:
+        chance, pause, most = (
+            journey.waiting_again,
+            journey.waiting_pause_s,
+            journey.waiting_most,
+        )
+    number = one.tries + 1
+    if one.tries - one.since >= most or keyed(one.key, one.place, number, _REACTION) >= chance:
         return False
-    if slot_at(spec, now + pause) >= spec.slots:
+    due = now + pause
+    if one.mood == WAITING and number_at(spec.is_limited, one.product).n:
+        sale = sale_at(w, one.product)
+        if sale.countdown_s > 0 and now < sale.opens_s:
+            uniform = keyed(one.key, one.place, _COUNTDOWN + number, _REACTION)
+            due = sale.opens_s + uniform * sale.countdown_s
+    if slot_at(spec, due) >= spec.slots:
         return False
     one.tries += 1
-    at(w, now + pause, PAUSE_OVER, i)
+    at(w, due, PAUSE_OVER, i)
     return True
 
 
@@ -127,6 +144,9 @@ def _break_off(spec, w, books, i):
     one = session_at(w, i)
     if one.outcome == SOLD_OUT:
         walk_on(spec, books, one, _AFTER_SOLD_OUT)
+        _end(w, books, i, _S_FINISHED)
+    elif one.outcome == WAITING:
+        walk_on(spec, books, one, _AFTER_WAITING)
         _end(w, books, i, _S_FINISHED)
     elif one.outcome == ABANDONED:
         walk_on(spec, books, one, _AFTER_ABANDONED)

@@ -70,7 +70,7 @@ class _World:
         self.tables: dict[str, Array] = {
             "sessions": np.zeros(room, layout.SESSION), "works": np.zeros(room, layout.WORK),
             "calls": np.zeros(room, layout.CALL), "attempts": np.zeros(room, layout.ATTEMPT),
-            "services": services, "lanes": lanes, "items": items, "patients": patients, "stock": tables.stock(),
+            "services": services, "lanes": lanes, "items": items, "patients": patients, "sales": tables.sales(),
             "events": np.zeros(_HEAP_EACH * room + tables.standing_events(), layout.EVENT),
             "urgent": np.zeros(_RING_EACH * room, np.int64),
             "normal": np.zeros(_RING_EACH * room, np.int64),

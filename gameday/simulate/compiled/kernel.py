@@ -102,7 +102,7 @@ def _reply(spec, w, c, now):
     if not answer(spec, w, c, now):
         return -1
     if call_at(w, c).is_root:
-        call_at(w, c).outcome = outcome_of(spec, w, c)
+        call_at(w, c).outcome = outcome_of(spec, w, c, now)
     if w.normal_from == w.normal_to:
         return CALL_ENDED
     now_then(w, CALL_ENDED, c)

@@ -20,7 +20,7 @@ from gameday.simulate.compiled.inlined import inlined
 
 __all__ = [
     "ATTEMPT", "BALANCES", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "ITEM", "JOURNEY", "LANE",
-    "LAWS", "MEMBER", "NEXT", "NONE", "NUMBER", "PATIENT", "SCRIPT", "SERVICE", "SESSION", "SHARE",
+    "LAWS", "MEMBER", "NEXT", "NONE", "NUMBER", "PATIENT", "SALE", "SCRIPT", "SERVICE", "SESSION", "SHARE",
     "SMALL", "SPEC", "SUM", "SWITCH", "VISIT", "WORK", "WORLD", "reader",
 ]  # fmt: skip
 
@@ -38,7 +38,7 @@ def _dtype(**fields: str) -> np.dtype[Any]:
 
 SESSION = _dtype(
     u="key", f="nominal_s sent_s deadline_s", i="number deadline_seq",
-    n="journey product place step began planned_slot sent_slot tries mood outcome work works cart before "
+    n="journey product place step began planned_slot sent_slot tries since mood outcome work works cart before "
     "behind is_over",
 )  # fmt: skip
 """A customer. `before`, `behind`: neighbours among those of a journey whose patience runs."""
@@ -92,6 +92,9 @@ BALANCES = ("round_robin", "random", "least_connections", "two_choices")
 ITEM = _dtype(n="older newer is_kept")
 """An answer callers may have kept, with its neighbours by last use."""
 
+SALE = _dtype(f="opens_s countdown_s admits_per_s room room_s", i="left most")
+"""What is sold of a product type that is limited, as `scenario.sales.Sale`."""
+
 PATIENT = _dtype(i="oldest newest is_armed")
 """Of a journey: whose patience runs."""
 
@@ -100,7 +103,7 @@ NUMBER, SUM, SMALL, SHARE = _dtype(i="n"), _dtype(f="x"), _dtype(n="n"), _dtype(
 
 WORLD = _dtype(
     f="now_s arrives_s",
-    i="arrival arrival_key sessions works calls attempts services lanes items patients stock events urgent normal "
+    i="arrival arrival_key sessions works calls attempts services lanes items patients sales events urgent normal "
     "free_sessions free_works free_calls free_attempts "
     "sessions_free works_free calls_free attempts_free "
     "room ring_mask event_count is_tight is_starved sequence urgent_from urgent_to normal_from normal_to",
@@ -112,8 +115,8 @@ of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 # --- what does not change ----------------------------------------------------------------------------
 
 JOURNEY = _dtype(
-    f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s",
-    i="failed_most sold_out_most start_from start_to length_from length_to",
+    f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s waiting_again waiting_pause_s",
+    i="failed_most sold_out_most waiting_most start_from start_to length_from length_to",
 )  # fmt: skip
 NEXT = _dtype(i="choice_from choice_to")
 """Of a journey and step, `journey * steps + step`."""

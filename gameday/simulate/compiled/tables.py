@@ -10,7 +10,9 @@ import numpy as np
 from gameday.scenario import Cell, Scenario
 from gameday.scenario.cells import Visit
 from gameday.scenario.journeys import Journey
+from gameday.scenario.sales import sales
 from gameday.scenario.service_times import ServiceTime
+from gameday.scenario.steps import Exchange
 from gameday.scenario.switches import switches
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
@@ -20,7 +22,8 @@ from gameday.vocabulary import Array
 
 __all__ = ["Tables"]
 
-_ACTIONS = {"add_to_cart": 1, "place_order": 2}
+_CART, _ORDER, _LOOK = 1, 2, 3
+"""What an exchange does with a limited product; 0 = nothing."""
 
 
 class Tables:
@@ -139,10 +142,11 @@ class Tables:
             for product in products:
                 visits = self.cell.exchanges(step, product)
                 if (s, id(visits)) not in seen:
-                    seen[s, id(visits)] = self._script(visits, self.scenario.steps[step].exchanges)
+                    asked = self.scenario.exchanges(step, product)
+                    seen[s, id(visits)] = self._script(visits, asked)
                 script_of.append(seen[s, id(visits)])
         self._bands = band_rows(self.scenario, self._law_rows)
-        limited = {launch.product for launch in self.scenario.launches.values()}
+        limited = self.scenario.stock(self.cell.stack)
         self._keep |= {
             "script_of": np.array(script_of, np.int64),
             "is_limited": np.array([p in limited for p in products], np.int64),
@@ -152,7 +156,7 @@ class Tables:
 
     def _script(self, visits: tuple[tuple[Visit, ...], ...], exchanges: list[list[Any]]) -> int:
         groups = [
-            [(self._visit(visit), int(e.required), 0, _ACTIONS.get(e.action, 0))
+            [(self._visit(visit), int(e.required), 0, _action(e))
              for visit, e in zip(group, asked, strict=True)]
             for group, asked in zip(visits, exchanges, strict=True)
         ]  # fmt: skip
@@ -207,15 +211,23 @@ class Tables:
         """Return the services as they begin, their lanes, and what their callers may keep."""
         return service_tables(self.scenario, self.cell, self._bands)
 
-    def stock(self) -> Array:
-        """Return the units of each product there are; what is not limited has none."""
-        share = self.plan.scale / self.plan.speed
-        out = np.zeros(len(self.scenario.products) + 1, np.int64)
-        for launch in self.scenario.launches.values():
-            regions = self.scenario.stack_regions(self.cell.stack)
-            units = sum(launch.stock.get(region, 0) for region in regions)
-            out[list(self.scenario.products).index(launch.product)] = round(units * share)
+    def sales(self) -> Array:
+        """Return the sale of each product type; of what is not limited it is never asked."""
+        plan, out = self.plan, np.zeros(len(self.scenario.products) + 1, layout.SALE)
+        for product, sale in sales(
+            self.scenario, self.cell.stack, scale=plan.scale, stock_scale=plan.scale / plan.speed,
+            speed=plan.speed, window_start=plan.window.start, begins_s=plan.lead_in_s,
+        ).items():  # fmt: skip
+            row = out[list(self.scenario.products).index(product)]
+            for name in layout.SALE.names or ():
+                row[name] = getattr(sale, name)
         return out
+
+
+def _action(exchange: Exchange) -> int:
+    if exchange.action == "product":
+        return _LOOK if exchange.check.wait else 0
+    return {"add_to_cart": _CART, "place_order": _ORDER}.get(exchange.action, 0)
 
 
 def _signed(root: int) -> int:
@@ -224,8 +236,9 @@ def _signed(root: int) -> int:
 
 
 def _journey(journey: Journey, speed: float, *ranges: int) -> tuple[Any, ...]:
-    failed, sold_out = (
+    reactions = [
         (r.again, r.after / speed, r.most) if r is not None else (0.0, 0.0, 0)
-        for r in (journey.on_failure, journey.on_sold_out)
-    )
-    return (journey.patience, *failed[:2], *sold_out[:2], failed[2], sold_out[2], *ranges)
+        for r in (journey.on_failure, journey.on_sold_out, journey.on_waiting)
+    ]
+    pauses = [number for again, pause, _ in reactions for number in (again, pause)]
+    return (journey.patience, *pauses, *(most for *_, most in reactions), *ranges)

@@ -10,15 +10,15 @@ from gameday.simulate.compiled.layout import reader
 __all__ = [
     "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay", "count_response",
     "count_session", "count_step", "count_visit", "event_at", "group_at", "item_at", "journey_at",
-    "lane_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "pause_at", "script_at",
-    "script_of", "service_at", "session_at", "sum_at", "switch_at", "visit_at", "work_at",
+    "lane_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "pause_at", "sale_at",
+    "script_at", "script_of", "service_at", "session_at", "sum_at", "switch_at", "visit_at", "work_at",
 ]  # fmt: skip
 
 _session, _work, _call, _attempt = map(
     reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)
 )
 _service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
-_lane = reader(layout.LANE)
+_lane, _sale = reader(layout.LANE), reader(layout.SALE)
 _item = reader(layout.ITEM)
 _pause = reader(layout.PAUSE)
 _switch = reader(layout.SWITCH)
@@ -65,6 +65,11 @@ def lane_at(w, place):
 @inlined
 def item_at(w, place):
     return _item(w.items, place)
+
+
+@inlined
+def sale_at(w, product):
+    return _sale(w.sales, product)
 
 
 @inlined

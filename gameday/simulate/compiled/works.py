@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gameday.scenario.policies import room_now
 from gameday.simulate.compiled.agenda import (
     PATIENCE,
     STEP_OVER,
@@ -21,20 +22,22 @@ from gameday.simulate.compiled.tables_at import (
     member_at,
     number_at,
     patient_at,
+    sale_at,
     script_at,
     session_at,
     work_at,
 )
 
 __all__ = [
-    "ABANDONED", "CHECK_FAILED", "DONE", "FAILED", "SOLD_OUT", "begin_to_wait", "exchange_ended",
+    "ABANDONED", "CHECK_FAILED", "DONE", "FAILED", "SOLD_OUT", "WAITING", "begin_to_wait", "exchange_ended",
     "lose_patience", "next_group", "outcome_of",
 ]  # fmt: skip
 
 NONE = -1
-DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED = range(5)
+DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED, WAITING = range(6)
 """Outcomes, in STEPS' order."""
-_CART, _ORDER = 1, 2
+_CART, _ORDER, _LOOK = 1, 2, 3
+_room_now = inlined(room_now)
 
 
 @inlined
@@ -117,7 +120,7 @@ def next_group(spec, w, k):
 
 
 @inlined
-def outcome_of(spec, w, c):
+def outcome_of(spec, w, c, now):
     """Return what an exchange comes to: a limited product may be gone."""
     call = call_at(w, c)
     if not call.ok:
@@ -126,17 +129,34 @@ def outcome_of(spec, w, c):
     action = member_at(spec, call.member).action
     if action == 0 or not number_at(spec.is_limited, one.product).n:
         return DONE
-    stock = number_at(w.stock, one.product)
-    if action == _CART:
-        if stock.n <= 0:
-            return SOLD_OUT
-        one.cart += 1
+    sale = sale_at(w, one.product)
+    if now < sale.opens_s:
+        return WAITING
+    if action == _LOOK:
         return DONE
+    if action == _CART:
+        return _put_in_cart(sale, one, now)
     units = one.cart if one.cart else 1
-    if stock.n < units:
+    if sale.left < units:
         return SOLD_OUT
     one.cart = 0
-    stock.n -= units
+    sale.left -= units
+    return DONE
+
+
+@inlined
+def _put_in_cart(sale, one, now):
+    """As `Sale.put_in_cart`."""
+    if sale.left <= 0:
+        return SOLD_OUT
+    if one.cart == 0 and sale.admits_per_s > 0:
+        since_s = max(0.0, now - sale.room_s)
+        sale.room, sale.room_s = _room_now(sale.room, since_s, sale.admits_per_s), now
+        if sale.room < 1.0:
+            return WAITING
+        sale.room -= 1.0
+    if not 0 < sale.most <= one.cart:
+        one.cart += 1
     return DONE
 
 

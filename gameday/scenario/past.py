@@ -1,0 +1,54 @@
+"""What is known of the past: until when, from which columns, or how it is made up."""
+
+from __future__ import annotations
+
+from pydantic import Field, PositiveFloat
+
+from gameday.scenario.units import Block, Instant, Name, Share, ZoneName
+
+__all__ = ["HistoryBlock", "Synthetic"]
+
+
+class SlopeBreak(Block):
+    """From `at` on, growth is another."""
+
+    at: Instant
+    growth_per_year: float = Field(gt=0)
+
+
+class Synthetic(Block):
+    """The past that is made up when no history file is given."""
+
+    days: int = Field(ge=56, le=1500)
+    sessions_per_day: dict[Name, PositiveFloat]
+    """Region -> mean session starts a day at the end of the past."""
+    journeys: dict[Name, Share]
+    """Journey -> its share of session starts; sums to 1."""
+    growth_per_year: float = Field(default=1.2, gt=0)
+    slope_break: SlopeBreak | None = None
+    robots_per_year: float = Field(default=24, ge=0)
+    outages_per_year: float = Field(default=1, ge=0)
+
+
+class Columns(Block):
+    """Which columns of a history file hold what."""
+
+    time: str = "time"
+    count: str = "count"
+    region: str | None = None
+    """Absent: the scenario's only region."""
+    step: str | None = None
+    """Absent: the scenario's only step."""
+
+
+class HistoryBlock(Block):
+    """What is known, until when."""
+
+    until: Instant
+    """The forecast knows nothing at or after this instant."""
+    columns: Columns = Columns()
+    time_zone: ZoneName = "UTC"
+    """Zone of times written without an offset."""
+    synthetic: Synthetic | None = None
+    urls: dict[Name, list[str]] = Field(default_factory=dict)
+    """Step -> paths in access logs: templates as `/p/{id}`, or `~` and a pattern. Tried before the steps' own."""

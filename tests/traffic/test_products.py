@@ -1,0 +1,165 @@
+"""Product types in a plan: parts that sum to the whole, and sessions that are about what the shares say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from small_shop import flat_demand, flat_plan, load_small, small_shop
+
+from gameday.scenario import Scenario
+from gameday.traffic import Asked, LoadPlan, Walks, event_steps, plan_load
+from gameday.traffic.by_type import caused_by_type, steps_by_type
+from gameday.traffic.outlook import outlook
+from gameday.traffic.products import by_minute, minutes_of_day, type_shares
+from gameday.vocabulary import Seed, TimeGrid
+
+HOURS = [0.2] * 8 + [1.0, 2.0, 3.0, 2.0] + [1.0] * 8 + [0.0] * 4
+PER_MINUTE = 600.0 * np.array([1.0, 1.0, 0.2])[:, None] * np.ones(48 * 60 + 240)
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Scenario:
+    """Two regions of other zones, two journeys of other tastes, a launch."""
+    shop: dict[str, Any] = small_shop()
+    shop["regions"]["uk"] = {"zone": "America/New_York", "stack": "main"}
+    shop["history"]["synthetic"]["sessions_per_day"]["uk"] = 200_000
+    shop["journeys"]["shopper"]["share"] = {"eu": 0.7, "uk": 0.5}
+    shop["journeys"]["fond"] = {
+        "start": {"product": 1.0}, "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
+        "think": {"other": "40s"}, "patience": "8s", "share": {"eu": 0.3, "uk": 0.5},
+        "products": {"toy": 0.9, "song": 0.1},
+    }  # fmt: skip
+    shop["journeys"]["fan"] = {
+        "start": {"product": 1.0}, "next": {"product": {"checkout": 1.0}, "checkout": {"exit": 1.0}},
+        "think": {"other": "5s"}, "patience": "8s", "launch": "drop",
+    }  # fmt: skip
+    shop["products"] = {
+        "toy": {"share": {"eu": 0.5, "uk": 0.2}, "hours": HOURS, "calls": {"product": ["pay"]}},
+        "song": {"share": {"eu": 0.5, "uk": 0.7}, "without": ["stock"],
+                 "exchanges": {"product": [{"path": "/song"}, {"path": "/lyrics"}]}},
+        "box": {"share": {"eu": 0.0, "uk": 0.1}},
+    }  # fmt: skip
+    shop["launches"] = {
+        "drop": {"product": "box", "at": {"eu": "2026-03-10T04:30"}, "crowd": {"eu": 9000}, "half_life": "3m",
+                 "stock": {"eu": 400}, "waiting": {"share": 0.25, "since": "5m"}}
+    }  # fmt: skip
+    return load_small(tmp_path, shop)
+
+
+def planned(scenario: Scenario) -> LoadPlan:
+    steps = np.stack([PER_MINUTE, 0.5 * PER_MINUTE])
+    demand = flat_demand(scenario, steps)
+    minutes = np.arange(demand.grid.slots) - demand.grid.index_of(scenario.launch_at("drop", "eu"))
+    crowd = np.zeros((2, demand.grid.slots))
+    crowd[0] = 9000 * scenario.launches["drop"].crowd_share(minutes)
+    demand = flat_demand(scenario, steps, launches={"drop": crowd})
+    asked = Asked(window="2026-03-10T03:00Z/2026-03-10T05:00Z", speed=1.0, scale=1.0)
+    return plan_load(scenario, demand, seed=Seed(1), asked=asked)
+
+
+def test_the_parts_of_product_types_sum_to_the_whole_in_every_slot(scenario: Scenario) -> None:
+    plan = planned(scenario)
+    parts = caused_by_type(scenario, plan)
+    assert list(parts) == list(scenario.products)
+    assert all((part >= 0).all() for part in parts.values())
+    np.testing.assert_allclose(sum(parts.values()), plan.caused, rtol=1e-9)
+    seen = outlook(scenario, plan)
+    np.testing.assert_allclose(sum(seen.orders_by_type.values()), seen.orders, rtol=1e-9)
+    asked = {"toy": [1, 1, 1], "song": [1, 2, 1], "box": [1, 1, 1]}
+    requests = sum(np.einsum("rst,s->rt", parts[name], n) for name, n in asked.items())
+    np.testing.assert_allclose(seen.requests, requests)
+    grid = TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 90)
+    steps = np.arange(270.0).reshape(3, 90)
+    for region in scenario.regions:
+        of_forecast = steps_by_type(scenario, grid, region, steps)
+        np.testing.assert_allclose(sum(of_forecast.values()), steps, rtol=1e-9)
+
+
+def test_what_is_told_of_each_type_is_what_the_walks_come_to(scenario: Scenario) -> None:
+    plan = planned(scenario)
+    arrivals = plan.arrivals()
+    walks = Walks(scenario, plan)
+    products = walks.products(arrivals, np.arange(len(arrivals.at_s)))
+    parts = caused_by_type(scenario, plan)
+    window = slice(plan.lead_in, None)
+    for k, name in enumerate(scenario.products):
+        mine = np.flatnonzero(products == k)
+        seen = np.zeros_like(plan.caused, dtype=int)
+        for session in mine.tolist():
+            for step in walks.planned(arrivals, session):
+                slot = int(step.at_s // 60) + plan.lead_in
+                if slot < plan.grid.slots:
+                    seen[arrivals.region[session], step.step, slot] += 1
+        told, walked = (a[:, :, window].sum(axis=2) for a in (parts[name], seen))
+        np.testing.assert_allclose(walked, told, rtol=0.05, atol=4 * np.sqrt(told.max()))
+
+
+def test_sessions_are_about_a_type_as_often_as_its_share_says(scenario: Scenario) -> None:
+    plan = planned(scenario)
+    arrivals, walks = plan.arrivals(), Walks(scenario, plan)
+    products = walks.products(arrivals, np.arange(len(arrivals.at_s)))
+    slots = ((arrivals.at_s + plan.lead_in_s) // 60).astype(int)
+    for r, region in enumerate(plan.regions):
+        minutes = minutes_of_day(scenario.regions[region].zone, plan.grid)
+        for j, name in enumerate(plan.journeys):
+            mine = (arrivals.region == r) & (arrivals.journey == j)
+            shares = type_shares(scenario, region, scenario.journeys[name])[:, minutes]
+            expected = shares[:, slots[mine]].sum(axis=1)
+            for k in range(len(scenario.products)):
+                count, spread = (products[mine] == k).sum(), np.sqrt(max(1.0, expected[k]))
+                assert abs(count - expected[k]) < 4.5 * spread
+
+
+def test_a_session_is_about_the_same_type_whether_asked_alone_or_among_all(
+    scenario: Scenario,
+) -> None:
+    plan = flat_plan(scenario, 2.0, slots=3)
+    arrivals, walks = plan.arrivals(), Walks(scenario, plan)
+    among = walks.products(arrivals, np.arange(len(arrivals.at_s)))
+    names = [*scenario.products]
+    assert [walks.product(arrivals, s) for s in range(len(among))] == [names[k] for k in among]
+
+
+def test_shares_move_in_a_straight_line_from_hour_to_hour_and_sum_to_1(scenario: Scenario) -> None:
+    weights = by_minute([float(hour) for hour in range(24)])
+    assert weights[30] == 0.0
+    assert weights[13 * 60 + 30] == 13.0
+    assert weights[14 * 60] == 13.5
+    assert weights[0] == pytest.approx(weights[-1] - 23 / 60)
+    shares = type_shares(scenario, "eu", scenario.journeys["shopper"])
+    np.testing.assert_allclose(shares.sum(axis=0), 1.0)
+    assert (np.diff(shares[0][9 * 60 : 10 * 60]) > 0).all()  # toys are for the morning
+    fond = type_shares(scenario, "eu", scenario.journeys["fond"])
+    assert fond[0].max() > 0.9 > fond[0].min() == 0.0
+    assert (type_shares(scenario, "eu", scenario.journeys["fan"]) == [[0], [0], [1]]).all()
+
+
+def test_a_launch_s_crowd_is_all_of_its_product_in_the_event_s_steps(scenario: Scenario) -> None:
+    steps = np.zeros((2, 3, 600))
+    crowd = np.zeros((2, 600))
+    crowd[0, 100] = 1000.0
+    out = event_steps(scenario, flat_demand(scenario, steps, launches={"drop": crowd}), 0.5)
+    assert out["box"][0].sum(axis=1) == pytest.approx([0.0, 1000.0, 1000.0])
+    assert not out["toy"].any()
+    assert not out["song"].any()
+    assert not out["box"][1].any()
+
+
+def test_a_waiting_crowd_comes_evenly_before_and_the_rest_by_its_half_life(
+    scenario: Scenario,
+) -> None:
+    plan = planned(scenario)
+    arrivals = plan.arrivals()
+    fan = plan.journeys.index("fan")
+    opens = (scenario.launch_at("drop", "eu") - plan.window.start).total_seconds()
+    at = arrivals.at_s[arrivals.journey == fan] - opens
+    early, late = at[at < 0], at[at >= 0]
+    assert len(early) == pytest.approx(0.25 * 9000, abs=2)
+    assert early.min() > -300
+    assert stats.kstest(early, stats.uniform(-300, 300).cdf).pvalue > 0.001
+    assert stats.kstest(late, stats.expon(scale=180 / np.log(2)).cdf).pvalue > 0.001
