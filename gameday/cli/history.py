@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +15,11 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from gameday.history.clickstream import Clickstream
     from gameday.scenario import Scenario
-    from gameday.traffic.calibrate import Calibration
+    from gameday.traffic.fitted import Calibration
 
 __all__ = ["add_to"]
 
-_COLUMNS = ("time", "event", "session", "user", "category")
+_COLUMNS = ("time", "event", "session", "user", "category", "region", "product", "price")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,13 +38,18 @@ def import_(
     event: Annotated[str | None, typer.Option(help="whose regions, steps and history.urls it is for")] = None,
     columns: Annotated[
         str | None,
-        typer.Option(help="as time=NAME,event=NAME,session=NAME,user=NAME,category=NAME; a NAME may be none"),
+        typer.Option(help=f"as time=NAME,event=NAME; of {', '.join(_COLUMNS)}; a NAME may be none"),
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(help="regions of the log as ours: 'United Kingdom=uk,EIRE=ie'; others are left out"),
     ] = None,
     steps: Annotated[
         str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
     ] = None,
     counts: Annotated[Path | None, typer.Option(help="CSV of counts a minute to write, from access logs")] = None,
-    out: Annotated[Path, typer.Option(help="the YAML to write: journeys")] = Path("journeys.yaml"),
+    out: Annotated[Path, typer.Option(help="the YAML to write: journeys, products")] = Path("journeys.yaml"),
+    page: Annotated[Path | None, typer.Option(help="HTML file: how well they tell sessions held out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:  # fmt: skip
     """Fit journeys to a shop's own log, and say how well they tell the sessions they were not fitted to.
@@ -54,46 +60,67 @@ def import_(
         raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
     if clickstream is not None and counts is not None:
         raise UsageError("--counts is for access logs: counts of people and of robots")
-    if clickstream is None and (columns or steps):
+    if clickstream is None and (columns or steps or regions):
         raise UsageError(
-            "--columns and --steps are for --clickstream; history.urls of --event maps access logs"
+            "--columns, --steps and --regions are for --clickstream; history.urls of --event maps access logs"
         )
     from gameday.history.clickstream import Clickstream
     from gameday.scenario import load_scenario
 
     scenario = load_scenario(event) if event else None
-    regions = [] if scenario is None else list(scenario.regions)
+    zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
+    written = _Written(out, page, as_json)
     if clickstream is not None:
-        _import(clickstream, _how(columns, steps), regions, {}, out, as_json=as_json)
+        _import(clickstream, _how(columns, steps, regions), zones, {}, written)
         return
     with tempfile.TemporaryDirectory(prefix="gameday-import-") as folder:
         events = Path(folder) / "events.parquet"
         log = _read_logs(access_log or [], scenario, events, counts)
-        _import(
-            events, Clickstream(session=None, category=None), regions, log, out, as_json=as_json
-        )
+        _import(events, Clickstream(session=None, category=None), zones, log, written)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Where what is found goes."""
+
+    out: Path
+    page: Path | None
+    as_json: bool
 
 
 def _import(
-    events: Path, how: Clickstream, regions: list[str], log: dict[str, Any], out: Path, *, as_json: bool
-) -> None:  # fmt: skip
-    """Fit journeys to events, write them, and tell."""
+    events: Path, how: Clickstream, zones: dict[str, str], log: dict[str, Any], to: _Written
+) -> None:
+    """Fit journeys to events, write them, and tell; `zones` are those of the scenario's regions."""
     from gameday.files import write_whole
     from gameday.history.clickstream import read_clickstream
     from gameday.scenario.plain_yaml import to_yaml
     from gameday.traffic.calibrate import calibrate
+    from gameday.traffic.proposal import proposal
 
     seen = read_clickstream(events, how)
-    found = calibrate(seen)
-    text = to_yaml(_scenario_part(found, regions) | log.get("map", {}))
-    write_whole(out, lambda path: path.write_text(text, encoding="utf-8"))
-    if as_json:
-        told = _told(found) | {"schema_version": 1, "written": str(out), "log": log.get("told")}
+    if strange := sorted(set(seen.regions) - set(zones)) if zones else []:
+        raise UsageError(
+            f"--columns region: the log has '{strange[0]}', the event {', '.join(zones)}; "
+            f"say which is which, as in --regions '{strange[0]}={next(iter(zones))}'"
+        )
+    found = calibrate(seen, zones=zones)
+    text = to_yaml(proposal(found, list(zones)) | log.get("map", {}))
+    write_whole(to.out, lambda path: path.write_text(text, encoding="utf-8"))
+    told = _told(found) | {"schema_version": 2, "written": str(to.out), "log": log.get("told")}
+    if to.page is not None:
+        from gameday.report import render_import
+
+        told["page"] = str(
+            render_import(told | {"of": events.name, "sessions": seen.count}, to.page)
+        )
+    if to.as_json:
         typer.echo(json.dumps(told, allow_nan=False))
         return
     for line in log.get("said", ()):
         typer.echo(line)
-    _say(found, seen.count, out)
+    _say(found, seen.count)
+    typer.echo(f"written: {to.out}" + (f"; how well: {to.page}" if to.page else ""))
 
 
 def _read_logs(
@@ -132,7 +159,7 @@ def _read_logs(
     return {"told": told, "said": said, "map": proposed}
 
 
-def _how(columns: str | None, steps: str | None) -> Clickstream:
+def _how(columns: str | None, steps: str | None, regions: str | None) -> Clickstream:
     from gameday.history.clickstream import Clickstream
 
     named = _pairs("--columns", columns)
@@ -141,7 +168,11 @@ def _how(columns: str | None, steps: str | None) -> Clickstream:
     chosen: dict[str, Any] = {k: None if v == "none" else v for k, v in named.items()}
     if any(chosen.get(name, "") is None for name in ("time", "event")):
         raise UsageError("--columns: time and event cannot be none")
-    return Clickstream(**chosen, steps=_pairs("--steps", steps))
+    if regions and not chosen.get("region"):
+        raise UsageError("--regions needs the column that says them: --columns region=NAME")
+    return Clickstream(
+        **chosen, steps=_pairs("--steps", steps), regions=_pairs("--regions", regions)
+    )
 
 
 def _pairs(flag: str, text: str | None) -> dict[str, str]:
@@ -154,34 +185,27 @@ def _pairs(flag: str, text: str | None) -> dict[str, str]:
     return out
 
 
-def _scenario_part(found: Calibration, regions: list[str]) -> dict[str, Any]:
-    """Return what a scenario includes; each journey's share is that of all sessions, in every region."""
-    blocks = {one.name: one.block("8s") for one in found.journeys}
-    rest = 1.0
-    for one in reversed(found.journeys):
-        share = round(one.share, 6) if one is not found.journeys[0] else round(rest, 6)
-        rest -= share
-        if regions:
-            blocks[one.name]["share"] = dict.fromkeys(regions, share)
-    return {"journeys": blocks}
-
-
 def _told(found: Calibration) -> dict[str, Any]:
+    """Return all of it in plain data, for programs and for the page."""
     return {
         "journeys": [
             {"name": one.name, "share": one.share, "sessions": one.sessions, "block": one.block("8s"),
-             "counts": one.counts.tolist(), "intervals": [side.tolist() for side in one.intervals()],
+             "regions": one.regions, "hours": one.hours, "products": one.products,
+             "counts": one.counts.tolist(), "chances": one.chances.tolist(),
+             "intervals": [side.tolist() for side in one.intervals()],
              "rows": ["start", *one.steps], "columns": [*one.steps, "exit"],
              "pauses": {step: {"law": p.name, "count": p.count, "held_out": p.held_out,
-                               "log_likelihood": p.log_likelihood, "distance": p.distance}
+                               "log_likelihood": p.log_likelihood, "distance": p.distance,
+                               "quantiles": {level: list(pair) for level, pair in p.quantiles.items()}}
                         for step, p in one.pauses.items()}}
             for one in found.journeys
         ],
-        "types": found.types, "buys": list(found.buys), "held_out": found.held_out, "notes": list(found.notes),
+        "products": [asdict(one) for one in found.products],
+        "buys": list(found.buys), "held_out": found.held_out, "notes": list(found.notes),
     }  # fmt: skip
 
 
-def _say(found: Calibration, sessions: int, out: Path) -> None:
+def _say(found: Calibration, sessions: int) -> None:
     typer.echo(f"{sessions} sessions")
     for note in found.notes:
         typer.echo(f"  {note}")
@@ -208,4 +232,12 @@ def _say(found: Calibration, sessions: int, out: Path) -> None:
         f"steps a session: told {length['mean_told']:.2f}, seen {length['mean_seen']:.2f}; largest gap of their "
         f"distributions {length['distance']:.3f} (chance alone: {length['chance']:.3f})"
     )
-    typer.echo(f"written: {out}")
+    for name, row in held["types"].items():
+        order = row["steps"].get("checkout")
+        if order is not None:
+            typer.echo(
+                f"held out, about {name} ({row['sessions']}): bought told {order['ever_told']:.2%}, seen "
+                f"{order['ever_seen']:.2%} ({order['ever_low']:.2%} to {order['ever_high']:.2%}); steps told "
+                f"{row['length']['mean_told']:.2f}, seen {row['length']['mean_seen']:.2f}, gap "
+                f"{row['length']['distance']:.3f} (chance: {row['length']['chance']:.3f})"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,16 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from gameday.errors import HistoryError
+from gameday.history.catalogue import Catalogue
 from gameday.history.sessions import Sessions
 from gameday.vocabulary import Array
 
 __all__ = ["Clickstream", "read_clickstream"]
 
-_PART_ROWS = 1_000_000
+_PART_ROWS = 250_000
+_MOST_EVENTS = 4_000_000
+"""Events held at once: about 300 MB. Of a longer log the sessions of some of who came are held, all of theirs."""
+_ORDER = "checkout"
 _MOST_SECONDS = 1e11
 """Since 1970, the year 5138: larger numbers are milliseconds."""
 _MOST_TYPES = 20
@@ -40,6 +44,13 @@ class Clickstream:
     """None: sessions are cut by silence."""
     user: str | None = "user_id"
     category: str | None = "category_code"
+    """Product type: what stands before its first dot."""
+    region: str | None = None
+    regions: dict[str, str] = field(default_factory=dict)
+    """What the log calls a region -> ours; with any, rows of others are left out."""
+    product: str | None = "product_id"
+    """Which article; left out where a log does not have it, as `price` is."""
+    price: str | None = "price"
     steps: dict[str, str] = field(default_factory=dict)
     """Event type -> step; types not named are called as in published logs, or keep their name."""
     silence_s: float = 1800.0
@@ -53,9 +64,9 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
 
     Rows without time, type or whose they are cannot be used: they are counted, and one is quoted.
     """
-    rows, types, steps, notes = _Rows(), _Names(), _Names(), list[str]()
-    bad, quoted = 0, ""
-    for part in _parts(file, how):
+    rows, types, steps, regions = _Rows(), _Names(), _Names(), _Names()
+    bad, quoted, notes, catalogue = 0, "", list[str](), Catalogue()
+    for part in _in_regions(_parts(file, how), how, notes):
         time = _times(part[how.time])
         who = _who(part, how)
         event = part[how.event].astype("string")
@@ -66,33 +77,62 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
         part, time, event, who = part[sound], time[sound], event[sound], who[sound]
         category = part[how.category].astype("string").fillna("none") if how.category else None
         top = pd.Series("none", part.index) if category is None else category.str.split(".").str[0]
+        named = event.map(lambda e: how.steps.get(e, _USUAL.get(e, e))).to_numpy(object)
+        articles, prices = (part.get(c) if c else None for c in (how.product, how.price))
+        catalogue.add(top, articles, prices, named == _ORDER)
+        where = part[how.region].astype("string").fillna("unknown") if how.region else None
         rows.add(
             pd.util.hash_array(who.astype(str).to_numpy(object)),
             time.to_numpy("datetime64[ns]").astype(np.int64) / 1e9,
-            steps.codes(event.map(lambda e: how.steps.get(e, _USUAL.get(e, e))).to_numpy(object)),
-            types.codes(top.to_numpy(object)),
-        )
+            steps.codes(named), types.codes(top.to_numpy(object)),
+            regions.codes(where.to_numpy(object)) if where is not None else np.zeros(len(part), np.int32),
+        )  # fmt: skip
     if not rows.parts:
         raise HistoryError(f"{file}: no event with a time, a type and whose it is")
     if bad:
         notes.append(
             f"{bad} rows without a time, a type or whose they are were left out, as: {quoted}"
         )
-    return _sessions(file, how, rows, steps.names, types.names, notes)
+    if rows.kept < 1:
+        notes.append(
+            f"sessions are those of {rows.kept:.3g} of who came, by a hash of their names: more than "
+            f"{_MOST_EVENTS:,} events are not held at once"
+        )
+    return _sessions(how, rows, (steps.names, types.names, regions.names), notes, catalogue)
+
+
+def _in_regions(
+    parts: Iterator[pd.DataFrame], how: Clickstream, notes: list[str]
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the regions that are asked for, by our names."""
+    left_out = 0
+    for part in parts:
+        if how.region and how.regions:
+            part = part.assign(**{how.region: part[how.region].map(how.regions)})
+            left_out += int(part[how.region].isna().sum())
+            part = part[part[how.region].notna()]
+        yield part
+    if left_out:
+        notes.append(f"{left_out} rows of regions that are not asked for were left out")
 
 
 def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
-    wanted = [c for c in (how.time, how.event, how.session, how.user, how.category) if c]
+    wanted = [
+        c for c in (how.time, how.event, how.session, how.user, how.category, how.region) if c
+    ]
+    more = {how.product, how.price} - {None}
     if not file.is_file():
         raise HistoryError(f"{file}: no such file; check --clickstream")
     try:
         if file.suffix.lower() == ".parquet":
             parquet = pa.parquet.ParquetFile(file)
             _check(file, wanted, parquet.schema_arrow.names)
-            for batch in parquet.iter_batches(_PART_ROWS, columns=wanted):
+            there = [c for c in parquet.schema_arrow.names if c in {*wanted, *more}]
+            for batch in parquet.iter_batches(_PART_ROWS, columns=there):
                 yield batch.to_pandas()
         elif file.suffix.lower() == ".csv":
-            with pa.csv.open_csv(file, convert_options=_as_text(wanted)) as reader:
+            options = _as_text([*wanted, *filter(None, more)])
+            with pa.csv.open_csv(file, convert_options=options) as reader:
                 _check(file, wanted, reader.schema.names)
                 for batch in reader:
                     yield batch.to_pandas()
@@ -152,28 +192,56 @@ class _Names:
 
 
 class _Rows:
-    """Columns of events, grown part by part."""
+    """Columns of events, grown part by part; of so many at most, all of whoever is kept at all.
+
+    Who is kept is told by the hash in the first column, so the order of parts is no matter.
+    """
 
     def __init__(self) -> None:
         self.parts: list[tuple[Array, ...]] = []
+        self.kept = 1.0
+        """Share of who came."""
+        self._count = 0
 
     def add(self, *columns: Array) -> None:
-        if len(columns[0]):
-            self.parts.append(columns)
+        self._take(columns)
+        while self._count > _MOST_EVENTS:
+            self.kept /= 2
+            parts, self.parts, self._count = self.parts, [], 0
+            for part in parts:
+                self._take(part)
+
+    def _take(self, columns: tuple[Array, ...]) -> None:
+        mine = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(len(columns[0]), bool)
+        if mine.any():
+            self.parts.append(tuple(column[mine] for column in columns))
+            self._count += int(mine.sum())
 
     def joined(self) -> tuple[Array, ...]:
         return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))
 
 
+def _spread(who: Array) -> Array:
+    """Return a number in [0, 1) for each hash, by its high bits."""
+    return np.asarray((who >> np.uint64(11)).astype(float) * 2.0**-53)
+
+
 def _sessions(
-    file: Path, how: Clickstream, rows: _Rows, steps: list[str], types: list[str], notes: list[str]
-) -> Sessions:
-    who, at_s, step, type_of = rows.joined()
+    how: Clickstream, rows: _Rows, named: tuple[list[str], list[str], list[str]], notes: list[str],
+    catalogue: Catalogue,
+) -> Sessions:  # fmt: skip
+    who, at_s, step, type_of, region = rows.joined()
+    steps, types, regions = named
     place = np.argsort(np.argsort(steps))  # by name: the order of rows is no matter
     steps, step = sorted(steps), place[step].astype(np.int32)
     names, type_of = _largest(types, type_of)
+    regions, region = (
+        sorted(regions),
+        np.argsort(np.argsort(regions))[region] if regions else region,
+    )
     order = np.lexsort((type_of, step, at_s, who))
     who, at_s, step, type_of = who[order], at_s[order], step[order], type_of[order]
+    region = region[order]
     begins = np.diff(who, prepend=who[:1] + np.uint64(1)) != 0
     if how.session is None:
         begins |= np.diff(at_s, prepend=-np.inf) > how.silence_s
@@ -189,7 +257,7 @@ def _sessions(
         )
     found = Sessions(
         tuple(steps), names, session, at_s, step, type_of, np.zeros(len(step), bool), is_cut,
-        tuple(notes),
+        tuple(regions), region[np.flatnonzero(begins)], catalogue, tuple(notes),
     )  # fmt: skip
     for after, before in how.needs.items():
         found = _with_inferred(found, after, before)
@@ -228,9 +296,9 @@ def _with_inferred(seen: Sessions, after: str, before: str) -> Sessions:
     earlier = np.where(is_first, seen.at_s[lacks], seen.at_s[np.maximum(lacks - 1, 0)])
     middle = (earlier + seen.at_s[lacks]) / 2
     note = f"{len(lacks)} of {len(at)} {after} had no {before} in the log: one was inferred half way before"
-    return Sessions(
-        steps, seen.types, np.insert(seen.session, lacks, seen.session[lacks]),
-        np.insert(seen.at_s, lacks, middle),
-        np.insert(seen.step, lacks, has), np.insert(seen.type_of, lacks, seen.type_of[lacks]),
-        np.insert(seen.is_inferred, lacks, True), seen.is_cut, (*seen.notes, note),
+    return replace(
+        seen, steps=steps, session=np.insert(seen.session, lacks, seen.session[lacks]),
+        at_s=np.insert(seen.at_s, lacks, middle), step=np.insert(seen.step, lacks, has),
+        type_of=np.insert(seen.type_of, lacks, seen.type_of[lacks]),
+        is_inferred=np.insert(seen.is_inferred, lacks, True), notes=(*seen.notes, note),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gameday.history.catalogue import Catalogue
 from gameday.vocabulary import Array
 
 __all__ = ["Sessions"]
@@ -13,7 +14,9 @@ __all__ = ["Sessions"]
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """What customers did: events session by session, by time within one; shape (events,) but for `is_cut`."""
+    """What customers did: events session by session, by time within one; shape (events,) but for
+    `is_cut` and `region_of`.
+    """
 
     steps: tuple[str, ...]
     types: tuple[str, ...]
@@ -30,6 +33,11 @@ class Sessions:
     """Whether the log does not have it, and what follows says that it was."""
     is_cut: Array
     """Whether the log ends before the session may have ended, shape (sessions,)."""
+    regions: tuple[str, ...]
+    """Where customers are, as the log calls it; empty where it does not say."""
+    region_of: Array
+    """Index of each session's region, shape (sessions,); 0 where there is none."""
+    catalogue: Catalogue
     notes: tuple[str, ...] = ()
     """What was found, left out or inferred on the way in."""
 
@@ -60,14 +68,32 @@ class Sessions:
         session = np.cumsum(begins | begins_rest) - 1
         whole = self.session[np.flatnonzero(begins | begins_rest)]
         goes_on = np.append(np.diff(whole) == 0, False)
-        return replace(self, session=session, is_cut=self.is_cut[whole] & ~goes_on)
+        return replace(
+            self, session=session, is_cut=self.is_cut[whole] & ~goes_on, region_of=self.region_of[whole]
+        )  # fmt: skip
 
     def only(self, kept: Array) -> Sessions:
         """Return the sessions where `kept`, shape (sessions,), is true, numbered anew."""
         events = kept[self.session]
         number = np.cumsum(kept) - 1
-        return Sessions(
-            self.steps, self.types, number[self.session[events]], self.at_s[events],
-            self.step[events], self.type_of[events], self.is_inferred[events], self.is_cut[kept],
-            self.notes,
+        return replace(
+            self, session=number[self.session[events]], at_s=self.at_s[events], step=self.step[events],
+            type_of=self.type_of[events], is_inferred=self.is_inferred[events], is_cut=self.is_cut[kept],
+            region_of=self.region_of[kept],
         )  # fmt: skip
+
+    def about(self, order: str) -> Array:
+        """Return the type each session is about, shape (sessions,): its first `order`'s, else most of its events'.
+
+        Index of the type; 0 where no event has one.
+        """
+        counts = np.zeros((self.count, len(self.types)), np.int32)
+        np.add.at(counts, (self.session, self.type_of), 1)
+        counts[:, 0] = 0
+        out = np.where(counts.any(axis=1), counts.argmax(axis=1), 0)
+        if order in self.steps:
+            bought = np.flatnonzero((self.step == self.steps.index(order)) & (self.type_of > 0))[
+                ::-1
+            ]
+            out[self.session[bought]] = self.type_of[bought]
+        return np.asarray(out)

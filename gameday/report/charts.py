@@ -20,7 +20,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-__all__ = ["charts", "inline_library", "plan_charts", "rehearsal_charts"]
+__all__ = ["charts", "import_charts", "inline_library", "plan_charts", "rehearsal_charts"]
 
 _ID = re.compile(r"\bp\d{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 """Bokeh numbers its models anew in every process; a report rendered again must not change."""
@@ -56,8 +56,9 @@ def plan_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
     for region, rows in data["steps_per_slot"].items():
         asked = data["per_slot"][region]
         rest = {"customers": asked["customers"]}, {"orders": asked["orders"]}
+        sold = {name: p["orders_per_slot"][region] for name, p in data["products"].items()}
         for what, unit, lines in (("steps", "steps / slot", rows), ("customers at one time", "", rest[0]),
-                                  ("orders", "orders / slot", rest[1])):  # fmt: skip
+                                  ("orders", "orders / slot", rest[1] | sold)):  # fmt: skip
             plot = _blank(f"{region}: {what}", unit, shared)
             shared = plot.x_range
             for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
@@ -69,6 +70,23 @@ def plan_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
             _line(plot, at, values, name, colour)
         plots.append(_legend(plot))
     return _embedded({"plan": column(*plots, sizing_mode="stretch_width")})
+
+
+def import_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return (script, name -> div): sessions by length, as told and as seen."""
+    length = data["held_out"]["length"]
+    plot = figure(
+        title="share of sessions held out of at most so many steps", height=260, sizing_mode="stretch_width",
+        toolbar_location=None, x_axis_label="steps",
+    )  # fmt: skip
+    for name, colour in (("seen", _COLOURS[0]), ("told", _COLOURS[1])):
+        shares = length[f"upto_{name}"]
+        plot.step(
+            [*range(1, len(shares) + 1)], shares, mode="after", color=colour, legend_label=name,
+            line_width=2, line_dash="solid" if name == "seen" else "dashed",
+        )  # fmt: skip
+    plot.legend.location = "bottom_right"
+    return _embedded({"lengths": plot})
 
 
 def _embedded(figures: dict[str, Any]) -> tuple[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Pages of what sends nothing: an event rehearsed in the model, and a plan."""
+"""Pages of what sends nothing: an event rehearsed in the model, a plan, and journeys from a log."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from gameday.files import write_whole
-from gameday.report.charts import inline_library, plan_charts, rehearsal_charts
+from gameday.report.charts import import_charts, inline_library, plan_charts, rehearsal_charts
 from gameday.report.render import environment
 
-__all__ = ["render_plan", "render_rehearsal"]
+__all__ = ["render_import", "render_plan", "render_rehearsal"]
 
 
 def render_rehearsal(result: dict[str, Any], file: Path) -> Path:
@@ -20,6 +20,11 @@ def render_rehearsal(result: dict[str, Any], file: Path) -> Path:
 def render_plan(data: dict[str, Any], file: Path) -> Path:
     """Write the page of what `gameday plan` tells; return its path."""
     return _written("plan", file, plan_charts(data), p=data)
+
+
+def render_import(data: dict[str, Any], file: Path) -> Path:
+    """Write the page of what `gameday history import` found; return its path."""
+    return _written("import", file, import_charts(data), i=data)
 
 
 def _written(name: str, file: Path, drawn: tuple[str, dict[str, str]], **data: Any) -> Path:

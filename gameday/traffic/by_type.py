@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gameday.scenario import Scenario
+from gameday.traffic.crowds import as_they_buy
 from gameday.traffic.fit import caused_steps
 from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.plan import LoadPlan
@@ -51,9 +52,10 @@ def caused_by_type(scenario: Scenario, plan: LoadPlan) -> dict[str | None, Array
             journey = scenario.journeys[name]
             kernel = lag_kernel(journey, plan.steps, held)
             shares = type_shares(scenario, region, journey)[:, minutes]
+            starts = as_they_buy(scenario, journey, region, plan.grid, plan.starts[r, j])
             for part, share in zip(parts, shares, strict=True):
                 if share.any():
-                    part += caused_steps((share * plan.starts[r, j])[None], [kernel])
+                    part += caused_steps((share * starts)[None], [kernel])
         parts = np.maximum(
             parts, 1e-300
         )  # sessions from before the plan's first slot are dealt alike

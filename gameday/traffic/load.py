@@ -8,6 +8,7 @@ from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.scenario import Scenario, build_cell
 from gameday.traffic.by_type import steps_by_type
+from gameday.traffic.crowds import as_they_buy
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.nominal import Nominal, nominal_response
@@ -82,7 +83,8 @@ def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> dict[str
         for r, region in enumerate(demand.regions):
             response = nominal[scenario.regions[region].stack]
             kernel = lag_kernel(journey, demand.steps, {s: n.mean_s for s, n in response.items()})
-            launched[r] += caused_steps(crowds[r, [j]], [kernel])
+            crowd = as_they_buy(scenario, journey, region, demand.grid, crowds[r, j])
+            launched[r] += caused_steps(crowd[None], [kernel])
     return out
 
 
@@ -95,12 +97,13 @@ def _assemble(
                     window.slots + lead_in)  # fmt: skip
     part = _slots_of(demand.grid, grid)
     steps, crowds = demand.path(quantile), _crowds(scenario, demand, quantile)
-    caused = np.stack(
-        [caused_steps(starts[r], kernels[name]) for r, name in enumerate(demand.regions)]
-    )
-    launch = np.stack(
-        [caused_steps(crowds[r], kernels[name]) for r, name in enumerate(demand.regions)]
-    )
+    caused, launch = (
+        np.stack([
+            caused_steps(_buying(scenario, demand, name, rows[r]), kernels[name])
+            for r, name in enumerate(demand.regions)
+        ])
+        for rows in (starts, crowds)
+    )  # fmt: skip
     cut = starts[:, :, part]
     return LoadPlan(
         grid=grid, lead_in=lead_in, regions=demand.regions, steps=demand.steps,
@@ -120,6 +123,15 @@ def _assemble(
         },
         spacing=scenario.replay.spacing, dispersion=scenario.replay.dispersion,
     )  # fmt: skip
+
+
+def _buying(scenario: Scenario, demand: Demand, region: str, starts: Array) -> Array:
+    """Return session starts, (journeys, slots), with those who wait for a release moved to it."""
+    walks = scenario.journeys.values()
+    return np.stack([
+        as_they_buy(scenario, journey, region, demand.grid, row)
+        for journey, row in zip(walks, starts, strict=True)
+    ])  # fmt: skip
 
 
 def _slots_of(grid: TimeGrid, part: TimeGrid) -> slice:

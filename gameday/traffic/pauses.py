@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 from scipy import optimize, special, stats
 
+from gameday.scenario.service_times import ServiceTime
 from gameday.vocabulary import Array
 
 __all__ = ["FittedPause", "fit_pause"]
 
 _LEVELS = (0, 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 """Percent: quantiles of an empirical law."""
+_SHOWN = (10, 25, 50, 75, 90, 99)
+"""Percent: quantiles at which a law is shown against the data."""
 _LEAST = 30
 """Pauses below which no law is told from another: the exponential of their mean is taken."""
 _TAIL = 0.01
@@ -39,6 +43,8 @@ class FittedPause:
     """Of each law on the pauses held out, a pause; empty where there were too few."""
     distance: float | None
     """Largest gap between the law's and the held-out distribution (Kolmogorov-Smirnov), beyond rounding."""
+    quantiles: dict[str, tuple[float, float]]
+    """p10 ... p99 -> seconds as the law has it, and as the pauses held out have it; empty where there are few."""
 
 
 Cdf = Callable[[Array], Array]
@@ -48,7 +54,7 @@ def fit_pause(train_s: Array, held_s: Array, resolution_s: float) -> FittedPause
     """Return the law of pauses, s; `resolution_s` is the unit in which the log tells time."""
     mean = max(float(train_s.mean()) if len(train_s) else 0.0, resolution_s / 100)
     if len(train_s) < _LEAST or len(held_s) < _LEAST:
-        return FittedPause(_seconds(mean), "exponential", len(train_s), len(held_s), {}, None)
+        return FittedPause(_seconds(mean), "exponential", len(train_s), len(held_s), {}, None, {})
     half = resolution_s / 2
     found: dict[str, tuple[str | dict[str, Any], Cdf]] = {
         "exponential": (_seconds(mean), stats.expon(scale=mean).cdf),
@@ -58,7 +64,22 @@ def fit_pause(train_s: Array, held_s: Array, resolution_s: float) -> FittedPause
     scores = {name: _score(cdf, held_s, half) for name, (_, cdf) in found.items()}
     best = max(scores, key=lambda name: scores[name])
     law, cdf = found[best]
-    return FittedPause(law, best, len(train_s), len(held_s), scores, _distance(cdf, held_s, half))
+    return FittedPause(
+        law, best, len(train_s), len(held_s), scores, _distance(cdf, held_s, half),
+        _quantiles(law, held_s),
+    )  # fmt: skip
+
+
+def _quantiles(law: str | dict[str, Any], held_s: Array) -> dict[str, tuple[float, float]]:
+    """Return what a law and the pauses held out have at each level."""
+    block = {"law": "exponential", "mean": law} if isinstance(law, str) else law
+    if block.get("mean") == "0s":
+        return {}
+    told = TypeAdapter(ServiceTime).validate_python(block)
+    return {
+        f"p{level}": (round(told.seconds(level / 100), 3), round(float(np.quantile(held_s, level / 100)), 3))
+        for level in _SHOWN
+    }  # fmt: skip
 
 
 def _seconds(value: float) -> str:

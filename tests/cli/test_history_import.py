@@ -62,10 +62,11 @@ def test_for_an_event_each_journey_has_its_share_of_every_region(log: Path, tmp_
 
 def test_json_says_the_same_as_numbers(log: Path, tmp_path: Path) -> None:
     told = json.loads(typed("--clickstream", str(log), "--out", str(tmp_path / "j.yaml"), "--json"))
-    assert told["schema_version"] == 1
+    assert told["schema_version"] == 2
     assert sum(one["share"] for one in told["journeys"]) == pytest.approx(1.0)
     assert told["buys"][0]["buying"] == pytest.approx(40, abs=1)
-    assert told["types"] == {"shoes": 1.0}
+    assert [(one["name"], one["share"]) for one in told["products"]] == [("shoes", {"all": 1.0})]
+    assert told["journeys"][0]["products"] == {"shoes": 1.0}
     for one in told["journeys"]:
         low, high = one["intervals"]
         assert len(low) == len(high) == len(one["counts"]) == len(one["rows"])
@@ -112,3 +113,59 @@ def test_what_cannot_be_imported_is_said_with_a_remedy(
     with pytest.raises(UsageError, match=said):
         CliRunner().invoke(app, ["history", "import", *arguments], catch_exceptions=False)
     assert not (tmp_path / "journeys.yaml").exists()
+
+
+def test_a_log_of_regions_gives_shares_hours_and_products_of_each(tmp_path: Path) -> None:
+    """Three days: in one region everybody buys, mostly at night, in the other nobody does."""
+    rng, rows = np.random.default_rng(1), []
+    for session in range(3000):
+        is_uk = session % 3 > 0
+        at = pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(minutes=1.44 * session)
+        kind = "toys.big" if (at.hour < 12) == is_uk else "books"
+        article = f"{kind}-{int(rng.zipf(1.6)) % 40}"
+        words = (
+            ["view", "view", "cart", "purchase"] if is_uk else ["view"] * int(rng.integers(1, 5))
+        )
+        for word in words:
+            rows.append((at.isoformat(), word, session, kind, article, "19.5" if kind == "books" else "40",
+                         "United Kingdom" if is_uk else "EIRE"))  # fmt: skip
+            at += pd.Timedelta(seconds=int(rng.integers(2, 50)))
+    names = ["event_time", "event_type", "user_session", "category_code", "sku", "price", "country"]
+    file, out, page = tmp_path / "log.csv", tmp_path / "j.yaml", tmp_path / "p.html"
+    pd.DataFrame(rows, columns=names).to_csv(file, index=False)
+    said = typed("--clickstream", str(file), "--columns", "region=country,product=sku,user=none",
+                 "--regions", "United Kingdom=uk,EIRE=ie", "--out", str(out), "--page", str(page))  # fmt: skip
+    data = from_yaml(out.read_text())
+    journeys, products = data["journeys"], data["products"]
+    assert journeys["buyer"]["share"] == {"uk": 1.0, "ie": 0.0}
+    assert journeys["browser"]["share"] == {"uk": 0.0, "ie": 1.0}
+    assert products["books"]["price"] == pytest.approx(19.5)
+    assert products["toys"]["items"] <= 40
+    assert products["toys"]["popularity"]["exponent"] > 0.8
+    assert sum(block["share"]["uk"] for block in products.values()) == pytest.approx(1.0)
+    hours = products["toys"]["hours"]
+    assert np.mean(hours[:12]) > 1.5 * np.mean(hours[12:])
+    assert journeys["buyer"]["products"]["toys"] == pytest.approx(0.5, abs=0.05)
+    assert "held out, about toys" in said
+    assert "By product type" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--regions", "a=b"], "needs the column"),
+        (
+            ["--columns", "region=user_id", "--event", "primeday"],
+            "the log has '1', the event us, in",
+        ),
+        (["--columns", "regin=user_id"], "unknown 'regin'"),
+    ],
+    ids=str,
+)
+def test_regions_that_nobody_knows_are_refused_before_anything_is_written(
+    log: Path, tmp_path: Path, flags: list[str], says: str
+) -> None:
+    out = tmp_path / "j.yaml"
+    with pytest.raises(UsageError, match=says):
+        typed("--clickstream", str(log), "--out", str(out), *flags)
+    assert not out.exists()

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import HistoryError
+from gameday.history import clickstream
 from gameday.history.clickstream import Clickstream, read_clickstream
 from gameday.history.sessions import Sessions
 from gameday.scenario.journeys import EXIT, Journey
@@ -261,6 +262,35 @@ def test_a_file_that_is_none_is_said_so(tmp_path: Path) -> None:
             (tmp_path / name).write_bytes(b"\x00\xffnothing")
         with pytest.raises(HistoryError, match=said):
             read_clickstream(tmp_path / name, Clickstream())
+
+
+def test_a_log_too_long_to_hold_is_held_in_part_whole_sessions_whatever_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["view view cart purchase", "view", "view cart", "view view view"]
+    table = log(*(words[n % 4] for n in range(2400)))
+    whole = read(table, tmp_path)
+    monkeypatch.setattr(clickstream, "_MOST_EVENTS", 1500)
+    monkeypatch.setattr(clickstream, "_PART_ROWS", 400)
+    parts = [
+        read(t, tmp_path, "part.parquet") for t in (table, table.sample(frac=1.0, random_state=3))
+    ]
+    for part in parts:
+        assert len(part.step) <= 1500 + 400  # what was inferred comes on top
+        assert part.count == pytest.approx(whole.count * 0.25, rel=0.2)
+        assert any("0.25 of who came" in note for note in part.notes)
+        lengths = np.bincount(np.diff(part.firsts), minlength=5)[1:]
+        np.testing.assert_allclose(lengths / part.count, [0.25, 0.25, 0.25, 0.25], atol=0.08)
+    assert (parts[0].step == parts[1].step).all()
+    assert (parts[0].at_s == parts[1].at_s).all()
+
+
+def test_a_session_is_about_what_it_ordered_or_looked_at_most(tmp_path: Path) -> None:
+    table = log("view view purchase", "view view view", "view")
+    kinds = ["toys", "toys", "books", "toys", "books", "books", "none", "none"]
+    seen = read(table.assign(category_code=kinds), tmp_path, category="category_code")
+    about = [seen.types[k] for k in seen.about("checkout")]
+    assert sorted(about) == ["books", "books", "none"]
 
 
 # --- a real log -------------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ from scipy import stats
 from small_shop import flat_demand, flat_plan, load_small, small_shop
 
 from gameday.scenario import Scenario
+from gameday.scenario.journeys import Reaction
 from gameday.traffic import Asked, LoadPlan, Walks, event_steps, plan_load
 from gameday.traffic.by_type import caused_by_type, steps_by_type
+from gameday.traffic.crowds import as_they_buy
 from gameday.traffic.outlook import outlook
 from gameday.traffic.products import by_minute, minutes_of_day, type_shares
 from gameday.vocabulary import Seed, TimeGrid
@@ -37,6 +39,7 @@ def scenario(tmp_path: Path) -> Scenario:
     shop["journeys"]["fan"] = {
         "start": {"product": 1.0}, "next": {"product": {"checkout": 1.0}, "checkout": {"exit": 1.0}},
         "think": {"other": "5s"}, "patience": "8s", "launch": "drop",
+        "on_waiting": {"again": 1.0, "after": "20s", "most": 900},
     }  # fmt: skip
     shop["products"] = {
         "toy": {"share": {"eu": 0.5, "uk": 0.2}, "hours": HOURS, "calls": {"product": ["pay"]}},
@@ -142,7 +145,7 @@ def test_shares_move_in_a_straight_line_from_hour_to_hour_and_sum_to_1(scenario:
 def test_a_launch_s_crowd_is_all_of_its_product_in_the_event_s_steps(scenario: Scenario) -> None:
     steps = np.zeros((2, 3, 600))
     crowd = np.zeros((2, 600))
-    crowd[0, 100] = 1000.0
+    crowd[0, 460] = 1000.0
     out = event_steps(scenario, flat_demand(scenario, steps, launches={"drop": crowd}), 0.5)
     assert out["box"][0].sum(axis=1) == pytest.approx([0.0, 1000.0, 1000.0])
     assert not out["toy"].any()
@@ -163,3 +166,32 @@ def test_a_waiting_crowd_comes_evenly_before_and_the_rest_by_its_half_life(
     assert early.min() > -300
     assert stats.kstest(early, stats.uniform(-300, 300).cdf).pvalue > 0.001
     assert stats.kstest(late, stats.expon(scale=180 / np.log(2)).cdf).pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    ("countdown", "reaction", "kept"),
+    [("30s", {"again": 1.0, "after": "9s", "most": 1}, 1.0), ("30s", {"again": 0.8, "after": "9s"}, 0.8),
+     (None, {"again": 1.0, "after": "20s", "most": 900}, 1.0), (None, None, 0.0),
+     (None, {"again": 0.9, "after": "60s", "most": 900}, np.mean([0.9**n for n in range(1, 6)])),
+     (None, {"again": 1.0, "after": "60s", "most": 3}, 0.6)],
+    ids=str,
+)  # fmt: skip
+def test_who_waits_buys_at_the_release_if_still_there(
+    scenario: Scenario, countdown: str | None, reaction: dict[str, Any] | None, kept: float
+) -> None:
+    launch = scenario.launches["drop"].model_copy(
+        update={"countdown": None if countdown is None else float(countdown[:-1])}
+    )
+    fan = scenario.journeys["fan"].model_copy(
+        update={"on_waiting": None if reaction is None else Reaction.model_validate(reaction)}
+    )
+    told = scenario.model_copy(update={"launches": {"drop": launch}})
+    grid = TimeGrid(datetime(2026, 3, 10, 3, 0, tzinfo=UTC), 60)
+    starts = np.zeros(60)
+    starts[25:30], starts[30:] = 100.0, 7.0
+    moved = as_they_buy(told, fan, "eu", grid, starts)
+    assert not moved[:30].any()
+    assert moved[30] + moved[31:].sum() == pytest.approx(500 * kept + 30 * 7)
+    assert moved[31:] == pytest.approx(7.0)
+    shopper = scenario.journeys["shopper"]
+    assert (as_they_buy(told, shopper, "eu", grid, starts) == starts).all()
