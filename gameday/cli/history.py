@@ -56,14 +56,7 @@ def import_(
 
     Example: gameday history import --clickstream events.parquet --out journeys.yaml
     """
-    if (clickstream is None) == (not access_log):
-        raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
-    if clickstream is not None and counts is not None:
-        raise UsageError("--counts is for access logs: counts of people and of robots")
-    if clickstream is None and (columns or steps or regions):
-        raise UsageError(
-            "--columns, --steps and --regions are for --clickstream; history.urls of --event maps access logs"
-        )
+    _check(clickstream, access_log, counts, mapped=bool(columns or steps or regions))
     from gameday.history.clickstream import Clickstream
     from gameday.scenario import load_scenario
 
@@ -77,6 +70,20 @@ def import_(
         events = Path(folder) / "events.parquet"
         log = _read_logs(access_log or [], scenario, events, counts)
         _import(events, Clickstream(session=None, category=None), zones, log, written)
+
+
+def _check(
+    clickstream: Path | None, access_log: list[Path] | None, counts: Path | None, *, mapped: bool
+) -> None:
+    """Raise UsageError where options do not belong together."""
+    if (clickstream is None) == (not access_log):
+        raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
+    if clickstream is not None and counts is not None:
+        raise UsageError("--counts is for access logs: counts of people and of robots")
+    if clickstream is None and mapped:
+        raise UsageError(
+            "--columns, --steps and --regions are for --clickstream; history.urls of --event maps access logs"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,12 +186,7 @@ def _say(summary: dict[str, Any]) -> None:
         ]
         table.add_row(row["stack"], row["service"], *cells)
     console.print(table)
-    for row in summary["sell_out"]:
-        seen = (row["measured_utc"] or "not in the window")[:16]
-        told = [f"{name}: {row[key]['said']}" for key, name in _MODELS.items() if row[key]]
-        what = f"{row['stack']}: {', '.join(row['products'])} sold out: measured {seen}"
-        console.print("; ".join([what, *told]), markup=False)
-    for line in _recoveries(summary):
+    for line in (*_sell_outs(summary), *_recoveries(summary)):
         console.print(line, markup=False)
     counts = summary["findings_by_severity"]
     found = ", ".join(f"{n} {severity}" for severity, n in counts.items()) or "none"
@@ -209,6 +204,16 @@ def _say(summary: dict[str, Any]) -> None:
             f"{request['instances_to']} {request['instance']}, order by {request['latest_order']}"
         )
     typer.echo(f"report: {Path(summary['folder']) / 'report.html'}")
+
+
+def _sell_outs(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield when what is limited was gone, measured and in the model."""
+    for row in summary["sell_out"]:
+        seen = (row["measured_utc"] or "not in the window")[:16]
+        told = [f"{name}: {row[key]['said']}" for key, name in _MODELS.items() if row[key]]
+        yield "; ".join(
+            [f"{row['stack']}: {', '.join(row['products'])} sold out: measured {seen}", *told]
+        )
 
 
 def _recoveries(summary: dict[str, Any]) -> Iterator[str]:

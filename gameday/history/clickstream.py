@@ -14,14 +14,13 @@ import pyarrow.parquet
 
 from gameday.errors import HistoryError
 from gameday.history.catalogue import Catalogue
+from gameday.history.event_rows import MOST_EVENTS, EventRows, Names
 from gameday.history.sessions import Sessions
 from gameday.vocabulary import Array
 
 __all__ = ["Clickstream", "read_clickstream"]
 
 _PART_ROWS = 250_000
-_MOST_EVENTS = 4_000_000
-"""Events held at once: about 300 MB. Of a longer log the sessions of some of who came are held, all of theirs."""
 _ORDER = "checkout"
 _MOST_SECONDS = 1e11
 """Since 1970, the year 5138: larger numbers are milliseconds."""
@@ -64,7 +63,7 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
 
     Rows without time, type or whose they are cannot be used: they are counted, and one is quoted.
     """
-    rows, types, steps, regions = _Rows(), _Names(), _Names(), _Names()
+    rows, types, steps, regions = EventRows(MOST_EVENTS), Names(), Names(), Names()
     bad, quoted, notes, catalogue = 0, "", list[str](), Catalogue()
     for part in _in_regions(_parts(file, how), how, notes):
         time = _times(part[how.time])
@@ -96,7 +95,7 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
     if rows.kept < 1:
         notes.append(
             f"sessions are those of {rows.kept:.3g} of who came, by a hash of their names: more than "
-            f"{_MOST_EVENTS:,} events are not held at once"
+            f"{MOST_EVENTS:,} events are not held at once"
         )
     return _sessions(how, rows, (steps.names, types.names, regions.names), notes, catalogue)
 
@@ -176,58 +175,8 @@ def _who(part: pd.DataFrame, how: Clickstream) -> pd.Series:
     return part[column]
 
 
-class _Names:
-    """Words as numbers, in order of their first coming."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def codes(self, words: Array) -> Array:
-        codes, fresh = pd.factorize(words)
-        place = {name: n for n, name in enumerate(self.names)}
-        for word in fresh:
-            place.setdefault(str(word), len(place))
-        self.names = list(place)
-        return np.asarray(np.array([place[str(word)] for word in fresh], np.int32)[codes])
-
-
-class _Rows:
-    """Columns of events, grown part by part; of so many at most, all of whoever is kept at all.
-
-    Who is kept is told by the hash in the first column, so the order of parts is no matter.
-    """
-
-    def __init__(self) -> None:
-        self.parts: list[tuple[Array, ...]] = []
-        self.kept = 1.0
-        """Share of who came."""
-        self._count = 0
-
-    def add(self, *columns: Array) -> None:
-        self._take(columns)
-        while self._count > _MOST_EVENTS:
-            self.kept /= 2
-            parts, self.parts, self._count = self.parts, [], 0
-            for part in parts:
-                self._take(part)
-
-    def _take(self, columns: tuple[Array, ...]) -> None:
-        mine = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(len(columns[0]), bool)
-        if mine.any():
-            self.parts.append(tuple(column[mine] for column in columns))
-            self._count += int(mine.sum())
-
-    def joined(self) -> tuple[Array, ...]:
-        return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))
-
-
-def _spread(who: Array) -> Array:
-    """Return a number in [0, 1) for each hash, by its high bits."""
-    return np.asarray((who >> np.uint64(11)).astype(float) * 2.0**-53)
-
-
 def _sessions(
-    how: Clickstream, rows: _Rows, named: tuple[list[str], list[str], list[str]], notes: list[str],
+    how: Clickstream, rows: EventRows, named: tuple[list[str], list[str], list[str]], notes: list[str],
     catalogue: Catalogue,
 ) -> Sessions:  # fmt: skip
     who, at_s, step, type_of, region = rows.joined()
