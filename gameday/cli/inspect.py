@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,12 +53,19 @@ def schema() -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="a folder to make")],
     event: Annotated[str, typer.Option(help="the bundled scenario to begin from")] = "primeday",
-) -> None:
-    """Copy a bundled scenario with all it includes, to change into one's own.
+    from_har: Annotated[
+        Path | None, typer.Option(help="a browser's recording of your shop, to begin from in place of it")
+    ] = None,
+) -> None:  # fmt: skip
+    """Copy a bundled scenario with all it includes, or make one of a recording, to change into one's own.
 
-    Example: gameday init myshop --event black-friday
+    Example: gameday init myshop --from-har shop.har
     """
     from gameday.scenario import bundled_scenarios, scenario_file, scenario_schema
+
+    if from_har is not None:
+        _init_recorded(folder, from_har)
+        return
 
     source = scenario_file(event)
     if source not in bundled_scenarios().values():
@@ -78,6 +87,39 @@ def init(
         raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
     copied = folder / (_DRILLS if source.parent.name == _DRILLS else "") / source.name
     typer.echo(f"{copied}: change it, then: gameday replay --event {copied}")
+
+
+def _init_recorded(folder: Path, har: Path) -> None:
+    """Write the scenario of a recording into a folder, once it has been read back and found sound."""
+    from gameday.history.har import read_har
+    from gameday.history.recorded_scenario import recorded_scenario
+    from gameday.history.recording import propose_steps
+    from gameday.scenario import load_scenario, scenario_schema
+    from gameday.scenario.plain_yaml import to_yaml
+
+    if folder.exists():
+        raise UsageError(f"{folder}: exists already; choose another folder")
+    recording = read_har(har)
+    found = propose_steps(recording)
+    name = re.sub(r"[^a-z0-9]+", "-", har.stem.lower()).strip("-") or "recorded"
+    name = name if name[0].isalpha() else f"shop-{name}"
+    text = to_yaml(recorded_scenario(name[:40], recording.begun, recording, found))
+    with tempfile.TemporaryDirectory(prefix="gameday-init-") as draft:
+        file = Path(draft) / f"{name}.yaml"
+        file.write_text(text, encoding="utf-8")
+        load_scenario(str(file))
+        try:
+            folder.mkdir(parents=True)
+            shutil.copy(file, folder / file.name)
+            (folder / "scenario.schema.json").write_text(json.dumps(scenario_schema(), indent=1))
+        except OSError as error:
+            raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
+    typer.echo(f"{len(recording.requests)} requests to {recording.origin} are {len(found.steps)} steps: "
+               f"{', '.join(found.steps)}")  # fmt: skip
+    for note in found.notes:
+        typer.echo(f"  {note}")
+    typer.echo(f"{folder / file.name}: read it over, then: gameday replay --event {folder / file.name} "
+               f"--target {recording.origin}")  # fmt: skip
 
 
 def doctor(

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from gameday.scenario import Scenario
 
-__all__ = ["Urls", "propose", "template_of"]
+__all__ = ["Urls", "named_step", "propose", "template_of"]
 
 _WORDS = (
-    ("checkout", r"checkout|payment|place-?order|purchase|kasse"), ("cart", r"cart|basket|bag\b"),
+    ("checkout", r"checkout|payment|/pay\b|place-?order|purchase|kasse"), ("cart", r"cart|basket|bag\b"),
     ("search", r"search|find|query|catalogsearch"), ("sign-in", r"log-?in|sign-?in|session|auth"),
     ("product", r"product|item|/p/|/dp/|goods|sku|detail"), ("home", r"^/$|^/index|^/home"),
 )  # fmt: skip
@@ -82,7 +82,12 @@ def propose(asked: Counter[str], least_share: float = 0.002) -> dict[str, list[s
     for template, count in asked.most_common():
         if count < least_share * total:
             break
-        named = (step for step, words in _WORDS if re.search(words, template.lower()))
-        if (step := next(named, None)) is not None:
+        if (step := named_step(template)) is not None:
             out.setdefault(step, []).append(template)
     return out
+
+
+def named_step(template: str) -> str | None:
+    """Return the step that a path is called as; None if as none."""
+    named = (step for step, words in _WORDS if re.search(words, template.lower()))
+    return next(named, None)

@@ -1,0 +1,66 @@
+"""Events as columns of numbers, grown part by part while a log is read, and never more than can be held."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gameday.vocabulary import Array
+
+__all__ = ["MOST_EVENTS", "EventRows", "Names"]
+
+MOST_EVENTS = 4_000_000
+"""Events held at once: about 300 MB. Of a longer log the sessions of some of who came are held, all of theirs."""
+
+
+class Names:
+    """Words as numbers, in order of their first coming."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def codes(self, words: Array) -> Array:
+        """Return each word's number, shape as `words`; new words get the next ones."""
+        codes, fresh = pd.factorize(words)
+        place = {name: n for n, name in enumerate(self.names)}
+        for word in fresh:
+            place.setdefault(str(word), len(place))
+        self.names = list(place)
+        return np.asarray(np.array([place[str(word)] for word in fresh], np.int32)[codes])
+
+
+class EventRows:
+    """Columns of events, grown part by part; of so many at most, all of whoever is kept at all.
+
+    Who is kept is told by the hash in the first column, so the order of parts is no matter.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self.parts = most, list[tuple[Array, ...]]()
+        self.kept = 1.0
+        """Share of who came."""
+        self._count = 0
+
+    def add(self, *columns: Array) -> None:
+        """Add a part, columns of one length, the first of them hashes of whose the events are."""
+        self._take(columns)
+        while self._count > self._most:
+            self.kept /= 2
+            parts, self.parts, self._count = self.parts, [], 0
+            for part in parts:
+                self._take(part)
+
+    def _take(self, columns: tuple[Array, ...]) -> None:
+        mine = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(len(columns[0]), bool)
+        if mine.any():
+            self.parts.append(tuple(column[mine] for column in columns))
+            self._count += int(mine.sum())
+
+    def joined(self) -> tuple[Array, ...]:
+        """Return the columns whole."""
+        return tuple(np.concatenate(column) for column in zip(*self.parts, strict=True))
+
+
+def _spread(who: Array) -> Array:
+    """Return a number in [0, 1) for each hash, by its high bits."""
+    return np.asarray((who >> np.uint64(11)).astype(float) * 2.0**-53)
