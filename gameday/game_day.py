@@ -68,6 +68,7 @@ class Order:
     """Where workers of elsewhere join; None: they are started here."""
     inject: tuple[str, ...] = ()
     """What happens in the window, as `scenario/injections.py` reads it."""
+    drift: float | None = None  # None: as the scenario says
     n_minus_one: bool = True
     command: str = "gameday replay"
 
@@ -103,7 +104,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
 
     Raises GamedayError when it ends before load goes out; the run's folder says so then.
     """
-    scenario = load_scenario(order.event)
+    scenario = load_scenario(order.event, drift=order.drift)
     order = check_targets(order, scenario)
     check_listen(order.listen)
     started = datetime.now(UTC)
@@ -292,8 +293,8 @@ def _swarm(
         journal.write("targets", **targets)
         home = scenario_file(order.event).parent.resolve()
         brief = Brief(
-            row.run_id, scenario_text(order.event), read_assets(scenario, home), targets, str(home),
-            order.workers, plan,
+            row.run_id, scenario_text(order.event, drift=order.drift), read_assets(scenario, home),
+            targets, str(home), order.workers, plan,
         )  # fmt: skip
         return swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
                      journal=journal, watch=watch, began=began)  # fmt: skip

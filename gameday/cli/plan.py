@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gameday.cli.replay import (
+    DriftOption,
     DurationOption,
     EventOption,
     HistoryOption,
@@ -22,6 +23,7 @@ from gameday.cli.replay import (
     SpeedOption,
     WindowOption,
     asked_of,
+    drift_of,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
 def plan(
     event: EventOption, window: WindowOption = "peak", speed: SpeedOption = None,
     duration: DurationOption = None, scale: ScaleOption = "auto", quantile: QuantileOption = None,
-    history: HistoryOption = None, seed: SeedOption = 1,
+    history: HistoryOption = None, seed: SeedOption = 1, drift: DriftOption = None,
     out: Annotated[Path | None, typer.Option(help="HTML file to draw it in")] = None,
     as_json: bool = typer.Option(False, "--json", help="print JSON"),
 ) -> None:  # fmt: skip
@@ -53,8 +55,8 @@ def plan(
     """
     from gameday.live import Show
 
-    say_plan(_order(event, window, speed, duration, scale, quantile, history, seed), Show(),
-             out=out, as_json=as_json)  # fmt: skip
+    order = _order(event, window, speed, duration, scale, quantile, history, seed)
+    say_plan(replace(order, drift=drift_of(drift)), Show(), out=out, as_json=as_json)
 
 
 def _order(
@@ -74,7 +76,7 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     from gameday.safety import check_ceilings
     from gameday.scenario import load_scenario
 
-    scenario = load_scenario(order.event)
+    scenario = load_scenario(order.event, drift=order.drift)
     _, demand, plan = foresee(scenario, check_targets(order, scenario), show)
     data = _told(scenario, demand, plan)
     if out is not None:

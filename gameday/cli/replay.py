@@ -17,7 +17,7 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from gameday.traffic import Asked
 
-__all__ = ["add_to", "address_of", "asked_of"]
+__all__ = ["add_to", "address_of", "asked_of", "drift_of"]
 
 _PLAIN_WIDTH = 130
 """Columns of the summary where there is no terminal to ask."""
@@ -44,6 +44,14 @@ InjectOption = Annotated[
 SpareOption = Annotated[
     bool, typer.Option("--n-minus-one/--no-n-minus-one", help="what can be lost at the peak")
 ]
+DriftOption = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-conversion-drift",
+        help="let conversion differ by so much from the journeys', hour by hour, as 10%",
+    ),
+]
+_MOST_DRIFT = 0.5
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 
 
@@ -95,6 +103,19 @@ def _level(text: str) -> float:
     return level
 
 
+def drift_of(text: str | None) -> float | None:
+    """Return how far conversion may drift, a share; UsageError says how it is written."""
+    if text is None:
+        return None
+    share = _positive("--allow-conversion-drift", text.rstrip("%"), "as 10%")
+    share = share / 100 if text.endswith("%") else share
+    if share > _MOST_DRIFT:
+        raise UsageError(
+            f"--allow-conversion-drift: must be at most {_MOST_DRIFT:.0%} (got '{text}')"
+        )
+    return share
+
+
 def address_of(flag: str, text: str) -> tuple[str, int]:
     """Return host and port; UsageError says how they are written."""
     host, _, port = text.rpartition(":")
@@ -120,7 +141,7 @@ def replay(
     speed: SpeedOption = None, duration: DurationOption = None,
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
-    inject: InjectOption = None, spare: SpareOption = True,
+    inject: InjectOption = None, spare: SpareOption = True, drift: DriftOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT where `gameday worker`s join")] = None,
     history: HistoryOption = None,
@@ -143,7 +164,7 @@ def replay(
         event=event, seed=Seed(seed), out=out, history=history, workers=workers,
         listen=None if listen is None else address_of("--listen", listen),
         asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
-        inject=tuple(inject or ()), n_minus_one=spare,
+        inject=tuple(inject or ()), n_minus_one=spare, drift=drift_of(drift),
         command="gameday " + shlex.join(sys.argv[1:]),
     )  # fmt: skip
     if dry_run:

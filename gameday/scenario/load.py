@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from gameday.errors import ScenarioError
 from gameday.scenario.assets import asset_faults
 from gameday.scenario.cross_checks import cross_faults
+from gameday.scenario.drift import with_drift
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.injections import injection_faults
 from gameday.scenario.model import Scenario
@@ -50,14 +51,17 @@ def scenario_file(name_or_path: str) -> Path:
     raise ScenarioError([f"--event: no scenario called '{name_or_path}'{near}"])
 
 
-def load_scenario(name_or_path: str) -> Scenario:
-    """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column."""
+def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
+    """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column.
+
+    `drift`: in place of its `replay.conversion_drift`.
+    """
     file = scenario_file(name_or_path)
     document = read_document(file)
     if document.faults and not document.data:
         raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
     try:
-        scenario = scenario_of(json.dumps(document.data))
+        scenario = Scenario.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
         raise ScenarioError(_said(document, _model_faults(error, document))) from None
     folder = file.parent
@@ -69,17 +73,24 @@ def load_scenario(name_or_path: str) -> Scenario:
     faults = faults or injection_faults(scenario)
     if faults or document.faults:
         raise ScenarioError(_said(document, faults))
-    return scenario
+    return scenario_of(_text(document, drift))
 
 
-def scenario_text(name_or_path: str) -> str:
+def scenario_text(name_or_path: str, *, drift: float | None = None) -> str:
     """Return a scenario that `load_scenario` accepts as JSON, its includes merged, to be sent."""
-    return json.dumps(read_document(scenario_file(name_or_path)).data)
+    return _text(read_document(scenario_file(name_or_path)), drift)
+
+
+def _text(document: Document, drift: float | None) -> str:
+    data = dict(document.data)
+    if drift is not None:
+        data["replay"] = {**data.get("replay", {}), "conversion_drift": drift}
+    return json.dumps(data)
 
 
 def scenario_of(text: str) -> Scenario:
-    """Return the scenario in `scenario_text`."""
-    return Scenario.model_validate_json(text)
+    """Return the scenario in `scenario_text`, its journeys in the forms that drift gives them."""
+    return with_drift(Scenario.model_validate_json(text))
 
 
 def scenario_schema() -> dict[str, Any]:

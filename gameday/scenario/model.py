@@ -123,6 +123,8 @@ class Replay(Block):
     """Session starts inside a slot: as independent customers come, or at equal distances."""
     dispersion: float = Field(default=1.0, ge=1, le=1000)
     """With `spacing: poisson`, variance over mean of starts in short intervals; above 1 they come in bunches."""
+    conversion_drift: float = Field(default=0.0, ge=0, le=0.5)
+    """How far, as a share, chances to go on to an order may differ from what the journeys say, hour by hour."""
     connections: Connections = Connections()
     ceilings: Ceilings = Ceilings()
     inject: list[str] = Field(default_factory=list)

@@ -77,3 +77,19 @@ def test_the_largest_contradiction_is_the_same_at_any_scale(
         for factor in (level, 1.0)
     )
     assert small == large
+
+
+def test_conversion_that_may_drift_follows_a_forecast_whose_conversion_does(tmp_path: Path) -> None:
+    """For hours the forecast has 8 % more orders than the journeys give, then 8 % fewer."""
+    steps = np.array([1000.0, 1000.0, 200.0])[:, None] * np.ones(48 * 60 + 240)
+    steps[2, 400:700] *= 1.08
+    steps[2, 700:1000] *= 0.92
+    asked = Asked(window="2026-03-10T01:00Z/2026-03-10T14:00Z", speed=1.0, scale=1.0)
+    gaps = {}
+    for drift in (0.0, 0.1):
+        scenario = load_small(tmp_path, small_shop(), {"replay": {"conversion_drift": drift}})
+        plan = plan_load(scenario, flat_demand(scenario, steps[None]), seed=Seed(1), asked=asked)
+        gap = (plan.caused - plan.forecast)[0, 2] / plan.forecast[0, 2]
+        gaps[drift] = float(np.abs(gap[60:-60]).mean())
+        assert len(contradictions(scenario, plan)) == (0 if drift else 2)
+    assert gaps[0.1] < 0.25 * gaps[0.0]
