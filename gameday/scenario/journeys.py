@@ -53,22 +53,32 @@ Pauses = Annotated[
 
 
 class Length(Block):
-    """How many steps a session has, where its chain has no exit of its own."""
+    """How long a session is, where its chain has no exit of its own: in steps, or in time."""
 
-    steps: list[Share] = Field(min_length=1, max_length=500)
+    steps: list[Share] | None = Field(default=None, min_length=1, max_length=500)
     """Chance of one step, of two, of three ...; sums to 1."""
+    duration: Pause | None = None
+    """Time in which steps are begun, of event time, as if no reply had to wait: a mean (exponential) or a law."""
 
     @field_validator("steps")
     @classmethod
-    def _sums_to_one(cls, steps: list[float]) -> list[float]:
-        if abs(sum(steps) - 1) > _SUM_TOLERANCE:
+    def _sums_to_one(cls, steps: list[float] | None) -> list[float] | None:
+        if steps is not None and abs(sum(steps) - 1) > _SUM_TOLERANCE:
             raise ValueError(f"the chances of lengths sum to {sum(steps):g}; they must sum to 1")
         return steps
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Length:
+        if (self.steps is None) == (self.duration is None):
+            raise ValueError("give `steps` or `duration`, one of them")
+        if self.duration == 0.0:
+            raise ValueError("duration: must be longer than nothing")
+        return self
 
     @property
     def goes_on(self) -> Array:
         """Chance of more than n steps, n = 0, 1, ..., shape (most steps,)."""
-        return 1 - np.cumsum([0.0, *self.steps[:-1]])
+        return 1 - np.cumsum([0.0, *(self.steps or [])[:-1]])
 
 
 class Journey(Block):
@@ -122,11 +132,31 @@ class Journey(Block):
                 raise ValueError(
                     f"with a `length` no row may lead to exit; {', '.join(leaves)} does"
                 )
+            if self.ends_by_time and (still := self._without_pause()):
+                raise ValueError(
+                    f"with a `duration` every pause must take time; after {still} none does"
+                )
         elif stuck := self._never_ends():
             raise ValueError(
                 f"a session at {', '.join(stuck)} could never reach exit: lead there, or give a `length`"
             )
         return self
+
+    @property
+    def ends_by_time(self) -> bool:
+        """Whether a session ends when its time is over."""
+        return self.length is not None and self.length.duration is not None
+
+    def _without_pause(self) -> str | None:
+        """Return a step after which there is no pause; None: there is one after each."""
+        if not (set(self.next) <= set(self.think) or "other" in self.think):
+            return None  # said elsewhere
+        for step, row in self.next.items():
+            after = self.think[step] if step in self.think else self.think["other"]
+            known = not isinstance(after, dict) or "other" in after or set(row) <= set(after)
+            if known and any(self.think_law(step, to) is None for to in row):
+                return step
+        return None
 
     def _never_ends(self) -> list[str]:
         ends = {EXIT}
@@ -185,8 +215,12 @@ class Journey(Block):
         """Return the expected visits to each step in a session, shape (len(steps),).
 
         Source: the chain's fundamental matrix, start (I - P)^-1 (Kemeny & Snell, 1960); with a `length`, the
-        sum over the steps it has.
+        sum over the steps it has, or over its time if replies took none.
         """
+        if self.ends_by_time:
+            from gameday.scenario.renewal import timed  # scipy: only where it is asked
+
+            return timed(self, steps, dict.fromkeys(steps, 0.0)).visits
         if self.length is not None:
             moves, at, total = self.transition_matrix(steps), self.entry_vector(steps), 0.0
             for chance in self.length.goes_on:

@@ -83,7 +83,7 @@ def gather_company(
             casts.append(Cast(
                 len(casts), at, region, scenario.journeys[name], walks.courses[j], parts,
                 _own_parts(parts, plan.steps, scenes[stack]), pools[stack],
-                lambda session: walks.product(arrivals, session), selling,
+                lambda session: walks.product(arrivals, session), arrivals.at_s.item, selling,
             ))  # fmt: skip
     lines = {
         line.number: line

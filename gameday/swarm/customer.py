@@ -56,6 +56,8 @@ class Cast:
     pool: Pool
     product: Callable[[int], str | None]
     """Session -> product type."""
+    began: Callable[[int], float]
+    """Session -> when it was planned to start, from the window's start."""
     selling: dict[str, Sale]
     """What is limited where they shop: its release and countdown; instants from the window's start."""
 

@@ -110,7 +110,10 @@ class Walking:
     def _go_on(self, customer: Customer, now: float) -> None:
         """Let the customer think, or end the session as planned."""
         cast, here_s = customer.cast, customer.part.nominal_s
-        think_s, following = cast.course.after(customer.key, customer.place, customer.step)
+        spent_s = 0.0
+        if cast.course.duration is not None:
+            spent_s = customer.nominal_s + here_s - cast.began(customer.session)
+        think_s, following = cast.course.after(customer.key, customer.place, customer.step, spent_s)
         nominal_s = customer.nominal_s + (here_s + think_s)
         due = now + think_s
         if following == END or nominal_s / self.slot_wall_s >= self._slots:
@@ -142,8 +145,11 @@ class Walking:
         """Book every planned step behind this one as not reached."""
         cast, place, step, at = customer.cast, customer.place, customer.step, customer.nominal_s
         while True:
-            think_s, following = cast.course.after(customer.key, place, step)
-            at += cast.parts[step].nominal_s + think_s
+            here_s, spent_s = cast.parts[step].nominal_s, 0.0
+            if cast.course.duration is not None:
+                spent_s = at + here_s - cast.began(customer.session)
+            think_s, following = cast.course.after(customer.key, place, step, spent_s)
+            at += here_s + think_s
             slot = floor(at / self.slot_wall_s)
             if following == END or slot >= self._slots:
                 return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.scenario.journeys import Journey
+from gameday.scenario.renewal import steps_in_time, timed
 from gameday.vocabulary import Array
 
 __all__ = ["Chain", "chain_of", "length_law"]
@@ -43,10 +44,17 @@ class Chain:
 
 def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
     """Return what a journey comes to; `response_s` is each step's response in event time."""
-    moves, start = journey.transition_matrix(steps), journey.entry_vector(steps)
-    visits, ever = journey.visits_per_session(steps), _ever(journey, moves, start)
     law = length_law(journey, steps)
     numbers = np.arange(len(law))
+    if journey.ends_by_time:
+        found = timed(journey, steps, response_s)
+        mean = float((law * numbers).sum())
+        spread = float(np.sqrt(max(0.0, float((law * numbers**2).sum()) - mean**2)))
+        return Chain(
+            steps, found.visits, found.ever, float(found.visits.sum()), spread, found.mean_s
+        )
+    moves, start = journey.transition_matrix(steps), journey.entry_vector(steps)
+    visits, ever = journey.visits_per_session(steps), _ever(journey, moves, start)
     mean = float(visits.sum())
     square = float((law * numbers**2).sum())
     pauses = np.array([_pause_s(journey, step, steps) for step in steps])
@@ -91,7 +99,9 @@ def _goes_on(journey: Journey, moves: Array, start: Array) -> Array:
 
 def length_law(journey: Journey, steps: tuple[str, ...]) -> Array:
     """Return the chance that a session has n steps, n = 0, 1, ...; what is cut off is below 1e-12."""
-    if journey.length is not None:
+    if journey.ends_by_time:
+        return steps_in_time(journey, steps)
+    if journey.length is not None and journey.length.steps is not None:
         return np.array([0.0, *journey.length.steps])
     moves, at = journey.transition_matrix(steps), journey.entry_vector(steps)
     leaves = 1 - moves.sum(axis=1)

@@ -89,19 +89,27 @@ class Course:
         }
         """Step -> next step -> law of the pause between them, s of event time; None: there is none."""
         self.speed = speed
-        self.length = None
-        if journey.length is not None:
-            self.length = _Choice(
-                list(range(1, 1 + len(journey.length.steps))), journey.length.steps
-            )
+        self.length, self.duration = None, None
+        if journey.length is not None and journey.length.steps is not None:
+            lengths = journey.length.steps
+            self.length = _Choice(list(range(1, 1 + len(lengths))), lengths)
+        if journey.length is not None and journey.length.duration is not None:
+            from gameday.scenario.renewal import length_law  # scipy: only where it is asked
+
+            self.duration = length_law(journey.length.duration)
+            """Law of the time in which steps are begun, s of event time."""
 
     def first(self, key: int) -> int:
         """Return the first step of the session with this key."""
         only = self.start.only
         return only if only is not None else self.start(draw_keyed(key, 0, 0, Draw.ENTRY))
 
-    def after(self, key: int, place: int, step: int) -> tuple[float, int]:
-        """Return the pause after the step at `place`, wall seconds, and the next step or END."""
+    def after(self, key: int, place: int, step: int, spent_s: float = 0.0) -> tuple[float, int]:
+        """Return the pause after the step at `place`, wall seconds, and the next step or END.
+
+        `spent_s`: wall seconds from the session's start to that step's reply, as planned; it counts where sessions
+        end by time.
+        """
         row = self.next[step]
         following = row.only
         if following is None:
@@ -112,7 +120,14 @@ class Course:
         think_s = 0.0
         if law is not None:
             think_s = law.seconds(draw_keyed(key, place, 0, Draw.THINK)) / self.speed
+        if self.duration is not None and spent_s + think_s > self._time_s(key):
+            return 0.0, END
         return think_s, following
+
+    def _time_s(self, key: int) -> float:
+        """Return the wall seconds in which the session with this key begins steps."""
+        assert self.duration is not None
+        return self.duration.seconds(draw_keyed(key, 0, _LENGTH, Draw.ENTRY)) / self.speed
 
     def _most(self, key: int) -> int:
         """Return how many steps the session with this key has at most."""
@@ -120,7 +135,9 @@ class Course:
             return _MOST_STEPS
         return self.length(draw_keyed(key, 0, _LENGTH, Draw.ENTRY))
 
-    def after_many(self, keys: Array, place: int, step: int) -> tuple[Array, Array]:
+    def after_many(
+        self, keys: Array, place: int, step: int, spent_s: Array | None = None
+    ) -> tuple[Array, Array]:
         """Return `after` of many sessions that are at `step`, bit for bit the same."""
         following = self.next[step].many(draw_many(keys, place, 0, Draw.NEXT_STEP))
         most = np.full(len(keys), _MOST_STEPS)
@@ -134,6 +151,10 @@ class Course:
                 # numpy's logarithm differs from math's in the last bit
                 uniforms = draw_many(keys[here], place, 0, Draw.THINK).tolist()
                 think[here] = [law.seconds(uniform) / self.speed for uniform in uniforms]
+        if self.duration is not None and spent_s is not None:
+            time_s = [self._time_s(key) for key in keys.tolist()]
+            late = (following != END) & (spent_s + think > np.array(time_s))
+            is_over, think = is_over | late, np.where(late, 0.0, think)
         return think, np.where(is_over, END, following)
 
 
@@ -164,9 +185,10 @@ class Walks:
         nominal = self.nominal_s[arrivals.region[session]]
         key, at = session_key(self.plan.seed.root, session), float(arrivals.at_s[session])
         walk: list[PlannedStep] = []
-        step = course.first(key)
+        step, began = course.first(key), at
         while step != END:
-            think_s, following = course.after(key, len(walk), step)
+            spent_s = at + nominal[step] - began
+            think_s, following = course.after(key, len(walk), step, spent_s)
             walk.append(PlannedStep(step, at, think_s))
             at += nominal[step] + think_s
             step = following
@@ -230,19 +252,21 @@ class Walks:
     ) -> None:  # fmt: skip
         """Add the steps of `sessions`, all of one region and journey, place by place."""
         keys, at = session_keys(self.plan.seed.root, sessions), arrivals.at_s[sessions]
+        began = at
         steps = course.start.many(draw_many(keys, 0, 0, Draw.ENTRY))
         for place in range(_MOST_STEPS):
             inside = steps != END
-            keys, at, steps = keys[inside], at[inside], steps[inside]
+            keys, at, steps, began = keys[inside], at[inside], steps[inside], began[inside]
             if not len(keys):
                 return
             slots = np.floor(at / self.plan.slot_wall_s).astype(int) + self.plan.lead_in
             played = slots < out.shape[1]
             np.add.at(out, (steps[played], slots[played]), 1)
-            keys, at, steps = keys[played], at[played], steps[played]
+            keys, at, steps, began = keys[played], at[played], steps[played], began[played]
             following = np.full(len(keys), END)
             for step in np.unique(steps).tolist():
                 here = steps == step
-                think, following[here] = course.after_many(keys[here], place, step)
+                spent = at[here] + nominal_s[step] - began[here]
+                think, following[here] = course.after_many(keys[here], place, step, spent)
                 at[here] += nominal_s[step] + think
             steps = following

@@ -108,7 +108,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                 "think": {"home": {"product": draw(st.sampled_from(_laws(4000))), "other": "0s"},
                           "other": draw(st.sampled_from(["2s", "15s", *_laws(6000)]))},
             },
-            **_wanderers(draw(st.booleans())),
+            **_wanderers(draw(st.sampled_from(_LENGTHS))),
             "fan": {
                 "launch": "drop", "start": {"product": 0.6, "checkout": 0.4}, "on_sold_out": again,
                 "on_waiting": refresh, "on_failure": again,
@@ -138,14 +138,20 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _wanderers(there: bool) -> dict[str, Any]:
-    """Return those who come for so many steps, or nobody."""
-    if not there:
+_LENGTHS: list[dict[str, Any]] = [
+    {}, {"steps": [0.3, 0.1, 0.4, 0.1, 0.1]}, {"duration": "9s"},
+    {"duration": {"law": "lognormal", "mean": "15s", "cv": 0.8}},
+]  # fmt: skip
+
+
+def _wanderers(length: dict[str, Any]) -> dict[str, Any]:
+    """Return those who come for so many steps or so long, or nobody."""
+    if not length:
         return {}
     return {
         "wanderer": {
             "start": {"home": 1.0}, "next": {"home": {"home": 0.2, "product": 0.8}, "product": {"home": 1.0}},
-            "length": {"steps": [0.3, 0.1, 0.4, 0.1, 0.1]}, "think": {"other": "2s"}, "patience": "3s",
+            "length": length, "think": {"other": "2s"}, "patience": "3s",
         }
     }  # fmt: skip
 

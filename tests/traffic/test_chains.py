@@ -14,10 +14,11 @@ from scipy import stats
 from small_shop import flat_plan, load_small, small_shop
 
 from gameday.scenario.journeys import Journey
+from gameday.scenario.renewal import quantiles
 from gameday.scenario.service_times import ServiceTime
 from gameday.traffic import END, Course, Walks
 from gameday.traffic.chains import chain_of, length_law
-from gameday.traffic.kernels import lag_kernel, quantiles
+from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import session_key, session_keys
 
 LAWS: list[Any] = [

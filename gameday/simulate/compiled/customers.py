@@ -160,7 +160,8 @@ def _break_off(spec, w, books, i):
 def _go_on(spec, w, books, i, now):
     """Let the customer think, or end the session as planned."""
     one = session_at(w, i)
-    think, following = after(spec, one.journey, one.key, one.place, one.step)
+    spent_s = one.nominal_s + nominal_of(spec, one.step) - one.start_s
+    think, following = after(spec, one.journey, one.key, one.place, one.step, spent_s)
     nominal = one.nominal_s + (nominal_of(spec, one.step) + think)
     slot = slot_at(spec, nominal + spec.offset_s)
     if following == END or slot >= spec.slots:

@@ -68,6 +68,7 @@ def _arrive(spec, w, books, now):
         session_key(spec.plan_root, one.number),
         sum_at(spec.arrival_s, index).x,
     )
+    one.start_s = one.nominal_s
     _schedule_arrival(spec, w, index + 1)
     begin_session(spec, w, books, i, now)
 

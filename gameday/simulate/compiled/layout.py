@@ -37,7 +37,7 @@ def _dtype(**fields: str) -> np.dtype[Any]:
 # --- what changes -----------------------------------------------------------------------------------
 
 SESSION = _dtype(
-    u="key", f="nominal_s sent_s deadline_s", i="number deadline_seq",
+    u="key", f="start_s nominal_s sent_s deadline_s", i="number deadline_seq",
     n="journey product place step began planned_slot sent_slot tries since mood outcome work works cart before "
     "behind is_over",
 )  # fmt: skip
@@ -116,7 +116,7 @@ of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 
 JOURNEY = _dtype(
     f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s waiting_again waiting_pause_s",
-    i="failed_most sold_out_most waiting_most start_from start_to length_from length_to",
+    i="failed_most sold_out_most waiting_most start_from start_to length_from length_to time",
 )  # fmt: skip
 NEXT = _dtype(i="choice_from choice_to")
 """Of a journey and step, `journey * steps + step`."""

@@ -105,7 +105,7 @@ class Tables:
             journey = self.scenario.journeys[name]
             course = Course(journey, plan.steps, plan.speed)
             ranges = (*row(course.start, {}), *row(course.length, {}))
-            journeys.append(_journey(journey, plan.speed, *ranges))
+            journeys.append(_journey(journey, plan.speed, *ranges, self._pause(course.duration)))
             nexts += [
                 row(course.next.get(step), course.think.get(step, {}))
                 for step in range(len(plan.steps))

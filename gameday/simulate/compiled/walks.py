@@ -58,8 +58,8 @@ def _most(spec, j, key):
 
 
 @inlined
-def after(spec, j, key, place, step):
-    """Return the pause after a step and the next one, or END."""
+def after(spec, j, key, place, step, spent_s):
+    """Return the pause after a step and the next one, or END; `spent_s` as `Course.after` has it."""
     row = next_at(spec, j, step)
     first, last = row.choice_from, row.choice_to
     chosen = first
@@ -71,6 +71,10 @@ def after(spec, j, key, place, step):
     pause, think = pause_at(spec, choice.pause), 0.0
     if pause.mean_s:
         think = seconds_of(spec, pause, keyed(key, place, 0, _THINK)) / spec.speed
+    if choice.step != END and journey_at(spec, j).time:
+        law = pause_at(spec, journey_at(spec, j).time)
+        if spent_s + think > seconds_of(spec, law, keyed(key, 0, _LENGTH, _ENTRY)) / spec.speed:
+            return 0.0, END
     return think, choice.step
 
 
@@ -79,7 +83,8 @@ def walk_on(spec, books, one, what):
     """Book the planned steps behind the one under way."""
     place, step, nominal = one.place, one.step, one.nominal_s
     while True:
-        think, following = after(spec, one.journey, one.key, place, step)
+        spent_s = nominal + nominal_of(spec, step) - one.start_s
+        think, following = after(spec, one.journey, one.key, place, step, spent_s)
         nominal += nominal_of(spec, step) + think
         slot = slot_at(spec, nominal + spec.offset_s)
         if following == END or slot >= spec.slots:
