@@ -47,7 +47,7 @@ def import_(
     steps: Annotated[
         str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
     ] = None,
-    counts: Annotated[Path | None, typer.Option(help="CSV of counts a minute to write, from access logs")] = None,
+    counts: Annotated[Path | None, typer.Option(help="CSV or Parquet to write: a history, by the minute")] = None,
     out: Annotated[Path, typer.Option(help="the YAML to write: journeys, products")] = Path("journeys.yaml"),
     page: Annotated[Path | None, typer.Option(help="HTML file: how well they tell sessions held out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -56,13 +56,13 @@ def import_(
 
     Example: gameday history import --clickstream events.parquet --out journeys.yaml
     """
-    _check(clickstream, access_log, counts, mapped=bool(columns or steps or regions))
+    _check(clickstream, access_log, mapped=bool(columns or steps or regions))
     from gameday.history.clickstream import Clickstream
     from gameday.scenario import load_scenario
 
     scenario = load_scenario(event) if event else None
     zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
-    written = _Written(out, page, as_json)
+    written = _Written(out, page, as_json, counts if clickstream is not None else None)
     if clickstream is not None:
         _import(clickstream, _how(columns, steps, regions), zones, {}, written)
         return
@@ -72,14 +72,10 @@ def import_(
         _import(events, Clickstream(session=None, category=None), zones, log, written)
 
 
-def _check(
-    clickstream: Path | None, access_log: list[Path] | None, counts: Path | None, *, mapped: bool
-) -> None:
+def _check(clickstream: Path | None, access_log: list[Path] | None, *, mapped: bool) -> None:
     """Raise UsageError where options do not belong together."""
     if (clickstream is None) == (not access_log):
         raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
-    if clickstream is not None and counts is not None:
-        raise UsageError("--counts is for access logs: counts of people and of robots")
     if clickstream is None and mapped:
         raise UsageError(
             "--columns, --steps and --regions are for --clickstream; history.urls of --event maps access logs"
@@ -93,6 +89,8 @@ class _Written:
     out: Path
     page: Path | None
     as_json: bool
+    counts: Path | None
+    """Of a clickstream; those of access logs are written where robots are told."""
 
 
 def _import(
@@ -101,11 +99,13 @@ def _import(
     """Fit journeys to events, write them, and tell; `zones` are those of the scenario's regions."""
     from gameday.files import write_whole
     from gameday.history.clickstream import read_clickstream
+    from gameday.history.minutes import MinuteCounts, permits
     from gameday.scenario.plain_yaml import to_yaml
     from gameday.traffic.calibrate import calibrate
     from gameday.traffic.proposal import proposal
 
-    seen = read_clickstream(events, how)
+    minutes = MinuteCounts() if to.counts is not None else None
+    seen = read_clickstream(events, how, minutes)
     if strange := sorted(set(seen.regions) - set(zones)) if zones else []:
         raise UsageError(
             f"--columns region: the log has '{strange[0]}', the event {', '.join(zones)}; "
@@ -115,6 +115,10 @@ def _import(
     text = to_yaml(proposal(found, list(zones)) | log.get("map", {}))
     write_whole(to.out, lambda path: path.write_text(text, encoding="utf-8"))
     told = _told(found) | {"schema_version": 2, "written": str(to.out), "log": log.get("told")}
+    if minutes is not None and to.counts is not None:
+        table = minutes.table()
+        _write_counts(table, to.counts)
+        told["counts"] = permits(table)
     if to.page is not None:
         from gameday.report import render_import
 
@@ -127,22 +131,45 @@ def _import(
     for line in log.get("said", ()):
         typer.echo(line)
     _say(found, seen.count)
+    for row in told.get("counts", ()):
+        typer.echo(_permitted(row))
     typer.echo(f"written: {to.out}" + (f"; how well: {to.page}" if to.page else ""))
+
+
+def _write_counts(table: Any, file: Path) -> None:
+    """Write counts a minute as a history file."""
+    from gameday.files import write_whole
+
+    if file.suffix.lower() == ".parquet":
+        write_whole(file, lambda path: table.to_parquet(path, index=False))
+    elif file.suffix.lower() == ".csv":
+        write_whole(file, lambda path: table.to_csv(path, index=False))
+    else:
+        raise UsageError(f"--counts: must end in .csv or .parquet (got '{file.name}')")
+
+
+def _permitted(row: dict[str, Any]) -> str:
+    """Return how finely counts can be told, in a line."""
+    seen = [
+        f"{minutes} min: {one['mean']:.3g} a bin, {one['empty']:.0%} empty, chance alone {one['noise']:+.0%}, "
+        f"dispersion {one['dispersion']:.2g}"
+        for minutes, one in row["grains"].items() if one
+    ]  # fmt: skip
+    finest = f"{row['finest_min']} min" if row["finest_min"] else "none, not even a day"
+    return f"{row['region']} {row['step']}, {row['count']} events; {'; '.join(seen)}. Finest grain: {finest}"
 
 
 def _read_logs(
     files: list[Path], scenario: Scenario | None, events: Path, counts: Path | None
 ) -> dict[str, Any]:
     """Turn access logs into events; return what to say of them, and the map that was proposed."""
-    from gameday.files import write_whole
     from gameday.history.access_log import minute_table, read_access_logs
 
     if missing := [file for file in files if not file.is_file()]:
         raise UsageError(f"{missing[0]}: no such file; check --access-log")
     summary = read_access_logs(files, scenario, events)
     if counts is not None:
-        table = minute_table(summary)
-        write_whole(counts, lambda path: table.to_csv(path, index=False))
+        _write_counts(minute_table(summary), counts)
     robots = sum(n for (_, _, is_robot), n in summary.minutes.items() if is_robot)
     people = summary.minutes.total() - robots
     told = {
@@ -173,13 +200,16 @@ def _how(columns: str | None, steps: str | None, regions: str | None) -> Clickst
     if unknown := sorted(set(named) - set(_COLUMNS)):
         raise UsageError(f"--columns: unknown '{unknown[0]}'; there are {', '.join(_COLUMNS)}")
     chosen: dict[str, Any] = {k: None if v == "none" else v for k, v in named.items()}
-    if any(chosen.get(name, "") is None for name in ("time", "event")):
-        raise UsageError("--columns: time and event cannot be none")
+    mapped = _pairs("--steps", steps)
+    if chosen.get("time", "") is None:
+        raise UsageError("--columns: time cannot be none")
+    if chosen.get("event", "") is None and "*" not in mapped:
+        raise UsageError(
+            "--columns: without an event type say which step all rows are: --steps '*=checkout'"
+        )
     if regions and not chosen.get("region"):
         raise UsageError("--regions needs the column that says them: --columns region=NAME")
-    return Clickstream(
-        **chosen, steps=_pairs("--steps", steps), regions=_pairs("--regions", regions)
-    )
+    return Clickstream(**chosen, steps=mapped, regions=_pairs("--regions", regions))
 
 
 def _pairs(flag: str, text: str | None) -> dict[str, str]:

@@ -133,8 +133,14 @@ def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:
 
 
 def minute_table(summary: LogSummary) -> pd.DataFrame:
-    """Return counts a minute, columns time, step, count, robots: a history file, robots apart."""
-    keys = sorted({(minute, step) for minute, step, _ in summary.minutes})
+    """Return counts a minute, columns time, step, count, robots: a history file, robots apart.
+
+    Every minute from the first step to the last is there: one without a row would be one without a log.
+    """
+    minutes = sorted({minute for minute, _, _ in summary.minutes})
+    steps = sorted({step for _, step, _ in summary.minutes})
+    every = range(minutes[0], minutes[-1] + 1) if minutes else ()
+    keys = [(minute, step) for minute in every for step in steps]
     return pd.DataFrame({
         "time": [datetime.fromtimestamp(60 * minute, UTC).isoformat() for minute, _ in keys],
         "step": [step for _, step in keys],

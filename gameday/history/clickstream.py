@@ -15,6 +15,7 @@ import pyarrow.parquet
 from gameday.errors import HistoryError
 from gameday.history.catalogue import Catalogue
 from gameday.history.event_rows import MOST_EVENTS, EventRows, Names
+from gameday.history.minutes import MinuteCounts
 from gameday.history.sessions import Sessions
 from gameday.vocabulary import Array
 
@@ -38,7 +39,8 @@ class Clickstream:
     """How a log is written."""
 
     time: str = "event_time"
-    event: str = "event_type"
+    event: str | None = "event_type"
+    """None: every row is of the type `*`."""
     session: str | None = "user_session"
     """None: sessions are cut by silence."""
     user: str | None = "user_id"
@@ -58,8 +60,8 @@ class Clickstream:
     """Step -> what must have come before it since the last one; where the log lacks it, it is inferred."""
 
 
-def read_clickstream(file: Path, how: Clickstream) -> Sessions:
-    """Return the sessions of a log; HistoryError says what it lacks.
+def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None = None) -> Sessions:
+    """Return the sessions of a log; HistoryError says what it lacks. Every event is counted in `minutes`.
 
     Rows without time, type or whose they are cannot be used: they are counted, and one is quoted.
     """
@@ -68,7 +70,7 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
     for part in _in_regions(_parts(file, how), how, notes):
         time = _times(part[how.time])
         who = _who(part, how)
-        event = part[how.event].astype("string")
+        event = part[how.event].astype("string") if how.event else pd.Series("*", part.index)
         sound = (time.notna() & event.notna() & who.notna()).to_numpy()
         if not sound.all():
             quoted = quoted or " | ".join(map(str, part[~sound].iloc[0].tolist()))
@@ -80,9 +82,12 @@ def read_clickstream(file: Path, how: Clickstream) -> Sessions:
         articles, prices = (part.get(c) if c else None for c in (how.product, how.price))
         catalogue.add(top, articles, prices, named == _ORDER)
         where = part[how.region].astype("string").fillna("unknown") if how.region else None
+        at_s = time.to_numpy("datetime64[ns]").astype(np.int64) / 1e9
+        if minutes is not None:
+            minutes.add(at_s, "all" if where is None else where.to_numpy(object), named)
         rows.add(
             pd.util.hash_array(who.astype(str).to_numpy(object)),
-            time.to_numpy("datetime64[ns]").astype(np.int64) / 1e9,
+            at_s,
             steps.codes(named), types.codes(top.to_numpy(object)),
             regions.codes(where.to_numpy(object)) if where is not None else np.zeros(len(part), np.int32),
         )  # fmt: skip

@@ -97,7 +97,7 @@ def test_an_access_log_gives_journeys_a_map_and_counts(tmp_path: Path) -> None:
     [
         ((), "give --clickstream FILE, or --access-log FILE"),
         (("--clickstream", "a.csv", "--access-log", "b.log"), "one of them"),
-        (("--clickstream", "a.csv", "--counts", "c.csv"), "--counts is for access logs"),
+        (("--clickstream", "a.csv", "--columns", "event=none"), "say which step all rows are"),
         (("--clickstream", "a.csv", "--columns", "when=ts"), "unknown 'when'"),
         (("--clickstream", "a.csv", "--columns", "time"), "must read NAME=VALUE"),
         (("--clickstream", "a.csv", "--columns", "time=none"), "cannot be none"),
