@@ -17,7 +17,7 @@ _STEADY = 0.25
 """Noise of chance alone, one standard deviation over the mean, above which a bin says little: below 16 events.
 Ours."""
 _OPEN = 0.1
-"""An hour of the week with less than this of the busiest one's events is taken as closed."""
+"""An hour of the day, or a day of the week, with less than this of the busiest one's events is taken as closed."""
 
 
 @dataclass(slots=True)
@@ -79,16 +79,21 @@ def permits(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _at_grain(counts: pd.Series, minutes: int) -> dict[str, float] | None:
     """Return what counts look like in bins of so many minutes; None where there is no whole one."""
     bins = counts.resample(f"{minutes}min").sum()
-    hour = bins.index.day_of_week * (24 if minutes < 1440 else 1) + (
-        bins.index.hour if minutes < 1440 else 0
-    )
-    by_hour = bins.groupby(hour).transform("mean")
-    is_open = (by_hour >= _OPEN * by_hour.max()) & (by_hour > 0)
-    if not is_open.any():
+    day, hour = bins.index.day_of_week, bins.index.hour
+    is_open = _is_open(bins, day) if minutes == 1440 else _is_open(bins, day) & _is_open(bins, hour)
+    if not bins[is_open].any():
         return None
-    mean = float(bins[is_open].mean())
-    away = bins[is_open] - by_hour[is_open]
+    mine, when = bins[is_open], (24 * day + hour)[is_open]
+    mean = float(mine.mean())
+    away = mine - mine.groupby(when).transform("mean")
+    free = max(1, len(mine) - len(when.unique()))
     return {
-        "mean": round(mean, 4), "empty": round(float((bins[is_open] == 0).mean()), 4),
-        "noise": round(mean**-0.5, 4), "dispersion": round(float((away**2).mean() / mean), 3),
+        "mean": round(mean, 4), "empty": round(float((mine == 0).mean()), 4),
+        "noise": round(mean**-0.5, 4), "dispersion": round(float((away**2).sum() / free / mean), 3),
     }  # fmt: skip
+
+
+def _is_open(bins: pd.Series, when: pd.Index) -> pd.Series:
+    """Return whether bins are of an hour of the day, or a day of the week, in which there is business."""
+    level = bins.groupby(when).transform("mean")
+    return level >= _OPEN * level.max()
