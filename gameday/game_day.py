@@ -34,6 +34,7 @@ from gameday.safety import (
 from gameday.safety.targets import targets_by_stack
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
+from gameday.scenario.drift import with_drift
 from gameday.scenario.injections import injected
 from gameday.scenario.load import scenario_text
 from gameday.shop import begin_run, running_shops
@@ -85,8 +86,9 @@ def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tup
 
 
 def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Demand, LoadPlan]:
-    """Return past, demand and plan of an order; nothing is sent."""
+    """Return past, demand and plan of an order, the plan's journeys `with_drift`; nothing is sent."""
     history, demand = expect(scenario, order.history, order.seed, show)
+    scenario = with_drift(scenario)
     with show.phase("load plan"):
         plan = plan_load(
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
@@ -148,12 +150,13 @@ def _play(
 ) -> dict[str, Any]:  # fmt: skip
     """The chain, room by room."""
     history, demand, plan = foresee(scenario, order, show)
+    scenario = with_drift(scenario)
     stop.check()
     check_ceilings(scenario, plan)
     facts["sha256"] = {"scenario": scenario.sha256(), "history": history.sha256,
                        "plan": plan.sha256()}  # fmt: skip
     folder.write_inputs(scenario, demand, history, plan)
-    servers = _servers_scale(scenario, order)
+    servers = scenario.replay.target_fraction if order.targets else None  # None: as the plan's
     with ExitStack() as stack:
         wait_for_code = stack.enter_context(compiling())
         shop = stack.enter_context(_target(scenario, plan, order, folder.path))
@@ -237,11 +240,6 @@ def _after_load() -> Iterator[None]:
         raise CleanUpFailed(f"the load was played, its report was not written: {error}") from error
 
 
-def _servers_scale(scenario: Scenario, order: Order) -> float | None:
-    """Return the servers' scale where they are not ours to scale; None: as the plan's."""
-    return scenario.replay.target_fraction if order.targets else None
-
-
 def _rehearse(
     scenario: Scenario, plan: LoadPlan, servers: float | None, seed: Seed, stop: StopWatch,
     show: Show, wait_for_code: Callable[[Callable[[str], None]], None],
@@ -284,8 +282,8 @@ def _swarm(
 
     def began(at_s: float) -> None:
         for url in targets.values() if order.targets is None else ():
-            begin_run(url, window_at_s=at_s + plan.lead_in_s, window_start=plan.window.start, speed=plan.speed,
-                      inject=[one.text for one in plan.injections])  # fmt: skip
+            begin_run(url, window_at_s=at_s + plan.lead_in_s, window_start=plan.window.start,
+                      speed=plan.speed, inject=[one.text for one in plan.injections])  # fmt: skip
 
     with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
         show.update("waiting for the target")

@@ -137,18 +137,14 @@ class RunRecord:
     session_delay: Array
     """Seconds by which sessions ended later than planned, (stacks, BINS), int64."""
     orders: Orders | None = None
+    sold_out: dict[tuple[str, str], float] = field(default_factory=dict)
+    """(Stack, product type) -> when a customer was first told that it is gone, wall s from the window's start."""
     notes: tuple[str, ...] = field(default=())
 
     @property
     def judged(self) -> slice:
         """The slots of the window, after the lead-in."""
         return slice(self.lead_in, self.grid.slots)
-
-    def first_sold_out(self, stack: str) -> int | None:
-        """Return the slot of the grid in which customers were first told that a product is gone; None: never."""
-        told = self.step_counts[self.stacks.index(stack), :, STEPS.index("sold_out")].sum(axis=0)
-        slots = np.flatnonzero(told)
-        return int(slots[0]) if len(slots) else None
 
     def step_total(self, step: str, what: str, stack: str | None = None) -> int:
         """Return a step's count over the window, one stack's or all of them."""
@@ -241,6 +237,8 @@ class RunRecord:
         at = np.nonzero(self.visits)
         yield _rows("visits", stacks[at[0]], np.array(self.services)[at[1]], "visit",
                     at[2] - shift, at[3], self.visits[at])  # fmt: skip
+        for (stack, product), at_s in self.sold_out.items():
+            yield _rows("sold_out", np.array([stack]), product, "first", 0, -1, np.array([at_s]))
         at = np.nonzero(self.session_delay)
         yield _rows("sessions", stacks[at[0]], "", "delay", 0, at[1], self.session_delay[at])
 

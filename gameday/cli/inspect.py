@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from gameday.errors import PreflightFailed, UsageError
+from gameday.errors import HistoryError, PreflightFailed, ScenarioError, UsageError
 
 __all__ = ["add_to"]
 
@@ -107,7 +107,11 @@ def _init_recorded(folder: Path, har: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="gameday-init-") as draft:
         file = Path(draft) / f"{name}.yaml"
         file.write_text(text, encoding="utf-8")
-        load_scenario(str(file))
+        try:
+            load_scenario(str(file))
+        except ScenarioError as error:
+            said = "\n".join(fault.removeprefix(f"{draft}/") for fault in error.faults)
+            raise HistoryError(f"{har}: what it holds makes no sound scenario:\n{said}") from None
         try:
             folder.mkdir(parents=True)
             shutil.copy(file, folder / file.name)
@@ -118,6 +122,9 @@ def _init_recorded(folder: Path, har: Path) -> None:
                f"{', '.join(found.steps)}")  # fmt: skip
     for note in found.notes:
         typer.echo(f"  {note}")
+    typer.echo(
+        "  tokens come from the shop itself, so it is played against that: it needs a --target"
+    )
     typer.echo(f"{folder / file.name}: read it over, then: gameday replay --event {folder / file.name} "
                f"--target {recording.origin}")  # fmt: skip
 

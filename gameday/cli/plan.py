@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,9 +76,11 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     from gameday.game_day import check_targets, foresee
     from gameday.safety import check_ceilings
     from gameday.scenario import load_scenario
+    from gameday.scenario.drift import with_drift
 
     scenario = load_scenario(order.event, drift=order.drift)
     _, demand, plan = foresee(scenario, check_targets(order, scenario), show)
+    scenario = with_drift(scenario)
     data = _told(scenario, demand, plan)
     if out is not None:
         from gameday.report import render_plan
@@ -175,38 +178,51 @@ def _stock(
     """
     here = [r for r, region in enumerate(plan.regions) if scenario.regions[region].stack == stack]
     for product, units in scenario.stock(stack).items():
-        opens = max(0, min(
-            (plan.grid.index_of(scenario.launch_at(name, region))
-             for name, launch in scenario.launches.items() if launch.product == product
-             for region in launch.at if plan.regions.index(region) in here),
-            default=0,
-        ))  # fmt: skip
+        release, most = _sale(scenario, product, [plan.regions[r] for r in here])
+        most *= plan.scale / plan.speed
+        opens = 0 if release is None else max(0, plan.grid.index_of(release))
         there = round(units * plan.scale / plan.speed)
         times: dict[str, str | None] = {}
         for level in (0.1, 0.5, 0.9):
             of_plan = NormalDist().inv_cdf(level) - NormalDist().inv_cdf(plan.quantile)
             asked = math.exp(of_plan * demand.strength_sigma)
-            slot = seen.sold_out(product, there / asked, here, opens)
+            slot = seen.sold_out(product, there / asked, here, opens, most / asked)
             times[f"p{100 * level:g}"] = (
                 None if slot is None else plan.grid.instant(slot).isoformat()
             )
         yield {
             "stack": stack, "product": product, "units": there,
             "orders_asked": round(float(seen.orders_by_type[product][here][:, opens:].sum()), 2),
-            "sold_out_utc": times,
+            "release_utc": None if release is None else release.isoformat(), "sold_out_utc": times,
+            "released_before": release is not None and release < plan.grid.start,
         }  # fmt: skip
+
+
+def _sale(scenario: Scenario, product: str, regions: list[str]) -> tuple[datetime | None, float]:
+    """Return when a stack releases a product, None if it has no launch, and how many it lets on a minute."""
+    for name, launch in scenario.launches.items():
+        mine = [region for region in regions if region in launch.at]
+        if launch.product == product and mine:
+            admits = launch.admits
+            most = math.inf if admits is None else sum(admits.get(region, 0.0) for region in mine)
+            return min(scenario.launch_at(name, region) for region in mine), most
+    return None, math.inf
 
 
 def _by_product(
     scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook
 ) -> dict[str, Any]:
     """Return what is ordered of which product type, when and where; and when what is limited would be gone."""
-    regions = list(enumerate(plan.regions))
+    regions, share = list(enumerate(plan.regions)), plan.scale / plan.speed
+    there: dict[str, float] = {}
+    for stack in scenario.stack_names:
+        for name, units in scenario.stock(stack).items():
+            there[name] = there.get(name, 0.0) + units * share
     return {
         "products": {
             name: {
                 "orders": {region: round(float(rows[r].sum()), 2) for r, region in regions},
-                "worth": _worth(scenario.products[name].price, float(rows.sum())),
+                "worth": _worth(scenario.products[name].price, min(float(rows.sum()), there.get(name, math.inf))),
                 "orders_per_slot": {region: rows[r].round(3).tolist() for r, region in regions},
             }
             for name, rows in seen.orders_by_type.items()
@@ -217,6 +233,25 @@ def _by_product(
 
 def _worth(price: float | None, orders: float) -> float | None:
     return None if price is None else round(price * orders, 2)
+
+
+def _show_products(data: dict[str, Any]) -> None:
+    """Print what is ordered of which product type, and when what is limited is gone."""
+    for name, product in data["products"].items():
+        where = ", ".join(f"{region} {n:,.0f}" for region, n in product["orders"].items())
+        worth = "" if product["worth"] is None else f", worth {product['worth']:,.0f}"
+        typer.echo(f"orders of {name} asked for: {where}{worth}")
+    for row in data["stock"]:
+        when = [f"{at[:16]}Z at {level}" for level, at in row["sold_out_utc"].items() if at]
+        typer.echo(
+            f"stock of {row['product']} in {row['stack']}: {row['units']:,} units, "
+            f"{row['orders_asked']:,.0f} orders asked for; on paper gone "
+            f"{', '.join(when) + ' of strength' if when else 'never in the window'}"
+            + (
+                "; released before what is played: all of it is taken to be there"
+                * row["released_before"]
+            )
+        )
 
 
 def _show_plan(data: dict[str, Any]) -> None:
@@ -230,17 +265,7 @@ def _show_plan(data: dict[str, Any]) -> None:
             f"journey {name}: {chain['mean_steps']:.2f} steps (sd {chain['spread_steps']:.2f}), "
             f"{chain['mean_s'] / 60:.1f} min; comes to {ever}"
         )
-    for name, product in data["products"].items():
-        where = ", ".join(f"{region} {n:,.0f}" for region, n in product["orders"].items())
-        worth = "" if product["worth"] is None else f", worth {product['worth']:,.0f}"
-        typer.echo(f"orders of {name}: {where}{worth}")
-    for row in data["stock"]:
-        when = [f"{at[:16]}Z at {level}" for level, at in row["sold_out_utc"].items() if at]
-        typer.echo(
-            f"stock of {row['product']} in {row['stack']}: {row['units']:,} units, "
-            f"{row['orders_asked']:,.0f} orders asked for; on paper gone "
-            f"{', '.join(when) + ' of strength' if when else 'never in the window'}"
-        )
+    _show_products(data)
     for stack, rows in data["service_visits_per_s"].items():
         shown = ", ".join(f"{name} {max(row):.3g}" for name, row in rows.items() if max(row) > 0)
         typer.echo(f"visits a second at most, {stack}: {shown}")

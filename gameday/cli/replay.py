@@ -230,11 +230,9 @@ def _say(summary: dict[str, Any]) -> None:
 def _sell_outs(summary: dict[str, Any]) -> Iterator[str]:
     """Yield when what is limited was gone, measured and in the model."""
     for row in summary["sell_out"]:
-        seen = (row["measured_utc"] or "not in the window")[:16]
         told = [f"{name}: {row[key]['said']}" for key, name in _MODELS.items() if row[key]]
-        yield "; ".join(
-            [f"{row['stack']}: {', '.join(row['products'])} sold out: measured {seen}", *told]
-        )
+        seen = f"{row['stack']}: {row['product']} sold out: measured {row['measured']}"
+        yield "; ".join([seen, *told])
 
 
 def _recoveries(summary: dict[str, Any]) -> Iterator[str]:

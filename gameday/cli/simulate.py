@@ -145,8 +145,10 @@ class Rehearsal:
         how: dict[str, Any], show: Show,
     ) -> None:  # fmt: skip
         from gameday.scenario.cells import least_scale
+        from gameday.scenario.drift import with_drift
         from gameday.simulate import at_real_speed
 
+        scenario = with_drift(scenario)
         self.scenario, self.show, self.seed, self._how = scenario, show, seed, how
         cores = how["workers"] or os.cpu_count() or 1
         with show.phase("load plan"):
@@ -238,7 +240,9 @@ class Rehearsal:
         )
         from gameday.findings.sell_out import sell_outs
         from gameday.findings.small_cells import unseen
+        from gameday.scenario.drift import with_drift
 
+        scenario = with_drift(scenario)
         plan = self.plan if factor == 1.0 else self.plan.times(factor)
         after = self.play(text, scenario, plan)
         return {

@@ -102,9 +102,8 @@ def _say_sell_out(stack: str, result: dict[str, Any]) -> None:
     """Print when what is limited is gone, variant by variant."""
     variants = [("as it is", result), *((v["text"], v) for v in result["what_ifs"])]
     for name, variant in variants:
-        if stack in variant["sell_out"]:
-            row = variant["sell_out"][stack]
-            of = f"{stack}: {', '.join(row['of'])} sold out, {name}: "
+        for row in variant["sell_out"][stack]:
+            of = f"{stack}: {row['product']} sold out, {name}: "
             typer.echo(f"{of}{_band(row['sells_out'], 'share')} of replications; {row['said']}")
 
 

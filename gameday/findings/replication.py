@@ -77,8 +77,8 @@ class Replication:
     """Steps that went out in it, same shape."""
     done: Array
     """Those of them that ended well, same shape."""
-    sold_out: int
-    """First slot in which a customer is told that a product is gone; -1 = in none."""
+    sold_out: dict[str, float]
+    """Product type -> when a customer is first told that it is gone, s of event time from the window's start."""
     imbalances: tuple[str, ...]
     little_residual: float
     notes: tuple[str, ...]
@@ -108,7 +108,7 @@ class Look:
         mine = [record.services.index(name) for name in names]
         attempts, loads = (a[0, mine][:, :, record.judged] for a in (record.attempts, record.loads))
         histograms = record.visits[0, mine][:, record.judged]
-        slots, hour, gone = loads.shape[2], self.hours[stack], record.first_sold_out(stack)
+        slots, hour = loads.shape[2], self.hours[stack]
         steps = record.step_counts[0][:, :, record.judged].sum(axis=0)
         series = np.stack([
             _read(attempts[:, :, [i]], loads[:, :, [i]], histograms[:, [i]], record.slot_wall_s)
@@ -124,7 +124,7 @@ class Look:
             attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
             attempts[:, _LOST].sum(axis=1), loads[:, LOADS.index("lookups")], loads[:, LOADS.index("hits")],
             steps[STEPS.index("planned")], steps[STEPS.index("achieved")], steps[STEPS.index("done")],
-            -1 if gone is None else max(0, gone - record.lead_in),
+            {product: at_s for (_, product), at_s in record.sold_out.items()},
             tuple(record.imbalances()), record.little_residual(), record.notes,
         )  # fmt: skip
 

@@ -1,9 +1,9 @@
-"""When a launch is sold out: the minute in which a customer is first told so, predicted and measured."""
+"""When a limited product is sold out: the instant a customer is first told so, predicted and measured."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gameday.findings.evidence import Evidence, binomial_band
@@ -18,76 +18,93 @@ __all__ = ["sell_outs", "sell_outs_of_run"]
 _LEVELS = (0.1, 0.5, 0.9)
 
 
-def sell_outs(scenario: Scenario, replications: Replications) -> dict[str, dict[str, Any]]:
-    """Return stack -> when what is limited there is gone, over replications; without a limit it is left out."""
+def sell_outs(scenario: Scenario, replications: Replications) -> dict[str, list[dict[str, Any]]]:
+    """Return stack -> a row a limited product: when it is gone over replications at real speed."""
     out = {}
     for runs in zip(*replications, strict=True):
-        stack = runs[0].stack
-        if scenario.stock(stack):
-            slots = [run.sold_out for run in runs]
-            out[stack] = _said(scenario, stack, runs[0].grid, slots)
+        stack, window = runs[0].stack, runs[0].grid
+        out[stack] = [
+            _said(scenario, stack, product, window, [run.sold_out.get(product) for run in runs])
+            for product in scenario.stock(stack)
+        ]
     return out
 
 
 def sell_outs_of_run(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return per stack with a limit: predicted for the run as played and at real speed, and measured."""
-    scenario, out = evidence.scenario, []
+    """Return a row a stack and limited product: predicted, as played and at real speed, and measured."""
+    scenario, plan, out = evidence.scenario, evidence.plan, list[dict[str, Any]]()
     at_real_speed = sell_outs(scenario, evidence.event) if evidence.event else {}
+
+    def said(stack: str, product: str, runs: tuple[RunRecord, ...]) -> dict[str, Any]:
+        seen = [run.sold_out.get((stack, product)) for run in runs]
+        at_s = [None if one is None else one * plan.speed for one in seen]
+        return _said(scenario, stack, product, plan.window, at_s)
+
     for stack in scenario.stack_names:
-        if not scenario.stock(stack) or evidence.measured is None:
-            continue
-        seen = _said(
-            scenario, stack, evidence.plan.window, [_slot(evidence.measured, stack)]
-        )  # fmt: skip
-        told = [_slot(run, stack) for run in evidence.predicted]
-        out.append({
-            "stack": stack, "products": list(scenario.stock(stack)), "release_utc": seen["release_utc"],
-            "predicted": _said(scenario, stack, evidence.plan.window, told) if told else None,
-            "at_real_speed": at_real_speed.get(stack), "measured_utc": seen["p50_utc"],
-        })  # fmt: skip
+        for number, product in enumerate(scenario.stock(stack)):
+            assert evidence.measured is not None
+            seen = said(stack, product, (evidence.measured,))
+            out.append({
+                "stack": stack, "product": product, "release_utc": seen["release_utc"],
+                "predicted": said(stack, product, evidence.predicted) if evidence.predicted else None,
+                "at_real_speed": at_real_speed[stack][number] if stack in at_real_speed else None,
+                "measured_utc": seen["p50_utc"], "measured": seen["said"],
+            })  # fmt: skip
     return out
 
 
-def _slot(run: RunRecord, stack: str) -> int:
-    """Return the slot of the window in which somebody was first told; -1: nobody was."""
-    slot = run.first_sold_out(stack)
-    return -1 if slot is None else max(0, slot - run.lead_in)
+def _said(
+    scenario: Scenario, stack: str, product: str, window: TimeGrid, at_s: list[float | None]
+) -> dict[str, Any]:
+    """Return the share of runs in which it sells out, and quantiles of when, event s from the window's start.
 
-
-def _said(scenario: Scenario, stack: str, window: TimeGrid, slots: list[int]) -> dict[str, Any]:
-    """Return the share of runs that sell out, and quantiles of the minute; those that do not come last."""
-    opens = _release(scenario, stack)
-    order = sorted(math.inf if slot < 0 else slot for slot in slots)
+    Runs in which it does not come last.
+    """
+    opens = _release(scenario, stack, product)
+    order = sorted(math.inf if one is None else one for one in at_s)
     at: dict[str, str | None] = {}
     for level in _LEVELS:
-        slot = order[max(0, math.ceil(level * len(order)) - 1)]
-        known = slot < math.inf
-        at[f"p{100 * level:g}_utc"] = window.instant(int(slot)).isoformat() if known else None
-    sold = sum(slot >= 0 for slot in slots)
+        one = order[max(0, math.ceil(level * len(order)) - 1)]
+        instant = None if one == math.inf else window.start + timedelta(seconds=round(one))
+        at[f"p{100 * level:g}_utc"] = None if instant is None else instant.isoformat()
+    sold = sum(one is not None for one in at_s)
     return {
-        "of": list(scenario.stock(stack)), "sells_out": band_of(binomial_band(sold, len(slots))),
+        "product": product, "sells_out": band_of(binomial_band(sold, len(at_s))),
         "release_utc": None if opens is None else opens.isoformat(), **at,
-        "said": _text(opens, at, sold, len(slots)),
+        "said": _text(opens, window, order, len(at_s) - sold),
     }  # fmt: skip
 
 
-def _release(scenario: Scenario, stack: str) -> datetime | None:
+def _release(scenario: Scenario, stack: str, product: str) -> datetime | None:
+    """Return when a stack begins to sell what a launch sells; None: it is sold all the time."""
     instants = [
         scenario.launch_at(name, region)
-        for name, launch in scenario.launches.items()
-        for region in launch.at
-        if scenario.regions[region].stack == stack
-    ]
+        for name, launch in scenario.launches.items() if launch.product == product
+        for region in launch.at if scenario.regions[region].stack == stack
+    ]  # fmt: skip
     return min(instants, default=None)
 
 
-def _text(opens: datetime | None, at: dict[str, str | None], sold: int, all_: int) -> str:
-    if not sold:
-        return "does not sell out in the window"
-    first, middle, last = ((at[f"p{100 * level:g}_utc"] or "")[:16] for level in _LEVELS)
+def _text(opens: datetime | None, window: TimeGrid, order: list[float], never: int) -> str:
+    """Return the quantiles in words; before what is played all of the stock was there."""
+    early = ""
+    if opens is not None and opens < window.start:
+        early = "; it was released before the window: how much was left then is not known, all is taken to be"
+    if never == len(order):
+        return f"does not sell out in the window{early}"
+    times = [order[max(0, math.ceil(level * len(order)) - 1)] for level in _LEVELS]
+    low, middle, high = (_clock(window, one) for one in times)
     after = ""
-    if opens is not None and middle:
-        minutes = (datetime.fromisoformat(str(at["p50_utc"])) - opens).total_seconds() / 60
-        after = f", {minutes:.0f} min after the release"
-    spread = f" (p10 {first}Z, p90 {last + 'Z' if last else 'not in the window'})"
-    return f"{middle + 'Z' if middle else 'not in the window'}{after}{spread if all_ > 1 else ''}"
+    if opens is not None and times[1] < math.inf:
+        late_s = (window.start - opens).total_seconds() + times[1]
+        after = f", {late_s / 60:.1f} min after the release"
+    spread = f" (p10 {low}, p90 {high})" if len(order) > 1 else ""
+    return f"{middle}{after}{spread}{early}"
+
+
+def _clock(window: TimeGrid, at_s: float) -> str:
+    if at_s == math.inf:
+        return "not in the window"
+    if at_s < 0:
+        return "before the window"
+    return f"{window.start + timedelta(seconds=at_s):%Y-%m-%dT%H:%M:%SZ}"

@@ -44,6 +44,8 @@ _HOP_S = 5.0
 _HOPS = frozenset((301, 302, 303, 307, 308))
 _A_MINUTE = 90
 """Steps a minute that no person does. Ours: one and a half a second, for a minute."""
+_A_SITTING = 500
+"""Steps without half an hour's silence that no person does, however slowly. Ours."""
 _SILENCE_S = 1800.0
 _ROBOT = re.compile(
     r"bot\b|bot/|crawl|spider|slurp|curl/|wget/|python-|java/|go-http|okhttp|libwww|headless|monitor|pingdom|uptime",
@@ -215,11 +217,11 @@ def _paths(files: list[Path]) -> Counter[str]:
 class _Visitor:
     """What is remembered of one who came lately."""
 
-    __slots__ = ("hop_until_s", "minute", "number", "seen_s", "steps")
+    __slots__ = ("hop_until_s", "minute", "number", "seen_s", "sitting", "stepped_s", "steps")
 
     def __init__(self, number: int) -> None:
-        self.number, self.minute, self.steps = number, -1, 0
-        self.hop_until_s = self.seen_s = -1.0
+        self.number, self.minute, self.steps, self.sitting = number, -1, 0, 0
+        self.hop_until_s = self.seen_s = self.stepped_s = -1.0
 
 
 class _Reader:
@@ -274,7 +276,9 @@ class _Reader:
         minute = int(at_s // 60)
         visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
         visitor.minute = minute
-        if visitor.steps > _A_MINUTE:
+        visitor.sitting = 1 if at_s - visitor.stepped_s > _SILENCE_S else visitor.sitting + 1
+        visitor.stepped_s = at_s
+        if visitor.steps > _A_MINUTE or visitor.sitting > _A_SITTING:
             summary.robots.add(visitor.number)
         declared = is_robot(who[1])
         summary.declared_robots += declared

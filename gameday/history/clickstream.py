@@ -92,7 +92,8 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
             regions.codes(where.to_numpy(object)) if where is not None else np.zeros(len(part), np.int32),
         )  # fmt: skip
     if not rows.parts:
-        raise HistoryError(f"{file}: no event with a time, a type and whose it is")
+        of = f" in a region of {', '.join(how.regions)}" if how.regions else ""
+        raise HistoryError(f"{file}: no event with a time, a type and whose it is{of}")
     if bad:
         notes.append(
             f"{bad} rows without a time, a type or whose they are were left out, as: {quoted}"
@@ -122,7 +123,7 @@ def _in_regions(
 
 def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
     wanted = [
-        c for c in (how.time, how.event, how.session, how.user, how.category, how.region) if c
+        c for c in (how.time, how.event, how.session or how.user, how.category, how.region) if c
     ]
     more = {how.product, how.price} - {None}
     if not file.is_file():
@@ -222,10 +223,12 @@ def _largest(types: list[str], type_of: Array) -> tuple[tuple[str, ...], Array]:
     """Return names and numbers with `none` first, the largest types behind it, and `other` for the rest."""
     counts = np.bincount(type_of, minlength=len(types))
     order = sorted(
-        (n for n, t in enumerate(types) if t != "none"), key=lambda n: (-counts[n], types[n])
+        (n for n, t in enumerate(types) if t not in ("none", "other")),
+        key=lambda n: (-counts[n], types[n]),
     )
     kept = order[:_MOST_TYPES]
-    names = ("none", *(types[n] for n in kept), *(("other",) if len(order) > len(kept) else ()))
+    has_rest = len(order) > len(kept) or "other" in types
+    names = ("none", *(types[n] for n in kept), *(("other",) if has_rest else ()))
     number = np.full(len(types), len(names) - 1, np.int32)
     number[kept] = np.arange(1, len(kept) + 1)
     if "none" in types:

@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -84,7 +84,7 @@ def read_har(file: Path) -> Recording:
     The shop is the host most pages came from. Pictures, styles, scripts and other hosts are counted and left out;
     a redirect and what it leads to are one request, with the last reply.
     """
-    entries = sorted(_entries(file), key=lambda e: str(e.get("startedDateTime")))
+    entries = sorted(_entries(file), key=lambda e: _instant(file, e))
     pages = Counter(
         _origin(e)
         for e in entries
@@ -111,6 +111,8 @@ def read_har(file: Path) -> Recording:
                 left_out["redirects, folded into what led there"] += 1
             else:
                 kept.append((one, _onward(response, str(request["url"]))))
+    if not kept:
+        raise HistoryError(f"{file}: holds nothing of {origin} but pictures, styles and scripts")
     return Recording(origin, tuple(one for one, _ in kept), dict(left_out), first)
 
 
@@ -121,22 +123,34 @@ def _entries(file: Path) -> list[dict[str, Any]]:
         raise HistoryError(f"{file}: cannot be read ({error.strerror}); check --from-har") from None
     except ValueError as error:
         raise HistoryError(f"{file}: is not JSON ({error}); export the recording as HAR") from None
-    entries = data.get("log", {}).get("entries") if isinstance(data, dict) else None
+    log = data.get("log") if isinstance(data, dict) else None
+    entries = log.get("entries") if isinstance(log, dict) else None
     if not isinstance(entries, list) or not entries:
         raise HistoryError(f"{file}: has no log.entries; export the recording as HAR with content")
     for number, entry in enumerate(entries):
-        sound = isinstance(entry, dict) and all(
-            isinstance(entry.get(part), dict) for part in ("request", "response")
-        )
-        if (
-            not sound
-            or not isinstance(entry["request"].get("url"), str)
-            or "method" not in entry["request"]
-        ):
-            raise HistoryError(
-                f"{file}: log.entries[{number}] has no request and response of a HAR"
-            )
+        if why := _unsound(entry):
+            raise HistoryError(f"{file}: log.entries[{number}] {why}; export the recording again")
     return entries
+
+
+def _unsound(entry: Any) -> str | None:
+    """Return what is wrong with an entry, None if nothing is."""
+    request: Any = entry.get("request") if isinstance(entry, dict) else None
+    response: Any = entry.get("response") if isinstance(entry, dict) else None
+    is_pair = isinstance(request, dict) and isinstance(response, dict)
+    if not is_pair or not all(isinstance(request.get(name), str) for name in ("url", "method")):
+        return "has no request and response of a HAR"
+    for name, of in (("content", response), ("postData", request)):
+        if of.get(name) is not None and not isinstance(of[name], dict):
+            return f"has a {name} that is no mapping"
+    for name, value in (("status", response.get("status")), ("time", entry.get("time"))):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            return f"has a {name} that is no number (got {value!r})"
+    try:
+        urlsplit(request["url"])
+    except ValueError as error:
+        return f"has an address that is none ({error})"
+    return None
 
 
 def _origin(entry: dict[str, Any]) -> str | None:
@@ -151,12 +165,14 @@ def _kind(response: dict[str, Any]) -> str:
 
 
 def _instant(file: Path, entry: dict[str, Any]) -> datetime:
+    """Return when a request went out; a time without an offset is UTC."""
     try:
-        return datetime.fromisoformat(str(entry.get("startedDateTime")).replace("Z", "+00:00"))
+        at = datetime.fromisoformat(str(entry.get("startedDateTime")).replace("Z", "+00:00"))
     except ValueError:
         raise HistoryError(
             f"{file}: startedDateTime '{entry.get('startedDateTime')}' is no time"
         ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _recorded(file: Path, entry: dict[str, Any], first: datetime) -> Recorded:
@@ -200,7 +216,7 @@ def _text(content: dict[str, Any]) -> str:
         return text
     try:
         return base64.b64decode(text).decode("utf-8", "replace")
-    except binascii.Error:
+    except (binascii.Error, ValueError):
         return ""
 
 

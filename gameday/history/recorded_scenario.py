@@ -49,10 +49,21 @@ def recorded_scenario(
             }
         },
         "observe": {"series": {}},
+        "replay": {"speed": _speed(recording, found)},
         "objectives": ["error rate of all steps < 1%"],
         "guardrails": [{"when": "error rate of all steps > 50% for 10s", "then": "stop"}],
         "capacity": {"instances": {"m8g.large": {"hourly_usd": 0.1, "vcpu": 2}}},
     }  # fmt: skip
+
+
+def _speed(recording: Recording, found: Proposal) -> int:
+    """Return a speed at which pauses stay well longer than replies, and minutes than the slowest of them."""
+    slowest_s = max(
+        sum(max(one.took_s, 0.001) for one in recording.requests) / len(found.order), 0.001
+    )
+    pauses = [pause for rows in found.pauses.values() for pause in rows if pause > 0]
+    bounds = (mean(pauses) if pauses else 10.0) / (4 * slowest_s), 60 / (10 * 10 * slowest_s)
+    return int(max(1, min(20, *bounds)))
 
 
 def _journey(found: Proposal) -> dict[str, Any]:

@@ -88,8 +88,14 @@ def _sound(scenario: Scenario, region: str) -> bool:
 
 
 def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
+    sold: dict[str, str] = {}
     for name, launch in scenario.launches.items():
         path = ("launches", name)
+        if (other := sold.setdefault(launch.product, name)) != name:
+            yield (
+                (*path, "product"),
+                f"is what launch '{other}' sells; give each a product of its own",
+            )
         yield from unknown((*path, "product"), "product", launch.product, scenario.products)
         for region, local in launch.at.items():
             if faults := unknown((*path, "at", region), "region", region, scenario.regions):
@@ -119,6 +125,8 @@ def _product_faults(scenario: Scenario) -> Iterator[Fault]:
         for i, service in enumerate(product.without):
             where = ("products", name, "without", i)
             yield from unknown(where, "service", service, scenario.services)
+            if service in {step.entry for step in scenario.steps.values()}:
+                yield where, "is where requests enter; nobody can do without it"
         yield from _own_exchange_faults(scenario, name)
         yield from _stock_faults(scenario, name)
     for region in scenario.regions if scenario.products else ():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from gameday.scenario.journeys import Journey
@@ -18,47 +17,51 @@ def with_drift(scenario: Scenario) -> Scenario:
     """Return the scenario with each journey that orders as two, `NAME-less` and `NAME-more`, if it allows drift.
 
     In one every chance to go on to a step that orders is lower by `replay.conversion_drift`, in the other higher,
-    what else may follow making room. Half and half they are the journey as it was written.
+    what else may follow making room: of each chance the two have the mean that was written, unless it came to 1.
+    It is for plans and who plays them; the past was that of the journeys as they were written.
     """
     drift = scenario.replay.conversion_drift
     if not drift:
         return scenario
     orders = {name for name, step in scenario.steps.items() if step.places_order}
     daily = [name for name, journey in scenario.journeys.items() if journey.launch is None]
-    journeys, past = dict[str, Journey](), dict[str, float]()
-    block = scenario.history.synthetic
+    journeys = dict[str, Journey]()
     for name, journey in scenario.journeys.items():
         if name in daily and journey.share is None:
             even = dict.fromkeys(scenario.regions, 1 / len(daily))
             journey = journey.model_copy(update={"share": even})
-        forms = dict(_forms(name, journey, orders, drift)) if name in daily else {name: journey}
-        journeys |= forms
-        if block is not None and name in block.journeys:
-            past |= dict.fromkeys(forms, block.journeys[name] / len(forms))
-    history = scenario.history
-    if block is not None:
-        history = history.model_copy(
-            update={"synthetic": block.model_copy(update={"journeys": past})}
-        )
+        forms = [journey] if name not in daily else _forms(journey, orders, drift)
+        for ending, form in zip(("less", "more") if len(forms) > 1 else ("",), forms, strict=True):
+            journeys[_free(name, ending, {*journeys, *scenario.journeys} - {name})] = form
     replay = scenario.replay.model_copy(update={"conversion_drift": 0.0})
-    return scenario.model_copy(update={"journeys": journeys, "history": history, "replay": replay})
+    return scenario.model_copy(update={"journeys": journeys, "replay": replay})
 
 
-def _forms(
-    name: str, journey: Journey, orders: set[str], drift: float
-) -> Iterator[tuple[str, Journey]]:
-    """Yield the journey's two forms, or itself where no chance of ordering can change."""
+def _free(name: str, ending: str, taken: set[str]) -> str:
+    """Return a name for a form that no other journey has."""
+    if not ending:
+        return name
+    tried, number = f"{name[:_ROOM]}-{ending}", 1
+    while tried in taken:
+        number += 1
+        tried = f"{name[: _ROOM - 3]}-{number}-{ending}"
+    return tried
+
+
+def _forms(journey: Journey, orders: set[str], drift: float) -> list[Journey]:
+    """Return the journey's two forms, or itself where no chance of ordering can change."""
     rows = [journey.start, *journey.next.values()]
     if not any(0 < sum(row.get(step, 0.0) for step in orders) < 1 for row in rows):
-        yield name, journey
-        return
+        return [journey]
     half = {region: share / 2 for region, share in (journey.share or {}).items()}
-    for ending, factor in (("less", 1 - drift), ("more", 1 + drift)):
+    out = []
+    for factor in (1 - drift, 1 + drift):
         changed: dict[str, Any] = {
             "start": _scaled(journey.start, orders, factor), "share": half,
             "next": {step: _scaled(row, orders, factor) for step, row in journey.next.items()},
         }  # fmt: skip
-        yield f"{name[:_ROOM]}-{ending}", journey.model_copy(update=changed)
+        out.append(journey.model_copy(update=changed))
+    return out
 
 
 def _scaled(row: dict[str, float], orders: set[str], factor: float) -> dict[str, float]:

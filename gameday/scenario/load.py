@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from gameday.errors import ScenarioError
 from gameday.scenario.assets import asset_faults
 from gameday.scenario.cross_checks import cross_faults
-from gameday.scenario.drift import with_drift
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.injections import injection_faults
 from gameday.scenario.model import Scenario
@@ -61,7 +60,7 @@ def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
     if document.faults and not document.data:
         raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
     try:
-        scenario = Scenario.model_validate_json(json.dumps(document.data))
+        scenario = scenario_of(json.dumps(document.data))
     except ValidationError as error:
         raise ScenarioError(_said(document, _model_faults(error, document))) from None
     folder = file.parent
@@ -73,7 +72,7 @@ def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
     faults = faults or injection_faults(scenario)
     if faults or document.faults:
         raise ScenarioError(_said(document, faults))
-    return scenario_of(_text(document, drift))
+    return scenario_of(_text(document, drift)) if drift is not None else scenario
 
 
 def scenario_text(name_or_path: str, *, drift: float | None = None) -> str:
@@ -89,8 +88,8 @@ def _text(document: Document, drift: float | None) -> str:
 
 
 def scenario_of(text: str) -> Scenario:
-    """Return the scenario in `scenario_text`, its journeys in the forms that drift gives them."""
-    return with_drift(Scenario.model_validate_json(text))
+    """Return the scenario in `scenario_text`."""
+    return Scenario.model_validate_json(text)
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -201,6 +201,18 @@ class Scenario(Block):
         own = self.products[product].exchanges if product is not None else {}
         return own[step] if step in own else self.steps[step].exchanges
 
+    def depends_on_type(self, step: str) -> bool:
+        """Return whether what a step asks of services is another for one product type than for others."""
+        called = {
+            call.service
+            for e in self.steps[step].each_exchange()
+            for call in self.steps[step].entry_call(e).walk()
+        }
+        return any(
+            step in block.calls or step in block.exchanges or called & set(block.without)
+            for block in self.products.values()
+        )
+
     def each_exchange(self) -> Iterator[tuple[tuple[str | int, ...], str, Exchange]]:
         """Yield (path, step, exchange) of every exchange, those of the steps first."""
         for name, step in self.steps.items():

@@ -31,6 +31,8 @@ class Sale:
     """Units a customer may have; 0 = as many as they like."""
     admits_per_s: float = 0.0
     """Customers let on to the cart a second; 0 = everybody."""
+    gone_s: float = math.inf
+    """When somebody was first told that it is sold out."""
     room: float = 1.0
     room_s: float = -math.inf
     """How many could be let on, and when that was so."""
@@ -44,6 +46,7 @@ class Sale:
         if now < self.opens_s:
             return WAITING
         if self.left <= 0:
+            self.gone_s = min(self.gone_s, now)
             return SOLD_OUT
         return DONE if in_cart or self._lets_on(now) else WAITING
 
@@ -62,6 +65,8 @@ class Sale:
         told = self.would_order(now, units)
         if told == DONE:
             self.left -= units
+        elif told == SOLD_OUT:
+            self.gone_s = min(self.gone_s, now)
         return told
 
     def _lets_on(self, now: float) -> bool:

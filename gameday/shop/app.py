@@ -25,7 +25,7 @@ from gameday.scenario.switches import switches
 from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices
-from gameday.shop.store import Session, Store
+from gameday.shop.store import Store
 
 __all__ = ["make_app"]
 
@@ -61,8 +61,9 @@ class _Answer:
         session = shop.store.session(request.cookies.get(_COOKIE))
         product = str(request.path_params.get("product", ""))
         session.product_type = shop.store.product_type(product) or session.product_type
-        use = self._use(request.headers, session)
-        about = use.product or session.product_type
+        named = request.headers.get("x-gameday-product")
+        about = named if named in shop.store.items else session.product_type
+        use = self._use(request.headers, about)
         visit = shop.cell.exchanges(use.step, about)[use.group][use.place]
         if not await shop.services.call(visit, shop.services.next_asker()):
             return PlainTextResponse("the shop cannot answer now", status_code=503)
@@ -72,10 +73,9 @@ class _Answer:
         response.set_cookie(_COOKIE, session.sid, httponly=True, samesite="lax")
         return response
 
-    def _use(self, headers: Headers, session: Session) -> _Use:
+    def _use(self, headers: Headers, product: str | None) -> _Use:
         """Return what a request to this route is: what the step does for its product type, or for any."""
         step = headers.get("x-gameday-step", self.first.step)
-        product = headers.get("x-gameday-product", session.product_type)
         return self.uses.get((step, product)) or self.uses.get((step, None)) or self.first
 
 

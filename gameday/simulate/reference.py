@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import simpy
@@ -44,7 +45,9 @@ def run_reference(
     _fill_customers(record, customers.tally)
     for name, pool in services.pools.items():
         _fill_service(record, tuple(scenario.services).index(name), pool)
-    return replace(close(record, scenario, cell), notes=cell.notes)
+    sales = customers.sales.items()
+    gone = {(stack, p): sale.gone_s - plan.lead_in_s for p, sale in sales if sale.gone_s < inf}
+    return replace(close(record, scenario, cell), notes=cell.notes, sold_out=gone)
 
 
 def _bins(seconds: Array) -> Array:

@@ -92,6 +92,9 @@ class Assembly:
             key = (record.steps[step], why)
             self.faults[key] = self.faults.get(key, 0) + n
         self._orders.add(report["orders"])
+        for stack, product, at_s in report["gone"]:
+            key = (record.stacks[stack], product)
+            record.sold_out[key] = min(at_s, record.sold_out.get(key, at_s))
         gauges = report["gauges"]
         self.busy.setdefault(worker, []).append(float(gauges["busy"]))
         self.limits[worker] = dict(gauges["limits"])

@@ -24,6 +24,7 @@ from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
 from gameday.safety import allowed_target, check_ceilings
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
+from gameday.scenario.drift import with_drift
 from gameday.scenario.load import scenario_text
 from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
 from gameday.swarm.director import Director
@@ -190,6 +191,7 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     demand = forecast_demand(scenario, history)
     stack, scale = _met(target.url, scenario)
     asked = Asked(scale=scale, speed=min(_BY_HAND_SPEED, scenario.replay.speed))
+    scenario = with_drift(scenario)
     plan = plan_load(scenario, demand, seed=seed, asked=asked)
     check_ceilings(scenario, plan)
     run = time.strftime("by-hand-%Y%m%dT%H%M%S", time.gmtime())

@@ -14,6 +14,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
+from gameday.scenario.drift import with_drift
 from gameday.scenario.load import scenario_of
 from gameday.swarm.brief import Brief, brief_of
 from gameday.swarm.deals import Deal
@@ -130,7 +131,7 @@ class Player:
         self._told.wait()
         brief = self._brief
         assert brief is not None
-        engine = Engine(brief, scenario_of(brief.scenario), self.environment)
+        engine = Engine(brief, with_drift(scenario_of(brief.scenario)), self.environment)
         engine.on_count = self._count
         self._offset = self._clock_offset()
         self._dealt.clear()

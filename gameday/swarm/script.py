@@ -102,7 +102,8 @@ def written(
     forms += [(step, name) for name, block in scenario.products.items() for step in block.exchanges]
     for name, product in forms:
         own = fixed | {"X-Gameday-Step": name}
-        own |= {"X-Gameday-Product": product} if product else {}
+        if scenario.depends_on_type(name):
+            own |= {"X-Gameday-Product": product or "{product_type}"}
         groups, step_number = [], scenario.step_names.index(name)
         for group in scenario.exchanges(name, product):
             lines = []
@@ -121,19 +122,20 @@ def _line(
     """Return an exchange ready to be sent; `place`: its number, its step and that one's number."""
     path, head = _path(exchange, words), _head(exchange, words, fixed)
     names = {name.lower() for name in exchange.headers}
-    is_constant = not any(
+    said = {name for name, value in fixed.items() if TEMPLATE_WORD.search(value)}
+    is_constant = not said and not any(
         field in ("path", "query", "headers") for field, _ in exchange.template_words()
     )
     start = f"{exchange.method} {path(None)} {head(None)}".encode() if is_constant else None
-    plain = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
+    plain = "".join(f"{name}: {value}\r\n" for name, value in fixed.items() if name not in said)
     verdict, tail = verdict_of(exchange), _tail(exchange, words, names)
-    has_words = any(True for _ in exchange.template_words())
+    has_words = said or any(True for _ in exchange.template_words())
     own = next((v for name, v in exchange.headers.items() if name.lower() == "cookie"), None)
     cookie = None if own is None else _text(own, words, _one_line)
     constant = None
     if start is not None and not has_words:
         constant = start + (f"Cookie: {own}\r\n".encode() if own else b"") + tail(None)
-    has_head_words = any(field == "headers" for field, _ in exchange.template_words())
+    has_head_words = said or any(field == "headers" for field, _ in exchange.template_words())
     return Line(
         *place, exchange.method, exchange.method.encode(), path, head, cookie,
         None if has_head_words else head(None).encode(), tail, start, constant,

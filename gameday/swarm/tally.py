@@ -72,6 +72,7 @@ class Tally:
         self._faults: dict[tuple[int, int, str], int] = defaultdict(int)
         self.line_faults: dict[tuple[int, str], int] = defaultdict(int)
         self._orders: list[tuple[int, str, str]] = []
+        self._gone: dict[tuple[int, str], float] = {}
 
     def code(self, stack: int, step: int) -> int:
         """Return the code of a step that was done; `span` further is each outcome after it."""
@@ -105,6 +106,10 @@ class Tally:
     def order(self, stack: int, key: str, what: str) -> None:
         """Note what became of an order: confirmed or unknown."""
         self._orders.append((stack, key, what))
+
+    def sold_out(self, stack: int, product: str, at_s: float) -> None:
+        """Note that a customer was told that a product is gone, s from the window's start."""
+        self._gone[stack, product] = min(at_s, self._gone.get((stack, product), at_s))
 
     def _place(self, slot: Any, what: Any, pair: Any) -> Any:
         return (slot * len(STEPS) + what) * self._pairs + pair
@@ -177,11 +182,13 @@ class Tally:
             "delay": [[*key, n] for key, n in self._delay.items()],
             "faults": [[*key, n] for key, n in self._faults.items()],
             "orders": [list(order) for order in self._orders],
+            "gone": [[*key, at_s] for key, at_s in self._gone.items()],
         }  # fmt: skip
         self.number += 1
         for book in (self._counts, self._bins, self._sessions, self._delay, self._faults):
             book.clear()
         self._orders.clear()
+        self._gone.clear()
         return out
 
     def _table(self, book: dict[int, int], *sizes: int) -> list[list[int]]:

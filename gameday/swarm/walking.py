@@ -67,6 +67,8 @@ class Walking:
             self.sample(PACKED(code, due, sent, now, size, customer.nominal_s))
         if part.scene.places_order:
             self._book_order(customer)
+        if outcome == SOLD_OUT:
+            self.tally.sold_out(customer.cast.stack, customer.product_type, now - self.t0)
         if outcome == DONE:
             self._go_on(customer, now)
         else:

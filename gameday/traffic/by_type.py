@@ -31,7 +31,7 @@ def steps_by_type(
     minutes = minutes_of_day(scenario.regions[region].zone, grid)
     visits = np.stack([j.visits_per_session(scenario.step_names) for j in daily])
     weights = np.einsum("jt,js->jst", mix_of_journeys(scenario, grid, region), visits)
-    weights += 1e-12  # a step that no journey comes to is dealt as sessions are
+    weights += 1e-12  # a step that no journey comes to is dealt evenly over them
     weights /= weights.sum(axis=0)
     shares = np.stack([type_shares(scenario, region, j)[:, minutes] for j in daily])
     parts = np.einsum("jst,jkt->kst", weights, shares)

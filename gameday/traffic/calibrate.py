@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gameday.errors import HistoryError
 from gameday.history.sessions import Sessions
 from gameday.traffic.fitted import Calibration, FittedJourney, jeffreys
 from gameday.traffic.held_out import against, by_type
@@ -40,6 +41,11 @@ def calibrate(
     """Return journeys, product mix and how well they tell the sessions held out; `zones` are those of regions."""
     held = np.arange(seen.count) % _HELD_OUT == _HELD_OUT - 1
     train, test = seen.only(~held & ~seen.is_cut), seen.only(held & ~seen.is_cut)
+    if min(train.count, test.count) == 0:
+        raise HistoryError(
+            f"the log has {seen.count} sessions, {int(seen.is_cut.sum())} of them under way when it ends: too few "
+            "to fit journeys to some and hold others out; take a longer one"
+        )
     ends = {name: step for name, step in CLASSES if train.having(step).sum() >= _LEAST_SESSIONS}
     (train, classes), (test, test_classes) = _apart(train, ends), _apart(test, ends)
     about, names = train.about(_ORDER), [name for name, _ in CLASSES if (classes == name).any()]

@@ -19,12 +19,16 @@ def as_they_buy(
     """Return a journey's session starts, shape (slots,), with those who wait for a release moved to it.
 
     They come again by the launch's countdown, or as often as `on_waiting` lets them refresh; of each time they do,
-    some go. What they look at while they wait comes on top. Other journeys come as they start.
+    some go. What they look at while they wait comes on top. A stack opens at the first release of its regions.
+    Other journeys come as they start.
     """
     if journey.launch is None or region not in scenario.launches[journey.launch].at:
         return starts
     launch = scenario.launches[journey.launch]
-    opens = _slot(grid, scenario.launch_at(journey.launch, region))
+    there = scenario.stack_regions(scenario.regions[region].stack)
+    opens = min(
+        _slot(grid, scenario.launch_at(journey.launch, one)) for one in there if one in launch.at
+    )
     early = np.arange(grid.slots) + 1 <= opens
     if not starts[early].any():
         return starts

@@ -119,7 +119,8 @@ def product_mix(seen: Sessions, about: Array, zones: dict[str, str]) -> tuple[Pr
     shares, hours = shares_by_region(seen, group, n), hours_of(seen, group, n, zones)
     out = []
     for k, name in enumerate(seen.types[1:]):
-        own = [name] if name != "other" else [t for t in seen.catalogue.seen if t not in seen.types]
+        rest = [t for t in seen.catalogue.seen if t == "other" or t not in seen.types]
+        own = rest if name == "other" else [name]
         counts = seen.catalogue.counts(own)
         out.append(ProductMix(
             name, {region: float(row[k]) for region, row in shares.items()},

@@ -38,10 +38,20 @@ class Outlook:
     steps_by_type: dict[str | None, Array]
     """Product type -> its steps a minute at full scale, shape as `steps`."""
 
-    def sold_out(self, product: str, units: float, regions: list[int], opens: int) -> int | None:
-        """Return the slot in which the orders asked for since slot `opens` come to `units`; None: never."""
+    def sold_out(
+        self, product: str, units: float, regions: list[int], opens: int, most: float = np.inf
+    ) -> int | None:
+        """Return the slot in which the orders asked for since slot `opens` come to `units`; None: never.
+
+        No more than `most` can order in a slot, as a waiting room lets on; the others wait for the next.
+        """
         asked = self.orders_by_type[product][regions].sum(axis=0)
-        upto = np.where(np.arange(len(asked)) >= opens, asked, 0.0).cumsum()
+        upto, waiting, sold = np.zeros(len(asked)), 0.0, 0.0
+        for slot, orders in enumerate(asked.tolist()):
+            waiting += orders if slot >= opens else 0.0
+            sold += min(waiting, most)
+            waiting -= min(waiting, most)
+            upto[slot] = sold
         gone = np.flatnonzero(upto >= max(units, 1e-9))
         return int(gone[0]) if len(gone) else None
 

@@ -203,3 +203,16 @@ def test_odd_quotes_and_offsets_are_read(tmp_path: Path) -> None:
     at_s, who, _, target, status = line
     assert (at_s, status, target) == (START.timestamp(), 404, '/a%20b?q="x"')
     assert who == ("2001:db8::1", 'a \\"quoted\\" one')
+
+
+def test_who_asks_for_something_every_ten_seconds_for_hours_is_no_person(tmp_path: Path) -> None:
+    file, agent = tmp_path / "a.log", "Mozilla/5.0 (Macintosh) Safari/605.1"
+    lines = []
+    for n in range(3000):
+        at = 36_000 + 10 * n
+        stamp = f"01/May/2024:{at // 3600:02d}:{at // 60 % 60:02d}:{at % 60:02d} +0000"
+        lines.append(f'10.9.9.9 - - [{stamp}] "GET /product/{n} HTTP/1.1" 200 9 "-" "{agent}"\n')
+    file.write_text("".join(lines))
+    summary = read_access_logs([file], None, tmp_path / "events.parquet")
+    assert len(summary.robots) == 1
+    assert sum(n for (_, _, is_it), n in summary.minutes.items() if is_it) == 3000

@@ -170,10 +170,21 @@ def test_what_is_recorded_can_be_done_by_others_with_tokens_of_their_own(tmp_pat
 def test_nothing_secret_is_written(tmp_path: Path) -> None:
     with running_site() as site:
         me = shopped(site)
-        me.ask("GET", "/search?q=x", Authorization="Bearer topsecret99")
+        me.ask(
+            "GET",
+            "/search?q=x&api_key=QUERYKEY1",
+            Authorization="Bearer topsecret99",
+            X_Api_Key="SECRETKEY123",
+        )
+        paid = json.dumps({"card_number": "4111111111111111", "pin": 4321, "cvv": 123})
+        me.ask("POST", "/pay", paid, "application/json")
+        me.ask(
+            "POST", "/upload", "--x\r\nhunter2secret\r\n--x--", "multipart/form-data; boundary=x"
+        )
         init(tmp_path / "mine", me.save(tmp_path))
     text = (tmp_path / "mine" / "my-shop.yaml").read_text()
-    for secret in ("hunter2", "me@example.org", "topsecret99", me.cookie.partition("=")[2]):
+    for secret in ("hunter2", "me@example.org", "topsecret99", "SECRETKEY123", "QUERYKEY1", "4111111111111111",
+                   "4321", "123", me.cookie.partition("=")[2]):  # fmt: skip
         assert secret not in text
     tokens = list(site.tokens.values())
     assert tokens
@@ -200,7 +211,8 @@ def test_a_form_a_page_s_calls_and_redirects_are_each_one_step(tmp_path: Path) -
     [
         ("", "is not JSON"), ("[]", "no log.entries"), ('{"log": {"entries": []}}', "no log.entries"),
         ('{"log": {"entries": [{"request": {}}]}}', r"log.entries\[0\] has no request and response"),
-        ('{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "response": {"status": 200}}]}}',
+        ('{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "response": {"status": 200}, '
+         '"startedDateTime": "2026-05-04T09:00:00"}]}}',
          "holds no page"),
         ('{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "startedDateTime": "noon", '
          '"response": {"status": 200, "content": {"mimeType": "text/html"}}}]}}', "'noon' is no time"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.drift import with_drift
 from gameday.scenario.load import scenario_of, scenario_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def ordered(scenario: Scenario, journey: Journey) -> Any:
 
 
 def test_half_and_half_the_forms_are_the_journey(primeday: Scenario) -> None:
-    drifted = load_scenario("primeday", drift=0.2)
+    drifted = with_drift(load_scenario("primeday", drift=0.2))
     assert set(drifted.journeys) == {"browser", "buyer-less", "buyer-more", "fan"}
     less, more = (drifted.journeys[f"buyer-{end}"] for end in ("less", "more"))
     buyer = primeday.journeys["buyer"]
@@ -34,28 +35,39 @@ def test_half_and_half_the_forms_are_the_journey(primeday: Scenario) -> None:
     for region in drifted.regions:
         shares = [j.share[region] for j in drifted.journeys.values() if j.share]
         assert sum(shares) == pytest.approx(1.0)
-    assert drifted.history.synthetic
-    assert sum(drifted.history.synthetic.journeys.values()) == pytest.approx(1.0)
+    assert drifted.history == primeday.history
 
 
 def test_who_plays_elsewhere_reads_the_same_journeys() -> None:
-    told = scenario_of(scenario_text("primeday", drift=0.1))
-    assert told.journeys == load_scenario("primeday", drift=0.1).journeys
-    assert told.sha256() == load_scenario("primeday", drift=0.1).sha256()
+    told, here = (
+        scenario_of(scenario_text("primeday", drift=0.1)),
+        load_scenario("primeday", drift=0.1),
+    )
+    assert with_drift(told).journeys == with_drift(here).journeys != told.journeys
+    assert told.sha256() == here.sha256()
+
+
+def test_no_journey_is_lost_however_alike_their_names_are(primeday: Scenario) -> None:
+    buyer, long = primeday.journeys["buyer"], "b" * 38
+    names = [f"{long}-1", f"{long}-2", f"{long[:35]}-less"]
+    told = primeday.model_copy(update={
+        "journeys": dict.fromkeys(names, buyer) | {"fan": primeday.journeys["fan"]},
+        "replay": primeday.replay.model_copy(update={"conversion_drift": 0.1}),
+    })  # fmt: skip
+    forms = with_drift(told).journeys
+    assert len(forms) == 7
+    assert all(len(name) <= 40 for name in forms)
 
 
 def test_without_drift_nothing_changes(primeday: Scenario) -> None:
-    assert load_scenario("primeday", drift=0.0) == primeday == load_scenario("primeday")
+    assert with_drift(load_scenario("primeday", drift=0.0)) == primeday == with_drift(primeday)
 
 
 def test_a_chance_never_rises_above_1() -> None:
-    less, more = (
-        load_scenario("console-launch", drift=0.5).journeys[f"buyer-{end}"]
-        for end in ("less", "more")
-    )
+    journeys = with_drift(load_scenario("console-launch", drift=0.5)).journeys
+    less, more = (journeys[f"buyer-{end}"] for end in ("less", "more"))
     assert more.next["cart"]["checkout"] == 1.0
     assert more.next["cart"]["exit"] == 0.0
     assert less.next["cart"]["checkout"] == pytest.approx(0.35)
-    assert np.isfinite(
-        more.visits_per_session(("sign-in", "home", "search", "product", "cart", "checkout"))
-    ).all()
+    steps = ("sign-in", "home", "search", "product", "cart", "checkout")
+    assert np.isfinite(more.visits_per_session(steps)).all()

@@ -45,6 +45,8 @@ def differences(one: RunRecord, other: RunRecord) -> list[str]:
         if len(unlike):
             at = tuple(unlike[0])
             out.append(f"{name}{list(at)}: {a[at]} and {b[at]}, {len(unlike)} places")
+    if one.sold_out != other.sold_out:
+        out.append(f"sold_out: {one.sold_out} and {other.sold_out}")
     return out
 
 

@@ -304,3 +304,24 @@ def test_the_journeys_of_a_real_log_tell_the_sessions_held_out() -> None:
     for row in held["steps"].values():
         assert row["ever_low"] <= row["ever_told"] <= row["ever_high"]
     assert [row["type"] for row in found.buys[:3]] == ["all", "electronics", "appliances"]
+
+
+@pytest.mark.parametrize("sessions", [0, 1, 3])
+def test_a_log_of_too_few_sessions_is_said_so(tmp_path: Path, sessions: int) -> None:
+    with pytest.raises(HistoryError, match="too few to fit journeys"):
+        calibrate(read(log(*["view cart"] * sessions), tmp_path))
+
+
+def test_a_type_that_is_called_other_is_the_rest(tmp_path: Path) -> None:
+    table = log(*["view view"] * 40, product_id=1)
+    kinds = ["other" if n % 3 else f"kind{n % 60}" for n in range(len(table))]
+    seen = read(table.assign(category_code=kinds), tmp_path, category="category_code")
+    assert seen.types[-1] == "other"
+    found = calibrate(seen)
+    assert sum(one.share["all"] for one in found.products) == pytest.approx(1.0)
+
+
+def test_a_user_s_column_is_not_asked_for_where_sessions_have_names(tmp_path: Path) -> None:
+    file = tmp_path / "plain.csv"
+    log(*["view cart"] * 3).to_csv(file, index=False)
+    assert read_clickstream(file, Clickstream(category=None)).count == 4

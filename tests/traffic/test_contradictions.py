@@ -9,6 +9,7 @@ import pytest
 from small_shop import flat_demand, load_small, small_shop
 
 from gameday.scenario import Scenario
+from gameday.scenario.drift import with_drift
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.traffic.contradictions import contradictions, residuals
 from gameday.vocabulary import Array, Seed
@@ -87,7 +88,9 @@ def test_conversion_that_may_drift_follows_a_forecast_whose_conversion_does(tmp_
     asked = Asked(window="2026-03-10T01:00Z/2026-03-10T14:00Z", speed=1.0, scale=1.0)
     gaps = {}
     for drift in (0.0, 0.1):
-        scenario = load_small(tmp_path, small_shop(), {"replay": {"conversion_drift": drift}})
+        scenario = with_drift(
+            load_small(tmp_path, small_shop(), {"replay": {"conversion_drift": drift}})
+        )
         plan = plan_load(scenario, flat_demand(scenario, steps[None]), seed=Seed(1), asked=asked)
         gap = (plan.caused - plan.forecast)[0, 2] / plan.forecast[0, 2]
         gaps[drift] = float(np.abs(gap[60:-60]).mean())

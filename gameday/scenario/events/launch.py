@@ -46,10 +46,10 @@ class Launch(Block):
     """Times the crowd."""
     waiting: Waiting | None = None
     """Who is there before the release; absent: nobody."""
-    countdown: Duration | None = None
+    countdown: Duration | None = Field(default=None, gt=0)
     """The page counts down: who was told "not yet" comes again in this time from the release on, evenly. Absent:
     whenever the journey's `on_waiting` says."""
-    admits: dict[Name, PositiveFloat] | None = None
+    admits: dict[Name, PositiveFloat] | None = Field(default=None, min_length=1)
     """Region -> customers a minute let on to the cart at full scale; the others see a queue page. Absent: all."""
     per_customer: int | None = Field(default=None, ge=1)
     """Units a customer may have; absent: as many as they put in the cart."""

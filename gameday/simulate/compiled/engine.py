@@ -55,7 +55,10 @@ def run_compiled(
             raise Stopped
         else:
             world.feed(parts)
-    return replace(close(record, scenario, cell), notes=cell.notes)
+    gone_s = world.tables["sales"]["gone_s"][:-1] - plan.lead_in_s
+    times = zip(scenario.products, gone_s.tolist(), strict=True)
+    sold = {(stack, product): at_s for product, at_s in times if at_s < np.inf}
+    return replace(close(record, scenario, cell), notes=cell.notes, sold_out=sold)
 
 
 class _World:

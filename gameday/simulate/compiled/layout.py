@@ -92,7 +92,7 @@ BALANCES = ("round_robin", "random", "least_connections", "two_choices")
 ITEM = _dtype(n="older newer is_kept")
 """An answer callers may have kept, with its neighbours by last use."""
 
-SALE = _dtype(f="opens_s countdown_s admits_per_s room room_s", i="left most")
+SALE = _dtype(f="opens_s countdown_s admits_per_s gone_s room room_s", i="left most")
 """What is sold of a product type that is limited, as `scenario.sales.Sale`."""
 
 PATIENT = _dtype(i="oldest newest is_armed")

@@ -214,6 +214,7 @@ class Tables:
     def sales(self) -> Array:
         """Return the sale of each product type; of what is not limited it is never asked."""
         plan, out = self.plan, np.zeros(len(self.scenario.products) + 1, layout.SALE)
+        out["gone_s"] = np.inf
         for product, sale in sales(
             self.scenario, self.cell.stack, scale=plan.scale, stock_scale=plan.scale / plan.speed,
             speed=plan.speed, window_start=plan.window.start, begins_s=plan.lead_in_s,

@@ -138,6 +138,7 @@ def outcome_of(spec, w, c, now):
         return _put_in_cart(sale, one, now)
     units = one.cart if one.cart else 1
     if sale.left < units:
+        sale.gone_s = min(sale.gone_s, now)
         return SOLD_OUT
     one.cart = 0
     sale.left -= units
@@ -148,6 +149,7 @@ def outcome_of(spec, w, c, now):
 def _put_in_cart(sale, one, now):
     """As `Sale.put_in_cart`."""
     if sale.left <= 0:
+        sale.gone_s = min(sale.gone_s, now)
         return SOLD_OUT
     if one.cart == 0 and sale.admits_per_s > 0:
         since_s = max(0.0, now - sale.room_s)
