@@ -123,6 +123,25 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "check: {status",
         r"no reply could be good",
     ),
+    "a product without the way in": (
+        "    share: {us: 0.9, in: 0.8}\n",
+        "    share: {us: 0.9, in: 0.8}\n    without: [edge]\n",
+        "without: [edge]",
+        r"products\.toys\.without\.0: is where requests enter",
+    ),
+    "two launches of one product": (
+        "launches:\n  drop:\n",
+        "launches:\n  again:\n    product: console\n    at: {us: 2027-07-13T19:00}\n    crowd: {us: 9}\n"
+        "    stock: {us: 9}\n    half_life: 4m\n  drop:\n",
+        "product: console\n    at: {us: 2027-07-13T18:00",
+        r"launches\.drop\.product: is what launch 'again' sells",
+    ),
+    "a queue for nobody": (
+        "    half_life: 4m\n",
+        "    half_life: 4m\n    admits: {}\n",
+        "admits: {}",
+        r"launches\.drop\.admits: .*at least 1",
+    ),
     "name in capitals": ("  toys:", "  Toys:", "Toys:", r"products"),
     # scalars: JSON's only
     "1:30 stays a string": (

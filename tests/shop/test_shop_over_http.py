@@ -351,6 +351,34 @@ def test_a_product_s_own_exchanges_are_answered_by_its_own_calls(tmp_path: Path)
     assert with_shop(scenario, tmp_path, story) == [1.0, 1.0, 3.0]
 
 
+def test_a_customer_s_type_is_known_before_they_have_looked_at_anything(tmp_path: Path) -> None:
+    """Without the header a front page could not know who asks; with it their calls are those of their type."""
+    shop = full_shop()
+    shop["steps"]["home"] = {"exchanges": [{"path": "/", "calls": ["pay", "stock"]}]}
+    shop["products"]["toy"]["without"] = ["pay"]
+    scenario = load_small(tmp_path, shop)
+    assert [step for step in scenario.steps if scenario.depends_on_type(step)] == [
+        "sign-in",
+        "home",
+        "checkout",
+    ]
+
+    async def story(app: Starlette) -> list[float]:
+        for kind in ("toy", "toy", "book", "no such type"):
+            named = {"x-gameday-step": "home", "x-gameday-product": kind}
+            assert (await Client(app).get("/", **named)).status == 200
+        text = (await Client(app).get("/metrics")).text
+        lines = [line for line in text.splitlines() if "arrived" in line]
+        return [
+            float(line.rsplit(" ", 1)[1])
+            for name in ("pay", "stock")
+            for line in lines
+            if f'"{name}"' in line
+        ]
+
+    assert with_shop(scenario, tmp_path, story) == [2.0, 4.0]
+
+
 # --- trouble and metrics ------------------------------------------------------------------------
 
 
