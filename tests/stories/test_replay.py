@@ -312,7 +312,7 @@ def test_a_dry_run_opens_no_connection_and_leaves_no_run(bench: Bench) -> None:
     with counting() as (url, guests):
         run = bench.replay(bench.scenario(), "--target", url, "--dry-run", "--json").wait()
     plan = json.loads(run.said)
-    assert (run.code, plan["schema_version"], guests) == (0, 2, [])
+    assert (run.code, plan["schema_version"], guests) == (0, 3, [])
     assert plan["sessions"] > 50
     assert not bench.out.exists()
 
