@@ -103,7 +103,7 @@ def _init_recorded(folder: Path, har: Path) -> None:
     found = propose_steps(recording)
     name = re.sub(r"[^a-z0-9]+", "-", har.stem.lower()).strip("-") or "recorded"
     name = name if name[0].isalpha() else f"shop-{name}"
-    text = to_yaml(recorded_scenario(name[:40], recording.begun, recording, found))
+    text = to_yaml(recorded_scenario(name[:40], recording, found))
     with tempfile.TemporaryDirectory(prefix="gameday-init-") as draft:
         file = Path(draft) / f"{name}.yaml"
         file.write_text(text, encoding="utf-8")

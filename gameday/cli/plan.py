@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
@@ -178,8 +177,8 @@ def _stock(
     """
     here = [r for r, region in enumerate(plan.regions) if scenario.regions[region].stack == stack]
     for product, units in scenario.stock(stack).items():
-        release, most = _sale(scenario, product, [plan.regions[r] for r in here])
-        most *= plan.scale / plan.speed
+        release = scenario.release(product, stack)
+        most = _admitted(scenario, product, stack) * plan.scale / plan.speed
         opens = 0 if release is None else max(0, plan.grid.index_of(release))
         there = round(units * plan.scale / plan.speed)
         times: dict[str, str | None] = {}
@@ -198,15 +197,13 @@ def _stock(
         }  # fmt: skip
 
 
-def _sale(scenario: Scenario, product: str, regions: list[str]) -> tuple[datetime | None, float]:
-    """Return when a stack releases a product, None if it has no launch, and how many it lets on a minute."""
-    for name, launch in scenario.launches.items():
-        mine = [region for region in regions if region in launch.at]
-        if launch.product == product and mine:
-            admits = launch.admits
-            most = math.inf if admits is None else sum(admits.get(region, 0.0) for region in mine)
-            return min(scenario.launch_at(name, region) for region in mine), most
-    return None, math.inf
+def _admitted(scenario: Scenario, product: str, stack: str) -> float:
+    """Return how many customers a minute a stack lets on to a product, at full scale."""
+    rooms = [
+        one.admits for one in scenario.launches.values() if one.product == product and one.admits
+    ]
+    here = scenario.stack_regions(stack)
+    return min((sum(room.get(region, 0.0) for region in here) for room in rooms), default=math.inf)
 
 
 def _by_product(

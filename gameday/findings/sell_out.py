@@ -60,7 +60,7 @@ def _said(
 
     Runs in which it does not come last.
     """
-    opens = _release(scenario, stack, product)
+    opens = scenario.release(product, stack)
     order = sorted(math.inf if one is None else one for one in at_s)
     at: dict[str, str | None] = {}
     for level in _LEVELS:
@@ -73,16 +73,6 @@ def _said(
         "release_utc": None if opens is None else opens.isoformat(), **at,
         "said": _text(opens, window, order, len(at_s) - sold),
     }  # fmt: skip
-
-
-def _release(scenario: Scenario, stack: str, product: str) -> datetime | None:
-    """Return when a stack begins to sell what a launch sells; None: it is sold all the time."""
-    instants = [
-        scenario.launch_at(name, region)
-        for name, launch in scenario.launches.items() if launch.product == product
-        for region in launch.at if scenario.regions[region].stack == stack
-    ]  # fmt: skip
-    return min(instants, default=None)
 
 
 def _text(opens: datetime | None, window: TimeGrid, order: list[float], never: int) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from gameday.history.har import Recorded, Recording
 from gameday.history.replied import place_of
 from gameday.history.urls import template_of
+from gameday.scenario.cross_checks import CUSTOMER_WORDS
 
 __all__ = ["Writer"]
 
@@ -110,7 +111,7 @@ class Writer:
             ):
                 continue
             scheme, _, token = value.rpartition(" ")
-            word = self._taken(token, one, re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"))
+            word = self._taken(token, one, _slug(name))
             if name.lower() == "idempotency-key":
                 out[name] = "{order_key}"
             elif word is not None:
@@ -140,27 +141,23 @@ class Writer:
                 f"{one.method} {one.path}: {name} is {{password}}; sign-ins need accounts, as by `feeds`"
             )
             return "{password}"
-        word = self._taken(value, one, re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"))
+        word = self._taken(value, one, _slug(name))
         if word is not None:
             return "{" + word + "}"
         if _SECRET.search(name) and value:
             self._note(
                 f"{one.method} {one.path}: {name} is not written; put test values under `values`"
             )
-            return (
-                "{" + self._value(re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"), _BLANK) + "}"
-            )
+            return "{" + self._value(_slug(name), _BLANK) + "}"
         if _PERSON.search(name) and value:
             return "{customer}"
         if value and (_SOUGHT.search(name) or _ITEM.search(name)):
-            return (
-                "{" + self._value(re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"), value) + "}"
-            )
+            return "{" + self._value(_slug(name), value) + "}"
         return value.replace("{", "(").replace("}", ")")
 
     def _value(self, wanted: str, value: str) -> str:
         """Return the word for what was chosen; the value is its first choice, others can be added."""
-        is_free = re.fullmatch(r"[a-z][a-z0-9_-]*", wanted) and wanted not in _CUSTOMERS
+        is_free = re.fullmatch(r"[a-z][a-z0-9_-]*", wanted) and wanted not in CUSTOMER_WORDS
         word = wanted if is_free else f"any-{wanted}"
         texts = self.values.setdefault(word, [])
         if value not in texts:
@@ -188,7 +185,7 @@ class Writer:
     def _word(self, wanted: str) -> str:
         base = wanted if re.fullmatch(r"[a-z][a-z0-9_-]*", wanted) else "value"
         number = Counter(self._words.values())[base]
-        word = f"{base}-{number + 1}" if number or base in _CUSTOMERS else base
+        word = f"{base}-{number + 1}" if number or base in CUSTOMER_WORDS else base
         while word in self.values or word in self._words:
             word += "-2"
         self._words[word] = base
@@ -199,10 +196,11 @@ _IN_PATHS = "%:@!$&'()*+,;=~"
 """Letters that stand in a path as they are, besides those that always do (RFC 3986)."""
 _BLANK = "CHANGE-ME"
 """Stands where a secret was."""
-_CUSTOMERS = frozenset(
-    ("customer", "password", "product", "product_type", "term", "order_key", "region", "run")
-)
-"""Words every customer has already."""
+
+
+def _slug(name: str) -> str:
+    """Return a field's name as a word may be written."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _good_flag(text: str) -> str | None:

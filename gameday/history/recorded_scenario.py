@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from statistics import mean, median
 from typing import Any
 
@@ -17,15 +17,10 @@ _SESSIONS_A_DAY = 200_000
 """Of a past that is made up until there is a real one: `history` says where to change it."""
 
 
-def recorded_scenario(
-    name: str, begun: datetime, recording: Recording, found: Proposal
-) -> dict[str, Any]:
-    """Return a scenario in plain data that loads and can be played against the recorded shop.
-
-    `begun`: when the recording was made, by which the event's day is chosen.
-    """
-    day = (begun + timedelta(days=_AHEAD_DAYS)).date().isoformat()
-    until = (begun + timedelta(days=_AHEAD_DAYS // 2)).date().isoformat()
+def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[str, Any]:
+    """Return a scenario in plain data that loads and can be played against the recorded shop."""
+    day = (recording.begun + timedelta(days=_AHEAD_DAYS)).date().isoformat()
+    until = (recording.begun + timedelta(days=_AHEAD_DAYS // 2)).date().isoformat()
     took_s = [max(one.took_s, 0.001) for one in recording.requests]
     return {
         "event": {"name": name, "kind": "sale", "start": f"{day}T10:00", "duration": "2h"},

@@ -249,6 +249,15 @@ class Scenario(Block):
         """Return the UTC instant of a launch in a region."""
         return local_to_utc(self.launches[launch].at[region], self.regions[region].zone)
 
+    def release(self, product: str, stack: str) -> datetime | None:
+        """Return when a stack begins to sell a product: its regions' first release; None: it has no launch."""
+        instants = [
+            self.launch_at(name, region)
+            for name, launch in self.launches.items() if launch.product == product
+            for region in launch.at if self.regions[region].stack == stack
+        ]  # fmt: skip
+        return min(instants, default=None)
+
     def occurrences(self, region: str) -> list[tuple[CalendarEvent, datetime, datetime]]:
         """Return every event of `region`, launches and the scenario's own included, by start."""
         events = [*self.calendar.events, self.event]

@@ -91,17 +91,15 @@ def sales(
     """
     out = {name: Sale(round(n * stock_scale)) for name, n in scenario.stock(stack).items()}
     here = scenario.stack_regions(stack)
-    for name, launch in scenario.launches.items():
+    for launch in scenario.launches.values():
         if not (mine := [region for region in here if region in launch.at]):
             continue
         sale = out[launch.product]
         if launch.admits is not None:
-            sale.admits_per_s += scale * sum(launch.admits.get(r, 0.0) for r in mine) / 60
-        if launch.per_customer:
-            sale.most = min(sale.most or launch.per_customer, launch.per_customer)
+            sale.admits_per_s = scale * sum(launch.admits.get(r, 0.0) for r in mine) / 60
+        sale.most = launch.per_customer or 0
         if window_start is not None:
-            first = min(scenario.launch_at(name, region) for region in mine)
-            opens_s = begins_s + (first - window_start).total_seconds() / speed
-            sale.opens_s = min(opens_s, sale.opens_s) if sale.opens_s > -math.inf else opens_s
+            first = scenario.release(launch.product, stack) or window_start
+            sale.opens_s = begins_s + (first - window_start).total_seconds() / speed
             sale.countdown_s = (launch.countdown or 0.0) / speed
     return out

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import numpy as np
 
 from gameday.scenario import Scenario
@@ -25,10 +23,9 @@ def as_they_buy(
     if journey.launch is None or region not in scenario.launches[journey.launch].at:
         return starts
     launch = scenario.launches[journey.launch]
-    there = scenario.stack_regions(scenario.regions[region].stack)
-    opens = min(
-        _slot(grid, scenario.launch_at(journey.launch, one)) for one in there if one in launch.at
-    )
+    released = scenario.release(launch.product, scenario.regions[region].stack)
+    assert released is not None
+    opens = (released - grid.start).total_seconds() / SLOT_S
     early = np.arange(grid.slots) + 1 <= opens
     if not starts[early].any():
         return starts
@@ -42,7 +39,3 @@ def as_they_buy(
     out = np.where(early, 0.0, starts)
     edges = np.clip((np.arange(grid.slots + 1) - opens) * SLOT_S / every_s, 0.0, 1.0)
     return np.asarray(out + float((starts[early] * stay).sum()) * np.diff(edges))
-
-
-def _slot(grid: TimeGrid, instant: datetime) -> float:
-    return (instant - grid.start).total_seconds() / SLOT_S

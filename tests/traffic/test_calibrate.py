@@ -19,6 +19,7 @@ from gameday.scenario.journeys import EXIT, Journey
 from gameday.traffic import END, Course
 from gameday.traffic.calibrate import calibrate
 from gameday.traffic.chains import chain_of
+from gameday.traffic.mix import popular
 from gameday.traffic.pauses import fit_pause
 from gameday.vocabulary import Array, session_key
 
@@ -325,3 +326,16 @@ def test_a_user_s_column_is_not_asked_for_where_sessions_have_names(tmp_path: Pa
     file = tmp_path / "plain.csv"
     log(*["view cart"] * 3).to_csv(file, index=False)
     assert read_clickstream(file, Clickstream(category=None)).count == 4
+
+
+@pytest.mark.parametrize(("exponent", "shift"), [(1.1, 3.0), (0.6, 20.0), (0.4, 5.0)], ids=str)
+def test_how_demand_falls_off_is_found_again(exponent: float, shift: float) -> None:
+    ranks = np.arange(1, 501)
+    weights = (ranks + shift) ** -exponent
+    counts = np.sort(np.random.default_rng(2).multinomial(400_000, weights / weights.sum()))[::-1]
+    found = popular(counts.astype(float))
+    assert found.items == 500
+    assert found.distance < 0.01
+    told = (ranks + found.shift) ** -found.exponent
+    gap = np.abs(np.cumsum(told / told.sum()) - np.cumsum(weights / weights.sum())).max()
+    assert gap < 0.015
