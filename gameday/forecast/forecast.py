@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
-from statistics import NormalDist
 
 import numpy as np
 
 from gameday.errors import HistoryError
-from gameday.forecast.backtest import (
-    Errors,
-    event_errors,
-    known_events,
-    main_kind,
-    rolling_errors,
-)
+from gameday.forecast.bands import PRIOR_SIGMA, make_bands
 from gameday.forecast.demand import Demand
-from gameday.forecast.design import Design
-from gameday.forecast.profile import with_profile
-from gameday.forecast.rows import make_rows
-from gameday.forecast.solve import Fit, fit_rows, local_slot
+from gameday.forecast.left_out import known_events, main_kind
+from gameday.forecast.outliers import Masked, asked_masks, find_outliers, mask
+from gameday.forecast.past import Past
+from gameday.forecast.regional import Model, fit_models
+from gameday.forecast.rows import without_launches
+from gameday.forecast.task import region_calendars
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
-__all__ = ["demand_grid", "forecast_demand"]
+__all__ = ["demand_grid", "forecast_demand", "models_of"]
 
 _MARGIN = timedelta(hours=3)
 """Before and after the event, so that a window at its edge has a lead-in."""
-_PRIOR_SIGMA = 0.15
-"""Spread of an event's log size where the past cannot tell. Ours: about +-35 % at p99, the size
-of the step Shopify tests for (150 % of last year, anchors/practice.md §1.1) at p99.7."""
 _PRIOR_WEIGHT = 2.0
 """The prior counts as so many past events."""
 _LEAST_DAYS = 14
-_LEAST_POOL = 30
-"""Residuals below which a pool says nothing and the next wider one is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Region:
-    fit: Fit
-    errors: Errors
-    events: list[Array]
-    race: tuple[tuple[str, float], ...]
 
 
 def demand_grid(scenario: Scenario) -> TimeGrid:
@@ -61,117 +40,109 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     Raises HistoryError when less than 14 days were known.
     """
     known = history.known_before(scenario.history.until)
+    grid = demand_grid(scenario)
+    models, masked = models_of(scenario, known, grid)
+    minute = grid.minutes().astype(float)
+    log_mean = np.stack([m.blend.log_mean(minute).T for m in models])
+    effect = np.stack([m.blend.log_event(minute).T for m in models])
+    median = np.maximum(np.expm1(log_mean), 0.0)
+    kind = main_kind(scenario)
+    past = max(len(known_events(model.past, kind)) for model in models)
+    marginal = _marginal(models, median, effect, minute)
+    return Demand(
+        grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
+        marginal=marginal, event_log_effect=effect, strength_sigma=_strength_sigma(models),
+        past_events=past, launches=_launches(scenario, grid),
+        backtest_wape=float(np.mean([m.wape() for m in models])),
+        race=_race(models[0]), notes=tuple(_notes(scenario, models, masked, past)),
+    )  # fmt: skip
+
+
+def models_of(
+    scenario: Scenario, known: History, grid: TimeGrid
+) -> tuple[list[Model], list[Masked]]:
+    """Return each region's model of what was known, for a forecast of `grid`, and what was masked on the way."""
     if known.grid.slots < _LEAST_DAYS * 1440:
         raise HistoryError(
-            f"{history.source}: {known.grid.slots / 1440:.1f} days known before history.until; "
+            f"{known.source}: {known.grid.slots / 1440:.1f} days known before history.until; "
             f"a forecast needs at least {_LEAST_DAYS}"
         )
-    grid = demand_grid(scenario)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy gives way to threads in its kernels
-        fits = pool.map(lambda r: _fit_region(scenario, known, r, grid), scenario.regions)
-        regions = list(fits)
-    minute = grid.minutes().astype(float)
-    log_mean = np.stack([r.fit.log_mean(minute).T for r in regions])
-    effect = np.stack([r.fit.log_event(minute).T for r in regions])
-    marginal = _marginal(regions, np.maximum(np.expm1(log_mean), 0.0), effect, minute)
-    past = max(known_events(scenario, known, region) for region in scenario.regions)
-    return Demand(
-        grid=grid, regions=scenario.region_names, steps=scenario.step_names,
-        median=marginal[0.5], marginal=marginal,
-        event_log_effect=effect, strength_sigma=_strength_sigma(regions), past_events=past,
-        launches=_launches(scenario, grid),
-        backtest_wape=float(np.mean([r.errors.wape for r in regions])),
-        race=regions[0].race, notes=tuple(_notes(scenario, regions, past)),
-    )  # fmt: skip
+    pasts, masked = [], []
+    for index, calendar in enumerate(region_calendars(scenario, known).values()):
+        counts = without_launches(known.counts[index], known.grid, calendar)
+        past = Past(calendar, known.grid, counts)
+        asked = asked_masks(scenario.forecast, calendar.region, known.steps, past)
+        past = mask(past, asked, known.steps)
+        found = find_outliers(past, calendar.region, known.steps)
+        pasts.append(mask(past, found, known.steps))
+        masked += asked + found
+    horizon = grid.epoch_min + grid.slots - (known.grid.epoch_min + known.grid.slots)
+    return fit_models(pasts, max(1440, int(horizon)), main_kind(scenario)), masked
 
 
-def _fit_region(scenario: Scenario, known: History, region: str, grid: TimeGrid) -> _Region:
-    rows = make_rows(known, scenario, region)
-    first = float(known.grid.epoch_min)
-    end = first + known.grid.slots
-    horizon = int(grid.epoch_min + grid.slots - end)
-    race = rolling_errors(rows, known, scenario, region, horizon)
-    shape, errors = min(race, key=lambda item: item[1].wape)
-    fit = with_profile(fit_rows(rows, Design(scenario, region, first, end, shape)), known)
-    table = tuple(
-        (f"knots {s.knot_days:g} d, damp {s.damp_days:g} d, half-life {s.half_life_days:g} d",
-         round(e.wape, 4)) for s, e in race
-    )  # fmt: skip
-    return _Region(fit, errors, event_errors(rows, known, scenario, region, shape), table)
+def _race(model: Model) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (shape.name, round(float(np.mean(score)), 4))
+        for shape, score in zip(model.shapes, model.scores, strict=True)
+    )
 
 
-def _strength_sigma(regions: list[_Region]) -> float:
+def _strength_sigma(models: list[Model]) -> float:
     """Return the spread of the events' log size: theirs when left out, shrunk to the prior."""
-    misses = [float(np.nanmean(e)) for r in regions for e in r.events if len(r.events) > 1]
-    total = _PRIOR_WEIGHT * _PRIOR_SIGMA**2 + float(np.sum(np.square(misses)))
+    misses = [float(np.nanmean(e)) for m in models for e in m.left_out if len(m.left_out) > 1]
+    total = _PRIOR_WEIGHT * PRIOR_SIGMA**2 + float(np.sum(np.square(misses)))
     return float(np.sqrt(total / (_PRIOR_WEIGHT + len(misses))))
 
 
 def _marginal(
-    regions: list[_Region], median: Array, effect: Array, minute: Array
+    models: list[Model], median: Array, effect: Array, minute: Array
 ) -> dict[float, Array]:
-    """Return conformal quantiles: by local hour off events, one pool inside them.
-
-    p50 is the median itself: where the backtest was off to one side, it is moved there.
-    """
+    """Return conformal quantiles: by local hour and lead off events, one pool inside them."""
     out = {level: np.empty_like(median) for level in QUANTILES}
-    for index, region in enumerate(regions):
-        hour = local_slot(region.fit.design, minute)[0] // 60
-        busy = np.abs(effect[index]) > 0.05
+    for index, model in enumerate(models):
+        hour = model.past.calendar.slot_of_day(minute)[0] // 60
+        lead = (minute - model.past.end_min) / 1440
         for step in range(median.shape[1]):
-            shift = _hour_quantiles(region.errors, step)[:, hour]
-            inside = _event_quantiles(region, step)
-            for level, calm, event in zip(QUANTILES, shift, inside, strict=True):
-                log = np.log1p(median[index, step]) + np.where(busy[step], event, calm)
+            events = None
+            if len(model.left_out) > 1:
+                events = np.concatenate([e[:, step] for e in model.left_out])
+            bands = make_bands(model.errors(step), QUANTILES, events)
+            distance = bands.log_distance(hour, lead, np.abs(effect[index, step]) > 0.05)
+            for level, away in zip(QUANTILES, distance.T, strict=True):
+                log = np.log1p(median[index, step]) + away
                 out[level][index, step] = np.maximum(np.expm1(log), 0)
     return out
 
 
-def _hour_quantiles(errors: Errors, step: int) -> Array:
-    """Return residual quantiles by hour, each pooled with its neighbours, (levels, 24)."""
-    table = np.empty((len(QUANTILES), 24))
-    everything = errors.log_ratio[:, step]
-    for hour in range(24):
-        near = everything[np.isin(errors.hour, [(hour - 1) % 24, hour, (hour + 1) % 24])]
-        pool = near if (~np.isnan(near)).sum() >= _LEAST_POOL else everything
-        known = pool[~np.isnan(pool)]
-        table[:, hour] = np.quantile(known, QUANTILES) if len(known) >= _LEAST_POOL else _prior()
-    return table
-
-
-def _prior() -> Array:
-    """Return the prior's log quantiles, for where nothing is known."""
-    return np.array([NormalDist(0, _PRIOR_SIGMA).inv_cdf(level) for level in QUANTILES])
-
-
-def _event_quantiles(region: _Region, step: int) -> Array:
-    """Return residual quantiles inside events; the prior's where too few are known."""
-    if len(region.events) < 2:
-        return _prior()
-    pool = np.concatenate([e[:, step] for e in region.events])
-    pool = pool[~np.isnan(pool)]
-    return np.quantile(pool, QUANTILES) if len(pool) >= _LEAST_POOL else _prior()
-
-
 def _launches(scenario: Scenario, grid: TimeGrid) -> dict[str, Array]:
-    """Return the declared crowds, laid out by their half-life."""
+    """Return the declared crowds times their strength, laid out by their half-life."""
     out = {}
     for name, launch in scenario.launches.items():
         starts = np.zeros((len(scenario.regions), grid.slots))
         for region in launch.at:
             at = grid.index_of(scenario.launch_at(name, region))
             share = launch.crowd_share(np.arange(grid.slots) - at)
-            starts[scenario.region_names.index(region)] = launch.crowd[region] * share
+            row = scenario.region_names.index(region)
+            starts[row] = launch.strength * launch.crowd[region] * share
         out[name] = starts
     return out
 
 
-def _notes(scenario: Scenario, regions: list[_Region], past: int) -> list[str]:
+def _notes(scenario: Scenario, models: list[Model], masked: list[Masked], past: int) -> list[str]:
     notes = []
-    for name, region in zip(scenario.region_names, regions, strict=True):
-        if masked := int(region.fit.masked.sum()):
+    for model in models:
+        calendar = model.past.calendar
+        mine = [m for m in masked if m.region == calendar.region]
+        if mine:
+            minutes = sum((m.end - m.start).total_seconds() for m in mine) / 60
+            kinds = sorted({m.kind for m in mine})
             notes.append(
-                f"{name}: {masked} rows of a quarter or half hour and a step taken for robots or outages, left out"
+                f"{calendar.region}: {len(mine)} stretches of single steps, {minutes:.0f} minutes in all, "
+                f"left out ({', '.join(kinds)}); `gameday forecast outliers` lists them"
+            )
+        for kind, near in calendar.borrowed:
+            notes.append(
+                f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
             )
     kind = main_kind(scenario)
     limit = 1 - 1 / (past + 1)

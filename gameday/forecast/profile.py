@@ -1,55 +1,82 @@
 """The minute profile: what recurs at the same minute of the day and no smooth curve holds.
 
-Empirical Bayes: a minute's mean residual is kept as far as it stands out of its noise, so the
-spike on the hour survives and chance does not. Source: anchors/forecast.md §4.3.
+Empirical Bayes: how a minute lies to its neighbours' mean is kept as far as it stands out of its
+noise, so the spike on the hour survives and chance does not. Source: anchors/forecast.md §4.3.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from gameday.forecast.solve import Fit, local_slot
-from gameday.history import History
-from gameday.vocabulary import Array
+from gameday.forecast.rows import in_event
+from gameday.forecast.task import RegionCalendar
+from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["with_profile"]
+__all__ = ["Residues", "minute_profile"]
 
 _DAYS = 56
 """Days of minutes it is learned from: eight weeks, so 16 weekend days a slot."""
+_AROUND_MIN = 31
+"""The neighbours' mean is that of so many minutes: twice an ordinary row, which holds what is wider."""
+_STANDS_OUT = 2.5
+"""Deviations by which a minute's mean must differ before any of it is kept. Ours."""
+_CLIP = 3.0
+_SLOTS = 2 * 1440
 
 
-def with_profile(fit: Fit, history: History) -> Fit:
-    """Return `fit` with the profile learned from the last weeks before its origin."""
-    region = history.regions.index(fit.design.region)
-    end = int(fit.design.origin_min) - history.grid.epoch_min
-    first = max(0, end - _DAYS * 1440)
-    minute = history.grid.epoch_min + np.arange(first, end, dtype=float)
-    counts = history.counts[region, :, first:end].T
-    residual = np.log1p(counts) - fit.log_mean(minute)
-    quiet = np.abs(fit.log_event(minute)).max(axis=1) < 0.01
-    residual[~quiet] = np.nan
-    scale = np.maximum(fit.scale, 1e-3)
-    residual = np.clip(residual, -3 * scale, 3 * scale)
-    day, weekend = local_slot(fit.design, minute)
-    return replace(fit, profile=_shrunk(residual, weekend * 1440 + day).reshape(2, 1440, -1))
+class Residues:
+    """How each of the last minutes lies to its neighbours' mean, in logs; by weekend and local minute."""
+
+    def __init__(self, counts: Array, grid: TimeGrid, calendar: RegionCalendar, days: int) -> None:
+        """Keep the last `days` of counts, shape (series, slots)."""
+        first = max(0, grid.slots - days * 1440)
+        self.minute = grid.epoch_min + np.arange(first, grid.slots, dtype=float)
+        day, weekend = calendar.slot_of_day(self.minute)
+        self.slot = weekend * 1440 + day
+        self.log = np.stack([_to_neighbours(row[first:]) for row in counts])
+        self.log[:, in_event(self.minute, calendar)] = np.nan
+
+    def profile(self, origin: float) -> Array:
+        """Return the profile known at `origin`, shape (2 = weekday/weekend, 1440, series)."""
+        use = (self.minute < origin) & (self.minute >= origin - _DAYS * 1440)
+        slot, out = self.slot[use], np.zeros((_SLOTS, len(self.log)))
+        for series, row in enumerate(self.log):
+            out[:, series] = _kept(row[use], slot)
+        return out.reshape(2, 1440, -1)
 
 
-def _shrunk(residual: Array, slot: Array) -> Array:
-    """Return each slot's mean residual, shrunk by its own noise, shape (2880, steps)."""
-    out = np.zeros((2880, residual.shape[1]))
-    for step in range(residual.shape[1]):
-        known = ~np.isnan(residual[:, step])
-        count = np.bincount(slot[known], minlength=2880)
-        total = np.bincount(slot[known], residual[known, step], minlength=2880)
-        square = np.bincount(slot[known], residual[known, step] ** 2, minlength=2880)
-        have = count > 2
-        if not have.any():
-            continue
-        mean = np.divide(total, count, out=np.zeros(2880), where=have)
-        noise = np.divide(square, count, out=np.zeros(2880), where=have) - mean**2
-        noise = np.divide(np.median(noise[have]), count, out=np.zeros(2880), where=have)
-        signal = np.maximum(mean**2 - 4 * noise, 0)  # only what stands out by two deviations
-        out[:, step] = mean * np.divide(signal, signal + noise, out=np.zeros(2880), where=have)
-    return out
+def minute_profile(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Array:
+    """Return the profile of counts, shape (series, slots), known at the grid's end."""
+    return Residues(counts, grid, calendar, _DAYS).profile(float(grid.epoch_min + grid.slots))
+
+
+def _to_neighbours(row: Array) -> Array:
+    """Return log of a minute against the mean of those around it; NaN where too few are known."""
+    known = ~np.isnan(row)
+    around = np.ones(_AROUND_MIN)
+    total = np.convolve(np.where(known, row, 0.0), around, "same")
+    count = np.convolve(known, around, "same")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count >= _AROUND_MIN // 2, total / count, np.nan)
+    return np.asarray(np.log1p(row) - np.log1p(mean), np.float32)
+
+
+def _kept(residual: Array, slot: Array) -> Array:
+    """Return each slot's mean residual, shrunk by its own noise, shape (2880,)."""
+    known = ~np.isnan(residual)
+    residual, slot = residual[known].astype(float), slot[known]
+    if not len(residual):
+        return np.zeros(_SLOTS)
+    residual -= np.median(residual)
+    bound = _CLIP * 1.4826 * np.median(np.abs(residual))
+    count = np.bincount(slot, minlength=_SLOTS)
+    have = count > 2
+    for _ in range(2):  # a slot's own outliers are clipped about its own mean
+        mean = np.bincount(slot, residual, minlength=_SLOTS) / np.maximum(count, 1)
+        residual = mean[slot] + np.clip(residual - mean[slot], -bound, bound)
+    for part in (slice(0, 1440), slice(1440, _SLOTS)):
+        mean[part] -= np.average(mean[part], weights=np.maximum(count[part], 1e-9))
+    noise = ((residual - mean[slot]) ** 2).mean() / np.maximum(count, 1)
+    signal = np.maximum(mean**2 - _STANDS_OUT**2 * noise, 0)
+    share = np.divide(signal, signal + noise, out=np.zeros(_SLOTS), where=have & (noise > 0))
+    return np.asarray(mean * share)

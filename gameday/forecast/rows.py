@@ -6,20 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.forecast.design import Columns, Design, Shape
-from gameday.history import History
-from gameday.scenario import Scenario
+from gameday.forecast.design import Columns, calendar_columns
+from gameday.forecast.task import RegionCalendar
 from gameday.scenario.events import KINDS
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Rows", "make_rows"]
+__all__ = ["Rows", "in_event", "make_rows", "without_launches"]
 
-_COARSE_MIN = (15, 30)
-"""Width of an ordinary row, minutes: for a past of up to 400 days, and beyond. Halving it
-doubles the fit's time."""
-
+_COARSE_MIN = 15
+"""Width of an ordinary row, minutes, for a past of up to 400 days."""
+_LONG_PAST_DAYS, _LATE_DAYS = 400, 120
+_LONG_MIN = (60, 30)
+"""Width of one beyond that: until the last 120 days, and in them."""
+_MARGIN_MIN = 5
+"""Width of a row near an event."""
 _EVENT_MARGIN_MIN = 750
-"""Minutes around an event kept one by one: the widest knot (720) and a little."""
+"""Minutes around an event that are near it: the widest knot (720) and a little."""
+_SHARP_MIN = (60, 120)
+"""Minutes before and after an event's start, and its end, kept one by one: the densest knots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Rows:
     width: Array
     """Minutes in each row, shape (rows,)."""
     mean: Array
-    """Mean count a minute, shape (rows, steps); NaN where no minute was known."""
+    """Mean count a minute, float32, shape (rows, series); NaN where no minute was known."""
     in_event: Array
     """Whether the row lies in a declared event or its margin, shape (rows,)."""
     calendar: Columns
@@ -39,9 +43,11 @@ class Rows:
 
     def before(self, origin: float) -> Rows:
         """Return the rows that end at or before `origin`."""
-        return self.where(self.minute + self.width / 2 <= origin)
+        return self.where(
+            slice(0, int(np.searchsorted(self.minute + self.width / 2, origin, "right")))
+        )
 
-    def where(self, keep: Array) -> Rows:
+    def where(self, keep: Array | slice) -> Rows:
         """Return the rows where `keep`, shape (rows,)."""
         return Rows(
             self.minute[keep], self.width[keep], self.mean[keep], self.in_event[keep],
@@ -49,33 +55,63 @@ class Rows:
         )  # fmt: skip
 
 
-def make_rows(history: History, scenario: Scenario, region: str) -> Rows:
-    """Return the rows of `region`; launch crowds are left out (they add, not multiply)."""
-    counts = history.counts[history.regions.index(region)].astype(np.float32)
-    slots = history.grid.slots
-    fine, masked = np.zeros(slots, bool), np.zeros(slots, bool)
-    for event, start, end in scenario.occurrences(region):
-        first, last = history.grid.index_of(start), history.grid.index_of(end)
-        kind = KINDS[event.kind]
-        if kind.masked_min is not None:
-            masked[max(0, first - 5) : max(0, last + int(kind.masked_min))] = True
-        elif kind.start_knots_min:
-            fine[max(0, first - _EVENT_MARGIN_MIN) : max(0, last + _EVENT_MARGIN_MIN)] = True
-    counts = np.where(masked, np.nan, counts)
-    edges = _edges(fine, slots, _COARSE_MIN[slots > 400 * 1440])
+def make_rows(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Rows:
+    """Return the rows of one region's counts, shape (series, slots)."""
+    edges, near = _edges(grid, calendar)
     width = np.diff(edges)
-    known = np.add.reduceat(~np.isnan(counts), edges[:-1], axis=1)
-    total = np.add.reduceat(np.nan_to_num(counts), edges[:-1], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(known > 0, total / known, np.nan)
-    middle = history.grid.epoch_min + edges[:-1] + width / 2
-    anywhere = Design(scenario, region, 0.0, 0.0, Shape(1, 1, 1))
-    calendar = anywhere.calendar_columns(middle)
-    return Rows(middle, width.astype(float), mean.T, fine[edges[:-1]], calendar)
+    mean = np.empty((len(width), len(counts)), np.float32)
+    for series, row in enumerate(counts):
+        known = np.add.reduceat(~np.isnan(row), edges[:-1], dtype=np.int32)
+        total = np.add.reduceat(np.nan_to_num(row), edges[:-1], dtype=np.float64)
+        mean[:, series] = np.where(known > 0, total / np.maximum(known, 1), np.nan)
+    middle = grid.epoch_min + edges[:-1] + width / 2
+    fixed = calendar_columns(calendar, middle)
+    return Rows(middle, width.astype(float), mean, near[edges[:-1]], fixed)
 
 
-def _edges(fine: Array, slots: int, coarse_min: int) -> Array:
-    """Return row boundaries: every minute where `fine`, else every `coarse_min`."""
-    start = np.arange(slots) % coarse_min == 0
-    start |= fine | np.concatenate([[False], fine[:-1]])
-    return np.append(np.flatnonzero(start), slots)
+def without_launches(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Array:
+    """Return counts with launches' crowds taken out: they add to a day, they do not multiply it."""
+    if not calendar.launches:
+        return counts
+    masked = np.zeros(grid.slots, bool)
+    for begin, end in calendar.launches:
+        masked[_slots(grid, begin, end)] = True
+    return np.where(masked, np.nan, counts)
+
+
+def in_event(minute: Array, calendar: RegionCalendar) -> Array:
+    """Return whether minutes lie in a declared event or its margin, shape (n,)."""
+    out = np.zeros(len(minute), bool)
+    for event in calendar.occurrences:
+        if KINDS[event.kind].start_knots_min:
+            out |= (minute > event.start_min - _EVENT_MARGIN_MIN) & (
+                minute < event.end_min + _EVENT_MARGIN_MIN
+            )
+    return out
+
+
+def _edges(grid: TimeGrid, calendar: RegionCalendar) -> tuple[Array, Array]:
+    """Return row boundaries, and for each slot whether it is near an event."""
+    width = np.full(grid.slots, _COARSE_MIN)
+    if grid.slots > _LONG_PAST_DAYS * 1440:
+        width[:] = _LONG_MIN[1]
+        width[: -_LATE_DAYS * 1440] = _LONG_MIN[0]
+    near = np.zeros(grid.slots, bool)
+    for event in calendar.occurrences:
+        if not KINDS[event.kind].start_knots_min:
+            continue
+        around = _slots(
+            grid, event.start_min - _EVENT_MARGIN_MIN, event.end_min + _EVENT_MARGIN_MIN
+        )
+        near[around] = True
+        width[around] = np.minimum(width[around], _MARGIN_MIN)
+        for at in (event.start_min, event.end_min):
+            width[_slots(grid, at - _SHARP_MIN[0], at + _SHARP_MIN[1])] = 1
+    clock = (grid.epoch_min + np.arange(grid.slots)) % width
+    start = (clock == 0) | np.concatenate([[True], width[1:] != width[:-1]])
+    return np.append(np.flatnonzero(start), grid.slots), near
+
+
+def _slots(grid: TimeGrid, begin: float, end: float) -> slice:
+    first, last = int(begin - grid.epoch_min), int(end - grid.epoch_min)
+    return slice(max(0, first), max(0, last))

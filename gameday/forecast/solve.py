@@ -1,4 +1,4 @@
-"""The fit: ridge on log counts, one Gram and one factorisation for all steps of a calendar.
+"""The fit: ridge on log counts, one Gram and one factorisation for all series of a calendar.
 
 Robust by Huber's pseudo-responses: the residual is clipped, the Gram stays, so that all series
 share it; a missing count takes the fit's own value. Source: anchors/forecast.md §4.1.
@@ -6,11 +6,9 @@ share it; a missing count takes the fit's own value. Source: anchors/forecast.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
-from scipy.linalg import cho_factor, cho_solve
 
 from gameday.forecast.design import Columns, Design
 from gameday.forecast.rows import Rows
@@ -18,89 +16,110 @@ from gameday.vocabulary import Array
 
 __all__ = ["Fit", "fit_rows"]
 
-_HUBER = 2.5
-"""Residuals beyond this many scales are clipped. Source: the probe (anchors/forecast.md)."""
+_HUBER = 1.0
+"""Residuals beyond this many scales are clipped. Ours: near the median; 2.5 was the probe's."""
 _RIDGE = 30.0
-"""Overall penalty per 10,000 rows of weight. Source: the probe."""
-_PASSES = 5
+"""Overall penalty per 10,000 minutes of weight. Source: the probe."""
+_PASSES = 6
 _EVENT_HALF_LIFE_DAYS = 720.0
 """Events are few, so they are forgotten slowly. Ours: two years halve an event's weight."""
-_ROBOT_SCALES = 5.0
-"""An ordinary quarter hour this far off is masked. Source: anchors/forecast.md §4.9."""
+_OWN_GRAM = 0.02
+"""A series that misses more rows than this share beyond what all miss is solved on its own rows: the
+pseudo-responses of so many missing ones would not settle in a few passes. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Coefficients of all steps of one region."""
+    """Coefficients of all series of one region."""
 
     design: Design
     coefficients: Array
-    """Shape (columns, steps)."""
-    profile: Array
-    """Log effect of each minute of a day, (2 = weekday/weekend, 1440, steps); fitted apart."""
-    masked: Array
-    """Rows taken for robots or outages, shape (rows, steps)."""
+    """Shape (columns, series)."""
     scale: Array
-    """Robust spread of the log residual, shape (steps,)."""
+    """Robust spread of the log residual, shape (series,)."""
+    blocks: tuple[str, ...]
+    """The ingredient of each column."""
+    supported: Array
+    """Whether the past moves each column at all, shape (columns,)."""
+    calendar_columns: int
+    """How many of them, the last ones, depend on the minute alone."""
 
-    def log_mean(self, minute: Array) -> Array:
-        """Return log(1 + count) at `minute` (minutes since 1970 UTC), shape (n, steps)."""
-        return self.log_mean_of(minute, self.design.columns(minute))
+    def log_mean(self, columns: Columns) -> Array:
+        """Return log(1 + count) where `columns` are, shape (n, series)."""
+        return np.asarray(columns.values @ self.coefficients.astype(np.float32))
 
-    def log_mean_of(self, minute: Array, columns: Columns) -> Array:
-        """Return `log_mean(minute)` from columns already made for it."""
-        return np.asarray(columns.values @ self.coefficients + self._profile_at(minute))
+    def parts(self, columns: Columns) -> dict[str, Array]:
+        """Return each ingredient's share of `log_mean`, shape (n, series) each, in double precision."""
+        names = np.array(self.blocks)
+        return {
+            name: columns.values[:, names == name].astype(float) @ self.coefficients[names == name]
+            for name in dict.fromkeys(self.blocks)
+        }
 
-    def log_event(self, minute: Array) -> Array:
-        """Return the part of `log_mean` that declared events make, shape (n, steps)."""
-        columns = self.design.columns(minute)
-        mine = np.array([block.startswith("event: ") for block in columns.blocks])
-        return np.asarray(columns.values[:, mine] @ self.coefficients[mine])
-
-    def _profile_at(self, minute: Array) -> Array:
-        day, weekend = local_slot(self.design, minute)
-        return np.asarray(self.profile[weekend, day])
-
-
-def local_slot(design: Design, minute: Array) -> tuple[Array, Array]:
-    """Return (minute of the day, 1 at weekends) in the region's event zone."""
-    zone = design.scenario.regions[design.region].zone
-    stamps = pd.to_datetime(np.floor(minute), unit="m", utc=True).tz_convert(zone)
-    day = (stamps.hour * 60 + stamps.minute).to_numpy()
-    return day, (stamps.day_of_week.to_numpy() >= 5).astype(int)
+    def is_known(self, columns: Columns) -> Array:
+        """Return whether the past has seen all that the calendar says of these minutes, shape (n,)."""
+        new = columns.values[:, ~self.supported]
+        return np.asarray(~(np.abs(new) > 1e-6).any(axis=1))
 
 
-def fit_rows(rows: Rows, design: Design) -> Fit:
-    """Return the fit of `rows`. Inside declared events no residual is clipped: they are the lesson."""
-    rows = rows.where(np.asarray(~np.isnan(rows.mean).all(axis=1)))
+def fit_rows(rows: Rows, design: Design, prior: Array | None = None) -> Fit:
+    """Return the fit of `rows`, the calendar's columns held to `prior`, shape (calendar columns, series), or to 0.
+
+    Inside declared events no residual is clipped: they are the lesson.
+    """
+    lost = np.isnan(rows.mean)
+    shared = np.asarray(lost.all(axis=1))
+    rows, lost = rows.where(~shared), lost[~shared]
     columns = design.columns(rows.minute, rows.calendar)
-    matrix = columns.values
+    own = np.flatnonzero(lost.mean(axis=0) > _OWN_GRAM) if len(lost) else np.empty(0, int)
+    common = np.setdiff1d(np.arange(lost.shape[1]), own)
+    series = lost.shape[1]
+    coefficients, scale = np.zeros((len(columns.blocks), series)), np.full(series, np.nan)
+    for group in ([common] if len(common) else []) + [np.array([one]) for one in own]:
+        seen = np.asarray(~lost[:, group].all(axis=1))
+        some = replace(rows.where(seen), mean=rows.mean[seen][:, group])
+        held = np.zeros((len(columns.blocks), len(group)))
+        if prior is not None:
+            held[len(held) - len(prior) :] = prior[:, group]
+        coefficients[:, group], scale[group] = _solved(some, columns.rows(seen), design, held)
+    supported = np.asarray((np.abs(columns.values) > 1e-6).any(axis=0))
+    shared_columns = len(rows.calendar.blocks)
+    return Fit(design, coefficients, scale, columns.blocks, supported, shared_columns)
+
+
+def _solved(rows: Rows, columns: Columns, design: Design, prior: Array) -> tuple[Array, Array]:
+    """Return (coefficients (columns, series), scale (series,)) of series that share their rows."""
+    matrix, weight = columns.values, _weights(rows, design)
+    if not len(matrix):
+        return np.zeros((matrix.shape[1], rows.mean.shape[1])), np.full(rows.mean.shape[1], np.nan)
+    weighted = matrix * weight[:, None].astype(np.float32)
+    relative = columns.penalty * _RIDGE * weight.sum() / 1e4
+    ridge = np.where(columns.penalty < 0, -columns.penalty, relative)
+    gram = (weighted.T @ matrix).astype(np.float64) + np.diag(ridge)
+    # Of numpy, not scipy: the two bring their own BLAS threads, which would wait for each other.
+    root = np.linalg.inv(np.linalg.cholesky(gram))
+    held = ridge[:, None] * prior
     log = np.log1p(rows.mean)
+    gone = np.isnan(log)
+    floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.width))
+    response = np.where(gone, np.nanmedian(log, axis=0), log)
+    calm = ~rows.in_event[:, None]
+    for _ in range(_PASSES):
+        right = (weighted.T @ response).astype(np.float64)
+        coefficients = root.T @ (root @ (right + held))
+        fitted = matrix @ coefficients.astype(np.float32)
+        residual = np.where(gone, np.float32(0), log - fitted)
+        middle = np.where(gone, np.nan, np.abs(residual))[:: 1 + len(residual) // 20_000]
+        scale = np.maximum(1.4826 * np.nanmedian(middle, axis=0), 0.2 * floor)
+        bound = (_HUBER * scale).astype(np.float32)
+        response = fitted + np.where(calm, np.clip(residual, -bound, bound), residual)
+    return coefficients, scale
+
+
+def _weights(rows: Rows, design: Design) -> Array:
+    """Return minutes of data in each row, fewer the older they are, shape (rows,)."""
     age_days = (design.origin_min - rows.minute) / 1440
     recent = 0.5 ** (np.abs(age_days) / design.shape.half_life_days)
     slowly = 0.5 ** (np.abs(age_days) / _EVENT_HALF_LIFE_DAYS)
     weight = np.where(rows.in_event, np.maximum(recent, slowly), recent)
-    weight *= age_days >= 0
-    weight *= np.sqrt(rows.width)  # a wider mean says more, but days wander together
-    weighted = matrix * weight[:, None].astype(np.float32)
-    gram = (weighted.T @ matrix).astype(np.float64)
-    ridge = np.diag(columns.penalty) * _RIDGE * weight.sum() / 1e4
-    factor = cho_factor(gram + ridge)
-    floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0))
-    gone = np.isnan(log)
-    response = np.where(gone, np.nanmedian(log, axis=0), log)
-    robots = np.zeros_like(gone)
-    for turn in range(_PASSES):
-        right = (weighted.T @ response.astype(np.float32)).astype(np.float64)
-        coefficients = cho_solve(factor, right)
-        fitted = matrix @ coefficients
-        residual = np.where(gone | robots, 0.0, log - fitted)
-        scale = np.maximum(1.4826 * np.nanmedian(np.abs(residual), axis=0), 0.2 * floor)
-        if turn == _PASSES - 3:
-            ordinary = ~rows.in_event[:, None] & ~gone
-            robots = ordinary & (np.abs(residual) > _ROBOT_SCALES * np.maximum(scale, floor))
-        clipped = np.clip(residual, -_HUBER * scale, _HUBER * scale)
-        clipped = np.where(rows.in_event[:, None], residual, clipped)
-        response = fitted + np.where(robots, 0.0, clipped)
-    steps = rows.mean.shape[1]
-    return Fit(design, coefficients, np.zeros((2, 1440, steps)), robots, scale)
+    return np.asarray(weight * (age_days >= 0) * rows.width)

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from gameday.scenario.connections import Connections
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
+from gameday.scenario.forecasting import ForecastBlock
 from gameday.scenario.journeys import Journey
 from gameday.scenario.past import HistoryBlock
 from gameday.scenario.products import Product
@@ -39,8 +40,12 @@ class CalendarEvent(Block):
     start: LocalTime
     """In each region's own event zone."""
     duration: Duration = Field(gt=0)
-    strength: float = Field(default=1.0, gt=0, le=20)
-    """Size against the kind's usual one (1). Enters as a multiplier of the log effect."""
+    strength: float = Field(default=1.0, ge=0, le=20)
+    """Size against the kind's usual one (1). Enters as a multiplier of the log effect; 0: it does nothing."""
+    lead: Duration | None = Field(default=None, le=30 * 86400)
+    """How long before its start customers already buy more, or wait; absent: as the kind's knots reach."""
+    lag: Duration | None = Field(default=None, le=30 * 86400)
+    """How long after its end it is still felt, less and less."""
     regions: list[Name] | None = None
     """Absent: every region."""
 
@@ -160,6 +165,7 @@ class Scenario(Block):
     regions: dict[Name, Region]
     calendar: Calendar = Calendar()
     history: HistoryBlock
+    forecast: ForecastBlock = ForecastBlock()
     launches: dict[Name, Launch] = Field(default_factory=dict)
     products: dict[Name, Product] = Field(default_factory=dict)
     journeys: dict[Name, Journey]

@@ -26,6 +26,8 @@ class Launch(Block):
     """A crowd that arrives at the minute, halves every `half_life`, and buys until it is gone."""
 
     name: ClassVar[str] = "launch"
+    nearest: ClassVar[tuple[str, ...]] = ()
+    """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = ()
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False

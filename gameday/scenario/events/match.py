@@ -15,6 +15,8 @@ class Match:
     """Phased on kick-off alone; its length does not vary."""
 
     name: ClassVar[str] = "match"
+    nearest: ClassVar[tuple[str, ...]] = ("sale", "season")
+    """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = (
         -240, -120, -60, -30, -15, 0, 15, 30, 45, 60, 90, 105, 120, 150, 180, 240, 300, 420,
     )  # fmt: skip

@@ -15,6 +15,8 @@ class Period:
     """A stretch of the calendar with no effect of its own."""
 
     name: ClassVar[str] = "period"
+    nearest: ClassVar[tuple[str, ...]] = ()
+    """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = ()
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False

@@ -15,6 +15,8 @@ class Sale:
     """Phased on its start AND its end, so one of 24 h predicts one of 48 h."""
 
     name: ClassVar[str] = "sale"
+    nearest: ClassVar[tuple[str, ...]] = ("season", "match")
+    """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = (
         -720, -360, -180, -90, -45, -20, -1, 0, 5, 10, 20, 40, 80, 160, 320,
     )  # fmt: skip

@@ -15,6 +15,8 @@ class Season:
     """One level from start to end, reached and left within an hour."""
 
     name: ClassVar[str] = "season"
+    nearest: ClassVar[tuple[str, ...]] = ("sale",)
+    """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = ()
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = True

@@ -1,0 +1,115 @@
+"""How a forecast is judged: the field's own measures, each over the minutes that are known.
+
+WAPE: summed absolute error over summed actuals. MASE, RMSSE: absolute and root squared error over
+that of last week's same minute within the past. wQL: twice the mean pinball loss over the levels,
+over the mean actual. Source of the set: anchors/forecast.md §2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from gameday.vocabulary import Array
+
+__all__ = ["LEVELS", "Accuracy", "judge", "mean_accuracy"]
+
+LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Quantiles of the loss; two pairs of them are the 80 % and 95 % bands."""
+_PEAK_MIN = 5
+"""A peak is the highest mean of so many minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Scores of one forecast; NaN where they cannot be told."""
+
+    wape: float
+    mase: float
+    rmsse: float
+    wql: float
+    coverage_80: float
+    coverage_95: float
+    bias: float
+    """Summed forecast over summed actual, less 1."""
+    peak_size: float
+    """Error of the highest five-minute mean, as a share."""
+    peak_minutes: float
+    """How far that peak was from where it was said to be."""
+    daily_peak: float
+    """Mean absolute error of each day's highest five-minute mean, as a share."""
+
+    def row(self) -> dict[str, float | None]:
+        """Return the scores by name, rounded; None where they cannot be told."""
+        return {k: None if np.isnan(v) else round(v, 4) for k, v in asdict(self).items()}
+
+
+def judge(
+    actual: Array, said: Array, bands: Array | None, past: Array, *, season: int, day: int
+) -> Accuracy:
+    """Return the scores of `said` against `actual`, shape (n,); bands have shape (n, LEVELS).
+
+    `past` is what was known, `season` and `day` are slots in a week and in a day.
+    """
+    known = ~np.isnan(actual) & ~np.isnan(said)
+    y, f = actual[known], said[known]
+    if not len(y) or y.sum() <= 0:
+        return Accuracy(*[float("nan")] * 10)
+    wrong, total = np.abs(y - f), y.sum()
+    naive = past[season:] - past[:-season] if len(past) > season else np.array([np.nan])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mase = wrong.mean() / np.nanmean(np.abs(naive)) if np.isfinite(naive).any() else np.nan
+        rmsse = (
+            np.sqrt((wrong**2).mean() / np.nanmean(naive**2))
+            if np.isfinite(naive).any()
+            else np.nan
+        )
+    wql = c80 = c95 = float("nan")
+    if bands is not None:
+        inside = bands[known]
+        away = y[:, None] - inside
+        levels = np.array(LEVELS)
+        wql = float(2 * np.maximum(levels * away, (levels - 1) * away).mean() / y.mean())
+        c80 = float(((y >= inside[:, 1]) & (y <= inside[:, 5])).mean())
+        c95 = float(((y >= inside[:, 0]) & (y <= inside[:, 6])).mean())
+    size, minutes, daily = _peaks(actual, np.where(known, said, np.nan), day)
+    return Accuracy(
+        float(wrong.sum() / total), float(mase), float(rmsse), wql, c80, c95,
+        float(f.sum() / total - 1), size, minutes, daily,
+    )  # fmt: skip
+
+
+def mean_accuracy(several: list[Accuracy]) -> Accuracy:
+    """Return the plain mean of scores over origins, those that cannot be told left out."""
+    rows = np.array([list(asdict(one).values()) for one in several])
+    told = (~np.isnan(rows)).sum(axis=0)
+    return Accuracy(
+        *np.where(told > 0, np.nansum(rows, axis=0) / np.maximum(told, 1), np.nan).tolist()
+    )
+
+
+def _peaks(actual: Array, said: Array, day: int) -> tuple[float, float, float]:
+    smooth = [
+        _rolled(np.where(np.isnan(actual) | np.isnan(said), np.nan, x)) for x in (actual, said)
+    ]
+    if not np.isfinite(smooth[0]).any():
+        return (float("nan"),) * 3
+    at = [int(np.nanargmax(x)) for x in smooth]
+    size = float(smooth[1][at[1]] / max(smooth[0][at[0]], 1e-9) - 1)
+    days = len(actual) // day
+    tops = [x[: days * day].reshape(days, day) for x in smooth]
+    whole = np.isfinite(tops[0]).any(axis=1) if days else np.zeros(0, bool)
+    if not whole.any():
+        return size, float(abs(at[0] - at[1])), float("nan")
+    y, f = (np.nanmax(t[whole], axis=1) for t in tops)
+    return size, float(abs(at[0] - at[1])), float(np.mean(np.abs(f / np.maximum(y, 1e-9) - 1)))
+
+
+def _rolled(values: Array) -> Array:
+    """Return the mean of five slots around each, of those known."""
+    known = ~np.isnan(values)
+    around = np.ones(_PEAK_MIN)
+    count = np.convolve(known, around, "same")
+    total = np.convolve(np.where(known, values, 0.0), around, "same")
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))

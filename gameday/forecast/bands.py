@@ -1,0 +1,169 @@
+"""How far off it may be: conformal quantiles of the log errors of earlier origins.
+
+By local hour, by how far ahead, and apart inside declared events; widened where, each origin left
+out in turn, the others' bands held fewer of its minutes than they promised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from gameday.vocabulary import Array
+
+__all__ = ["PRIOR_SIGMA", "Bands", "Errors", "make_bands"]
+
+PRIOR_SIGMA = 0.15
+"""Spread of an event's log size where the past cannot tell. Ours: about +-35 % at p99, the size
+of the step Shopify tests for (150 % of last year, anchors/practice.md §1.1) at p99.7."""
+_LEAST_POOL = 60
+"""Errors below which a pool says nothing and the next wider one is asked."""
+_LEADS_DAYS = np.array([1.0, 3.0, 7.0, 28.0, 90.0])
+"""Ends of the stretches ahead that have a spread of their own."""
+_WIDEST = 4.0
+"""Bands are widened to at most so many times what the errors say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Log errors of one series, of earlier origins."""
+
+    log_ratio: Array
+    """log(1 + actual) - log(1 + forecast), shape (n,)."""
+    hour: Array
+    lead_days: Array
+    in_event: Array
+    origin: Array
+    """Which origin each is of, shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Log distances of quantiles from the median, of one series."""
+
+    levels: tuple[float, ...]
+    by_hour: Array
+    """Shape (24, levels); the median's is 0."""
+    by_lead: Array
+    """Times as wide, shape (len(leads) + 1,)."""
+    within_events: Array
+    """Shape (levels,)."""
+    widened: Array
+    """What the width of each level was multiplied by, shape (levels,)."""
+    smear: Array
+    """Mean over median, by local hour, shape (24,)."""
+
+    def log_distance(self, hour: Array, lead_days: Array, in_event: Array) -> Array:
+        """Return each minute's distances, shape (n, levels)."""
+        wide = self.by_lead[np.searchsorted(_LEADS_DAYS, lead_days)][:, None]
+        calm = self.by_hour[hour] * wide
+        return np.where(in_event[:, None], self.within_events, calm) * self.widened
+
+
+def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None = None) -> Bands:
+    """Return the bands of one series; `events` are log errors of past events, each left out in turn."""
+    known = ~np.isnan(errors.log_ratio)
+    part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
+    plain = _bands(part, levels, events)
+    return Bands(
+        levels, plain.by_hour, plain.by_lead, plain.within_events, _widening(part, levels),
+        plain.smear,
+    )  # fmt: skip
+
+
+def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
+    calm = errors.log_ratio[~errors.in_event]
+    hours = errors.hour[~errors.in_event]
+    widest = _quantiles(calm if len(calm) >= _LEAST_POOL else errors.log_ratio, levels)
+    by_hour, smear = np.tile(widest, (24, 1)), np.ones(24)
+    for hour in range(24):
+        near = calm[np.isin(hours, [(hour - 1) % 24, hour, (hour + 1) % 24])]
+        if len(near) >= _LEAST_POOL:
+            by_hour[hour] = _quantiles(near, levels)
+            smear[hour] = _smear(near)
+    busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
+    within = (
+        _quantiles(busy, levels) if len(busy) >= _LEAST_POOL else _at_least_prior(widest, levels)
+    )
+    return Bands(levels, by_hour, _by_lead(errors), within, np.ones(len(levels)), smear)
+
+
+def _quantiles(pool: Array, levels: tuple[float, ...]) -> Array:
+    if len(pool) < _LEAST_POOL:
+        return np.array([NormalDist(0, PRIOR_SIGMA).inv_cdf(level) for level in levels])
+    return np.asarray(np.quantile(pool, levels) - np.median(pool))
+
+
+def _at_least_prior(found: Array, levels: tuple[float, ...]) -> Array:
+    prior = np.array([NormalDist(0, PRIOR_SIGMA).inv_cdf(level) for level in levels])
+    return np.where(np.abs(found) > np.abs(prior), found, prior)
+
+
+def _smear(pool: Array) -> float:
+    """Return mean over median of exp(pool), its outliers clipped."""
+    away = pool - np.median(pool)
+    bound = 4 * 1.4826 * np.median(np.abs(away))
+    return float(np.exp(np.clip(away, -bound, bound)).mean())
+
+
+def _by_lead(errors: Errors) -> Array:
+    """Return how much wider errors lie at each stretch ahead than on the whole; never narrower farther on."""
+    out = np.ones(len(_LEADS_DAYS) + 1)
+    if len(errors.log_ratio) < _LEAST_POOL:
+        return out
+    away = np.abs(errors.log_ratio - np.median(errors.log_ratio))
+    stretch = np.searchsorted(_LEADS_DAYS, errors.lead_days)
+    whole, last = max(float(np.median(away)), 1e-9), 0.5
+    for index in range(len(out)):
+        mine = away[stretch == index]
+        if len(mine) >= _LEAST_POOL:
+            last = max(last, min(2.0, float(np.median(mine)) / whole))
+        out[index] = max(last, 1.0) if last == 0.5 else last
+    return out
+
+
+def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
+    """Return what each level's width must be multiplied by to hold what it promises, >= 1.
+
+    Each origin in turn is held against the bands of the others; all origins count alike.
+    """
+    out = np.ones(len(levels))
+    origins = np.unique(errors.origin)
+    needed, weight = [], []
+    for origin in origins:
+        here = errors.origin == origin
+        if (~here).sum() < _LEAST_POOL or not here.any():
+            continue
+        others = Errors(*(getattr(errors, n)[~here] for n in Errors.__dataclass_fields__))
+        bands = _bands(others, levels, None)
+        distance = bands.log_distance(
+            errors.hour[here], errors.lead_days[here], errors.in_event[here]
+        )
+        ratio = errors.log_ratio[here][:, None] / np.where(
+            np.abs(distance) < 1e-12, np.nan, distance
+        )
+        needed.append(ratio)
+        weight.append(np.full(here.sum(), 1 / here.sum()))
+    if len(needed) < 2:
+        return out
+    ratio, share = np.concatenate(needed), np.concatenate(weight)
+    for index, level in enumerate(levels):
+        other = next((i for i, v in enumerate(levels) if abs(v - (1 - level)) < 1e-9), None)
+        sides = ratio[:, [index] if other is None else [index, other]]
+        if level == 0.5 or np.isnan(sides).all():
+            continue
+        promised = abs(2 * level - 1) if other is not None else max(level, 1 - level)
+        needed_here = np.where(np.isnan(sides), -np.inf, sides).max(axis=1)
+        out[index] = np.clip(_quantile(needed_here, share, promised), 1, _WIDEST)
+    # A wider level is widened at least as much as a narrower one: bands stay in order.
+    order = np.argsort(np.abs(np.array(levels) - 0.5), kind="stable")
+    out[order] = np.maximum.accumulate(out[order])
+    return out
+
+
+def _quantile(values: Array, weight: Array, level: float) -> float:
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order]) / weight.sum()
+    return float(values[order][min(int(np.searchsorted(reached, level)), len(order) - 1)])

@@ -1,0 +1,62 @@
+"""The model that forecasts: the candidates' fits, weighted by how well each did before, and the profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.forecast.design import calendar_columns
+from gameday.forecast.solve import Fit
+from gameday.vocabulary import Array
+
+__all__ = ["PROFILE", "Blend", "profile_at"]
+
+PROFILE = "minute of the day"
+_EVENT = "event: "
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A weighted mean, in logs, of fits of one region: every ingredient stays readable."""
+
+    fits: tuple[Fit, ...]
+    weights: Array
+    """Shape (fits, series); each series' sum to 1."""
+    profile: Array
+    """Log effect of each local minute, shape (2 = weekday/weekend, 1440, series)."""
+
+    def log_mean(self, minute: Array) -> Array:
+        """Return log(1 + count) at `minute` (minutes since 1970 UTC), shape (n, series)."""
+        calendar = self.fits[0].design.calendar
+        fixed = calendar_columns(calendar, minute)
+        out = profile_at(self.profile, calendar.slot_of_day(minute))
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            if weight.any():
+                out += weight * fit.log_mean(fit.design.columns(minute, fixed))
+        return out
+
+    def parts(self, minute: Array) -> dict[str, Array]:
+        """Return each ingredient's share of `log_mean`, shape (n, series) each; they sum to it."""
+        calendar = self.fits[0].design.calendar
+        fixed, out = calendar_columns(calendar, minute), dict[str, Array]()
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            for name, part in fit.parts(fit.design.columns(minute, fixed)).items():
+                out[name] = out.get(name, 0.0) + weight * part
+        out[PROFILE] = profile_at(self.profile, calendar.slot_of_day(minute))
+        return out
+
+    def log_event(self, minute: Array) -> Array:
+        """Return the part of `log_mean` that declared events make, shape (n, series)."""
+        columns = calendar_columns(self.fits[0].design.calendar, minute)
+        mine = np.array([name.startswith(_EVENT) for name in columns.blocks], bool)
+        out = np.zeros((len(minute), self.weights.shape[1]))
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            shared = fit.coefficients[len(fit.blocks) - fit.calendar_columns :]
+            out += weight * (columns.values[:, mine] @ shared[mine])
+        return out
+
+
+def profile_at(profile: Array, slot: tuple[Array, Array]) -> Array:
+    """Return the profile at (minute of the day, weekend), shape (n, series)."""
+    return np.asarray(profile[slot[1], slot[0]])

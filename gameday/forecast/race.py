@@ -1,0 +1,133 @@
+"""What each candidate would have said before: rolling origins, its errors, and the weight it earns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.forecast.blend import profile_at
+from gameday.forecast.past import Past
+from gameday.forecast.rows import in_event
+from gameday.forecast.solve import fit_rows
+from gameday.scenario.ingredients import Shape
+from gameday.vocabulary import Array
+
+__all__ = ["Fold", "candidate_shapes", "fold_errors", "rolling_folds", "weights_of"]
+
+_FOLDS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25)
+"""Origins so many horizons before the end of the past."""
+_RACED = 1.0
+"""Older origins than this tell of the spread of errors alone, not of which candidate is best now."""
+_POWER = 16.0
+"""A candidate's weight falls with this power of its error: one that is 10 % worse counts a fifth. Ours."""
+_STRIDES = (1, 7, 13, 29, 61, 121)
+"""Every so many minutes are scored: each shares no factor with a day, so no minute of it is missed."""
+_MOST_SCORED = 3000
+_LEAST_SCORED = 200
+_LEAST_DAYS = 4.0
+"""A fold is fitted to at least so many days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One origin: what was said from it, and what came."""
+
+    origin: float
+    back: float
+    """How many horizons before the end of the past it lies."""
+    minute: Array
+    """Shape (n,)."""
+    lead_days: Array
+    """How far ahead each minute lay, shape (n,)."""
+    hour: Array
+    """Local hour, shape (n,)."""
+    in_event: Array
+    """Shape (n,)."""
+    actual: Array
+    """Counts, shape (n, series); NaN where not known or, then, not knowable."""
+    log_mean: Array
+    """Each candidate's log(1 + count), shape (candidates, n, series), float32."""
+
+
+def candidate_shapes(days: float) -> tuple[Shape, ...]:
+    """Return the levels raced for a past of so many days."""
+    if days < 200:
+        knot, damp, slow, quick = 14.0, (0.5, 7.0), (60.0, 30.0), 14.0
+    else:
+        knot, damp, slow, quick = 60.0, (30.0, 120.0), (240.0, 720.0), 120.0
+    return (
+        Shape("steady", knot, damp[0], slow[0]),
+        Shape("growing", knot, damp[1], slow[1]),
+        Shape("walking", knot, damp[0], quick, walk_min=45.0),
+        Shape("strolling", knot, damp[0], slow[0], walk_min=300.0),
+    )
+
+
+def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> list[Fold]:
+    """Return what every shape would have said from each origin before the end of the past."""
+    end = past.end_min
+    horizon = min(horizon_min, past.grid.slots // 3)
+    stride = next((s for s in _STRIDES if horizon / s <= _MOST_SCORED), _STRIDES[-1])
+    residues = past.residues(days=56 + int(2 * horizon / 1440))
+    folds = []
+    for back in _FOLDS:
+        origin = end - int(horizon * back)
+        if origin - past.first_min < _LEAST_DAYS * 1440:
+            continue
+        minute = np.arange(origin, min(end, origin + horizon), stride, dtype=float)
+        profile = residues.profile(origin)
+        folds.append(_fold(past, origin, back, minute, shapes, profile))
+    return folds
+
+
+def _fold(
+    past: Past, origin: float, back: float, minute: Array, shapes: tuple[Shape, ...], profile: Array
+) -> Fold:
+    rows, fixed = past.rows.before(origin), past.columns(minute)
+    slot = past.calendar.slot_of_day(minute)
+    recurring = profile_at(profile, slot).astype(np.float32)
+    said = np.empty((len(shapes), len(minute), len(past.counts)), np.float32)
+    known = np.ones(len(minute), bool)
+    for index, shape in enumerate(shapes):
+        fit = fit_rows(rows, past.design(shape, origin=origin))
+        columns = fit.design.columns(minute, fixed)
+        said[index] = fit.log_mean(columns) + recurring
+        known &= fit.is_known(columns)
+    actual = past.counts[:, (minute - past.first_min).astype(int)].T.astype(np.float32)
+    return Fold(
+        origin, back, minute, (minute - origin) / 1440, slot[0] // 60,
+        in_event(minute, past.calendar), np.where(known[:, None], actual, np.nan), said,
+    )  # fmt: skip
+
+
+def fold_errors(folds: list[Fold]) -> Array:
+    """Return each candidate's WAPE in each fold, (folds, candidates, series); NaN where too little was known."""
+    shape = (len(folds), *folds[0].log_mean.shape[::2])
+    out = np.full(shape, np.nan)
+    for index, fold in enumerate(folds):
+        known = ~np.isnan(fold.actual)
+        total = np.nansum(fold.actual, axis=0)
+        for candidate, said in enumerate(fold.log_mean):
+            wrong = np.abs(np.where(known, np.maximum(np.expm1(said), 0) - fold.actual, 0))
+            enough = (known.sum(axis=0) >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
+            out[index, candidate] = np.where(
+                enough, wrong.sum(axis=0) / np.maximum(total, 1e-9), np.nan
+            )
+    return out
+
+
+def weights_of(folds: list[Fold]) -> tuple[Array, Array]:
+    """Return (weights, scores) of the candidates, shape (candidates, series) each.
+
+    A score is the geometric mean of the folds' WAPEs, longer folds counting more: so a fold that all find hard
+    does not outvote the others.
+    """
+    raced = [fold for fold in folds if fold.back <= _RACED] or folds
+    errors = fold_errors(raced)
+    length = np.sqrt([(~np.isnan(fold.actual)).any(axis=1).sum() for fold in raced])[:, None, None]
+    log = np.log(np.maximum(errors, 1e-6))
+    weight = np.where(np.isnan(log), 0.0, length)
+    score = np.nansum(weight * np.nan_to_num(log), axis=0) / np.maximum(weight.sum(axis=0), 1e-9)
+    relative = np.exp(-_POWER * (score - score.min(axis=0)))
+    return relative / relative.sum(axis=0), np.exp(score)

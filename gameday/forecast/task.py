@@ -1,0 +1,121 @@
+"""What is to be forecast: regions with their calendars, and what a person said of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import holidays
+import numpy as np
+import pandas as pd
+
+from gameday.history import History
+from gameday.scenario import Scenario
+from gameday.scenario.events import KINDS
+from gameday.scenario.forecasting import ForecastBlock
+from gameday.scenario.ingredients import Occurrence, Shape, When
+from gameday.vocabulary import Array
+
+__all__ = ["RegionCalendar", "region_calendars"]
+
+
+@dataclass(frozen=True)
+class RegionCalendar:
+    """One region's clock, holidays and events."""
+
+    region: str
+    zone: str
+    country: str | None = None
+    occurrences: tuple[Occurrence, ...] = ()
+    launches: tuple[tuple[float, float], ...] = ()
+    """(start, end) of crowds that add to the counts and are no part of the model, minutes since 1970."""
+    block: ForecastBlock = field(default_factory=ForecastBlock)
+    regressors: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
+    """Name and lag -> (minutes since 1970, values from each on), centred and scaled."""
+    borrowed: tuple[tuple[str, str], ...] = ()
+    """(kind never seen, kind whose effect it borrows)."""
+    seen_from_min: float = 0.0
+    seen_until_min: float = 0.0
+
+    def when(self, minute: Array, *, first: float, origin: float, shape: Shape) -> When:
+        """Return what the calendar says of minutes, for a past that runs from `first` to `origin`."""
+        stamps = self._local(minute)
+        weekday = stamps.day_of_week.to_numpy()
+        days = self._holidays(stamps)
+        free = weekday >= 5
+        for is_one in days.values():
+            free = free | is_one
+        return When(
+            minute=minute, first_min=first, origin_min=origin, shape=shape,
+            angle=2 * np.pi * (stamps.hour * 60 + stamps.minute).to_numpy() / 1440,
+            weekday=weekday, is_free=free,
+            holidays=days, occurrences=self.occurrences,
+            regressors={
+                name: values[np.maximum(np.searchsorted(at, minute, "right") - 1, 0)]
+                for name, (at, values) in self.regressors.items()
+            },
+        )  # fmt: skip
+
+    def slot_of_day(self, minute: Array) -> tuple[Array, Array]:
+        """Return (local minute of the day, 1 at weekends), shape (n,) each."""
+        stamps = self._local(minute)
+        day = (stamps.hour * 60 + stamps.minute).to_numpy()
+        return day, (stamps.day_of_week.to_numpy() >= 5).astype(int)
+
+    def _local(self, minute: Array) -> pd.DatetimeIndex:
+        return pd.to_datetime(np.floor(minute), unit="m", utc=True).tz_convert(self.zone)
+
+    def _holidays(self, stamps: pd.DatetimeIndex) -> dict[str, Array]:
+        """Return the country's holidays that the past has seen, by name, with the days that are one."""
+        if self.country is None:
+            return {}
+        span = [self.seen_from_min, self.seen_until_min, stamps[0], stamps[-1]]
+        ends = self._local(np.array(span[:2]))
+        years = range(min(ends[0].year, stamps[0].year), max(ends[1].year, stamps[-1].year) + 1)
+        by_name: dict[str, list[pd.Timestamp]] = {}
+        for day, name in sorted(
+            holidays.country_holidays(self.country, years=years, language="en_US").items()
+        ):
+            by_name.setdefault(name, []).append(pd.Timestamp(day))
+        first, last = (end.tz_localize(None).normalize() for end in ends)
+        local = stamps.tz_localize(None).normalize()
+        return {
+            name: local.isin(days)
+            for name, days in by_name.items()
+            if any(first <= day < last for day in days)
+        }
+
+
+def region_calendars(scenario: Scenario, history: History) -> dict[str, RegionCalendar]:
+    """Return each region's calendar for what `history` knows."""
+    return {name: _calendar(scenario, history, name) for name in scenario.regions}
+
+
+def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalendar:
+    first = float(history.grid.epoch_min)
+    until = first + history.grid.slots
+    events, launches = [], []
+    for event, start, end in scenario.occurrences(region):
+        begin, finish = start.timestamp() / 60, end.timestamp() / 60
+        masked = KINDS[event.kind].masked_min
+        if masked is not None:
+            launches.append((begin - 5, finish + masked))
+        elif event.strength > 0:
+            events.append(Occurrence(
+                event.name, event.kind, begin, finish, event.strength,
+                (event.lead or 0.0) / 60, (event.lag or 0.0) / 60,
+            ))  # fmt: skip
+    seen = {o.kind for o in events if o.start_min >= first and o.start_min < until}
+    borrowed = {
+        o.kind: near
+        for o in events
+        if o.kind not in seen
+        for near in [next((n for n in KINDS[o.kind].nearest if n in seen), None)]
+        if near is not None
+    }
+    return RegionCalendar(
+        region, scenario.regions[region].zone, scenario.calendar.holidays.get(region),
+        tuple(replace(o, kind=borrowed.get(o.kind, o.kind)) for o in events),
+        tuple(launches), scenario.forecast, history.regressors_of(region),
+        tuple(sorted(borrowed.items())), first, until,
+    )  # fmt: skip

@@ -1,0 +1,28 @@
+"""Public holidays: what they have in common, and how each that was seen differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import Field
+
+from gameday.scenario.ingredients.when import Part, When
+from gameday.scenario.units import Block
+
+__all__ = ["Holidays"]
+
+
+class Holidays(Block):
+    """Which days they are comes from `calendar.holidays`, by country; moving ones are known there."""
+
+    own: float = Field(default=1.0, gt=0, le=1e6)
+    """How firmly a holiday is held to what all have in common (0.1 holds that to none). Ours."""
+
+    def columns(self, when: When) -> Iterator[Part]:
+        """Yield one column for all of them, and one for each that the past has seen."""
+        if not when.holidays:
+            return
+        each = np.stack(list(when.holidays.values()), axis=1).astype(float)
+        yield "holiday", each.max(axis=1, keepdims=True), np.array([0.1])
+        yield "holiday", each, np.full(each.shape[1], self.own)

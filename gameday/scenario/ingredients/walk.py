@@ -1,0 +1,30 @@
+"""A level that walks: each of the last days may lie on one of its own, and the last one stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import Field
+
+from gameday.scenario.ingredients.when import Part, When
+from gameday.scenario.units import Block
+
+__all__ = ["Walk"]
+
+
+class Walk(Block):
+    """A random walk by the day; how far it may go in one is raced."""
+
+    days: int = Field(default=60, ge=1, le=400)
+    """So many days before the origin may differ. Default ours: what lies further back is the trend's."""
+
+    def columns(self, when: When) -> Iterator[Part]:
+        """Yield a step for each of the last days."""
+        if when.shape.walk_min is None:
+            return
+        days = int(min(self.days, when.days_known - 1))
+        starts = when.days_known - np.arange(days, 0, -1)
+        steps = (when.day[:, None] >= starts).astype(np.float32)
+        # A penalty in minutes of data: negative, so that the solver does not scale it.
+        yield "recent level", steps, np.full(days, -when.shape.walk_min)

@@ -1,0 +1,90 @@
+"""What an ingredient is given: minutes, and all that the calendar says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.vocabulary import Array
+
+__all__ = ["Occurrence", "Part", "Shape", "When", "waves"]
+
+DAY_MIN = 1440.0
+
+Part = tuple[str, Array, Array]
+"""(what it is called in an explanation, columns of shape (n, k), ridge of each column)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a level may do; the candidates differ in it and are raced on rolling origins."""
+
+    name: str
+    knot_days: float
+    """Days between places where the slope may change."""
+    damp_days: float
+    """After the origin the slope fades with this time constant."""
+    half_life_days: float
+    """Weight of the past halves in this time."""
+    walk_min: float | None = None
+    """A new day's level is held to the day's before as by so many minutes of data; None: it does not walk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One event of a region's calendar."""
+
+    name: str
+    kind: str
+    """Whose effect it has: its own kind's or, where that one was never seen, the nearest one's."""
+    start_min: float
+    end_min: float
+    strength: float
+    lead_min: float
+    lag_min: float
+
+
+@dataclass(frozen=True)
+class When:
+    """Minutes of one region, and its calendar."""
+
+    minute: Array
+    """Minutes since 1970 UTC, float, shape (n,)."""
+    first_min: float
+    """Where the past starts."""
+    origin_min: float
+    """Where the past ends."""
+    shape: Shape
+    angle: Array
+    """Local time of day, radians, shape (n,)."""
+    weekday: Array
+    """Local, Monday 0, shape (n,)."""
+    is_free: Array
+    """Whether it is a weekend or a public holiday, shape (n,)."""
+    holidays: Mapping[str, Array]
+    """Public holiday -> whether it is one, shape (n,); of those the past has seen."""
+    occurrences: tuple[Occurrence, ...]
+    regressors: Mapping[str, Array]
+    """Name -> its value at each minute, shape (n,)."""
+
+    @property
+    def day(self) -> Array:
+        """Days since the past's start, shape (n,)."""
+        return np.asarray((self.minute - self.first_min) / DAY_MIN)
+
+    @property
+    def year_angle(self) -> Array:
+        """How far a minute lies in its year, radians, shape (n,)."""
+        return np.asarray(2 * np.pi * self.minute / (365.25 * DAY_MIN))
+
+    @property
+    def days_known(self) -> float:
+        """Length of the past."""
+        return (self.origin_min - self.first_min) / DAY_MIN
+
+
+def waves(angle: Array, pairs: int) -> Array:
+    """Return sines and cosines of 1 to `pairs` times an angle, shape (n, 2 pairs)."""
+    return np.stack([f(k * angle) for k in range(1, pairs + 1) for f in (np.sin, np.cos)], axis=1)
