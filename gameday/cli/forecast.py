@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gameday.cli import backtest, explain
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def add_to(app: typer.Typer) -> None:
     """Add this file's verbs."""
     group = typer.Typer(no_args_is_help=True, help="What is expected, and why.")
     group.command()(show)
+    explain.add_to(group)
+    backtest.add_to(group)
     app.add_typer(group, name="forecast")
 
 
@@ -37,11 +40,9 @@ def show(
 
     Example: gameday forecast show --event primeday --region us --step checkout
     """
-    from gameday.errors import UsageError
     from gameday.forecast import forecast_demand
     from gameday.history import read_history
     from gameday.scenario import load_scenario
-    from gameday.scenario.faults import did_you_mean
     from gameday.vocabulary import Seed
 
     scenario = load_scenario(event)
@@ -49,8 +50,8 @@ def show(
         ("--region", region, scenario.regions),
         ("--step", step, scenario.steps),
     ):
-        if name is not None and name not in known:
-            raise UsageError(f"{flag}: unknown '{name}'{did_you_mean(name, known)}")
+        if name is not None:
+            explain.known_name(flag, name, known)
     past = read_history(scenario, file=history, seed=Seed(seed))
     demand = forecast_demand(scenario, past)
     chosen = [(r, s) for r in scenario.regions if region in (None, r)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.forecast.design import calendar_columns
+from gameday.forecast.design import Columns
 from gameday.forecast.solve import Fit
 from gameday.vocabulary import Array
 
@@ -25,30 +26,36 @@ class Blend:
     """Shape (fits, series); each series' sum to 1."""
     profile: Array
     """Log effect of each local minute, shape (2 = weekday/weekend, 1440, series)."""
+    columns: Callable[[Array], Columns]
+    """Slots' starts -> their calendar's columns."""
+    middle_min: float = 0.0
+    """From a slot's start to where it is taken to lie."""
 
     def log_mean(self, minute: Array) -> Array:
         """Return log(1 + count) at `minute` (minutes since 1970 UTC), shape (n, series)."""
         calendar = self.fits[0].design.calendar
-        fixed = calendar_columns(calendar, minute)
+        fixed = self.columns(minute)
         out = profile_at(self.profile, calendar.slot_of_day(minute))
         for fit, weight in zip(self.fits, self.weights, strict=True):
             if weight.any():
-                out += weight * fit.log_mean(fit.design.columns(minute, fixed))
+                out += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
         return out
 
     def parts(self, minute: Array) -> dict[str, Array]:
         """Return each ingredient's share of `log_mean`, shape (n, series) each; they sum to it."""
         calendar = self.fits[0].design.calendar
-        fixed, out = calendar_columns(calendar, minute), dict[str, Array]()
+        fixed, out = self.columns(minute), dict[str, Array]()
         for fit, weight in zip(self.fits, self.weights, strict=True):
-            for name, part in fit.parts(fit.design.columns(minute, fixed)).items():
+            for name, part in fit.parts(
+                fit.design.columns(minute + self.middle_min, fixed)
+            ).items():
                 out[name] = out.get(name, 0.0) + weight * part
         out[PROFILE] = profile_at(self.profile, calendar.slot_of_day(minute))
         return out
 
     def log_event(self, minute: Array) -> Array:
         """Return the part of `log_mean` that declared events make, shape (n, series)."""
-        columns = calendar_columns(self.fits[0].design.calendar, minute)
+        columns = self.columns(minute)
         mine = np.array([name.startswith(_EVENT) for name in columns.blocks], bool)
         out = np.zeros((len(minute), self.weights.shape[1]))
         for fit, weight in zip(self.fits, self.weights, strict=True):

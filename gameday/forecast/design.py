@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gameday.forecast.task import RegionCalendar
-from gameday.scenario.ingredients import Part, Shape, When
+from gameday.scenario.ingredients import Origin, Part, Shape
 from gameday.vocabulary import Array
 
 __all__ = ["Columns", "Design", "calendar_columns"]
@@ -48,13 +48,10 @@ def _joined(parts: Iterable[Part], rows: int) -> Columns:
     )
 
 
-_ANYWHERE = Shape("none", 1.0, 1.0, 1.0)
-
-
 def calendar_columns(calendar: RegionCalendar, minute: Array) -> Columns:
     """Return the columns that depend on neither origin nor trend: days, weeks, events."""
-    when = calendar.when(minute, first=0.0, origin=0.0, shape=_ANYWHERE)
-    return _joined(calendar.block.ingredients.calendar_columns(when), len(minute))
+    parts = calendar.block.ingredients.calendar_columns(calendar.when(minute))
+    return _joined(parts, len(minute))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,6 @@ class Design:
 
     def columns(self, minute: Array, fixed: Columns | None = None) -> Columns:
         """Return every column at `minute`; `fixed`, if given, is `calendar_columns(minute)`."""
-        when = When(
-            minute=minute, first_min=self.first_min, origin_min=self.origin_min, shape=self.shape,
-            angle=np.empty(0), weekday=np.empty(0), is_free=np.empty(0),
-            holidays={}, occurrences=(), regressors={},
-        )  # fmt: skip
-        mine = _joined(self.calendar.block.ingredients.origin_columns(when), len(minute))
+        origin = Origin(minute, self.first_min, self.origin_min, self.shape)
+        mine = _joined(self.calendar.block.ingredients.origin_columns(origin), len(minute))
         return mine.beside(fixed or calendar_columns(self.calendar, minute))

@@ -10,10 +10,9 @@ from gameday.errors import HistoryError
 from gameday.forecast.bands import PRIOR_SIGMA, make_bands
 from gameday.forecast.demand import Demand
 from gameday.forecast.left_out import known_events, main_kind
-from gameday.forecast.outliers import Masked, asked_masks, find_outliers, mask
-from gameday.forecast.past import Past
+from gameday.forecast.outliers import Masked
+from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model, fit_models
-from gameday.forecast.rows import without_launches
 from gameday.forecast.task import region_calendars
 from gameday.history import History
 from gameday.scenario import Scenario
@@ -41,7 +40,7 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     """
     known = history.known_before(scenario.history.until)
     grid = demand_grid(scenario)
-    models, masked = models_of(scenario, known, grid)
+    models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
     minute = grid.minutes().astype(float)
     log_mean = np.stack([m.blend.log_mean(minute).T for m in models])
     effect = np.stack([m.blend.log_event(minute).T for m in models])
@@ -59,24 +58,19 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
 
 
 def models_of(
-    scenario: Scenario, known: History, grid: TimeGrid
+    scenario: Scenario, known: History, end_min: float
 ) -> tuple[list[Model], list[Masked]]:
-    """Return each region's model of what was known, for a forecast of `grid`, and what was masked on the way."""
+    """Return each region's model of what was known, for a forecast up to `end_min`, and what was masked.
+
+    Raises HistoryError when less than 14 days were known.
+    """
     if known.grid.slots < _LEAST_DAYS * 1440:
         raise HistoryError(
             f"{known.source}: {known.grid.slots / 1440:.1f} days known before history.until; "
             f"a forecast needs at least {_LEAST_DAYS}"
         )
-    pasts, masked = [], []
-    for index, calendar in enumerate(region_calendars(scenario, known).values()):
-        counts = without_launches(known.counts[index], known.grid, calendar)
-        past = Past(calendar, known.grid, counts)
-        asked = asked_masks(scenario.forecast, calendar.region, known.steps, past)
-        past = mask(past, asked, known.steps)
-        found = find_outliers(past, calendar.region, known.steps)
-        pasts.append(mask(past, found, known.steps))
-        masked += asked + found
-    horizon = grid.epoch_min + grid.slots - (known.grid.epoch_min + known.grid.slots)
+    pasts, masked = prepare(list(region_calendars(scenario, known).values()), known)
+    horizon = end_min - (known.grid.epoch_min + known.grid.slots)
     return fit_models(pasts, max(1440, int(horizon)), main_kind(scenario)), masked
 
 

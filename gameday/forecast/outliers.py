@@ -18,7 +18,7 @@ from gameday.forecast.solve import fit_rows
 from gameday.scenario.forecasting import ForecastBlock, Stretch
 from gameday.vocabulary import Array
 
-__all__ = ["Masked", "find_outliers", "mask"]
+__all__ = ["Masked", "asked_masks", "find_outliers", "mask"]
 
 _SEED_SCALES = 5.0
 """A row this far off starts a mask. Source: anchors/forecast.md §4.9."""
@@ -49,10 +49,9 @@ class Masked:
     why: str
 
 
-def find_outliers(past: Past, region: str, names: tuple[str, ...]) -> list[Masked]:
+def find_outliers(past: Past, names: tuple[str, ...]) -> list[Masked]:
     """Return what is taken for robots, outages and glitches in one region's series, by start."""
-    shape = candidate_shapes(past.grid.slots / _DAY_MIN)[0]
-    fit = fit_rows(past.rows, past.design(shape))
+    fit = fit_rows(past.rows, past.design(candidate_shapes(past)[0]))
     said = fit.log_mean(fit.design.columns(past.rows.minute, past.rows.calendar))
     order = np.flatnonzero(~past.rows.in_event)
     rows = past.rows.where(order)
@@ -64,7 +63,7 @@ def find_outliers(past: Past, region: str, names: tuple[str, ...]) -> list[Maske
             inside = slice(first, last)
             times = float(np.nansum(mean[inside]) / max(np.nansum(expected[inside]), 1e-9))
             found.append(Masked(
-                region, step, _instant(rows.minute[first] - rows.width[first] / 2),
+                past.calendar.region, step, _instant(rows.minute[first] - rows.width[first] / 2),
                 _instant(rows.minute[last - 1] + rows.width[last - 1] / 2),
                 kind if kind == "glitch" else _name_of(times), times,
                 f"{times:.2g} times what was expected",
@@ -139,13 +138,12 @@ def _touches(masked: Masked, stretch: Stretch) -> bool:
     )  # fmt: skip
 
 
-def asked_masks(
-    block: ForecastBlock, region: str, names: tuple[str, ...], past: Past
-) -> list[Masked]:
+def asked_masks(past: Past, names: tuple[str, ...]) -> list[Masked]:
     """Return what a person wants left out of one region's past."""
+    region = past.calendar.region
     return [
         Masked(region, step, s.start, s.end, "asked", float("nan"), s.why or "asked for")
-        for s in block.mask if s.region in (None, region)
+        for s in past.calendar.block.mask if s.region in (None, region)
         for step in names if s.step in (None, step)
         if s.end.timestamp() / 60 > past.first_min and s.start.timestamp() / 60 < past.end_min
     ]  # fmt: skip

@@ -18,8 +18,8 @@ _DAYS = 56
 """Days of minutes it is learned from: eight weeks, so 16 weekend days a slot."""
 _AROUND_MIN = 31
 """The neighbours' mean is that of so many minutes: twice an ordinary row, which holds what is wider."""
-_STANDS_OUT = 2.5
-"""Deviations by which a minute's mean must differ before any of it is kept. Ours."""
+_STANDS_OUT = 3.5
+"""Deviations by which a minute's mean must differ before any is kept: of 2880 slots chance passes one or two."""
 _CLIP = 3.0
 _SLOTS = 2 * 1440
 
@@ -76,7 +76,10 @@ def _kept(residual: Array, slot: Array) -> Array:
         residual = mean[slot] + np.clip(residual - mean[slot], -bound, bound)
     for part in (slice(0, 1440), slice(1440, _SLOTS)):
         mean[part] -= np.average(mean[part], weights=np.maximum(count[part], 1e-9))
-    noise = ((residual - mean[slot]) ** 2).mean() / np.maximum(count, 1)
+    # A quiet hour is noisier, in logs, than a busy one: each is measured by its own minutes.
+    square = np.bincount(slot // 60, (residual - mean[slot]) ** 2, minlength=_SLOTS // 60)
+    hourly = square / np.maximum(np.bincount(slot // 60, minlength=_SLOTS // 60), 1)
+    noise = np.repeat(hourly, 60) / np.maximum(count, 1)
     signal = np.maximum(mean**2 - _STANDS_OUT**2 * noise, 0)
     share = np.divide(signal, signal + noise, out=np.zeros(_SLOTS), where=have & (noise > 0))
     return np.asarray(mean * share)

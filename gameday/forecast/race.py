@@ -50,15 +50,23 @@ class Fold:
     """Each candidate's log(1 + count), shape (candidates, n, series), float32."""
 
 
-def candidate_shapes(days: float) -> tuple[Shape, ...]:
-    """Return the levels raced for a past of so many days."""
-    if days < 200:
+def candidate_shapes(past: Past) -> tuple[Shape, ...]:
+    """Return the levels raced for a past: by its length, and without those that walk where days are forecast.
+
+    A level that walked for the last weeks says nothing of a year ahead.
+    """
+    if (past.end_min - past.first_min) / 1440 < 200:
         knot, damp, slow, quick = 14.0, (0.5, 7.0), (60.0, 30.0), 14.0
     else:
         knot, damp, slow, quick = 60.0, (30.0, 120.0), (240.0, 720.0), 120.0
-    return (
+    plain = (
         Shape("steady", knot, damp[0], slow[0]),
         Shape("growing", knot, damp[1], slow[1]),
+    )
+    if past.is_daily:
+        return plain
+    return (
+        *plain,
         Shape("walking", knot, damp[0], quick, walk_min=45.0),
         Shape("strolling", knot, damp[0], slow[0], walk_min=300.0),
     )
@@ -69,15 +77,16 @@ def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> li
     end = past.end_min
     horizon = min(horizon_min, past.grid.slots // 3)
     stride = next((s for s in _STRIDES if horizon / s <= _MOST_SCORED), _STRIDES[-1])
-    residues = past.residues(days=56 + int(2 * horizon / 1440))
+    residues = None if past.is_daily else past.residues(days=56 + int(2 * horizon / 1440))
     folds = []
     for back in _FOLDS:
         origin = end - int(horizon * back)
         if origin - past.first_min < _LEAST_DAYS * 1440:
             continue
-        minute = np.arange(origin, min(end, origin + horizon), stride, dtype=float)
-        profile = residues.profile(origin)
-        folds.append(_fold(past, origin, back, minute, shapes, profile))
+        minute = past.slots_between(origin, origin + horizon, 1 if past.is_daily else stride)
+        profile = np.zeros((2, 1440, 1)) if residues is None else residues.profile(origin)
+        if len(minute):
+            folds.append(_fold(past, origin, back, minute, shapes, profile))
     return folds
 
 
@@ -91,10 +100,10 @@ def _fold(
     known = np.ones(len(minute), bool)
     for index, shape in enumerate(shapes):
         fit = fit_rows(rows, past.design(shape, origin=origin))
-        columns = fit.design.columns(minute, fixed)
+        columns = fit.design.columns(minute + past.middle_min, fixed)
         said[index] = fit.log_mean(columns) + recurring
         known &= fit.is_known(columns)
-    actual = past.counts[:, (minute - past.first_min).astype(int)].T.astype(np.float32)
+    actual = past.actual(minute).astype(np.float32)
     return Fold(
         origin, back, minute, (minute - origin) / 1440, slot[0] // 60,
         in_event(minute, past.calendar), np.where(known[:, None], actual, np.nan), said,

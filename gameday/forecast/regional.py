@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ from gameday.forecast.past import Past
 from gameday.forecast.pooled import event_priors
 from gameday.forecast.profile import minute_profile
 from gameday.forecast.race import Fold, candidate_shapes, rolling_folds, weights_of
-from gameday.forecast.solve import fit_rows
+from gameday.forecast.solve import Fit, fit_rows
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
@@ -62,21 +64,37 @@ class Model:
 
 def fit_models(pasts: list[Past], horizon_min: int, kind: str) -> list[Model]:
     """Return each region's model; what events do is pooled over all of them."""
-    raced = []
-    for past in pasts:
-        shapes = candidate_shapes(past.grid.slots / 1440)
-        folds = rolling_folds(past, horizon_min, shapes)
-        raced.append((past, shapes, folds, *weights_of(folds)))
-    firsts = [
-        fit_rows(past.rows, past.design(shapes[int(weights.sum(axis=1).argmax())]))
-        for past, shapes, _, weights, _ in raced
-    ]
-    models = []
-    for (past, shapes, folds, weights, scores), prior in zip(
-        raced, event_priors(firsts), strict=True
-    ):
-        fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in shapes)
-        blend = Blend(fits, weights, minute_profile(past.counts, past.grid, past.calendar))
-        left_out = event_errors(past, blend, kind)
-        models.append(Model(past, blend, shapes, folds, scores, left_out))
-    return models
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy gives way to threads in its kernels
+        raced = list(pool.map(lambda past: _raced(past, horizon_min), pasts))
+        priors = event_priors([one.first for one in raced])
+        return list(pool.map(lambda one, prior: _fitted(one, prior, kind), raced, priors))
+
+
+@dataclass(frozen=True)
+class _Raced:
+    past: Past
+    shapes: tuple[Shape, ...]
+    folds: list[Fold]
+    weights: Array
+    scores: Array
+    first: Fit
+    """Of the candidate that weighs most, held to nothing."""
+
+
+def _raced(past: Past, horizon_min: int) -> _Raced:
+    shapes = candidate_shapes(past)
+    folds = rolling_folds(past, horizon_min, shapes)
+    weights, scores = weights_of(folds)
+    best = shapes[int(weights.sum(axis=1).argmax())]
+    return _Raced(past, shapes, folds, weights, scores, fit_rows(past.rows, past.design(best)))
+
+
+def _fitted(raced: _Raced, prior: Array, kind: str) -> Model:
+    """Return the model of a region, its events held to `prior`."""
+    past = raced.past
+    fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in raced.shapes)
+    flat = np.zeros((2, 1440, len(past.counts)))
+    profile = flat if past.is_daily else minute_profile(past.counts, past.grid, past.calendar)
+    blend = Blend(fits, raced.weights, profile, past.columns, past.middle_min)
+    left_out = [] if past.is_daily else event_errors(past, blend, kind)
+    return Model(past, blend, raced.shapes, raced.folds, raced.scores, left_out)

@@ -14,7 +14,7 @@ from gameday.forecast.design import Columns, Design
 from gameday.forecast.rows import Rows
 from gameday.vocabulary import Array
 
-__all__ = ["Fit", "fit_rows"]
+__all__ = ["Fit", "fit_rows", "influence"]
 
 _HUBER = 1.0
 """Residuals beyond this many scales are clipped. Ours: near the median; 2.5 was the probe's."""
@@ -93,12 +93,8 @@ def _solved(rows: Rows, columns: Columns, design: Design, prior: Array) -> tuple
     if not len(matrix):
         return np.zeros((matrix.shape[1], rows.mean.shape[1])), np.full(rows.mean.shape[1], np.nan)
     weighted = matrix * weight[:, None].astype(np.float32)
-    relative = columns.penalty * _RIDGE * weight.sum() / 1e4
-    ridge = np.where(columns.penalty < 0, -columns.penalty, relative)
-    gram = (weighted.T @ matrix).astype(np.float64) + np.diag(ridge)
-    # Of numpy, not scipy: the two bring their own BLAS threads, which would wait for each other.
-    root = np.linalg.inv(np.linalg.cholesky(gram))
-    held = ridge[:, None] * prior
+    root = _root(columns, weight)
+    held = _ridge(columns, weight)[:, None] * prior
     log = np.log1p(rows.mean)
     gone = np.isnan(log)
     floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.width))
@@ -114,6 +110,36 @@ def _solved(rows: Rows, columns: Columns, design: Design, prior: Array) -> tuple
         bound = (_HUBER * scale).astype(np.float32)
         response = fitted + np.where(calm, np.clip(residual, -bound, bound), residual)
     return coefficients, scale
+
+
+def influence(fit: Fit, learned: Rows, more: Rows, asked: Columns, series: int) -> float:
+    """Return by how much the mean log forecast of `asked` rises had `more` rows been learned from too.
+
+    To first order, with the residuals clipped as the fit clips them.
+    """
+    seen = learned.where(np.asarray(~np.isnan(learned.mean[:, series])))
+    columns = fit.design.columns(seen.minute, seen.calendar)
+    root = _root(columns, _weights(seen, fit.design))
+    extra = fit.design.columns(more.minute, more.calendar)
+    bound = _HUBER * fit.scale[series]
+    missed = np.log1p(more.mean[:, series]) - fit.log_mean(extra)[:, series]
+    push = np.clip(np.nan_to_num(missed), -bound, bound) * _weights(more, fit.design)
+    moved = root.T @ (root @ (extra.values.T.astype(float) @ push))
+    return float((asked.values @ moved).mean())
+
+
+def _root(columns: Columns, weight: Array) -> Array:
+    """Return R with R'R the inverse of the penalised Gram matrix."""
+    matrix = columns.values
+    weighted = matrix * weight[:, None].astype(np.float32)
+    gram = (weighted.T @ matrix).astype(np.float64) + np.diag(_ridge(columns, weight))
+    # Of numpy, not scipy: the two bring their own BLAS threads, which would wait for each other.
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(gram)))
+
+
+def _ridge(columns: Columns, weight: Array) -> Array:
+    relative = columns.penalty * _RIDGE * weight.sum() / 1e4
+    return np.where(columns.penalty < 0, -columns.penalty, relative)
 
 
 def _weights(rows: Rows, design: Design) -> Array:

@@ -13,10 +13,10 @@ from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.scenario.events import KINDS
 from gameday.scenario.forecasting import ForecastBlock
-from gameday.scenario.ingredients import Occurrence, Shape, When
+from gameday.scenario.ingredients import Occurrence, When
 from gameday.vocabulary import Array
 
-__all__ = ["RegionCalendar", "region_calendars"]
+__all__ = ["RegionCalendar", "bare_calendars", "region_calendars"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class RegionCalendar:
     seen_from_min: float = 0.0
     seen_until_min: float = 0.0
 
-    def when(self, minute: Array, *, first: float, origin: float, shape: Shape) -> When:
-        """Return what the calendar says of minutes, for a past that runs from `first` to `origin`."""
+    def when(self, minute: Array) -> When:
+        """Return what the calendar says of minutes."""
         stamps = self._local(minute)
         weekday = stamps.day_of_week.to_numpy()
         days = self._holidays(stamps)
@@ -46,7 +46,7 @@ class RegionCalendar:
         for is_one in days.values():
             free = free | is_one
         return When(
-            minute=minute, first_min=first, origin_min=origin, shape=shape,
+            minute=minute,
             angle=2 * np.pi * (stamps.hour * 60 + stamps.minute).to_numpy() / 1440,
             weekday=weekday, is_free=free,
             holidays=days, occurrences=self.occurrences,
@@ -55,6 +55,16 @@ class RegionCalendar:
                 for name, (at, values) in self.regressors.items()
             },
         )  # fmt: skip
+
+    def midnights(self, begin: float, end: float) -> Array:
+        """Return the local midnights from `begin` to `end`, both included, minutes since 1970 UTC."""
+        first, last = self._local(np.array([begin, end]))
+        days = pd.date_range(first.tz_localize(None).floor("D"), last.tz_localize(None).ceil("D"))
+        # Where clocks skip midnight, the day begins when they have: at the first instant that is.
+        instants = days.tz_localize(self.zone, nonexistent="shift_forward", ambiguous=True)
+        minute = (instants.tz_convert("UTC") - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(minutes=1)
+        at = minute.to_numpy(float)
+        return np.asarray(at[(at >= begin) & (at <= end)])
 
     def slot_of_day(self, minute: Array) -> tuple[Array, Array]:
         """Return (local minute of the day, 1 at weekends), shape (n,) each."""
@@ -89,6 +99,17 @@ class RegionCalendar:
 def region_calendars(scenario: Scenario, history: History) -> dict[str, RegionCalendar]:
     """Return each region's calendar for what `history` knows."""
     return {name: _calendar(scenario, history, name) for name in scenario.regions}
+
+
+def bare_calendars(history: History, zone: str, country: str | None) -> list[RegionCalendar]:
+    """Return calendars of a history that no scenario describes: one clock, perhaps holidays, no events."""
+    first = float(history.grid.epoch_min)
+    return [
+        RegionCalendar(
+            region, zone, country, seen_from_min=first, seen_until_min=first + history.grid.slots
+        )
+        for region in history.regions
+    ]
 
 
 def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalendar:

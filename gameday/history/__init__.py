@@ -6,6 +6,6 @@ Never: forecast, repair in silence (every mend is a note), know an event's futur
 """
 
 from gameday.history.history import History
-from gameday.history.read import read_history
+from gameday.history.read import read_any_history, read_history
 
-__all__ = ["History", "read_history"]
+__all__ = ["History", "read_any_history", "read_history"]

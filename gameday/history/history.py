@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,7 +36,11 @@ class History:
 
     def known_before(self, instant: datetime) -> History:
         """Return the part of the past that was known at `instant`."""
-        slots = max(0, min(self.grid.slots, self.grid.index_of(instant)))
+        return self.known_before_minute(instant.timestamp() / 60)
+
+    def known_before_minute(self, minute: float) -> History:
+        """Return the part of the past that was known at `minute` since 1970 UTC."""
+        slots = max(0, min(self.grid.slots, math.floor(minute) - self.grid.epoch_min))
         return replace(self, grid=self.grid.part(0, slots), counts=self.counts[:, :, :slots])
 
     def during(self, grid: TimeGrid) -> Array | None:

@@ -6,17 +6,25 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gameday.errors import HistoryError
 from gameday.files import cache_folder, write_whole
 from gameday.history.history import History
 from gameday.history.readers import READERS
-from gameday.history.repair import counts_from_table
+from gameday.history.repair import Wanted, counts_from_table
 from gameday.history.synthetic import make_past, past_fingerprint
 from gameday.scenario import Scenario
+from gameday.scenario.past import Columns
 from gameday.vocabulary import Seed, TimeGrid
 
-__all__ = ["read_history"]
+__all__ = ["read_any_history", "read_history"]
+
+_USUAL_NAMES = {
+    "time": ("time", "ds", "timestamp", "slot_utc"), "count": ("count", "y", "value"),
+    "region": ("region",), "step": ("step", "team", "service", "series"),
+}  # fmt: skip
+"""What the columns of a history are mostly called."""
 
 
 def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> History:
@@ -25,21 +33,51 @@ def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> Histor
 
 
 def _from_file(scenario: Scenario, file: Path) -> History:
+    block = scenario.history
+    asked = Wanted(block.columns, block.time_zone, scenario.region_names, scenario.step_names)
+    history = _history_of(file, _table_of(file), asked)
+    if history.grid.start >= block.until:
+        raise HistoryError(
+            f"{file}: starts at {history.grid.start:%Y-%m-%dT%H:%MZ}, after history.until "
+            f"{block.until:%Y-%m-%dT%H:%MZ}; nothing would be known"
+        )
+    return history
+
+
+def read_any_history(file: Path, *, time_zone: str) -> History:
+    """Return the past of a file that no scenario describes; HistoryError if unsound.
+
+    Its columns are told by their names: time (or ds, timestamp), count (or y, value) and, where there are any,
+    region and step (or team, service, series).
+    """
+    table = _table_of(file)
+    named = {
+        what: next((name for name in names if name in table.columns), None)
+        for what, names in _USUAL_NAMES.items()
+    }
+    for what in ("time", "count"):
+        if named[what] is None:
+            raise HistoryError(
+                f"{file}: no column called {' or '.join(_USUAL_NAMES[what])} (has: "
+                f"{', '.join(map(str, table.columns))}); rename it, or describe the file in a scenario"
+            )
+    columns = Columns.model_validate(named)
+    return _history_of(file, table, Wanted(columns, time_zone))
+
+
+def _table_of(file: Path) -> pd.DataFrame:
     if not file.is_file():
         raise HistoryError(f"{file}: no such history file; check --history")
     reader = READERS.get(file.suffix.lower())
     if reader is None:
         raise HistoryError(f"{file}: must end in {' or '.join(READERS)} (got '{file.suffix}')")
-    grid, counts, notes = counts_from_table(reader(file), scenario, str(file))
-    if grid.start >= scenario.history.until:
-        raise HistoryError(
-            f"{file}: starts at {grid.start:%Y-%m-%dT%H:%MZ}, after history.until "
-            f"{scenario.history.until:%Y-%m-%dT%H:%MZ}; nothing would be known"
-        )
+    return reader(file)
+
+
+def _history_of(file: Path, table: pd.DataFrame, asked: Wanted) -> History:
+    grid, counts, regions, steps, notes = counts_from_table(table, asked, str(file))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return History(
-        grid, scenario.region_names, scenario.step_names, counts, file.name, digest, notes
-    )
+    return History(grid, regions, steps, counts, file.name, digest, notes)
 
 
 def _cached_past(scenario: Scenario, seed: Seed) -> History:

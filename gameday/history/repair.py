@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from gameday.errors import HistoryError
-from gameday.scenario import Scenario
+from gameday.scenario.past import Columns
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["counts_from_table"]
+__all__ = ["Wanted", "counts_from_table"]
 
 _MOST_SLOTS = 20 * 525_600
 """Twenty years of minutes: longer is a slip in a date."""
@@ -17,11 +19,24 @@ _OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day with its offset; a bare date ends in a minus and digits too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a table is read for."""
+
+    columns: Columns
+    time_zone: str
+    """Of times without an offset."""
+    regions: tuple[str, ...] | None = None
+    """None: whatever the table names."""
+    steps: tuple[str, ...] | None = None
+    """None: whatever the table names."""
+
+
 def counts_from_table(
-    table: pd.DataFrame, scenario: Scenario, name: str
-) -> tuple[TimeGrid, Array, tuple[str, ...]]:
-    """Return (grid, counts (regions, steps, slots), notes); HistoryError names column and row."""
-    columns = scenario.history.columns
+    table: pd.DataFrame, asked: Wanted, name: str
+) -> tuple[TimeGrid, Array, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return (grid, counts (regions, steps, slots), regions, steps, notes); HistoryError names column and row."""
+    columns = asked.columns
     notes: list[str] = []
     wanted = {columns.time, columns.count, columns.region, columns.step} - {None}
     if missing := sorted(str(column) for column in wanted - set(table.columns)):
@@ -31,17 +46,25 @@ def counts_from_table(
         )
     if table.empty:
         raise HistoryError(f"{name}: has no rows")
-    region = _names(table, columns.region, scenario.region_names, "region", name)
-    step = _names(table, columns.step, scenario.step_names, "step", name)
-    series = region * len(scenario.steps) + step
-    zone = scenario.history.time_zone
-    instant = _instants(table[columns.time], series, zone, name, notes)
+    regions = asked.regions or _found(table, columns.region, "all")
+    steps = asked.steps or _found(table, columns.step, "count")
+    region = _names(table, columns.region, regions, "region", name)
+    step = _names(table, columns.step, steps, "step", name)
+    series = region * len(steps) + step
+    instant = _instants(table[columns.time], series, asked.time_zone, name, notes)
     count = _counts(table[columns.count], name, notes)
     rows = pd.DataFrame({"region": region, "step": step, "instant": instant, "count": count})
     rows = _without_duplicates(rows[rows["instant"].notna()], notes)
-    grid, counts = _on_grid(rows, scenario, name)
-    _report_gaps(counts, scenario, name, notes)
-    return grid, counts, tuple(notes)
+    grid, counts = _on_grid(rows, (len(regions), len(steps)), name)
+    _report_gaps(counts, regions, steps, name, notes)
+    return grid, counts, regions, steps, tuple(notes)
+
+
+def _found(table: pd.DataFrame, column: str | None, alone: str) -> tuple[str, ...]:
+    """Return the names a column holds, in order; `alone` where there is none."""
+    if column is None:
+        return (alone,)
+    return tuple(sorted(map(str, table[column].dropna().unique())))
 
 
 def _names(
@@ -138,7 +161,7 @@ def _without_duplicates(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     return rows.drop_duplicates(keys, keep="last")
 
 
-def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGrid, Array]:
+def _on_grid(rows: pd.DataFrame, series: tuple[int, int], name: str) -> tuple[TimeGrid, Array]:
     if rows.empty:
         raise HistoryError(f"{name}: no row names an instant")
     minute = rows["instant"].dt.floor("min")
@@ -150,7 +173,7 @@ def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGri
             f"{name}: spans {grid.slots // 525_600} years, {grid.start:%Y-%m-%d} to "
             f"{grid.end:%Y-%m-%d}; look for a mistyped year"
         )
-    shape = (len(scenario.regions), len(scenario.steps), grid.slots)
+    shape = (*series, grid.slots)
     slot = ((minute - minute.min()) // pd.Timedelta(minutes=1)).to_numpy(np.int64)
     flat = (rows["region"].to_numpy() * shape[1] + rows["step"].to_numpy()) * shape[2] + slot
     known = rows["count"].notna().to_numpy()
@@ -159,9 +182,11 @@ def _on_grid(rows: pd.DataFrame, scenario: Scenario, name: str) -> tuple[TimeGri
     return grid, np.where(seen, sums, np.nan).astype(np.float32).reshape(shape)
 
 
-def _report_gaps(counts: Array, scenario: Scenario, name: str, notes: list[str]) -> None:
-    for r, region in enumerate(scenario.region_names):
-        for s, step in enumerate(scenario.step_names):
+def _report_gaps(
+    counts: Array, regions: tuple[str, ...], steps: tuple[str, ...], name: str, notes: list[str]
+) -> None:
+    for r, region in enumerate(regions):
+        for s, step in enumerate(steps):
             gone = np.isnan(counts[r, s])
             if gone.all():
                 raise HistoryError(f"{name}: region '{region}' has no count of step '{step}'")

@@ -22,7 +22,7 @@ class Sale:
     )  # fmt: skip
     """Minutes from the start at which the opening may bend (anchors/forecast.md §4.4)."""
     end_knots_min: ClassVar[tuple[float, ...]] = (
-        -240, -120, -60, -30, 0, 15, 30, 60, 120, 240, 480, 720,
+        -240, -120, -60, -30, -15, -1, 0, 15, 30, 60, 120, 240, 480, 720,
     )  # fmt: skip
     """Minutes from the end at which the closing may bend."""
     plateau: ClassVar[bool] = True

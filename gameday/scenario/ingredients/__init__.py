@@ -15,11 +15,11 @@ from gameday.scenario.ingredients.regressors import Regressor
 from gameday.scenario.ingredients.trend import Trend
 from gameday.scenario.ingredients.walk import Walk
 from gameday.scenario.ingredients.week import Week
-from gameday.scenario.ingredients.when import Occurrence, Part, Shape, When
+from gameday.scenario.ingredients.when import Occurrence, Origin, Part, Shape, When
 from gameday.scenario.ingredients.year import Year
 from gameday.scenario.units import Block, Name
 
-__all__ = ["Ingredients", "Occurrence", "Part", "Regressor", "Shape", "When"]
+__all__ = ["Ingredients", "Occurrence", "Origin", "Part", "Regressor", "Shape", "When"]
 
 
 class Ingredients(Block):
@@ -34,7 +34,7 @@ class Ingredients(Block):
     events: Events | None = Events()
     regressors: dict[Name, Regressor] = Field(default_factory=dict)
 
-    def origin_columns(self, when: When) -> Iterator[Part]:
+    def origin_columns(self, when: Origin) -> Iterator[Part]:
         """Yield the columns that depend on where the past ends."""
         for part in (self.trend, self.walk, self.year):
             if part is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import Field
 
-from gameday.scenario.ingredients.when import Part, When
+from gameday.scenario.ingredients.when import Origin, Part
 from gameday.scenario.units import Block
 
 __all__ = ["Walk"]
@@ -19,7 +19,7 @@ class Walk(Block):
     days: int = Field(default=60, ge=1, le=400)
     """So many days before the origin may differ. Default ours: what lies further back is the trend's."""
 
-    def columns(self, when: When) -> Iterator[Part]:
+    def columns(self, when: Origin) -> Iterator[Part]:
         """Yield a step for each of the last days."""
         if when.shape.walk_min is None:
             return

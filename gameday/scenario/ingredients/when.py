@@ -9,7 +9,7 @@ import numpy as np
 
 from gameday.vocabulary import Array
 
-__all__ = ["Occurrence", "Part", "Shape", "When", "waves"]
+__all__ = ["Occurrence", "Origin", "Part", "Shape", "When", "waves"]
 
 DAY_MIN = 1440.0
 
@@ -46,28 +46,15 @@ class Occurrence:
     lag_min: float
 
 
-@dataclass(frozen=True)
-class When:
-    """Minutes of one region, and its calendar."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Minutes of one region, and where its past starts and ends."""
 
     minute: Array
     """Minutes since 1970 UTC, float, shape (n,)."""
     first_min: float
-    """Where the past starts."""
     origin_min: float
-    """Where the past ends."""
     shape: Shape
-    angle: Array
-    """Local time of day, radians, shape (n,)."""
-    weekday: Array
-    """Local, Monday 0, shape (n,)."""
-    is_free: Array
-    """Whether it is a weekend or a public holiday, shape (n,)."""
-    holidays: Mapping[str, Array]
-    """Public holiday -> whether it is one, shape (n,); of those the past has seen."""
-    occurrences: tuple[Occurrence, ...]
-    regressors: Mapping[str, Array]
-    """Name -> its value at each minute, shape (n,)."""
 
     @property
     def day(self) -> Array:
@@ -83,6 +70,25 @@ class When:
     def days_known(self) -> float:
         """Length of the past."""
         return (self.origin_min - self.first_min) / DAY_MIN
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Minutes of one region, and its calendar."""
+
+    minute: Array
+    """Minutes since 1970 UTC, float, shape (n,)."""
+    angle: Array
+    """Local time of day, radians, shape (n,)."""
+    weekday: Array
+    """Local, Monday 0, shape (n,)."""
+    is_free: Array
+    """Whether it is a weekend or a public holiday, shape (n,)."""
+    holidays: Mapping[str, Array]
+    """Public holiday -> whether it is one, shape (n,); of those the past has seen."""
+    occurrences: tuple[Occurrence, ...]
+    regressors: Mapping[str, Array]
+    """Name -> its value at each minute, shape (n,)."""
 
 
 def waves(angle: Array, pairs: int) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import Field
 
-from gameday.scenario.ingredients.when import Part, When, waves
+from gameday.scenario.ingredients.when import Origin, Part, waves
 from gameday.scenario.units import Block
 
 __all__ = ["Year"]
@@ -21,7 +21,7 @@ class Year(Block):
     from_days: int = Field(default=350, ge=300)
     """Days of past below which nothing is said of the year."""
 
-    def columns(self, when: When) -> Iterator[Part]:
+    def columns(self, when: Origin) -> Iterator[Part]:
         """Yield the harmonics of the year."""
         if when.days_known >= self.from_days:
             penalty = 0.1 * (np.arange(2 * self.pairs) // 2 + 1.0) ** 2

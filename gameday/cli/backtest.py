@@ -1,0 +1,165 @@
+"""`gameday forecast backtest`: how good it would have been, beside what people would use instead."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.cli.replay import SeedOption
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.forecast.backtest import Backtest
+    from gameday.forecast.rivals import Rival
+    from gameday.forecast.task import RegionCalendar
+    from gameday.history import History
+
+__all__ = ["add_to"]
+
+_MOST_POINTS = 600
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group.command()(backtest)
+
+
+def backtest(
+    event: Annotated[str | None, typer.Option(help="whose calendar counts; default none")] = None,
+    history: Annotated[Path | None, typer.Option(help="CSV or Parquet; default the scenario's own")] = None,
+    horizon: Annotated[str, typer.Option(help="how far ahead, as 7d")] = "7d",
+    origins: Annotated[int, typer.Option(min=1, max=50, help="how many, a horizon apart")] = 3,
+    grain: Annotated[str, typer.Option(help="minute or day")] = "minute",
+    rivals: Annotated[str, typer.Option(help="names with commas, installed, or none")] = "installed",
+    zone: Annotated[str, typer.Option(help="clock of the customers, without a scenario")] = "UTC",
+    country: Annotated[str | None, typer.Option(help="whose public holidays, without a scenario, as GB")] = None,
+    seed: SeedOption = 1,
+    page: Annotated[Path | None, typer.Option(help="HTML file: the same with a picture")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:  # fmt: skip
+    """Score the forecast on a history, from several origins, beside seasonal naive and what else is installed.
+
+    Example: gameday forecast backtest --history counts.parquet --horizon 7d --origins 3
+    """
+    from gameday.forecast import backtest as rooms
+    from gameday.scenario.units import parse_duration
+
+    if grain not in ("minute", "day"):
+        raise UsageError(f"--grain: must be minute or day (got '{grain}')")
+    try:
+        ahead = round(parse_duration(horizon) / 60)
+    except ValueError as error:
+        raise UsageError(f"--horizon: {error} (got '{horizon}')") from None
+    if ahead < 60:
+        raise UsageError(f"--horizon: must be at least 1h (got '{horizon}')")
+    calendars, past, kind = _what(event, history, zone, country, seed)
+    beside = _rivals(rivals, by_day=grain == "day")
+    found = rooms.backtest(
+        calendars, past, origins=rooms.origins_of(past, ahead, origins), horizon_min=ahead, kind=kind,
+        rivals=beside, by_day=grain == "day",
+    )  # fmt: skip
+    data = _data(found, past, grain)
+    if page is not None:
+        from gameday.report.forecast_pages import render_backtest
+
+        typer.echo(f"{render_backtest(data, page)}", err=as_json)
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        _say(data)
+
+
+def _what(
+    event: str | None, file: Path | None, zone: str, country: str | None, seed: int
+) -> tuple[list[RegionCalendar], History, str]:
+    """Return calendars, the past and the kind of event that counts."""
+    from gameday.forecast.left_out import main_kind
+    from gameday.forecast.task import bare_calendars, region_calendars
+    from gameday.history import read_any_history, read_history
+    from gameday.scenario import load_scenario
+    from gameday.vocabulary import Seed
+
+    if event is not None:
+        scenario = load_scenario(event)
+        past = read_history(scenario, file=file, seed=Seed(seed))
+        return list(region_calendars(scenario, past).values()), past, main_kind(scenario)
+    if file is None:
+        raise UsageError("give --history FILE, or --event NAME whose past is made up")
+    past = read_any_history(file, time_zone=zone)
+    return bare_calendars(past, zone, country), past, "sale"
+
+
+def _rivals(text: str, *, by_day: bool) -> list[Rival]:
+    from gameday.forecast.rivals import RIVALS, installed
+    from gameday.scenario.faults import did_you_mean
+
+    here = installed(daily=by_day)
+    if text == "none":
+        return []
+    if text == "installed":
+        return here
+    chosen = []
+    for name in (part.strip() for part in text.split(",")):
+        if name not in RIVALS:
+            raise UsageError(f"--rivals: unknown '{name}'{did_you_mean(name, RIVALS)}")
+        if RIVALS[name] not in here:
+            raise UsageError(
+                f"--rivals: '{name}' is not to be had here: it needs the package {RIVALS[name].package} "
+                "(an extra of gameday), or forecasts another grain"
+            )
+        chosen.append(RIVALS[name])
+    return chosen
+
+
+def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
+    rows = [
+        {"model": s.model, "region": s.region, "step": s.step, "origin": _stamp(s.origin_min), **s.accuracy.row()}
+        for s in found.scored
+    ]  # fmt: skip
+    every = max(1, -(-len(found.drawn["at"]) // _MOST_POINTS))
+    drawn: dict[str, Any] = {
+        name: _thin(values, every) for name, values in found.drawn.items() if name != "at"
+    }
+    drawn["at"] = [_stamp(minute) for minute in found.drawn["at"][::every]]
+    return {
+        "schema_version": 1, "history": past.source, "sha256": past.sha256, "grain": grain,
+        "horizon_days": found.horizon_min / 1440, "series": len(past.regions) * len(past.steps),
+        "origins": sorted({row["origin"] for row in rows}),
+        "models": {name: found.mean(name).row() for name in found.models}, "rows": rows, "drawn": drawn,
+        "notes": list(past.notes),
+    }  # fmt: skip
+
+
+def _thin(values: Any, every: int) -> list[float | None]:
+    import numpy as np
+
+    blocks = np.pad(values, (0, -len(values) % every), constant_values=np.nan).reshape(-1, every)
+    known = (~np.isnan(blocks)).sum(axis=1)
+    means = np.nansum(blocks, axis=1) / np.maximum(known, 1)
+    return [round(float(m), 3) if k else None for m, k in zip(means, known, strict=True)]
+
+
+def _stamp(minute: float) -> str:
+    return f"{datetime.fromtimestamp(60 * minute, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _say(data: dict[str, Any]) -> None:
+    typer.echo(
+        f"{data['history']}: {len(data['origins'])} origins, {data['horizon_days']:g} days ahead by the "
+        f"{data['grain']}, {data['series']} series; means"
+    )
+    heads = (
+        ("wape", "WAPE"), ("mase", "MASE"), ("rmsse", "RMSSE"), ("wql", "wQL"), ("coverage_80", "in 80 %"),
+        ("coverage_95", "in 95 %"), ("bias", "bias"), ("peak_size", "peak"), ("peak_minutes", "off, min"),
+    )  # fmt: skip
+    typer.echo(f"{'model':<18}" + "".join(f"{title:>10}" for _, title in heads))
+    for name, row in data["models"].items():
+        cells = ["-" if row[key] is None else f"{row[key]:.3f}" for key, _ in heads[:-1]]
+        cells.append("-" if row["peak_minutes"] is None else f"{row['peak_minutes']:.0f}")
+        typer.echo(f"{name:<18}" + "".join(f"{cell:>10}" for cell in cells))
+    for note in data["notes"]:
+        typer.echo(f"  {note}")

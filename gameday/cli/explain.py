@@ -1,0 +1,169 @@
+"""`gameday forecast explain` and `outliers`: why a forecast is what it is, and what of the past was left out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.scenario import Scenario
+
+__all__ = ["add_to", "known_name"]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group.command()(explain)
+    group.command()(outliers)
+
+
+def explain(
+    event: EventOption,
+    region: Annotated[str, typer.Option(help="whose customers")],
+    step: Annotated[str, typer.Option(help="which step")],
+    at: Annotated[str | None, typer.Option(help="as 2027-07-13T20:00, local; default the hottest")] = None,
+    before: Annotated[str | None, typer.Option(help="as known then it was; default a week less; or none")] = None,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    page: Annotated[Path | None, typer.Option(help="HTML file: the same with pictures")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:  # fmt: skip
+    """Explain one minute of a forecast: its ingredients, what changed since, how far off it was before.
+
+    Example: gameday forecast explain --event primeday --region us --step checkout --at 2027-07-13T20:00
+    """
+    from gameday.forecast import forecast_demand
+    from gameday.forecast.answer import Question, answer
+    from gameday.history import read_history
+    from gameday.scenario import load_scenario
+    from gameday.vocabulary import Seed
+
+    scenario = load_scenario(event)
+    known_name("--region", region, scenario.regions)
+    known_name("--step", step, scenario.steps)
+    past = read_history(scenario, file=history, seed=Seed(seed))
+    if at is None:
+        demand = forecast_demand(scenario, past)
+        r, s = scenario.region_names.index(region), scenario.step_names.index(step)
+        instant = demand.grid.instant(int(demand.median[r, s].argmax()))
+    else:
+        instant = _instant("--at", at, scenario, region)
+    data = answer(
+        scenario, past, Question(region, step, instant, _before(before, scenario, region))
+    )
+    if page is not None:
+        from gameday.report.forecast_pages import render_explanation
+
+        typer.echo(f"{render_explanation(data, page)}", err=as_json)
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        _say(data)
+
+
+def _instant(flag: str, text: str, scenario: Scenario, region: str) -> datetime:
+    from gameday.scenario.units import local_to_utc
+
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        return local_to_utc(moment, scenario.regions[region].zone)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag}: must be a time such as 2027-07-13T20:00, local or with an offset (got '{text}'; {error})"
+        ) from None
+
+
+def _before(text: str | None, scenario: Scenario, region: str) -> datetime | None:
+    if text == "none":
+        return None
+    if text is None:
+        return scenario.history.until - timedelta(days=7)
+    return _instant("--before", text, scenario, region)
+
+
+def _say(data: dict[str, Any]) -> None:
+    band = data["band"]
+    typer.echo(
+        f"{data['step']} in {data['region']}, {data['at_local']}: {data['forecast']:,.4g} a minute "
+        f"(p10 {band['p10']:,.4g}, p90 {band['p90']:,.4g})"
+    )
+    typer.echo(data["words"])
+    so_far = 1.0
+    for index, (name, factor) in enumerate(data["factors"]):
+        so_far *= factor
+        how = f"{factor:>12,.4g}" if not index else f"{'x':>5}{factor:>7.4f}"
+        typer.echo(f"  {name:<28}{how}{so_far:>14,.5g}")
+    if moved := data["bridge"]:
+        typer.echo(
+            f"known up to {moved['until'][:16]}Z it was {moved['before']:,.4g}: {moved['words']}"
+        )
+    typer.echo("earlier forecasts were off by (p10, p50, p90):")
+    for row in data["spread"]:
+        typer.echo(
+            f"  {row['of']:<28}{100 * row['p10']:>+8.1f} %{100 * row['p50']:>+8.1f} %{100 * row['p90']:>+8.1f} %"
+            f"  of {row['errors']}"
+        )
+    for note in data["notes"]:
+        typer.echo(f"  {note}")
+    hashes = data["hashes"]
+    typer.echo(
+        f"  data {hashes['data'][:12]}, masks {hashes['masks'][:12]}, calendar {hashes['calendar'][:12]}, "
+        f"known until {data['until'][:16]}Z"
+    )
+
+
+def outliers(
+    event: EventOption,
+    region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """List what of the past is left out as robots, outages or glitches, why, and what that does to the forecast.
+
+    To overrule: forecast.keep and forecast.mask in the scenario.
+
+    Example: gameday forecast outliers --event primeday
+    """
+    from gameday.forecast.effect import outlier_rows
+    from gameday.history import read_history
+    from gameday.scenario import load_scenario
+    from gameday.vocabulary import Seed
+
+    scenario = load_scenario(event)
+    if region is not None:
+        known_name("--region", region, scenario.regions)
+    past = read_history(scenario, file=history, seed=Seed(seed))
+    rows = [r for r in outlier_rows(scenario, past) if region in (None, r["region"])]
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, "event": scenario.event.name, "rows": rows}))
+        return
+    typer.echo(
+        f"{'region':<8}{'step':<12}{'from, UTC':<18}{'minutes':>8}  {'kind':<11}{'times':>8}{'effect':>10}"
+    )
+    for row in rows:
+        times = "-" if row["times"] is None else f"{row['times']:.2f}"
+        typer.echo(
+            f"{row['region']:<8}{row['step']:<12}{row['start'][:16]:<18}{row['minutes']:>8}  {row['kind']:<11}"
+            f"{times:>8}{100 * row['effect']:>+9.3f} %"
+        )
+    typer.echo(
+        f"{len(rows)} stretches; `times` what was expected; `effect` on the event's forecast, were it learned from"
+    )
+
+
+def known_name(flag: str, name: str, known: Any) -> None:
+    """Raise UsageError where a flag names nothing that is."""
+    from gameday.scenario.faults import did_you_mean
+
+    if name not in known:
+        raise UsageError(f"{flag}: unknown '{name}'{did_you_mean(name, known)}")

@@ -1,0 +1,159 @@
+"""One minute's forecast told in full: its ingredients, what changed, how far off before, what it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from gameday.forecast.bands import make_bands
+from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
+from gameday.forecast.forecast import models_of
+from gameday.forecast.left_out import known_events, main_kind
+from gameday.forecast.outliers import Masked
+from gameday.forecast.regional import Model
+from gameday.forecast.rows import in_event
+from gameday.history import History
+from gameday.scenario import Scenario
+from gameday.vocabulary import QUANTILES
+
+__all__ = ["Question", "answer", "calendar_hash", "masks_hash"]
+
+_WORTH_TELLING = 0.02
+"""A factor nearer to 1 than this is in the table, not in the words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which minute's forecast is to be explained."""
+
+    region: str
+    step: str
+    at: datetime
+    """UTC."""
+    before: datetime | None
+    """The forecast it is compared with knew nothing at or after this; None: with none."""
+
+
+def answer(scenario: Scenario, history: History, asked: Question) -> dict[str, Any]:
+    """Return the explanation as the command prints it; HistoryError where too little is known."""
+    known = history.known_before(scenario.history.until)
+    model, masked = _model(scenario, known, asked)
+    told = waterfall(model, known.steps.index(asked.step), asked.step, asked.at)
+    step = known.steps.index(asked.step)
+    out: dict[str, Any] = {
+        "schema_version": 1, "event": scenario.event.name, "region": asked.region, "step": asked.step,
+        "at": asked.at.isoformat(), "at_local": _local(model, asked.at), "forecast": told.forecast,
+        "band": _band(model, step, asked.at, told.forecast), "words": _words(told),
+        "factors": [list(pair) for pair in told.factors],
+        "spread": [asdict(row) for row in error_spread(model, step)],
+        "race": {s.name: round(float(e), 4) for s, e in zip(model.shapes, model.scores[:, step], strict=True)},
+        "weights": {
+            s.name: round(float(w), 3)
+            for s, w in zip(model.shapes, model.blend.weights[:, step], strict=True)
+        },
+        "until": scenario.history.until.isoformat(),
+        "hashes": {
+            "data": known.sha256, "masks": masks_hash(masked), "calendar": calendar_hash(scenario),
+        },
+        "notes": _notes(scenario, model, masked, asked), "bridge": None,
+    }  # fmt: skip
+    if asked.before is not None:
+        earlier = history.known_before(asked.before)
+        past_model, _ = _model(scenario, earlier, asked)
+        old = waterfall(past_model, step, asked.step, asked.at)
+        moved = bridge(old, told)
+        out["bridge"] = {
+            "until": asked.before.isoformat(), "before": moved.before, "after": moved.after,
+            "factors": [list(pair) for pair in moved.factors], "words": _moved(moved),
+        }  # fmt: skip
+    return out
+
+
+def _model(scenario: Scenario, known: History, asked: Question) -> tuple[Model, list[Masked]]:
+    models, masked = models_of(scenario, known, asked.at.timestamp() / 60 + 1)
+    place = scenario.region_names.index(asked.region)
+    return models[place], [m for m in masked if (m.region, m.step) == (asked.region, asked.step)]
+
+
+def _local(model: Model, at: datetime) -> str:
+    from zoneinfo import ZoneInfo
+
+    zone = model.past.calendar.zone
+    return f"{at.astimezone(ZoneInfo(zone)):%A %Y-%m-%d %H:%M} {zone}"
+
+
+def _band(model: Model, step: int, at: datetime, forecast: float) -> dict[str, float]:
+    minute = np.array([at.timestamp() // 60])
+    calendar = model.past.calendar
+    events = [e[:, step] for e in model.left_out]
+    bands = make_bands(
+        model.errors(step), QUANTILES, np.concatenate(events) if len(events) > 1 else None
+    )
+    away = bands.log_distance(
+        calendar.slot_of_day(minute)[0] // 60, (minute - model.past.end_min) / 1440,
+        in_event(minute, calendar),
+    )[0]  # fmt: skip
+    return {
+        f"p{100 * level:g}": float(max(np.expm1(np.log1p(forecast) + w), 0.0))
+        for level, w in zip(QUANTILES, away, strict=True)
+    }
+
+
+def _words(told: Waterfall) -> str:
+    """Return the ingredients that matter as a sentence."""
+    (_, base), *rest = told.factors
+    parts = [
+        f"{name} {'adds' if factor > 1 else 'takes'} {100 * abs(factor - 1):.0f} %"
+        for name, factor in sorted(rest, key=lambda pair: -abs(np.log(max(pair[1], 1e-12))))
+        if abs(factor - 1) >= _WORTH_TELLING
+    ]
+    return f"From a base of {base:,.4g} a minute: " + ("; ".join(parts) or "nothing moves it") + "."
+
+
+def _moved(moved: Bridge) -> str:
+    parts = [
+        f"{name} moved it by {100 * (factor - 1):+.1f} %"
+        for name, factor in sorted(
+            moved.factors, key=lambda pair: -abs(np.log(max(pair[1], 1e-12)))
+        )
+        if abs(factor - 1) >= 0.001
+    ]
+    return "; ".join(parts[:5]) or "nothing moved it"
+
+
+def _notes(scenario: Scenario, model: Model, masked: list[Masked], asked: Question) -> list[str]:
+    kind = main_kind(scenario)
+    number = len(known_events(model.past, kind))
+    notes = [
+        f"{number} past events of kind '{kind}' in {asked.region} stand behind what the event does: "
+        f"quantiles beyond p{100 * (1 - 1 / (number + 1)):.0f} are prior, not calibrated"
+    ]
+    for one, near in model.past.calendar.borrowed:
+        notes.append(f"no event of kind '{one}' in the past: its effect is borrowed from '{near}'")
+    if masked:
+        notes.append(
+            f"{len(masked)} stretches of {asked.step} are left out of the past as no customers'"
+        )
+    for name, launch in scenario.launches.items():
+        if asked.region in launch.at:
+            notes.append(f"the crowd of launch {name} comes on top, as sessions of its own")
+    return notes
+
+
+def masks_hash(masked: list[Masked]) -> str:
+    """Return the hash of what was left out, hex."""
+    rows = [(m.region, m.step, m.start.isoformat(), m.end.isoformat(), m.kind) for m in masked]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def calendar_hash(scenario: Scenario) -> str:
+    """Return the hash of everything the scenario says of days, events and ingredients, hex."""
+    said = scenario.model_dump_json(
+        include={"event", "regions", "calendar", "launches", "forecast"}, by_alias=True
+    )
+    return hashlib.sha256(said.encode()).hexdigest()

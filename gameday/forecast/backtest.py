@@ -1,0 +1,145 @@
+"""What would have been said, had it been said before: rolling origins over a history, rivals beside.
+
+At each origin nothing later is known: robots are found anew, candidates raced anew, bands made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.errors import HistoryError
+from gameday.forecast.accuracy import LEVELS, Accuracy, judge, mean_accuracy
+from gameday.forecast.bands import Errors, make_bands
+from gameday.forecast.past import Past, daily
+from gameday.forecast.prepare import prepare
+from gameday.forecast.regional import Model, fit_models
+from gameday.forecast.rivals import Rival
+from gameday.forecast.rows import in_event
+from gameday.forecast.task import RegionCalendar
+from gameday.history import History
+from gameday.vocabulary import Array
+
+__all__ = ["OURS", "Backtest", "Scored", "backtest", "origins_of"]
+
+OURS = "gameday"
+_LEAST_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One model's scores of one series from one origin."""
+
+    model: str
+    region: str
+    step: str
+    origin_min: float
+    accuracy: Accuracy
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """All scores, and what the first series' forecasts were, for a picture."""
+
+    grain_min: int
+    horizon_min: int
+    scored: tuple[Scored, ...]
+    drawn: dict[str, Array]
+    """Slots' starts, actual, and each model's counts of the first series, shape (n,) each."""
+
+    def mean(self, model: str) -> Accuracy:
+        """Return a model's plain mean over origins and series."""
+        return mean_accuracy([s.accuracy for s in self.scored if s.model == model])
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ours first, then the rivals in their order."""
+        return tuple(dict.fromkeys(s.model for s in self.scored))
+
+
+def origins_of(history: History, horizon_min: int, number: int) -> list[float]:
+    """Return `number` origins, one horizon apart, the last a horizon before the end; HistoryError if too short."""
+    end = history.grid.epoch_min + history.grid.slots
+    found = [end - horizon_min * back for back in range(number, 0, -1)]
+    first = history.grid.epoch_min + _LEAST_DAYS * 1440
+    if usable := [float(origin) for origin in found if origin >= first]:
+        return usable
+    raise HistoryError(
+        f"{history.source}: {history.grid.slots / 1440:.1f} days known; a backtest of "
+        f"{horizon_min / 1440:g} days ahead needs {_LEAST_DAYS} days before its first origin; "
+        "choose a shorter --horizon"
+    )
+
+
+def backtest(
+    calendars: Sequence[RegionCalendar], history: History, *, origins: Sequence[float], horizon_min: int,
+    kind: str, rivals: Sequence[Rival], by_day: bool = False,
+) -> Backtest:  # fmt: skip
+    """Return the scores of our model and `rivals` from each origin, minutes since 1970 UTC."""
+    scored: list[Scored] = []
+    drawn: dict[str, list[Array]] = {}
+    for origin in origins:
+        known = history.known_before_minute(origin)
+        pasts, _ = prepare(calendars, known)
+        if by_day:
+            pasts = [daily(past) for past in pasts]
+        models = fit_models(pasts, horizon_min, kind)
+        for index, model in enumerate(models):
+            whole = Past(model.past.calendar, history.grid, history.counts[index])
+            whole = daily(whole) if by_day else whole
+            at = whole.slots_between(origin, origin + horizon_min, 1)
+            actual = whole.actual(at)
+            said = {OURS: _ours(model, at)}
+            for rival in rivals:
+                said[rival.name] = _rival(rival, model.past, at, horizon_min)
+            for step, name in enumerate(history.steps):
+                scored += [
+                    Scored(who, model.past.calendar.region, name, origin, judge(
+                        actual[:, step], counts[:, step], bands[:, step],
+                        model.past.counts[step], season=7 if by_day else 10080,
+                        day=1 if by_day else 1440,
+                    ))
+                    for who, (counts, bands) in said.items()
+                ]  # fmt: skip
+            if index == 0:
+                drawn.setdefault("at", []).append(at)
+                drawn.setdefault("actual", []).append(actual[:, 0])
+                for who, (counts, _) in said.items():
+                    drawn.setdefault(who, []).append(counts[:, 0])
+    return Backtest(
+        1440 if by_day else 1, horizon_min, tuple(scored),
+        {name: np.concatenate(parts) for name, parts in drawn.items()},
+    )  # fmt: skip
+
+
+def _ours(model: Model, at: Array) -> tuple[Array, Array]:
+    """Return (counts (n, series), bands (n, series, LEVELS))."""
+    log_mean = model.blend.log_mean(at)
+    hour = model.past.calendar.slot_of_day(at)[0] // 60
+    lead, busy = (at - model.past.end_min) / 1440, in_event(at, model.past.calendar)
+    bands = np.empty((*log_mean.shape, len(LEVELS)))
+    for step in range(log_mean.shape[1]):
+        away = make_bands(model.errors(step), LEVELS).log_distance(hour, lead, busy)
+        bands[:, step] = np.maximum(np.expm1(log_mean[:, [step]] + away), 0)
+    return np.maximum(np.expm1(log_mean), 0), bands
+
+
+def _rival(rival: Rival, past: Past, at: Array, horizon_min: int) -> tuple[Array, Array]:
+    """Return a rival's (counts, bands): split conformal, by hour, on what it says of the last horizon known."""
+    counts = rival(past, at)
+    back = min(horizon_min, int(past.end_min - past.first_min) // 3)
+    origin = past.end_min - back
+    then = past.slots_between(origin, past.end_min, 1)
+    missed = np.log1p(past.actual(then)) - np.log1p(rival(past.until(origin), then))
+    hours = [past.calendar.slot_of_day(minute)[0] // 60 for minute in (then, at)]
+    none = np.zeros(len(then), bool)
+    bands = np.empty((*counts.shape, len(LEVELS)))
+    for step in range(counts.shape[1]):
+        errors = Errors(missed[:, step], hours[0], np.zeros(len(then)), none, np.zeros(len(then)))
+        away = make_bands(errors, LEVELS).log_distance(
+            hours[1], np.zeros(len(at)), np.zeros(len(at), bool)
+        )
+        bands[:, step] = np.maximum(np.expm1(np.log1p(counts[:, [step]]) + away), 0)
+    return counts, bands
