@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli import backtest, explain
+from gameday.cli import backtest, explain, outlook
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(show)
     explain.add_to(group)
     backtest.add_to(group)
+    outlook.add_to(group)
     app.add_typer(group, name="forecast")
 
 

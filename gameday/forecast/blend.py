@@ -11,10 +11,29 @@ from gameday.forecast.design import Columns
 from gameday.forecast.solve import Fit
 from gameday.vocabulary import Array
 
-__all__ = ["PROFILE", "Blend", "profile_at"]
+__all__ = ["PROFILE", "TIE", "Blend", "Tie", "profile_at"]
 
 PROFILE = "minute of the day"
+TIE = "days and region"
 _EVENT = "event: "
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """By which factor each day's minutes are moved."""
+
+    midnights: Array
+    """Local midnights, one more than days, minutes since 1970 UTC."""
+    log_factor: Array
+    """Shape (days, series)."""
+
+    def at(self, minute: Array) -> Array:
+        """Return the log factor at minutes, shape (n, series); 0 outside its days."""
+        day = np.searchsorted(self.midnights, minute, "right") - 1
+        inside = (day >= 0) & (day < len(self.log_factor))
+        out = np.zeros((len(minute), self.log_factor.shape[1]))
+        out[inside] = self.log_factor[day[inside]]
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +49,8 @@ class Blend:
     """Slots' starts -> their calendar's columns."""
     middle_min: float = 0.0
     """From a slot's start to where it is taken to lie."""
+    tie: Tie | None = None
+    """What ties its days to what is told of days and of the region."""
 
     def log_mean(self, minute: Array) -> Array:
         """Return log(1 + count) at `minute` (minutes since 1970 UTC), shape (n, series)."""
@@ -39,7 +60,7 @@ class Blend:
         for fit, weight in zip(self.fits, self.weights, strict=True):
             if weight.any():
                 out += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
-        return out
+        return out if self.tie is None else out + self.tie.at(minute)
 
     def parts(self, minute: Array) -> dict[str, Array]:
         """Return each ingredient's share of `log_mean`, shape (n, series) each; they sum to it."""
@@ -51,6 +72,8 @@ class Blend:
             ).items():
                 out[name] = out.get(name, 0.0) + weight * part
         out[PROFILE] = profile_at(self.profile, calendar.slot_of_day(minute))
+        if self.tie is not None:
+            out[TIE] = self.tie.at(minute)
         return out
 
     def log_event(self, minute: Array) -> Array:

@@ -7,13 +7,15 @@ from datetime import timedelta
 import numpy as np
 
 from gameday.errors import HistoryError
-from gameday.forecast.bands import PRIOR_SIGMA, make_bands
+from gameday.forecast.bands import make_bands
 from gameday.forecast.demand import Demand
 from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
-from gameday.forecast.regional import Model, fit_models
+from gameday.forecast.regional import Model
+from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import region_calendars
+from gameday.forecast.tie import tied_models
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
@@ -22,8 +24,6 @@ __all__ = ["demand_grid", "forecast_demand", "models_of"]
 
 _MARGIN = timedelta(hours=3)
 """Before and after the event, so that a window at its edge has a lead-in."""
-_PRIOR_WEIGHT = 2.0
-"""The prior counts as so many past events."""
 _LEAST_DAYS = 14
 
 
@@ -50,7 +50,7 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     marginal = _marginal(models, median, effect, minute)
     return Demand(
         grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
-        marginal=marginal, event_log_effect=effect, strength_sigma=_strength_sigma(models),
+        marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
         past_events=past, launches=_launches(scenario, grid),
         backtest_wape=float(np.mean([m.wape() for m in models])),
         race=_race(models[0]), notes=tuple(_notes(scenario, models, masked, past)),
@@ -70,8 +70,8 @@ def models_of(
             f"a forecast needs at least {_LEAST_DAYS}"
         )
     pasts, masked = prepare(list(region_calendars(scenario, known).values()), known)
-    horizon = end_min - (known.grid.epoch_min + known.grid.slots)
-    return fit_models(pasts, max(1440, int(horizon)), main_kind(scenario)), masked
+    origin = float(known.grid.epoch_min + known.grid.slots)
+    return tied_models(pasts, origin, end_min, main_kind(scenario)), masked
 
 
 def _race(model: Model) -> tuple[tuple[str, float], ...]:
@@ -79,13 +79,6 @@ def _race(model: Model) -> tuple[tuple[str, float], ...]:
         (shape.name, round(float(np.mean(score)), 4))
         for shape, score in zip(model.shapes, model.scores, strict=True)
     )
-
-
-def _strength_sigma(models: list[Model]) -> float:
-    """Return the spread of the events' log size: theirs when left out, shrunk to the prior."""
-    misses = [float(np.nanmean(e)) for m in models for e in m.left_out if len(m.left_out) > 1]
-    total = _PRIOR_WEIGHT * PRIOR_SIGMA**2 + float(np.sum(np.square(misses)))
-    return float(np.sqrt(total / (_PRIOR_WEIGHT + len(misses))))
 
 
 def _marginal(

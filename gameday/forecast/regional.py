@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import joblib
 import numpy as np
 
 from gameday.forecast.bands import Errors
-from gameday.forecast.blend import Blend
+from gameday.forecast.blend import Blend, Tie
 from gameday.forecast.left_out import event_errors
 from gameday.forecast.past import Past
 from gameday.forecast.pooled import event_priors
@@ -49,6 +49,25 @@ class Model:
             np.concatenate([np.full(len(f.minute), i) for i, f in enumerate(self.folds)]),
         )  # fmt: skip
 
+    def without_last(self, tie: Tie | None = None) -> Model:
+        """Return the model without its last series, and tied."""
+        blend = self.blend
+        fits = tuple(
+            replace(fit, coefficients=fit.coefficients[:, :-1], scale=fit.scale[:-1])
+            for fit in blend.fits
+        )
+        folds = [
+            replace(fold, actual=fold.actual[:, :-1], log_mean=fold.log_mean[:, :, :-1])
+            for fold in self.folds
+        ]
+        return replace(
+            self, past=replace(self.past, counts=self.past.counts[:-1]), folds=folds,
+            blend=replace(
+                blend, fits=fits, weights=blend.weights[:, :-1], profile=blend.profile[:, :, :-1], tie=tie
+            ),
+            scores=self.scores[:, :-1], left_out=[errors[:, :-1] for errors in self.left_out],
+        )  # fmt: skip
+
     def wape(self) -> float:
         """Return the blend's WAPE over all raced folds and series."""
         wrong = total = 0.0
@@ -64,10 +83,13 @@ class Model:
 
 def fit_models(pasts: list[Past], horizon_min: int, kind: str) -> list[Model]:
     """Return each region's model; what events do is pooled over all of them."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy gives way to threads in its kernels
-        raced = list(pool.map(lambda past: _raced(past, horizon_min), pasts))
-        priors = event_priors([one.first for one in raced])
-        return list(pool.map(lambda one, prior: _fitted(one, prior, kind), raced, priors))
+    # Threads here, for numpy gives way to them in its kernels; or wherever joblib.parallel_config says.
+    pool = joblib.Parallel(n_jobs=os.cpu_count(), prefer="threads")
+    raced = list(pool(joblib.delayed(_raced)(past, horizon_min) for past in pasts))
+    priors = event_priors([one.first for one in raced])
+    return list(pool(
+        joblib.delayed(_fitted)(one, prior, kind) for one, prior in zip(raced, priors, strict=True)
+    ))  # fmt: skip
 
 
 @dataclass(frozen=True)

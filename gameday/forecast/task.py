@@ -72,6 +72,10 @@ class RegionCalendar:
         day = (stamps.hour * 60 + stamps.minute).to_numpy()
         return day, (stamps.day_of_week.to_numpy() >= 5).astype(int)
 
+    def weekday(self, minute: Array) -> Array:
+        """Return the local weekday, Monday 0, shape (n,)."""
+        return np.asarray(self._local(minute).day_of_week.to_numpy())
+
     def _local(self, minute: Array) -> pd.DatetimeIndex:
         return pd.to_datetime(np.floor(minute), unit="m", utc=True).tz_convert(self.zone)
 

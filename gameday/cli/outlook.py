@@ -1,0 +1,138 @@
+"""`gameday forecast outlook`: years ahead, by week, with the year's peak, in steps and in compute."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+
+if TYPE_CHECKING:
+    from gameday.forecast.outlook import Outlook
+    from gameday.scenario import Scenario
+
+__all__ = ["add_to"]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group.command()(outlook)
+
+
+def outlook(
+    event: EventOption,
+    weeks: Annotated[int, typer.Option(min=1, max=156, help="how far ahead")] = 104,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    out: Annotated[Path | None, typer.Option(help="Parquet to write: every week, region and step")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:  # fmt: skip
+    """Look two years ahead by the week, and at the highest minute of the next year, in steps and busy vCPUs.
+
+    Example: gameday forecast outlook --event primeday --weeks 104
+    """
+    from gameday.forecast.outlook import scenario_outlook
+    from gameday.forecast.task import region_calendars
+    from gameday.history import read_history
+    from gameday.scenario import load_scenario
+    from gameday.vocabulary import Seed
+
+    scenario = load_scenario(event)
+    past = read_history(scenario, file=history, seed=Seed(seed))
+    known = past.known_before(scenario.history.until)
+    calendars = list(region_calendars(scenario, known).values())
+    found = scenario_outlook(scenario, past, calendars, weeks=weeks)
+    data = _data(scenario, found)
+    if out is not None:
+        _write(data, out)
+        typer.echo(f"{out}", err=as_json)
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        _say(data)
+
+
+def _data(scenario: Scenario, found: Outlook) -> dict[str, Any]:
+    import numpy as np
+
+    from gameday.capacity.units import vcpus_per_step
+    from gameday.vocabulary import TimeGrid
+
+    regions = {}
+    for row in found.regions:
+        each = vcpus_per_step(scenario, row.region, TimeGrid(row.days[0], 1440))
+        weekly = {f"p{100 * q:g}": np.round(t).tolist() for q, t in row.totals.items()}
+        vcpus = {
+            f"p{100 * q:g}": np.round(each @ t / (7 * 1440), 2).tolist()
+            for q, t in row.totals.items()
+        }
+        peaks: dict[str, dict[str, Any]] = {
+            step: {
+                "day": day.isoformat(), "at": (day + timedelta(minutes=peak.slot)).isoformat(),
+                "expected": round(peak.expected, 1),
+                "size": {f"p{100 * q:g}": round(v, 1) for q, v in peak.size.items()},
+                "calibrated_to": round(peak.calibrated_to, 3),
+            }
+            for step, day, peak in zip(found.steps, row.peak_day, row.peaks, strict=True)
+        }  # fmt: skip
+        at_peak = {
+            level: round(float(sum(e * p["size"][level] for e, p in zip(each, peaks.values(), strict=True))), 1)
+            for level in next(iter(peaks.values()))["size"]
+        }  # fmt: skip
+        regions[row.region] = {
+            "weeks": [at.isoformat() for at in row.weeks], "steps_a_week": weekly, "mean_vcpus": vcpus,
+            "peaks": peaks, "vcpus_at_peak": at_peak, "daily_wape": round(row.wape, 4),
+        }  # fmt: skip
+    return {
+        "schema_version": 1, "event": scenario.event.name, "steps": list(found.steps), "regions": regions,
+        "notes": list(found.notes),
+    }  # fmt: skip
+
+
+def _write(data: dict[str, Any], file: Path) -> None:
+    import pandas as pd
+
+    from gameday.files import write_whole
+
+    rows = [
+        {"region": region, "step": step, "week_utc": week,
+         **{level: block["steps_a_week"][level][s][w] for level in block["steps_a_week"]}}
+        for region, block in data["regions"].items()
+        for s, step in enumerate(data["steps"])
+        for w, week in enumerate(block["weeks"])
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    table["week_utc"] = pd.to_datetime(table["week_utc"], utc=True)
+    write_whole(file, lambda path: table.to_parquet(path, index=False))
+
+
+def _say(data: dict[str, Any]) -> None:
+    for region, block in data["regions"].items():
+        typer.echo(f"{region}: WAPE of a day on earlier origins {100 * block['daily_wape']:.1f} %")
+        typer.echo(
+            f"  {'week of':<12}{'steps p10':>14}{'p50':>14}{'p90':>14}{'mean busy vCPUs p50':>22}"
+        )
+        last = len(block["weeks"]) - 1
+        for index in sorted({0, *range(3, last, 13), last}):
+            totals = [
+                sum(row[index] for row in block["steps_a_week"][q]) for q in ("p10", "p50", "p90")
+            ]
+            typer.echo(
+                f"  {block['weeks'][index][:10]:<12}" + "".join(f"{t:>14,.0f}" for t in totals)
+                + f"{block['mean_vcpus']['p50'][index]:>22,.1f}"
+            )  # fmt: skip
+        for step, peak in block["peaks"].items():
+            size = peak["size"]
+            typer.echo(
+                f"  highest of {step:<12} {peak['at'][:16]}Z: {size['p50']:,.0f} a minute"
+                + (f" (p10 {size['p10']:,.0f}, p90 {size['p90']:,.0f})" if "p90" in size else "")
+            )
+        typer.echo(
+            f"  busy vCPUs then: {', '.join(f'{q} {v:,.0f}' for q, v in block['vcpus_at_peak'].items())}"
+        )
+    for note in data["notes"]:
+        typer.echo(f"  {note}")

@@ -1,0 +1,168 @@
+"""Years ahead: every week of two years, and the highest day and minute of the next one.
+
+Told by the daily model, so that weeks are sums of days; the minute of a peak by the minutes' shape of
+its day. Only what stands on the calendar is in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gameday.errors import HistoryError
+from gameday.forecast.bands import make_bands
+from gameday.forecast.left_out import main_kind
+from gameday.forecast.past import Past, daily
+from gameday.forecast.peaks import Peak, peak_errors, peak_of
+from gameday.forecast.prepare import prepare
+from gameday.forecast.regional import Model, fit_models
+from gameday.forecast.rows import in_event
+from gameday.forecast.strength import strength_sigma
+from gameday.forecast.task import RegionCalendar
+from gameday.history import History
+from gameday.scenario import Scenario
+from gameday.vocabulary import Array
+
+__all__ = ["Outlook", "RegionOutlook", "look_ahead", "scenario_outlook"]
+
+LEVELS = (0.1, 0.5, 0.9)
+_WEEK_MIN = 7 * 1440
+_TOP_DAYS = 6
+"""Days of a year whose minutes are looked at for its highest: the highest expected ones, and those beside them."""
+_LEAST_DAYS = 56
+
+
+@dataclass(frozen=True)
+class RegionOutlook:
+    """One region's years ahead."""
+
+    region: str
+    weeks: tuple[datetime, ...]
+    """Local Mondays' beginnings, UTC."""
+    totals: dict[float, Array]
+    """Quantile -> steps a week, shape (series, weeks)."""
+    days: tuple[datetime, ...]
+    """Local days' beginnings of the first year, UTC."""
+    daily: dict[float, Array]
+    """Quantile -> steps a day, shape (series, days)."""
+    peak_day: tuple[datetime, ...]
+    """Per series, the day with the highest expectation."""
+    peaks: tuple[Peak, ...]
+    """Per series, the highest minutes of the year; `slot` counts from the peak day's beginning."""
+    wape: float
+    """Of the daily model on its rolling origins."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """All regions' years ahead."""
+
+    steps: tuple[str, ...]
+    regions: tuple[RegionOutlook, ...]
+    notes: tuple[str, ...]
+
+
+def scenario_outlook(
+    scenario: Scenario, history: History, calendars: list[RegionCalendar], *, weeks: int
+) -> Outlook:
+    """Return the outlook from what was known at `history.until`; HistoryError where that is too short."""
+    known = history.known_before(scenario.history.until)
+    return look_ahead(known, calendars, main_kind(scenario), weeks=weeks)
+
+
+def look_ahead(
+    known: History, calendars: list[RegionCalendar], kind: str, *, weeks: int
+) -> Outlook:
+    """Return the outlook of a history; HistoryError where less than 56 days are known."""
+    days_known = known.grid.slots / 1440
+    if days_known < _LEAST_DAYS:
+        raise HistoryError(
+            f"{known.source}: {days_known:.1f} days known; an outlook needs at least {_LEAST_DAYS}"
+        )
+    pasts, _ = prepare(calendars, known)
+    horizon = weeks * _WEEK_MIN
+    days = fit_models([daily(past) for past in pasts], horizon, kind)
+    minutes = fit_models(pasts, min(horizon, int(known.grid.slots / 4)), kind)
+    regions = tuple(
+        _region(past, day, minute, weeks, strength_sigma(minutes))
+        for past, day, minute in zip(pasts, days, minutes, strict=True)
+    )
+    return Outlook(known.steps, regions, tuple(_notes(known, days_known, weeks)))
+
+
+def _notes(known: History, days_known: float, weeks: int) -> list[str]:
+    notes = ["only events on the calendar are in it"]
+    if days_known < 350:
+        notes.append(f"{days_known:.0f} days known: no year to tell the seasons by")
+    elif days_known < 700:
+        notes.append(
+            f"{days_known:.0f} days known: less than two years, growth is not told from season and left out"
+        )
+    if 7 * weeks > days_known:
+        notes.append(
+            f"{weeks} weeks ahead of {days_known:.0f} days known: beyond {days_known / 3:.0f} days ahead bands are "
+            "those of the farthest origins there are"
+        )
+    return notes
+
+
+def _region(past: Past, days: Model, minutes: Model, weeks: int, sigma: float) -> RegionOutlook:
+    calendar = past.calendar
+    edges = calendar.midnights(past.end_min, past.end_min + (weeks + 2) * _WEEK_MIN)
+    bands = _bands(days, edges[:-1])
+    weekday = calendar.weekday(edges)
+    monday = int(np.flatnonzero(weekday == 0)[0])
+    whole = min(weeks, (len(edges) - 1 - monday) // 7)
+    totals = {
+        level: rows[:, monday : monday + 7 * whole].reshape(len(rows), whole, 7).sum(axis=2)
+        for level, rows in bands.items()
+    }
+    year = min(365, len(edges) - 1)
+    top, peaks = _peaks(minutes, edges[: year + 1], bands[0.5][:, :year], sigma)
+    return RegionOutlook(
+        calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]), totals,
+        tuple(_instant(m) for m in edges[:year]), {q: b[:, :year] for q, b in bands.items()},
+        tuple(_instant(edges[day]) for day in top), peaks, days.wape(),
+    )  # fmt: skip
+
+
+def _bands(days: Model, starts: Array) -> dict[float, Array]:
+    """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days are off alike."""
+    log_mean = days.blend.log_mean(starts)
+    lead, none = (starts - days.past.end_min) / 1440, np.zeros(len(starts), bool)
+    out = {level: np.empty(log_mean.T.shape) for level in LEVELS}
+    for series in range(log_mean.shape[1]):
+        away = make_bands(days.errors(series), LEVELS).log_distance(
+            np.zeros(len(starts), int), lead, none
+        )
+        for level, column in zip(LEVELS, away.T, strict=True):
+            out[level][series] = np.maximum(np.expm1(log_mean[:, series] + column), 0)
+    return out
+
+
+def _peaks(
+    minutes: Model, edges: Array, totals: Array, sigma: float
+) -> tuple[list[int], tuple[Peak, ...]]:
+    """Return each series' day with the highest minute, and that peak; a day's minutes sum to its total."""
+    tops, peaks = [], []
+    for series, row in enumerate(totals):
+        candidates = sorted(set(np.argsort(row)[-_TOP_DAYS:].tolist()))
+        best: tuple[float, int, Array] | None = None
+        for day in candidates:
+            at = np.arange(edges[day], edges[day + 1])
+            shape = np.maximum(np.expm1(minutes.blend.log_mean(at)[:, series]), 0)
+            scaled = shape * row[day] / max(float(shape.sum()), 1e-9)
+            if best is None or scaled.max() > best[0]:
+                best = (float(scaled.max()), day, scaled)
+        assert best is not None  # a year has days
+        tops.append(best[1])
+        noon = np.array([float(edges[best[1]] + edges[best[1] + 1]) / 2])
+        own = sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
+        peaks.append(peak_of(best[2], peak_errors(minutes, series), own))
+    return tops, tuple(peaks)
+
+
+def _instant(minute: float) -> datetime:
+    return datetime.fromtimestamp(60 * float(minute), UTC)
