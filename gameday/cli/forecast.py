@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli import backtest, explain, outlook
+from gameday.cli import backtest, explain, outlook, publish, track
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def add_to(app: typer.Typer) -> None:
     explain.add_to(group)
     backtest.add_to(group)
     outlook.add_to(group)
+    publish.add_to(group)
+    track.add_to(group)
     app.add_typer(group, name="forecast")
 
 

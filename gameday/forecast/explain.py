@@ -6,6 +6,7 @@ factor, `small counts`, takes the 1 away again (it is 1 for all but the quietest
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,15 @@ from gameday.forecast.blend import PROFILE
 from gameday.forecast.regional import Model
 from gameday.vocabulary import Array
 
-__all__ = ["Bridge", "ErrorSpread", "Waterfall", "bridge", "error_spread", "waterfall"]
+__all__ = [
+    "Bridge",
+    "ErrorSpread",
+    "Waterfall",
+    "bridge",
+    "error_spread",
+    "waterfall",
+    "waterfall_of",
+]
 
 _SMALL = "small counts"
 _ORDER = (
@@ -70,15 +79,20 @@ def waterfall(model: Model, step: int, name: str, at: datetime) -> Waterfall:
     """Return the ingredients of one minute's forecast of series number `step`, called `name`."""
     minute = np.array([at.timestamp() // 60])
     logs = {k: float(v[0, step]) for k, v in model.blend.parts(minute).items()}
+    return waterfall_of(model.past.calendar.region, name, at, logs)
+
+
+def waterfall_of(region: str, name: str, at: datetime, logs: Mapping[str, float]) -> Waterfall:
+    """Return ingredients, as logs, as factors that multiply to the forecast."""
     whole = sum(logs.values())
     forecast = max(float(np.expm1(whole)), 0.0)
     factors = [(k, float(np.exp(logs[k]))) for k in _told(logs)]
     # 1 - exp(-whole) is what expm1 leaves of exp: 1 for dense series, 0 where less than none is expected.
     factors.append((_SMALL, float(max(-np.expm1(-whole), 0.0))))
-    return Waterfall(model.past.calendar.region, name, at, tuple(factors), forecast)
+    return Waterfall(region, name, at, tuple(factors), forecast)
 
 
-def _told(logs: dict[str, float]) -> list[str]:
+def _told(logs: Mapping[str, float]) -> list[str]:
     known = [name for name in _ORDER if name in logs]
     return known + sorted(name for name in logs if name not in _ORDER)
 

@@ -102,8 +102,8 @@ def _notes(known: History, days_known: float, weeks: int) -> list[str]:
         )
     if 7 * weeks > days_known:
         notes.append(
-            f"{weeks} weeks ahead of {days_known:.0f} days known: beyond {days_known / 3:.0f} days ahead bands are "
-            "those of the farthest origins there are"
+            f"{weeks} weeks ahead of {days_known:.0f} days known: beyond {days_known / 3:.0f} days ahead "
+            "bands are those of the farthest origins there are"
         )
     return notes
 

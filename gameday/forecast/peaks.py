@@ -69,7 +69,8 @@ def peak_errors(model: Model, series: int) -> PeakErrors:
                 or np.isnan(fold.actual[mine, series]).mean() > 0.1
             ):
                 continue
-            actual = _smooth(model.past.actual(np.arange(start, start + 1440))[:, series])
+            first = int(start - model.past.first_min)
+            actual = _smooth(model.past.counts[series, first : first + 1440])
             top = int(np.argmax(said[mine]))
             if said[mine][top] <= 0 or not np.isfinite(actual).any() or np.nanmax(actual) <= 0:
                 continue

@@ -53,7 +53,12 @@ class Model:
         """Return the model without its last series, and tied."""
         blend = self.blend
         fits = tuple(
-            replace(fit, coefficients=fit.coefficients[:, :-1], scale=fit.scale[:-1])
+            replace(
+                fit,
+                coefficients=fit.coefficients[:, :-1],
+                scale=fit.scale[:-1],
+                held=fit.held[:, :-1],
+            )
             for fit in blend.fits
         )
         folds = [

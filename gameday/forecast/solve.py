@@ -21,6 +21,9 @@ _HUBER = 1.0
 _RIDGE = 30.0
 """Overall penalty per 10,000 minutes of weight. Source: the probe."""
 _PASSES = 6
+_WARM_PASSES = 2
+_MOST_SCALED = 4_000_000
+"""Residuals whose spread is measured: of more, every so many rows' alone."""
 _EVENT_HALF_LIFE_DAYS = 720.0
 """Events are few, so they are forgotten slowly. Ours: two years halve an event's weight."""
 _OWN_GRAM = 0.02
@@ -41,8 +44,13 @@ class Fit:
     """The ingredient of each column."""
     supported: Array
     """Whether the past moves each column at all, shape (columns,)."""
-    calendar_columns: int
-    """How many of them, the last ones, depend on the minute alone."""
+    held: Array
+    """What the calendar's columns, the last ones, were held to, shape (calendar columns, series)."""
+
+    @property
+    def calendar_columns(self) -> int:
+        """How many columns, the last ones, depend on the minute alone."""
+        return len(self.held)
 
     def log_mean(self, columns: Columns) -> Array:
         """Return log(1 + count) where `columns` are, shape (n, series)."""
@@ -62,12 +70,16 @@ class Fit:
         return np.asarray(~(np.abs(new) > 1e-6).any(axis=1))
 
 
-def fit_rows(rows: Rows, design: Design, prior: Array | None = None) -> Fit:
-    """Return the fit of `rows`, the calendar's columns held to `prior`, shape (calendar columns, series), or to 0.
+def fit_rows(
+    rows: Rows, design: Design, prior: Array | None = None, *, start: Fit | None = None
+) -> Fit:
+    """Return the fit of `rows`, the calendar's columns held to `prior`, (calendar columns, series), or to 0.
 
-    Inside declared events no residual is clipped: they are the lesson.
+    Inside declared events no residual is clipped: they are the lesson. `start`, an earlier fit of nearly the
+    same rows, saves most of the passes.
     """
     lost = np.isnan(rows.mean)
+    held = np.zeros((len(rows.calendar.blocks), lost.shape[1])) if prior is None else prior
     shared = np.asarray(lost.all(axis=1))
     rows, lost = rows.where(~shared), lost[~shared]
     columns = design.columns(rows.minute, rows.calendar)
@@ -75,20 +87,29 @@ def fit_rows(rows: Rows, design: Design, prior: Array | None = None) -> Fit:
     common = np.setdiff1d(np.arange(lost.shape[1]), own)
     series = lost.shape[1]
     coefficients, scale = np.zeros((len(columns.blocks), series)), np.full(series, np.nan)
+    said = (
+        None if start is None else start.log_mean(start.design.columns(rows.minute, rows.calendar))
+    )
     for group in ([common] if len(common) else []) + [np.array([one]) for one in own]:
         seen = np.asarray(~lost[:, group].all(axis=1))
         some = replace(rows.where(seen), mean=rows.mean[seen][:, group])
-        held = np.zeros((len(columns.blocks), len(group)))
-        if prior is not None:
-            held[len(held) - len(prior) :] = prior[:, group]
-        coefficients[:, group], scale[group] = _solved(some, columns.rows(seen), design, held)
+        whole = np.zeros((len(columns.blocks), len(group)))
+        whole[len(whole) - len(held) :] = held[:, group]
+        before = None if said is None else (said[seen][:, group], start.scale[group])  # type: ignore[union-attr]
+        coefficients[:, group], scale[group] = _solved(
+            some, columns.rows(seen), design, whole, before
+        )
     supported = np.asarray((np.abs(columns.values) > 1e-6).any(axis=0))
-    shared_columns = len(rows.calendar.blocks)
-    return Fit(design, coefficients, scale, columns.blocks, supported, shared_columns)
+    return Fit(design, coefficients, scale, columns.blocks, supported, held)
 
 
-def _solved(rows: Rows, columns: Columns, design: Design, prior: Array) -> tuple[Array, Array]:
-    """Return (coefficients (columns, series), scale (series,)) of series that share their rows."""
+def _solved(
+    rows: Rows, columns: Columns, design: Design, prior: Array, before: tuple[Array, Array] | None
+) -> tuple[Array, Array]:
+    """Return (coefficients (columns, series), scale (series,)) of series that share their rows.
+
+    `before`: what an earlier fit said of these rows, and its scales.
+    """
     matrix, weight = columns.values, _weights(rows, design)
     if not len(matrix):
         return np.zeros((matrix.shape[1], rows.mean.shape[1])), np.full(rows.mean.shape[1], np.nan)
@@ -98,18 +119,27 @@ def _solved(rows: Rows, columns: Columns, design: Design, prior: Array) -> tuple
     log = np.log1p(rows.mean)
     gone = np.isnan(log)
     floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.width))
-    response = np.where(gone, np.nanmedian(log, axis=0), log)
-    calm = ~rows.in_event[:, None]
-    for _ in range(_PASSES):
+    calm, thin = ~rows.in_event[:, None], 1 + log.size // _MOST_SCALED
+    if before is None:
+        response = np.where(gone, np.nanmedian(log, axis=0), log)
+    else:
+        response = _pseudo(log, gone, calm, *before)
+    for _ in range(_PASSES if before is None else _WARM_PASSES):
         right = (weighted.T @ response).astype(np.float64)
         coefficients = root.T @ (root @ (right + held))
         fitted = matrix @ coefficients.astype(np.float32)
-        residual = np.where(gone, np.float32(0), log - fitted)
-        middle = np.where(gone, np.nan, np.abs(residual))[:: 1 + len(residual) // 20_000]
+        residual = log - fitted
+        middle = np.where(gone[::thin], np.nan, np.abs(residual[::thin]))
         scale = np.maximum(1.4826 * np.nanmedian(middle, axis=0), 0.2 * floor)
-        bound = (_HUBER * scale).astype(np.float32)
-        response = fitted + np.where(calm, np.clip(residual, -bound, bound), residual)
+        response = _pseudo(log, gone, calm, fitted, scale)
     return coefficients, scale
+
+
+def _pseudo(log: Array, gone: Array, calm: Array, fitted: Array, scale: Array) -> Array:
+    """Return what the next pass is fitted to: the fit and a clipped residual; inside events what was counted."""
+    bound = (_HUBER * scale).astype(np.float32)
+    residual = np.where(gone, np.float32(0), log - fitted)
+    return np.asarray(fitted + np.where(calm, np.clip(residual, -bound, bound), residual))
 
 
 def influence(fit: Fit, learned: Rows, more: Rows, asked: Columns, series: int) -> float:

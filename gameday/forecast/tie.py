@@ -8,6 +8,7 @@ unsure each is: weighted least squares, in closed form for a tree of two levels.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -52,7 +53,7 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
         return minutes.without_last()
     mine = np.stack([
         np.maximum(np.expm1(minutes.blend.log_mean(np.arange(a, b, 5))), 0).mean(axis=0) * (b - a)
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     ])  # fmt: skip
     spread = _daily_error(minutes)
     told, error = mine, np.broadcast_to(spread, mine.shape)

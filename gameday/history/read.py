@@ -12,19 +12,12 @@ from gameday.errors import HistoryError
 from gameday.files import cache_folder, write_whole
 from gameday.history.history import History
 from gameday.history.readers import READERS
-from gameday.history.repair import Wanted, counts_from_table
+from gameday.history.repair import Wanted, counts_from_table, usual_columns
 from gameday.history.synthetic import make_past, past_fingerprint
 from gameday.scenario import Scenario
-from gameday.scenario.past import Columns
 from gameday.vocabulary import Seed, TimeGrid
 
 __all__ = ["read_any_history", "read_history"]
-
-_USUAL_NAMES = {
-    "time": ("time", "ds", "timestamp", "slot_utc"), "count": ("count", "y", "value"),
-    "region": ("region",), "step": ("step", "team", "service", "series"),
-}  # fmt: skip
-"""What the columns of a history are mostly called."""
 
 
 def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> History:
@@ -51,17 +44,7 @@ def read_any_history(file: Path, *, time_zone: str) -> History:
     region and step (or team, service, series).
     """
     table = _table_of(file)
-    named = {
-        what: next((name for name in names if name in table.columns), None)
-        for what, names in _USUAL_NAMES.items()
-    }
-    for what in ("time", "count"):
-        if named[what] is None:
-            raise HistoryError(
-                f"{file}: no column called {' or '.join(_USUAL_NAMES[what])} (has: "
-                f"{', '.join(map(str, table.columns))}); rename it, or describe the file in a scenario"
-            )
-    columns = Columns.model_validate(named)
+    columns = usual_columns(table, str(file))
     return _history_of(file, table, Wanted(columns, time_zone))
 
 

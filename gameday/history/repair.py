@@ -11,7 +11,7 @@ from gameday.errors import HistoryError
 from gameday.scenario.past import Columns
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Wanted", "counts_from_table"]
+__all__ = ["Wanted", "counts_from_table", "minutes_of_table", "usual_columns"]
 
 _MOST_SLOTS = 20 * 525_600
 """Twenty years of minutes: longer is a slip in a date."""
@@ -58,6 +58,46 @@ def counts_from_table(
     grid, counts = _on_grid(rows, (len(regions), len(steps)), name)
     _report_gaps(counts, regions, steps, name, notes)
     return grid, counts, regions, steps, tuple(notes)
+
+
+def minutes_of_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return minute since 1970 UTC, name as `region step`, and count of a table with the usual columns."""
+    columns = usual_columns(table, name)
+    notes: list[str] = []
+    instant = _instants(table[columns.time], np.zeros(len(table), np.int64), "UTC", name, notes)
+    count = _counts(table[columns.count], name, notes)
+    parts = [
+        table[c].astype(str) if c else fallback
+        for c, fallback in ((columns.region, "all"), (columns.step, "count"))
+    ]
+    rows = pd.DataFrame({"instant": instant, "count": count, "name": parts[0] + " " + parts[1]})
+    rows = rows[rows["instant"].notna()]
+    rows["minute"] = (
+        (rows["instant"] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(minutes=1)
+    ).astype(np.int64)
+    return rows.groupby(["minute", "name"], as_index=False)["count"].sum(min_count=1)
+
+
+_USUAL_NAMES = {
+    "time": ("time", "ds", "timestamp", "slot_utc"), "count": ("count", "y", "value"),
+    "region": ("region",), "step": ("step", "team", "service", "series"),
+}  # fmt: skip
+"""What the columns of a history are mostly called."""
+
+
+def usual_columns(table: pd.DataFrame, name: str) -> Columns:
+    """Return which columns hold what, told by their names; HistoryError where time or count is not among them."""
+    named = {
+        what: next((one for one in names if one in table.columns), None)
+        for what, names in _USUAL_NAMES.items()
+    }
+    for what in ("time", "count"):
+        if named[what] is None:
+            raise HistoryError(
+                f"{name}: no column called {' or '.join(_USUAL_NAMES[what])} (has: "
+                f"{', '.join(map(str, table.columns))}); rename it, or describe the file in a scenario"
+            )
+    return Columns.model_validate(named)
 
 
 def _found(table: pd.DataFrame, column: str | None, alone: str) -> tuple[str, ...]:

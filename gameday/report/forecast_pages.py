@@ -40,7 +40,17 @@ def render_backtest(data: dict[str, Any], file: Path) -> Path:
 
 def render_team(data: dict[str, Any], file: Path) -> Path:
     """Write a team's page; return its path."""
-    return _written("team", file, t=data)
+    regions = [
+        row | {
+            "waterfall": waterfall_picture(row["factors"], row["expected"]),
+            "picture": line_picture(
+                row["line"]["at"], {"p50": row["line"]["p50"]}, label=f"{data['team']} in {row['region']}",
+                band=(row["line"]["p10"], row["line"]["p90"]),
+            ),
+        }
+        for row in data["regions"]
+    ]  # fmt: skip
+    return _written("team", file, t=data | {"regions": regions})
 
 
 def waterfall_picture(factors: Sequence[Sequence[Any]], forecast: float) -> dict[str, Any]:

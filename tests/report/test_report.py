@@ -160,7 +160,7 @@ def test_every_section_has_its_template_and_every_template_is_used() -> None:
     assert held == {f"{s}.html.j2" for s in SECTIONS} | {
         "report.html.j2", "summary.md.j2", "style.html.j2", "rehearsal.html.j2",
         "n_minus_one.html.j2", "plan.html.j2", "import.html.j2", "waterfall.html.j2",
-        "explanation.html.j2", "backtest.html.j2",
+        "explanation.html.j2", "backtest.html.j2", "team.html.j2",
     }  # fmt: skip
 
 

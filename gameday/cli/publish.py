@@ -1,0 +1,310 @@
+"""`gameday forecast publish` and `refresh`: forecasts of all regions and teams, kept, and moved on."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+from gameday.errors import HistoryError, UsageError
+
+if TYPE_CHECKING:
+    from gameday.forecast.state import State
+    from gameday.history import History
+    from gameday.scenario import Scenario
+    from gameday.vocabulary import TimeGrid
+
+__all__ = ["add_to"]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group.command()(publish)
+    group.command()(refresh)
+
+
+def publish(
+    event: EventOption,
+    out: Annotated[Path, typer.Option(help="folder; what was published there is compared with")],
+    teams: Annotated[Path | None, typer.Option(help="counts by time, region, team; default the steps")] = None,
+    cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:  # fmt: skip
+    """Publish the forecasts of an event for all regions and teams: Parquet, a page a team, the model to refresh.
+
+    Example: gameday forecast publish --event primeday --out forecasts/primeday
+    """
+    from gameday.forecast.forecast import demand_grid, models_of
+    from gameday.forecast.state import state_of
+    from gameday.forecast.strength import strength_sigma
+    from gameday.scenario import load_scenario
+    from gameday.scenario.load import scenario_text
+    from gameday.simulate.cluster import on_cluster
+
+    scenario = load_scenario(event)
+    known = _past(scenario, teams, history, seed).known_before(scenario.history.until)
+    grid = demand_grid(scenario)
+    with on_cluster(cluster):
+        models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
+    sigma = strength_sigma(models)
+    states = [state_of(model, known.steps, sigma) for model in models]
+    notes = [
+        f"{len(masked)} stretches of single series are left out of the past",
+        *known.notes[:20],
+    ]
+    kept = {
+        "hashes": {"data": known.sha256}, "scenario": scenario_text(event),
+        "fitted": {"start": known.grid.start.isoformat(), "slots": known.grid.slots},
+    }  # fmt: skip
+    data = _written(scenario, states, out, notes, kept)
+    _say(data, out, as_json=as_json)
+
+
+def refresh(
+    folder: Annotated[Path, typer.Argument(help="what `gameday forecast publish` wrote")],
+    add: Annotated[
+        Path, typer.Option(help="CSV or Parquet with the new minutes, columns as published from")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Add new minutes to a publication without starting over, and say what changed and why.
+
+    Example: gameday forecast refresh forecasts/primeday --add yesterday.csv
+    """
+    from gameday.forecast.state import load_state, refreshed
+
+    scenario, kept = _kept(folder)
+    new = _read_new(add, scenario, tuple(kept["teams"]))
+    states, notes = [], list[str]()
+    for region, calendar in _calendars(scenario, kept).items():
+        state = load_state(folder / "state", calendar)
+        part, told = _following(new, state, region)
+        moved, odd = refreshed(state, *part)
+        states.append(moved)
+        notes += told
+        if odd:
+            notes.append(
+                f"{region}: {odd} new rows lie far off what was expected; left out until the next whole fit"
+            )
+    kept["hashes"]["added"] = new.sha256
+    data = _written(scenario, states, folder, notes, kept)
+    _say(data, folder, as_json=as_json)
+
+
+def _past(scenario: Scenario, teams: Path | None, history: Path | None, seed: int) -> History:
+    from gameday.history import read_history
+    from gameday.vocabulary import Seed
+
+    if teams is None:
+        return read_history(scenario, file=history, seed=Seed(seed))
+    if history is not None:
+        raise UsageError("--teams and --history both say where counts come from; give one")
+    return _read_new(teams, scenario, None)
+
+
+def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> History:
+    """Return the file's counts by the scenario's regions; every team of the publication must be there."""
+    from gameday.history import read_any_history
+
+    found = read_any_history(file, time_zone=scenario.history.time_zone)
+    if set(found.regions) != set(scenario.regions) and len(scenario.regions) > 1:
+        raise HistoryError(
+            f"{file}: regions must be {', '.join(scenario.regions)} (got {', '.join(found.regions)})"
+        )
+    if teams is not None and set(found.steps) != set(teams):
+        missing = sorted(set(teams) ^ set(found.steps))
+        raise HistoryError(
+            f"{file}: not the published teams: {', '.join(missing[:5])} on one side only"
+        )
+    return found
+
+
+def _kept(folder: Path) -> tuple[Scenario, dict[str, Any]]:
+    from gameday.scenario.load import scenario_of
+
+    try:
+        kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
+        return scenario_of(kept["scenario"]), kept
+    except (OSError, ValueError, KeyError) as error:
+        raise HistoryError(
+            f"{folder}: holds no whole publication ({type(error).__name__}); `gameday forecast publish` makes one"
+        ) from None
+
+
+def _calendars(scenario: Scenario, kept: dict[str, Any]) -> dict[str, Any]:
+    """Return the calendars that the published model was fitted with."""
+    from datetime import datetime
+
+    import numpy as np
+
+    from gameday.forecast.task import region_calendars
+    from gameday.history import History
+    from gameday.vocabulary import TimeGrid
+
+    span = kept["fitted"]
+    grid = TimeGrid(datetime.fromisoformat(span["start"]), span["slots"])
+    empty = np.empty((len(scenario.regions), len(kept["teams"]), 0))
+    return region_calendars(
+        scenario, History(grid, scenario.region_names, tuple(kept["teams"]), empty, "kept", "")
+    )
+
+
+def _following(new: History, state: State, region: str) -> tuple[tuple[Any, TimeGrid], list[str]]:
+    """Return (counts, grid) of the minutes after the state's end, and notes; HistoryError where there are none."""
+    import numpy as np
+
+    from gameday.vocabulary import TimeGrid
+
+    end = int(state.end_min)
+    skip = end - new.grid.epoch_min
+    last = new.grid.epoch_min + new.grid.slots
+    if last <= end:
+        raise HistoryError(
+            f"{new.source}: ends before {region} was last known; nothing is new in it"
+        )
+    notes = (
+        [f"{region}: {skip} minutes were known before and are left as they were"]
+        if skip > 0
+        else []
+    )
+    if skip < 0:
+        notes.append(f"{region}: {-skip} minutes between are not known")
+    order = [new.steps.index(name) for name in state.names]
+    place = new.regions.index(region) if region in new.regions else 0
+    counts = np.full((len(order), last - end), np.nan, np.float32)
+    counts[:, max(0, -skip) :] = new.counts[place][order][:, max(0, skip) :]
+    return (counts, TimeGrid(new.grid.instant(skip), last - end)), notes
+
+
+def _written(
+    scenario: Scenario, states: list[State], folder: Path, notes: list[str], kept: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the publication, its manifest last; return what the command says of it."""
+    from gameday.files import write_whole
+    from gameday.forecast.answer import calendar_hash
+    from gameday.forecast.forecast import demand_grid
+    from gameday.forecast.publication import peaks_of, published_table, team_region
+    from gameday.forecast.state import known_until, save_state
+    from gameday.report.forecast_pages import render_team
+
+    grid = demand_grid(scenario)
+    before = _previous(folder)
+    peaks = {state.calendar.region: peaks_of(state, grid) for state in states}
+    write_whole(
+        folder / "forecast.parquet",
+        lambda path: _parquet(path, (published_table(s, grid) for s in states)),
+    )
+    for state in states:
+        save_state(state, folder / "state")
+    until = f"{known_until(states[0]):%Y-%m-%dT%H:%MZ}"
+    teams = states[0].names
+    hashes = {**kept["hashes"], "calendar": calendar_hash(scenario)}
+    for series, team in enumerate(teams):
+        regions = [
+            team_region(s, series, grid, peaks[s.calendar.region][series], before.get((s.calendar.region, team)))
+            for s in states
+        ]  # fmt: skip
+        for row in regions:
+            if row["change"]:
+                row["change"]["words"] = _words(row["change"]["factors"])
+        page = {"team": team, "event": scenario.event.name, "until": until, "regions": regions, "notes": [
+            *notes, *(f"{name} {digest[:12]}" for name, digest in hashes.items()),
+        ]}  # fmt: skip
+        render_team(page, folder / "teams" / f"{_safe(team)}.html")
+    rows = [row for region in peaks.values() for row in region]
+    manifest = {
+        "schema_version": 1, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
+        "scenario": kept["scenario"], "fitted": kept["fitted"], "peaks": rows,
+    }  # fmt: skip
+    write_whole(
+        folder / "publication.json",
+        lambda path: path.write_text(json.dumps(manifest), encoding="utf-8"),
+    )
+    return {"until": until, "peaks": rows, "changes": _changes(rows, before), "notes": notes}
+
+
+def _safe(team: str) -> str:
+    """Return a team's name as a file's: letters, digits, dots, dashes and underscores alone."""
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in team) or "_"
+
+
+def _parquet(path: Path, tables: Any) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    writer = None
+    try:
+        for table in tables:
+            part = pyarrow.Table.from_pandas(table, preserve_index=False)
+            writer = writer or parquet.ParquetWriter(path, part.schema)
+            writer.write_table(part)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _previous(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return (region, team) -> its peak in the publication that lies there; nothing where none does."""
+    try:
+        kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise HistoryError(
+            f"{folder / 'publication.json'}: cannot be read ({error}); move it away or choose another --out"
+        ) from None
+    return {(row["region"], row["team"]): row for row in kept["peaks"]}
+
+
+def _changes(
+    rows: list[dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what moved by more than a thousandth, most first, and why."""
+    out = []
+    for row in rows:
+        old = before.get((row["region"], row["team"]))
+        if old is None or not old["expected"] or not row["expected"]:
+            continue
+        was, now = dict(old["factors"]), dict(row["factors"])
+        factors = [
+            [n, now.get(n, 1.0) / (was.get(n, 1.0) or 1.0)] for n in dict.fromkeys([*now, *was])
+        ]
+        moved = row["expected"] / old["expected"]
+        if abs(moved - 1) > 0.001:
+            out.append({
+                "region": row["region"], "team": row["team"], "before": old["expected"], "after": row["expected"],
+                "times": moved, "words": _words(factors),
+            })  # fmt: skip
+    return sorted(out, key=lambda row: -abs(math.log(row["times"])))
+
+
+def _words(factors: list[list[Any]]) -> str:
+    told = [(n, f) for n, f in factors if f > 0 and abs(f - 1) >= 0.001]
+    told.sort(key=lambda pair: -abs(math.log(pair[1])))
+    return "; ".join(f"{name} {100 * (factor - 1):+.1f} %" for name, factor in told[:3])
+
+
+def _say(data: dict[str, Any], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, "folder": str(folder), **data}))
+        return
+    teams = len({row["team"] for row in data["peaks"]})
+    regions = len({row["region"] for row in data["peaks"]})
+    typer.echo(f"{folder}: {teams} teams in {regions} regions, known until {data['until']}")
+    for row in sorted(data["peaks"], key=lambda row: -row["size"]["p50"])[:5]:
+        typer.echo(
+            f"  {row['team']:<14}{row['region']:<8}{row['at'][:16]}Z  "
+            f"{row['size']['p50']:>12,.0f} a minute at most (p50)"
+        )
+    for row in data["changes"][:5]:
+        typer.echo(
+            f"  {row['team']} in {row['region']}: {row['before']:,.0f} -> {row['after']:,.0f}: {row['words']}"
+        )
+    for note in data["notes"]:
+        typer.echo(f"  {note}")

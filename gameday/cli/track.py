@@ -1,0 +1,195 @@
+"""`gameday forecast track`: what comes against what was forecast, while it comes."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gameday.errors import HistoryError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gameday.forecast.track import Alert, Plan, Tracker
+
+__all__ = ["add_to"]
+
+_POLL_S = 5.0
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group.command()(track)
+
+
+def track(
+    plan: Annotated[Path, typer.Option(help="a publication's folder, or a run's demand.parquet")],
+    actuals: Annotated[Path | None, typer.Option(help="a growing table: time, region, team, count")] = None,
+    prometheus: Annotated[str | None, typer.Option(help="a server's address, as http://127.0.0.1:9090")] = None,
+    query: Annotated[str | None, typer.Option(help="PromQL of a minute's count; has $region, $step")] = None,
+    region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
+    step: Annotated[str | None, typer.Option(help="one step or team; default all")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="go on until the plan ends")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="with --follow, end after so many seconds; 0: never")] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON: a line an alert, then a summary")] = False,
+) -> None:  # fmt: skip
+    """Track actuals against a forecast: sharp edges within two minutes, drift, and today's level where it pays.
+
+    Example: gameday forecast track --plan forecasts/primeday --actuals counts.csv --follow
+    """
+    if (actuals is None) == (prometheus is None):
+        raise UsageError("give --actuals FILE, or --prometheus URL with --query (one of them)")
+    if (prometheus is None) != (query is None):
+        raise UsageError("--prometheus and --query belong together")
+    plans = _plans(plan, region, step)
+    from gameday.forecast.track import Tracker
+
+    tracker = Tracker(plans)
+    ends = time.monotonic() + wait if wait else float("inf")
+    while True:
+        if actuals is not None:
+            alerts = _from_file(tracker, actuals)
+        else:
+            alerts = _from_server(tracker, prometheus or "", query or "")
+        for alert in alerts:
+            _tell(alert, as_json=as_json)
+        if not follow or tracker.next_slot >= tracker.grid.slots or time.monotonic() >= ends:
+            break
+        time.sleep(min(_POLL_S, max(0.0, ends - time.monotonic())))
+    _summary(tracker, as_json=as_json)
+
+
+def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
+    import numpy as np
+    import pandas as pd
+
+    from gameday.forecast.track import Plan
+    from gameday.vocabulary import TimeGrid
+
+    file = source / "forecast.parquet" if source.is_dir() else source
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, ValueError) as error:
+        raise HistoryError(
+            f"{file}: no forecast can be read there ({error}); `gameday forecast publish` writes one"
+        ) from None
+    what = "team" if "team" in table.columns else "step"
+    if missing := {"region", what, "slot_utc", "p10", "p50", "p90"} - set(table.columns):
+        raise HistoryError(f"{file}: is no forecast: no column {', '.join(sorted(missing))}")
+    out = []
+    for (place, name), rows in table.groupby(["region", what], sort=False, observed=True):
+        if region in (None, place) and step in (None, name):
+            start = rows["slot_utc"].iloc[0].to_pydatetime()
+            levels = [rows[level].to_numpy(np.float64) for level in ("p50", "p10", "p90")]
+            out.append(Plan(f"{place} {name}", TimeGrid(start, len(rows)), *levels))
+    if not out:
+        raise UsageError(
+            f"{file}: forecasts nothing of {region or 'any region'}, {step or 'any step'}"
+        )
+    return out
+
+
+def _from_file(tracker: Tracker, file: Path) -> list[Alert]:
+    import numpy as np
+
+    table = _table(file)
+    if table is None or table.empty:
+        return []
+    first = tracker.grid.epoch_min
+    slot = (table["minute"] - first).to_numpy(np.int64)
+    # Only whole minutes: the last one may still be growing, unless the plan ends with it.
+    last = min(int(slot.max()), tracker.grid.slots)
+    begin = tracker.next_slot
+    if last <= begin:
+        return []
+    counts = {}
+    for name, rows in table.groupby("name", observed=True):
+        if name in tracker.series:
+            row, at = (
+                np.full(last - begin, np.nan),
+                (rows["minute"] - first).to_numpy(np.int64) - begin,
+            )
+            inside = (at >= 0) & (at < last - begin)
+            row[at[inside]] = rows["count"].to_numpy(float)[inside]
+            counts[str(name)] = row
+    if not counts:
+        names = ", ".join(sorted(set(map(str, table["name"])))[:3])
+        raise HistoryError(
+            f"{file}: names no series of the plan (it has {names}; the plan {', '.join(list(tracker.series)[:3])})"
+        )
+    return tracker.feed(counts, begin, last - begin)
+
+
+def _table(file: Path) -> pd.DataFrame | None:
+    """Return minute, name and count of what the file holds now; a last line not yet whole is left for later."""
+    import io
+
+    import pandas as pd
+
+    from gameday.history.readers import READERS
+    from gameday.history.repair import minutes_of_table
+
+    if not file.is_file():
+        return None
+    if file.suffix.lower() == ".csv":
+        text = file.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        if whole.count(b"\n") < 2:
+            return None
+        try:
+            table = pd.read_csv(io.BytesIO(whole), dtype=str, keep_default_na=False)
+        except (ValueError, UnicodeDecodeError) as error:
+            raise HistoryError(f"{file}: cannot be read as CSV: {error}") from None
+    else:
+        reader = READERS.get(file.suffix.lower())
+        if reader is None:
+            raise HistoryError(f"{file}: must end in {' or '.join(READERS)}")
+        table = reader(file)
+    return minutes_of_table(table, str(file))
+
+
+def _from_server(tracker: Tracker, url: str, query: str) -> list[Alert]:
+    from gameday.history.prometheus import minutes_from_prometheus
+
+    now = int(datetime.now(UTC).timestamp() // 60)
+    first = tracker.grid.epoch_min + tracker.next_slot
+    last = min(now, tracker.grid.epoch_min + tracker.grid.slots)
+    if last <= first:
+        return []
+    counts = {}
+    for name in tracker.series:
+        place, step = name.split(" ", 1)
+        asked = query.replace("$region", place).replace("$step", step).replace("$team", step)
+        counts[name] = minutes_from_prometheus(url, asked, first, last)
+    return tracker.feed(counts, tracker.next_slot, last - first)
+
+
+def _tell(alert: Alert, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, **asdict(alert), "at": alert.at.isoformat()}))
+    else:
+        typer.echo(f"{alert.at:%Y-%m-%dT%H:%MZ}  {alert.kind:<6}{alert.series}: {alert.words}")
+
+
+def _summary(tracker: Tracker, *, as_json: bool) -> None:
+    until = tracker.grid.start + timedelta(minutes=tracker.next_slot)
+    rows = {name: one.outlook() for name, one in tracker.series.items()}
+    if as_json:
+        said: dict[str, Any] = {"schema_version": 1, "until": until.isoformat(), "series": rows}
+        typer.echo(json.dumps(said))
+        return
+    typer.echo(f"tracked until {until:%Y-%m-%dT%H:%MZ}")
+    typer.echo(f"{'series':<24}{'minutes':>8}{'WAPE':>9}{'in 80 %':>9}{'level':>8}  from now on")
+    for name, row in rows.items():
+        wape = "-" if row["wape"] is None else f"{100 * float(row['wape']):.1f} %"
+        held = "-" if row["coverage_80"] is None else f"{100 * float(row['coverage_80']):.0f} %"
+        applied = f"x {row['applied']:.3f}" if row["pays"] else "the plan as it is"
+        typer.echo(
+            f"{name:<24}{row['minutes']:>8}{wape:>9}{held:>9}{row['level']:>8.3f}  {applied}"
+        )

@@ -1,0 +1,125 @@
+"""What is published of a model: every minute of the event with its band, and each team's next peak."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from gameday.forecast.explain import Waterfall, bridge, waterfall_of
+from gameday.forecast.peaks import peak_of
+from gameday.forecast.rows import in_event
+from gameday.forecast.state import State
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["peaks_of", "published_table", "team_region"]
+
+_PICTURE_POINTS = 240
+
+
+def published_table(state: State, grid: TimeGrid) -> pd.DataFrame:
+    """Return region, team, slot_utc and the quantiles of every series and minute of `grid`."""
+    minute = grid.minutes().astype(float)
+    log_mean = state.blend.log_mean(minute)
+    hour = state.calendar.slot_of_day(minute)[0] // 60
+    lead, busy = (minute - state.end_min) / 1440, in_event(minute, state.calendar)
+    parts = []
+    at = pd.to_datetime(grid.minutes(), unit="m", utc=True)
+    for series, team in enumerate(state.names):
+        bands = state.bands[series]
+        log = log_mean[:, [series]] + bands.log_distance(hour, lead, busy)
+        counts = np.maximum(np.expm1(log), 0).astype(np.float32)
+        rows = {f"p{100 * q:g}": counts[:, i] for i, q in enumerate(bands.levels)}
+        rows["mean"] = (np.maximum(np.expm1(log_mean[:, series]), 0) * bands.smear[hour]).astype(
+            np.float32
+        )
+        parts.append(pd.DataFrame({"team": team, "slot_utc": at, **rows}))
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(0, "region", state.calendar.region)
+    for name in ("region", "team"):
+        table[name] = table[name].astype("category")
+    return table
+
+
+def peaks_of(state: State, grid: TimeGrid) -> list[dict[str, Any]]:
+    """Return each series' peak in `grid`: when, how high with quantiles, and its ingredients then."""
+    minute = grid.minutes().astype(float)
+    median = np.maximum(np.expm1(state.blend.log_mean(minute)), 0)
+    tops = median.argmax(axis=0)
+    parts = state.blend.parts(minute[tops])
+    out = []
+    for series, team in enumerate(state.names):
+        peak = peak_of(median[:, series], state.peaks[series], state.sigma)
+        logs = {name: float(part[series, series]) for name, part in parts.items()}
+        told = waterfall_of(state.calendar.region, team, grid.instant(peak.slot), logs)
+        out.append({
+            "region": state.calendar.region, "team": team, "at": grid.instant(peak.slot).isoformat(),
+            "expected": peak.expected, "size": {f"p{100 * q:g}": v for q, v in peak.size.items()},
+            "minutes": {f"p{100 * q:g}": v for q, v in peak.minutes.items()}, "days": peak.days,
+            "factors": [list(pair) for pair in told.factors],
+        })  # fmt: skip
+    return out
+
+
+def team_region(
+    state: State, series: int, grid: TimeGrid, peak: dict[str, Any], previous: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return what a team's page tells of one region."""
+    every = max(1, grid.slots // _PICTURE_POINTS)
+    minute = grid.minutes().astype(float)[::every]
+    log = state.blend.log_mean(minute)[:, series]
+    bands = state.bands[series]
+    away = bands.log_distance(
+        state.calendar.slot_of_day(minute)[0] // 60, (minute - state.end_min) / 1440,
+        in_event(minute, state.calendar),
+    )  # fmt: skip
+    low, high = (bands.levels.index(q) for q in (0.1, 0.9))
+    return {
+        **peak, "at_local": _local(peak["at"], state.calendar.zone),
+        "line": {
+            "at": [datetime.fromtimestamp(60 * m, UTC) for m in minute],
+            "p50": _counts(log), "p10": _counts(log + away[:, low]), "p90": _counts(log + away[:, high]),
+        },
+        "spread": _spread(state, series), "change": _change(peak, previous),
+    }  # fmt: skip
+
+
+def _change(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, Any] | None:
+    if previous is None:
+        return None
+    told = [
+        Waterfall(
+            p["region"], p["team"], datetime.fromisoformat(p["at"]),
+            tuple((n, f) for n, f in p["factors"]), p["expected"],
+        )
+        for p in (previous, peak)
+    ]  # fmt: skip
+    moved = asdict(bridge(*told))
+    return {**moved, "factors": [list(pair) for pair in moved["factors"]], "at": previous["at"]}
+
+
+def _spread(state: State, series: int) -> list[dict[str, Any]]:
+    """Return the width of the band by time of day, off events and in them, as shares."""
+    bands = state.bands[series]
+    low, high = (bands.levels.index(q) for q in (0.1, 0.9))
+    rows = [
+        (f"{hour:02d}:00-{hour + 3:02d}:00", bands.by_hour[hour : hour + 3].mean(axis=0) * bands.widened)
+        for hour in range(0, 24, 3)
+    ]  # fmt: skip
+    rows.append(("in events", bands.within_events * bands.widened))
+    return [
+        {"of": of, "p10": float(np.expm1(row[low])), "p90": float(np.expm1(row[high]))}
+        for of, row in rows
+    ]
+
+
+def _counts(log: Array) -> list[float]:
+    return [round(float(v), 2) for v in np.maximum(np.expm1(log), 0)]
+
+
+def _local(at: str, zone: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(ZoneInfo(zone)):%a %Y-%m-%d %H:%M} {zone}"

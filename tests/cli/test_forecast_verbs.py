@@ -1,0 +1,240 @@
+"""`gameday forecast ...` as typed: a small shop's forecast explained, published, refreshed and tracked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+sys.path.append(str(Path(__file__).parents[1] / "simulate"))
+
+from small_shop import load_small, small_shop
+
+from gameday.cli.app import app
+from gameday.errors import GamedayError, HistoryError, UsageError
+
+SALES = [
+    {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},
+    {"name": "february", "kind": "sale", "start": "2026-02-05T00:00", "duration": "24h"},
+]
+SHOP = {
+    "event": {"name": "weekend", "kind": "sale", "start": "2026-03-07T00:00", "duration": "24h"},
+    "calendar": {"events": SALES},
+    "history": {"synthetic": {"days": 56, "robots_per_year": 60, "outages_per_year": 5}},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAMEDAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("shop")
+    load_small(folder, small_shop(), SHOP)
+    return str(folder / "small.yaml")
+
+
+def typed(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["forecast", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(error: type[GamedayError], *arguments: str) -> str:
+    with pytest.raises(error) as caught:
+        typed(*arguments)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def published(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    typed("publish", "--event", shop, "--out", str(folder))
+    return folder
+
+
+def test_explain_says_json_whose_factors_multiply_to_the_forecast(
+    shop: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "why.html"
+    said = json.loads(typed(
+        "explain", "--event", shop, "--region", "eu", "--step", "home", "--at", "2026-03-07T10:00",
+        "--page", str(page), "--json",
+    ).splitlines()[-1])  # fmt: skip
+    assert np.prod([factor for _, factor in said["factors"]]) == pytest.approx(
+        said["forecast"], rel=1e-9
+    )
+    moved = said["bridge"]
+    product = np.prod([factor for _, factor in moved["factors"]])
+    assert moved["before"] * product == pytest.approx(moved["after"], rel=1e-9)
+    assert {row["what"] for row in said["spread"]} >= {"horizon", "hour"}
+    assert len(said["hashes"]) == 3
+    text = page.read_text(encoding="utf-8")
+    assert "http" not in text
+    assert "event: sale" in text
+
+
+def test_explain_in_words_tells_the_event_and_how_many_stand_behind_it(shop: str) -> None:
+    said = typed("explain", "--event", shop, "--region", "eu", "--step", "home", "--before", "none")
+    assert "event: sale adds" in said
+    assert "2 past events of kind 'sale' in eu" in said
+    assert "prior, not calibrated" in said
+
+
+def test_outliers_are_listed_with_when_why_and_effect(shop: str) -> None:
+    rows = json.loads(typed("outliers", "--event", shop, "--json"))["rows"]
+    assert {row["kind"] for row in rows} >= {"robots"}
+    for row in rows:
+        assert row["minutes"] > 0
+        assert abs(row["effect"]) < 0.05
+        assert "times what was expected" in row["why"]
+
+
+def test_a_publication_holds_every_minute_with_ordered_bands_and_a_page_a_team(
+    published: Path,
+) -> None:
+    table = pd.read_parquet(published / "forecast.parquet")
+    assert set(table["team"]) == {"home", "product", "checkout"}
+    levels = table[["p10", "p50", "p90", "p99"]].to_numpy()
+    assert (np.diff(levels, axis=1) >= 0).all()
+    pages = sorted(p.name for p in (published / "teams").iterdir())
+    assert len(pages) == 3
+    for page in (published / "teams").iterdir():
+        assert "http" not in page.read_text(encoding="utf-8")
+        assert page.stat().st_size < 100_000
+    manifest = json.loads((published / "publication.json").read_text())
+    for row in manifest["peaks"]:
+        assert np.prod([f for _, f in row["factors"]]) == pytest.approx(row["expected"], rel=1e-6)
+
+
+def new_minutes(published: Path, file: Path, *, times: float = 1.0, hours: int = 26) -> Path:
+    """Write what the day after the publication might bring, and two hours that were known."""
+    manifest = json.loads((published / "publication.json").read_text())
+    start = pd.Timestamp(manifest["until"]) - pd.Timedelta(hours=2)
+    at = pd.date_range(start, periods=60 * hours, freq="min")
+    rng = np.random.default_rng(1)
+    rows = [
+        pd.DataFrame(
+            {"time": at, "region": "eu", "team": team, "count": rng.poisson(times * 60, len(at))}
+        )
+        for team in manifest["teams"]
+    ]
+    pd.concat(rows).to_csv(file, index=False)
+    return file
+
+
+def test_refresh_adds_a_day_and_says_what_moved(published: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(published, copy)
+    said = typed("refresh", str(copy), "--add", str(new_minutes(copy, tmp_path / "day.csv")))
+    assert "120 minutes were known before" in said
+    before, after = (json.loads((f / "publication.json").read_text()) for f in (published, copy))
+    assert pd.Timestamp(after["until"]) - pd.Timestamp(before["until"]) == pd.Timedelta(days=1)
+    again = refused(HistoryError, "refresh", str(copy), "--add", str(tmp_path / "day.csv"))
+    assert "nothing is new in it" in again
+
+
+def test_refresh_of_no_publication_or_with_other_teams_is_refused(
+    published: Path, tmp_path: Path
+) -> None:
+    day = new_minutes(published, tmp_path / "day.csv")
+    assert "holds no whole publication" in refused(
+        HistoryError, "refresh", str(tmp_path), "--add", str(day)
+    )
+    other = tmp_path / "other.csv"
+    other.write_text(day.read_text().replace("home", "nobody"))
+    assert "not the published teams" in refused(
+        HistoryError, "refresh", str(published), "--add", str(other)
+    )
+
+
+def test_track_reads_a_growing_csv_and_says_a_spike(published: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(published / "forecast.parquet")
+    rows = table[["region", "team", "slot_utc", "p50"]].rename(columns={"slot_utc": "time"})
+    rows["count"] = np.random.default_rng(2).poisson(rows.pop("p50"))
+    rows = rows.sort_values("time", kind="stable")
+    spike = (rows["team"] == rows["team"].iloc[0]) & (
+        rows["time"] >= rows["time"].min() + pd.Timedelta(hours=5)
+    )
+    rows.loc[spike & (rows["time"] < rows["time"].min() + pd.Timedelta(hours=6)), "count"] *= 20
+    file = tmp_path / "actuals.csv"
+    text = rows.iloc[: 3 * 8 * 60].to_csv(index=False)
+    file.write_text(text + "2026-03-07T0")  # a line that is still being written
+    said = [
+        json.loads(line)
+        for line in typed(
+            "track", "--plan", str(published), "--actuals", str(file), "--json"
+        ).splitlines()
+    ]
+    edges = [row for row in said if row.get("kind") == "edge"]
+    assert edges
+    assert pd.Timestamp(edges[0]["at"]) - rows["time"].min() <= pd.Timedelta(hours=5, minutes=2)
+    assert set(said[-1]["series"]) == {f"eu {team}" for team in set(table["team"])}
+
+
+def test_track_refuses_what_does_not_belong_together(published: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("time,count\n2026-03-07T00:00Z,1\n2026-03-07T00:01Z,2\n")
+    assert "one of them" in refused(UsageError, "track", "--plan", str(published))
+    assert "belong together" in refused(
+        UsageError, "track", "--plan", str(published), "--prometheus", "http://127.0.0.1:1"
+    )
+    assert "no series of the plan" in refused(
+        HistoryError, "track", "--plan", str(published), "--actuals", str(file)
+    )
+    assert "no forecast can be read" in refused(
+        HistoryError, "track", "--plan", str(tmp_path), "--actuals", str(file)
+    )
+
+
+def test_outlook_tells_weeks_peaks_and_compute(shop: str, tmp_path: Path) -> None:
+    file = tmp_path / "weeks.parquet"
+    said = json.loads(
+        typed(
+            "outlook", "--event", shop, "--weeks", "30", "--out", str(file), "--json"
+        ).splitlines()[-1]
+    )
+    region = said["regions"]["eu"]
+    assert len(region["weeks"]) == 30
+    totals = np.array([region["steps_a_week"][q] for q in ("p10", "p50", "p90")])
+    assert (np.diff(totals, axis=0) >= 0).all()
+    assert region["vcpus_at_peak"]["p50"] > max(region["mean_vcpus"]["p50"])
+    assert any("no year to tell the seasons by" in note for note in said["notes"])
+    assert len(pd.read_parquet(file)) == 30 * len(said["steps"])
+
+
+def test_backtest_of_a_bare_history_needs_no_scenario(tmp_path: Path) -> None:
+    rng, minutes = np.random.default_rng(3), 24 * 1440
+    day = np.sin(np.arange(minutes) / 1440 * 2 * np.pi)
+    table = pd.DataFrame({
+        "ds": pd.date_range("2026-01-05", periods=minutes, freq="min"), "y": rng.poisson(50 * np.exp(0.5 * day)),
+    })  # fmt: skip
+    table.to_parquet(tmp_path / "counts.parquet")
+    page = tmp_path / "test.html"
+    said = json.loads(typed(
+        "backtest", "--history", str(tmp_path / "counts.parquet"), "--horizon", "3d", "--origins", "2",
+        "--rivals", "last week,median of weeks", "--page", str(page), "--json",
+    ).splitlines()[-1])  # fmt: skip
+    ours, naive = (said["models"][name] for name in ("gameday", "last week"))
+    assert ours["wape"] < 0.85 * naive["wape"]
+    assert 0.7 < ours["coverage_80"] < 0.9
+    assert len(said["origins"]) == 2
+    assert "Backtest of counts.parquet" in page.read_text(encoding="utf-8")
+    assert "choose a shorter --horizon" in refused(
+        HistoryError, "backtest", "--history", str(tmp_path / "counts.parquet"), "--horizon", "20d"
+    )
+    assert "unknown 'prophet'" in refused(
+        UsageError, "backtest", "--history", str(tmp_path / "counts.parquet"), "--rivals", "prophet"
+    )

@@ -1,0 +1,111 @@
+"""A real Prometheus tells the past: Debian's package, filled from a text, asked over loopback."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+
+from gameday.errors import HistoryError
+from gameday.history.prometheus import minutes_from_prometheus
+
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None or shutil.which("promtool") is None,
+    reason="Debian's package prometheus is not installed",
+)
+START_MIN = 29_500_000
+"""A minute of 2026."""
+MINUTES = 90
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose two counters grow by 100 and 20 a minute, 300 from minute 60 on."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    lines = ["# HELP orders_total Orders.", "# TYPE orders_total counter"]
+    for stack, each in (("us", 100), ("in", 20)):
+        total = 0
+        for minute in range(MINUTES + 1):
+            lines.append(f'orders_total{{stack="{stack}"}} {total} {60 * (START_MIN + minute)}')
+            total += 300 if minute >= 60 else each
+    lines.append("# EOF")
+    (folder / "past.txt").write_text("\n".join(lines) + "\n")
+    (folder / "prometheus.yml").write_text("global: {scrape_interval: 1h}\n")
+    data = folder / "data"
+    command = [
+        "promtool",
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        str(folder / "past.txt"),
+        str(data),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([
+        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={data}",
+        f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=100y", "--log.level=error",
+    ])  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                with urlopen(f"{url}/-/ready", timeout=1):
+                    break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+QUERY = 'orders_total{stack="$S"} - orders_total{stack="$S"} offset 1m'
+
+
+@needs_prometheus
+@pytest.mark.parametrize(("stack", "each"), [("us", 100), ("in", 20)])
+def test_counts_of_each_minute_come_back(server: str, stack: str, each: int) -> None:
+    found = minutes_from_prometheus(
+        server, QUERY.replace("$S", stack), START_MIN, START_MIN + MINUTES
+    )
+    np.testing.assert_allclose(found[:60], each)
+    np.testing.assert_allclose(found[60:], 300)
+
+
+@needs_prometheus
+def test_several_series_are_added_up(server: str) -> None:
+    found = minutes_from_prometheus(
+        server, "orders_total - orders_total offset 1m", START_MIN, START_MIN + 30
+    )
+    np.testing.assert_allclose(found, 120)
+
+
+@needs_prometheus
+def test_minutes_without_a_sample_are_not_known(server: str) -> None:
+    found = minutes_from_prometheus(server, "nothing_total", START_MIN, START_MIN + 5)
+    assert np.isnan(found).all()
+
+
+@needs_prometheus
+def test_a_query_it_does_not_understand_is_told_in_its_own_words(server: str) -> None:
+    with pytest.raises(HistoryError, match=r"sum\(: .*parse error"):
+        minutes_from_prometheus(server, "sum(", START_MIN, START_MIN + 5)
+
+
+def test_a_server_that_is_not_there_is_one_clear_error() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(HistoryError, match="refused"):
+        minutes_from_prometheus(f"http://127.0.0.1:{port}", "up", 0, 5)
+    with pytest.raises(HistoryError, match="must be a Prometheus server's address"):
+        minutes_from_prometheus("ftp://127.0.0.1", "up", 0, 5)
