@@ -96,7 +96,7 @@ def _band(model: Model, step: int, at: datetime, forecast: float) -> dict[str, f
     )
     away = bands.log_distance(
         calendar.slot_of_day(minute)[0] // 60, (minute - model.past.end_min) / 1440,
-        in_event(minute, calendar),
+        in_event(minute, calendar), np.array([forecast]),
     )[0]  # fmt: skip
     return {
         f"p{100 * level:g}": float(max(np.expm1(np.log1p(forecast) + w), 0.0))

@@ -121,7 +121,9 @@ def _ours(model: Model, at: Array) -> tuple[Array, Array]:
     lead, busy = (at - model.past.end_min) / 1440, in_event(at, model.past.calendar)
     bands = np.empty((*log_mean.shape, len(LEVELS)))
     for step in range(log_mean.shape[1]):
-        away = make_bands(model.errors(step), LEVELS).log_distance(hour, lead, busy)
+        away = make_bands(model.errors(step), LEVELS).log_distance(
+            hour, lead, busy, np.expm1(log_mean[:, step])
+        )
         bands[:, step] = np.maximum(np.expm1(log_mean[:, [step]] + away), 0)
     return np.maximum(np.expm1(log_mean), 0), bands
 
@@ -132,14 +134,16 @@ def _rival(rival: Rival, past: Past, at: Array, horizon_min: int) -> tuple[Array
     back = min(horizon_min, int(past.end_min - past.first_min) // 3)
     origin = past.end_min - back
     then = past.slots_between(origin, past.end_min, 1)
-    missed = np.log1p(past.actual(then)) - np.log1p(rival(past.until(origin), then))
+    before = rival(past.until(origin), then)
+    missed = np.log1p(past.actual(then)) - np.log1p(before)
     hours = [past.calendar.slot_of_day(minute)[0] // 60 for minute in (then, at)]
     none = np.zeros(len(then), bool)
     bands = np.empty((*counts.shape, len(LEVELS)))
     for step in range(counts.shape[1]):
-        errors = Errors(missed[:, step], hours[0], np.zeros(len(then)), none, np.zeros(len(then)))
+        flat = np.zeros(len(then))
+        errors = Errors(missed[:, step], hours[0], flat, none, flat, then, before[:, step])
         away = make_bands(errors, LEVELS).log_distance(
-            hours[1], np.zeros(len(at)), np.zeros(len(at), bool)
+            hours[1], np.zeros(len(at)), np.zeros(len(at), bool), counts[:, step]
         )
         bands[:, step] = np.maximum(np.expm1(np.log1p(counts[:, [step]]) + away), 0)
     return counts, bands

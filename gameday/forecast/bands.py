@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy.optimize import nnls
 
 from gameday.vocabulary import Array
 
@@ -37,6 +38,10 @@ class Errors:
     in_event: Array
     origin: Array
     """Which origin each is of, shape (n,)."""
+    minute: Array
+    """Of which minute, since 1970 UTC, shape (n,)."""
+    expected: Array
+    """What was forecast, counts, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,10 @@ class Bands:
     """Log distances of quantiles from the median, of one series."""
 
     levels: tuple[float, ...]
+    noise: tuple[float, float]
+    """(a, b): the log error's variance is a + b / (1 + expected); b is what counts owe to chance alone."""
     by_hour: Array
-    """Shape (24, levels); the median's is 0."""
+    """In units of that spread, shape (24, levels); the median's is 0."""
     by_lead: Array
     """Times as wide, shape (len(leads) + 1,)."""
     within_events: Array
@@ -55,10 +62,12 @@ class Bands:
     smear: Array
     """Mean over median, by local hour, shape (24,)."""
 
-    def log_distance(self, hour: Array, lead_days: Array, in_event: Array) -> Array:
+    def log_distance(
+        self, hour: Array, lead_days: Array, in_event: Array, expected: Array
+    ) -> Array:
         """Return each minute's distances, shape (n, levels)."""
-        wide = self.by_lead[np.searchsorted(_LEADS_DAYS, lead_days)][:, None]
-        calm = self.by_hour[hour] * wide
+        wide = self.by_lead[np.searchsorted(_LEADS_DAYS, lead_days)]
+        calm = self.by_hour[hour] * (wide * _spread(self.noise, expected))[:, None]
         return np.where(in_event[:, None], self.within_events, calm) * self.widened
 
 
@@ -68,32 +77,68 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
     plain = _bands(part, levels, events)
     return Bands(
-        levels, plain.by_hour, plain.by_lead, plain.within_events, _widening(part, levels),
+        levels, plain.noise, plain.by_hour, plain.by_lead, plain.within_events, _widening(part, levels),
         plain.smear,
     )  # fmt: skip
 
 
 def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
-    calm = errors.log_ratio[~errors.in_event]
+    noise = _noise(errors)
+    scaled = errors.log_ratio / _spread(noise, errors.expected)
+    calm, raw = scaled[~errors.in_event], errors.log_ratio[~errors.in_event]
     hours = errors.hour[~errors.in_event]
-    widest = _quantiles(calm if len(calm) >= _LEAST_POOL else errors.log_ratio, levels)
+    minutes = errors.minute[~errors.in_event]
+    distinct = max(_LEAST_POOL, len(np.unique(errors.minute)))
+    widest = _quantiles(calm if len(calm) >= _LEAST_POOL else scaled, levels, distinct)
     by_hour, smear = np.tile(widest, (24, 1)), np.ones(24)
     for hour in range(24):
-        near = calm[np.isin(hours, [(hour - 1) % 24, hour, (hour + 1) % 24])]
+        mine = np.isin(hours, [(hour - 1) % 24, hour, (hour + 1) % 24])
+        near = calm[mine]
         if len(near) >= _LEAST_POOL:
-            by_hour[hour] = _quantiles(near, levels)
-            smear[hour] = _smear(near)
+            by_hour[hour] = _quantiles(near, levels, len(np.unique(minutes[mine])))
+            smear[hour] = _smear(raw[mine])
     busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
     within = (
-        _quantiles(busy, levels) if len(busy) >= _LEAST_POOL else _at_least_prior(widest, levels)
+        _quantiles(busy, levels, len(busy))
+        if len(busy) >= _LEAST_POOL
+        else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
-    return Bands(levels, by_hour, _by_lead(errors), within, np.ones(len(levels)), smear)
+    return Bands(
+        levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)), smear
+    )
 
 
-def _quantiles(pool: Array, levels: tuple[float, ...]) -> Array:
+def _spread(noise: tuple[float, float], expected: Array) -> Array:
+    return np.sqrt(noise[0] + noise[1] / (1 + np.maximum(expected, 0)))
+
+
+def _noise(errors: Errors) -> tuple[float, float]:
+    """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, neither below 0."""
+    if len(errors.log_ratio) < _LEAST_POOL:
+        return 1.0, 0.0
+    chance = 1 / (1 + np.maximum(errors.expected, 0))
+    edges = np.quantile(chance, np.linspace(0, 1, 11)[1:-1])
+    tenth = np.searchsorted(edges, chance)
+    rows = [
+        (chance[mine].mean(), (1.4826 * np.median(np.abs(away - np.median(away)))) ** 2)
+        for mine, away in ((tenth == k, errors.log_ratio[tenth == k]) for k in range(10))
+        if mine.sum() >= 6
+    ]
+    design = np.array([[1.0, c] for c, _ in rows])
+    (a, b), _ = nnls(design, np.array([v for _, v in rows]))
+    return (float(a), float(b)) if a + b * float(chance.min()) > 1e-12 else (1.0, 0.0)
+
+
+def _quantiles(pool: Array, levels: tuple[float, ...], distinct: int) -> Array:
+    """Return the pool's quantiles less its median; of `distinct` minutes a new one lies outside a little oftener.
+
+    The share between two order statistics of n is known: (n - 1) / (n + 1) of what it is among the n themselves.
+    """
     if len(pool) < _LEAST_POOL:
         return np.array([NormalDist(0, PRIOR_SIGMA).inv_cdf(level) for level in levels])
-    return np.asarray(np.quantile(pool, levels) - np.median(pool))
+    outward = (distinct + 1) / max(distinct - 1, 1)
+    asked = np.clip(0.5 + (np.array(levels) - 0.5) * outward, 0, 1)
+    return np.asarray(np.quantile(pool, asked) - np.median(pool))
 
 
 def _at_least_prior(found: Array, levels: tuple[float, ...]) -> Array:
@@ -108,12 +153,12 @@ def _smear(pool: Array) -> float:
     return float(np.exp(np.clip(away, -bound, bound)).mean())
 
 
-def _by_lead(errors: Errors) -> Array:
+def _by_lead(errors: Errors, scaled: Array) -> Array:
     """Return how much wider errors lie at each stretch ahead than on the whole; never narrower farther on."""
     out = np.ones(len(_LEADS_DAYS) + 1)
     if len(errors.log_ratio) < _LEAST_POOL:
         return out
-    away = np.abs(errors.log_ratio - np.median(errors.log_ratio))
+    away = np.abs(scaled - np.median(scaled))
     stretch = np.searchsorted(_LEADS_DAYS, errors.lead_days)
     whole, last = max(float(np.median(away)), 1e-9), 0.5
     for index in range(len(out)):
@@ -134,12 +179,15 @@ def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
     needed, weight = [], []
     for origin in origins:
         here = errors.origin == origin
-        if (~here).sum() < _LEAST_POOL or not here.any():
+        # Not only its own errors: another origin's of the same minutes know what came, too.
+        first, last = errors.minute[here].min(), errors.minute[here].max()
+        apart = (errors.minute < first) | (errors.minute > last)
+        if apart.sum() < _LEAST_POOL:
             continue
-        others = Errors(*(getattr(errors, n)[~here] for n in Errors.__dataclass_fields__))
+        others = Errors(*(getattr(errors, n)[apart] for n in Errors.__dataclass_fields__))
         bands = _bands(others, levels, None)
         distance = bands.log_distance(
-            errors.hour[here], errors.lead_days[here], errors.in_event[here]
+            errors.hour[here], errors.lead_days[here], errors.in_event[here], errors.expected[here]
         )
         ratio = errors.log_ratio[here][:, None] / np.where(
             np.abs(distance) < 1e-12, np.nan, distance

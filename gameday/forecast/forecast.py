@@ -94,7 +94,8 @@ def _marginal(
             if len(model.left_out) > 1:
                 events = np.concatenate([e[:, step] for e in model.left_out])
             bands = make_bands(model.errors(step), QUANTILES, events)
-            distance = bands.log_distance(hour, lead, np.abs(effect[index, step]) > 0.05)
+            busy = np.abs(effect[index, step]) > 0.05
+            distance = bands.log_distance(hour, lead, busy, median[index, step])
             for level, away in zip(QUANTILES, distance.T, strict=True):
                 log = np.log1p(median[index, step]) + away
                 out[level][index, step] = np.maximum(np.expm1(log), 0)

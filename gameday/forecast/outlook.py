@@ -135,7 +135,7 @@ def _bands(days: Model, starts: Array) -> dict[float, Array]:
     out = {level: np.empty(log_mean.T.shape) for level in LEVELS}
     for series in range(log_mean.shape[1]):
         away = make_bands(days.errors(series), LEVELS).log_distance(
-            np.zeros(len(starts), int), lead, none
+            np.zeros(len(starts), int), lead, none, np.expm1(log_mean[:, series])
         )
         for level, column in zip(LEVELS, away.T, strict=True):
             out[level][series] = np.maximum(np.expm1(log_mean[:, series] + column), 0)

@@ -31,7 +31,9 @@ def published_table(state: State, grid: TimeGrid) -> pd.DataFrame:
     at = pd.to_datetime(grid.minutes(), unit="m", utc=True)
     for series, team in enumerate(state.names):
         bands = state.bands[series]
-        log = log_mean[:, [series]] + bands.log_distance(hour, lead, busy)
+        log = log_mean[:, [series]] + bands.log_distance(
+            hour, lead, busy, np.expm1(log_mean[:, series])
+        )
         counts = np.maximum(np.expm1(log), 0).astype(np.float32)
         rows = {f"p{100 * q:g}": counts[:, i] for i, q in enumerate(bands.levels)}
         rows["mean"] = (np.maximum(np.expm1(log_mean[:, series]), 0) * bands.smear[hour]).astype(
@@ -75,7 +77,7 @@ def team_region(
     bands = state.bands[series]
     away = bands.log_distance(
         state.calendar.slot_of_day(minute)[0] // 60, (minute - state.end_min) / 1440,
-        in_event(minute, state.calendar),
+        in_event(minute, state.calendar), np.expm1(log),
     )  # fmt: skip
     low, high = (bands.levels.index(q) for q in (0.1, 0.9))
     return {
@@ -84,7 +86,7 @@ def team_region(
             "at": [datetime.fromtimestamp(60 * m, UTC) for m in minute],
             "p50": _counts(log), "p10": _counts(log + away[:, low]), "p90": _counts(log + away[:, high]),
         },
-        "spread": _spread(state, series), "change": _change(peak, previous),
+        "spread": _spread(minute, state, away), "change": _change(peak, previous),
     }  # fmt: skip
 
 
@@ -102,19 +104,20 @@ def _change(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, 
     return {**moved, "factors": [list(pair) for pair in moved["factors"]], "at": previous["at"]}
 
 
-def _spread(state: State, series: int) -> list[dict[str, Any]]:
-    """Return the width of the band by time of day, off events and in them, as shares."""
-    bands = state.bands[series]
-    low, high = (bands.levels.index(q) for q in (0.1, 0.9))
-    rows = [
-        (f"{hour:02d}:00-{hour + 3:02d}:00", bands.by_hour[hour : hour + 3].mean(axis=0) * bands.widened)
-        for hour in range(0, 24, 3)
-    ]  # fmt: skip
-    rows.append(("in events", bands.within_events * bands.widened))
+def _spread(minute: Array, state: State, away: Array) -> list[dict[str, Any]]:
+    """Return the mean width of the band by local time of day, of the minutes drawn, as shares."""
+    levels = state.bands[0].levels
+    low, high = (levels.index(q) for q in (0.1, 0.9))
+    hour = state.calendar.slot_of_day(minute)[0] // 60
     return [
-        {"of": of, "p10": float(np.expm1(row[low])), "p90": float(np.expm1(row[high]))}
-        for of, row in rows
-    ]
+        {
+            "of": f"{first:02d}:00-{first + 3:02d}:00", "p10": float(np.expm1(mine[low])),
+            "p90": float(np.expm1(mine[high])),
+        }
+        for first in range(0, 24, 3)
+        if (here := (hour >= first) & (hour < first + 3)).any()
+        for mine in [away[here].mean(axis=0)]
+    ]  # fmt: skip
 
 
 def _counts(log: Array) -> list[float]:

@@ -47,6 +47,8 @@ class Model:
             np.concatenate([fold.lead_days for fold in self.folds]),
             np.concatenate([fold.in_event for fold in self.folds]),
             np.concatenate([np.full(len(f.minute), i) for i, f in enumerate(self.folds)]),
+            np.concatenate([fold.minute for fold in self.folds]),
+            np.maximum(np.expm1(np.concatenate(said)), 0),
         )  # fmt: skip
 
     def without_last(self, tie: Tie | None = None) -> Model:

@@ -28,7 +28,7 @@ from gameday.vocabulary import QUANTILES, Array, TimeGrid
 __all__ = ["State", "load_state", "refreshed", "save_state", "state_of"]
 
 VERSION = 1
-_BAND_FIELDS = ("by_hour", "by_lead", "within_events", "widened", "smear")
+_BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened", "smear")
 _NEW_SCALES = 5.0
 """A new row this many scales off is left out until the next whole fit judges it. As in outliers.py."""
 

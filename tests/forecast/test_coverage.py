@@ -1,0 +1,52 @@
+"""Bands hold what they promise: over independent simulated histories, each counted once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_up import counts_of, model_of, past_of
+
+from gameday.forecast.accuracy import LEVELS
+from gameday.forecast.bands import make_bands
+
+_DAYS, _AHEAD = 28, 3
+
+
+def shares(seed: int, wander: float) -> tuple[float, float]:
+    """Return the share of the minutes of three days to come inside the 80 % and the 95 % band."""
+    counts = counts_of(_DAYS + _AHEAD, (150.0,), seed=seed, wander=wander)
+    past = past_of(counts[:, : _DAYS * 1440])
+    model = model_of(past, days_ahead=_AHEAD)
+    minute = past.end_min + np.arange(0, _AHEAD * 1440, 7)
+    log_mean = model.blend.log_mean(minute)[:, 0]
+    away = make_bands(model.errors(0), LEVELS).log_distance(
+        past.calendar.slot_of_day(minute)[0] // 60, (minute - past.end_min) / 1440,
+        np.zeros(len(minute), bool), np.expm1(log_mean),
+    )  # fmt: skip
+    bands = np.expm1(log_mean[:, None] + away)
+    assert (np.diff(bands, axis=1) >= 0).all()
+    np.testing.assert_allclose(bands[:, 3], np.expm1(log_mean))
+    actual = counts[0][(minute - past.first_min).astype(int)]
+    inside = [
+        (actual >= bands[:, low]) & (actual <= bands[:, high]) for low, high in ((1, 5), (0, 6))
+    ]
+    return float(inside[0].mean()), float(inside[1].mean())
+
+
+def holds(found: np.ndarray, nominal: float, slack: float) -> bool:
+    """Return whether the mean over histories agrees: within `slack`, or within three standard errors."""
+    error = found.std(ddof=1) / np.sqrt(len(found))
+    return bool(abs(found.mean() - nominal) <= max(slack, 3 * error))
+
+
+@pytest.mark.parametrize(
+    ("wander", "histories"),
+    [(0.01, 24), pytest.param(0.0, 200, marks=pytest.mark.nightly),
+     pytest.param(0.02, 200, marks=pytest.mark.nightly)],
+)  # fmt: skip
+def test_bands_are_ordered_hold_the_median_and_cover_what_they_promise(
+    wander: float, histories: int
+) -> None:
+    found = np.array([shares(1000 + seed, wander) for seed in range(histories)])
+    assert holds(found[:, 0], 0.80, 0.02), found.mean(axis=0)
+    assert holds(found[:, 1], 0.95, 0.015), found.mean(axis=0)
