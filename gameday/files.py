@@ -14,7 +14,9 @@ from pathlib import Path
 
 from gameday.errors import PreflightFailed
 
-__all__ = ["RUN_FILES", "Column", "File", "cache_folder", "reports_readme", "write_whole"]
+__all__ = [
+    "PUBLISHED_FILES", "RUN_FILES", "Column", "File", "cache_folder", "reports_readme", "write_whole",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,19 @@ RUN_FILES = (
 """All files of `reports/<event>/<run-id>/`."""
 
 
+PUBLISHED_FILES = (
+    File("forecast.parquet", 1, "forecast", "every minute of the event, per region and team", (
+        Column("region team slot_utc", "", "whose, and the start of the minute"),
+        Column("p10 p50 p90 p99", "steps/min", "marginal quantiles; no day, see DESIGN §7.8"),
+        Column("mean", "steps/min", "what sums and totals are made of"),
+    )),
+    File("teams/*.html", 1, "report", "a team's next peak: size, minute, band, ingredients, change"),
+    File("state/*.npz", 1, "forecast", "each region's model, for `gameday forecast refresh`"),
+    File("publication.json", 1, "forecast", "manifest, written last: peaks, hashes, the scenario"),
+)  # fmt: skip
+"""All files that `gameday forecast publish` writes to its folder."""
+
+
 def cache_folder() -> Path:
     """Return a folder of ours that can be written: GAMEDAY_CACHE, the user's, or a temporary."""
     asked = os.environ.get("GAMEDAY_CACHE")
@@ -142,20 +157,28 @@ def write_whole(path: Path, write: Callable[[Path], object], *, optional: bool =
 
 
 def reports_readme() -> str:
-    """Return the text of reports/README.md, made from RUN_FILES."""
+    """Return the text of reports/README.md, made from RUN_FILES and PUBLISHED_FILES."""
     lines = [
         "# What a run leaves",
         "",
         "Each run has a folder `reports/<event>/<run-id>/`. Made from `gameday/files.py` by",
         "`make golden`; do not edit.",
+        *_tables(RUN_FILES),
         "",
-        "| file | version | made by | what |",
-        "| --- | --- | --- | --- |",
+        "# What a publication of forecasts leaves",
+        "",
+        "In the folder that `gameday forecast publish --out` names.",
+        *_tables(PUBLISHED_FILES),
     ]
-    lines += [f"| `{f.name}` | {f.version} | {f.made_by} | {f.meaning} |" for f in RUN_FILES]
-    for file in RUN_FILES:
+    return "\n".join(lines) + "\n"
+
+
+def _tables(files: tuple[File, ...]) -> list[str]:
+    lines = ["", "| file | version | made by | what |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{f.name}` | {f.version} | {f.made_by} | {f.meaning} |" for f in files]
+    for file in files:
         if file.columns:
             lines += ["", f"## {file.name}", "", "| column or key | unit | meaning |"]
             lines += ["| --- | --- | --- |"]
             lines += [f"| {c.name} | {c.unit or '-'} | {c.meaning} |" for c in file.columns]
-    return "\n".join(lines) + "\n"
+    return lines

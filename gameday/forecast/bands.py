@@ -113,7 +113,7 @@ def _spread(noise: tuple[float, float], expected: Array) -> Array:
 
 
 def _noise(errors: Errors) -> tuple[float, float]:
-    """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, neither below 0."""
+    """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, both >= 0."""
     if len(errors.log_ratio) < _LEAST_POOL:
         return 1.0, 0.0
     chance = 1 / (1 + np.maximum(errors.expected, 0))

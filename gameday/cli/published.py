@@ -1,0 +1,124 @@
+"""A publication as files: Parquet, the models, a page a team, and last the manifest; and what changed."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gameday.errors import HistoryError
+
+if TYPE_CHECKING:
+    from gameday.forecast.state import State
+    from gameday.scenario import Scenario
+
+__all__ = ["write_publication"]
+
+
+def write_publication(
+    scenario: Scenario, states: list[State], folder: Path, notes: list[str], kept: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the publication, its manifest last; return what the command says of it."""
+    from gameday.files import write_whole
+    from gameday.forecast.answer import calendar_hash
+    from gameday.forecast.forecast import demand_grid
+    from gameday.forecast.publication import peaks_of, published_table, team_region
+    from gameday.forecast.state import known_until, save_state
+    from gameday.report.forecast_pages import render_team
+
+    grid = demand_grid(scenario)
+    before = _previous(folder)
+    peaks = {state.calendar.region: peaks_of(state, grid) for state in states}
+    write_whole(
+        folder / "forecast.parquet",
+        lambda path: _parquet(path, (published_table(s, grid) for s in states)),
+    )
+    for state in states:
+        save_state(state, folder / "state")
+    until = f"{known_until(states[0]):%Y-%m-%dT%H:%MZ}"
+    teams = states[0].names
+    hashes = {**kept["hashes"], "calendar": calendar_hash(scenario)}
+    for series, team in enumerate(teams):
+        regions = [
+            team_region(s, series, grid, peaks[s.calendar.region][series], before.get((s.calendar.region, team)))
+            for s in states
+        ]  # fmt: skip
+        for row in regions:
+            if row["change"]:
+                row["change"]["words"] = _words(row["change"]["factors"])
+        page = {"team": team, "event": scenario.event.name, "until": until, "regions": regions, "notes": [
+            *notes, *(f"{name} {digest[:12]}" for name, digest in hashes.items()),
+        ]}  # fmt: skip
+        render_team(page, folder / "teams" / f"{_safe(team)}.html")
+    rows = [row for region in peaks.values() for row in region]
+    manifest = {
+        "schema_version": 1, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
+        "scenario": kept["scenario"], "fitted": kept["fitted"], "peaks": rows,
+    }  # fmt: skip
+    write_whole(
+        folder / "publication.json",
+        lambda path: path.write_text(json.dumps(manifest), encoding="utf-8"),
+    )
+    return {"until": until, "peaks": rows, "changes": _changes(rows, before), "notes": notes}
+
+
+def _safe(team: str) -> str:
+    """Return a team's name as a file's: letters, digits, dots, dashes and underscores alone."""
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in team) or "_"
+
+
+def _parquet(path: Path, tables: Any) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    writer = None
+    try:
+        for table in tables:
+            part = pyarrow.Table.from_pandas(table, preserve_index=False)
+            writer = writer or parquet.ParquetWriter(path, part.schema)
+            writer.write_table(part)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _previous(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return (region, team) -> its peak in the publication that lies there; nothing where none does."""
+    try:
+        kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise HistoryError(
+            f"{folder / 'publication.json'}: cannot be read ({error}); move it away or choose another --out"
+        ) from None
+    return {(row["region"], row["team"]): row for row in kept["peaks"]}
+
+
+def _changes(
+    rows: list[dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what moved by more than a thousandth, most first, and why."""
+    out = []
+    for row in rows:
+        old = before.get((row["region"], row["team"]))
+        if old is None or not old["expected"] or not row["expected"]:
+            continue
+        was, now = dict(old["factors"]), dict(row["factors"])
+        factors = [
+            [n, now.get(n, 1.0) / (was.get(n, 1.0) or 1.0)] for n in dict.fromkeys([*now, *was])
+        ]
+        moved = row["expected"] / old["expected"]
+        if abs(moved - 1) > 0.001:
+            out.append({
+                "region": row["region"], "team": row["team"], "before": old["expected"], "after": row["expected"],
+                "times": moved, "words": _words(factors),
+            })  # fmt: skip
+    return sorted(out, key=lambda row: -abs(math.log(row["times"])))
+
+
+def _words(factors: list[list[Any]]) -> str:
+    told = [(n, f) for n, f in factors if f > 0 and abs(f - 1) >= 0.001]
+    told.sort(key=lambda pair: -abs(math.log(pair[1])))
+    return "; ".join(f"{name} {100 * (factor - 1):+.1f} %" for name, factor in told[:3])
