@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test nightly check bench bench-swarm bench-simulate bench-traffic golden clean
+.PHONY: replay test nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ bench-swarm: $(VENV)/.installed-test
 
 bench-simulate: $(VENV)/.installed-test $(VENV)/rivals/.installed
 	RIVALS=$(VENV)/rivals/bin/python $(BIN)/python -m tests.bench.simulate
+
+bench-forecast: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench.forecast
 
 bench-traffic: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.traffic

@@ -15,7 +15,18 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from gameday.scenario import Scenario
 
-__all__ = ["add_to", "known_name"]
+__all__ = ["KeepOption", "MaskOption", "add_to", "known_name", "with_stretches"]
+
+MaskOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mask", help="leave START/END of the past out, as 2026-11-02T10:00Z/2026-11-02T12:00Z"
+    ),
+]
+KeepOption = Annotated[
+    list[str] | None,
+    typer.Option("--keep", help="learn from START/END whatever it looks like; repeatable"),
+]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -30,6 +41,8 @@ def explain(
     step: Annotated[str, typer.Option(help="which step")],
     at: Annotated[str | None, typer.Option(help="as 2027-07-13T20:00, local; default the hottest")] = None,
     before: Annotated[str | None, typer.Option(help="as known then it was; default a week less; or none")] = None,
+    mask: MaskOption = None,
+    keep: KeepOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     page: Annotated[Path | None, typer.Option(help="HTML file: the same with pictures")] = None,
@@ -45,7 +58,7 @@ def explain(
     from gameday.scenario import load_scenario
     from gameday.vocabulary import Seed
 
-    scenario = load_scenario(event)
+    scenario = with_stretches(load_scenario(event), mask, keep)
     known_name("--region", region, scenario.regions)
     known_name("--step", step, scenario.steps)
     past = read_history(scenario, file=history, seed=Seed(seed))
@@ -124,13 +137,15 @@ def _say(data: dict[str, Any]) -> None:
 def outliers(
     event: EventOption,
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
+    mask: MaskOption = None,
+    keep: KeepOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """List what of the past is left out as robots, outages or glitches, why, and what that does to the forecast.
 
-    To overrule: forecast.keep and forecast.mask in the scenario.
+    To overrule: --keep and --mask, or forecast.keep and forecast.mask in the scenario.
 
     Example: gameday forecast outliers --event primeday
     """
@@ -139,7 +154,7 @@ def outliers(
     from gameday.scenario import load_scenario
     from gameday.vocabulary import Seed
 
-    scenario = load_scenario(event)
+    scenario = with_stretches(load_scenario(event), mask, keep)
     if region is not None:
         known_name("--region", region, scenario.regions)
     past = read_history(scenario, file=history, seed=Seed(seed))
@@ -158,6 +173,33 @@ def outliers(
         )
     typer.echo(
         f"{len(rows)} stretches; `times` what was expected; `effect` on the event's forecast, were it learned from"
+    )
+
+
+def with_stretches(scenario: Scenario, mask: list[str] | None, keep: list[str] | None) -> Scenario:
+    """Return the scenario with stretches of the command's own to leave out and to keep; UsageError if misspelt."""
+    from pydantic import ValidationError
+
+    from gameday.scenario.forecasting import Stretch
+
+    found: dict[str, list[Stretch]] = {}
+    for flag, texts in (("mask", mask), ("keep", keep)):
+        for text in texts or ():
+            start, _, end = text.partition("/")
+            try:
+                one = Stretch.model_validate({"start": start, "end": end, "why": f"--{flag}"})
+            except ValidationError:
+                raise UsageError(
+                    f"--{flag}: must be START/END with offsets, as 2026-11-02T10:00Z/2026-11-02T12:00Z "
+                    f"(got '{text}')"
+                ) from None
+            found.setdefault(flag, []).append(one)
+    block = scenario.forecast
+    more = {flag: [*getattr(block, flag), *stretches] for flag, stretches in found.items()}
+    return (
+        scenario.model_copy(update={"forecast": block.model_copy(update=more)})
+        if more
+        else scenario
     )
 
 

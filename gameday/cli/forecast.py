@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli import backtest, explain, outlook, publish, track
+from gameday.cli import backtest, breaks, explain, outlook, publish, track
+from gameday.cli.explain import KeepOption, MaskOption
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="What is expected, and why.")
     group.command()(show)
     explain.add_to(group)
+    breaks.add_to(group)
     backtest.add_to(group)
     outlook.add_to(group)
     publish.add_to(group)
@@ -35,6 +37,8 @@ def show(
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
     step: Annotated[str | None, typer.Option(help="one step; default all")] = None,
     per_minute: Annotated[bool, typer.Option("--per-minute", help="every minute, not the summary")] = False,
+    mask: MaskOption = None,
+    keep: KeepOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -48,7 +52,7 @@ def show(
     from gameday.scenario import load_scenario
     from gameday.vocabulary import Seed
 
-    scenario = load_scenario(event)
+    scenario = explain.with_stretches(load_scenario(event), mask, keep)
     for flag, name, known in (
         ("--region", region, scenario.regions),
         ("--step", step, scenario.steps),

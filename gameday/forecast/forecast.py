@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model
 from gameday.forecast.strength import strength_sigma
-from gameday.forecast.task import region_calendars
+from gameday.forecast.task import RegionCalendar, known_until, region_calendars
 from gameday.forecast.tie import tied_models
 from gameday.history import History
 from gameday.scenario import Scenario
@@ -69,9 +69,23 @@ def models_of(
             f"{known.source}: {known.grid.slots / 1440:.1f} days known before history.until; "
             f"a forecast needs at least {_LEAST_DAYS}"
         )
-    pasts, masked = prepare(list(region_calendars(scenario, known).values()), known)
+    calendars = list(region_calendars(scenario, known).values())
+    _require_regressors(calendars, end_min)
+    pasts, masked = prepare(calendars, known)
     origin = float(known.grid.epoch_min + known.grid.slots)
     return tied_models(pasts, origin, end_min, main_kind(scenario)), masked
+
+
+def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None:
+    """Raise HistoryError where a regressor is not known as far as the forecast goes."""
+    for calendar in calendars:
+        for name, until in known_until(calendar).items():
+            if until < end_min:
+                last, end = (datetime.fromtimestamp(60 * m, UTC) for m in (until, end_min))
+                raise HistoryError(
+                    f"forecast.ingredients.regressors.{name.split('+')[0]}: known in {calendar.region} until "
+                    f"{last:%Y-%m-%dT%H:%MZ}, the forecast goes to {end:%Y-%m-%dT%H:%MZ}; add the values to come"
+                )
 
 
 def _race(model: Model) -> tuple[tuple[str, float], ...]:

@@ -29,6 +29,8 @@ _LEAST_RATIO = 1.5
 _GLITCH_SCALES = 8.0
 _GLITCH_RATIO = 3.0
 """So many scales and times off the fit itself, for however long, is a glitch of the level. Ours."""
+_GLITCH_MIN = 360
+"""What lasts longer is called a glitch. Ours: robots and outages come and go within hours."""
 _DAY_MIN = 1440
 _OUTAGE_SHARE = 0.15
 """Below this share of what was expected it is called an outage. Ours."""
@@ -81,13 +83,18 @@ def _stretches(
     hour = past.calendar.slot_of_day(minute)[0] // 60
     sharp = off - _rolling_median(off, minute, width)
     z = sharp / np.maximum(_hourly_scale(sharp, hour), noise)
-    found = [(a, b, "") for a, b in _runs(z, off, _SEED_SCALES, np.log(_LEAST_RATIO))]
     whole = off / max(1.4826 * float(np.nanmedian(np.abs(off))), float(np.nanmedian(noise)), 1e-9)
-    glitches = _runs(whole, off, _GLITCH_SCALES, np.log(_GLITCH_RATIO))
     taken = np.zeros(len(off), bool)
-    for first, last, _ in found:
+    for first, last in (
+        *_runs(z, off, _SEED_SCALES, np.log(_LEAST_RATIO)),
+        *_runs(whole, off, _GLITCH_SCALES, np.log(_GLITCH_RATIO)),
+    ):
         taken[first:last] = True
-    return sorted(found + [(a, b, "glitch") for a, b in glitches if not taken[a:b].all()])
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], taken.astype(np.int8), [0]])))
+    return [
+        (int(a), int(b), "glitch" if width[a:b].sum() > _GLITCH_MIN else "")
+        for a, b in zip(edges[::2], edges[1::2], strict=True)
+    ]
 
 
 def _rolling_median(off: Array, minute: Array, width: Array) -> Array:

@@ -9,6 +9,7 @@ import holidays
 import numpy as np
 import pandas as pd
 
+from gameday.errors import HistoryError
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.scenario.events import KINDS
@@ -16,7 +17,7 @@ from gameday.scenario.forecasting import ForecastBlock
 from gameday.scenario.ingredients import Occurrence, When
 from gameday.vocabulary import Array
 
-__all__ = ["RegionCalendar", "bare_calendars", "region_calendars"]
+__all__ = ["RegionCalendar", "bare_calendars", "known_until", "region_calendars"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,33 @@ def bare_calendars(history: History, zone: str, country: str | None) -> list[Reg
     ]
 
 
+def _regressors(
+    scenario: Scenario, region: str, first: float, until: float
+) -> dict[str, tuple[Array, Array]]:
+    """Return regressor and lag -> (minutes, values from each on), centred and scaled by what the past saw."""
+    out = {}
+    for name, regressor in scenario.forecast.ingredients.regressors.items():
+        at, values = regressor.of(region)
+        if not len(at) or at[0] > first:
+            raise HistoryError(
+                f"forecast.ingredients.regressors.{name}: says nothing of {region} where its past begins; "
+                "add earlier values"
+            )
+        seen = values[np.searchsorted(at, np.arange(first, until, 60), "right") - 1]
+        scaled = (values - seen.mean()) / max(float(seen.std()), 1e-9)
+        for lag in regressor.lags:
+            out[f"{name}+{lag:g}"] = (at + lag / 60, scaled)
+    return out
+
+
+def known_until(calendar: RegionCalendar) -> dict[str, float]:
+    """Return regressor and lag -> minute up to which it is known: a last value holds as long as the one before."""
+    return {
+        name: float(at[-1] + (at[-1] - at[-2]))
+        for name, (at, _) in calendar.regressors.items() if len(at) > 1
+    }  # fmt: skip
+
+
 def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalendar:
     first = float(history.grid.epoch_min)
     until = first + history.grid.slots
@@ -141,6 +169,6 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
     return RegionCalendar(
         region, scenario.regions[region].zone, scenario.calendar.holidays.get(region),
         tuple(replace(o, kind=borrowed.get(o.kind, o.kind)) for o in events),
-        tuple(launches), scenario.forecast, history.regressors_of(region),
+        tuple(launches), scenario.forecast, _regressors(scenario, region, first, until),
         tuple(sorted(borrowed.items())), first, until,
     )  # fmt: skip

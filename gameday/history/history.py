@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gameday.vocabulary import Array, TimeGrid
@@ -27,12 +26,6 @@ class History:
     """Of the file, or of what made the synthetic past."""
     notes: tuple[str, ...] = ()
     """What was found and mended on the way in: gaps, duplicates, DST."""
-    regressors: Mapping[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict)
-    """(region, regressor and lag) -> (minutes since 1970 UTC, its value from each on), past and to come."""
-
-    def regressors_of(self, region: str) -> dict[str, tuple[Array, Array]]:
-        """Return a region's regressors by name and lag."""
-        return {name: known for (where, name), known in self.regressors.items() if where == region}
 
     def known_before(self, instant: datetime) -> History:
         """Return the part of the past that was known at `instant`."""

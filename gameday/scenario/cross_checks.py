@@ -29,7 +29,8 @@ _MOST_CALLS, _MOST_EXCHANGES = 64, 32
 def cross_faults(scenario: Scenario) -> list[Fault]:
     """Return every fault between blocks, in the order of the blocks."""
     return [
-        *_event_faults(scenario), *_history_faults(scenario), *_launch_faults(scenario),
+        *_event_faults(scenario), *_forecast_faults(scenario), *_history_faults(scenario),
+        *_launch_faults(scenario),
         *_product_faults(scenario), *journey_faults(scenario), *_url_faults(scenario), *_step_faults(scenario),
         *_word_faults(scenario), *_service_faults(scenario), *_observe_faults(scenario),
         *_criterion_faults(scenario),
@@ -52,6 +53,21 @@ def _event_faults(scenario: Scenario) -> Iterator[Fault]:
         yield from unknown(here, "country", country, sorted(list_supported_countries()))
     if scenario.event.regions is not None and set(scenario.event.regions) != set(scenario.regions):
         yield ("event", "regions"), "must be absent: a scenario's event is in all its regions"
+
+
+def _forecast_faults(scenario: Scenario) -> Iterator[Fault]:
+    block = scenario.forecast
+    for what in ("mask", "keep"):
+        for i, stretch in enumerate(getattr(block, what)):
+            here = ("forecast", what, i)
+            if stretch.region is not None:
+                yield from unknown((*here, "region"), "region", stretch.region, scenario.regions)
+            if stretch.step is not None:
+                yield from unknown((*here, "step"), "step", stretch.step, scenario.steps)
+    for name, regressor in block.ingredients.regressors.items():
+        for region in dict.fromkeys(regressor.regions or ()):
+            place = ("forecast", "ingredients", "regressors", name, "regions")
+            yield from unknown(place, "region", region, scenario.regions)
 
 
 def _local_fault(

@@ -16,6 +16,7 @@ from gameday.scenario.injections import injection_faults
 from gameday.scenario.model import Scenario
 from gameday.scenario.python_users import python_faults
 from gameday.scenario.read import Document, is_file, read_document
+from gameday.scenario.regressor_files import read_regressor_files
 
 __all__ = [
     "bundled_scenarios", "load_scenario", "scenario_file", "scenario_of", "scenario_schema",
@@ -59,6 +60,8 @@ def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
     document = read_document(file)
     if document.faults and not document.data:
         raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
+    if files := list(read_regressor_files(document.data, file.parent)):
+        raise ScenarioError(_said(document, files))
     try:
         scenario = scenario_of(json.dumps(document.data))
     except ValidationError as error:
@@ -77,7 +80,11 @@ def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
 
 def scenario_text(name_or_path: str, *, drift: float | None = None) -> str:
     """Return a scenario that `load_scenario` accepts as JSON, its includes merged, to be sent."""
-    return _text(read_document(scenario_file(name_or_path)), drift)
+    file = scenario_file(name_or_path)
+    document = read_document(file)
+    for path, fault in read_regressor_files(document.data, file.parent):
+        raise ScenarioError(_said(document, [(path, fault)]))
+    return _text(document, drift)
 
 
 def _text(document: Document, drift: float | None) -> str:

@@ -6,28 +6,54 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameday.scenario.ingredients.when import Part, When
-from gameday.scenario.units import Block, Duration, Name
+from gameday.scenario.units import Block, Duration, Instant, Name
+from gameday.vocabulary import Array
 
 __all__ = ["Regressor"]
 
+_MOST_VALUES = 200_000
+
 
 class Regressor(Block):
-    """A column of a file, with its values to come."""
+    """Values over time, each good until the next; those to come are as needed as those that were.
 
-    file: str
-    """CSV or Parquet, beside the scenario: a time, a value, and perhaps a region."""
-    time: str = "time"
-    value: str = "value"
-    region: Name | None = None
-    """Column that names the region; absent: one value for all."""
+    Written as lists, or as a `file` beside the scenario, which is read into them when the scenario is.
+    """
+
+    at: list[Instant] = Field(min_length=2, max_length=_MOST_VALUES)
+    """From when on each value holds; within a region in order."""
+    values: list[float]
+    regions: list[Name] | None = None
+    """Whose each value is; absent: every region's."""
     lags: list[Duration] = Field(default=[0.0], min_length=1, max_length=8)
     """How long after the value its effect is looked for; each lag gets a column."""
     scale: Literal["linear", "log"] = "linear"
-    """`log`: of 1 + the value, so that an effect is an elasticity."""
+    """`log`: of 1 + the value, so that an effect is an elasticity; values must be 0 or more."""
     ridge: float = Field(default=0.1, gt=0, le=1e3)
+
+    @model_validator(mode="after")
+    def _lists_agree(self) -> Regressor:
+        lengths = {len(self.at), len(self.values), len(self.regions or self.at)}
+        if len(lengths) > 1:
+            raise ValueError("at, values and regions must be of one length")
+        if self.scale == "log" and min(self.values) < 0:
+            raise ValueError("with scale log, values must be 0 or more")
+        return self
+
+    def of(self, region: str) -> tuple[Array, Array]:
+        """Return (minutes since 1970 UTC, values from each on) of a region, in order of time."""
+        mine = [
+            (at.timestamp() / 60, value)
+            for at, value, whose in zip(
+                self.at, self.values, self.regions or [region] * len(self.at), strict=True
+            )
+            if whose == region
+        ]
+        table = np.array(sorted(mine), float).reshape(-1, 2)
+        return table[:, 0], np.log1p(table[:, 1]) if self.scale == "log" else table[:, 1]
 
     def columns(self, name: str, when: When) -> Iterator[Part]:
         """Yield one column a lag, centred and scaled where the values were put together."""

@@ -1,0 +1,61 @@
+"""`gameday forecast breaks`: where the past began to grow otherwise, for a person to declare or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+from gameday.errors import UsageError
+
+__all__ = ["add_to"]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add this file's verbs."""
+    group.command()(breaks)
+
+
+def breaks(
+    event: EventOption,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Propose slope breaks of each region's total: days from which it grows otherwise (needs the extra ruptures).
+
+    One with a reason goes to forecast.ingredients.trend.slope_breaks; none is used by itself.
+
+    Example: gameday forecast breaks --event primeday
+    """
+    from importlib.util import find_spec
+
+    from gameday.forecast.breaks import propose_breaks
+    from gameday.forecast.prepare import prepare
+    from gameday.forecast.task import region_calendars
+    from gameday.history import read_history
+    from gameday.scenario import load_scenario
+    from gameday.vocabulary import Seed
+
+    if find_spec("ruptures") is None:
+        raise UsageError("forecast breaks needs ruptures: pip install 'gameday[ruptures]'")
+    scenario = load_scenario(event)
+    known = read_history(scenario, file=history, seed=Seed(seed)).known_before(
+        scenario.history.until
+    )
+    pasts, _ = prepare(list(region_calendars(scenario, known).values()), known)
+    found = [one for past in pasts for one in propose_breaks(past)]
+    if as_json:
+        rows = [{**asdict(one), "at": one.at.isoformat()} for one in found]
+        typer.echo(json.dumps({"schema_version": 1, "event": scenario.event.name, "breaks": rows}))
+        return
+    for one in found:
+        typer.echo(
+            f"{one.region}: from {one.at:%Y-%m-%d} on x {one.after_per_year:.2f} a year, "
+            f"before x {one.before_per_year:.2f}"
+        )
+    if not found:
+        typer.echo("no day from which a region's total clearly grows otherwise")
