@@ -19,6 +19,7 @@ import gevent
 from locust import LoadTestShape, User, events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
+from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
 from gameday.safety import allowed_target, check_ceilings
@@ -173,6 +174,13 @@ def _wire_ends(floor: _Floor) -> None:
         elif floor.director is not None and not environment.stats.total.num_requests:
             sys.stderr.write("not one request was sent\n")
             environment.process_exit_code = GeneratorFailed.exit_code
+
+    @events.quit.add_listener  # type: ignore[untyped-decorator]
+    def on_end(**_: Any) -> None:
+        options = getattr(floor.environment, "parsed_options", None)
+        if getattr(options, "csv_prefix", None):
+            # Locust writes its CSV once a second: the last look must come after the last count.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
 
 
 def _own_brief(floor: _Floor, host: str) -> Brief:
