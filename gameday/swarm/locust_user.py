@@ -166,6 +166,9 @@ def _wire_ends(floor: _Floor) -> None:
     def on_test_stop(environment: Environment, **_: Any) -> None:
         if floor.brief is None and floor.player is not None and floor.player.engine is not None:
             floor.player.engine.end_now()
+        if getattr(environment.parsed_options, "csv_prefix", None):
+            # Locust writes its CSV once a second: its last look must come after the last count.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
 
     @events.quitting.add_listener  # type: ignore[untyped-decorator]
     def on_quit(environment: Environment, **_: Any) -> None:
@@ -174,13 +177,6 @@ def _wire_ends(floor: _Floor) -> None:
         elif floor.director is not None and not environment.stats.total.num_requests:
             sys.stderr.write("not one request was sent\n")
             environment.process_exit_code = GeneratorFailed.exit_code
-
-    @events.quit.add_listener  # type: ignore[untyped-decorator]
-    def on_end(**_: Any) -> None:
-        options = getattr(floor.environment, "parsed_options", None)
-        if getattr(options, "csv_prefix", None):
-            # Locust writes its CSV once a second: the last look must come after the last count.
-            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
 
 
 def _own_brief(floor: _Floor, host: str) -> Brief:
