@@ -90,6 +90,11 @@ def mean_accuracy(several: list[Accuracy]) -> Accuracy:
 
 
 def _peaks(actual: Array, said: Array, day: int) -> tuple[float, float, float]:
+    if day == 1:  # slots are days: the highest one stands for itself
+        known = ~np.isnan(actual) & ~np.isnan(said)
+        highest = [int(np.argmax(np.where(known, x, -1.0))) for x in (actual, said)]
+        size = float(said[highest[1]] / max(float(actual[highest[0]]), 1e-9) - 1)
+        return size, 1440.0 * abs(highest[0] - highest[1]), float("nan")
     smooth = [
         _rolled(np.where(np.isnan(actual) | np.isnan(said), np.nan, x)) for x in (actual, said)
     ]

@@ -9,6 +9,7 @@ import numpy as np
 from gameday.errors import HistoryError
 from gameday.forecast.bands import make_bands
 from gameday.forecast.demand import Demand
+from gameday.forecast.launches import LaunchLesson, lessons
 from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
@@ -53,7 +54,9 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
         marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
         past_events=past, launches=_launches(scenario, grid),
         backtest_wape=float(np.mean([m.wape() for m in models])),
-        race=_race(models[0]), notes=tuple(_notes(scenario, models, masked, past)),
+        race=_race(models[0]), notes=tuple(
+            _notes(scenario, models, masked, past, lessons(scenario, known, models))
+        ),
     )  # fmt: skip
 
 
@@ -130,7 +133,13 @@ def _launches(scenario: Scenario, grid: TimeGrid) -> dict[str, Array]:
     return out
 
 
-def _notes(scenario: Scenario, models: list[Model], masked: list[Masked], past: int) -> list[str]:
+def _notes(
+    scenario: Scenario,
+    models: list[Model],
+    masked: list[Masked],
+    past: int,
+    learned: list[LaunchLesson],
+) -> list[str]:
     notes = []
     for model in models:
         calendar = model.past.calendar
@@ -152,6 +161,19 @@ def _notes(scenario: Scenario, models: list[Model], masked: list[Masked], past: 
         f"{past} past events of kind '{kind}' known: quantiles beyond p{100 * limit:.0f} are "
         "prior, not calibrated"
     )
-    for name in scenario.launches:
-        notes.append(f"launch {name}: crowd as declared in the scenario, not learned")
+    told = {(one.launch, one.region): one for one in learned}
+    for name, launch in scenario.launches.items():
+        for region in launch.at:
+            notes.append(_launch_note(name, region, told.get((name, region))))
     return notes
+
+
+def _launch_note(name: str, region: str, lesson: LaunchLesson | None) -> str:
+    if lesson is None:
+        return f"launch {name} in {region}: crowd as declared, no past launch there to learn from"
+    spread = "" if np.isnan(lesson.spread) else f", spread {100 * np.expm1(lesson.spread):.0f} %"
+    return (
+        f"launch {name} in {region}: crowd as declared, {lesson.declared:,.0f}; past launches "
+        f"({len(lesson.seen)}), at its strength, say {lesson.told:,.0f}{spread}; they halve in "
+        f"{lesson.half_life_min:.1f} min, declared {lesson.declared_half_life_min:.1f}"
+    )

@@ -1,0 +1,101 @@
+"""What past launches say: one decay for all, each its own size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_shop import load_small, small_shop
+
+from gameday.forecast.forecast import demand_grid, models_of
+from gameday.forecast.launches import lessons
+from gameday.history import History, read_history
+from gameday.scenario import Scenario
+from gameday.vocabulary import Seed
+
+PAST = [
+    {
+        "name": "phone",
+        "kind": "launch",
+        "start": "2026-01-14T18:00",
+        "duration": "32m",
+        "strength": 0.5,
+    },
+    {
+        "name": "watch",
+        "kind": "launch",
+        "start": "2026-02-11T12:00",
+        "duration": "32m",
+        "strength": 1.0,
+    },
+]
+DROP = {
+    "product": "console", "at": {"eu": "2026-03-10T18:00"}, "crowd": {"eu": 30_000}, "stock": {"eu": 5_000},
+    "half_life": "4m",
+}  # fmt: skip
+FAN = {
+    "launch": "drop", "start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
+    "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    changes = {
+        "calendar": {"events": PAST}, "launches": {"drop": DROP}, "journeys": {"fan": FAN},
+        "products": {"console": {"share": {"eu": 0.0}}, "other": {"share": {"eu": 1.0}}},
+        "history": {"synthetic": {"robots_per_year": 0, "outages_per_year": 0}},
+    }  # fmt: skip
+    return load_small(tmp_path_factory.mktemp("drop"), small_shop(), changes)
+
+
+def without_crowds(scenario: Scenario) -> History:
+    """Return the past with quiet launches: their strength is nothing."""
+    quiet = [e.model_copy(update={"strength": 0.0}) for e in scenario.calendar.events]
+    calendar = scenario.calendar.model_copy(update={"events": quiet})
+    return read_history(scenario.model_copy(update={"calendar": calendar}), file=None, seed=Seed(3))
+
+
+def learned(scenario: Scenario, history: History) -> list:  # type: ignore[type-arg]
+    grid = demand_grid(scenario)
+    models, _ = models_of(scenario, history, grid.epoch_min + grid.slots)
+    return lessons(scenario, history, models)
+
+
+@pytest.mark.parametrize(("half_life", "size"), [(3.0, 30_000), (12.0, 60_000)])
+def test_past_crowds_tell_how_large_and_how_fast_the_next_one_is(
+    scenario: Scenario, half_life: float, size: float
+) -> None:
+    history = without_crowds(scenario)
+    counts, rng = history.counts.copy(), np.random.default_rng(1)
+    minute = np.arange(85)
+    share = 0.5 ** (minute / half_life) * (1 - 0.5 ** (1 / half_life))
+    for event, start, _ in scenario.occurrences("eu"):
+        if event.name in ("phone", "watch"):
+            first = history.grid.index_of(start)
+            for step, visits in (("product", 1.0), ("checkout", 0.5)):
+                row = scenario.step_names.index(step)
+                crowd = rng.poisson(visits * event.strength * size * share)
+                counts[0, row, first : first + len(minute)] += crowd
+    (lesson,) = learned(scenario, replace(history, counts=counts))
+    assert lesson.declared == 30_000
+    assert len(lesson.seen) == 2
+    assert lesson.told == pytest.approx(size, rel=0.1)
+    assert lesson.half_life_min == pytest.approx(half_life, rel=0.15)
+
+
+def test_a_launch_in_a_gap_or_after_the_past_teaches_nothing(
+    scenario: Scenario, tmp_path: Path
+) -> None:
+    history = without_crowds(scenario)
+    counts = history.counts.copy()
+    for event, start, _ in scenario.occurrences("eu"):
+        first = history.grid.index_of(start)
+        if event.name in ("phone", "watch"):
+            counts[:, :, first : first + 10] = np.nan
+    assert learned(scenario, replace(history, counts=counts)) == []
+    early = history.known_before(history.grid.start + timedelta(days=20))
+    assert learned(scenario, early) == []
