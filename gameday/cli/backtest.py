@@ -46,16 +46,10 @@ def backtest(
     Example: gameday forecast backtest --history counts.parquet --horizon 7d --origins 3
     """
     from gameday.forecast import backtest as rooms
-    from gameday.scenario.units import parse_duration
 
     if grain not in ("minute", "day"):
         raise UsageError(f"--grain: must be minute or day (got '{grain}')")
-    try:
-        ahead = round(parse_duration(horizon) / 60)
-    except ValueError as error:
-        raise UsageError(f"--horizon: {error} (got '{horizon}')") from None
-    if ahead < 60:
-        raise UsageError(f"--horizon: must be at least 1h (got '{horizon}')")
+    ahead = _horizon(horizon, grain)
     calendars, past, kind = _what(event, history, zone, country, seed)
     beside = _rivals(rivals, by_day=grain == "day")
     found = rooms.backtest(
@@ -71,6 +65,22 @@ def backtest(
         typer.echo(json.dumps(data))
     else:
         _say(data)
+
+
+def _horizon(text: str, grain: str) -> int:
+    """Return minutes; UsageError says how it is written and what the least is."""
+    from gameday.scenario.units import parse_duration
+
+    try:
+        ahead = round(parse_duration(text) / 60)
+    except ValueError as error:
+        raise UsageError(f"--horizon: {error} (got '{text}')") from None
+    least = 1440 if grain == "day" else 60
+    if ahead < least:
+        raise UsageError(
+            f"--horizon: must be at least {least // 60}h by the {grain} (got '{text}')"
+        )
+    return ahead
 
 
 def _what(
@@ -89,8 +99,27 @@ def _what(
         return list(region_calendars(scenario, past).values()), past, main_kind(scenario)
     if file is None:
         raise UsageError("give --history FILE, or --event NAME whose past is made up")
+    _check_place(zone, country)
     past = read_any_history(file, time_zone=zone)
     return bare_calendars(past, zone, country), past, "sale"
+
+
+def _check_place(zone: str, country: str | None) -> None:
+    from zoneinfo import ZoneInfo
+
+    from holidays import list_supported_countries
+
+    from gameday.scenario.faults import did_you_mean
+
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, KeyError):
+        raise UsageError(
+            f"--zone: must be an IANA time zone, such as Europe/Berlin (got '{zone}')"
+        ) from None
+    known = sorted(list_supported_countries())
+    if country is not None and country not in known:
+        raise UsageError(f"--country: unknown '{country}'{did_you_mean(country, known)}")
 
 
 def _rivals(text: str, *, by_day: bool) -> list[Rival]:

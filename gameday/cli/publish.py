@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,18 +82,25 @@ def refresh(
 
     scenario, kept = _kept(folder)
     new = _read_new(add, scenario, tuple(kept["teams"]))
-    states, notes = [], list[str]()
+    states, notes, anything_new = [], list[str](), False
     for region, calendar in _calendars(scenario, kept).items():
         state = load_state(folder / "state", calendar)
         part, told = _following(new, state, region)
+        notes += told
+        if part is None:
+            states.append(state)
+            continue
         moved, odd = refreshed(state, *part)
         states.append(moved)
-        notes += told
+        anything_new = True
         if odd:
             notes.append(
                 f"{region}: {odd} new rows lie far off what was expected; left out until the next whole fit"
             )
-    kept["hashes"]["added"] = new.sha256
+    if not anything_new:
+        raise HistoryError(f"{add}: ends before what was last known; nothing is new in it")
+    number = sum(name.startswith("added") for name in kept["hashes"]) + 1
+    kept["hashes"][f"added {number}"] = new.sha256
     data = write_publication(scenario, states, folder, notes, kept)
     _say(data, folder, as_json=as_json)
 
@@ -113,7 +121,9 @@ def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> 
     from gameday.history import read_any_history
 
     found = read_any_history(file, time_zone=scenario.history.time_zone)
-    if set(found.regions) != set(scenario.regions) and len(scenario.regions) > 1:
+    if found.regions == ("all",) and len(scenario.regions) == 1:
+        found = replace(found, regions=scenario.region_names)
+    if set(found.regions) != set(scenario.regions):
         raise HistoryError(
             f"{file}: regions must be {', '.join(scenario.regions)} (got {', '.join(found.regions)})"
         )
@@ -122,7 +132,8 @@ def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> 
         raise HistoryError(
             f"{file}: not the published teams: {', '.join(missing[:5])} on one side only"
         )
-    return found
+    order = [found.regions.index(name) for name in scenario.region_names]
+    return replace(found, regions=scenario.region_names, counts=found.counts[order])
 
 
 def _kept(folder: Path) -> tuple[Scenario, dict[str, Any]]:
@@ -131,7 +142,7 @@ def _kept(folder: Path) -> tuple[Scenario, dict[str, Any]]:
     try:
         kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
         return scenario_of(kept["scenario"]), kept
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise HistoryError(
             f"{folder}: holds no whole publication ({type(error).__name__}); `gameday forecast publish` makes one"
         ) from None
@@ -155,8 +166,10 @@ def _calendars(scenario: Scenario, kept: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _following(new: History, state: State, region: str) -> tuple[tuple[Any, TimeGrid], list[str]]:
-    """Return (counts, grid) of the minutes after the state's end, and notes; HistoryError where there are none."""
+def _following(
+    new: History, state: State, region: str
+) -> tuple[tuple[Any, TimeGrid] | None, list[str]]:
+    """Return (counts, grid) of the minutes after the state's end, None where there are none, and notes."""
     import numpy as np
 
     from gameday.vocabulary import TimeGrid
@@ -165,9 +178,7 @@ def _following(new: History, state: State, region: str) -> tuple[tuple[Any, Time
     skip = end - new.grid.epoch_min
     last = new.grid.epoch_min + new.grid.slots
     if last <= end:
-        raise HistoryError(
-            f"{new.source}: ends before {region} was last known; nothing is new in it"
-        )
+        return None, [f"{region}: was known further than the new minutes go; left as it was"]
     notes = (
         [f"{region}: {skip} minutes were known before and are left as they were"]
         if skip > 0

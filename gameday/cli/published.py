@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -65,7 +66,10 @@ def write_publication(
 
 def _safe(team: str) -> str:
     """Return a team's name as a file's: letters, digits, dots, dashes and underscores alone."""
-    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in team) or "_"
+    plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in team)
+    if plain == team and plain.strip("."):
+        return plain
+    return f"{plain}-{hashlib.sha256(team.encode()).hexdigest()[:8]}"  # two names may look alike
 
 
 def _parquet(path: Path, tables: Any) -> None:
@@ -87,13 +91,13 @@ def _previous(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Return (region, team) -> its peak in the publication that lies there; nothing where none does."""
     try:
         kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
+        return {(row["region"], row["team"]): row for row in kept["peaks"]}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise HistoryError(
-            f"{folder / 'publication.json'}: cannot be read ({error}); move it away or choose another --out"
+            f"{folder / 'publication.json'}: is no publication ({error!r}); move it away or choose another --out"
         ) from None
-    return {(row["region"], row["team"]): row for row in kept["peaks"]}
 
 
 def _changes(

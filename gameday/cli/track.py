@@ -54,7 +54,7 @@ def track(
     ends = time.monotonic() + wait if wait else float("inf")
     while True:
         if actuals is not None:
-            alerts = _from_file(tracker, actuals)
+            alerts = _from_file(tracker, actuals, must_be=not follow)
         else:
             alerts = _from_server(tracker, prometheus or "", query or "")
         for alert in alerts:
@@ -95,10 +95,10 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
     return out
 
 
-def _from_file(tracker: Tracker, file: Path) -> list[Alert]:
+def _from_file(tracker: Tracker, file: Path, *, must_be: bool) -> list[Alert]:
     import numpy as np
 
-    table = _table(file)
+    table = _table(file, must_be=must_be)
     if table is None or table.empty:
         return []
     first = tracker.grid.epoch_min
@@ -126,7 +126,7 @@ def _from_file(tracker: Tracker, file: Path) -> list[Alert]:
     return tracker.feed(counts, begin, last - begin)
 
 
-def _table(file: Path) -> pd.DataFrame | None:
+def _table(file: Path, *, must_be: bool) -> pd.DataFrame | None:
     """Return minute, name and count of what the file holds now; a last line not yet whole is left for later."""
     import io
 
@@ -136,6 +136,10 @@ def _table(file: Path) -> pd.DataFrame | None:
     from gameday.history.repair import minutes_of_table
 
     if not file.is_file():
+        if must_be:
+            raise HistoryError(
+                f"{file}: no such file; check --actuals, or wait for it with --follow"
+            )
         return None
     if file.suffix.lower() == ".csv":
         text = file.read_bytes()

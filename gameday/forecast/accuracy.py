@@ -42,7 +42,7 @@ class Accuracy:
 
     def row(self) -> dict[str, float | None]:
         """Return the scores by name, rounded; None where they cannot be told."""
-        return {k: None if np.isnan(v) else round(v, 4) for k, v in asdict(self).items()}
+        return {k: round(v, 4) if np.isfinite(v) else None for k, v in asdict(self).items()}
 
 
 def judge(

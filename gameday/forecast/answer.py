@@ -12,7 +12,7 @@ import numpy as np
 
 from gameday.forecast.bands import make_bands
 from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
-from gameday.forecast.forecast import models_of
+from gameday.forecast.forecast import demand_grid, models_of
 from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.regional import Model
@@ -75,7 +75,11 @@ def answer(scenario: Scenario, history: History, asked: Question) -> dict[str, A
 
 
 def _model(scenario: Scenario, known: History, asked: Question) -> tuple[Model, list[Masked]]:
-    models, masked = models_of(scenario, known, asked.at.timestamp() / 60 + 1)
+    grid = demand_grid(
+        scenario
+    )  # the same horizon as is shown and published, and so the same forecast
+    end = max(grid.epoch_min + grid.slots, asked.at.timestamp() / 60 + 1)
+    models, masked = models_of(scenario, known, end)
     place = scenario.region_names.index(asked.region)
     return models[place], [m for m in masked if (m.region, m.step) == (asked.region, asked.step)]
 

@@ -204,7 +204,9 @@ def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
             continue
         promised = abs(2 * level - 1) if other is not None else max(level, 1 - level)
         needed_here = np.where(np.isnan(sides), -np.inf, sides).max(axis=1)
-        out[index] = np.clip(_quantile(needed_here, share, promised), 1, _WIDEST)
+        found = np.clip(_quantile(needed_here, share, promised), 1, _WIDEST)
+        # A few origins tell little: they are weighed against one that needed nothing.
+        out[index] = 1 + (found - 1) * len(needed) / (len(needed) + 1)
     # A wider level is widened at least as much as a narrower one: bands stay in order.
     order = np.argsort(np.abs(np.array(levels) - 0.5), kind="stable")
     out[order] = np.maximum.accumulate(out[order])

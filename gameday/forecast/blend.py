@@ -62,6 +62,12 @@ class Blend:
                 out += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
         return out if self.tie is None else out + self.tie.at(minute)
 
+    def smooth(self, minute: Array) -> Array:
+        """Return counts without what recurs at single minutes of the day, shape (n, series)."""
+        slot = self.fits[0].design.calendar.slot_of_day(minute)
+        log = self.log_mean(minute) - profile_at(self.profile, slot)
+        return np.asarray(np.maximum(np.expm1(log), 0))
+
     def parts(self, minute: Array) -> dict[str, Array]:
         """Return each ingredient's share of `log_mean`, shape (n, series) each; they sum to it."""
         calendar = self.fits[0].design.calendar

@@ -14,6 +14,7 @@ from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model
+from gameday.forecast.rows import in_event
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar, known_until, region_calendars
 from gameday.forecast.tie import tied_models
@@ -48,7 +49,7 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     median = np.maximum(np.expm1(log_mean), 0.0)
     kind = main_kind(scenario)
     past = max(len(known_events(model.past, kind)) for model in models)
-    marginal = _marginal(models, median, effect, minute)
+    marginal = _marginal(models, median, minute)
     return Demand(
         grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
         marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
@@ -98,9 +99,7 @@ def _race(model: Model) -> tuple[tuple[str, float], ...]:
     )
 
 
-def _marginal(
-    models: list[Model], median: Array, effect: Array, minute: Array
-) -> dict[float, Array]:
+def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, Array]:
     """Return conformal quantiles: by local hour and lead off events, one pool inside them."""
     out = {level: np.empty_like(median) for level in QUANTILES}
     for index, model in enumerate(models):
@@ -111,7 +110,7 @@ def _marginal(
             if len(model.left_out) > 1:
                 events = np.concatenate([e[:, step] for e in model.left_out])
             bands = make_bands(model.errors(step), QUANTILES, events)
-            busy = np.abs(effect[index, step]) > 0.05
+            busy = in_event(minute, model.past.calendar)
             distance = bands.log_distance(hour, lead, busy, median[index, step])
             for level, away in zip(QUANTILES, distance.T, strict=True):
                 log = np.log1p(median[index, step]) + away

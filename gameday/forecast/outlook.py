@@ -152,7 +152,7 @@ def _peaks(
         best: tuple[float, int, Array] | None = None
         for day in candidates:
             at = np.arange(edges[day], edges[day + 1])
-            shape = np.maximum(np.expm1(minutes.blend.log_mean(at)[:, series]), 0)
+            shape = minutes.blend.smooth(at)[:, series]
             scaled = shape * row[day] / max(float(shape.sum()), 1e-9)
             if best is None or scaled.max() > best[0]:
                 best = (float(scaled.max()), day, scaled)

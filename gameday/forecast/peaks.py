@@ -40,7 +40,7 @@ class Peak:
     slot: int
     """Where it is expected."""
     expected: float
-    """Highest of the median, steps a minute."""
+    """Highest of the median's smooth curve, what recurs at single minutes left out, steps a minute."""
     size: dict[float, float]
     """Quantile -> steps a minute of the highest five minutes, whenever they come."""
     minutes: dict[float, float]
@@ -59,7 +59,10 @@ def peak_errors(model: Model, series: int) -> PeakErrors:
     sizes, minutes = [], []
     weights = model.blend.weights[:, series]
     for fold in model.folds:
-        said = np.maximum(np.expm1(weights @ fold.log_mean[:, :, series]), 0)
+        # The smooth curve: not every minute is scored, and a spike on the hour may lie between.
+        said = np.maximum(
+            np.expm1(weights @ fold.log_mean[:, :, series] - fold.recurring[:, series]), 0
+        )
         day = ((fold.minute - fold.minute[0]) // 1440).astype(int)
         for number in range(int(day[-1]) + 1):
             mine = day == number
@@ -80,7 +83,7 @@ def peak_errors(model: Model, series: int) -> PeakErrors:
 
 
 def peak_of(median: Array, errors: PeakErrors, sigma: float) -> Peak:
-    """Return the peak of a median, shape (slots,); `sigma` is the spread of the event's log size."""
+    """Return the peak of a median's smooth curve, shape (slots,); `sigma`: spread of the event's log size."""
     slot = int(np.argmax(median))
     size, minutes = errors.log_size, errors.minutes
     if len(size) < _LEAST_DAYS:

@@ -50,7 +50,7 @@ def published_table(state: State, grid: TimeGrid) -> pd.DataFrame:
 def peaks_of(state: State, grid: TimeGrid) -> list[dict[str, Any]]:
     """Return each series' peak in `grid`: when, how high with quantiles, and its ingredients then."""
     minute = grid.minutes().astype(float)
-    median = np.maximum(np.expm1(state.blend.log_mean(minute)), 0)
+    median = state.blend.smooth(minute)
     tops = median.argmax(axis=0)
     parts = state.blend.parts(minute[tops])
     out = []
@@ -60,7 +60,7 @@ def peaks_of(state: State, grid: TimeGrid) -> list[dict[str, Any]]:
         told = waterfall_of(state.calendar.region, team, grid.instant(peak.slot), logs)
         out.append({
             "region": state.calendar.region, "team": team, "at": grid.instant(peak.slot).isoformat(),
-            "expected": peak.expected, "size": {f"p{100 * q:g}": v for q, v in peak.size.items()},
+            "expected": told.forecast, "size": {f"p{100 * q:g}": v for q, v in peak.size.items()},
             "minutes": {f"p{100 * q:g}": v for q, v in peak.minutes.items()}, "days": peak.days,
             "factors": [list(pair) for pair in told.factors],
         })  # fmt: skip

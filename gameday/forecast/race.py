@@ -48,6 +48,8 @@ class Fold:
     """Counts, shape (n, series); NaN where not known or, then, not knowable."""
     log_mean: Array
     """Each candidate's log(1 + count), shape (candidates, n, series), float32."""
+    recurring: Array
+    """What of that is the minute profile's, shape (n, series), float32."""
 
 
 def candidate_shapes(past: Past) -> tuple[Shape, ...]:
@@ -107,6 +109,7 @@ def _fold(
     return Fold(
         origin, back, minute, (minute - origin) / 1440, slot[0] // 60,
         in_event(minute, past.calendar), np.where(known[:, None], actual, np.nan), said,
+        np.broadcast_to(recurring, actual.shape),
     )  # fmt: skip
 
 

@@ -64,7 +64,12 @@ class Model:
             for fit in blend.fits
         )
         folds = [
-            replace(fold, actual=fold.actual[:, :-1], log_mean=fold.log_mean[:, :, :-1])
+            replace(
+                fold,
+                actual=fold.actual[:, :-1],
+                log_mean=fold.log_mean[:, :, :-1],
+                recurring=fold.recurring[:, :-1],
+            )
             for fold in self.folds
         ]
         return replace(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +19,11 @@ from gameday.files import write_whole
 from gameday.forecast.bands import Bands, make_bands
 from gameday.forecast.blend import Blend, Tie
 from gameday.forecast.design import Design, calendar_columns
+from gameday.forecast.outliers import asked_masks, mask
+from gameday.forecast.past import Past
 from gameday.forecast.peaks import PeakErrors, peak_errors
 from gameday.forecast.regional import Model
-from gameday.forecast.rows import Rows, make_rows
+from gameday.forecast.rows import Rows, without_launches
 from gameday.forecast.solve import Fit, fit_rows
 from gameday.forecast.task import RegionCalendar
 from gameday.scenario.ingredients import Shape
@@ -68,14 +72,19 @@ def state_of(model: Model, names: tuple[str, ...], sigma: float) -> State:
 def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
     """Return the state with counts, (series, slots), of the minutes after its end, and how many rows it left out.
 
-    The fits start where they were; the candidates' weights, bands and profile stay until the next whole fit.
+    The fits start where they were; the candidates' weights, bands, profile and the tie to days and region stay
+    until the next whole fit.
     """
-    fresh = make_rows(counts.astype(np.float32), grid, state.calendar)
+    plain = Past(
+        state.calendar, grid, without_launches(counts.astype(np.float32), grid, state.calendar)
+    )
+    fresh = mask(plain, asked_masks(plain, state.names), state.names).rows
     said = state.blend.log_mean(fresh.minute)
     with np.errstate(invalid="ignore"):
         floor = 1 / np.sqrt(1 + np.expm1(said) * fresh.width[:, None])
     scale = np.maximum(np.stack([fit.scale for fit in state.blend.fits]).min(axis=0), floor)
     odd = (np.abs(np.log1p(fresh.mean) - said) > _NEW_SCALES * scale) & ~fresh.in_event[:, None]
+    odd &= ~_kept_by_a_person(fresh, state)
     fresh = replace(fresh, mean=np.where(odd, np.nan, fresh.mean).astype(np.float32))
     rows = _joined(state.rows, fresh)
     end = float(grid.epoch_min + grid.slots)
@@ -86,6 +95,18 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
     ))  # fmt: skip
     moved = replace(state, end_min=end, rows=rows, blend=replace(state.blend, fits=fits))
     return moved, int(odd.sum())
+
+
+def _kept_by_a_person(rows: Rows, state: State) -> Array:
+    """Return which rows and series lie in a stretch that is to be learned from, shape (rows, series)."""
+    out = np.zeros(rows.mean.shape, bool)
+    for one in state.calendar.block.keep:
+        if one.region in (None, state.calendar.region):
+            inside = (rows.minute >= one.start.timestamp() / 60) & (
+                rows.minute < one.end.timestamp() / 60
+            )
+            out |= inside[:, None] & np.array([one.step in (None, name) for name in state.names])
+    return out
 
 
 def _joined(old: Rows, new: Rows) -> Rows:
@@ -134,9 +155,9 @@ def load_state(folder: Path, calendar: RegionCalendar) -> State:
     """Return what `save_state` wrote of a region; HistoryError where it is not there or not whole."""
     file = folder / f"{calendar.region}.npz"
     try:
-        with np.load(file) as kept:
+        with file.open("rb") as whole, np.load(whole) as kept:
             return _loaded({name: kept[name] for name in kept.files}, calendar)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise HistoryError(
             f"{file}: no published model is kept there, or not a whole one ({error}); publish anew"
         ) from None
@@ -147,6 +168,9 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
     if said["version"] != VERSION:
         raise ValueError(f"written as version {said['version']}, read as {VERSION}")
     names, end = tuple(said["names"]), said["end_min"]
+    width = calendar_columns(calendar, np.array([end])).values.shape[1]
+    if width != len(kept["h0"]):
+        raise ValueError("it was fitted with another calendar")
     fits = tuple(
         Fit(
             Design(calendar, said["first_min"], end, Shape(**one["shape"])), kept[f"c{i}"], kept[f"s{i}"],

@@ -42,15 +42,13 @@ class RegionCalendar:
         """Return what the calendar says of minutes."""
         stamps = self._local(minute)
         weekday = stamps.day_of_week.to_numpy()
-        days = self._holidays(stamps)
-        free = weekday >= 5
-        for is_one in days.values():
-            free = free | is_one
+        days, is_holiday = self._holidays(stamps)
+        free = weekday >= 5 if is_holiday is None else (weekday >= 5) | is_holiday
         return When(
             minute=minute,
             angle=2 * np.pi * (stamps.hour * 60 + stamps.minute).to_numpy() / 1440,
             weekday=weekday, is_free=free,
-            holidays=days, occurrences=self.occurrences,
+            holidays=days, is_holiday=is_holiday, occurrences=self.occurrences,
             regressors={
                 name: values[np.maximum(np.searchsorted(at, minute, "right") - 1, 0)]
                 for name, (at, values) in self.regressors.items()
@@ -80,13 +78,13 @@ class RegionCalendar:
     def _local(self, minute: Array) -> pd.DatetimeIndex:
         return pd.to_datetime(np.floor(minute), unit="m", utc=True).tz_convert(self.zone)
 
-    def _holidays(self, stamps: pd.DatetimeIndex) -> dict[str, Array]:
-        """Return the country's holidays that the past has seen, by name, with the days that are one."""
+    def _holidays(self, stamps: pd.DatetimeIndex) -> tuple[dict[str, Array], Array | None]:
+        """Return the holidays that the past has seen, by name, and whether each day is any; None: no country."""
         if self.country is None:
-            return {}
-        span = [self.seen_from_min, self.seen_until_min, stamps[0], stamps[-1]]
-        ends = self._local(np.array(span[:2]))
-        years = range(min(ends[0].year, stamps[0].year), max(ends[1].year, stamps[-1].year) + 1)
+            return {}, None
+        ends = self._local(np.array([self.seen_from_min, self.seen_until_min]))
+        all_years = [*ends.year, *np.unique(stamps.year)]
+        years = range(min(all_years), max(all_years) + 1)
         by_name: dict[str, list[pd.Timestamp]] = {}
         for day, name in sorted(
             holidays.country_holidays(self.country, years=years, language="en_US").items()
@@ -94,11 +92,10 @@ class RegionCalendar:
             by_name.setdefault(name, []).append(pd.Timestamp(day))
         first, last = (end.tz_localize(None).normalize() for end in ends)
         local = stamps.tz_localize(None).normalize()
-        return {
-            name: local.isin(days)
-            for name, days in by_name.items()
-            if any(first <= day < last for day in days)
-        }
+        each = {name: np.asarray(local.isin(days)) for name, days in by_name.items()}
+        seen = {n for n, days in by_name.items() if any(first <= day < last for day in days)}
+        anyone = np.any([*each.values(), np.zeros(len(stamps), bool)], axis=0)
+        return {name: is_one for name, is_one in each.items() if name in seen}, anyone
 
 
 def region_calendars(scenario: Scenario, history: History) -> dict[str, RegionCalendar]:
@@ -130,7 +127,9 @@ def _regressors(
                 "add earlier values"
             )
         seen = values[np.searchsorted(at, np.arange(first, until, 60), "right") - 1]
-        scaled = (values - seen.mean()) / max(float(seen.std()), 1e-9)
+        # What never moved in the past cannot tell what it does: it is left out of the sum.
+        moves = seen.std() > 1e-6 * max(1.0, float(np.abs(seen).max()))
+        scaled = (values - seen.mean()) / seen.std() if moves else np.zeros(len(values))
         for lag in regressor.lags:
             out[f"{name}+{lag:g}"] = (at + lag / 60, scaled)
     return out

@@ -71,7 +71,7 @@ def minutes_of_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
         for c, fallback in ((columns.region, "all"), (columns.step, "count"))
     ]
     rows = pd.DataFrame({"instant": instant, "count": count, "name": parts[0] + " " + parts[1]})
-    rows = rows[rows["instant"].notna()]
+    rows = rows[rows["instant"].notna()].drop_duplicates(["instant", "name"], keep="last")
     rows["minute"] = (
         (rows["instant"] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(minutes=1)
     ).astype(np.int64)

@@ -238,3 +238,59 @@ def test_backtest_of_a_bare_history_needs_no_scenario(tmp_path: Path) -> None:
     assert "unknown 'prophet'" in refused(
         UsageError, "backtest", "--history", str(tmp_path / "counts.parquet"), "--rivals", "prophet"
     )
+
+
+def test_regions_of_a_teams_file_are_told_by_name_not_by_place(tmp_path: Path) -> None:
+    zones = {"us": "America/Los_Angeles", "eu": "Europe/Berlin"}
+    shop = small_shop()
+    shop["regions"] = {name: {"zone": zone, "stack": "main"} for name, zone in zones.items()}
+    shop["history"]["synthetic"]["sessions_per_day"] = dict.fromkeys(zones, 4e5)
+    load_small(tmp_path, shop, {"event": {"start": "2026-02-03T00:00", "duration": "24h"},
+                                "history": {"until": "2026-02-01T00:00Z"}})  # fmt: skip
+    at = pd.date_range("2026-01-11", periods=21 * 1440, freq="min", tz="UTC")
+    rng = np.random.default_rng(1)
+    rows = [
+        pd.DataFrame(
+            {"time": at, "region": region, "team": "alpha", "count": rng.poisson(level, len(at))}
+        )
+        for region, level in (("us", 1000), ("eu", 10))
+    ]
+    pd.concat(rows).to_parquet(tmp_path / "teams.parquet")
+    typed("publish", "--event", str(tmp_path / "small.yaml"), "--teams", str(tmp_path / "teams.parquet"),
+          "--out", str(tmp_path / "out"))  # fmt: skip
+    peaks = {
+        row["region"]: row["expected"]
+        for row in json.loads((tmp_path / "out" / "publication.json").read_text())["peaks"]
+    }
+    assert peaks["us"] == pytest.approx(1000, rel=0.2)
+    assert peaks["eu"] == pytest.approx(10, rel=0.2)
+
+
+def test_a_publication_that_is_not_whole_is_told_in_one_line(
+    published: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(published, copy)
+    day = new_minutes(copy, tmp_path / "day.csv")
+    state = copy / "state" / "eu.npz"
+    state.write_bytes(state.read_bytes()[:5000])
+    assert "publish anew" in refused(HistoryError, "refresh", str(copy), "--add", str(day))
+    for text in ("{}", "[]", "{"):
+        (copy / "publication.json").write_text(text)
+        assert "publication" in refused(HistoryError, "refresh", str(copy), "--add", str(day))
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--zone", "Europe/Nowhere"), "--zone: must be an IANA time zone"),
+        (("--country", "XX"), "--country: unknown 'XX'"),
+        (("--horizon", "12h", "--grain", "day"), "must be at least 24h by the day"),
+        (("--horizon", "soon"), "--horizon: must be a duration"),
+    ],
+)
+def test_a_backtest_of_nowhere_or_of_no_time_is_refused(
+    tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "x.csv").write_text("time,count\n2026-01-05T00:00Z,1\n2026-01-05T00:01Z,2\n")
+    assert said in refused(UsageError, "backtest", "--history", str(tmp_path / "x.csv"), *flags)

@@ -116,6 +116,30 @@ def test_an_event_of_strength_0_changes_nothing() -> None:
     np.testing.assert_array_equal(forecast_of(model_of(past_of(counts, with_events()))), calm)
 
 
+def test_two_events_of_a_kind_that_overlap_count_once() -> None:
+    counts = counts_of(28, (400.0,), seed=2, events=SALES)
+    other = replace(COMING, start_min=COMING.start_min + 36 * 60, end_min=COMING.end_min + 36 * 60)
+    alone, both = (
+        model_of(past_of(counts, with_events(*SALES, *coming)))
+        for coming in ((COMING,), (COMING, other))
+    )
+    inside = np.arange(COMING.start_min, COMING.end_min, 15)
+    one, two = (np.exp(m.blend.log_event(inside)[:, 0]) for m in (alone, both))
+    assert two.max() <= one.max() * 1.05
+
+
+def test_days_before_and_after_an_event_are_columns_wherever_they_are_asked_for() -> None:
+    led = replace(SALES[0], lead_min=2 * 1440.0, lag_min=3 * 1440.0)
+    counts = counts_of(28, (400.0,), seed=2, events=SALES)
+    slot = np.arange(counts.shape[1]) / 1440
+    counts[:, (slot > 6.5) & (slot <= 8.5)] *= 0.8
+    coming = replace(COMING, lead_min=2 * 1440.0, lag_min=3 * 1440.0)
+    model = model_of(past_of(counts, with_events(led, SALES[1], coming)))
+    before = model.blend.parts(np.array([COMING.start_min - 1440]))["event: sale, days before"]
+    assert np.exp(before[0, 0]) == pytest.approx(0.8, rel=0.15)
+    assert "event: sale, days before" in model.past.columns(np.array([0.0])).blocks
+
+
 def test_a_kind_one_region_has_never_seen_is_told_by_the_other_region() -> None:
     seen = past_of(counts_of(28, (400.0,), seed=6, events=SALES), with_events(*SALES, COMING))
     young = past_of(counts_of(28, (100.0,), seed=7), with_events(COMING))

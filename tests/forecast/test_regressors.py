@@ -73,6 +73,15 @@ def test_a_spend_not_known_as_far_as_the_forecast_goes_is_refused(tmp_path: Path
         forecast_demand(scenario, read_history(scenario, file=None, seed=Seed(3)))
 
 
+def test_a_spend_that_never_moved_is_left_out_of_the_sum(tmp_path: Path) -> None:
+    table = spend(100)
+    table["eur"] = np.where(np.arange(100) < 78, 3.3, 5.0)
+    scenario = with_spend(tmp_path, table, scale="linear")
+    past = read_history(scenario, file=None, seed=Seed(3))
+    plain = forecast_demand(load_small(tmp_path, small_shop()), past).median
+    np.testing.assert_allclose(forecast_demand(scenario, past).median, plain, rtol=0.01)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

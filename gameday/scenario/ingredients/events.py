@@ -38,8 +38,9 @@ class Events(Block):
             label = f"event: {name}"
             yield label, _strongest(when, mine, kind, width), np.full(width, self.ridge)
             for side, days in (("before", _before), ("after", _after)):
-                values = np.max([o.strength * days(when.minute, o) for o in mine], axis=0)
-                if values.any():
+                # Whether there is a column depends on the events alone, never on the minutes asked for.
+                if any(o.lead_min if side == "before" else o.lag_min for o in mine):
+                    values = np.max([o.strength * days(when.minute, o) for o in mine], axis=0)
                     yield f"{label}, days {side}", values[:, None], np.array([self.ridge])
             if self.on_free_days and kind.start_knots_min:
                 there = np.max([o.strength * _presence(when.minute, o) for o in mine], axis=0)
@@ -47,13 +48,17 @@ class Events(Block):
 
 
 def _strongest(when: When, events: list[Occurrence], kind: EventKind, width: int) -> Array:
+    """Return the columns of the event that each minute belongs to: the strongest it lies in, else the nearest."""
     values = np.zeros((len(when.minute), width), np.float32)
+    best = np.full(len(when.minute), -900.0)
     for event in events:
         from_start, from_end = when.minute - event.start_min, when.minute - event.end_min
-        near = (from_start > -900) & (from_end < 900)
-        if near.any():
-            here = event.strength * phased(kind, from_start[near], from_end[near])
-            values[near] = np.maximum(values[near], here)
+        outside = np.maximum(np.maximum(-from_start, from_end), 0)
+        claim = np.where(outside > 0, -outside, event.strength)
+        mine = claim > best
+        if mine.any():
+            best[mine] = claim[mine]
+            values[mine] = event.strength * phased(kind, from_start[mine], from_end[mine])
     return values
 
 
@@ -65,7 +70,7 @@ def _presence(minute: Array, event: Occurrence) -> Array:
 
 
 def _before(minute: Array, event: Occurrence) -> Array:
-    """Return 1 on the days before an event that it is said to change, up to half a day before."""
+    """Return 1 on the days before an event that it is said to change."""
     until = event.start_min - minute
     return ((until > 0) & (until <= event.lead_min)).astype(float)
 

@@ -21,8 +21,9 @@ class Holidays(Block):
 
     def columns(self, when: When) -> Iterator[Part]:
         """Yield one column for all of them, and one for each that the past has seen."""
-        if not when.holidays:
+        if when.is_holiday is None:
             return
-        each = np.stack(list(when.holidays.values()), axis=1).astype(float)
-        yield "holiday", each.max(axis=1, keepdims=True), np.array([0.1])
-        yield "holiday", each, np.full(each.shape[1], self.own)
+        yield "holiday", when.is_holiday[:, None].astype(float), np.array([0.1])
+        if when.holidays:
+            each = np.stack(list(when.holidays.values()), axis=1).astype(float)
+            yield "holiday", each, np.full(each.shape[1], self.own)

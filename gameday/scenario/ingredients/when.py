@@ -86,6 +86,8 @@ class When:
     """Whether it is a weekend or a public holiday, shape (n,)."""
     holidays: Mapping[str, Array]
     """Public holiday -> whether it is one, shape (n,); of those the past has seen."""
+    is_holiday: Array | None
+    """Whether it is any, seen before or not, shape (n,); None: no country's holidays count."""
     occurrences: tuple[Occurrence, ...]
     regressors: Mapping[str, Array]
     """Name -> its value at each minute, shape (n,)."""
