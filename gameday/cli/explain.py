@@ -100,7 +100,13 @@ def _before(text: str | None, scenario: Scenario, region: str) -> datetime | Non
         return None
     if text is None:
         return scenario.history.until - timedelta(days=7)
-    return _instant("--before", text, scenario, region)
+    before = _instant("--before", text, scenario, region)
+    if before >= scenario.history.until:
+        raise UsageError(
+            f"--before: must be earlier than history.until, {scenario.history.until:%Y-%m-%dT%H:%MZ} "
+            f"(got '{text}')"
+        )
+    return before
 
 
 def _say(data: dict[str, Any]) -> None:

@@ -25,7 +25,11 @@ def read_regressor_files(data: dict[str, Any], folder: Path) -> Iterator[Fault]:
 def _read(one: dict[str, Any], folder: Path, path: tuple[str | int, ...]) -> Iterator[Fault]:
     import pandas as pd  # heavy: only scenarios with such files need it
 
-    file = folder / str(one.pop("file"))
+    named = one.pop("file")
+    if not isinstance(named, str):
+        yield path, f"must be a file's name (got {named!r})"
+        return
+    file = folder / named
     names = {what: one.pop(what, what) for what in ("time", "value")} | {
         "region": one.pop("region", None)
     }

@@ -294,3 +294,11 @@ def test_a_backtest_of_nowhere_or_of_no_time_is_refused(
 ) -> None:
     (tmp_path / "x.csv").write_text("time,count\n2026-01-05T00:00Z,1\n2026-01-05T00:01Z,2\n")
     assert said in refused(UsageError, "backtest", "--history", str(tmp_path / "x.csv"), *flags)
+
+
+def test_explain_compares_with_an_earlier_forecast_only(shop: str) -> None:
+    said = refused(
+        UsageError, "explain", "--event", shop, "--region", "eu", "--step", "home", "--at", "2026-03-07T10:00",
+        "--before", "2026-03-05T00:00Z",
+    )  # fmt: skip
+    assert "must be earlier than history.until" in said

@@ -86,6 +86,7 @@ def test_a_spend_that_never_moved_is_left_out_of_the_sum(tmp_path: Path) -> None
     ("changes", "said"),
     [
         ({"file": "none.csv"}, "cannot be read"),
+        ({"file": ["a"]}, "must be a file's name"),
         ({"value": "usd"}, "has no column usd"),
         ({"time": "eur"}, "row 1: must be an ISO 8601 time"),
     ],
@@ -196,3 +197,10 @@ def test_a_slope_break_is_proposed_where_there_is_one(rises: bool) -> None:
     for one in found:
         assert abs((one.at - later(70)).days) <= 7
         assert one.after_per_year > 10 * one.before_per_year
+
+
+def test_masks_that_leave_nothing_are_refused(tmp_path: Path) -> None:
+    everything = {"start": "2020-01-01T00:00Z", "end": "2026-03-01T00:00Z", "step": "checkout"}
+    scenario = load_small(tmp_path, small_shop(), {"forecast": {"mask": [everything]}})
+    with pytest.raises(HistoryError, match="eu checkout: masks leave no minute"):
+        forecast_demand(scenario, read_history(scenario, file=None, seed=Seed(3)))
