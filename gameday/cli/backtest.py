@@ -145,13 +145,15 @@ def _rivals(text: str, *, by_day: bool) -> list[Rival]:
 
 
 def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
+    from gameday.forecast.skill import thin
+
     rows = [
         {"model": s.model, "region": s.region, "step": s.step, "origin": _stamp(s.origin_min), **s.accuracy.row()}
         for s in found.scored
     ]  # fmt: skip
     every = max(1, -(-len(found.drawn["at"]) // _MOST_POINTS))
     drawn: dict[str, Any] = {
-        name: _thin(values, every) for name, values in found.drawn.items() if name != "at"
+        name: thin(values, every) for name, values in found.drawn.items() if name != "at"
     }
     drawn["at"] = [_stamp(minute) for minute in found.drawn["at"][::every]]
     return {
@@ -161,15 +163,6 @@ def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
         "models": {name: found.mean(name).row() for name in found.models}, "rows": rows, "drawn": drawn,
         "notes": list(past.notes),
     }  # fmt: skip
-
-
-def _thin(values: Any, every: int) -> list[float | None]:
-    import numpy as np
-
-    blocks = np.pad(values, (0, -len(values) % every), constant_values=np.nan).reshape(-1, every)
-    known = (~np.isnan(blocks)).sum(axis=1)
-    means = np.nansum(blocks, axis=1) / np.maximum(known, 1)
-    return [round(float(m), 3) if k else None for m, k in zip(means, known, strict=True)]
 
 
 def _stamp(minute: float) -> str:

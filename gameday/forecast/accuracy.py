@@ -13,7 +13,7 @@ import numpy as np
 
 from gameday.vocabulary import Array
 
-__all__ = ["LEVELS", "Accuracy", "judge", "mean_accuracy"]
+__all__ = ["LEVELS", "Accuracy", "five_minute_means", "judge", "mean_accuracy"]
 
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 """Quantiles of the loss; two pairs of them are the 80 % and 95 % bands."""
@@ -96,7 +96,8 @@ def _peaks(actual: Array, said: Array, day: int) -> tuple[float, float, float]:
         size = float(said[highest[1]] / max(float(actual[highest[0]]), 1e-9) - 1)
         return size, 1440.0 * abs(highest[0] - highest[1]), float("nan")
     smooth = [
-        _rolled(np.where(np.isnan(actual) | np.isnan(said), np.nan, x)) for x in (actual, said)
+        five_minute_means(np.where(np.isnan(actual) | np.isnan(said), np.nan, x))
+        for x in (actual, said)
     ]
     if not np.isfinite(smooth[0]).any():
         return (float("nan"),) * 3
@@ -111,10 +112,10 @@ def _peaks(actual: Array, said: Array, day: int) -> tuple[float, float, float]:
     return size, float(abs(at[0] - at[1])), float(np.mean(np.abs(f / np.maximum(y, 1e-9) - 1)))
 
 
-def _rolled(values: Array) -> Array:
-    """Return the mean of five slots around each, of those known."""
+def five_minute_means(values: Array, *, least: int = 1) -> Array:
+    """Return the mean of five slots around each, of those known; NaN where fewer than `least` are."""
     known = ~np.isnan(values)
     around = np.ones(_PEAK_MIN)
     count = np.convolve(known, around, "same")
     total = np.convolve(np.where(known, values, 0.0), around, "same")
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return np.asarray(np.where(count >= least, total / np.maximum(count, 1), np.nan))

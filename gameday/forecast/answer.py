@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from gameday.forecast.bands import make_bands
 from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
 from gameday.forecast.forecast import demand_grid, models_of
 from gameday.forecast.left_out import known_events, main_kind
@@ -94,11 +93,7 @@ def _local(model: Model, at: datetime) -> str:
 def _band(model: Model, step: int, at: datetime, forecast: float) -> dict[str, float]:
     minute = np.array([at.timestamp() // 60])
     calendar = model.past.calendar
-    events = [e[:, step] for e in model.left_out]
-    bands = make_bands(
-        model.errors(step), QUANTILES, np.concatenate(events) if len(events) > 1 else None
-    )
-    away = bands.log_distance(
+    away = model.bands(step, QUANTILES).log_distance(
         calendar.slot_of_day(minute)[0] // 60, (minute - model.past.end_min) / 1440,
         in_event(minute, calendar), np.array([forecast]),
     )[0]  # fmt: skip

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from gameday.errors import HistoryError
-from gameday.forecast.bands import make_bands
 from gameday.forecast.demand import Demand
 from gameday.forecast.launches import LaunchLesson, lessons
 from gameday.forecast.left_out import known_events, main_kind
@@ -106,12 +105,10 @@ def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, 
         hour = model.past.calendar.slot_of_day(minute)[0] // 60
         lead = (minute - model.past.end_min) / 1440
         for step in range(median.shape[1]):
-            events = None
-            if len(model.left_out) > 1:
-                events = np.concatenate([e[:, step] for e in model.left_out])
-            bands = make_bands(model.errors(step), QUANTILES, events)
             busy = in_event(minute, model.past.calendar)
-            distance = bands.log_distance(hour, lead, busy, median[index, step])
+            distance = model.bands(step, QUANTILES).log_distance(
+                hour, lead, busy, median[index, step]
+            )
             for level, away in zip(QUANTILES, distance.T, strict=True):
                 log = np.log1p(median[index, step]) + away
                 out[level][index, step] = np.maximum(np.expm1(log), 0)

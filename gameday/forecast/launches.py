@@ -1,7 +1,7 @@
 """Past launches: how large their crowds were for their strength and how fast they went, beside what is declared.
 
-A crowd adds to a day. What a region counted in the first step of the launch's journey above the model's own
-expectation is the crowd; how it decays is one law for all launches, how large it is each one's own.
+A crowd adds to a day: what a region counted in all steps above the model's own expectation, over the steps
+of a session of the launch's journey. How it decays is one law for all launches, its size each one's own.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def _stretches(
     # Half a count: nothing seen where little was expected is no outage.
     off = np.log((mean + 0.5 / width) / (expected + 0.5 / width))
     hour = past.calendar.slot_of_day(minute)[0] // 60
-    sharp = off - _rolling_median(off, minute, width)
+    sharp = off - _rolling_median(off, width)
     z = sharp / np.maximum(_hourly_scale(sharp, hour), noise)
     whole = off / max(1.4826 * float(np.nanmedian(np.abs(off))), float(np.nanmedian(noise)), 1e-9)
     taken = np.zeros(len(off), bool)
@@ -97,7 +97,7 @@ def _stretches(
     ]
 
 
-def _rolling_median(off: Array, minute: Array, width: Array) -> Array:
+def _rolling_median(off: Array, width: Array) -> Array:
     """Return the day's own level: a median over a day around each row, shape (rows,)."""
     rows = max(3, int(_DAY_MIN / np.median(width)))
     median = pd.Series(off).rolling(rows, center=True, min_periods=rows // 4).median()

@@ -45,8 +45,6 @@ class RegionOutlook:
     """Quantile -> steps a week, shape (series, weeks)."""
     days: tuple[datetime, ...]
     """Local days' beginnings of the first year, UTC."""
-    daily: dict[float, Array]
-    """Quantile -> steps a day, shape (series, days)."""
     peak_day: tuple[datetime, ...]
     """Per series, the day with the highest expectation."""
     peaks: tuple[Peak, ...]
@@ -123,7 +121,7 @@ def _region(past: Past, days: Model, minutes: Model, weeks: int, sigma: float) -
     top, peaks = _peaks(minutes, edges[: year + 1], bands[0.5][:, :year], sigma)
     return RegionOutlook(
         calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]), totals,
-        tuple(_instant(m) for m in edges[:year]), {q: b[:, :year] for q, b in bands.items()},
+        tuple(_instant(m) for m in edges[:year]),
         tuple(_instant(edges[day]) for day in top), peaks, days.wape(),
     )  # fmt: skip
 

@@ -12,14 +12,13 @@ from statistics import NormalDist
 
 import numpy as np
 
+from gameday.forecast.accuracy import five_minute_means
 from gameday.forecast.regional import Model
 from gameday.vocabulary import Array
 
 __all__ = ["Peak", "PeakErrors", "peak_errors", "peak_of"]
 
 LEVELS = (0.1, 0.5, 0.9, 0.99)
-PEAK_MIN = 5
-"""A peak is the highest mean of so many minutes. Source: anchors/forecast.md §2."""
 _LEAST_DAYS = 5
 
 
@@ -73,7 +72,7 @@ def peak_errors(model: Model, series: int) -> PeakErrors:
             ):
                 continue
             first = int(start - model.past.first_min)
-            actual = _smooth(model.past.counts[series, first : first + 1440])
+            actual = five_minute_means(model.past.counts[series, first : first + 1440], least=3)
             top = int(np.argmax(said[mine]))
             if said[mine][top] <= 0 or not np.isfinite(actual).any() or np.nanmax(actual) <= 0:
                 continue
@@ -98,11 +97,3 @@ def peak_of(median: Array, errors: PeakErrors, sigma: float) -> Peak:
         {q: float(median[slot] * np.exp(centre + w)) for q, w in zip(LEVELS, wide, strict=True)},
         {q: float(np.quantile(minutes, q)) for q in LEVELS if q <= 0.9}, len(size),
     )  # fmt: skip
-
-
-def _smooth(values: Array) -> Array:
-    known = ~np.isnan(values)
-    around = np.ones(PEAK_MIN)
-    count = np.convolve(known, around, "same")
-    total = np.convolve(np.where(known, values, 0.0), around, "same")
-    return np.asarray(np.where(count > 2, total / np.maximum(count, 1), np.nan))

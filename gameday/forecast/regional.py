@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 
-from gameday.forecast.bands import Errors
+from gameday.forecast.bands import Bands, Errors, make_bands
 from gameday.forecast.blend import Blend, Tie
 from gameday.forecast.left_out import event_errors
 from gameday.forecast.past import Past
@@ -50,6 +50,13 @@ class Model:
             np.concatenate([fold.minute for fold in self.folds]),
             np.maximum(np.expm1(np.concatenate(said)), 0),
         )  # fmt: skip
+
+    def bands(self, series: int, levels: tuple[float, ...]) -> Bands:
+        """Return the bands of one series; inside events past ones, each left out, tell, where there are two."""
+        events = [one[:, series] for one in self.left_out]
+        return make_bands(
+            self.errors(series), levels, np.concatenate(events) if len(events) > 1 else None
+        )
 
     def without_last(self, tie: Tie | None = None) -> Model:
         """Return the model without its last series, and tied."""

@@ -10,7 +10,7 @@ from gameday.forecast.demand import Demand
 from gameday.history import History
 from gameday.vocabulary import Array
 
-__all__ = ["actuals_table", "demand_series"]
+__all__ = ["actuals_table", "demand_series", "thin"]
 
 _MOST_POINTS = 600
 """Points a line of a chart may have (DESIGN §5)."""
@@ -70,21 +70,21 @@ def demand_series(demand: Demand, history: History, quantile: float) -> dict[str
     single = len(demand.steps) == 1
     for r, region in enumerate(demand.regions):
         rows: dict[str, Any] = {
-            "p50": _thin(demand.median[r].sum(axis=0), every),
-            "path": _thin(path[r].sum(axis=0), every),
-            "p10": _thin(demand.marginal[0.1][r, 0], every) if single else None,
-            "p90": _thin(demand.marginal[0.9][r, 0], every) if single else None,
+            "p50": thin(demand.median[r].sum(axis=0), every),
+            "path": thin(path[r].sum(axis=0), every),
+            "p10": thin(demand.marginal[0.1][r, 0], every) if single else None,
+            "p90": thin(demand.marginal[0.9][r, 0], every) if single else None,
             "actual": None,
         }
         if part is not None:
             actual = np.full(demand.grid.slots, np.nan)
             actual[part[2] : part[2] + part[0].shape[2]] = part[0][r].sum(axis=0)
-            rows["actual"] = _thin(actual, every)
+            rows["actual"] = thin(actual, every)
         out["regions"][region] = rows
     return out
 
 
-def _thin(values: Array, every: int) -> list[float | None]:
+def thin(values: Array, every: int) -> list[float | None]:
     """Return means of `every` values in a row; None where none is known."""
     padded = np.pad(values.astype(float), (0, -len(values) % every), constant_values=np.nan)
     blocks = padded.reshape(-1, every)

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.files import write_whole
-from gameday.forecast.bands import Bands, make_bands
+from gameday.forecast.bands import Bands
 from gameday.forecast.blend import Blend, Tie
 from gameday.forecast.design import Design, calendar_columns
 from gameday.forecast.outliers import asked_masks, mask
@@ -57,11 +58,7 @@ class State:
 
 def state_of(model: Model, names: tuple[str, ...], sigma: float) -> State:
     """Return what of a model is kept."""
-    events = list(model.left_out) if len(model.left_out) > 1 else []
-    bands = tuple(
-        make_bands(model.errors(s), QUANTILES, np.concatenate([e[:, s] for e in events]) if events else None)
-        for s in range(len(names))
-    )  # fmt: skip
+    bands = tuple(model.bands(s, QUANTILES) for s in range(len(names)))
     past = model.past
     return State(
         past.calendar, names, past.first_min, past.end_min, past.rows, model.blend, bands,
@@ -180,7 +177,12 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
     )  # fmt: skip
     tie = Tie(kept["tie_at"], kept["tie"]) if len(kept["tie"]) else None
     blend = Blend(
-        fits, kept["weights"], kept["profile"].astype(float), CalendarColumns(calendar), 0.0, tie
+        fits,
+        kept["weights"],
+        kept["profile"].astype(float),
+        partial(calendar_columns, calendar),
+        0.0,
+        tie,
     )
     rows = Rows(
         kept["minute"], kept["width"], kept["mean"], kept["in_event"],
@@ -196,17 +198,6 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         for s in range(len(names))
     )
     return State(calendar, names, said["first_min"], end, rows, blend, bands, peaks, said["sigma"])
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarColumns:
-    """A calendar's columns, to be called with minutes."""
-
-    calendar: RegionCalendar
-
-    def __call__(self, minute: Array) -> Any:
-        """Return the columns at `minute`."""
-        return calendar_columns(self.calendar, minute)
 
 
 def known_until(state: State) -> datetime:
