@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from gameday.forecast.ahead import ahead
 from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
 from gameday.forecast.forecast import demand_grid, models_of
 from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.regional import Model
-from gameday.forecast.rows import in_event
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES
@@ -92,15 +92,9 @@ def _local(model: Model, at: datetime) -> str:
 
 def _band(model: Model, step: int, at: datetime, forecast: float) -> dict[str, float]:
     minute = np.array([at.timestamp() // 60])
-    calendar = model.past.calendar
-    away = model.bands(step, QUANTILES).log_distance(
-        calendar.slot_of_day(minute)[0] // 60, (minute - model.past.end_min) / 1440,
-        in_event(minute, calendar), np.array([forecast]),
-    )[0]  # fmt: skip
-    return {
-        f"p{100 * level:g}": float(max(np.expm1(np.log1p(forecast) + w), 0.0))
-        for level, w in zip(QUANTILES, away, strict=True)
-    }
+    then = ahead(model.past.calendar, minute, model.past.end_min)
+    counts = model.bands(step, QUANTILES).counts(then, np.array([forecast]))[0]
+    return {f"p{100 * level:g}": float(v) for level, v in zip(QUANTILES, counts, strict=True)}
 
 
 def _words(told: Waterfall) -> str:

@@ -12,12 +12,12 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.accuracy import LEVELS, Accuracy, judge, mean_accuracy
+from gameday.forecast.ahead import Ahead, ahead
 from gameday.forecast.bands import Errors, make_bands
 from gameday.forecast.past import Past, daily
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rivals import Rival
-from gameday.forecast.rows import in_event
 from gameday.forecast.task import RegionCalendar
 from gameday.history import History
 from gameday.vocabulary import Array
@@ -116,16 +116,9 @@ def backtest(
 
 def _ours(model: Model, at: Array) -> tuple[Array, Array]:
     """Return (counts (n, series), bands (n, series, LEVELS))."""
-    log_mean = model.blend.log_mean(at)
-    hour = model.past.calendar.slot_of_day(at)[0] // 60
-    lead, busy = (at - model.past.end_min) / 1440, in_event(at, model.past.calendar)
-    bands = np.empty((*log_mean.shape, len(LEVELS)))
-    for step in range(log_mean.shape[1]):
-        away = make_bands(model.errors(step), LEVELS).log_distance(
-            hour, lead, busy, np.expm1(log_mean[:, step])
-        )
-        bands[:, step] = np.maximum(np.expm1(log_mean[:, [step]] + away), 0)
-    return np.maximum(np.expm1(log_mean), 0), bands
+    said, then = model.blend.counts(at), ahead(model.past.calendar, at, model.past.end_min)
+    bands = [model.bands(s, LEVELS).counts(then, said[:, s]) for s in range(said.shape[1])]
+    return said, np.stack(bands, axis=1)
 
 
 def _rival(rival: Rival, past: Past, at: Array, horizon_min: int) -> tuple[Array, Array]:
@@ -137,13 +130,10 @@ def _rival(rival: Rival, past: Past, at: Array, horizon_min: int) -> tuple[Array
     before = rival(past.until(origin), then)
     missed = np.log1p(past.actual(then)) - np.log1p(before)
     hours = [past.calendar.slot_of_day(minute)[0] // 60 for minute in (then, at)]
-    none = np.zeros(len(then), bool)
+    asked = Ahead(hours[1], np.zeros(len(at)), np.zeros(len(at), bool))
+    flat, none = np.zeros(len(then)), np.zeros(len(then), bool)
     bands = np.empty((*counts.shape, len(LEVELS)))
     for step in range(counts.shape[1]):
-        flat = np.zeros(len(then))
         errors = Errors(missed[:, step], hours[0], flat, none, flat, then, before[:, step])
-        away = make_bands(errors, LEVELS).log_distance(
-            hours[1], np.zeros(len(at)), np.zeros(len(at), bool), counts[:, step]
-        )
-        bands[:, step] = np.maximum(np.expm1(np.log1p(counts[:, [step]]) + away), 0)
+        bands[:, step] = make_bands(errors, LEVELS).counts(asked, counts[:, step])
     return counts, bands

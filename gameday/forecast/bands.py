@@ -6,12 +6,13 @@ out in turn, the others' bands held fewer of its minutes than they promised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 from scipy.optimize import nnls
 
+from gameday.forecast.ahead import Ahead
 from gameday.vocabulary import Array
 
 __all__ = ["PRIOR_SIGMA", "Bands", "Errors", "make_bands"]
@@ -59,16 +60,17 @@ class Bands:
     """Shape (levels,)."""
     widened: Array
     """What the width of each level was multiplied by, shape (levels,)."""
-    smear: Array
-    """Mean over median, by local hour, shape (24,)."""
 
-    def log_distance(
-        self, hour: Array, lead_days: Array, in_event: Array, expected: Array
-    ) -> Array:
-        """Return each minute's distances, shape (n, levels)."""
-        wide = self.by_lead[np.searchsorted(_LEADS_DAYS, lead_days)]
-        calm = self.by_hour[hour] * (wide * _spread(self.noise, expected))[:, None]
-        return np.where(in_event[:, None], self.within_events, calm) * self.widened
+    def log_distance(self, at: Ahead, expected: Array) -> Array:
+        """Return each minute's distances from the log of 1 + what is expected, shape (n, levels)."""
+        wide = self.by_lead[np.searchsorted(_LEADS_DAYS, at.lead_days)]
+        calm = self.by_hour[at.hour] * (wide * _spread(self.noise, expected))[:, None]
+        return np.where(at.in_event[:, None], self.within_events, calm) * self.widened
+
+    def counts(self, at: Ahead, expected: Array) -> Array:
+        """Return the quantiles around what is expected, counts, shape (n, levels)."""
+        log = np.log1p(expected)[:, None] + self.log_distance(at, expected)
+        return np.asarray(np.maximum(np.expm1(log), 0))
 
 
 def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None = None) -> Bands:
@@ -76,36 +78,30 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     known = ~np.isnan(errors.log_ratio)
     part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
     plain = _bands(part, levels, events)
-    return Bands(
-        levels, plain.noise, plain.by_hour, plain.by_lead, plain.within_events, _widening(part, levels),
-        plain.smear,
-    )  # fmt: skip
+    return replace(plain, widened=_widening(part, levels))
 
 
 def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
     noise = _noise(errors)
     scaled = errors.log_ratio / _spread(noise, errors.expected)
-    calm, raw = scaled[~errors.in_event], errors.log_ratio[~errors.in_event]
+    calm = scaled[~errors.in_event]
     hours = errors.hour[~errors.in_event]
     minutes = errors.minute[~errors.in_event]
     distinct = max(_LEAST_POOL, len(np.unique(errors.minute)))
     widest = _quantiles(calm if len(calm) >= _LEAST_POOL else scaled, levels, distinct)
-    by_hour, smear = np.tile(widest, (24, 1)), np.ones(24)
+    by_hour = np.tile(widest, (24, 1))
     for hour in range(24):
         mine = np.isin(hours, [(hour - 1) % 24, hour, (hour + 1) % 24])
         near = calm[mine]
         if len(near) >= _LEAST_POOL:
             by_hour[hour] = _quantiles(near, levels, len(np.unique(minutes[mine])))
-            smear[hour] = _smear(raw[mine])
     busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
     within = (
         _quantiles(busy, levels, len(busy))
         if len(busy) >= _LEAST_POOL
         else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
-    return Bands(
-        levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)), smear
-    )
+    return Bands(levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)))
 
 
 def _spread(noise: tuple[float, float], expected: Array) -> Array:
@@ -146,13 +142,6 @@ def _at_least_prior(found: Array, levels: tuple[float, ...]) -> Array:
     return np.where(np.abs(found) > np.abs(prior), found, prior)
 
 
-def _smear(pool: Array) -> float:
-    """Return mean over median of exp(pool), its outliers clipped."""
-    away = pool - np.median(pool)
-    bound = 4 * 1.4826 * np.median(np.abs(away))
-    return float(np.exp(np.clip(away, -bound, bound)).mean())
-
-
 def _by_lead(errors: Errors, scaled: Array) -> Array:
     """Return how much wider errors lie at each stretch ahead than on the whole; never narrower farther on."""
     out = np.ones(len(_LEADS_DAYS) + 1)
@@ -186,9 +175,8 @@ def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
             continue
         others = Errors(*(getattr(errors, n)[apart] for n in Errors.__dataclass_fields__))
         bands = _bands(others, levels, None)
-        distance = bands.log_distance(
-            errors.hour[here], errors.lead_days[here], errors.in_event[here], errors.expected[here]
-        )
+        then = Ahead(errors.hour[here], errors.lead_days[here], errors.in_event[here])
+        distance = bands.log_distance(then, errors.expected[here])
         ratio = errors.log_ratio[here][:, None] / np.where(
             np.abs(distance) < 1e-12, np.nan, distance
         )

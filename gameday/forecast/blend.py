@@ -11,10 +11,12 @@ from gameday.forecast.design import Columns
 from gameday.forecast.solve import Fit
 from gameday.vocabulary import Array
 
-__all__ = ["PROFILE", "TIE", "Blend", "Tie", "profile_at"]
+__all__ = ["FACTORS", "PROFILE", "TIE", "Blend", "Tie", "profile_at"]
 
 PROFILE = "minute of the day"
 TIE = "days and region"
+FACTORS = (PROFILE, TIE)
+"""Ingredients that are factors of the count, not terms of log(1 + count)."""
 _EVENT = "event: "
 
 
@@ -38,13 +40,19 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A weighted mean, in logs, of fits of one region: every ingredient stays readable."""
+    """A weighted mean, in logs, of fits of one region, times what recurs and what ties: all of it readable.
+
+    The fits' sum is log(1 + count); profile and tie are factors of the count itself, so that they move the
+    sparsest series by the same share as the busiest.
+    """
 
     fits: tuple[Fit, ...]
     weights: Array
     """Shape (fits, series); each series' sum to 1."""
     profile: Array
-    """Log effect of each local minute, shape (2 = weekday/weekend, 1440, series)."""
+    """Log factor of each local minute, shape (2 = weekday/weekend, 1440, series)."""
+    smear: Array
+    """Mean over median by local hour, shape (24, series)."""
     columns: Callable[[Array], Columns]
     """Slots' starts -> their calendar's columns."""
     middle_min: float = 0.0
@@ -52,24 +60,30 @@ class Blend:
     tie: Tie | None = None
     """What ties its days to what is told of days and of the region."""
 
-    def log_mean(self, minute: Array) -> Array:
-        """Return log(1 + count) at `minute` (minutes since 1970 UTC), shape (n, series)."""
-        calendar = self.fits[0].design.calendar
-        fixed = self.columns(minute)
-        out = profile_at(self.profile, calendar.slot_of_day(minute))
-        for fit, weight in zip(self.fits, self.weights, strict=True):
-            if weight.any():
-                out += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
-        return out if self.tie is None else out + self.tie.at(minute)
+    def counts(self, minute: Array) -> Array:
+        """Return medians at `minute` (minutes since 1970 UTC), shape (n, series)."""
+        recurring = profile_at(self.profile, self.fits[0].design.calendar.slot_of_day(minute))
+        return np.asarray(self.smooth(minute) * np.exp(recurring))
+
+    def means(self, minute: Array) -> Array:
+        """Return expected counts, shape (n, series): these add up, over minutes and over series."""
+        hour = self.fits[0].design.calendar.slot_of_day(minute)[0] // 60
+        return np.asarray(self.counts(minute) * self.smear[hour])
 
     def smooth(self, minute: Array) -> Array:
-        """Return counts without what recurs at single minutes of the day, shape (n, series)."""
-        slot = self.fits[0].design.calendar.slot_of_day(minute)
-        log = self.log_mean(minute) - profile_at(self.profile, slot)
-        return np.asarray(np.maximum(np.expm1(log), 0))
+        """Return medians without what recurs at single minutes of the day, shape (n, series)."""
+        fixed, log = self.columns(minute), np.zeros((len(minute), self.weights.shape[1]))
+        for fit, weight in zip(self.fits, self.weights, strict=True):
+            if weight.any():
+                log += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
+        counts = np.maximum(np.expm1(log), 0)
+        return counts if self.tie is None else counts * np.exp(self.tie.at(minute))
 
     def parts(self, minute: Array) -> dict[str, Array]:
-        """Return each ingredient's share of `log_mean`, shape (n, series) each; they sum to it."""
+        """Return each ingredient's log, shape (n, series) each.
+
+        All but `FACTORS` sum to log(1 + count), and those are factors of that count.
+        """
         calendar = self.fits[0].design.calendar
         fixed, out = self.columns(minute), dict[str, Array]()
         for fit, weight in zip(self.fits, self.weights, strict=True):
@@ -83,7 +97,7 @@ class Blend:
         return out
 
     def log_event(self, minute: Array) -> Array:
-        """Return the part of `log_mean` that declared events make, shape (n, series)."""
+        """Return the part of log(1 + count) that declared events make, shape (n, series)."""
         columns = self.columns(minute)
         mine = np.array([name.startswith(_EVENT) for name in columns.blocks], bool)
         out = np.zeros((len(minute), self.weights.shape[1]))

@@ -1,7 +1,7 @@
 """Why a forecast is what it is: its ingredients as factors, and what changed since the last one.
 
-The factors multiply to the forecast exactly: log(1 + count) is a sum of ingredients, and a last
-factor, `small counts`, takes the 1 away again (it is 1 for all but the quietest series).
+The factors multiply to the forecast exactly: log(1 + count) is a sum of ingredients, a factor `small counts`
+takes the 1 away again (it is 1 for all but the quietest series), and what recurs and ties are factors already.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from gameday.forecast.blend import PROFILE
+from gameday.forecast.blend import FACTORS, PROFILE
 from gameday.forecast.regional import Model
 from gameday.vocabulary import Array
 
@@ -84,8 +84,9 @@ def waterfall(model: Model, step: int, name: str, at: datetime) -> Waterfall:
 
 def waterfall_of(region: str, name: str, at: datetime, logs: Mapping[str, float]) -> Waterfall:
     """Return ingredients, as logs, as factors that multiply to the forecast."""
-    whole = sum(logs.values())
-    forecast = max(float(np.expm1(whole)), 0.0)
+    whole = sum(log for name, log in logs.items() if name not in FACTORS)
+    moved = sum(logs.get(name, 0.0) for name in FACTORS)
+    forecast = max(float(np.expm1(whole)), 0.0) * float(np.exp(moved))
     factors = [(k, float(np.exp(logs[k]))) for k in _told(logs)]
     # 1 - exp(-whole) is what expm1 leaves of exp: 1 for dense series, 0 where less than none is expected.
     factors.append((_SMALL, float(max(-np.expm1(-whole), 0.0))))

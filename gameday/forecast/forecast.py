@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from gameday.errors import HistoryError
+from gameday.forecast.ahead import ahead
 from gameday.forecast.demand import Demand
 from gameday.forecast.launches import LaunchLesson, lessons
 from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model
-from gameday.forecast.rows import in_event
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar, known_until, region_calendars
 from gameday.forecast.tie import tied_models
@@ -43,9 +43,8 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     grid = demand_grid(scenario)
     models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
     minute = grid.minutes().astype(float)
-    log_mean = np.stack([m.blend.log_mean(minute).T for m in models])
+    median = np.stack([m.blend.counts(minute).T for m in models])
     effect = np.stack([m.blend.log_event(minute).T for m in models])
-    median = np.maximum(np.expm1(log_mean), 0.0)
     kind = main_kind(scenario)
     past = max(len(known_events(model.past, kind)) for model in models)
     marginal = _marginal(models, median, minute)
@@ -102,16 +101,11 @@ def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, 
     """Return conformal quantiles: by local hour and lead off events, one pool inside them."""
     out = {level: np.empty_like(median) for level in QUANTILES}
     for index, model in enumerate(models):
-        hour = model.past.calendar.slot_of_day(minute)[0] // 60
-        lead = (minute - model.past.end_min) / 1440
-        for step in range(median.shape[1]):
-            busy = in_event(minute, model.past.calendar)
-            distance = model.bands(step, QUANTILES).log_distance(
-                hour, lead, busy, median[index, step]
-            )
-            for level, away in zip(QUANTILES, distance.T, strict=True):
-                log = np.log1p(median[index, step]) + away
-                out[level][index, step] = np.maximum(np.expm1(log), 0)
+        at = ahead(model.past.calendar, minute, model.past.end_min)
+        for step, said in enumerate(median[index]):
+            counts = model.bands(step, QUANTILES).counts(at, said)
+            for level, column in zip(QUANTILES, counts.T, strict=True):
+                out[level][index, step] = column
     return out
 
 

@@ -90,14 +90,10 @@ def _above(known: History, model: Model, region: int, at: float) -> tuple[Array,
     counts = known.counts[region][:, first : first + _WINDOW_MIN].sum(axis=0)
     if np.isnan(counts).any():
         return None
-    expected = np.maximum(np.expm1(model.blend.log_mean(at + np.arange(_WINDOW_MIN))), 0).sum(
-        axis=1
-    )
+    expected = model.blend.counts(at + np.arange(_WINDOW_MIN)).sum(axis=1)
     # What the hour before it says of the level then.
     before = known.counts[region][:, max(0, first - 60) : first].sum(axis=0)
-    told = np.maximum(np.expm1(model.blend.log_mean(at - np.arange(len(before), 0, -1))), 0).sum(
-        axis=1
-    )
+    told = model.blend.counts(at - np.arange(len(before), 0, -1)).sum(axis=1)
     level = float(np.nanmedian(before / np.maximum(told, 1e-9))) if len(before) else 1.0
     return counts - level * expected, level * expected
 

@@ -55,6 +55,6 @@ def event_errors(past: Past, blend: Blend, kind: str) -> list[Array]:
         )
         fit = fit_rows(past.rows.where(~gone), design)
         minute = np.arange(event.start_min, event.end_min, _EVERY_MIN)
-        log_mean = fit.log_mean(design.columns(minute))
+        log_mean = np.maximum(fit.log_mean(design.columns(minute)), 0)
         found.append(np.log1p(past.actual(minute)) - log_mean)
     return found

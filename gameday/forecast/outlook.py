@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from gameday.errors import HistoryError
+from gameday.forecast.ahead import Ahead
 from gameday.forecast.bands import make_bands
 from gameday.forecast.left_out import main_kind
 from gameday.forecast.past import Past, daily
@@ -128,15 +129,14 @@ def _region(past: Past, days: Model, minutes: Model, weeks: int, sigma: float) -
 
 def _bands(days: Model, starts: Array) -> dict[float, Array]:
     """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days are off alike."""
-    log_mean = days.blend.log_mean(starts)
+    said = days.blend.counts(starts)
     lead, none = (starts - days.past.end_min) / 1440, np.zeros(len(starts), bool)
-    out = {level: np.empty(log_mean.T.shape) for level in LEVELS}
-    for series in range(log_mean.shape[1]):
-        away = make_bands(days.errors(series), LEVELS).log_distance(
-            np.zeros(len(starts), int), lead, none, np.expm1(log_mean[:, series])
-        )
-        for level, column in zip(LEVELS, away.T, strict=True):
-            out[level][series] = np.maximum(np.expm1(log_mean[:, series] + column), 0)
+    at = Ahead(np.zeros(len(starts), int), lead, none)
+    out = {level: np.empty(said.T.shape) for level in LEVELS}
+    for series in range(said.shape[1]):
+        counts = make_bands(days.errors(series), LEVELS).counts(at, said[:, series])
+        for level, column in zip(LEVELS, counts.T, strict=True):
+            out[level][series] = column
     return out
 
 

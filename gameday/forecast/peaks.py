@@ -59,9 +59,7 @@ def peak_errors(model: Model, series: int) -> PeakErrors:
     weights = model.blend.weights[:, series]
     for fold in model.folds:
         # The smooth curve: not every minute is scored, and a spike on the hour may lie between.
-        said = np.maximum(
-            np.expm1(weights @ fold.log_mean[:, :, series] - fold.recurring[:, series]), 0
-        )
+        said = np.expm1(weights @ fold.log_mean[:, :, series]) * np.exp(-fold.recurring[:, series])
         day = ((fold.minute - fold.minute[0]) // 1440).astype(int)
         for number in range(int(day[-1]) + 1):
             mine = day == number

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from gameday.forecast.ahead import ahead
 from gameday.forecast.explain import Waterfall, bridge, waterfall_of
 from gameday.forecast.peaks import peak_of
-from gameday.forecast.rows import in_event
 from gameday.forecast.state import State
 from gameday.vocabulary import Array, TimeGrid
 
@@ -24,21 +24,15 @@ _PICTURE_POINTS = 240
 def published_table(state: State, grid: TimeGrid) -> pd.DataFrame:
     """Return region, team, slot_utc and the quantiles of every series and minute of `grid`."""
     minute = grid.minutes().astype(float)
-    log_mean = state.blend.log_mean(minute)
-    hour = state.calendar.slot_of_day(minute)[0] // 60
-    lead, busy = (minute - state.end_min) / 1440, in_event(minute, state.calendar)
+    said, means = state.blend.counts(minute), state.blend.means(minute)
+    then = ahead(state.calendar, minute, state.end_min)
     parts = []
     at = pd.to_datetime(grid.minutes(), unit="m", utc=True)
     for series, team in enumerate(state.names):
         bands = state.bands[series]
-        log = log_mean[:, [series]] + bands.log_distance(
-            hour, lead, busy, np.expm1(log_mean[:, series])
-        )
-        counts = np.maximum(np.expm1(log), 0).astype(np.float32)
+        counts = bands.counts(then, said[:, series]).astype(np.float32)
         rows = {f"p{100 * q:g}": counts[:, i] for i, q in enumerate(bands.levels)}
-        rows["mean"] = (np.maximum(np.expm1(log_mean[:, series]), 0) * bands.smear[hour]).astype(
-            np.float32
-        )
+        rows["mean"] = means[:, series].astype(np.float32)
         parts.append(pd.DataFrame({"team": team, "slot_utc": at, **rows}))
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "region", state.calendar.region)
@@ -73,20 +67,18 @@ def team_region(
     """Return what a team's page tells of one region."""
     every = max(1, grid.slots // _PICTURE_POINTS)
     minute = grid.minutes().astype(float)[::every]
-    log = state.blend.log_mean(minute)[:, series]
-    bands = state.bands[series]
-    away = bands.log_distance(
-        state.calendar.slot_of_day(minute)[0] // 60, (minute - state.end_min) / 1440,
-        in_event(minute, state.calendar), np.expm1(log),
-    )  # fmt: skip
+    said, bands = state.blend.counts(minute)[:, series], state.bands[series]
+    then = ahead(state.calendar, minute, state.end_min)
+    counts = bands.counts(then, said)
     low, high = (bands.levels.index(q) for q in (0.1, 0.9))
     return {
         **peak, "at_local": _local(peak["at"], state.calendar.zone),
         "line": {
             "at": [datetime.fromtimestamp(60 * m, UTC) for m in minute],
-            "p50": _counts(log), "p10": _counts(log + away[:, low]), "p90": _counts(log + away[:, high]),
+            "p50": _rounded(said), "p10": _rounded(counts[:, low]), "p90": _rounded(counts[:, high]),
         },
-        "spread": _spread(minute, state, away), "change": _change(peak, previous),
+        "spread": _spread(then.hour, bands.log_distance(then, said)[:, [low, high]]),
+        "change": _change(peak, previous),
     }  # fmt: skip
 
 
@@ -104,15 +96,12 @@ def _change(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, 
     return {**moved, "factors": [list(pair) for pair in moved["factors"]], "at": previous["at"]}
 
 
-def _spread(minute: Array, state: State, away: Array) -> list[dict[str, Any]]:
-    """Return the mean width of the band by local time of day, of the minutes drawn, as shares."""
-    levels = state.bands[0].levels
-    low, high = (levels.index(q) for q in (0.1, 0.9))
-    hour = state.calendar.slot_of_day(minute)[0] // 60
+def _spread(hour: Array, away: Array) -> list[dict[str, Any]]:
+    """Return the mean width of the 80 % band by local time of day, of the minutes drawn, as shares."""
     return [
         {
-            "of": f"{first:02d}:00-{first + 3:02d}:00", "p10": float(np.expm1(mine[low])),
-            "p90": float(np.expm1(mine[high])),
+            "of": f"{first:02d}:00-{first + 3:02d}:00", "p10": float(np.expm1(mine[0])),
+            "p90": float(np.expm1(mine[1])),
         }
         for first in range(0, 24, 3)
         if (here := (hour >= first) & (hour < first + 3)).any()
@@ -120,8 +109,8 @@ def _spread(minute: Array, state: State, away: Array) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _counts(log: Array) -> list[float]:
-    return [round(float(v), 2) for v in np.maximum(np.expm1(log), 0)]
+def _rounded(counts: Array) -> list[float]:
+    return [round(float(v), 2) for v in counts]
 
 
 def _local(at: str, zone: str) -> str:

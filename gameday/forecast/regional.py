@@ -15,11 +15,16 @@ from gameday.forecast.past import Past
 from gameday.forecast.pooled import event_priors
 from gameday.forecast.profile import minute_profile
 from gameday.forecast.race import Fold, candidate_shapes, rolling_folds, weights_of
+from gameday.forecast.smear import smear_by_hour
 from gameday.forecast.solve import Fit, fit_rows
+from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
 __all__ = ["Model", "fit_models"]
+
+_FORETOLD = 4
+"""Events that earlier origins must have foretold for their errors to tell of the next one's. Ours."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +42,26 @@ class Model:
 
     def errors(self, series: int) -> Errors:
         """Return the log errors of the blend on earlier origins."""
-        said = [(self.blend.weights[:, series] @ f.log_mean[:, :, series]) for f in self.folds]
-        return Errors(
-            np.concatenate([
-                np.log1p(fold.actual[:, series]) - log_mean
-                for fold, log_mean in zip(self.folds, said, strict=True)
-            ]),
-            np.concatenate([fold.hour for fold in self.folds]),
-            np.concatenate([fold.lead_days for fold in self.folds]),
-            np.concatenate([fold.in_event for fold in self.folds]),
-            np.concatenate([np.full(len(f.minute), i) for i, f in enumerate(self.folds)]),
-            np.concatenate([fold.minute for fold in self.folds]),
-            np.maximum(np.expm1(np.concatenate(said)), 0),
-        )  # fmt: skip
+        return _errors(self.folds, self.blend.weights, series)
 
     def bands(self, series: int, levels: tuple[float, ...]) -> Bands:
-        """Return the bands of one series; inside events past ones, each left out, tell, where there are two."""
+        """Return the bands of one series.
+
+        Inside events tell those that earlier origins foretold; where they are few, past ones, each left out in
+        turn, if there are two.
+        """
         events = [one[:, series] for one in self.left_out]
-        return make_bands(
-            self.errors(series), levels, np.concatenate(events) if len(events) > 1 else None
+        alone = len(events) < 2 or self.events_foretold >= _FORETOLD
+        return make_bands(self.errors(series), levels, None if alone else np.concatenate(events))
+
+    @property
+    def events_foretold(self) -> int:
+        """How many events began within what earlier origins foretold."""
+        starts = np.array(
+            [o.start_min for o in self.past.calendar.occurrences if KINDS[o.kind].start_knots_min]
         )
+        seen = [(starts >= fold.origin) & (starts <= fold.minute[-1]) for fold in self.folds]
+        return int(np.any(seen, axis=0).sum()) if seen else 0
 
     def without_last(self, tie: Tie | None = None) -> Model:
         """Return the model without its last series, and tied."""
@@ -82,7 +87,8 @@ class Model:
         return replace(
             self, past=replace(self.past, counts=self.past.counts[:-1]), folds=folds,
             blend=replace(
-                blend, fits=fits, weights=blend.weights[:, :-1], profile=blend.profile[:, :, :-1], tie=tie
+                blend, fits=fits, weights=blend.weights[:, :-1], profile=blend.profile[:, :, :-1],
+                smear=blend.smear[:, :-1], tie=tie,
             ),
             scores=self.scores[:, :-1], left_out=[errors[:, :-1] for errors in self.left_out],
         )  # fmt: skip
@@ -94,7 +100,7 @@ class Model:
             if fold.back <= 1.0:
                 said = np.einsum("cs,cns->ns", self.blend.weights, fold.log_mean)
                 known = ~np.isnan(fold.actual)
-                miss = np.maximum(np.expm1(said), 0) - fold.actual
+                miss = np.expm1(said) - fold.actual
                 wrong += float(np.abs(miss[known]).sum())
                 total += float(fold.actual[known].sum())
         return wrong / max(total, 1.0)
@@ -136,6 +142,27 @@ def _fitted(raced: _Raced, prior: Array, kind: str) -> Model:
     fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in raced.shapes)
     flat = np.zeros((2, 1440, len(past.counts)))
     profile = flat if past.is_daily else minute_profile(past.counts, past.grid, past.calendar)
-    blend = Blend(fits, raced.weights, profile, past.columns, past.middle_min)
+    smear = np.stack(
+        [smear_by_hour(_errors(raced.folds, raced.weights, s)) for s in range(len(past.counts))],
+        axis=1,
+    )
+    blend = Blend(fits, raced.weights, profile, smear, past.columns, past.middle_min)
     left_out = [] if past.is_daily else event_errors(past, blend, kind)
     return Model(past, blend, raced.shapes, raced.folds, raced.scores, left_out)
+
+
+def _errors(folds: list[Fold], weights: Array, series: int) -> Errors:
+    """Return the log errors of the candidates' blend, one series, all folds."""
+    said = [(weights[:, series] @ fold.log_mean[:, :, series]) for fold in folds]
+    return Errors(
+        np.concatenate([
+            np.log1p(fold.actual[:, series]) - log_mean
+            for fold, log_mean in zip(folds, said, strict=True)
+        ]),
+        np.concatenate([fold.hour for fold in folds]),
+        np.concatenate([fold.lead_days for fold in folds]),
+        np.concatenate([fold.in_event for fold in folds]),
+        np.concatenate([np.full(len(fold.minute), i) for i, fold in enumerate(folds)]),
+        np.concatenate([fold.minute for fold in folds]),
+        np.expm1(np.concatenate(said)),
+    )  # fmt: skip

@@ -20,6 +20,8 @@ _HUBER = 1.0
 """Residuals beyond this many scales are clipped. Ours: near the median; 2.5 was the probe's."""
 _RIDGE = 30.0
 """Overall penalty per 10,000 minutes of weight. Source: the probe."""
+_FEW = 3.0
+"""Chance in few counts is lopsided, by 1 / sqrt(counts): so many times that is added to the bound. Ours."""
 _PASSES = 6
 _WARM_PASSES = 2
 _MOST_SCALED = 4_000_000
@@ -116,14 +118,15 @@ def _solved(
     weighted = matrix * weight[:, None].astype(np.float32)
     root = _root(columns, weight)
     held = _ridge(columns, weight)[:, None] * prior
-    log = np.log1p(rows.mean)
+    log = _log(rows)
     gone = np.isnan(log)
     floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.width))
+    few = 1 + _FEW * floor
     calm, thin = ~rows.in_event[:, None], 1 + log.size // _MOST_SCALED
     if before is None:
         response = np.where(gone, np.nanmedian(log, axis=0), log)
     else:
-        response = _pseudo(log, gone, calm, *before)
+        response = _pseudo(log, gone, calm, before[0], before[1] * few)
     for _ in range(_PASSES if before is None else _WARM_PASSES):
         right = (weighted.T @ response).astype(np.float64)
         coefficients = root.T @ (root @ (right + held))
@@ -131,8 +134,14 @@ def _solved(
         residual = log - fitted
         middle = np.where(gone[::thin], np.nan, np.abs(residual[::thin]))
         scale = np.maximum(1.4826 * np.nanmedian(middle, axis=0), 0.2 * floor)
-        response = _pseudo(log, gone, calm, fitted, scale)
+        response = _pseudo(log, gone, calm, fitted, scale * few)
     return coefficients, scale
+
+
+def _log(rows: Rows) -> Array:
+    """Return log(1 + mean) of rows, what chance takes from the log of a few counts given back."""
+    width = rows.width[:, None].astype(np.float32)
+    return np.asarray(np.log1p(rows.mean) + rows.mean / (2 * width * (1 + rows.mean) ** 2))
 
 
 def _pseudo(log: Array, gone: Array, calm: Array, fitted: Array, scale: Array) -> Array:

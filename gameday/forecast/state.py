@@ -32,8 +32,8 @@ from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
 __all__ = ["State", "load_state", "refreshed", "save_state", "state_of"]
 
-VERSION = 1
-_BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened", "smear")
+VERSION = 2
+_BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened")
 _NEW_SCALES = 5.0
 """A new row this many scales off is left out until the next whole fit judges it. As in outliers.py."""
 
@@ -76,7 +76,7 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
         state.calendar, grid, without_launches(counts.astype(np.float32), grid, state.calendar)
     )
     fresh = mask(plain, asked_masks(plain, state.names), state.names).rows
-    said = state.blend.log_mean(fresh.minute)
+    said = np.log1p(state.blend.counts(fresh.minute))
     with np.errstate(invalid="ignore"):
         floor = 1 / np.sqrt(1 + np.expm1(said) * fresh.width[:, None])
     scale = np.maximum(np.stack([fit.scale for fit in state.blend.fits]).min(axis=0), floor)
@@ -129,7 +129,7 @@ def save_state(state: State, folder: Path) -> Path:
     arrays: dict[str, Any] = {
         "said": np.array(json.dumps(said)), "minute": state.rows.minute, "width": state.rows.width,
         "mean": state.rows.mean, "in_event": state.rows.in_event, "weights": state.blend.weights,
-        "profile": state.blend.profile.astype(np.float32),
+        "profile": state.blend.profile.astype(np.float32), "smear": state.blend.smear,
         "tie_at": np.empty(0) if tie is None else tie.midnights,
         "tie": np.empty((0, len(state.names))) if tie is None else tie.log_factor,
     }  # fmt: skip
@@ -180,6 +180,7 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         fits,
         kept["weights"],
         kept["profile"].astype(float),
+        kept["smear"],
         partial(calendar_columns, calendar),
         0.0,
         tie,

@@ -52,13 +52,13 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
     if len(edges) < 2:
         return minutes.without_last()
     mine = np.stack([
-        np.maximum(np.expm1(minutes.blend.log_mean(np.arange(a, b, 5))), 0).mean(axis=0) * (b - a)
+        _mean_of_day(minutes, np.arange(a, b, 5)) * (b - a)
         for a, b in itertools.pairwise(edges)
     ])  # fmt: skip
     spread = _daily_error(minutes)
     told, error = mine, np.broadcast_to(spread, mine.shape)
     if days is not None:
-        theirs = np.maximum(np.expm1(days.blend.log_mean(edges[:-1])), 0)
+        theirs = days.blend.means(edges[:-1])
         other = np.broadcast_to(_daily_error(days), mine.shape)
         told, error = _pooled(mine, error, theirs, other)
     leaves = closed_tree(
@@ -67,6 +67,12 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
     factor = np.log(np.maximum(leaves, 1e-9)) - np.log(np.maximum(mine[:, :-1], 1e-9))
     factor = np.where((mine[:, :-1] > 0) & (leaves > 0), factor, 0.0)
     return minutes.without_last(Tie(edges, factor))
+
+
+def _mean_of_day(model: Model, minute: Array) -> Array:
+    """Return the mean over minutes of what is expected, shape (series,): what recurs leaves sums as they are."""
+    hour = model.past.calendar.slot_of_day(minute)[0] // 60
+    return np.asarray((model.blend.smooth(minute) * model.blend.smear[hour]).mean(axis=0))
 
 
 def closed_tree(children: Array, parent: Array, child_sd: Array, parent_sd: Array) -> Array:
@@ -96,7 +102,7 @@ def _daily_error(model: Model) -> Array:
     """Return the relative error of a day's total on earlier origins, robust, shape (series,)."""
     found = []
     for fold in model.folds:
-        said = np.maximum(np.expm1(np.einsum("cs,cns->ns", model.blend.weights, fold.log_mean)), 0)
+        said = np.expm1(np.einsum("cs,cns->ns", model.blend.weights, fold.log_mean))
         day = np.floor((fold.minute - fold.minute[0]) / 1440).astype(int)
         for number in range(int(day[-1]) + 1):
             mine = day == number

@@ -27,7 +27,7 @@ sys.path.append(str(Path(__file__).parents[1] / "forecast"))
 from made_up import MONDAY, counts_of, law, occurrence, past_of
 
 from gameday.forecast.accuracy import LEVELS, judge, mean_accuracy
-from gameday.forecast.bands import make_bands
+from gameday.forecast.ahead import ahead
 from gameday.forecast.blend import Blend
 from gameday.forecast.correction import corrected
 from gameday.forecast.outliers import find_outliers, mask
@@ -36,7 +36,6 @@ from gameday.forecast.profile import minute_profile
 from gameday.forecast.race import candidate_shapes
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rivals import installed
-from gameday.forecast.rows import in_event
 from gameday.forecast.solve import fit_rows
 from gameday.forecast.state import refreshed, state_of
 from gameday.forecast.task import RegionCalendar
@@ -86,12 +85,9 @@ def _past(series: pd.Series, calendar: RegionCalendar) -> Past:
 
 
 def _said(model: Model, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    log_mean, calendar = model.blend.log_mean(at)[:, 0], model.past.calendar
-    away = make_bands(model.errors(0), LEVELS).log_distance(
-        calendar.slot_of_day(at)[0] // 60, (at - model.past.end_min) / DAY_MIN, in_event(at, calendar),
-        np.expm1(log_mean),
-    )  # fmt: skip
-    return np.maximum(np.expm1(log_mean), 0), np.maximum(np.expm1(log_mean[:, None] + away), 0)
+    said = model.blend.counts(at)[:, 0]
+    then = ahead(model.past.calendar, at, model.past.end_min)
+    return said, model.bands(0, LEVELS).counts(then, said)
 
 
 def traces() -> dict[str, Any]:
@@ -151,7 +147,7 @@ def orders() -> dict[str, Any]:
             actual[: min(365, len(actual) // DAY_MIN) * DAY_MIN].reshape(-1, DAY_MIN).sum(axis=1)
         )
         days = past.end_min + DAY_MIN * np.arange(len(actual), dtype=float)
-        rows = {"gameday": np.maximum(np.expm1(model.blend.log_mean(days)[:, 0]), 0)}
+        rows = {"gameday": model.blend.counts(days)[:, 0]}
         rows |= {rival.name: rival(past, days)[:, 0] for rival in installed(daily=True)}
         out[origin] = {
             who: judge(actual, said, None, past.counts[0], season=7, day=1).row() for who, said in rows.items()
@@ -208,9 +204,7 @@ def longer_event() -> dict[str, Any]:
         at = np.arange(*spans[-1])
         said, _ = _said(model, at)
         inside = (at - _minute(first)).astype(int)
-        plain = np.maximum(
-            np.expm1(model.blend.log_mean(at)[:, 0] - model.blend.log_event(at)[:, 0]), 0
-        )
+        plain = said * np.exp(-model.blend.log_event(at)[:, 0])
         event = judge(happened[inside], said, None, known.to_numpy(), season=WEEK_MIN, day=DAY_MIN)
         noise = judge(counts[inside], plain, None, known.to_numpy(), season=WEEK_MIN, day=DAY_MIN)
         out[name] = {
@@ -278,7 +272,7 @@ def _wape(counts: np.ndarray, origin: str, actual: np.ndarray, *, masked: bool) 
     past = _bare(counts, origin)
     past = mask(past, find_outliers(past, ("y",)), ("y",)) if masked else past
     model = fit_models([past], WEEK_MIN, "sale")[0]
-    said = np.expm1(model.blend.log_mean(past.end_min + np.arange(len(actual)))[:, 0])
+    said = model.blend.counts(past.end_min + np.arange(len(actual)))[:, 0]
     return float(np.nansum(np.abs(said - actual)) / np.nansum(actual))
 
 
@@ -343,7 +337,10 @@ def _panel(series: int, days: int) -> tuple[np.ndarray, RegionCalendar]:
 def _quick(past: Past) -> Blend:
     fits = tuple(fit_rows(past.rows, past.design(shape)) for shape in candidate_shapes(past))
     weights = np.full((len(fits), len(past.counts)), 1 / len(fits))
-    return Blend(fits, weights, minute_profile(past.counts, past.grid, past.calendar), past.columns)
+    smear = np.ones((24, len(past.counts)))
+    return Blend(
+        fits, weights, minute_profile(past.counts, past.grid, past.calendar), smear, past.columns
+    )
 
 
 def thousand() -> dict[str, Any]:
@@ -355,9 +352,9 @@ def thousand() -> dict[str, Any]:
         began = time.perf_counter()
         fit = fit_rows(past.rows, past.design(candidate_shapes(past)[0]))
         profile = minute_profile(past.counts, past.grid, past.calendar)
-        blend = Blend((fit,), np.ones((1, number)), profile, past.columns)
+        blend = Blend((fit,), np.ones((1, number)), profile, np.ones((24, number)), past.columns)
         for day in range(60):
-            np.expm1(blend.log_mean(past.end_min + DAY_MIN * day + np.arange(float(DAY_MIN))))
+            blend.counts(past.end_min + DAY_MIN * day + np.arange(float(DAY_MIN)))
         fitted = time.perf_counter() - began
         row = {
             "fit_and_60_days_s": round(fitted, 2),

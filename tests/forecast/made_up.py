@@ -75,7 +75,7 @@ def model_of(past: Past, *, days_ahead: float = 3.0) -> Model:
 def forecast_of(model: Model, *, days: float = 3.0, step: int = 30) -> Array:
     """Return the median of the days after the past, shape (minutes, series)."""
     minute = model.past.end_min + np.arange(0, days * 1440, step)
-    return np.maximum(np.expm1(model.blend.log_mean(minute)), 0)
+    return model.blend.counts(minute)
 
 
 def history_of(counts: Array, steps: tuple[str, ...], start: datetime = MONDAY) -> History:

@@ -7,7 +7,7 @@ import pytest
 from made_up import counts_of, model_of, past_of
 
 from gameday.forecast.accuracy import LEVELS
-from gameday.forecast.bands import make_bands
+from gameday.forecast.ahead import ahead
 
 _DAYS, _AHEAD = 28, 3
 
@@ -18,14 +18,10 @@ def shares(seed: int, wander: float) -> tuple[float, float]:
     past = past_of(counts[:, : _DAYS * 1440])
     model = model_of(past, days_ahead=_AHEAD)
     minute = past.end_min + np.arange(0, _AHEAD * 1440, 7)
-    log_mean = model.blend.log_mean(minute)[:, 0]
-    away = make_bands(model.errors(0), LEVELS).log_distance(
-        past.calendar.slot_of_day(minute)[0] // 60, (minute - past.end_min) / 1440,
-        np.zeros(len(minute), bool), np.expm1(log_mean),
-    )  # fmt: skip
-    bands = np.expm1(log_mean[:, None] + away)
+    said = model.blend.counts(minute)[:, 0]
+    bands = model.bands(0, LEVELS).counts(ahead(past.calendar, minute, past.end_min), said)
     assert (np.diff(bands, axis=1) >= 0).all()
-    np.testing.assert_allclose(bands[:, 3], np.expm1(log_mean))
+    np.testing.assert_allclose(bands[:, 3], said)
     actual = counts[0][(minute - past.first_min).astype(int)]
     inside = [
         (actual >= bands[:, low]) & (actual <= bands[:, high]) for low, high in ((1, 5), (0, 6))
