@@ -63,9 +63,10 @@ RUN_FILES = (
         Column("exit_code", "", "what the shell saw"),
     )),
     File("scenario.json", 1, "scenario", "the scenario as read, includes merged"),
-    File("demand.parquet", 1, "forecast", "forecast per minute", (
+    File("demand.parquet", 2, "forecast", "forecast per minute", (
         *_WHERE,
         Column("p10 p50 p90 p99", "steps/min", "marginal quantiles; no day, see DESIGN §7.8"),
+        Column("mean", "steps/min", "on average; means add up, medians do not"),
         Column("path", "steps/min", "the path played, without launch crowds: one strength for all"),
         Column("actual", "steps/min", "what the history holds for that minute, where it does"),
     )),
@@ -111,7 +112,7 @@ PUBLISHED_FILES = (
         Column("mean", "steps/min", "what sums and totals are made of"),
     )),
     File("teams/*.html", 1, "report", "a team's next peak: size, minute, band, ingredients, change"),
-    File("state/*.npz", 1, "forecast", "each region's model, for `gameday forecast refresh`"),
+    File("state/*.npz", 2, "forecast", "each region's model, for `gameday forecast refresh`"),
     File("publication.json", 1, "forecast", "manifest, written last: peaks, hashes, the scenario"),
 )  # fmt: skip
 """All files that `gameday forecast publish` writes to its folder."""

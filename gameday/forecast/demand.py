@@ -8,9 +8,24 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from gameday.forecast.together import Together
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Demand"]
+__all__ = ["Crowd", "Demand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A launch's customers, who come beside those of the day."""
+
+    starts: Array
+    """Median of session starts a minute, shape (regions, slots)."""
+    log_sigma: float
+    """Spread of the log of its size."""
+    half_life_s: float
+    """In which arrivals halve."""
+    past_launches: int
+    """Past launches that stand behind its size; 0: it is declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,8 @@ class Demand:
     steps: tuple[str, ...]
     median: Array
     """Steps a minute, shape (regions, steps, slots), without launch crowds."""
+    mean: Array
+    """The same on average: means add up over steps, regions and minutes; medians do not."""
     marginal: dict[float, Array]
     """Level -> steps a minute, same shape. Marginal quantiles: minute by minute, no day."""
     event_log_effect: Array
@@ -30,8 +47,10 @@ class Demand:
     """Spread of the log of the event's size around its forecast."""
     past_events: int
     """Events of this kind in the past that were known; they set what is calibrated."""
-    launches: dict[str, Array]
-    """Launch -> expected session starts, shape (regions, slots)."""
+    together: Together
+    """How steps and regions are off together: what paths are drawn from."""
+    launches: dict[str, Crowd]
+    """Launch -> who comes for it."""
     backtest_wape: float
     """Weighted absolute error per minute of the chosen model on its rolling origins."""
     race: tuple[tuple[str, float], ...]
@@ -58,9 +77,9 @@ class Demand:
         return np.asarray(self.median * np.exp(self.event_log_effect * stretch))
 
     def launch_crowd(self, launch: str, quantile: float) -> Array:
-        """Return session starts of a launch at the event's strength `quantile`, (regions, slots)."""
-        z = NormalDist().inv_cdf(quantile)
-        return np.asarray(self.launches[launch] * np.exp(z * self.strength_sigma))
+        """Return session starts of a launch at its crowd's `quantile`, shape (regions, slots)."""
+        crowd, z = self.launches[launch], NormalDist().inv_cdf(quantile)
+        return np.asarray(crowd.starts * np.exp(z * crowd.log_sigma))
 
     def table(self, quantile: float, actual: Array | None) -> pd.DataFrame:
         """Return the demand as `demand.parquet` holds it; `actual` is None or shaped as `median`."""
@@ -70,6 +89,7 @@ class Demand:
         )
         columns = {f"p{100 * level:g}": values.ravel() for level, values in self.marginal.items()}
         columns["p50"] = self.median.ravel()
+        columns["mean"] = self.mean.ravel()
         columns["path"] = self.path(quantile).ravel()
         columns["actual"] = np.full(self.median.size, np.nan) if actual is None else actual.ravel()
         return pd.DataFrame(columns, index=index).reset_index()

@@ -8,6 +8,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.ahead import ahead
+from gameday.forecast.crowds import crowd_notes, crowds_of
 from gameday.forecast.demand import Demand
 from gameday.forecast.launches import LaunchLesson, lessons
 from gameday.forecast.left_out import known_events, main_kind
@@ -17,6 +18,7 @@ from gameday.forecast.regional import Model
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar, known_until, region_calendars
 from gameday.forecast.tie import tied_models
+from gameday.forecast.together import together_of
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
@@ -44,18 +46,19 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
     minute = grid.minutes().astype(float)
     median = np.stack([m.blend.counts(minute).T for m in models])
+    mean = np.stack([m.blend.means(minute).T for m in models])
     effect = np.stack([m.blend.log_event(minute).T for m in models])
     kind = main_kind(scenario)
     past = max(len(known_events(model.past, kind)) for model in models)
     marginal = _marginal(models, median, minute)
+    learned = lessons(scenario, known, models) if scenario.launches else []
     return Demand(
         grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
-        marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
-        past_events=past, launches=_launches(scenario, grid),
+        mean=mean, marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
+        past_events=past, together=together_of(models),
+        launches=crowds_of(scenario, grid, learned),
         backtest_wape=float(np.mean([m.wape() for m in models])),
-        race=_race(models[0]), notes=tuple(
-            _notes(scenario, models, masked, past, lessons(scenario, known, models))
-        ),
+        race=_race(models[0]), notes=tuple(_notes(scenario, models, masked, past, learned)),
     )  # fmt: skip
 
 
@@ -109,20 +112,6 @@ def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, 
     return out
 
 
-def _launches(scenario: Scenario, grid: TimeGrid) -> dict[str, Array]:
-    """Return the declared crowds times their strength, laid out by their half-life."""
-    out = {}
-    for name, launch in scenario.launches.items():
-        starts = np.zeros((len(scenario.regions), grid.slots))
-        for region in launch.at:
-            at = grid.index_of(scenario.launch_at(name, region))
-            share = launch.crowd_share(np.arange(grid.slots) - at)
-            row = scenario.region_names.index(region)
-            starts[row] = launch.strength * launch.crowd[region] * share
-        out[name] = starts
-    return out
-
-
 def _notes(
     scenario: Scenario,
     models: list[Model],
@@ -151,19 +140,4 @@ def _notes(
         f"{past} past events of kind '{kind}' known: quantiles beyond p{100 * limit:.0f} are "
         "prior, not calibrated"
     )
-    told = {(one.launch, one.region): one for one in learned}
-    for name, launch in scenario.launches.items():
-        for region in launch.at:
-            notes.append(_launch_note(name, region, told.get((name, region))))
-    return notes
-
-
-def _launch_note(name: str, region: str, lesson: LaunchLesson | None) -> str:
-    if lesson is None:
-        return f"launch {name} in {region}: crowd as declared, no past launch there to learn from"
-    spread = "" if np.isnan(lesson.spread) else f", spread {100 * np.expm1(lesson.spread):.0f} %"
-    return (
-        f"launch {name} in {region}: crowd as declared, {lesson.declared:,.0f}; past launches "
-        f"({len(lesson.seen)}), at its strength, say {lesson.told:,.0f}{spread}; they halve in "
-        f"{lesson.half_life_min:.1f} min, declared {lesson.declared_half_life_min:.1f}"
-    )
+    return [*notes, *crowd_notes(scenario, learned)]

@@ -19,8 +19,8 @@ __all__ = ["LaunchLesson", "lessons"]
 
 _WINDOW_MIN = 90
 _HALF_LIVES_MIN = np.geomspace(1.0, 30.0, 60)
-_LEAST_CROWD = 100
-"""Sessions a past crowd must have had to tell anything."""
+_LEAST_CROWD, _LEAST_SHARE = 100, 0.1
+"""Steps a past crowd must have brought to tell anything, in all and of what was expected without it. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,15 @@ class LaunchLesson:
 
     launch: str
     region: str
-    declared: float
-    """Sessions, times its strength."""
     seen: tuple[float, ...]
     """Each past launch's sessions, scaled to this one's strength."""
-    half_life_min: float
+    half_life_s: float
     """Shared by all past launches of the scenario."""
-    declared_half_life_min: float
 
     @property
     def told(self) -> float:
         """Their geometric mean."""
         return float(np.exp(np.mean(np.log(self.seen))))
-
-    @property
-    def spread(self) -> float:
-        """Spread of the log around it; NaN of a single one."""
-        return float(np.std(np.log(self.seen), ddof=1)) if len(self.seen) > 1 else float("nan")
 
 
 def lessons(scenario: Scenario, known: History, models: list[Model]) -> list[LaunchLesson]:
@@ -72,14 +64,18 @@ def lessons(scenario: Scenario, known: History, models: list[Model]) -> list[Lau
         for region in launch.at:
             seen = tuple(
                 float(over.sum()) / each / after / strength * launch.strength
-                for strength, over, _ in excess.get(region, [])
-                if strength > 0 and over.sum() > _LEAST_CROWD
+                for strength, over, noise in excess.get(region, [])
+                if strength > 0 and _is_seen(over, noise)
             )
             if seen:
-                out.append(LaunchLesson(
-                    name, region, launch.strength * launch.crowd[region], seen, half_life, launch.half_life / 60,
-                ))  # fmt: skip
+                out.append(LaunchLesson(name, region, seen, 60 * half_life))
     return out
+
+
+def _is_seen(over: Array, expected: Array) -> bool:
+    """Return whether a crowd stands out of what was expected without it, and of its chance."""
+    most = max(_LEAST_CROWD, _LEAST_SHARE * expected.sum(), 3 * float(np.sqrt(expected.sum())))
+    return bool(over.sum() > most)
 
 
 def _above(known: History, model: Model, region: int, at: float) -> tuple[Array, Array] | None:

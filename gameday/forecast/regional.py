@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 
-import joblib
 import numpy as np
 
 from gameday.forecast.bands import Bands, Errors, make_bands
 from gameday.forecast.blend import Blend, Tie
 from gameday.forecast.left_out import event_errors
 from gameday.forecast.past import Past
+from gameday.forecast.pool import side_by_side
 from gameday.forecast.pooled import event_priors
 from gameday.forecast.profile import minute_profile
 from gameday.forecast.race import Fold, candidate_shapes, rolling_folds, weights_of
@@ -108,13 +107,9 @@ class Model:
 
 def fit_models(pasts: list[Past], horizon_min: int, kind: str) -> list[Model]:
     """Return each region's model; what events do is pooled over all of them."""
-    # Threads here, for numpy gives way to them in its kernels; or wherever joblib.parallel_config says.
-    pool = joblib.Parallel(n_jobs=os.cpu_count(), prefer="threads")
-    raced = list(pool(joblib.delayed(_raced)(past, horizon_min) for past in pasts))
+    raced = side_by_side(_raced, [(past, horizon_min) for past in pasts])
     priors = event_priors([one.first for one in raced])
-    return list(pool(
-        joblib.delayed(_fitted)(one, prior, kind) for one, prior in zip(raced, priors, strict=True)
-    ))  # fmt: skip
+    return side_by_side(_fitted, [(o, prior, kind) for o, prior in zip(raced, priors, strict=True)])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from gameday.errors import HistoryError
@@ -23,6 +21,7 @@ from gameday.forecast.design import Design, calendar_columns
 from gameday.forecast.outliers import asked_masks, mask
 from gameday.forecast.past import Past
 from gameday.forecast.peaks import PeakErrors, peak_errors
+from gameday.forecast.pool import side_by_side
 from gameday.forecast.regional import Model
 from gameday.forecast.rows import Rows, without_launches
 from gameday.forecast.solve import Fit, fit_rows
@@ -85,12 +84,11 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
     fresh = replace(fresh, mean=np.where(odd, np.nan, fresh.mean).astype(np.float32))
     rows = _joined(state.rows, fresh)
     end = float(grid.epoch_min + grid.slots)
-    pool = joblib.Parallel(n_jobs=os.cpu_count(), prefer="threads")
-    fits = tuple(pool(
-        joblib.delayed(fit_rows)(rows, replace(fit.design, origin_min=end), fit.held, start=fit)
-        for fit in state.blend.fits
-    ))  # fmt: skip
-    moved = replace(state, end_min=end, rows=rows, blend=replace(state.blend, fits=fits))
+    fits = side_by_side(
+        lambda fit: fit_rows(rows, replace(fit.design, origin_min=end), fit.held, start=fit),
+        [(fit,) for fit in state.blend.fits],
+    )
+    moved = replace(state, end_min=end, rows=rows, blend=replace(state.blend, fits=tuple(fits)))
     return moved, int(odd.sum())
 
 

@@ -23,6 +23,8 @@ __all__ = ["LONG_PAST_DAYS", "closed_tree", "tied", "tied_models", "with_total"]
 LONG_PAST_DAYS = 350
 """Below this the daily model has no year to tell of, and is not asked."""
 _LEAST_ERROR = 0.01
+_EVERY_MIN, _AT_ONCE = 5, 14
+"""A day's total is that of every fifth minute; so many days are laid out at once."""
 
 
 def with_total(past: Past) -> Past:
@@ -51,9 +53,9 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
     edges = minutes.past.calendar.midnights(begin - 1500, end + 1500)
     if len(edges) < 2:
         return minutes.without_last()
-    mine = np.stack([
-        _mean_of_day(minutes, np.arange(a, b, 5)) * (b - a)
-        for a, b in itertools.pairwise(edges)
+    mine = np.concatenate([
+        _totals(minutes, edges[first : first + _AT_ONCE + 1])
+        for first in range(0, len(edges) - 1, _AT_ONCE)
     ])  # fmt: skip
     spread = _daily_error(minutes)
     told, error = mine, np.broadcast_to(spread, mine.shape)
@@ -69,10 +71,13 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
     return minutes.without_last(Tie(edges, factor))
 
 
-def _mean_of_day(model: Model, minute: Array) -> Array:
-    """Return the mean over minutes of what is expected, shape (series,): what recurs leaves sums as they are."""
+def _totals(model: Model, edges: Array) -> Array:
+    """Return what is expected of each day between `edges`, (days, series): what recurs leaves sums as they are."""
+    minute = np.concatenate([np.arange(a, b, _EVERY_MIN) for a, b in itertools.pairwise(edges)])
     hour = model.past.calendar.slot_of_day(minute)[0] // 60
-    return np.asarray((model.blend.smooth(minute) * model.blend.smear[hour]).mean(axis=0))
+    means = model.blend.smooth(minute) * model.blend.smear[hour]
+    starts = np.searchsorted(minute, edges[:-1])
+    return np.asarray(np.add.reduceat(means, starts, axis=0) * _EVERY_MIN)
 
 
 def closed_tree(children: Array, parent: Array, child_sd: Array, parent_sd: Array) -> Array:

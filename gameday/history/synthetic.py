@@ -154,7 +154,7 @@ def _launch_steps(scenario: Scenario, region: str, grid: TimeGrid) -> Array:
     out = np.zeros((len(scenario.steps), grid.slots))
     for name, journey in scenario.journeys.items():
         launch = scenario.launches.get(journey.launch or "")
-        if launch is None or region not in launch.crowd:
+        if launch is None or region not in launch.crowd or launch.half_life is None:
             continue
         visits = scenario.journeys[name].visits_per_session(scenario.step_names)
         for event, start, _ in scenario.occurrences(region):
@@ -162,7 +162,8 @@ def _launch_steps(scenario: Scenario, region: str, grid: TimeGrid) -> Array:
                 first = grid.index_of(start)
                 at = np.arange(max(0, first), min(grid.slots, first + 180))
                 crowd = event.strength * launch.crowd[region]
-                out[:, at] += visits[:, None] * crowd * launch.crowd_share(at - first)
+                share = launch.crowd_share(at - first, launch.half_life)
+                out[:, at] += visits[:, None] * crowd * share
     return out
 
 

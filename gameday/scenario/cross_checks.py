@@ -118,9 +118,8 @@ def _launch_faults(scenario: Scenario) -> Iterator[Fault]:
                 yield from faults
                 continue
             yield from _local_fault(scenario, (*path, "at", region), local, region)
-            for field in ("crowd", "stock"):
-                if region not in getattr(launch, field):
-                    yield (*path, field), f"lacks region '{region}', which `at` names"
+            if region not in launch.stock:
+                yield (*path, "stock"), f"lacks region '{region}', which `at` names"
         for field in ("crowd", "stock", "admits"):
             for region in getattr(launch, field) or ():
                 yield from unknown((*path, field, region), "region", region, launch.at)

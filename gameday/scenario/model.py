@@ -31,6 +31,9 @@ from gameday.scenario.values import Feed, Value
 
 __all__ = ["CalendarEvent", "Scenario"]
 
+_LAUNCH_HALF_LIFE_S = 900.0
+"""A launch whose crowd is to be told by the past is taken to last as if it halved in so long. Ours."""
+
 
 class CalendarEvent(Block):
     """An event on the calendar, past or future."""
@@ -274,10 +277,10 @@ class Scenario(Block):
         ]
         for name, launch in self.launches.items():
             if region in launch.at:
-                minute = launch.half_life * 8  # 1/256 of the crowd is left to come
+                half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
                 event = CalendarEvent(
                     name=name, kind="launch", start=launch.at[region].isoformat(timespec="minutes"),  # type: ignore[arg-type]
-                    duration=f"{minute:.0f}s", regions=[region],  # type: ignore[arg-type]
+                    duration=f"{8 * half_life_s:.0f}s", regions=[region],  # type: ignore[arg-type]
                 )  # fmt: skip
                 found.append((event, *self.span(event, region)))
         return sorted(found, key=lambda item: (item[1], item[0].name))

@@ -110,7 +110,7 @@ def _assemble(
         journeys=tuple(scenario.journeys), starts=cut, forecast=(steps + launch)[:, :, part],
         caused=caused[:, :, part], played=whole_starts(cut * scale / speed, seed),
         half_life_slots={
-            name: scenario.launches[journey.launch].half_life / SLOT_S
+            name: demand.launches[journey.launch].half_life_s / SLOT_S
             for name, journey in scenario.journeys.items() if journey.launch
         },
         speed=speed, scale=scale, quantile=quantile, seed=seed, nominal=nominal,

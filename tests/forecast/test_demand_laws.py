@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from small_shop import flat_demand, load_small, small_shop
 
 from gameday.forecast import Demand, demand_grid
+from gameday.forecast.demand import Crowd
 
 LEVELS = st.floats(0.01, 0.999)
 SIGMAS = st.floats(0.01, 0.6)
@@ -89,10 +91,10 @@ def test_n_past_events_support_quantiles_up_to_one_less_one_in_n_and_one(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(level=LEVELS)
-def test_a_launch_s_crowd_follows_the_event_s_strength(rise: Demand, level: float) -> None:
-    fields = {name: getattr(rise, name) for name in Demand.__dataclass_fields__}
-    demand = Demand(**(fields | {"launches": {"drop": np.full((1, 90), 7.0)}}))
-    factor = np.exp(NormalDist().inv_cdf(level) * demand.strength_sigma)
+def test_a_launch_s_crowd_has_a_spread_of_its_own(rise: Demand, level: float) -> None:
+    crowd = Crowd(np.full((1, 90), 7.0), 0.4, 240.0, 2)
+    demand = replace(rise, launches={"drop": crowd})
+    factor = np.exp(NormalDist().inv_cdf(level) * 0.4)
     np.testing.assert_allclose(demand.launch_crowd("drop", level), 7 * factor)
 
 

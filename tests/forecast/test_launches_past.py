@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from small_shop import load_small, small_shop
 
-from gameday.forecast.forecast import demand_grid, models_of
+from gameday.errors import HistoryError
+from gameday.forecast.forecast import demand_grid, forecast_demand, models_of
 from gameday.forecast.launches import lessons
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
@@ -69,6 +70,14 @@ def learned(scenario: Scenario, history: History) -> list:  # type: ignore[type-
 def test_past_crowds_tell_how_large_and_how_fast_the_next_one_is(
     scenario: Scenario, half_life: float, size: float
 ) -> None:
+    (lesson,) = learned(scenario, with_past_crowds(scenario, half_life, size))
+    assert len(lesson.seen) == 2
+    assert lesson.told == pytest.approx(size, rel=0.1)
+    assert lesson.half_life_s == pytest.approx(60 * half_life, rel=0.15)
+
+
+def with_past_crowds(scenario: Scenario, half_life: float, size: float) -> History:
+    """Return the past with the crowds of both launches added to the steps of their journey."""
     history = without_crowds(scenario)
     counts, rng = history.counts.copy(), np.random.default_rng(1)
     minute = np.arange(85)
@@ -80,11 +89,35 @@ def test_past_crowds_tell_how_large_and_how_fast_the_next_one_is(
                 row = scenario.step_names.index(step)
                 crowd = rng.poisson(visits * event.strength * size * share)
                 counts[0, row, first : first + len(minute)] += crowd
-    (lesson,) = learned(scenario, replace(history, counts=counts))
-    assert lesson.declared == 30_000
-    assert len(lesson.seen) == 2
-    assert lesson.told == pytest.approx(size, rel=0.1)
-    assert lesson.half_life_min == pytest.approx(half_life, rel=0.15)
+    return replace(history, counts=counts)
+
+
+def undeclared(scenario: Scenario) -> Scenario:
+    """Return the scenario without a word of the launch's size and decay."""
+    launch = scenario.launches["drop"].model_copy(update={"crowd": {}, "half_life": None})
+    return scenario.model_copy(update={"launches": {"drop": launch}})
+
+
+def test_a_crowd_that_nobody_declares_is_the_past_s(scenario: Scenario) -> None:
+    demand = forecast_demand(undeclared(scenario), with_past_crowds(scenario, 6.0, 40_000))
+    crowd = demand.launches["drop"]
+    assert crowd.starts.sum() == pytest.approx(40_000, rel=0.1)
+    assert crowd.half_life_s == pytest.approx(360, rel=0.15)
+    assert crowd.past_launches == 2
+    assert (
+        0.15 < crowd.log_sigma < 0.3
+    )  # two that agree halve the prior's variance and a third more
+    assert "say" in demand.notes[-1]
+    assert "declared" not in demand.notes[-1]
+
+
+def test_a_crowd_that_neither_is_declared_nor_seen_is_asked_for(scenario: Scenario) -> None:
+    with pytest.raises(HistoryError, match=r"launches\.drop\.half_life: not given"):
+        forecast_demand(undeclared(scenario), without_crowds(scenario))
+    launch = scenario.launches["drop"].model_copy(update={"crowd": {}})
+    some = scenario.model_copy(update={"launches": {"drop": launch}})
+    with pytest.raises(HistoryError, match=r"launches\.drop\.crowd\.eu: not given"):
+        forecast_demand(some, without_crowds(scenario))
 
 
 def test_a_launch_in_a_gap_or_after_the_past_teaches_nothing(

@@ -359,12 +359,6 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "at: {uk",
         r"launches\.drop\.at\.uk: unknown region 'uk'",
     ),
-    "a crowd a region lacks": (
-        "crowd: {us: 1000, in: 500}",
-        "crowd: {us: 1000}",
-        "crowd:",
-        r"launches\.drop\.crowd: lacks region 'in', which `at` names",
-    ),
     "a stock a region lacks": (
         "stock: {us: 100, in: 50}",
         "stock: {in: 50}",

@@ -101,7 +101,8 @@ def test_in_the_middle_of_an_event_traffic_is_above_the_ordinary(name: str) -> N
 def test_the_shares_of_a_launchs_crowd_sum_to_1_and_halve_each_half_life(half_life: str) -> None:
     launch = launch_of(half_life)
     minutes = np.arange(-30, 2000)
-    share = launch.crowd_share(minutes)
+    assert launch.half_life is not None
+    share = launch.crowd_share(minutes, launch.half_life)
     assert share.sum() == pytest.approx(1.0)
     assert (share[minutes < 0] == 0).all()
     assert (share >= 0).all()

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gameday.forecast import Demand
+from gameday.forecast.crowds import crowds_of
+from gameday.forecast.together import Together
 from gameday.scenario import Scenario, build_cell, load_scenario
 from gameday.traffic import LoadPlan
 from gameday.traffic.nominal import nominal_response
@@ -125,9 +127,10 @@ def flat_demand(scenario: Scenario, per_minute: Array, **changes: Any) -> Demand
     grid = TimeGrid(datetime(2026, 3, 9, 20, tzinfo=UTC), per_minute.shape[2])
     fields = {
         "grid": grid, "regions": scenario.region_names, "steps": scenario.step_names,
-        "median": per_minute, "marginal": {0.5: per_minute},
+        "median": per_minute, "mean": per_minute, "marginal": {0.5: per_minute},
+        "together": Together((), np.zeros(per_minute.shape[:2])),
         "event_log_effect": np.zeros_like(per_minute), "strength_sigma": 0.15, "past_events": 1,
-        "launches": {}, "backtest_wape": 0.1, "race": (), "notes": (),
+        "launches": crowds_of(scenario, grid, []), "backtest_wape": 0.1, "race": (), "notes": (),
     }  # fmt: skip
     return Demand(**(fields | changes))
 
@@ -146,7 +149,7 @@ def flat_plan(
         journeys=tuple(scenario.journeys), starts=mean * speed / scale, forecast=steps,
         caused=steps, played=Seed(seed).stream("test").poisson(mean),
         half_life_slots={
-            name: scenario.launches[journey.launch].half_life / SLOT_S
+            name: (scenario.launches[journey.launch].half_life or 0) / SLOT_S
             for name, journey in scenario.journeys.items() if journey.launch
         },
         speed=speed, scale=scale, quantile=0.5, seed=Seed(seed),

@@ -17,6 +17,7 @@ from small_shop import flat_demand, flat_plan, load_small, merged, service, smal
 
 from gameday.errors import ScenarioError, UsageError
 from gameday.forecast import Demand
+from gameday.forecast.crowds import crowds_of
 from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
 from gameday.traffic.fit import caused_steps
@@ -88,10 +89,7 @@ def plan(shop: Scenario, demand: Demand) -> LoadPlan:
 
 @pytest.fixture(scope="module")
 def drop(launch: Scenario) -> LoadPlan:
-    crowd = launch.launches["drop"]
-    at = GRID.index_of(launch.launch_at("drop", "eu"))
-    starts = crowd.crowd["eu"] * crowd.crowd_share(np.arange(SLOTS) - at)
-    demand = replace(hill(launch, 50.0), launches={"drop": starts[None]})
+    demand = replace(hill(launch, 50.0), launches=crowds_of(launch, GRID, []))
     return plan_load(launch, demand, seed=Seed(7), asked=Asked(speed=10, scale=0.2))
 
 

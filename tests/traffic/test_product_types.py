@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 from small_shop import flat_demand, flat_plan, load_small, small_shop
 
+from gameday.forecast.demand import Crowd
 from gameday.scenario import Scenario
 from gameday.scenario.journeys import Reaction
 from gameday.traffic import Asked, LoadPlan, Walks, event_steps, plan_load
@@ -57,10 +58,6 @@ def scenario(tmp_path: Path) -> Scenario:
 def planned(scenario: Scenario) -> LoadPlan:
     steps = np.stack([PER_MINUTE, 0.5 * PER_MINUTE])
     demand = flat_demand(scenario, steps)
-    minutes = np.arange(demand.grid.slots) - demand.grid.index_of(scenario.launch_at("drop", "eu"))
-    crowd = np.zeros((2, demand.grid.slots))
-    crowd[0] = 9000 * scenario.launches["drop"].crowd_share(minutes)
-    demand = flat_demand(scenario, steps, launches={"drop": crowd})
     asked = Asked(window="2026-03-10T03:00Z/2026-03-10T05:00Z", speed=1.0, scale=1.0)
     return plan_load(scenario, demand, seed=Seed(1), asked=asked)
 
@@ -146,7 +143,9 @@ def test_a_launch_s_crowd_is_all_of_its_product_in_the_event_s_steps(scenario: S
     steps = np.zeros((2, 3, 600))
     crowd = np.zeros((2, 600))
     crowd[0, 460] = 1000.0
-    out = event_steps(scenario, flat_demand(scenario, steps, launches={"drop": crowd}), 0.5)
+    out = event_steps(
+        scenario, flat_demand(scenario, steps, launches={"drop": Crowd(crowd, 0.3, 180.0, 0)}), 0.5
+    )
     assert out["box"][0].sum(axis=1) == pytest.approx([0.0, 1000.0, 1000.0])
     assert not out["toy"].any()
     assert not out["song"].any()

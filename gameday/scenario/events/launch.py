@@ -38,12 +38,12 @@ class Launch(Block):
     """The product type sold."""
     at: dict[Name, LocalTime]
     """Region -> the release, in the region's event zone."""
-    crowd: dict[Name, NonNegativeInt]
-    """Region -> sessions it brings at full scale, in all."""
+    crowd: dict[Name, NonNegativeInt] = Field(default_factory=dict)
+    """Region -> sessions it brings at full scale, in all; of a region not named: what past launches there say."""
     stock: dict[Name, NonNegativeInt]
     """Region -> units to sell at full scale."""
-    half_life: Duration = Field(gt=0)
-    """Time in which arrivals halve, s of event time."""
+    half_life: Duration | None = Field(default=None, gt=0)
+    """Time in which arrivals halve, s of event time; absent: what past launches say, one law for all."""
     strength: float = Field(default=1.0, gt=0, le=20)
     """Times the crowd."""
     waiting: Waiting | None = None
@@ -61,9 +61,9 @@ class Launch(Block):
         """Return 0: a launch's crowd comes as sessions of its own journey, not as a multiplier."""
         return np.zeros_like(np.asarray(from_start_min, float))
 
-    def crowd_share(self, from_start_min: Array) -> Array:
+    def crowd_share(self, from_start_min: Array, half_life_s: float) -> Array:
         """Return the share of the crowd that starts in each whole minute from the release on, and before it."""
-        half_min = self.half_life / 60
+        half_min = half_life_s / 60
         t = np.asarray(from_start_min, float)
         after = 0.5 ** (np.maximum(t, 0) / half_min) * (1 - 0.5 ** (1 / half_min))
         if self.waiting is None:

@@ -1,0 +1,105 @@
+"""Days that could happen: drawn so that each minute has its band, and series move together as they did.
+
+A path is one draw of the event's strength for all regions and steps (DESIGN §7.8), one stretch of an earlier
+origin's errors by the hour, of all series at once, and for the rest of each minute chance of its own. Sums of
+paths are paths of the sums: quantiles of totals are read from them.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from gameday.forecast.demand import Demand
+from gameday.vocabulary import Array, Seed
+
+__all__ = ["sample_paths", "sums"]
+
+_Z90 = NormalDist().inv_cdf(0.9)
+
+
+def sample_paths(demand: Demand, number: int, seed: Seed) -> Array:
+    """Return `number` paths, steps a minute, float32, shape (number, regions, steps, slots)."""
+    rng = seed.stream("sample paths")
+    log = np.log1p(demand.median)
+    levels = sorted(demand.marginal)
+    away = np.stack([np.log1p(demand.marginal[level]) - log for level in levels])
+    strength = _strength_share(demand, away[levels.index(0.1)], away[levels.index(0.9)])
+    out = np.empty((number, *demand.median.shape), np.float32)
+    for path in out:
+        score = strength * rng.standard_normal() + np.sqrt(1 - strength**2) * _scores(demand, rng)
+        path[:] = np.maximum(np.expm1(log + _distance(score, levels, away)), 0)
+    return out
+
+
+def _strength_share(demand: Demand, low: Array, high: Array) -> Array:
+    """Return what of a minute's score the event's strength is, -1 to 1; below 0 where events take traffic."""
+    peak = float(demand.event_log_effect.max(initial=0.0))
+    if peak <= 0:
+        return np.zeros_like(demand.median)
+    moved = demand.strength_sigma * demand.event_log_effect / peak
+    spread = np.maximum(high - low, 1e-9) / (2 * _Z90)
+    return np.asarray(np.clip(moved / spread, -1, 1))
+
+
+def _scores(demand: Demand, rng: np.random.Generator) -> Array:
+    """Return normal scores, shape as the median: an origin's hours from one of its days on, and chance."""
+    own = rng.standard_normal(demand.median.shape, dtype=np.float32)
+    together = demand.together
+    if not together.hours:
+        return own
+    block = together.hours[int(rng.integers(len(together.hours)))]
+    minute = demand.grid.minutes()
+    day = (minute // 1440 - minute[0] // 1440 + int(rng.integers(len(block)))) % len(block)
+    hourly = np.moveaxis(block[day, minute % 1440 // 60], 0, -1)
+    return np.asarray(hourly + np.sqrt(1 - together.share)[:, :, None] * own)
+
+
+def _distance(score: Array, levels: list[float], away: Array) -> Array:
+    """Return log distances at normal scores, in straight lines through the quantiles' and on beyond them."""
+    at = [NormalDist().inv_cdf(level) for level in levels]
+    out = np.zeros_like(score)
+    for k in range(len(levels) - 1):
+        low = -np.inf if k == 0 else at[k]
+        high = np.inf if k == len(levels) - 2 else at[k + 1]
+        slope = (away[k + 1] - away[k]) / (at[k + 1] - at[k])
+        out += slope * (np.clip(score, low, high) - np.clip(0.0, low, high))
+    return out
+
+
+def sums(demand: Demand, paths: Array) -> list[dict[str, Any]]:
+    """Return rows of sums over steps, over regions and over both: what is expected, and quantiles of paths' sums.
+
+    `paths`: as `sample_paths` makes them.
+    """
+    regions, steps = demand.regions, demand.steps
+    asked: list[tuple[tuple[str, ...], tuple[str, ...]]]
+    asked = [((r,), steps) for r in regions if len(steps) > 1]
+    asked += [(regions, (s,)) for s in steps if len(regions) > 1]
+    asked += [(regions, steps)] if len(regions) > 1 and len(steps) > 1 else []
+    return [_sum(demand, paths, some, them) for some, them in asked]
+
+
+def _sum(
+    demand: Demand, paths: Array, regions: tuple[str, ...], steps: tuple[str, ...]
+) -> dict[str, Any]:
+    rows = [demand.regions.index(name) for name in regions]
+    columns = [demand.steps.index(name) for name in steps]
+    mean = demand.mean[rows][:, columns].sum(axis=(0, 1))
+    summed = paths[:, rows][:, :, columns].sum(axis=(1, 2), dtype=np.float64)
+    at = int(mean.argmax())
+    path = demand.path(0.9)[rows][:, columns].sum(axis=(0, 1))
+
+    def quantiles(values: Array) -> dict[str, float]:
+        return {f"p{100 * q:g}": round(float(np.quantile(values, q)), 1) for q in demand.marginal}
+
+    return {
+        "region": regions[0] if len(regions) == 1 else "all",
+        "step": steps[0] if len(steps) == 1 else "all",
+        "total_mean": round(float(mean.sum())), "total": quantiles(summed.sum(axis=1)),
+        "total_p50": round(float(np.median(summed.sum(axis=1)))),
+        "hottest_minute": demand.grid.instant(at).isoformat(), **quantiles(summed[:, at]),
+        "highest": quantiles(summed.max(axis=1)), "path_p90": round(float(path[at]), 1),
+    }  # fmt: skip
