@@ -113,7 +113,7 @@ PUBLISHED_FILES = (
     )),
     File("teams/*.html", 1, "report", "a team's next peak: size, minute, band, ingredients, change"),
     File("state/*.npz", 2, "forecast", "each region's model, for `gameday forecast refresh`"),
-    File("publication.json", 1, "forecast", "manifest, written last: peaks, hashes, the scenario"),
+    File("publication.json", 2, "forecast", "manifest, written last: peaks, hashes, the scenario"),
 )  # fmt: skip
 """All files that `gameday forecast publish` writes to its folder."""
 

@@ -13,12 +13,16 @@ from gameday.cli.replay import SeedOption
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gameday.forecast.backtest import Backtest
     from gameday.forecast.rivals import Rival
     from gameday.forecast.task import RegionCalendar
     from gameday.history import History
 
-__all__ = ["add_to"]
+__all__ = ["RIVALS_HELP", "add_to", "check_place", "chosen_rivals"]
+
+RIVALS_HELP = "names with commas, installed, or none"
 
 _MOST_POINTS = 600
 
@@ -34,7 +38,7 @@ def backtest(
     horizon: Annotated[str, typer.Option(help="how far ahead, as 7d")] = "7d",
     origins: Annotated[int, typer.Option(min=1, max=50, help="how many, a horizon apart")] = 3,
     grain: Annotated[str, typer.Option(help="minute or day")] = "minute",
-    rivals: Annotated[str, typer.Option(help="names with commas, installed, or none")] = "installed",
+    rivals: Annotated[str, typer.Option(help=RIVALS_HELP)] = "installed",
     zone: Annotated[str, typer.Option(help="clock of the customers, without a scenario")] = "UTC",
     country: Annotated[str | None, typer.Option(help="whose public holidays, without a scenario, as GB")] = None,
     seed: SeedOption = 1,
@@ -51,7 +55,7 @@ def backtest(
         raise UsageError(f"--grain: must be minute or day (got '{grain}')")
     ahead = _horizon(horizon, grain)
     calendars, past, kind = _what(event, history, zone, country, seed)
-    beside = _rivals(rivals, by_day=grain == "day")
+    beside = chosen_rivals(rivals, by_day=grain == "day")
     found = rooms.backtest(
         calendars, past, origins=rooms.origins_of(past, ahead, origins), horizon_min=ahead, kind=kind,
         rivals=beside, by_day=grain == "day",
@@ -85,8 +89,8 @@ def _horizon(text: str, grain: str) -> int:
 
 def _what(
     event: str | None, file: Path | None, zone: str, country: str | None, seed: int
-) -> tuple[list[RegionCalendar], History, str]:
-    """Return calendars, the past and the kind of event that counts."""
+) -> tuple[Callable[[History], list[RegionCalendar]], History, str]:
+    """Return calendars by what is known, the past, and the kind of event that counts."""
     from gameday.forecast.left_out import main_kind
     from gameday.forecast.task import bare_calendars, region_calendars
     from gameday.history import read_any_history, read_history
@@ -96,15 +100,18 @@ def _what(
     if event is not None:
         scenario = load_scenario(event)
         past = read_history(scenario, file=file, seed=Seed(seed))
-        return list(region_calendars(scenario, past).values()), past, main_kind(scenario)
+        return (
+            lambda known: list(region_calendars(scenario, known).values()), past, main_kind(scenario)
+        )  # fmt: skip
     if file is None:
         raise UsageError("give --history FILE, or --event NAME whose past is made up")
-    _check_place(zone, country)
+    check_place(zone, country)
     past = read_any_history(file, time_zone=zone)
-    return bare_calendars(past, zone, country), past, "sale"
+    return lambda known: bare_calendars(known, zone, country), past, "sale"
 
 
-def _check_place(zone: str, country: str | None) -> None:
+def check_place(zone: str, country: str | None) -> None:
+    """Raise UsageError where a zone or a country is none."""
     from zoneinfo import ZoneInfo
 
     from holidays import list_supported_countries
@@ -122,7 +129,8 @@ def _check_place(zone: str, country: str | None) -> None:
         raise UsageError(f"--country: unknown '{country}'{did_you_mean(country, known)}")
 
 
-def _rivals(text: str, *, by_day: bool) -> list[Rival]:
+def chosen_rivals(text: str, *, by_day: bool) -> list[Rival]:
+    """Return the rivals that `--rivals` names; UsageError where one is unknown or not to be had."""
     from gameday.forecast.rivals import RIVALS, installed
     from gameday.scenario.faults import did_you_mean
 

@@ -125,6 +125,8 @@ def _say(data: dict[str, Any]) -> None:
         typer.echo(
             f"known up to {moved['until'][:16]}Z it was {moved['before']:,.4g}: {moved['words']}"
         )
+    raced = [f"{name} {100 * s:.1f} %" for name, s in data["race"].items() if s is not None]
+    typer.echo(f"raced on earlier origins: {'; '.join(raced)}")
     typer.echo("earlier forecasts were off by (p10, p50, p90):")
     for row in data["spread"]:
         typer.echo(

@@ -41,6 +41,7 @@ def show(
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
     step: Annotated[str | None, typer.Option(help="one step; default all")] = None,
     per_minute: Annotated[bool, typer.Option("--per-minute", help="every minute, not the summary")] = False,
+    rivals: Annotated[str, typer.Option(help=backtest.RIVALS_HELP)] = "last week,median of weeks",
     mask: MaskOption = None,
     keep: KeepOption = None,
     history: HistoryOption = None,
@@ -65,7 +66,8 @@ def show(
         if name is not None:
             explain.known_name(flag, name, known)
     past = read_history(scenario, file=history, seed=Seed(seed))
-    demand = forecast_demand(scenario, past)
+    beside = backtest.chosen_rivals(rivals, by_day=False)
+    demand = forecast_demand(scenario, past, rivals=beside)
     chosen = [(r, s) for r in scenario.regions if region in (None, r)
               for s in scenario.steps if step in (None, s)]  # fmt: skip
     if per_minute:
@@ -130,7 +132,7 @@ def _say(
                    f"{row['hottest_minute'][:16]:<18}" + "".join(f"{n:>10,.0f}" for n in numbers))  # fmt: skip
     for row in launches:
         say_launch(row)
-    typer.echo(f"backtest WAPE {100 * demand.backtest_wape:.1f} % a minute; raced: "
+    typer.echo(f"backtest WAPE {100 * demand.backtest_wape:.1f} % a minute; raced on earlier origins: "
                + "; ".join(f"{name} {100 * wape:.1f} %" for name, wape in demand.race))  # fmt: skip
     for note in notes:
         typer.echo(f"  {note}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gameday.cli.backtest import RIVALS_HELP, chosen_rivals
 from gameday.cli.published import write_publication
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 from gameday.errors import HistoryError, UsageError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gameday.scenario import Scenario
     from gameday.vocabulary import TimeGrid
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "kept_publication"]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -33,6 +34,7 @@ def publish(
     out: Annotated[Path, typer.Option(help="folder; what was published there is compared with")],
     teams: Annotated[Path | None, typer.Option(help="counts by time, region, team; default the steps")] = None,
     cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
+    rivals: Annotated[str, typer.Option(help=RIVALS_HELP)] = "last week,median of weeks",
     history: HistoryOption = None,
     seed: SeedOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -48,13 +50,13 @@ def publish(
     from gameday.scenario.load import scenario_text
     from gameday.simulate.cluster import on_cluster
 
-    scenario = load_scenario(event)
+    scenario, beside = load_scenario(event), chosen_rivals(rivals, by_day=False)
     known = _past(scenario, teams, history, seed).known_before(scenario.history.until)
     grid = demand_grid(scenario)
     with on_cluster(cluster):
         models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
     sigma = strength_sigma(models)
-    states = [state_of(model, known.steps, sigma) for model in models]
+    states = [state_of(model, known.steps, sigma, beside) for model in models]
     notes = [
         f"{len(masked)} stretches of single series are left out of the past",
         *known.notes[:20],
@@ -80,11 +82,11 @@ def refresh(
     """
     from gameday.forecast.state import load_state, refreshed
 
-    scenario, kept = _kept(folder)
+    scenario, kept = kept_publication(folder)
     new = _read_new(add, scenario, tuple(kept["teams"]))
     states, notes, anything_new = [], list[str](), False
     for region, calendar in _calendars(scenario, kept).items():
-        state = load_state(folder / "state", calendar)
+        state = load_state(folder / "state" / kept["states"][region], calendar)
         part, told = _following(new, state, region)
         notes += told
         if part is None:
@@ -136,12 +138,16 @@ def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> 
     return replace(found, regions=scenario.region_names, counts=found.counts[order])
 
 
-def _kept(folder: Path) -> tuple[Scenario, dict[str, Any]]:
+def kept_publication(folder: Path) -> tuple[Scenario, dict[str, Any]]:
+    """Return a publication's scenario and manifest; HistoryError where there is no whole one."""
     from gameday.scenario.load import scenario_of
 
     try:
         kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
-        return scenario_of(kept["scenario"]), kept
+        scenario = scenario_of(kept["scenario"])
+        if set(kept["states"]) != set(scenario.regions):
+            raise KeyError("states")
+        return scenario, kept
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HistoryError(
             f"{folder}: holds no whole publication ({type(error).__name__}); `gameday forecast publish` makes one"

@@ -24,9 +24,8 @@ def write_publication(
     from gameday.files import write_whole
     from gameday.forecast.answer import calendar_hash
     from gameday.forecast.forecast import demand_grid
-    from gameday.forecast.publication import peaks_of, published_table, team_region
+    from gameday.forecast.publication import peaks_of, published_table
     from gameday.forecast.state import known_until, save_state
-    from gameday.report.forecast_pages import render_team
 
     grid = demand_grid(scenario)
     before = _previous(folder)
@@ -35,33 +34,48 @@ def write_publication(
         folder / "forecast.parquet",
         lambda path: _parquet(path, (published_table(s, grid) for s in states)),
     )
-    for state in states:
-        save_state(state, folder / "state")
+    names = {s.calendar.region: save_state(s, folder / "state").name for s in states}
     until = f"{known_until(states[0]):%Y-%m-%dT%H:%MZ}"
     teams = states[0].names
     hashes = {**kept["hashes"], "calendar": calendar_hash(scenario)}
-    for series, team in enumerate(teams):
-        regions = [
-            team_region(s, series, grid, peaks[s.calendar.region][series], before.get((s.calendar.region, team)))
-            for s in states
-        ]  # fmt: skip
-        for row in regions:
-            if row["change"]:
-                row["change"]["words"] = _words(row["change"]["factors"])
-        page = {"team": team, "event": scenario.event.name, "until": until, "regions": regions, "notes": [
-            *notes, *(f"{name} {digest[:12]}" for name, digest in hashes.items()),
-        ]}  # fmt: skip
-        render_team(page, folder / "teams" / f"{_safe(team)}.html")
+    told = [*notes, *(f"{name} {digest[:12]}" for name, digest in hashes.items())]
+    for series in range(len(teams)):
+        mine = {region: rows[series] for region, rows in peaks.items()}
+        _write_page(scenario, states, series, folder, {"until": until, "notes": told}, mine, before)
     rows = [row for region in peaks.values() for row in region]
     manifest = {
-        "schema_version": 1, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
-        "scenario": kept["scenario"], "fitted": kept["fitted"], "peaks": rows,
+        "schema_version": 2, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
+        "scenario": kept["scenario"], "fitted": kept["fitted"], "states": names, "peaks": rows,
     }  # fmt: skip
     write_whole(
         folder / "publication.json",
         lambda path: path.write_text(json.dumps(manifest), encoding="utf-8"),
     )
+    for old in (folder / "state").glob("*.npz"):  # none before the manifest names the new ones
+        if old.name not in names.values():
+            old.unlink()
     return {"until": until, "peaks": rows, "changes": _changes(rows, before), "notes": notes}
+
+
+def _write_page(
+    scenario: Scenario, states: list[State], series: int, folder: Path, page: dict[str, Any],
+    peaks: dict[str, dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]],
+) -> None:  # fmt: skip
+    """Write one team's page: its regions beside what the page says anyway."""
+    from gameday.forecast.forecast import demand_grid
+    from gameday.forecast.publication import team_region
+    from gameday.report.forecast_pages import render_team
+
+    team, grid = states[0].names[series], demand_grid(scenario)
+    regions = []
+    for state in states:
+        region = state.calendar.region
+        row = team_region(state, series, grid, peaks[region], before.get((region, team)))
+        if row["change"]:
+            row["change"]["words"] = _words(row["change"]["factors"])
+        regions.append(row)
+    page = {"team": team, "event": scenario.event.name, "regions": regions, **page}
+    render_team(page, folder / "teams" / f"{_safe(team)}.html")
 
 
 def _safe(team: str) -> str:

@@ -35,6 +35,7 @@ def track(
     query: Annotated[str | None, typer.Option(help="PromQL of a minute's count; has $region, $step")] = None,
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
     step: Annotated[str | None, typer.Option(help="one step or team; default all")] = None,
+    zone: Annotated[str | None, typer.Option(help="clock of times without offset; default the plan's")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="go on until the plan ends")] = False,
     wait: Annotated[float, typer.Option(min=0, help="with --follow, end after so many seconds; 0: never")] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON: a line an alert, then a summary")] = False,
@@ -47,14 +48,14 @@ def track(
         raise UsageError("give --actuals FILE, or --prometheus URL with --query (one of them)")
     if (prometheus is None) != (query is None):
         raise UsageError("--prometheus and --query belong together")
-    plans = _plans(plan, region, step)
+    plans, clock = _plans(plan, region, step), _clock(plan, zone)
     from gameday.forecast.track import Tracker
 
     tracker = Tracker(plans)
     ends = time.monotonic() + wait if wait else float("inf")
     while True:
         if actuals is not None:
-            alerts = _from_file(tracker, actuals, must_be=not follow)
+            alerts = _from_file(tracker, actuals, clock, must_be=not follow)
         else:
             alerts = _from_server(tracker, prometheus or "", query or "")
         for alert in alerts:
@@ -95,16 +96,33 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
     return out
 
 
-def _from_file(tracker: Tracker, file: Path, *, must_be: bool) -> list[Alert]:
+def _clock(plan: Path, zone: str | None) -> str:
+    """Return the zone of times without an offset: as asked, as the publication's history has it, or UTC."""
+    from gameday.cli.backtest import check_place
+
+    if zone is not None:
+        check_place(zone, None)
+        return zone
+    manifest = plan / "publication.json"
+    if not manifest.is_file():
+        return "UTC"
+    from gameday.cli.publish import kept_publication
+
+    return kept_publication(plan)[0].history.time_zone
+
+
+def _from_file(tracker: Tracker, file: Path, clock: str, *, must_be: bool) -> list[Alert]:
     import numpy as np
 
-    table = _table(file, must_be=must_be)
+    table = _table(file, clock, must_be=must_be)
     if table is None or table.empty:
         return []
     first = tracker.grid.epoch_min
     slot = (table["minute"] - first).to_numpy(np.int64)
-    # Only whole minutes: the last one may still be growing, unless the plan ends with it.
+    # Only whole minutes: the last one may still be growing, unless all series have it and the plan ends with it.
     last = min(int(slot.max()), tracker.grid.slots)
+    if last == tracker.grid.slots - 1 and set(tracker.series) <= set(table["name"][slot == last]):
+        last += 1
     begin = tracker.next_slot
     if last <= begin:
         return []
@@ -126,7 +144,7 @@ def _from_file(tracker: Tracker, file: Path, *, must_be: bool) -> list[Alert]:
     return tracker.feed(counts, begin, last - begin)
 
 
-def _table(file: Path, *, must_be: bool) -> pd.DataFrame | None:
+def _table(file: Path, clock: str, *, must_be: bool) -> pd.DataFrame | None:
     """Return minute, name and count of what the file holds now; a last line not yet whole is left for later."""
     import io
 
@@ -155,7 +173,7 @@ def _table(file: Path, *, must_be: bool) -> pd.DataFrame | None:
         if reader is None:
             raise HistoryError(f"{file}: must end in {' or '.join(READERS)}")
         table = reader(file)
-    return minutes_of_table(table, str(file))
+    return minutes_of_table(table, str(file), clock)
 
 
 def _from_server(tracker: Tracker, url: str, query: str) -> list[Alert]:

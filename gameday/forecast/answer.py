@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gameday.forecast.ahead import ahead
+from gameday.forecast.compared import compared
 from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
 from gameday.forecast.forecast import demand_grid, models_of
 from gameday.forecast.left_out import known_events, main_kind
@@ -50,7 +51,7 @@ def answer(scenario: Scenario, history: History, asked: Question) -> dict[str, A
         "band": _band(model, step, asked.at, told.forecast), "words": _words(told),
         "factors": [list(pair) for pair in told.factors],
         "spread": [asdict(row) for row in error_spread(model, step)],
-        "race": {s.name: round(float(e), 4) for s, e in zip(model.shapes, model.scores[:, step], strict=True)},
+        "race": _race(model, step),
         "weights": {
             s.name: round(float(w), 3)
             for s, w in zip(model.shapes, model.blend.weights[:, step], strict=True)
@@ -81,6 +82,11 @@ def _model(scenario: Scenario, known: History, asked: Question) -> tuple[Model, 
     models, masked = models_of(scenario, known, end)
     place = scenario.region_names.index(asked.region)
     return models[place], [m for m in masked if (m.region, m.step) == (asked.region, asked.step)]
+
+
+def _race(model: Model, step: int) -> dict[str, float | None]:
+    told = {name: float(score[step]) for name, score in compared(model).items()}
+    return {name: round(s, 4) if np.isfinite(s) else None for name, s in told.items()}
 
 
 def _local(model: Model, at: datetime) -> str:

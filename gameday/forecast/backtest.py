@@ -5,7 +5,7 @@ At each origin nothing later is known: robots are found anew, candidates raced a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,17 +14,19 @@ from gameday.errors import HistoryError
 from gameday.forecast.accuracy import LEVELS, Accuracy, judge, mean_accuracy
 from gameday.forecast.ahead import Ahead, ahead
 from gameday.forecast.bands import Errors, make_bands
+from gameday.forecast.compared import OURS
 from gameday.forecast.past import Past, daily
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rivals import Rival
+from gameday.forecast.rows import without_launches
 from gameday.forecast.task import RegionCalendar
+from gameday.forecast.tie import tied_models
 from gameday.history import History
 from gameday.vocabulary import Array
 
 __all__ = ["OURS", "Backtest", "Scored", "backtest", "origins_of"]
 
-OURS = "gameday"
 _LEAST_DAYS = 14
 
 
@@ -74,20 +76,25 @@ def origins_of(history: History, horizon_min: int, number: int) -> list[float]:
 
 
 def backtest(
-    calendars: Sequence[RegionCalendar], history: History, *, origins: Sequence[float], horizon_min: int,
-    kind: str, rivals: Sequence[Rival], by_day: bool = False,
+    calendars: Callable[[History], Sequence[RegionCalendar]], history: History, *, origins: Sequence[float],
+    horizon_min: int, kind: str, rivals: Sequence[Rival], by_day: bool = False,
 ) -> Backtest:  # fmt: skip
-    """Return the scores of our model and `rivals` from each origin, minutes since 1970 UTC."""
+    """Return the scores of our model and `rivals` from each origin, minutes since 1970 UTC.
+
+    `calendars`: what the regions' calendars are to one who knows so much of the history.
+    """
     scored: list[Scored] = []
     drawn: dict[str, list[Array]] = {}
     for origin in origins:
         known = history.known_before_minute(origin)
-        pasts, _ = prepare(calendars, known)
-        if by_day:
-            pasts = [daily(past) for past in pasts]
-        models = fit_models(pasts, horizon_min, kind)
+        pasts, _ = prepare(calendars(known), known)
+        models = (
+            fit_models([daily(past) for past in pasts], horizon_min, kind)
+            if by_day
+            else tied_models(pasts, origin, origin + horizon_min, kind)
+        )
         for index, model in enumerate(models):
-            whole = Past(model.past.calendar, history.grid, history.counts[index])
+            whole = _came(model.past.calendar, history, index)
             whole = daily(whole) if by_day else whole
             at = whole.slots_between(origin, origin + horizon_min, 1)
             actual = whole.actual(at)
@@ -112,6 +119,12 @@ def backtest(
         1440 if by_day else 1, horizon_min, tuple(scored),
         {name: np.concatenate(parts) for name, parts in drawn.items()},
     )  # fmt: skip
+
+
+def _came(calendar: RegionCalendar, history: History, region: int) -> Past:
+    """Return what came of a region; launches' crowds come beside a forecast, and are no part of it."""
+    counts = without_launches(history.counts[region], history.grid, calendar)
+    return Past(calendar, history.grid, counts)
 
 
 def _ours(model: Model, at: Array) -> tuple[Array, Array]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.ahead import ahead
+from gameday.forecast.compared import PLAIN, compared, mean_race, race_notes
 from gameday.forecast.crowds import crowd_notes, crowds_of
 from gameday.forecast.demand import Demand
-from gameday.forecast.launches import LaunchLesson, lessons
+from gameday.forecast.launches import lessons
 from gameday.forecast.left_out import known_events, main_kind
 from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model
+from gameday.forecast.rivals import Rival
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar, known_until, region_calendars
 from gameday.forecast.tie import tied_models
@@ -36,8 +39,10 @@ def demand_grid(scenario: Scenario) -> TimeGrid:
     return TimeGrid.between(min(s for s, _ in spans) - _MARGIN, max(e for _, e in spans) + _MARGIN)
 
 
-def forecast_demand(scenario: Scenario, history: History) -> Demand:
-    """Return the demand of the scenario's event from what was known at `history.until`.
+def forecast_demand(
+    scenario: Scenario, history: History, *, rivals: Sequence[Rival] = PLAIN
+) -> Demand:
+    """Return the demand of the scenario's event from what was known at `history.until`, raced against `rivals`.
 
     Raises HistoryError when less than 14 days were known.
     """
@@ -52,13 +57,17 @@ def forecast_demand(scenario: Scenario, history: History) -> Demand:
     past = max(len(known_events(model.past, kind)) for model in models)
     marginal = _marginal(models, median, minute)
     learned = lessons(scenario, known, models) if scenario.launches else []
+    races = [compared(model, rivals) for model in models]
     return Demand(
         grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
         mean=mean, marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
         past_events=past, together=together_of(models),
         launches=crowds_of(scenario, grid, learned),
         backtest_wape=float(np.mean([m.wape() for m in models])),
-        race=_race(models[0]), notes=tuple(_notes(scenario, models, masked, past, learned)),
+        race=mean_race(races), notes=(
+            *_notes(scenario, models, masked, past), *race_notes(scenario.region_names, races),
+            *crowd_notes(scenario, learned),
+        ),
     )  # fmt: skip
 
 
@@ -93,13 +102,6 @@ def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None
                 )
 
 
-def _race(model: Model) -> tuple[tuple[str, float], ...]:
-    return tuple(
-        (shape.name, round(float(np.mean(score)), 4))
-        for shape, score in zip(model.shapes, model.scores, strict=True)
-    )
-
-
 def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, Array]:
     """Return conformal quantiles: by local hour and lead off events, one pool inside them."""
     out = {level: np.empty_like(median) for level in QUANTILES}
@@ -117,7 +119,6 @@ def _notes(
     models: list[Model],
     masked: list[Masked],
     past: int,
-    learned: list[LaunchLesson],
 ) -> list[str]:
     notes = []
     for model in models:
@@ -140,4 +141,4 @@ def _notes(
         f"{past} past events of kind '{kind}' known: quantiles beyond p{100 * limit:.0f} are "
         "prior, not calibrated"
     )
-    return [*notes, *crowd_notes(scenario, learned)]
+    return notes

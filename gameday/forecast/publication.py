@@ -57,6 +57,7 @@ def peaks_of(state: State, grid: TimeGrid) -> list[dict[str, Any]]:
             "expected": told.forecast, "size": {f"p{100 * q:g}": v for q, v in peak.size.items()},
             "minutes": {f"p{100 * q:g}": v for q, v in peak.minutes.items()}, "days": peak.days,
             "factors": [list(pair) for pair in told.factors],
+            "race": {name: scores[series] for name, scores in state.race.items()},
         })  # fmt: skip
     return out
 

@@ -13,7 +13,9 @@ from gameday.forecast.solve import fit_rows
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
-__all__ = ["Fold", "candidate_shapes", "fold_errors", "rolling_folds", "weights_of"]
+__all__ = [
+    "Fold", "candidate_shapes", "fold_errors", "raced_folds", "rolling_folds", "scores_of", "weights_of",
+]  # fmt: skip
 
 _FOLDS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25)
 """Origins so many horizons before the end of the past."""
@@ -147,16 +149,27 @@ def _summed_error(missed: Array, runs: Array) -> Array:
 
 
 def weights_of(folds: list[Fold]) -> tuple[Array, Array]:
-    """Return (weights, scores) of the candidates, shape (candidates, series) each.
+    """Return (weights, scores) of the candidates, shape (candidates, series) each; untold they weigh alike."""
+    scores = scores_of(raced_folds(folds))
+    log = np.log(np.where(np.isnan(scores), 1.0, scores))
+    relative = np.exp(-_POWER * (log - log.min(axis=0)))
+    return relative / relative.sum(axis=0), scores
 
-    A score is the geometric mean of the folds' WAPEs, longer folds counting more: so a fold that all find hard
-    does not outvote the others.
+
+def raced_folds(folds: list[Fold]) -> list[Fold]:
+    """Return the folds that tell which candidate is best now."""
+    return [fold for fold in folds if fold.back <= _RACED] or folds
+
+
+def scores_of(folds: list[Fold]) -> Array:
+    """Return each candidate's score, shape (candidates, series); NaN where no fold tells one.
+
+    The geometric mean of the folds' WAPEs, longer folds counting more: so a fold that all find hard does not
+    outvote the others.
     """
-    raced = [fold for fold in folds if fold.back <= _RACED] or folds
-    errors = fold_errors(raced)
-    length = np.sqrt([(~np.isnan(fold.actual)).any(axis=1).sum() for fold in raced])[:, None, None]
-    log = np.log(np.maximum(errors, 1e-6))
+    length = np.sqrt([(~np.isnan(fold.actual)).any(axis=1).sum() for fold in folds])[:, None, None]
+    log = np.log(np.maximum(fold_errors(folds), 1e-6))
     weight = np.where(np.isnan(log), 0.0, length)
-    score = np.nansum(weight * np.nan_to_num(log), axis=0) / np.maximum(weight.sum(axis=0), 1e-9)
-    relative = np.exp(-_POWER * (score - score.min(axis=0)))
-    return relative / relative.sum(axis=0), np.exp(score)
+    total = weight.sum(axis=0)
+    score = (weight * np.nan_to_num(log)).sum(axis=0) / np.maximum(total, 1e-9)
+    return np.where(total > 0, np.exp(score), np.nan)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,12 +19,14 @@ from gameday.errors import HistoryError
 from gameday.files import write_whole
 from gameday.forecast.bands import Bands
 from gameday.forecast.blend import Blend, Tie
+from gameday.forecast.compared import PLAIN, compared
 from gameday.forecast.design import Design, calendar_columns
 from gameday.forecast.outliers import asked_masks, mask
 from gameday.forecast.past import Past
 from gameday.forecast.peaks import PeakErrors, peak_errors
 from gameday.forecast.pool import side_by_side
 from gameday.forecast.regional import Model
+from gameday.forecast.rivals import Rival
 from gameday.forecast.rows import Rows, without_launches
 from gameday.forecast.solve import Fit, fit_rows
 from gameday.forecast.task import RegionCalendar
@@ -53,15 +57,23 @@ class State:
     """Per series."""
     sigma: float
     """Spread of the event's log size."""
+    race: dict[str, list[float | None]]
+    """Name -> each series' score on earlier origins, ours first; None where it cannot be told."""
 
 
-def state_of(model: Model, names: tuple[str, ...], sigma: float) -> State:
-    """Return what of a model is kept."""
+def state_of(
+    model: Model, names: tuple[str, ...], sigma: float, rivals: Sequence[Rival] = PLAIN
+) -> State:
+    """Return what of a model is kept, raced against `rivals`."""
     bands = tuple(model.bands(s, QUANTILES) for s in range(len(names)))
     past = model.past
     return State(
         past.calendar, names, past.first_min, past.end_min, past.rows, model.blend, bands,
         tuple(peak_errors(model, s) for s in range(len(names))), sigma,
+        {
+            name: [round(float(v), 4) if np.isfinite(v) else None for v in scores]
+            for name, scores in compared(model, rivals).items()
+        },
     )  # fmt: skip
 
 
@@ -114,11 +126,11 @@ def _joined(old: Rows, new: Rows) -> Rows:
 
 
 def save_state(state: State, folder: Path) -> Path:
-    """Write `<region>.npz`; return its path."""
+    """Write the state under a name of its own, by its content; return its path."""
     fits, tie = state.blend.fits, state.blend.tie
     said = {
         "version": VERSION, "names": state.names, "first_min": state.first_min, "end_min": state.end_min,
-        "sigma": state.sigma, "region": state.calendar.region,
+        "sigma": state.sigma, "race": state.race, "region": state.calendar.region,
         "fits": [
             {"shape": asdict(f.design.shape), "blocks": f.blocks} for f in fits
         ],
@@ -141,14 +153,16 @@ def save_state(state: State, folder: Path) -> Path:
     for name in ("log_size", "minutes"):
         arrays[f"p_{name}"] = np.concatenate([getattr(p, name) for p in state.peaks])
     arrays["p_days"] = np.array([len(p.minutes) for p in state.peaks])
-    file = folder / f"{state.calendar.region}.npz"
+    digest = hashlib.sha256()
+    for array in arrays.values():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    file = folder / f"{state.calendar.region}-{digest.hexdigest()[:16]}.npz"
     write_whole(file, lambda path: np.savez(path, **arrays))
     return file
 
 
-def load_state(folder: Path, calendar: RegionCalendar) -> State:
+def load_state(file: Path, calendar: RegionCalendar) -> State:
     """Return what `save_state` wrote of a region; HistoryError where it is not there or not whole."""
-    file = folder / f"{calendar.region}.npz"
     try:
         with file.open("rb") as whole, np.load(whole) as kept:
             return _loaded({name: kept[name] for name in kept.files}, calendar)
@@ -196,7 +210,18 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         PeakErrors(*(kept[f"p_{n}"][ends[s] : ends[s + 1]] for n in ("log_size", "minutes")))
         for s in range(len(names))
     )
-    return State(calendar, names, said["first_min"], end, rows, blend, bands, peaks, said["sigma"])
+    return State(
+        calendar,
+        names,
+        said["first_min"],
+        end,
+        rows,
+        blend,
+        bands,
+        peaks,
+        said["sigma"],
+        said["race"],
+    )
 
 
 def known_until(state: State) -> datetime:

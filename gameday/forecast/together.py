@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from gameday.forecast.race import Fold
 from gameday.forecast.regional import Model
@@ -63,7 +62,7 @@ def _hourly(errors: Array, slot: Array, slots: int) -> tuple[Array, float]:
     known = ~np.isnan(errors)
     if known.sum() < _LEAST_POOL:
         return np.zeros(slots), 0.0
-    score = ndtri((rankdata(errors[known]) - 0.5) / known.sum())
+    score = _normal_scores(errors[known])
     here = slot[known]
     # What minutes beside each other share; where few are scored, hours beside each other.
     near = np.diff(here) <= 2
@@ -74,3 +73,10 @@ def _hourly(errors: Array, slot: Array, slots: int) -> tuple[Array, float]:
     mean = total / np.maximum(np.convolve(number, width, "same"), 1)
     spread = float(np.mean(mean[number > 0] ** 2))
     return np.asarray(mean * np.sqrt(share / max(spread, 1e-12))), share
+
+
+def _normal_scores(values: Array) -> Array:
+    """Return what each value would be were they normal: the quantile of its rank, equal ones alike."""
+    order = np.sort(values)
+    rank = (np.searchsorted(order, values, "left") + np.searchsorted(order, values, "right")) / 2
+    return np.asarray(ndtri(rank / len(values)))

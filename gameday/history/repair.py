@@ -60,17 +60,19 @@ def counts_from_table(
     return grid, counts, regions, steps, tuple(notes)
 
 
-def minutes_of_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def minutes_of_table(table: pd.DataFrame, name: str, time_zone: str) -> pd.DataFrame:
     """Return minute since 1970 UTC, name as `region step`, and count of a table with the usual columns."""
     columns = usual_columns(table, name)
     notes: list[str] = []
-    instant = _instants(table[columns.time], np.zeros(len(table), np.int64), "UTC", name, notes)
-    count = _counts(table[columns.count], name, notes)
     parts = [
-        table[c].astype(str) if c else fallback
+        table[c].astype(str) if c else pd.Series(fallback, index=table.index)
         for c, fallback in ((columns.region, "all"), (columns.step, "count"))
     ]
-    rows = pd.DataFrame({"instant": instant, "count": count, "name": parts[0] + " " + parts[1]})
+    names = parts[0] + " " + parts[1]
+    series = pd.factorize(names)[0]
+    instant = _instants(table[columns.time], series, time_zone, name, notes)
+    count = _counts(table[columns.count], name, notes)
+    rows = pd.DataFrame({"instant": instant, "count": count, "name": names})
     rows = rows[rows["instant"].notna()].drop_duplicates(["instant", "name"], keep="last")
     rows["minute"] = (
         (rows["instant"] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(minutes=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ sys.path.append(str(Path(__file__).parents[1] / "simulate"))
 
 from small_shop import load_small, small_shop
 
+from gameday.cli import track
 from gameday.cli.app import app
 from gameday.errors import GamedayError, HistoryError, UsageError
 
@@ -142,6 +144,7 @@ def test_refresh_adds_a_day_and_says_what_moved(published: Path, tmp_path: Path)
     assert "120 minutes were known before" in said
     before, after = (json.loads((f / "publication.json").read_text()) for f in (published, copy))
     assert pd.Timestamp(after["until"]) - pd.Timestamp(before["until"]) == pd.Timedelta(days=1)
+    assert [f.name for f in (copy / "state").iterdir()] == list(after["states"].values())
     again = refused(HistoryError, "refresh", str(copy), "--add", str(tmp_path / "day.csv"))
     assert "nothing is new in it" in again
 
@@ -197,6 +200,44 @@ def test_track_refuses_what_does_not_belong_together(published: Path, tmp_path: 
     assert "no forecast can be read" in refused(
         HistoryError, "track", "--plan", str(tmp_path), "--actuals", str(file)
     )
+
+
+def test_track_follows_a_file_that_grows_and_reads_wall_clocks_where_told(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pd.read_parquet(published / "forecast.parquet")
+    rows = table[["region", "team", "slot_utc", "p50"]].rename(
+        columns={"slot_utc": "time", "p50": "count"}
+    )
+    rows["time"] = rows["time"].dt.tz_convert("Asia/Tokyo").dt.tz_localize(None)
+    rows = rows.sort_values("time", kind="stable")
+    file, parts, now = tmp_path / "grows.csv", iter((3000, 6000, len(rows))), [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        rows.iloc[: next(parts, len(rows))].to_csv(file, index=False)
+
+    monkeypatch.setattr(track.time, "sleep", sleep)
+    monkeypatch.setattr(track.time, "monotonic", lambda: now[0])
+    flags = (
+        "--plan",
+        str(published),
+        "--actuals",
+        str(file),
+        "--follow",
+        "--zone",
+        "Asia/Tokyo",
+        "--json",
+    )
+    said = json.loads(typed("track", *flags).splitlines()[-1])
+    slots = len(rows) // 3
+    assert {row["minutes"] for row in said["series"].values()} == {slots}
+    assert all(row["wape"] < 1e-4 for row in said["series"].values())
+    assert now[0] <= 25
+    file.unlink()
+    parts, now[0] = repeat(3000), 0.0
+    said = json.loads(typed("track", *flags, "--wait", "12").splitlines()[-1])
+    assert {row["minutes"] for row in said["series"].values()} == {999}
 
 
 def test_outlook_tells_weeks_peaks_and_compute(shop: str, tmp_path: Path) -> None:
@@ -272,7 +313,7 @@ def test_a_publication_that_is_not_whole_is_told_in_one_line(
     copy = tmp_path / "copy"
     shutil.copytree(published, copy)
     day = new_minutes(copy, tmp_path / "day.csv")
-    state = copy / "state" / "eu.npz"
+    (state,) = (copy / "state").iterdir()
     state.write_bytes(state.read_bytes()[:5000])
     assert "publish anew" in refused(HistoryError, "refresh", str(copy), "--add", str(day))
     for text in ("{}", "[]", "{"):

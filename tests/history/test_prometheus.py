@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from gameday.cli.app import app
 from gameday.errors import HistoryError
 from gameday.history.prometheus import minutes_from_prometheus
 
@@ -99,6 +104,36 @@ def test_minutes_without_a_sample_are_not_known(server: str) -> None:
 def test_a_query_it_does_not_understand_is_told_in_its_own_words(server: str) -> None:
     with pytest.raises(HistoryError, match=r"sum\(: .*parse error"):
         minutes_from_prometheus(server, "sum(", START_MIN, START_MIN + 5)
+
+
+@needs_prometheus
+def test_actuals_of_a_server_are_tracked_against_a_plan_region_by_region(
+    server: str, tmp_path: Path
+) -> None:
+    at = pd.date_range(
+        pd.Timestamp(60 * START_MIN, unit="s", tz="UTC"), periods=MINUTES, freq="min"
+    )
+    parts = [
+        pd.DataFrame({
+            "region": region, "step": "checkout", "slot_utc": at,
+            "p10": 0.9 * each, "p50": each, "p90": 1.1 * each,
+        })
+        for region, each in (("us", 100.0), ("in", 20.0))
+    ]  # fmt: skip
+    pd.concat(parts).to_parquet(tmp_path / "plan.parquet")
+    query = QUERY.replace("$S", "$region")
+    result = CliRunner().invoke(app, [
+        "forecast", "track", "--plan", str(tmp_path / "plan.parquet"), "--prometheus", server, "--query", query,
+        "--json",
+    ], catch_exceptions=False)  # fmt: skip
+    assert result.exit_code == 0
+    *alerts, summary = [json.loads(line) for line in result.output.splitlines()]
+    assert set(summary["series"]) == {"us checkout", "in checkout"}
+    assert {row["minutes"] for row in summary["series"].values()} == {MINUTES}
+    edges = {row["series"]: row["at"] for row in alerts if row["kind"] == "edge"}
+    for series in ("us checkout", "in checkout"):
+        late = (pd.Timestamp(edges[series]) - at[60]) / pd.Timedelta(minutes=1)
+        assert 0 <= late <= 1  # minute 60 tripled: said with it or with the one after
 
 
 def test_a_server_that_is_not_there_is_one_clear_error() -> None:
