@@ -169,8 +169,20 @@ def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
         "horizon_days": found.horizon_min / 1440, "series": len(past.regions) * len(past.steps),
         "origins": sorted({row["origin"] for row in rows}),
         "models": {name: found.mean(name).row() for name in found.models}, "rows": rows, "drawn": drawn,
-        "notes": list(past.notes),
+        "notes": [*past.notes, *_untold(rows)],
     }  # fmt: skip
+
+
+def _untold(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a note where scores cannot be told: nothing was known, or nothing counted."""
+    gone = [row for row in rows if row["wape"] is None]
+    if not gone:
+        return []
+    one = gone[0]
+    return [
+        f"{len(gone)} of {len(rows)} scores cannot be told, the first of {one['model']} for {one['region']} "
+        f"{one['step']} from {one['origin']}: no count above 0 was known in its horizon, or nothing was said"
+    ]
 
 
 def _stamp(minute: float) -> str:

@@ -13,9 +13,13 @@ from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast.outlook import Outlook
+    from gameday.history import History
     from gameday.scenario import Scenario
+    from gameday.vocabulary import Array
 
 __all__ = ["add_to"]
+
+_ALL, _COMPUTE = "all", "busy vCPUs"
 
 
 def add_to(group: typer.Typer) -> None:
@@ -35,7 +39,8 @@ def outlook(
 
     Example: gameday forecast outlook --event primeday --weeks 104
     """
-    from gameday.forecast.outlook import scenario_outlook
+    from gameday.forecast.left_out import main_kind
+    from gameday.forecast.outlook import look_ahead
     from gameday.forecast.task import region_calendars
     from gameday.history import read_history
     from gameday.scenario import load_scenario
@@ -45,7 +50,8 @@ def outlook(
     past = read_history(scenario, file=history, seed=Seed(seed))
     known = past.known_before(scenario.history.until)
     calendars = list(region_calendars(scenario, known).values())
-    found = scenario_outlook(scenario, past, calendars, weeks=weeks)
+    sums = _sums(scenario, known)
+    found = look_ahead(known, calendars, main_kind(scenario), weeks=weeks, sums=sums)
     data = _data(scenario, found)
     if out is not None:
         _write(data, out)
@@ -56,39 +62,45 @@ def outlook(
         _say(data)
 
 
-def _data(scenario: Scenario, found: Outlook) -> dict[str, Any]:
+def _sums(scenario: Scenario, known: History) -> dict[str, Array]:
+    """Return all steps, and busy vCPUs: by how much each region's steps count in them."""
     import numpy as np
 
     from gameday.capacity.units import vcpus_per_step
     from gameday.vocabulary import TimeGrid
 
+    ahead = TimeGrid(known.grid.end, 1440)
+    each = [vcpus_per_step(scenario, region, ahead) for region in scenario.regions]
+    return {_ALL: np.ones((len(each), len(scenario.steps))), _COMPUTE: np.stack(each)}
+
+
+def _data(scenario: Scenario, found: Outlook) -> dict[str, Any]:
+    import numpy as np
+
     regions = {}
     for row in found.regions:
-        each = vcpus_per_step(scenario, row.region, TimeGrid(row.days[0], 1440))
-        weekly = {f"p{100 * q:g}": np.round(t).tolist() for q, t in row.totals.items()}
-        vcpus = {
-            f"p{100 * q:g}": np.round(each @ t / (7 * 1440), 2).tolist()
-            for q, t in row.totals.items()
-        }
+        weekly = {f"p{100 * q:g}": t for q, t in row.totals.items()} | {"mean": row.means}
         peaks: dict[str, dict[str, Any]] = {
-            step: {
+            name: {
                 "day": day.isoformat(), "at": (day + timedelta(minutes=peak.slot)).isoformat(),
                 "expected": round(peak.expected, 1),
                 "size": {f"p{100 * q:g}": round(v, 1) for q, v in peak.size.items()},
                 "calibrated_to": round(peak.calibrated_to, 3),
             }
-            for step, day, peak in zip(found.steps, row.peak_day, row.peaks, strict=True)
+            for name, day, peak in zip(found.series, row.peak_day, row.peaks, strict=True)
         }  # fmt: skip
-        at_peak = {
-            level: round(float(sum(e * p["size"][level] for e, p in zip(each, peaks.values(), strict=True))), 1)
-            for level in next(iter(peaks.values()))["size"]
-        }  # fmt: skip
+        compute = peaks.pop(_COMPUTE)
         regions[row.region] = {
-            "weeks": [at.isoformat() for at in row.weeks], "steps_a_week": weekly, "mean_vcpus": vcpus,
-            "peaks": peaks, "vcpus_at_peak": at_peak, "daily_wape": round(row.wape, 4),
+            "weeks": [at.isoformat() for at in row.weeks],
+            "steps_a_week": {level: np.round(t[:-1]).tolist() for level, t in weekly.items()},
+            "mean_vcpus": {
+                level: np.round(t[-1] / (7 * 1440), 2).tolist() for level, t in weekly.items()
+            },
+            "peaks": peaks, "vcpus_at_peak": compute["size"], "vcpus_peak": compute,
+            "daily_wape": round(row.wape, 4),
         }  # fmt: skip
     return {
-        "schema_version": 1, "event": scenario.event.name, "steps": list(found.steps), "regions": regions,
+        "schema_version": 2, "event": scenario.event.name, "steps": list(found.series[:-1]), "regions": regions,
         "notes": list(found.notes),
     }  # fmt: skip
 
@@ -118,9 +130,7 @@ def _say(data: dict[str, Any]) -> None:
         )
         last = len(block["weeks"]) - 1
         for index in sorted({0, *range(3, last, 13), last}):
-            totals = [
-                sum(row[index] for row in block["steps_a_week"][q]) for q in ("p10", "p50", "p90")
-            ]
+            totals = [block["steps_a_week"][q][-1][index] for q in ("p10", "p50", "p90")]
             typer.echo(
                 f"  {block['weeks'][index][:10]:<12}" + "".join(f"{t:>14,.0f}" for t in totals)
                 + f"{block['mean_vcpus']['p50'][index]:>22,.1f}"
@@ -131,8 +141,10 @@ def _say(data: dict[str, Any]) -> None:
                 f"  highest of {step:<12} {peak['at'][:16]}Z: {size['p50']:,.0f} a minute"
                 + (f" (p10 {size['p10']:,.0f}, p90 {size['p90']:,.0f})" if "p90" in size else "")
             )
+        compute = block["vcpus_peak"]
         typer.echo(
-            f"  busy vCPUs then: {', '.join(f'{q} {v:,.0f}' for q, v in block['vcpus_at_peak'].items())}"
+            f"  most busy vCPUs    {compute['at'][:16]}Z: "
+            f"{', '.join(f'{q} {v:,.0f}' for q, v in compute['size'].items())}"
         )
     for note in data["notes"]:
         typer.echo(f"  {note}")

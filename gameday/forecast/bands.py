@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 from gameday.forecast.ahead import Ahead
 from gameday.vocabulary import Array
 
-__all__ = ["PRIOR_SIGMA", "Bands", "Errors", "make_bands"]
+__all__ = ["PRIOR_SIGMA", "Bands", "Errors", "make_bands", "noise_of"]
 
 PRIOR_SIGMA = 0.15
 """Spread of an event's log size where the past cannot tell. Ours: about +-35 % at p99, the size
@@ -82,7 +82,7 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
 
 
 def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
-    noise = _noise(errors)
+    noise = noise_of(errors)
     scaled = errors.log_ratio / _spread(noise, errors.expected)
     calm = scaled[~errors.in_event]
     hours = errors.hour[~errors.in_event]
@@ -108,16 +108,18 @@ def _spread(noise: tuple[float, float], expected: Array) -> Array:
     return np.sqrt(noise[0] + noise[1] / (1 + np.maximum(expected, 0)))
 
 
-def _noise(errors: Errors) -> tuple[float, float]:
+def noise_of(errors: Errors) -> tuple[float, float]:
     """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, both >= 0."""
-    if len(errors.log_ratio) < _LEAST_POOL:
+    known = ~np.isnan(errors.log_ratio)
+    if known.sum() < _LEAST_POOL:
         return 1.0, 0.0
-    chance = 1 / (1 + np.maximum(errors.expected, 0))
+    expected, away = errors.expected[known], errors.log_ratio[known]
+    chance = 1 / (1 + np.maximum(expected, 0))
     edges = np.quantile(chance, np.linspace(0, 1, 11)[1:-1])
     tenth = np.searchsorted(edges, chance)
     rows = [
-        (chance[mine].mean(), (1.4826 * np.median(np.abs(away - np.median(away)))) ** 2)
-        for mine, away in ((tenth == k, errors.log_ratio[tenth == k]) for k in range(10))
+        (chance[mine].mean(), (1.4826 * np.median(np.abs(those - np.median(those)))) ** 2)
+        for mine, those in ((tenth == k, away[tenth == k]) for k in range(10))
         if mine.sum() >= 6
     ]
     design = np.array([[1.0, c] for c, _ in rows])

@@ -6,7 +6,8 @@ its day. Only what stands on the calendar is in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,19 +15,18 @@ import numpy as np
 from gameday.errors import HistoryError
 from gameday.forecast.ahead import Ahead
 from gameday.forecast.bands import make_bands
-from gameday.forecast.left_out import main_kind
-from gameday.forecast.past import Past, daily
+from gameday.forecast.past import daily
 from gameday.forecast.peaks import Peak, peak_errors, peak_of
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rows import in_event
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar
+from gameday.forecast.tie import closed_tree, daily_error
 from gameday.history import History
-from gameday.scenario import Scenario
 from gameday.vocabulary import Array
 
-__all__ = ["Outlook", "RegionOutlook", "look_ahead", "scenario_outlook"]
+__all__ = ["Outlook", "RegionOutlook", "look_ahead"]
 
 LEVELS = (0.1, 0.5, 0.9)
 _WEEK_MIN = 7 * 1440
@@ -42,8 +42,10 @@ class RegionOutlook:
     region: str
     weeks: tuple[datetime, ...]
     """Local Mondays' beginnings, UTC."""
+    means: Array
+    """What is expected of each week, shape (series, weeks): the sums' rows are the sums of the steps'."""
     totals: dict[float, Array]
-    """Quantile -> steps a week, shape (series, weeks)."""
+    """Quantile -> count a week, each series' own, shape (series, weeks)."""
     days: tuple[datetime, ...]
     """Local days' beginnings of the first year, UTC."""
     peak_day: tuple[datetime, ...]
@@ -58,37 +60,39 @@ class RegionOutlook:
 class Outlook:
     """All regions' years ahead."""
 
-    steps: tuple[str, ...]
+    series: tuple[str, ...]
+    """The steps, and then the sums."""
     regions: tuple[RegionOutlook, ...]
     notes: tuple[str, ...]
 
 
-def scenario_outlook(
-    scenario: Scenario, history: History, calendars: list[RegionCalendar], *, weeks: int
-) -> Outlook:
-    """Return the outlook from what was known at `history.until`; HistoryError where that is too short."""
-    known = history.known_before(scenario.history.until)
-    return look_ahead(known, calendars, main_kind(scenario), weeks=weeks)
-
-
 def look_ahead(
-    known: History, calendars: list[RegionCalendar], kind: str, *, weeks: int
-) -> Outlook:
-    """Return the outlook of a history; HistoryError where less than 56 days are known."""
+    known: History, calendars: Sequence[RegionCalendar], kind: str, *, weeks: int, sums: Mapping[str, Array],
+) -> Outlook:  # fmt: skip
+    """Return the outlook of a history; HistoryError where less than 56 days are known.
+
+    `sums`: name -> by how much each region's steps count in it, shape (regions, steps). They have quantiles and
+    peaks of their own, for those of steps do not add. The first is the parent that days are tied to.
+    """
     days_known = known.grid.slots / 1440
     if days_known < _LEAST_DAYS:
         raise HistoryError(
             f"{known.source}: {days_known:.1f} days known; an outlook needs at least {_LEAST_DAYS}"
         )
     pasts, _ = prepare(calendars, known)
+    weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
+    pasts = [
+        replace(past, counts=np.concatenate([past.counts, w.astype(np.float32) @ past.counts]))
+        for past, w in zip(pasts, weights, strict=True)
+    ]
     horizon = weeks * _WEEK_MIN
     days = fit_models([daily(past) for past in pasts], horizon, kind)
     minutes = fit_models(pasts, min(horizon, int(known.grid.slots / 4)), kind)
     regions = tuple(
-        _region(past, day, minute, weeks, strength_sigma(minutes))
-        for past, day, minute in zip(pasts, days, minutes, strict=True)
+        _region(day, minute, w, weeks, strength_sigma(minutes))
+        for day, minute, w in zip(days, minutes, weights, strict=True)
     )
-    return Outlook(known.steps, regions, tuple(_notes(known, days_known, weeks)))
+    return Outlook((*known.steps, *sums), regions, tuple(_notes(known, days_known, weeks)))
 
 
 def _notes(known: History, days_known: float, weeks: int) -> list[str]:
@@ -107,24 +111,40 @@ def _notes(known: History, days_known: float, weeks: int) -> list[str]:
     return notes
 
 
-def _region(past: Past, days: Model, minutes: Model, weeks: int, sigma: float) -> RegionOutlook:
-    calendar = past.calendar
+def _region(days: Model, minutes: Model, weights: Array, weeks: int, sigma: float) -> RegionOutlook:
+    past, calendar = minutes.past, minutes.past.calendar
     edges = calendar.midnights(past.end_min, past.end_min + (weeks + 2) * _WEEK_MIN)
-    bands = _bands(days, edges[:-1])
+    means = days.blend.means(edges[:-1]).T
+    coherent = _coherent(means, weights, daily_error(days))
+    factor = np.divide(coherent, means, out=np.ones_like(means), where=means > 0)
+    bands = {level: rows * factor for level, rows in _bands(days, edges[:-1]).items()}
     weekday = calendar.weekday(edges)
     monday = int(np.flatnonzero(weekday == 0)[0])
     whole = min(weeks, (len(edges) - 1 - monday) // 7)
-    totals = {
-        level: rows[:, monday : monday + 7 * whole].reshape(len(rows), whole, 7).sum(axis=2)
-        for level, rows in bands.items()
-    }
+
+    def by_week(rows: Array) -> Array:
+        part = rows[:, monday : monday + 7 * whole]
+        return np.asarray(part.reshape(len(rows), whole, 7).sum(axis=2))
+
     year = min(365, len(edges) - 1)
     top, peaks = _peaks(minutes, edges[: year + 1], bands[0.5][:, :year], sigma)
     return RegionOutlook(
-        calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]), totals,
+        calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]),
+        by_week(coherent), {level: by_week(rows) for level, rows in bands.items()},
         tuple(_instant(m) for m in edges[:year]),
         tuple(_instant(edges[day]) for day in top), peaks, days.wape(),
     )  # fmt: skip
+
+
+def _coherent(means: Array, weights: Array, error: Array) -> Array:
+    """Return daily means that add up, (series, days): steps moved toward their sum's own, sums made of them."""
+    steps = weights.shape[1]
+    parts, whole = means[:steps] * weights[0][:, None], means[steps]
+    moved = closed_tree(parts.T, whole, parts.T * error[:steps], whole * error[steps]).T
+    own = weights[0] > 0
+    leaves = means[:steps].copy()
+    leaves[own] = moved[own] / weights[0][own, None]
+    return np.concatenate([leaves, weights @ leaves])
 
 
 def _bands(days: Model, starts: Array) -> dict[float, Array]:

@@ -153,6 +153,8 @@ def save_state(state: State, folder: Path) -> Path:
     for name in ("log_size", "minutes"):
         arrays[f"p_{name}"] = np.concatenate([getattr(p, name) for p in state.peaks])
     arrays["p_days"] = np.array([len(p.minutes) for p in state.peaks])
+    arrays["p_distinct"] = np.array([p.distinct for p in state.peaks])
+    arrays["p_chance"] = np.array([p.chance for p in state.peaks])
     digest = hashlib.sha256()
     for array in arrays.values():
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -207,7 +209,12 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
     )  # fmt: skip
     ends = np.concatenate([[0], np.cumsum(kept["p_days"])])
     peaks = tuple(
-        PeakErrors(*(kept[f"p_{n}"][ends[s] : ends[s + 1]] for n in ("log_size", "minutes")))
+        PeakErrors(
+            kept["p_log_size"][ends[s] : ends[s + 1]],
+            kept["p_minutes"][ends[s] : ends[s + 1]],
+            int(kept["p_distinct"][s]),
+            float(kept["p_chance"][s]),
+        )
         for s in range(len(names))
     )
     return State(

@@ -18,7 +18,7 @@ from gameday.forecast.past import Past, daily
 from gameday.forecast.regional import Model, fit_models
 from gameday.vocabulary import Array
 
-__all__ = ["LONG_PAST_DAYS", "closed_tree", "tied", "tied_models", "with_total"]
+__all__ = ["LONG_PAST_DAYS", "closed_tree", "daily_error", "tied", "tied_models", "with_total"]
 
 LONG_PAST_DAYS = 350
 """Below this the daily model has no year to tell of, and is not asked."""
@@ -57,11 +57,11 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
         _totals(minutes, edges[first : first + _AT_ONCE + 1])
         for first in range(0, len(edges) - 1, _AT_ONCE)
     ])  # fmt: skip
-    spread = _daily_error(minutes)
+    spread = daily_error(minutes)
     told, error = mine, np.broadcast_to(spread, mine.shape)
     if days is not None:
         theirs = days.blend.means(edges[:-1])
-        other = np.broadcast_to(_daily_error(days), mine.shape)
+        other = np.broadcast_to(daily_error(days), mine.shape)
         told, error = _pooled(mine, error, theirs, other)
     leaves = closed_tree(
         told[:, :-1], told[:, -1], error[:, :-1] * told[:, :-1], error[:, -1] * told[:, -1]
@@ -103,7 +103,7 @@ def _pooled(one: Array, one_error: Array, other: Array, other_error: Array) -> t
     return np.where((one > 0) & (other > 0), told, one), np.minimum(one_error, other_error)
 
 
-def _daily_error(model: Model) -> Array:
+def daily_error(model: Model) -> Array:
     """Return the relative error of a day's total on earlier origins, robust, shape (series,)."""
     found = []
     for fold in model.folds:

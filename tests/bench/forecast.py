@@ -26,18 +26,20 @@ sys.path.append(str(Path(__file__).parents[1] / "forecast"))
 
 from made_up import MONDAY, counts_of, law, occurrence, past_of
 
-from gameday.forecast.accuracy import LEVELS, judge, mean_accuracy
+from gameday.forecast.accuracy import LEVELS, five_minute_means, judge, mean_accuracy
 from gameday.forecast.ahead import ahead
 from gameday.forecast.blend import Blend
 from gameday.forecast.correction import corrected
 from gameday.forecast.outliers import find_outliers, mask
 from gameday.forecast.past import Past, daily
+from gameday.forecast.peaks import peak_errors, peak_of
 from gameday.forecast.profile import minute_profile
 from gameday.forecast.race import candidate_shapes
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rivals import installed
 from gameday.forecast.solve import fit_rows
 from gameday.forecast.state import refreshed, state_of
+from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar
 from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import TimeGrid
@@ -98,7 +100,7 @@ def traces() -> dict[str, Any]:
         if series is None:
             continue
         scored: dict[str, list[Any]] = {}
-        hourly = []
+        hourly, peaks = [], list[tuple[float, bool]]()
         for start, origin in origins:
             known = series[start : pd.Timestamp(origin) - pd.Timedelta(minutes=1)]
             actual = series[
@@ -115,6 +117,7 @@ def traces() -> dict[str, Any]:
                 scored.setdefault(who, []).append(
                     judge(actual, counts, band, known.to_numpy(), season=WEEK_MIN, day=DAY_MIN)
                 )
+            peaks += _daily_peaks(model, actual)
             moved = corrected(actual, said)
             hourly.append([
                 round(float(np.nansum(np.abs(f - actual)) / np.nansum(actual)), 4) for f in (said, moved)
@@ -123,7 +126,23 @@ def traces() -> dict[str, Any]:
             "means": {who: mean_accuracy(rows).row() for who, rows in scored.items()},
             "wape_by_origin": {who: [round(r.wape, 4) for r in rows] for who, rows in scored.items()},
             "next_hour_frozen_and_refreshed": hourly,
+            "daily_peak_published_p50_error": round(float(np.mean([abs(e) for e, _ in peaks])), 4),
+            "daily_peaks_within_p10_p90": round(float(np.mean([held for _, held in peaks])), 3),
         }  # fmt: skip
+    return out
+
+
+def _daily_peaks(model: Model, actual: np.ndarray) -> list[tuple[float, bool]]:
+    """Return each day's (error of the published p50 of its highest five minutes, whether p10 to p90 holds it)."""
+    errors, out = peak_errors(model, 0), []
+    for day in range(len(actual) // DAY_MIN):
+        part = actual[day * DAY_MIN : (day + 1) * DAY_MIN]
+        if np.isnan(part).mean() > 0.1:
+            continue
+        at = model.past.end_min + day * DAY_MIN + np.arange(float(DAY_MIN))
+        size = peak_of(model.blend.smooth(at)[:, 0], errors, 0.0).size
+        highest = _highest(part)
+        out.append((size[0.5] / highest - 1, size[0.1] <= highest <= size[0.9]))
     return out
 
 
@@ -211,8 +230,20 @@ def longer_event() -> dict[str, Any]:
             "event_wape": round(event.wape, 4), "same_minutes_without_event": round(noise.wape, 4),
             "normal_minutes_before": round(model.wape(), 4), "peak_minutes_off": event.peak_minutes,
             "peak_size": round(event.peak_size, 4),
+            "published_peak_p50": round(_published_peak(model, at) / _highest(happened[inside]) - 1, 4),
         }  # fmt: skip
     return out
+
+
+def _published_peak(model: Model, at: np.ndarray) -> float:
+    """Return the p50 of the highest five minutes, as a team's page has it."""
+    return peak_of(
+        model.blend.smooth(at)[:, 0], peak_errors(model, 0), strength_sigma([model])
+    ).size[0.5]
+
+
+def _highest(counts: np.ndarray) -> float:
+    return float(np.nanmax(five_minute_means(counts)))
 
 
 def robots() -> dict[str, Any]:

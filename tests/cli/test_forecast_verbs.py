@@ -137,6 +137,30 @@ def new_minutes(published: Path, file: Path, *, times: float = 1.0, hours: int =
     return file
 
 
+def test_a_cluster_publishes_the_same_forecast(shop: str, published: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
+    ) as cluster:
+        typed(
+            "publish",
+            "--event",
+            shop,
+            "--out",
+            str(tmp_path),
+            "--cluster",
+            cluster.scheduler_address,
+        )
+    here, there = (pd.read_parquet(f / "forecast.parquet") for f in (published, tmp_path))
+    pd.testing.assert_frame_equal(
+        here, there, rtol=1e-3
+    )  # sums of single precision, in another order
+    states = [
+        json.loads((f / "publication.json").read_text())["peaks"] for f in (published, tmp_path)
+    ]
+    assert [row["at"] for row in states[0]] == [row["at"] for row in states[1]]
+
+
 def test_refresh_adds_a_day_and_says_what_moved(published: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(published, copy)
@@ -253,6 +277,9 @@ def test_outlook_tells_weeks_peaks_and_compute(shop: str, tmp_path: Path) -> Non
     assert (np.diff(totals, axis=0) >= 0).all()
     assert region["vcpus_at_peak"]["p50"] > max(region["mean_vcpus"]["p50"])
     assert any("no year to tell the seasons by" in note for note in said["notes"])
+    means = np.array(region["steps_a_week"]["mean"])
+    assert said["steps"][-1] == "all"
+    np.testing.assert_allclose(means[:-1].sum(axis=0), means[-1], rtol=1e-4)
     assert len(pd.read_parquet(file)) == 30 * len(said["steps"])
 
 
