@@ -127,6 +127,16 @@ def _joined(old: Rows, new: Rows) -> Rows:
 
 def save_state(state: State, folder: Path) -> Path:
     """Write the state under a name of its own, by its content; return its path."""
+    arrays, digest = _arrays(state), hashlib.sha256()
+    for array in arrays.values():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    file = folder / f"{state.calendar.region}-{digest.hexdigest()[:16]}.npz"
+    write_whole(file, lambda path: np.savez(path, **arrays))
+    return file
+
+
+def _arrays(state: State) -> dict[str, Any]:
+    """Return all that a state holds, by name; what is no array is JSON in `said`."""
     fits, tie = state.blend.fits, state.blend.tie
     said = {
         "version": VERSION, "names": state.names, "first_min": state.first_min, "end_min": state.end_min,
@@ -155,12 +165,7 @@ def save_state(state: State, folder: Path) -> Path:
     arrays["p_days"] = np.array([len(p.minutes) for p in state.peaks])
     arrays["p_distinct"] = np.array([p.distinct for p in state.peaks])
     arrays["p_chance"] = np.array([p.chance for p in state.peaks])
-    digest = hashlib.sha256()
-    for array in arrays.values():
-        digest.update(np.ascontiguousarray(array).tobytes())
-    file = folder / f"{state.calendar.region}-{digest.hexdigest()[:16]}.npz"
-    write_whole(file, lambda path: np.savez(path, **arrays))
-    return file
+    return arrays
 
 
 def load_state(file: Path, calendar: RegionCalendar) -> State:
