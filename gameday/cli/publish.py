@@ -80,7 +80,8 @@ def refresh(
 
     Example: gameday forecast refresh forecasts/primeday --add yesterday.csv
     """
-    from gameday.forecast.state import load_state, refreshed
+    from gameday.forecast.kept_state import load_state
+    from gameday.forecast.state import refreshed
 
     scenario, kept = kept_publication(folder)
     new = _read_new(add, scenario, tuple(kept["teams"]))

@@ -24,8 +24,9 @@ def write_publication(
     from gameday.files import write_whole
     from gameday.forecast.answer import calendar_hash
     from gameday.forecast.forecast import demand_grid
+    from gameday.forecast.kept_state import save_state
     from gameday.forecast.publication import peaks_of, published_table
-    from gameday.forecast.state import known_until, save_state
+    from gameday.forecast.state import known_until
 
     grid = demand_grid(scenario)
     before = _previous(folder)
