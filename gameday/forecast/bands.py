@@ -11,6 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.special import nbdtrik
 
 from gameday.forecast.ahead import Ahead
 from gameday.vocabulary import Array
@@ -24,6 +25,8 @@ _LEAST_POOL = 60
 """Errors below which a pool says nothing and the next wider one is asked."""
 _LEADS_DAYS = np.array([1.0, 3.0, 7.0, 28.0, 90.0])
 """Ends of the stretches ahead that have a spread of their own."""
+_FEW, _MOST_RATE = 3.0, 0.5
+"""Below so many counts a minute quantiles are those of whole counts; the most a rate's log varies there. Ours."""
 _WIDEST = 4.0
 """Bands are widened to at most so many times what the errors say."""
 
@@ -70,12 +73,19 @@ class Bands:
     def counts(self, at: Ahead, expected: Array) -> Array:
         """Return the quantiles around what is expected, counts, shape (n, levels)."""
         log = np.log1p(expected)[:, None] + self.log_distance(at, expected)
-        return np.asarray(np.maximum(np.expm1(log), 0))
+        counts = np.maximum(np.expm1(log), 0)
+        few = expected < _FEW
+        if few.any():
+            counts[few] = _whole_counts(expected[few], self.levels, self.noise)
+        return np.asarray(counts)
 
 
 def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None = None) -> Bands:
     """Return the bands of one series; `events` are log errors of past events, each left out in turn."""
     known = ~np.isnan(errors.log_ratio)
+    # Few counts have quantiles of their own; what they are off by says nothing of the others.
+    many = known & (errors.expected >= _FEW)
+    known = many if many.sum() >= _LEAST_POOL else known
     part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
     plain = _bands(part, levels, events)
     return replace(plain, widened=_widening(part, levels))
@@ -102,6 +112,24 @@ def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> B
         else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
     return Bands(levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)))
+
+
+def _whole_counts(expected: Array, levels: tuple[float, ...], noise: tuple[float, float]) -> Array:
+    """Return quantiles of few counts, (n, levels): whole ones, none on the far side of what is expected.
+
+    Negative binomial, of variance b m + a m^2 with the mean m: chance in counts, and what its rate is off by.
+    """
+    mean = np.maximum(expected, 1e-9)
+    over = np.maximum(noise[1] - 1, 0) + min(noise[0], _MOST_RATE) * mean + 1e-6
+    size, share = mean / over, 1 / (1 + over)
+    out = np.empty((len(mean), len(levels)))
+    for index, level in enumerate(levels):
+        none = share**size  # the chance of no count at all
+        found = np.nan_to_num(np.ceil(nbdtrik(level, size, share) - 1e-9), nan=0.0)
+        found = np.where(none >= level, 0.0, np.maximum(found, 0.0))
+        side = np.minimum if level < 0.5 else np.maximum
+        out[:, index] = expected if level == 0.5 else side(found, expected)
+    return out
 
 
 def _spread(noise: tuple[float, float], expected: Array) -> Array:

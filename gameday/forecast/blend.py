@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.forecast.design import Columns
+from gameday.forecast.recurring import quarters_at
 from gameday.forecast.solve import Fit
 from gameday.vocabulary import Array
 
@@ -51,6 +52,8 @@ class Blend:
     """Shape (fits, series); each series' sum to 1."""
     profile: Array
     """Log factor of each local minute, shape (2 = weekday/weekend, 1440, series)."""
+    quarters: Array
+    """Log factor of each quarter hour of the local week, shape (7, 96, series)."""
     smear: Array
     """Mean over median by local hour, shape (24, series)."""
     columns: Callable[[Array], Columns]
@@ -71,12 +74,13 @@ class Blend:
         return np.asarray(self.counts(minute) * self.smear[hour])
 
     def smooth(self, minute: Array) -> Array:
-        """Return medians without what recurs at single minutes of the day, shape (n, series)."""
+        """Return medians without what recurs at single minutes, shape (n, series)."""
         fixed, log = self.columns(minute), np.zeros((len(minute), self.weights.shape[1]))
         for fit, weight in zip(self.fits, self.weights, strict=True):
             if weight.any():
                 log += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
         counts = np.maximum(np.expm1(log), 0)
+        counts = counts * np.exp(quarters_at(self.quarters, self.fits[0].design.calendar, minute))
         return counts if self.tie is None else counts * np.exp(self.tie.at(minute))
 
     def parts(self, minute: Array) -> dict[str, Array]:
@@ -92,6 +96,7 @@ class Blend:
             ).items():
                 out[name] = out.get(name, 0.0) + weight * part
         out[PROFILE] = profile_at(self.profile, calendar.slot_of_day(minute))
+        out[PROFILE] = out[PROFILE] + quarters_at(self.quarters, calendar, minute)
         if self.tie is not None:
             out[TIE] = self.tie.at(minute)
         return out

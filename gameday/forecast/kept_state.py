@@ -57,6 +57,7 @@ def _arrays(state: State) -> dict[str, Any]:
         "said": np.array(json.dumps(said)), "minute": state.rows.minute, "width": state.rows.width,
         "mean": state.rows.mean, "in_event": state.rows.in_event, "weights": state.blend.weights,
         "profile": state.blend.profile.astype(np.float32), "smear": state.blend.smear,
+        "quarters": state.blend.quarters.astype(np.float32),
         "tie_at": np.empty(0) if tie is None else tie.midnights,
         "tie": np.empty((0, len(state.names))) if tie is None else tie.log_factor,
     }  # fmt: skip
@@ -106,6 +107,7 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         fits,
         kept["weights"],
         kept["profile"].astype(float),
+        kept["quarters"].astype(float),
         kept["smear"],
         partial(calendar_columns, calendar),
         0.0,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from gameday.forecast.past import Past
 from gameday.forecast.race import candidate_shapes
+from gameday.forecast.recurring import quarters_at, recurring_quarters, rows_off
 from gameday.forecast.solve import fit_rows
 from gameday.scenario.forecasting import ForecastBlock, Stretch
 from gameday.vocabulary import Array
@@ -56,11 +57,13 @@ def find_outliers(past: Past, names: tuple[str, ...]) -> list[Masked]:
     fit = fit_rows(past.rows, past.design(candidate_shapes(past)[0]))
     said = fit.log_mean(fit.design.columns(past.rows.minute, past.rows.calendar))
     order = np.flatnonzero(~past.rows.in_event)
-    rows = past.rows.where(order)
+    rows, said = past.rows.where(order), said[order].astype(float)
+    # What comes at the same quarter hour on most days is the shop's own doing.
+    recurs = recurring_quarters(rows, rows_off(rows, said), past.calendar, days=len(said))
+    usual = np.maximum(np.expm1(said), 0) * np.exp(quarters_at(recurs, past.calendar, rows.minute))
     found = []
     for series, step in enumerate(names):
-        mean, fitted = rows.mean[:, series].astype(float), said[order, series].astype(float)
-        expected = np.maximum(np.expm1(fitted), 0)
+        mean, expected = rows.mean[:, series].astype(float), usual[:, series]
         for first, last, kind in _stretches(mean, expected, rows.minute, rows.width, past):
             inside = slice(first, last)
             times = float(np.nansum(mean[inside]) / max(np.nansum(expected[inside]), 1e-9))

@@ -8,13 +8,16 @@ import numpy as np
 
 from gameday.forecast.blend import profile_at
 from gameday.forecast.past import Past
-from gameday.forecast.rows import in_event
-from gameday.forecast.solve import fit_rows
+from gameday.forecast.profile import Residues
+from gameday.forecast.recurring import QUARTERS_DAYS, quarters_at, recurring_quarters, rows_off
+from gameday.forecast.rows import Rows, in_event
+from gameday.forecast.solve import Fit, fit_rows
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
 __all__ = [
-    "Fold", "candidate_shapes", "fold_errors", "raced_folds", "rolling_folds", "scores_of", "weights_of",
+    "Fold", "candidate_shapes", "fold_errors", "quarters_of", "raced_folds", "rolling_folds", "scores_of",
+    "weights_of",
 ]  # fmt: skip
 
 _FOLDS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25)
@@ -53,7 +56,7 @@ class Fold:
     log_mean: Array
     """Each candidate's log(1 + count), shape (candidates, n, series), float32."""
     recurring: Array
-    """Log of the minute profile's factor in that, shape (n, series), float32."""
+    """Log of the single minutes' factor in that, shape (n, series), float32."""
 
 
 def candidate_shapes(past: Past) -> tuple[Shape, ...]:
@@ -90,25 +93,29 @@ def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> li
         if origin - past.first_min < _LEAST_DAYS * 1440:
             continue
         minute = past.slots_between(origin, origin + horizon, 1 if past.is_daily else stride)
-        profile = np.zeros((2, 1440, 1)) if residues is None else residues.profile(origin)
         if len(minute):
-            folds.append(_fold(past, origin, back, minute, shapes, profile))
+            folds.append(_fold(past, origin, back, minute, shapes, residues))
     return folds
 
 
 def _fold(
-    past: Past, origin: float, back: float, minute: Array, shapes: tuple[Shape, ...], profile: Array
-) -> Fold:
+    past: Past, origin: float, back: float, minute: Array, shapes: tuple[Shape, ...],
+    residues: Residues | None,
+) -> Fold:  # fmt: skip
     rows, fixed = past.rows.before(origin), past.columns(minute)
     slot = past.calendar.slot_of_day(minute)
-    recurring = profile_at(profile, slot).astype(np.float32)
+    fits = [fit_rows(rows, past.design(shape, origin=origin)) for shape in shapes]
+    quarter = recurring = np.zeros((1, 1), np.float32)
+    if residues is not None:
+        recurring = profile_at(residues.profile(origin), slot).astype(np.float32)
+        quarters = quarters_of(rows, fits[0])
+        quarter = quarters_at(quarters, past.calendar, minute).astype(np.float32)
     said = np.empty((len(shapes), len(minute), len(past.counts)), np.float32)
     known = np.ones(len(minute), bool)
-    for index, shape in enumerate(shapes):
-        fit = fit_rows(rows, past.design(shape, origin=origin))
+    for index, fit in enumerate(fits):
         columns = fit.design.columns(minute + past.middle_min, fixed)
         smooth = np.maximum(np.expm1(fit.log_mean(columns)), 0)
-        said[index] = np.log1p(smooth * np.exp(recurring))
+        said[index] = np.log1p(smooth * np.exp(quarter + recurring))
         known &= fit.is_known(columns)
     actual = past.actual(minute).astype(np.float32)
     return Fold(
@@ -116,6 +123,13 @@ def _fold(
         in_event(minute, past.calendar), np.where(known[:, None], actual, np.nan), said,
         np.broadcast_to(recurring, actual.shape),
     )  # fmt: skip
+
+
+def quarters_of(rows: Rows, fit: Fit) -> Array:
+    """Return what of the last weeks' rows recurs by the quarter hour beside a fit, shape (7, 96, series)."""
+    late = rows.where(rows.minute >= fit.design.origin_min - QUARTERS_DAYS * 1440)
+    fitted = fit.log_mean(fit.design.columns(late.minute, late.calendar))
+    return recurring_quarters(late, rows_off(late, fitted), fit.design.calendar)
 
 
 def fold_errors(folds: list[Fold]) -> Array:

@@ -13,7 +13,8 @@ from gameday.forecast.past import Past
 from gameday.forecast.pool import side_by_side
 from gameday.forecast.pooled import event_priors
 from gameday.forecast.profile import minute_profile
-from gameday.forecast.race import Fold, candidate_shapes, rolling_folds, weights_of
+from gameday.forecast.race import Fold, candidate_shapes, quarters_of, rolling_folds, weights_of
+from gameday.forecast.recurring import PER_DAY
 from gameday.forecast.smear import smear_by_hour
 from gameday.forecast.solve import Fit, fit_rows
 from gameday.scenario.events import KINDS
@@ -87,7 +88,7 @@ class Model:
             self, past=replace(self.past, counts=self.past.counts[:-1]), folds=folds,
             blend=replace(
                 blend, fits=fits, weights=blend.weights[:, :-1], profile=blend.profile[:, :, :-1],
-                smear=blend.smear[:, :-1], tie=tie,
+                quarters=blend.quarters[:, :, :-1], smear=blend.smear[:, :-1], tie=tie,
             ),
             scores=self.scores[:, :-1], left_out=[errors[:, :-1] for errors in self.left_out],
         )  # fmt: skip
@@ -135,13 +136,17 @@ def _fitted(raced: _Raced, prior: Array, kind: str) -> Model:
     """Return the model of a region, its events held to `prior`."""
     past = raced.past
     fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in raced.shapes)
-    flat = np.zeros((2, 1440, len(past.counts)))
-    profile = flat if past.is_daily else minute_profile(past.counts, past.grid, past.calendar)
+    quarters = np.zeros((7, PER_DAY, len(past.counts)))
+    profile = np.zeros((2, 1440, len(past.counts)))
+    if not past.is_daily:
+        profile = minute_profile(past.counts, past.grid, past.calendar)
+        best = fits[int(raced.weights.sum(axis=1).argmax())]
+        quarters = quarters_of(past.rows, best)
     smear = np.stack(
         [smear_by_hour(_errors(raced.folds, raced.weights, s)) for s in range(len(past.counts))],
         axis=1,
     )
-    blend = Blend(fits, raced.weights, profile, smear, past.columns, past.middle_min)
+    blend = Blend(fits, raced.weights, profile, quarters, smear, past.columns, past.middle_min)
     left_out = [] if past.is_daily else event_errors(past, blend, kind)
     return Model(past, blend, raced.shapes, raced.folds, raced.scores, left_out)
 

@@ -11,7 +11,7 @@ from gameday.forecast.task import RegionCalendar
 from gameday.scenario.events import KINDS
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Rows", "in_event", "make_rows", "without_launches"]
+__all__ = ["Rows", "in_event", "late_width", "make_rows", "without_launches"]
 
 _COARSE_MIN = 15
 """Width of an ordinary row, minutes, for a past of up to 400 days."""
@@ -90,11 +90,15 @@ def in_event(minute: Array, calendar: RegionCalendar) -> Array:
     return out
 
 
+def late_width(grid: TimeGrid) -> int:
+    """Return the width of an ordinary row of the last weeks, minutes."""
+    return _LONG_MIN[1] if grid.slots > _LONG_PAST_DAYS * 1440 else _COARSE_MIN
+
+
 def _edges(grid: TimeGrid, calendar: RegionCalendar) -> tuple[Array, Array]:
     """Return row boundaries, and for each slot whether it is near an event."""
-    width = np.full(grid.slots, _COARSE_MIN)
+    width = np.full(grid.slots, late_width(grid))
     if grid.slots > _LONG_PAST_DAYS * 1440:
-        width[:] = _LONG_MIN[1]
         width[: -_LATE_DAYS * 1440] = _LONG_MIN[0]
     near = np.zeros(grid.slots, bool)
     for event in calendar.occurrences:

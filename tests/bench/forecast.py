@@ -34,7 +34,7 @@ from gameday.forecast.outliers import find_outliers, mask
 from gameday.forecast.past import Past, daily
 from gameday.forecast.peaks import peak_errors, peak_of
 from gameday.forecast.profile import minute_profile
-from gameday.forecast.race import candidate_shapes
+from gameday.forecast.race import candidate_shapes, quarters_of
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rivals import installed
 from gameday.forecast.solve import fit_rows
@@ -337,6 +337,10 @@ def refresh() -> dict[str, Any]:
         state_of(_few(model, 2), ("a", "b"), 0.1),
         names=tuple(f"t{i}" for i in range(1000)),
         blend=model,
+        rows=past.rows,
+        first_min=past.first_min,
+        end_min=past.end_min,
+        calendar=past.calendar,
     )
     took = []
     for _ in range(3):
@@ -369,9 +373,9 @@ def _quick(past: Past) -> Blend:
     fits = tuple(fit_rows(past.rows, past.design(shape)) for shape in candidate_shapes(past))
     weights = np.full((len(fits), len(past.counts)), 1 / len(fits))
     smear = np.ones((24, len(past.counts)))
-    return Blend(
-        fits, weights, minute_profile(past.counts, past.grid, past.calendar), smear, past.columns
-    )
+    profile = minute_profile(past.counts, past.grid, past.calendar)
+    quarters = quarters_of(past.rows, fits[0])
+    return Blend(fits, weights, profile, quarters, smear, past.columns)
 
 
 def thousand() -> dict[str, Any]:
@@ -383,7 +387,10 @@ def thousand() -> dict[str, Any]:
         began = time.perf_counter()
         fit = fit_rows(past.rows, past.design(candidate_shapes(past)[0]))
         profile = minute_profile(past.counts, past.grid, past.calendar)
-        blend = Blend((fit,), np.ones((1, number)), profile, np.ones((24, number)), past.columns)
+        quarters = quarters_of(past.rows, fit)
+        blend = Blend(
+            (fit,), np.ones((1, number)), profile, quarters, np.ones((24, number)), past.columns
+        )
         for day in range(60):
             blend.counts(past.end_min + DAY_MIN * day + np.arange(float(DAY_MIN)))
         fitted = time.perf_counter() - began
