@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["RIVALS_HELP", "add_to", "check_place", "chosen_rivals"]
 
-RIVALS_HELP = "names with commas, installed, or none"
+RIVALS_HELP = "names with commas; or `installed`: all there are; or `none`"
 
 _MOST_POINTS = 600
+_MUCH = 0.03
+"""A share of a past that is left out and worth a warning: robots are 2 % of logs known to have them."""
 
 
 def add_to(group: typer.Typer) -> None:
@@ -169,7 +171,7 @@ def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
         "horizon_days": found.horizon_min / 1440, "series": len(past.regions) * len(past.steps),
         "origins": sorted({row["origin"] for row in rows}),
         "models": {name: found.mean(name).row() for name in found.models}, "rows": rows, "drawn": drawn,
-        "notes": [*past.notes, *_untold(rows)],
+        "notes": [*past.notes, *_untold(rows), *_left_out(found)],
     }  # fmt: skip
 
 
@@ -182,6 +184,15 @@ def _untold(rows: list[dict[str, Any]]) -> list[str]:
     return [
         f"{len(gone)} of {len(rows)} scores cannot be told, the first of {one['model']} for {one['region']} "
         f"{one['step']} from {one['origin']}: no count above 0 was known in its horizon, or nothing was said"
+    ]
+
+
+def _left_out(found: Backtest) -> list[str]:
+    if found.left_out < _MUCH:
+        return []
+    return [
+        f"{100 * found.left_out:.1f} % of what was known was left out as robots, outages or glitches: more "
+        "than is usual; `gameday forecast outliers` lists it, and forecast.keep keeps what was customers'"
     ]
 
 

@@ -196,10 +196,11 @@ def with_stretches(scenario: Scenario, mask: list[str] | None, keep: list[str] |
             start, _, end = text.partition("/")
             try:
                 one = Stretch.model_validate({"start": start, "end": end, "why": f"--{flag}"})
-            except ValidationError:
+            except ValidationError as error:
+                why = "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
                 raise UsageError(
                     f"--{flag}: must be START/END with offsets, as 2026-11-02T10:00Z/2026-11-02T12:00Z "
-                    f"(got '{text}')"
+                    f"(got '{text}'; {why})"
                 ) from None
             found.setdefault(flag, []).append(one)
     block = scenario.forecast

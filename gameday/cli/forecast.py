@@ -109,7 +109,8 @@ def _row(demand: Demand, region: str, step: str) -> dict[str, Any]:
     r, s = demand.regions.index(region), demand.steps.index(step)
     hottest = int(demand.median[r, s].argmax())
     return {
-        "region": region, "step": step, "total_p50": round(float(demand.median[r, s].sum())),
+        "region": region, "step": step, "total_mean": round(float(demand.mean[r, s].sum())),
+        "total_p50": round(float(demand.median[r, s].sum())),
         "hottest_minute": demand.grid.instant(hottest).isoformat(),
         **{f"p{100 * q:g}": round(float(demand.marginal[q][r, s, hottest]), 1) for q in demand.marginal},
         "path_p90": round(float(demand.path(0.9)[r, s, hottest]), 1),
@@ -124,11 +125,15 @@ def _say(
     notes: list[str],
 ) -> None:
     typer.echo(f"{scenario.event.name}, steps a minute, without launch crowds")
-    typer.echo(f"{'region':<8}{'step':<12}{'total':>14}  {'hottest, UTC':<18}"
+    if any(row["region"] == "all" or row["step"] == "all" for row in rows):
+        typer.echo(
+            f"totals are means, which add up; quantiles of sums are those of {_PATHS} sample paths"
+        )
+    typer.echo(f"{'region':<8}{'step':<12}{'mean total':>14}  {'hottest, UTC':<18}"
                + "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99", "path p90")))  # fmt: skip
     for row in rows:
         numbers = [row["p10"], row["p50"], row["p90"], row["p99"], row["path_p90"]]
-        typer.echo(f"{row['region']:<8}{row['step']:<12}{row['total_p50']:>14,}  "
+        typer.echo(f"{row['region']:<8}{row['step']:<12}{row['total_mean']:>14,}  "
                    f"{row['hottest_minute'][:16]:<18}" + "".join(f"{n:>10,.0f}" for n in numbers))  # fmt: skip
     for row in launches:
         say_launch(row)

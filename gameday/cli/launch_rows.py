@@ -23,7 +23,7 @@ def launch_row(scenario: Scenario, day: LaunchDay) -> dict[str, Any]:
         "sessions_a_minute": _by_name(day.sessions_a_minute),
         "orders_a_minute": _by_name(day.orders_a_minute), "stock": day.stock,
         "sold_out_min": _by_name(day.sold_out_min), "sold_out_chance": round(day.sold_out_chance, 4),
-        "calibrated_to": round(day.calibrated_to, 4),
+        "calibrated_to": round(day.calibrated_to, 4), "held_back": bool(day.held_back),
     }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def say_launch(row: dict[str, Any]) -> None:
     typer.echo(
         f"  orders at most {_spread(row['orders_a_minute'])} a minute; of {row['stock']:,} the last is sold with "
         f"chance {100 * row['sold_out_chance']:.0f} %, after {_spread(row['sold_out_min'])} min"
+        + ("; who is let on sets the pace" if row["held_back"] else "")
     )
 
 

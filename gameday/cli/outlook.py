@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -92,6 +93,9 @@ def _data(scenario: Scenario, found: Outlook) -> dict[str, Any]:
         compute = peaks.pop(_COMPUTE)
         regions[row.region] = {
             "weeks": [at.isoformat() for at in row.weeks],
+            "weeks_local": [
+                f"{at.astimezone(ZoneInfo(scenario.regions[row.region].zone)):%Y-%m-%d}" for at in row.weeks
+            ],
             "steps_a_week": {level: np.round(t[:-1]).tolist() for level, t in weekly.items()},
             "mean_vcpus": {
                 level: np.round(t[-1] / (7 * 1440), 2).tolist() for level, t in weekly.items()
@@ -132,7 +136,7 @@ def _say(data: dict[str, Any]) -> None:
         for index in sorted({0, *range(3, last, 13), last}):
             totals = [block["steps_a_week"][q][-1][index] for q in ("p10", "p50", "p90")]
             typer.echo(
-                f"  {block['weeks'][index][:10]:<12}" + "".join(f"{t:>14,.0f}" for t in totals)
+                f"  {block['weeks_local'][index]:<12}" + "".join(f"{t:>14,.0f}" for t in totals)
                 + f"{block['mean_vcpus']['p50'][index]:>22,.1f}"
             )  # fmt: skip
         for step, peak in block["peaks"].items():

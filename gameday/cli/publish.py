@@ -50,6 +50,8 @@ def publish(
     from gameday.scenario.load import scenario_text
     from gameday.simulate.cluster import on_cluster
 
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is a file; name a folder")
     scenario, beside = load_scenario(event), chosen_rivals(rivals, by_day=False)
     known = _past(scenario, teams, history, seed).known_before(scenario.history.until)
     grid = demand_grid(scenario)

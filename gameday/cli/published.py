@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gameday.forecast.state import State
     from gameday.scenario import Scenario
 
-__all__ = ["write_publication"]
+__all__ = ["file_sha256", "write_publication"]
 
 
 def write_publication(
@@ -46,7 +46,8 @@ def write_publication(
     rows = [row for region in peaks.values() for row in region]
     manifest = {
         "schema_version": 2, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
-        "scenario": kept["scenario"], "fitted": kept["fitted"], "states": names, "peaks": rows,
+        "scenario": kept["scenario"], "fitted": kept["fitted"], "states": names,
+        "forecast_sha256": file_sha256(folder / "forecast.parquet"), "peaks": rows,
     }  # fmt: skip
     write_whole(
         folder / "publication.json",
@@ -77,6 +78,12 @@ def _write_page(
         regions.append(row)
     page = {"team": team, "event": scenario.event.name, "regions": regions, **page}
     render_team(page, folder / "teams" / f"{_safe(team)}.html")
+
+
+def file_sha256(file: Path) -> str:
+    """Return the hash of a file's bytes, hex."""
+    with file.open("rb") as whole:
+        return hashlib.file_digest(whole, "sha256").hexdigest()
 
 
 def _safe(team: str) -> str:

@@ -74,6 +74,8 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
     from gameday.vocabulary import TimeGrid
 
     file = source / "forecast.parquet" if source.is_dir() else source
+    if source.is_dir():
+        _require_whole(source, file)
     try:
         table = pd.read_parquet(file)
     except (OSError, ValueError) as error:
@@ -94,6 +96,19 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
             f"{file}: forecasts nothing of {region or 'any region'}, {step or 'any step'}"
         )
     return out
+
+
+def _require_whole(folder: Path, file: Path) -> None:
+    """Raise HistoryError where a publication was cut off between its forecast and its manifest."""
+    from gameday.cli.publish import kept_publication
+    from gameday.cli.published import file_sha256
+
+    _, kept = kept_publication(folder)
+    if not file.is_file() or file_sha256(file) != kept.get("forecast_sha256"):
+        raise HistoryError(
+            f"{file}: is not what {folder / 'publication.json'} tells of, a publication or a refresh was cut off; "
+            "do it again"
+        )
 
 
 def _clock(plan: Path, zone: str | None) -> str:

@@ -134,6 +134,12 @@ def _notes(scenario: Scenario, model: Model, masked: list[Masked], asked: Questi
     ]
     for one, near in model.past.calendar.borrowed:
         notes.append(f"no event of kind '{one}' in the past: its effect is borrowed from '{near}'")
+    days = (asked.at.timestamp() / 60 - model.past.end_min) / 1440
+    farthest = max((float(fold.lead_days.max()) for fold in model.folds), default=0.0)
+    if days > 1.5 * farthest + 1:
+        notes.append(
+            f"{days:.0f} days ahead; earlier origins were held against {farthest:.0f} days only: not calibrated"
+        )
     if masked:
         notes.append(
             f"{len(masked)} stretches of {asked.step} are left out of the past as no customers'"

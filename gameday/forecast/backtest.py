@@ -50,6 +50,8 @@ class Backtest:
     scored: tuple[Scored, ...]
     drawn: dict[str, Array]
     """Slots' starts, actual, and each model's counts of the first series, shape (n,) each."""
+    left_out: float
+    """Share of the minutes known that was taken for robots, outages and the like, at the origin with the most."""
 
     def mean(self, model: str) -> Accuracy:
         """Return a model's plain mean over origins and series."""
@@ -85,9 +87,12 @@ def backtest(
     """
     scored: list[Scored] = []
     drawn: dict[str, list[Array]] = {}
+    left_out = 0.0
     for origin in origins:
         known = history.known_before_minute(origin)
-        pasts, _ = prepare(calendars(known), known)
+        pasts, masked = prepare(calendars(known), known)
+        minutes = sum((m.end - m.start).total_seconds() for m in masked) / 60
+        left_out = max(left_out, minutes / known.counts.size)
         models = (
             fit_models([daily(past) for past in pasts], horizon_min, kind)
             if by_day
@@ -101,15 +106,7 @@ def backtest(
             said = {OURS: _ours(model, at)}
             for rival in rivals:
                 said[rival.name] = _rival(rival, model.past, at, horizon_min)
-            for step, name in enumerate(history.steps):
-                scored += [
-                    Scored(who, model.past.calendar.region, name, origin, judge(
-                        actual[:, step], counts[:, step], bands[:, step],
-                        model.past.counts[step], season=7 if by_day else 10080,
-                        day=1 if by_day else 1440,
-                    ))
-                    for who, (counts, bands) in said.items()
-                ]  # fmt: skip
+            scored += _judged(said, actual, model.past, history.steps, origin)
             if index == 0:
                 drawn.setdefault("at", []).append(at)
                 drawn.setdefault("actual", []).append(actual[:, 0])
@@ -117,8 +114,22 @@ def backtest(
                     drawn.setdefault(who, []).append(counts[:, 0])
     return Backtest(
         1440 if by_day else 1, horizon_min, tuple(scored),
-        {name: np.concatenate(parts) for name, parts in drawn.items()},
+        {name: np.concatenate(parts) for name, parts in drawn.items()}, left_out,
     )  # fmt: skip
+
+
+def _judged(
+    said: dict[str, tuple[Array, Array]], actual: Array, past: Past, steps: tuple[str, ...], origin: float
+) -> list[Scored]:  # fmt: skip
+    """Return the scores of what each model said of one region's series."""
+    season, day = (7, 1) if past.is_daily else (10080, 1440)
+    return [
+        Scored(who, past.calendar.region, name, origin, judge(
+            actual[:, step], counts[:, step], bands[:, step], past.counts[step], season=season, day=day,
+        ))
+        for step, name in enumerate(steps)
+        for who, (counts, bands) in said.items()
+    ]  # fmt: skip
 
 
 def _came(calendar: RegionCalendar, history: History, region: int) -> Past:

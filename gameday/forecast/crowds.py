@@ -40,7 +40,7 @@ def _crowd(scenario: Scenario, grid: TimeGrid, name: str, learned: list[LaunchLe
         at = grid.index_of(scenario.launch_at(name, region))
         share = launch.crowd_share(np.arange(grid.slots) - at, half_life)
         starts[scenario.region_names.index(region)] = size * share
-    past = [len(one.seen) for one in told.values() if one.region not in launch.crowd]
+    past = [len(told[region].seen) if region in told else 0 for region in launch.at]
     return Crowd(starts, _sigma(list(told.values())), half_life, min(past, default=0))
 
 

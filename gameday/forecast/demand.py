@@ -25,7 +25,7 @@ class Crowd:
     half_life_s: float
     """In which arrivals halve."""
     past_launches: int
-    """Past launches that stand behind its size; 0: it is declared."""
+    """Past launches that its spread rests on, in the region with the fewest; 0: the spread is a prior."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,23 @@ class Demand:
         """Return one day that could happen: the event's strength at `quantile`, shape as median.
 
         The log effect of the event is stretched by one factor for all steps and regions, so
-        that its peak is exp(z sigma) times the median's (DESIGN §7.8).
+        that its peak is exp(z sigma) times the median's (DESIGN §7.8). Where events do nothing,
+        all is moved by what whole hours have been off by, together.
         """
         z = NormalDist().inv_cdf(quantile)
         peak = float(self.event_log_effect.max(initial=0.0))
         if peak <= 0:
-            return np.asarray(self.median * np.exp(z * self.strength_sigma))
+            return np.asarray(self.median * np.exp(z * self._days_sigma()))
         stretch = z * self.strength_sigma / peak
         return np.asarray(self.median * np.exp(self.event_log_effect * stretch))
+
+    def _days_sigma(self) -> float:
+        """Return the spread of the log of an ordinary day's level: what of the bands hours share."""
+        if 0.9 not in self.marginal:
+            return self.strength_sigma
+        wide = np.log1p(self.marginal[0.9]) - np.log1p(self.median)
+        each = wide.mean(axis=2) / NormalDist().inv_cdf(0.9)
+        return float(np.mean(np.sqrt(self.together.share) * each))
 
     def launch_crowd(self, launch: str, quantile: float) -> Array:
         """Return session starts of a launch at its crowd's `quantile`, shape (regions, slots)."""

@@ -22,7 +22,7 @@ from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rows import in_event
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar
-from gameday.forecast.tie import closed_tree, daily_error
+from gameday.forecast.tie import closed_tree, daily_error, pooled, totals
 from gameday.history import History
 from gameday.vocabulary import Array
 
@@ -127,13 +127,32 @@ def _region(days: Model, minutes: Model, weights: Array, weeks: int, sigma: floa
         return np.asarray(part.reshape(len(rows), whole, 7).sum(axis=2))
 
     year = min(365, len(edges) - 1)
-    top, peaks = _peaks(minutes, edges[: year + 1], bands[0.5][:, :year], sigma)
+    told = _as_published(minutes, days, edges[: year + 1], coherent[:, :year])
+    top, peaks = _peaks(minutes, edges[: year + 1], told, sigma)
     return RegionOutlook(
         calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]),
         by_week(coherent), {level: by_week(rows) for level, rows in bands.items()},
         tuple(_instant(m) for m in edges[:year]),
         tuple(_instant(edges[day]) for day in top), peaks, days.wape(),
     )  # fmt: skip
+
+
+def _as_published(minutes: Model, days: Model, edges: Array, means: Array) -> Array:
+    """Return totals of days, (series, days): pooled with the minutes' own where those reach, as a forecast's."""
+    reach = int(np.searchsorted(edges, minutes.past.end_min + _reach_min(minutes))) - 1
+    if reach < 1:
+        return means
+    mine = totals(minutes, edges[: reach + 1])
+    theirs = means[:, :reach].T
+    errors = [np.broadcast_to(daily_error(m), mine.shape) for m in (minutes, days)]
+    out = means.copy()
+    out[:, :reach] = pooled(mine, errors[0], theirs, errors[1])[0].T
+    return out
+
+
+def _reach_min(minutes: Model) -> float:
+    """Return how far ahead the minutes' model was held against what came."""
+    return 1440 * max((float(fold.lead_days.max()) for fold in minutes.folds), default=0.0)
 
 
 def _coherent(means: Array, weights: Array, error: Array) -> Array:

@@ -19,7 +19,7 @@ __all__ = ["Residues", "minute_profile"]
 _DAYS = 56
 """Days of minutes it is learned from: eight weeks, so 16 weekend days a slot."""
 _STANDS_OUT = 4.0
-"""Deviations by which a minute's mean must differ before any is kept: of 2880 slots chance passes one in five pasts."""
+"""Deviations by which a minute's mean must differ before it is kept: chance passes one slot in five pasts."""
 _CLIP = 3.0
 _SPARSE = 2.0
 """Counts a minute below which a series' minutes tell nothing: in logs they are zeros and ones. Ours."""

@@ -13,6 +13,7 @@ import pandas as pd
 from gameday.forecast.ahead import ahead
 from gameday.forecast.explain import Waterfall, bridge, waterfall_of
 from gameday.forecast.peaks import peak_of
+from gameday.forecast.rows import in_event
 from gameday.forecast.state import State
 from gameday.vocabulary import Array, TimeGrid
 
@@ -45,11 +46,12 @@ def peaks_of(state: State, grid: TimeGrid) -> list[dict[str, Any]]:
     """Return each series' peak in `grid`: when, how high with quantiles, and its ingredients then."""
     minute = grid.minutes().astype(float)
     median = state.blend.smooth(minute)
-    tops = median.argmax(axis=0)
+    tops, busy = median.argmax(axis=0), in_event(minute, state.calendar)
     parts = state.blend.parts(minute[tops])
     out = []
     for series, team in enumerate(state.names):
-        peak = peak_of(median[:, series], state.peaks[series], state.sigma)
+        sigma = state.sigma if busy[tops[series]] else 0.0
+        peak = peak_of(median[:, series], state.peaks[series], sigma)
         logs = {name: float(part[series, series]) for name, part in parts.items()}
         told = waterfall_of(state.calendar.region, team, grid.instant(peak.slot), logs)
         out.append({

@@ -18,7 +18,16 @@ from gameday.forecast.past import Past, daily
 from gameday.forecast.regional import Model, fit_models
 from gameday.vocabulary import Array
 
-__all__ = ["LONG_PAST_DAYS", "closed_tree", "daily_error", "tied", "tied_models", "with_total"]
+__all__ = [
+    "LONG_PAST_DAYS",
+    "closed_tree",
+    "daily_error",
+    "pooled",
+    "tied",
+    "tied_models",
+    "totals",
+    "with_total",
+]
 
 LONG_PAST_DAYS = 350
 """Below this the daily model has no year to tell of, and is not asked."""
@@ -53,16 +62,13 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
     edges = minutes.past.calendar.midnights(begin - 1500, end + 1500)
     if len(edges) < 2:
         return minutes.without_last()
-    mine = np.concatenate([
-        _totals(minutes, edges[first : first + _AT_ONCE + 1])
-        for first in range(0, len(edges) - 1, _AT_ONCE)
-    ])  # fmt: skip
+    mine = totals(minutes, edges)
     spread = daily_error(minutes)
     told, error = mine, np.broadcast_to(spread, mine.shape)
     if days is not None:
         theirs = days.blend.means(edges[:-1])
         other = np.broadcast_to(daily_error(days), mine.shape)
-        told, error = _pooled(mine, error, theirs, other)
+        told, error = pooled(mine, error, theirs, other)
     leaves = closed_tree(
         told[:, :-1], told[:, -1], error[:, :-1] * told[:, :-1], error[:, -1] * told[:, -1]
     )
@@ -71,8 +77,17 @@ def tied(minutes: Model, days: Model | None, begin: float, end: float) -> Model:
     return minutes.without_last(Tie(edges, factor))
 
 
-def _totals(model: Model, edges: Array) -> Array:
-    """Return what is expected of each day between `edges`, (days, series): what recurs leaves sums as they are."""
+def totals(model: Model, edges: Array) -> Array:
+    """Return what is expected of each day between `edges`, shape (days, series)."""
+    parts = [
+        _some_totals(model, edges[first : first + _AT_ONCE + 1])
+        for first in range(0, len(edges) - 1, _AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def _some_totals(model: Model, edges: Array) -> Array:
+    """Return the same of a few days: single minutes' factors leave their sums as they are."""
     minute = np.concatenate([np.arange(a, b, _EVERY_MIN) for a, b in itertools.pairwise(edges)])
     hour = model.past.calendar.slot_of_day(minute)[0] // 60
     means = model.blend.smooth(minute) * model.blend.smear[hour]
@@ -92,8 +107,8 @@ def closed_tree(children: Array, parent: Array, child_sd: Array, parent_sd: Arra
     return np.asarray(moved)
 
 
-def _pooled(one: Array, one_error: Array, other: Array, other_error: Array) -> tuple[Array, Array]:
-    """Return the mean of two totals in logs, weighted by 1 / error^2, and its error were they independent."""
+def pooled(one: Array, one_error: Array, other: Array, other_error: Array) -> tuple[Array, Array]:
+    """Return the mean of two totals in logs, weighted by 1 / error^2, and the smaller of the errors."""
     weights = 1 / one_error**2, 1 / other_error**2
     share = weights[1] / (weights[0] + weights[1])
     told = np.exp(

@@ -15,6 +15,8 @@ __all__ = ["Wanted", "counts_from_table", "minutes_of_table", "usual_columns"]
 
 _MOST_SLOTS = 20 * 525_600
 """Twenty years of minutes: longer is a slip in a date."""
+_MOST_COUNT = 1e15
+"""More a minute is no count."""
 _OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day with its offset; a bare date ends in a minus and digits too."""
 
@@ -45,7 +47,7 @@ def counts_from_table(
             f"{name}: no column {', '.join(missing)}; map it under history.columns (has: {have})"
         )
     if table.empty:
-        raise HistoryError(f"{name}: has no rows")
+        raise HistoryError(f"{name}: has no rows; give it a row a minute and series")
     regions = asked.regions or _found(table, columns.region, "all")
     steps = asked.steps or _found(table, columns.step, "count")
     region = _names(table, columns.region, regions, "region", name)
@@ -180,12 +182,12 @@ def _parsed_times(column: pd.Series, name: str) -> pd.Series:
 def _counts(column: pd.Series, name: str, notes: list[str]) -> pd.Series:
     empty = column.isna() | (column.astype(str).str.strip() == "")
     count = pd.to_numeric(column.where(~empty), errors="coerce")
-    wrong = (count.isna() & ~empty) | (count < 0) | np.isinf(count)
+    wrong = (count.isna() & ~empty) | (count < 0) | (count > _MOST_COUNT)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise HistoryError(
-            f"{name}: row {row + 1}: {column.name}: must be a count of 0 or more "
-            f"(got '{column.iloc[row]}')"
+            f"{name}: row {row + 1}: {column.name}: must be a count of 0 or more, at most "
+            f"{_MOST_COUNT:g} (got '{column.iloc[row]}')"
         )
     if empty.any():
         notes.append(f"{int(empty.sum())} rows without a count are taken as not known")

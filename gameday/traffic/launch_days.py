@@ -45,7 +45,9 @@ class LaunchDay:
     sold_out_chance: float
     """That it sells out within the minutes forecast."""
     calibrated_to: float
-    """The highest quantile that past launches support; 0: the crowd is declared, its spread a prior."""
+    """The highest quantile that past launches support; 0: the crowd's spread is a prior."""
+    held_back: bool
+    """Whether who is let on to the cart, not the crowd, sets the pace of orders."""
 
 
 def launch_days(scenario: Scenario, demand: Demand) -> list[LaunchDay]:
@@ -76,7 +78,7 @@ def _day(scenario: Scenario, demand: Demand, journey: Journey, region: str) -> L
         {q: float(row.max()) for q, (row, _) in sold.items()}, launch.stock[region],
         {q: None if at is None else max(0.0, at - first) for q, at in gone.items()},
         _chance(would, most, launch.stock[region], crowd.log_sigma),
-        1 - 1 / (crowd.past_launches + 1),
+        1 - 1 / (crowd.past_launches + 1), sold[0.5][0].max() >= most,
     )  # fmt: skip
 
 

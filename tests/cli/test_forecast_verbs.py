@@ -221,8 +221,18 @@ def test_track_refuses_what_does_not_belong_together(published: Path, tmp_path: 
     assert "no series of the plan" in refused(
         HistoryError, "track", "--plan", str(published), "--actuals", str(file)
     )
-    assert "no forecast can be read" in refused(
+    assert "holds no whole publication" in refused(
         HistoryError, "track", "--plan", str(tmp_path), "--actuals", str(file)
+    )
+    assert "no forecast can be read" in refused(
+        HistoryError, "track", "--plan", str(tmp_path / "none"), "--actuals", str(file)
+    )
+    torn = tmp_path / "torn"
+    shutil.copytree(published, torn)
+    table = pd.read_parquet(torn / "forecast.parquet")
+    table.assign(p50=table["p50"] * 2).to_parquet(torn / "forecast.parquet")
+    assert "was cut off" in refused(
+        HistoryError, "track", "--plan", str(torn), "--actuals", str(file)
     )
 
 

@@ -14,6 +14,7 @@ from small_shop import flat_demand, load_small, small_shop
 
 from gameday.forecast import Demand, demand_grid
 from gameday.forecast.demand import Crowd
+from gameday.forecast.together import Together
 
 LEVELS = st.floats(0.01, 0.999)
 SIGMAS = st.floats(0.01, 0.6)
@@ -80,6 +81,20 @@ def test_an_event_without_a_learned_effect_scales_as_a_whole(
     calm = Demand(**(fields | {"event_log_effect": rise.median * 0, "strength_sigma": sigma}))
     factor = np.exp(NormalDist().inv_cdf(level) * sigma)
     np.testing.assert_allclose(calm.path(level), rise.median * factor)
+
+
+@given(level=st.floats(0.51, 0.99))
+def test_where_events_do_nothing_a_path_stays_within_what_hours_are_off_by(
+    rise: Demand, level: float
+) -> None:
+    bands = {0.1: 0.9 * rise.median, 0.5: rise.median, 0.9: 1.1 * rise.median}
+    calm = replace(
+        rise, event_log_effect=rise.median * 0, strength_sigma=0.5, marginal=bands,
+        together=Together((), np.full((1, 3), 0.6)),
+    )  # fmt: skip
+    factor = calm.path(level) / rise.median
+    np.testing.assert_allclose(factor, factor.flat[0])  # one for all steps and minutes
+    assert 1 < factor.flat[0] < np.exp(NormalDist().inv_cdf(level) * np.log(1.1) / 1.2816)
 
 
 @given(past=st.integers(0, 40))

@@ -123,6 +123,13 @@ def test_a_negative_count_is_refused_with_its_row(tmp_path: Path) -> None:
         read(table, tmp_path)
 
 
+def test_a_count_that_is_none_is_refused_with_its_row(tmp_path: Path) -> None:
+    table = rows_of().astype({"count": float})
+    table.loc[3, "count"] = 1e301
+    with pytest.raises(HistoryError, match=r"row 4: count: must be .* at most 1e\+15"):
+        read(table, tmp_path)
+
+
 @pytest.mark.parametrize("level", [0.0, 1.0, 5_000.0])
 def test_a_constant_past_gives_the_constant(level: float, tmp_path: Path) -> None:
     said = forecast_of(read(rows_of().assign(count=level), tmp_path))

@@ -76,6 +76,8 @@ def test_a_stock_nobody_can_empty_stays(tmp_path: Path) -> None:
 def test_who_is_let_on_to_the_cart_sets_the_pace(tmp_path: Path) -> None:
     day = day_of(shop_with(tmp_path, admits={"eu": 200.0}))
     assert day.orders_a_minute[0.5] <= 200
+    assert day.held_back
+    assert not day_of(shop_with(tmp_path)).held_back
     assert day.sold_out_min[0.5] >= 5_000 / 200  # type: ignore[operator]
 
 
