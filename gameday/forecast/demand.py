@@ -13,6 +13,9 @@ from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Crowd", "Demand"]
 
+_NO_EVENT = 0.02
+"""An event that moves no minute by more than this share is taken to do nothing. Ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
@@ -67,12 +70,12 @@ class Demand:
         """Return one day that could happen: the event's strength at `quantile`, shape as median.
 
         The log effect of the event is stretched by one factor for all steps and regions, so
-        that its peak is exp(z sigma) times the median's (DESIGN §7.8). Where events do nothing,
+        that what it does most is exp(z sigma) times the median's (DESIGN §7.8). Where events do nothing,
         all is moved by what whole hours have been off by, together.
         """
         z = NormalDist().inv_cdf(quantile)
-        peak = float(self.event_log_effect.max(initial=0.0))
-        if peak <= 0:
+        peak = float(np.abs(self.event_log_effect).max(initial=0.0))
+        if peak < _NO_EVENT:
             return np.asarray(self.median * np.exp(z * self._days_sigma()))
         stretch = z * self.strength_sigma / peak
         return np.asarray(self.median * np.exp(self.event_log_effect * stretch))

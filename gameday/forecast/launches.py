@@ -48,7 +48,7 @@ def lessons(scenario: Scenario, known: History, models: list[Model]) -> list[Lau
         for event, start, _ in scenario.occurrences(region):
             if event.kind == "launch" and event.name not in scenario.launches:
                 found = _above(known, models[index], index, start.timestamp() // 60)
-                if found is not None:
+                if found is not None and _is_seen(*found):
                     excess.setdefault(region, []).append((event.strength, *found))
     if not excess:
         return []
@@ -63,9 +63,9 @@ def lessons(scenario: Scenario, known: History, models: list[Model]) -> list[Lau
         after = 1 - (launch.waiting.share if launch.waiting is not None else 0.0)
         for region in launch.at:
             seen = tuple(
-                float(over.sum()) / each / after / strength * launch.strength
-                for strength, over, noise in excess.get(region, [])
-                if strength > 0 and _is_seen(over, noise)
+                float(over.sum()) / each / max(after, 1e-9) / strength * launch.strength
+                for strength, over, _ in excess.get(region, [])
+                if strength > 0 and after > 0
             )
             if seen:
                 out.append(LaunchLesson(name, region, seen, 60 * half_life))
@@ -90,7 +90,8 @@ def _above(known: History, model: Model, region: int, at: float) -> tuple[Array,
     # What the hour before it says of the level then.
     before = known.counts[region][:, max(0, first - 60) : first].sum(axis=0)
     told = model.blend.counts(at - np.arange(len(before), 0, -1)).sum(axis=1)
-    level = float(np.nanmedian(before / np.maximum(told, 1e-9))) if len(before) else 1.0
+    seen = ~np.isnan(before)
+    level = float(np.median(before[seen] / np.maximum(told[seen], 1e-9))) if seen.any() else 1.0
     return counts - level * expected, level * expected
 
 

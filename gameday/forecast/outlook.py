@@ -22,7 +22,7 @@ from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rows import in_event
 from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar
-from gameday.forecast.tie import closed_tree, daily_error, pooled, totals
+from gameday.forecast.tie import LONG_PAST_DAYS, closed_tree, daily_error, pooled, totals
 from gameday.history import History
 from gameday.vocabulary import Array
 
@@ -140,7 +140,7 @@ def _region(days: Model, minutes: Model, weights: Array, weeks: int, sigma: floa
 def _as_published(minutes: Model, days: Model, edges: Array, means: Array) -> Array:
     """Return totals of days, (series, days): pooled with the minutes' own where those reach, as a forecast's."""
     reach = int(np.searchsorted(edges, minutes.past.end_min + _reach_min(minutes))) - 1
-    if reach < 1:
+    if reach < 1 or minutes.past.grid.slots < LONG_PAST_DAYS * 1440:
         return means
     mine = totals(minutes, edges[: reach + 1])
     theirs = means[:, :reach].T
@@ -183,14 +183,17 @@ def _peaks(
     minutes: Model, edges: Array, totals: Array, sigma: float
 ) -> tuple[list[int], tuple[Peak, ...]]:
     """Return each series' day with the highest minute, and that peak; a day's minutes sum to its total."""
-    tops, peaks = [], []
+    tops, peaks, calendar = [], [], minutes.past.calendar
     for series, row in enumerate(totals):
         candidates = sorted(set(np.argsort(row)[-_TOP_DAYS:].tolist()))
         best: tuple[float, int, Array] | None = None
         for day in candidates:
             at = np.arange(edges[day], edges[day + 1])
             shape = minutes.blend.smooth(at)[:, series]
-            scaled = shape * row[day] / max(float(shape.sum()), 1e-9)
+            hour = calendar.slot_of_day(at)[0] // 60
+            # Totals are means; what is learned of peaks is learned of medians.
+            mean = shape * minutes.blend.smear[hour, series]
+            scaled = shape * row[day] / max(float(mean.sum()), 1e-9)
             if best is None or scaled.max() > best[0]:
                 best = (float(scaled.max()), day, scaled)
         assert best is not None  # a year has days

@@ -63,7 +63,7 @@ class Past:
         width = np.full(len(self.starts), float(_DAY_MIN))
         return Rows(
             self.starts + self.middle_min, width, self.counts.T.astype(np.float32),
-            np.zeros(len(width), bool), self.columns(self.starts),
+            np.zeros(len(width), bool), self.columns(self.starts), are_totals=True,
         )  # fmt: skip
 
     def until(self, end: float) -> Past:

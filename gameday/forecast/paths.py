@@ -36,7 +36,7 @@ def sample_paths(demand: Demand, number: int, seed: Seed) -> Array:
 
 def _strength_share(demand: Demand, low: Array, high: Array) -> Array:
     """Return what of a minute's score the event's strength is, -1 to 1; below 0 where events take traffic."""
-    peak = float(demand.event_log_effect.max(initial=0.0))
+    peak = float(np.abs(demand.event_log_effect).max(initial=0.0))
     if peak <= 0:
         return np.zeros_like(demand.median)
     moved = demand.strength_sigma * demand.event_log_effect / peak
@@ -54,7 +54,14 @@ def _scores(demand: Demand, rng: np.random.Generator) -> Array:
     minute = demand.grid.minutes()
     day = (minute // 1440 - minute[0] // 1440 + int(rng.integers(len(block)))) % len(block)
     hourly = np.moveaxis(block[day, minute % 1440 // 60], 0, -1)
-    return np.asarray(hourly + np.sqrt(1 - together.share)[:, :, None] * own)
+    # An hour nobody scored: another origin's of the same hour of the day, or chance alone.
+    for other in together.hours:
+        if not np.isnan(hourly).any():
+            break
+        spare = other[int(rng.integers(len(other))), minute % 1440 // 60]
+        hourly = np.where(np.isnan(hourly), np.moveaxis(spare, 0, -1), hourly)
+    mixed = hourly + np.sqrt(1 - together.share)[:, :, None] * own
+    return np.where(np.isnan(hourly), own, mixed)
 
 
 def _distance(score: Array, levels: list[float], away: Array) -> Array:

@@ -67,12 +67,17 @@ def _mean(row: Array) -> float:
 
 
 def _together(counts: Array) -> Array:
-    """Return the sum of all series, NaN where none is known, shape (slots,)."""
-    total, known = np.zeros(counts.shape[1]), np.zeros(counts.shape[1], bool)
-    for row in counts:
+    """Return the sum of all series, shape (slots,); where some are not known, for them as the others lie then.
+
+    NaN where what is known makes less than half of it.
+    """
+    total, share = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
+    levels = [_mean(row) for row in counts]
+    for row, level in zip(counts, levels, strict=True):
         total += np.nan_to_num(row)
-        known |= ~np.isnan(row)
-    return np.where(known, total, np.nan)
+        share += np.where(np.isnan(row), 0.0, level)
+    share /= max(sum(levels), 1e-9)
+    return np.where(share >= 0.5, total / np.maximum(share, 0.5), np.nan)
 
 
 def _to_block(row: Array, minute: Array, block: int) -> Array:
@@ -104,7 +109,9 @@ def _kept(residual: Array, slot: Array, block: int) -> Array:
     hourly = square / np.maximum(np.bincount(slot // 60, minlength=_SLOTS // 60), 1)
     noise = np.repeat(hourly, 60) / np.maximum(count, 1)
     signal = np.maximum(mean**2 - _STANDS_OUT**2 * noise, 0)
-    share = np.divide(signal, signal + noise, out=np.zeros(_SLOTS), where=have & (noise > 0))
+    share = np.divide(
+        signal, signal + noise, out=np.zeros(_SLOTS), where=have & (signal + noise > 0)
+    )
     return _level(mean * share, block)
 
 

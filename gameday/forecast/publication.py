@@ -80,7 +80,7 @@ def team_region(
             "at": [datetime.fromtimestamp(60 * m, UTC) for m in minute],
             "p50": _rounded(said), "p10": _rounded(counts[:, low]), "p90": _rounded(counts[:, high]),
         },
-        "spread": _spread(then.hour, bands.log_distance(then, said)[:, [low, high]]),
+        "spread": _spread(then.hour, np.log1p(counts[:, [low, high]]) - np.log1p(said)[:, None]),
         "change": _change(peak, previous),
     }  # fmt: skip
 

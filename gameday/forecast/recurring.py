@@ -38,7 +38,7 @@ def rows_off(rows: Rows, fitted: Array) -> Array:
 
 
 def recurring_quarters(
-    rows: Rows, off: Array, calendar: RegionCalendar, days: int = QUARTERS_DAYS
+    rows: Rows, off: Array, calendar: RegionCalendar, days: float = QUARTERS_DAYS
 ) -> Array:
     """Return each quarter hour's log factor, shape (7 weekdays, 96, series); `off` as `rows_off` makes it.
 
@@ -49,13 +49,15 @@ def recurring_quarters(
     )
     table, weekday = _by_day(rows.minute[use], rows.width[use], off[use], calendar)
     out = np.zeros((7, PER_DAY, off.shape[1]))
-    for members in (weekday < 5, weekday >= 5):
+    for days_of in (slice(0, 5), slice(5, 7)):
+        members = np.isin(weekday, np.arange(7)[days_of])
         mine = table[members]
         if len(mine) < _LEAST_DAYS:
             continue
         middle, error, days_seen = _middle(mine)
         centre = np.median(middle, axis=0)
         kept = np.where(days_seen >= _LEAST_DAYS, _kept(middle - centre, error, _STANDS_OUT), 0)
+        out[days_of] = kept  # a weekday that only events fell on is like the others
         for number in np.unique(weekday[members]):
             own = mine[weekday[members] == number] - centre - kept
             rest = np.zeros_like(kept)
@@ -86,12 +88,12 @@ def _by_day(
     nth = np.arange(len(row)) - np.repeat(np.cumsum(parts) - parts, parts)
     at = (minute - width / 2)[row] + _QUARTER_MIN * nth + np.minimum(width[row], _QUARTER_MIN) / 2
     slot, weekday = calendar.slot_of_day(at)[0], calendar.weekday(at)
-    # Local days: a new one wherever the weekday changes.
-    day = np.concatenate([[0], np.cumsum(np.diff(weekday) != 0)])
+    # Local dates: the local noon of each row's day, in whole days.
+    day = np.round((at - slot) / 1440).astype(int)
+    day = np.unique(day, return_inverse=True)[1]
     table = np.full((day[-1] + 1, PER_DAY, off.shape[1]), np.nan)
     table[day, slot // _QUARTER_MIN] = off[row]
-    first = np.concatenate([[True], np.diff(day) > 0])
-    return table, weekday[first]
+    return table, weekday[np.unique(day, return_index=True)[1]]
 
 
 def _middle(table: Array) -> tuple[Array, Array, Array]:

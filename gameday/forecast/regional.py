@@ -13,7 +13,14 @@ from gameday.forecast.past import Past
 from gameday.forecast.pool import side_by_side
 from gameday.forecast.pooled import event_priors
 from gameday.forecast.profile import minute_profile
-from gameday.forecast.race import Fold, candidate_shapes, quarters_of, rolling_folds, weights_of
+from gameday.forecast.race import (
+    Fold,
+    candidate_shapes,
+    quarters_of,
+    raced_folds,
+    rolling_folds,
+    weights_of,
+)  # fmt: skip
 from gameday.forecast.recurring import PER_DAY
 from gameday.forecast.smear import smear_by_hour
 from gameday.forecast.solve import Fit, fit_rows
@@ -96,13 +103,12 @@ class Model:
     def wape(self) -> float:
         """Return the blend's WAPE over all raced folds and series."""
         wrong = total = 0.0
-        for fold in self.folds:
-            if fold.back <= 1.0:
-                said = np.einsum("cs,cns->ns", self.blend.weights, fold.log_mean)
-                known = ~np.isnan(fold.actual)
-                miss = np.expm1(said) - fold.actual
-                wrong += float(np.abs(miss[known]).sum())
-                total += float(fold.actual[known].sum())
+        for fold in raced_folds(self.folds):
+            said = np.einsum("cs,cns->ns", self.blend.weights, fold.log_mean)
+            known = ~np.isnan(fold.actual)
+            miss = np.expm1(said) - fold.actual
+            wrong += float(np.abs(miss[known]).sum())
+            total += float(fold.actual[known].sum())
         return wrong / max(total, 1.0)
 
 

@@ -40,6 +40,8 @@ class Rows:
     """Whether the row lies in a declared event or its margin, shape (rows,)."""
     calendar: Columns
     """The design's columns that depend on the minute alone."""
+    are_totals: bool = False
+    """Whether the counts are totals of a row, as of days, and not means of its minutes."""
 
     def before(self, origin: float) -> Rows:
         """Return the rows that end at or before `origin`."""
@@ -51,8 +53,13 @@ class Rows:
         """Return the rows where `keep`, shape (rows,)."""
         return Rows(
             self.minute[keep], self.width[keep], self.mean[keep], self.in_event[keep],
-            self.calendar.rows(keep),
+            self.calendar.rows(keep), self.are_totals,
         )  # fmt: skip
+
+    @property
+    def counted(self) -> Array:
+        """Of how many counts each row's is the mean: its minutes, or one total; shape (rows,)."""
+        return np.ones_like(self.width) if self.are_totals else self.width
 
 
 def make_rows(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Rows:

@@ -120,7 +120,7 @@ def _solved(
     held = _ridge(columns, weight)[:, None] * prior
     log = _log(rows)
     gone = np.isnan(log)
-    floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.width))
+    floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.counted))
     few = 1 + _FEW * floor
     calm, thin = ~rows.in_event[:, None], 1 + log.size // _MOST_SCALED
     if before is None:
@@ -143,8 +143,9 @@ def _log(rows: Rows) -> Array:
 
     As much chance as a row has beside the next one, but no more than a Poisson count's.
     """
-    width = rows.width[:, None].astype(np.float32)
-    jumps = np.diff(rows.mean[:: 1 + rows.mean.size // _MOST_SCALED], axis=0) ** 2 / 2
+    width = rows.counted[:, None].astype(np.float32)
+    thin = 1 + rows.mean.size // _MOST_SCALED
+    jumps = (rows.mean[1::thin] - rows.mean[:-1:thin]) ** 2 / 2
     told = ~np.isnan(jumps)
     own = np.where(told, jumps, 0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
     poisson = np.nanmean(rows.mean / width, axis=0)

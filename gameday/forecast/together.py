@@ -25,7 +25,7 @@ class Together:
     """What earlier origins' errors were, as normal scores of each series' own, by UTC hour."""
 
     hours: tuple[Array, ...]
-    """Per origin, shape (days, 24, regions, steps); 0 where nothing was known. Their variance is `share`."""
+    """Per origin, shape (days, 24, regions, steps); NaN where nothing was known. Their variance is `share`."""
     share: Array
     """Of a minute's variance what its hour accounts for, 0 to 1, shape (regions, steps)."""
 
@@ -35,7 +35,7 @@ def together_of(models: Sequence[Model]) -> Together:
     folds = models[0].folds
     slot, days = _hours_of(folds)
     shape = (len(models), len(models[0].past.counts))
-    hours, share = np.zeros((24 * sum(days), *shape)), np.zeros(shape)
+    hours, share = np.full((24 * sum(days), *shape), np.nan), np.zeros(shape)
     for region, model in enumerate(models):
         for step in range(shape[1]):
             hours[:, region, step], share[region, step] = _hourly(
@@ -61,7 +61,7 @@ def _hourly(errors: Array, slot: Array, slots: int) -> tuple[Array, float]:
     """Return one series' hourly mean scores, shape (slots,), scaled to the share of the variance that they are."""
     known = ~np.isnan(errors)
     if known.sum() < _LEAST_POOL:
-        return np.zeros(slots), 0.0
+        return np.full(slots, np.nan), 0.0
     score = _normal_scores(errors[known])
     here = slot[known]
     # What minutes beside each other share; where few are scored, hours beside each other.
@@ -72,7 +72,8 @@ def _hourly(errors: Array, slot: Array, slots: int) -> tuple[Array, float]:
     total = np.convolve(np.bincount(here, score, minlength=slots), width, "same")
     mean = total / np.maximum(np.convolve(number, width, "same"), 1)
     spread = float(np.mean(mean[number > 0] ** 2))
-    return np.asarray(mean * np.sqrt(share / max(spread, 1e-12))), share
+    scaled = mean * np.sqrt(share / max(spread, 1e-12))
+    return np.where(number > 0, scaled, np.nan), share
 
 
 def _normal_scores(values: Array) -> Array:

@@ -83,6 +83,17 @@ def test_an_event_without_a_learned_effect_scales_as_a_whole(
     np.testing.assert_allclose(calm.path(level), rise.median * factor)
 
 
+@given(level=LEVELS)
+def test_an_event_that_mostly_takes_traffic_has_paths_within_its_spread(
+    rise: Demand, level: float
+) -> None:
+    effect = np.where(rise.event_log_effect > 0, -0.5, 0.02)
+    path = replace(rise, event_log_effect=effect).path(level) / rise.median
+    bound = np.exp(abs(NormalDist().inv_cdf(level)) * rise.strength_sigma)
+    assert path.max() <= bound * (1 + 1e-9)
+    assert path.min() >= 1 / bound * (1 - 1e-9)
+
+
 @given(level=st.floats(0.51, 0.99))
 def test_where_events_do_nothing_a_path_stays_within_what_hours_are_off_by(
     rise: Demand, level: float
