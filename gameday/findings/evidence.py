@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
 from gameday.scenario import Criterion, Scenario
@@ -194,8 +194,8 @@ def binomial_band(bad: int, all_: int) -> Band:
     """Return a share with its 95 % interval (Clopper and Pearson, 1934)."""
     if all_ == 0:
         return Band(float("nan"), float("nan"), float("nan"))
-    low = float(stats.beta.ppf(0.025, bad, all_ - bad + 1)) if bad else 0.0
-    high = float(stats.beta.ppf(0.975, bad + 1, all_ - bad)) if bad < all_ else 1.0
+    low = float(scipy.stats.beta.ppf(0.025, bad, all_ - bad + 1)) if bad else 0.0
+    high = float(scipy.stats.beta.ppf(0.975, bad + 1, all_ - bad)) if bad < all_ else 1.0
     return Band(bad / all_, low, high)
 
 
@@ -204,8 +204,8 @@ def quantile_band(histogram: Array, level: float) -> Band:
     n = int(histogram.sum())
     if n == 0:
         return Band(float("nan"), float("nan"), float("nan"))
-    low = max(0.0, float(stats.binom.ppf(0.025, n, level)) - 1) / n
-    high = min(1.0, (float(stats.binom.ppf(0.975, n, level)) + 1) / n)
+    low = max(0.0, float(scipy.stats.binom.ppf(0.025, n, level)) - 1) / n
+    high = min(1.0, (float(scipy.stats.binom.ppf(0.975, n, level)) + 1) / n)
     return Band(*(percentile(histogram, q) for q in (level, low, high)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import (
     LEAST_SAMPLES,
@@ -187,7 +187,7 @@ def first_run(bad: Array, for_s: float) -> int:
 def _breaks_at(series: Array, attempts: Array) -> Array:
     """Return the first slot in which each service turns work away or stays saturated; -1 = none."""
     busy, arrived = series[QUANTITIES.index("utilisation")], attempts[:, 0]
-    by_chance = stats.binom.sf(attempts[:, _LOST].sum(axis=1) - 1, arrived, TURNED_AWAY)
+    by_chance = scipy.stats.binom.sf(attempts[:, _LOST].sum(axis=1) - 1, arrived, TURNED_AWAY)
     turned = (by_chance < _CHANCE) & (arrived >= LEAST_SAMPLES)
     out = []
     for row, lost in zip(busy, turned, strict=True):

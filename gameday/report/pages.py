@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from gameday.files import write_whole
-from gameday.report.charts import import_charts, inline_library, plan_charts, rehearsal_charts
 from gameday.report.render import environment
 
 __all__ = ["render_import", "render_plan", "render_rehearsal"]
@@ -14,20 +13,28 @@ __all__ = ["render_import", "render_plan", "render_rehearsal"]
 
 def render_rehearsal(result: dict[str, Any], file: Path) -> Path:
     """Write the page of what `gameday simulate` found; return its path."""
+    from gameday.report.charts import rehearsal_charts  # bokeh: only where a page is drawn
+
     return _written("rehearsal", file, rehearsal_charts(result), r=result)
 
 
 def render_plan(data: dict[str, Any], file: Path) -> Path:
     """Write the page of what `gameday plan` tells; return its path."""
+    from gameday.report.charts import plan_charts
+
     return _written("plan", file, plan_charts(data), p=data)
 
 
 def render_import(data: dict[str, Any], file: Path) -> Path:
     """Write the page of what `gameday history import` found; return its path."""
+    from gameday.report.charts import import_charts
+
     return _written("import", file, import_charts(data), i=data)
 
 
 def _written(name: str, file: Path, drawn: tuple[str, dict[str, str]], **data: Any) -> Path:
+    from gameday.report.charts import inline_library
+
     script, divs = drawn
     page = environment(html=True).get_template(f"{name}.html.j2").render(
         charts=divs, script=script, library=inline_library(), **data

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from gameday.files import write_whole
-from gameday.report.charts import charts, inline_library
 
 __all__ = ["SECTIONS", "environment", "render_report"]
 
@@ -23,6 +22,8 @@ SECTIONS = (
 
 def render_report(summary: dict[str, Any], folder: Path) -> Path:
     """Write report.html, summary.md, summary.json and junit.xml; return the path of the first."""
+    from gameday.report.charts import charts, inline_library  # bokeh: only where a page is drawn
+
     write_whole(
         folder / "summary.json",
         lambda p: p.write_text(json.dumps(summary, indent=1, allow_nan=False)),

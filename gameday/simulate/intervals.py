@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.vocabulary import Array, Band
 
@@ -19,7 +19,7 @@ def t_bands(values: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, values, 0.0).sum(axis=0) / n
         squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
-        half = stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(squares / (n - 1) / n)
+        half = scipy.stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(squares / (n - 1) / n)
         half = np.where(n == 1, np.inf, half)
         return mean, mean - half, mean + half
 
@@ -36,4 +36,4 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Band:
 def p_above(values: Sequence[float], bound: float) -> float:
     """Return the one-sided p-value of Student's t-test that the mean of replications is above `bound`."""
     spread = max(float(np.std(values, ddof=1)) / np.sqrt(len(values)), 1e-12)
-    return float(stats.t.sf((float(np.mean(values)) - bound) / spread, len(values) - 1))
+    return float(scipy.stats.t.sf((float(np.mean(values)) - bound) / spread, len(values) - 1))

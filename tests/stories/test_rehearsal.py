@@ -78,7 +78,11 @@ def test_a_drill_says_what_brings_the_shop_back_and_what_can_be_lost(bench: Benc
 
 
 @pytest.mark.parametrize(
-    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+    ("number", "name"),
+    [
+        (signal.SIGINT, "Ctrl-C"),
+        pytest.param(signal.SIGTERM, "SIGTERM", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_rehearsal_that_a_person_stops_ends_with_code_4_and_leaves_nothing(
     number: int, name: str, bench: Bench

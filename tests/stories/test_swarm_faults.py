@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.conftest import Bench, Run, alive, until
+from tests.stories.conftest import Bench, Run, alive, unhurried, until
 from tests.stories.small_fair import Edit
 from tests.stories.test_replay import assert_judged
 
@@ -175,23 +175,27 @@ def test_a_worker_held_up_for_seconds_starts_no_session_that_was_dealt_to_anothe
 
 
 def test_a_worker_that_joins_late_is_used_and_changes_nothing_else(bench: Bench) -> None:
-    address = free_address()
-    run = bench.replay(bench.scenario(LONG), "--listen", address)
-    first = bench.start("worker", "--master", address)
-    run.until_load()
-    late = bench.start("worker", "--master", address)
-    until(
-        lambda: any(line["what"] == "worker joined" for line in run.journal()),
-        20,
-        "the late one joined",
-    )
-    run.wait()
+    def joined_late() -> Run:
+        address = free_address()
+        run = bench.replay(bench.scenario(LONG), "--listen", address)
+        workers = [bench.start("worker", "--master", address)]
+        run.until_load()
+        workers.append(bench.start("worker", "--master", address))
+        until(
+            lambda: any(line["what"] == "worker joined" for line in run.journal()),
+            20,
+            "the late one joined",
+        )
+        run.wait()
+        assert [worker.wait(20).code for worker in workers] == [0, 0]
+        return run
+
+    run = unhurried(joined_late)
     summary = assert_judged(run, "PASS", 0)
     planned, started = starts(summary)
     assert started == planned
     live = json.loads((run.folder / "live.json").read_text())
     assert sorted(worker for worker, _ in live["busy"]) == [0, 1]
-    assert [first.wait(20).code, late.wait(20).code] == [0, 0]
     bench.falls_silent()
 
 

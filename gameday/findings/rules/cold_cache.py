@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
 from gameday.findings.finding import Basis, Candidate
@@ -34,7 +34,7 @@ def look_for_cold_cache(evidence: Evidence) -> Iterator[Candidate]:
             lookups, hits = (loads[LOADS.index(name)] for name in ("lookups", "hits"))
             seen = _Cold.of(lookups, hits, rows[0], rows[_LOST].sum(axis=0))
             if seen.all_:
-                p_value = float(stats.binom.sf(seen.bad - 1, seen.all_, TURNED_AWAY))
+                p_value = float(scipy.stats.binom.sf(seen.bad - 1, seen.all_, TURNED_AWAY))
                 value = binomial_band(seen.bad, seen.all_)
                 yield _candidate(evidence, stack, service, [seen], value, p_value, "measured")
     for runs in zip(*evidence.event_judged, strict=True):

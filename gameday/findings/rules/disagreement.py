@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import Evidence, service_number, visit_count
 from gameday.findings.finding import Candidate
@@ -55,14 +55,14 @@ def _compare(
     n, mean = len(said), float(said.mean())
     spread = max(float(said.std(ddof=1)) * float(np.sqrt(1 + 1 / n)), 1e-6)
     away = abs(seen - mean)
-    half = float(stats.t.ppf(0.975, n - 1)) * spread
+    half = float(scipy.stats.t.ppf(0.975, n - 1)) * spread
     bound = _TOLERANCE[metric] * (1.0 if metric == "utilisation" else mean)
     return Candidate(
         rule="disagreement", stack=stack, subject=f"{metric} of {service}",
         title=f"{stack}: model and measurement disagree on {metric} of {service}",
         value=Band(away, away - half, away + half), bound=bound,
         unit="share" if metric == "utilisation" else "s",
-        p_value=float(2 * stats.t.sf(max(0.0, away - bound) / spread, n - 1)), samples=n * 100,
+        p_value=float(2 * scipy.stats.t.sf(max(0.0, away - bound) / spread, n - 1)), samples=n * 100,
         basis="measured", tier=3, first_slot=None,
         suggestion=f"measure {service} alone and mend its service time or calls in the scenario",
         evidence={"predicted": mean, "measured": seen},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import Evidence, binomial_band, first_where, step_tier
 from gameday.findings.finding import Candidate
@@ -36,7 +36,7 @@ def look_for_displaced(evidence: Evidence) -> Iterator[Candidate]:
                 rule="displaced", stack=stack, subject=step,
                 title=f"{stack}: customers did not reach {step}",
                 value=binomial_band(gone, planned), bound=_BOUND, unit="share",
-                p_value=float(stats.binom.sf(gone - 1, planned, _BOUND)), samples=planned,
+                p_value=float(scipy.stats.binom.sf(gone - 1, planned, _BOUND)), samples=planned,
                 basis="measured", tier=step_tier(evidence.scenario, step),
                 first_slot=first_where(slots),
                 suggestion="they left after an earlier step failed or took too long: see there",

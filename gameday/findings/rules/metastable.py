@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import Evidence, binomial_band
 from gameday.findings.finding import Basis, Candidate
@@ -47,7 +47,7 @@ def _measured(
     sent = round(float(run.sent[after].sum()))
     bad = sent - round(float(run.done[after].sum()))
     bound = _bound(run, part, after)
-    p_value = float(stats.binom.sf(bad - 1, sent, bound)) if _stays_down(run, part) else 1.0
+    p_value = float(scipy.stats.binom.sf(bad - 1, sent, bound)) if _stays_down(run, part) else 1.0
     return _candidate(
         evidence, stack, after.start, binomial_band(bad, sent), bound, sent, p_value, "measured",
         {"goodput_before": round(run.share(part.before), 4)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import (
     LEAST_SAMPLES,
@@ -46,7 +46,7 @@ def _of_run(
         bad, all_, share = share_of(run, criterion, stack)
         yield _candidate(
             evidence, criterion, stack, binomial_band(bad, all_),
-            float(stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
+            float(scipy.stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
             all_, first_where(share > criterion.value),
         )  # fmt: skip
         return
@@ -59,7 +59,7 @@ def _of_run(
     slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
     yield _candidate(
         evidence, criterion, stack, quantile_band(histogram, level),
-        float(stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0, n,
+        float(scipy.stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0, n,
         first_where(slots > criterion.value),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import SATURATED_SLOTS, Evidence, binomial_band
 from gameday.findings.finding import Candidate
@@ -48,7 +48,7 @@ def _of(
         title=f"{stack}: retry storm on {service}: {attempts / max(1, attempts - repeated):.1f} attempts for each "
         "first one", unit="share", bound=_REPEATED,
         value=binomial_band(repeated, attempts), samples=attempts, basis="measured",
-        p_value=min(1.0, len(shares) * float(stats.binom.sf(repeated - 1, attempts, _REPEATED))),
+        p_value=min(1.0, len(shares) * float(scipy.stats.binom.sf(repeated - 1, attempts, _REPEATED))),
         tier=evidence.scenario.services[service].tier,
         first_slot=at if shares[at] > _REPEATED else None,
         suggestion=f"give those who ask {service}, and its own retries, a budget (retry.budget) and it a "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import SATURATED, SATURATED_SLOTS, Evidence, first_where
 from gameday.findings.finding import Candidate
@@ -35,7 +35,7 @@ def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
             counted = done[seen[at : at + SATURATED_SLOTS]]
             visits = float(np.nansum(counted)) if not np.isnan(counted).all() else _UNCOUNTED
             half = _spread(evidence, stack, service, visits, float(runs[at]))
-            above = float(stats.norm.sf((float(runs[at]) - SATURATED) / half))
+            above = float(scipy.stats.norm.sf((float(runs[at]) - SATURATED) / half))
             yield Candidate(
                 rule="saturation", stack=stack, subject=service,
                 title=f"{stack}: {service} is saturated", unit="share", bound=SATURATED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
 from gameday.findings.finding import Candidate
@@ -35,7 +35,7 @@ def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
                 rule="turned_away", stack=stack, subject=service,
                 title=f"{stack}: {service} turned work away ({worst.replace('_', ' ')})",
                 value=binomial_band(min(bad, all_), all_), bound=TURNED_AWAY, unit="share",
-                p_value=float(stats.binom.sf(bad - 1, all_, TURNED_AWAY)), samples=all_,
+                p_value=float(scipy.stats.binom.sf(bad - 1, all_, TURNED_AWAY)), samples=all_,
                 basis="measured", tier=evidence.scenario.services[service].tier,
                 first_slot=first_where(rows[lost].sum(axis=0) > TURNED_AWAY * np.maximum(rows[0], 1)),
                 suggestion=f"more servers for {service}, or a longer queue if its peak is short",
