@@ -2,7 +2,23 @@
 
 import os
 
+import pytest
+
 from gameday.files import cache_folder
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what runs the program itself before the rest, so that no long file is left at the end, alone.
+
+    The engines come before it: they make the machine code that it would otherwise wait for.
+    """
+
+    def rank(item: pytest.Item) -> int:
+        if item.nodeid.startswith("tests/simulate/"):
+            return 0
+        return 1 if item.get_closest_marker("slow") else 2
+
+    items.sort(key=rank)

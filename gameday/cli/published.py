@@ -126,20 +126,18 @@ def _changes(
     rows: list[dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return what moved by more than a thousandth, most first, and why."""
+    from gameday.forecast.publication import change_of
+
     out = []
     for row in rows:
-        old = before.get((row["region"], row["team"]))
-        if old is None or not old["expected"] or not row["expected"]:
+        moved = change_of(row, before.get((row["region"], row["team"])))
+        if moved is None or not moved["before"] or not moved["after"]:
             continue
-        was, now = dict(old["factors"]), dict(row["factors"])
-        factors = [
-            [n, now.get(n, 1.0) / (was.get(n, 1.0) or 1.0)] for n in dict.fromkeys([*now, *was])
-        ]
-        moved = row["expected"] / old["expected"]
-        if abs(moved - 1) > 0.001:
+        times = moved["after"] / moved["before"]
+        if abs(times - 1) > 0.001:
             out.append({
-                "region": row["region"], "team": row["team"], "before": old["expected"], "after": row["expected"],
-                "times": moved, "words": _words(factors),
+                "region": row["region"], "team": row["team"], "before": moved["before"],
+                "after": moved["after"], "times": times, "words": _words(moved["factors"]),
             })  # fmt: skip
     return sorted(out, key=lambda row: -abs(math.log(row["times"])))
 

@@ -21,7 +21,7 @@ __all__ = ["PRIOR_SIGMA", "Bands", "Errors", "make_bands", "noise_of"]
 PRIOR_SIGMA = 0.15
 """Spread of an event's log size where the past cannot tell. Ours: about +-35 % at p99, the size
 of the step Shopify tests for (150 % of last year, anchors/practice.md §1.1) at p99.7."""
-_LEAST_POOL = 60
+LEAST_POOL = 60
 """Errors below which a pool says nothing and the next wider one is asked."""
 _LEADS_DAYS = np.array([1.0, 3.0, 7.0, 28.0, 90.0])
 """Ends of the stretches ahead that have a spread of their own."""
@@ -85,7 +85,7 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     known = ~np.isnan(errors.log_ratio)
     # Few counts have quantiles of their own; what they are off by says nothing of the others.
     many = known & (errors.expected >= _FEW)
-    known = many if many.sum() >= _LEAST_POOL else known
+    known = many if many.sum() >= LEAST_POOL else known
     part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
     plain = _bands(part, levels, events)
     return replace(plain, widened=_widening(part, levels))
@@ -97,18 +97,18 @@ def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> B
     calm = scaled[~errors.in_event]
     hours = errors.hour[~errors.in_event]
     minutes = errors.minute[~errors.in_event]
-    distinct = max(_LEAST_POOL, len(np.unique(errors.minute)))
-    widest = _quantiles(calm if len(calm) >= _LEAST_POOL else scaled, levels, distinct)
+    distinct = max(LEAST_POOL, len(np.unique(errors.minute)))
+    widest = _quantiles(calm if len(calm) >= LEAST_POOL else scaled, levels, distinct)
     by_hour = np.tile(widest, (24, 1))
     for hour in range(24):
         mine = np.isin(hours, [(hour - 1) % 24, hour, (hour + 1) % 24])
         near = calm[mine]
-        if len(near) >= _LEAST_POOL:
+        if len(near) >= LEAST_POOL:
             by_hour[hour] = _quantiles(near, levels, len(np.unique(minutes[mine])))
     busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
     within = (
         _quantiles(busy, levels, len(busy))
-        if len(busy) >= _LEAST_POOL
+        if len(busy) >= LEAST_POOL
         else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
     return Bands(levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)))
@@ -139,7 +139,7 @@ def _spread(noise: tuple[float, float], expected: Array) -> Array:
 def noise_of(errors: Errors) -> tuple[float, float]:
     """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, both >= 0."""
     known = ~np.isnan(errors.log_ratio)
-    if known.sum() < _LEAST_POOL:
+    if known.sum() < LEAST_POOL:
         return 1.0, 0.0
     expected, away = errors.expected[known], errors.log_ratio[known]
     chance = 1 / (1 + np.maximum(expected, 0))
@@ -160,7 +160,7 @@ def _quantiles(pool: Array, levels: tuple[float, ...], distinct: int) -> Array:
 
     The share between two order statistics of n is known: (n - 1) / (n + 1) of what it is among the n themselves.
     """
-    if len(pool) < _LEAST_POOL:
+    if len(pool) < LEAST_POOL:
         return np.array([NormalDist(0, PRIOR_SIGMA).inv_cdf(level) for level in levels])
     outward = (distinct + 1) / max(distinct - 1, 1)
     asked = np.clip(0.5 + (np.array(levels) - 0.5) * outward, 0, 1)
@@ -175,14 +175,14 @@ def _at_least_prior(found: Array, levels: tuple[float, ...]) -> Array:
 def _by_lead(errors: Errors, scaled: Array) -> Array:
     """Return how much wider errors lie at each stretch ahead than on the whole; never narrower farther on."""
     out = np.ones(len(_LEADS_DAYS) + 1)
-    if len(errors.log_ratio) < _LEAST_POOL:
+    if len(errors.log_ratio) < LEAST_POOL:
         return out
     away = np.abs(scaled - np.median(scaled))
     stretch = np.searchsorted(_LEADS_DAYS, errors.lead_days)
     whole, last = max(float(np.median(away)), 1e-9), 0.5
     for index in range(len(out)):
         mine = away[stretch == index]
-        if len(mine) >= _LEAST_POOL:
+        if len(mine) >= LEAST_POOL:
             last = max(last, min(2.0, float(np.median(mine)) / whole))
         out[index] = max(last, 1.0) if last == 0.5 else last
     return out
@@ -201,7 +201,7 @@ def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
         # Not only its own errors: another origin's of the same minutes know what came, too.
         first, last = errors.minute[here].min(), errors.minute[here].max()
         apart = (errors.minute < first) | (errors.minute > last)
-        if apart.sum() < _LEAST_POOL:
+        if apart.sum() < LEAST_POOL:
             continue
         others = Errors(*(getattr(errors, n)[apart] for n in Errors.__dataclass_fields__))
         bands = _bands(others, levels, None)

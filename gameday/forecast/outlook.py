@@ -31,7 +31,7 @@ __all__ = ["Outlook", "RegionOutlook", "look_ahead"]
 LEVELS = (0.1, 0.5, 0.9)
 _WEEK_MIN = 7 * 1440
 _TOP_DAYS = 6
-"""Days of a year whose minutes are looked at for its highest: the highest expected ones, and those beside them."""
+"""Days of a year whose minutes are looked at for its highest: those of the highest totals. Ours."""
 _LEAST_DAYS = 56
 
 
@@ -185,7 +185,7 @@ def _peaks(
     """Return each series' day with the highest minute, and that peak; a day's minutes sum to its total."""
     tops, peaks, calendar = [], [], minutes.past.calendar
     for series, row in enumerate(totals):
-        candidates = sorted(set(np.argsort(row)[-_TOP_DAYS:].tolist()))
+        candidates = sorted(np.argsort(row)[-_TOP_DAYS:].tolist())
         best: tuple[float, int, Array] | None = None
         for day in candidates:
             at = np.arange(edges[day], edges[day + 1])

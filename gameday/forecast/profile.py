@@ -2,8 +2,8 @@
 
 Empirical Bayes: how a minute lies to the mean of its own row (a quarter hour) is kept as far as it stands out
 of its noise, so the spike on the hour survives and chance does not; what a row is, the fit and its recurring
-quarters tell. A series too sparse to tell its own takes
-that of all series of its region together. Source: anchors/forecast.md §4.3.
+quarters tell. A series too sparse to tell its own takes that of all series of its region together. Source:
+anchors/forecast.md §4.3.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from gameday.forecast.rows import in_event
 from gameday.forecast.state import State
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["peaks_of", "published_table", "team_region"]
+__all__ = ["change_of", "peaks_of", "published_table", "team_region"]
 
 _PICTURE_POINTS = 240
 
@@ -81,11 +81,12 @@ def team_region(
             "p50": _rounded(said), "p10": _rounded(counts[:, low]), "p90": _rounded(counts[:, high]),
         },
         "spread": _spread(then.hour, np.log1p(counts[:, [low, high]]) - np.log1p(said)[:, None]),
-        "change": _change(peak, previous),
+        "change": change_of(peak, previous),
     }  # fmt: skip
 
 
-def _change(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, Any] | None:
+def change_of(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return by what a published peak moved, and when the one before was; None where none was published."""
     if previous is None:
         return None
     told = [

@@ -20,7 +20,7 @@ from gameday.forecast.race import (
     raced_folds,
     rolling_folds,
     weights_of,
-)  # fmt: skip
+)
 from gameday.forecast.recurring import PER_DAY
 from gameday.forecast.smear import smear_by_hour
 from gameday.forecast.solve import Fit, fit_rows

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.forecast.bands import Errors
+from gameday.forecast.bands import LEAST_POOL, Errors
 from gameday.vocabulary import Array
 
 __all__ = ["smear_by_hour"]
 
-_LEAST_POOL = 60
-"""Errors below which an hour is taken to have no lopsidedness. As in bands.py."""
 _DENSE = 5.0
 """Counts a minute below which minutes' logs tell nothing of a mean, and sums are compared. Ours."""
 _CLIP = 4.0
@@ -25,7 +23,7 @@ def smear_by_hour(errors: Errors) -> Array:
     """Return mean over median by local hour, shape (24,), each told by itself and the hours beside it."""
     use = ~np.isnan(errors.log_ratio) & ~errors.in_event
     away, hour, expected = errors.log_ratio[use], errors.hour[use], errors.expected[use]
-    if len(away) < _LEAST_POOL:
+    if len(away) < LEAST_POOL:
         return np.ones(24)
     if expected.mean() < _DENSE:
         came = (1 + expected) * np.exp(away) - 1
@@ -34,7 +32,7 @@ def smear_by_hour(errors: Errors) -> Array:
     out = np.ones(24)
     for number in range(24):
         pool = away[(hour - number + 1) % 24 <= 2]
-        if len(pool) >= _LEAST_POOL:
+        if len(pool) >= LEAST_POOL:
             pool = pool - np.median(pool)
             bound = _CLIP * 1.4826 * np.median(np.abs(pool))
             out[number] = min(_MOST, float(np.exp(np.clip(pool, -bound, bound)).mean()))

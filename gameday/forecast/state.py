@@ -74,9 +74,8 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
         state.calendar, grid, without_launches(counts.astype(np.float32), grid, state.calendar)
     )
     fresh = mask(plain, asked_masks(plain, state.names), state.names).rows
-    said = np.log1p(
-        state.blend.smooth(fresh.minute)
-    )  # rows are means: single minutes leave them as they are
+    # Rows are means: what single minutes are leaves them as they are.
+    said = np.log1p(state.blend.smooth(fresh.minute))
     with np.errstate(invalid="ignore"):
         floor = 1 / np.sqrt(1 + np.expm1(said) * fresh.width[:, None])
     scale = np.maximum(np.stack([fit.scale for fit in state.blend.fits]).min(axis=0), floor)

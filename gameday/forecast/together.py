@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from gameday.forecast.bands import LEAST_POOL
 from gameday.forecast.race import Fold
 from gameday.forecast.regional import Model
 from gameday.vocabulary import Array
 
 __all__ = ["Together", "together_of"]
 
-_LEAST_POOL = 60
-"""Errors below which a series tells nothing of its hours. As in bands.py."""
 _LEAST_SCORES = 4
 """Errors that one hour's mean rests on: where fewer are scored, hours beside it are drawn on."""
 
@@ -60,7 +59,7 @@ def _hours_of(folds: list[Fold]) -> tuple[Array, list[int]]:
 def _hourly(errors: Array, slot: Array, slots: int) -> tuple[Array, float]:
     """Return one series' hourly mean scores, shape (slots,), scaled to the share of the variance that they are."""
     known = ~np.isnan(errors)
-    if known.sum() < _LEAST_POOL:
+    if known.sum() < LEAST_POOL:
         return np.full(slots, np.nan), 0.0
     score = _normal_scores(errors[known])
     here = slot[known]

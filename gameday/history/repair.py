@@ -201,9 +201,8 @@ def _without_duplicates(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     whole = (rows["instant"].dt.nanosecond == 0).all() and (
         rows["instant"].dt.microsecond == 0
     ).all()
-    if whole and len(
-        rows
-    ):  # a long table mostly has none: one number a row tells it without hashing four columns
+    if whole and len(rows):
+        # A long table mostly has none: one number a row tells it without hashing four columns.
         series = (
             rows["region"].to_numpy(np.int64) * (int(rows["step"].max()) + 1)
             + rows["step"].to_numpy()
