@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw", "draw_keyed",
-    "draw_many", "session_key", "session_keys",
+    "draw_many", "session_key", "session_keys", "supported",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -25,6 +25,12 @@ SLOT_S = 60
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99)
 """The levels a Band carries."""
+
+
+def supported(cases: int) -> float:
+    """Return the highest quantile that so many past cases can support (DESIGN §7.8)."""
+    return 1 - 1 / (cases + 1)
+
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15

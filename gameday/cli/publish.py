@@ -43,7 +43,7 @@ def publish(
 
     Example: gameday forecast publish --event primeday --out forecasts/primeday
     """
-    from gameday.forecast.forecast import demand_grid, models_of
+    from gameday.forecast.forecast import demand_grid, model_notes, models_of, past_events
     from gameday.forecast.state import state_of
     from gameday.forecast.strength import strength_sigma
     from gameday.scenario import load_scenario
@@ -58,11 +58,9 @@ def publish(
     with on_cluster(cluster):
         models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
     sigma = strength_sigma(models)
-    states = [state_of(model, known.steps, sigma, beside) for model in models]
-    notes = [
-        f"{len(masked)} stretches of single series are left out of the past",
-        *known.notes[:20],
-    ]
+    events = past_events(scenario, models)
+    states = [state_of(model, known.steps, sigma, events, beside) for model in models]
+    notes = [*model_notes(scenario, models, masked), *known.notes[:20]]
     kept = {
         "hashes": {"data": known.sha256}, "scenario": scenario_text(event),
         "fitted": {"start": known.grid.start.isoformat(), "slots": known.grid.slots},

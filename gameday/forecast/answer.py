@@ -19,7 +19,7 @@ from gameday.forecast.outliers import Masked
 from gameday.forecast.regional import Model
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES
+from gameday.vocabulary import QUANTILES, supported
 
 __all__ = ["Question", "answer", "calendar_hash", "masks_hash"]
 
@@ -130,7 +130,7 @@ def _notes(scenario: Scenario, model: Model, masked: list[Masked], asked: Questi
     number = len(known_events(model.past, kind))
     notes = [
         f"{number} past events of kind '{kind}' in {asked.region} stand behind what the event does: "
-        f"quantiles beyond p{100 * (1 - 1 / (number + 1)):.0f} are prior, not calibrated"
+        f"quantiles beyond p{100 * supported(number):.0f} are prior, not calibrated"
     ]
     for one, near in model.past.calendar.borrowed:
         notes.append(f"no event of kind '{one}' in the past: its effect is borrowed from '{near}'")

@@ -8,7 +8,7 @@ from gameday.errors import HistoryError
 from gameday.forecast.demand import Crowd
 from gameday.forecast.launches import LaunchLesson
 from gameday.scenario import Scenario
-from gameday.vocabulary import TimeGrid
+from gameday.vocabulary import TimeGrid, supported
 
 __all__ = ["crowd_notes", "crowds_of"]
 
@@ -78,5 +78,5 @@ def _note(scenario: Scenario, name: str, region: str, lesson: LaunchLesson | Non
         past = f"crowd as declared, {launch.strength * launch.crowd[region]:,.0f}; {past}"
     if launch.half_life is not None:
         decay += f", declared {launch.half_life / 60:.1f}"
-    limit = 100 * (1 - 1 / (len(lesson.seen) + 1))
+    limit = 100 * supported(len(lesson.seen))
     return f"launch {name} in {region}: {past}; {decay}; quantiles beyond p{limit:.0f} are prior, not calibrated"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gameday.forecast.together import Together
-from gameday.vocabulary import Array, TimeGrid
+from gameday.vocabulary import Array, TimeGrid, supported
 
 __all__ = ["Crowd", "Demand"]
 
@@ -64,7 +64,7 @@ class Demand:
     @property
     def calibrated_to(self) -> float:
         """The highest quantile that the past events can support (DESIGN §7.8)."""
-        return 1 - 1 / (self.past_events + 1)
+        return supported(self.past_events)
 
     def path(self, quantile: float) -> Array:
         """Return one day that could happen: the event's strength at `quantile`, shape as median.

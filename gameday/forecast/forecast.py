@@ -24,7 +24,7 @@ from gameday.forecast.tie import tied_models
 from gameday.forecast.together import together_of
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES, Array, TimeGrid
+from gameday.vocabulary import QUANTILES, Array, TimeGrid, supported
 
 __all__ = ["demand_grid", "forecast_demand", "models_of"]
 
@@ -53,19 +53,17 @@ def forecast_demand(
     median = np.stack([m.blend.counts(minute).T for m in models])
     mean = np.stack([m.blend.means(minute).T for m in models])
     effect = np.stack([m.blend.log_event(minute).T for m in models])
-    kind = main_kind(scenario)
-    past = max(len(known_events(model.past, kind)) for model in models)
     marginal = _marginal(models, median, minute)
     learned = lessons(scenario, known, models) if scenario.launches else []
     races = [compared(model, rivals) for model in models]
     return Demand(
         grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
         mean=mean, marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
-        past_events=past, together=together_of(models),
+        past_events=past_events(scenario, models), together=together_of(models),
         launches=crowds_of(scenario, grid, learned),
         backtest_wape=float(np.mean([m.wape() for m in models])),
         race=mean_race(races), notes=(
-            *_notes(scenario, models, masked, past), *race_notes(scenario.region_names, races),
+            *model_notes(scenario, models, masked), *race_notes(scenario.region_names, races),
             *crowd_notes(scenario, learned),
         ),
     )  # fmt: skip
@@ -114,12 +112,8 @@ def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, 
     return out
 
 
-def _notes(
-    scenario: Scenario,
-    models: list[Model],
-    masked: list[Masked],
-    past: int,
-) -> list[str]:
+def model_notes(scenario: Scenario, models: list[Model], masked: list[Masked]) -> list[str]:
+    """Return what was left out, borrowed, and how far the past supports what is said."""
     notes = []
     for model in models:
         calendar = model.past.calendar
@@ -136,9 +130,15 @@ def _notes(
                 f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
             )
     kind = main_kind(scenario)
-    limit = 1 - 1 / (past + 1)
+    past = past_events(scenario, models)
     notes.append(
-        f"{past} past events of kind '{kind}' known: quantiles beyond p{100 * limit:.0f} are "
+        f"{past} past events of kind '{kind}' known: quantiles beyond p{100 * supported(past):.0f} are "
         "prior, not calibrated"
     )
     return notes
+
+
+def past_events(scenario: Scenario, models: list[Model]) -> int:
+    """Return how many events of the forecast one's kind some region has seen."""
+    kind = main_kind(scenario)
+    return max(len(known_events(model.past, kind)) for model in models)

@@ -28,7 +28,7 @@ from gameday.vocabulary import Array
 
 __all__ = ["load_state", "save_state"]
 
-VERSION = 2
+VERSION = 3
 _BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened")
 
 
@@ -47,7 +47,7 @@ def _arrays(state: State) -> dict[str, Any]:
     fits, tie = state.blend.fits, state.blend.tie
     said = {
         "version": VERSION, "names": state.names, "first_min": state.first_min, "end_min": state.end_min,
-        "sigma": state.sigma, "race": state.race, "region": state.calendar.region,
+        "sigma": state.sigma, "past_events": state.past_events, "race": state.race, "region": state.calendar.region,
         "fits": [
             {"shape": asdict(f.design.shape), "blocks": f.blocks} for f in fits
         ],
@@ -122,7 +122,8 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         for s in range(len(names))
     )  # fmt: skip
     return State(
-        calendar, names, said["first_min"], end, rows, blend, bands, _peaks(kept), said["sigma"], said["race"]
+        calendar, names, said["first_min"], end, rows, blend, bands, _peaks(kept), said["sigma"],
+        said["past_events"], said["race"]
     )  # fmt: skip
 
 

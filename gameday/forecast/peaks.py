@@ -18,7 +18,7 @@ from gameday.forecast.accuracy import five_minute_means
 from gameday.forecast.bands import noise_of
 from gameday.forecast.race import Fold
 from gameday.forecast.regional import Model
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, supported
 
 __all__ = ["Peak", "PeakErrors", "peak_errors", "peak_of"]
 
@@ -64,7 +64,7 @@ class Peak:
     @property
     def calibrated_to(self) -> float:
         """The highest quantile so many days can support."""
-        return 1 - 1 / (self.days + 1)
+        return supported(self.days)
 
 
 def peak_errors(model: Model, series: int) -> PeakErrors:

@@ -15,7 +15,7 @@ from gameday.forecast.explain import Waterfall, bridge, waterfall_of
 from gameday.forecast.peaks import peak_of
 from gameday.forecast.rows import in_event
 from gameday.forecast.state import State
-from gameday.vocabulary import Array, TimeGrid
+from gameday.vocabulary import Array, TimeGrid, supported
 
 __all__ = ["change_of", "peaks_of", "published_table", "team_region"]
 
@@ -58,6 +58,8 @@ def peaks_of(state: State, grid: TimeGrid) -> list[dict[str, Any]]:
             "region": state.calendar.region, "team": team, "at": grid.instant(peak.slot).isoformat(),
             "expected": told.forecast, "size": {f"p{100 * q:g}": v for q, v in peak.size.items()},
             "minutes": {f"p{100 * q:g}": v for q, v in peak.minutes.items()}, "days": peak.days,
+            "past_events": state.past_events if busy[tops[series]] else None,
+            "calibrated_to": supported(state.past_events) if busy[tops[series]] else peak.calibrated_to,
             "factors": [list(pair) for pair in told.factors],
             "race": {name: scores[series] for name, scores in state.race.items()},
         })  # fmt: skip

@@ -44,19 +44,25 @@ class State:
     """Per series."""
     sigma: float
     """Spread of the event's log size."""
+    past_events: int
+    """Events of its kind that stand behind it."""
     race: dict[str, list[float | None]]
     """Name -> each series' score on earlier origins, ours first; None where it cannot be told."""
 
 
 def state_of(
-    model: Model, names: tuple[str, ...], sigma: float, rivals: Sequence[Rival] = PLAIN
+    model: Model,
+    names: tuple[str, ...],
+    sigma: float,
+    past_events: int,
+    rivals: Sequence[Rival] = PLAIN,
 ) -> State:
     """Return what of a model is kept, raced against `rivals`."""
     bands = tuple(model.bands(s, QUANTILES) for s in range(len(names)))
     past = model.past
     return State(
         past.calendar, names, past.first_min, past.end_min, past.rows, model.blend, bands,
-        tuple(peak_errors(model, s) for s in range(len(names))), sigma,
+        tuple(peak_errors(model, s) for s in range(len(names))), sigma, past_events,
         {
             name: [round(float(v), 4) if np.isfinite(v) else None for v in scores]
             for name, scores in compared(model, rivals).items()

@@ -110,9 +110,16 @@ def line_picture(
     step = max(1, len(at) // 8)
     return {
         "width": _WIDE, "height": _HIGH, "label": label, "band": area, "paths": paths,
-        "ticks": [{"y": y(top * k / 4), "text": _short(top * k / 4)} for k in range(4)],
+        "ticks": [{"y": y(value), "text": _short(value)} for value in _round_values(top)],
         "times": [{"x": x(seconds[i]), "text": f"{at[i]:%d %b %H:%M}"} for i in range(step // 2, len(at), step)],
     }  # fmt: skip
+
+
+def _round_values(top: float) -> list[float]:
+    """Return round values from 0 to `top`, three to seven of them."""
+    size = 10.0 ** math.floor(math.log10(top / 3))
+    step = size * max(times for times in (1, 2, 2.5, 5) if times * size <= top / 3)
+    return [step * k for k in range(int(top / step) + 1)]
 
 
 def _pieces(points: list[str | None]) -> list[list[str]]:

@@ -18,7 +18,7 @@ from gameday.scenario.journeys import Journey
 from gameday.traffic.crowds import as_they_buy
 from gameday.traffic.fit import caused_steps
 from gameday.traffic.kernels import lag_kernel
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, supported
 
 __all__ = ["LaunchDay", "launch_days"]
 
@@ -78,7 +78,7 @@ def _day(scenario: Scenario, demand: Demand, journey: Journey, region: str) -> L
         {q: float(row.max()) for q, (row, _) in sold.items()}, launch.stock[region],
         {q: None if at is None else max(0.0, at - first) for q, at in gone.items()},
         _chance(would, most, launch.stock[region], crowd.log_sigma),
-        1 - 1 / (crowd.past_launches + 1), sold[0.5][0].max() >= most,
+        supported(crowd.past_launches), sold[0.5][0].max() >= most,
     )  # fmt: skip
 
 

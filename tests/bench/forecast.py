@@ -334,7 +334,7 @@ def refresh() -> dict[str, Any]:
     past = past_of(counts[:, : 90 * DAY_MIN], calendar)
     model = _quick(past)
     state = replace(
-        state_of(_few(model, 2), ("a", "b"), 0.1),
+        state_of(_few(model, 2), ("a", "b"), 0.1, 0),
         names=tuple(f"t{i}" for i in range(1000)),
         blend=model,
         rows=past.rows,
@@ -401,7 +401,10 @@ def thousand() -> dict[str, Any]:
         row["memory_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
         began = time.perf_counter()
         state_of(
-            fit_models([past], 60 * DAY_MIN, "sale")[0], tuple(f"t{i}" for i in range(number)), 0.1
+            fit_models([past], 60 * DAY_MIN, "sale")[0],
+            tuple(f"t{i}" for i in range(number)),
+            0.1,
+            0,
         )
         row["selection_and_bands_s"] = round(time.perf_counter() - began, 1)
         row["memory_with_selection_gib"] = round(

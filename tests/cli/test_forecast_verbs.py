@@ -116,6 +116,7 @@ def test_a_publication_holds_every_minute_with_ordered_bands_and_a_page_a_team(
     for page in (published / "teams").iterdir():
         assert "http" not in page.read_text(encoding="utf-8")
         assert page.stat().st_size < 100_000
+        assert "past event" in page.read_text(encoding="utf-8")
     manifest = json.loads((published / "publication.json").read_text())
     for row in manifest["peaks"]:
         assert np.prod([f for _, f in row["factors"]]) == pytest.approx(row["expected"], rel=1e-6)
