@@ -47,10 +47,9 @@ def _arrays(state: State) -> dict[str, Any]:
     fits, tie = state.blend.fits, state.blend.tie
     said = {
         "version": VERSION, "names": state.names, "first_min": state.first_min, "end_min": state.end_min,
-        "sigma": state.sigma, "past_events": state.past_events, "race": state.race, "region": state.calendar.region,
-        "fits": [
-            {"shape": asdict(f.design.shape), "blocks": f.blocks} for f in fits
-        ],
+        "sigma": state.sigma, "past_events": state.past_events, "race": state.race,
+        "region": state.calendar.region,
+        "fits": [{"shape": asdict(f.design.shape), "blocks": f.blocks} for f in fits],
         "levels": state.bands[0].levels,
     }  # fmt: skip
     arrays: dict[str, Any] = {
