@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -76,10 +76,11 @@ def team_region(
     then = ahead(state.calendar, minute, state.end_min)
     counts = bands.counts(then, said)
     low, high = (bands.levels.index(q) for q in (0.1, 0.9))
+    zone = ZoneInfo(state.calendar.zone)
     return {
         **peak, "at_local": _local(peak["at"], state.calendar.zone),
         "line": {
-            "at": [datetime.fromtimestamp(60 * m, UTC) for m in minute],
+            "at": [datetime.fromtimestamp(60 * m, zone) for m in minute],
             "p50": _rounded(said), "p10": _rounded(counts[:, low]), "p90": _rounded(counts[:, high]),
         },
         "spread": _spread(then.hour, np.log1p(counts[:, [low, high]]) - np.log1p(said)[:, None]),
