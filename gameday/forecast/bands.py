@@ -29,6 +29,8 @@ _FEW, _MOST_RATE = 3.0, 0.5
 """Below so many counts a minute quantiles are those of whole counts; the most a rate's log varies there. Ours."""
 _WIDEST = 4.0
 """Bands are widened to at most so many times what the errors say."""
+_FARTHEST = 0.999
+"""The share of errors that lie within what a band is widened to: single minutes are no measure of it. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,16 @@ class Bands:
     """Shape (levels,)."""
     widened: Array
     """What the width of each level was multiplied by, shape (levels,)."""
+    reach: float
+    """The log error beyond which nothing is widened: what comes was never farther off."""
 
     def log_distance(self, at: Ahead, expected: Array) -> Array:
         """Return each minute's distances from the log of 1 + what is expected, shape (n, levels)."""
         wide = self.by_lead[np.searchsorted(_LEADS_DAYS, at.lead_days)]
         calm = self.by_hour[at.hour] * (wide * _spread(self.noise, expected))[:, None]
-        return np.where(at.in_event[:, None], self.within_events, calm) * self.widened
+        told = np.where(at.in_event[:, None], self.within_events, calm)
+        most = np.maximum(np.abs(told), self.reach)
+        return np.asarray(np.clip(told * self.widened, -most, most))
 
     def counts(self, at: Ahead, expected: Array) -> Array:
         """Return the quantiles around what is expected, counts, shape (n, levels)."""
@@ -88,7 +94,9 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     known = many if many.sum() >= LEAST_POOL else known
     part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
     plain = _bands(part, levels, events)
-    return replace(plain, widened=_widening(part, levels))
+    seen = part.log_ratio if events is None else np.append(part.log_ratio, events)
+    reach = float(np.nanquantile(np.abs(seen), _FARTHEST)) if len(part.log_ratio) else 0.0
+    return replace(plain, widened=_widening(part, levels), reach=reach)
 
 
 def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
@@ -111,7 +119,9 @@ def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> B
         if len(busy) >= LEAST_POOL
         else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
-    return Bands(levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)))
+    return Bands(
+        levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)), np.inf
+    )
 
 
 def _whole_counts(expected: Array, levels: tuple[float, ...], noise: tuple[float, float]) -> Array:

@@ -29,7 +29,7 @@ from gameday.vocabulary import Array
 __all__ = ["load_state", "save_state"]
 
 VERSION = 3
-_BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened")
+_BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened", "reach")
 
 
 def save_state(state: State, folder: Path) -> Path:

@@ -46,3 +46,22 @@ def test_bands_are_ordered_hold_the_median_and_cover_what_they_promise(
     found = np.array([shares(1000 + seed, wander) for seed in range(histories)])
     assert holds(found[:, 0], 0.80, 0.02), found.mean(axis=0)
     assert holds(found[:, 1], 0.95, 0.015), found.mean(axis=0)
+
+
+@pytest.mark.parametrize("days", [1, 2, 5])
+def test_after_a_step_of_the_level_bands_reach_no_farther_than_what_came(days: int) -> None:
+    counts = counts_of(_DAYS + _AHEAD, (200.0,), seed=5, wander=0.005)
+    first = (_DAYS - days) * 1440
+    counts[:, first:] = np.random.default_rng(5).poisson(1.6 * counts[:, first:])
+    past = past_of(counts[:, : _DAYS * 1440])
+    model = model_of(past, days_ahead=_AHEAD)
+    minute = past.end_min + np.arange(0, _AHEAD * 1440, 7)
+    said = model.blend.counts(minute)[:, 0]
+    low, _, high = (
+        model.bands(0, (0.1, 0.5, 0.9)).counts(ahead(past.calendar, minute, past.end_min), said).T
+    )
+    actual = counts[0][(minute - past.first_min).astype(int)]
+    assert ((actual >= low) & (actual <= high)).mean() > 0.8
+    farthest = np.exp(np.abs(model.errors(0).log_ratio).max())
+    assert (high / said).max() < 1.02 * farthest < 2.5
+    assert (said / np.maximum(low, 1e-9)).max() < 1.05 * farthest
