@@ -42,7 +42,8 @@ class LaunchLesson:
 
 def lessons(scenario: Scenario, known: History, models: list[Model]) -> list[LaunchLesson]:
     """Return what the past says of every launch and region it has seen one in."""
-    journeys = {j.launch: j for j in scenario.journeys.values() if j.launch is not None}
+    # Of several the first, as its day is told by.
+    journeys = {j.launch: j for j in reversed(scenario.journeys.values()) if j.launch is not None}
     excess: dict[str, list[tuple[float, Array, Array]]] = {}
     for index, region in enumerate(scenario.region_names):
         for event, start, _ in scenario.occurrences(region):
