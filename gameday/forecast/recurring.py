@@ -49,25 +49,25 @@ def recurring_quarters(
     )
     table, weekday = _by_day(rows.minute[use], rows.width[use], off[use], calendar)
     out = np.zeros((7, PER_DAY, off.shape[1]))
+    # The level is the fit's: of all days, for one of a group may be closed.
+    centre = _median(table.reshape(-1, off.shape[1]))
     for days_of in (slice(0, 5), slice(5, 7)):
         members = np.isin(weekday, np.arange(7)[days_of])
         mine = table[members]
         if len(mine) < _LEAST_DAYS:
             continue
         middle, error, days_seen = _middle(mine)
-        centre = np.median(middle, axis=0)
         kept = np.where(days_seen >= _LEAST_DAYS, _kept(middle - centre, error, _STANDS_OUT), 0)
         out[days_of] = kept  # a weekday that only events fell on is like the others
-        for number in np.unique(weekday[members]):
-            own = mine[weekday[members] == number] - centre - kept
-            rest = np.zeros_like(kept)
-            if len(own) >= _LEAST_WEEKS:
-                differs, _, weeks = _middle(own)
-                noise = error * np.sqrt(days_seen / np.maximum(weeks, 1))
-                rest = np.where(
-                    weeks >= _LEAST_WEEKS, _kept(differs, noise, _WEEKDAY_STANDS_OUT), 0
-                )
-            out[number] = kept + rest
+        each = {n: mine[weekday[members] == n] - centre - kept for n in np.unique(weekday[members])}
+        # One of the days may be closed: each is held against what is left beside its own middle.
+        left = np.concatenate([own - _median(own) for own in each.values()])
+        spread = _spread(left)
+        for number, own in each.items():
+            weeks = (~np.isnan(own)).sum(axis=0)
+            noise = 1.2533 * spread / np.sqrt(np.maximum(weeks - 1, 1))
+            found = _kept(_median(own), noise, _WEEKDAY_STANDS_OUT)
+            out[number] = kept + np.where(weeks >= _LEAST_WEEKS, found, 0)
     return out
 
 
@@ -98,14 +98,26 @@ def _by_day(
 
 def _middle(table: Array) -> tuple[Array, Array, Array]:
     """Return medians over days, (96, series), their standard errors, and how many days there are."""
-    known = ~np.isnan(table)
-    number = known.sum(axis=0)
-    told = np.where(number > 0, table, 0.0)
-    middle = np.nanmedian(told, axis=0)
-    spread = 1.4826 * np.nanmedian(np.abs(told - middle), axis=0)
-    # A few days tell their spread badly: the slots around have nearly the same.
-    spread = median_filter(spread, size=(_AROUND, 1), mode="wrap")
-    return middle, 1.2533 * spread / np.sqrt(np.maximum(number, 1)), number
+    number, middle = (~np.isnan(table)).sum(axis=0), _median(table)
+    return middle, 1.2533 * _spread(table - middle) / np.sqrt(np.maximum(number, 1)), number
+
+
+def _median(table: Array) -> Array:
+    """Return the medians over the first axis of what is known; 0 of nothing."""
+    known = (~np.isnan(table)).any(axis=0)
+    return (
+        np.asarray(np.nanmedian(np.where(known, table, 0.0), axis=0))
+        if len(table)
+        else np.zeros(known.shape)
+    )
+
+
+def _spread(left: Array) -> Array:
+    """Return the robust deviation of days about their middle, (days, 96, series) to (96, series).
+
+    A few days tell their spread badly: the slots around have nearly the same.
+    """
+    return np.asarray(median_filter(1.4826 * _median(np.abs(left)), size=(_AROUND, 1), mode="wrap"))
 
 
 def _kept(effect: Array, error: Array, stands_out: float) -> Array:

@@ -140,3 +140,17 @@ def test_a_few_counts_a_day_are_forecast_without_loss() -> None:
         model = model_of(past, days_ahead=14)
         found.append(model.blend.means(past.end_min + 1440 * np.arange(14.0)).mean() / truth)
     assert np.mean(found) == pytest.approx(1, abs=0.2)
+
+
+def test_a_shop_closed_at_night_and_on_sundays_is_not_masked_and_saturday_is_itself() -> None:
+    is_open = (MINUTE >= 480) & (MINUTE < 1320) & (DAY % 7 < 6)
+    past, came = with_pattern(np.where(is_open, 1.0, 0.0))
+    assert np.isnan(past.counts).mean() < 0.002
+    model = model_of(past, days_ahead=AHEAD)
+    said = model.blend.counts(past.end_min + np.arange(AHEAD * 1440.0))[:, 0]
+    assert said.sum() / came.sum() == pytest.approx(1, abs=0.04)
+    week = model.blend.counts(past.end_min - np.arange(7 * 1440.0, 0, -1))[:, 0]
+    saturday, sunday = (slice(day * 1440, (day + 1) * 1440) for day in (5, 6))
+    counted = past.counts[0, -7 * 1440 :]
+    assert week[saturday].sum() / counted[saturday].sum() == pytest.approx(1, abs=0.08)
+    assert week[sunday].sum() < 0.01 * week.sum()
