@@ -60,7 +60,7 @@ def publish(
     sigma = strength_sigma(models)
     events = past_events(scenario, models)
     states = [state_of(model, known.steps, sigma, events, beside) for model in models]
-    notes = [*model_notes(scenario, models, masked), *known.notes[:20]]
+    notes = [*model_notes(scenario, models, masked, known.steps), *known.notes[:20]]
     kept = {
         "hashes": {"data": known.sha256}, "scenario": scenario_text(event),
         "fitted": {"start": known.grid.start.isoformat(), "slots": known.grid.slots},
@@ -123,7 +123,11 @@ def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> 
     """Return the file's counts by the scenario's regions; every team of the publication must be there."""
     from gameday.history import read_any_history
 
-    found = read_any_history(file, time_zone=scenario.history.time_zone)
+    block = scenario.history
+    mapped = block.columns if block.columns.model_fields_set else None
+    found = read_any_history(file, time_zone=block.time_zone, columns=mapped)
+    if found.steps == ("count",) and teams is not None and len(teams) == 1:
+        found = replace(found, steps=teams)
     if found.regions == ("all",) and len(scenario.regions) == 1:
         found = replace(found, regions=scenario.region_names)
     if set(found.regions) != set(scenario.regions):

@@ -133,6 +133,7 @@ def _from_file(tracker: Tracker, file: Path, clock: str, *, must_be: bool) -> li
     if table is None or table.empty:
         return []
     first = tracker.grid.epoch_min
+    table["name"] = table["name"].map(_names_of_plan(tracker)).fillna(table["name"])
     slot = (table["minute"] - first).to_numpy(np.int64)
     # Only whole minutes: the last one may still be growing, unless all series have it and the plan ends with it.
     last = min(int(slot.max()), tracker.grid.slots)
@@ -157,6 +158,15 @@ def _from_file(tracker: Tracker, file: Path, clock: str, *, must_be: bool) -> li
             f"{file}: names no series of the plan (it has {names}; the plan {', '.join(list(tracker.series)[:3])})"
         )
     return tracker.feed(counts, begin, last - begin)
+
+
+def _names_of_plan(tracker: Tracker) -> dict[str, str]:
+    """Return what files call series whose region, or step too, a plan has no second one of: they go unnamed."""
+    named = [name.split(" ", 1) for name in tracker.series]
+    if len({region for region, _ in named}) > 1:
+        return {}
+    out = {f"all {step}": f"{region} {step}" for region, step in named}
+    return out | ({"all count": next(iter(tracker.series))} if len(named) == 1 else {})
 
 
 def _table(file: Path, clock: str, *, must_be: bool) -> pd.DataFrame | None:

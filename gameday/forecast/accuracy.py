@@ -105,7 +105,7 @@ def _peaks(actual: Array, said: Array, day: int) -> tuple[float, float, float]:
     size = float(smooth[1][at[1]] / max(smooth[0][at[0]], 1e-9) - 1)
     days = len(actual) // day
     tops = [x[: days * day].reshape(days, day) for x in smooth]
-    whole = np.isfinite(tops[0]).any(axis=1) if days else np.zeros(0, bool)
+    whole = (np.nan_to_num(tops[0]) > 0).any(axis=1) if days else np.zeros(0, bool)
     if not whole.any():
         return size, float(abs(at[0] - at[1])), float("nan")
     y, f = (np.nanmax(t[whole], axis=1) for t in tops)

@@ -13,13 +13,13 @@ import numpy as np
 from gameday.forecast.ahead import ahead
 from gameday.forecast.compared import compared
 from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
-from gameday.forecast.forecast import demand_grid, models_of
-from gameday.forecast.left_out import known_events, main_kind
+from gameday.forecast.forecast import demand_grid, level_notes, models_of
+from gameday.forecast.left_out import known_events, main_kind, support
 from gameday.forecast.outliers import Masked
 from gameday.forecast.regional import Model
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES, supported
+from gameday.vocabulary import QUANTILES
 
 __all__ = ["Question", "answer", "calendar_hash", "masks_hash"]
 
@@ -129,8 +129,8 @@ def _notes(scenario: Scenario, model: Model, masked: list[Masked], asked: Questi
     kind = main_kind(scenario)
     number = len(known_events(model.past, kind))
     notes = [
-        f"{number} past events of kind '{kind}' in {asked.region} stand behind what the event does: "
-        f"quantiles beyond p{100 * supported(number):.0f} are prior, not calibrated"
+        support(kind, number, f" in {asked.region}"),
+        *level_notes([model], scenario.step_names),
     ]
     for one, near in model.past.calendar.borrowed:
         notes.append(f"no event of kind '{one}' in the past: its effect is borrowed from '{near}'")

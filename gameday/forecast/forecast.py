@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,7 +14,7 @@ from gameday.forecast.compared import PLAIN, compared, mean_race, race_notes
 from gameday.forecast.crowds import crowd_notes, crowds_of
 from gameday.forecast.demand import Demand
 from gameday.forecast.launches import lessons
-from gameday.forecast.left_out import known_events, main_kind
+from gameday.forecast.left_out import known_events, main_kind, support
 from gameday.forecast.outliers import Masked
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model
@@ -24,13 +25,16 @@ from gameday.forecast.tie import tied_models
 from gameday.forecast.together import together_of
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES, Array, TimeGrid, supported
+from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
 __all__ = ["demand_grid", "forecast_demand", "models_of"]
 
 _MARGIN = timedelta(hours=3)
 """Before and after the event, so that a window at its edge has a lead-in."""
 _LEAST_DAYS = 14
+_WEEK_MIN = 7 * 1440
+_FAR, _MOST_FAR = 0.25, 5
+"""By what share a week to come must lie off what all of the past says to be told, and of how many series. Ours."""
 
 
 def demand_grid(scenario: Scenario) -> TimeGrid:
@@ -63,7 +67,7 @@ def forecast_demand(
         launches=crowds_of(scenario, grid, learned),
         backtest_wape=float(np.mean([m.wape() for m in models])),
         race=mean_race(races), notes=(
-            *model_notes(scenario, models, masked), *race_notes(scenario.region_names, races),
+            *model_notes(scenario, models, masked, known.steps), *race_notes(scenario.region_names, races),
             *crowd_notes(scenario, learned),
         ),
     )  # fmt: skip
@@ -112,7 +116,9 @@ def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, 
     return out
 
 
-def model_notes(scenario: Scenario, models: list[Model], masked: list[Masked]) -> list[str]:
+def model_notes(
+    scenario: Scenario, models: list[Model], masked: list[Masked], names: tuple[str, ...]
+) -> list[str]:
     """Return what was left out, borrowed, and how far the past supports what is said."""
     notes = []
     for model in models:
@@ -130,12 +136,34 @@ def model_notes(scenario: Scenario, models: list[Model], masked: list[Masked]) -
                 f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
             )
     kind = main_kind(scenario)
-    past = past_events(scenario, models)
-    notes.append(
-        f"{past} past events of kind '{kind}' known: quantiles beyond p{100 * supported(past):.0f} are "
-        "prior, not calibrated"
+    return [*notes, *level_notes(models, names), support(kind, past_events(scenario, models))]
+
+
+def level_notes(models: list[Model], names: tuple[str, ...]) -> list[str]:
+    """Return a note for series whose week to come the last days decide: it lies far off what all the past says."""
+    far = []
+    for model in models:
+        minute = model.past.end_min + np.arange(0, _WEEK_MIN, 60.0)
+        all_past = np.zeros_like(model.blend.weights)
+        all_past[0] = 1.0  # candidates begin with the steady one
+        told = [
+            b.smooth(minute).sum(axis=0)
+            for b in (model.blend, replace(model.blend, weights=all_past))
+        ]
+        share = told[0] / np.maximum(told[1], 1e-9) - 1
+        far += [
+            (abs(float(s)), f"{model.past.calendar.region} {name}", float(s))
+            for name, s in zip(names, share, strict=True)
+            if abs(s) > _FAR and told[1].max() > 0
+        ]
+    out = [
+        f"{series}: the level of the last days decides, {100 * s:+.0f} % against what all of the past says; "
+        "if it was passing, leave it out (--mask)"
+        for _, series, s in sorted(far, reverse=True)[:_MOST_FAR]
+    ]
+    return out + (
+        [f"so it is with {len(far) - _MOST_FAR} more series"] if len(far) > _MOST_FAR else []
     )
-    return notes
 
 
 def past_events(scenario: Scenario, models: list[Model]) -> int:

@@ -10,9 +10,9 @@ from gameday.forecast.solve import fit_rows
 from gameday.scenario import Scenario
 from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients import Occurrence
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, supported
 
-__all__ = ["event_errors", "known_events", "main_kind"]
+__all__ = ["event_errors", "known_events", "main_kind", "support"]
 
 _MOST_LEFT_OUT = 8
 """Past events left out in turn, evenly chosen: each costs a fit."""
@@ -40,6 +40,19 @@ def known_events(past: Past, kind: str) -> list[Occurrence]:
         return bool((~np.isnan(past.counts[:, first:last])).mean() > 0.5)
 
     return [o for o in past.calendar.occurrences if o.kind == kind and was_seen(o)]
+
+
+def support(kind: str, number: int, where: str = "") -> str:
+    """Return in words how far so many past events of a kind carry what is said of the next."""
+    if number == 0:
+        return (
+            f"no past event of kind '{kind}'{where} known: what it does is not learned; without a kind to borrow "
+            "from it is forecast as ordinary days"
+        )
+    return (
+        f"{number} past events of kind '{kind}'{where} known: quantiles beyond p{100 * supported(number):.0f} are "
+        "prior, not calibrated"
+    )
 
 
 def event_errors(past: Past, blend: Blend, kind: str) -> list[Array]:

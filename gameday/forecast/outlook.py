@@ -30,6 +30,8 @@ __all__ = ["Outlook", "RegionOutlook", "look_ahead"]
 
 LEVELS = (0.1, 0.5, 0.9)
 _WEEK_MIN = 7 * 1440
+_NEAR_MIN = 8 * _WEEK_MIN
+"""Up to here bands are those of origins that foretold as far, and no farther. Ours."""
 _TOP_DAYS = 6
 """Days of a year whose minutes are looked at for its highest: those of the highest totals. Ours."""
 _LEAST_DAYS = 56
@@ -86,11 +88,14 @@ def look_ahead(
         for past, w in zip(pasts, weights, strict=True)
     ]
     horizon = weeks * _WEEK_MIN
-    days = fit_models([daily(past) for past in pasts], horizon, kind)
+    by_day = [daily(past) for past in pasts]
+    days = fit_models(by_day, horizon, kind)
+    # What is off a year ahead, known for half as long, says nothing of next week.
+    near = days if horizon <= _NEAR_MIN else fit_models(by_day, _NEAR_MIN, kind)
     minutes = fit_models(pasts, min(horizon, int(known.grid.slots / 4)), kind)
     regions = tuple(
-        _region(day, minute, w, weeks, strength_sigma(minutes))
-        for day, minute, w in zip(days, minutes, weights, strict=True)
+        _region((day, close), minute, w, weeks, strength_sigma(minutes))
+        for day, close, minute, w in zip(days, near, minutes, weights, strict=True)
     )
     return Outlook((*known.steps, *sums), regions, tuple(_notes(known, days_known, weeks)))
 
@@ -111,13 +116,17 @@ def _notes(known: History, days_known: float, weeks: int) -> list[str]:
     return notes
 
 
-def _region(days: Model, minutes: Model, weights: Array, weeks: int, sigma: float) -> RegionOutlook:
+def _region(
+    both: tuple[Model, Model], minutes: Model, weights: Array, weeks: int, sigma: float
+) -> RegionOutlook:
+    """Return one region's outlook from its models of days, of all the horizon and of what is near."""
+    days, near = both
     past, calendar = minutes.past, minutes.past.calendar
     edges = calendar.midnights(past.end_min, past.end_min + (weeks + 2) * _WEEK_MIN)
     means = days.blend.means(edges[:-1]).T
     coherent = _coherent(means, weights, daily_error(days))
     factor = np.divide(coherent, means, out=np.ones_like(means), where=means > 0)
-    bands = {level: rows * factor for level, rows in _bands(days, edges[:-1]).items()}
+    bands = {level: rows * factor for level, rows in _bands(days, near, edges[:-1]).items()}
     weekday = calendar.weekday(edges)
     monday = int(np.flatnonzero(weekday == 0)[0])
     whole = min(weeks, (len(edges) - 1 - monday) // 7)
@@ -166,14 +175,18 @@ def _coherent(means: Array, weights: Array, error: Array) -> Array:
     return np.concatenate([leaves, weights @ leaves])
 
 
-def _bands(days: Model, starts: Array) -> dict[float, Array]:
+def _bands(days: Model, near: Model, starts: Array) -> dict[float, Array]:
     """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days are off alike."""
     said = days.blend.counts(starts)
     lead, none = (starts - days.past.end_min) / 1440, np.zeros(len(starts), bool)
     at = Ahead(np.zeros(len(starts), int), lead, none)
     out = {level: np.empty(said.T.shape) for level in LEVELS}
     for series in range(said.shape[1]):
-        counts = make_bands(days.errors(series), LEVELS).counts(at, said[:, series])
+        far, close = (
+            make_bands(model.errors(series), LEVELS).counts(at, said[:, series])
+            for model in (days, near)
+        )
+        counts = np.where((1440 * lead < _NEAR_MIN)[:, None], close, far)
         for level, column in zip(LEVELS, counts.T, strict=True):
             out[level][series] = column
     return out

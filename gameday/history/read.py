@@ -15,6 +15,7 @@ from gameday.history.readers import READERS
 from gameday.history.repair import Wanted, counts_from_table, usual_columns
 from gameday.history.synthetic import make_past, past_fingerprint
 from gameday.scenario import Scenario
+from gameday.scenario.past import Columns
 from gameday.vocabulary import Seed, TimeGrid
 
 __all__ = ["read_any_history", "read_history"]
@@ -37,14 +38,15 @@ def _from_file(scenario: Scenario, file: Path) -> History:
     return history
 
 
-def read_any_history(file: Path, *, time_zone: str) -> History:
+def read_any_history(file: Path, *, time_zone: str, columns: Columns | None = None) -> History:
     """Return the past of a file that no scenario describes; HistoryError if unsound.
 
     Its columns are told by their names: time (or ds, timestamp), count (or y, value) and, where there are any,
-    region and step (or team, service, series).
+    region and step (or team, service, series); or they are `columns`, where the file has those.
     """
     table = _table_of(file)
-    columns = usual_columns(table, str(file))
+    if columns is None or not set(columns.model_dump().values()) - {None} <= set(table.columns):
+        columns = usual_columns(table, str(file))
     return _history_of(file, table, Wanted(columns, time_zone))
 
 

@@ -21,6 +21,10 @@ _OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day with its offset; a bare date ends in a minus and digits too."""
 
 
+_LEAST_ROWS, _REGULAR = 24, 0.9
+"""Rows, and the share of them equally far apart, from which on a table is one of wider slots. Ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a table is read for."""
@@ -57,6 +61,7 @@ def counts_from_table(
     count = _counts(table[columns.count], name, notes)
     rows = pd.DataFrame({"region": region, "step": step, "instant": instant, "count": count})
     rows = _without_duplicates(rows[rows["instant"].notna()], notes)
+    _require_minutes(rows, name)
     grid, counts = _on_grid(rows, (len(regions), len(steps)), name)
     _report_gaps(counts, regions, steps, name, notes)
     return grid, counts, regions, steps, tuple(notes)
@@ -240,6 +245,20 @@ def _on_grid(rows: pd.DataFrame, series: tuple[int, int], name: str) -> tuple[Ti
     sums = np.bincount(flat[known], rows["count"].to_numpy()[known], minlength=int(np.prod(shape)))
     seen = np.bincount(flat[known], minlength=len(sums)) > 0
     return grid, np.where(seen, sums, np.nan).astype(np.float32).reshape(shape)
+
+
+def _require_minutes(rows: pd.DataFrame, name: str) -> None:
+    """Raise HistoryError where rows lie regularly farther apart: each would be taken for one minute's."""
+    ordered = rows.sort_values("instant", kind="stable")
+    apart = ordered.groupby(["region", "step"])["instant"].diff().dropna()
+    if len(apart) < _LEAST_ROWS:
+        return
+    width = apart.mode()[0]
+    if width > pd.Timedelta(minutes=1) and (apart == width).mean() > _REGULAR:
+        raise HistoryError(
+            f"{name}: rows lie {width / pd.Timedelta(minutes=1):g} minutes apart; counts must be of single "
+            "minutes; export the history by the minute"
+        )
 
 
 def _report_gaps(

@@ -18,9 +18,10 @@ sys.path.append(str(Path(__file__).parents[1] / "simulate"))
 
 from small_shop import load_small, small_shop
 
-from gameday.cli import track
+from gameday.cli import publish, track
 from gameday.cli.app import app
 from gameday.errors import GamedayError, HistoryError, UsageError
+from gameday.scenario import load_scenario
 
 SALES = [
     {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},
@@ -188,6 +189,13 @@ def test_refresh_of_no_publication_or_with_other_teams_is_refused(
     )
 
 
+def test_new_minutes_of_the_only_series_need_not_name_it(shop: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("time,count\n2026-03-07T00:00Z,1\n2026-03-07T00:01Z,2\n")
+    found = publish._read_new(file, load_scenario(shop), ("page",))
+    assert (found.regions, found.steps) == (("eu",), ("page",))
+
+
 def test_track_reads_a_growing_csv_and_says_a_spike(published: Path, tmp_path: Path) -> None:
     table = pd.read_parquet(published / "forecast.parquet")
     rows = table[["region", "team", "slot_utc", "p50"]].rename(columns={"slot_utc": "time"})
@@ -198,7 +206,8 @@ def test_track_reads_a_growing_csv_and_says_a_spike(published: Path, tmp_path: P
     )
     rows.loc[spike & (rows["time"] < rows["time"].min() + pd.Timedelta(hours=6)), "count"] *= 20
     file = tmp_path / "actuals.csv"
-    text = rows.iloc[: 3 * 8 * 60].to_csv(index=False)
+    # The plan has one region: a file need not name it.
+    text = rows.iloc[: 3 * 8 * 60].drop(columns="region").to_csv(index=False)
     file.write_text(text + "2026-03-07T0")  # a line that is still being written
     said = [
         json.loads(line)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import counts_of, later, model_of, occurrence, past_of
+from made_up import counts_of, history_of, later, model_of, occurrence, past_of
 
+from gameday.forecast.forecast import level_notes
 from gameday.forecast.kept_state import load_state, save_state
+from gameday.forecast.left_out import support
+from gameday.forecast.outlook import look_ahead
 from gameday.forecast.publication import peaks_of, published_table, team_region
 from gameday.forecast.state import State, state_of
 from gameday.forecast.task import RegionCalendar
@@ -49,3 +52,33 @@ def test_a_kept_state_publishes_what_it_did_before(state: State, tmp_path: Path)
     assert one["team"].tolist() == other["team"].tolist()
     for name in ("p10", "p50", "p90", "p99", "mean"):
         np.testing.assert_allclose(other[name], one[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_week_that_the_last_days_decide_is_told_and_a_calm_one_is_not() -> None:
+    counts = counts_of(42, (200.0,), seed=3)
+    calm = model_of(past_of(counts))
+    counts[:, 38 * 1440 :] *= 1.6
+    moved = model_of(past_of(counts))
+    assert level_notes([calm], ("a",)) == []
+    (note,) = level_notes([moved], ("a",))
+    assert "here a: the level of the last days decides" in note
+
+
+def test_an_event_of_a_kind_never_seen_is_said_to_be_no_more_than_ordinary_days() -> None:
+    assert "forecast as ordinary days" in support("sale", 0)
+    assert "beyond p67 are prior" in support("sale", 2, " in eu")
+
+
+def test_an_outlook_s_next_weeks_do_not_depend_on_how_far_it_looks() -> None:
+    counts = counts_of(120, (200.0,), seed=9)
+    history = history_of(counts, ("a",))
+    calendars = [RegionCalendar("here", "UTC")]
+    near, far = (
+        look_ahead(history, calendars, "sale", weeks=weeks, sums={"all": np.ones((1, 1))}).regions[
+            0
+        ]
+        for weeks in (4, 40)
+    )
+    for level in (0.1, 0.9):
+        one, other = (o.totals[level][0, :2] / o.totals[0.5][0, :2] for o in (near, far))
+        np.testing.assert_allclose(one, other, atol=0.02)

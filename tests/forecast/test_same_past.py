@@ -17,6 +17,7 @@ from gameday.forecast.prepare import prepare
 from gameday.forecast.task import bare_calendars
 from gameday.forecast.tie import tied_models
 from gameday.history import History, read_any_history
+from gameday.scenario.past import Columns
 from gameday.vocabulary import Array
 
 START = datetime(2026, 3, 9, tzinfo=UTC)
@@ -136,3 +137,22 @@ def test_a_count_that_is_none_is_refused_with_its_row(tmp_path: Path) -> None:
 def test_a_constant_past_gives_the_constant(level: float, tmp_path: Path) -> None:
     said = forecast_of(read(rows_of().assign(count=level), tmp_path))
     np.testing.assert_allclose(said, level, rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_rows_of_wider_slots_are_refused_and_not_taken_for_minutes(
+    minutes: int, tmp_path: Path
+) -> None:
+    table = rows_of()
+    coarse = table[table["time"].dt.minute % minutes == 0]
+    with pytest.raises(HistoryError, match=f"rows lie {minutes} minutes apart"):
+        read(coarse, tmp_path)
+
+
+def test_a_file_may_be_read_by_the_columns_of_a_scenario_or_by_usual_names(tmp_path: Path) -> None:
+    table, file = rows_of(), tmp_path / "past.csv"
+    table.rename(columns={"time": "t", "step": "what", "count": "n"}).to_csv(file, index=False)
+    mapped = Columns(time="t", count="n", step="what")
+    assert read_any_history(file, time_zone="UTC", columns=mapped).steps == ("cart", "home")
+    table.to_csv(file, index=False)
+    assert read_any_history(file, time_zone="UTC", columns=mapped).steps == ("cart", "home")
