@@ -16,7 +16,7 @@ from scipy.special import nbdtrik
 from gameday.forecast.ahead import Ahead
 from gameday.vocabulary import Array
 
-__all__ = ["PRIOR_SIGMA", "Bands", "Errors", "make_bands", "noise_of"]
+__all__ = ["LEAST_POOL", "PRIOR_SIGMA", "Bands", "Errors", "make_bands", "noise_of"]
 
 PRIOR_SIGMA = 0.15
 """Spread of an event's log size where the past cannot tell. Ours: about +-35 % at p99, the size

@@ -27,7 +27,9 @@ from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
-__all__ = ["demand_grid", "forecast_demand", "models_of"]
+__all__ = [
+    "demand_grid", "forecast_demand", "level_notes", "model_notes", "models_of", "past_events",
+]  # fmt: skip
 
 _MARGIN = timedelta(hours=3)
 """Before and after the event, so that a window at its edge has a lead-in."""
@@ -158,7 +160,7 @@ def level_notes(models: list[Model], names: tuple[str, ...]) -> list[str]:
         ]
     out = [
         f"{series}: the level of the last days decides, {100 * s:+.0f} % against what all of the past says; "
-        "if it was passing, leave it out (--mask)"
+        "if it was passing, leave it out (`forecast.mask`)"
         for _, series, s in sorted(far, reverse=True)[:_MOST_FAR]
     ]
     return out + (

@@ -64,7 +64,7 @@ def lessons(scenario: Scenario, known: History, models: list[Model]) -> list[Lau
         after = 1 - (launch.waiting.share if launch.waiting is not None else 0.0)
         for region in launch.at:
             seen = tuple(
-                float(over.sum()) / each / max(after, 1e-9) / strength * launch.strength
+                float(over.sum()) / each / after / strength * launch.strength
                 for strength, over, _ in excess.get(region, [])
                 if strength > 0 and after > 0
             )
