@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gameday import __version__
-from gameday.capacity import CapacityRequest, request_capacity, verify
+from gameday.after_load import Asking
 from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed
-from gameday.findings import Evidence, Finding, Look, find, judge, unmeasured_objectives, validity
-from gameday.findings.n_minus_one import n_minus_one
+from gameday.findings import Evidence, Look, find, judge, unmeasured_objectives, validity
 from gameday.findings.rehearsal import series_table
 from gameday.forecast import Demand, forecast_demand
 from gameday.history import History, read_history
@@ -47,10 +46,6 @@ from gameday.vocabulary import SLOT_S, Seed
 __all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
 
 _LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
-
-
-_LOSSES_S = 15.0
-"""For what can be lost at the peak, where a cell that can be judged allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,60 +163,27 @@ def _play(
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
         modelled = event_model(played.end != "complete")
         load_share = 1.0 if servers is None else plan.scale / servers
-        lost = _losses(scenario, demand, plan, order, played, load_share, show, stop)
+        asking = Asking(scenario, demand, plan, order.seed, show, stop)
+        lost, peak = asking.losses_and_peak(played, load_share, n_minus_one=order.n_minus_one)
     evidence = Evidence(
         scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
-        modelled.calm,
+        modelled.calm, peak,
     )  # fmt: skip
     findings = find(evidence)
-    requests = _order_capacity(demand, evidence, findings, servers, order.seed, row, show)
+    orders = asking.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
     verdict = judge(findings, end=played.end, why=played.why, faults=valid.faults,
-                    unmeasured=unmeasured_objectives(evidence))  # fmt: skip
+                    unmeasured=unmeasured_objectives(evidence, findings))  # fmt: skip
     with show.phase("report"), _after_load():
         folder.write_records(measured=(played.record,), predicted=predicted)
         folder.write_event(series_table(modelled.event))
         about = {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
                  "version": __version__, "command": order.command}  # fmt: skip
-        summary = gather(evidence, demand, history, findings, requests, verdict, valid, run=about)
-        folder.write_results(summary, requests)
+        summary = gather(evidence, demand, history, findings, *orders, verdict, valid, run=about)
+        folder.write_results(summary, orders[0])
         render_report(summary, folder.path)
         journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
     return summary
-
-
-def _losses(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, order: Order, played: Played,
-    load_share: float, show: Show, stop: StopWatch,
-) -> dict[str, Any]:  # fmt: skip
-    """Return what can be lost at the peak; nothing if it is not asked, or stopped."""
-    if not order.n_minus_one or played.end != "complete":
-        return {}
-    with show.phase("what can be lost at the peak"):
-        lost = n_minus_one(
-            scenario, demand, plan, seed=order.seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
-            load_share=load_share, progress=show.update, cancelled=lambda: stop.reason is not None,
-        )  # fmt: skip
-        if stop.reason is not None:
-            show.update(f"left out: {stop.reason}")
-    return lost
-
-
-def _order_capacity(
-    demand: Demand, evidence: Evidence, findings: tuple[Finding, ...], servers: float | None,
-    seed: Seed, row: RunRow, show: Show,
-) -> tuple[CapacityRequest, ...]:  # fmt: skip
-    """Return the requests, proven in the model against the same customers."""
-    scenario = evidence.scenario
-    requests = request_capacity(scenario, demand, findings, run=row.run_id, now=datetime.now(UTC))
-    if not requests:
-        return requests
-    with show.phase("capacity, proven in the model"):
-        proven, _ = verify(
-            scenario, evidence.plan, requests, evidence.predicted, seed=seed, scale=servers,
-        )  # fmt: skip
-        show.update(f"{len(proven)} requests")
-    return proven
 
 
 def check_targets(order: Order, scenario: Scenario) -> Order:

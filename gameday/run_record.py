@@ -15,7 +15,7 @@ Held is what a guardrail kept from starting; waiting is told to come again: not 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -73,10 +73,11 @@ def one_bin(seconds: float) -> int:
     return min(int(math.log(max(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH), BINS - 1)
 
 
-def percentile(histogram: Array, level: float) -> float:
+def percentile(histogram: Array, level: float, most_s: float = math.inf) -> float:
     """Return the `level` quantile in seconds of counts over BINS (the last axis); NaN if empty.
 
-    Within a bin by the share of its counts below, so that runs that differ by less than one do.
+    Within a bin by the share of its counts below, so that runs that differ by less than one do; never above
+    `most_s`, the longest that can have been counted: a bin reaches up to 1 % beyond what is in it.
     """
     upto = np.cumsum(histogram, axis=-1)
     if upto[-1] <= 0:
@@ -85,7 +86,7 @@ def percentile(histogram: Array, level: float) -> float:
     place = min(int(np.searchsorted(upto, rank)), BINS - 1)
     count = float(histogram[place])
     share = (rank - (upto[place] - count)) / count if count else 0.5
-    return float(_FLOOR_S * np.exp((place + min(max(share, 0.0), 1.0)) * _WIDTH))
+    return min(most_s, float(_FLOOR_S * np.exp((place + min(max(share, 0.0), 1.0)) * _WIDTH)))
 
 
 def known_sum(values: Array) -> Array:
@@ -136,6 +137,8 @@ class RunRecord:
     """Seconds of a visit, queue to reply, (stacks, services, slots, BINS), float32."""
     session_delay: Array
     """Seconds by which sessions ended later than planned, (stacks, BINS), int64."""
+    longest_s: Array
+    """Longest response of each step, in seconds: its customers' patience. Shape (steps,)."""
     orders: Orders | None = None
     sold_out: dict[tuple[str, str], float] = field(default_factory=dict)
     """(Stack, product type) -> when a customer was first told that it is gone, wall s from the window's start."""
@@ -152,16 +155,26 @@ class RunRecord:
         part = self.step_counts[mine, self.steps.index(step), STEPS.index(what)]
         return int(part[:, self.judged].sum())
 
+    def longest_response_s(self, steps: Sequence[str]) -> float:
+        """Return the seconds after which every customer of these steps has left."""
+        return max(
+            (float(self.longest_s[self.steps.index(step)]) for step in steps), default=math.inf
+        )
+
     def response(self, stack: str, step: str, slots: slice | None = None) -> Array:
         """Return the histogram of response times of a step over `slots` (default the window)."""
         rows = self.latency[self.stacks.index(stack), self.steps.index(step), 0]
         return np.asarray(rows[slots or self.judged].sum(axis=0))
 
     def utilisation(self, stack: str, service: str) -> Array:
-        """Return busy share of the servers per slot, shape (slots,); NaN = not observed."""
+        """Return busy share of the servers per slot, 0 to 1, shape (slots,); NaN = not observed.
+
+        Servers that are taken away end what they have begun, and scrapes are not at the slot's very ends: more
+        than all servers' time counts as all of it.
+        """
         load = self.loads[self.stacks.index(stack), self.services.index(service)]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(load[0] / (load[2] * self.slot_wall_s))
+            return np.asarray(np.minimum(1.0, load[0] / (load[2] * self.slot_wall_s)))
 
     def little_residual(self) -> float:
         """Return how far queue counts and waits disagree, the worst service's share; NaN: not known."""
@@ -255,9 +268,12 @@ def _rows(
 
 def blank_record(
     source: str, grid: TimeGrid, lead_in: int, slot_wall_s: float,
-    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], longest_s: Array | None = None,
 ) -> RunRecord:  # fmt: skip
-    """Return a record of zeros for (stacks, steps, services), its arrays ready to be counted in."""
+    """Return a record of zeros for (stacks, steps, services), its arrays ready to be counted in.
+
+    `longest_s` is that of RunRecord; None: nobody's patience ends.
+    """
     stacks, steps, services = names
     a, b, c, n = len(stacks), len(steps), len(services), grid.slots
     return RunRecord(
@@ -269,4 +285,5 @@ def blank_record(
         latency=np.zeros((a, b, len(LATENCIES), n, BINS), np.int32),
         visits=np.zeros((a, c, n, BINS), np.float32),
         session_delay=np.zeros((a, BINS), np.int64),
+        longest_s=np.full(b, np.inf) if longest_s is None else longest_s,
     )  # fmt: skip

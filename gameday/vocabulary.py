@@ -171,5 +171,15 @@ class Band:
     high: float
     level: float = 0.95
 
+    def __post_init__(self) -> None:
+        """Refuse an interval that does not hold its number: it would be printed."""
+        if self.mid < self.low or self.mid > self.high:
+            raise ValueError(f"an interval must hold its number (got {self})")
+
+    def within(self, least: float = -math.inf, most: float = math.inf) -> Band:
+        """Return the band cut to what its number can be."""
+        mid, low, high = (min(max(x, least), most) for x in (self.mid, self.low, self.high))
+        return Band(mid, low, high, self.level)
+
     def __str__(self) -> str:
         return f"{self.mid:.4g} ({self.low:.4g} to {self.high:.4g})"

@@ -2,10 +2,13 @@
 
 import os
 
+import hypothesis
 import pytest
 
 from gameday.files import cache_folder
 
+hypothesis.settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("no clock")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

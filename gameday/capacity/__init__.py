@@ -6,7 +6,7 @@ Never: place an order, approve its own request, size without the forecast.
 """
 
 from gameday.capacity.exporters import EXPORTERS
-from gameday.capacity.order import request_capacity, verify, with_order
+from gameday.capacity.order import request_capacity, with_order
 from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
 
 __all__ = [
@@ -17,6 +17,5 @@ __all__ = [
     "from_mapping",
     "moved",
     "request_capacity",
-    "verify",
     "with_order",
 ]

@@ -1,9 +1,8 @@
-"""The room's verbs: which services are too small, the requests for them, and whether that holds."""
+"""The room's verb: which services are too small, the requests for them, and which of them nothing supports."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -11,18 +10,40 @@ import numpy as np
 from gameday.capacity.request import CapacityRequest, Move
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
 from gameday.findings import Finding
-from gameday.findings.evidence import number_of
+from gameday.findings.standing import Standing
 from gameday.forecast import Demand
-from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate import simulate, t_interval
-from gameday.traffic import LoadPlan
-from gameday.vocabulary import Array, Band, Seed
+from gameday.vocabulary import Array
 
-__all__ = ["request_capacity", "verify", "with_order"]
+__all__ = ["Withheld", "request_capacity", "with_order", "withhold"]
 
 _WARM_UP = timedelta(hours=2)
 """Servers must work this long before they are needed: caches fill, checks pass. Ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A request that is not made: it would rest on a model that the run refutes."""
+
+    stack: str
+    service: str
+    why: tuple[str, ...]
+    """What was measured against what was predicted, a line each."""
+
+
+def withhold(
+    requests: tuple[CapacityRequest, ...], standing: Standing
+) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
+    """Return the requests that the run does not refute, each with what it says of their model; and the others."""
+    kept, withheld = [], []
+    for request in requests:
+        model = standing.of(request.stack, (request.service,))
+        if model == "refuted":
+            why = standing.against(request.stack, (request.service,))
+            withheld.append(Withheld(request.stack, request.service, why))
+        else:
+            kept.append(replace(request, model=model))
+    return tuple(kept), tuple(withheld)
 
 
 def request_capacity(
@@ -86,6 +107,7 @@ def _request(
         },
         hourly_usd=hourly, total_usd=hourly * (end - needed_by).total_seconds() / 3600,
         expires=end + _WARM_UP,
+        peak=demand.grid.instant(int(series.argmax())),
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
     )  # fmt: skip
 
@@ -108,49 +130,3 @@ def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Sce
             update={"stacks": {**service.stacks, request.stack: fleet}}
         )
     return scenario.model_copy(update={"services": services})
-
-
-def verify(
-    scenario: Scenario, plan: LoadPlan, requests: tuple[CapacityRequest, ...],
-    before: tuple[RunRecord, ...], *, seed: Seed, scale: float | None = None,
-    progress: Callable[[int], None] = lambda done: None,
-) -> tuple[tuple[CapacityRequest, ...], tuple[RunRecord, ...]]:  # fmt: skip
-    """Return the requests with their proof, and the model's records with the order placed.
-
-    `before` are replications of the same plan without the order; `seed` is theirs, so each pair
-    shares its arrivals, walks and service draws.
-    """
-    ordered = with_order(scenario, requests)
-    after = simulate(ordered, plan, seed=seed, scale=scale, progress=progress)
-    pairs = tuple(zip(before, after, strict=False))
-    proofs = {stack: _proof(scenario, plan, stack, pairs) for stack in scenario.stack_names}
-    return tuple(replace(r, proof=proofs[r.stack]) for r in requests), after
-
-
-def _proof(
-    scenario: Scenario, plan: LoadPlan, stack: str, pairs: tuple[tuple[RunRecord, RunRecord], ...]
-) -> dict[str, object]:
-    """Return objective -> before, after, difference, and whether it holds after, all as played."""
-    out: dict[str, object] = {
-        "replications": len(pairs),
-        "as_played": f"{plan.speed:g}x, cell {plan.scale:g}",
-    }
-    for criterion in scenario.objectives:
-        if criterion.is_of_service:
-            continue
-        rows = [tuple(number_of(run, criterion, stack)[0] for run in pair) for pair in pairs]
-        before, after = (t_interval([row[i] for row in rows]) for i in (0, 1))
-        change = t_interval([row[1] - row[0] for row in rows])
-        out[criterion.text] = {
-            "before": _said(before, criterion.metric), "after": _said(after, criterion.metric),
-            "change": _said(change, criterion.metric),
-            "holds_after": bool(after.high < criterion.value),
-        }  # fmt: skip
-    return out
-
-
-def _said(band: Band, metric: str) -> str:
-    """Return a band in words: percent for rates, milliseconds for latencies."""
-    if metric.endswith("rate"):
-        return f"{100 * band.mid:.2f} % ({100 * band.low:.2f} to {100 * band.high:.2f})"
-    return f"{1000 * band.mid:.0f} ms ({1000 * band.low:.0f} to {1000 * band.high:.0f})"

@@ -83,13 +83,31 @@ class CapacityRequest:
     expires: datetime
     """When they may be given back, UTC."""
     proof: dict[str, Any] = field(default_factory=dict)
-    """The model before and after the order: objective -> numbers with intervals."""
+    """`of`: the case played in the model, all of a stack's requests placed; objective -> its numbers before and
+    after with intervals, and `holds_after`, true only where the whole interval holds in the case sized for."""
     history: tuple[Move, ...] = ()
+    peak: datetime | None = None
+    """The minute of the most load sized for, UTC; None: an older file, which does not say."""
+    model: str = "not compared"
+    """What the run says of the service's model, by which it is sized: `agrees`, or `not compared`."""
 
     @property
     def added(self) -> int:
         """Instances to add."""
         return self.instances_to - self.instances_from
+
+    @property
+    def proven(self) -> str:
+        """What its proof comes to, in a line: `holds`, or what does not, or why it was not made."""
+        if "of" not in self.proof:
+            return str(
+                self.proof.get("said", "not proven: the case that it is sized for was not played")
+            )
+        rows = {text: row for text, row in self.proof.items() if isinstance(row, dict)}
+        open_ = [f"{text}: {row['said']}" for text, row in rows.items() if not row["holds_after"]]
+        return "; ".join(open_) or (
+            "holds" if rows else "not proven: the scenario has no objective"
+        )
 
 
 def moved(request: CapacityRequest, move: Move) -> CapacityRequest:
@@ -129,6 +147,8 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
     try:
         for name in ("window_start", "window_end", "needed_by", "latest_order", "expires"):
             fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
+        if fields.get("peak") is not None:
+            fields["peak"] = datetime.fromisoformat(str(fields["peak"]).replace("Z", "+00:00"))
         fields["findings"] = tuple(fields["findings"])
         fields["history"] = tuple(Move(**move) for move in fields["history"])
         if fields["state"] not in MOVES:

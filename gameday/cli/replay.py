@@ -214,7 +214,8 @@ def _say(summary: dict[str, Any]) -> None:
     console.print(f"findings: {found}")
     for finding in summary["findings"][:8]:
         console.print(
-            f"  {finding['severity']} {finding['title']} ({finding['basis']})", markup=False
+            f"  {finding['severity']} {finding['title']} ({finding['doubt'] or finding['basis']})",
+            markup=False,
         )
     console.print(
         f"capacity requests: {len(summary['requests'])}, USD {summary['requests_usd']:,.0f}"
@@ -224,7 +225,33 @@ def _say(summary: dict[str, Any]) -> None:
             f"  {request['stack']} {request['service']}: {request['instances_from']} -> "
             f"{request['instances_to']} {request['instance']}, order by {request['latest_order']}"
         )
+    for line in (*_proofs(summary), *_withheld(summary)):
+        console.print(line, markup=False)
     typer.echo(f"report: {Path(summary['folder']) / 'report.html'}")
+
+
+def _proofs(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield what the model says of the case that the requests are sized for, with them placed."""
+    for stack in dict.fromkeys(request["stack"] for request in summary["requests"]):
+        rows = [row for row in summary["proof"] if row["stack"] == stack]
+        if not rows:
+            first = next(r for r in summary["requests"] if r["stack"] == stack)
+            yield f"  {stack}: {first['proven']}"
+            continue
+        held = sum(row["holds_after"] for row in rows)
+        yield f"  in the model, {rows[0]['of']}: {held} of {len(rows)} objectives hold"
+        for row in rows:
+            if not row["holds_after"]:
+                yield f"    {row['text']}: {row['before']} -> {row['after']}: {row['said']}"
+
+
+def _withheld(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield the requests that are not made, and why."""
+    for row in summary["withheld"]:
+        yield (
+            f"  {row['stack']} {row['service']}: request withheld, model refuted by this run: "
+            f"{'; '.join(row['why'])}"
+        )
 
 
 def _sell_outs(summary: dict[str, Any]) -> Iterator[str]:

@@ -9,19 +9,21 @@ import numpy as np
 import scipy
 
 from gameday.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
-from gameday.scenario import Criterion, Scenario
+from gameday.scenario import Criterion, Scenario, build_cell
 from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS, quantile_level
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
 if TYPE_CHECKING:
+    from gameday.findings.peak_case import PeakCase
     from gameday.findings.replication import Replication
 
 __all__ = [
     "BAD", "LATENESS_BOUND_S", "LEAST_SAMPLES", "LEAST_SLOTS", "SATURATED", "SATURATED_SLOTS",
     "TURNED_AWAY", "Evidence", "bad_slots", "binomial_band", "first_where",
     "lateness_p99", "latency_rows", "least_samples", "number_of", "quantile_band", "service_number",
+    "services_behind", "visited_services",
     "service_series", "share_of", "step_tier", "steps_of", "visit_count",
 ]  # fmt: skip
 
@@ -67,6 +69,9 @@ class Evidence:
     calm: tuple[tuple[Replication, ...], ...] = ()
     """The window at real speed with nothing injected; empty where nothing is."""
 
+    peak: tuple[PeakCase, ...] = ()
+    """The event's peak at the quantile that fleets are sized for, zones lost, one a stack; empty: not played."""
+
     @property
     def event_judged(self) -> tuple[tuple[Replication, ...], ...]:
         """The model at real speed, where its cell is large enough to judge by; else nothing."""
@@ -91,6 +96,29 @@ def least_samples(criterion: Criterion) -> int:
 def steps_of(run: RunRecord, criterion: Criterion) -> tuple[str, ...]:
     """Return the steps that a criterion speaks of."""
     return run.steps if criterion.subject == "all steps" else (criterion.subject,)
+
+
+def services_behind(scenario: Scenario, stack: str, criterion: Criterion) -> tuple[str, ...]:
+    """Return the services of a stack that a criterion depends on: those that its steps visit, or itself."""
+    if criterion.is_of_service:
+        return (criterion.subject,)
+    visited = visited_services(scenario, stack)
+    mine = {
+        service
+        for step, services in visited.items()
+        if criterion.subject in ("all steps", step)
+        for service in services
+    }
+    return tuple(name for name in scenario.stack_services(stack) if name in mine)
+
+
+def visited_services(scenario: Scenario, stack: str) -> dict[str, set[str]]:
+    """Return step -> the services of a stack that it visits, for customers of any product type."""
+    out: dict[str, set[str]] = {}
+    for (step, _), groups in build_cell(scenario, stack, scale=1.0).visits.items():
+        visits = (visit for group in groups for entry in group for visit in entry.walk())
+        out.setdefault(step, set()).update(visit.service for visit in visits)
+    return out
 
 
 def share_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[int, int, Array]:
@@ -140,7 +168,8 @@ def number_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[float, 
         bad, all_, _ = share_of(run, criterion, stack)
         return (bad / all_ if all_ else float("nan")), all_
     histogram = latency_rows(run, criterion, stack).sum(axis=0)
-    return percentile(histogram, criterion.level), int(histogram.sum())
+    longest_s = run.longest_response_s(steps_of(run, criterion))
+    return percentile(histogram, criterion.level, longest_s), int(histogram.sum())
 
 
 def service_number(run: RunRecord, stack: str, service: str, metric: str) -> float:
@@ -183,9 +212,9 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
         enough = achieved.sum(axis=0) >= LEAST_SAMPLES
         shares = share_of(run, criterion, stack)[2]
         return np.asarray(enough & np.array([not criterion.holds(share) for share in shares], bool))
-    least = least_samples(criterion)
+    least, longest_s = least_samples(criterion), run.longest_response_s(steps_of(run, criterion))
     return np.array([
-        row.sum() >= least and not criterion.holds(percentile(row, criterion.level))
+        row.sum() >= least and not criterion.holds(percentile(row, criterion.level, longest_s))
         for row in latency_rows(run, criterion, stack)
     ])  # fmt: skip
 
@@ -199,14 +228,14 @@ def binomial_band(bad: int, all_: int) -> Band:
     return Band(bad / all_, low, high)
 
 
-def quantile_band(histogram: Array, level: float) -> Band:
-    """Return a latency quantile with its 95 % interval from order statistics, seconds."""
+def quantile_band(histogram: Array, level: float, longest_s: float = np.inf) -> Band:
+    """Return a latency quantile with its 95 % interval from order statistics, seconds, at most `longest_s`."""
     n = int(histogram.sum())
     if n == 0:
         return Band(float("nan"), float("nan"), float("nan"))
     low = max(0.0, float(scipy.stats.binom.ppf(0.025, n, level)) - 1) / n
     high = min(1.0, (float(scipy.stats.binom.ppf(0.975, n, level)) + 1) / n)
-    return Band(*(percentile(histogram, q) for q in (level, low, high)))
+    return Band(*(percentile(histogram, q, longest_s) for q in (level, low, high)))
 
 
 def first_where(bad: Array) -> int | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gameday.findings.evidence import LEAST_SAMPLES, Evidence
 from gameday.findings.finding import Candidate, Finding, Severity
 from gameday.findings.rules import RULES
+from gameday.findings.standing import Standing, standing_of
 
 __all__ = ["find", "holm"]
 
-_HURTS = ("missed_objective", "displaced", "lost_orders", "metastable")
+_HURTS = ("missed_objective", "displaced", "lost_orders", "metastable", "peak_not_borne")
 """Rules whose findings customers feel."""
 _CHANCE = 0.05
 """Of one false finding in a healthy run, over all rules and services together (Holm, 1979)."""
@@ -22,10 +25,25 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
     corrected = holm([candidate.p_value for candidate in candidates])
     found: dict[str, Finding] = {}
     for candidate, p_value in zip(candidates, corrected, strict=True):
-        if p_value < _CHANCE and candidate.is_wholly_bad and candidate.samples >= LEAST_SAMPLES:
+        enough = candidate.is_exact or candidate.samples >= LEAST_SAMPLES
+        if p_value < _CHANCE and candidate.is_wholly_bad and enough:
             finding = _finding(evidence, candidate, p_value)
             found.setdefault(finding.id, finding)  # the measurement comes before the model
-    return tuple(sorted(found.values(), key=lambda f: (f.severity, f.rule, f.id)))
+    compared = [candidate for candidate in candidates if candidate.rule == "disagreement"]
+    standing = standing_of(evidence, found.values(), compared)
+    findings = [_held_against(finding, standing) for finding in found.values()]
+    return tuple(sorted(findings, key=lambda f: (f.severity, f.rule, f.id)))
+
+
+def _held_against(finding: Finding, standing: Standing) -> Finding:
+    """Return a finding of the model with what the run says of that model; a refuted one hurts nobody surely."""
+    if finding.basis != "model only":
+        return finding
+    model = standing.of(finding.stack, finding.services)
+    if model != "refuted":
+        return replace(finding, model=model)
+    lines = standing.against(finding.stack, finding.services)
+    return replace(finding, model=model, severity="S4", refuted_by=lines)
 
 
 def holm(p_values: list[float]) -> list[float]:
@@ -52,6 +70,7 @@ def _finding(evidence: Evidence, candidate: Candidate, p_value: float) -> Findin
         load_share=float(load[first] / load.max()) if first is not None else None,
         suggestion=candidate.suggestion,
         evidence=candidate.evidence | {"played_quantile": evidence.plan.quantile},
+        services=candidate.services,
     )  # fmt: skip
 
 
@@ -64,7 +83,7 @@ def _severity(evidence: Evidence, candidate: Candidate) -> Severity:
     if candidate.rule == "disagreement":
         return "S4"
     hurts = candidate.rule in _HURTS
-    played = evidence.plan.quantile
+    played = evidence.plan.quantile if candidate.quantile is None else candidate.quantile
     if hurts and candidate.tier == 0 and played <= 0.5:
         return "S1"
     if played <= 0.9 and (hurts or candidate.tier == 0):

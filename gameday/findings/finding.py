@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from gameday.vocabulary import Band
 
-__all__ = ["Basis", "Candidate", "Finding", "Severity"]
+__all__ = ["Basis", "Candidate", "Finding", "Model", "Severity"]
 
 Severity = Literal["S1", "S2", "S3", "S4"]
 Basis = Literal["measured", "extrapolated", "model only"]
+Model = Literal["", "agrees", "refuted", "not compared"]
+"""What the run says of the model that a finding rests on; empty: it rests on none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class Candidate:
     """First slot of the window in which it was bad; None = cannot say."""
     suggestion: str
     evidence: dict[str, float | str] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+    """Services whose model it rests on or, of a disagreement, refutes; empty: it rests on what was measured."""
+    quantile: float | None = None
+    """Quantile of the event's strength at which it was bad; None: that which was played."""
+    is_exact: bool = False
+    """Whether `p_value` is of an exact test: it then speaks from any number of samples."""
 
     @property
     def is_wholly_bad(self) -> bool:
@@ -69,9 +77,22 @@ class Finding:
     """Forecast load at the first breach, as a share of the window's peak."""
     suggestion: str
     evidence: dict[str, float | str]
+    services: tuple[str, ...] = ()
+    """As the candidate's."""
+    model: Model = ""
+    """What this run says of the model of those services."""
+    refuted_by: tuple[str, ...] = ()
+    """What was measured against what that model predicted, a line each; empty unless `model` is refuted."""
+
+    @property
+    def doubt(self) -> str:
+        """Why it may be false; empty: it was measured, or the run bears out the model that it rests on."""
+        return {"refuted": "model refuted by this run", "not compared": "model not compared with this run"}.get(
+            self.model, ""
+        )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data for JSON."""
-        data = asdict(self)
+        data = asdict(self) | {"doubt": self.doubt}
         data["first_breach"] = self.first_breach.isoformat() if self.first_breach else None
         return data

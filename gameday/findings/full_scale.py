@@ -16,7 +16,7 @@ from gameday.findings.summary import band_of
 from gameday.run_record import percentile
 from gameday.scenario import Scenario, build_cell
 from gameday.scenario.service_times import LogNormal, ServiceTime
-from gameday.simulate import t_interval
+from gameday.simulate.intervals import level_interval
 from gameday.vocabulary import Seed
 
 __all__ = ["full_scale"]
@@ -52,7 +52,7 @@ def full_scale(
         rows.append({
             "service": name, "servers": servers,
             "load": round(float(per_s.mean()) * times.mean / servers, 4),
-            "cell_wait_s": band_of(t_interval([float(run.spans[_HOUR, _WAIT, n]) for run in runs])),
+            "cell_wait_s": band_of(level_interval([float(run.spans[_HOUR, _WAIT, n]) for run in runs], "s")),
             **_alone(per_s, servers, times, seed.child("full scale", runs[0].stack, name)),
         })  # fmt: skip
     return rows
@@ -70,8 +70,8 @@ def _alone(per_s: Any, servers: int, time: ServiceTime, seed: Seed) -> dict[str,
     p99 = [percentile(run.waits.sum(axis=0), 0.99) for run in played]
     return {
         "replications": count, "requests": round(requests),
-        "wait_s": band_of(t_interval([run.mean_wait_s for run in played])),
-        "p99_wait_s": band_of(t_interval(p99)),
+        "wait_s": band_of(level_interval([run.mean_wait_s for run in played], "s")),
+        "p99_wait_s": band_of(level_interval(p99, "s")),
     }  # fmt: skip
 
 

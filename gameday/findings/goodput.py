@@ -13,7 +13,7 @@ from gameday.run_record import STEPS, RunRecord
 from gameday.scenario.injections import Injection
 from gameday.vocabulary import SLOT_S, Array
 
-__all__ = ["BACK", "Goodput", "Phases", "calm_shares", "phases"]
+__all__ = ["BACK", "Goodput", "Phases", "calm_shares", "phases", "planned_goodput"]
 
 BACK = 0.95
 """Of what it would be with nothing injected: from there on goodput counts as come back. Ours."""
@@ -136,6 +136,11 @@ def calm_shares(calm: Sequence[Sequence[Replication]]) -> dict[str, Array]:
         sent, done = (np.sum([getattr(r, n) for r in runs], axis=0) for n in ("achieved", "done"))
         out[runs[0].stack] = np.divide(done, sent, out=np.full(len(sent), np.nan), where=sent > 0)
     return out
+
+
+def planned_goodput(run: Replication) -> float:
+    """Return the share, 0 to 1, that ended well of the steps that went out and of those never reached."""
+    return float(run.done.sum() / max(1.0, (run.achieved + run.unreached).sum()))
 
 
 def _share(sent: float, done: float) -> float:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from gameday.findings.evidence import binomial_band, step_tier
-from gameday.findings.goodput import BACK
-from gameday.findings.rehearsal import not_below
+from gameday.findings.goodput import BACK, planned_goodput
 from gameday.findings.replication import Look, Replication
 from gameday.findings.summary import band_of
 from gameday.forecast import Demand
@@ -21,18 +22,20 @@ from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import at_real_speed
-from gameday.simulate.intervals import p_above, t_interval
+from gameday.simulate.intervals import level_interval, p_above, t_interval
 from gameday.simulate.real_speed import LEAD_IN
 from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import SLOT_S, Seed
+from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
-__all__ = ["Loss", "losses", "n_minus_one"]
+__all__ = [
+    "LOSS_LEAD_IN", "PEAK_SLOTS", "Loss", "as_scheduled", "busiest_window", "losses", "n_minus_one",
+]  # fmt: skip
 
-_PEAK_SLOTS = 10
+PEAK_SLOTS = 10
 """Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
 _GOODPUT = f"goodput >= {BACK:.0%} of that with nothing lost"
-_LEAD_IN = 10
+LOSS_LEAD_IN = 10
 """Minutes before, with nothing lost, that bring queues into their state; an hour where servers scale."""
 
 
@@ -52,12 +55,15 @@ def _peak_window(plan: LoadPlan, scenario: Scenario, stack: str) -> str:
     calm = (
         plan.forecast[regions] / plan.traffic_factor()
     )  # nothing is injected into what is asked here
-    steps = calm[:, :, plan.lead_in :].sum(axis=(0, 1))
-    width = min(_PEAK_SLOTS, len(steps))
-    sums = [float(steps[first : first + width].sum()) for first in range(len(steps) - width + 1)]
-    first = sums.index(max(sums))
-    begins, ends = (plan.window.instant(slot) for slot in (first, first + width))
-    return f"{begins.isoformat()}/{ends.isoformat()}"
+    return busiest_window(plan.window, calm[:, :, plan.lead_in :].sum(axis=(0, 1)), PEAK_SLOTS)
+
+
+def busiest_window(grid: TimeGrid, steps: Array, slots: int) -> str:
+    """Return the first of the `slots` slots in a row with the most steps, shape (grid.slots,), as START/END."""
+    width = min(slots, len(steps))
+    upto = np.concatenate([[0.0], np.cumsum(steps)])
+    first = int((upto[width:] - upto[:-width]).argmax())
+    return f"{grid.instant(first).isoformat()}/{grid.instant(first + width).isoformat()}"
 
 
 def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
@@ -101,12 +107,12 @@ def n_minus_one(
         peak = at_real_speed(
             scenario, demand, seed=seed, window=_peak_window(plan, scenario, stack),
             core_s=core_s / len(scenario.stack_names) / (1 + len(lost)), quantile=plan.quantile,
-            at_least=least_scale(scenario), lead_in=LEAD_IN if scales else _LEAD_IN,
+            at_least=least_scale(scenario), lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
         )  # fmt: skip
         window_s = peak.window.slots * SLOT_S
         struck = [peak.struck(parse_injections([one.text], scenario, window_s)) for one in lost]
         progress(f"{stack}: {len(lost)} losses at the peak")
-        there = _as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds())
+        there = as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds())
         seen = replicate_each(
             there, [peak, *struck], Look.at(scenario, peak), seed=seed, stacks=(stack,),
             scale=peak.scale / load_share, new_customers=True, cancelled=cancelled, **how,
@@ -138,7 +144,7 @@ def _held(scenario: Scenario, run: Replication, base: Replication) -> dict[str, 
     for n, criterion in enumerate(scenario.objectives):
         number, before = run.number_of(n)[0], base.number_of(n)[0]
         held[criterion.text] = before != before if number != number else criterion.holds(number)
-    return held | {_GOODPUT: _goodput(run) >= BACK * _goodput(base)}
+    return held | {_GOODPUT: planned_goodput(run) >= BACK * planned_goodput(base)}
 
 
 def _tests(
@@ -151,15 +157,15 @@ def _tests(
         if before["misses"].get(criterion.text, 0.0) >= 0.5 or any(v != v for v in values):
             continue
         out.append({
-            "text": criterion.text, "bound": criterion.value, "value": band_of(t_interval(values)),
-            "unit": METRICS[criterion.metric], "p_value": p_above(values, criterion.value),
-            "samples": sum(run.number_of(n)[1] for run in runs),
+            "text": criterion.text, "bound": criterion.value, "unit": METRICS[criterion.metric],
+            "value": band_of(level_interval(values, METRICS[criterion.metric])),
+            "p_value": p_above(values, criterion.value), "samples": sum(run.number_of(n)[1] for run in runs),
             "tier": step_tier(scenario, criterion.subject),
         })  # fmt: skip
     return out
 
 
-def _as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
+def as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
     """Return the scenario whose schedules count from a window that begins so much later."""
     services = {}
     for name, service in scenario.services.items():
@@ -179,13 +185,8 @@ def _answer(scenario: Scenario, runs: list[Replication], base: list[Replication]
     return {
         "held": band_of(binomial_band(good, len(held))),
         "misses": {text: share for text, share in missed.items() if share > 0},
-        "goodput": band_of(not_below(t_interval([_goodput(run) for run in runs]), 0.0)),
+        "goodput": band_of(level_interval([planned_goodput(run) for run in runs], "share")),
     }  # fmt: skip
-
-
-def _goodput(run: Replication) -> float:
-    """Return the share of planned steps that ended well."""
-    return float(run.done.sum() / max(1.0, run.planned.sum()))
 
 
 def _row(
@@ -197,7 +198,9 @@ def _row(
         for text, share in after["misses"].items()
         if share >= 0.5 > before["misses"].get(text, 0.0)
     ]
-    change = t_interval([_goodput(b) - _goodput(a) for a, b in zip(base, runs, strict=True)])
+    change = t_interval(
+        [planned_goodput(b) - planned_goodput(a) for a, b in zip(base, runs, strict=True)]
+    )
     if not scenario.objectives:
         said = "no objective to hold"
     elif before["held"]["mid"] < 0.5:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gameday.findings.evidence import Evidence, least_samples
-from gameday.findings.finding import Finding
+from gameday.findings.finding import Candidate, Finding
 from gameday.findings.rules.missed_objective import look_for_missed_objective
 
 __all__ = ["objective_table"]
@@ -20,24 +20,32 @@ def objective_table(evidence: Evidence, findings: tuple[Finding, ...]) -> list[d
     least = {c.text: least_samples(c) for c in evidence.scenario.objectives}
     for test in look_for_missed_objective(evidence):
         key = (test.stack, str(test.evidence["objective"]))
-        if key in rows or test.basis != "measured":
-            continue
-        enough = test.samples >= least[key[1]]
-        low, high = (_said(value, test.unit) for value in (test.value.low, test.value.high))
-        shown = f"{_said(test.value.mid, test.unit)} ({low} to {high}, n = {test.samples})"
-        shown = shown if enough else "too few replies"
-        if key in missed and missed[key].basis == "model only":
-            shown += f"; {_said(missed[key].value.mid, test.unit)} in the model at real speed"
-        rows[key] = {
-            "stack": test.stack, "text": key[1], "said": shown, "measured": enough,
-            "missed": key in missed, "undecided": enough and test.value.high > test.bound,
-        }  # fmt: skip
+        if key not in rows and test.basis == "measured":
+            rows[key] = _row(test, missed.get(key), least[key[1]])
     for criterion in evidence.scenario.objectives:
         for stack in evidence.scenario.stack_names:
             unknown = {"stack": stack, "text": criterion.text, "said": "not observed",
                        "measured": False, "missed": False, "undecided": False}  # fmt: skip
             rows.setdefault((stack, criterion.text), unknown)
     return list(rows.values())
+
+
+def _row(test: Candidate, finding: Finding | None, least: int) -> dict[str, Any]:
+    """Return what was measured of an objective, and what the model adds where it alone has it missed."""
+    in_model = finding is not None and finding.basis == "model only"
+    is_missed = finding is not None and not finding.doubt
+    enough = test.samples >= least or (is_missed and not in_model)
+    low, high = (_said(value, test.unit) for value in (test.value.low, test.value.high))
+    shown = f"too few replies: {test.samples}, {least} are needed"
+    if enough:
+        shown = f"{_said(test.value.mid, test.unit)} ({low} to {high}, n = {test.samples})"
+    if finding is not None and in_model:
+        shown += f"; {_said(finding.value.mid, test.unit)} in the model at real speed"
+        shown += f" ({finding.doubt})" if finding.doubt else ""
+    return {
+        "stack": test.stack, "text": test.evidence["objective"], "said": shown, "measured": enough,
+        "missed": is_missed, "undecided": enough and test.value.high > test.bound,
+    }  # fmt: skip
 
 
 def _said(value: float, unit: str) -> str:

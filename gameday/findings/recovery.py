@@ -5,16 +5,15 @@ A system that stays down though the trigger is gone is metastable (Huang et al.,
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from gameday.findings.evidence import binomial_band
 from gameday.findings.goodput import Goodput, Phases, calm_shares, phases
-from gameday.findings.rehearsal import Replications, not_below
+from gameday.findings.rehearsal import Replications
 from gameday.findings.summary import band_of
 from gameday.run_record import RunRecord
 from gameday.scenario.injections import Injection
-from gameday.simulate import t_interval
+from gameday.simulate.intervals import level_interval
 
 __all__ = ["measured_recovery", "recovery"]
 
@@ -93,7 +92,7 @@ def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
     back = [m for m in minutes if m is not None]
     out |= {
         "after": _band(runs, part.after), "recovers": band_of(binomial_band(len(back), len(runs))),
-        "minutes_to_recover": band_of(not_below(t_interval(back), 0.0)) if back else None,
+        "minutes_to_recover": band_of(level_interval(back, "number")) if back else None,
     }  # fmt: skip
     if len(back) == len(runs):
         bears = not any(run.goes_down(part) for run in runs)
@@ -105,5 +104,4 @@ def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
 
 
 def _band(runs: list[Goodput], part: slice) -> dict[str, Any]:
-    band = not_below(t_interval([run.share(part) for run in runs]), 0.0)
-    return band_of(replace(band, high=min(band.high, 1.0)))
+    return band_of(level_interval([run.share(part) for run in runs], "share"))

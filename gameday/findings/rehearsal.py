@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gameday.findings.evidence import binomial_band
-from gameday.findings.replication import QUANTITIES, SPANS, Replication
+from gameday.findings.replication import QUANTITIES, SPANS, UNITS, Replication
 from gameday.findings.summary import band_of, rounded
 from gameday.scenario import Scenario, build_cell
 from gameday.scenario.cells import Visit, least_scale
 from gameday.scenario.criteria import METRICS
 from gameday.simulate import t_bands, t_interval
+from gameday.simulate.intervals import level_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "DRAWN", "TOO_SMALL", "Replications", "minute_bands", "not_below", "objective_change", "rehearsal", "said_of",
+    "DRAWN", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of",
     "series_of", "series_table", "service_change",
 ]  # fmt: skip
 
@@ -47,9 +46,7 @@ def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> d
         "replications": len(replications),
         "stacks": {
             runs[0].stack: {
-                "services": _by_service(
-                    runs[0].services, np.stack([run.spans for run in runs]), least=0.0
-                ),
+                "services": _by_service(runs[0].services, np.stack([run.spans for run in runs])),
                 "bottlenecks": _bottlenecks(scenario, runs),
                 "objectives": [
                     _objective(scenario, number, runs) | ({} if judged else {"said": TOO_SMALL})
@@ -67,16 +64,19 @@ def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> d
 
 
 def _by_service(
-    services: tuple[str, ...], spans: Array, least: float = -math.inf
+    services: tuple[str, ...], spans: Array, *, of_change: bool = False
 ) -> list[dict[str, Any]]:
     """Return services with a band of each quantity and span; `spans` as Replication's, one a row.
 
-    No band goes below `least`: what cannot be negative is not said to be.
+    Only a band `of_change` goes below nothing, or that of a share beyond all.
     """
     return [
         {"service": name} | {
             span: {
-                quantity: band_of(not_below(t_interval(spans[:, s, q, n].tolist()), least))
+                quantity: band_of(
+                    t_interval(spans[:, s, q, n].tolist()) if of_change
+                    else level_interval(spans[:, s, q, n].tolist(), UNITS[quantity])
+                )
                 for q, quantity in enumerate(QUANTITIES)
             }
             for s, span in enumerate(SPANS)
@@ -94,7 +94,9 @@ def service_change(before: Replications, after: Replications) -> dict[str, list[
     for old, new in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
         pairs = zip(old, new, strict=False)
         out[old[0].stack] = _by_service(
-            old[0].services, np.stack([after.spans - before.spans for before, after in pairs])
+            old[0].services,
+            np.stack([after.spans - before.spans for before, after in pairs]),
+            of_change=True,
         )
     return out
 
@@ -131,7 +133,7 @@ def _first(runs: list[Replication], firsts: list[int]) -> tuple[dict[str, Any], 
     share = band_of(binomial_band(len(slots), len(runs)))
     if not slots:
         return share, {"minutes": None, "at_utc": None, "said": "-"}
-    minutes = not_below(t_interval(slots), 0.0)
+    minutes = level_interval(slots, "number")
     at_utc = runs[0].grid.instant(int(np.median(slots))).isoformat()
     said = f"{at_utc[:16]} (+{minutes.low:.0f} to +{minutes.high:.0f} min)"
     if len(slots) < 2:
@@ -161,20 +163,16 @@ def _depths(scenario: Scenario, stack: str) -> dict[str, int]:
 def _objective(scenario: Scenario, number: int, runs: list[Replication]) -> dict[str, Any]:
     """Return what the runs say of an objective: holds, fails, or undecided; and from when on."""
     criterion = scenario.objectives[number]
-    band = not_below(t_interval([run.number_of(number)[0] for run in runs]), 0.0)
+    unit = METRICS[criterion.metric]
+    band = level_interval([run.number_of(number)[0] for run in runs], unit)
     share, when = _first(runs, [int(run.fails_at[number]) for run in runs])
     return {
         "text": criterion.text,
-        "unit": {"s": "seconds", "share": "share"}.get(METRICS[criterion.metric], "number"),
+        "unit": {"s": "seconds", "share": "share"}.get(unit, "number"),
         "value": band_of(band), "said": said_of(band, criterion.holds),
         "fails_in_some_minute": share, "minutes_to_breach": when["minutes"], "at_utc": when["at_utc"],
         "when": when["said"],
     }  # fmt: skip
-
-
-def not_below(band: Band, least: float) -> Band:
-    """Return a band that does not go below `least`."""
-    return replace(band, low=max(band.low, least))
 
 
 def said_of(band: Band, holds: Callable[[float], bool]) -> str:
@@ -188,7 +186,8 @@ def said_of(band: Band, holds: Callable[[float], bool]) -> str:
 def minute_bands(runs: list[Replication]) -> tuple[Array, Array, Array]:
     """Return mid, low and high of every minute of a stack, each (QUANTITIES, services, slots)."""
     mid, low, high = t_bands(np.stack([run.series for run in runs]))
-    return mid, np.maximum(low, 0.0), high
+    most = np.array([1.0 if UNITS[q] == "share" else np.inf for q in QUANTITIES])[:, None, None]
+    return mid, np.maximum(low, 0.0), np.minimum(high, most)
 
 
 def series_of(replications: Replications) -> dict[str, Any]:

@@ -25,11 +25,12 @@ from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["QUANTITIES", "SPANS", "Look", "Replication", "peak_hour"]
+__all__ = ["QUANTITIES", "SPANS", "UNITS", "Look", "Replication", "peak_hour"]
 
 QUANTITIES = ("utilisation", "wait_s", "p99_s", "turned_away", "queue", "servers")
 """Of a service: busy share of its servers; mean wait for one; p99 of a visit, queue to reply; share of
 attempts shed, timed out or orphaned; mean number waiting; mean servers."""
+UNITS = dict(zip(QUANTITIES, ("share", "s", "s", "share", "count", "count"), strict=True))
 SPANS = ("event", "peak_hour")
 _LOST = [ATTEMPTS.index(name) for name in ("shed", "timed_out", "orphaned")]
 _UNSERVED = [ATTEMPTS.index(name) for name in ("shed", "timed_out")]
@@ -71,8 +72,8 @@ class Replication:
     """What callers looked for in the cache before the service, same shape."""
     hits: Array
     """What they found there, same shape."""
-    planned: Array
-    """Steps planned for each slot, shape (slots,)."""
+    unreached: Array
+    """Steps planned for each slot that never went out, shape (slots,)."""
     achieved: Array
     """Steps that went out in it, same shape."""
     done: Array
@@ -123,7 +124,8 @@ class Look:
             _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
             attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
             attempts[:, _LOST].sum(axis=1), loads[:, LOADS.index("lookups")], loads[:, LOADS.index("hits")],
-            steps[STEPS.index("planned")], steps[STEPS.index("achieved")], steps[STEPS.index("done")],
+            steps[STEPS.index("planned")] - steps[STEPS.index("sent")], steps[STEPS.index("achieved")],
+            steps[STEPS.index("done")],
             {product: at_s for (_, product), at_s in record.sold_out.items()},
             tuple(record.imbalances()), record.little_residual(), record.notes,
         )  # fmt: skip

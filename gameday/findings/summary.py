@@ -11,7 +11,7 @@ from gameday.findings.evidence import BAD, Evidence, service_number
 from gameday.findings.verdict import Validity
 from gameday.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
 from gameday.scenario.injections import Injection
-from gameday.simulate import t_interval
+from gameday.simulate.intervals import level_interval
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array, Band
 
@@ -25,6 +25,7 @@ __all__ = [
     "step_table",
 ]
 
+_UNITS = {"utilisation": "share", "p50": "s", "p99": "s", "error_rate": "share"}
 _REPEATS = LOADS.index("repeats")
 
 
@@ -63,9 +64,11 @@ def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
             row: dict[str, Any] = {"stack": stack, "service": service}
-            for metric in ("utilisation", "p50", "p99", "error_rate"):
+            for metric in _UNITS:
                 said = [_said(r, stack, service, metric) for r in evidence.predicted]
-                row[metric] = {"predicted": band_of(t_interval(said)) if said else None}
+                row[metric] = {
+                    "predicted": band_of(level_interval(said, _UNITS[metric])) if said else None
+                }
                 run = evidence.measured
                 seen = _said(run, stack, service, metric) if run else float("nan")
                 row[metric]["measured"] = _number(seen)
@@ -93,14 +96,17 @@ def step_table(evidence: Evidence) -> list[dict[str, Any]]:
             service = run.latency[s, v, 1, run.judged].sum(axis=0)
             sent = int(rows[STEPS.index("achieved")])
             bad = int(rows[[STEPS.index(name) for name in BAD]].sum())
-            said = [percentile(r.response(stack, step), 0.99) for r in evidence.predicted]
+            longest_s = run.longest_response_s([step])
+            said = [
+                percentile(r.response(stack, step), 0.99, longest_s) for r in evidence.predicted
+            ]
             out.append({
                 "stack": stack, "step": step, "sent": sent, "bad": bad,
                 "error_rate": _number(bad / sent) if sent else None,
-                "p50_s": _number(percentile(histogram, 0.5)),
-                "p99_s": _number(percentile(histogram, 0.99)),
-                "service_p99_s": _number(percentile(service, 0.99)),
-                "predicted_p99_s": band_of(t_interval(said)) if said else None,
+                "p50_s": _number(percentile(histogram, 0.5, longest_s)),
+                "p99_s": _number(percentile(histogram, 0.99, longest_s)),
+                "service_p99_s": _number(percentile(service, 0.99, longest_s)),
+                "predicted_p99_s": band_of(level_interval(said, "s")) if said else None,
             })  # fmt: skip
     return out
 
@@ -161,7 +167,8 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
             "steps": {
                 step: {
                     f"p{level}": [
-                        _number(percentile(row, level / 100)) for row in run.latency[s, v, 0, part]
+                        _number(percentile(row, level / 100, run.longest_response_s([step])))
+                        for row in run.latency[s, v, 0, part]
                     ]
                     for level in (50, 99)
                 }

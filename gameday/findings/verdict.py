@@ -1,12 +1,15 @@
 """The verdict: one word and one exit code for a run; the worst of what happened wins.
 
-PASS 0 · FAIL 1 (an objective missed) · ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the
-generator failed, or something was not measured) · ERROR for any other exit code. Worst wins:
-9 > 8 > 3, 4 > 7 > 1 (DESIGN §6).
+FAIL 1: an objective was missed in what was measured, or by a model of the minutes and level played that this run
+bears out. WARN 10: none was, but a finding of severity S1 or S2 is open, or this run refutes the model, so that
+nobody can tell whether the forecast's peak, or a zone lost, would be borne. PASS 0: all hold, and were tested.
+ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the generator failed, or something was not measured) · ERROR for
+any other exit code. Worst wins: 9 > 8 > 3, 4 > 7 > 1 > 10.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +37,10 @@ _BUSY = 0.7
 
 _EXTRAPOLATED = 1.3
 """The forecast may exceed the played load by so much and no more. Source: DESIGN §2, basis."""
-_ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 0)
-_NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID"}
+_ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 10, 0)
+_NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 10: "WARN"}
+_FAILS = ("missed_objective", "lost_orders")
+"""Rules whose findings fail a run, where they were measured or the run bears out their model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Verdict:
     """What the run comes to."""
 
     name: str
-    """PASS, FAIL, ABORTED, INVALID or ERROR."""
+    """PASS, WARN, FAIL, ABORTED, INVALID or ERROR."""
     exit_code: int
     reasons: tuple[str, ...]
 
@@ -135,8 +140,9 @@ def judge(
     if end == "worker_lost" and not faults:
         reasons.append((7, f"the generator broke: {why}"))
     reasons += [(7, fault) for fault in faults]
-    missed = [f for f in findings if f.rule in ("missed_objective", "lost_orders")]
+    missed = [f for f in findings if f.rule in _FAILS and not f.doubt]
     reasons += [(1, finding.title) for finding in missed]
+    reasons += [(10, said) for said in _warnings(findings, missed)]
     # A target that failed leaves little to measure: that is its miss, not our failure.
     unknown = 1 if missed else 7
     reasons += [(unknown, f"not measured: {what}") for what in unmeasured if end == "complete"]
@@ -145,9 +151,32 @@ def judge(
     return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))
 
 
-def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
-    """Return objectives that too few replies speak of: they are not passed, they are unknown."""
+def _warnings(findings: tuple[Finding, ...], missed: list[Finding]) -> Iterator[str]:
+    """Yield why nobody can be sure of a run that failed nothing: open S1 and S2, then what the run refutes."""
+    for finding in findings:
+        if finding.severity in ("S1", "S2") and finding not in missed:
+            yield f"{finding.severity} {finding.title}" + (
+                f" ({finding.doubt})" if finding.doubt else ""
+            )
+    refuted = {
+        (f.stack, service): None
+        for f in findings if f.rule == "disagreement"
+        for service in f.services
+    }  # fmt: skip
+    if refuted:
+        yield "model refuted by this run: " + ", ".join(f"{a} {b}" for a, b in refuted)
+
+
+def unmeasured_objectives(
+    evidence: Evidence, findings: tuple[Finding, ...] = ()
+) -> tuple[str, ...]:
+    """Return objectives that too few replies speak of: they are not passed, they are unknown.
+
+    Those missed in what was measured, as `findings` have it, are known from however few.
+    """
     run, out = evidence.measured, []
+    missed = {(f.stack, f.evidence["objective"]) for f in findings
+              if f.rule == "missed_objective" and f.basis == "measured"}  # fmt: skip
     if run is None:
         return ()
     if not evidence.scenario.objectives:
@@ -165,6 +194,7 @@ def unmeasured_objectives(evidence: Evidence) -> tuple[str, ...]:
                     out.append(f"{stack}: {criterion.text}: service not observed")
                 continue
             _, n = number_of(run, criterion, stack)
-            if n < least_samples(criterion):
-                out.append(f"{stack}: {criterion.text}: {n} replies")
+            least = least_samples(criterion)
+            if n < least and (stack, criterion.text) not in missed:
+                out.append(f"{stack}: {criterion.text}: {n} replies, {least} are needed")
     return tuple(out)

@@ -8,12 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gameday.capacity import CapacityRequest
+from gameday.capacity.order import Withheld
 from gameday.findings import Evidence, Finding, Verdict
 from gameday.findings.evidence import LATENESS_BOUND_S
 from gameday.findings.objectives import objective_table
 from gameday.findings.recovery import measured_recovery, recovery
 from gameday.findings.rehearsal import rehearsal
 from gameday.findings.sell_out import sell_outs_of_run
+from gameday.findings.standing import standing_of
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
 from gameday.findings.verdict import Validity
 from gameday.forecast import Demand
@@ -28,8 +30,8 @@ SCHEMA_VERSION = 1
 
 def gather(
     evidence: Evidence, demand: Demand, history: History, findings: tuple[Finding, ...],
-    requests: tuple[CapacityRequest, ...], verdict: Verdict, valid: Validity, *,
-    run: dict[str, Any],
+    requests: tuple[CapacityRequest, ...], withheld: tuple[Withheld, ...], verdict: Verdict,
+    valid: Validity, *, run: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the summary of a run. `run` holds run_id, event, started_utc, version, command."""
     plan, measured = evidence.plan, evidence.measured
@@ -48,8 +50,7 @@ def gather(
             for f in findings
         ],
         "findings_by_severity": {s: sum(f.severity == s for f in findings) for s in severities},
-        "requests": [_request(r) for r in requests], "requests_usd": sum(r.total_usd for r in requests),
-        "proof": _proof(requests),
+        **_orders(requests, withheld), "model_refuted": _refuted(evidence, findings),
         "objectives": objective_table(evidence, findings),
         "services": compare_services(evidence), "steps": step_table(evidence),
         "event_model": (
@@ -58,18 +59,33 @@ def gather(
         ),
         "sell_out": sell_outs_of_run(evidence), **_failure(evidence, measured),
         "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
-        "forecast": {
-            "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
-            "strength_sigma": demand.strength_sigma, "past_events": demand.past_events,
-            "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
-            "actuals": actuals_table(demand, history),
-        },
+        "forecast": _forecast(demand, history),
         "validity": asdict(valid) | {
             "lateness_bound_s": LATENESS_BOUND_S,
             "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
         },
         "books": books(measured), "notes": list(measured.notes),
         "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
+    }  # fmt: skip
+
+
+def _orders(
+    requests: tuple[CapacityRequest, ...], withheld: tuple[Withheld, ...]
+) -> dict[str, Any]:
+    """Return what is ordered, what that costs and proves, and what is withheld."""
+    return {
+        "requests": [_request(r) for r in requests], "requests_usd": sum(r.total_usd for r in requests),
+        "proof": _proof(requests), "withheld": [asdict(one) for one in withheld],
+    }  # fmt: skip
+
+
+def _forecast(demand: Demand, history: History) -> dict[str, Any]:
+    """Return how well the forecast did, what it rests on, and what it says of itself."""
+    return {
+        "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
+        "strength_sigma": demand.strength_sigma, "past_events": demand.past_events,
+        "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
+        "actuals": actuals_table(demand, history),
     }  # fmt: skip
 
 
@@ -97,7 +113,17 @@ def _request(request: CapacityRequest) -> dict[str, Any]:
     for name in ("window_start", "window_end", "needed_by", "expires"):
         data[name] = getattr(request, name).strftime("%Y-%m-%dT%H:%MZ")
     data["latest_order"] = request.latest_order.strftime("%Y-%m-%d")
-    return data
+    data["peak"] = None if request.peak is None else f"{request.peak:%Y-%m-%dT%H:%MZ}"
+    return data | {"proven": request.proven}
+
+
+def _refuted(evidence: Evidence, findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Return the services whose model the run refutes, each with what was measured against what was predicted."""
+    refuted = standing_of(evidence, findings).refuted
+    return [
+        {"stack": stack, "service": service, "why": list(why)}
+        for (stack, service), why in refuted.items()
+    ]
 
 
 def _proof(requests: tuple[CapacityRequest, ...]) -> list[dict[str, Any]]:
@@ -105,7 +131,8 @@ def _proof(requests: tuple[CapacityRequest, ...]) -> list[dict[str, Any]]:
     for request in requests:
         for text, numbers in request.proof.items():
             if isinstance(numbers, dict):
-                rows[request.stack, text] = {"stack": request.stack, "text": text, **numbers}
+                of = {"stack": request.stack, "text": text, "of": request.proof["of"]}
+                rows.setdefault((request.stack, text), {**of, **numbers})
     return list(rows.values())
 
 

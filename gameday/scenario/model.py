@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
@@ -209,6 +210,11 @@ class Scenario(Block):
         """Return what a customer who is about this product type does in a step: its own, or the step's."""
         own = self.products[product].exchanges if product is not None else {}
         return own[step] if step in own else self.steps[step].exchanges
+
+    def longest_patience_s(self, step: str) -> float:
+        """Return the seconds after which every customer has left a step that does not answer."""
+        walks = self.journeys.values()
+        return max((j.patience for j in walks if step in j.reached()), default=math.inf)
 
     def depends_on_type(self, step: str) -> bool:
         """Return whether what a step asks of services is another for one product type than for others."""

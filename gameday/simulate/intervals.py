@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy
 
 from gameday.vocabulary import Array, Band
 
-__all__ = ["p_above", "t_bands", "t_interval"]
+__all__ = ["level_interval", "p_above", "t_bands", "t_interval"]
 
 
 def t_bands(values: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
@@ -31,6 +32,14 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Band:
     """
     mean, low, high = t_bands(np.array(values, float), level)
     return Band(float(mean), float(low), float(high), level)
+
+
+def level_interval(values: Sequence[float], unit: str) -> Band:
+    """Return `t_interval` of numbers that are not negative, and of a `share` not above 1: nor is the interval."""
+    band = t_interval(values)
+    if math.isinf(band.high):
+        return band  # of one number: no interval at all
+    return band.within(0.0, 1.0 if unit == "share" else math.inf)
 
 
 def p_above(values: Sequence[float], bound: float) -> float:

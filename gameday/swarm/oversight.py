@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gameday.errors import PreflightFailed
 from gameday.files import write_whole
 from gameday.safety import GuardrailWatch
@@ -38,7 +40,8 @@ class Oversight:
     ) -> None:  # fmt: skip
         self._tls = tls
         self.scenario, self.brief, self.folder, self.note = scenario, brief, folder, note
-        self.board = Scoreboard(brief.plan, planned)
+        longest_s = np.array([scenario.longest_patience_s(step) for step in brief.plan.steps])
+        self.board = Scoreboard(brief.plan, planned, longest_s)
         self.guardrails = GuardrailWatch(scenario)
         self.held: list[str] = []
         """What guardrails held the load down to, in words."""

@@ -71,8 +71,10 @@ class Progress:
 class Scoreboard:
     """Adds up reports as they come; `progress` is what to show."""
 
-    def __init__(self, plan: LoadPlan, planned: Array) -> None:
+    def __init__(self, plan: LoadPlan, planned: Array, longest_s: Array | None = None) -> None:
+        """Show a run of `plan`; no latency of a step beyond `longest_s`, its customers' patience, (steps,)."""
         self.plan = plan
+        self._longest_s = np.full(len(plan.steps), np.inf) if longest_s is None else longest_s
         self._planned = tuple(planned.tolist())
         self._achieved = np.zeros(plan.grid.slots, int)
         self._sent = self._done = self._bad = 0
@@ -178,9 +180,9 @@ class Scoreboard:
         out = []
         for i, step in enumerate(self.plan.steps):
             ended = int(counts[i, 1] + counts[i, 2])
+            p50, p99 = (percentile(latency[i], q, self._longest_s[i]) for q in (0.5, 0.99))
             out.append(StepNow(
-                step, counts[i, 0] / span, _known(percentile(latency[i], 0.5)),
-                _known(percentile(latency[i], 0.99)), counts[i, 2] / ended if ended else None,
+                step, counts[i, 0] / span, _known(p50), _known(p99), counts[i, 2] / ended if ended else None,
             ))  # fmt: skip
         return tuple(out)
 

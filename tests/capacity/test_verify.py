@@ -1,123 +1,147 @@
-"""The proof of an order: the same customers in the model, before it and after."""
+"""The proof of an order: exactly the case it is sized for, in the model, before it is placed and after."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from small_runs import busy_shop, played, records_of
+from small_runs import busy_shop, evidence_of, played
 from small_shop import flat_demand
 
-from gameday.capacity import CapacityRequest, request_capacity, verify, with_order
-from gameday.capacity import order as room
-from gameday.run_record import RunRecord
+from gameday.capacity import CapacityRequest, as_yaml, from_mapping, request_capacity
+from gameday.capacity.exporters import EXPORTERS
+from gameday.capacity.proof import verify
+from gameday.findings import find
+from gameday.findings.peak_case import PeakCase, case_words, peak_cases, played_with
+from gameday.findings.standing import Standing
+from gameday.forecast import Demand
 from gameday.scenario import Scenario
-from gameday.traffic import LoadPlan
+from gameday.scenario.plain_yaml import from_yaml
 from gameday.vocabulary import Seed
 
-OBJECTIVES = [
-    "p99 of checkout < 2s", "error rate of all steps < 1%", "abandonment rate of all steps < 1%",
-]  # fmt: skip
-Proven = tuple[tuple[CapacityRequest, ...], tuple[RunRecord, ...], tuple[RunRecord, ...]]
+OBJECTIVES = ["error rate of all steps < 1%", "utilisation of stock < 80%"]
+BORNE_OUT = Standing(frozenset(("main", name) for name in ("edge", "stock", "pay")), {})
+SEED = Seed(3)
+
+
+def three_zones(servers: int) -> dict[str, object]:
+    return {"stacks": {"main": {"instances": servers, "zones": 3, "instance": "box"}}}
 
 
 @pytest.fixture(scope="module")
-def drowning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, LoadPlan]:
+def drowning(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    """Return a shop in three zones whose stock has three servers for the work of four."""
     changes = {
         "services": {
-            "edge": {"stacks": {"main": {"instances": 60}}},
-            "stock": {"stacks": {"main": {"instances": 1}}, "queue_per_server": 10},
+            "edge": three_zones(60), "pay": three_zones(12),
+            "stock": three_zones(3) | {"queue_per_server": 10},
         },
         "objectives": OBJECTIVES,
-    }
-    scenario = busy_shop(tmp_path_factory.mktemp("drowning"), changes)
-    return scenario, played(scenario)
+    }  # fmt: skip
+    return busy_shop(tmp_path_factory.mktemp("drowning"), changes)
 
 
 @pytest.fixture(scope="module")
-def proven(drowning: tuple[Scenario, LoadPlan]) -> Proven:
-    """Return requests with their proof, and the records before and after, without processes."""
-    scenario, plan = drowning
-    per_minute = plan.forecast[:, :, 2:3].repeat(120, axis=2)
-    demand = flat_demand(scenario, per_minute, strength_sigma=0.0)
-    requests = request_capacity(
-        scenario, demand, (), run="r", now=datetime(2026, 1, 1, tzinfo=UTC)
-    )  # fmt: skip
-
-    def in_process(scenario: Scenario, plan: LoadPlan, **_: object) -> tuple[RunRecord, ...]:
-        return records_of(scenario, plan, range(5))
-
-    before = in_process(scenario, plan)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "simulate", in_process)
-        after = verify(scenario, plan, requests, before, seed=Seed(1))
-    return after[0], before, after[1]
+def cases(drowning: Scenario) -> tuple[PeakCase, ...]:
+    """Return the case that fleets are sized for, its load a constant one."""
+    plan = played(drowning)
+    return peak_cases(drowning, demand_of(drowning), plan, seed=SEED, core_s=2.0)
 
 
-def test_an_overloaded_shop_holds_every_objective_once_its_order_is_placed(proven: Proven) -> None:
-    requests, before, after = proven
-    assert "stock" in {r.service for r in requests}
-    for request in requests:
-        assert request.proof["replications"] == 5
-        assert {t for t, row in request.proof.items() if isinstance(row, dict)} == set(OBJECTIVES)
-        for text in OBJECTIVES:
-            assert request.proof[text]["holds_after"] is True, text
-    bad = [sum(r.step_total(s, "failed") for s in r.steps) for r in (*before, *after)]
-    assert min(bad[:5]) > 100 > max(bad[5:])
+def demand_of(scenario: Scenario) -> Demand:
+    per_minute = played(scenario).forecast[:, :, 2:3].repeat(180, axis=2)
+    per_minute = per_minute * np.where(np.arange(180) // 10 == 12, 1.2, 1.0)
+    return flat_demand(scenario, per_minute, strength_sigma=0.1)
 
 
-def test_the_proof_says_that_the_objective_did_not_hold_before(proven: Proven) -> None:
-    row = proven[0][0].proof["error rate of all steps < 1%"]
-    assert float(row["before"].split()[0]) > 1  # percent
-    assert float(row["change"].split()[0]) < 0
+@pytest.fixture(scope="module")
+def wanted(drowning: Scenario) -> tuple[CapacityRequest, ...]:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return request_capacity(drowning, demand_of(drowning), (), run="r", now=now)
 
 
-def test_the_proof_is_of_the_same_customers(proven: Proven) -> None:
-    _, before, after = proven
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one.session_counts[:, :2], other.session_counts[:, :2])
-        np.testing.assert_array_equal(one.step_counts[:, :, 0], other.step_counts[:, :, 0])
+@pytest.fixture(scope="module")
+def proven(
+    drowning: Scenario, cases: tuple[PeakCase, ...], wanted: tuple[CapacityRequest, ...]
+) -> tuple[CapacityRequest, ...]:
+    return verify(drowning, cases, wanted, BORNE_OUT, seed=SEED)
 
 
-def test_the_abandonment_rate_in_the_proof_counts_those_who_left_and_no_failures(
-    proven: Proven,
+def test_the_case_is_the_busiest_minutes_at_the_quantile_sized_for_with_a_zone_lost(
+    drowning: Scenario, cases: tuple[PeakCase, ...]
 ) -> None:
-    """Stock sheds at once and nobody has to wait for the end of their patience."""
-    requests, before, _ = proven
-    assert sum(r.step_total(s, "abandoned") for r in before for s in r.steps) == 0
-    said = requests[0].proof["abandonment rate of all steps < 1%"]["before"]
-    assert float(said.split()[0]) == 0.0
+    [case] = cases
+    assert case.plan.quantile == drowning.capacity.quantile == 0.9
+    assert case.plan.speed == 1.0
+    start = demand_of(drowning).grid.start + timedelta(minutes=120)
+    assert (case.plan.window.start, case.plan.window.slots) == (start, 10)
+    assert case_words(case).startswith(f"p90, a zone lost, {start:%Y-%m-%dT%H:%MZ} to ")
+    busy = [float(run.series[0, 1].mean()) for run in case.runs]
+    whole = played_with(replace(case, zones_lost=0), drowning, seed=SEED)
+    assert np.mean(busy) > np.mean([float(run.series[0, 1].mean()) for run in whole])
 
 
-def test_an_order_too_small_does_not_hold_in_the_proof(
-    drowning: tuple[Scenario, LoadPlan], proven: Proven, monkeypatch: pytest.MonkeyPatch
+def test_with_all_requests_placed_an_overloaded_shop_holds_what_it_missed_before(
+    proven: tuple[CapacityRequest, ...],
 ) -> None:
-    scenario, plan = drowning
-    requests, before, _ = proven
-    small = tuple(replace(r, instances_to=r.instances_from) for r in requests)
-    monkeypatch.setattr(room, "simulate", lambda *a, **k: before)
-    [row] = {
-        str(r.proof["error rate of all steps < 1%"])
-        for r in verify(scenario, plan, small, before, seed=Seed(1))[0]
+    assert "stock" in {r.service for r in proven}
+    for request in proven:
+        row = request.proof["error rate of all steps < 1%"]
+        assert float(row["before"].split()[0]) > 1 > float(row["after"].split()[0])
+        assert (row["holds_after"], row["said"]) == (True, "holds")
+        assert request.proof["utilisation of stock < 80%"]["holds_after"] is True
+        assert request.proven == "holds"
+        assert "p90, a zone lost" in request.proof["of"]
+
+
+def test_an_order_too_small_for_its_case_says_so_on_every_sheet(
+    drowning: Scenario, cases: tuple[PeakCase, ...], wanted: tuple[CapacityRequest, ...]
+) -> None:
+    small = tuple(replace(r, instances_to=r.instances_from) for r in wanted)
+    for request in verify(drowning, cases, small, BORNE_OUT, seed=SEED):
+        row = request.proof["error rate of all steps < 1%"]
+        assert (row["before"], row["said"]) == (row["after"], "fails")
+        assert row["holds_after"] is False
+        assert "error rate of all steps < 1%: fails" in request.proven
+        for export in EXPORTERS.values():
+            assert request.proven in export((request,)).replace('""', '"')
+        assert from_mapping(from_yaml(as_yaml(request)), "here").proven == request.proven
+
+
+def test_a_proof_is_refused_where_the_run_refutes_the_model_or_its_peak_was_not_played(
+    drowning: Scenario, cases: tuple[PeakCase, ...], wanted: tuple[CapacityRequest, ...]
+) -> None:
+    refuted = replace(BORNE_OUT, refuted={("main", "pay"): ("pay is another",)})
+    for request in verify(drowning, cases, wanted, refuted, seed=SEED):
+        assert request.proof["error rate of all steps < 1%"]["holds_after"] is False
+        assert "not proven: model refuted by this run" in request.proven
+    elsewhere = tuple(replace(r, peak=demand_of(drowning).grid.start) for r in wanted)
+    for request in verify(drowning, cases, elsewhere, BORNE_OUT, seed=SEED):
+        assert "other minutes than those of its own peak" in request.proven
+    for request in verify(drowning, (), wanted, BORNE_OUT, seed=SEED):
+        assert request.proven.startswith("not proven: the case that it is sized for was not played")
+
+
+def test_a_sheet_of_a_version_that_proved_another_case_is_not_believed(
+    wanted: tuple[CapacityRequest, ...],
+) -> None:
+    old = {"replications": 10, "p99 of checkout < 2s": {"after": "1 ms", "holds_after": True}}
+    assert replace(wanted[0], proof=old).proven.startswith("not proven")
+
+
+def test_a_peak_that_the_fleets_do_not_bear_is_a_finding_and_one_they_bear_is_none(
+    drowning: Scenario, cases: tuple[PeakCase, ...], wanted: tuple[CapacityRequest, ...]
+) -> None:
+    from gameday.capacity import with_order
+
+    evidence = evidence_of(drowning, played(drowning), None, ())
+    found = find(replace(evidence, peak=cases))
+    assert {f.subject for f in found} == set(OBJECTIVES)
+    assert {(f.rule, f.severity, f.model) for f in found} == {
+        ("peak_not_borne", "S2", "not compared")
     }
-    assert "'holds_after': False" in row
-
-
-def test_verify_asks_the_model_of_the_shop_with_the_order_placed(
-    drowning: tuple[Scenario, LoadPlan], proven: Proven, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scenario, plan = drowning
-    asked: list[tuple[Scenario, LoadPlan, dict[str, object]]] = []
-
-    def model(scenario: Scenario, plan: LoadPlan, **how: object) -> tuple[RunRecord, ...]:
-        asked.append((scenario, plan, how))
-        return proven[2]
-
-    monkeypatch.setattr(room, "simulate", model)
-    verify(scenario, plan, proven[0], proven[1], seed=Seed(4), scale=0.5)
-    [(ordered, same_plan, how)] = asked
-    assert ordered == with_order(scenario, proven[0])
-    assert same_plan is plan
-    assert (how["seed"], how["scale"]) == (Seed(4), 0.5)
+    [case] = cases
+    placed = played_with(case, with_order(drowning, wanted), seed=SEED)
+    assert find(replace(evidence, peak=(replace(case, runs=placed),))) == ()

@@ -86,6 +86,14 @@ def test_a_rule_makes_sound_tests_on_a_run_nobody_came_to(rule: Rule, empty: Evi
 
 
 @every_rule
+def test_a_rule_names_the_services_whose_model_it_rests_on(rule: Rule, idle: Evidence) -> None:
+    for candidate in rule(idle):
+        rests_on_model = candidate.basis == "model only" or candidate.rule == "disagreement"
+        assert bool(candidate.services) == rests_on_model
+        assert set(candidate.services) <= set(idle.scenario.services)
+
+
+@every_rule
 def test_a_rule_tests_each_thing_once_and_always_the_same_things(
     rule: Rule, idle: Evidence
 ) -> None:

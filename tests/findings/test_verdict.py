@@ -13,39 +13,41 @@ from small_runs import as_measured, busy_shop, evidence_of, played, record_of
 
 from gameday.errors import ScenarioError
 from gameday.findings import Finding, find, judge, unmeasured_objectives, validity, worst_code
+from gameday.findings.finding import Severity
 from gameday.findings.objectives import objective_table
 from gameday.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, bin_of, blank_record
 from gameday.swarm import Health
 from gameday.vocabulary import Band, TimeGrid
 
 ENDS = ("complete", "guardrail", "person", "worker_lost")
-RANK = (9, 8, 3, 4, 7, 1, 0)
-"""DESIGN §6: 9 > 8 > 3, 4 > 7 > 1 > 0; 3 and 4 never meet."""
-NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID"}
+RANK = (9, 8, 3, 4, 7, 1, 10, 0)
+"""Worst first; 3 and 4 never meet."""
+NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 10: "WARN"}
 
 
-def finding(rule: str) -> Finding:
+def finding(rule: str, severity: Severity = "S2") -> Finding:
     return Finding(
-        id=f"{rule}-main-pay", rule=rule, severity="S2", title=f"{rule}!", stack="main",
+        id=f"{rule}-main-pay", rule=rule, severity=severity, title=f"{rule}!", stack="main",
         subject="pay", value=Band(0.5, 0.4, 0.6), bound=0.1, unit="share", basis="measured",
         p_value=0.001, samples=100, first_breach=None, load_share=None, suggestion="", evidence={},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("end", "faulty", "unmeasured", "missed"),
-    list(product(ENDS, (False, True), (False, True), (False, True))),
+    ("end", "faulty", "unmeasured", "found"),
+    list(product(ENDS, (False, True), (False, True), ("", "saturation", "missed_objective"))),
 )
 def test_the_worst_of_what_happened_is_the_verdict(
-    end: str, faulty: bool, unmeasured: bool, missed: bool
+    end: str, faulty: bool, unmeasured: bool, found: str
 ) -> None:
+    missed = found == "missed_objective"
     happened = {
-        3: end == "guardrail", 4: end == "person", 1: missed,
+        3: end == "guardrail", 4: end == "person", 1: missed, 10: bool(found),
         7: faulty or end == "worker_lost" or (unmeasured and end == "complete" and not missed),
     }  # fmt: skip
     expected = next((code for code in RANK if happened.get(code)), 0)
     verdict = judge(
-        (finding("missed_objective"),) if missed else (), end=end, why="so it ended",  # type: ignore[arg-type]
+        (finding(found),) if found else (), end=end, why="so it ended",  # type: ignore[arg-type]
         faults=("the generator was late",) if faulty else (),
         unmeasured=("p99 of checkout",) if unmeasured else (),
     )  # fmt: skip
@@ -54,13 +56,16 @@ def test_the_worst_of_what_happened_is_the_verdict(
 
 
 @pytest.mark.parametrize(
-    ("rule", "code"),
-    [("missed_objective", 1), ("lost_orders", 1), ("saturation", 0), ("turned_away", 0),
-     ("displaced", 0), ("disagreement", 0)],
+    ("rule", "severity", "code"),
+    [("missed_objective", "S2", 1), ("lost_orders", "S1", 1), ("saturation", "S2", 10),
+     ("turned_away", "S3", 0), ("displaced", "S1", 10), ("saturation", "S4", 0)],
 )  # fmt: skip
-def test_only_a_missed_objective_or_a_lost_order_fails_a_sound_run(rule: str, code: int) -> None:
-    verdict = judge((finding(rule),), end="complete", why="", faults=(), unmeasured=())
+def test_a_missed_objective_or_a_lost_order_fails_a_run_and_no_other_s1_or_s2_passes_it(
+    rule: str, severity: Severity, code: int
+) -> None:
+    verdict = judge((finding(rule, severity),), end="complete", why="", faults=(), unmeasured=())
     assert verdict.exit_code == code
+    assert code == 0 or f"{rule}!" in verdict.reasons[0]
 
 
 def test_the_reason_of_the_worst_code_comes_first() -> None:
@@ -117,6 +122,36 @@ def test_an_objective_with_too_few_replies_is_never_passed(
     assert verdict.exit_code == code
     row = next(iter(objective_table(evidence, ())))
     assert row["measured"] == (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("objective", "slow", "failed", "missed"),
+    [
+        ("p95 of checkout < 800ms", 11, 0, True), ("p95 of checkout < 800ms", 1, 0, False),
+        ("p99 of checkout < 800ms", 9, 0, True), ("p50 of checkout < 800ms", 12, 0, False),
+        ("error rate of checkout < 1%", 0, 15, True), ("error rate of checkout < 1%", 0, 1, False),
+        ("abandonment rate of checkout < 1%", 0, 0, False),
+    ],
+)  # fmt: skip
+def test_a_miss_that_chance_does_not_explain_is_a_miss_from_however_few_replies(
+    objective: str, slow: int, failed: int, missed: bool, tmp_path: Path
+) -> None:
+    """Of 20 checkouts: eleven above a p95 bound come about by chance once in 2 billion."""
+    scenario = busy_shop(tmp_path, {"objectives": [objective]})
+    run = run_of(20)
+    run.latency[0, 2, 0, 1] = 0
+    run.latency[0, 2, 0, 1, int(bin_of(0.05))] = 20 - slow
+    run.latency[0, 2, 0, 1, int(bin_of(2.0))] = slow
+    run.step_counts[0, 2, STEPS.index("done"), 1] -= failed
+    run.step_counts[0, 2, STEPS.index("failed"), 1] += failed
+    evidence = evidence_of(scenario, played(scenario), run, ())
+    findings = find(evidence)
+    unmeasured = unmeasured_objectives(evidence, findings)
+    verdict = judge(findings, end="complete", why="", faults=(), unmeasured=unmeasured)
+    [row] = objective_table(evidence, findings)
+    assert (verdict.exit_code, row["missed"]) == ((1, True) if missed else (7, False))
+    assert (unmeasured == ()) == missed
+    assert ("too few replies: 20" in row["said"]) == (not missed)
 
 
 def test_an_objective_without_a_single_latency_is_unmeasured(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from small_runs import as_measured, busy_shop, evidence_of, played, records_of
 from small_shop import flat_demand
 
 from gameday.capacity import request_capacity
+from gameday.capacity.order import Withheld
 from gameday.findings import find, judge, unmeasured_objectives, validity
 from gameday.history import History
 from gameday.report import gather, render_remains, render_report
@@ -53,14 +54,18 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
     findings = find(evidence)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     requests = request_capacity(scenario, demand, findings, run="r1", now=now)
-    proof = {"before": "1", "after": "0", "change": "-1", "holds_after": True}
-    requests = tuple(replace(r, proof={"p99 of checkout < 2s": proof}) for r in requests)
+    row = {"before": "1", "after": "0", "change": "-1", "said": "holds", "holds_after": True}
+    proof = {"of": "p90, a zone lost", "p99 of checkout < 2s": row}
+    requests = tuple(replace(r, proof=proof) for r in requests)
+    withheld = (Withheld("main", "pay", ("p50 of pay: predicted 1 ms, measured 9 ms",)),)
     valid = validity(measured, health=Health(0.2), end=end, why="asked to")  # type: ignore[arg-type]
     verdict = judge(
         findings, end=end, why="asked to", faults=valid.faults,  # type: ignore[arg-type]
         unmeasured=unmeasured_objectives(evidence),
     )  # fmt: skip
-    return gather(evidence, demand, history, findings, requests, verdict, valid, run=ABOUT)
+    return gather(
+        evidence, demand, history, findings, requests, withheld, verdict, valid, run=ABOUT
+    )
 
 
 DROWNED = {
@@ -397,3 +402,11 @@ DRAWN = """() => {
   search(document);
   return canvases.length >= 5 && canvases.every((c) => c.width > 0);
 }"""
+
+
+def test_what_is_withheld_or_proven_is_said_in_the_page_and_the_summary(folder: Path) -> None:
+    for name in ("report.html", "summary.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "model refuted by this run" in text
+        assert "p50 of pay: predicted 1 ms, measured 9 ms" in text
+        assert "p90, a zone lost" in text

@@ -10,14 +10,14 @@ __all__ = ["to_markdown"]
 def to_markdown(requests: tuple[CapacityRequest, ...]) -> str:
     """Return a table, one line a request."""
     lines = [
-        "| request | instances | order by | needed by | cost of the window |",
-        "| --- | --- | --- | --- | --- |",
+        "| request | instances | order by | needed by | cost of the window | proven in the model |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for r in requests:
         late = " (**late**)" if r.at_risk else ""
         lines.append(
             f"| {r.stack} {r.service} | {r.instances_from} -> {r.instances_to} {r.instance} in "
             f"{r.zones} zones | {r.latest_order:%Y-%m-%d}{late} | {r.needed_by:%Y-%m-%dT%H:%MZ} | "
-            f"USD {r.total_usd:,.0f} |"
+            f"USD {r.total_usd:,.0f} | {r.proven} |"
         )
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from gameday.findings.rules.lost_orders import look_for_lost_orders
 from gameday.findings.rules.lost_zone import look_for_lost_zone
 from gameday.findings.rules.metastable import look_for_metastable
 from gameday.findings.rules.missed_objective import look_for_missed_objective
+from gameday.findings.rules.peak_not_borne import look_for_peak_not_borne
 from gameday.findings.rules.retry_storm import look_for_retry_storm
 from gameday.findings.rules.saturation import look_for_saturation
 from gameday.findings.rules.slow_scaling import look_for_slow_scaling
@@ -27,6 +28,7 @@ RULES: tuple[Callable[[Evidence], Iterator[Candidate]], ...] = (
     look_for_slow_scaling,
     look_for_small_pool,
     look_for_lost_zone,
+    look_for_peak_not_borne,
     look_for_saturation,
     look_for_turned_away,
     look_for_displaced,

@@ -11,7 +11,7 @@ import scipy
 from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
 from gameday.findings.finding import Basis, Candidate
 from gameday.run_record import ATTEMPTS, LOADS
-from gameday.simulate.intervals import p_above, t_interval
+from gameday.simulate.intervals import level_interval, p_above
 from gameday.vocabulary import Array, Band
 
 __all__ = ["look_for_cold_cache"]
@@ -42,7 +42,7 @@ def look_for_cold_cache(evidence: Evidence) -> Iterator[Candidate]:
             each = [_Cold.of(r.lookups[n], r.hits[n], r.arrived[n], r.lost[n]) for r in runs]
             shares = [one.bad / one.all_ for one in each if one.all_]
             if service in cached and len(shares) > 1:
-                value, p_value = t_interval(shares), p_above(shares, TURNED_AWAY)
+                value, p_value = level_interval(shares, "share"), p_above(shares, TURNED_AWAY)
                 yield _candidate(
                     evidence, runs[0].stack, service, each, value, p_value, "model only"
                 )
@@ -86,4 +86,5 @@ def _candidate(
         suggestion=f"warm the cache of {service} before it takes traffic; a short queue lets it warm by itself",
         evidence={"hits_at_best": round(max(float(run.share.max()) for run in runs), 4),
                   "hits_when_cold": round(float(np.mean(when_cold)), 4)},
+        services=(service,) if basis == "model only" else (),
     )  # fmt: skip

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import Evidence, service_number, visit_count
+from gameday.findings.evidence import Evidence, service_number, visit_count, visited_services
 from gameday.findings.finding import Candidate
-from gameday.run_record import STEPS, RunRecord
+from gameday.run_record import STEPS, RunRecord, percentile
+from gameday.scenario.criteria import quantile_level
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_disagreement"]
@@ -27,7 +28,10 @@ _NOISE = 0.01
 
 
 def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
-    """Yield tests of utilisation, p50 and p99 per stack and service: measured against predicted."""
+    """Yield tests of utilisation, p50 and p99 per stack and service: measured against predicted.
+
+    Of steps none of whose services was seen, p50 and p99 of their responses.
+    """
     run = evidence.measured
     if run is None or len(evidence.predicted) < 2:
         return
@@ -35,12 +39,35 @@ def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
     if run.step_counts[:, :, STEPS.index("lost")].sum() > _NOISE * planned:
         return  # what we lost ourselves is no news of the model
     for stack in evidence.scenario.stack_names:
+        compared = set()
         for service in evidence.scenario.stack_services(stack):
             for metric in _TOLERANCE:
-                seen = _metric(run, stack, service, metric)
-                said = np.array([_metric(r, stack, service, metric) for r in evidence.predicted])
-                if not np.isnan(seen) and not np.isnan(said).any():
-                    yield _compare(evidence, stack, service, metric, seen, said)
+                numbers = [_metric(r, stack, service, metric) for r in (run, *evidence.predicted)]
+                if not np.isnan(numbers).any():
+                    compared.add(service)
+                    yield _compare(stack, service, metric, numbers, (service,))
+        yield from _of_unseen(evidence, run, stack, compared)
+
+
+def _of_unseen(
+    evidence: Evidence, run: RunRecord, stack: str, compared: set[str]
+) -> Iterator[Candidate]:
+    """Yield tests of the responses of each step none of whose services was observed."""
+    for step, behind in visited_services(evidence.scenario, stack).items():
+        if not behind or compared & behind:
+            continue
+        for metric in ("p50", "p99"):
+            numbers = [_response(r, stack, step, metric) for r in (run, *evidence.predicted)]
+            if not np.isnan(numbers).any():
+                yield _compare(stack, f"step {step}", metric, numbers, tuple(sorted(behind)))
+
+
+def _response(run: RunRecord, stack: str, step: str, metric: str) -> float:
+    """Return a quantile of a step's response in seconds; NaN of too few."""
+    histogram = run.response(stack, step)
+    if histogram.sum() < _LEAST_VISITS:
+        return float("nan")
+    return percentile(histogram, quantile_level(metric), run.longest_response_s([step]))
 
 
 def _metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
@@ -50,20 +77,23 @@ def _metric(run: RunRecord, stack: str, service: str, metric: str) -> float:
 
 
 def _compare(
-    evidence: Evidence, stack: str, service: str, metric: str, seen: float, said: np.ndarray
+    stack: str, subject: str, metric: str, numbers: list[float], services: tuple[str, ...]
 ) -> Candidate:
-    n, mean = len(said), float(said.mean())
-    spread = max(float(said.std(ddof=1)) * float(np.sqrt(1 + 1 / n)), 1e-6)
-    away = abs(seen - mean)
+    """Return the test of a measured number against predicted ones, the first of `numbers` against the others."""
+    measured, predicted = numbers[0], np.array(numbers[1:])
+    n, mean = len(predicted), float(predicted.mean())
+    spread = max(float(predicted.std(ddof=1)) * float(np.sqrt(1 + 1 / n)), 1e-6)
+    away = abs(measured - mean)
     half = float(scipy.stats.t.ppf(0.975, n - 1)) * spread
     bound = _TOLERANCE[metric] * (1.0 if metric == "utilisation" else mean)
     return Candidate(
-        rule="disagreement", stack=stack, subject=f"{metric} of {service}",
-        title=f"{stack}: model and measurement disagree on {metric} of {service}",
+        rule="disagreement", stack=stack, subject=f"{metric} of {subject}",
+        title=f"{stack}: model and measurement disagree on {metric} of {subject}",
         value=Band(away, away - half, away + half), bound=bound,
         unit="share" if metric == "utilisation" else "s",
         p_value=float(2 * scipy.stats.t.sf(max(0.0, away - bound) / spread, n - 1)), samples=n * 100,
         basis="measured", tier=3, first_slot=None,
-        suggestion=f"measure {service} alone and mend its service time or calls in the scenario",
-        evidence={"predicted": mean, "measured": seen},
+        suggestion=f"measure {', '.join(services)} alone and mend its service time, servers or calls in the "
+        "scenario; until then nothing is judged or ordered by its model",
+        evidence={"predicted": mean, "measured": measured}, services=services,
     )  # fmt: skip

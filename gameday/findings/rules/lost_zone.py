@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.findings.evidence import Evidence
+from gameday.findings.evidence import Evidence, services_behind
 from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
 
@@ -13,6 +13,7 @@ __all__ = ["look_for_lost_zone"]
 
 def look_for_lost_zone(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack and objective that holds with nothing lost, of the model at its peak."""
+    criteria = {criterion.text: criterion for criterion in evidence.scenario.objectives}
     for stack, answer in evidence.n_minus_one.items():
         for row in answer["rows"]:
             if row["kind"] != "zone":
@@ -28,4 +29,5 @@ def look_for_lost_zone(evidence: Evidence) -> Iterator[Candidate]:
                     suggestion=f"size every service for the loss of {row['what']}: see the capacity requests; "
                     "`gameday simulate --what-if 'SERVICE.instances = N'` says what helps",
                     evidence={"lost": row["what"], "from_utc": answer["from_utc"]},
+                    services=services_behind(evidence.scenario, stack, criteria[test["text"]]),
                 )  # fmt: skip

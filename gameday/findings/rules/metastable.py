@@ -9,7 +9,7 @@ import scipy
 from gameday.findings.evidence import Evidence, binomial_band
 from gameday.findings.finding import Basis, Candidate
 from gameday.findings.goodput import BACK, Goodput, Phases, calm_shares, phases
-from gameday.simulate.intervals import p_above, t_interval
+from gameday.simulate.intervals import level_interval, p_above
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_metastable"]
@@ -62,7 +62,7 @@ def _modelled(
     down = sum(_stays_down(run, part) for run in runs)
     p_value = p_above(lost, bound) if 2 * down > len(runs) else 1.0
     return _candidate(
-        evidence, stack, after.start, t_interval(lost), bound,
+        evidence, stack, after.start, level_interval(lost, "share"), bound,
         round(sum(float(run.sent[after].sum()) for run in runs)), p_value, "model only",
         {"stay_down": f"{down} of {len(runs)} runs"},
     )  # fmt: skip
@@ -80,4 +80,5 @@ def _candidate(
         suggestion="retry budgets, queues served within the time-out, a limit: `gameday simulate --inject` with "
         "--what-if says which of them brings it back",
         evidence={"injected": "; ".join(one.text for one in evidence.plan.injections), **more},
+        services=evidence.scenario.stack_services(stack) if basis == "model only" else (),
     )  # fmt: skip

@@ -16,14 +16,16 @@ from gameday.findings.evidence import (
     latency_rows,
     quantile_band,
     service_series,
+    services_behind,
     share_of,
     step_tier,
+    steps_of,
 )
-from gameday.findings.finding import Candidate
+from gameday.findings.finding import Basis, Candidate
 from gameday.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
 from gameday.scenario.criteria import METRICS
-from gameday.simulate.intervals import p_above, t_interval
+from gameday.simulate.intervals import level_interval, p_above
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_missed_objective"]
@@ -47,7 +49,7 @@ def _of_run(
         yield _candidate(
             evidence, criterion, stack, binomial_band(bad, all_),
             float(scipy.stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
-            all_, first_where(share > criterion.value),
+            all_, first_where(share > criterion.value), is_exact=True,
         )  # fmt: skip
         return
     if criterion.is_of_service:
@@ -57,10 +59,11 @@ def _of_run(
     histogram, level = rows.sum(axis=0), criterion.level
     above, n = int(histogram[int(bin_of(criterion.value)) + 1 :].sum()), int(histogram.sum())
     slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
+    longest_s = run.longest_response_s(steps_of(run, criterion))
     yield _candidate(
-        evidence, criterion, stack, quantile_band(histogram, level),
+        evidence, criterion, stack, quantile_band(histogram, level, longest_s),
         float(scipy.stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0, n,
-        first_where(slots > criterion.value),
+        first_where(slots > criterion.value), is_exact=True,
     )  # fmt: skip
 
 
@@ -73,8 +76,8 @@ def _of_service(
     if len(known) < LEAST_SLOTS:
         return
     yield _candidate(
-        evidence, criterion, stack, t_interval(known), p_above(known, criterion.value),
-        LEAST_SAMPLES, first_where(np.nan_to_num(seen) > criterion.value),
+        evidence, criterion, stack, level_interval(known, METRICS[criterion.metric]),
+        p_above(known, criterion.value), LEAST_SAMPLES, first_where(np.nan_to_num(seen) > criterion.value),
     )  # fmt: skip
 
 
@@ -87,21 +90,25 @@ def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[
     values = [value for value, _ in seen if not np.isnan(value)]
     if len(values) < 2:
         return
-    band, p_value = t_interval(values), p_above(values, criterion.value)
+    band = level_interval(values, METRICS[criterion.metric])
+    p_value = p_above(values, criterion.value)
     counts = sum(count for _, count in seen)
-    yield _candidate(evidence, criterion, stack, band, p_value, counts, None, basis="model only")
+    behind = services_behind(evidence.scenario, stack, criterion)
+    yield _candidate(
+        evidence, criterion, stack, band, p_value, counts, None, basis="model only", services=behind
+    )
 
 
 def _candidate(
     evidence: Evidence, criterion: Criterion, stack: str, band: Band, p_value: float, samples: int,
-    first: int | None, basis: str = "measured",
+    first: int | None, *, basis: Basis = "measured", services: tuple[str, ...] = (),
+    is_exact: bool = False,
 ) -> Candidate:  # fmt: skip
-    unit = {"s": "s", "share": "share"}.get(METRICS[criterion.metric], "count")
     return Candidate(
         rule="missed_objective", stack=stack, subject=f"{criterion.metric} of {criterion.subject}",
         title=f"{stack}: objective missed: {criterion.text}", value=band, bound=criterion.value,
-        unit=unit, p_value=p_value, samples=samples, basis=basis,  # type: ignore[arg-type]
+        unit=METRICS[criterion.metric], p_value=p_value, samples=samples, basis=basis,
         tier=step_tier(evidence.scenario, criterion.subject), first_slot=first,
         suggestion="see the saturated services of this stack and the capacity requests",
-        evidence={"objective": criterion.text},
+        evidence={"objective": criterion.text}, services=services, is_exact=is_exact,
     )  # fmt: skip

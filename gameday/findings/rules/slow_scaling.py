@@ -10,7 +10,7 @@ import numpy as np
 from gameday.findings.evidence import TURNED_AWAY, Evidence, first_where
 from gameday.findings.finding import Candidate
 from gameday.findings.replication import QUANTITIES
-from gameday.simulate.intervals import p_above, t_interval
+from gameday.simulate.intervals import level_interval, p_above
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["look_for_slow_scaling"]
@@ -46,12 +46,13 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
             yield Candidate(
                 rule="slow_scaling", stack=runs[0].stack, subject=service,
                 title=f"{runs[0].stack}: {service} scales too slowly for the edge", unit="share",
-                value=t_interval(shares), bound=TURNED_AWAY, samples=round(sum(all_ for _, all_ in counts)),
+                value=level_interval(shares, "share"), bound=TURNED_AWAY,
+                samples=round(sum(all_ for _, all_ in counts)),
                 p_value=p_above(shares, TURNED_AWAY),
                 basis="model only", tier=evidence.scenario.services[service].tier, first_slot=first_where(short),
                 suggestion=f"schedule servers of {service} before the edge (autoscale.schedule), or lower "
                 "its target",
-                evidence={"delay_s": policy.delay, "interval_s": policy.interval},
+                evidence={"delay_s": policy.delay, "interval_s": policy.interval}, services=(service,),
             )  # fmt: skip
 
 

@@ -44,5 +44,5 @@ def look_for_small_pool(evidence: Evidence) -> Iterator[Candidate]:
                 tier=rule.tier, first_slot=first_where(np.mean(held, axis=0) > SATURATED),
                 suggestion=f"more connections to {service} than its {rule.pool.connections}, or fewer servers",
                 evidence={"connections": rule.pool.connections, "in_the_cell": links,
-                          "servers_in_the_cell": round(most, 1)},
+                          "servers_in_the_cell": round(most, 1)}, services=(service,),
             )  # fmt: skip

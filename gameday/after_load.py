@@ -1,0 +1,93 @@
+"""What the model is asked once the load is over: what can be lost, whether the peak is borne, what to order."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gameday.capacity import CapacityRequest, request_capacity
+from gameday.capacity.order import Withheld, withhold
+from gameday.capacity.proof import verify
+from gameday.findings import Evidence, Finding
+from gameday.findings.n_minus_one import n_minus_one
+from gameday.findings.peak_case import PeakCase, peak_cases
+from gameday.findings.standing import standing_of
+from gameday.forecast import Demand
+from gameday.live import Show
+from gameday.safety import StopWatch
+from gameday.scenario import Scenario
+from gameday.swarm import Played
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Seed
+
+__all__ = ["Asking"]
+
+_LOSSES_S = 15.0
+"""For what can be lost at the peak, seconds of each core, where a cell that can be judged allows."""
+_PEAK_S = 10.0
+"""For the peak that fleets are sized for, as above: once as they are, once with the order placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A run whose load is over, and who watches: each question shows its phase and ends when it is stopped."""
+
+    scenario: Scenario
+    demand: Demand
+    plan: LoadPlan
+    seed: Seed
+    show: Show
+    stop: StopWatch
+
+    def is_stopped(self) -> bool:
+        """Return whether somebody wants no more questions."""
+        return self.stop.reason is not None
+
+    def losses_and_peak(
+        self, played: Played, load_share: float, *, n_minus_one: bool
+    ) -> tuple[dict[str, Any], tuple[PeakCase, ...]]:
+        """Return what can be lost at the peak, where asked, and the peak sized for; of a whole run alone."""
+        if played.end != "complete":
+            return {}, ()
+        return self.losses(load_share) if n_minus_one else {}, self.peak()
+
+    def losses(self, load_share: float) -> dict[str, Any]:
+        """Return what can be lost at the peak; `load_share` is that of Evidence."""
+        with self.show.phase("what can be lost at the peak"):
+            lost = n_minus_one(
+                self.scenario, self.demand, self.plan, seed=self.seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
+                load_share=load_share, progress=self.show.update, cancelled=self.is_stopped,
+            )  # fmt: skip
+            if self.is_stopped():
+                self.show.update(f"left out: {self.stop.reason}")
+        return lost
+
+    def peak(self) -> tuple[PeakCase, ...]:
+        """Return the peak that fleets are sized for, with the fleets as they are."""
+        with self.show.phase("the peak that fleets are sized for"):
+            return peak_cases(
+                self.scenario, self.demand, self.plan, seed=self.seed,
+                core_s=_PEAK_S * (os.cpu_count() or 1), progress=self.show.update,
+                cancelled=self.is_stopped,
+            )  # fmt: skip
+
+    def capacity(
+        self, evidence: Evidence, findings: tuple[Finding, ...], run: str
+    ) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
+        """Return the requests, proven in the model in the case they are sized for, and those withheld."""
+        standing = standing_of(evidence, findings)
+        wanted = request_capacity(
+            self.scenario, self.demand, findings, run=run, now=datetime.now(UTC)
+        )
+        requests, withheld = withhold(wanted, standing)
+        if not requests:
+            return requests, withheld
+        with self.show.phase("capacity, proven in the model"):
+            proven = verify(
+                self.scenario, evidence.peak, requests, standing, seed=self.seed,
+                progress=self.show.update, cancelled=self.is_stopped,
+            )  # fmt: skip
+            self.show.update(f"{len(proven)} requests")
+        return proven, withheld

@@ -1,0 +1,124 @@
+"""The case that orders are sized for, in the model: the event's peak at a quantile of its strength, zones lost.
+
+Played at real speed, with the zones lost from the first of the busiest minutes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gameday.findings.n_minus_one import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
+from gameday.findings.replication import Look, Replication
+from gameday.forecast import Demand
+from gameday.scenario import Scenario
+from gameday.scenario.cells import least_scale
+from gameday.scenario.injections import parse_injections
+from gameday.simulate import at_real_speed
+from gameday.simulate.real_speed import LEAD_IN
+from gameday.simulate.replicate import replicate_each
+from gameday.traffic import LoadPlan, event_steps
+from gameday.vocabulary import SLOT_S, Seed
+
+__all__ = ["PeakCase", "case_words", "peak_cases", "played_with"]
+
+
+@dataclass(frozen=True, slots=True)
+class PeakCase:
+    """The busiest minutes of one stack at the quantile that its fleets are sized for, zones lost."""
+
+    stack: str
+    plan: LoadPlan
+    """Those minutes at real speed, nothing injected; its quantile is that of the capacity block."""
+    zones_lost: int
+    """Zones lost, as the capacity block has it."""
+    whole: tuple[str, ...]
+    """Services in one zone alone: their zone is not lost, nor are they sized for its loss."""
+    later_s: float
+    """Event seconds from the start of the run's window, from which schedules count, to that of these minutes."""
+    runs: tuple[Replication, ...]
+    """One a replication, with the fleets as they are."""
+
+
+def peak_cases(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, *, seed: Seed, core_s: float,
+    progress: Callable[[str], None] = lambda said: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[PeakCase, ...]:  # fmt: skip
+    """Return the case of each stack; those that were cut short are left out.
+
+    `plan` is the run's own. `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged
+    allows.
+    """
+    out = []
+    quantile = scenario.capacity.quantile
+    steps = sum(event_steps(scenario, demand, quantile).values())
+    scales = any(service.autoscale is not None for service in scenario.services.values())
+    for stack in scenario.stack_names:
+        regions = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
+        window = busiest_window(
+            demand.grid, np.asarray(steps)[regions].sum(axis=(0, 1)), PEAK_SLOTS
+        )
+        peak = at_real_speed(
+            scenario, demand, seed=seed, window=window, quantile=quantile,
+            core_s=core_s / len(scenario.stack_names), at_least=least_scale(scenario),
+            lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
+        )  # fmt: skip
+        fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
+        case = PeakCase(
+            stack, peak, scenario.capacity.zones_lost,
+            tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
+            (peak.window.start - plan.window.start).total_seconds(), (),
+        )  # fmt: skip
+        progress(f"{stack}: {case_words(case)}")
+        runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
+        if len(runs) > 1:
+            out.append(_with_runs(case, runs))
+    return tuple(out)
+
+
+def played_with(
+    case: PeakCase, scenario: Scenario, *, seed: Seed, **how: Any
+) -> tuple[Replication, ...]:
+    """Return the case with the fleets of `scenario`; the same `seed` shares customers and chance."""
+    injected = parse_injections(_losses(scenario, case), scenario, case.plan.window.slots * SLOT_S)
+    [seen] = replicate_each(
+        as_scheduled(scenario, case.later_s), [case.plan.struck(injected)], Look.at(scenario, case.plan),
+        seed=seed, stacks=(case.stack,), scale=case.plan.scale, new_customers=True, **how,
+    )  # fmt: skip
+    return tuple(each[0] for each in seen)
+
+
+def case_words(case: PeakCase) -> str:
+    """Return the case in words: quantile, zones lost, minutes in UTC, cell."""
+    lost = {0: "all zones up", 1: "a zone lost"}.get(
+        case.zones_lost, f"{case.zones_lost} zones lost"
+    )
+    window = case.plan.window
+    minutes = f"{window.start:%Y-%m-%dT%H:%MZ} to {window.end:%H:%MZ}"
+    kept = (
+        f" ({', '.join(case.whole)} in one zone alone, kept)"
+        if case.whole and case.zones_lost
+        else ""
+    )
+    return f"p{100 * case.plan.quantile:g}, {lost}{kept}, {minutes}, real speed, cell of {case.plan.scale:.2g}"
+
+
+def _losses(scenario: Scenario, case: PeakCase) -> list[str]:
+    """Return what is injected: of each service the instances of the zones lost; one zone is left."""
+    out = []
+    for name in scenario.stack_services(case.stack):
+        fleet = scenario.services[name].stacks[case.stack]
+        zones = min(case.zones_lost, fleet.zones - 1)
+        gone = min(math.ceil(fleet.instances * zones / fleet.zones), fleet.instances - 1)
+        if gone > 0:
+            out.append(f"{gone} instances of {name} in {case.stack} lost at +0m")
+    return out
+
+
+def _with_runs(case: PeakCase, runs: tuple[Replication, ...]) -> PeakCase:
+    return PeakCase(case.stack, case.plan, case.zones_lost, case.whole, case.later_s, runs)

@@ -1,0 +1,41 @@
+"""The forecast's peak at the quantile that fleets are sized for, zones lost, takes an objective with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gameday.findings.evidence import Evidence, services_behind, step_tier
+from gameday.findings.finding import Candidate
+from gameday.findings.peak_case import PeakCase, case_words
+from gameday.scenario import Criterion
+from gameday.scenario.criteria import METRICS
+from gameday.simulate.intervals import level_interval, p_above
+
+__all__ = ["look_for_peak_not_borne"]
+
+
+def look_for_peak_not_borne(evidence: Evidence) -> Iterator[Candidate]:
+    """Yield a test per stack and objective of the model with the fleets as they are."""
+    for case in evidence.peak:
+        for number, criterion in enumerate(evidence.scenario.objectives):
+            seen = [run.number_of(number) for run in case.runs]
+            values = [value for value, _ in seen if value == value]
+            if len(values) == len(case.runs) > 1:
+                yield _candidate(evidence, case, criterion, values, sum(n for _, n in seen))
+
+
+def _candidate(
+    evidence: Evidence, case: PeakCase, criterion: Criterion, values: list[float], samples: int
+) -> Candidate:
+    words, unit = case_words(case), METRICS[criterion.metric]
+    peak, lost = words.split(", ")[:2]
+    return Candidate(
+        rule="peak_not_borne", stack=case.stack, subject=criterion.text,
+        title=f"{case.stack}: the forecast's peak at {peak}, {lost}, is not borne: {criterion.text} fails",
+        value=level_interval(values, unit), bound=criterion.value, unit=unit,
+        p_value=p_above(values, criterion.value), samples=samples, basis="model only",
+        tier=step_tier(evidence.scenario, criterion.subject), first_slot=None,
+        suggestion="place the capacity requests of this stack, as far as their proof holds",
+        evidence={"case": words}, quantile=case.plan.quantile,
+        services=services_behind(evidence.scenario, case.stack, criterion),
+    )  # fmt: skip
