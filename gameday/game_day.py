@@ -256,5 +256,9 @@ def _swarm(
             row.run_id, scenario_text(order.event, drift=order.drift), read_assets(scenario, home),
             targets, str(home), order.workers, plan,
         )  # fmt: skip
-        return swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
-                     journal=journal, watch=watch, began=began)  # fmt: skip
+        played = swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
+                       journal=journal, watch=watch, began=began)  # fmt: skip
+    if order.targets is not None:
+        return played  # how long its own callers wait is not known
+    time_outs_s = [service.timeout for service in scenario.services.values()]
+    return replace(played, record=played.record.with_time_outs(time_outs_s))

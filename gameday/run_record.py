@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,6 +139,9 @@ class RunRecord:
     """Seconds by which sessions ended later than planned, (stacks, BINS), int64."""
     longest_s: Array
     """Longest response of each step, in seconds: its customers' patience. Shape (steps,)."""
+    longest_visit_s: Array
+    """Longest visit that anybody waits for, in seconds: the service's time-out; inf where it is not known of the
+    target. Shape (services,)."""
     orders: Orders | None = None
     sold_out: dict[tuple[str, str], float] = field(default_factory=dict)
     """(Stack, product type) -> when a customer was first told that it is gone, wall s from the window's start."""
@@ -160,6 +163,10 @@ class RunRecord:
         return max(
             (float(self.longest_s[self.steps.index(step)]) for step in steps), default=math.inf
         )
+
+    def with_time_outs(self, seconds: Sequence[float]) -> RunRecord:
+        """Return the record of a target that is known to wait so long, service by service, and no longer."""
+        return replace(self, longest_visit_s=np.array(seconds))
 
     def response(self, stack: str, step: str, slots: slice | None = None) -> Array:
         """Return the histogram of response times of a step over `slots` (default the window)."""
@@ -269,10 +276,11 @@ def _rows(
 def blank_record(
     source: str, grid: TimeGrid, lead_in: int, slot_wall_s: float,
     names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], longest_s: Array | None = None,
+    longest_visit_s: Array | None = None,
 ) -> RunRecord:  # fmt: skip
     """Return a record of zeros for (stacks, steps, services), its arrays ready to be counted in.
 
-    `longest_s` is that of RunRecord; None: nobody's patience ends.
+    `longest_s` and `longest_visit_s` are those of RunRecord; None: without end.
     """
     stacks, steps, services = names
     a, b, c, n = len(stacks), len(steps), len(services), grid.slots
@@ -286,4 +294,5 @@ def blank_record(
         visits=np.zeros((a, c, n, BINS), np.float32),
         session_delay=np.zeros((a, BINS), np.int64),
         longest_s=np.full(b, np.inf) if longest_s is None else longest_s,
+        longest_visit_s=np.full(c, np.inf) if longest_visit_s is None else longest_visit_s,
     )  # fmt: skip

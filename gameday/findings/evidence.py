@@ -178,7 +178,8 @@ def service_number(run: RunRecord, stack: str, service: str, metric: str) -> flo
         busy = run.utilisation(stack, service)[run.judged]
         known = busy[~np.isnan(busy)]
         return float(known.mean()) if len(known) else float("nan")
-    return percentile(_visits(run, stack, service), quantile_level(metric))
+    longest_s = float(run.longest_visit_s[run.services.index(service)])
+    return percentile(_visits(run, stack, service), quantile_level(metric), longest_s)
 
 
 def visit_count(run: RunRecord, stack: str, service: str) -> float:

@@ -109,14 +109,15 @@ class Look:
         mine = [record.services.index(name) for name in names]
         attempts, loads = (a[0, mine][:, :, record.judged] for a in (record.attempts, record.loads))
         histograms = record.visits[0, mine][:, record.judged]
+        longest_s = record.longest_visit_s[mine]
         slots, hour = loads.shape[2], self.hours[stack]
         steps = record.step_counts[0][:, :, record.judged].sum(axis=0)
         series = np.stack([
-            _read(attempts[:, :, [i]], loads[:, :, [i]], histograms[:, [i]], record.slot_wall_s)
+            _read(attempts[:, :, [i]], loads[:, :, [i]], histograms[:, [i]], longest_s, record.slot_wall_s)
             for i in range(slots)
         ], axis=2)  # fmt: skip
         spans = np.stack([
-            _read(attempts[:, :, part], loads[:, :, part], histograms[:, part], record.slot_wall_s)
+            _read(attempts[:, :, part], loads[:, :, part], histograms[:, part], longest_s, record.slot_wall_s)
             for part in (slice(0, slots), hour)
         ])  # fmt: skip
         return Replication(
@@ -141,16 +142,21 @@ def peak_hour(scenario: Scenario, plan: LoadPlan, stack: str) -> slice:
     return slice(first, first + width)
 
 
-def _read(attempts: Array, loads: Array, histograms: Array, slot_wall_s: float) -> Array:
+def _read(
+    attempts: Array, loads: Array, histograms: Array, longest_s: Array, slot_wall_s: float
+) -> Array:
     """Return QUANTITIES over the slots given, shape (QUANTITIES, services)."""
     counts, load = attempts.sum(axis=2), loads.sum(axis=2)
     arrived = counts[:, 0]
     seconds = slot_wall_s * loads.shape[2]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.stack([
-            load[:, 0] / (load[:, 2] * slot_wall_s),
+            np.minimum(1.0, load[:, 0] / (load[:, 2] * slot_wall_s)),
             load[:, 1] / (arrived - counts[:, _SHED]),
-            np.array([percentile(rows.sum(axis=0), 0.99) for rows in histograms]),
+            np.array([
+                percentile(rows.sum(axis=0), 0.99, most)
+                for rows, most in zip(histograms, longest_s, strict=True)
+            ]),
             counts[:, _LOST].sum(axis=1) / arrived,
             load[:, 1] / seconds,
             load[:, 2] / loads.shape[2],

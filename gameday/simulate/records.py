@@ -24,6 +24,7 @@ def blank(scenario: Scenario, plan: LoadPlan, stack: str, source: str) -> RunRec
     return blank_record(
         source, plan.grid, plan.lead_in, plan.slot_wall_s, ((stack,), plan.steps, tuple(scenario.services)),
         np.array([scenario.longest_patience_s(step) for step in plan.steps]),
+        np.array([service.timeout for service in scenario.services.values()]),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameday.findings.evidence import service_number
 from gameday.findings.goodput import planned_goodput
 from gameday.run_record import bin_of, blank_record, percentile
 from gameday.simulate.intervals import level_interval
@@ -37,6 +38,14 @@ def test_a_step_s_longest_response_is_the_longest_patience_of_those_who_come_to_
     assert record.longest_response_s(["home"]) == 1.5
     assert record.longest_response_s(["home", "checkout"]) == 8.0
     assert blank_record("swarm", GRID, 0, 3.0, AXES).longest_response_s(["home"]) == math.inf
+
+
+def test_no_visit_is_longer_than_its_callers_wait() -> None:
+    record = blank_record("swarm", GRID, 0, 3.0, AXES)
+    record.visits[0, 0, 1, int(bin_of(1.5))] = 200
+    assert service_number(record, "main", "edge", "p99") > 1.5
+    known = record.with_time_outs([1.5])
+    assert service_number(known, "main", "edge", "p99") == 1.5
 
 
 @given(st.floats(0, 1e4), st.floats(0.01, 100))
