@@ -89,7 +89,7 @@ def report(folder: Path) -> dict[str, Any]:
     about = {"run_id": "bench", "event": "small", "started_utc": "-", "version": "-",
              "command": "python -m tests.bench"}  # fmt: skip
     gather_s, summary = timed(
-        lambda: gather(evidence, demand, history, findings, requests, verdict, valid, run=about)
+        lambda: gather(evidence, demand, history, findings, requests, (), verdict, valid, run=about)
     )
     render_s, page = timed(lambda: render_report(summary, folder))
     return {

@@ -221,7 +221,7 @@ def test_a_run_stopped_before_its_first_reply_leaves_a_report_and_sound_json(
     valid = validity(nothing, health=Health(0.0), end="person", why="stopped by SIGINT")
     verdict = judge((), end="person", why="stopped by SIGINT", faults=valid.faults, unmeasured=())
     assert verdict.exit_code == 4
-    summary = gather(evidence, demand, history, (), (), verdict, valid, run=ABOUT)
+    summary = gather(evidence, demand, history, (), (), (), verdict, valid, run=ABOUT)
     page = render_report(summary, tmp_path)
     json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
     visible = "".join(Page(page.read_text(encoding="utf-8")).texts[""])
