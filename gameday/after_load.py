@@ -26,8 +26,10 @@ __all__ = ["Asking"]
 
 _LOSSES_S = 15.0
 """For what can be lost at the peak, seconds of each core, where a cell that can be judged allows."""
-_PEAK_S = 10.0
-"""For the peak that fleets are sized for, as above: once as they are, once with the order placed."""
+_PEAK_SHARE = 0.08
+"""For the peak that fleets are sized for, of the run's own time, as above: once as they are, once with the order
+placed."""
+_PEAK_MOST_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,12 @@ class Asking:
 
     def peak(self) -> tuple[PeakCase, ...]:
         """Return the peak that fleets are sized for, with the fleets as they are."""
+        run_s = self.plan.duration_s + self.plan.lead_in_s
+        core_s = min(_PEAK_MOST_S, _PEAK_SHARE * run_s) * (os.cpu_count() or 1)
         with self.show.phase("the peak that fleets are sized for"):
             return peak_cases(
-                self.scenario, self.demand, self.plan, seed=self.seed,
-                core_s=_PEAK_S * (os.cpu_count() or 1), progress=self.show.update,
-                cancelled=self.is_stopped,
+                self.scenario, self.demand, self.plan, seed=self.seed, core_s=core_s,
+                progress=self.show.update, cancelled=self.is_stopped,
             )  # fmt: skip
 
     def capacity(
