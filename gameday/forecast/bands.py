@@ -11,9 +11,9 @@ from statistics import NormalDist
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.special import nbdtrik
 
 from gameday.forecast.ahead import Ahead
+from gameday.forecast.counts import FEW, ceiling, dispersion, most_seen, whole_counts
 from gameday.vocabulary import Array
 
 __all__ = ["LEAST_POOL", "PRIOR_SIGMA", "Bands", "Errors", "make_bands", "noise_of"]
@@ -25,8 +25,10 @@ LEAST_POOL = 60
 """Errors below which a pool says nothing and the next wider one is asked."""
 _LEADS_DAYS = np.array([1.0, 3.0, 7.0, 28.0, 90.0])
 """Ends of the stretches ahead that have a spread of their own."""
-_FEW, _MOST_RATE = 3.0, 0.5
-"""Below so many counts a minute quantiles are those of whole counts; the most a rate's log varies there. Ours."""
+_OCTAVES = 4
+"""Levels of an hour that have errors of their own: so many octaves to both sides of its middle. Ours."""
+_NEAR_OCTAVES = 1.5
+"""So near one of them errors are its own. Ours: where a shop closes within the hour, some are 100 times others."""
 _WIDEST = 4.0
 """Bands are widened to at most so many times what the errors say."""
 _FARTHEST = 0.999
@@ -49,6 +51,11 @@ class Errors:
     expected: Array
     """What was forecast, counts, shape (n,)."""
 
+    @property
+    def actual(self) -> Array:
+        """What came, counts, shape (n,)."""
+        return np.asarray((1 + self.expected) * np.exp(self.log_ratio) - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Bands:
@@ -57,8 +64,10 @@ class Bands:
     levels: tuple[float, ...]
     noise: tuple[float, float]
     """(a, b): the log error's variance is a + b / (1 + expected); b is what counts owe to chance alone."""
+    octave: Array
+    """Of each local hour, log2 of 1 + what was expected in its middle, shape (24,)."""
     by_hour: Array
-    """In units of that spread, shape (24, levels); the median's is 0."""
+    """In units of that spread, by local hour and octaves from its middle, (24, 9, levels); the median's is 0."""
     by_lead: Array
     """Times as wide, shape (len(leads) + 1,)."""
     within_events: Array
@@ -67,52 +76,64 @@ class Bands:
     """What the width of each level was multiplied by, shape (levels,)."""
     reach: float
     """The log error beyond which nothing is widened: what comes was never farther off."""
+    few: tuple[float, float]
+    """(b, a): the variance b m + a m^2 of few counts about their mean m."""
+    seen: Array
+    """The most ever counted near each level, as `most_seen` has it."""
 
     def log_distance(self, at: Ahead, expected: Array) -> Array:
         """Return each minute's distances from the log of 1 + what is expected, shape (n, levels)."""
         wide = self.by_lead[np.searchsorted(_LEADS_DAYS, at.lead_days)]
-        calm = self.by_hour[at.hour] * (wide * _spread(self.noise, expected))[:, None]
+        told = self.by_hour[at.hour, _octave_class(expected, self.octave[at.hour])]
+        calm = told * (wide * _spread(self.noise, expected))[:, None]
         told = np.where(at.in_event[:, None], self.within_events, calm)
         most = np.maximum(np.abs(told), self.reach)
         return np.asarray(np.clip(told * self.widened, -most, most))
 
     def counts(self, at: Ahead, expected: Array) -> Array:
-        """Return the quantiles around what is expected, counts, shape (n, levels)."""
+        """Return the quantiles around what is expected, counts, shape (n, levels).
+
+        Few counts have those of counts. None passes by much what was ever seen near its level, but within events.
+        """
         log = np.log1p(expected)[:, None] + self.log_distance(at, expected)
         counts = np.maximum(np.expm1(log), 0)
-        few = expected < _FEW
+        few = (expected < FEW) & ~at.in_event
         if few.any():
-            counts[few] = _whole_counts(expected[few], self.levels, self.noise)
-        return np.asarray(counts)
+            lead = self.by_lead[np.searchsorted(_LEADS_DAYS, at.lead_days[few])]
+            wide = lead[:, None] * self.widened
+            counts[few] = whole_counts(expected[few], self.levels, self.few, wide)
+        most = np.where(at.in_event, np.inf, ceiling(self.seen, expected))
+        return np.asarray(np.minimum(counts, most[:, None]))
 
 
 def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None = None) -> Bands:
     """Return the bands of one series; `events` are log errors of past events, each left out in turn."""
-    known = ~np.isnan(errors.log_ratio)
+    known = _where(errors, ~np.isnan(errors.log_ratio))
     # Few counts have quantiles of their own; what they are off by says nothing of the others.
-    many = known & (errors.expected >= _FEW)
-    known = many if many.sum() >= LEAST_POOL else known
-    part = Errors(*(getattr(errors, name)[known] for name in Errors.__dataclass_fields__))
+    many = _where(known, known.expected >= FEW)
+    part = many if len(many.minute) >= LEAST_POOL else known
     plain = _bands(part, levels, events)
     seen = part.log_ratio if events is None else np.append(part.log_ratio, events)
     reach = float(np.nanquantile(np.abs(seen), _FARTHEST)) if len(part.log_ratio) else 0.0
-    return replace(plain, widened=_widening(part, levels), reach=reach)
+    actual, calm = known.actual, ~known.in_event
+    return replace(
+        plain, widened=_widening(part, levels), reach=reach,
+        few=dispersion(actual[calm], known.expected[calm]),
+        seen=most_seen(actual[calm], known.expected[calm]),
+    )  # fmt: skip
+
+
+def _where(errors: Errors, keep: Array) -> Errors:
+    return Errors(*(getattr(errors, name)[keep] for name in Errors.__dataclass_fields__))
 
 
 def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
     noise = noise_of(errors)
     scaled = errors.log_ratio / _spread(noise, errors.expected)
     calm = scaled[~errors.in_event]
-    hours = errors.hour[~errors.in_event]
-    minutes = errors.minute[~errors.in_event]
     distinct = max(LEAST_POOL, len(np.unique(errors.minute)))
     widest = _quantiles(calm if len(calm) >= LEAST_POOL else scaled, levels, distinct)
-    by_hour = np.tile(widest, (24, 1))
-    for hour in range(24):
-        mine = np.isin(hours, [(hour - 1) % 24, hour, (hour + 1) % 24])
-        near = calm[mine]
-        if len(near) >= LEAST_POOL:
-            by_hour[hour] = _quantiles(near, levels, len(np.unique(minutes[mine])))
+    octave, by_hour = _by_hour(_where(errors, ~errors.in_event), calm, widest, levels)
     busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
     within = (
         _quantiles(busy, levels, len(busy))
@@ -120,26 +141,45 @@ def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> B
         else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
     return Bands(
-        levels, noise, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)), np.inf
-    )
+        levels, noise, octave, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)), np.inf,
+        (1.0, 0.0), most_seen(np.empty(0), np.empty(0)),
+    )  # fmt: skip
 
 
-def _whole_counts(expected: Array, levels: tuple[float, ...], noise: tuple[float, float]) -> Array:
-    """Return quantiles of few counts, (n, levels): whole ones, none on the far side of what is expected.
+def _by_hour(
+    errors: Errors, scaled: Array, widest: Array, levels: tuple[float, ...]
+) -> tuple[Array, Array]:
+    """Return each hour's middle octave, (24,), and its quantiles by octaves from it, (24, 9, levels).
 
-    Negative binomial, of variance b m + a m^2 with the mean m: chance in counts, and what its rate is off by.
+    An hour's errors are its own and those of the hours beside it; where they are few, `widest` stands for them.
     """
-    mean = np.maximum(expected, 1e-9)
-    over = np.maximum(noise[1] - 1, 0) + min(noise[0], _MOST_RATE) * mean + 1e-6
-    size, share = mean / over, 1 / (1 + over)
-    out = np.empty((len(mean), len(levels)))
-    for index, level in enumerate(levels):
-        none = share**size  # the chance of no count at all
-        found = np.nan_to_num(np.ceil(nbdtrik(level, size, share) - 1e-9), nan=0.0)
-        found = np.where(none >= level, 0.0, np.maximum(found, 0.0))
-        side = np.minimum if level < 0.5 else np.maximum
-        out[:, index] = expected if level == 0.5 else side(found, expected)
-    return out
+    octave, out = np.zeros(24), np.tile(widest, (24, 2 * _OCTAVES + 1, 1))
+    each = _octave(errors.expected)
+    for hour in range(24):
+        mine = np.flatnonzero((errors.hour - hour + 1) % 24 <= 2)
+        if len(mine) < LEAST_POOL:
+            continue
+        pool, octaves, minute = scaled[mine], each[mine], errors.minute[mine]
+        octave[hour] = np.median(octaves)
+        out[hour] = _quantiles(pool, levels, len(np.unique(minute)))
+        away = np.clip(octaves - octave[hour], -_OCTAVES, _OCTAVES)
+        if np.abs(away).max() <= _NEAR_OCTAVES:
+            continue
+        for number in range(2 * _OCTAVES + 1):
+            near = np.abs(away - number + _OCTAVES) <= _NEAR_OCTAVES
+            if near.sum() >= LEAST_POOL:
+                out[hour, number] = _quantiles(pool[near], levels, len(np.unique(minute[near])))
+    return octave, out
+
+
+def _octave(expected: Array) -> Array:
+    return np.asarray(np.log2(1 + np.maximum(expected, 0)))
+
+
+def _octave_class(expected: Array, middle: Array) -> Array:
+    """Return which of an hour's levels each expectation is near, 0 to 8."""
+    away = np.round(_octave(expected) - middle)
+    return np.asarray(np.clip(away, -_OCTAVES, _OCTAVES).astype(int) + _OCTAVES)
 
 
 def _spread(noise: tuple[float, float], expected: Array) -> Array:
@@ -213,7 +253,7 @@ def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
         apart = (errors.minute < first) | (errors.minute > last)
         if apart.sum() < LEAST_POOL:
             continue
-        others = Errors(*(getattr(errors, n)[apart] for n in Errors.__dataclass_fields__))
+        others = _where(errors, apart)
         bands = _bands(others, levels, None)
         then = Ahead(errors.hour[here], errors.lead_days[here], errors.in_event[here])
         distance = bands.log_distance(then, errors.expected[here])

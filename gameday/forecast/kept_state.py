@@ -28,8 +28,10 @@ from gameday.vocabulary import Array
 
 __all__ = ["load_state", "save_state"]
 
-VERSION = 3
-_BAND_FIELDS = ("noise", "by_hour", "by_lead", "within_events", "widened", "reach")
+VERSION = 4
+_BAND_FIELDS = (
+    "noise", "octave", "by_hour", "by_lead", "within_events", "widened", "reach", "few", "seen",
+)  # fmt: skip
 
 
 def save_state(state: State, folder: Path) -> Path:

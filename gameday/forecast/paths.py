@@ -65,14 +65,22 @@ def _scores(demand: Demand, rng: np.random.Generator) -> Array:
 
 
 def _distance(score: Array, levels: list[float], away: Array) -> Array:
-    """Return log distances at normal scores, in straight lines through the quantiles' and on beyond them."""
+    """Return log distances at normal scores, in straight lines through the quantiles' and on beyond them.
+
+    Beyond the outermost no steeper than from the median to it: what one minute in a hundred passed by far is not
+    passed by as far again.
+    """
     at = [NormalDist().inv_cdf(level) for level in levels]
     out = np.zeros_like(score)
     for k in range(len(levels) - 1):
-        low = -np.inf if k == 0 else at[k]
-        high = np.inf if k == len(levels) - 2 else at[k + 1]
         slope = (away[k + 1] - away[k]) / (at[k + 1] - at[k])
-        out += slope * (np.clip(score, low, high) - np.clip(0.0, low, high))
+        out += slope * (np.clip(score, at[k], at[k + 1]) - np.clip(0.0, at[k], at[k + 1]))
+    for end, beside, beyond in (
+        (0, 1, np.minimum(score - at[0], 0)),
+        (-1, -2, np.maximum(score - at[-1], 0)),
+    ):
+        slope = (away[end] - away[beside]) / (at[end] - at[beside])
+        out += np.minimum(slope, away[end] / at[end]) * beyond
     return out
 
 

@@ -16,6 +16,7 @@ from scipy.special import log_ndtr, stdtrit
 
 from gameday.forecast.accuracy import five_minute_means
 from gameday.forecast.bands import noise_of
+from gameday.forecast.counts import BEYOND
 from gameday.forecast.race import Fold
 from gameday.forecast.regional import Model
 from gameday.vocabulary import Array, supported
@@ -145,13 +146,15 @@ def peak_of(median: Array, errors: PeakErrors, sigma: float) -> Peak:
 def _away(errors: Array, distinct: int) -> Array:
     """Return how far the levels of one more error lie from the middle, shape (LEVELS,).
 
-    Of few days as Student's prediction of one more, of many their own quantiles.
+    Of few days as Student's prediction of one more, of many their own quantiles; by no more than `BEYOND` times
+    farther than any day was.
     """
     few = np.sqrt(distinct / (distinct - 1)) * errors.std() * np.sqrt(1 + 1 / distinct)
     student = few * stdtrit(distinct - 1, np.array(LEVELS))
     own = np.quantile(errors, [_outward(q, distinct) for q in LEVELS]) - np.median(errors)
     share = min(1.0, distinct / _MANY_DAYS)
-    return np.asarray((1 - share) * student + share * own)
+    most = np.abs(errors - np.median(errors)).max() + np.log(BEYOND)
+    return np.asarray(np.clip((1 - share) * student + share * own, -most, most))
 
 
 def _outward(level: float, distinct: int) -> float:

@@ -23,19 +23,21 @@ def prepare(calendars: Sequence[RegionCalendar], known: History) -> tuple[list[P
         counts = without_launches(known.counts[index], known.grid, calendar)
         past = Past(calendar, known.grid, counts)
         asked = asked_masks(past, known.steps)
+        _require_minutes(
+            past, known.steps, "no minute of the past is known; give its counts, 0 where none came"
+        )
         past = mask(past, asked, known.steps)
-        if asked:
-            _require_minutes(past, known.steps)
+        _require_minutes(
+            past, known.steps, "masks leave no minute of the past to learn from; mask less"
+        )
         found = find_outliers(past, known.steps)
         pasts.append(mask(past, found, known.steps))
         masked += asked + found
     return pasts, masked
 
 
-def _require_minutes(past: Past, steps: tuple[str, ...]) -> None:
-    """Raise HistoryError where masks leave nothing of a series to learn from."""
+def _require_minutes(past: Past, steps: tuple[str, ...], why: str) -> None:
+    """Raise HistoryError where nothing of a series is known to learn from."""
     for step, row in zip(steps, past.counts, strict=True):
         if np.isnan(row).all():
-            raise HistoryError(
-                f"{past.calendar.region} {step}: masks leave no minute of the past to learn from; mask less"
-            )
+            raise HistoryError(f"{past.calendar.region} {step}: {why}")

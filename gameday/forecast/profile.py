@@ -21,6 +21,8 @@ _DAYS = 56
 _STANDS_OUT = 4.0
 """Deviations by which a minute's mean must differ before it is kept: chance passes one slot in five pasts."""
 _CLIP = 3.0
+_STOOD_STILL = -3.0
+"""A minute so far below its own row, in logs, is one of a shop that is closed: a twentieth. Ours."""
 _SPARSE = 2.0
 """Counts a minute below which a series' minutes tell nothing: in logs they are zeros and ones. Ours."""
 _SLOTS = 2 * 1440
@@ -99,10 +101,11 @@ def _kept(residual: Array, slot: Array, block: int) -> Array:
     residual -= np.median(residual)
     bound = _CLIP * 1.4826 * np.median(np.abs(residual))
     count = np.bincount(slot, minlength=_SLOTS)
-    have = count > 2
+    have, centre = count > 2, _centre(residual, slot)
     for _ in range(2):  # a slot's own outliers are clipped about its own mean
-        mean = np.bincount(slot, residual, minlength=_SLOTS) / np.maximum(count, 1)
-        residual = mean[slot] + np.clip(residual - mean[slot], -bound, bound)
+        residual = centre[slot] + np.clip(residual - centre[slot], -bound, bound)
+        mean = centre
+        centre = np.bincount(slot, residual, minlength=_SLOTS) / np.maximum(count, 1)
     raw, mean = mean, _beside_each_other(mean, block)
     # A quiet hour is noisier, in logs, than a busy one: each is measured by its own minutes.
     square = np.bincount(slot // 60, (residual - raw[slot]) ** 2, minlength=_SLOTS // 60)
@@ -113,6 +116,18 @@ def _kept(residual: Array, slot: Array, block: int) -> Array:
         signal, signal + noise, out=np.zeros(_SLOTS), where=have & (signal + noise > 0)
     )
     return _level(mean * share, block)
+
+
+def _centre(residual: Array, slot: Array) -> Array:
+    """Return each slot's mean, shape (2880,); its median where a minute stood still on some days.
+
+    The logs of nothing and of hundreds have no mean between them that any day had.
+    """
+    count = np.bincount(slot, minlength=_SLOTS)
+    centre = np.bincount(slot, residual, minlength=_SLOTS) / np.maximum(count, 1)
+    for number in np.unique(slot[residual < _STOOD_STILL]):
+        centre[number] = np.median(residual[slot == number])
+    return np.asarray(centre)
 
 
 def _beside_each_other(mean: Array, block: int) -> Array:

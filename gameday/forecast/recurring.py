@@ -13,7 +13,7 @@ from gameday.forecast.rows import Rows
 from gameday.forecast.task import RegionCalendar
 from gameday.vocabulary import Array
 
-__all__ = ["PER_DAY", "QUARTERS_DAYS", "quarters_at", "recurring_quarters", "rows_off"]
+__all__ = ["PER_DAY", "QUARTERS_DAYS", "by_day", "quarters_at", "recurring_quarters", "rows_off"]
 
 PER_DAY = 96
 """Quarter hours of a day."""
@@ -47,7 +47,7 @@ def recurring_quarters(
     use = (
         ~rows.in_event & (rows.minute >= rows.minute[-1] - days * 1440) if len(rows.minute) else []
     )
-    table, weekday = _by_day(rows.minute[use], rows.width[use], off[use], calendar)
+    table, weekday = by_day(rows.minute[use], rows.width[use], off[use], calendar)
     out = np.zeros((7, PER_DAY, off.shape[1]))
     # The level is the fit's: of all days, for one of a group may be closed.
     centre = _median(table.reshape(-1, off.shape[1]))
@@ -77,7 +77,7 @@ def quarters_at(quarters: Array, calendar: RegionCalendar, minute: Array) -> Arr
     return np.asarray(quarters[calendar.weekday(minute), day // _QUARTER_MIN])
 
 
-def _by_day(
+def by_day(
     minute: Array, width: Array, off: Array, calendar: RegionCalendar
 ) -> tuple[Array, Array]:
     """Return (days, 96, series), NaN where nothing is known, and each day's weekday; wide rows fill slots."""

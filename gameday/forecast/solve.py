@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gameday.forecast.closures import opened
 from gameday.forecast.design import Columns, Design
 from gameday.forecast.rows import Rows
 from gameday.vocabulary import Array
@@ -26,6 +27,11 @@ _PASSES = 6
 _WARM_PASSES = 2
 _MOST_SCALED = 4_000_000
 """Residuals whose spread is measured: of more, every so many rows' alone."""
+_ROUNDING = 1e-10
+"""What is added to a Gram matrix of unit diagonal: far above what sums in double precision lose, far below any
+penalty. Ours."""
+_BLOCK_ROWS = 8192
+"""Rows that are laid out in double precision at once."""
 _EVENT_HALF_LIFE_DAYS = 720.0
 """Events are few, so they are forgotten slowly. Ours: two years halve an event's weight."""
 _OWN_GRAM = 0.02
@@ -80,6 +86,7 @@ def fit_rows(
     Inside declared events no residual is clipped: they are the lesson. `start`, an earlier fit of nearly the
     same rows, saves most of the passes.
     """
+    rows = opened(rows, design.calendar)
     lost = np.isnan(rows.mean)
     held = np.zeros((len(rows.calendar.blocks), lost.shape[1])) if prior is None else prior
     shared = np.asarray(lost.all(axis=1))
@@ -116,25 +123,26 @@ def _solved(
     if not len(matrix):
         return np.zeros((matrix.shape[1], rows.mean.shape[1])), np.full(rows.mean.shape[1], np.nan)
     weighted = matrix * weight[:, None].astype(np.float32)
-    root = _root(columns, weight)
-    held = _ridge(columns, weight)[:, None] * prior
+    root, ridge = _root(columns, weight), _ridge(columns, weight)[:, None]
     log = _log(rows)
     gone = np.isnan(log)
     floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.counted))
     few = 1 + _FEW * floor
     calm, thin = ~rows.in_event[:, None], 1 + log.size // _MOST_SCALED
     if before is None:
-        response = np.where(gone, np.nanmedian(log, axis=0), log)
+        pull = np.where(gone, np.nanmedian(log, axis=0), log)
     else:
-        response = _pseudo(log, gone, calm, before[0], before[1] * few)
+        pull = before[0] + _clipped(log - before[0], gone, calm, before[1] * few)
+    coefficients = np.zeros_like(prior)
     for _ in range(_PASSES if before is None else _WARM_PASSES):
-        right = (weighted.T @ response).astype(np.float64)
-        coefficients = root.T @ (root @ (right + held))
-        fitted = matrix @ coefficients.astype(np.float32)
-        residual = log - fitted
+        # Each pass adds what the last one missed: sums in single precision then err by a share of the residual,
+        # not of the counts, which the trend of a long past would make large.
+        right = (weighted.T @ pull).astype(np.float64) - ridge * (coefficients - prior)
+        coefficients += root.T @ (root @ right)
+        residual = log - matrix @ coefficients.astype(np.float32)
         middle = np.where(gone[::thin], np.nan, np.abs(residual[::thin]))
         scale = np.maximum(1.4826 * np.nanmedian(middle, axis=0), 0.2 * floor)
-        response = _pseudo(log, gone, calm, fitted, scale * few)
+        pull = _clipped(residual, gone, calm, scale * few)
     return coefficients, scale
 
 
@@ -154,11 +162,11 @@ def _log(rows: Rows) -> Array:
     return np.asarray(np.log1p(rows.mean) + chance / (2 * (1 + rows.mean) ** 2))
 
 
-def _pseudo(log: Array, gone: Array, calm: Array, fitted: Array, scale: Array) -> Array:
-    """Return what the next pass is fitted to: the fit and a clipped residual; inside events what was counted."""
+def _clipped(residual: Array, gone: Array, calm: Array, scale: Array) -> Array:
+    """Return what the next pass is to follow: residuals, clipped outside events; 0 where nothing is known."""
     bound = (_HUBER * scale).astype(np.float32)
-    residual = np.where(gone, np.float32(0), log - fitted)
-    return np.asarray(fitted + np.where(calm, np.clip(residual, -bound, bound), residual))
+    known = np.where(gone, np.float32(0), residual)
+    return np.asarray(np.where(calm, np.clip(known, -bound, bound), known))
 
 
 def influence(fit: Fit, learned: Rows, more: Rows, asked: Columns, series: int) -> float:
@@ -178,12 +186,27 @@ def influence(fit: Fit, learned: Rows, more: Rows, asked: Columns, series: int) 
 
 
 def _root(columns: Columns, weight: Array) -> Array:
-    """Return R with R'R the inverse of the penalised Gram matrix."""
-    matrix = columns.values
-    weighted = matrix * weight[:, None].astype(np.float32)
-    gram = (weighted.T @ matrix).astype(np.float64) + np.diag(_ridge(columns, weight))
+    """Return R with R'R the inverse of the penalised Gram matrix, shape (columns, columns).
+
+    Scaled to a diagonal of ones (Jacobi) before it is factorised, for the trend of ten years is a thousand times a
+    weekday; columns that are one another's sums, as equal regressors, are told apart by `_ROUNDING` alone.
+    """
+    gram = _gram(columns.values, weight) + np.diag(_ridge(columns, weight))
+    size = np.sqrt(np.diag(gram))
+    size = np.where(size > 0, size, 1.0)
+    scaled = gram / np.outer(size, size) + np.diag(np.full(len(size), _ROUNDING))
     # Of numpy, not scipy: the two bring their own BLAS threads, which would wait for each other.
-    return np.asarray(np.linalg.inv(np.linalg.cholesky(gram)))
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(scaled)) / size)
+
+
+def _gram(matrix: Array, weight: Array) -> Array:
+    """Return X'WX in double precision, block by block: single precision loses it over years of minutes."""
+    gram = np.zeros((matrix.shape[1],) * 2)
+    for first in range(0, len(matrix), _BLOCK_ROWS):
+        part = slice(first, first + _BLOCK_ROWS)
+        block = matrix[part] * np.sqrt(weight[part])[:, None]
+        gram += block.T @ block
+    return gram
 
 
 def _ridge(columns: Columns, weight: Array) -> Array:

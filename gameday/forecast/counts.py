@@ -1,0 +1,111 @@
+"""Quantiles of few counts, and the most that was ever counted near a level.
+
+Below some thirty counts a minute chance is that of counts: negative binomial, of variance b m + a m^2 with the
+mean m: b is what chance does (1: Poisson), a what the rate is off by. And whatever errors elsewhere say, no
+quantile passes by much what was ever counted where about as much was expected.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+from scipy.special import nbdtrik, ndtri, pdtr
+
+from gameday.vocabulary import Array
+
+__all__ = ["BEYOND", "FEW", "ceiling", "dispersion", "most_seen", "whole_counts"]
+
+FEW = 30.0
+"""Below so many counts expected, quantiles are those of counts. Ours: a normal's p99 is 4 % low there."""
+_LEAST = 60
+_LEAST_MEAN = 0.05
+_MOST_RATE = 0.5
+"""The most that a rate's log may vary by, as a variance. Ours: +-70 %."""
+BEYOND = 1.25
+"""A quantile passes what was ever seen near its level by at most so many times. Ours: the highest of some hundred
+minutes lies below the p99 of others about half the time, by a few percent."""
+_STEPS = 96
+"""Half octaves of 1 + count, to 2^48."""
+_NEAR = 2
+"""Half octaves that are near: from half as much to twice."""
+
+
+def dispersion(actual: Array, expected: Array) -> tuple[float, float]:
+    """Return (b, a) of the variance b m + a m^2 of few counts about what was expected, shape (n,) each; robust.
+
+    By tenths of the expectation, from the distance between p10 and p90 of the normal scores that the counts
+    would have were they Poisson. (1, 0) of too few.
+    """
+    use = (expected >= _LEAST_MEAN) & (expected < FEW)
+    actual, expected = np.round(actual[use]), expected[use]
+    if len(actual) < _LEAST:
+        return 1.0, 0.0
+    # Counts lie on whole numbers: each is spread evenly over its step of the distribution (golden ratio).
+    within = np.arange(len(actual)) * 0.6180339887498949 % 1
+    below = np.where(actual > 0, pdtr(actual - 1, expected), 0.0)
+    share = below + within * (pdtr(actual, expected) - below)
+    score = ndtri(np.clip(share, 1e-9, 1 - 1e-9))
+    tenth = np.searchsorted(np.quantile(expected, np.linspace(0, 1, 11)[1:-1]), expected)
+    rows = [
+        (expected[mine].mean(), (np.diff(np.quantile(score[mine], (0.1, 0.9)))[0] / 2.5631) ** 2)
+        for mine in (tenth == k for k in range(10))
+        if mine.sum() >= 6
+    ]
+    level, variance = np.array(rows).T
+    # What is beyond a Poisson count's own chance; in tenths that vary less there is none.
+    beyond = np.maximum(variance - 1, 0)
+    (b, a), _ = nnls(np.stack([np.ones(len(level)), level], axis=1), beyond)
+    return 1 + float(b), float(min(a, _MOST_RATE))
+
+
+def whole_counts(
+    expected: Array, levels: tuple[float, ...], noise: tuple[float, float], wide: Array
+) -> Array:
+    """Return quantiles of few counts, (n, levels): whole ones, none on the far side of what is expected.
+
+    `noise` is (b, a); `wide`, (n, levels), how many times as wide as that, beyond a Poisson count's own chance.
+    """
+    mean = np.maximum(expected, 1e-9)
+    out = np.empty((len(mean), len(levels)))
+    for index, level in enumerate(levels):
+        over = ((noise[0] - 1) + noise[1] * mean) * wide[:, index] ** 2 + 1e-6
+        size, share = mean / over, 1 / (1 + over)
+        none = share**size  # the chance of no count at all
+        found = np.nan_to_num(np.ceil(nbdtrik(level, size, share) - 1e-9), nan=0.0)
+        found = np.where(none >= level, 0.0, np.maximum(found, 0.0))
+        side = np.minimum if level < 0.5 else np.maximum
+        out[:, index] = expected if level == 0.5 else side(found, expected)
+    return out
+
+
+def most_seen(actual: Array, expected: Array) -> Array:
+    """Return the most ever counted near each half octave of what was expected, shape (96,); inf: too little known.
+
+    Beyond the highest level known, in proportion to what is expected.
+    """
+    if len(actual) < _LEAST:
+        return np.full(_STEPS, np.inf)
+    step = np.clip(np.round(_step_of(expected)), 0, _STEPS - 1).astype(int)
+    highest = np.full(_STEPS, -1.0)
+    np.maximum.at(highest, step, actual)
+    told = np.flatnonzero(highest >= 0)
+    near = [highest[max(0, k - _NEAR) : k + _NEAR + 1].max() for k in range(_STEPS)]
+    out = np.array(near)
+    # Where nothing was expected near a level, the next higher one that was tells; above all, the highest does.
+    for k in range(_STEPS - 2, -1, -1):
+        out[k] = out[k + 1] if out[k] < 0 and k < told[-1] else out[k]
+    top = told[-1]
+    # A forecast above all that was ever expected is off by no more, in proportion, than those below it were.
+    out[top + 1 :] = out[top] * 2.0 ** ((np.arange(top + 1, _STEPS) - top) / 2)
+    return out
+
+
+def ceiling(seen: Array, expected: Array) -> Array:
+    """Return what no quantile passes, shape (n,), given `most_seen`; never less than what is expected."""
+    step = np.clip(_step_of(expected), 0, _STEPS - 1)
+    highest = np.maximum(seen[np.floor(step).astype(int)], seen[np.ceil(step).astype(int)])
+    return np.asarray(np.maximum(BEYOND * highest, expected))
+
+
+def _step_of(expected: Array) -> Array:
+    return np.asarray(2 * np.log2(1 + np.maximum(expected, 0)))
