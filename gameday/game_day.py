@@ -19,6 +19,7 @@ from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed
 from gameday.findings import Evidence, Look, find, judge, unmeasured_objectives, validity
 from gameday.findings.rehearsal import series_table
 from gameday.forecast import Demand, forecast_demand
+from gameday.forecast.compared import wape_words
 from gameday.history import History, read_history
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
@@ -76,7 +77,7 @@ def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tup
         show.update(f"{history.grid.slots / 1440:.0f} days, {history.source}")
     with show.phase("forecast"):
         demand = forecast_demand(scenario, history)
-        show.update(f"backtest WAPE {100 * demand.backtest_wape:.1f} % a minute")
+        show.update(wape_words(demand.race))
     return history, demand
 
 

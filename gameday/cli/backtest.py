@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gameday.cli.replay import SeedOption
-from gameday.errors import UsageError
+from gameday.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,8 @@ def backtest(
         rivals=beside, by_day=grain == "day",
     )  # fmt: skip
     data = _data(found, past, grain)
+    if event is not None and grain == "minute":
+        data |= _published(event, past, beside)
     if page is not None:
         from gameday.report.forecast_pages import render_backtest
 
@@ -71,6 +73,19 @@ def backtest(
         typer.echo(json.dumps(data))
     else:
         _say(data)
+
+
+def _published(event: str, past: History, rivals: list[Rival]) -> dict[str, Any]:
+    """Return what the event's forecast says of itself, as `forecast show` prints it."""
+    from gameday.forecast.compared import backtest_wape
+    from gameday.forecast.forecast import raced
+    from gameday.scenario import load_scenario
+
+    try:
+        race = raced(load_scenario(event), past, rivals)
+    except HistoryError as error:
+        return {"backtest_wape": None, "race": [], "untold": str(error)}
+    return {"backtest_wape": backtest_wape(race), "race": race}
 
 
 def _horizon(text: str, grain: str) -> int:
@@ -201,9 +216,11 @@ def _stamp(minute: float) -> str:
 
 
 def _say(data: dict[str, Any]) -> None:
+    from gameday.forecast.compared import race_words
+
     typer.echo(
         f"{data['history']}: {len(data['origins'])} origins, {data['horizon_days']:g} days ahead by the "
-        f"{data['grain']}, {data['series']} series; means"
+        f"{data['grain']}, {data['series']} series; fitted anew at each; all scored over the same minutes"
     )
     heads = (
         ("wape", "WAPE"), ("mase", "MASE"), ("rmsse", "RMSSE"), ("wql", "wQL"), ("coverage_80", "in 80 %"),
@@ -214,5 +231,9 @@ def _say(data: dict[str, Any]) -> None:
         cells = ["-" if row[key] is None else f"{row[key]:.3f}" for key, _ in heads[:-1]]
         cells.append("-" if row["peak_minutes"] is None else f"{row['peak_minutes']:.0f}")
         typer.echo(f"{name:<18}" + "".join(f"{cell:>10}" for cell in cells))
+    if "race" in data:
+        typer.echo(
+            f"of the event's own forecast, on its own origins: {data.get('untold') or race_words(data['race'])}"
+        )
     for note in data["notes"]:
         typer.echo(f"  {note}")

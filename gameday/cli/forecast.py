@@ -124,6 +124,8 @@ def _say(
     launches: list[dict[str, Any]],
     notes: list[str],
 ) -> None:
+    from gameday.forecast.compared import race_words
+
     typer.echo(f"{scenario.event.name}, steps a minute, without launch crowds")
     if any(row["region"] == "all" or row["step"] == "all" for row in rows):
         typer.echo(
@@ -137,8 +139,7 @@ def _say(
                    f"{row['hottest_minute'][:16]:<18}" + "".join(f"{n:>10,.0f}" for n in numbers))  # fmt: skip
     for row in launches:
         say_launch(row)
-    typer.echo(f"backtest WAPE {100 * demand.backtest_wape:.1f} % a minute; raced on earlier origins: "
-               + "; ".join(f"{name} {100 * wape:.1f} %" for name, wape in demand.race))  # fmt: skip
+    typer.echo(race_words(demand.race))
     for note in notes:
         typer.echo(f"  {note}")
 

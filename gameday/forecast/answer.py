@@ -85,7 +85,7 @@ def _model(scenario: Scenario, known: History, asked: Question) -> tuple[Model, 
 
 
 def _race(model: Model, step: int) -> dict[str, float | None]:
-    told = {name: float(score[step]) for name, score in compared(model).items()}
+    told = {name: float(missed.by_series()[step]) for name, missed in compared(model).items()}
     return {name: round(s, 4) if np.isfinite(s) else None for name, s in told.items()}
 
 

@@ -19,6 +19,7 @@ from gameday.forecast.past import Past, daily
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.rivals import Rival
+from gameday.forecast.rivals.last_week import week_before_errors
 from gameday.forecast.rows import without_launches
 from gameday.forecast.task import RegionCalendar
 from gameday.forecast.tie import tied_models
@@ -39,6 +40,8 @@ class Scored:
     step: str
     origin_min: float
     accuracy: Accuracy
+    volume: float
+    """What came in the minutes that are scored."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ class Backtest:
     """Share of the minutes known that was taken for robots, outages and the like, at the origin with the most."""
 
     def mean(self, model: str) -> Accuracy:
-        """Return a model's plain mean over origins and series."""
-        return mean_accuracy([s.accuracy for s in self.scored if s.model == model])
+        """Return a model's mean over origins and series; WAPE, wQL and bias are those of all minutes together."""
+        own = [s for s in self.scored if s.model == model]
+        return mean_accuracy([s.accuracy for s in own], np.array([s.volume for s in own]))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -121,12 +125,12 @@ def backtest(
 def _judged(
     said: dict[str, tuple[Array, Array]], actual: Array, past: Past, steps: tuple[str, ...], origin: float
 ) -> list[Scored]:  # fmt: skip
-    """Return the scores of what each model said of one region's series."""
-    season, day = (7, 1) if past.is_daily else (10080, 1440)
+    """Return the scores of what each model said of one region's series, all over the same minutes."""
+    naive, day = week_before_errors(past), 1 if past.is_daily else 1440
     return [
         Scored(who, past.calendar.region, name, origin, judge(
-            actual[:, step], counts[:, step], bands[:, step], past.counts[step], season=season, day=day,
-        ))
+            actual[:, step], counts[:, step], bands[:, step], naive[step], day=day,
+        ), float(np.nansum(actual[:, step])))
         for step, name in enumerate(steps)
         for who, (counts, bands) in said.items()
     ]  # fmt: skip

@@ -54,10 +54,10 @@ class Demand:
     """How steps and regions are off together: what paths are drawn from."""
     launches: dict[str, Crowd]
     """Launch -> who comes for it."""
-    backtest_wape: float
-    """Weighted absolute error per minute of the chosen model on its rolling origins."""
+    backtest_wape: float | None
+    """The forecast's own error in `race`: summed absolute error over summed counts, all minutes; None: untold."""
     race: tuple[tuple[str, float], ...]
-    """Candidate -> its error on the same origins."""
+    """Name -> its WAPE over the same minutes of the same origins, the forecast's own first."""
     notes: tuple[str, ...]
     """What was masked, what is prior and not calibrated."""
 

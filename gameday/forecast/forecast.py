@@ -10,7 +10,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.ahead import ahead
-from gameday.forecast.compared import PLAIN, compared, mean_race, race_notes
+from gameday.forecast.compared import PLAIN, backtest_wape, compared, mean_race, race_notes
 from gameday.forecast.crowds import crowd_notes, crowds_of
 from gameday.forecast.demand import Demand
 from gameday.forecast.launches import lessons
@@ -28,7 +28,7 @@ from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
 __all__ = [
-    "demand_grid", "forecast_demand", "level_notes", "model_notes", "models_of", "past_events",
+    "demand_grid", "forecast_demand", "level_notes", "model_notes", "models_of", "past_events", "raced",
 ]  # fmt: skip
 
 _MARGIN = timedelta(hours=3)
@@ -62,17 +62,26 @@ def forecast_demand(
     marginal = _marginal(models, median, minute)
     learned = lessons(scenario, known, models) if scenario.launches else []
     races = [compared(model, rivals) for model in models]
+    race = mean_race(races)
     return Demand(
         grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
         mean=mean, marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
         past_events=past_events(scenario, models), together=together_of(models),
         launches=crowds_of(scenario, grid, learned),
-        backtest_wape=float(np.mean([m.wape() for m in models])),
-        race=mean_race(races), notes=(
+        backtest_wape=backtest_wape(race), race=race, notes=(
             *model_notes(scenario, models, masked, known.steps), *race_notes(scenario.region_names, races),
             *crowd_notes(scenario, learned),
         ),
     )  # fmt: skip
+
+
+def raced(
+    scenario: Scenario, history: History, rivals: Sequence[Rival]
+) -> tuple[tuple[str, float], ...]:
+    """Return the race of the scenario's forecast, as `forecast_demand` publishes it; HistoryError likewise."""
+    known, grid = history.known_before(scenario.history.until), demand_grid(scenario)
+    models, _ = models_of(scenario, known, grid.epoch_min + grid.slots)
+    return mean_race([compared(model, rivals) for model in models])
 
 
 def models_of(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gameday.forecast.accuracy import Missed, missed, pooled_wape
 from gameday.forecast.bands import Bands, Errors, make_bands
 from gameday.forecast.blend import Blend, Tie
 from gameday.forecast.left_out import event_errors
@@ -101,15 +102,17 @@ class Model:
         )  # fmt: skip
 
     def wape(self) -> float:
-        """Return the blend's WAPE over all raced folds and series."""
-        wrong = total = 0.0
+        """Return the blend's WAPE over all raced folds and series; NaN where it cannot be told."""
+        return pooled_wape([self.missed(self.blend.weights)])
+
+    def missed(self, weights: Array) -> Missed:
+        """Return by how much the candidates' blend of such weights missed on raced folds, by series."""
+        nothing = np.zeros(weights.shape[1])
+        out = Missed(nothing, nothing)
         for fold in raced_folds(self.folds):
-            said = np.einsum("cs,cns->ns", self.blend.weights, fold.log_mean)
-            known = ~np.isnan(fold.actual)
-            miss = np.expm1(said) - fold.actual
-            wrong += float(np.abs(miss[known]).sum())
-            total += float(fold.actual[known].sum())
-        return wrong / max(total, 1.0)
+            said = np.einsum("cs,cns->ns", weights, fold.log_mean)
+            out += missed(fold.actual, np.expm1(said))
+        return out
 
 
 def fit_models(pasts: list[Past], horizon_min: int, kind: str) -> list[Model]:

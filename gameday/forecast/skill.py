@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gameday.forecast.accuracy import missed, pooled_wape
 from gameday.forecast.demand import Demand
 from gameday.history import History
 from gameday.vocabulary import Array
@@ -33,17 +34,22 @@ def actuals_table(demand: Demand, history: History) -> dict[str, Any] | None:
     known = ~np.isnan(actual)
     if not known.any():
         return None
-    wrong = np.abs(np.where(known, actual - forecast, 0)).sum()
     totals = np.nansum(actual, axis=(0, 1)), forecast.sum(axis=(0, 1))
     hottest = [int(total.argmax()) for total in totals]
     return {
-        "wape": float(wrong / np.nansum(actual)), "minutes": int(known.any(axis=(0, 1)).sum()),
+        "wape": pooled_wape([missed(_flat(actual), _flat(forecast))]),
+        "minutes": int(known.any(axis=(0, 1)).sum()),
         "peak_actual": float(totals[0].max()), "peak_forecast": float(totals[1].max()),
         "peak_actual_at": demand.grid.instant(first + hottest[0]).isoformat(),
         "peak_forecast_at": demand.grid.instant(first + hottest[1]).isoformat(),
         "peak_error": float(totals[1].max() / totals[0].max() - 1),
         "peak_minutes_off": abs(hottest[0] - hottest[1]),
     }  # fmt: skip
+
+
+def _flat(counts: Array) -> Array:
+    """Return (slots, series) of counts, (regions, steps, slots)."""
+    return np.asarray(counts.reshape(-1, counts.shape[2]).T)
 
 
 def _known_part(demand: Demand, history: History) -> tuple[Array, Array, int] | None:

@@ -65,6 +65,20 @@ class RegionCalendar:
         at = minute.to_numpy(float)
         return np.asarray(at[(at >= begin) & (at <= end)])
 
+    def days_before(self, minute: Array, days: Array | int) -> Array:
+        """Return when it was the same local time so many days before, minutes since 1970 UTC, shape (n,).
+
+        Where clocks skip that time, an hour beside it; where they show it twice, either.
+        """
+        wall = minute + self._offset(minute) - 1440.0 * np.asarray(days)
+        return np.asarray(wall - self._offset(wall - self._offset(minute)))
+
+    def _offset(self, minute: Array) -> Array:
+        """Return by how many minutes local clocks are ahead of UTC, shape (n,)."""
+        local = self._local(minute)
+        ahead = local.tz_localize(None) - local.tz_convert(None)
+        return np.asarray(ahead / pd.Timedelta(minutes=1), float)
+
     def slot_of_day(self, minute: Array) -> tuple[Array, Array]:
         """Return (local minute of the day, 1 at weekends), shape (n,) each."""
         stamps = self._local(minute)

@@ -92,6 +92,11 @@ def _said(model: Model, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return said, model.bands(0, LEVELS).counts(then, said)
 
 
+def _naive(counts: np.ndarray, season: int) -> np.ndarray:
+    """Return how far counts lay from those a week before."""
+    return counts[season:] - counts[:-season]
+
+
 def traces() -> dict[str, Any]:
     """A week ahead by the minute from three origins, rivals beside; and the next hour after a refresh."""
     out: dict[str, Any] = {}
@@ -115,7 +120,7 @@ def traces() -> dict[str, Any]:
                 judged[rival.name] = (rival(past, at)[:, 0], None)
             for who, (counts, band) in judged.items():
                 scored.setdefault(who, []).append(
-                    judge(actual, counts, band, known.to_numpy(), season=WEEK_MIN, day=DAY_MIN)
+                    judge(actual, counts, band, _naive(known.to_numpy(), WEEK_MIN), day=DAY_MIN)
                 )
             peaks += _daily_peaks(model, actual)
             moved = corrected(actual, said)
@@ -169,7 +174,7 @@ def orders() -> dict[str, Any]:
         rows = {"gameday": model.blend.counts(days)[:, 0]}
         rows |= {rival.name: rival(past, days)[:, 0] for rival in installed(daily=True)}
         out[origin] = {
-            who: judge(actual, said, None, past.counts[0], season=7, day=1).row() for who, said in rows.items()
+            who: judge(actual, said, None, _naive(past.counts[0], 7), day=1).row() for who, said in rows.items()
         }  # fmt: skip
     return out
 
@@ -224,8 +229,8 @@ def longer_event() -> dict[str, Any]:
         said, _ = _said(model, at)
         inside = (at - _minute(first)).astype(int)
         plain = said * np.exp(-model.blend.log_event(at)[:, 0])
-        event = judge(happened[inside], said, None, known.to_numpy(), season=WEEK_MIN, day=DAY_MIN)
-        noise = judge(counts[inside], plain, None, known.to_numpy(), season=WEEK_MIN, day=DAY_MIN)
+        event = judge(happened[inside], said, None, _naive(known.to_numpy(), WEEK_MIN), day=DAY_MIN)
+        noise = judge(counts[inside], plain, None, _naive(known.to_numpy(), WEEK_MIN), day=DAY_MIN)
         out[name] = {
             "event_wape": round(event.wape, 4), "same_minutes_without_event": round(noise.wape, 4),
             "normal_minutes_before": round(model.wape(), 4), "peak_minutes_off": event.peak_minutes,

@@ -303,6 +303,19 @@ def test_outlook_tells_weeks_peaks_and_compute(shop: str, tmp_path: Path) -> Non
     assert len(pd.read_parquet(file)) == 30 * len(said["steps"])
 
 
+def test_the_backtest_wape_is_one_number_wherever_it_is_printed(shop: str) -> None:
+    shown = json.loads(typed("show", "--event", shop, "--json"))
+    scored = json.loads(typed(
+        "backtest", "--event", shop, "--horizon", "2d", "--origins", "1", "--rivals", "last week,median of weeks",
+        "--json",
+    ))  # fmt: skip
+    assert shown["backtest_wape"] == scored["backtest_wape"] == dict(shown["race"])["gameday"]
+    assert shown["race"] == scored["race"]
+    assert f"backtest WAPE {100 * shown['backtest_wape']:.1f} % a minute" in typed(
+        "show", "--event", shop
+    )
+
+
 def test_backtest_of_a_bare_history_needs_no_scenario(tmp_path: Path) -> None:
     rng, minutes = np.random.default_rng(3), 24 * 1440
     day = np.sin(np.arange(minutes) / 1440 * 2 * np.pi)

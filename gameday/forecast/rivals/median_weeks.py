@@ -1,16 +1,16 @@
-"""The median of the last four weeks' same minute."""
+"""The median of the last four weeks' same local minute."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gameday.forecast.past import Past
-from gameday.forecast.rivals.last_week import weeks_before
+from gameday.forecast.rivals.last_week import nearest, weeks_before, weeks_to_known
 from gameday.vocabulary import Array
 
 __all__ = ["MedianWeeks"]
 
-_WEEK_MIN = 7 * 1440
+_WEEKS = 4
 
 
 class MedianWeeks:
@@ -23,15 +23,14 @@ class MedianWeeks:
 
     def __call__(self, past: Past, at: Array) -> Array:
         """Return the median of four weeks, shape (n, series)."""
-        ahead = np.ceil((at - past.end_min + 1) / _WEEK_MIN)
-        found = []
-        for week in range(4):
-            then = at - _WEEK_MIN * (ahead + week)
-            known = then >= past.first_min
+        ahead, found = weeks_to_known(past, at), []
+        for week in range(_WEEKS):
+            then = past.calendar.days_before(at, 7 * (ahead + week))
             counts = np.full((len(at), len(past.counts)), np.nan)
-            if known.any():
-                counts[known] = weeks_before(past, then[known], 1)
+            known = then >= past.first_min
+            counts[known] = past.actual(nearest(past, then[known]))
             found.append(counts)
-        known_weeks = np.stack(found)
-        empty = np.isnan(known_weeks).all(axis=0)
-        return np.where(empty, np.nan, np.nanmedian(np.where(empty, 0.0, known_weeks), axis=0))
+        weeks = np.stack(found)
+        empty = np.isnan(weeks).all(axis=0)
+        middle = np.nanmedian(np.where(empty, 0.0, weeks), axis=0)
+        return np.where(empty, weeks_before(past, at, 1), middle) if empty.any() else middle
