@@ -56,6 +56,22 @@ _RECORD = (
     Column("replication", "", "which replication; 0 for a measured run"),
 )
 
+_FORECAST = (
+    Column(
+        "in_event",
+        "",
+        "whether the minute lies in the event in that region's clock, or in its margin",
+    ),
+    Column(
+        "p10 p50 p90 p99",
+        "steps/min",
+        "quantiles of each minute by itself; no day, see DESIGN §7.8",
+    ),
+    Column("mean", "steps/min", "on average; means add up, medians do not"),
+    Column("organic_p10 organic_p90", "steps/min", "the same without launches"),
+    Column("launch_p50 launch_mean", "steps/min", "what launches add, part of p50 and mean"),
+)
+
 RUN_FILES = (
     File("run.json", 1, "game_day", "manifest: versions, seed, hashes, verdict, exit code", (
         Column("schema_version", "", "of this file"),
@@ -63,11 +79,9 @@ RUN_FILES = (
         Column("exit_code", "", "what the shell saw"),
     )),
     File("scenario.json", 1, "scenario", "the scenario as read, includes merged"),
-    File("demand.parquet", 2, "forecast", "forecast per minute", (
-        *_WHERE,
-        Column("p10 p50 p90 p99", "steps/min", "marginal quantiles; no day, see DESIGN §7.8"),
-        Column("mean", "steps/min", "on average; means add up, medians do not"),
-        Column("path", "steps/min", "the path played, without launch crowds: one strength for all"),
+    File("demand.parquet", 3, "forecast", "forecast per minute, launches included", (
+        *_WHERE, *_FORECAST,
+        Column("path", "steps/min", "the path played: one strength for all, launches included"),
         Column("actual", "steps/min", "what the history holds for that minute, where it does"),
     )),
     File("plan.parquet", 1, "traffic", "session starts per minute and journey", (
@@ -106,14 +120,12 @@ RUN_FILES = (
 
 
 PUBLISHED_FILES = (
-    File("forecast.parquet", 1, "forecast", "every minute of the event, per region and team", (
-        Column("region team slot_utc", "", "whose, and the start of the minute"),
-        Column("p10 p50 p90 p99", "steps/min", "marginal quantiles; no day, see DESIGN §7.8"),
-        Column("mean", "steps/min", "what sums and totals are made of"),
+    File("forecast.parquet", 2, "forecast", "minutes of the event and a margin, per region and team", (
+        Column("region team slot_utc", "", "whose, and the start of the minute"), *_FORECAST,
     )),
     File("teams/*.html", 1, "report", "a team's next peak: size, minute, band, ingredients, change"),
-    File("state/*.npz", 2, "forecast", "each region's model, for `gameday forecast refresh`"),
-    File("publication.json", 2, "forecast", "manifest, written last: peaks, hashes, the scenario"),
+    File("state/*.npz", 4, "forecast", "each region's model, for `gameday forecast refresh`"),
+    File("publication.json", 3, "forecast", "manifest, written last: totals, peaks, hashes, the scenario"),
 )  # fmt: skip
 """All files that `gameday forecast publish` writes to its folder."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs, servers_for
@@ -29,12 +31,24 @@ class Size:
 def offered_by_quantile(
     scenario: Scenario, demand: Demand, quantiles: tuple[float, ...]
 ) -> dict[float, dict[str, Array]]:
-    """Return quantile -> stack -> offered erlangs (services, slots) of the whole event."""
+    """Return quantile -> stack -> offered erlangs (services, slots); 0 outside the event of all its regions."""
     steps = {q: event_steps(scenario, demand, q) for q in quantiles}
     return {
-        q: {stack: offered_erlangs(scenario, stack, steps[q]) for stack in scenario.stack_names}
+        q: {
+            stack: offered_erlangs(scenario, stack, steps[q]) * _in_event(scenario, demand, stack)
+            for stack in scenario.stack_names
+        }
         for q in quantiles
     }
+
+
+def _in_event(scenario: Scenario, demand: Demand, stack: str) -> Array:
+    """Return whether some region of a stack has its event in each slot, shape (slots,)."""
+    out = np.zeros(demand.grid.slots, bool)
+    for region in scenario.stack_regions(stack):
+        first, last = demand.spans[demand.regions.index(region)]
+        out[first:last] = True
+    return out
 
 
 def size_service(scenario: Scenario, stack: str, service: str, offered: float) -> Size:

@@ -170,6 +170,8 @@ def chosen_rivals(text: str, *, by_day: bool) -> list[Rival]:
 
 
 def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
+    import numpy as np
+
     from gameday.forecast.skill import thin
 
     rows = [
@@ -178,7 +180,9 @@ def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
     ]  # fmt: skip
     every = max(1, -(-len(found.drawn["at"]) // _MOST_POINTS))
     drawn: dict[str, Any] = {
-        name: thin(values, every) for name, values in found.drawn.items() if name != "at"
+        name: thin(values, np.arange(0, len(values), every))
+        for name, values in found.drawn.items()
+        if name != "at"
     }
     drawn["at"] = [_stamp(minute) for minute in found.drawn["at"][::every]]
     return {

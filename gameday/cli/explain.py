@@ -39,7 +39,7 @@ def explain(
     event: EventOption,
     region: Annotated[str, typer.Option(help="whose customers")],
     step: Annotated[str, typer.Option(help="which step")],
-    at: Annotated[str | None, typer.Option(help="as 2027-07-13T20:00, local; default the hottest")] = None,
+    at: Annotated[str | None, typer.Option(help="as 2027-07-13T20:00, local; default the event's peak")] = None,
     before: Annotated[str | None, typer.Option(help="as known then it was; default a week less; or none")] = None,
     mask: MaskOption = None,
     keep: KeepOption = None,
@@ -52,25 +52,24 @@ def explain(
 
     Example: gameday forecast explain --event primeday --region us --step checkout --at 2027-07-13T20:00
     """
-    from gameday.forecast import forecast_demand
     from gameday.forecast.answer import Question, answer
+    from gameday.forecast.forecast import demand_of, fit
     from gameday.history import read_history
     from gameday.scenario import load_scenario
+    from gameday.traffic.event_demand import event_demand
     from gameday.vocabulary import Seed
 
     scenario = with_stretches(load_scenario(event), mask, keep)
     known_name("--region", region, scenario.regions)
     known_name("--step", step, scenario.steps)
+    instant = None if at is None else _instant("--at", at, scenario, region)
+    earlier = _before(before, scenario, region)
     past = read_history(scenario, file=history, seed=Seed(seed))
-    if at is None:
-        demand = forecast_demand(scenario, past)
-        r, s = scenario.region_names.index(region), scenario.step_names.index(step)
-        instant = demand.grid.instant(int(demand.median[r, s].argmax()))
-    else:
-        instant = _instant("--at", at, scenario, region)
-    data = answer(
-        scenario, past, Question(region, step, instant, _before(before, scenario, region))
-    )
+    fitted = fit(scenario, past)
+    demand = event_demand(scenario, demand_of(scenario, fitted))
+    if instant is None:
+        instant = demand.grid.instant(demand.peak(region, step).slot)
+    data = answer(scenario, past, Question(region, step, instant, earlier), demand, fitted)
     if page is not None:
         from gameday.report.forecast_pages import render_explanation
 
@@ -113,7 +112,8 @@ def _say(data: dict[str, Any]) -> None:
     band = data["band"]
     typer.echo(
         f"{data['step']} in {data['region']}, {data['at_local']}: {data['forecast']:,.4g} a minute "
-        f"(p10 {band['p10']:,.4g}, p90 {band['p90']:,.4g})"
+        f"(p10 {band['p10']:,.4g}, p90 {band['p90']:,.4g}, of that minute by itself)"
+        + ("" if data["in_event"] else f"; outside the event in {data['region']}")
     )
     typer.echo(data["words"])
     so_far = 1.0
@@ -121,6 +121,9 @@ def _say(data: dict[str, Any]) -> None:
         so_far *= factor
         how = f"{factor:>12,.4g}" if not index else f"{'x':>5}{factor:>7.4f}"
         typer.echo(f"  {name:<28}{how}{so_far:>14,.5g}")
+    for name, steps in data["launches"].items():
+        so_far += steps
+        typer.echo(f"  {f'launch {name}':<28}{'+':>3}{steps:>9,.4g}{so_far:>14,.5g}")
     if moved := data["bridge"]:
         typer.echo(
             f"known up to {moved['until'][:16]}Z it was {moved['before']:,.4g}: {moved['words']}"

@@ -13,7 +13,7 @@ from gameday.cli.launch_rows import launch_row, say_launch
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
-    from gameday.forecast import Demand
+    from gameday.forecast import EventDemand
     from gameday.history import History
     from gameday.scenario import Scenario
 
@@ -48,14 +48,15 @@ def show(
     seed: SeedOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:  # fmt: skip
-    """Show the forecast of an event: totals and hottest minute with quantiles, or every minute.
+    """Show the forecast of an event: totals and highest minute with quantiles, or every minute.
 
     Example: gameday forecast show --event primeday --region us --step checkout
     """
     from gameday.forecast import forecast_demand
-    from gameday.forecast.paths import sample_paths, sums
+    from gameday.forecast.paths import sums_of, total_quantiles
     from gameday.history import read_history
     from gameday.scenario import load_scenario
+    from gameday.traffic.event_demand import event_demand
     from gameday.vocabulary import Seed
 
     scenario = explain.with_stretches(load_scenario(event), mask, keep)
@@ -67,32 +68,33 @@ def show(
             explain.known_name(flag, name, known)
     past = read_history(scenario, file=history, seed=Seed(seed))
     beside = backtest.chosen_rivals(rivals, by_day=False)
-    demand = forecast_demand(scenario, past, rivals=beside)
+    demand = event_demand(scenario, forecast_demand(scenario, past, rivals=beside))
     chosen = [(r, s) for r in scenario.regions if region in (None, r)
               for s in scenario.steps if step in (None, s)]  # fmt: skip
     if per_minute:
         _minutes(demand, chosen, as_json=as_json)
-    else:
-        rows = [_row(demand, r, s) for r, s in chosen]
-        totals = [] if region or step else sums(demand, sample_paths(demand, _PATHS, Seed(seed)))
-        _summary(scenario, demand, rows, totals, past, as_json=as_json)
+        return
+    sums = [] if region or step else sums_of(demand)
+    totals = total_quantiles(demand, [*chosen, *sums], _PATHS, Seed(seed))
+    rows = [_row(demand, *names, totals[names]) for names in [*chosen, *sums]]
+    _summary(scenario, demand, rows[: len(chosen)], rows[len(chosen) :], past, as_json=as_json)
 
 
 def _summary(
-    scenario: Scenario, demand: Demand, rows: list[dict[str, Any]], totals: list[dict[str, Any]],
+    scenario: Scenario, demand: EventDemand, rows: list[dict[str, Any]], totals: list[dict[str, Any]],
     past: History, *, as_json: bool,
 ) -> None:  # fmt: skip
     from gameday.forecast.skill import actuals_table
     from gameday.traffic.launch_days import launch_days
 
-    actuals, notes = actuals_table(demand, past), [*past.notes, *demand.notes]
-    launches = [launch_row(scenario, day) for day in launch_days(scenario, demand)]
+    actuals, notes = actuals_table(demand, past), [*past.notes, *demand.organic.notes]
+    launches = [launch_row(scenario, day) for day in launch_days(scenario, demand.organic)]
     if as_json:
         typer.echo(json.dumps({
-            "schema_version": 1, "event": scenario.event.name, "rows": rows, "totals": totals,
+            "schema_version": 2, "event": scenario.event.name, "rows": rows, "totals": totals,
             "launches": launches,
-            "backtest_wape": demand.backtest_wape, "race": demand.race, "actuals": actuals,
-            "notes": notes,
+            "backtest_wape": demand.organic.backtest_wape, "race": demand.organic.race,
+            "actuals": actuals, "notes": notes,
         }))  # fmt: skip
         return
     _say(scenario, demand, [*rows, *totals], launches, notes)
@@ -105,47 +107,56 @@ def _summary(
         )
 
 
-def _row(demand: Demand, region: str, step: str) -> dict[str, Any]:
-    r, s = demand.regions.index(region), demand.steps.index(step)
-    hottest = int(demand.median[r, s].argmax())
+def _row(demand: EventDemand, region: str, step: str, total: dict[float, float]) -> dict[str, Any]:
+    told = demand.numbers(region, step)
     return {
-        "region": region, "step": step, "total_mean": round(float(demand.mean[r, s].sum())),
-        "total_p50": round(float(demand.median[r, s].sum())),
-        "hottest_minute": demand.grid.instant(hottest).isoformat(),
-        **{f"p{100 * q:g}": round(float(demand.marginal[q][r, s, hottest]), 1) for q in demand.marginal},
-        "path_p90": round(float(demand.path(0.9)[r, s, hottest]), 1),
+        "region": region, "step": step, "total_mean": round(told.total_mean),
+        "organic_mean": round(told.organic_mean), "launch_mean": round(told.launch_mean),
+        "total": _by_level(total),
+        "hottest_minute": demand.grid.instant(told.peak.slot).isoformat(),
+        "median_then": round(told.median_then, 1), "peak": _by_level(told.peak.size),
     }  # fmt: skip
+
+
+def _by_level(values: dict[float, float]) -> dict[str, float]:
+    return {f"p{100 * level:g}": round(value, 1) for level, value in values.items()}
 
 
 def _say(
     scenario: Scenario,
-    demand: Demand,
+    demand: EventDemand,
     rows: list[dict[str, Any]],
     launches: list[dict[str, Any]],
     notes: list[str],
 ) -> None:
     from gameday.forecast.compared import race_words
 
-    typer.echo(f"{scenario.event.name}, steps a minute, without launch crowds")
-    if any(row["region"] == "all" or row["step"] == "all" for row in rows):
-        typer.echo(
-            f"totals are means, which add up; quantiles of sums are those of {_PATHS} sample paths"
-        )
-    typer.echo(f"{'region':<8}{'step':<12}{'mean total':>14}  {'hottest, UTC':<18}"
-               + "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99", "path p90")))  # fmt: skip
+    typer.echo(
+        f"{scenario.event.name}, steps of the event in each region's own time"
+        + (", launches included" if demand.launches else "")
+    )
+    typer.echo(
+        "totals are means, which add up; p10 to p99 are of the highest minute, whenever it comes"
+    )
+    of_launches = f"{'of launches':>13}" if demand.launches else ""
+    levels = "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99"))
+    typer.echo(f"{'region':<8}{'step':<12}{'mean total':>14}{of_launches}  {'hottest, UTC':<18}"
+               f"{'median then':>12}{levels}")  # fmt: skip
     for row in rows:
-        numbers = [row["p10"], row["p50"], row["p90"], row["p99"], row["path_p90"]]
-        typer.echo(f"{row['region']:<8}{row['step']:<12}{row['total_mean']:>14,}  "
-                   f"{row['hottest_minute'][:16]:<18}" + "".join(f"{n:>10,.0f}" for n in numbers))  # fmt: skip
+        numbers = [row["peak"].get(name) for name in ("p10", "p50", "p90", "p99")]
+        added = f"{row['launch_mean']:>13,}" if demand.launches else ""
+        typer.echo(f"{row['region']:<8}{row['step']:<12}{row['total_mean']:>14,}{added}  "
+                   f"{row['hottest_minute'][:16]:<18}{row['median_then']:>12,.0f}"
+                   + "".join(f"{'-' if n is None else format(n, ',.0f'):>10}" for n in numbers))  # fmt: skip
     for row in launches:
         say_launch(row)
-    typer.echo(race_words(demand.race))
+    typer.echo(race_words(demand.organic.race))
     for note in notes:
         typer.echo(f"  {note}")
 
 
-def _minutes(demand: Demand, chosen: list[tuple[str, str]], *, as_json: bool) -> None:
-    table = demand.table(0.5, None).drop(columns=["actual", "path"])
+def _minutes(demand: EventDemand, chosen: list[tuple[str, str]], *, as_json: bool) -> None:
+    table = demand.table()
     keep = [pair in set(chosen) for pair in zip(table["region"], table["step"], strict=True)]
     table = table[keep]
     if as_json:

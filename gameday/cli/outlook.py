@@ -13,6 +13,7 @@ import typer
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
+    from gameday.forecast import EventDemand
     from gameday.forecast.outlook import Outlook
     from gameday.history import History
     from gameday.scenario import Scenario
@@ -40,11 +41,13 @@ def outlook(
 
     Example: gameday forecast outlook --event primeday --weeks 104
     """
+    from gameday.forecast import forecast_demand
     from gameday.forecast.left_out import main_kind
     from gameday.forecast.outlook import look_ahead
     from gameday.forecast.task import region_calendars
     from gameday.history import read_history
     from gameday.scenario import load_scenario
+    from gameday.traffic.event_demand import event_demand
     from gameday.vocabulary import Seed
 
     scenario = load_scenario(event)
@@ -52,8 +55,9 @@ def outlook(
     known = past.known_before(scenario.history.until)
     calendars = list(region_calendars(scenario, known).values())
     sums = _sums(scenario, known)
-    found = look_ahead(known, calendars, main_kind(scenario), weeks=weeks, sums=sums)
-    data = _data(scenario, found)
+    planned = event_demand(scenario, forecast_demand(scenario, past))
+    found = look_ahead(known, calendars, main_kind(scenario), weeks=weeks, sums=sums, event=planned)
+    data = _data(scenario, found, planned)
     if out is not None:
         _write(data, out)
         typer.echo(f"{out}", err=as_json)
@@ -75,7 +79,20 @@ def _sums(scenario: Scenario, known: History) -> dict[str, Array]:
     return {_ALL: np.ones((len(each), len(scenario.steps))), _COMPUTE: np.stack(each)}
 
 
-def _data(scenario: Scenario, found: Outlook) -> dict[str, Any]:
+def _event_rows(planned: EventDemand, region: str) -> list[dict[str, Any]]:
+    """Return what is told of the event in a region, by step and in all: as `gameday forecast show` prints it."""
+    rows = []
+    for step in (*planned.steps, _ALL):
+        told = planned.numbers(region, step)
+        rows.append({
+            "step": step, "total_mean": round(told.total_mean), "launch_mean": round(told.launch_mean),
+            "at": planned.grid.instant(told.peak.slot).isoformat(),
+            "peak": {f"p{100 * q:g}": round(v, 1) for q, v in told.peak.size.items()},
+        })  # fmt: skip
+    return rows
+
+
+def _data(scenario: Scenario, found: Outlook, planned: EventDemand) -> dict[str, Any]:
     import numpy as np
 
     regions = {}
@@ -100,11 +117,11 @@ def _data(scenario: Scenario, found: Outlook) -> dict[str, Any]:
             "mean_vcpus": {
                 level: np.round(t[-1] / (7 * 1440), 2).tolist() for level, t in weekly.items()
             },
-            "peaks": peaks, "vcpus_at_peak": compute["size"], "vcpus_peak": compute,
-            "daily_wape": round(row.wape, 4),
+            "event": _event_rows(planned, row.region), "peaks": peaks,
+            "vcpus_at_peak": compute["size"], "vcpus_peak": compute, "daily_wape": round(row.wape, 4),
         }  # fmt: skip
     return {
-        "schema_version": 2, "event": scenario.event.name, "steps": list(found.series[:-1]), "regions": regions,
+        "schema_version": 3, "event": scenario.event.name, "steps": list(found.series[:-1]), "regions": regions,
         "notes": list(found.notes),
     }  # fmt: skip
 
@@ -139,16 +156,28 @@ def _say(data: dict[str, Any]) -> None:
                 f"  {block['weeks_local'][index]:<12}" + "".join(f"{t:>14,.0f}" for t in totals)
                 + f"{block['mean_vcpus']['p50'][index]:>22,.1f}"
             )  # fmt: skip
+        _say_event(data["event"], block["event"])
         for step, peak in block["peaks"].items():
             size = peak["size"]
             typer.echo(
-                f"  highest of {step:<12} {peak['at'][:16]}Z: {size['p50']:,.0f} a minute"
+                f"  year's highest minute of {step:<12} {peak['at'][:16]}Z: {size['p50']:,.0f} a minute"
                 + (f" (p10 {size['p10']:,.0f}, p90 {size['p90']:,.0f})" if "p90" in size else "")
             )
         compute = block["vcpus_peak"]
         typer.echo(
-            f"  most busy vCPUs    {compute['at'][:16]}Z: "
+            f"  year's most busy vCPUs {compute['at'][:16]}Z: "
             f"{', '.join(f'{q} {v:,.0f}' for q, v in compute['size'].items())}"
         )
     for note in data["notes"]:
         typer.echo(f"  {note}")
+
+
+def _say_event(name: str, rows: list[dict[str, Any]]) -> None:
+    """Print the event's own row: its total, and its highest minute, launches included."""
+    whole = rows[-1]
+    added = f", {whole['launch_mean']:,} of them of launches" if whole["launch_mean"] else ""
+    size = ", ".join(f"{level} {value:,.0f}" for level, value in whole["peak"].items())
+    typer.echo(
+        f"  {name}: {whole['total_mean']:,} steps expected{added}; highest minute "
+        f"{whole['at'][:16]}Z: {size}"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gameday.vocabulary import TimeGrid
 
 __all__ = ["add_to", "kept_publication"]
+
+_MOST_ROWS = 12
 
 
 def add_to(group: typer.Typer) -> None:
@@ -43,7 +45,8 @@ def publish(
 
     Example: gameday forecast publish --event primeday --out forecasts/primeday
     """
-    from gameday.forecast.forecast import demand_grid, model_notes, models_of, past_events
+    from gameday.forecast.forecast import fit, model_notes, past_events
+    from gameday.forecast.launches import lessons
     from gameday.forecast.state import state_of
     from gameday.forecast.strength import strength_sigma
     from gameday.scenario import load_scenario
@@ -53,17 +56,18 @@ def publish(
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder")
     scenario, beside = load_scenario(event), chosen_rivals(rivals, by_day=False)
-    known = _past(scenario, teams, history, seed).known_before(scenario.history.until)
-    grid = demand_grid(scenario)
+    past = _past(scenario, teams, history, seed)
     with on_cluster(cluster):
-        models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
-    sigma = strength_sigma(models)
-    events = past_events(scenario, models)
+        fitted = fit(scenario, past)
+    known, models = fitted.known, fitted.models
+    sigma, events = strength_sigma(models), past_events(scenario, models)
     states = [state_of(model, known.steps, sigma, events, beside) for model in models]
-    notes = [*model_notes(scenario, models, masked, known.steps), *known.notes[:20]]
+    learned = lessons(scenario, known, models) if known.steps == scenario.step_names else []
+    notes = [*model_notes(scenario, models, fitted.masked, known.steps), *known.notes[:20]]
     kept = {
         "hashes": {"data": known.sha256}, "scenario": scenario_text(event),
         "fitted": {"start": known.grid.start.isoformat(), "slots": known.grid.slots},
+        "lessons": [asdict(one) for one in learned],
     }  # fmt: skip
     data = write_publication(scenario, states, out, notes, kept)
     _say(data, out, as_json=as_json)
@@ -206,16 +210,25 @@ def _following(
 
 def _say(data: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"schema_version": 1, "folder": str(folder), **data}))
+        typer.echo(json.dumps({"schema_version": 2, "folder": str(folder), **data}))
         return
     teams = len({row["team"] for row in data["peaks"]})
     regions = len({row["region"] for row in data["peaks"]})
     typer.echo(f"{folder}: {teams} teams in {regions} regions, known until {data['until']}")
-    for row in sorted(data["peaks"], key=lambda row: -row["size"]["p50"])[:5]:
+    largest = sorted(data["peaks"], key=lambda row: -row["size"]["p50"])[:_MOST_ROWS]
+    typer.echo(
+        f"  {'team':<14}{'region':<8}{'highest minute':<18}{'its p50':>12}{'its p90':>12}{'mean total':>16}"
+        "  launches included"
+    )
+    for row in largest:
+        high = f"{row['size']['p90']:>12,.0f}" if "p90" in row["size"] else f"{'-':>12}"
+        added = f", {row['launch_mean']:,.0f} of them of launches" if row["launch_mean"] else ""
         typer.echo(
-            f"  {row['team']:<14}{row['region']:<8}{row['at'][:16]}Z  "
-            f"{row['size']['p50']:>12,.0f} a minute at most (p50)"
+            f"  {row['team']:<14}{row['region']:<8}{row['at'][:16]}Z "
+            f"{row['size']['p50']:>12,.0f}{high}{row['total_mean']:>16,.0f}{added}"
         )
+    if len(largest) < len(data["peaks"]):
+        typer.echo(f"  the {len(largest)} highest of {len(data['peaks'])}; --json has all")
     for row in data["changes"][:5]:
         typer.echo(
             f"  {row['team']} in {row['region']}: {row['before']:,.0f} -> {row['after']:,.0f}: {row['words']}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gameday.errors import HistoryError
 
 if TYPE_CHECKING:
+    from gameday.forecast.publication import Published
     from gameday.forecast.state import State
     from gameday.scenario import Scenario
 
@@ -23,30 +24,31 @@ def write_publication(
     """Write the publication, its manifest last; return what the command says of it."""
     from gameday.files import write_whole
     from gameday.forecast.answer import calendar_hash
-    from gameday.forecast.forecast import demand_grid
     from gameday.forecast.kept_state import save_state
     from gameday.forecast.publication import peaks_of, published_table
     from gameday.forecast.state import known_until
 
-    grid = demand_grid(scenario)
     before = _previous(folder)
-    peaks = {state.calendar.region: peaks_of(state, grid) for state in states}
+    forecasts, left_out = _forecasts(scenario, states, kept["lessons"])
+    notes = [*notes, *left_out]
+    peaks = {one.state.calendar.region: peaks_of(one) for one in forecasts}
     write_whole(
         folder / "forecast.parquet",
-        lambda path: _parquet(path, (published_table(s, grid) for s in states)),
+        lambda path: _parquet(path, (published_table(one.demand) for one in forecasts)),
     )
     names = {s.calendar.region: save_state(s, folder / "state").name for s in states}
     until = f"{known_until(states[0]):%Y-%m-%dT%H:%MZ}"
     teams = states[0].names
     hashes = {**kept["hashes"], "calendar": calendar_hash(scenario)}
     told = [*notes, *(f"{name} {digest[:12]}" for name, digest in hashes.items())]
-    for series in range(len(teams)):
+    for series, team in enumerate(teams):
         mine = {region: rows[series] for region, rows in peaks.items()}
-        _write_page(scenario, states, series, folder, {"until": until, "notes": told}, mine, before)
+        page = {"team": team, "event": scenario.event.name, "until": until, "notes": told}
+        _write_page(forecasts, series, folder, page, mine, before)
     rows = [row for region in peaks.values() for row in region]
     manifest = {
-        "schema_version": 2, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
-        "scenario": kept["scenario"], "fitted": kept["fitted"], "states": names,
+        "schema_version": 3, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
+        "scenario": kept["scenario"], "fitted": kept["fitted"], "lessons": kept["lessons"], "states": names,
         "forecast_sha256": file_sha256(folder / "forecast.parquet"), "peaks": rows,
     }  # fmt: skip
     write_whole(
@@ -59,25 +61,50 @@ def write_publication(
     return {"until": until, "peaks": rows, "changes": _changes(rows, before), "notes": notes}
 
 
+def _forecasts(
+    scenario: Scenario, states: list[State], lessons: list[dict[str, Any]]
+) -> tuple[list[Published], list[str]]:
+    """Return each region's forecast, launches included, and what launches are left out of."""
+    from gameday.forecast.crowds import crowds_of
+    from gameday.forecast.forecast import demand_grid, event_spans
+    from gameday.forecast.launches import LaunchLesson
+    from gameday.forecast.publication import Published, demand_of_state
+    from gameday.traffic.event_demand import event_demand
+
+    grid, others = demand_grid(scenario), [n for n in states[0].names if n not in scenario.steps]
+    learned = [LaunchLesson(**{**row, "seen": tuple(row["seen"])}) for row in lessons]
+    are_steps = len(others) < len(states[0].names)
+    crowds = crowds_of(scenario, grid, learned) if are_steps else {}
+    spans, notes = event_spans(scenario, grid), []
+    if others and scenario.launches:
+        notes.append(
+            f"launches ({', '.join(scenario.launches)}) are not in the forecasts of teams that are no steps of "
+            f"the scenario: {', '.join(others[:5])}{' ...' if len(others) > 5 else ''}"
+        )
+    return [
+        Published.of(
+            state, event_demand(scenario, demand_of_state(state, grid, span, crowds, place))
+        )
+        for place, (state, span) in enumerate(zip(states, spans, strict=True))
+    ], notes
+
+
 def _write_page(
-    scenario: Scenario, states: list[State], series: int, folder: Path, page: dict[str, Any],
+    forecasts: list[Published], series: int, folder: Path, page: dict[str, Any],
     peaks: dict[str, dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]],
 ) -> None:  # fmt: skip
     """Write one team's page: its regions beside what the page says anyway."""
-    from gameday.forecast.forecast import demand_grid
     from gameday.forecast.publication import team_region
     from gameday.report.forecast_pages import render_team
 
-    team, grid = states[0].names[series], demand_grid(scenario)
-    regions = []
-    for state in states:
-        region = state.calendar.region
-        row = team_region(state, series, grid, peaks[region], before.get((region, team)))
+    team, regions = page["team"], []
+    for published in forecasts:
+        region = published.state.calendar.region
+        row = team_region(published, series, peaks[region], before.get((region, team)))
         if row["change"]:
-            row["change"]["words"] = _words(row["change"]["factors"])
+            row["change"]["words"] = _words(row["change"])
         regions.append(row)
-    page = {"team": team, "event": scenario.event.name, "regions": regions, **page}
-    render_team(page, folder / "teams" / f"{_safe(team)}.html")
+    render_team({**page, "regions": regions}, folder / "teams" / f"{_safe(team)}.html")
 
 
 def file_sha256(file: Path) -> str:
@@ -137,12 +164,17 @@ def _changes(
         if abs(times - 1) > 0.001:
             out.append({
                 "region": row["region"], "team": row["team"], "before": moved["before"],
-                "after": moved["after"], "times": times, "words": _words(moved["factors"]),
+                "after": moved["after"], "times": times, "words": _words(moved),
             })  # fmt: skip
     return sorted(out, key=lambda row: -abs(math.log(row["times"])))
 
 
-def _words(factors: list[list[Any]]) -> str:
-    told = [(n, f) for n, f in factors if f > 0 and abs(f - 1) >= 0.001]
+def _words(moved: dict[str, Any]) -> str:
+    told = [(n, f) for n, f in moved["factors"] if f > 0 and abs(f - 1) >= 0.001]
     told.sort(key=lambda pair: -abs(math.log(pair[1])))
-    return "; ".join(f"{name} {100 * (factor - 1):+.1f} %" for name, factor in told[:3])
+    launches = [
+        f"launch {name} {before:,.0f} -> {after:,.0f}"
+        for name, before, after in moved["launches"]
+        if abs(after - before) > 0.001 * max(after, before)
+    ]
+    return "; ".join([*launches, *(f"{name} {100 * (f - 1):+.1f} %" for name, f in told[:3])])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _POLL_S = 5.0
+_LEVELS, _PARTS = ("p50", "p10", "p90"), ("launch_p50", "organic_p10", "organic_p90")
+"""Columns of a forecast that are tracked: what is expected in all, and what of it launches are."""
 
 
 def add_to(group: typer.Typer) -> None:
@@ -40,7 +42,8 @@ def track(
     wait: Annotated[float, typer.Option(min=0, help="with --follow, end after so many seconds; 0: never")] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON: a line an alert, then a summary")] = False,
 ) -> None:  # fmt: skip
-    """Track actuals against a forecast: sharp edges within two minutes, drift, and today's level where it pays.
+    """Track actuals against a forecast: sharp edges and launches that do not come within two minutes, drift,
+    and today's level where it pays.
 
     Example: gameday forecast track --plan forecasts/primeday --actuals counts.csv --follow
     """
@@ -83,14 +86,20 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
             f"{file}: no forecast can be read there ({error}); `gameday forecast publish` writes one"
         ) from None
     what = "team" if "team" in table.columns else "step"
-    if missing := {"region", what, "slot_utc", "p10", "p50", "p90"} - set(table.columns):
-        raise HistoryError(f"{file}: is no forecast: no column {', '.join(sorted(missing))}")
+    if missing := {"region", what, "slot_utc", *_LEVELS, *_PARTS} - set(table.columns):
+        raise HistoryError(
+            f"{file}: is no forecast, or one of an older version: no column {', '.join(sorted(missing))}; "
+            "`gameday forecast publish` writes one"
+        )
     out = []
     for (place, name), rows in table.groupby(["region", what], sort=False, observed=True):
         if region in (None, place) and step in (None, name):
             start = rows["slot_utc"].iloc[0].to_pydatetime()
-            levels = [rows[level].to_numpy(np.float64) for level in ("p50", "p10", "p90")]
-            out.append(Plan(f"{place} {name}", TimeGrid(start, len(rows)), *levels))
+            median, low, high = (rows[level].to_numpy(np.float64) for level in _LEVELS)
+            launch, *organic = (rows[part].to_numpy(np.float64) for part in _PARTS)
+            grid = TimeGrid(start, len(rows))
+            band = (organic[0], organic[1])
+            out.append(Plan(f"{place} {name}", grid, median, low, high, launch, band))
     if not out:
         raise UsageError(
             f"{file}: forecasts nothing of {region or 'any region'}, {step or 'any step'}"

@@ -6,6 +6,7 @@ Never: read a file, know how customers walk, look past `history.until`.
 """
 
 from gameday.forecast.demand import Demand
+from gameday.forecast.event_demand import EventDemand
 from gameday.forecast.forecast import demand_grid, forecast_demand
 
-__all__ = ["Demand", "demand_grid", "forecast_demand"]
+__all__ = ["Demand", "EventDemand", "demand_grid", "forecast_demand"]

@@ -12,8 +12,9 @@ import numpy as np
 
 from gameday.forecast.ahead import ahead
 from gameday.forecast.compared import compared
+from gameday.forecast.event_demand import EventDemand, LaunchSteps, quantile_of_sum
 from gameday.forecast.explain import Bridge, Waterfall, bridge, error_spread, waterfall
-from gameday.forecast.forecast import demand_grid, level_notes, models_of
+from gameday.forecast.forecast import Fitted, demand_grid, level_notes, models_of
 from gameday.forecast.left_out import known_events, main_kind, support
 from gameday.forecast.outliers import Masked
 from gameday.forecast.regional import Model
@@ -39,16 +40,26 @@ class Question:
     """The forecast it is compared with knew nothing at or after this; None: with none."""
 
 
-def answer(scenario: Scenario, history: History, asked: Question) -> dict[str, Any]:
-    """Return the explanation as the command prints it; HistoryError where too little is known."""
-    known = history.known_before(scenario.history.until)
-    model, masked = _model(scenario, known, asked)
-    told = waterfall(model, known.steps.index(asked.step), asked.step, asked.at)
-    step = known.steps.index(asked.step)
+def answer(
+    scenario: Scenario, history: History, asked: Question, demand: EventDemand, fitted: Fitted
+) -> dict[str, Any]:
+    """Return the explanation as the command prints it; HistoryError where too little is known.
+
+    `demand` is the event's, told by `fitted`; a minute outside its grid has no launch.
+    """
+    known, step = fitted.known, fitted.known.steps.index(asked.step)
+    model, masked = _model(scenario, fitted, asked)
+    place = demand.regions.index(asked.region)
+    launches = _launches(demand, place, step, asked.at)
+    added = {name: steps for name, (steps, _) in launches.items()}
+    told = waterfall(model, step, asked.step, asked.at, added)
+    organic = told.forecast - sum(added.values())
     out: dict[str, Any] = {
-        "schema_version": 1, "event": scenario.event.name, "region": asked.region, "step": asked.step,
+        "schema_version": 2, "event": scenario.event.name, "region": asked.region, "step": asked.step,
         "at": asked.at.isoformat(), "at_local": _local(model, asked.at), "forecast": told.forecast,
-        "band": _band(model, step, asked.at, told.forecast), "words": _words(told),
+        "organic": organic, "launches": added,
+        "in_event": demand.is_in_event(asked.region, asked.at),
+        "band": _band(model, step, asked.at, organic, launches), "words": _words(told),
         "factors": [list(pair) for pair in told.factors],
         "spread": [asdict(row) for row in error_spread(model, step)],
         "race": _race(model, step),
@@ -64,24 +75,44 @@ def answer(scenario: Scenario, history: History, asked: Question) -> dict[str, A
     }  # fmt: skip
     if asked.before is not None:
         earlier = history.known_before(asked.before)
-        past_model, _ = _model(scenario, earlier, asked)
-        old = waterfall(past_model, step, asked.step, asked.at)
+        models, _ = models_of(scenario, earlier, _end(scenario, asked))
+        old = waterfall(models[place], step, asked.step, asked.at, added)
         moved = bridge(old, told)
         out["bridge"] = {
             "until": asked.before.isoformat(), "before": moved.before, "after": moved.after,
             "factors": [list(pair) for pair in moved.factors], "words": _moved(moved),
+            "launches": [list(row) for row in moved.launches],
         }  # fmt: skip
     return out
 
 
-def _model(scenario: Scenario, known: History, asked: Question) -> tuple[Model, list[Masked]]:
-    grid = demand_grid(
-        scenario
-    )  # the same horizon as is shown and published, and so the same forecast
-    end = max(grid.epoch_min + grid.slots, asked.at.timestamp() / 60 + 1)
-    models, masked = models_of(scenario, known, end)
+def _launches(
+    demand: EventDemand, place: int, step: int, at: datetime
+) -> dict[str, tuple[float, float]]:
+    """Return what each launch adds to a minute: steps of its median crowd, and the log spread of its size."""
+    slot = demand.grid.index_of(at)
+    if not 0 <= slot < demand.grid.slots:
+        return {}
+    return {
+        name: (float(one.median[place, step, slot]), one.log_sigma)
+        for name, one in demand.launches.items() if one.median[place, step, slot] > 0
+    }  # fmt: skip
+
+
+def _model(scenario: Scenario, fitted: Fitted, asked: Question) -> tuple[Model, list[Masked]]:
+    """Return the region's model, fitted anew where the minute lies beyond the event's, and the step's masks."""
+    models, masked = fitted.models, fitted.masked
+    grid = demand_grid(scenario)
+    if _end(scenario, asked) > grid.epoch_min + grid.slots:
+        models, masked = models_of(scenario, fitted.known, _end(scenario, asked))
     place = scenario.region_names.index(asked.region)
     return models[place], [m for m in masked if (m.region, m.step) == (asked.region, asked.step)]
+
+
+def _end(scenario: Scenario, asked: Question) -> float:
+    """Return how far is forecast: as far as is shown and published, and so the same forecast, or to the minute."""
+    grid = demand_grid(scenario)
+    return max(grid.epoch_min + grid.slots, asked.at.timestamp() / 60 + 1)
 
 
 def _race(model: Model, step: int) -> dict[str, float | None]:
@@ -96,21 +127,32 @@ def _local(model: Model, at: datetime) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%A %Y-%m-%d %H:%M} {zone}"
 
 
-def _band(model: Model, step: int, at: datetime, forecast: float) -> dict[str, float]:
+def _band(
+    model: Model, step: int, at: datetime, organic: float, launches: dict[str, tuple[float, float]]
+) -> dict[str, float]:
+    """Return quantiles of the minute by itself, launches, (median, spread of the log) each, included."""
     minute = np.array([at.timestamp() // 60])
     then = ahead(model.past.calendar, minute, model.past.end_min)
-    counts = model.bands(step, QUANTILES).counts(then, np.array([forecast]))[0]
-    return {f"p{100 * level:g}": float(v) for level, v in zip(QUANTILES, counts, strict=True)}
+    counts = model.bands(step, QUANTILES).counts(then, np.array([organic]))[0]
+    return {
+        f"p{100 * level:g}": float(quantile_of_sum(
+            np.array(organic), np.array(v),
+            [LaunchSteps(np.array(median), sigma) for median, sigma in launches.values()], level,
+        ))
+        for level, v in zip(QUANTILES, counts, strict=True)
+    }  # fmt: skip
 
 
 def _words(told: Waterfall) -> str:
     """Return the ingredients that matter as a sentence."""
     (_, base), *rest = told.factors
+    launches = [f"launch {name} adds {steps:,.4g} a minute" for name, steps in told.launches]
     parts = [
         f"{name} {'adds' if factor > 1 else 'takes'} {100 * abs(factor - 1):.0f} %"
         for name, factor in sorted(rest, key=lambda pair: -abs(np.log(max(pair[1], 1e-12))))
         if abs(factor - 1) >= _WORTH_TELLING
     ]
+    parts += launches
     return f"From a base of {base:,.4g} a minute: " + ("; ".join(parts) or "nothing moves it") + "."
 
 
@@ -144,9 +186,6 @@ def _notes(scenario: Scenario, model: Model, masked: list[Masked], asked: Questi
         notes.append(
             f"{len(masked)} stretches of {asked.step} are left out of the past as no customers'"
         )
-    for name, launch in scenario.launches.items():
-        if asked.region in launch.at:
-            notes.append(f"the crowd of launch {name} comes on top, as sessions of its own")
     return notes
 
 

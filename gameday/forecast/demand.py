@@ -1,4 +1,7 @@
-"""The product: what is expected per region, step and minute, with its quantiles."""
+"""The organic part of the demand: what is expected per region, step and minute without launches' crowds.
+
+What is printed, drawn or alarmed on is `EventDemand`, this with the launches.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 
+from gameday.forecast.peaks import PeakErrors
 from gameday.forecast.together import Together
 from gameday.vocabulary import Array, TimeGrid, supported
 
@@ -60,6 +63,12 @@ class Demand:
     """Name -> its WAPE over the same minutes of the same origins, the forecast's own first."""
     notes: tuple[str, ...]
     """What was masked, what is prior and not calibrated."""
+    spans: tuple[tuple[int, int], ...]
+    """Per region the event's own span: its first slot, and the slot after its last. All else is margin."""
+    smooth: Array
+    """The median without what recurs at single minutes, shape as `median`: what peaks are told of."""
+    peaks: dict[tuple[str, str], PeakErrors]
+    """(region, step), either of them `all` for a sum -> how daily peaks were off before; absent: unknown."""
 
     @property
     def calibrated_to(self) -> float:
@@ -92,16 +101,3 @@ class Demand:
         """Return session starts of a launch at its crowd's `quantile`, shape (regions, slots)."""
         crowd, z = self.launches[launch], NormalDist().inv_cdf(quantile)
         return np.asarray(crowd.starts * np.exp(z * crowd.log_sigma))
-
-    def table(self, quantile: float, actual: Array | None) -> pd.DataFrame:
-        """Return the demand as `demand.parquet` holds it; `actual` is None or shaped as `median`."""
-        index = pd.MultiIndex.from_product(
-            [self.regions, self.steps, pd.to_datetime(self.grid.minutes(), unit="m", utc=True)],
-            names=["region", "step", "slot_utc"],
-        )
-        columns = {f"p{100 * level:g}": values.ravel() for level, values in self.marginal.items()}
-        columns["p50"] = self.median.ravel()
-        columns["mean"] = self.mean.ravel()
-        columns["path"] = self.path(quantile).ravel()
-        columns["actual"] = np.full(self.median.size, np.nan) if actual is None else actual.ravel()
-        return pd.DataFrame(columns, index=index).reset_index()

@@ -1,14 +1,16 @@
 """Why a forecast is what it is: its ingredients as factors, and what changed since the last one.
 
-The factors multiply to the forecast exactly: log(1 + count) is a sum of ingredients, a factor `small counts`
-takes the 1 away again (it is 1 for all but the quietest series), and what recurs and ties are factors already.
+The factors multiply to the forecast exactly, and launches' crowds are added to that: log(1 + count) is a sum of
+ingredients, a factor `small counts` takes the 1 away again (it is 1 for all but the quietest series), and what
+recurs and ties are factors already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 
@@ -50,7 +52,9 @@ class Waterfall:
     factors: tuple[tuple[str, float], ...]
     """(ingredient, factor); the first is a count a minute, the others multiply it."""
     forecast: float
-    """The product, steps a minute."""
+    """The product and what launches add, steps a minute."""
+    launches: tuple[tuple[str, float], ...] = ()
+    """(launch, steps a minute of its crowd): they add to the product, they do not multiply it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +76,31 @@ class Bridge:
     before: float
     after: float
     factors: tuple[tuple[str, float], ...]
-    """(ingredient, factor by which it moved the forecast); their product is after / before."""
+    """(ingredient, factor by which it moved what is not of launches); their product is after / before of that."""
+    launches: tuple[tuple[str, float, float], ...]
+    """(launch, steps a minute of its crowd before, and after)."""
 
 
-def waterfall(model: Model, step: int, name: str, at: datetime) -> Waterfall:
-    """Return the ingredients of one minute's forecast of series number `step`, called `name`."""
+def waterfall(
+    model: Model,
+    step: int,
+    name: str,
+    at: datetime,
+    launches: Mapping[str, float] = MappingProxyType({}),
+) -> Waterfall:
+    """Return the ingredients of one minute's forecast of series number `step`, called `name`.
+
+    `launches`: what each adds to that minute, steps a minute.
+    """
     minute = np.array([at.timestamp() // 60])
     logs = {k: float(v[0, step]) for k, v in model.blend.parts(minute).items()}
-    return waterfall_of(model.past.calendar.region, name, at, logs)
+    told = waterfall_of(model.past.calendar.region, name, at, logs)
+    added = tuple((launch, steps) for launch, steps in launches.items() if steps > 0)
+    return replace(told, forecast=told.forecast + sum(n for _, n in added), launches=added)
 
 
 def waterfall_of(region: str, name: str, at: datetime, logs: Mapping[str, float]) -> Waterfall:
-    """Return ingredients, as logs, as factors that multiply to the forecast."""
+    """Return ingredients, as logs, as factors that multiply to the forecast; without launches."""
     whole = sum(log for name, log in logs.items() if name not in FACTORS)
     moved = sum(logs.get(name, 0.0) for name in FACTORS)
     forecast = max(float(np.expm1(whole)), 0.0) * float(np.exp(moved))
@@ -103,7 +120,11 @@ def bridge(before: Waterfall, after: Waterfall) -> Bridge:
     old, new = dict(before.factors), dict(after.factors)
     names = list(dict.fromkeys([*new, *old]))
     moved = [(n, _ratio(new.get(n, 1.0), old.get(n, 1.0))) for n in names]
-    return Bridge(before.forecast, after.forecast, tuple(moved))
+    old_crowds, new_crowds = dict(before.launches), dict(after.launches)
+    launches = [
+        (n, old_crowds.get(n, 0.0), new_crowds.get(n, 0.0)) for n in old_crowds | new_crowds
+    ]
+    return Bridge(before.forecast, after.forecast, tuple(moved), tuple(launches))
 
 
 def _ratio(new: float, old: float) -> float:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from gameday.errors import HistoryError
-from gameday.forecast.ahead import ahead
 from gameday.forecast.compared import PLAIN, backtest_wape, compared, mean_race, race_notes
 from gameday.forecast.crowds import crowd_notes, crowds_of
+from gameday.forecast.curves import curves_of, stacked
 from gameday.forecast.demand import Demand
+from gameday.forecast.event_demand import ALL
 from gameday.forecast.launches import lessons
 from gameday.forecast.left_out import known_events, main_kind, support
 from gameday.forecast.outliers import Masked
+from gameday.forecast.peaks import PeakErrors, peak_errors
 from gameday.forecast.prepare import prepare
 from gameday.forecast.regional import Model
 from gameday.forecast.rivals import Rival
@@ -25,10 +27,11 @@ from gameday.forecast.tie import tied_models
 from gameday.forecast.together import together_of
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES, Array, TimeGrid
+from gameday.vocabulary import QUANTILES, TimeGrid
 
 __all__ = [
-    "demand_grid", "forecast_demand", "level_notes", "model_notes", "models_of", "past_events", "raced",
+    "Fitted", "demand_grid", "demand_of", "event_spans", "fit", "forecast_demand", "level_notes", "model_notes",
+    "models_of", "past_events", "raced",
 ]  # fmt: skip
 
 _MARGIN = timedelta(hours=3)
@@ -45,6 +48,15 @@ def demand_grid(scenario: Scenario) -> TimeGrid:
     return TimeGrid.between(min(s for s, _ in spans) - _MARGIN, max(e for _, e in spans) + _MARGIN)
 
 
+def event_spans(scenario: Scenario, grid: TimeGrid) -> tuple[tuple[int, int], ...]:
+    """Return each region's own span of the event: its first slot, and the slot after its last one."""
+    out = []
+    for region in scenario.regions:
+        start, end = scenario.span(scenario.event, region)
+        out.append((grid.index_of(start), TimeGrid.between(grid.start, end).slots))
+    return tuple(out)
+
+
 def forecast_demand(
     scenario: Scenario, history: History, *, rivals: Sequence[Rival] = PLAIN
 ) -> Demand:
@@ -52,26 +64,47 @@ def forecast_demand(
 
     Raises HistoryError when less than 14 days were known.
     """
-    known = history.known_before(scenario.history.until)
-    grid = demand_grid(scenario)
-    models, masked = models_of(scenario, known, grid.epoch_min + grid.slots)
-    minute = grid.minutes().astype(float)
-    median = np.stack([m.blend.counts(minute).T for m in models])
-    mean = np.stack([m.blend.means(minute).T for m in models])
-    effect = np.stack([m.blend.log_event(minute).T for m in models])
-    marginal = _marginal(models, median, minute)
+    return demand_of(scenario, fit(scenario, history), rivals=rivals)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a forecast of an event rests on."""
+
+    known: History
+    """What was known at `history.until`."""
+    models: list[Model]
+    """A region each."""
+    masked: list[Masked]
+    """What of the past was left out."""
+
+
+def fit(scenario: Scenario, history: History) -> Fitted:
+    """Return the models of what was known at `history.until`; HistoryError when that is less than 14 days."""
+    known, grid = history.known_before(scenario.history.until), demand_grid(scenario)
+    return Fitted(known, *models_of(scenario, known, grid.epoch_min + grid.slots))
+
+
+def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = PLAIN) -> Demand:
+    """Return the demand of the scenario's event that fitted models tell, raced against `rivals`."""
+    known, models, grid = fitted.known, fitted.models, demand_grid(scenario)
     learned = lessons(scenario, known, models) if scenario.launches else []
     races = [compared(model, rivals) for model in models]
+    bands = [[model.bands(s, QUANTILES) for s in range(len(known.steps))] for model in models]
+    curves = [
+        curves_of(model.blend, model.past.calendar, model.past.end_min, each, grid)
+        for model, each in zip(models, bands, strict=True)
+    ]
     race = mean_race(races)
     return Demand(
-        grid=grid, regions=scenario.region_names, steps=known.steps, median=median,
-        mean=mean, marginal=marginal, event_log_effect=effect, strength_sigma=strength_sigma(models),
-        past_events=past_events(scenario, models), together=together_of(models),
-        launches=crowds_of(scenario, grid, learned),
+        grid=grid, regions=scenario.region_names, steps=known.steps, **stacked(curves),
+        strength_sigma=strength_sigma(models), past_events=past_events(scenario, models),
+        together=together_of(models), launches=crowds_of(scenario, grid, learned),
         backtest_wape=backtest_wape(race), race=race, notes=(
-            *model_notes(scenario, models, masked, known.steps), *race_notes(scenario.region_names, races),
+            *model_notes(scenario, models, fitted.masked, known.steps), *race_notes(scenario.region_names, races),
             *crowd_notes(scenario, learned),
         ),
+        spans=event_spans(scenario, grid), peaks=_peaks(scenario.region_names, known.steps, models),
     )  # fmt: skip
 
 
@@ -79,9 +112,21 @@ def raced(
     scenario: Scenario, history: History, rivals: Sequence[Rival]
 ) -> tuple[tuple[str, float], ...]:
     """Return the race of the scenario's forecast, as `forecast_demand` publishes it; HistoryError likewise."""
-    known, grid = history.known_before(scenario.history.until), demand_grid(scenario)
-    models, _ = models_of(scenario, known, grid.epoch_min + grid.slots)
-    return mean_race([compared(model, rivals) for model in models])
+    return mean_race([compared(model, rivals) for model in fit(scenario, history).models])
+
+
+def _peaks(
+    regions: tuple[str, ...], steps: tuple[str, ...], models: list[Model]
+) -> dict[tuple[str, str], PeakErrors]:
+    """Return how daily peaks were off, of every region and step and of all sums over either."""
+    return {
+        (region, step): peak_errors([
+            (model, s)
+            for name, model in zip(regions, models, strict=True) if region in (ALL, name)
+            for s, other in enumerate(steps) if step in (ALL, other)
+        ])
+        for region in (*regions, ALL) for step in (*steps, ALL)
+    }  # fmt: skip
 
 
 def models_of(
@@ -113,18 +158,6 @@ def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None
                     f"forecast.ingredients.regressors.{name.split('+')[0]}: known in {calendar.region} until "
                     f"{last:%Y-%m-%dT%H:%MZ}, the forecast goes to {end:%Y-%m-%dT%H:%MZ}; add the values to come"
                 )
-
-
-def _marginal(models: list[Model], median: Array, minute: Array) -> dict[float, Array]:
-    """Return conformal quantiles: by local hour and lead off events, one pool inside them."""
-    out = {level: np.empty_like(median) for level in QUANTILES}
-    for index, model in enumerate(models):
-        at = ahead(model.past.calendar, minute, model.past.end_min)
-        for step, said in enumerate(median[index]):
-            counts = model.bands(step, QUANTILES).counts(at, said)
-            for level, column in zip(QUANTILES, counts.T, strict=True):
-                out[level][index, step] = column
-    return out
 
 
 def model_notes(

@@ -15,6 +15,7 @@ import numpy as np
 from gameday.errors import HistoryError
 from gameday.forecast.ahead import Ahead
 from gameday.forecast.bands import make_bands
+from gameday.forecast.event_demand import ALL, EventDemand, LaunchSteps, quantile_of_sum
 from gameday.forecast.past import daily
 from gameday.forecast.peaks import Peak, peak_errors, peak_of
 from gameday.forecast.prepare import prepare
@@ -70,8 +71,12 @@ class Outlook:
 
 def look_ahead(
     known: History, calendars: Sequence[RegionCalendar], kind: str, *, weeks: int, sums: Mapping[str, Array],
+    event: EventDemand | None = None,
 ) -> Outlook:  # fmt: skip
     """Return the outlook of a history; HistoryError where less than 56 days are known.
+
+    `event`: the demand of the event that is planned. Weeks get its launches, and where its peak is the highest of
+    the year it is told as of the event itself. None: there is none.
 
     `sums`: name -> by how much each region's steps count in it, shape (regions, steps). They have quantiles and
     peaks of their own, for those of steps do not add. The first is the parent that days are tied to.
@@ -94,7 +99,7 @@ def look_ahead(
     near = days if horizon <= _NEAR_MIN else fit_models(by_day, _NEAR_MIN, kind)
     minutes = fit_models(pasts, min(horizon, int(known.grid.slots / 4)), kind)
     regions = tuple(
-        _region((day, close), minute, w, weeks, strength_sigma(minutes))
+        _region((day, close), minute, w, weeks, strength_sigma(minutes), event)
         for day, close, minute, w in zip(days, near, minutes, weights, strict=True)
     )
     return Outlook((*known.steps, *sums), regions, tuple(_notes(known, days_known, weeks)))
@@ -117,8 +122,9 @@ def _notes(known: History, days_known: float, weeks: int) -> list[str]:
 
 
 def _region(
-    both: tuple[Model, Model], minutes: Model, weights: Array, weeks: int, sigma: float
-) -> RegionOutlook:
+    both: tuple[Model, Model], minutes: Model, weights: Array, weeks: int, sigma: float,
+    event: EventDemand | None,
+) -> RegionOutlook:  # fmt: skip
     """Return one region's outlook from its models of days, of all the horizon and of what is near."""
     days, near = both
     past, calendar = minutes.past, minutes.past.calendar
@@ -135,15 +141,40 @@ def _region(
         part = rows[:, monday : monday + 7 * whole]
         return np.asarray(part.reshape(len(rows), whole, 7).sum(axis=2))
 
+    crowds = [
+        LaunchSteps(by_week(one.median), one.log_sigma)
+        for one in _launches(event, calendar.region, weights, edges)
+    ]
+    weekly = {level: by_week(rows) for level, rows in bands.items()}
     year = min(365, len(edges) - 1)
     told = _as_published(minutes, days, edges[: year + 1], coherent[:, :year])
-    top, peaks = _peaks(minutes, edges[: year + 1], told, sigma)
+    top, peaks = _peaks(minutes, edges[: year + 1], told, sigma, event)
+    if event is not None:
+        top, peaks = _with_event(top, peaks, event, calendar.region, weights, edges[: year + 1])
     return RegionOutlook(
         calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]),
-        by_week(coherent), {level: by_week(rows) for level, rows in bands.items()},
+        by_week(coherent) + sum(one.mean for one in crowds),
+        {level: quantile_of_sum(weekly[0.5], rows, crowds, level) for level, rows in weekly.items()},
         tuple(_instant(m) for m in edges[:year]),
         tuple(_instant(edges[day]) for day in top), peaks, days.wape(),
     )  # fmt: skip
+
+
+def _launches(
+    event: EventDemand | None, region: str, weights: Array, edges: Array
+) -> list[LaunchSteps]:
+    """Return what each launch adds to days between `edges`, shape (series, days): the steps', then the sums'."""
+    if event is None:
+        return []
+    place, minute = event.regions.index(region), event.grid.minutes()
+    day = np.searchsorted(edges, minute, "right") - 1
+    inside = (day >= 0) & (day < len(edges) - 1)
+    out = []
+    for one in event.launches.values():
+        steps = np.zeros((len(event.steps), len(edges) - 1))
+        np.add.at(steps.T, day[inside], one.median[place].T[inside])
+        out.append(LaunchSteps(np.concatenate([steps, weights @ steps]), one.log_sigma))
+    return out
 
 
 def _as_published(minutes: Model, days: Model, edges: Array, means: Array) -> Array:
@@ -193,12 +224,21 @@ def _bands(days: Model, near: Model, starts: Array) -> dict[float, Array]:
 
 
 def _peaks(
-    minutes: Model, edges: Array, totals: Array, sigma: float
+    minutes: Model, edges: Array, totals: Array, sigma: float, event: EventDemand | None
 ) -> tuple[list[int], tuple[Peak, ...]]:
-    """Return each series' day with the highest minute, and that peak; a day's minutes sum to its total."""
+    """Return each series' day with the highest minute, and that peak; a day's minutes sum to its total.
+
+    Days of the event are left to its own demand.
+    """
     tops, peaks, calendar = [], [], minutes.past.calendar
+    other = np.ones(len(edges) - 1, bool)
+    if event is not None:
+        first, last = event.organic.spans[event.regions.index(calendar.region)]
+        begins, ends = event.grid.epoch_min + first, event.grid.epoch_min + last
+        other = (edges[1:] <= begins) | (edges[:-1] >= ends)
     for series, row in enumerate(totals):
-        candidates = sorted(np.argsort(row)[-_TOP_DAYS:].tolist())
+        days = np.flatnonzero(other) if other.any() else np.arange(len(row))
+        candidates = sorted(days[np.argsort(row[days])[-_TOP_DAYS:]].tolist())
         best: tuple[float, int, Array] | None = None
         for day in candidates:
             at = np.arange(edges[day], edges[day + 1])
@@ -213,8 +253,24 @@ def _peaks(
         tops.append(best[1])
         noon = np.array([float(edges[best[1]] + edges[best[1] + 1]) / 2])
         own = sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
-        peaks.append(peak_of(best[2], peak_errors(minutes, series), own))
+        peaks.append(peak_of(best[2], peak_errors([(minutes, series)]), own))
     return tops, tuple(peaks)
+
+
+def _with_event(
+    tops: list[int], peaks: tuple[Peak, ...], event: EventDemand, region: str, weights: Array, edges: Array
+) -> tuple[list[int], tuple[Peak, ...]]:  # fmt: skip
+    """Return the same with the event's peak where it is the higher one, or where all days are the event's."""
+    days, out = list(tops), list(peaks)
+    asked = [(step, None) for step in event.steps] + [(ALL, row) for row in weights]
+    for series, (step, per_step) in enumerate(asked):
+        told = event.peak(region, step, per_step)
+        minute = event.grid.epoch_min + told.slot
+        day = int(np.searchsorted(edges, minute, "right")) - 1
+        if 0 <= day < len(edges) - 1 and told.size[0.5] >= out[series].size[0.5]:
+            days[series] = day
+            out[series] = replace(told, slot=int(minute - edges[day]))
+    return days, tuple(out)
 
 
 def _instant(minute: float) -> datetime:

@@ -8,14 +8,14 @@ paths are paths of the sums: quantiles of totals are read from them.
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
 from gameday.forecast.demand import Demand
+from gameday.forecast.event_demand import ALL, EventDemand
 from gameday.vocabulary import Array, Seed
 
-__all__ = ["sample_paths", "sums"]
+__all__ = ["sample_paths", "sums_of", "total_quantiles"]
 
 _Z90 = NormalDist().inv_cdf(0.9)
 
@@ -84,37 +84,31 @@ def _distance(score: Array, levels: list[float], away: Array) -> Array:
     return out
 
 
-def sums(demand: Demand, paths: Array) -> list[dict[str, Any]]:
-    """Return rows of sums over steps, over regions and over both: what is expected, and quantiles of paths' sums.
-
-    `paths`: as `sample_paths` makes them.
-    """
+def sums_of(demand: EventDemand) -> list[tuple[str, str]]:
+    """Return (region, step) of the sums worth telling: over steps, over regions, over both."""
     regions, steps = demand.regions, demand.steps
-    asked: list[tuple[tuple[str, ...], tuple[str, ...]]]
-    asked = [((r,), steps) for r in regions if len(steps) > 1]
-    asked += [(regions, (s,)) for s in steps if len(regions) > 1]
-    asked += [(regions, steps)] if len(regions) > 1 and len(steps) > 1 else []
-    return [_sum(demand, paths, some, them) for some, them in asked]
+    out = [(region, ALL) for region in regions if len(steps) > 1]
+    out += [(ALL, step) for step in steps if len(regions) > 1]
+    return out + ([(ALL, ALL)] if len(regions) > 1 and len(steps) > 1 else [])
 
 
-def _sum(
-    demand: Demand, paths: Array, regions: tuple[str, ...], steps: tuple[str, ...]
-) -> dict[str, Any]:
-    rows = [demand.regions.index(name) for name in regions]
-    columns = [demand.steps.index(name) for name in steps]
-    mean = demand.mean[rows][:, columns].sum(axis=(0, 1))
-    summed = paths[:, rows][:, :, columns].sum(axis=(1, 2), dtype=np.float64)
-    at = int(mean.argmax())
-    path = demand.path(0.9)[rows][:, columns].sum(axis=(0, 1))
+def total_quantiles(
+    demand: EventDemand, names: list[tuple[str, str]], number: int, seed: Seed
+) -> dict[tuple[str, str], dict[float, float]]:
+    """Return (region, step), either of them `all` -> quantile -> steps in the event's span, launches included.
 
-    def quantiles(values: Array) -> dict[str, float]:
-        return {f"p{100 * q:g}": round(float(np.quantile(values, q)), 1) for q in demand.marginal}
-
-    return {
-        "region": regions[0] if len(regions) == 1 else "all",
-        "step": steps[0] if len(steps) == 1 else "all",
-        "total_mean": round(float(mean.sum())), "total": quantiles(summed.sum(axis=1)),
-        "total_p50": round(float(np.median(summed.sum(axis=1)))),
-        "hottest_minute": demand.grid.instant(at).isoformat(), **quantiles(summed[:, at]),
-        "highest": quantiles(summed.max(axis=1)), "path_p90": round(float(path[at]), 1),
-    }  # fmt: skip
+    Read off `number` days that could happen: quantiles of sums are those of summed days.
+    """
+    paths = sample_paths(demand.organic, number, seed)
+    each = np.einsum("nrst,rst->nrs", paths, demand.in_span & np.ones_like(paths[0], bool))
+    rng = seed.stream("launch crowds")
+    for launch in demand.launches.values():
+        times = np.exp(launch.log_sigma * rng.standard_normal(number))
+        each = each + times[:, None, None] * (launch.median * demand.in_span).sum(axis=2)
+    out = {}
+    for region, step in names:
+        rows = [r for r, name in enumerate(demand.regions) if region in (ALL, name)]
+        columns = [s for s, name in enumerate(demand.steps) if step in (ALL, name)]
+        total = each[:, rows][:, :, columns].sum(axis=(1, 2))
+        out[region, step] = {q: float(np.quantile(total, q)) for q in demand.organic.marginal}
+    return out

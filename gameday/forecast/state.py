@@ -62,7 +62,7 @@ def state_of(
     past = model.past
     return State(
         past.calendar, names, past.first_min, past.end_min, past.rows, model.blend, bands,
-        tuple(peak_errors(model, s) for s in range(len(names))), sigma, past_events,
+        tuple(peak_errors([(model, s)]) for s in range(len(names))), sigma, past_events,
         {
             name: [round(float(v), 4) if np.isfinite(v) else None for v in missed.by_series()]
             for name, missed in compared(model, rivals).items()

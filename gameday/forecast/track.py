@@ -1,5 +1,6 @@
 """Actuals against the plan, minute by minute: sharp edges, drift, and what today's level says.
 
+A launch that is planned and does not come is told apart from a crowd that is smaller than planned.
 A sharp edge: two minutes in a row, or one beyond doubt, that lie far off the plan moved to the level of
 the last hour. Drift: a CUSUM of the log error in units of its spread, and a band that holds too few.
 """
@@ -27,6 +28,9 @@ _SLACK, _LIMIT = 0.5, 12.0
 """CUSUM: what each minute forgives, and where it alarms, in spreads of an hour's mean. Ours: half a shift."""
 _HELD_MIN, _LEAST_HELD = 180, 0.6
 """Drift too where an 80 % band holds less than this of so many minutes. Source: anchors/forecast.md §4.10."""
+_CAME, _TOLD = 0.5, 3.0
+"""A launch came if this share of its crowd did; it can be told where that is so many spreads of the day. Ours:
+half is below the p1 of a crowd whose log spread is the prior's 0.3."""
 _MEMORY = 0.5 ** (1 / 10)
 """The level that edges are measured from forgets half in ten minutes."""
 
@@ -42,6 +46,21 @@ class Plan:
     """p10, shape (slots,)."""
     high: Array
     """p90, shape (slots,)."""
+    launch: Array | None = None
+    """What of the median launches add, shape (slots,); None: nothing."""
+    organic: tuple[Array, Array] | None = None
+    """p10 and p90 without launches; None: as `low` and `high`."""
+
+    def launched(self, slot: int) -> float:
+        """Return what launches add to a minute's median."""
+        return 0.0 if self.launch is None else float(self.launch[slot])
+
+    def organic_noise(self, slot: int) -> float:
+        """Return the standard deviation of a minute's count without launches."""
+        low, high = self.organic or (self.low, self.high)
+        count = max(float(self.median[slot]) - self.launched(slot), 0.0)
+        wide = (math.log1p(high[slot]) - math.log1p(low[slot])) / 2.563
+        return (1 + count) * max(wide, 1 / math.sqrt(1 + count))
 
     def spread(self, slot: int) -> float:
         """Return the log spread of one minute: the band's, not below that of a Poisson count."""
@@ -56,7 +75,7 @@ class Alert:
     at: datetime
     series: str
     kind: str
-    """edge or drift."""
+    """edge, drift, or launch: one that is planned and does not come."""
     words: str
 
 
@@ -76,6 +95,8 @@ class SeriesTrack:
     _sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
     _told_drift: int = -_HELD_MIN
     _hour: list[tuple[float, float]] = field(default_factory=list)
+    _absent: int = 0
+    """Minutes in a row in which a launch was due and did not come."""
 
     def feed(self, slot: int, count: float) -> list[Alert]:
         """Take in one minute's count, NaN where unknown; return what is to be said at once."""
@@ -89,13 +110,37 @@ class SeriesTrack:
             self.held.append(bool(self.plan.low[slot] <= count <= self.plan.high[slot]))
             error = math.log(count + 0.5) - math.log(planned + 0.5)
             spread = self.plan.spread(slot)
-            out += self._edge(slot, count, error, spread)
+            self._absent = self._absent + 1 if self._is_absent(slot, count) else 0
+            # Where a launch is due and does not come, the level must not be learned from it.
+            out += (
+                self._no_launch(slot, count)
+                if self._absent
+                else self._edge(slot, count, error, spread)
+            )
             out += self._drift(slot, error / spread)
         if len(self._hour) == 60:
             actual, said = (np.array(column) for column in zip(*self._hour, strict=True))
             self.level.learn(actual, said)
             self._hour = []
         return out
+
+    def _is_absent(self, slot: int, count: float) -> bool:
+        """Return whether less than half of the launch that is due came, and chance does not explain it."""
+        due = self.plan.launched(slot)
+        if _CAME * due < _TOLD * self.plan.organic_noise(slot):
+            return False  # too small beside the day to be told
+        day = math.exp(self._smooth) * (float(self.plan.median[slot]) - due)
+        return count - day < _CAME * due
+
+    def _no_launch(self, slot: int, count: float) -> list[Alert]:
+        """Return an alert the second minute that a launch does not come; it is said once."""
+        if self._absent != 2:
+            return []
+        planned, due = float(self.plan.median[slot]), self.plan.launched(slot)
+        return [Alert(
+            self.plan.grid.instant(slot), self.plan.name, "launch",
+            f"the launch has not come: {count:,.0f} a minute; planned {planned:,.0f}, {due:,.0f} of it the launch",
+        )]  # fmt: skip
 
     def _edge(self, slot: int, count: float, error: float, spread: float) -> list[Alert]:
         off = error - self._smooth

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gameday.capacity import CapacityRequest, as_yaml
@@ -17,6 +18,7 @@ from gameday.ledger.ledger import Ledger, RunRow
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
+from gameday.traffic.event_demand import event_demand
 
 __all__ = ["RunFolder"]
 
@@ -43,7 +45,10 @@ class RunFolder:
     ) -> None:
         """Write what the run is played from."""
         self._text("scenario.json", scenario.model_dump_json(by_alias=True, indent=1))
-        self._table("demand.parquet", demand.table(plan.quantile, history.during(demand.grid)))
+        whole, actual = event_demand(scenario, demand), history.during(demand.grid)
+        known = np.nan if actual is None else actual.ravel()
+        table = whole.table().assign(path=whole.path(plan.quantile).ravel(), actual=known)
+        self._table("demand.parquet", table)
         self._table("plan.parquet", plan.table())
 
     def write_records(self, **records: tuple[RunRecord, ...]) -> None:

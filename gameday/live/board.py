@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -36,7 +38,7 @@ def board_of(p: Progress) -> RenderableType:
         )
     busy = ", ".join(f"worker {worker} {share:.0%}" for worker, share in p.busy) or "-"
     lines = [
-        Text(f"forecast  {_sparks(p.planned, p)}"),
+        Text(f"forecast  {_sparks(p.forecast, p)}"),
         Text(f"achieved  {_sparks(p.achieved, p)}"),
         Text(f"in flight {p.in_flight}   waiting customers {p.waiting}   sockets {p.sockets}   "
              f"held for a socket {p.queued}   lateness p99 {_ms(p.lateness_p99_s)}   core {busy}"),
@@ -47,11 +49,11 @@ def board_of(p: Progress) -> RenderableType:
     return Group(table, *lines)
 
 
-def _sparks(counts: tuple[int, ...], p: Progress) -> str:
+def _sparks(counts: Sequence[float], p: Progress) -> str:
     """Return counts by slot as blocks, on the forecast's own scale, around the slot that is played."""
     first = max(0, min(p.slot - _SHOWN_SLOTS // 2, len(counts) - _SHOWN_SLOTS))
     shown = counts[first : first + _SHOWN_SLOTS]
-    most = max(max(p.planned, default=1), 1)
+    most = max(max(p.forecast, default=1), 1)
     last = len(_SPARKS) - 1
     return "".join(_SPARKS[min(last, round(last * n / most))] if n else " " for n in shown)
 

@@ -44,9 +44,10 @@ class _Window:
             self._past.append((data["at_s"], {s["step"]: s["p99"] for s in data["steps"]}))
         return {**data, "verdict": manifest.get("verdict", "?"), "run_id": self.folder.name}
 
-    def planned(self) -> dict[str, list[float]]:
-        """Return the steps planned by slot."""
-        counts = self.now().get("planned", [])
+    def forecast(self) -> dict[str, list[float]]:
+        """Return the steps forecast by slot, launches included; of runs of older versions those planned."""
+        data = self.now()
+        counts = data.get("forecast", data.get("planned", []))
         return {"slot": list(range(len(counts))), "steps": counts}
 
     def achieved(self) -> dict[str, list[float]]:
@@ -83,10 +84,10 @@ def _polled(url: str, names: list[str]) -> Any:
 
 
 def _followed_chart() -> Any:
-    planned = _polled("/planned.json", ["slot", "steps"])
+    forecast = _polled("/forecast.json", ["slot", "steps"])
     achieved = _polled("/achieved.json", ["slot", "steps"])
     plot = _blank("Steps by minute of event time", "minute, lead-in first", "steps")
-    plot.varea(x="slot", y1=0, y2="steps", source=planned, fill_color="#8a8f98", fill_alpha=0.25,
+    plot.varea(x="slot", y1=0, y2="steps", source=forecast, fill_color="#8a8f98", fill_alpha=0.25,
                legend_label="forecast")  # fmt: skip
     line = plot.line(x="slot", y="steps", source=achieved, color=_COLOURS[0], width=2,
                      legend_label="achieved")  # fmt: skip
@@ -141,7 +142,7 @@ def page_of(folder: Path, steps: list[str]) -> Starlette:
         routes=[
             Route("/", lambda request: HTMLResponse(html)),
             Route("/live.json", answering(window.now)),
-            Route("/planned.json", answering(window.planned)),
+            Route("/forecast.json", answering(window.forecast)),
             Route("/achieved.json", answering(window.achieved)),
             Route("/latencies.json", answering(window.latencies)),
         ],

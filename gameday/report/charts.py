@@ -154,7 +154,7 @@ def _demand(data: dict[str, Any]) -> Any:
     at = [datetime.fromisoformat(t) for t in data["at"]]
     for region, rows in data["regions"].items():
         plot = _blank(
-            f"{region}: forecast of all steps, whole event, without launch crowds",
+            f"{region}: forecast of all steps, launches included; shaded: the event",
             "steps / min",
             shared,
         )
@@ -162,7 +162,14 @@ def _demand(data: dict[str, Any]) -> Any:
         if rows.get("p10") and rows.get("p90"):
             plot.varea(at, rows["p10"], rows["p90"], color=_COLOURS[0], alpha=0.2,
                        legend_label="p10 to p90, marginal")  # fmt: skip
+        if event := rows.get("event"):  # runs of older versions have none
+            begins, ends = (datetime.fromisoformat(instant) for instant in event)
+            plot.add_layout(BoxAnnotation(left=begins, right=ends, fill_color=_INK, fill_alpha=0.08,
+                                          line_color=None))  # fmt: skip
         _line(plot, at, rows["p50"], "median", _COLOURS[0], line_width=1.5)
+        if rows.get("organic"):
+            _line(plot, at, rows["organic"], "median without launches", _COLOURS[0], line_width=1,
+                  line_dash="dotted")  # fmt: skip
         _line(plot, at, rows["path"], "path played", _COLOURS[1], line_width=1, line_dash="dashed")
         if rows.get("actual"):
             _line(plot, at, rows["actual"], "actual", _COLOURS[2], line_width=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,14 @@ _FALL_WIDE = 400
 
 def render_explanation(data: dict[str, Any], file: Path) -> Path:
     """Write the page of what `gameday forecast explain` tells; return its path."""
-    shown = data | {"waterfall": waterfall_picture(data["factors"], data["forecast"])}
-    if shown["bridge"]:
-        moves = [["before", shown["bridge"]["before"]], *shown["bridge"]["factors"]]
-        shown["bridge"] |= {"waterfall": waterfall_picture(moves, shown["bridge"]["after"])}
+    shown = data | {
+        "waterfall": waterfall_picture(data["factors"], data["forecast"], data["launches"].items())
+    }
+    if moved := shown["bridge"]:
+        before = moved["before"] - sum(steps for _, steps, _ in moved["launches"])
+        launches = [(name, steps) for name, _, steps in moved["launches"]]
+        moves = [["before, without launches" if launches else "before", before], *moved["factors"]]
+        moved |= {"waterfall": waterfall_picture(moves, moved["after"], launches)}
     return _written("explanation", file, e=shown)
 
 
@@ -42,7 +46,7 @@ def render_team(data: dict[str, Any], file: Path) -> Path:
     """Write a team's page; return its path."""
     regions = [
         row | {
-            "waterfall": waterfall_picture(row["factors"], row["expected"]),
+            "waterfall": waterfall_picture(row["factors"], row["expected"], row["launches"].items()),
             "picture": line_picture(
                 row["line"]["at"], {"p50": row["line"]["p50"]}, label=f"{data['team']} in {row['region']}",
                 band=(row["line"]["p10"], row["line"]["p90"]),
@@ -53,8 +57,13 @@ def render_team(data: dict[str, Any], file: Path) -> Path:
     return _written("team", file, t=data | {"regions": regions})
 
 
-def waterfall_picture(factors: Sequence[Sequence[Any]], forecast: float) -> dict[str, Any]:
-    """Return rows with bars on a log scale; a factor of 0 ends the fall at the left edge."""
+def waterfall_picture(
+    factors: Sequence[Sequence[Any]], forecast: float, launches: Iterable[tuple[str, float]] = ()
+) -> dict[str, Any]:
+    """Return rows with bars on a log scale; a factor of 0 ends the fall at the left edge.
+
+    `launches`: (name, what it adds); the factors' product and they are the forecast.
+    """
     so_far, points = 1.0, [0.0]
     for _, factor in factors:
         so_far *= factor
@@ -75,7 +84,7 @@ def waterfall_picture(factors: Sequence[Sequence[Any]], forecast: float) -> dict
             "name": name, "factor": factor, "so_far": product, "from": round(ends[0], 2),
             "width": round(max(ends[1] - ends[0], 1.0), 2), "way": way,
         })  # fmt: skip
-    return {"rows": rows, "forecast": forecast}
+    return {"rows": rows, "forecast": forecast, "launches": list(launches)}
 
 
 def line_picture(

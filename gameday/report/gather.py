@@ -18,10 +18,11 @@ from gameday.findings.sell_out import sell_outs_of_run
 from gameday.findings.standing import standing_of
 from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
 from gameday.findings.verdict import Validity
-from gameday.forecast import Demand
+from gameday.forecast import Demand, EventDemand
 from gameday.forecast.skill import actuals_table, demand_series
 from gameday.history import History
 from gameday.run_record import RunRecord
+from gameday.traffic.event_demand import event_demand
 
 __all__ = ["gather"]
 
@@ -36,6 +37,7 @@ def gather(
     """Return the summary of a run. `run` holds run_id, event, started_utc, version, command."""
     plan, measured = evidence.plan, evidence.measured
     assert measured is not None
+    expected = event_demand(evidence.scenario, demand)
     zones = {
         stack: evidence.scenario.regions[evidence.scenario.stack_regions(stack)[0]].zone
         for stack in evidence.scenario.stack_names
@@ -58,8 +60,8 @@ def gather(
             if evidence.event else None
         ),
         "sell_out": sell_outs_of_run(evidence), **_failure(evidence, measured),
-        "series": slot_series(evidence), "demand_series": demand_series(demand, history, plan.quantile),
-        "forecast": _forecast(demand, history),
+        "series": slot_series(evidence), "demand_series": demand_series(expected, history, plan.quantile),
+        "forecast": _forecast(expected, history),
         "validity": asdict(valid) | {
             "lateness_bound_s": LATENESS_BOUND_S,
             "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
@@ -79,13 +81,14 @@ def _orders(
     }  # fmt: skip
 
 
-def _forecast(demand: Demand, history: History) -> dict[str, Any]:
-    """Return how well the forecast did, what it rests on, and what it says of itself."""
+def _forecast(expected: EventDemand, history: History) -> dict[str, Any]:
+    """Return what stands behind the forecast, and how it did where the history knows better by now."""
+    demand = expected.organic
     return {
         "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
         "strength_sigma": demand.strength_sigma, "past_events": demand.past_events,
         "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
-        "actuals": actuals_table(demand, history),
+        "actuals": actuals_table(expected, history),
     }  # fmt: skip
 
 

@@ -51,6 +51,8 @@ class Progress:
     """Steps by slot of the grid, as planned."""
     achieved: tuple[int, ...] = ()
     """Steps by slot of the grid that went out."""
+    forecast: tuple[float, ...] = ()
+    """Steps by slot of the grid that are forecast at the run's scale, launches included."""
     slot: int = 0
     """The slot of the grid that is played now."""
     steps: tuple[StepNow, ...] = ()
@@ -76,6 +78,8 @@ class Scoreboard:
         self.plan = plan
         self._longest_s = np.full(len(plan.steps), np.inf) if longest_s is None else longest_s
         self._planned = tuple(planned.tolist())
+        forecast = plan.forecast.sum(axis=(0, 1)) * plan.scale / plan.speed
+        self._forecast = tuple(np.round(forecast, 1).tolist())
         self._achieved = np.zeros(plan.grid.slots, int)
         self._sent = self._done = self._bad = 0
         self._recent: deque[tuple[float, Array, Array, Array]] = deque()
@@ -163,7 +167,7 @@ class Scoreboard:
         slot = int((at_s + plan.lead_in_s) // plan.slot_wall_s)
         return Progress(
             at_s, plan.duration_s, self._sent, self._done, self._bad, self._planned,
-            tuple(self._achieved.tolist()), max(0, min(slot, plan.grid.slots - 1)), self._steps(),
+            tuple(self._achieved.tolist()), self._forecast, max(0, min(slot, plan.grid.slots - 1)), self._steps(),
             int(self.gauge("awake")), int(self.gauge("waiting")), int(self.gauge("sockets")),
             int(self.gauge("queued")),
             _known(percentile(lateness, 0.99)),

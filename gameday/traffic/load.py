@@ -9,6 +9,7 @@ from gameday.forecast import Demand
 from gameday.scenario import Scenario, build_cell
 from gameday.traffic.by_type import steps_by_type
 from gameday.traffic.crowds import as_they_buy
+from gameday.traffic.event_demand import full_scale_nominal, launch_steps
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.nominal import Nominal, nominal_response
@@ -32,19 +33,20 @@ def plan_load(
     `own_target`: the servers are not ours to scale, so k scales arrivals alone (DESIGN §7.3).
     """
     quantile = asked.quantile or scenario.replay.quantile
-    steps, crowds = demand.path(quantile), _crowds(scenario, demand, quantile)
+    steps, crowds = demand.path(quantile), _sessions(scenario, demand, quantile)
     starts = np.zeros((len(demand.regions), len(scenario.journeys), demand.grid.slots))
     if asked.window == "peak":
-        draft = _full_scale_nominal(scenario)
+        draft = full_scale_nominal(scenario)
         starts, _ = _fit_all(scenario, demand, steps, crowds, draft, 1.0)
-    window = choose_window(asked.window, scenario, demand.grid, starts.sum(axis=1))
+    window = choose_window(asked.window, scenario, demand.grid, starts.sum(axis=1), demand.spans)
     speed = asked.speed or scenario.replay.speed
     if asked.duration_s:
         speed = window.slots * SLOT_S / asked.duration_s
     if speed < 1:
         raise UsageError(f"--duration is longer than the window itself ({speed:.3g}x)")
     part = _slots_of(demand.grid, window)
-    total = steps[:, :, part] + _launch_steps(scenario, crowds)[:, :, part]
+    launched = launch_steps(scenario, demand, _crowds(demand, quantile))
+    total = sum(launched.values(), steps)[:, :, part]
     scale = choose_scale(asked.scale, scenario, total, own_target=own_target)
     nominal = {
         stack: nominal_response(
@@ -70,21 +72,13 @@ def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> dict[str
     Launch crowds are with the product they come for; without products all of it is of None. One path at
     `quantile` of the event's strength.
     """
-    nominal, crowds = _full_scale_nominal(scenario), _crowds(scenario, demand, quantile)
     steps = demand.path(quantile)
     out: dict[str | None, Array] = {}
     for r, region in enumerate(demand.regions):
         for product, rows in steps_by_type(scenario, demand.grid, region, steps[r]).items():
             out.setdefault(product, np.zeros_like(steps))[r] = rows
-    for j, journey in enumerate(scenario.journeys.values()):
-        if journey.launch is None:
-            continue
-        launched = out[scenario.launches[journey.launch].product]
-        for r, region in enumerate(demand.regions):
-            response = nominal[scenario.regions[region].stack]
-            kernel = lag_kernel(journey, demand.steps, {s: n.mean_s for s, n in response.items()})
-            crowd = as_they_buy(scenario, journey, region, demand.grid, crowds[r, j])
-            launched[r] += caused_steps(crowd[None], [kernel])
+    for launch, added in launch_steps(scenario, demand, _crowds(demand, quantile)).items():
+        out[scenario.launches[launch].product] += added
     return out
 
 
@@ -96,7 +90,7 @@ def _assemble(
     grid = TimeGrid(demand.grid.instant(demand.grid.index_of(window.start) - lead_in),
                     window.slots + lead_in)  # fmt: skip
     part = _slots_of(demand.grid, grid)
-    steps, crowds = demand.path(quantile), _crowds(scenario, demand, quantile)
+    steps, crowds = demand.path(quantile), _sessions(scenario, demand, quantile)
     caused, launch = (
         np.stack([
             caused_steps(_buying(scenario, demand, name, rows[r]), kernels[name])
@@ -139,28 +133,18 @@ def _slots_of(grid: TimeGrid, part: TimeGrid) -> slice:
     return slice(first, first + part.slots)
 
 
-def _full_scale_nominal(scenario: Scenario) -> dict[str, dict[str, Nominal]]:
-    return {
-        stack: nominal_response(scenario, build_cell(scenario, stack, scale=1.0))
-        for stack in scenario.stack_names
-    }
+def _crowds(demand: Demand, quantile: float) -> dict[str, Array]:
+    """Return launch -> its sessions at a quantile of its crowd, shape (regions, slots)."""
+    return {name: demand.launch_crowd(name, quantile) for name in demand.launches}
 
 
-def _crowds(scenario: Scenario, demand: Demand, quantile: float) -> Array:
+def _sessions(scenario: Scenario, demand: Demand, quantile: float) -> Array:
     """Return launch sessions per journey, shape (regions, journeys, slots)."""
     out = np.zeros((len(demand.regions), len(scenario.journeys), demand.grid.slots))
     for index, journey in enumerate(scenario.journeys.values()):
         if journey.launch is not None:
             out[:, index] = demand.launch_crowd(journey.launch, quantile)
     return out
-
-
-def _launch_steps(scenario: Scenario, crowds: Array) -> Array:
-    """Return launch steps a minute with no lag, for sizing alone, (regions, steps, slots)."""
-    visits = np.stack(
-        [j.visits_per_session(scenario.step_names) for j in scenario.journeys.values()]
-    )
-    return np.asarray(np.einsum("rjt,js->rst", crowds, visits))
 
 
 def _fit_all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,25 +38,38 @@ class Asked:
     """Most slots before the window; None: as many as customers need to be under way."""
 
 
-def choose_window(asked: str, scenario: Scenario, grid: TimeGrid, starts: Array) -> TimeGrid:
-    """Return the window; `starts` are session starts (regions, slots) over `grid`.
+def choose_window(
+    asked: str, scenario: Scenario, grid: TimeGrid, starts: Array, spans: Sequence[tuple[int, int]]
+) -> TimeGrid:
+    """Return the window; `starts` are session starts (regions, slots) over `grid`, `spans` as the demand's.
 
-    `peak` is the run of `replay.peak` with the most session starts of any one stack.
+    `peak` is the run of `replay.peak` with the most session starts of any one stack, inside the event's span of
+    one of its regions; all of that span where it is shorter.
     """
     if asked == "all":
-        spans = [scenario.span(scenario.event, region) for region in scenario.regions]
-        return TimeGrid.between(min(s for s, _ in spans), max(e for _, e in spans))
+        first, last = min(a for a, _ in spans), max(b for _, b in spans)
+        return grid.part(first, last - first)
     if asked != "peak":
         return _named_window(asked, scenario, grid)
-    width = min(grid.slots, max(1, round(scenario.replay.peak / SLOT_S)))
-    first, most = 0, -1.0
-    for stack in scenario.stack_names:
-        mine = [scenario.region_names.index(r) for r in scenario.stack_regions(stack)]
-        total = np.concatenate([[0.0], np.cumsum(starts[mine].sum(axis=0))])
-        summed = total[width:] - total[:-width]
-        if summed.max() > most:
-            first, most = int(summed.argmax()), float(summed.max())
-    return grid.part(first, width)
+    width = max(1, round(scenario.replay.peak / SLOT_S))
+    found = [
+        _busiest(starts[here].sum(axis=0), spans[r], width)
+        for stack in scenario.stack_names
+        for here in [[scenario.region_names.index(n) for n in scenario.stack_regions(stack)]]
+        for r in here
+    ]
+    _, first, slots = max(found, key=lambda one: one[0])
+    return grid.part(first, slots)
+
+
+def _busiest(starts: Array, span: tuple[int, int], width: int) -> tuple[float, int, int]:
+    """Return the most starts of `width` slots in a row inside a span, the first of them and their number."""
+    first, last = span
+    width = min(width, last - first)
+    upto = np.concatenate([[0.0], np.cumsum(starts[first:last])])
+    summed = upto[width:] - upto[:-width]
+    best = int(summed.argmax())
+    return float(summed[best]), first + best, width
 
 
 def _named_window(asked: str, scenario: Scenario, grid: TimeGrid) -> TimeGrid:

@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[1] / "forecast"))
 
 from made_up import MONDAY, counts_of, law, occurrence, past_of
 
-from gameday.forecast.accuracy import LEVELS, five_minute_means, judge, mean_accuracy
+from gameday.forecast.accuracy import LEVELS, judge, mean_accuracy
 from gameday.forecast.ahead import ahead
 from gameday.forecast.blend import Blend
 from gameday.forecast.correction import corrected
@@ -138,8 +138,8 @@ def traces() -> dict[str, Any]:
 
 
 def _daily_peaks(model: Model, actual: np.ndarray) -> list[tuple[float, bool]]:
-    """Return each day's (error of the published p50 of its highest five minutes, whether p10 to p90 holds it)."""
-    errors, out = peak_errors(model, 0), []
+    """Return each day's (error of the published p50 of its highest minute, whether p10 to p90 holds it)."""
+    errors, out = peak_errors([(model, 0)]), []
     for day in range(len(actual) // DAY_MIN):
         part = actual[day * DAY_MIN : (day + 1) * DAY_MIN]
         if np.isnan(part).mean() > 0.1:
@@ -241,14 +241,14 @@ def longer_event() -> dict[str, Any]:
 
 
 def _published_peak(model: Model, at: np.ndarray) -> float:
-    """Return the p50 of the highest five minutes, as a team's page has it."""
+    """Return the p50 of the highest minute, as a team's page has it."""
     return peak_of(
-        model.blend.smooth(at)[:, 0], peak_errors(model, 0), strength_sigma([model])
+        model.blend.smooth(at)[:, 0], peak_errors([(model, 0)]), strength_sigma([model])
     ).size[0.5]
 
 
 def _highest(counts: np.ndarray) -> float:
-    return float(np.nanmax(five_minute_means(counts)))
+    return float(np.nanmax(counts))
 
 
 def robots() -> dict[str, Any]:

@@ -10,7 +10,8 @@ from made_up import MONDAY, counts_of, later, law, occurrence, past_of
 
 from gameday.forecast.ahead import ahead
 from gameday.forecast.demand import Demand
-from gameday.forecast.paths import sample_paths, sums
+from gameday.forecast.event_demand import EventDemand, LaunchSteps
+from gameday.forecast.paths import sample_paths, sums_of, total_quantiles
 from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.task import RegionCalendar
 from gameday.forecast.together import Together, together_of
@@ -31,7 +32,7 @@ def demand_of(model: Model, days: int, sigma: float = 0.1) -> Demand:
     return Demand(
         grid, ("here",), tuple("abc"[: median.shape[1]]), median,
         model.blend.means(minute).T[None], marginal, model.blend.log_event(minute).T[None], sigma, 2,
-        together_of([model]), {}, 0.1, (), (),
+        together_of([model]), {}, 0.1, (), (), ((0, grid.slots),), model.blend.smooth(minute).T[None], {},
     )  # fmt: skip
 
 
@@ -56,18 +57,29 @@ def test_paths_are_on_average_what_is_expected(demand: Demand) -> None:
     np.testing.assert_allclose(paths.sum(axis=3).mean(axis=0), demand.mean.sum(axis=2), rtol=0.03)
 
 
-def test_sums_are_those_of_the_children_means_and_paths_alike(demand: Demand) -> None:
-    paths = sample_paths(demand, 100, Seed(3))
-    (whole,) = sums(demand, paths)
-    assert (whole["region"], whole["step"]) == ("here", "all")
-    assert whole["total_mean"] == pytest.approx(demand.mean.sum(), rel=1e-6)
-    each = paths.sum(axis=(1, 2, 3), dtype=float)
-    assert whole["total"]["p90"] == pytest.approx(np.quantile(each, 0.9), rel=1e-6)
-    highest = paths.sum(axis=(1, 2), dtype=float).max(axis=1)
-    assert whole["highest"]["p50"] == pytest.approx(np.quantile(highest, 0.5), rel=1e-4)
-    # A highest minute lies above every single minute's own quantile: a mean is no peak.
-    assert whole["highest"]["p50"] >= whole["p50"]
-    assert whole["highest"]["p10"] >= whole["p10"]
+def test_quantiles_of_a_sum_are_those_of_the_summed_paths_within_the_span(demand: Demand) -> None:
+    span = (600, 2000)
+    whole = EventDemand(replace(demand, spans=(span,)), {})
+    assert sums_of(whole) == [("here", "all")]
+    told = total_quantiles(whole, [("here", "all"), ("here", "a")], 100, Seed(3))
+    each = sample_paths(demand, 100, Seed(3))[:, 0, :, slice(*span)].sum(axis=2, dtype=float)
+    for level in (0.1, 0.5, 0.9):
+        assert told["here", "all"][level] == pytest.approx(
+            np.quantile(each.sum(axis=1), level), rel=1e-5
+        )
+        assert told["here", "a"][level] == pytest.approx(np.quantile(each[:, 0], level), rel=1e-5)
+
+
+def test_a_launch_moves_the_total_s_median_by_its_crowd_and_widens_it(demand: Demand) -> None:
+    crowd = np.zeros_like(demand.median)
+    crowd[0, 0, 500:600] = 0.01 * demand.mean.sum()  # as much as all that comes anyway
+    calm = EventDemand(demand, {})
+    told, launched = (
+        total_quantiles(whole, [("here", "all")], 400, Seed(4))["here", "all"]
+        for whole in (calm, EventDemand(demand, {"drop": LaunchSteps(crowd, 0.3)}))
+    )
+    assert launched[0.5] - told[0.5] == pytest.approx(crowd.sum(), rel=0.1)
+    assert launched[0.9] - launched[0.1] > told[0.9] - told[0.1]
 
 
 def test_the_same_seed_draws_the_same_days_and_another_others(demand: Demand) -> None:

@@ -7,8 +7,7 @@ import pytest
 from made_up import counts_of, law, model_of, past_of
 from scipy import stats
 
-from gameday.forecast.accuracy import five_minute_means
-from gameday.forecast.peaks import PeakErrors, peak_errors, peak_of
+from gameday.forecast.peaks import Crowded, PeakErrors, peak_errors, peak_of
 
 NOTHING_LEARNED = np.zeros(30)
 
@@ -20,7 +19,7 @@ def errors_of(chance: float) -> PeakErrors:
 @pytest.mark.parametrize("level", [20.0, 200.0, 20_000.0])
 def test_the_highest_of_a_flat_day_lies_as_far_above_it_as_chance_lifts_it(level: float) -> None:
     rng = np.random.default_rng(1)
-    days = rng.poisson(level, (400, 1440)).reshape(400, 288, 5).mean(axis=2)
+    days = rng.poisson(level, (400, 1440))
     said = peak_of(np.full(1440, level), errors_of(1.0), 0.0).size[0.5]
     assert said == pytest.approx(np.median(days.max(axis=1)), rel=0.05)
 
@@ -58,9 +57,61 @@ def test_peaks_of_days_to_come_lie_within_p10_and_p90_eight_times_of_ten() -> No
         counts = counts_of(30, (60.0,), seed=500 + seed, wander=0.01)
         model = model_of(past_of(counts[:, : 28 * 1440]), days_ahead=2)
         minute = model.past.end_min + np.arange(1440.0)
-        peak = peak_of(model.blend.smooth(minute)[:, 0], peak_errors(model, 0), 0.0)
-        came = np.nanmax(five_minute_means(counts[0, 28 * 1440 : 29 * 1440]))
+        peak = peak_of(model.blend.smooth(minute)[:, 0], peak_errors([(model, 0)]), 0.0)
+        came = counts[0, 28 * 1440 : 29 * 1440].max()
         held += peak.size[0.1] <= came <= peak.size[0.9]
         size.append(peak.size[0.5] / came - 1)
     assert stats.binomtest(held, histories, 0.8).pvalue > 0.01, held
     assert abs(np.mean(size)) < 0.03
+
+
+def test_errors_of_a_sum_s_peaks_are_those_of_the_summed_series() -> None:
+    counts = counts_of(28, (300.0, 40.0), seed=5, wander=0.01)
+    both = model_of(past_of(counts))
+    whole, larger = peak_errors([(both, 0), (both, 1)]), peak_errors([(both, 0)])
+    assert whole.distinct == larger.distinct
+    assert np.corrcoef(whole.log_size, larger.log_size)[0, 1] > 0.8, "the larger series decides"
+    assert whole.log_size.std() < 1.1 * larger.log_size.std()
+
+
+def crowd_at(slot: int, size: float, slots: int = 1440) -> np.ndarray:
+    """Return a crowd that halves every four minutes from `slot` on."""
+    after = np.arange(slots) - slot
+    return np.where(after >= 0, size * 0.5 ** (after / 4), 0.0)
+
+
+def test_a_launch_far_above_the_day_is_the_peak_with_the_crowd_s_own_spread() -> None:
+    day, crowd = np.full(1440, 100.0), crowd_at(900, 50_000.0)
+    peak = peak_of(day, errors_of(1.0), 0.0, Crowded(day, ((crowd, 0.3),)))
+    assert (peak.slot, peak.expected, peak.minutes) == (900, 50_100.0, {})
+    assert peak.size[0.5] == pytest.approx(50_100, rel=1e-3)
+    assert peak.size[0.9] == pytest.approx(100 + 50_000 * np.exp(1.2816 * 0.3), rel=5e-3)
+
+
+def test_a_launch_far_below_the_day_s_peak_changes_nothing() -> None:
+    day = law(np.arange(1440.0), 1000.0)
+    crowd = crowd_at(int(day.argmin()), 10.0)
+    plain, launched = (
+        peak_of(day, errors_of(1.0), 0.1, crowded)
+        for crowded in (None, Crowded(day, ((crowd, 0.3),)))
+    )
+    assert launched.slot == plain.slot
+    for level, size in plain.size.items():
+        assert launched.size[level] == pytest.approx(size, rel=2e-3), level
+
+
+def test_a_launch_never_lowers_a_peak() -> None:
+    day = law(np.arange(1440.0), 1000.0)
+    low = peak_of(day, errors_of(1.0), 0.1).size
+    for size in (1.0, 300.0, 3000.0):
+        crowd = crowd_at(int(day.argmax()), size)
+        high = peak_of(day, errors_of(1.0), 0.1, Crowded(day, ((crowd, 0.3),))).size
+        assert all(high[level] >= low[level] * (1 - 2e-3) for level in low)
+        low = {level: min(value, high[level]) for level, value in high.items()}
+
+
+def test_where_no_day_was_foretold_a_launch_still_has_its_spread() -> None:
+    day, crowd = np.full(60, 100.0), crowd_at(30, 1000.0, 60)
+    peak = peak_of(day, PeakErrors.unknown(), 0.0, Crowded(day, ((crowd, 0.3),)))
+    assert peak.size[0.1] < peak.size[0.5] == pytest.approx(1100, rel=1e-3)
+    assert peak_of(day, PeakErrors.unknown(), 0.0).size == {0.5: 100.0}

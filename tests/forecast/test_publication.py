@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from made_up import counts_of, history_of, later, model_of, occurrence, past_of
 
+from gameday.forecast.event_demand import EventDemand
 from gameday.forecast.forecast import level_notes
 from gameday.forecast.kept_state import load_state, save_state
 from gameday.forecast.left_out import support
 from gameday.forecast.outlook import look_ahead
-from gameday.forecast.publication import peaks_of, published_table, team_region
+from gameday.forecast.publication import (
+    Published,
+    demand_of_state,
+    peaks_of,
+    published_table,
+    team_region,
+)
 from gameday.forecast.state import State, state_of
 from gameday.forecast.task import RegionCalendar
 from gameday.vocabulary import TimeGrid
@@ -29,8 +36,15 @@ def state() -> State:
     return state_of(model_of(past_of(counts, CALENDAR)), ("a", "b"), 0.1, 2)
 
 
+def published(state: State, grid: TimeGrid = GRID) -> Published:
+    """Return what is published of minutes that are all the event's."""
+    demand = demand_of_state(state, grid, (0, grid.slots), {}, 0)
+    return Published.of(state, EventDemand(demand, {}))
+
+
 def test_a_page_is_told_in_the_clock_of_its_region(state: State) -> None:
-    told = team_region(state, 0, GRID, peaks_of(state, GRID)[0], None)
+    here = published(state)
+    told = team_region(here, 0, peaks_of(here)[0], None)
     assert told["line"]["at"][0].strftime("%d %H:%M") == "02 09:00"
     assert told["at_local"].endswith("Asia/Tokyo")
 
@@ -38,7 +52,9 @@ def test_a_page_is_told_in_the_clock_of_its_region(state: State) -> None:
 def test_a_peak_in_an_event_says_how_many_stand_behind_it_and_an_ordinary_one_how_many_days(
     state: State,
 ) -> None:
-    in_event, ordinary = (peaks_of(state, g)[0] for g in (GRID, TimeGrid(later(31), 1440)))
+    in_event, ordinary = (
+        peaks_of(published(state, g))[0] for g in (GRID, TimeGrid(later(31), 1440))
+    )
     assert in_event["past_events"] == 2
     assert in_event["calibrated_to"] == pytest.approx(2 / 3)
     assert ordinary["past_events"] is None
@@ -48,7 +64,7 @@ def test_a_peak_in_an_event_says_how_many_stand_behind_it_and_an_ordinary_one_ho
 def test_a_kept_state_publishes_what_it_did_before(state: State, tmp_path: Path) -> None:
     kept = load_state(save_state(state, tmp_path), state.calendar)
     assert (kept.past_events, kept.sigma, kept.race) == (2, 0.1, state.race)
-    one, other = (published_table(s, GRID) for s in (state, kept))
+    one, other = (published_table(published(s).demand) for s in (state, kept))
     assert one["team"].tolist() == other["team"].tolist()
     for name in ("p10", "p50", "p90", "p99", "mean"):
         np.testing.assert_allclose(other[name], one[name], rtol=1e-5, atol=1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up import MONDAY, law
@@ -106,3 +108,46 @@ def test_on_a_level_that_wanders_the_correction_pays() -> None:
     counts = rng.poisson(plan.median * wander).astype(float)
     plain, moved = (np.abs(f - counts).sum() for f in (plan.median, corrected(counts, plan.median)))
     assert moved < 0.6 * plain
+
+
+def launched_plan(size: float, at: int = 700) -> Plan:
+    """Return a plan with a launch that brings `size` times the day's count in its first minute."""
+    plan = plan_of(1)
+    after = np.arange(plan.grid.slots) - at
+    launch = np.where(after >= 0, size * plan.median[at] * 0.5 ** (after / 4), 0.0)
+    wide = np.hypot(0.18 * plan.median, 0.47 * launch)
+    return replace(
+        plan, median=plan.median + launch, low=np.maximum(plan.median + launch - wide, 0),
+        high=plan.median + launch + wide, launch=launch, organic=(plan.low, plan.high),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [0.5, 2.0, 20.0])
+def test_a_launch_that_comes_as_planned_is_no_alarm(size: float) -> None:
+    plan = launched_plan(size)
+    assert tracked(plan, plan.median)[1] == []
+    for seed in range(5):
+        assert tracked(plan, noisy(plan, seed))[1] == []
+
+
+@pytest.mark.parametrize("times", [0.65, 1.5])
+def test_a_crowd_within_its_own_spread_is_no_alarm(times: float) -> None:
+    plan = launched_plan(5.0)
+    assert plan.launch is not None
+    assert tracked(plan, plan.median + (times - 1) * plan.launch)[1] == []
+
+
+@pytest.mark.parametrize("size", [1.5, 5.0, 50.0])
+def test_a_launch_that_does_not_come_is_said_within_two_minutes_and_once(size: float) -> None:
+    plan = launched_plan(size)
+    assert plan.launch is not None
+    _, alerts = tracked(plan, noisy(replace(plan, median=plan.median - plan.launch), 3))
+    assert [alert for alert in alerts if alert[0] != "drift"] == [("launch", 701)]
+
+
+def test_a_launch_that_comes_at_another_minute_is_said_to_be_missing_and_then_an_edge() -> None:
+    plan = launched_plan(8.0)
+    assert plan.launch is not None
+    late = np.roll(plan.launch, 60)
+    kinds = [kind for kind, _ in tracked(plan, plan.median - plan.launch + late)[1]]
+    assert kinds[:2] == ["launch", "edge"]

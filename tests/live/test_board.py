@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,16 @@ def test_a_scoreboard_adds_up_what_every_worker_says(plan: LoadPlan) -> None:
     assert shown.slot == 3, "a slot lasts a second here, the lead-in two slots"
 
 
+def test_the_forecast_shown_is_the_plan_s_with_its_launches_at_the_run_s_scale(
+    plan: LoadPlan,
+) -> None:
+    forecast = np.full((1, 2, SLOTS), 400.0)
+    forecast[0, 1, 4] = 2000.0  # a launch
+    launched = replace(plan, forecast=forecast, scale=0.1, speed=20.0)
+    board = Scoreboard(launched, np.full(SLOTS, 1))
+    assert board.progress(0.0).forecast == (4.0, 4.0, 4.0, 4.0, 12.0, 4.0, 4.0, 4.0, 4.0, 4.0)
+
+
 def test_latencies_are_of_the_last_ten_seconds_and_absent_where_nothing_came(
     plan: LoadPlan,
 ) -> None:
@@ -113,7 +124,8 @@ def test_rates_are_those_of_all_workers_together_however_many_report_at_once(
 
 
 def test_the_line_and_the_board_say_what_the_numbers_are(plan: LoadPlan) -> None:
-    board = Scoreboard(plan, np.arange(SLOTS) * 10)
+    per_slot = np.tile(np.arange(SLOTS) * 5.0, (1, 2, 1))
+    board = Scoreboard(replace(plan, forecast=per_slot), np.arange(SLOTS) * 10)
     board.add(0.0, report(sent=100, done=90, bad=10, seconds=0.25))
     shown = board.progress(4.0, (("p99 of home > 1s", "back off", 0.25),), ("held to 3 starts/s",))
     assert "100 steps sent, 90 good, 10 bad" in line_of(shown)

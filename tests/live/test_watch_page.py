@@ -22,7 +22,7 @@ def live(at_s: float, slot: int, p99: float | None) -> dict[str, Any]:
     """Return the numbers of a run at one second, as the swarm writes them."""
     return {
         "schema_version": 1, "run_id": "r-1", "at_s": at_s, "duration_s": 30.0, "sent": 10 * slot,
-        "done": 9 * slot, "bad": slot, "planned": [10] * 12, "slot": slot,
+        "done": 9 * slot, "bad": slot, "planned": [10] * 12, "forecast": [15.0] * 12, "slot": slot,
         "achieved": [10] * slot + [0] * (12 - slot),
         "steps": [{"step": "home", "per_s": 5.0, "p50": 0.02, "p99": p99, "bad_share": 0.1}],
         "in_flight": 3, "waiting": 41, "sockets": 7, "queued": 0, "lateness_p99_s": 0.0012,
@@ -67,7 +67,7 @@ def page(folder: Path) -> Tab:
 def test_before_load_goes_out_the_page_says_so_and_has_no_numbers(page: Tab) -> None:
     assert page.get("/live.json").json()["verdict"] == "RUNNING"
     assert "at_s" not in page.get("/live.json").json()
-    assert page.get("/planned.json").json() == {"slot": [], "steps": []}
+    assert page.get("/forecast.json").json() == {"slot": [], "steps": []}
     assert page.get("/latencies.json").json() == {"at_s": [], "home": [], "cart": []}
 
 
@@ -75,7 +75,7 @@ def test_the_numbers_are_those_of_the_run_s_latest_second(page: Tab, folder: Pat
     for at_s, slot in ((1.0, 4), (2.0, 5)):
         write(folder, live(at_s, slot, 0.1 * slot))
         assert page.get("/live.json").json()["slot"] == slot
-    assert page.get("/planned.json").json()["steps"] == [10] * 12
+    assert page.get("/forecast.json").json()["steps"] == [15.0] * 12, "the forecast, not the plan"
     assert page.get("/achieved.json").json()["steps"] == [10] * 5, "only slots that are over"
     assert page.get("/latencies.json").json() == {
         "at_s": [1.0, 2.0], "home": [400.0, 500.0], "cart": [None, None],

@@ -12,6 +12,7 @@ import numpy as np
 
 from gameday.forecast import Demand
 from gameday.forecast.crowds import crowds_of
+from gameday.forecast.forecast import event_spans
 from gameday.forecast.together import Together
 from gameday.scenario import Scenario, build_cell, load_scenario
 from gameday.traffic import LoadPlan
@@ -123,14 +124,20 @@ def load_small(
 
 
 def flat_demand(scenario: Scenario, per_minute: Array, **changes: Any) -> Demand:
-    """Return a demand by hand: `per_minute` steps, shape (regions, steps, slots)."""
+    """Return a demand by hand: `per_minute` steps, shape (regions, steps, slots); where its minutes do not
+    hold the scenario's event, all of them are the event."""
     grid = TimeGrid(datetime(2026, 3, 9, 20, tzinfo=UTC), per_minute.shape[2])
+    spans = event_spans(scenario, grid)
+    if not all(0 <= first < last <= grid.slots for first, last in spans):
+        spans = ((0, grid.slots),) * len(spans)
     fields = {
         "grid": grid, "regions": scenario.region_names, "steps": scenario.step_names,
         "median": per_minute, "mean": per_minute, "marginal": {0.5: per_minute},
         "together": Together((), np.zeros(per_minute.shape[:2])),
         "event_log_effect": np.zeros_like(per_minute), "strength_sigma": 0.15, "past_events": 1,
         "launches": crowds_of(scenario, grid, []), "backtest_wape": 0.1, "race": (), "notes": (),
+        "smooth": per_minute, "peaks": {},
+        "spans": spans,
     }  # fmt: skip
     return Demand(**(fields | changes))
 

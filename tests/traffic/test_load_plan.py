@@ -18,6 +18,7 @@ from small_shop import flat_demand, flat_plan, load_small, merged, service, smal
 from gameday.errors import ScenarioError, UsageError
 from gameday.forecast import Demand
 from gameday.forecast.crowds import crowds_of
+from gameday.forecast.forecast import event_spans
 from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
 from gameday.traffic.fit import caused_steps
@@ -285,7 +286,7 @@ def test_the_peak_window_is_the_one_with_the_most_starts(
 ) -> None:
     starts = np.random.default_rng(seed).gamma(0.5, 10, (1, slots))
     grid = TimeGrid(GRID.start, slots)
-    window = choose_window("peak", shop, grid, starts)
+    window = choose_window("peak", shop, grid, starts, [(0, slots)])
     width = min(40, slots)
     assert window.slots == width
     sums = [starts[0, i : i + width].sum() for i in range(slots - width + 1)]
@@ -308,12 +309,44 @@ def test_the_peak_is_that_of_one_stack_not_of_all_together(tmp_path: Path) -> No
     starts = np.ones((2, SLOTS))
     starts[:, 50:90] = 6.0  # together the most
     starts[1, 200:240] = 9.0  # of one stack the most
-    window = choose_window("peak", scenario, GRID, starts)
+    window = choose_window("peak", scenario, GRID, starts, [(0, SLOTS)] * 2)
     assert GRID.index_of(window.start) == 200
 
 
 def window_of(shop: Scenario, asked: str) -> TimeGrid:
-    return choose_window(asked, shop, GRID, np.ones((1, SLOTS)))
+    return choose_window(asked, shop, GRID, np.ones((1, SLOTS)), event_spans(shop, GRID))
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_the_peak_window_lies_inside_one_region_s_own_event_however_busy_the_minutes_around_it(
+    shop: Scenario, data: st.DataObject
+) -> None:
+    slots = data.draw(st.integers(60, 400))
+    first = data.draw(st.integers(0, slots - 1))
+    last = data.draw(st.integers(first + 1, slots))
+    starts = np.random.default_rng(data.draw(st.integers(0, 99))).gamma(0.5, 10, (1, slots))
+    starts[0, :first] += 1000.0
+    starts[0, last:] += 1000.0
+    grid = TimeGrid(GRID.start, slots)
+    window = choose_window("peak", shop, grid, starts, [(first, last)])
+    begins = grid.index_of(window.start)
+    assert first <= begins < begins + window.slots <= last
+    assert window.slots == min(40, last - first)
+
+
+def test_customers_of_a_region_whose_event_is_over_count_but_choose_no_window(
+    tmp_path: Path,
+) -> None:
+    both = {"regions": {"jp": {"zone": "Asia/Tokyo", "stack": "main"}},
+            "history": {"synthetic": {"sessions_per_day": {"jp": 1.0}}}}  # fmt: skip
+    scenario = load_small(tmp_path, merged(small_shop(), both))
+    starts = np.ones((2, SLOTS))
+    starts[1, 0:40] = 90.0  # nobody's event
+    starts[1, 200:240] = 5.0  # beside the other region's event
+    spans = [(100, SLOTS), (80, 120)]
+    window = choose_window("peak", scenario, GRID, starts, spans)
+    assert GRID.index_of(window.start) == 200
 
 
 @pytest.mark.parametrize(

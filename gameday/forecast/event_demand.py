@@ -1,0 +1,211 @@
+"""The demand: the organic part, what launches add, and their sum; numbers of the event are of its own span.
+
+Whatever is printed, drawn, alarmed on or ordered from comes from here. Every region's span is the event's in its
+own clock (`Demand.spans`); the margins before and after it are there for lead-ins alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from gameday.forecast.demand import Demand
+from gameday.forecast.peaks import Crowded, Peak, PeakErrors, peak_of
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["ALL", "EventDemand", "EventNumbers", "LaunchSteps", "quantile_of_sum"]
+
+ALL = "all"
+"""Of a sum over regions, or over steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSteps:
+    """What one launch's crowd does."""
+
+    median: Array
+    """Steps a minute of a crowd of median size, shape (regions, steps, slots)."""
+    log_sigma: float
+    """Spread of the log of its size, one draw for all regions and steps."""
+
+    def at(self, quantile: float) -> Array:
+        """Return steps a minute of a crowd at `quantile` of its size, shape as `median`."""
+        return np.asarray(self.median * np.exp(NormalDist().inv_cdf(quantile) * self.log_sigma))
+
+    @property
+    def mean(self) -> Array:
+        """Steps a minute on average over the crowd's sizes, shape as `median`."""
+        return np.asarray(self.median * np.exp(self.log_sigma**2 / 2))
+
+
+def quantile_of_sum(
+    median: Array, quantile: Array, launches: Sequence[LaunchSteps], level: float
+) -> Array:
+    """Return the quantile at `level` of each minute by itself: of `median`, whose own is `quantile`, and launches.
+
+    Day and crowds are off independently: the squares of their distances from their medians add up.
+    """
+    away = [quantile - median, *(one.at(level) - one.median for one in launches)]
+    distance = np.sign(sum(away)) * np.sqrt(sum(np.square(part) for part in away))
+    return np.asarray(np.maximum(median + sum(one.median for one in launches) + distance, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class EventNumbers:
+    """What is said of a whole event, of one region and step or of sums of them."""
+
+    region: str
+    step: str
+    organic_mean: float
+    """Steps expected in the span without launches."""
+    launch_mean: float
+    """Steps that launches add to it."""
+    peak: Peak
+    """Its highest minute, launches included; `slot` counts from the grid's start."""
+    median_then: float
+    """The median of the minute in which the peak is expected: not the peak's size, which lies above it."""
+
+    @property
+    def total_mean(self) -> float:
+        """Steps expected in the span, launches included."""
+        return self.organic_mean + self.launch_mean
+
+
+@dataclass(frozen=True, slots=True)
+class EventDemand:
+    """What is expected per region, step and minute: organic, launched, and both."""
+
+    organic: Demand
+    launches: dict[str, LaunchSteps]
+
+    @property
+    def grid(self) -> TimeGrid:
+        """The minutes forecast: every region's span, and a margin around all of them."""
+        return self.organic.grid
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The axis `region`."""
+        return self.organic.regions
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The axis `step`, or team."""
+        return self.organic.steps
+
+    @property
+    def in_span(self) -> Array:
+        """Whether a slot lies in the event of a region, shape (regions, 1, slots)."""
+        slot = np.arange(self.grid.slots)
+        return np.stack([(slot >= a) & (slot < b) for a, b in self.organic.spans])[:, None]
+
+    def is_in_event(self, region: str, instant: datetime) -> bool:
+        """Return whether an instant lies in the event of a region."""
+        first, last = self.organic.spans[self.regions.index(region)]
+        return first <= self.grid.index_of(instant) < last
+
+    def launched(self, quantile: float = 0.5) -> Array:
+        """Return what launches add at `quantile` of their crowds, steps a minute, shape as `median`."""
+        return sum((one.at(quantile) for one in self.launches.values()), self._nothing)
+
+    @property
+    def launched_mean(self) -> Array:
+        """What launches add on average, steps a minute, shape as `median`."""
+        return sum((one.mean for one in self.launches.values()), self._nothing)
+
+    @property
+    def _nothing(self) -> Array:
+        return np.zeros(self.organic.median.shape)
+
+    @property
+    def median(self) -> Array:
+        """Steps a minute, launches included, shape (regions, steps, slots)."""
+        return np.asarray(self.organic.median + self.launched())
+
+    @property
+    def mean(self) -> Array:
+        """Steps a minute on average, launches included: means add up."""
+        return np.asarray(self.organic.mean + self.launched_mean)
+
+    def marginal(self, level: float) -> Array:
+        """Return the quantile of each minute by itself, launches included, shape as `median`."""
+        organic = self.organic
+        return quantile_of_sum(
+            organic.median, organic.marginal[level], list(self.launches.values()), level
+        )
+
+    def path(self, quantile: float) -> Array:
+        """Return one day that could happen: event and crowds at `quantile` of their size, shape as `median`."""
+        return np.asarray(self.organic.path(quantile) + self.launched(quantile))
+
+    def numbers(self, region: str, step: str) -> EventNumbers:
+        """Return what is said of the event in its span, `all` standing for the sum of regions, or of steps."""
+        weights = self._weights(region, step)
+        organic, launched = (
+            float((x.sum(axis=2) * weights).sum())
+            for x in (self.organic.mean * self.in_span, self.launched_mean * self.in_span)
+        )
+        peak = self.peak(region, step)
+        then = (self.median[:, :, peak.slot] * self.in_span[:, :, peak.slot] * weights).sum()
+        return EventNumbers(region, step, organic, launched, peak, float(then))
+
+    def peak(self, region: str, step: str, per_step: Array | None = None) -> Peak:
+        """Return the highest minute of the event's span, as peaks.py defines it; `slot` counts from the grid.
+
+        `per_step`, shape (steps,): how much each step counts in the sum, as busy vCPUs do; default 1.
+        """
+        weights = self._weights(region, step)
+        if per_step is not None:
+            weights = weights * per_step
+        first, last = self._span(region)
+        inside = self.in_span[:, :, first:last]
+
+        def summed(values: Array) -> Array:
+            return np.asarray(np.einsum("rs,rst->t", weights, values[:, :, first:last] * inside))
+
+        launches = [(summed(one.median), one.log_sigma) for one in self.launches.values()]
+        launches = [(steps, sigma) for steps, sigma in launches if steps.any()]
+        crowded = Crowded(summed(self.organic.median), tuple(launches)) if launches else None
+        errors = self.organic.peaks.get((region, step), PeakErrors.unknown())
+        smooth = summed(self.organic.smooth)
+        lifted = summed(np.abs(self.organic.event_log_effect))[int(smooth.argmax())] > 0
+        peak = peak_of(smooth, errors, self.organic.strength_sigma if lifted else 0.0, crowded)
+        return Peak(peak.slot + first, peak.expected, peak.size, peak.minutes, peak.days)
+
+    def _weights(self, region: str, step: str) -> Array:
+        rows = np.array([region in (ALL, name) for name in self.regions], float)
+        return np.outer(rows, [step in (ALL, name) for name in self.steps])
+
+    def _span(self, region: str) -> tuple[int, int]:
+        """Return the first slot and the slot after the last of a region's span, or of all that regions' hold."""
+        spans = [
+            s
+            for name, s in zip(self.regions, self.organic.spans, strict=True)
+            if region in (ALL, name)
+        ]
+        return min(a for a, _ in spans), max(b for _, b in spans)
+
+    def table(self, *, what: str = "step") -> pd.DataFrame:
+        """Return every minute: region, `what` (step or team), slot_utc, in_event, quantiles, mean, their parts."""
+        index = pd.MultiIndex.from_product(
+            [self.regions, self.steps, pd.to_datetime(self.grid.minutes(), unit="m", utc=True)],
+            names=["region", what, "slot_utc"],
+        )
+        organic, shape = self.organic, self.organic.median.shape
+        levels = sorted(organic.marginal)
+        columns = {"in_event": np.broadcast_to(self.in_span, shape)}
+        columns |= {_name(q): self.marginal(q) for q in levels}
+        columns["mean"] = self.mean
+        columns |= {f"organic_{_name(q)}": organic.marginal[q] for q in levels if q in (0.1, 0.9)}
+        columns |= {"launch_p50": self.launched(), "launch_mean": self.launched_mean}
+        flat = {name: values.ravel() for name, values in columns.items()}
+        return pd.DataFrame(flat, index=index).reset_index()
+
+
+def _name(level: float) -> str:
+    return f"p{100 * level:g}"
