@@ -142,7 +142,8 @@ def _from_file(tracker: Tracker, file: Path, clock: str, *, must_be: bool) -> li
     if table is None or table.empty:
         return []
     first = tracker.grid.epoch_min
-    table["name"] = table["name"].map(_names_of_plan(tracker)).fillna(table["name"])
+    named = _names_of_plan(tracker)
+    table["name"] = [named.get(name, name) for name in table["name"]]
     slot = (table["minute"] - first).to_numpy(np.int64)
     # Only whole minutes: the last one may still be growing, unless all series have it and the plan ends with it.
     last = min(int(slot.max()), tracker.grid.slots)
