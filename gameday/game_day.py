@@ -29,6 +29,7 @@ from gameday.safety import (
     Journal,
     StopWatch,
     check_ceilings,
+    check_guardrails,
     one_run_at_a_time,
 )
 from gameday.safety.targets import targets_by_stack
@@ -93,6 +94,7 @@ def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Dema
             injected(order.inject, scenario, plan.window.slots * SLOT_S,
                      is_ours=order.targets is None)
         )  # fmt: skip
+        check_guardrails(scenario, plan)
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
     return history, demand, plan
 

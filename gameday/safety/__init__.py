@@ -6,7 +6,7 @@ Never: send load, judge a finished run.
 """
 
 from gameday.safety.ceilings import check_ceilings
-from gameday.safety.guardrails import GuardrailWatch
+from gameday.safety.guardrails import GuardrailWatch, check_guardrails
 from gameday.safety.journal import Journal
 from gameday.safety.lock import one_run_at_a_time
 from gameday.safety.stop import StopWatch, ask_to_stop
@@ -20,5 +20,6 @@ __all__ = [
     "allowed_target",
     "ask_to_stop",
     "check_ceilings",
+    "check_guardrails",
     "one_run_at_a_time",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from holidays import list_supported_countries
 
-from gameday.scenario.criteria import Criterion
+from gameday.scenario.criterion_checks import criterion_faults, observe_faults
 from gameday.scenario.events import KINDS
 from gameday.scenario.faults import Fault, unknown
 from gameday.scenario.journey_checks import journey_faults
@@ -32,8 +32,8 @@ def cross_faults(scenario: Scenario) -> list[Fault]:
         *_event_faults(scenario), *_forecast_faults(scenario), *_history_faults(scenario),
         *_launch_faults(scenario),
         *_product_faults(scenario), *journey_faults(scenario), *_url_faults(scenario), *_step_faults(scenario),
-        *_word_faults(scenario), *_service_faults(scenario), *_observe_faults(scenario),
-        *_criterion_faults(scenario),
+        *_word_faults(scenario), *_service_faults(scenario), *observe_faults(scenario),
+        *criterion_faults(scenario),
     ]  # fmt: skip
 
 
@@ -268,27 +268,3 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
     for name in sorted(called & set(scenario.services)):
         for stack in sorted(stacks - set(scenario.services[name].stacks)):
             yield ("services", name, "stacks"), f"lacks stack '{stack}', whose customers call it"
-
-
-def _observe_faults(scenario: Scenario) -> Iterator[Fault]:
-    for i, name in enumerate(scenario.observe.services or ()):
-        yield from unknown(("observe", "services", i), "service", name, scenario.services)
-
-
-def _criterion_faults(scenario: Scenario) -> Iterator[Fault]:
-    items: list[tuple[tuple[str | int, ...], Criterion]] = [
-        (("objectives", i), c) for i, c in enumerate(scenario.objectives)
-    ]
-    items += [(("guardrails", i, "when"), g.when) for i, g in enumerate(scenario.guardrails)]
-    for path, criterion in items:
-        if path[0] == "objectives" and criterion.op.startswith(">"):
-            yield path, f"an objective is an upper bound: write < or <= (got '{criterion.text}')"
-        if path[0] == "objectives" and criterion.for_s:
-            yield path, f"an objective is judged over the window: no `for` (got '{criterion.text}')"
-        if path[0] == "guardrails" and criterion.op.startswith("<"):
-            yield path, f"a guardrail acts above a bound: write > or >= (got '{criterion.text}')"
-        if criterion.is_of_service:
-            yield from unknown(path, "service", criterion.subject, scenario.services)
-        else:
-            known = [*scenario.steps, "all steps"]
-            yield from unknown(path, "step", criterion.subject, known)

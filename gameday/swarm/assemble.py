@@ -31,6 +31,7 @@ __all__ = ["Assembly"]
 
 _LEFT = [STEPS.index("abandoned")]
 _BAD = [STEPS.index(what) for what in ("failed", "check_failed", "abandoned")]
+_EXCUSED = [STEPS.index(what) for what in ("held", "after_sold_out", "after_waiting")]
 _ENDED = [*_BAD, *(STEPS.index(what) for what in ("done", "sold_out", "waiting"))]
 
 
@@ -67,6 +68,15 @@ class Assembly:
             self._record.session_counts[stack, SESSIONS.index("planned")] += starts
         self.planned: Array = planned.sum(axis=(0, 1))
         """Steps by slot of the grid."""
+
+    def still_due(self) -> Array:
+        """Return the steps that should have gone out, (steps, slots), of all stacks.
+
+        Less than planned by those that a guardrail held, or that nobody comes to any more
+        because what they want is sold out or not released.
+        """
+        counts = self._record.step_counts.sum(axis=0)
+        return np.asarray(counts[:, STEPS.index("planned")] - counts[:, _EXCUSED].sum(axis=1))
 
     def add(self, report: dict[str, Any]) -> tuple[Array, Array]:
         """Add one worker's report; return its (steps, 3 = all, bad, left) and (steps, BINS)."""

@@ -131,7 +131,7 @@ class _Run:
         self.stop, self.journal, self.watch, self.began = stop, journal, watch, began
         self.assembly = Assembly(scenario, brief.plan)
         self.observer = Observer(scenario, brief.targets, tls)
-        self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly.planned, tls)
+        self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly, tls)
         self.t0 = 0.0
         self.sampler: Sampler | None = None
         self._lost: set[int] = set()

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from gameday.swarm.hands import Hands
+from gameday.swarm.open_steps import open_steps
 from gameday.swarm.play import Play
 from gameday.swarm.wire.pool import Pool
 
@@ -37,6 +38,7 @@ class Gauges:
             "waiting": len(self._play.rows), "sockets": sum(pool.count for pool in self._pools),
             "queued": sum(len(pool.queue) for pool in self._pools),
             "limits": self.limits(),
+            "open": open_steps(self._pools, self._hands.playing, time.perf_counter()),
         }  # fmt: skip
 
     def busy_share(self) -> float:

@@ -41,6 +41,8 @@ class Hands:
         self._faults: dict[Any, list[BaseException]] = {}
         """Greenlet of a step -> what its requests met."""
         self._group = Group()
+        self.playing: set[Customer] = set()
+        """Whose tasks are under way."""
         self.requests = 0
         """What they sent since somebody last set this to 0."""
         self._steps = list(scenario.steps)
@@ -79,6 +81,7 @@ class Hands:
 
     def _play(self, customer: Customer, clock: Callable[[], float], over: Over) -> None:
         me, sent = gevent.getcurrent(), clock()
+        self.playing.add(customer)
         faults = self._faults[me] = []
         customer.outcome, customer.why = ABANDONED, "patience"
         try:
@@ -93,6 +96,7 @@ class Hands:
         ) as error:  # whatever a user's own code raises is a failed step
             customer.outcome, customer.why = FAILED, _named(error)
         del self._faults[me]
+        self.playing.discard(customer)
         if faults and customer.outcome == DONE:
             is_check = isinstance(faults[0], CatchResponseError)
             customer.outcome, customer.why = CHECK_FAILED if is_check else FAILED, _named(faults[0])

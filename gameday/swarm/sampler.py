@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -47,7 +48,7 @@ class GuardSampler(threading.Thread):
     """Samples every other second, for guardrails on services."""
 
     def __init__(
-        self, observer: Observer, tell: Callable[[float, dict[tuple[str, str], float]], None]
+        self, observer: Observer, tell: Callable[[float, dict[tuple[str, str, str], float]], None]
     ) -> None:
         super().__init__(name="guard-sampler", daemon=True)
         self.observer, self.tell = observer, tell
@@ -63,24 +64,22 @@ class GuardSampler(threading.Thread):
             before = now
 
 
-def service_numbers(before: Sample, now: Sample) -> dict[tuple[str, str], float]:
-    """Return utilisation and queue of each service, the worst of its stacks: (metric, service)."""
-    out: dict[tuple[str, str], float] = {}
+def service_numbers(before: Sample, now: Sample) -> dict[tuple[str, str, str], float]:
+    """Return what two samples say of each service: (stack, metric, service) -> utilisation, queue.
 
-    def note(metric: str, service: str, value: float) -> None:
-        out[metric, service] = max(value, out.get((metric, service), value))
-
+    What a sample lacks, or holds as no number, is absent.
+    """
+    out: dict[tuple[str, str, str], float] = {}
     elapsed = now.at_s - before.at_s
     for (stack, service, series), value in now.values.items():
         if series == "queue":
-            note("queue", service, value)
-        if series != "capacity" or value <= 0 or elapsed <= 0:
+            out[stack, "queue", service] = value
+        if series != "capacity" or not value > 0 or elapsed <= 0:
             continue
-        busy = (stack, service, "busy_seconds")
-        if busy in now.values and now.values[busy] >= before.values.get(busy, float("inf")):
-            note(
-                "utilisation", service, (now.values[busy] - before.values[busy]) / (elapsed * value)
-            )
-        elif (stack, service, "in_use") in now.values:
-            note("utilisation", service, now.values[stack, service, "in_use"] / value)
-    return out
+        busy, in_use = (stack, service, "busy_seconds"), (stack, service, "in_use")
+        used = now.values.get(busy, math.nan) - before.values.get(busy, math.nan)
+        if used >= 0:
+            out[stack, "utilisation", service] = used / (elapsed * value)
+        elif in_use in now.values:
+            out[stack, "utilisation", service] = now.values[in_use] / value
+    return {key: number for key, number in out.items() if math.isfinite(number)}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gameday.run_record import BINS, bin_of
 from gameday.safety import GuardrailWatch
+from gameday.safety.guardrails import Breach
 from gameday.scenario import Scenario, load_scenario, parse_criterion
-from gameday.scenario.model import Guardrail
 
 ERRORS = "error rate of all steps > 60% for 20s"
 Report = tuple[float, Any, Any]
@@ -49,7 +49,7 @@ def report(
     return outcomes, latency
 
 
-def played(watch: GuardrailWatch, seconds: Iterable[dict[str, Any]]) -> Guardrail | None:
+def played(watch: GuardrailWatch, seconds: Iterable[dict[str, Any]]) -> Breach | None:
     """Add one report a second from t = 1 on and judge at the last."""
     now = 0.0
     for now, fields in enumerate(seconds, start=1):
@@ -64,7 +64,7 @@ GOOD = {"sent": 100, "bad": 0}
 def test_a_guardrail_bad_for_all_its_time_is_crossed(watch_of: Any) -> None:
     crossed = played(watch_of(ERRORS), [BAD] * 20)
     assert crossed is not None
-    assert crossed.when.text == ERRORS
+    assert crossed.guardrail.when.text == ERRORS
 
 
 @given(seconds=st.lists(st.integers(0, 59), min_size=25, max_size=60))
@@ -169,7 +169,7 @@ def test_the_first_crossed_in_the_scenarios_order_is_named(watch_of: Any) -> Non
     rules = ("error rate of cart > 60% for 10s", "error rate of home > 60% for 10s", ERRORS)
     crossed = played(watch_of(*rules), [BAD] * 20)
     assert crossed is not None
-    assert crossed.when.text == rules[1]
+    assert crossed.guardrail.when.text == rules[1]
 
 
 def test_without_guardrails_nothing_is_crossed(watch_of: Any) -> None:
@@ -193,9 +193,11 @@ def test_a_service_that_is_over_its_bound_all_the_time_crosses_its_guardrail(wat
     watch = watch_of("utilisation of checkout > 90% for 10s", "queue of cart > 5 for 10s")
     crossed = {}
     for second in range(0, 13, 2):
-        watch.add_services(float(second), {("utilisation", "checkout"): 0.95, ("queue", "cart"): 2})
-        if (guardrail := watch.crossed(float(second))) is not None:
-            crossed[second] = guardrail.when.subject
+        watch.add_services(
+            float(second), {("us", "utilisation", "checkout"): 0.95, ("us", "queue", "cart"): 2}
+        )
+        if (breach := watch.crossed(float(second))) is not None:
+            crossed[second] = breach.guardrail.when.subject
     assert list(crossed.values()) == ["checkout"]
     assert min(crossed) >= 8, "readings two seconds apart that span ten"
 
@@ -205,5 +207,5 @@ def test_one_good_reading_keeps_a_service_s_guardrail_from_acting(watch_of: Any,
     watch = watch_of("utilisation of checkout > 90% for 10s")
     for number in range(6):
         value = 0.5 if number == dip else 0.99
-        watch.add_services(2.0 * number, {("utilisation", "checkout"): value})
+        watch.add_services(2.0 * number, {("us", "utilisation", "checkout"): value})
     assert watch.crossed(10.0) is None or dip == 0

@@ -646,6 +646,18 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "hom >",
         r"guardrails\.0\.when: unknown step 'hom'",
     ),
+    "a guardrail whose series is not observed": (
+        "error rate of all steps > 60% for 20s",
+        "queue of edge > 5 for 20s",
+        "queue of edge",
+        r"guardrails\.0\.when: observe\.series lacks queue; add it: it could never be read",
+    ),
+    "a guardrail on utilisation without capacity": (
+        "error rate of all steps > 60% for 20s",
+        "utilisation of edge > 90%",
+        "utilisation of edge",
+        r"guardrails\.0\.when: observe\.series lacks capacity",
+    ),
     # observe
     "a wrong source": (
         "source: metrics",

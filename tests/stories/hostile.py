@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-__all__ = ["ERRORS", "HOSTILE", "counting", "hostile"]
+__all__ = ["ERRORS", "HOSTILE", "counting", "falling_silent", "hostile"]
 
 _GREETING = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 _LIVES_S = 60.0
@@ -165,3 +165,21 @@ def counting() -> Iterator[tuple[str, list[int]]]:
     """Yield a polite target and the list that grows by one a connection."""
     with _listening(lambda guest, _: guest.sendall(_GREETING)) as place:
         yield place
+
+
+@contextlib.contextmanager
+def falling_silent(after_s: float) -> Iterator[str]:
+    """Yield the address of a target that answers, and from so long after its third guest on never."""
+    began: list[float] = []
+
+    def serve(guest: socket.socket, number: int) -> None:
+        asked = guest.recv(65536)
+        if number >= 2 and not began:
+            began.append(time.monotonic())
+        if began and time.monotonic() > began[0] + after_s:
+            _never_answers(guest, asked)
+        else:
+            guest.sendall(_GREETING)
+
+    with _listening(serve) as (url, _):
+        yield url

@@ -108,7 +108,7 @@ def test_a_step_in_python_fails_under_its_own_name_and_leaves_loopback_for_nobod
         bench,
         ("  sign-in:\n    exchanges:", "  sign-in:\n    python: people_users:Stranger\n    exchanges:"),
         ("  product:\n    exchanges:", "  product:\n    python: people_users:Lost\n    exchanges:"),
-        ("error rate of all steps > 50% for 10s", "error rate of all steps > 99% for 60s"),
+        ("error rate of all steps > 50% for 10s", "p50 of all steps > 60s for 5s"),
     )  # fmt: skip
     with running_site(PEOPLE) as site:
         run = bench.replay(mixed, "--target", site.url).wait()

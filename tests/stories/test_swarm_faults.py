@@ -9,12 +9,14 @@ import signal
 import socket
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.stories.conftest import Bench, Run, alive, unhurried, until
+from tests.stories.hostile import falling_silent
 from tests.stories.small_fair import Edit
 from tests.stories.test_replay import assert_judged
 
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 LONG: Edit = ("replay: {peak: 5m", "replay: {peak: 15m")
 """A quarter of a minute: time enough to lose a worker and see what the others do."""
-GUARD: Edit = ("  - when: error rate of all steps > 99% for 60s\n",
+GUARD: Edit = ("  - when: p50 of all steps > 60s for 5s\n",
                "  - {{when: {when}, then: {then}}}\n")  # fmt: skip
 
 
@@ -245,6 +247,40 @@ def test_a_guardrail_on_a_service_stops_the_run(bench: Bench) -> None:
     summary = assert_judged(run, "ABORTED", 3)
     assert "utilisation of stock" in summary["verdict"]["reasons"][0]
     assert summary["books"]["steps"]["home"]["lost"] > 0
+
+
+@pytest.mark.nightly
+def test_a_target_that_falls_silent_is_no_longer_loaded_long_before_patience_ends(
+    bench: Bench,
+) -> None:
+    patient = ("patience: 3s", "patience: 20s")
+    trips = guarded("p50 of all steps > 1s for 5s", "stop")
+    with falling_silent(4.0) as url:
+        scenario = bench.scenario(LONG, trips, patient)
+        run = bench.replay(scenario, "--target", url, "--scale", "1").wait()
+    summary = assert_judged(run, "ABORTED", 3)
+    assert "guardrail crossed: p50 of all steps > 1s" in summary["verdict"]["reasons"][0]
+    journal = {line["what"]: line for line in run.journal()}
+    at_s = [datetime.fromisoformat(journal[what]["at"]) for what in ("load started", "stopping")]
+    assert (at_s[1] - at_s[0]).total_seconds() < 4.0 + 1.0 + 5.0 + 5.0, "its patience is 20 s"
+
+
+@pytest.mark.nightly
+def test_a_guardrail_whose_service_cannot_be_read_stops_the_run_and_says_so(bench: Bench) -> None:
+    trips = guarded("utilisation of stock > 90% for 5s", "stop")
+    elsewhere = ("  path: /metrics\n", "  path: /no-such-page\n")
+    run = bench.replay(bench.scenario(LONG, trips, elsewhere)).wait()
+    summary = assert_judged(run, "ABORTED", 3)
+    said = summary["verdict"]["reasons"][0]
+    assert said.startswith("guardrail cannot be read: utilisation of stock > 90% for 5s")
+    assert "/no-such-page" in said
+
+
+def test_a_guardrail_longer_than_the_run_is_refused_before_anything_starts(bench: Bench) -> None:
+    run = bench.replay(bench.scenario(guarded("p99 of home > 1s for 2m", "stop")), "--dry-run")
+    assert run.wait().code == 2
+    assert "guardrails.0.when: 'p99 of home > 1s for 2m'" in run.complained
+    assert "the run lasts 7 s at 60x" in run.complained
 
 
 def test_a_plan_beyond_a_ceiling_is_refused_and_nothing_is_sent(bench: Bench) -> None:
