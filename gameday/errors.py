@@ -8,6 +8,7 @@ GamedayError                   9   an internal error: ours, please report
 ├── PreflightFailed            5   nothing was sent: the target or this machine is not ready
 ├── SafetyRefusal              6   refused: the target is not allowed
 ├── GeneratorFailed            7   the generator, not the target, failed: the result is invalid
+├── ShopFailed                 9   the embedded shop, ours, died or fell silent: nothing was tested
 └── CleanUpFailed              8   something we started could not be undone
 """
 
@@ -23,6 +24,7 @@ __all__ = [
     "PreflightFailed",
     "SafetyRefusal",
     "ScenarioError",
+    "ShopFailed",
     "StoppedByPerson",
     "UsageError",
 ]
@@ -74,6 +76,12 @@ class GeneratorFailed(GamedayError):
     """The load generator could not carry out its own plan."""
 
     exit_code = 7
+
+
+class ShopFailed(GamedayError):
+    """The embedded shop, which is ours, died or no longer answered: what it showed is no result."""
+
+    exit_code = 9
 
 
 class CleanUpFailed(GamedayError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +38,7 @@ from gameday.scenario.assets import read_assets
 from gameday.scenario.drift import with_drift
 from gameday.scenario.injections import injected
 from gameday.scenario.load import scenario_text
-from gameday.shop import begin_run, running_shops
+from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.processes import check_listen
@@ -172,7 +172,7 @@ def _play(
         scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
         modelled.calm, peak,
     )  # fmt: skip
-    findings = find(evidence)
+    findings = () if played.end == "shop_lost" else find(evidence)  # it is no news of the target
     orders = asking.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
     verdict = judge(findings, end=played.end, why=played.why, faults=valid.faults,
@@ -223,22 +223,21 @@ def _rehearse(
 @contextmanager
 def _target(
     scenario: Scenario, plan: LoadPlan, order: Order, folder: Path
-) -> Iterator[Callable[[], dict[str, str]]]:
-    """Start the shop where no target was given; yield what waits for the targets by stack."""
+) -> Iterator[Shops | None]:
+    """Start the shop where no target was given; None where one was."""
     if order.targets is not None:
-        targets = order.targets
-        yield lambda: targets
+        yield None
         return
     with running_shops(
         order.event, scenario.stack_names, scale=plan.scale, stock_scale=plan.scale / plan.speed,
         seed=order.seed.root, logs=folder,
-    ) as (addresses, _):  # fmt: skip
-        yield addresses
+    ) as shops:  # fmt: skip
+        yield shops
 
 
 def _swarm(
     scenario: Scenario, plan: LoadPlan, order: Order, row: RunRow, folder: Path, stop: StopWatch,
-    journal: Journal, show: Show, shop: Callable[[], dict[str, str]],
+    journal: Journal, show: Show, shop: Shops | None,
 ) -> Played:  # fmt: skip
     """Play the plan against the targets, once they are there."""
 
@@ -252,16 +251,18 @@ def _swarm(
 
     with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
         show.update("waiting for the target")
-        targets = shop()
+        targets = (order.targets or {}) if shop is None else shop.addresses()
         journal.write("targets", **targets)
         home = scenario_file(order.event).parent.resolve()
         brief = Brief(
             row.run_id, scenario_text(order.event, drift=order.drift), read_assets(scenario, home),
             targets, str(home), order.workers, plan,
         )  # fmt: skip
-        played = swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
-                       journal=journal, watch=watch, began=began)  # fmt: skip
-    if order.targets is not None:
+        with nullcontext() if shop is None else shop.answer_for_failures():
+            played = swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
+                           journal=journal, watch=watch, began=began,
+                           broken=None if shop is None else shop.fault)  # fmt: skip
+    if shop is None:
         return played  # how long its own callers wait is not known
     time_outs_s = [service.timeout for service in scenario.services.values()]
     return replace(played, record=played.record.with_time_outs(time_outs_s))

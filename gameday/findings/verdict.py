@@ -3,8 +3,8 @@
 FAIL 1: an objective was missed in what was measured, or by a model of the minutes and level played that this run
 bears out. WARN 10: none was, but a finding of severity S1 or S2 is open, or this run refutes the model, so that
 nobody can tell whether the forecast's peak, or a zone lost, would be borne. PASS 0: all hold, and were tested.
-ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the generator failed, or something was not measured) · ERROR for
-any other exit code. Worst wins: 9 > 8 > 3, 4 > 7 > 1 > 10.
+ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the generator failed, or something was not measured) · ERROR 9 (the
+embedded shop, ours, was lost) and for any other exit code. Worst wins: 9 > 8 > 3, 4 > 7 > 1 > 10.
 """
 
 from __future__ import annotations
@@ -133,6 +133,8 @@ def judge(
 ) -> Verdict:  # fmt: skip
     """Return the verdict of a run that sent load."""
     reasons: list[tuple[int, str]] = []
+    if end == "shop_lost":
+        reasons.append((9, why))
     if end == "guardrail":
         reasons.append((3, why))
     if end == "person":

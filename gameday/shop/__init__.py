@@ -5,7 +5,7 @@ In:    Scenario, a stack, a scale.    Out: a loopback address; orders; Prometheu
 Never: know the plan, the forecast or the model; be seen other than through HTTP.
 """
 
-from gameday.shop.process import begin_run, running_shops
+from gameday.shop.process import Shops, begin_run, running_shops
 from gameday.shop.serve import serve
 
-__all__ = ["begin_run", "running_shops", "serve"]
+__all__ = ["Shops", "begin_run", "running_shops", "serve"]

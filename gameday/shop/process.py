@@ -1,4 +1,4 @@
-"""Shops started beside a run, each in its own process, and ended with it."""
+"""Shops started beside a run, each in its own process, watched while it goes on, ended with it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gameday.errors import CleanUpFailed, PreflightFailed
+from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed, ShopFailed
+from gameday.shop.watch import ShopWatch, is_stopped
 
-__all__ = ["begin_run", "running_shops"]
+__all__ = ["Shops", "begin_run", "running_shops"]
 
 _READY_S = 30.0
+_LOOK_EVERY_S = 0.2
+_ENDS_S = 2.0
+_REFUSED = (2, 5, 6)
+"""Exit codes of a shop that would not start, and said why: a file, a port, a disk."""
 _STOP_S = 6.0
 _TELL_S = 2.0
 
@@ -51,22 +56,65 @@ def begin_run(
         connection.close()
 
 
+class Shops:
+    """The shops of one run, a process a stack."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        self._watches: list[ShopWatch] = []
+
+    def add(self, stack: str, process: subprocess.Popen[str]) -> None:
+        """Watch a stack's process from now on."""
+        self.processes[stack] = process
+        self._watches.append(ShopWatch(stack, process))
+        self._watches[-1].start()
+
+    def addresses(self) -> dict[str, str]:
+        """Wait until every shop is up; return stack -> URL.
+
+        PreflightFailed when one refuses to start, ShopFailed when one died or fell silent.
+        """
+        for watch in self._watches:
+            watch.url = watch.url or _address(watch, self.logs)
+        if (fault := self.fault()) is not None:
+            raise ShopFailed(fault)
+        return {watch.stack: watch.url for watch in self._watches if watch.url is not None}
+
+    def fault(self) -> str | None:
+        """Return which shop's process failed, of what and when; None while all are well."""
+        return next((fault for watch in self._watches if (fault := watch.fault())), None)
+
+    @contextmanager
+    def answer_for_failures(self) -> Iterator[None]:
+        """Turn what fails while a shop is not well into ShopFailed: it failed of that."""
+        try:
+            yield
+        except GamedayError as error:
+            if (fault := self.fault()) is None:
+                raise
+            raise ShopFailed(fault) from error
+
+    def end(self) -> None:
+        """End every process; CleanUpFailed when one does not end."""
+        for watch in self._watches:
+            watch.over.set()
+        _stop(self.processes)
+
+
 @contextmanager
 def running_shops(
     event: str, stacks: tuple[str, ...], *, scale: float, stock_scale: float, seed: int,
     logs: Path,
-) -> Iterator[tuple[Callable[[], dict[str, str]], dict[str, subprocess.Popen[str]]]]:  # fmt: skip
-    """Start a shop a stack; yield what waits for stack -> URL, and stack -> process; end them then.
-
-    PreflightFailed when one does not come up, CleanUpFailed when one does not end.
-    """
-    shops: dict[str, subprocess.Popen[str]] = {}
+) -> Iterator[Shops]:  # fmt: skip
+    """Start a shop a stack; end them then. CleanUpFailed when one does not end."""
+    shops = Shops(logs)
     try:
         for stack in stacks:
-            shops[stack] = _start(event, stack, scale, stock_scale, seed, logs)
-        yield lambda: {stack: _address(stack, s, logs) for stack, s in shops.items()}, shops
+            shops.add(stack, _start(event, stack, scale, stock_scale, seed, logs))
+        yield shops
     finally:
-        _stop(shops)
+        shops.end()
 
 
 def _start(
@@ -84,22 +132,37 @@ def _start(
         )  # fmt: skip
 
 
-def _address(stack: str, shop: subprocess.Popen[str], logs: Path) -> str:
-    assert shop.stdout is not None
-    readable, _, _ = select.select([shop.stdout], [], [], _READY_S)
-    line = shop.stdout.readline() if readable else ""  # it says where it is, or ends
-    if not line:
-        code = shop.poll()
-        said = (logs / f"shop-{stack}.log").read_text().strip().splitlines()
-        raise PreflightFailed(
-            f"the shop of stack {stack} did not start (exit {code}): {said[-1] if said else 'no word'}"
+def _address(watch: ShopWatch, logs: Path) -> str:
+    """Wait until a shop says where it is; raise why it does not."""
+    out, until = watch.process.stdout, time.monotonic() + _READY_S
+    assert out is not None
+    while time.monotonic() < until:
+        if select.select([out], [], [], _LOOK_EVERY_S)[0]:
+            if line := out.readline():
+                return str(json.loads(line)["url"])
+            break  # it says no more: it is about to end
+        if is_stopped(watch.process.pid):
+            raise ShopFailed(f"{watch.fault()}, while it started")
+    with suppress(subprocess.TimeoutExpired):
+        watch.process.wait(_ENDS_S)
+    code = watch.process.returncode
+    if code not in _REFUSED:
+        what = (
+            watch.fault()
+            or f"the embedded shop of stack {watch.stack} said nothing in {_READY_S:g} s"
         )
-    return str(json.loads(line)["url"])
+        raise ShopFailed(f"{what}, while it started")
+    said = (logs / f"shop-{watch.stack}.log").read_text(errors="replace").strip().splitlines()
+    raise PreflightFailed(
+        f"the shop of stack {watch.stack} did not start (exit {code}): {said[-1] if said else 'no word'}"
+    )
 
 
 def _stop(shops: dict[str, subprocess.Popen[str]]) -> None:
     for shop in shops.values():
-        if shop.poll() is None:
+        if shop.poll() is None and is_stopped(shop.pid):
+            shop.kill()  # it cannot hear anything milder
+        elif shop.poll() is None:
             shop.terminate()
     for stack, shop in shops.items():
         try:

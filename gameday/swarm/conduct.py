@@ -18,6 +18,7 @@ from gameday.errors import (
     GeneratorFailed,
     PreflightFailed,
     SafetyRefusal,
+    ShopFailed,
     UsageError,
 )
 from gameday.run_record import RunRecord
@@ -34,7 +35,7 @@ from gameday.swarm.wire.tls import tls_context
 
 __all__ = ["End", "Health", "Played", "swarm"]
 
-End = Literal["complete", "guardrail", "person", "worker_lost"]
+End = Literal["complete", "guardrail", "person", "worker_lost", "shop_lost"]
 """How a run ended."""
 
 _READY_S = 60.0
@@ -70,10 +71,12 @@ class Played:
 def swarm(
     scenario: Scenario, brief: Brief, *, folder: Path, listen: tuple[str, int] | None, stop: StopWatch,
     journal: Journal, watch: Callable[[Progress], None], began: Callable[[float], None],
+    broken: Callable[[], str | None] | None = None,
 ) -> Played:  # fmt: skip
     """Play the brief against its targets and return what happened.
 
-    `began` hears when load goes out (Unix seconds).
+    `began` hears when load goes out (Unix seconds). `broken` tells what became of a target that is
+    ours, the embedded shop; None: the target is somebody else's, and what it does is its own.
 
     Raises SafetyRefusal or PreflightFailed before anything is sent, GeneratorFailed when Locust
     does not start. Once load went out it always returns, whatever ended the run.
@@ -88,7 +91,7 @@ def swarm(
         processes = Processes(brief, folder, listen)
         stack.callback(processes.end)
         processes.start()
-        run = _Run(scenario, brief, folder, processes, stop, journal, watch, began, tls)
+        run = _Run(scenario, brief, folder, processes, stop, journal, watch, began, tls, broken)
         end, why = run.play()
         if run.assembly.reports_lost and end == "complete":
             end, why = "worker_lost", f"{run.assembly.reports_lost} reports of a worker were lost"
@@ -96,7 +99,10 @@ def swarm(
         if scenario.observe.source == "prometheus":
             last = run.t0 + brief.plan.grid.slots * brief.plan.slot_wall_s
             run.assembly.samples = observer.read_range(run.t0, last, brief.plan.slot_wall_s)
-        record = run.assembly.record(observer, observer.orders(brief.run_id))
+        keys = observer.orders(brief.run_id) if end != "shop_lost" else None
+        record = run.assembly.record(observer, keys)
+        if end != "shop_lost" and broken is not None and (fault := broken()):
+            end, why = "shop_lost", fault
     return Played(record, end, why, run.health())
 
 
@@ -126,9 +132,11 @@ class _Run:
         self, scenario: Scenario, brief: Brief, folder: Path, processes: Processes,
         stop: StopWatch, journal: Journal, watch: Callable[[Progress], None],
         began: Callable[[float], None], tls: ssl.SSLContext | None,
+        broken: Callable[[], str | None] | None,
     ) -> None:  # fmt: skip
         self.brief, self.folder, self.processes = brief, folder, processes
         self.stop, self.journal, self.watch, self.began = stop, journal, watch, began
+        self.broken = broken or (lambda: None)
         self.assembly = Assembly(scenario, brief.plan)
         self.observer = Observer(scenario, brief.targets, tls)
         self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly, tls)
@@ -214,6 +222,8 @@ class _Run:
         )
         if not self.t0:
             self.stop.check()
+            if (fault := self.broken()) is not None:
+                raise ShopFailed(fault)
             if lost or time.monotonic() - began > _READY_S:
                 why = lost or f"no worker was ready within {_READY_S:.0f} s"
                 raise GeneratorFailed(f"{why}: {self.processes.last_words()}")
@@ -230,7 +240,9 @@ class _Run:
         return closed or hangs or alone or waited > _WIND_DOWN_S
 
     def _check(self) -> None:
-        if self.stop.reason is not None:
+        if (fault := self.broken()) is not None:
+            self._ask(("shop_lost", fault))
+        elif self.stop.reason is not None:
             self._ask(("person", f"stopped by {self.stop.reason}"))
         elif (why := self.oversight.why_stop(time.time())) is not None:
             self._ask(("guardrail", why))

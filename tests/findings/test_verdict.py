@@ -19,10 +19,10 @@ from gameday.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, bin_of, bl
 from gameday.swarm import Health
 from gameday.vocabulary import Band, TimeGrid
 
-ENDS = ("complete", "guardrail", "person", "worker_lost")
+ENDS = ("complete", "guardrail", "person", "worker_lost", "shop_lost")
 RANK = (9, 8, 3, 4, 7, 1, 10, 0)
 """Worst first; 3 and 4 never meet."""
-NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 10: "WARN"}
+NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 9: "ERROR", 10: "WARN"}
 
 
 def finding(rule: str, severity: Severity = "S2") -> Finding:
@@ -42,7 +42,8 @@ def test_the_worst_of_what_happened_is_the_verdict(
 ) -> None:
     missed = found == "missed_objective"
     happened = {
-        3: end == "guardrail", 4: end == "person", 1: missed, 10: bool(found),
+        9: end == "shop_lost", 3: end == "guardrail", 4: end == "person", 1: missed,
+        10: bool(found),
         7: faulty or end == "worker_lost" or (unmeasured and end == "complete" and not missed),
     }  # fmt: skip
     expected = next((code for code in RANK if happened.get(code)), 0)

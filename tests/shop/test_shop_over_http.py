@@ -505,14 +505,14 @@ def test_the_shop_serves_on_loopback_until_it_is_told_to_stop(tmp_path: Path) ->
 def test_shops_beside_a_run_are_up_inside_and_gone_after(tmp_path: Path) -> None:
     load_small(tmp_path, full_shop())
     event = str(tmp_path / "small.yaml")
-    with running_shops(event, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path) as (
-        addresses,
-        shops,
-    ):
-        with urllib.request.urlopen(f"{addresses()['main']}/health", timeout=20) as reply:
+    with running_shops(
+        event, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path
+    ) as shops:
+        with urllib.request.urlopen(f"{shops.addresses()['main']}/health", timeout=20) as reply:
             assert json.load(reply)["stack"] == "main"
-        [process] = shops.values()
+        [process] = shops.processes.values()
         assert process.poll() is None
+        assert shops.fault() is None
     assert process.poll() is not None
 
 
@@ -520,12 +520,11 @@ def test_a_shop_that_cannot_start_is_a_failed_preflight_with_its_last_word(tmp_p
     nowhere = str(tmp_path / "nowhere.yaml")
     with (
         pytest.raises(PreflightFailed, match="did not start") as caught,
-        running_shops(nowhere, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path) as (
-            addresses,
-            _,
-        ),
+        running_shops(
+            nowhere, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path
+        ) as shops,
     ):
-        addresses()
+        shops.addresses()
     assert "nowhere.yaml" in str(caught.value)
 
 

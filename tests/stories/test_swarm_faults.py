@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +101,50 @@ def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, wh
     summary = run.summary
     assert not [r for r in summary["verdict"]["reasons"] if "balance" in r], f"{moment:.2f} s"
     orders = summary["books"]["orders"]
-    if who == "target":
-        assert summary["verdict"]["name"] == "FAIL"
+    if who == "target":  # the shop is ours: that it died says nothing of any target
+        assert (summary["verdict"]["name"], run.code) == ("ERROR", 9)
     else:
         assert summary["verdict"]["name"] == "INVALID"
         assert orders["confirmed_missing"] == orders["never_sent"] == 0, f"{moment:.2f} s"
         assert sum(row["lost"] for row in summary["books"]["steps"].values()) > 0
+    bench.falls_silent()
+
+
+MOMENTS_S = {"lead-in": -1.5, "window": 4.0, "last second": 14.5, "drain": 15.3}
+"""Wall seconds from the window's start, which lasts 15 s."""
+STOPPED = (signal.SIGSTOP, "window")
+"""The case that shows most: alive, and not answering; the others by night."""
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        pytest.param(*case, marks=() if case == STOPPED else pytest.mark.nightly)
+        for case in product((signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP), ("start", *MOMENTS_S))
+    ],
+)
+def test_the_death_of_the_embedded_shop_is_ours_and_said_first(
+    bench: Bench, number: signal.Signals, moment: str
+) -> None:
+    run = bench.replay(bench.scenario(LONG))
+    if moment == "start":
+        until(lambda: run.children("shop"), 60, "the shop starts")
+    else:
+        run.until_load()
+        time.sleep(max(0.0, MOMENTS_S[moment] - window_s(run)))
+    (shop,) = run.children("shop")
+    os.kill(shop, number)
+    run.wait()
+    assert run.code == 9
+    assert run.manifest["verdict"] == "ERROR"
+    first = run.complained if moment == "start" else run.summary["verdict"]["reasons"][0]
+    how = {signal.SIGSTOP: "was stopped by a signal"}.get(
+        number, f"was ended by signal {number.name}"
+    )
+    assert f"the embedded shop of stack main (pid {shop}) {how}" in first
+    if moment != "start":
+        assert run.summary["findings"] == [], "what the dead shop did is no news of a target"
+    run.says_no_trace()
     bench.falls_silent()
 
 
