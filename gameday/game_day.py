@@ -181,7 +181,8 @@ def _play(
         folder.write_records(measured=(played.record,), predicted=predicted)
         folder.write_event(series_table(modelled.event))
         about = {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
-                 "version": __version__, "command": order.command}  # fmt: skip
+                 "version": __version__, "command": order.command,
+                 "target": order.targets or "the embedded shop"}  # fmt: skip
         summary = gather(evidence, demand, history, findings, *orders, verdict, valid, run=about)
         folder.write_results(summary, orders[0])
         render_report(summary, folder.path)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -168,63 +165,27 @@ def _by_slot(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _stock(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook, stack: str
-) -> Iterator[dict[str, Any]]:
-    """Yield what is limited in a stack, and when orders asked for from the release on come to it.
-
-    As all who ask could order at once; the quantiles are of the event's strength.
-    """
-    here = [r for r, region in enumerate(plan.regions) if scenario.regions[region].stack == stack]
-    for product, units in scenario.stock(stack).items():
-        release = scenario.release(product, stack)
-        most = _admitted(scenario, product, stack) * plan.scale / plan.speed
-        opens = 0 if release is None else max(0, plan.grid.index_of(release))
-        there = round(units * plan.scale / plan.speed)
-        times: dict[str, str | None] = {}
-        for level in (0.1, 0.5, 0.9):
-            of_plan = NormalDist().inv_cdf(level) - NormalDist().inv_cdf(plan.quantile)
-            asked = math.exp(of_plan * demand.strength_sigma)
-            slot = seen.sold_out(product, there / asked, here, opens, most / asked)
-            times[f"p{100 * level:g}"] = (
-                None if slot is None else plan.grid.instant(slot).isoformat()
-            )
-        yield {
-            "stack": stack, "product": product, "units": there,
-            "orders_asked": round(float(seen.orders_by_type[product][here][:, opens:].sum()), 2),
-            "release_utc": None if release is None else release.isoformat(), "sold_out_utc": times,
-            "released_before": release is not None and release < plan.grid.start,
-        }  # fmt: skip
-
-
-def _admitted(scenario: Scenario, product: str, stack: str) -> float:
-    """Return how many customers a minute a stack lets on to a product, at full scale."""
-    rooms = [
-        one.admits for one in scenario.launches.values() if one.product == product and one.admits
-    ]
-    here = scenario.stack_regions(stack)
-    return min((sum(room.get(region, 0.0) for region in here) for room in rooms), default=math.inf)
-
-
 def _by_product(
     scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook
 ) -> dict[str, Any]:
     """Return what is ordered of which product type, when and where; and when what is limited would be gone."""
-    regions, share = list(enumerate(plan.regions)), plan.scale / plan.speed
-    there: dict[str, float] = {}
-    for stack in scenario.stack_names:
-        for name, units in scenario.stock(stack).items():
-            there[name] = there.get(name, 0.0) + units * share
+    from gameday.traffic.stock import sold_orders, stock_rows
+
+    regions = list(enumerate(plan.regions))
     return {
         "products": {
             name: {
                 "orders": {region: round(float(rows[r].sum()), 2) for r, region in regions},
-                "worth": _worth(scenario.products[name].price, min(float(rows.sum()), there.get(name, math.inf))),
+                "can_be_sold": round(sold_orders(scenario, plan, seen, name), 2),
+                "worth": _worth(scenario.products[name].price, sold_orders(scenario, plan, seen, name)),
                 "orders_per_slot": {region: rows[r].round(3).tolist() for r, region in regions},
             }
             for name, rows in seen.orders_by_type.items()
         },
-        "stock": [row for stack in scenario.stack_names for row in _stock(scenario, demand, plan, seen, stack)],
+        "stock": [
+            row for stack in scenario.stack_names
+            for row in stock_rows(scenario, demand.strength_sigma, plan, seen, stack)
+        ],
     }  # fmt: skip
 
 
@@ -237,6 +198,8 @@ def _show_products(data: dict[str, Any]) -> None:
     for name, product in data["products"].items():
         where = ", ".join(f"{region} {n:,.0f}" for region, n in product["orders"].items())
         worth = "" if product["worth"] is None else f", worth {product['worth']:,.0f}"
+        if product["can_be_sold"] < 0.999 * sum(product["orders"].values()):
+            worth = f"; {product['can_be_sold']:,.0f} can be sold{worth}"
         typer.echo(f"orders of {name} asked for: {where}{worth}")
     for row in data["stock"]:
         when = [f"{at[:16]}Z at {level}" for level, at in row["sold_out_utc"].items() if at]

@@ -154,31 +154,19 @@ def compare(
 
     Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
     """
-    a, b = _summary(first, out), _summary(second, out)
-    before = {(o["stack"], o["text"]): o for o in a["objectives"]}
-    rows = [
-        {"stack": o["stack"], "objective": o["text"], "first": before[key]["said"],
-         "second": o["said"], "missed": [before[key]["missed"], o["missed"]]}
-        for o in b["objectives"] if (key := (o["stack"], o["text"])) in before
-    ]  # fmt: skip
-    ids = [{f["id"] for f in s["findings"]} for s in (a, b)]
-    data: dict[str, Any] = {
-        "schema_version": 1, "verdicts": [a["verdict"]["name"], b["verdict"]["name"]],
-        "objectives": rows, "new_findings": sorted(ids[1] - ids[0]),
-        "gone_findings": sorted(ids[0] - ids[1]),
-        "other_conditions": {
-            name: [a["conditions"][name], b["conditions"].get(name)]
-            for name in a["conditions"] if a["conditions"][name] != b["conditions"].get(name)
-        },
-    }  # fmt: skip
+    from gameday.report.comparison import compare_summaries
+
+    data = compare_summaries(_summary(first, out), _summary(second, out))
     if as_json:
         typer.echo(json.dumps(data))
         return
-    typer.echo(f"verdict: {data['verdicts'][0]} -> {data['verdicts'][1]}")
-    for row in rows:
-        typer.echo(f"{row['stack']:<8}{row['objective']:<34}{row['first']:>12} -> {row['second']}")
+    for warning in data["warnings"]:
+        typer.echo(f"WARNING: {warning}")
     for name, (one, other) in data["other_conditions"].items():
         typer.echo(f"differs: {name}: {one} -> {other}")
+    typer.echo(f"verdict: {data['verdicts'][0]} -> {data['verdicts'][1]}")
+    for row in data["objectives"]:
+        typer.echo(f"{row['stack']:<8}{row['objective']:<34}{row['first']:>12} -> {row['second']}")
     for name, text in (("new_findings", "new"), ("gone_findings", "gone")):
         for finding in data[name]:
             typer.echo(f"{text}: {finding}")

@@ -45,6 +45,7 @@ def gather(
     severities = sorted({f.severity for f in findings})
     return {
         "schema_version": SCHEMA_VERSION, **run, "seed": plan.seed.root,
+        "history_sha256": history.sha256,
         "verdict": asdict(verdict),
         "followed": followed(evidence, valid),
         "findings": [

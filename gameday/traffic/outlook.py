@@ -45,6 +45,18 @@ class Outlook:
 
         No more than `most` can order in a slot, as a waiting room lets on; the others wait for the next.
         """
+        gone = np.flatnonzero(self._upto(product, regions, opens, most) >= max(units, 1e-9))
+        return int(gone[0]) if len(gone) else None
+
+    def sold(
+        self, product: str, units: float, regions: list[int], opens: int, most: float = np.inf
+    ) -> float:
+        """Return how many of `units` are sold by the last slot; the arguments are those of `sold_out`."""
+        upto = self._upto(product, regions, opens, most)
+        return min(units, float(upto[-1])) if len(upto) else 0.0
+
+    def _upto(self, product: str, regions: list[int], opens: int, most: float) -> Array:
+        """Return the orders let through up to the end of each slot, were there no end of the stock."""
         asked = self.orders_by_type[product][regions].sum(axis=0)
         upto, waiting, sold = np.zeros(len(asked)), 0.0, 0.0
         for slot, orders in enumerate(asked.tolist()):
@@ -52,8 +64,7 @@ class Outlook:
             sold += min(waiting, most)
             waiting -= min(waiting, most)
             upto[slot] = sold
-        gone = np.flatnonzero(upto >= max(units, 1e-9))
-        return int(gone[0]) if len(gone) else None
+        return upto
 
 
 def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:

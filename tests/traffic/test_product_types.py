@@ -19,6 +19,7 @@ from gameday.traffic.by_type import caused_by_type, steps_by_type
 from gameday.traffic.crowds import as_they_buy
 from gameday.traffic.outlook import outlook
 from gameday.traffic.products import by_minute, minutes_of_day, type_shares
+from gameday.traffic.stock import sold_orders, stock_rows
 from gameday.vocabulary import Seed, TimeGrid
 
 HOURS = [0.2] * 8 + [1.0, 2.0, 3.0, 2.0] + [1.0] * 8 + [0.0] * 4
@@ -194,3 +195,28 @@ def test_who_waits_buys_at_the_release_if_still_there(
     assert moved[31:] == pytest.approx(7.0)
     shopper = scenario.journeys["shopper"]
     assert (as_they_buy(told, shopper, "eu", grid, starts) == starts).all()
+
+
+@pytest.mark.parametrize("short", ["eu", "uk"])
+def test_no_stack_sells_the_stock_of_another(short: str, tmp_path: Path) -> None:
+    shop: dict[str, Any] = small_shop()
+    shop["regions"]["uk"] = {"zone": "Europe/London", "stack": "far"}
+    shop["history"]["synthetic"]["sessions_per_day"]["uk"] = 200_000
+    for service in shop["services"].values():
+        service["stacks"]["far"] = service["stacks"]["main"]
+    shop["products"] = {"toy": {"share": {"eu": 1.0, "uk": 1.0},
+                                "stock": {"eu": 10**9, "uk": 10**9} | {short: 40}}}  # fmt: skip
+    scenario = load_small(tmp_path, shop)
+    plan = planned(scenario)
+    seen = outlook(scenario, plan)
+    orders = dict(zip(plan.regions, seen.orders_by_type["toy"].sum(axis=1), strict=True))
+    assert min(orders.values()) > 1000
+    other = next(region for region in plan.regions if region != short)
+    assert sold_orders(scenario, plan, seen, "toy") == pytest.approx(40 + orders[other])
+    rows = {row["stack"]: row for stack in scenario.stack_names
+            for row in stock_rows(scenario, 0.1, plan, seen, stack)}  # fmt: skip
+    stack = scenario.regions[short].stack
+    assert rows[stack]["sold_out_utc"]["p50"] is not None
+    assert sum(row["orders_asked"] for row in rows.values()) == pytest.approx(
+        sum(orders.values()), rel=1e-6
+    )
