@@ -170,7 +170,7 @@ def _play(
         lost, peak = asking.losses_and_peak(played, load_share, n_minus_one=order.n_minus_one)
     evidence = Evidence(
         scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
-        modelled.calm, peak,
+        modelled.calm, played.health.machine, peak,
     )  # fmt: skip
     findings = () if played.end == "shop_lost" else find(evidence)  # it is no news of the target
     orders = asking.capacity(evidence, findings, row.run_id)

@@ -32,6 +32,9 @@ _NEEDED = (
 )
 _DRILLS = "drills"
 _LEAST_FILES = 4096
+_TOO_BUSY = 0.75
+"""Share of the cores taken by other work beyond which no run is a result. Ours: on two cores, half
+a core is left for generator, target and model together."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -166,6 +169,7 @@ def _checks(out: Path) -> Iterator[tuple[str, str, str]]:
     enough = files >= _LEAST_FILES
     yield (f"open files {files}", "pass" if enough else "warn",
            "" if enough else f"ulimit -n {min(most, _LEAST_FILES)}")  # fmt: skip
+    yield _machine_check()
     cores = os.cpu_count() or 1
     yield f"{cores} cores", "pass" if cores > 1 else "warn", "" if cores > 1 else "2 or more"
     place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
@@ -181,3 +185,19 @@ def _checks(out: Path) -> Iterator[tuple[str, str, str]]:
         "pass" if writable else "fail",
         "" if writable else "choose --out",
     )
+
+
+def _machine_check() -> tuple[str, str, str]:
+    """Return what other work leaves of this machine now."""
+    from gameday.swarm.machine import BUSY_SHARE, machine_now
+
+    use = machine_now()
+    load = " ".join(f"{number:.1f}" for number in os.getloadavg())
+    if use.other_share is None:
+        return f"{use.text}; load average {load}", "warn", "watch it yourself while a run goes on"
+    state = "pass" if use.other_share <= BUSY_SHARE else "warn"
+    state = "fail" if use.other_share > _TOO_BUSY else state
+    fix = "" if state == "pass" else (
+        f"end other work: above {BUSY_SHARE:.0%} of the cores nothing is compared with the model"
+    )  # fmt: skip
+    return f"{use.text}; load average {load}", state, fix

@@ -12,6 +12,7 @@ from gameday.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
 from gameday.scenario import Criterion, Scenario, build_cell
 from gameday.scenario.cells import least_scale
 from gameday.scenario.criteria import METRICS, quantile_level
+from gameday.swarm.machine import MachineUse
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Band
 
@@ -68,7 +69,8 @@ class Evidence:
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
     calm: tuple[tuple[Replication, ...], ...] = ()
     """The window at real speed with nothing injected; empty where nothing is."""
-
+    machine: MachineUse = field(default_factory=MachineUse)
+    """What other work left of this machine while load went out."""
     peak: tuple[PeakCase, ...] = ()
     """The event's peak at the quantile that fleets are sized for, zones lost, one a stack; empty: not played."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from gameday.findings.verdict import Validity
 from gameday.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
 from gameday.scenario.injections import Injection
 from gameday.simulate.intervals import level_interval
+from gameday.swarm.machine import BUSY_SHARE
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array, Band
 
@@ -20,6 +22,7 @@ __all__ = [
     "books",
     "compare_services",
     "followed",
+    "machine_table",
     "rounded",
     "slot_series",
     "step_table",
@@ -36,6 +39,16 @@ def _number(value: float, digits: int = 5) -> float | None:
 def band_of(band: Band) -> dict[str, float | None]:
     """Return a band in plain data; None where there is no number."""
     return {"mid": _number(band.mid), "low": _number(band.low), "high": _number(band.high)}
+
+
+def machine_table(evidence: Evidence) -> dict[str, Any]:
+    """Return how busy other work kept this machine, and whether that forbids a comparison."""
+    use = evidence.machine
+    barred = (
+        "not compared: this machine was busy with other work (bound "
+        f"{BUSY_SHARE:.0%} of its cores in the worst 10 s)"
+    )
+    return asdict(use) | {"text": use.text, "not_compared": barred if use.is_too_busy else None}
 
 
 def followed(evidence: Evidence, validity: Validity) -> dict[str, Any]:

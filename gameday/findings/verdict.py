@@ -3,8 +3,8 @@
 FAIL 1: an objective was missed in what was measured, or by a model of the minutes and level played that this run
 bears out. WARN 10: none was, but a finding of severity S1 or S2 is open, or this run refutes the model, so that
 nobody can tell whether the forecast's peak, or a zone lost, would be borne. PASS 0: all hold, and were tested.
-ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the generator failed, or something was not measured) · ERROR 9 (the
-embedded shop, ours, was lost) and for any other exit code. Worst wins: 9 > 8 > 3, 4 > 7 > 1 > 10.
+ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the generator failed, or something was not measured) · ERROR 9
+(the embedded shop, ours, was lost) and for any other exit code. Worst wins: 9 > 8 > 3, 4 > 7 > 1 > 10.
 """
 
 from __future__ import annotations
@@ -122,6 +122,8 @@ def _limit_of(health: Health, run: RunRecord) -> str:
     enough = 0.01 * run.step_counts[:, :, STEPS.index("achieved")].sum()
     limits = {name: n for name, n in health.limits.items() if n >= enough}
     said = [f"the limit was {name} ({n} times)" for name, n in limits.items()]
+    if health.machine.is_too_busy:
+        said.append(f"this machine was busy: {health.machine.text}")
     if health.busiest > _BUSY or not said:
         said.append(f"busiest worker at {health.busiest:.0%} of a core")
     return ", ".join(said)

@@ -16,7 +16,14 @@ from gameday.findings.recovery import measured_recovery, recovery
 from gameday.findings.rehearsal import rehearsal
 from gameday.findings.sell_out import sell_outs_of_run
 from gameday.findings.standing import standing_of
-from gameday.findings.summary import books, compare_services, followed, slot_series, step_table
+from gameday.findings.summary import (
+    books,
+    compare_services,
+    followed,
+    machine_table,
+    slot_series,
+    step_table,
+)
 from gameday.findings.verdict import Validity
 from gameday.forecast import Demand, EventDemand
 from gameday.forecast.skill import actuals_table, demand_series
@@ -67,6 +74,7 @@ def gather(
             "lateness_bound_s": LATENESS_BOUND_S,
             "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
         },
+        "machine": machine_table(evidence),
         "books": books(measured), "notes": list(measured.notes),
         "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
     }  # fmt: skip

@@ -26,6 +26,7 @@ from gameday.safety import Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.brief import Brief, write_brief
+from gameday.swarm.machine import MachineMeter, MachineUse
 from gameday.swarm.observe import ONLY_HTTP2, Observer, fetch
 from gameday.swarm.oversight import Oversight
 from gameday.swarm.processes import Processes
@@ -56,6 +57,8 @@ class Health:
     limits: dict[str, int] = field(default_factory=dict)
     """What held requests back, and how often: sockets, file descriptors, listen backlog ..."""
     workers_lost: int = 0
+    machine: MachineUse = field(default_factory=MachineUse)
+    """What other work left of this machine while load went out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ class _Run:
         self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly, tls)
         self.t0 = 0.0
         self.sampler: Sampler | None = None
+        self.meter = MachineMeter(tuple(brief.targets.values()))
+        self.machine = MachineUse()
         self._lost: set[int] = set()
         self.end: tuple[End, str]
         self.end = ("complete", "")
@@ -166,6 +171,8 @@ class _Run:
         self.oversight.finish()
         if self.sampler is not None:
             self.sampler.finish()
+            self.machine = self.meter.finish()
+            self._note("machine", use=self.machine.text)
         if self.oversight.held and self.end[0] == "complete":
             self.end = ("guardrail", "; ".join(self.oversight.held))
         return self.end
@@ -182,7 +189,7 @@ class _Run:
             busiest = max(
                 busiest, float(np.convolve(busy, np.full(width, 1 / width), "valid").max())
             )
-        return Health(busiest, limits, len(self._lost))
+        return Health(busiest, limits, len(self._lost), self.machine)
 
     def _take(self, report: dict[str, Any]) -> None:
         what = report.pop("what")
@@ -190,6 +197,7 @@ class _Run:
             self.t0 = self.assembly.t0 = float(report["at"])
             self._note("load started", at_epoch_s=self.t0)
             self.began(self.t0)
+            self.meter.start()
             self.oversight.start(self.t0 + self.brief.plan.lead_in_s)
             self.sampler = Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
             self.sampler.start()

@@ -11,6 +11,8 @@ from small_runs import as_measured, busy_shop, evidence_of, played, record_of, r
 
 from gameday.findings import Finding, find
 from gameday.findings.objectives import objective_table
+from gameday.findings.summary import machine_table
+from gameday.swarm.machine import BUSY_SHARE, MachineUse
 
 SLOW_PAY = {"services": {"pay": {"time": {"law": "exponential", "mean": "200ms"}}}}
 ONE_STOCK = {
@@ -108,11 +110,19 @@ def test_model_and_measurement_disagree_where_the_service_is_not_what_was_writte
     plan = played(said)
     predicted = records_of(said, plan, range(8))
     slower = as_measured(record_of(busy_shop(tmp_path, SLOW_PAY), plan, 9))
-    found = find(evidence_of(said, plan, slower, predicted))
+    evidence = evidence_of(said, plan, slower, predicted)
+    found = find(evidence)
     odd = {f.subject for f in found if f.rule == "disagreement"}
     assert {"utilisation of pay", "p50 of pay"} <= odd
     assert not any("of stock" in subject for subject in odd)
     assert all(f.severity == "S4" for f in found if f.rule == "disagreement")
+
+    crowded = replace(evidence, machine=MachineUse(2, 60.0, 0.2, BUSY_SHARE + 0.01))
+    assert [f for f in find(crowded) if f.rule == "disagreement"] == []
+    assert str(machine_table(crowded)["not_compared"]).startswith("not compared: this machine")
+    quiet = replace(evidence, machine=MachineUse(2, 60.0, 0.2, BUSY_SHARE))
+    assert {f.subject for f in find(quiet) if f.rule == "disagreement"} == odd
+    assert machine_table(quiet)["not_compared"] is None
 
 
 def test_model_and_measurement_agree_where_the_service_is_what_was_written(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
     planned = run.step_counts[:, :, STEPS.index("planned")].sum()
     if run.step_counts[:, :, STEPS.index("lost")].sum() > _NOISE * planned:
         return  # what we lost ourselves is no news of the model
+    if evidence.machine.is_too_busy:
+        return  # nor is what other work on this machine took
     for stack in evidence.scenario.stack_names:
         compared = set()
         for service in evidence.scenario.stack_services(stack):
