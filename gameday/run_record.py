@@ -146,6 +146,8 @@ class RunRecord:
     sold_out: dict[tuple[str, str], float] = field(default_factory=dict)
     """(Stack, product type) -> when a customer was first told that it is gone, wall s from the window's start."""
     notes: tuple[str, ...] = field(default=())
+    redirects: dict[str, int] = field(default_factory=dict)
+    """Step -> redirects followed in the whole run; each was one more request. Empty for a model's."""
 
     @property
     def judged(self) -> slice:

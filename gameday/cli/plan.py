@@ -78,6 +78,7 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     _, demand, plan = foresee(scenario, check_targets(order, scenario), show)
     scenario = with_drift(scenario)
     data = _told(scenario, demand, plan)
+    data["redirects"] = _redirects(data, order.out)
     if out is not None:
         from gameday.report import render_plan
 
@@ -132,12 +133,46 @@ def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _redirects(data: dict[str, Any], runs: Path) -> dict[str, Any]:
+    """Return how many requests are redirects as declared, and as the event's last run followed them."""
+    from gameday.cli.runs import last_summary
+
+    last = last_summary(runs, data["event"]) or {}
+    rows = last.get("redirects", {})
+    steps: dict[str, float] = {}
+    for region in data["steps_per_slot"].values():
+        for step, slots in region.items():
+            steps[step] = steps.get(step, 0.0) + sum(slots)
+    followed = sum(
+        n * rows[step]["followed"] / rows[step]["sent"]
+        for step, n in steps.items() if step in rows and rows[step]["sent"]
+    )  # fmt: skip
+    return {
+        "declared": data["redirects"],
+        "last_run": last["run_id"] if rows else None,
+        "as_in_last_run": round(followed) if rows else None,
+    }
+
+
+def _redirect_text(redirects: dict[str, Any]) -> str:
+    """Return whether the requests hold redirects, and what the last run says of that."""
+    declared, run, followed = (redirects[k] for k in ("declared", "last_run", "as_in_last_run"))
+    said = (
+        f"of the requests {declared:,.0f} are redirects, as declared" if declared
+        else "redirects are not included in the requests: no exchange declares any (`redirects: 1`)"
+    )  # fmt: skip
+    if run is None:
+        return f"{said}; no run of this event is there to tell"
+    return f"{said}; as run {run} followed them, they come to {followed:,.0f} for this plan"
+
+
 def _totals(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     a_second = seen.requests.sum(axis=0) / plan.slot_wall_s
     hottest = int(a_second.argmax())
     return {
         "steps": round(float(seen.steps.sum())), "requests": round(float(seen.requests.sum())),
-        "orders": round(float(seen.orders.sum())), "request_bytes": round(seen.request_bytes),
+        "redirects": round(seen.redirects), "orders": round(float(seen.orders.sum())),
+        "request_bytes": round(seen.request_bytes),
         "peak_steps_per_s": round(float(seen.steps.sum(axis=(0, 1)).max()) / plan.slot_wall_s, 1),
         "peak_requests_per_s": round(float(a_second[hottest]), 1),
         "peak_utc": plan.grid.instant(hottest).isoformat(),
@@ -219,6 +254,7 @@ def _show_plan(data: dict[str, Any]) -> None:
                  "sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s",
                  "peak_requests_per_s", "peak_utc", "most_customers"):  # fmt: skip
         typer.echo(f"{name.replace('_', ' '):<20} {data[name]}")
+    typer.echo(_redirect_text(data["redirects"]))
     for name, chain in data["journeys"].items():
         ever = ", ".join(f"{step} {share:.1%}" for step, share in chain["ever"].items() if share)
         typer.echo(

@@ -15,7 +15,7 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from gameday.ledger import RunRow
 
-__all__ = ["OutOption", "add_to", "run_folder"]
+__all__ = ["OutOption", "add_to", "last_summary", "run_folder"]
 
 OutOption = Annotated[Path, typer.Option(help="folder of all runs")]
 RunArgument = Annotated[str | None, typer.Argument(help="run id or its folder; default the newest")]
@@ -125,6 +125,14 @@ def _summary(run: str | None, out: Path) -> dict[str, Any]:
     if not file.is_file():
         raise UsageError(f"{file.parent}: the run did not end; nothing was judged")
     return _json(file)
+
+
+def last_summary(out: Path, event: str) -> dict[str, Any] | None:
+    """Return the summary of an event's newest run that left one; None if there is none."""
+    for row in _rows(out, event):
+        if (Path(row.folder) / "summary.json").is_file():
+            return _json(Path(row.folder) / "summary.json")
+    return None
 
 
 def findings(

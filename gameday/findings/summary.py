@@ -23,6 +23,7 @@ __all__ = [
     "compare_services",
     "followed",
     "machine_table",
+    "redirect_table",
     "rounded",
     "slot_series",
     "step_table",
@@ -122,6 +123,20 @@ def step_table(evidence: Evidence) -> list[dict[str, Any]]:
                 "predicted_p99_s": band_of(level_interval(said, "s")) if said else None,
             })  # fmt: skip
     return out
+
+
+def redirect_table(evidence: Evidence) -> dict[str, dict[str, float]]:
+    """Return per step: steps sent, redirects followed, and redirects declared for so many steps."""
+    run, scenario = evidence.measured, evidence.scenario
+    assert run is not None
+    sent = run.step_counts[:, :, STEPS.index("achieved")].sum(axis=(0, 2))
+    return {
+        step: {
+            "sent": int(n), "followed": run.redirects.get(step, 0),
+            "declared": int(n) * sum(e.redirects for e in scenario.steps[step].each_exchange()),
+        }
+        for step, n in zip(run.steps, sent, strict=True)
+    }  # fmt: skip
 
 
 def books(run: RunRecord) -> dict[str, Any]:

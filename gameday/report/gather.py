@@ -21,6 +21,7 @@ from gameday.findings.summary import (
     compare_services,
     followed,
     machine_table,
+    redirect_table,
     slot_series,
     step_table,
 )
@@ -74,7 +75,7 @@ def gather(
             "lateness_bound_s": LATENESS_BOUND_S,
             "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
         },
-        "machine": machine_table(evidence),
+        "machine": machine_table(evidence), "redirects": redirect_table(evidence),
         "books": books(measured), "notes": list(measured.notes),
         "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
     }  # fmt: skip

@@ -15,12 +15,12 @@ __all__ = ["broken_ceiling", "check_ceilings"]
 def check_ceilings(scenario: Scenario, plan: LoadPlan) -> None:
     """Raise SafetyRefusal where the plan itself is beyond a ceiling; nothing is sent then."""
     ceilings, over = scenario.replay.ceilings, []
-    exchanges = np.array([
-        max(sum(map(len, scenario.exchanges(step, p))) for p in (None, *scenario.products))
+    requests = np.array([
+        max(scenario.requests(step, product) for product in (None, *scenario.products))
         for step in scenario.steps
     ])  # fmt: skip
     steps_per_s = plan.caused.sum(axis=0) * plan.scale / SLOT_S
-    requests_per_s = float((exchanges @ steps_per_s).max()) if steps_per_s.size else 0.0
+    requests_per_s = float((requests @ steps_per_s).max()) if steps_per_s.size else 0.0
     nominal = np.array([
         max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps
     ])  # fmt: skip

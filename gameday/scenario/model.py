@@ -105,7 +105,7 @@ class Ceilings(Block):
     """What a run never exceeds: refused if the plan would, stopped if it does all the same."""
 
     requests_per_s: float | None = Field(default=None, gt=0)
-    """Exchanges a second, each with the hops it is sent on to."""
+    """HTTP requests a second as they go out: redirects followed and second tries are each one."""
     concurrency: int | None = Field(default=None, ge=1)
     """Steps under way at one time."""
     duration: Duration | None = None
@@ -215,6 +215,10 @@ class Scenario(Block):
         """Return the seconds after which every customer has left a step that does not answer."""
         walks = self.journeys.values()
         return max((j.patience for j in walks if step in j.reached()), default=math.inf)
+
+    def requests(self, step: str, product: str | None) -> int:
+        """Return the HTTP requests of a step, declared redirects included."""
+        return sum(e.requests for group in self.exchanges(step, product) for e in group)
 
     def depends_on_type(self, step: str) -> bool:
         """Return whether what a step asks of services is another for one product type than for others."""

@@ -188,10 +188,17 @@ class Exchange(Block):
     required: bool = True
     """Whether the step waits for it and fails with it; else it is sent and counts for itself alone,
     and what it gives is kept only if it comes before the step has ended."""
+    redirects: int = Field(default=0, ge=0, le=10)
+    """Redirects that lead to its reply as a rule: each is one more request to the target."""
     calls: Calls = ()
     """What the entry service asks of others to answer it."""
     action: Literal["page", "sign_in", "search", "product", "add_to_cart", "place_order"] = "page"
     """What the embedded shop does for it, beside its work."""
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests it comes to: itself and the redirects declared."""
+        return 1 + self.redirects
 
     @field_validator("headers")
     @classmethod

@@ -102,6 +102,9 @@ class Assembly:
         for _, step, why, n in report["faults"]:
             key = (record.steps[step], why)
             self.faults[key] = self.faults.get(key, 0) + n
+        for step, n in report["redirects"]:
+            name = record.steps[step]
+            record.redirects[name] = record.redirects.get(name, 0) + n
         self._orders.add(report["orders"])
         for stack, product, at_s in report["gone"]:
             key = (record.stacks[stack], product)

@@ -230,7 +230,6 @@ class Engine:
     def count(self) -> None:
         """Count what was sampled, and tell who wants to hear of it."""
         samples, faults = self.tally.count(), self.tally.line_faults
-        self.gauges.requests += len(samples)
         if len(samples) or faults:
             self.on_count(samples, faults)
             faults.clear()

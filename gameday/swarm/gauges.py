@@ -20,14 +20,15 @@ class Gauges:
         self._play, self._hands, self._pools = play, hands, pools.values()
         self._cpu_from = (time.process_time(), time.perf_counter())
         self._read_at = time.perf_counter()
-        self.requests = 0
-        """Exchanges that ended."""
+        self._issued = 0
         self.most_awake = 0
         """The most customers with a step under way."""
 
     def read(self) -> dict[str, Any]:
         """Return every gauge."""
-        requests, self.requests = self.requests + self._hands.requests, 0
+        issued = sum(pool.issued for pool in self._pools)
+        requests = issued - self._issued + self._hands.requests
+        self._issued = issued
         most_awake, self.most_awake = max(self.most_awake, self._play.awake), 0
         self._hands.requests = 0
         seconds = max(time.perf_counter() - self._read_at, 1e-3)

@@ -69,8 +69,10 @@ class Hands:
                 f"{where}.python: {name} has no task {', '.join(map(_task_of, missing))}"
             )
 
-    def _on_request(self, exception: BaseException | None = None, **_: Any) -> None:
-        self.requests += 1
+    def _on_request(
+        self, exception: BaseException | None = None, response: Any = None, **_: Any
+    ) -> None:
+        self.requests += 1 + len(getattr(response, "history", None) or ())  # redirects followed
         faults = self._faults.get(gevent.getcurrent())
         if faults is not None and exception is not None:
             faults.append(exception)

@@ -178,6 +178,7 @@ class Play(Walking):
         hop = Errand(customer, line, request, flight.due, since)
         hop.hops, hop.hop_path, hop.became_get = flight.hops + 1, path, as_get
         hop.first_sent, hop.turn = flight.first_sent or flight.sent, flight.turn
+        self.tally.redirect(line.step_number)
         pool.send(hop, now)
         return None
 

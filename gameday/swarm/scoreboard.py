@@ -129,7 +129,7 @@ class Scoreboard:
         return self._rate(0)
 
     def requests_per_s(self) -> float:
-        """Return how many exchanges ended a wall second lately."""
+        """Return how many requests went out a wall second lately, redirects and second tries included."""
         return self._rate(1)
 
     def _rate(self, column: int) -> float:

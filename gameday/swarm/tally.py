@@ -71,6 +71,7 @@ class Tally:
         self._delay: dict[tuple[int, int], int] = defaultdict(int)
         self._faults: dict[tuple[int, int, str], int] = defaultdict(int)
         self.line_faults: dict[tuple[int, str], int] = defaultdict(int)
+        self._redirects: dict[int, int] = defaultdict(int)
         self._orders: list[tuple[int, str, str]] = []
         self._gone: dict[tuple[int, str], float] = {}
 
@@ -102,6 +103,10 @@ class Tally:
     def line_fault(self, number: int, why: str) -> None:
         """Count a reason why an exchange failed, for Locust's own tables."""
         self.line_faults[number, why] += 1
+
+    def redirect(self, step: int) -> None:
+        """Count a redirect that was followed: one more request."""
+        self._redirects[step] += 1
 
     def order(self, stack: int, key: str, what: str) -> None:
         """Note what became of an order: confirmed or unknown."""
@@ -181,11 +186,19 @@ class Tally:
             "sessions": [[*key, n] for key, n in self._sessions.items()],
             "delay": [[*key, n] for key, n in self._delay.items()],
             "faults": [[*key, n] for key, n in self._faults.items()],
+            "redirects": [[step, n] for step, n in self._redirects.items()],
             "orders": [list(order) for order in self._orders],
             "gone": [[*key, at_s] for key, at_s in self._gone.items()],
         }  # fmt: skip
         self.number += 1
-        for book in (self._counts, self._bins, self._sessions, self._delay, self._faults):
+        for book in (
+            self._counts,
+            self._bins,
+            self._sessions,
+            self._delay,
+            self._faults,
+            self._redirects,
+        ):
             book.clear()
         self._orders.clear()
         self._gone.clear()

@@ -24,7 +24,10 @@ class Outlook:
     steps: Array
     """Steps, shape (regions, steps, grid.slots)."""
     requests: Array
-    """HTTP exchanges, shape (regions, grid.slots): redirects and customers' second tries come on top."""
+    """HTTP requests, shape (regions, grid.slots): redirects as declared; others, and customers' second
+    tries, come on top."""
+    redirects: float
+    """How many of all requests are redirects, as declared."""
     orders: Array
     """Steps that place an order, same shape."""
     customers: Array
@@ -72,9 +75,13 @@ def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
     share = plan.scale / plan.speed
     steps, by_type = plan.caused * share, caused_by_type(scenario, plan)
     requests, size = np.zeros((len(plan.regions), plan.grid.slots)), 0.0
+    redirects = 0.0
     for product, rows in by_type.items():
         asked = [[*chain.from_iterable(scenario.exchanges(step, product))] for step in plan.steps]
-        requests += share * np.einsum("rst,s->rt", rows, np.array([len(one) for one in asked]))
+        each = np.array([scenario.requests(step, product) for step in plan.steps])
+        requests += share * np.einsum("rst,s->rt", rows, each)
+        hops = each - np.array([len(one) for one in asked])
+        redirects += share * float(np.einsum("rst,s->", rows, hops))
         sizes = np.array([sum(_size(exchange) for exchange in one) for one in asked])
         size += share * float(np.einsum("rst,s->", rows, sizes))
     places = np.array([one.places_order for one in scenario.steps.values()])
@@ -83,7 +90,7 @@ def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
         name: chain_of(scenario.journeys[name], plan.steps, replies) for name in plan.journeys
     }
     return Outlook(
-        steps, requests, steps[:, places].sum(axis=1), _customers(scenario, plan), size, chains,
+        steps, requests, redirects, steps[:, places].sum(axis=1), _customers(scenario, plan), size, chains,
         {name: share * rows[:, places].sum(axis=1) for name, rows in by_type.items() if name is not None},
         by_type,
     )  # fmt: skip

@@ -317,3 +317,16 @@ def test_a_session_dealt_to_nobody_here_is_not_played(tmp_path: Path) -> None:
     run = play(scenario, empty, target)
     assert target.asked == []
     assert recorded(scenario, empty, run).imbalances() == []
+
+
+def test_redirects_that_were_followed_are_counted_by_step(tmp_path: Path) -> None:
+    scenario = lone_step(tmp_path, {"path": "/a"}, {"path": "/b"})
+    target = by_path(
+        a=Answer(302, ("Location: /c",)),
+        b=Answer(200),
+        c=Answer(302, ("Location: /d",)),
+        d=Answer(200),
+    )
+    _, record = alone(scenario, target)
+    assert record.redirects == {"home": 2}
+    assert [asked.path for asked in target.asked] == ["/a", "/c", "/d", "/b"]

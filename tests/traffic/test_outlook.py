@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_shop import flat_demand, load_small, small_shop
 
+from gameday.errors import SafetyRefusal
+from gameday.safety import check_ceilings
 from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
 from gameday.traffic.outlook import outlook
@@ -58,3 +61,24 @@ def test_customers_at_one_time_are_sessions_times_how_long_they_last(scenario: S
     )
     expected = 600.0 / 60 * (pause_s + reply_s)
     assert seen.customers[0, 30:-30].mean() == pytest.approx(expected, rel=0.02)
+
+
+def test_redirects_that_are_declared_are_requests_of_the_plan_and_of_its_ceilings(
+    tmp_path: Path,
+) -> None:
+    shop = small_shop()
+    shop["steps"]["product"]["exchanges"] = [{"path": "/product/{product}", "redirects": 2}]
+    scenario = load_small(tmp_path, shop)
+    plan = planned(scenario, 1.0, 1.0)
+    seen = outlook(scenario, plan)
+    hops = 2 * seen.steps[:, 1]
+    np.testing.assert_allclose(seen.requests, seen.steps.sum(axis=1) + hops)
+    assert seen.redirects == pytest.approx(float(hops.sum()))
+    peak_per_s = float(seen.requests.sum(axis=0).max()) / plan.slot_wall_s
+    for ceiling, refused in ((1.01 * peak_per_s, False), (0.99 * peak_per_s, True)):
+        ceilings = scenario.replay.ceilings.model_copy(update={"requests_per_s": ceiling})
+        bounded = scenario.model_copy(
+            update={"replay": scenario.replay.model_copy(update={"ceilings": ceilings})}
+        )
+        with pytest.raises(SafetyRefusal) if refused else nullcontext():
+            check_ceilings(bounded, plan)

@@ -58,6 +58,8 @@ class Opening:
         """Flights that wait for a connection to open, or for our own bound on them."""
         self.count = self._opening = 0
         self.most = rules.most
+        self.issued = 0
+        """Requests that went out: redirects followed and second tries are each one."""
         self.held = 0
         """How often our own bound on sockets held a flight back."""
         self.limits: dict[str, int] = {}

@@ -47,6 +47,7 @@ class Pool(Opening):
 
     def _issue(self, connection: Connection, flight: Flight, now: float) -> None:
         connection.flight = flight
+        self.issued += 1
         request = flight.request
         try:
             taken = connection.transmit(request)
