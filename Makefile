@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden clean
+.PHONY: replay test nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden readme clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.golden --check
+	$(BIN)/python -m tests.golden.readme --check
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
@@ -53,6 +54,9 @@ nightly: $(VENV)/.installed-test
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python -m tests.golden
+
+readme: $(VENV)/.installed-test
+	$(BIN)/python -m tests.golden.readme
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
