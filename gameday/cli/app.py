@@ -39,7 +39,8 @@ app = typer.Typer(
     \b
     Exit codes, worst wins: 0 pass, 1 an objective missed, 2 usage or scenario wrong,
     3 stopped by a guardrail, 4 stopped by a person or signal, 5 pre-flight failed (nothing sent),
-    6 refused for safety, 7 invalid result, 8 clean-up failed, 9 internal error.
+    6 refused for safety, 7 invalid result, 8 clean-up failed, 9 the embedded shop was lost, or an
+    internal error.
     """,
 )  # fmt: skip
 

@@ -147,11 +147,12 @@ def _redirects(data: dict[str, Any], runs: Path) -> dict[str, Any]:
         n * rows[step]["followed"] / rows[step]["sent"]
         for step, n in steps.items() if step in rows and rows[step]["sent"]
     )  # fmt: skip
-    return {
+    out: dict[str, Any] = {
         "declared": data["redirects"],
         "last_run": last["run_id"] if rows else None,
         "as_in_last_run": round(followed) if rows else None,
     }
+    return out | {"text": _redirect_text(out)}
 
 
 def _redirect_text(redirects: dict[str, Any]) -> str:
@@ -254,7 +255,7 @@ def _show_plan(data: dict[str, Any]) -> None:
                  "sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s",
                  "peak_requests_per_s", "peak_utc", "most_customers"):  # fmt: skip
         typer.echo(f"{name.replace('_', ' '):<20} {data[name]}")
-    typer.echo(_redirect_text(data["redirects"]))
+    typer.echo(data["redirects"]["text"])
     for name, chain in data["journeys"].items():
         ever = ", ".join(f"{step} {share:.1%}" for step, share in chain["ever"].items() if share)
         typer.echo(

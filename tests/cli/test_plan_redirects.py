@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gameday.cli import runs
-from gameday.cli.plan import _redirect_text, _redirects
+from gameday.cli.plan import _redirects
 
 DATA = {
     "event": "fair",
@@ -33,7 +33,7 @@ def last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_the_last_run_followed_is_said_for_the_steps_of_this_plan(last_run: Path) -> None:
-    said = _redirect_text(_redirects(DATA, last_run))
+    said = _redirects(DATA, last_run)["text"]
     assert said.startswith("redirects are not included in the requests: no exchange declares any")
     assert said.endswith("as run r7 followed them, they come to 50 for this plan")
 
@@ -41,6 +41,6 @@ def test_what_the_last_run_followed_is_said_for_the_steps_of_this_plan(last_run:
 def test_declared_redirects_are_said_to_be_in_and_without_a_run_nothing_tells(
     tmp_path: Path,
 ) -> None:
-    said = _redirect_text(_redirects(DATA | {"redirects": 30}, tmp_path))
+    said = _redirects(DATA | {"redirects": 30}, tmp_path)["text"]
     assert said.startswith("of the requests 30 are redirects, as declared")
     assert said.endswith("no run of this event is there to tell")
