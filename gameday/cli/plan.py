@@ -160,7 +160,8 @@ def _redirect_text(redirects: dict[str, Any]) -> str:
     declared, run, followed = (redirects[k] for k in ("declared", "last_run", "as_in_last_run"))
     said = (
         f"of the requests {declared:,.0f} are redirects, as declared" if declared
-        else "redirects are not included in the requests: no exchange declares any (`redirects: 1`)"
+        else "redirects are not included in the requests: no exchange declares any (`redirects: 1`), "
+        "and the embedded shop sends none"
     )  # fmt: skip
     if run is None:
         return f"{said}; no run of this event is there to tell"

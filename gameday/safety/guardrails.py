@@ -7,6 +7,7 @@ breach like one beyond the bound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -51,9 +52,14 @@ def check_guardrails(scenario: Scenario, plan: LoadPlan) -> None:
     if faults:
         raise UsageError(
             f"{'; '.join(faults)}: the run lasts {lasts_s:.3g} s at {plan.speed:g}x, lead-in "
-            f"included. Shorten it, widen --window, or play at {slots * SLOT_S / longest_s:.3g}x "
-            "or slower (--speed)"
+            f"included. Shorten its time, or widen --window{_slower(slots * SLOT_S / longest_s)}"
         )
+
+
+def _slower(speed: float) -> str:
+    """Say at which speed a run would be long enough; nothing where none is."""
+    floored = math.floor(10 * speed) / 10  # rounded up it would be refused again
+    return f", or play at {floored:g}x or slower (--speed)" if floored >= 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,9 +99,12 @@ _BY_SIGNAL = 4
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a signal holds the process still; False where the system does not tell."""
+    """Return whether a signal holds the process still; False where the system does not tell.
+
+    A debugger that looks on (state `t`) does not count.
+    """
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return False
-    return state in ("T", "t")
+    return state == "T"
