@@ -8,13 +8,7 @@ from gameday.scenario.criteria import Criterion
 from gameday.scenario.faults import Fault, unknown
 from gameday.scenario.model import Scenario
 
-__all__ = ["criterion_faults", "observe_faults"]
-
-
-def observe_faults(scenario: Scenario) -> Iterator[Fault]:
-    """Yield what `observe` names that is not there."""
-    for i, name in enumerate(scenario.observe.services or ()):
-        yield from unknown(("observe", "services", i), "service", name, scenario.services)
+__all__ = ["criterion_faults"]
 
 
 def criterion_faults(scenario: Scenario) -> Iterator[Fault]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from holidays import list_supported_countries
 
-from gameday.scenario.criterion_checks import criterion_faults, observe_faults
+from gameday.scenario.criterion_checks import criterion_faults
 from gameday.scenario.events import KINDS
 from gameday.scenario.faults import Fault, unknown
 from gameday.scenario.journey_checks import journey_faults
 from gameday.scenario.model import CalendarEvent, Scenario
+from gameday.scenario.observe import observe_faults
 from gameday.scenario.units import local_to_utc
 
 __all__ = ["CUSTOMER_WORDS", "cross_faults"]

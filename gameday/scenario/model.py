@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gameday.scenario.connections import Connections
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
 from gameday.scenario.forecasting import ForecastBlock
 from gameday.scenario.journeys import Journey
+from gameday.scenario.observe import Observe
 from gameday.scenario.past import HistoryBlock
 from gameday.scenario.products import Product
 from gameday.scenario.services import Service
@@ -67,30 +68,6 @@ class Calendar(Block):
     events: list[CalendarEvent] = Field(default_factory=list)
     holidays: dict[Name, str] = Field(default_factory=dict)
     """Region -> ISO country whose public holidays count (package `holidays`)."""
-
-
-class Observe(Block):
-    """How a stack's own numbers are read; `$service` stands for a service's name."""
-
-    source: Literal["metrics", "prometheus"] = "metrics"
-    path: str = "/metrics"
-    """Where the target exposes Prometheus text (source: metrics)."""
-    url: str | None = None
-    """A Prometheus server's address (source: prometheus)."""
-    series: dict[Name, str]
-    """in_use, capacity, queue, busy_seconds, arrived, done, ... -> series selector or PromQL."""
-    latency: str | None = None
-    """Histogram of visits' seconds, without its _bucket suffix."""
-    orders: str | None = None
-    """Path that lists the keys of the orders of a run."""
-    services: list[Name] | None = None
-    """Absent: all. A service left out is `not observed`."""
-
-    @model_validator(mode="after")
-    def _server_has_address(self) -> Observe:
-        if self.source == "prometheus" and self.url is None:
-            raise ValueError("source prometheus needs its url, as in http://127.0.0.1:9090")
-        return self
 
 
 class Guardrail(Block):

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from gameday.run_record import (
-    ATTEMPTS,
     ENDS,
     FATES,
-    LOADS,
     SESSION_ENDS,
     SESSIONS,
     STEPS,
     RunRecord,
-    bin_of,
     blank_record,
 )
 from gameday.scenario import Scenario
 from gameday.swarm.observe import Observer, Sample
+from gameday.swarm.observed import fold_samples
 from gameday.swarm.orders import OrderBook
 from gameday.swarm.tally import UNREQUIRED
 from gameday.traffic import LoadPlan, Walks
@@ -125,7 +122,8 @@ class Assembly:
         sessions = record.session_counts
         gone = np.maximum(sessions[:, 1] - sessions[:, SESSION_ENDS].sum(axis=1), 0)
         sessions[:, SESSIONS.index("lost")] += gone
-        self._fold_samples(observer)
+        first_s = self.t0 or (self.samples[0].at_s if self.samples else 0.0)
+        fold_samples(record, self.samples, observer, first_s)
         lost = counts[:, :, [STEPS.index("lost"), STEPS.index("unfinished")]].sum(axis=(2, 3))
         orders = self._orders.close(keys, lost)
         return replace(record, orders=orders, notes=self._notes(observer))
@@ -137,88 +135,3 @@ class Assembly:
             what = "exchanges failed, " if why.startswith(UNREQUIRED) else "not done: "
             notes.append(f"{step}: {n} {what}{why}")
         return tuple(notes)
-
-    def _fold_samples(self, observer: Observer) -> None:
-        record = self._record
-        record.attempts[:] = record.loads[:] = np.nan
-        if len(self.samples) < 2:
-            return
-        first_s = self.t0 or self.samples[0].at_s
-        for s, stack in enumerate(record.stacks):
-            seen = [x for x in self.samples if any(key[0] == stack for key in x.values)]
-            for before, after in pairwise(seen):
-                middle = (before.at_s + after.at_s) / 2 - first_s
-                slot = min(int(middle / record.slot_wall_s), record.grid.slots - 1)
-                for service in observer.services.get(stack, []):
-                    self._fold(before, after, slot, (s, record.services.index(service)),
-                               (stack, service))  # fmt: skip
-        self._fold_in_flight()
-
-    def _fold(
-        self, before: Sample, after: Sample, slot: int, at: tuple[int, int], name: tuple[str, str]
-    ) -> None:
-        """Add what happened between two samples to a slot; the drain counts in the last one."""
-        record = self._record
-
-        def change(series: str) -> float:
-            key = (*name, series)
-            if key not in before.values or key not in after.values:
-                return float("nan")
-            grown = after.values[key] - before.values[key]
-            return grown if grown >= 0 else after.values[key]  # the target began anew
-
-        def add(array: Array, row: int, value: float) -> None:
-            if not np.isnan(value):
-                array[*at, row, slot] = np.nansum([array[*at, row, slot], value])
-
-        for row, outcome in enumerate(ATTEMPTS[:-1]):
-            add(record.attempts, row, change(outcome))
-        elapsed = after.at_s - before.at_s
-        in_slot = min(1.0, record.slot_wall_s / elapsed)
-        busy = change("busy_seconds")
-        if np.isnan(busy):  # only a gauge: take it as lasting
-            busy = after.values.get((*name, "in_use"), float("nan")) * elapsed
-        if elapsed < 2 * record.slot_wall_s:
-            add(record.loads, LOADS.index("busy_s"), busy * in_slot)
-            add(record.loads, LOADS.index("queue_s"), change("queue_seconds") * in_slot)
-            for what, series in (
-                ("lookups", "cache_lookups"), ("hits", "cache_hits"), ("repeats", "repeats"),
-            ):  # fmt: skip
-                add(record.loads, LOADS.index(what), change(series) * in_slot)
-            record.loads[*at, LOADS.index("servers"), slot] = after.values.get(
-                (*name, "capacity"), float("nan")
-            )
-        self._fold_visits(before, after, slot, at, name)
-
-    def _fold_visits(
-        self, before: Sample, after: Sample, slot: int, at: tuple[int, int], name: tuple[str, str]
-    ) -> None:
-        """Spread each bucket's new visits evenly over the bins it covers."""
-        bounds = sorted(
-            (float(key[2][3:]), key) for key in after.values
-            if key[:2] == name and key[2].startswith("le=")
-        )  # fmt: skip
-        low, below = 0.0, 0.0
-        anew = any(after.values[key] < before.values.get(key, 0.0) for _, key in bounds)
-        for bound, key in bounds:
-            upto = after.values[key] - (0.0 if anew else before.values.get(key, 0.0))
-            count, below = upto - below, upto
-            if count > 0:
-                first, last = _bins(low, min(bound, 100.0))
-                self._record.visits[*at, slot, first:last] += count / (last - first)
-            low = bound
-
-    def _fold_in_flight(self) -> None:
-        record, row = self._record, ATTEMPTS.index("in_flight")
-        for s, stack in enumerate(record.stacks):
-            for v, service in enumerate(record.services):
-                key = (stack, service, "in_flight")
-                seen = [x.values[key] for x in self.samples if key in x.values]
-                if seen:
-                    record.attempts[s, v, row, :] = 0.0
-                    record.attempts[s, v, row, -1] = seen[-1] - seen[0]
-
-
-def _bins(low_s: float, high_s: float) -> tuple[int, int]:
-    first, last = int(bin_of(low_s)), int(bin_of(high_s))
-    return (first + 1 if low_s > 0 else first), max(last, first + 1) + 1

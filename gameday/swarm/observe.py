@@ -16,11 +16,15 @@ from urllib.parse import quote, urlencode, urlsplit
 from prometheus_client.parser import text_string_to_metric_families
 
 from gameday.scenario import Scenario
+from gameday.scenario.observe import GAUGES
+from gameday.swarm.counters import Instances
 
-__all__ = ["Observer", "Sample", "fetch"]
+__all__ = ["Key", "Observer", "Sample", "fetch"]
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\})?")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
+_GROUPED = r"(?:\s*\b(?:by|without)\s*\([^()]*\))?"
+_SUM = re.compile(rf"sum{_GROUPED}\s*\(([^()]*)\){_GROUPED}")
 _TIMEOUT_S = 2.0
 _MOST_BYTES = 8 << 20
 
@@ -34,7 +38,8 @@ class Sample:
 
     at_s: float
     """Seconds since the epoch."""
-    values: dict[Key, float] = field(repr=False)
+    values: dict[Key, Instances] = field(repr=False)
+    """Not summed: counters grow by the instance. What was not exposed is absent."""
 
 
 ONLY_HTTP2 = "it speaks only HTTP/2"
@@ -117,7 +122,7 @@ class Observer:
         """Return what the targets expose now; None if they are read by PromQL afterwards."""
         if self.rules.source != "metrics" or not self.rules.series:
             return None
-        values: dict[Key, float] = {}
+        values: dict[Key, Instances] = {}
         for stack, url in self.targets.items():
             try:
                 text = fetch(url, self.rules.path, tls=self._tls).decode("utf-8", "replace")
@@ -137,45 +142,45 @@ class Observer:
 
     def read_range(self, start_s: float, end_s: float, step_s: float) -> list[Sample]:
         """Return samples from the Prometheus server at every `step_s` from start to end."""
-        by_time: dict[float, dict[Key, float]] = {}
+        by_time: dict[float, dict[Key, Instances]] = {}
         for stack, services in self.services.items():
             for service in services:
                 for name, query in self.rules.series.items():
                     asked = query.replace("$service", service).replace("$stack", stack)
+                    asked = asked if name in GAUGES else unsummed(asked)
                     found = self._query(asked, start_s, end_s, step_s, stack)
-                    for at, value in found:
-                        by_time.setdefault(at, {})[stack, service, name] = value
+                    for at, instances in found.items():
+                        by_time.setdefault(at, {})[stack, service, name] = instances
         return [Sample(at, values) for at, values in sorted(by_time.items())]
 
     def _query(
         self, query: str, start_s: float, end_s: float, step_s: float, stack: str
-    ) -> list[tuple[float, float]]:
+    ) -> dict[float, Instances]:
+        """Return instant -> its series by labels; a fault, and nothing, where the answer is none of Prometheus."""
         asked = urlencode({"query": query, "start": start_s, "end": end_s, "step": step_s})
         try:
             body = fetch(self.rules.url or "", f"/api/v1/query_range?{asked}", 10.0)
             series = json.loads(body)["data"]["result"]
             if not isinstance(series, list):
                 raise TypeError("result is no list")
-            total: dict[float, float] = {}
-            for at, value in (pair for one in series for pair in one["values"]):
-                total[float(at)] = total.get(float(at), 0.0) + float(value)
-            return sorted(total.items())
+            found: dict[float, dict[str, float]] = {}
+            for number, each in enumerate(series):
+                name = str(sorted(each["metric"].items())) if each.get("metric") else str(number)
+                for instant, value in each["values"]:
+                    found.setdefault(float(instant), {})[name] = float(value)
+            return dict(found)
         except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
             self.faults[stack] = f"{self.rules.url}: {query}: {error}"
-            return []
+            return {}
 
-    def _picked(
-        self, stack: str, series: dict[str, list[tuple[dict[str, str], float]]]
-    ) -> dict[Key, float]:
-        out: dict[Key, float] = {}
+    def _picked(self, stack: str, families: _Families) -> dict[Key, Instances]:
+        out: dict[Key, Instances] = {}
         for service in self.services[stack]:
             for name, selector in self.rules.series.items():
-                value = _select(series, selector.replace("$service", service))
-                if value is not None:
-                    out[stack, service, name] = value
-            for labels, value in series.get(f"{self.rules.latency}_bucket", []):
-                if labels.get("service") == service and _is_bound(labels.get("le", "")):
-                    out[stack, service, f"le={labels['le']}"] = value
+                if found := _select(families, selector.replace("$service", service)):
+                    out[stack, service, name] = found
+            for bound, instances in _buckets(families, self.rules.latency, service).items():
+                out[stack, service, f"le={bound}"] = instances
         return out
 
     def orders(self, run_id: str) -> dict[str, set[str]] | None:
@@ -209,24 +214,54 @@ def _is_bound(text: str) -> bool:
         return False
 
 
-def _series(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
-    out: dict[str, list[tuple[dict[str, str], float]]] = {}
+_Families = dict[str, list[tuple[dict[str, str], float]]]
+"""Name of a series -> labels and value of each, as they stand in an exposition."""
+
+
+def _series(text: str) -> _Families:
+    out: _Families = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             out.setdefault(sample.name, []).append((dict(sample.labels), float(sample.value)))
     return out
 
 
-def _select(series: dict[str, list[tuple[dict[str, str], float]]], selector: str) -> float | None:
-    """Return the sum of the series a selector matches; None if none does."""
+def _select(families: _Families, selector: str) -> Instances:
+    """Return the series that a selector matches, by their labels; empty if none does."""
     found = _SELECTOR.fullmatch(selector.strip())
     if not found:
-        return None
+        return {}
     wanted = dict(_LABEL.findall(found[2] or ""))
     if _LABEL.sub("", found[2] or "").strip(" ,"):
-        return None  # a matcher other than `=`: PromQL's, not a scrape's
-    values = [
-        value for labels, value in series.get(found[1], [])
+        return {}  # a matcher other than `=`: PromQL's, not a scrape's
+    return _by_labels([
+        (labels, value) for labels, value in families.get(found[1], [])
         if all(labels.get(name) == text for name, text in wanted.items())
-    ]  # fmt: skip
-    return sum(values) if values else None
+    ])  # fmt: skip
+
+
+def _by_labels(rows: list[tuple[dict[str, str], float]]) -> Instances:
+    """Return labels as text -> value; NaN where one series stands there twice with two values."""
+    out: dict[str, float] = {}
+    for labels, value in rows:
+        name = str(sorted(labels.items()))
+        out[name] = value if out.get(name, value) == value else float("nan")
+    return out
+
+
+def _buckets(families: _Families, latency: str | None, service: str) -> dict[str, Instances]:
+    """Return upper bound -> a service's series of a histogram, by their other labels."""
+    rows: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for labels, value in families.get(f"{latency}_bucket", []):
+        bound = labels.get("le", "")
+        if labels.get("service") == service and _is_bound(bound):
+            rows.setdefault(bound, []).append(
+                ({name: text for name, text in labels.items() if name != "le"}, value)
+            )
+    return {bound: _by_labels(found) for bound, found in rows.items()}
+
+
+def unsummed(query: str) -> str:
+    """Return what a PromQL sum over a plain selector sums: the restart of one instance shows only there."""
+    found = _SUM.fullmatch(query.strip())
+    return found[1].strip() if found and _SELECTOR.fullmatch(found[1].strip()) else query

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from gameday.swarm.brief import Brief
+from gameday.swarm.counters import grown, is_continuous, total
 from gameday.swarm.observe import Observer, Sample
 
 __all__ = ["GuardSampler", "Sampler", "service_numbers"]
@@ -71,15 +72,16 @@ def service_numbers(before: Sample, now: Sample) -> dict[tuple[str, str, str], f
     """
     out: dict[tuple[str, str, str], float] = {}
     elapsed = now.at_s - before.at_s
-    for (stack, service, series), value in now.values.items():
+    for (stack, service, series), instances in now.values.items():
+        value = total(instances)
         if series == "queue":
             out[stack, "queue", service] = value
         if series != "capacity" or not value > 0 or elapsed <= 0:
             continue
-        busy, in_use = (stack, service, "busy_seconds"), (stack, service, "in_use")
-        used = now.values.get(busy, math.nan) - before.values.get(busy, math.nan)
-        if used >= 0:
-            out[stack, "utilisation", service] = used / (elapsed * value)
-        elif in_use in now.values:
-            out[stack, "utilisation", service] = now.values[in_use] / value
+        key = (stack, service, "busy_seconds")
+        busy = before.values.get(key), now.values.get(key)
+        share = grown(*busy) / (elapsed * value) if is_continuous(*busy) else math.nan
+        if math.isnan(share):  # only a gauge, or a restart: what is in use now
+            share = total(now.values.get((stack, service, "in_use"))) / value
+        out[stack, "utilisation", service] = share
     return {key: number for key, number in out.items() if math.isfinite(number)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,9 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_runs import busy_shop
 
+from gameday.errors import ScenarioError
 from gameday.scenario import Scenario
 from gameday.swarm import observe
-from gameday.swarm.observe import Observer
+from gameday.swarm.counters import total
+from gameday.swarm.observe import Observer, Sample, unsummed
 
 TEXT = """# TYPE in_use gauge
 in_use{service="pay",zone="a"} 2
@@ -49,12 +52,16 @@ def shop(folder: Path, **block: Any) -> Scenario:
     return scenario.model_copy(update={"observe": seen})
 
 
+def summed(sample: Sample) -> dict[tuple[str, str, str], float]:
+    return {key: total(instances) for key, instances in sample.values.items()}
+
+
 def read(scenario: Scenario, text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Observer]:
     monkeypatch.setattr(observe, "fetch", lambda *_, **__: text.encode())
     observer = Observer(scenario, URL)
     sample = observer.read()
     assert sample is not None
-    return sample.values, observer
+    return summed(sample), observer
 
 
 def test_a_selector_picks_by_name_and_labels_and_sums_what_it_matches(
@@ -198,7 +205,7 @@ def test_promql_is_asked_by_range_and_read_into_samples_by_time(
     observer = asking(tmp_path, url)
     assert observer.read() is None
     samples = observer.read_range(100.0, 106.0, 3.0)
-    assert [(s.at_s, s.values) for s in samples] == [
+    assert [(s.at_s, summed(s)) for s in samples] == [
         (100, {("main", "pay", "in_use"): 1.0}),
         (103, {("main", "pay", "in_use"): 2.5, ("main", "edge", "in_use"): 0.0}),
     ]
@@ -220,8 +227,64 @@ def test_a_query_of_several_series_is_summed_or_refused_but_never_cut_to_the_fir
     url, answers, _ = prometheus
     answers[PAY] = ok([(100, "1")], [(100, "4")])
     observer = asking(tmp_path, url)
-    values = [s.values.get(("main", "pay", "in_use")) for s in observer.read_range(99, 102, 3)]
+    values = [summed(s).get(("main", "pay", "in_use")) for s in observer.read_range(99, 102, 3)]
     assert values == [5.0] or (observer.faults and values in ([], [None]))
+
+
+def test_a_sum_over_a_counter_is_read_by_its_instances_and_a_gauges_sum_as_it_is(
+    prometheus: tuple[str, dict[str, Any], list[dict[str, list[str]]]], tmp_path: Path
+) -> None:
+    url, _, asked = prometheus
+    series = {"busy_seconds": 'sum(busy_total{svc="$service"})', "in_use": "sum(in_use)"}
+    block = {"source": "prometheus", "url": url, "series": series, "services": ["pay"]}
+    Observer(shop(tmp_path, **block), URL).read_range(0, 9, 3)
+    assert [q["query"][0] for q in asked] == ['busy_total{svc="pay"}', "sum(in_use)"]
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [("sum(a_total)", "a_total"), ('sum by (zone) (a{b="c"})', 'a{b="c"}'), ("sum (a) without(x)", "a"),
+     ("sum(a) + sum(b)", None), ("sum(rate(a[1m]))", None), ("a", None), ("sum(a + b)", None),
+     ("max(a)", None)],
+)  # fmt: skip
+def test_only_a_sum_over_one_selector_is_taken_apart(query: str, read: str | None) -> None:
+    assert unsummed(query) == (read or query)
+
+
+def test_series_of_one_exposition_keep_their_instances_buckets_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(
+        f'visit_seconds_bucket{{service="pay",pod="{pod}",le="+Inf"}} {n}\n'
+        for pod, n in (("a", 5), ("b", 7))
+    )
+    values, _ = read(shop(tmp_path), text, monkeypatch)
+    assert values["main", "pay", "le=+Inf"] == 12
+
+
+@pytest.mark.parametrize(("again", "known"), [("3", True), ("4", False), ("NaN", False)])
+def test_a_series_that_stands_there_twice_is_not_added_up(
+    again: str, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'in_use{{service="pay"}} 3\nin_use{{service="pay"}} {again}\n'
+    values, _ = read(shop(tmp_path), text, monkeypatch)
+    assert values["main", "pay", "in_use"] == pytest.approx(
+        3 if known else float("nan"), nan_ok=True
+    )
+
+
+def test_a_sample_of_promql_that_is_no_number_is_not_known(
+    prometheus: tuple[str, dict[str, Any], list[Any]], tmp_path: Path
+) -> None:
+    url, answers, _ = prometheus
+    answers[PAY] = ok(
+        [(100, "NaN"), (103, "2")],
+        [(100, "4"), (103, "+Inf")],
+    )
+    values = [
+        summed(s)["main", "pay", "in_use"] for s in asking(tmp_path, url).read_range(99, 105, 3)
+    ]
+    assert all(math.isnan(value) for value in values)
 
 
 @pytest.mark.parametrize(
@@ -268,3 +331,12 @@ def test_order_keys_are_read_for_the_run_that_asks(
     }
     assert asked == ["/orders?run=r%201"]
     assert Observer(shop(tmp_path), URL).orders("r1") is None
+
+
+@pytest.mark.parametrize("query", ["sum(rate(busy_total[1m]))", "increase(busy_total[5m])"])
+def test_a_counter_given_as_its_rate_is_refused_with_what_to_write(
+    query: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ScenarioError, match=r"busy_seconds: must be the counter itself"):
+        busy_shop(tmp_path, {"observe": {"series": {"busy_seconds": query}}})
+    busy_shop(tmp_path, {"observe": {"series": {"queue": query}}})  # a gauge may be anything

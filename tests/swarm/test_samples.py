@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gameday.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.observe import Observer, Sample
+from gameday.swarm.sampler import service_numbers
 from gameday.traffic import LoadPlan
 
 quickly = settings(max_examples=40, deadline=None)
@@ -33,7 +35,7 @@ def plan(scenario: Scenario) -> LoadPlan:
 def samples_of(rows: list[dict[str, float] | None], every_s: float = 3.0) -> list[Sample]:
     """Return one sample a slot boundary; None: the target did not answer."""
     return [
-        Sample(1000.0 + i * every_s, {("main", "pay", k): v for k, v in (row or {}).items()})
+        Sample(1000.0 + i * every_s, {("main", "pay", k): {"": v} for k, v in (row or {}).items()})
         for i, row in enumerate(rows)
     ]
 
@@ -160,3 +162,166 @@ def test_one_missed_scrape_does_not_unbalance_the_books(scenario: Scenario, plan
     ]
     rows[4] = None
     assert folded(scenario, plan, samples_of(rows)).imbalances() == []
+
+
+def of_instances(rows: list[dict[str, dict[str, float]]], every_s: float = 3.0) -> list[Sample]:
+    """Return one sample a slot boundary: series -> instance -> value."""
+    return [
+        Sample(
+            1000.0 + i * every_s, {("main", "pay", name): values for name, values in row.items()}
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def by_promql(tmp_path: Path) -> Scenario:
+    """Return the shop observed through a Prometheus server."""
+    return busy_shop(tmp_path, {"observe": {"source": "prometheus", "url": "http://127.0.0.1:9"}})
+
+
+INSTANCES = [f"pay-{n}" for n in range(10)]
+
+
+@quickly
+@given(
+    starts=st.lists(st.integers(0, 10**9), min_size=1, max_size=6),
+    rates=st.lists(st.floats(0.0, 0.9), min_size=6, max_size=6),
+    struck=st.lists(st.tuples(st.integers(0, 5), st.integers(1, 7)), max_size=4),
+)
+def test_whatever_restarts_utilisation_is_never_above_what_was_worked(
+    starts: list[int],
+    rates: list[float],
+    struck: list[tuple[int, int]],
+    scenario: Scenario,
+    plan: LoadPlan,
+) -> None:
+    born = [-start / rate if rate else 0.0 for start, rate in zip(starts, rates, strict=False)]
+    rows = []
+    for i in range(9):
+        for n, slot in struck:
+            if slot == i and n < len(born):
+                born[n] = 3.0 * i - 1.0  # began anew a second ago
+        busy = {f"i{n}": max(0.0, rates[n] * (3.0 * i - since)) for n, since in enumerate(born)}
+        rows.append({"busy_seconds": busy, "capacity": dict.fromkeys(busy, 1.0)})
+    share = folded(scenario, plan, of_instances(rows)).utilisation("main", "pay")
+    known = share[~np.isnan(share)]
+    assert (known <= max(rates) + 1e-6).all()
+    assert (known >= -1e-9).all()
+
+
+@pytest.mark.parametrize("summed", [False, True])
+def test_a_restart_of_one_of_ten_instances_is_no_saturation(
+    summed: bool, scenario: Scenario, plan: LoadPlan
+) -> None:
+    rows = []
+    for i in range(9):
+        busy = dict.fromkeys(INSTANCES, 50000 + 0.6 * i)
+        if i >= 4:
+            busy["pay-3"] = 0.6 * (i - 4) + 0.2
+        shown = {"": sum(busy.values())} if summed else busy
+        rows.append({"busy_seconds": shown, "capacity": {"": 10.0}})
+    share = folded(scenario, plan, of_instances(rows)).utilisation("main", "pay")
+    if summed:
+        assert np.isnan(share[3])
+        np.testing.assert_allclose(np.delete(share, 3), 0.2, rtol=1e-6)
+    else:
+        np.testing.assert_allclose(share, [0.2] * 3 + [0.2 * (5.6 / 6)] + [0.2] * 4, rtol=1e-6)
+
+
+def test_a_sample_that_is_no_number_leaves_its_slots_unknown(
+    scenario: Scenario, plan: LoadPlan
+) -> None:
+    rows = [
+        {"busy_seconds": dict.fromkeys(INSTANCES, 0.6 * i), "capacity": dict.fromkeys(INSTANCES, 1.0),
+         "done": {n: float(i) for n in INSTANCES}}
+        for i in range(9)
+    ]  # fmt: skip
+    rows[4]["busy_seconds"]["pay-3"] = rows[4]["done"]["pay-3"] = float("nan")
+    record = folded(scenario, plan, of_instances(rows))
+    share = record.utilisation("main", "pay")
+    assert np.isnan(share[3:5]).all()
+    np.testing.assert_allclose(np.delete(share, [3, 4]), 0.2)
+    assert np.isnan(row_of(record, "done")[3:5]).all()
+    assert np.nansum(row_of(record, "done")) == 60
+
+
+def test_an_instance_that_a_server_of_series_shows_late_has_not_worked_all_its_life_in_one_slot(
+    tmp_path: Path,
+) -> None:
+    scenario = by_promql(tmp_path)
+    plan = flat_plan(scenario, 8.0, slots=8, lead_in=2, speed=20.0)
+    rows = [
+        {"busy_seconds": {n: 50_000 + 0.6 * i for n in INSTANCES if n != "pay-3" or i not in (0, 1, 5)},
+         "arrived": {n: 9e6 + i for n in INSTANCES if n != "pay-3" or i not in (0, 1, 5)},
+         "capacity": {"": 10.0}}
+        for i in range(9)
+    ]  # fmt: skip
+    record = folded(scenario, plan, of_instances(rows))
+    share, arrived = record.utilisation("main", "pay"), row_of(record, "arrived")
+    for slot in (1, 4, 5):
+        assert np.isnan(share[slot])
+        assert np.isnan(arrived[slot])
+    np.testing.assert_allclose(share[[2, 3, 6, 7]], 0.2)
+    np.testing.assert_allclose(arrived[[2, 3, 6, 7]], 10)
+
+
+def test_a_label_that_a_target_comes_to_expose_has_counted_from_nothing(
+    scenario: Scenario, plan: LoadPlan
+) -> None:
+    rows = [
+        {"arrived": {"done": 10.0 * i} | ({"shed": 2.0 * (i - 3)} if i > 3 else {})}
+        for i in range(9)
+    ]  # fmt: skip
+    arrived = row_of(folded(scenario, plan, of_instances(rows)), "arrived")
+    np.testing.assert_array_equal(arrived[:8], [10, 10, 10, 12, 12, 12, 12, 12])
+
+
+def test_attempts_that_a_restart_took_with_it_unbalance_no_books(
+    scenario: Scenario, plan: LoadPlan
+) -> None:
+    rows: list[dict[str, float] | None] = [
+        dict.fromkeys(ATTEMPTS[:-1], 0.0)
+        | {"arrived": 100.0 * i, "done": 100.0 * i - 7, "in_flight": 7.0}
+        for i in range(1, 6)
+    ]
+    rows += [
+        dict.fromkeys(ATTEMPTS[:-1], 0.0)
+        | {"arrived": 30.0 * i, "done": 30.0 * i - 4, "in_flight": 4.0}
+        for i in range(1, 5)
+    ]
+    record = folded(scenario, plan, samples_of(rows))
+    assert record.imbalances() == []
+    assert np.isnan(row_of(record, "in_flight")).all()
+
+
+@quickly
+@given(counts=buckets, start=st.integers(1, 10**6))
+def test_a_restart_behind_a_summed_histogram_is_not_thousands_of_visits(
+    counts: list[int], start: int, scenario: Scenario, plan: LoadPlan
+) -> None:
+    first = {
+        name: dict.fromkeys(INSTANCES, float(start + n))
+        for n, name in enumerate(cumulative(counts))
+    }
+    after = {
+        name: {i: 0.0 if i == "pay-3" else value for i, value in instances.items()}
+        for name, instances in first.items()
+    }
+    for rows in (
+        [first, after],
+        [{k: {"": sum(v.values())} for k, v in row.items()} for row in (first, after)],
+    ):
+        record = folded(scenario, plan, of_instances(rows))
+        assert record.visits[0, record.services.index("pay")].sum() == 0
+
+
+def test_a_guardrail_does_not_fire_on_a_restart() -> None:
+    key = ("main", "pay", "busy_seconds")
+    capacity = {("main", "pay", "capacity"): {"": 10.0}}
+    for names in (INSTANCES, [""]):
+        old = dict.fromkeys(names, 500_000 / len(names))
+        for new in (old | {names[0]: old[names[0]] * 0.9}, old | {names[0]: float("nan")}):
+            before, now = Sample(0.0, {key: old} | capacity), Sample(2.0, {key: new} | capacity)
+            assert service_numbers(before, now) == {}
+            used = now.values | {("main", "pay", "in_use"): {"": 3.0}}
+            assert service_numbers(before, Sample(2.0, used)) == {("utilisation", "pay"): 0.3}

@@ -1,0 +1,62 @@
+"""How a stack's own numbers are read: which series, from where, and what they must be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import model_validator
+
+from gameday.scenario.faults import Fault, unknown
+from gameday.scenario.units import Block, Name
+
+if TYPE_CHECKING:
+    from gameday.scenario.model import Scenario
+
+__all__ = ["GAUGES", "Observe", "observe_faults"]
+
+_GROWTH = re.compile(r"\b(?:i?rate|increase|i?delta|deriv)\s*\(")
+GAUGES = frozenset({"in_use", "capacity", "queue", "in_flight"})
+"""Names under `observe.series` of numbers that rise and fall; all others are counters, which only grow."""
+
+
+class Observe(Block):
+    """How a stack's own numbers are read; `$service` stands for a service's name."""
+
+    source: Literal["metrics", "prometheus"] = "metrics"
+    path: str = "/metrics"
+    """Where the target exposes Prometheus text (source: metrics)."""
+    url: str | None = None
+    """A Prometheus server's address (source: prometheus)."""
+    series: dict[Name, str]
+    """in_use, capacity, queue, busy_seconds, arrived, done, ... -> series selector or PromQL.
+
+    Counters (all but in_use, capacity, queue, in_flight) are given as they are, without rate(): how they grow is
+    reckoned by the instance, so a sum over a selector is read as that selector.
+    """
+    latency: str | None = None
+    """Histogram of visits' seconds, without its _bucket suffix."""
+    orders: str | None = None
+    """Path that lists the keys of the orders of a run."""
+    services: list[Name] | None = None
+    """Absent: all. A service left out is `not observed`."""
+
+    @model_validator(mode="after")
+    def _server_has_address(self) -> Observe:
+        if self.source == "prometheus" and self.url is None:
+            raise ValueError("source prometheus needs its url, as in http://127.0.0.1:9090")
+        return self
+
+
+def observe_faults(scenario: Scenario) -> Iterator[Fault]:
+    """Yield services that do not exist, and counters given as rates."""
+    for i, name in enumerate(scenario.observe.services or ()):
+        yield from unknown(("observe", "services", i), "service", name, scenario.services)
+    for name, query in scenario.observe.series.items():
+        if name not in GAUGES and _GROWTH.search(query):
+            yield (
+                ("observe", "series", name),
+                f"must be the counter itself, without rate() or increase() (got '{query}'); "
+                "its growth is reckoned by the instance from one sample to the next",
+            )
