@@ -76,6 +76,8 @@ def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tup
     with show.phase("history"):
         history = read_history(scenario, file=file, seed=seed)
         show.update(f"{history.grid.slots / 1440:.0f} days, {history.source}")
+    for note in history.notes:
+        show.say(f"history: {note}")
     with show.phase("forecast"):
         demand = forecast_demand(scenario, history)
         show.update(wape_words(demand.race))

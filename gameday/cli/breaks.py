@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gameday.cli.past import told_past
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 from gameday.errors import UsageError
 
@@ -36,16 +37,12 @@ def breaks(
     from gameday.forecast.breaks import propose_breaks
     from gameday.forecast.prepare import prepare
     from gameday.forecast.task import region_calendars
-    from gameday.history import read_history
     from gameday.scenario import load_scenario
-    from gameday.vocabulary import Seed
 
     if find_spec("ruptures") is None:
         raise UsageError("forecast breaks needs ruptures: pip install 'gameday[ruptures]'")
     scenario = load_scenario(event)
-    known = read_history(scenario, file=history, seed=Seed(seed)).known_before(
-        scenario.history.until
-    )
+    known = told_past(scenario, history, seed).known_before(scenario.history.until)
     pasts, _ = prepare(list(region_calendars(scenario, known).values()), known)
     found = [one for past in pasts for one in propose_breaks(past)]
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gameday.cli.past import told_past
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 from gameday.errors import UsageError
 
@@ -54,17 +55,15 @@ def explain(
     """
     from gameday.forecast.answer import Question, answer
     from gameday.forecast.forecast import demand_of, fit
-    from gameday.history import read_history
     from gameday.scenario import load_scenario
     from gameday.traffic.event_demand import event_demand
-    from gameday.vocabulary import Seed
 
     scenario = with_stretches(load_scenario(event), mask, keep)
     known_name("--region", region, scenario.regions)
     known_name("--step", step, scenario.steps)
     instant = None if at is None else _instant("--at", at, scenario, region)
     earlier = _before(before, scenario, region)
-    past = read_history(scenario, file=history, seed=Seed(seed))
+    past = told_past(scenario, history, seed)
     fitted = fit(scenario, past)
     demand = event_demand(scenario, demand_of(scenario, fitted))
     if instant is None:
@@ -161,14 +160,12 @@ def outliers(
     Example: gameday forecast outliers --event primeday
     """
     from gameday.forecast.effect import outlier_rows
-    from gameday.history import read_history
     from gameday.scenario import load_scenario
-    from gameday.vocabulary import Seed
 
     scenario = with_stretches(load_scenario(event), mask, keep)
     if region is not None:
         known_name("--region", region, scenario.regions)
-    past = read_history(scenario, file=history, seed=Seed(seed))
+    past = told_past(scenario, history, seed)
     rows = [r for r in outlier_rows(scenario, past) if region in (None, r["region"])]
     if as_json:
         typer.echo(json.dumps({"schema_version": 1, "event": scenario.event.name, "rows": rows}))

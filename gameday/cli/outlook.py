@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from gameday.cli.past import told_past
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
@@ -45,13 +46,11 @@ def outlook(
     from gameday.forecast.left_out import main_kind
     from gameday.forecast.outlook import look_ahead
     from gameday.forecast.task import region_calendars
-    from gameday.history import read_history
     from gameday.scenario import load_scenario
     from gameday.traffic.event_demand import event_demand
-    from gameday.vocabulary import Seed
 
     scenario = load_scenario(event)
-    past = read_history(scenario, file=history, seed=Seed(seed))
+    past = told_past(scenario, history, seed)
     known = past.known_before(scenario.history.until)
     calendars = list(region_calendars(scenario, known).values())
     sums = _sums(scenario, known)

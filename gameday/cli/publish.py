@@ -129,7 +129,7 @@ def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> 
 
     block = scenario.history
     mapped = block.columns if block.columns.model_fields_set else None
-    found = read_any_history(file, time_zone=block.time_zone, columns=mapped)
+    found = read_any_history(file, time_zone=block.time_zone, columns=mapped, absent=block.absent)
     if found.steps == ("count",) and teams is not None and len(teams) == 1:
         found = replace(found, steps=teams)
     if found.regions == ("all",) and len(scenario.regions) == 1:

@@ -52,13 +52,15 @@ def track(
     if (prometheus is None) != (query is None):
         raise UsageError("--prometheus and --query belong together")
     plans, clock = _plans(plan, region, step), _clock(plan, zone)
+    if query is not None:
+        _check_query(query, [one.name for one in plans])
     from gameday.forecast.track import Tracker
 
-    tracker = Tracker(plans)
+    tracker, told = Tracker(plans), set[str]()
     ends = time.monotonic() + wait if wait else float("inf")
     while True:
         if actuals is not None:
-            alerts = _from_file(tracker, actuals, clock, must_be=not follow)
+            alerts = _from_file(tracker, actuals, clock, told, must_be=not follow)
         else:
             alerts = _from_server(tracker, prometheus or "", query or "")
         for alert in alerts:
@@ -67,6 +69,18 @@ def track(
             break
         time.sleep(min(_POLL_S, max(0.0, ends - time.monotonic())))
     _summary(tracker, as_json=as_json)
+
+
+def _check_query(query: str, series: list[str]) -> None:
+    """Raise UsageError where a query would tell several series of the plan the same counts."""
+    for what, words in (("region", ("$region",)), ("step or team", ("$step", "$team"))):
+        names = {name.split(" ", 1)[what != "region"] for name in series}
+        if len(names) > 1 and not any(word in query for word in words):
+            raise UsageError(
+                f"--query: says nothing of {' or '.join(words)}, and the plan has {len(names)} of them "
+                f"({', '.join(sorted(names)[:5])}): each would be given the same counts; write a label as "
+                f'{what.split(" ")[0]}="{words[0]}", or choose one with --{what.split(" ")[0]}'
+            )
 
 
 def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
@@ -135,15 +149,17 @@ def _clock(plan: Path, zone: str | None) -> str:
     return kept_publication(plan)[0].history.time_zone
 
 
-def _from_file(tracker: Tracker, file: Path, clock: str, *, must_be: bool) -> list[Alert]:
+def _from_file(
+    tracker: Tracker, file: Path, clock: str, told: set[str], *, must_be: bool
+) -> list[Alert]:
     import numpy as np
 
-    table = _table(file, clock, must_be=must_be)
+    table = _table(file, clock, told, must_be=must_be)
     if table is None or table.empty:
         return []
     first = tracker.grid.epoch_min
-    named = _names_of_plan(tracker)
-    table["name"] = [named.get(name, name) for name in table["name"]]
+    aliases = _names_of_plan(tracker)
+    table["name"] = [aliases.get(name.casefold(), name) for name in table["name"]]
     slot = (table["minute"] - first).to_numpy(np.int64)
     # Only whole minutes: the last one may still be growing, unless all series have it and the plan ends with it.
     last = min(int(slot.max()), tracker.grid.slots)
@@ -167,19 +183,21 @@ def _from_file(tracker: Tracker, file: Path, clock: str, *, must_be: bool) -> li
         raise HistoryError(
             f"{file}: names no series of the plan (it has {names}; the plan {', '.join(list(tracker.series)[:3])})"
         )
+    if others := sorted(set(map(str, table["name"])) - set(counts)):
+        _tell_once([f"{file}: not tracked, the plan has none: {', '.join(others[:5])}"], told)
     return tracker.feed(counts, begin, last - begin)
 
 
 def _names_of_plan(tracker: Tracker) -> dict[str, str]:
-    """Return what files call series whose region, or step too, a plan has no second one of: they go unnamed."""
+    """Return what files may call a plan's series, in lower case: unnamed where there is no second one."""
     named = [name.split(" ", 1) for name in tracker.series]
-    if len({region for region, _ in named}) > 1:
-        return {}
-    out = {f"all {step}": f"{region} {step}" for region, step in named}
+    out = {name.casefold(): name for name in tracker.series}
+    if len({region for region, _ in named}) == 1:
+        out |= {f"all {step}".casefold(): f"{region} {step}" for region, step in named}
     return out | ({"all count": next(iter(tracker.series))} if len(named) == 1 else {})
 
 
-def _table(file: Path, clock: str, *, must_be: bool) -> pd.DataFrame | None:
+def _table(file: Path, clock: str, told: set[str], *, must_be: bool) -> pd.DataFrame | None:
     """Return minute, name and count of what the file holds now; a last line not yet whole is left for later."""
     import io
 
@@ -208,7 +226,17 @@ def _table(file: Path, clock: str, *, must_be: bool) -> pd.DataFrame | None:
         if reader is None:
             raise HistoryError(f"{file}: must end in {' or '.join(READERS)}")
         table = reader(file)
-    return minutes_of_table(table, str(file), clock)
+    minutes, notes = minutes_of_table(table, str(file), clock)
+    _tell_once([f"{file}: {note}" for note in notes], told)
+    return minutes
+
+
+def _tell_once(lines: list[str], told: set[str]) -> None:
+    """Say on standard error what was not said before: a growing file is read again and again."""
+    for line in lines:
+        if line not in told:
+            told.add(line)
+            typer.echo(line, err=True)
 
 
 def _from_server(tracker: Tracker, url: str, query: str) -> list[Alert]:

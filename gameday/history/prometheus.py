@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -18,6 +19,8 @@ __all__ = ["minutes_from_prometheus"]
 
 _TIMEOUT_S = 10.0
 _STEP_S = 60
+_LEAST_POINTS = 30
+"""Minutes that only grow from which on they are no counts: by chance one in 10^32 does. Ours."""
 _MOST_POINTS = 10_000
 """Prometheus answers at most 11,000 points a series; longer stretches are asked for in parts."""
 
@@ -26,20 +29,48 @@ def minutes_from_prometheus(url: str, query: str, first_min: int, last_min: int)
     """Return counts of the minutes from `first_min` up to, not including, `last_min` since 1970; NaN = no sample.
 
     `query` must tell the count of the minute that ends at each instant, as `sum(increase(orders_total[1m]))`;
-    several series in an answer are added up. HistoryError where the server does not answer, or nothing usable.
+    several series in an answer are added up. A minute in which one of them is no count (NaN, or below 0, as
+    where a counter began anew) is not known. HistoryError where the server does not answer, nothing is usable,
+    series of several regions or steps would be added up, or the numbers are a counter's own.
     """
     out = np.full(max(0, last_min - first_min), np.nan)
+    is_wrong = np.zeros(len(out), bool)
     for begin in range(first_min, last_min, _MOST_POINTS):
         end = min(last_min, begin + _MOST_POINTS)
         asked = {
             "query": query, "start": 60 * (begin + 1), "end": 60 * end, "step": _STEP_S,
         }  # fmt: skip
-        for series in _answer(url, asked):
-            _add(out, series["values"], first_min)
+        answer = _answer(url, asked)
+        _require_one_place(answer, f"{url}: {query}")
+        for series in answer:
+            _add(out, is_wrong, series["values"], first_min)
+    out[is_wrong] = np.nan
+    _require_counts(out, f"{url}: {query}")
     return out
 
 
-def _answer(url: str, asked: dict[str, object]) -> list[dict[str, list[list[float | str]]]]:
+def _require_one_place(answer: list[dict[str, Any]], of: str) -> None:
+    """Raise HistoryError where a label says that series of several regions or steps would be added up."""
+    for label in ("region", "step", "team"):
+        if len(found := sorted({series.get("metric", {}).get(label, "") for series in answer})) > 1:
+            raise HistoryError(
+                f"{of}: answers series of several {label}s ({', '.join(found[:5])}), which are not one count: "
+                f'ask for one, as {label}="${label}", or sum over them'
+            )
+
+
+def _require_counts(counts: Array, of: str) -> None:
+    """Raise HistoryError where numbers only grow: they are a counter's own, not what came in each minute."""
+    known = counts[~np.isnan(counts)]
+    rises = np.diff(known)
+    if len(known) >= _LEAST_POINTS and (rises >= 0).all() and (rises > 0).mean() > 0.5:
+        raise HistoryError(
+            f"{of}: its {len(known)} minutes only grow, as a counter does ({known[0]:g} to {known[-1]:g}); "
+            "write what each minute adds: sum(increase(NAME[1m]))"
+        )
+
+
+def _answer(url: str, asked: dict[str, object]) -> list[dict[str, Any]]:
     address = f"{url.rstrip('/')}/api/v1/query_range?{urlencode(asked)}"
     if not address.startswith(("http://", "https://")):
         raise HistoryError(
@@ -60,8 +91,13 @@ def _answer(url: str, asked: dict[str, object]) -> list[dict[str, list[list[floa
     return result
 
 
-def _add(out: Array, values: list[list[float | str]], first_min: int) -> None:
-    for at, text in values:
-        slot, value = round(float(at) / 60) - 1 - first_min, float(text)
-        if 0 <= slot < len(out) and math.isfinite(value):
+def _add(out: Array, is_wrong: Array, values: list[list[float | str]], first_min: int) -> None:
+    """Add one series to `out`; where it has no count, mark the minute in `is_wrong`."""
+    for instant, text in values:
+        slot, value = round(float(instant) / 60) - 1 - first_min, float(text)
+        if not 0 <= slot < len(out):
+            continue
+        if math.isfinite(value) and value >= 0:
             out[slot] = value if np.isnan(out[slot]) else out[slot] + value
+        else:
+            is_wrong[slot] = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,10 @@ import pandas as pd
 from gameday.errors import HistoryError
 from gameday.files import cache_folder, write_whole
 from gameday.history.history import History
+from gameday.history.instants import last_year
+from gameday.history.names import usual_columns
 from gameday.history.readers import READERS
-from gameday.history.repair import Wanted, counts_from_table, usual_columns
+from gameday.history.repair import Wanted, counts_from_table
 from gameday.history.synthetic import make_past, past_fingerprint
 from gameday.scenario import Scenario
 from gameday.scenario.past import Columns
@@ -28,7 +31,10 @@ def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> Histor
 
 def _from_file(scenario: Scenario, file: Path) -> History:
     block = scenario.history
-    asked = Wanted(block.columns, block.time_zone, scenario.region_names, scenario.step_names)
+    asked = Wanted(
+        block.columns, block.time_zone, scenario.region_names, scenario.step_names, block.absent,
+        max(last_year(), block.until.year + 1),
+    )  # fmt: skip
     history = _history_of(file, _table_of(file), asked)
     if history.grid.start >= block.until:
         raise HistoryError(
@@ -38,16 +44,20 @@ def _from_file(scenario: Scenario, file: Path) -> History:
     return history
 
 
-def read_any_history(file: Path, *, time_zone: str, columns: Columns | None = None) -> History:
+def read_any_history(
+    file: Path, *, time_zone: str, columns: Columns | None = None,
+    absent: Literal["zero", "unknown"] | None = None,
+) -> History:  # fmt: skip
     """Return the past of a file that no scenario describes; HistoryError if unsound.
 
     Its columns are told by their names: time (or ds, timestamp), count (or y, value) and, where there are any,
-    region and step (or team, service, series); or they are `columns`, where the file has those.
+    region and step (or team, service, series); or they are `columns`, where the file has those. `absent` is what
+    a minute without a row says.
     """
     table = _table_of(file)
     if columns is None or not set(columns.model_dump().values()) - {None} <= set(table.columns):
         columns = usual_columns(table, str(file))
-    return _history_of(file, table, Wanted(columns, time_zone))
+    return _history_of(file, table, Wanted(columns, time_zone, absent=absent))
 
 
 def _table_of(file: Path) -> pd.DataFrame:

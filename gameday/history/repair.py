@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from gameday.errors import HistoryError
+from gameday.history.absent import suspicion
+from gameday.history.instants import in_zone, parsed_times, require_times, require_years
+from gameday.history.names import (
+    NamedRows,
+    columns_of,
+    named_rows,
+    require_one_count,
+    usual_columns,
+)
+from gameday.history.row_lengths import by_the_minute
 from gameday.scenario.past import Columns
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Wanted", "counts_from_table", "minutes_of_table", "usual_columns"]
+__all__ = ["Wanted", "counts_from_table", "minutes_of_table"]
 
 _MOST_SLOTS = 20 * 525_600
 """Twenty years of minutes: longer is a slip in a date."""
 _MOST_COUNT = 1e15
 """More a minute is no count."""
-_OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-"""A time of day with its offset; a bare date ends in a minus and digits too."""
-
-
-_LEAST_ROWS, _REGULAR = 24, 0.9
-"""Rows, and the share of them equally far apart, from which on a table is one of wider slots. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,152 +41,150 @@ class Wanted:
     """None: whatever the table names."""
     steps: tuple[str, ...] | None = None
     """None: whatever the table names."""
+    absent: Literal["zero", "unknown"] | None = None
+    """What a minute without a row says; None: not known, and where it looks like zero that is said."""
+    last_year: int | None = None
+    """Of a time; None: next year."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """A table's rows by region, step and instant."""
+
+    table: pd.DataFrame
+    """Columns region, step (numbers of names), instant (UTC) and count; one row an instant and series."""
+    regions: tuple[str, ...]
+    steps: tuple[str, ...]
+    unsure: pd.DataFrame
+    """Where the clocks change: region, step and every instant that a row left out may mean."""
+    notes: list[str]
 
 
 def counts_from_table(
     table: pd.DataFrame, asked: Wanted, name: str
 ) -> tuple[TimeGrid, Array, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return (grid, counts (regions, steps, slots), regions, steps, notes); HistoryError names column and row."""
-    columns = asked.columns
-    notes: list[str] = []
-    wanted = {columns.time, columns.count, columns.region, columns.step} - {None}
-    if missing := sorted(str(column) for column in wanted - set(table.columns)):
-        have = ", ".join(map(str, table.columns))
-        raise HistoryError(
-            f"{name}: no column {', '.join(missing)}; map it under history.columns (has: {have})"
+    rows = _rows_of(table, asked, name)
+    shape = len(rows.regions), len(rows.steps)
+    grid, counts, is_absent = _on_grid(rows.table, shape, name)
+    if asked.absent == "zero":
+        is_absent &= ~_marked(rows.unsure, grid, shape)
+        rows.notes.append(
+            f"{int(is_absent.sum())} minutes without a row are taken as 0 (history.absent)"
         )
+        counts[is_absent] = 0.0
+    _report_gaps(counts, rows.regions, rows.steps, name, rows.notes)
+    if asked.absent is None:
+        rows.notes += _suspicions(counts, rows)
+    return grid, counts, rows.regions, rows.steps, tuple(rows.notes)
+
+
+def minutes_of_table(
+    table: pd.DataFrame, name: str, time_zone: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return (minute since 1970 UTC, name as `region step`, count) of a table with usual columns, and notes."""
+    rows = _rows_of(table, Wanted(usual_columns(table, name), time_zone), name)
+    found, minute = rows.table, pd.Timedelta(minutes=1)
+    names = np.array([f"{region} {step}" for region in rows.regions for step in rows.steps], object)
+    minutes = pd.DataFrame({
+        "minute": ((found["instant"] - pd.Timestamp(0, tz="UTC")) // minute).astype(np.int64),
+        "name": names[found["region"] * len(rows.steps) + found["step"]], "count": found["count"],
+    })  # fmt: skip
+    return minutes.groupby(["minute", "name"], as_index=False)["count"].sum(min_count=1), rows.notes
+
+
+def _rows_of(table: pd.DataFrame, asked: Wanted, name: str) -> _Rows:
+    notes: list[str] = []
+    columns = columns_of(table, asked.columns, name)
     if table.empty:
         raise HistoryError(f"{name}: has no rows; give it a row a minute and series")
-    regions = asked.regions or _found(table, columns.region, "all")
-    steps = asked.steps or _found(table, columns.step, "count")
-    region = _names(table, columns.region, regions, "region", name)
-    step = _names(table, columns.step, steps, "step", name)
-    series = region * len(steps) + step
-    instant = _instants(table[columns.time], series, asked.time_zone, name, notes)
     count = _counts(table[columns.count], name, notes)
-    rows = pd.DataFrame({"region": region, "step": step, "instant": instant, "count": count})
-    rows = _without_duplicates(rows[rows["instant"].notna()], notes)
-    _require_minutes(rows, name)
-    grid, counts = _on_grid(rows, (len(regions), len(steps)), name)
-    _report_gaps(counts, regions, steps, name, notes)
-    return grid, counts, regions, steps, tuple(notes)
-
-
-def minutes_of_table(table: pd.DataFrame, name: str, time_zone: str) -> pd.DataFrame:
-    """Return minute since 1970 UTC, name as `region step`, and count of a table with the usual columns."""
-    columns = usual_columns(table, name)
-    notes: list[str] = []
-    parts = [
-        table[c].astype(str) if c else pd.Series(fallback, index=table.index)
-        for c, fallback in ((columns.region, "all"), (columns.step, "count"))
-    ]
-    names = parts[0] + " " + parts[1]
-    series = pd.factorize(names)[0]
-    instant = _instants(table[columns.time], series, time_zone, name, notes)
-    count = _counts(table[columns.count], name, notes)
-    rows = pd.DataFrame({"instant": instant, "count": count, "name": names})
-    rows = rows[rows["instant"].notna()].drop_duplicates(["instant", "name"], keep="last")
-    rows["minute"] = (
-        (rows["instant"] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(minutes=1)
-    ).astype(np.int64)
-    return rows.groupby(["minute", "name"], as_index=False)["count"].sum(min_count=1)
-
-
-_USUAL_NAMES = {
-    "time": ("time", "ds", "timestamp", "slot_utc"), "count": ("count", "y", "value"),
-    "region": ("region",), "step": ("step", "team", "service", "series"),
-}  # fmt: skip
-"""What the columns of a history are mostly called."""
-
-
-def usual_columns(table: pd.DataFrame, name: str) -> Columns:
-    """Return which columns hold what, told by their names; HistoryError where time or count is not among them."""
-    named = {
-        what: next((one for one in names if one in table.columns), None)
-        for what, names in _USUAL_NAMES.items()
-    }
-    for what in ("time", "count"):
-        if named[what] is None:
-            raise HistoryError(
-                f"{name}: no column called {' or '.join(_USUAL_NAMES[what])} (has: "
-                f"{', '.join(map(str, table.columns))}); rename it, or describe the file in a scenario"
-            )
-    return Columns.model_validate(named)
-
-
-def _found(table: pd.DataFrame, column: str | None, alone: str) -> tuple[str, ...]:
-    """Return the names a column holds, in order; `alone` where there is none."""
-    if column is None:
-        return (alone,)
-    return tuple(sorted(map(str, table[column].dropna().unique())))
-
-
-def _names(
-    table: pd.DataFrame, column: str | None, known: tuple[str, ...], what: str, name: str
-) -> Array:
-    if column is None:
-        if len(known) != 1:
-            raise HistoryError(
-                f"{name}: the scenario has {len(known)} {what}s; name the file's column under "
-                f"history.columns.{what}"
-            )
-        return np.zeros(len(table), dtype=np.int32)
-    index = table[column].map({word: i for i, word in enumerate(known)})
-    if index.isna().any():
-        row = int(np.flatnonzero(index.isna())[0])
-        raise HistoryError(
-            f"{name}: row {row + 1}: {column}: unknown {what} '{table[column].iloc[row]}'; "
-            f"the scenario has {', '.join(known)}"
+    region, step = (
+        named_rows(table, column, known, what, of=name, counts=count, alone=alone, notes=notes)
+        for column, known, what, alone in (
+            (columns.region, asked.regions, "region", "all"), (columns.step, asked.steps, "step", "count"),
         )
-    return np.asarray(index.to_numpy(np.int32))
+    )  # fmt: skip
+    series = region.number * len(step.names) + step.number
+    instant, local = _instants(table[columns.time], series, asked, name, notes)
+    rows = pd.DataFrame({
+        "region": region.number, "step": step.number, "instant": instant.array, "count": count.array,
+    })  # fmt: skip
+    is_known = rows["instant"].notna()
+    rows = rows[is_known]
+    if not _are_distinct(rows):
+        keys = rows[["instant"]].assign(
+            series=series[is_known],
+            region=_written(region, is_known),
+            step=_written(step, is_known),
+        )
+        require_one_count(table[is_known.to_numpy()].set_axis(rows.index), keys, columns, name)
+        rows = _without_duplicates(rows, notes)
+    rows = by_the_minute(rows, name, notes)
+    unsure = _unsure(local, region.number, step.number, asked.time_zone)
+    return _Rows(rows, region.names, step.names, unsure, notes)
+
+
+def _written(rows: NamedRows, is_known: pd.Series) -> Array | str:
+    return "" if rows.written is None else rows.written.to_numpy(object)[is_known]
 
 
 def _instants(
-    column: pd.Series, series: Array, zone: str, name: str, notes: list[str]
-) -> pd.Series:
-    """Return UTC instants; NaT where the file names none. `series` numbers each row's series."""
-    times = _parsed_times(column, name)
+    column: pd.Series, series: Array, asked: Wanted, name: str, notes: list[str]
+) -> tuple[pd.Series, pd.Series]:
+    """Return UTC instants, NaT where the file names none, and the local times where clocks change.
+
+    `series` numbers each row's series.
+    """
+    times, zone = parsed_times(column), asked.time_zone
+    require_years(times, column, name, last=asked.last_year)
+    require_times(times, column, name)
     if (missing := int(times.isna().sum())) > 0:
         notes.append(f"{missing} rows without a time were left out")
     if times.dt.tz is not None:
-        return times.dt.tz_convert("UTC")
+        return times.dt.tz_convert("UTC"), times[:0].dt.tz_localize(None)
     local = pd.Series(pd.NaT, index=times.index, dtype="datetime64[ns, UTC]")
     for _, part in times.groupby(series):  # only within one series does the order tell
-        local[part.index] = _localized(part, zone).dt.tz_convert("UTC").astype(local.dtype)
-    lost = int(local.isna().sum()) - missing
-    if lost:
+        local[part.index] = in_zone(part, zone).dt.tz_convert("UTC").astype(local.dtype)
+    is_lost = local.isna() & times.notna()
+    if lost := int(is_lost.sum()):
         notes.append(
             f"{lost} rows fall where {zone} changes its clocks and name no one instant; left out"
         )
-    return local
+    return local, times.where(is_lost)
 
 
-def _localized(times: pd.Series, zone: str) -> pd.Series:
-    """Return one series' wall-clock times in `zone`; a repeated hour is told apart by its order."""
-    try:
-        return times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
-    except ValueError:
-        return times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+def _unsure(local: pd.Series, region: Array, step: Array, zone: str) -> pd.DataFrame:
+    """Return both instants that each local time of a repeated hour may mean."""
+    known = local.notna().to_numpy()
+    parts = [
+        pd.DataFrame({
+            "region": region[known], "step": step[known],
+            "instant": local[known].dt.tz_localize(
+                zone, ambiguous=np.full(known.sum(), is_summer), nonexistent="NaT"
+            ).dt.tz_convert("UTC").array,
+        })
+        for is_summer in (True, False) if known.any()
+    ]  # fmt: skip
+    return pd.concat(parts).dropna() if parts else pd.DataFrame()
 
 
-def _parsed_times(column: pd.Series, name: str) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return column
-    offset = column.astype(str).str.contains(_OFFSET, regex=True).to_numpy()
-    if offset.any() and not offset.all():
-        row = int(np.flatnonzero(~offset)[0])
-        raise HistoryError(
-            f"{name}: row {row + 1}: {column.name}: some times carry an offset and this does not "
-            f"(got '{column.iloc[row]}'); write all one way"
-        )
-    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=bool(offset.all()))
-    if times.isna().any():
-        row = int(np.flatnonzero(times.isna())[0])
-        raise HistoryError(
-            f"{name}: row {row + 1}: {column.name}: must be an ISO 8601 time "
-            f"(got '{column.iloc[row]}')"
-        )
-    return times
+def _marked(unsure: pd.DataFrame, grid: TimeGrid, shape: tuple[int, int]) -> Array:
+    """Return which cells of a grid rows may be of whose instant is not known, shape (regions, steps, slots)."""
+    out = np.zeros((*shape, grid.slots), bool)
+    if not unsure.empty:
+        slot = ((unsure["instant"] - grid.start) // pd.Timedelta(minutes=1)).to_numpy(np.int64)
+        inside = (slot >= 0) & (slot < grid.slots)
+        out[unsure["region"][inside], unsure["step"][inside], slot[inside]] = True
+    return out
+
+
+def _suspicions(counts: Array, rows: _Rows) -> list[str]:
+    found = (
+        suspicion(counts[r, s], f"{region} {step}")
+        for r, region in enumerate(rows.regions) for s, step in enumerate(rows.steps)
+    )  # fmt: skip
+    return [said for said in found if said is not None]
 
 
 def _counts(column: pd.Series, name: str, notes: list[str]) -> pd.Series:
@@ -199,23 +202,24 @@ def _counts(column: pd.Series, name: str, notes: list[str]) -> pd.Series:
     return count.astype(float)
 
 
+def _are_distinct(rows: pd.DataFrame) -> bool:
+    """Return whether each series has each instant once: one number a row tells it without hashing columns."""
+    instant = rows["instant"]
+    is_whole = (instant.dt.nanosecond == 0).all() and (instant.dt.microsecond == 0).all()
+    if not is_whole or rows.empty:
+        return not rows.duplicated(["region", "step", "instant"]).any()
+    second = instant.astype("datetime64[s, UTC]").astype(np.int64).to_numpy()
+    series = (
+        rows["region"].to_numpy(np.int64) * (int(rows["step"].max()) + 1) + rows["step"].to_numpy()
+    )
+    key = series * (int(second.max()) - int(second.min()) + 1) + (second - second.min())
+    key.sort()
+    return bool((key[1:] != key[:-1]).all())
+
+
 def _without_duplicates(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Return rows with one count an instant and series: the last one written."""
     keys = ["region", "step", "instant"]
-    second = rows["instant"].astype("datetime64[s, UTC]").astype(np.int64).to_numpy()
-    whole = (rows["instant"].dt.nanosecond == 0).all() and (
-        rows["instant"].dt.microsecond == 0
-    ).all()
-    if whole and len(rows):
-        # A long table mostly has none: one number a row tells it without hashing four columns.
-        series = (
-            rows["region"].to_numpy(np.int64) * (int(rows["step"].max()) + 1)
-            + rows["step"].to_numpy()
-        )
-        key = series * (int(second.max()) - int(second.min()) + 1) + (second - second.min())
-        key.sort()
-        if (key[1:] != key[:-1]).all():
-            return rows
     same = rows.duplicated([*keys, "count"])
     if same.any():
         notes.append(f"{int(same.sum())} rows stand there twice, word for word; kept once")
@@ -224,7 +228,10 @@ def _without_duplicates(rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     return rows.drop_duplicates(keys, keep="last")
 
 
-def _on_grid(rows: pd.DataFrame, series: tuple[int, int], name: str) -> tuple[TimeGrid, Array]:
+def _on_grid(
+    rows: pd.DataFrame, series: tuple[int, int], name: str
+) -> tuple[TimeGrid, Array, Array]:
+    """Return the grid, counts with NaN where not known, and where no row stands at all."""
     if rows.empty:
         raise HistoryError(f"{name}: no row names an instant")
     minute = rows["instant"].dt.floor("min")
@@ -244,21 +251,8 @@ def _on_grid(rows: pd.DataFrame, series: tuple[int, int], name: str) -> tuple[Ti
     known = rows["count"].notna().to_numpy()
     sums = np.bincount(flat[known], rows["count"].to_numpy()[known], minlength=int(np.prod(shape)))
     seen = np.bincount(flat[known], minlength=len(sums)) > 0
-    return grid, np.where(seen, sums, np.nan).astype(np.float32).reshape(shape)
-
-
-def _require_minutes(rows: pd.DataFrame, name: str) -> None:
-    """Raise HistoryError where rows lie regularly farther apart: each would be taken for one minute's."""
-    ordered = rows.sort_values("instant", kind="stable")
-    apart = ordered.groupby(["region", "step"])["instant"].diff().dropna()
-    if len(apart) < _LEAST_ROWS:
-        return
-    width = apart.mode()[0]
-    if width > pd.Timedelta(minutes=1) and (apart == width).mean() > _REGULAR:
-        raise HistoryError(
-            f"{name}: rows lie {width / pd.Timedelta(minutes=1):g} minutes apart; counts must be of single "
-            "minutes; export the history by the minute"
-        )
+    is_absent = np.bincount(flat, minlength=len(sums)).reshape(shape) == 0
+    return grid, np.where(seen, sums, np.nan).astype(np.float32).reshape(shape), is_absent
 
 
 def _report_gaps(

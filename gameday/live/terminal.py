@@ -56,6 +56,10 @@ class Show:
     def _drawn(self) -> RenderableType:
         return Group(self._bar or "", self._board)
 
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        self.console.print(line, soft_wrap=True, markup=False)
+
     def update(self, detail: str, done: float | None = None) -> None:
         """Show where the running phase is."""
         self._detail = detail

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, PositiveFloat
 
 from gameday.scenario.units import Block, Instant, Name, Share, ZoneName
@@ -36,9 +38,9 @@ class Columns(Block):
     time: str = "time"
     count: str = "count"
     region: str | None = None
-    """Absent: the scenario's only region."""
+    """Absent: the file's column called region; where it has none, the scenario's only region."""
     step: str | None = None
-    """Absent: the scenario's only step."""
+    """Absent: the file's column called step; where it has none, the scenario's only step."""
 
 
 class HistoryBlock(Block):
@@ -49,6 +51,9 @@ class HistoryBlock(Block):
     columns: Columns = Columns()
     time_zone: ZoneName = "UTC"
     """Zone of times written without an offset."""
+    absent: Literal["zero", "unknown"] | None = None
+    """What a minute without a row says, between a file's first and last: nothing came, or nothing is known.
+    Absent: not known, and where it looks like nothing that is said."""
     synthetic: Synthetic | None = None
     urls: dict[Name, list[str]] = Field(default_factory=dict)
     """Step -> paths in access logs: templates as `/p/{id}`, or `~` and a pattern. Tried before the steps' own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
@@ -17,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gameday.cli.app import app
-from gameday.errors import HistoryError
+from gameday.errors import HistoryError, UsageError
 from gameday.history.prometheus import minutes_from_prometheus
 
 needs_prometheus = pytest.mark.skipif(
@@ -144,3 +145,65 @@ def test_a_server_that_is_not_there_is_one_clear_error() -> None:
         minutes_from_prometheus(f"http://127.0.0.1:{port}", "up", 0, 5)
     with pytest.raises(HistoryError, match="must be a Prometheus server's address"):
         minutes_from_prometheus("ftp://127.0.0.1", "up", 0, 5)
+
+
+def answering(
+    monkeypatch: pytest.MonkeyPatch, *series: tuple[dict[str, str], list[float | str]]
+) -> None:
+    """Let every server answer with these series, a value a minute from minute 0 on."""
+    rows = [
+        {"metric": labels, "values": [[60 * (n + 1), str(v)] for n, v in enumerate(values)]}
+        for labels, values in series
+    ]
+    text = json.dumps({"data": {"result": rows}}).encode()
+    monkeypatch.setattr("gameday.history.prometheus.urlopen", lambda *_, **__: io.BytesIO(text))
+
+
+URL = "http://127.0.0.1:9"
+
+
+def test_a_minute_in_which_one_instance_has_no_count_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answering(monkeypatch, ({"pod": "a"}, [1, "NaN", 3, 4]), ({"pod": "b"}, [10, 20, -50, "+Inf"]))
+    found = minutes_from_prometheus(URL, "q", 0, 5)
+    np.testing.assert_array_equal(found, [11, np.nan, np.nan, np.nan, np.nan])
+
+
+def test_a_counter_s_own_value_is_no_count_and_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, ({}, [5_000 + 7 * n for n in range(40)]))
+    with pytest.raises(HistoryError, match=r"only grow, as a counter does.*sum\(increase\("):
+        minutes_from_prometheus(URL, "orders_total", 0, 40)
+    answering(monkeypatch, ({}, [100] * 20 + [300] * 20))
+    assert minutes_from_prometheus(URL, "orders", 0, 40).sum() == 8000
+
+
+@pytest.mark.parametrize("label", ["region", "step"])
+def test_series_of_several_regions_or_steps_are_not_added_up(
+    label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, ({label: "a"}, [1, 2]), ({label: "b"}, [1, 2]))
+    with pytest.raises(HistoryError, match=rf"several {label}s \(a, b\)"):
+        minutes_from_prometheus(URL, "q", 0, 2)
+
+
+def test_a_query_that_gives_two_regions_the_same_counts_is_refused(tmp_path: Path) -> None:
+    at = pd.date_range("2026-01-05", periods=5, freq="min", tz="UTC")
+    parts = [
+        pd.DataFrame({"region": r, "step": "s", "slot_utc": at, "p10": 1.0, "p50": 2.0, "p90": 3.0})
+        for r in ("us", "in")
+    ]
+    pd.concat(parts).to_parquet(tmp_path / "plan.parquet")
+    asked = [
+        "forecast",
+        "track",
+        "--plan",
+        str(tmp_path / "plan.parquet"),
+        "--prometheus",
+        URL,
+        "--query",
+        "q",
+    ]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, UsageError)
+    assert "says nothing of $region" in str(result.exception)

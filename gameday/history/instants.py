@@ -1,0 +1,118 @@
+"""Times as files write them: ISO 8601 with or without an offset, or seconds, ms, us or ns since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from gameday.errors import HistoryError
+
+__all__ = ["in_zone", "last_year", "parsed_times", "require_times", "require_years"]
+
+FIRST_YEAR = 1995
+"""No shop sold on the web before. An earlier date is a slip, or a number in another unit."""
+_UNITS = (1.0, 1e3, 1e6, 1e9)
+"""A second in s, ms, us and ns: between FIRST_YEAR and next year no number can be two of them."""
+_UTC = r"(?:\s*(?:UTC|GMT)|Z)$"
+_OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""A time of day with its offset; a bare date ends in a minus and digits too."""
+_REMEDY = (
+    "write times as 2026-11-02T08:00:00Z, or as seconds, ms, us or ns since 1970; days and months in another "
+    "order are not guessed"
+)
+
+
+def last_year() -> int:
+    """Return the last year a time may be of: next year."""
+    return datetime.now(UTC).year + 1
+
+
+def parsed_times(column: pd.Series) -> pd.Series:
+    """Return the times of a column, with a zone where they name an instant; NaT for what is none.
+
+    Numbers count from 1970 in whichever unit puts them into FIRST_YEAR or later and before the year after next.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    if _looks_numeric(column):
+        numbers = pd.to_numeric(column, errors="coerce").astype(float)
+        epoch = _from_epoch(numbers)
+        if epoch.notna().sum() > 0.5 * numbers.notna().sum():
+            return epoch
+        if pd.api.types.is_numeric_dtype(column):
+            return epoch
+    text = _as_text(column)
+    has_offset = text.str.contains(_OFFSET, regex=True).fillna(value=False)
+    return pd.to_datetime(text, format="ISO8601", errors="coerce", utc=bool(has_offset.any()))
+
+
+def _looks_numeric(column: pd.Series) -> bool:
+    """Return whether the first values are numbers: a long column of text is not tried whole."""
+    return bool(pd.to_numeric(column[:100], errors="coerce").notna().any())
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Return times as text, UTC written as its offset."""
+    return column.astype("string").str.strip().str.replace(_UTC, "+00:00", regex=True)
+
+
+def _from_epoch(numbers: pd.Series) -> pd.Series:
+    """Return UTC instants of numbers since 1970; NaT where no unit puts them into the years that can be."""
+    first, end = (_second_of(year) for year in (FIRST_YEAR, last_year() + 1))
+    seconds = np.full(len(numbers), np.nan)
+    for unit in _UNITS:
+        scaled = numbers.to_numpy() / unit
+        seconds = np.where((scaled >= first) & (scaled < end), scaled, seconds)
+    microseconds = pd.Series(np.round(seconds * 1e6), index=numbers.index)
+    return pd.to_datetime(microseconds, unit="us", utc=True, errors="coerce")
+
+
+def _second_of(year: int) -> float:
+    return datetime(year, 1, 1, tzinfo=UTC).timestamp()
+
+
+def require_years(
+    times: pd.Series, column: pd.Series, name: str, *, last: int | None = None
+) -> None:
+    """Raise HistoryError where a time is of a year before FIRST_YEAR or after `last` (default next year)."""
+    last = last_year() if last is None else last
+    is_strange = (times.dt.year < FIRST_YEAR) | (times.dt.year > last)
+    if pd.api.types.is_numeric_dtype(column) or not times.notna().any():
+        numbers = pd.to_numeric(column, errors="coerce")
+        is_strange |= times.isna() & numbers.notna()
+    _refuse(is_strange, column, name, f"must be a time of {FIRST_YEAR} to {last}")
+
+
+def require_times(times: pd.Series, column: pd.Series, name: str) -> None:
+    """Raise HistoryError where a value is no time, or has no offset where others have one."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return
+    _refuse(times.isna() & column.notna(), column, name, "must be an ISO 8601 time")
+    has_offset = _as_text(column).str.contains(_OFFSET, regex=True).fillna(value=False)
+    if has_offset.any():
+        _refuse(
+            ~has_offset,
+            column,
+            name,
+            "some times carry an offset and this does not: write all one way",
+        )
+
+
+def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, what: str) -> None:
+    if not is_wrong.any():
+        return
+    row = int(np.flatnonzero(is_wrong.to_numpy())[0])
+    share = f"; so are {int(is_wrong.sum())} of {len(is_wrong)} rows" if is_wrong.sum() > 1 else ""
+    raise HistoryError(
+        f"{name}: row {row + 1}: {column.name}: {what} (got '{column.iloc[row]}'{share}); {_REMEDY}"
+    )
+
+
+def in_zone(times: pd.Series, zone: str) -> pd.Series:
+    """Return one series' wall-clock times in `zone`; a repeated hour is told apart by its order, or is NaT."""
+    try:
+        return times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
+    except ValueError:
+        return times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")

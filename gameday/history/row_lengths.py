@@ -1,0 +1,42 @@
+"""Rows of more than a minute: totals of so long, spread evenly over their minutes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gameday.errors import HistoryError
+
+__all__ = ["by_the_minute"]
+
+_LONGEST_ROW_MIN = 60
+_LEAST_ROWS, _REGULAR = 24, 0.9
+"""Rows, and the share of them equally far apart, from which on a table is one of wider slots. Ours."""
+
+
+def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
+    """Return a row a minute: rows regularly farther apart are totals of so long, and are spread evenly.
+
+    HistoryError where they lie more than an hour apart: a day's total does not say how the day went.
+    """
+    ordered = rows.sort_values("instant", kind="stable")
+    apart = ordered.groupby(["region", "step"])["instant"].diff().dropna()
+    if len(apart) < _LEAST_ROWS:
+        return rows
+    width = apart.mode()[0]
+    minutes = width / pd.Timedelta(minutes=1)
+    if minutes <= 1 or (apart == width).mean() <= _REGULAR:
+        return rows
+    if minutes > _LONGEST_ROW_MIN or minutes % 1:
+        raise HistoryError(
+            f"{name}: rows lie {minutes:g} minutes apart; counts must be of single minutes, or of whole minutes "
+            "up to an hour; export the history by the minute"
+        )
+    notes.append(
+        f"rows lie {minutes:g} minutes apart: each is read as the total of the {minutes:g} minutes from its time "
+        "on, spread evenly; how minutes differ within is not known: peaks of single minutes come out low"
+    )
+    count = int(minutes)
+    spread = rows.loc[rows.index.repeat(count)].reset_index(drop=True)
+    offset = pd.to_timedelta(np.tile(np.arange(count), len(rows)), unit="min")
+    return spread.assign(instant=spread["instant"] + offset, count=spread["count"] / count)
