@@ -15,6 +15,7 @@ import pyarrow.parquet
 from gameday.errors import HistoryError
 from gameday.history.catalogue import Catalogue
 from gameday.history.event_rows import MOST_EVENTS, EventRows, Names
+from gameday.history.instants import parsed_times, require_years
 from gameday.history.minutes import MinuteCounts
 from gameday.history.sessions import Sessions
 from gameday.vocabulary import Array
@@ -23,8 +24,6 @@ __all__ = ["Clickstream", "read_clickstream"]
 
 _PART_ROWS = 250_000
 _ORDER = "checkout"
-_MOST_SECONDS = 1e11
-"""Since 1970, the year 5138: larger numbers are milliseconds."""
 _MOST_TYPES = 20
 """Product types that stand for themselves; the rest is `other`."""
 _USUAL_PAUSE = 0.95
@@ -66,9 +65,12 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
     Rows without time, type or whose they are cannot be used: they are counted, and one is quoted.
     """
     rows, types, steps, regions = EventRows(MOST_EVENTS), Names(), Names(), Names()
-    bad, quoted, notes, catalogue = 0, "", list[str](), Catalogue()
+    bad, quoted, notes, catalogue, orders = 0, "", list[str](), Catalogue(), _Orders()
     for part in _in_regions(_parts(file, how), how, notes):
-        time = _times(part[how.time])
+        time = parsed_times(part[how.time])
+        require_years(time, part[how.time], str(file))
+        if time.dt.tz is None:
+            time = time.dt.tz_localize("UTC")
         who = _who(part, how)
         event = part[how.event].astype("string") if how.event else pd.Series("*", part.index)
         sound = (time.notna() & event.notna() & who.notna()).to_numpy()
@@ -82,21 +84,31 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
         articles, prices = (part.get(c) if c else None for c in (how.product, how.price))
         catalogue.add(top, articles, prices, named == _ORDER)
         where = part[how.region].astype("string").fillna("unknown") if how.region else None
-        at_s = time.to_numpy("datetime64[ns]").astype(np.int64) / 1e9
+        at_s = time.dt.tz_convert(None).to_numpy("datetime64[ns]").astype(np.int64) / 1e9
+        whose = pd.util.hash_array(who.astype(str).to_numpy(object))
+        new = orders.are_new(whose, at_s, named == _ORDER)
+        place = None if where is None else where.to_numpy(object)[new]
         if minutes is not None:
-            minutes.add(at_s, "all" if where is None else where.to_numpy(object), named)
+            minutes.add(at_s[new], "all" if place is None else place, named[new])
         rows.add(
-            pd.util.hash_array(who.astype(str).to_numpy(object)),
-            at_s,
-            steps.codes(named), types.codes(top.to_numpy(object)),
-            regions.codes(where.to_numpy(object)) if where is not None else np.zeros(len(part), np.int32),
+            whose[new], at_s[new], steps.codes(named[new]), types.codes(top.to_numpy(object)[new]),
+            np.zeros(int(new.sum()), np.int32) if place is None else regions.codes(place),
         )  # fmt: skip
     if not rows.parts:
         of = f" in a region of {', '.join(how.regions)}" if how.regions else ""
-        raise HistoryError(f"{file}: no event with a time, a type and whose it is{of}")
+        as_in = f"; all {bad} rows lack one, as: {quoted}" if bad else ""
+        raise HistoryError(
+            f"{file}: no event with a time, a type and whose it is{of}{as_in}. Times are read as "
+            "2026-11-02T08:00:00Z, or as seconds, ms, us or ns since 1970"
+        )
     if bad:
         notes.append(
             f"{bad} rows without a time, a type or whose they are were left out, as: {quoted}"
+        )
+    if orders.more:
+        notes.append(
+            f"{orders.more} rows of {_ORDER} are further articles of an order, of the same customer at the same "
+            "instant: one order each was counted"
         )
     if rows.kept < 1:
         notes.append(
@@ -109,16 +121,20 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
 def _in_regions(
     parts: Iterator[pd.DataFrame], how: Clickstream, notes: list[str]
 ) -> Iterator[pd.DataFrame]:
-    """Yield the rows of the regions that are asked for, by our names."""
-    left_out = 0
+    """Yield the rows of the regions that are asked for, by our names; rows are numbered through all parts."""
+    left_out, first = 0, 0
     for part in parts:
+        part.index = pd.RangeIndex(first, first + len(part))
+        first += len(part)
         if how.region and how.regions:
             part = part.assign(**{how.region: part[how.region].map(how.regions)})
             left_out += int(part[how.region].isna().sum())
             part = part[part[how.region].notna()]
         yield part
     if left_out:
-        notes.append(f"{left_out} rows of regions that are not asked for were left out")
+        notes.append(
+            f"{left_out} rows of regions that are not asked for were left out, {left_out / first:.1%} of all"
+        )
 
 
 def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
@@ -147,15 +163,24 @@ def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
         raise HistoryError(f"{file}: cannot be read ({error})") from None
 
 
-def _times(column: pd.Series) -> pd.Series:
-    """Return UTC instants of ISO times, or of seconds or milliseconds since 1970; NaT for what is neither."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True)
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    if numbers.notna().mean() > 0.5:
-        unit = "ms" if numbers.abs().median() > _MOST_SECONDS else "s"
-        return pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce")
-    return pd.to_datetime(column.astype("string"), utc=True, errors="coerce", format="ISO8601")
+class _Orders:
+    """Orders written as a row an article: rows of one customer and instant are one order."""
+
+    def __init__(self) -> None:
+        self.more = 0
+        """Rows that are a further article of an order."""
+        self._last = np.empty(0, np.uint64)
+
+    def are_new(self, who: Array, at_s: Array, is_order: Array) -> Array:
+        """Return which rows of a part are no further article of an order, of this part or of the one before."""
+        keys = pd.util.hash_pandas_object(
+            pd.DataFrame({"who": who[is_order], "at_s": at_s[is_order]}), index=False
+        ).to_numpy()
+        again = np.zeros(len(who), bool)
+        again[is_order] = pd.Series(keys).duplicated().to_numpy() | np.isin(keys, self._last)
+        self._last = keys
+        self.more += int(again.sum())
+        return ~again
 
 
 def _as_text(wanted: list[str]) -> pa.csv.ConvertOptions:

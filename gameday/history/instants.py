@@ -79,7 +79,7 @@ def require_years(
     """Raise HistoryError where a time is of a year before FIRST_YEAR or after `last` (default next year)."""
     last = last_year() if last is None else last
     is_strange = (times.dt.year < FIRST_YEAR) | (times.dt.year > last)
-    if pd.api.types.is_numeric_dtype(column) or not times.notna().any():
+    if _looks_numeric(column):
         numbers = pd.to_numeric(column, errors="coerce")
         is_strange |= times.isna() & numbers.notna()
     _refuse(is_strange, column, name, f"must be a time of {FIRST_YEAR} to {last}")
@@ -106,7 +106,7 @@ def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, what: str) -> Non
     row = int(np.flatnonzero(is_wrong.to_numpy())[0])
     share = f"; so are {int(is_wrong.sum())} of {len(is_wrong)} rows" if is_wrong.sum() > 1 else ""
     raise HistoryError(
-        f"{name}: row {row + 1}: {column.name}: {what} (got '{column.iloc[row]}'{share}); {_REMEDY}"
+        f"{name}: row {column.index[row] + 1}: {column.name}: {what} (got '{column.iloc[row]}'{share}); {_REMEDY}"
     )
 
 
