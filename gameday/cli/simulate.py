@@ -291,6 +291,9 @@ class Rehearsal:
 
     @property
     def exit_code(self) -> int:
-        """1 where an objective fails in the model, as it is."""
+        """1 where an objective fails in the model, as it is; 10 where nobody came by whom one could be judged."""
+        from gameday.findings.rehearsal import NOBODY
+
         rows = [row for stack in self.as_is["stacks"].values() for row in stack["objectives"]]
-        return int(any(row["said"] == "fails" for row in rows))
+        said = {row["said"] for row in rows}
+        return 1 if "fails" in said else 10 if NOBODY in said else 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from gameday.findings.rehearsal import NOBODY
 from gameday.findings.small_cells import FEW_SERVERS
 
 __all__ = ["drawn", "say"]
@@ -67,6 +68,11 @@ def say(result: dict[str, Any]) -> None:
 
 
 def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> None:
+    if not model["is_observed"]:
+        typer.echo(
+            f"{stack}: {NOBODY} in any of {result['replications']} replications: the forecast has none, or so few "
+            "that none falls into the window; what breaks, holds or can be lost is not known"
+        )
     heads = [f"{stack}, peak hour", "breaks first", "when (UTC)", *_HEADS.values()]
     rows = []
     for bottleneck in model["bottlenecks"]:
@@ -76,13 +82,14 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
             bottleneck["when"],
             *(_band(hour[quantity], unit) for quantity, unit in _UNITS.items()),
         ])  # fmt: skip
-    _table(heads, rows)
+    if model["is_observed"]:
+        _table(heads, rows)
     if not model["objectives"]:
         return
     rows = []
     for number, objective in enumerate(model["objectives"]):
         share = objective["fails_in_some_minute"]["mid"]
-        first = "in no single minute"
+        first = "-" if objective["said"] == NOBODY else "in no single minute"
         if objective["at_utc"]:
             first = f"{objective['when']} in {100 * share:.0f} %"
         row = [
@@ -104,7 +111,12 @@ def _say_sell_out(stack: str, result: dict[str, Any]) -> None:
     for name, variant in variants:
         for row in variant["sell_out"][stack]:
             of = f"{stack}: {row['product']} sold out, {name}: "
-            typer.echo(f"{of}{_band(row['sells_out'], 'share')} of replications; {row['said']}")
+            share = (
+                ""
+                if row["said"] == NOBODY
+                else f"{_band(row['sells_out'], 'share')} of replications; "
+            )
+            typer.echo(f"{of}{share}{row['said']}")
 
 
 def _say_recovery(stack: str, result: dict[str, Any]) -> None:
@@ -163,6 +175,10 @@ def _say_losses(stack: str, result: dict[str, Any]) -> None:
     if answer["alone"]:
         typer.echo(f"a zone is not asked for: {', '.join(answer['alone'])} is in one alone")
     nothing = answer["as_it_is"]
+    if nothing["unmet"]:
+        typer.echo(
+            f"not observed, nobody came to it in these minutes: {'; '.join(nothing['unmet'])}"
+        )
     missed = "; ".join(nothing["misses"]) or "-"
     first = ["nothing", "", _band(nothing["held"], "share"), "", "", missed]
     _table(["lost", "", "objectives hold", "", "goodput by", "missed besides"], [first, *rows])
@@ -192,6 +208,8 @@ def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> 
 
 
 def _say_checks(stack: str, model: dict[str, Any], checks: list[dict[str, Any]]) -> None:
+    if not model["is_observed"]:
+        return  # books of nobody balance, and say nothing
     books = "; ".join(model["imbalances"]) or "balance"
     typer.echo(
         f"{stack}: books {books}; Little's law holds to {model['little_residual']:.0e} of the waiting"
@@ -235,6 +253,8 @@ def _band(band: dict[str, Any], unit: str) -> str:
 
 
 def _points(change: dict[str, Any]) -> str:
+    if change["mid"] is None:
+        return "not observed"
     mid = f"{round(100 * change['mid'], 1) + 0.0:.1f}"
     return f"{mid} {_range(change, 'share', of_change=True)}"
 

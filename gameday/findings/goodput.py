@@ -139,8 +139,8 @@ def calm_shares(calm: Sequence[Sequence[Replication]]) -> dict[str, Array]:
 
 
 def planned_goodput(run: Replication) -> float:
-    """Return the share, 0 to 1, that ended well of the steps that went out and of those never reached."""
-    return float(run.done.sum() / max(1.0, (run.achieved + run.unreached).sum()))
+    """Return the share, 0 to 1, of the steps that went out or were never reached which ended well; NaN of none."""
+    return _share((run.achieved + run.unreached).sum(), run.done.sum())
 
 
 def _share(sent: float, done: float) -> float:

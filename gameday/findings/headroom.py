@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gameday.findings.rehearsal import Replications, said_of
+from gameday.findings.rehearsal import NOBODY, Replications, said_of
 from gameday.scenario import Scenario
 from gameday.simulate import t_interval
 
@@ -56,7 +56,7 @@ class _Bracket:
     def said(self) -> str:
         """The answer in words."""
         if not self.seen:
-            return "not observed"
+            return NOBODY
         if self.fails == math.inf:
             return f"{self.holds:g}x and more"
         if self.holds == 0.0:
@@ -67,6 +67,8 @@ class _Bracket:
     @property
     def next(self) -> float | None:
         """The multiple to look at next; None when it is known well enough."""
+        if not self.seen:
+            return None  # nobody came at the forecast: a multiple of it is no answer either
         if self.fails == math.inf:
             return None if self.holds >= _MOST else min(_MOST, 2 * (self.holds or 1.0))
         if self.holds == 0.0:

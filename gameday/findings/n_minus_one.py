@@ -6,6 +6,7 @@ replications share customers and chance with those in which nothing is lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import numpy as np
 
 from gameday.findings.evidence import binomial_band, step_tier
 from gameday.findings.goodput import BACK, planned_goodput
+from gameday.findings.rehearsal import NOBODY
 from gameday.findings.replication import Look, Replication
 from gameday.findings.summary import band_of
 from gameday.forecast import Demand
@@ -137,14 +139,20 @@ def n_minus_one(
 def _held(scenario: Scenario, run: Replication, base: Replication) -> dict[str, bool]:
     """Return of each objective whether it holds in a replication, and of goodput whether it stays.
 
-    What nobody meets holds where nobody met it with nothing lost. A step that fails at once is quick: so goodput
+    What nobody meets though somebody met it with nothing lost does not hold; what nobody met in either is left
+    out: it neither holds nor fails. A step that fails at once is quick: so goodput
     must stay at BACK of what it is in `base`, the same customers with nothing lost.
     """
     held = {}
     for n, criterion in enumerate(scenario.objectives):
         number, before = run.number_of(n)[0], base.number_of(n)[0]
-        held[criterion.text] = before != before if number != number else criterion.holds(number)
-    return held | {_GOODPUT: planned_goodput(run) >= BACK * planned_goodput(base)}
+        if not math.isnan(number):
+            held[criterion.text] = criterion.holds(number)
+        elif not math.isnan(before):
+            held[criterion.text] = False
+    if not math.isnan(calm := planned_goodput(base)):
+        held[_GOODPUT] = planned_goodput(run) >= BACK * calm
+    return held
 
 
 def _tests(
@@ -178,12 +186,19 @@ def as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
 
 
 def _answer(scenario: Scenario, runs: list[Replication], base: list[Replication]) -> dict[str, Any]:
-    """Return how surely every objective holds, the share of replications that miss each, and goodput."""
-    held = [_held(scenario, run, calm) for run, calm in zip(runs, base, strict=True)]
+    """Return how surely every objective holds, the share of replications that miss each, and goodput.
+
+    Of the replications in which somebody came; `unmet` are objectives on what nobody came to in any.
+    """
+    every = [_held(scenario, run, calm) for run, calm in zip(runs, base, strict=True)]
+    held = [one for one in every if one]
     good = sum(all(one.values()) for one in held)
-    missed = {text: 1 - sum(one[text] for one in held) / len(held) for text in held[0]}
+    texts = list(dict.fromkeys(text for one in held for text in one))
+    met = {text: [one[text] for one in held if text in one] for text in texts}
+    missed = {text: 1 - sum(seen) / len(seen) for text, seen in met.items()}
     return {
         "held": band_of(binomial_band(good, len(held))),
+        "unmet": [c.text for c in scenario.objectives if c.text not in met],
         "misses": {text: share for text, share in missed.items() if share > 0},
         "goodput": band_of(level_interval([planned_goodput(run) for run in runs], "share")),
     }  # fmt: skip
@@ -203,6 +218,8 @@ def _row(
     )
     if not scenario.objectives:
         said = "no objective to hold"
+    elif before["held"]["mid"] is None:
+        said = NOBODY
     elif before["held"]["mid"] < 0.5:
         said = "missed with nothing lost" + (", and more with it" if more else "")
     else:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gameday.findings.evidence import binomial_band
 from gameday.findings.goodput import Goodput, Phases, calm_shares, phases
-from gameday.findings.rehearsal import Replications
+from gameday.findings.rehearsal import NOBODY, Replications
 from gameday.findings.summary import band_of
 from gameday.run_record import RunRecord
 from gameday.scenario.injections import Injection
@@ -73,7 +75,7 @@ def _said(part: Phases, run: Goodput, shares: dict[str, float | None], speed: fl
     if part.after is None:
         return part.why
     if None in shares.values():
-        return "not observed"
+        return NOBODY
     if speed != 1:
         return f"played at {speed:g}x: whether it comes back is the model's to say"
     if run.minutes_to_recover(part) is not None:
@@ -88,6 +90,9 @@ def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
     }  # fmt: skip
     if part.after is None:
         return out | {"said": part.why}
+    runs = [run for run in runs if _is_met(run, part, part.after)]
+    if not runs:
+        return out | {"said": NOBODY}
     minutes = [run.minutes_to_recover(part) for run in runs]
     back = [m for m in minutes if m is not None]
     out |= {
@@ -101,6 +106,11 @@ def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
     if 2 * sum(run.is_recovering(part) for run in away) > len(away):
         return out | {"said": _ON_ITS_WAY}
     return out | {"said": f"{_DOWN} in some replications" if back else _DOWN}
+
+
+def _is_met(run: Goodput, part: Phases, after: slice) -> bool:
+    """Return whether somebody came after it, and it is known what would be without it."""
+    return bool(run.sent[after].any() and np.isfinite(run.expected(part)[after]).any())
 
 
 def _band(runs: list[Goodput], part: slice) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from gameday.simulate.intervals import level_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "DRAWN", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of",
+    "DRAWN", "NOBODY", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of",
     "series_of", "series_table", "service_change",
 ]  # fmt: skip
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 TOO_SMALL = "not judged: the cell is too small"
 """Said of an objective instead of `holds` or `fails`."""
+NOBODY = "not observed: no customer came"
+"""Said of what no customer met: it neither holds nor fails."""
 DRAWN = ("utilisation", "wait_s", "p99_s", "turned_away")
 """Quantities that are drawn minute by minute."""
 _MOST_POINTS = 600
@@ -49,12 +52,13 @@ def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> d
                 "services": _by_service(runs[0].services, np.stack([run.spans for run in runs])),
                 "bottlenecks": _bottlenecks(scenario, runs),
                 "objectives": [
-                    _objective(scenario, number, runs) | ({} if judged else {"said": TOO_SMALL})
+                    _objective(scenario, number, runs, is_judged=judged)
                     for number in range(len(scenario.objectives))
                 ],
                 "peak_hour_utc": runs[0].grid.instant(runs[0].hour.start).isoformat(),
                 "imbalances": sorted({line for run in runs for line in run.imbalances}),
                 "little_residual": max(run.little_residual for run in runs),
+                "is_observed": any(run.arrived.any() for run in runs),
                 "visits": round(float(np.mean([run.arrived.sum() for run in runs]))),
                 "notes": list(runs[0].notes),
             }
@@ -160,16 +164,20 @@ def _depths(scenario: Scenario, stack: str) -> dict[str, int]:
     return out
 
 
-def _objective(scenario: Scenario, number: int, runs: list[Replication]) -> dict[str, Any]:
-    """Return what the runs say of an objective: holds, fails, or undecided; and from when on."""
+def _objective(
+    scenario: Scenario, number: int, runs: list[Replication], *, is_judged: bool
+) -> dict[str, Any]:
+    """Return what the runs say of an objective: holds, fails, undecided or not observed; and from when on."""
     criterion = scenario.objectives[number]
     unit = METRICS[criterion.metric]
     band = level_interval([run.number_of(number)[0] for run in runs], unit)
-    share, when = _first(runs, [int(run.fails_at[number]) for run in runs])
+    said = said_of(band, criterion.holds) if is_judged else TOO_SMALL
+    met = [run for run in runs if not math.isnan(run.number_of(number)[0])]
+    share, when = _first(met, [int(run.fails_at[number]) for run in met])
     return {
         "text": criterion.text,
         "unit": {"s": "seconds", "share": "share"}.get(unit, "number"),
-        "value": band_of(band), "said": said_of(band, criterion.holds),
+        "value": band_of(band), "said": said if met else NOBODY,
         "fails_in_some_minute": share, "minutes_to_breach": when["minutes"], "at_utc": when["at_utc"],
         "when": when["said"],
     }  # fmt: skip

@@ -164,12 +164,17 @@ def _read(
 
 
 def _numbers(record: RunRecord, scenario: Scenario) -> Array:
-    """Return the number of each objective over the window, and from how many it is."""
+    """Return the number of each objective over the window, and from how many it is; NaN where nobody came.
+
+    An idle service keeps no objective: nothing was asked of it.
+    """
     rows = []
     for criterion in scenario.objectives:
         if criterion.is_of_service:
             seen = service_series(record, criterion, record.stacks[0])
-            known = seen[~np.isnan(seen)]
+            at = record.services.index(criterion.subject)
+            nobody_came = not record.attempts[0, at, 0, record.judged].any()
+            known = seen[:0] if nobody_came else seen[~np.isnan(seen)]
             rows.append((float(known.mean()) if len(known) else float("nan"), len(known)))
         else:
             rows.append(number_of(record, criterion, record.stacks[0]))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gameday.findings.evidence import Evidence, binomial_band
-from gameday.findings.rehearsal import Replications
+from gameday.findings.rehearsal import NOBODY, Replications
 from gameday.findings.summary import band_of
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
@@ -27,6 +27,9 @@ def sell_outs(scenario: Scenario, replications: Replications) -> dict[str, list[
             _said(scenario, stack, product, window, [run.sold_out.get(product) for run in runs])
             for product in scenario.stock(stack)
         ]
+        if not any(run.achieved.any() for run in runs):
+            unknown = {"sells_out": band_of(binomial_band(0, 0)), "said": NOBODY}
+            out[stack] = [row | unknown for row in out[stack]]
     return out
 
 

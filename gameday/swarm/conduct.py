@@ -110,7 +110,12 @@ def swarm(
 
 
 def _preflight(brief: Brief, tls: ssl.SSLContext | None) -> None:
-    """Ask each target once, as one customer would; PreflightFailed says who cannot be played to."""
+    """Ask each target once, as one customer would; PreflightFailed says who cannot be played to, or of no plan."""
+    if not brief.plan.played.any():
+        raise PreflightFailed(
+            "the plan has no session: the forecast of the window at this scale is of none; nothing would be "
+            "sent, and nothing observed; choose another --window or a larger --scale"
+        )
     for stack, url in brief.targets.items():
         try:
             fetch(allowed_target(url).url, "/", 5.0, tls=tls)

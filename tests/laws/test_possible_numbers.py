@@ -70,7 +70,8 @@ def test_no_goodput_is_above_all_of_what_was_planned_or_went_out(data: st.DataOb
     counts = st.lists(st.integers(0, 9), min_size=3, max_size=3).map(np.array)
     done, failed, unreached = (data.draw(counts) for _ in range(3))
     run = SimpleNamespace(done=done, achieved=done + failed, unreached=unreached)
-    assert 0 <= planned_goodput(run) <= 1  # type: ignore[arg-type]
+    share = planned_goodput(run)  # type: ignore[arg-type]
+    assert 0 <= share <= 1 or not (done + failed + unreached).any()
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.1, 1.3), (0.5, 0.9)])
