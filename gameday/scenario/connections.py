@@ -21,7 +21,8 @@ class Connections(Block):
     reuse: Share = 1.0
     """Chance that a session's first exchange finds an open connection; the others open one.
 
-    Default: a front end keeps connections to the target, as a CDN does; browsers come with 0."""
+    Default: a front end keeps connections to the target, as a CDN does; browsers come with 0. Over TLS every
+    connection that is opened makes a full handshake."""
     connect: Phase = 5.0
     handshake: Phase = 5.0
     first_byte: Phase = 60.0

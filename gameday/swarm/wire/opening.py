@@ -52,7 +52,6 @@ class Opening:
         self.target, self.rules, self.sockets = target, rules, sockets
         self.is_secure, self.reuse = target.scheme == "https", rules.reuse
         self._tls = tls
-        self._session: ssl.SSLSession | None = None
         self.idle: list[Connection] = []
         self.queue: deque[Flight] = deque()
         """Flights that wait for a connection to open, or for our own bound on them."""
@@ -136,7 +135,7 @@ class Opening:
                 self.slow_connects += 1
             if self._tls is not None:
                 connection.deadline = now + self.rules.handshake
-                connection.shake(Tls(self._tls, self.target.host, self._session))
+                connection.shake(Tls(self._tls, self.target.host))
         done = self._tls is None
         if connection.tls is not None:
             if event & ~select.EPOLLOUT:

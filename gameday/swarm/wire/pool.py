@@ -96,8 +96,6 @@ class Pool(Opening):
                 and (connection.tls is None or not connection.tls.closed)
             ):  # fmt: skip
                 connection.flight = None
-                if self._tls is not None:
-                    self._keep_session(connection)
                 connection.last = now
                 if self.queue:
                     self._issue_next(connection, now)
@@ -106,11 +104,6 @@ class Pool(Opening):
                 self._on_reply(flight, head, body, len(data), now)
                 return
         self._take_part(connection, flight, data, now)
-
-    def _keep_session(self, connection: Connection) -> None:
-        """Remember what lets the next connection shake hands more cheaply; it comes with data."""
-        if connection.tls is not None and not connection.last:
-            self._session = connection.tls.session
 
     def _take_part(self, connection: Connection, flight: Flight, data: bytes, now: float) -> None:
         """Take a reply that comes in pieces, or whose end must be looked for."""
@@ -142,7 +135,6 @@ class Pool(Opening):
             self.drop(connection)
             self._make_up(now)
             return
-        self._keep_session(connection)
         connection.last = now
         self.use(connection, None, now)
 

@@ -1,4 +1,9 @@
-"""TLS on the same epoll: records through memory, sessions used again."""
+"""TLS on the same epoll: records through memory, a full handshake for every connection.
+
+No session ticket is resumed: connections are shared by customers, and a customer who is new to the
+target has none. So the target pays for as many full handshakes as connections are opened; a real
+customer who opens a second connection would resume the first one's session and cost it less.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +34,11 @@ def tls_context(ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
 class Tls:
     """The TLS side of one connection: plain bytes on one face, records on the other."""
 
-    def __init__(self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None) -> None:
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.closed = False
         """Whether the target has said that nothing more comes."""
-        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host, session=session)
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
 
     def handshake(self, received: bytes) -> tuple[bytes, bool]:
         """Take records; return records to send and whether the handshake is done."""
@@ -76,8 +81,3 @@ class Tls:
         if not parts and not self.closed:
             raise BlockingIOError
         return b"".join(parts)
-
-    @property
-    def session(self) -> ssl.SSLSession | None:
-        """What lets the next connection shake hands more cheaply."""
-        return self._tls.session

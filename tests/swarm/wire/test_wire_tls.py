@@ -1,4 +1,4 @@
-"""TLS: who is believed, what is asked for, sessions used again, and the same laws inside."""
+"""TLS: who is believed, what is asked for, a full handshake each, and the same laws inside."""
 
 from __future__ import annotations
 
@@ -75,26 +75,34 @@ def test_a_certificate_that_proves_nothing_is_refused_by_name(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-@pytest.mark.parametrize("known", [False, True], ids=["head unknown", "head known"])
-def test_the_second_connection_takes_up_the_session_of_the_first(
-    authority: Authority, trusting: ssl.SSLContext, desks: Desks, version: ssl.TLSVersion, known: bool
-) -> None:  # fmt: skip
+def test_every_new_customer_makes_a_full_handshake_in_the_targets_own_count(
+    authority: Authority, trusting: ssl.SSLContext, desks: Desks, version: ssl.TLSVersion
+) -> None:
     context = authority.context("DNS:shop.test")
     context.maximum_version = version
-    reply = OK + f"X: {version} {known}\r\nContent-Length: 4\r\n\r\nfine".encode()
-    if known:  # as it is after the first reply of any other pool within the same second
-        with Lab() as lab:
-            lab.play([reply])
+    customers = 24
+    with TlsShop(context, fine, name="shop.test") as shop:
+        desk = desks(shop.target, tls=trusting, most=customers)
+        for number in range(customers):  # one after the other: each could know of the one before
+            assert desk.wait(desk.send(alone=number % 2 == 0))[0].body == b"fine"
+        opened = customers // 2
+        assert shop.resumed == [False] * opened, "those who reuse an open connection shake no hands"
+    counted = context.session_stats()
+    assert (counted["accept_good"], counted["hits"]) == (opened, 0)
 
-    def act(conn: ssl.SSLSocket, shop: TlsShop) -> None:
-        while read_request(conn):
-            conn.sendall(reply)
 
-    with TlsShop(context, act, name="shop.test") as shop:
-        desk = desks(shop.target, tls=trusting)
-        for _ in range(3):
-            assert desk.wait(desk.send(alone=True))[0].body == b"fine"
-        assert shop.resumed == [False, True, True]
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_connection_that_replaces_a_closed_one_makes_a_full_handshake(
+    authority: Authority, trusting: ssl.SSLContext, desks: Desks, version: ssl.TLSVersion
+) -> None:
+    """Whoever comes next may be another customer: nothing is known of the connection before."""
+    context = authority.context("DNS:shop.test")
+    context.maximum_version = version
+    with TlsShop(context, once(FINE), name="shop.test") as shop:
+        desk = desks(shop.target, tls=trusting, most=1)
+        for _ in range(4):
+            assert desk.wait(desk.send(resend=True))[0].body == b"fine"
+        assert shop.resumed == [False] * 4
 
 
 def test_a_target_that_offers_only_http2_is_named(desks: Desks, trusting: ssl.SSLContext) -> None:
