@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw", "draw_keyed",
+    "LONGEST_WALK", "QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw", "draw_keyed",
     "draw_many", "session_key", "session_keys", "supported",
 ]  # fmt: skip
 
@@ -22,6 +22,9 @@ Array = NDArray[Any]
 
 SLOT_S = 60
 """Length of a slot in event time, seconds (DESIGN §2: one minute of the event)."""
+
+LONGEST_WALK = 500
+"""Most steps of a session: walks end there, and what is reckoned of journeys ends there too. Default: ours."""
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99)
 """The levels a Band carries."""

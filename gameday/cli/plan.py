@@ -92,6 +92,7 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
 
 def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
     from gameday.scenario import build_cell
+    from gameday.scenario.long_walks import share_cut
     from gameday.simulate.offered import visits_per_s
     from gameday.traffic.contradictions import contradictions, residuals
     from gameday.traffic.outlook import outlook
@@ -116,6 +117,7 @@ def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
                 "visits": dict(zip(plan.steps, chain.visits.round(6).tolist(), strict=True)),
                 "ever": dict(zip(plan.steps, chain.ever.round(6).tolist(), strict=True)),
                 "mean_steps": chain.mean_steps, "spread_steps": chain.spread_steps, "mean_s": chain.mean_s,
+                "share_cut": share_cut(scenario.journeys[name]),
             }
             for name, chain in seen.chains.items()
         },
@@ -251,6 +253,13 @@ def _show_products(data: dict[str, Any]) -> None:
         )
 
 
+def _cut(share: float) -> str:
+    """Return what is lost to the end of walks, where a ten-thousandth or more is."""
+    from gameday.vocabulary import LONGEST_WALK
+
+    return f"; {share:.2%} is cut off after {LONGEST_WALK} steps" if share >= 1e-4 else ""
+
+
 def _show_plan(data: dict[str, Any]) -> None:
     for name in ("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile", "wall_s",
                  "sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s",
@@ -261,7 +270,7 @@ def _show_plan(data: dict[str, Any]) -> None:
         ever = ", ".join(f"{step} {share:.1%}" for step, share in chain["ever"].items() if share)
         typer.echo(
             f"journey {name}: {chain['mean_steps']:.2f} steps (sd {chain['spread_steps']:.2f}), "
-            f"{chain['mean_s'] / 60:.1f} min; comes to {ever}"
+            f"{chain['mean_s'] / 60:.1f} min; comes to {ever}{_cut(chain['share_cut'])}"
         )
     _show_products(data)
     for stack, rows in data["service_visits_per_s"].items():

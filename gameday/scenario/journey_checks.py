@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gameday.scenario.faults import Fault, unknown
 from gameday.scenario.journeys import EXIT, Journey
+from gameday.scenario.long_walks import long_walk_faults
 from gameday.scenario.model import Scenario
 
 __all__ = ["journey_faults"]
@@ -34,6 +35,7 @@ def journey_faults(scenario: Scenario) -> Iterator[Fault]:
         yield from _think_faults(scenario, journey, path)
         if journey.launch is not None:
             yield from unknown((*path, "launch"), "launch", journey.launch, scenario.launches)
+    yield from long_walk_faults(scenario)
 
 
 def _share_faults(scenario: Scenario) -> Iterator[Fault]:

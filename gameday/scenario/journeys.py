@@ -10,9 +10,9 @@ from pydantic import Discriminator, Field, NonNegativeFloat, Tag, field_validato
 from gameday.scenario.service_times import Exponential, ServiceTime
 from gameday.scenario.steps import PythonName
 from gameday.scenario.units import Block, Duration, Name, Share
-from gameday.vocabulary import Array
+from gameday.vocabulary import LONGEST_WALK, Array
 
-__all__ = ["COUNTDOWN", "EXIT", "Journey", "Length", "Reaction"]
+__all__ = ["COUNTDOWN", "EXIT", "Journey", "Length", "Reaction", "walked_visits"]
 
 EXIT = "exit"
 """The transition that ends a session."""
@@ -55,7 +55,7 @@ Pauses = Annotated[
 class Length(Block):
     """How long a session is, where its chain has no exit of its own: in steps, or in time."""
 
-    steps: list[Share] | None = Field(default=None, min_length=1, max_length=500)
+    steps: list[Share] | None = Field(default=None, min_length=1, max_length=LONGEST_WALK)
     """Chance of one step, of two, of three ...; sums to 1."""
     duration: Pause | None = None
     """Time in which steps are begun, of event time, as if no reply had to wait: a mean (exponential) or a law."""
@@ -214,8 +214,8 @@ class Journey(Block):
     def visits_per_session(self, steps: tuple[str, ...]) -> Array:
         """Return the expected visits to each step in a session, shape (len(steps),).
 
-        Source: the chain's fundamental matrix, start (I - P)^-1 (Kemeny & Snell, 1960); with a `length`, the
-        sum over the steps it has, or over its time if replies took none.
+        Source: the chain's fundamental matrix, start (I - P)^-1 (Kemeny & Snell, 1960), over the steps that a
+        walk may have; with a `length`, the sum over the steps it has, or over its time if replies took none.
         """
         if self.ends_by_time:
             from gameday.scenario.renewal import timed  # scipy: only where it is asked
@@ -226,6 +226,14 @@ class Journey(Block):
             for chance in self.length.goes_on:
                 total, at = total + chance * at, at @ moves
             return np.asarray(total)
-        matrix = np.eye(len(steps)) - self.transition_matrix(steps)
-        solved: Array = np.linalg.solve(matrix.T, self.entry_vector(steps))
-        return solved
+        return walked_visits(self.transition_matrix(steps), self.entry_vector(steps))
+
+
+def walked_visits(moves: Array, start: Array, most: int = LONGEST_WALK) -> Array:
+    """Return the expected visits to each step in the first `most` steps of a chain, shape (steps,).
+
+    `moves` is the matrix of chances from step to step, the exit left out; `start` the chance of each first step.
+    """
+    beyond = start @ np.linalg.matrix_power(moves, most)
+    solved: Array = np.linalg.solve((np.eye(len(start)) - moves).T, start - beyond)
+    return solved

@@ -17,7 +17,7 @@ from gameday.scenario.service_times import (
     Pareto,
     ServiceTime,
 )
-from gameday.vocabulary import Array
+from gameday.vocabulary import LONGEST_WALK, Array
 
 if TYPE_CHECKING:
     from gameday.scenario.journeys import Journey
@@ -36,8 +36,8 @@ _STAYS = 1e-5
 """Chance of a session that lasts for longer than is looked at."""
 _LEAST_PAUSES = 20
 """Bins that a mean pause has at least, where sessions end by time."""
-_LONGEST = 500
-"""Steps after which a walk is cut."""
+_NEGLIGIBLE = 1e-9
+"""Chance of a walk that is cut within the time looked at, below which it is not reckoned with."""
 
 
 def visit_density(
@@ -45,8 +45,9 @@ def visit_density(
 ) -> Array:
     """Return expected visits by step and bin after the start, shape (steps, bins); no time ends a session.
 
-    The renewal equation V = start + V D is solved frequency by frequency, D the transform of what leads from
-    step to step; with a length in steps it is the sum over the steps there are.
+    Only the steps that a walk may have are counted. The renewal equation V = start + V D is solved frequency by
+    frequency, D the transform of what leads from step to step; with a length in steps it is the sum over the
+    steps there are.
     """
     damping, moves = _moves(journey, steps, response_s, bins, bin_s)
     start = np.broadcast_to(journey.entry_vector(steps).astype(complex), (len(moves), len(steps)))
@@ -59,6 +60,14 @@ def visit_density(
 
 
 def _solved(moves: Array, start: Array, damping: Array) -> Array:
+    """Return the visits of a walk's first LONGEST_WALK steps, by step and bin.
+
+    Each is weighed by the damping, which is `_DAMPED` at the last bin: the sum over all bins, frequency 0, bounds
+    the chance that a walk is cut before it.
+    """
+    beyond = start[0] @ np.linalg.matrix_power(moves[0], LONGEST_WALK)
+    if np.abs(beyond).sum() > _NEGLIGIBLE * _DAMPED:
+        start = start - (start[:, None, :] @ np.linalg.matrix_power(moves, LONGEST_WALK))[:, 0]
     stay = np.eye(moves.shape[1]) - moves.transpose(0, 2, 1)
     solved = np.linalg.solve(stay, start[:, :, None])[:, :, 0]
     return np.asarray(np.maximum(fft.irfft(solved.T, len(damping)) / damping, 0.0))
@@ -131,7 +140,7 @@ def steps_in_time(journey: Journey, steps: tuple[str, ...]) -> Array:
         :, None
     ]
     reached = [1.0]
-    while reached[-1] > _STAYS and len(reached) < _LONGEST:
+    while reached[-1] > _STAYS and len(reached) < LONGEST_WALK:
         at = at @ moves
         nth = fft.irfft(at.sum(axis=(1, 2)), bins) / damping
         reached.append(float(np.maximum(nth, 0.0) @ stays))

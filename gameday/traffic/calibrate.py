@@ -16,7 +16,7 @@ from gameday.traffic.fitted import Calibration, FittedJourney, jeffreys
 from gameday.traffic.held_out import against, by_type
 from gameday.traffic.mix import hours_of, product_mix, shares_by_region
 from gameday.traffic.pauses import fit_pause
-from gameday.vocabulary import Array
+from gameday.vocabulary import LONGEST_WALK, Array
 
 __all__ = ["CLASSES", "calibrate"]
 
@@ -121,8 +121,11 @@ def _counts(seen: Sessions) -> Array:
 
 def _lengths(train: Sessions, test: Sessions, counts: Array) -> Array | None:
     """Return sessions by length where that tells those held out better than exits after each step; else None."""
-    lengths = np.bincount(np.diff(train.firsts), minlength=2)[1:].astype(float)
-    held, seen = _counts(test), np.bincount(np.diff(test.firsts), minlength=2)[1:]
+    lengths, seen = (
+        np.bincount(np.minimum(np.diff(part.firsts), LONGEST_WALK), minlength=2)[1:].astype(float)
+        for part in (train, test)
+    )
+    held = _counts(test)
     by_chain = float((held * np.log(_smoothed(counts))).sum())
     size = max(len(lengths), len(seen))
     law = _smoothed(np.pad(lengths, (0, size - len(lengths)))[None])[0]

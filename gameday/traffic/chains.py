@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.scenario.journeys import Journey
+from gameday.scenario.journeys import Journey, walked_visits
 from gameday.scenario.renewal import steps_in_time, timed
-from gameday.vocabulary import Array
+from gameday.vocabulary import LONGEST_WALK, Array
 
 __all__ = ["Chain", "chain_of", "length_law"]
 
 _REST = 1e-12
 """Chance of longer sessions at which their law is cut off."""
-_MOST_STEPS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, flo
     square = float((law * numbers**2).sum())
     pauses = np.array([_pause_s(journey, step, steps) for step in steps])
     responses = np.array([response_s[step] for step in steps])
-    goes_on = visits if journey.length is None else _goes_on(journey, moves, start)
+    goes_on = _goes_on(journey, moves, start)
     return Chain(
         steps, visits, ever, mean, float(np.sqrt(max(0.0, square - mean**2))),
         float(goes_on @ pauses + visits @ responses),
@@ -76,29 +75,40 @@ def _pause_s(journey: Journey, step: str, steps: tuple[str, ...]) -> float:
 def _ever(journey: Journey, moves: Array, start: Array) -> Array:
     """Return the chance that a session comes to each step: visits that do not go on from it."""
     if journey.length is None:
-        fundamental = np.linalg.inv(np.eye(len(start)) - moves)
-        return np.asarray((start @ fundamental) / np.diag(fundamental))
+        return np.array([
+            walked_visits(_without(moves, step), start)[step] for step in range(len(start))
+        ])  # fmt: skip
     out = np.zeros(len(start))
     for step in range(len(start)):
-        past, at = moves.copy(), start
-        past[step] = 0.0
+        past, at = _without(moves, step), start
         for chance in journey.length.goes_on:
             out[step] += chance * at[step]
             at = at @ past
     return out
 
 
+def _without(moves: Array, step: int) -> Array:
+    """Return the chances with none that leads on from `step`: it is then visited once at most."""
+    past = moves.copy()
+    past[step] = 0.0
+    return past
+
+
 def _goes_on(journey: Journey, moves: Array, start: Array) -> Array:
-    """Return the visits to each step that another step follows, where a session has a length of its own."""
+    """Return the visits to each step after which the walk is not cut."""
+    if journey.length is None:
+        return walked_visits(moves, start, LONGEST_WALK - 1)
     out, at = np.zeros(len(start)), start
-    assert journey.length is not None
     for chance in journey.length.goes_on[1:]:
         out, at = out + chance * at, at @ moves
     return out
 
 
 def length_law(journey: Journey, steps: tuple[str, ...]) -> Array:
-    """Return the chance that a session has n steps, n = 0, 1, ...; what is cut off is below 1e-12."""
+    """Return the chance that a session has n steps, n = 0, 1, ... LONGEST_WALK at most.
+
+    What is left out of a chain that ends sooner is below 1e-12.
+    """
     if journey.ends_by_time:
         return steps_in_time(journey, steps)
     if journey.length is not None and journey.length.steps is not None:
@@ -106,7 +116,9 @@ def length_law(journey: Journey, steps: tuple[str, ...]) -> Array:
     moves, at = journey.transition_matrix(steps), journey.entry_vector(steps)
     leaves = 1 - moves.sum(axis=1)
     law = [0.0]
-    while at.sum() > _REST and len(law) < _MOST_STEPS:
+    while at.sum() > _REST and len(law) < LONGEST_WALK:
         law.append(float(at @ leaves))
         at = at @ moves
+    if at.sum() > _REST:  # whoever is still there takes the last step
+        law.append(float(at.sum()))
     return np.array(law)

@@ -13,6 +13,7 @@ from gameday.scenario.journeys import EXIT, Journey
 from gameday.traffic.plan import Arrivals, LoadPlan
 from gameday.traffic.products import minutes_of_day, type_shares
 from gameday.vocabulary import (
+    LONGEST_WALK,
     SLOT_S,
     Array,
     Draw,
@@ -30,8 +31,6 @@ END = -1
 
 _LENGTH = 1
 """The attempt that an entry's draw is keyed by when it is for the session's length."""
-_MOST_STEPS = 500
-"""A walk longer than this is cut; with the chances a scenario may hold it never happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class Course:
     def _most(self, key: int) -> int:
         """Return how many steps the session with this key has at most."""
         if self.length is None:
-            return _MOST_STEPS
+            return LONGEST_WALK
         return self.length(draw_keyed(key, 0, _LENGTH, Draw.ENTRY))
 
     def after_many(
@@ -140,7 +139,7 @@ class Course:
     ) -> tuple[Array, Array]:
         """Return `after` of many sessions that are at `step`, bit for bit the same."""
         following = self.next[step].many(draw_many(keys, place, 0, Draw.NEXT_STEP))
-        most = np.full(len(keys), _MOST_STEPS)
+        most = np.full(len(keys), LONGEST_WALK)
         if self.length is not None:
             most = self.length.many(draw_many(keys, 0, _LENGTH, Draw.ENTRY))
         is_over = (following != END) & (place + 1 >= most)
@@ -254,7 +253,7 @@ class Walks:
         keys, at = session_keys(self.plan.seed.root, sessions), arrivals.at_s[sessions]
         began = at
         steps = course.start.many(draw_many(keys, 0, 0, Draw.ENTRY))
-        for place in range(_MOST_STEPS):
+        for place in range(LONGEST_WALK):
             inside = steps != END
             keys, at, steps, began = keys[inside], at[inside], steps[inside], began[inside]
             if not len(keys):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gameday.scenario.journeys import EXIT, Journey
-from gameday.vocabulary import Draw, Seed, draw
+from gameday.scenario.long_walks import share_cut
+from gameday.vocabulary import LONGEST_WALK, Draw, Seed, draw
 
 WALKS = 3000
 STEPS = ("a", "b", "c", "d")
@@ -84,9 +85,13 @@ def test_expected_visits_do_not_depend_on_the_order_of_the_steps(
 
 
 @given(again=st.floats(0, 0.99))
-def test_a_step_repeated_with_chance_p_is_visited_1_over_1_minus_p_times(again: float) -> None:
+def test_a_step_repeated_with_chance_p_is_visited_1_over_1_minus_p_times_but_for_what_is_cut(
+    again: float,
+) -> None:
     journey = journey_of({"a": 1.0}, {"a": {"a": again, EXIT: 1 - again}})
-    assert journey.visits_per_session(("a",))[0] == pytest.approx(1 / (1 - again))
+    cut = again**LONGEST_WALK
+    assert journey.visits_per_session(("a",))[0] == pytest.approx((1 - cut) / (1 - again))
+    assert share_cut(journey) == pytest.approx(cut)
 
 
 def test_a_step_no_walk_reaches_is_visited_never() -> None:

@@ -12,12 +12,11 @@ from gameday.simulate.compiled.tables_at import (
     nominal_of,
     pause_at,
 )
-from gameday.vocabulary import Draw
+from gameday.vocabulary import LONGEST_WALK, Draw
 
 __all__ = ["END", "after", "first_step", "slot_at", "walk_on"]
 
 END = -1
-_MOST_STEPS = 500
 _LENGTH = 1
 _ENTRY, _NEXT, _THINK = int(Draw.ENTRY), int(Draw.NEXT_STEP), int(Draw.THINK)
 
@@ -53,7 +52,7 @@ def _most(spec, j, key):
     journey = journey_at(spec, j)
     first, last = journey.length_from, journey.length_to
     if last == first:
-        return _MOST_STEPS
+        return LONGEST_WALK
     return choice_at(spec, _choose(spec, first, last, keyed(key, 0, _LENGTH, _ENTRY))).step
 
 
