@@ -41,6 +41,7 @@ from gameday.scenario.load import scenario_text
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
+from gameday.swarm.keys import Listen
 from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import SLOT_S, Seed
@@ -62,7 +63,7 @@ class Order:
     targets: dict[str, str] | None = None
     """Stack -> URL; None: the embedded shop."""
     workers: int = 1
-    listen: tuple[str, int] | None = None
+    listen: Listen | None = None
     """Where workers of elsewhere join; None: they are started here."""
     inject: tuple[str, ...] = ()
     """What happens in the window, as `scenario/injections.py` reads it."""

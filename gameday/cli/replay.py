@@ -15,9 +15,10 @@ import typer
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
+    from gameday.swarm.keys import Listen
     from gameday.traffic import Asked
 
-__all__ = ["add_to", "address_of", "asked_of", "drift_of"]
+__all__ = ["KeyOption", "add_to", "address_of", "asked_of", "drift_of"]
 
 _PLAIN_WIDTH = 130
 """Columns of the summary where there is no terminal to ask."""
@@ -43,6 +44,16 @@ InjectOption = Annotated[
 ]
 SpareOption = Annotated[
     bool, typer.Option("--n-minus-one/--no-n-minus-one", help="what can be lost at the peak")
+]
+ListenOption = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT where `gameday worker`s join; PORT alone: on 127.0.0.1"),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="file with the run's key, which workers must know; or GAMEDAY_KEY_FILE, GAMEDAY_KEY"
+    ),
 ]
 DriftOption = Annotated[
     str | None,
@@ -124,6 +135,25 @@ def address_of(flag: str, text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _listen(text: str) -> tuple[str, int]:
+    """Return where workers join: a port alone is on loopback."""
+    alone = text.removeprefix(":")
+    return address_of("--listen", f"127.0.0.1:{alone}" if alone.isdecimal() else text)
+
+
+def _with_key(host: str, port: int, file: Path | None) -> Listen:
+    """Return where workers join and the key they must know; one that is made now is named."""
+    from gameday.swarm.keys import Listen, given_key, made_key
+
+    key = given_key(file)
+    if key is None:
+        key, made = made_key()
+        typer.echo(
+            f"workers need this run's key: copy {made} (gameday worker --key-file FILE)", err=True
+        )
+    return Listen(host, port, key)
+
+
 def _targets(given: list[str]) -> dict[str, str] | None:
     if not given:
         return None
@@ -143,7 +173,7 @@ def replay(
     quantile: QuantileOption = None,
     inject: InjectOption = None, spare: SpareOption = True, drift: DriftOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
-    listen: Annotated[str | None, typer.Option(help="HOST:PORT where `gameday worker`s join")] = None,
+    listen: ListenOption = None, key_file: KeyOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     out: Annotated[Path, typer.Option(help="folder of all runs")] = Path("reports"),
@@ -160,9 +190,10 @@ def replay(
     from gameday.live import Show
     from gameday.vocabulary import Seed
 
+    where = None if listen is None else _listen(listen)
     order = Order(
         event=event, seed=Seed(seed), out=out, history=history, workers=workers,
-        listen=None if listen is None else address_of("--listen", listen),
+        listen=None if where is None or dry_run else _with_key(*where, key_file),
         asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
         inject=tuple(inject or ()), n_minus_one=spare, drift=drift_of(drift),
         command="gameday " + shlex.join(sys.argv[1:]),

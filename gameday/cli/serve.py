@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from gameday.cli.replay import KeyOption, address_of
 from gameday.errors import UsageError
 
 __all__ = ["add_to"]
@@ -62,13 +63,14 @@ def shop(
 
 def worker(
     master: Annotated[str, typer.Option(help="HOST:PORT of a run, as its --listen, or of Locust's --master")],
+    key_file: KeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="say whom it joins as JSON")] = False,
 ) -> None:  # fmt: skip
     """Play for a master elsewhere: it sends scenario, plan and seed; ends with the run.
 
     Example: gameday worker --master 127.0.0.1:5557
     """
-    from gameday.cli.replay import address_of
+    from gameday.swarm.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, given_key
     from gameday.swarm.processes import worker_command
 
     host, port = address_of("--master", master)
@@ -76,8 +78,12 @@ def worker(
         socket.getaddrinfo(host, port)
     except OSError as error:
         raise UsageError(f"--master: {host}: {error.strerror or error}") from None
+    given_key(key_file)  # said now if it is wrong; none at all: the run may yet make one here
     said = json.dumps({"schema_version": 1, "master": master}) if as_json else f"joining {master}"
     typer.echo(said)
     sys.stdout.flush()
-    command = worker_command(host, port)
-    os.execv(command[0], command)
+    command, environment = worker_command(host, port), dict(os.environ)
+    if key_file is not None:
+        environment |= {KEY_FILE_VARIABLE: str(key_file)}
+        environment.pop(KEY_VARIABLE, None)
+    os.execve(command[0], command, environment)

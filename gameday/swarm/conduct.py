@@ -26,6 +26,7 @@ from gameday.safety import Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.brief import Brief, write_brief
+from gameday.swarm.keys import Listen
 from gameday.swarm.machine import MachineMeter, MachineUse
 from gameday.swarm.observe import ONLY_HTTP2, Observer, fetch
 from gameday.swarm.oversight import Oversight
@@ -72,7 +73,7 @@ class Played:
 
 
 def swarm(
-    scenario: Scenario, brief: Brief, *, folder: Path, listen: tuple[str, int] | None, stop: StopWatch,
+    scenario: Scenario, brief: Brief, *, folder: Path, listen: Listen | None, stop: StopWatch,
     journal: Journal, watch: Callable[[Progress], None], began: Callable[[float], None],
     broken: Callable[[], str | None] | None = None,
 ) -> Played:  # fmt: skip
@@ -153,6 +154,7 @@ class _Run:
         self.meter = MachineMeter(tuple(brief.targets.values()))
         self.machine = MachineUse()
         self._lost: set[int] = set()
+        self._turned_away: list[str] = []
         self.end: tuple[End, str]
         self.end = ("complete", "")
         self._finished = False
@@ -215,6 +217,9 @@ class _Run:
             if what == "lost":
                 self._lost.add(report["worker"])
                 self.oversight.board.gone(report["worker"])
+        elif what == "turned_away":
+            self._turned_away.append(str(report["why"]))
+            self._note("worker turned away", why=report["why"])
         elif what == "finished":
             self._finished = True
         elif what == "unwatched" and self._stop_asked_at is None:
@@ -239,7 +244,8 @@ class _Run:
                 raise ShopFailed(fault)
             if lost or time.monotonic() - began > _READY_S:
                 why = lost or f"no worker was ready within {_READY_S:.0f} s"
-                raise GeneratorFailed(f"{why}: {self.processes.last_words()}")
+                words = "; ".join(self._turned_away[:3]) or self.processes.last_words()
+                raise GeneratorFailed(f"{why}: {words}")
             return False
         hangs = time.monotonic() - self._heard > _SILENT_S
         if hangs and self._stop_asked_at is None:

@@ -48,11 +48,16 @@ class Director:
         self._held_to: float | None = None
         """Session starts a second that a guardrail leaves; every deal says it, to who comes late too."""
 
-    # --- what workers say -------------------------------------------------------------------
+    def brief_all(self) -> None:
+        """Brief every worker there is: it begins to play."""
+        self._send("gameday_brief", brief=self._text, late=False)
 
-    def on_hello(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Brief a worker."""
-        self._send("gameday_brief", msg.data["who"], brief=self._text)
+    def brief_late(self, who: str) -> None:
+        """Brief a worker that joins while the others play."""
+        if not (self.stopping or self.is_over):
+            self._send("gameday_brief", who, brief=self._text, late=True)
+
+    # --- what workers say -------------------------------------------------------------------
 
     def on_ping(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Tell a worker the time."""

@@ -1,4 +1,4 @@
-"""The swarm inside Locust: one host User a worker, a shape that is the clock, messages wired.
+"""The swarm inside Locust: a host User that Locust counts, a shape that is the clock, messages wired.
 
 A locustfile says `Customers, Clock = customers_of("primeday")`. Started by `gameday replay`, the
 brief says what to play; started by hand, the plan is made here and `--host` is the target. Workers
@@ -12,13 +12,14 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gevent
 from locust import LoadTestShape, User, events
 from locust.env import Environment
-from locust.runners import LocalRunner, MasterRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner, MasterRunner, Runner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
@@ -29,6 +30,7 @@ from gameday.scenario.drift import with_drift
 from gameday.scenario.load import scenario_text
 from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
 from gameday.swarm.director import Director
+from gameday.swarm.door import guard_the_door
 from gameday.swarm.observe import fetch
 from gameday.swarm.player import Player
 from gameday.vocabulary import Seed
@@ -53,8 +55,6 @@ class _Floor:
         self.environment: Environment | None = None
         self.player: Player | None = None
         self.director: Director | None = None
-        self.is_wanted = False
-        """Whether this process's host User was started."""
 
     def workers(self) -> int:
         """Return how many processes play."""
@@ -68,14 +68,17 @@ class _Floor:
             return
         brief = self.brief or _own_brief(self, environment.host or "")
         self.director = Director(environment, brief, self.report)
+        self.director.brief_all()
         if self.brief is not None:
             gevent.spawn(self.director.watch_conductor, Path(os.environ[BRIEF_VARIABLE]).parent)
 
-    def play(self) -> None:
-        """Begin to play; a worker that joins late gets its User before Locust is set up."""
-        self.is_wanted = True
-        if self.player is not None:
-            self.player.play()
+    def tell_refused(self, why: str) -> None:
+        """Say that a worker was turned away, to whoever started Locust."""
+        sys.stderr.write(f"{why}\n")
+        if self.report is not None:
+            with suppress(OSError):  # the conductor has gone: the director stops the run
+                self.report.write(json.dumps({"what": "turned_away", "why": why}) + "\n")
+                self.report.flush()
 
 
 def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
@@ -85,14 +88,12 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(error.exit_code) from None
+    guard_the_door(floor.tell_refused)
     _wire(floor)
     _wire_ends(floor)
 
     class Customers(User):
-        """Holds the engine of one worker; customers are rows in it."""
-
-        def on_start(self) -> None:
-            floor.play()
+        """What Locust counts and tells: one, whoever plays. Customers are rows in the workers' engines."""
 
         def wait_time(self) -> float:
             return 1.0
@@ -100,7 +101,7 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
         tasks = [lambda user: None]  # noqa: RUF012 (Locust's own protocol)
 
     class Clock(LoadTestShape):
-        """One host user a worker, until every worker has played its share."""
+        """One host user, until every worker has played its share."""
 
         def tick(self) -> tuple[int, float] | None:
             options = getattr(floor.environment, "parsed_options", None)
@@ -110,13 +111,12 @@ def customers_of(event: str) -> tuple[type[User], type[LoadTestShape]]:
                 return None
             if director is not None and director.is_over:
                 return None
-            count = floor.workers()
-            return count, float(count)
+            return 1, 1.0
 
     return Customers, Clock
 
 
-_TO_DIRECTOR = ("hello", "ping", "ready", "alive", "tally", "done", "refused")
+_TO_DIRECTOR = ("ping", "ready", "alive", "tally", "done", "refused")
 _TO_PLAYER = ("brief", "pong", "deal", "pulse", "hold", "stop")
 
 
@@ -128,7 +128,9 @@ def _wire(floor: _Floor) -> None:
         floor.environment = environment
         runner = environment.runner
         assert runner is not None
-        if not isinstance(runner, MasterRunner):
+        if isinstance(runner, MasterRunner):
+            _pin_users(runner)
+        else:
             floor.player = Player(environment)
 
         def register(word: str, whose: str) -> None:
@@ -143,8 +145,32 @@ def _wire(floor: _Floor) -> None:
             register(word, "director")
         for word in _TO_PLAYER:
             register(word, "player")
-        if floor.is_wanted:
-            floor.play()
+
+    @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+    def on_parser(parser: Any, **_: Any) -> None:
+        """Bind loopback unless told, where Locust would bind every address."""
+        parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
+
+    @events.worker_connect.add_listener  # type: ignore[untyped-decorator]
+    def on_worker(client_id: str, **_: Any) -> None:
+        if floor.director is not None:
+            floor.director.brief_late(client_id)
+
+
+def _pin_users(runner: Runner) -> None:
+    """Let Locust deal its users once a run, however many workers come and go.
+
+    It would send every worker its users anew, and each then takes up to a second and a half, in which
+    it plays nothing, to build Locust's table of options once for each of them. Our sessions are dealt by
+    the director, and playing needs no user.
+    """
+    deal_users = runner.start
+
+    def start(*args: Any, **options: Any) -> None:
+        if runner.state not in (STATE_SPAWNING, STATE_RUNNING):
+            deal_users(*args, **options)
+
+    runner.start = start
 
 
 def _wire_ends(floor: _Floor) -> None:
@@ -164,6 +190,8 @@ def _wire_ends(floor: _Floor) -> None:
 
     @events.test_stop.add_listener  # type: ignore[untyped-decorator]
     def on_test_stop(environment: Environment, **_: Any) -> None:
+        if floor.director is not None:
+            floor.director.stopping = True  # whoever comes now is not briefed
         if floor.brief is None and floor.player is not None and floor.player.engine is not None:
             floor.player.engine.end_now()
         if getattr(environment.parsed_options, "csv_prefix", None):

@@ -42,8 +42,7 @@ class Player:
         self.who = str(getattr(self.runner, "client_id", ""))
         self.is_alone = isinstance(self.runner, LocalRunner)
         self.engine: Engine | None = None
-        self._brief: Brief | None = None
-        self._told, self._dealt, self._pong = Event(), Event(), Event()
+        self._dealt, self._pong = Event(), Event()
         self._deal: dict[str, Any] = {}
         self._offsets: list[tuple[float, float]] = []
         self._playing = self._orphaned = False
@@ -53,10 +52,15 @@ class Player:
     # --- what the master says ---------------------------------------------------------------
 
     def on_brief(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Take the run's brief."""
-        if not self._told.is_set():
-            self._brief = brief_of(msg.data["brief"])
-            self._told.set()
+        """Take the run's brief and begin to play; it is sent again to who asks to join again."""
+        if self._playing:
+            return
+        if msg.data[
+            "late"
+        ]:  # Locust deals no users any more, so its own listeners hear of the start here
+            environment.events.test_start.fire(environment=environment)
+        self._playing = True
+        gevent.spawn(self._play_or_go, msg.data["brief"])
 
     def on_pong(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Take the master's time in answer to ours: the quickest answer tells it best."""
@@ -102,18 +106,9 @@ class Player:
 
     # --- what the worker does ---------------------------------------------------------------
 
-    def play(self) -> None:
-        """Begin to play this worker's share, once a run; the host User's start calls it.
-
-        Locust moves Users when workers come and go, so playing is no User's own greenlet.
-        """
-        if not self._playing:
-            self._playing = True
-            gevent.spawn(self._play_or_go)
-
-    def _play_or_go(self) -> None:
+    def _play_or_go(self, text: str) -> None:
         try:
-            self._play()
+            self._play(brief_of(text))
         except (SafetyRefusal, UsageError) as error:
             self._say("gameday_refused", why=str(error), code=error.exit_code)
             sys.stderr.write(f"{error}\n")
@@ -126,11 +121,7 @@ class Player:
         finally:
             self._playing = False
 
-    def _play(self) -> None:
-        self._say("gameday_hello")
-        self._told.wait()
-        brief = self._brief
-        assert brief is not None
+    def _play(self, brief: Brief) -> None:
         engine = Engine(brief, with_drift(scenario_of(brief.scenario)), self.environment)
         engine.on_count = self._count
         self._offset = self._clock_offset()
@@ -156,7 +147,6 @@ class Player:
         if self._orphaned:
             self.environment.process_exit_code = GeneratorFailed.exit_code
             gevent.spawn(self.runner.quit)
-        self._told.clear()
         self._dealt.clear()
         self.engine = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.scenario import bundled_scenarios
 from gameday.swarm.brief import BRIEF_VARIABLE, PULSE_VARIABLE, REPORT_VARIABLE, Brief
+from gameday.swarm.keys import KEY_VARIABLE, Listen
 
 __all__ = ["Processes", "check_listen", "worker_command"]
 
@@ -24,7 +26,7 @@ _QUIT_S = 3.0
 class Processes:
     """The Locust processes of one run, and the pipe they report on."""
 
-    def __init__(self, brief: Brief, folder: Path, listen: tuple[str, int] | None) -> None:
+    def __init__(self, brief: Brief, folder: Path, listen: Listen | None) -> None:
         self.brief, self.folder, self.listen = brief, folder, listen
         self.master: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -39,6 +41,7 @@ class Processes:
         env = os.environ | {
             BRIEF_VARIABLE: str(self.folder / "swarm.json"), REPORT_VARIABLE: str(write_end),
             PULSE_VARIABLE: str(pulse_end),
+            KEY_VARIABLE: secrets.token_hex(32) if self.listen is None else self.listen.key,
         }  # fmt: skip
         base = [sys.executable, "-m", "locust", "-f", str(_locustfile()), "--headless",
                 "--only-summary", "--stop-timeout", "0"]  # fmt: skip
@@ -54,7 +57,10 @@ class Processes:
             if count == 1 and self.listen is None:
                 self.master = spawn(base, (write_end, pulse_end))
             else:
-                host, port = self.listen or ("127.0.0.1", _free_port())
+                host, port = "127.0.0.1", 0
+                if self.listen is not None:
+                    host, port = _address(self.listen)[1][:2]
+                port = port or _free_port()
                 bind = ["--master", "--master-bind-host", host, "--master-bind-port", str(port),
                         "--expect-workers", str(count)]  # fmt: skip
                 self.master = spawn(base + bind, (write_end, pulse_end))
@@ -129,20 +135,26 @@ class Processes:
         return lines[-1] if lines else "no word"
 
 
-def check_listen(listen: tuple[str, int] | None) -> None:
+def check_listen(listen: Listen | None) -> None:
     """Raise PreflightFailed where workers of elsewhere could not join."""
     if listen is None:
         return
     try:
-        family = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM)[0][0]
+        family, address = _address(listen)
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(listen)
+            probe.bind(address)
     except OSError as error:
-        address = "{}:{}".format(*listen)
         raise PreflightFailed(
-            f"--listen {address}: cannot be had ({error.strerror or error}); choose another"
+            f"--listen {listen.host}:{listen.port}: cannot be had ({error.strerror or error}); choose another"
         ) from None
+
+
+def _address(listen: Listen) -> tuple[socket.AddressFamily, Any]:
+    """Return the family and the address that names resolve to; OSError where they do not."""
+    host = "0.0.0.0" if listen.host == "*" else listen.host
+    family, _, _, _, address = socket.getaddrinfo(host, listen.port, type=socket.SOCK_STREAM)[0]
+    return family, address
 
 
 def worker_command(host: str, port: int) -> list[str]:

@@ -78,3 +78,17 @@ def test_the_image_is_built_from_files_that_are_there() -> None:
         build = service["build"]
         assert (DEPLOY / build["context"] / build["dockerfile"]).resolve().is_file()
         assert (DEPLOY / build["context"] / "constraints.txt").resolve().is_file()
+
+
+def test_every_process_of_a_run_has_its_key_from_a_secret_and_no_file_holds_a_key() -> None:
+    compose = documents("compose.yaml")[0]
+    assert compose["secrets"] == {"gameday-key": {"environment": "GAMEDAY_KEY"}}
+    for service in compose["services"].values():
+        assert service["secrets"] == ["gameday-key"]
+        assert service["environment"] == {"GAMEDAY_KEY_FILE": "/run/secrets/gameday-key"}
+    for job in (one for one in documents("kubernetes.yaml") if one["kind"] == "Job"):
+        (gameday,) = job["spec"]["template"]["spec"]["containers"]
+        key = {"secretKeyRef": {"name": "gameday-key", "key": "key"}}
+        assert gameday["env"] == [{"name": "GAMEDAY_KEY", "valueFrom": key}]
+    for name in ("compose.yaml", "kubernetes.yaml"):
+        assert not re.search(r"[0-9a-f]{16}", (DEPLOY / name).read_text())
