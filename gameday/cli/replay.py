@@ -135,23 +135,24 @@ def address_of(flag: str, text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _listen(text: str) -> tuple[str, int]:
-    """Return where workers join: a port alone is on loopback."""
-    alone = text.removeprefix(":")
-    return address_of("--listen", f"127.0.0.1:{alone}" if alone.isdecimal() else text)
+def _listen(text: str | None, key_file: Path | None, *, makes_key: bool) -> Listen | None:
+    """Return where workers join, a port alone on loopback, and the key they must know.
 
-
-def _with_key(host: str, port: int, file: Path | None) -> Listen:
-    """Return where workers join and the key they must know; one that is made now is named."""
+    Where none is given, one is made and its file named.
+    """
     from gameday.swarm.keys import Listen, given_key, made_key
 
-    key = given_key(file)
-    if key is None:
+    if text is None:
+        return None
+    alone = text.removeprefix(":")
+    host, port = address_of("--listen", f"127.0.0.1:{alone}" if alone.isdecimal() else text)
+    key = given_key(key_file)
+    if key is None and makes_key:
         key, made = made_key()
         typer.echo(
             f"workers need this run's key: copy {made} (gameday worker --key-file FILE)", err=True
         )
-    return Listen(host, port, key)
+    return Listen(host, port, key or "")
 
 
 def _targets(given: list[str]) -> dict[str, str] | None:
@@ -190,10 +191,9 @@ def replay(
     from gameday.live import Show
     from gameday.vocabulary import Seed
 
-    where = None if listen is None else _listen(listen)
     order = Order(
         event=event, seed=Seed(seed), out=out, history=history, workers=workers,
-        listen=None if where is None or dry_run else _with_key(*where, key_file),
+        listen=_listen(listen, key_file, makes_key=not dry_run),
         asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
         inject=tuple(inject or ()), n_minus_one=spare, drift=drift_of(drift),
         command="gameday " + shlex.join(sys.argv[1:]),

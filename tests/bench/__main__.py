@@ -44,19 +44,20 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return round(time.perf_counter() - began, 3), result
 
 
-def simulation(folder: Path) -> dict[str, Any]:
+def simulation(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     """Return SimPy's calls a second on the small busy shop."""
     scenario = busy_shop(folder)
-    plan = played(scenario, 30.0, slots=32)
+    plan = played(scenario, 30.0, slots=max(4, round(32 * size)))
     seconds, run = timed(lambda: run_reference(scenario, plan, "main", seed=Seed(1)))
     calls = int(run.attempts[0, :, 0].sum())
     return {
         "calls_per_s": round(calls / seconds), "seconds": seconds, "calls": calls,
-        "conditions": "one replication, 3 services about half busy, 20x, 32 slots, one core",
+        "conditions": "one replication, 3 services about half busy, 20x, "
+        f"{plan.grid.slots} slots, one core",
     }  # fmt: skip
 
 
-def primeday() -> dict[str, Any]:
+def primeday(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     """Return what forecast and plan of the bundled event cost, its past made beforehand."""
     scenario, seed = load_scenario("primeday"), Seed(1)
     past_s, history = timed(lambda: read_history(scenario, file=None, seed=seed))
@@ -72,7 +73,7 @@ def primeday() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def report(folder: Path) -> dict[str, Any]:
+def report(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     """Return what a report costs and weighs, without making its runs."""
     scenario = busy_shop(folder)
     plan = played(scenario, 10.0, slots=42)
@@ -99,18 +100,24 @@ def report(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def help_text() -> dict[str, Any]:
+def help_text(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     """Return how long `gameday --help` takes, the median of several processes."""
     code = "from gameday.cli import main; main()"
     command = [sys.executable, "-c", code, "--help"]
     seconds = [
         timed(lambda: subprocess.run(command, check=False, capture_output=True))[0]
-        for _ in range(HELP_RUNS)
+        for _ in range(max(1, round(HELP_RUNS * size)))
     ]
     return {
         "median_seconds": statistics.median(seconds), "all_seconds": seconds,
-        "conditions": f"{HELP_RUNS} fresh processes, byte code compiled",
+        "conditions": f"{len(seconds)} fresh processes, byte code compiled",
     }  # fmt: skip
+
+
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "simulation": simulation, "primeday": primeday, "report": report, "help": help_text,
+}  # fmt: skip
+"""Name -> what measures it: (folder, *, size); 1.0 is the whole."""
 
 
 def main() -> None:
@@ -122,8 +129,7 @@ def main() -> None:
             "schema_version": 1, "at_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": {"python": platform.python_version(), "cores": os.cpu_count(),
                         "system": platform.platform(), "load_1_min": round(os.getloadavg()[0], 2)},
-            "simulation": simulation(folder), "primeday": primeday(), "report": report(folder),
-            "help": help_text(),
+            **{name: part(folder) for name, part in PARTS.items()},
         }  # fmt: skip
     print(json.dumps(numbers, indent=1))
 

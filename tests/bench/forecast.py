@@ -53,6 +53,11 @@ ORIGINS = {
 """Start of the past and origin, UTC; a week ahead. Source: anchors/forecast.md §2."""
 
 
+def _some(full: int, size: float) -> int:
+    """Return `full` in the size asked for, and one at least."""
+    return max(1, round(full * size))
+
+
 def _minute(text: str) -> float:
     return float(pd.Timestamp(text).value // 60_000_000_000)
 
@@ -97,7 +102,7 @@ def _naive(counts: np.ndarray, season: int) -> np.ndarray:
     return counts[season:] - counts[:-season]
 
 
-def traces() -> dict[str, Any]:
+def traces(*, size: float = 1.0) -> dict[str, Any]:
     """A week ahead by the minute from three origins, rivals beside; and the next hour after a refresh."""
     out: dict[str, Any] = {}
     for name, origins in ORIGINS.items():
@@ -106,7 +111,7 @@ def traces() -> dict[str, Any]:
             continue
         scored: dict[str, list[Any]] = {}
         hourly, peaks = [], list[tuple[float, bool]]()
-        for start, origin in origins:
+        for start, origin in origins[: _some(3, size)]:
             known = series[start : pd.Timestamp(origin) - pd.Timedelta(minutes=1)]
             actual = series[
                 origin : pd.Timestamp(origin) + pd.Timedelta(days=7) - pd.Timedelta(minutes=1)
@@ -151,7 +156,7 @@ def _daily_peaks(model: Model, actual: np.ndarray) -> list[tuple[float, bool]]:
     return out
 
 
-def orders() -> dict[str, Any]:
+def orders(*, size: float = 1.0) -> dict[str, Any]:
     """Orders a day, one year ahead of one year."""
     file = TRACES / "uci_retail2_orders.parquet"
     if not file.is_file():
@@ -161,7 +166,7 @@ def orders() -> dict[str, Any]:
     minutes = pd.date_range("2009-12-01", "2011-12-09 23:59", freq="min")
     series = stamps.value_counts().reindex(minutes, fill_value=0).sort_index().astype(float)
     out = {}
-    for origin in ("2010-12-01", "2010-12-10"):
+    for origin in ("2010-12-01", "2010-12-10")[: _some(2, size)]:
         at = pd.Timestamp(origin)
         known = series[at - pd.Timedelta(days=365) : at - pd.Timedelta(minutes=1)]
         past = daily(_past(known, RegionCalendar("uk", "UTC", "GB")))
@@ -192,7 +197,7 @@ def _surge(minute: np.ndarray, events: list[tuple[float, float]]) -> np.ndarray:
     return log
 
 
-def longer_event() -> dict[str, Any]:
+def longer_event(*, size: float = 1.0) -> dict[str, Any]:
     """Three past events of 24 h, one to come of 48 h on another weekday and hour, injected by one law."""
     series, out = _trace("nasa95_minute"), {}
     bases: dict[str, tuple[np.ndarray, str, str, list[str], str]] = {}
@@ -201,7 +206,7 @@ def longer_event() -> dict[str, Any]:
             series.to_numpy(), "1995-07-01", "1995-08-25",
             ["1995-07-06 09:00", "1995-07-18 13:00", "1995-08-09 06:00"], "1995-08-26 15:00",
         )  # fmt: skip
-    for seed in range(5):
+    for seed in range(_some(5, size)):
         bases[f"simulated {seed}"] = (
             counts_of(75, (300.0,), seed=seed, wander=0.012)[0], "2026-01-05", "2026-03-12",
             ["2026-01-20 09:00", "2026-02-04 13:00", "2026-02-19 06:00"], "2026-03-14 15:00",
@@ -251,18 +256,18 @@ def _highest(counts: np.ndarray) -> float:
     return float(np.nanmax(counts))
 
 
-def robots() -> dict[str, Any]:
+def robots(*, size: float = 1.0) -> dict[str, Any]:
     """Two in a hundred minutes of NASA's log robots or outages: what they damage, what masking undoes."""
     series = _trace("nasa95_minute")
     if series is None:
         return {}
     rows = []
-    for start, origin in ORIGINS["nasa95_minute"]:
+    for start, origin in ORIGINS["nasa95_minute"][: _some(3, size)]:
         known = series[start : pd.Timestamp(origin) - pd.Timedelta(minutes=1)]
         actual = series[
             origin : pd.Timestamp(origin) + pd.Timedelta(days=7) - pd.Timedelta(minutes=1)
         ].to_numpy()
-        for seed in (7, 1, 2):
+        for seed in (7, 1, 2)[: _some(3, size)]:
             dirty, truth = _with_robots(known.to_numpy(), np.random.default_rng(seed))
             row = {"clean": _wape(known.to_numpy(), origin, actual, masked=False)}
             row["dirty, least squares"] = _plain_wape(dirty, origin, actual)
@@ -326,21 +331,21 @@ def _plain_wape(counts: np.ndarray, origin: str, actual: np.ndarray) -> float:
     return float(np.nansum(np.abs(np.expm1(asked.values @ solved) - actual)) / np.nansum(actual))
 
 
-def refresh() -> dict[str, Any]:
+def refresh(*, size: float = 1.0) -> dict[str, Any]:
     """A level that never moves: what hourly correction adds to the error; and a day of 1,000 series added."""
     worse = []
-    for seed in range(40):
+    for seed in range(_some(40, size)):
         rng = np.random.default_rng(seed)
         plan = law(np.arange(7.0 * DAY_MIN), float(rng.choice([5, 40, 400])))
         counts = rng.poisson(plan).astype(float)
         errors = [np.abs(f - counts).sum() for f in (plan, corrected(counts, plan))]
         worse.append(errors[1] / errors[0] - 1)
-    counts, calendar = _panel(1000, 91)
+    counts, calendar = _panel(series := _some(1000, size), 91)
     past = past_of(counts[:, : 90 * DAY_MIN], calendar)
     model = _quick(past)
     state = replace(
         state_of(_few(model, 2), ("a", "b"), 0.1, 0),
-        names=tuple(f"t{i}" for i in range(1000)),
+        names=tuple(f"t{i}" for i in range(series)),
         blend=model,
         rows=past.rows,
         first_min=past.first_min,
@@ -354,7 +359,7 @@ def refresh() -> dict[str, Any]:
         took.append(round(time.perf_counter() - began, 2))
     return {
         "harm_on_a_level_that_never_moves": round(float(np.mean(worse)), 4),
-        "day_of_1000_series_s": took,
+        f"day_of_{series}_series_s": took,
     }
 
 
@@ -383,10 +388,10 @@ def _quick(past: Past) -> Blend:
     return Blend(fits, weights, profile, quarters, smear, past.columns)
 
 
-def thousand() -> dict[str, Any]:
+def thousand(*, size: float = 1.0) -> dict[str, Any]:
     """1,000 series of 129,600 minutes: one candidate fitted, 60 days of medians; then selection and bands."""
     out: dict[str, Any] = {}
-    for number in (100, 1000):
+    for number in (_some(100, size), _some(1000, size)):
         counts, calendar = _panel(number, 90)
         past = past_of(counts, calendar)
         began = time.perf_counter()
@@ -419,21 +424,21 @@ def thousand() -> dict[str, Any]:
     return out
 
 
-def coverage() -> dict[str, Any]:
-    """The 80 % and 95 % bands over 200 histories, each counted once."""
+def coverage(*, size: float = 1.0) -> dict[str, Any]:
+    """The 80 % and 95 % bands over 200 histories in full, each counted once."""
     from test_coverage import shares
 
-    out = {}
+    out, most = {}, max(2, _some(200, size))
     for wander in (0.0, 0.02):
-        found = np.array([shares(seed, wander) for seed in range(200)])
+        found = np.array([shares(seed, wander) for seed in range(most)])
         out[f"level wanders by {wander:g} an hour"] = {
             "mean": found.mean(axis=0).round(4).tolist(),
-            "standard_error": (found.std(axis=0) / np.sqrt(200)).round(4).tolist(),
+            "standard_error": (found.std(axis=0) / np.sqrt(most)).round(4).tolist(),
         }  # fmt: skip
     return out
 
 
-def primeday() -> dict[str, Any]:
+def primeday(*, size: float = 1.0) -> dict[str, Any]:
     """Two years, two regions, six steps: fit and 48 h by the minute with bands; the past was made before."""
     from gameday.forecast import forecast_demand
     from gameday.history import read_history
@@ -449,7 +454,7 @@ def primeday() -> dict[str, Any]:
         return {"forecast_s": round(time.perf_counter() - began, 2), "race": demand.race}
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     part.__name__: part
     for part in (traces, orders, longer_event, robots, refresh, coverage, thousand, primeday)
 }

@@ -14,7 +14,7 @@ from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.load import scenario_text
 from gameday.traffic import LoadPlan
 from gameday.traffic.nominal import Nominal
-from gameday.vocabulary import Seed, TimeGrid
+from gameday.vocabulary import LONGEST_WALK, Seed, TimeGrid
 
 __all__ = ["chain", "plan_of", "scenario_of", "shopping"]
 
@@ -51,7 +51,10 @@ def scenario_of(
 def chain(
     steps: int, path: str = "/", *, laps: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a journey of so many GETs in a row without a pause, once or in laps, and its steps."""
+    """Return a journey of so many GETs in a row without a pause, once or in laps, and its steps.
+
+    In laps a session has LONGEST_WALK steps, whatever the length of a lap.
+    """
     names = ["home", *(f"s{i}" for i in range(1, steps))]
     following = [*names[1:], "exit"]
     journey = {
@@ -61,14 +64,14 @@ def chain(
         "next": {a: {b: 1.0} for a, b in zip(names, following, strict=True)},
     }
     if laps:
-        journey["next"][names[-1]] = {"home": 0.99999, "exit": 0.00001}  # type: ignore[index]
+        journey["next"][names[-1]] = {"home": 1.0}  # type: ignore[index]
+        journey["length"] = {"steps": [0.0] * (LONGEST_WALK - 1) + [1.0]}
     return {"visitor": journey}, {name: {"exchanges": [{"path": path}]} for name in names}
 
 
-def shopping() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return four steps, done in laps: cookies, a check on each, an extraction on one."""
-    journeys, _ = chain(4)
-    journeys["visitor"]["next"]["s3"] = {"home": 0.99999, "exit": 0.00001}
+def shopping(*, laps: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return four steps, once or in laps: cookies, a check on each, an extraction on one."""
+    journeys, _ = chain(4, laps=laps)
     check = {"check": {"body_contains": "welcome"}}
     token = {"token": {"regex": 'name="token" value="([0-9a-f]+)"'}}
     steps = {

@@ -20,7 +20,7 @@ _BATCH = 10_000
 """Samples between two counts: 20,000 requests a second, counted twice a second."""
 
 
-def statistics_cost() -> dict[str, Any]:
+def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
     """Return what a request's statistics cost, Locust's tables included, and how exact they are."""
     from gevent import monkey
 
@@ -39,7 +39,7 @@ def statistics_cost() -> dict[str, Any]:
         scenario, text, plan_of(scenario, [1], 60.0, "even"), "http://127.0.0.1:9"
     )
     rng = np.random.default_rng(1)
-    seconds = rng.lognormal(-4.0, 1.2, 400_000)
+    seconds = rng.lognormal(-4.0, 1.2, samples)
     stats, tally = RequestStats(), Tally(stacks=1, steps=4, lead_in=0, slot_wall_s=3.0, t0=0.0)
     tally.line_of[:] = range(4)
     costs, histogram, sizes = [], np.zeros(BINS, int), []
@@ -64,21 +64,21 @@ def statistics_cost() -> dict[str, Any]:
         "us_a_request": round(1e6 * float(np.median(costs)) / _BATCH, 3),
         "worst_percentile_error_percent": round(max(errors), 3),
         "bins_kept_after_a_report": max(sizes),
-        "conditions": f"400,000 latencies in batches of {_BATCH}, sample, count and Locust's own tables",
+        "conditions": f"{samples:,} latencies in batches of {_BATCH}, sample, count and Locust's own tables",
     }
 
 
 def play_in_locust(
-    workers: int, url: str, starts: list[int], slot_s: float, replay: dict[str, Any]
-) -> dict[str, Any]:
-    """Play under a real master; return requests, and CPU seconds of all processes while load went out."""
+    workers: int, url: str, starts: list[int], slot_s: float, replay: dict[str, Any],
+    customers: tuple[dict[str, Any], dict[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    """Play as a replay does; return requests, and how many a CPU second of all processes, ours included, sent."""
     from gameday.safety import Journal, StopWatch
     from gameday.scenario.assets import Assets
     from gameday.swarm import Brief, swarm
-    from tests.bench.plans import chain, plan_of, scenario_of
+    from tests.bench.plans import plan_of, scenario_of
 
-    journeys, steps = chain(10, laps=True)
-    scenario, text = scenario_of(journeys, steps, replay)
+    scenario, text = scenario_of(*customers, replay)
     plan = plan_of(scenario, starts, slot_s, "even")
     os.sched_setaffinity(0, {0})
     looks: list[tuple[float, float]] = []
@@ -86,7 +86,7 @@ def play_in_locust(
 
     def look() -> None:
         while not over.wait(0.05):
-            looks.append((time.time(), _cpu_below(others)))
+            looks.append((time.time(), time.process_time() + _cpu_below(others)))
 
     looking = threading.Thread(target=look)
     looking.start()
@@ -102,6 +102,7 @@ def play_in_locust(
                 stop=StopWatch(folder),
                 journal=Journal(folder / "journal.jsonl"),
                 watch=lambda progress: None,
+                began=lambda at_s: None,
             )
             lines = (folder / "journal.jsonl").read_text().splitlines()
     finally:

@@ -137,7 +137,7 @@ def main() -> None:
     """Play what the arguments say: JSON with journeys, steps, starts, slot_s, spacing, url, replay."""
     asked = json.loads(sys.argv[1])
     journeys, steps = {
-        "shopping": shopping,
+        "shopping": lambda: shopping(laps=asked.get("laps", False)),
         "chain": lambda: chain(asked["length"], laps=asked.get("laps", False)),
     }.get(asked["kind"], lambda: (asked.get("journeys"), asked.get("steps")))()
     scenario, text = scenario_of(journeys, steps, asked.get("replay", {}))

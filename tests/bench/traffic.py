@@ -49,9 +49,9 @@ def _journey(rng: np.random.Generator) -> Journey:
     )
 
 
-def fit() -> dict[str, Any]:
+def fit(*, size: float = 1.0) -> dict[str, Any]:
     """48 hours, 2 regions, 6 steps, 8 classes: kernels, then both regions' starts."""
-    rng, slots = np.random.default_rng(1), 2880
+    rng, slots = np.random.default_rng(1), max(240, round(2880 * size))
     began = time.perf_counter()
     kernels = [lag_kernel(_journey(rng), STEPS, dict.fromkeys(STEPS, 0.5)) for _ in range(8)]
     kernels_s = time.perf_counter() - began
@@ -69,16 +69,16 @@ def fit() -> dict[str, Any]:
         "kernels_s": round(kernels_s, 2), "fit_s": round(took, 2), "memory_mib": _memory_mib(),
         "slots_within_poisson_band": float((np.abs(misses) <= 2).mean()),
         "worst_deviation": round(float(np.abs(misses).max()), 3),
-        "conditions": "2 regions x 2880 slots x 6 steps x 8 journeys, steps caused by planted starts",
+        "conditions": f"2 regions x {slots} slots x 6 steps x 8 journeys, steps caused by planted starts",
     }  # fmt: skip
 
 
-def arrivals() -> dict[str, Any]:
+def arrivals(*, size: float = 1.0) -> dict[str, Any]:
     """Sorted arrivals of an event, part by part."""
     with tempfile.TemporaryDirectory() as folder:
         plan = flat_plan(load_small(Path(folder), small_shop()), 1.0, slots=2880)
     out: dict[str, Any] = {}
-    for number in (10**7, 10**8):
+    for number in (round(10**7 * size), round(10**8 * size)):
         counts = np.full((2, 3, 2880), round(number / 6 / 2880))
         whole = replace(
             plan, regions=("a", "b"), journeys=("x", "y", "z"), played=counts, half_life_slots={}
@@ -92,22 +92,22 @@ def arrivals() -> dict[str, Any]:
     return out | {"conditions": "2 regions x 3 journeys x 2880 slots, Poisson within the slot"}
 
 
-def access_log() -> dict[str, Any]:
-    """A Combined log of 300 MB, four of five requests steps, a tenth of them of robots that say so."""
+def access_log(*, size: float = 1.0) -> dict[str, Any]:
+    """A Combined log of 300 MB in full, four of five requests steps, a tenth of them of robots that say so."""
     chance = np.random.default_rng(1)
     paths = ("/", "/index.html", "/search?q=shoes", "/product/%d", "/product/%d", "/product/%d", "/cart/add",
              "/checkout", "/static/app.%d.js", "/img/%d.png")  # fmt: skip
     chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0 Safari/537.36"
     agents = (*(chrome,) * 9, "Googlebot/2.1 (+http://www.google.com/bot.html)")
-    draws = chance.integers(0, (4, 256, 256, 10, 5000, 90000, 10), (1_500_000, 7))
+    draws = chance.integers(0, (4, 256, 256, 10, 5000, 90000, 10), (round(1_500_000 * size), 7))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "access.log"
         with file.open("w") as stream:
-            for number, (a, b, c, place, item, size, agent) in enumerate(draws.tolist()):
+            for number, (a, b, c, place, item, bytes_, agent) in enumerate(draws.tolist()):
                 when = datetime.fromtimestamp(1714521600 + number // 40, UTC)
                 path = paths[place].replace("%d", str(item))
                 stream.write(
-                    f'10.{a}.{b}.{c} - - [{when:%d/%b/%Y:%H:%M:%S} +0000] "GET {path} HTTP/1.1" 200 {size} '
+                    f'10.{a}.{b}.{c} - - [{when:%d/%b/%Y:%H:%M:%S} +0000] "GET {path} HTTP/1.1" 200 {bytes_} '
                     f'"https://shop.example/" "{agents[agent]}"\n'
                 )
         began = time.process_time()
@@ -115,13 +115,14 @@ def access_log() -> dict[str, Any]:
         took = time.process_time() - began
     return {
         "gb_per_min": round(summary.size / 1e9 / took * 60, 2), "lines": summary.lines, "cpu_s": round(took, 2),
-        "memory_mib": _memory_mib(), "conditions": "303 MB unpacked, 200 bytes a line, no map: one is proposed",
+        "memory_mib": _memory_mib(),
+        "conditions": f"{summary.size / 1e6:.0f} MB unpacked, 200 bytes a line, no map: one is proposed",
     }  # fmt: skip
 
 
-def clickstream() -> dict[str, Any]:
-    """Five million events as Parquet, read, cut into sessions and fitted."""
-    rng, events = np.random.default_rng(1), 5_000_000
+def clickstream(*, size: float = 1.0) -> dict[str, Any]:
+    """Five million events in full, as Parquet, read, cut into sessions and fitted."""
+    rng, events = np.random.default_rng(1), round(5_000_000 * size)
     seconds = np.sort(rng.integers(0, 86400, events))
     table = pd.DataFrame({
         "event_time": pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(seconds, "s"),
@@ -141,7 +142,7 @@ def clickstream() -> dict[str, Any]:
     }  # fmt: skip
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "fit": fit, "arrivals": arrivals, "access_log": access_log, "clickstream": clickstream,
 }  # fmt: skip
 

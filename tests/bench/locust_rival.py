@@ -1,0 +1,59 @@
+"""The same work by Locust's own FastHttpUser: locust -f tests/bench/locust_rival.py, KIND=bare|shopping."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from typing import Any
+
+from locust import FastHttpUser, constant, events, task
+
+_KIND = os.environ.get("KIND", "bare")
+_TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
+_began = [0.0]
+
+
+class Rival(FastHttpUser):
+    """One closed-loop customer."""
+
+    wait_time = constant(0)
+    insecure = True
+
+    @task
+    def play(self) -> None:
+        """Do one request, or one session of four."""
+        if _KIND == "bare":
+            self.client.get("/")
+            return
+        self.client.cookiejar.clear()
+        token = ""
+        for name, path in (
+            ("home", "/home"),
+            ("s1", "/item?n=1"),
+            ("s2", "/page"),
+            ("s3", "/page"),
+        ):
+            with self.client.get(path + (f"?token={token}" if name == "s2" else ""), name=name,
+                                 catch_response=True) as reply:  # fmt: skip
+                if "welcome" not in (reply.text or ""):
+                    reply.failure("body")
+                elif name == "s1":
+                    found = _TOKEN.search(reply.text)
+                    token = found[1] if found else ""
+
+
+@events.test_start.add_listener
+def on_start(**_: Any) -> None:
+    _began[0] = time.process_time()
+
+
+@events.quitting.add_listener
+def on_quit(environment: Any, **_: Any) -> None:
+    cpu, total = time.process_time() - _began[0], environment.stats.total
+    sys.stdout.write("RIVAL " + json.dumps({
+        "requests": total.num_requests, "failures": total.num_failures, "cpu_s": cpu,
+        "per_cpu_s": total.num_requests / cpu,
+    }) + "\n")  # fmt: skip
