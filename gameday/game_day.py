@@ -44,6 +44,7 @@ from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.keys import Listen
 from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
+from gameday.traffic.early_checks import check_asked
 from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
@@ -194,10 +195,11 @@ def _play(
 
 
 def check_targets(order: Order, scenario: Scenario) -> Order:
-    """Return the order with an allowed target for every stack; refuse others before all else."""
-    if order.targets is None:
-        return order
-    return replace(order, targets=targets_by_stack(order.targets, scenario.stack_names))
+    """Return the order with an allowed target for every stack; refuse what cannot be, before all else."""
+    if order.targets is not None:
+        order = replace(order, targets=targets_by_stack(order.targets, scenario.stack_names))
+    check_asked(order.asked, scenario, order.inject, own_target=bool(order.targets))
+    return order
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from gameday.cli.replay import (
     SpeedOption,
     WindowOption,
     asked_of,
+    check_folder,
     drift_of,
 )
 
@@ -52,6 +53,8 @@ def plan(
     """
     from gameday.live import Show
 
+    if out is not None:
+        check_folder(out.parent)
     order = _order(event, window, speed, duration, scale, quantile, history, seed)
     say_plan(replace(order, drift=drift_of(drift)), Show(), out=out, as_json=as_json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gameday.swarm.keys import Listen
     from gameday.traffic import Asked
 
-__all__ = ["KeyOption", "add_to", "address_of", "asked_of", "drift_of"]
+__all__ = ["KeyOption", "add_to", "address_of", "asked_of", "check_folder", "drift_of"]
 
 _PLAIN_WIDTH = 130
 """Columns of the summary where there is no terminal to ask."""
@@ -153,6 +154,16 @@ def _listen(text: str | None, key_file: Path | None, *, makes_key: bool) -> List
             f"workers need this run's key: copy {made} (gameday worker --key-file FILE)", err=True
         )
     return Listen(host, port, key or "")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written before the work is done, not after."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: {out} cannot be written ({error.strerror})") from None
+    if not os.access(out, os.W_OK):
+        raise UsageError(f"--out: {out} cannot be written")
 
 
 def _targets(given: list[str]) -> dict[str, str] | None:

@@ -21,6 +21,7 @@ from gameday.cli.replay import (
     SpareOption,
     WindowOption,
     asked_of,
+    check_folder,
 )
 from gameday.errors import UsageError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gameday.forecast import Demand
     from gameday.live import Show
     from gameday.scenario import Scenario
+    from gameday.scenario.what_if import WhatIf
     from gameday.traffic import Asked, LoadPlan
     from gameday.vocabulary import Seed
 
@@ -74,17 +76,14 @@ def simulate(
     """
     from gameday.game_day import expect
     from gameday.live import Show
-    from gameday.scenario import load_scenario
-    from gameday.scenario.what_if import what_if as changed
     from gameday.simulate import compiling
     from gameday.simulate.cluster import on_cluster
     from gameday.vocabulary import Seed
 
     asked = _asked(window, scale, quantile)
-    scenario = load_scenario(event)
-    variants = [changed(event, text) for text in what_if or []]
+    scenario, variants = _read(event, what_if or [], asked, inject or [])
     show = Show()
-    _check_folder(out)
+    check_folder(out)
     with on_cluster(cluster), compiling() as wait_for_code:
         _, demand = expect(scenario, history, Seed(seed), show)
         how = {"replications": replications, "workers": workers}
@@ -101,21 +100,26 @@ def simulate(
     raise typer.Exit(rehearsal.exit_code)
 
 
+def _read(
+    event: str, what_if: list[str], asked: Asked, inject: list[str]
+) -> tuple[Scenario, list[WhatIf]]:
+    """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
+    from gameday.scenario import load_scenario
+    from gameday.scenario.what_if import what_if as changed
+    from gameday.traffic.early_checks import check_asked
+
+    scenario = load_scenario(event)
+    variants = [changed(event, text) for text in what_if]
+    for each in (scenario, *(variant.scenario for variant in variants)):
+        check_asked(asked, each, inject, own_target=False)
+    return scenario, variants
+
+
 def _asked(window: str, scale: str, quantile: str | None) -> Asked:
     asked = asked_of(window, "1x", None, scale, quantile)
     if asked.scale is not None and asked.scale > 1:
         raise UsageError(f"--scale: must be at most 1, the whole (got {scale})")
     return asked
-
-
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that cannot be written before the work is done, not after."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out: {out} cannot be written ({error.strerror})") from None
-    if not os.access(out, os.W_OK):
-        raise UsageError(f"--out: {out} cannot be written")
 
 
 def _tell(result: dict[str, Any], out: Path, show: Show, *, as_json: bool) -> None:

@@ -65,12 +65,14 @@ class Document:
 
 def read_document(file: Path) -> Document:
     """Return the document of `file` with its includes merged under it (its own keys win)."""
-    document = _read_file(file, shown=str(file), trail=())
+    document = _read_file(file, shown=str(file), trail=(), read=set())
     document.data.pop("include", None)
     return document
 
 
-def _read_file(file: Path, *, shown: str, trail: tuple[Path, ...]) -> Document:
+def _read_file(file: Path, *, shown: str, trail: tuple[Path, ...], read: set[Path]) -> Document:
+    """Return a file's document; `trail`: the files that include it; `read`: all that were read so far."""
+    read.add(file.resolve())
     document = Document()
     document.places[()] = Place(shown, 1, 1)
     try:
@@ -97,7 +99,7 @@ def _read_file(file: Path, *, shown: str, trail: tuple[Path, ...]) -> Document:
         document.data = _construct(root, (), shown, document)
     except _TooLarge:
         return document
-    return _merge_includes(document, file, shown, (*trail, file.resolve()))
+    return _merge_includes(document, file, shown, (*trail, file.resolve()), read)
 
 
 def _construct(node: Node, path: PathKey, shown: str, document: Document) -> Any:
@@ -140,8 +142,13 @@ def _construct_mapping(
 
 
 def _merge_includes(
-    document: Document, file: Path, shown: str, trail: tuple[Path, ...]
+    document: Document, file: Path, shown: str, trail: tuple[Path, ...], read: set[Path]
 ) -> Document:
+    """Return `document` with its includes under it, the first on top.
+
+    A file that was read before lies under the document already, higher up: merged again it would add nothing,
+    and files that include one another's includes would be read exponentially often.
+    """
     names = document.data.get("include", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         at = document.place_of(("include",))
@@ -156,7 +163,13 @@ def _merge_includes(
         if target.resolve() in trail:
             document.faults.append((at, f"include.{index}: '{name}' includes itself"))
             continue
-        below = _read_file(target, shown=str(Path(shown).parent / name), trail=trail)
+        if target.resolve() in read:
+            continue
+        if len(trail) > _DEEPEST:
+            fault = f"include.{index}: more than {_DEEPEST} files include one another in a row"
+            document.faults.append((at, fault))
+            continue
+        below = _read_file(target, shown=str(Path(shown).parent / name), trail=trail, read=read)
         below.data.pop("include", None)
         document.faults.extend(below.faults)
         document.data = _merged(document.data, below.data)

@@ -15,7 +15,7 @@ from gameday.scenario.units import local_to_utc
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import SLOT_S, Array, TimeGrid
 
-__all__ = ["Asked", "check_speed", "choose_scale", "choose_window"]
+__all__ = ["Asked", "check_speed", "choose_scale", "choose_window", "named_window"]
 
 _THINK_RESPONSES = 3.0
 _SLOT_RESPONSES = 10.0
@@ -50,7 +50,7 @@ def choose_window(
         first, last = min(a for a, _ in spans), max(b for _, b in spans)
         return grid.part(first, last - first)
     if asked != "peak":
-        return _named_window(asked, scenario, grid)
+        return named_window(asked, scenario, grid)
     width = max(1, round(scenario.replay.peak / SLOT_S))
     found = [
         _busiest(starts[here].sum(axis=0), spans[r], width)
@@ -72,7 +72,8 @@ def _busiest(starts: Array, span: tuple[int, int], width: int) -> tuple[float, i
     return float(summed[best]), first + best, width
 
 
-def _named_window(asked: str, scenario: Scenario, grid: TimeGrid) -> TimeGrid:
+def named_window(asked: str, scenario: Scenario, grid: TimeGrid) -> TimeGrid:
+    """Return the window written as START/END; UsageError where it is none or leaves `grid`."""
     parts = asked.split("/")
     if len(parts) != 2:
         raise UsageError(

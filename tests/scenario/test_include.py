@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
-from gameday.scenario import load_scenario
+from gameday.scenario import load_scenario, read
 from gameday.scenario.read import read_document
 
 if TYPE_CHECKING:
@@ -128,3 +133,65 @@ def test_a_broken_include_reports_its_own_syntax_error(bench: Bench) -> None:
 def test_an_empty_include_is_a_fault_in_that_file(bench: Bench) -> None:
     with pytest.raises(ScenarioError, match=r"capacity\.yaml:1:1: must be a mapping"):
         load_scenario(split(bench, below="# nothing\n"))
+
+
+def written(folder: Path, files: list[tuple[dict[str, Any], list[int]]]) -> Path:
+    """Write files that say some keys and include those of the given numbers; return the first."""
+    for number, (keys, includes) in enumerate(files):
+        data = keys | {"include": [f"{below}.yaml" for below in includes]}
+        (folder / f"{number}.yaml").write_text(json.dumps(data))
+    return folder / "0.yaml"
+
+
+def test_a_file_is_read_once_however_many_files_include_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels, reads = 12, list[str]()
+    files: list[tuple[dict[str, Any], list[int]]] = []
+    for level in range(levels):  # two that include the next two each: 2^levels ways down
+        below = [2 * level + 2, 2 * level + 3] if level + 1 < levels else []
+        files += [({f"left{level}": level}, below), ({f"right{level}": level}, below)]
+    true_read = read._read_file
+
+    def counting(file: Path, **how: Any) -> read.Document:
+        reads.append(file.name)
+        return true_read(file, **how)
+
+    monkeypatch.setattr(read, "_read_file", counting)
+    document = read_document(written(tmp_path, files))
+    assert len(reads) == len(set(reads)) == 2 * levels - 1
+    assert len(document.data) == 2 * levels - 1
+    assert document.faults == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_files_that_share_includes_say_what_they_would_say_each_read_anew(data: Any) -> None:
+    count = data.draw(st.integers(1, 6))
+    scalar = st.integers(0, 9)
+    value = st.one_of(scalar, st.dictionaries(st.sampled_from("xyz"), scalar, max_size=3))
+    files = [
+        (
+            data.draw(st.dictionaries(st.sampled_from("abc"), value, max_size=3)),
+            data.draw(st.lists(st.integers(number + 1, count), max_size=3)),
+        )
+        for number in range(count)
+    ] + [({"a": 1}, [])]
+
+    def each_anew(number: int) -> Any:
+        said: Any = files[number][0]
+        for below in files[number][1]:
+            said = read._merged(said, each_anew(below))
+        return said
+
+    with tempfile.TemporaryDirectory() as folder:
+        document = read_document(written(Path(folder), files))
+    assert document.data == each_anew(0)
+
+
+def test_includes_far_too_deep_are_a_fault_and_no_crash(tmp_path: Path) -> None:
+    files: list[tuple[dict[str, Any], list[int]]] = [({}, [n + 1]) for n in range(400)]
+    document = read_document(written(tmp_path, [*files, ({}, [])]))
+    assert [text for _, text in document.faults] == [
+        "include.0: more than 60 files include one another in a row"
+    ]
