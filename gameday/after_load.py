@@ -1,96 +1,95 @@
-"""What the model is asked once the load is over: what can be lost, whether the peak is borne, what to order."""
+"""After the load: what was measured is kept, and each phase can be cut short and loses only itself."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from gameday.capacity import CapacityRequest, request_capacity
-from gameday.capacity.order import Withheld, withhold
-from gameday.capacity.proof import verify
-from gameday.findings import Evidence, Finding
-from gameday.findings.n_minus_one import n_minus_one
-from gameday.findings.peak_case import PeakCase, peak_cases
-from gameday.findings.standing import standing_of
-from gameday.forecast import Demand
+from gameday.errors import CleanUpFailed, PreflightFailed
+from gameday.ledger import RunFolder
 from gameday.live import Show
+from gameday.run_record import RunRecord
 from gameday.safety import StopWatch
-from gameday.scenario import Scenario
-from gameday.swarm import Played
-from gameday.traffic import LoadPlan
-from gameday.vocabulary import Seed
+from gameday.simulate.real_speed import AtRealSpeed, Take
+from gameday.swarm import End, Played
 
-__all__ = ["Asking"]
+__all__ = ["AfterLoad", "not_judged", "written_after_load"]
 
-_LOSSES_S = 15.0
-"""For what can be lost at the peak, seconds of each core, where a cell that can be judged allows."""
-_PEAK_SHARE = 0.08
-"""For the peak that fleets are sized for, of the run's own time, as above: once as they are, once with the order
-placed."""
-_PEAK_MOST_S = 30.0
+T = TypeVar("T")
+
+_AT_REAL_SPEED = "the event at real speed"
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """A run whose load is over, and who watches: each question shows its phase and ends when it is stopped."""
+@dataclass
+class AfterLoad:
+    """The phases that follow the load, and which of them a person ended."""
 
-    scenario: Scenario
-    demand: Demand
-    plan: LoadPlan
-    seed: Seed
-    show: Show
+    played: Played
     stop: StopWatch
+    left_out: list[str] = field(default_factory=list)
+    """Phases that a person ended, or that were not begun for it."""
 
-    def is_stopped(self) -> bool:
-        """Return whether somebody wants no more questions."""
-        return self.stop.reason is not None
+    def why_cut(self) -> str | None:
+        """Return why phases are to be cut short; None while they may go on."""
+        if (
+            self.played.end != "complete"
+        ):  # also where we asked ourselves to stop, as for a guardrail
+            return "the load ended early"
+        return None if self.stop.reason is None else f"stopped by {self.stop.reason}"
 
-    def losses_and_peak(
-        self, played: Played, load_share: float, *, n_minus_one: bool
-    ) -> tuple[dict[str, Any], tuple[PeakCase, ...]]:
-        """Return what can be lost at the peak, where asked, and the peak sized for; of a whole run alone."""
-        if played.end != "complete":
-            return {}, ()
-        return self.losses(load_share) if n_minus_one else {}, self.peak()
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Run a phase. A person's interrupt ends it alone; the load's results and the report go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.left_out.append(name)
+            return
+        if self.played.end == "complete" and self.stop.reason is not None:
+            self.left_out.append(name)
 
-    def losses(self, load_share: float) -> dict[str, Any]:
-        """Return what can be lost at the peak; `load_share` is that of Evidence."""
-        with self.show.phase("what can be lost at the peak"):
-            lost = n_minus_one(
-                self.scenario, self.demand, self.plan, seed=self.seed, core_s=_LOSSES_S * (os.cpu_count() or 1),
-                load_share=load_share, progress=self.show.update, cancelled=self.is_stopped,
-            )  # fmt: skip
-            if self.is_stopped():
-                self.show.update(f"left out: {self.stop.reason}")
-        return lost
+    def by_person(self) -> str | None:
+        """Return by whom the load or what follows it was stopped; None where no person did it."""
+        if self.played.end == "person":
+            return self.played.why
+        return self.why_cut() if self.played.end == "complete" else None
 
-    def peak(self) -> tuple[PeakCase, ...]:
-        """Return the peak that fleets are sized for, with the fleets as they are."""
-        run_s = self.plan.duration_s + self.plan.lead_in_s
-        core_s = min(_PEAK_MOST_S, _PEAK_SHARE * run_s) * (os.cpu_count() or 1)
-        with self.show.phase("the peak that fleets are sized for"):
-            return peak_cases(
-                self.scenario, self.demand, self.plan, seed=self.seed, core_s=core_s,
-                progress=self.show.update, cancelled=self.is_stopped,
-            )  # fmt: skip
+    def keep(self, folder: RunFolder, predicted: tuple[RunRecord, ...]) -> None:
+        """Write what was measured, and the model of the run, before anything is waited for."""
+        with written_after_load():
+            folder.write_records(measured=(self.played.record,), predicted=predicted)
 
-    def capacity(
-        self, evidence: Evidence, findings: tuple[Finding, ...], run: str
-    ) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
-        """Return the requests, proven in the model in the case they are sized for, and those withheld."""
-        standing = standing_of(evidence, findings)
-        wanted = request_capacity(
-            self.scenario, self.demand, findings, run=run, now=datetime.now(UTC)
-        )
-        requests, withheld = withhold(wanted, standing)
-        if not requests:
-            return requests, withheld
-        with self.show.phase("capacity, proven in the model"):
-            proven = verify(
-                self.scenario, evidence.peak, requests, standing, seed=self.seed,
-                progress=self.show.update, cancelled=self.is_stopped,
-            )  # fmt: skip
-            self.show.update(f"{len(proven)} requests")
-        return proven, withheld
+    def real_speed(self, take: Take[T], show: Show) -> AtRealSpeed[T]:
+        """Return the model of the window at real speed, or why it is missing."""
+        modelled: AtRealSpeed[T] = AtRealSpeed(why="interrupted")
+        with show.phase(f"{_AT_REAL_SPEED}, in the model"), self.phase(_AT_REAL_SPEED):
+            modelled = take(self.why_cut, show.update)
+        return modelled  # noqa: RET504 - the phase may end early
+
+    def outcome(self) -> tuple[End, str]:
+        """Return how the run ended and why: of a load that was whole, by a person where a phase is missing."""
+        if self.played.end != "complete" or not self.left_out:
+            return self.played.end, self.played.why
+        missing = ", ".join(dict.fromkeys(self.left_out))
+        return "person", f"stopped by {self.stop.reason} after the load; left out: {missing}"
+
+
+def not_judged(modelled: AtRealSpeed[T]) -> tuple[str, ...]:
+    """Return what no model at real speed, or no whole one, leaves unknown."""
+    if not modelled.why:
+        return ()
+    return (
+        f"{_AT_REAL_SPEED} (queues that build up, autoscaling, the sell-out minute, recovery): its model has "
+        f"{len(modelled.event) or 'no'} replications: {modelled.why}",
+    )
+
+
+@contextmanager
+def written_after_load() -> Iterator[None]:
+    """Say of a file that cannot be written that load did go out: exit 8, not 5."""
+    try:
+        yield
+    except PreflightFailed as error:
+        raise CleanUpFailed(f"the load was played, its report was not written: {error}") from error

@@ -9,7 +9,8 @@ GamedayError                   9   an internal error: ours, please report
 ├── SafetyRefusal              6   refused: the target is not allowed
 ├── GeneratorFailed            7   the generator, not the target, failed: the result is invalid
 ├── ShopFailed                 9   the embedded shop, ours, died or fell silent: nothing was tested
-└── CleanUpFailed              8   something we started could not be undone
+├── CleanUpFailed              8   something we started could not be undone
+└── OutputLost                 9   standard output is closed or full: what was to be printed is lost
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "GamedayError",
     "GeneratorFailed",
     "HistoryError",
+    "OutputLost",
     "PreflightFailed",
     "SafetyRefusal",
     "ScenarioError",
@@ -88,3 +90,9 @@ class CleanUpFailed(GamedayError):
     """A process or a lock of ours could not be removed."""
 
     exit_code = 8
+
+
+class OutputLost(GamedayError):
+    """Standard output is closed, full or no longer read; a run's verdict stands all the same."""
+
+    exit_code = 9

@@ -5,17 +5,21 @@ Written to a temporary name and renamed, so that a run killed at any moment leav
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import fcntl
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gameday.errors import PreflightFailed
 
 __all__ = [
-    "PUBLISHED_FILES", "RUN_FILES", "Column", "File", "cache_folder", "reports_readme", "write_whole",
+    "PUBLISHED_FILES", "RUN_FILES", "Column", "File", "cache_folder", "remove_scratch",
+    "reports_readme", "scratch_folder", "write_whole",
 ]  # fmt: skip
 
 
@@ -75,7 +79,7 @@ _FORECAST = (
 RUN_FILES = (
     File("run.json", 1, "game_day", "manifest: versions, seed, hashes, verdict, exit code", (
         Column("schema_version", "", "of this file"),
-        Column("verdict", "", "PASS, FAIL, ABORTED, INVALID, ERROR, or RUNNING while it runs"),
+        Column("verdict", "", "PASS, WARN, FAIL, ABORTED, INVALID, ERROR, or RUNNING while it runs"),
         Column("exit_code", "", "what the shell saw"),
     )),
     File("scenario.json", 1, "scenario", "the scenario as read, includes merged"),
@@ -142,8 +146,64 @@ def cache_folder() -> Path:
             return base
     except OSError:
         pass  # a home that cannot be written: fall back
-    os.environ["GAMEDAY_CACHE"] = tempfile.mkdtemp(prefix="gameday-cache-")  # our children's too
+    os.environ["GAMEDAY_CACHE"] = str(_made_scratch("cache"))  # our children's too
+    atexit.register(remove_scratch)
     return Path(os.environ["GAMEDAY_CACHE"])
+
+
+_SCRATCH = "gameday-scratch-"
+_held: dict[Path, int] = {}
+"""This process's temporary folders, each with the descriptor that locks it."""
+
+
+@contextlib.contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """Make a temporary folder, gone at the end of the block; sweep those whose process was killed.
+
+    The folder is locked, and the kernel drops the lock with the process.
+    """
+    folder = _made_scratch(name)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def remove_scratch() -> None:
+    """Remove every temporary folder of this process: for who leaves without unwinding."""
+    for folder in list(_held):
+        _remove(folder)
+
+
+def _made_scratch(name: str) -> Path:
+    """Return a new temporary folder that this process holds."""
+    _sweep(Path(tempfile.gettempdir()))
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{name}-"))
+        fd = os.open(folder, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if folder.is_dir():  # another process may have swept it before it was locked
+            _held[folder] = fd
+            return folder
+        os.close(fd)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if (fd := _held.pop(folder, None)) is not None:
+        os.close(fd)
+
+
+def _sweep(temporary: Path) -> None:
+    """Remove our temporary folders that no process holds any more."""
+    for folder in temporary.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError):  # another user's, held by its process, or gone by now
+            fd = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(fd)
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, optional: bool = False) -> None:

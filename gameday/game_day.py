@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gameday import __version__
-from gameday.after_load import Asking
-from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed
+from gameday.after_load import AfterLoad, not_judged, written_after_load
+from gameday.errors import GamedayError, PreflightFailed
 from gameday.findings import Evidence, Look, find, judge, unmeasured_objectives, validity
 from gameday.findings.rehearsal import series_table
 from gameday.forecast import Demand, forecast_demand
@@ -23,15 +23,10 @@ from gameday.forecast.compared import wape_words
 from gameday.history import History, read_history
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
+from gameday.questions import Questions
 from gameday.report import gather, render_report
 from gameday.run_record import RunRecord
-from gameday.safety import (
-    Journal,
-    StopWatch,
-    check_ceilings,
-    check_guardrails,
-    one_run_at_a_time,
-)
+from gameday.safety import Journal, StopWatch, check_ceilings, check_guardrails, one_run_at_a_time
 from gameday.safety.targets import targets_by_stack
 from gameday.scenario import Scenario, load_scenario, scenario_file
 from gameday.scenario.assets import read_assets
@@ -141,7 +136,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
             raise
         verdict = summary["verdict"]
         row = replace(row, verdict=verdict["name"], exit_code=verdict["exit_code"])
-        with _after_load():
+        with written_after_load():
             folder.note(row, **facts)
         return summary | {"folder": str(path)}
 
@@ -168,30 +163,39 @@ def _play(
                              seed=order.seed, scale=servers)
         )  # fmt: skip
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
-        modelled = event_model(played.end != "complete")
+        after = AfterLoad(played, stop)
+        after.keep(folder, predicted)
+        modelled = after.real_speed(event_model, show)
         load_share = 1.0 if servers is None else plan.scale / servers
-        asking = Asking(scenario, demand, plan, order.seed, show, stop)
-        lost, peak = asking.losses_and_peak(played, load_share, n_minus_one=order.n_minus_one)
+        questions = Questions(scenario, demand, plan, order.seed, show, after)
+        lost = questions.losses(load_share) if order.n_minus_one else {}
+        peak = questions.peak()
     evidence = Evidence(
         scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
-        modelled.calm, played.health.machine, peak,
+        modelled.calm, played.health.machine, peak, modelled.why,
     )  # fmt: skip
     findings = () if played.end == "shop_lost" else find(evidence)  # it is no news of the target
-    orders = asking.capacity(evidence, findings, row.run_id)
+    orders = questions.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
-    verdict = judge(findings, end=played.end, why=played.why, faults=valid.faults,
-                    unmeasured=unmeasured_objectives(evidence, findings))  # fmt: skip
-    with show.phase("report"), _after_load():
-        folder.write_records(measured=(played.record,), predicted=predicted)
+    end, why = after.outcome()
+    verdict = judge(
+        findings, end=end, why=why, faults=valid.faults, unjudged=not_judged(modelled),
+        unmeasured=unmeasured_objectives(evidence, findings),
+    )  # fmt: skip
+    with show.phase("report"), written_after_load():
         folder.write_event(series_table(modelled.event))
-        about = {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
-                 "version": __version__, "command": order.command,
-                 "target": order.targets or "the embedded shop"}  # fmt: skip
+        about = _about(row, order)
         summary = gather(evidence, demand, history, findings, *orders, verdict, valid, run=about)
         folder.write_results(summary, orders[0])
         render_report(summary, folder.path)
         journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
     return summary
+
+
+def _about(row: RunRow, order: Order) -> dict[str, Any]:
+    return {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
+            "version": __version__, "command": order.command,
+            "target": order.targets or "the embedded shop"}  # fmt: skip
 
 
 def check_targets(order: Order, scenario: Scenario) -> Order:
@@ -200,15 +204,6 @@ def check_targets(order: Order, scenario: Scenario) -> Order:
         order = replace(order, targets=targets_by_stack(order.targets, scenario.stack_names))
     check_asked(order.asked, scenario, order.inject, own_target=bool(order.targets))
     return order
-
-
-@contextmanager
-def _after_load() -> Iterator[None]:
-    """Say of a file that cannot be written that load did go out: exit 8, not 5."""
-    try:
-        yield
-    except PreflightFailed as error:
-        raise CleanUpFailed(f"the load was played, its report was not written: {error}") from error
 
 
 def _rehearse(

@@ -21,7 +21,9 @@ from gameday.cli import (
     serve,
     simulate,
 )
+from gameday.cli.streams import flushed, guard_streams
 from gameday.errors import GamedayError
+from gameday.files import remove_scratch
 
 __all__ = ["app", "main"]
 
@@ -39,8 +41,8 @@ app = typer.Typer(
     \b
     Exit codes, worst wins: 0 pass, 1 an objective missed, 2 usage or scenario wrong,
     3 stopped by a guardrail, 4 stopped by a person or signal, 5 pre-flight failed (nothing sent),
-    6 refused for safety, 7 invalid result, 8 clean-up failed, 9 the embedded shop was lost, or an
-    internal error.
+    6 refused for safety, 7 invalid result, 8 clean-up failed, 9 the embedded shop was lost, output
+    was lost, or an internal error, 10 nothing missed, but not all is known or borne (WARN).
     """,
 )  # fmt: skip
 
@@ -55,6 +57,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    guard_streams()
     stopped_by = _listen_for_signals()
     try:
         code = app(standalone_mode=False)
@@ -67,15 +70,12 @@ def main() -> None:
         code = 4
     except KeyboardInterrupt:
         code = _INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141  # as a shell says of SIGPIPE; never a pass
     except Exception as error:  # the program's own fault: say so, with the trace, never in silence
         code = _INTERRUPTED if _came_of_stopping(error) else _unforeseen(error)
     if code == _INTERRUPTED:
         sys.stderr.write(f"stopped by {stopped_by[0] if stopped_by else 'Ctrl-C'}\n")
         code = 4
-    sys.exit(code or 0)
+    sys.exit(flushed(code or 0))
 
 
 def _listen_for_signals() -> list[str]:
@@ -100,6 +100,7 @@ def _listen_for_signals() -> list[str]:
 def _leave(stopped_by: str) -> None:
     sys.stderr.write(f"stopped by {stopped_by}\n")
     sys.stderr.flush()
+    remove_scratch()
     os._exit(4)
 
 

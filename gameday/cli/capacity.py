@@ -28,10 +28,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _read(folder: Path) -> tuple[CapacityRequest, ...]:
+    """Return a run's requests; UsageError where it ended before any could be made."""
     from gameday.capacity import from_mapping
     from gameday.scenario.plain_yaml import from_yaml
 
     out = []
+    if not (folder / "capacity").is_dir() and not (folder / "summary.json").is_file():
+        raise UsageError(f"{folder}: the run did not end; no request was made")
     for file in sorted((folder / "capacity").glob("CR-*.yaml")):
         try:
             data = from_yaml(file.read_text(encoding="utf-8"))
@@ -50,7 +53,8 @@ def show(
 
     Example: gameday capacity show
     """
-    requests = _read(run_folder(run, out))
+    folder = run_folder(run, out)
+    requests = _read(folder)
     if as_json:
         rows = [
             {"id": r.id, "state": r.state, "stack": r.stack, "service": r.service,
@@ -66,7 +70,7 @@ def show(
                    f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}")  # fmt: skip
         typer.echo(f"    in the model, with all of {r.stack} placed: {r.proven}")
     if not requests:
-        typer.echo("none")
+        typer.echo(f"none in {folder}")
 
 
 def move(
@@ -92,8 +96,9 @@ def move(
     at = datetime.now(UTC).isoformat(timespec="seconds")
     after = moved(found, Move(at, actor or getpass.getuser(), to, reason))
     write_whole(folder / "capacity" / f"{after.id}.yaml", lambda p: p.write_text(as_yaml(after)))
-    if (out / "ledger.sqlite3").is_file():
-        ledger = Ledger(out)
+    reports = folder.resolve().parents[1]  # the run's own ledger, wherever --out points
+    if (reports / "ledger.sqlite3").is_file():
+        ledger = Ledger(reports)
         ledger.set_request_state(after.run, after.id, after.state)
         ledger.close()
     said = {"schema_version": 1, "id": after.id, "from": found.state, "to": after.state}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,6 +56,7 @@ def import_(
     Example: gameday history import --clickstream events.parquet --out journeys.yaml
     """
     _check(clickstream, access_log, mapped=bool(columns or steps or regions))
+    from gameday.files import scratch_folder
     from gameday.history.clickstream import Clickstream
     from gameday.scenario import load_scenario
 
@@ -66,8 +66,8 @@ def import_(
     if clickstream is not None:
         _import(clickstream, _how(columns, steps, regions), zones, {}, written)
         return
-    with tempfile.TemporaryDirectory(prefix="gameday-import-") as folder:
-        events = Path(folder) / "events.parquet"
+    with scratch_folder("import") as folder:
+        events = folder / "events.parquet"
         log = _read_logs(access_log or [], scenario, events, counts)
         _import(events, Clickstream(session=None, category=None), zones, log, written)
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -94,6 +93,7 @@ def init(
 
 def _init_recorded(folder: Path, har: Path) -> None:
     """Write the scenario of a recording into a folder, once it has been read back and found sound."""
+    from gameday.files import scratch_folder
     from gameday.history.har import read_har
     from gameday.history.recorded_scenario import recorded_scenario
     from gameday.history.recording import propose_steps
@@ -107,8 +107,8 @@ def _init_recorded(folder: Path, har: Path) -> None:
     name = re.sub(r"[^a-z0-9]+", "-", har.stem.lower()).strip("-") or "recorded"
     name = name if name[0].isalpha() else f"shop-{name}"
     text = to_yaml(recorded_scenario(name[:40], recording, found))
-    with tempfile.TemporaryDirectory(prefix="gameday-init-") as draft:
-        file = Path(draft) / f"{name}.yaml"
+    with scratch_folder("init") as draft:
+        file = draft / f"{name}.yaml"
         file.write_text(text, encoding="utf-8")
         try:
             load_scenario(str(file))

@@ -7,12 +7,12 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gameday.cli.streams import verdict_stands
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def replay(
         say_plan(order, Show(quiet=quiet), as_json=as_json)
         return
     summary = play(order, Show(quiet=quiet))
-    with suppress(BrokenPipeError):  # the verdict's code stands, whoever stopped reading
+    with verdict_stands(f"the report is {Path(summary['folder']) / 'report.html'}"):
         if as_json:
             typer.echo(json.dumps(summary))
         else:

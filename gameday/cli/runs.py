@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _rows(out: Path, event: str | None = None) -> list[RunRow]:
-    """Return the ledger's runs; one whose process is gone without an end was aborted."""
+    """Return the ledger's runs; one that nobody plays any more and that has no end was aborted."""
     from dataclasses import replace
 
     from gameday.ledger import Ledger
@@ -41,30 +40,33 @@ def _rows(out: Path, event: str | None = None) -> list[RunRow]:
     ledger.close()
     return [
         replace(row, verdict="ABORTED", exit_code=4)
-        if row.verdict == "RUNNING" and not _is_alive(row.pid) else row
+        if row.verdict == "RUNNING" and not _plays(Path(row.folder)) else row
         for row in rows
     ]  # fmt: skip
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _plays(folder: Path) -> bool:
+    from gameday.safety import is_playing
+
+    return is_playing(folder)
 
 
 def run_folder(run: str | None, out: Path) -> Path:
-    """Return a run's folder; UsageError if there is none."""
+    """Return a run's folder; UsageError says where was looked for one that is not there."""
     if run is not None and (Path(run) / "run.json").is_file():
         return Path(run)
     rows = [row for row in _rows(out) if run in (None, row.run_id)]
     if not rows:
-        what = f"no run '{run}'" if run else "no run yet"
-        raise UsageError(f"{what} under {out}; see `gameday runs`, or give --out")
-    return Path(rows[0].folder)
+        what = "no run yet" if run is None else f"no run '{run}'"
+        also = "" if run is None else f", nor is there a run in the folder {Path(run).absolute()}"
+        raise UsageError(f"{what} under {out.absolute()}{also}; see `gameday runs`, or give --out")
+    folder = Path(rows[0].folder)
+    if not (folder / "run.json").is_file():
+        raise UsageError(
+            f"run '{rows[0].run_id}' is not in {folder.absolute()} any more, where {out.absolute()} has it; "
+            "where it was moved, give its folder"
+        )
+    return folder
 
 
 def runs(
@@ -82,11 +84,13 @@ def runs(
         typer.echo(json.dumps({"schema_version": 1, "runs": [asdict(row) for row in rows]}))
         return
     for row in rows:
+        gone = "" if (Path(row.folder) / "run.json").is_file() else "  (is not there any more)"
         typer.echo(
-            f"{row.run_id:<24}{row.event:<24}{row.verdict:<9}{row.exit_code:>3}  {row.folder}"
+            f"{row.run_id:<24}{row.event:<24}{row.verdict:<9}{row.exit_code:>3}  {row.folder}{gone}"
         )
     if not rows:
-        typer.echo(f"no run yet under {out}")
+        where = out.absolute()
+        typer.echo(f"no run yet under {where}" + ("" if out.is_dir() else ": no such folder"))
 
 
 def report(
@@ -99,13 +103,13 @@ def report(
     from gameday.report import render_remains, render_report
 
     folder = run_folder(run, out)
-    _json(folder / "run.json")
+    verdict = _json(folder / "run.json").get("verdict", "ABORTED")
     whole = folder / "summary.json"
     if whole.is_file():
         page = render_report(_json(whole), folder)
     else:
-        row = next((r for r in _rows(out) if Path(r.folder) == folder), None)
-        page = render_remains(folder, verdict=row.verdict if row else "ABORTED")
+        is_over = verdict == "RUNNING" and not _plays(folder)
+        page = render_remains(folder, verdict="ABORTED" if is_over else verdict)
     typer.echo(json.dumps({"schema_version": 1, "report": str(page)}) if as_json else str(page))
 
 
@@ -205,9 +209,11 @@ def watch(
                 typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")
                 continue
             manifest = _json(folder / "run.json")
-            if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
-                return
+            if manifest["verdict"] != "RUNNING" or not _plays(folder):
+                break
             time.sleep(0.3)
+    if manifest["verdict"] == "RUNNING":
+        typer.echo(f"{manifest['run_id']} was killed: its journal has no end", err=True)
 
 
 def _serve(folder: Path, port: int, *, as_json: bool) -> None:
@@ -234,8 +240,10 @@ def stop(
 
     folder = run_folder(run, out)
     manifest = _json(folder / "run.json")
-    if manifest["verdict"] != "RUNNING" or not _is_alive(manifest["pid"]):
-        raise UsageError(f"{manifest['run_id']} is not running (it ended {manifest['verdict']})")
+    if manifest["verdict"] != "RUNNING" or not _plays(folder):
+        verdict = manifest["verdict"]
+        ended = "it was killed" if verdict == "RUNNING" else f"it ended {verdict}"
+        raise UsageError(f"{manifest['run_id']} is not running ({ended})")
     try:
         ask_to_stop(folder)
     except OSError as error:

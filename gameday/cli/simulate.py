@@ -23,6 +23,7 @@ from gameday.cli.replay import (
     asked_of,
     check_folder,
 )
+from gameday.cli.streams import verdict_stands
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ def simulate(
     what_if: WhatIfOption = None, headroom: HeadroomOption = False,
     inject: InjectOption = None, spare: SpareOption = True,
     replications: Annotated[int, typer.Option(min=2, max=1000, help="of each variant")] = 10,
-    budget: Annotated[
-        float, typer.Option(min=1, max=86400, help="seconds for each variant; sets the scale where that is auto")
-    ] = 30.0,
+    budget: Annotated[float, typer.Option(min=1, max=86400, help="seconds a variant; sets an auto scale")] = 30.0,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: the cores")] = None,
     cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
     out: Annotated[Path, typer.Option(help="folder of the pictures")] = Path("reports"),
@@ -128,13 +127,14 @@ def _tell(result: dict[str, Any], out: Path, show: Show, *, as_json: bool) -> No
     from gameday.report import render_rehearsal
 
     result["drawn"] = drawn(result)
-    if not as_json:
-        say(result)
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    page = out / result["event"] / f"rehearsal-{datetime.now(UTC):%Y%m%dT%H%M%S}.html"
+    with verdict_stands(f"the pictures are in {page}"):
+        if not as_json:
+            say(result)
     with show.phase("pictures"):
-        page = render_rehearsal(result, out / result["event"] / f"rehearsal-{stamp}.html")
-    result["page"] = str(page)
-    typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {page}")
+        result["page"] = str(render_rehearsal(result, page))
+    with verdict_stands(f"the pictures are in {page}"):
+        typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {page}")
 
 
 _CURE_REPLICATIONS = 4

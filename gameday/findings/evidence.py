@@ -73,6 +73,8 @@ class Evidence:
     """What other work left of this machine while load went out."""
     peak: tuple[PeakCase, ...] = ()
     """The event's peak at the quantile that fleets are sized for, zones lost, one a stack; empty: not played."""
+    event_missing: str = ""
+    """Why the model at real speed is missing, or has fewer replications than were wanted."""
 
     @property
     def event_judged(self) -> tuple[tuple[Replication, ...], ...]:

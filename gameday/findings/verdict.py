@@ -131,9 +131,13 @@ def _limit_of(health: Health, run: RunRecord) -> str:
 
 def judge(
     findings: tuple[Finding, ...], *, end: End, why: str, faults: tuple[str, ...],
-    unmeasured: tuple[str, ...],
+    unmeasured: tuple[str, ...], unjudged: tuple[str, ...] = (),
 ) -> Verdict:  # fmt: skip
-    """Return the verdict of a run that sent load."""
+    """Return the verdict of a run that sent load.
+
+    `unmeasured`: objectives of which too little was seen; `unjudged`: what only the model could have told,
+    and did not: that is never a pass.
+    """
     reasons: list[tuple[int, str]] = []
     if end == "shop_lost":
         reasons.append((9, why))
@@ -150,6 +154,7 @@ def judge(
     # A target that failed leaves little to measure: that is its miss, not our failure.
     unknown = 1 if missed else 7
     reasons += [(unknown, f"not measured: {what}") for what in unmeasured if end == "complete"]
+    reasons += [(10, f"not judged: {what}") for what in unjudged]
     code = worst_code([c for c, _ in reasons])
     ranked = sorted(reasons, key=lambda r: _ORDER.index(r[0]))
     return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))

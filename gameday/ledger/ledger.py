@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gameday.errors import PreflightFailed
+from gameday.scenario.read import is_file
 
 __all__ = ["Ledger", "RunRow"]
 
@@ -37,17 +39,19 @@ class RunRow:
     run_id: str
     event: str
     folder: str
+    """As written: from the ledger's folder on, so that runs may be moved with it. As read: from here on."""
     started_utc: str
     verdict: str
     exit_code: int
     pid: int
-    """Of the process that plays it; tells a run that was killed from one that runs."""
+    """Of the process that played it."""
 
 
 class Ledger:
     """The ledger of one reports folder."""
 
     def __init__(self, reports: Path) -> None:
+        self._reports = reports
         try:
             reports.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(reports / "ledger.sqlite3", timeout=10)
@@ -69,9 +73,13 @@ class Ledger:
             raise PreflightFailed(f"the ledger cannot be written ({error}); free space") from error
 
     def record_run(self, row: RunRow) -> None:
-        """Write or overwrite a run."""
+        """Write or overwrite a run, its folder relative to the ledger's."""
+        here = os.path.relpath(row.folder, self._reports)
         with self._writing():
-            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?)", astuple(row))
+            self._db.execute(
+                "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?)",
+                astuple(replace(row, folder=here)),
+            )
 
     def record_results(
         self, run_id: str, findings: list[dict[str, Any]], requests: list[dict[str, Any]]
@@ -96,11 +104,19 @@ class Ledger:
             )
 
     def runs(self, event: str | None = None) -> list[RunRow]:
-        """Return runs, newest first."""
+        """Return runs, newest first, each with the folder it would be found in."""
         rows = self._db.execute(
             "SELECT * FROM runs WHERE ?1 IS NULL OR event = ?1 ORDER BY started_utc DESC", (event,)
         )
-        return [RunRow(*row) for row in rows]
+        return [self._found(RunRow(*row)) for row in rows]
+
+    def _found(self, row: RunRow) -> RunRow:
+        """Return the row with its folder from here on; of older ledgers it may be written in other ways."""
+        folder = Path(os.path.normpath(self._reports / row.folder))
+        usual = self._reports / row.event / row.run_id
+        if not is_file(folder / "run.json") and is_file(usual / "run.json"):
+            folder = usual
+        return replace(row, folder=str(folder))
 
     def findings(self, run_id: str) -> list[dict[str, Any]]:
         """Return a run's findings as they were written, worst first."""

@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from gameday.safety import is_playing
+
 __all__ = ["page_of", "serve_page"]
 
 _EVERY_MS = 1000
@@ -42,7 +44,10 @@ class _Window:
         manifest = _read(self.folder / "run.json")
         if data and (not self._past or self._past[-1][0] < data["at_s"]):
             self._past.append((data["at_s"], {s["step"]: s["p99"] for s in data["steps"]}))
-        return {**data, "verdict": manifest.get("verdict", "?"), "run_id": self.folder.name}
+        verdict = manifest.get("verdict", "?")
+        if verdict == "RUNNING" and not is_playing(self.folder):
+            verdict = "ABORTED"
+        return {**data, "verdict": verdict, "run_id": self.folder.name}
 
     def forecast(self) -> dict[str, list[float]]:
         """Return the steps forecast by slot, launches included; of runs of older versions those planned."""

@@ -103,7 +103,7 @@ def _forecast(expected: EventDemand, history: History) -> dict[str, Any]:
 
 
 def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
-    """Return what was injected, whether it came back, and what can be lost."""
+    """Return what was injected, whether it came back, what can be lost, and what the model cannot say."""
     plan = evidence.plan
     return {
         "injected": [one.text for one in plan.injections],
@@ -112,6 +112,7 @@ def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
         if evidence.event
         else None,
         "n_minus_one": evidence.n_minus_one,
+        "event_missing": evidence.event_missing,
     }
 
 
@@ -179,9 +180,10 @@ def _caveats(evidence: Evidence) -> tuple[str, ...]:
             f"{evidence.event_scale:.2g} of full scale, {len(evidence.event)} replications: the largest "
             "cell the engine carries beside the run. `gameday simulate --window all` has the whole event."
         )
-    else:
+    if evidence.event_missing or not evidence.event:
         out.append(
-            "The window was not simulated at real speed: the model was cut short, or had no core."
+            f"The model of the window at real speed has {len(evidence.event) or 'no'} replications: "
+            f"{evidence.event_missing or 'it was not asked'}. What rests on it is not judged."
         )
     cells = {note for run in evidence.predicted[:1] for note in run.notes}
     return (*out, *sorted(cells))

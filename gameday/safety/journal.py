@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 from datetime import UTC, datetime
@@ -9,16 +10,35 @@ from pathlib import Path
 
 from gameday.errors import PreflightFailed
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "is_playing"]
+
+_NAME = "journal.jsonl"
+
+
+def is_playing(run: Path) -> bool:
+    """Return whether a process plays the run in folder `run` now.
+
+    It holds the journal's lock, which the kernel drops with it: a number of a process would be another's after
+    a restart, in another container, or when numbers come round.
+    """
+    try:
+        with (run / _NAME).open("rb") as journal:
+            fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no journal, or one that cannot be read: nobody writes it here
+        return False
+    return False
 
 
 class Journal:
-    """The run's own log. Its last line tells what a killed run was doing."""
+    """The run's own log, locked while it plays. Its last line tells what a killed run was doing."""
 
     def __init__(self, file: Path) -> None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._out = file.open("a", encoding="utf-8")
+            fcntl.flock(self._out, fcntl.LOCK_EX)
         except OSError as error:
             raise PreflightFailed(
                 f"{file}: cannot be written ({error.strerror}); free space or choose another "

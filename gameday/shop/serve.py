@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import uvicorn
 
 from gameday.errors import PreflightFailed
+from gameday.files import scratch_folder
 from gameday.scenario import Scenario, build_cell
 from gameday.shop.app import make_app
 
@@ -33,9 +32,9 @@ def serve(
     cell = build_cell(scenario, stack, scale=scale)
     with contextlib.ExitStack() as stack_:
         listener = stack_.enter_context(_listen(port))
-        folder = stack_.enter_context(tempfile.TemporaryDirectory(prefix="gameday-shop-"))
+        folder = stack_.enter_context(scratch_folder("shop"))
         app = make_app(
-            scenario, cell, seed=seed, stock_scale=stock_scale, database=Path(folder) / "orders.db"
+            scenario, cell, seed=seed, stock_scale=stock_scale, database=folder / "orders.db"
         )
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, backlog=_BACKLOG, http="httptools",

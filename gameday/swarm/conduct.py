@@ -162,7 +162,28 @@ class _Run:
         self._heard = time.monotonic()
 
     def play(self) -> tuple[End, str]:
-        """Watch until every worker is done or the run is over; return how it ended and why."""
+        """Watch until every worker is done or the run is over; return how it ended and why.
+
+        A second Ctrl-C ends the processes at once; what they told by then is kept.
+        """
+        try:
+            self._watch()
+        except KeyboardInterrupt:
+            if not self.t0:
+                raise
+            self.end = ("person", "stopped by a second Ctrl-C")
+            self.processes.end()
+        self.oversight.finish()
+        if self.sampler is not None:
+            self.sampler.finish()
+            self.machine = self.meter.finish()
+            self._note("machine", use=self.machine.text)
+        if self.oversight.held and self.end[0] == "complete":
+            self.end = ("guardrail", "; ".join(self.oversight.held))
+        return self.end
+
+    def _watch(self) -> None:
+        """Take reports until the run is over."""
         began, selector = time.monotonic(), selectors.DefaultSelector()
         selector.register(self.processes.reports, selectors.EVENT_READ)
         with selector:
@@ -175,14 +196,6 @@ class _Run:
                     self._take(report)
                 if self._over(closed, began):
                     break
-        self.oversight.finish()
-        if self.sampler is not None:
-            self.sampler.finish()
-            self.machine = self.meter.finish()
-            self._note("machine", use=self.machine.text)
-        if self.oversight.held and self.end[0] == "complete":
-            self.end = ("guardrail", "; ".join(self.oversight.held))
-        return self.end
 
     def health(self) -> Health:
         """Return how the generator fared."""

@@ -265,3 +265,12 @@ def test_what_the_target_displaced_never_makes_a_run_invalid() -> None:
     run.step_counts[0, 1, STEPS.index("after_failed"), 2] += 50
     run.step_counts[0, 1, STEPS.index("delayed"), 2] += 40
     assert validity(replace(run), health=Health(0), end="complete", why="").faults == ()
+
+
+def test_what_only_the_model_could_tell_and_did_not_is_never_a_pass() -> None:
+    missing = ("the event at real speed: its model has no replications: stopped",)
+    verdict = judge((), end="complete", why="", faults=(), unmeasured=(), unjudged=missing)
+    assert (verdict.name, verdict.exit_code) == ("WARN", 10)
+    assert verdict.reasons == (f"not judged: {missing[0]}",)
+    worse = judge((), end="person", why="stopped", faults=(), unmeasured=(), unjudged=missing)
+    assert worse.exit_code == 4

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from gameday.errors import PreflightFailed
-from gameday.files import RUN_FILES, cache_folder, reports_readme, write_whole
+from gameday.files import (
+    RUN_FILES,
+    cache_folder,
+    remove_scratch,
+    reports_readme,
+    scratch_folder,
+    write_whole,
+)
 
 
 def left_in(folder: Path) -> list[str]:
@@ -116,4 +126,44 @@ def test_a_cache_that_cannot_be_made_falls_back_to_one_that_can(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     folder = cache_folder()
     assert folder.is_dir()
-    assert folder.name.startswith("gameday-cache-")
+    assert folder.name.startswith("gameday-scratch-cache-")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_temporary_folder_of_a_killed_process_is_swept_by_the_next_and_no_other_is(
+    temporary: Path,
+) -> None:
+    with scratch_folder("living") as living:
+        if not os.fork():
+            with scratch_folder("killed") as folder:
+                (folder / "orders.db").write_text("x")
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.wait()
+        assert len(left_in(temporary)) == 2
+        (temporary / "gameday-of-a-person").mkdir()
+        with scratch_folder("next") as following:
+            there = sorted([living.name, following.name, "gameday-of-a-person"])
+            assert left_in(temporary) == there
+    assert left_in(temporary) == ["gameday-of-a-person"]
+
+
+def test_who_leaves_without_unwinding_removes_its_temporary_folders_first(temporary: Path) -> None:
+    with scratch_folder("shop") as folder:
+        remove_scratch()
+        assert not folder.exists()
+    assert left_in(temporary) == []
+
+
+def test_the_program_makes_temporary_folders_in_one_place_only() -> None:
+    sources = Path(__file__).parents[2] / "gameday"
+    makers = {
+        str(file.relative_to(sources))
+        for file in sources.rglob("*.py")
+        if re.search(r"mkdtemp|TemporaryDirectory\(", file.read_text())
+    }
+    assert makers == {"files.py", "history/access_log.py"}  # the latter inside one of these

@@ -22,7 +22,8 @@ from gameday.errors import PreflightFailed
 from gameday.history import History
 from gameday.ledger import Ledger, RunFolder, RunRow
 
-ROW = RunRow("r1", "small", "reports/small/r1", "2026-03-10T00:00:00+00:00", "RUNNING", -1, 42)
+ROW = RunRow("r1", "small", "r1", "2026-03-10T00:00:00+00:00", "RUNNING", -1, 42)
+"""A run whose folder does not matter."""
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 
 
@@ -38,9 +39,10 @@ def ledger(tmp_path: Path) -> Any:
 )
 @given(event=words, verdict=words, code=st.integers(-1, 9), pid=st.integers(1, 2**31))
 def test_a_row_comes_back_as_it_went_in(
-    event: str, verdict: str, code: int, pid: int, ledger: Ledger
+    event: str, verdict: str, code: int, pid: int, ledger: Ledger, tmp_path: Path
 ) -> None:
-    row = replace(ROW, event=event, verdict=verdict, exit_code=code, pid=pid)
+    folder = str(tmp_path / "reports" / "r1")
+    row = replace(ROW, event=event, folder=folder, verdict=verdict, exit_code=code, pid=pid)
     ledger.record_run(row)
     assert ledger.runs() == [row]
     assert ledger.runs(event) == [row]
@@ -75,17 +77,18 @@ def test_findings_come_back_whole_and_worst_first(ledger: Ledger) -> None:
 def test_two_processes_may_hold_the_ledger_at_once(ledger: Ledger, tmp_path: Path) -> None:
     other = Ledger(tmp_path / "reports")
     other.record_run(ROW)
-    assert ledger.runs() == [ROW]
+    assert [row.run_id for row in ledger.runs()] == [ROW.run_id]
     other.set_request_state("r1", "CR-none", "approved")
     other.close()
 
 
 def test_the_ledger_outlives_the_process_that_wrote_it(tmp_path: Path) -> None:
     first = Ledger(tmp_path / "reports")
-    first.record_run(ROW)
+    row = replace(ROW, folder=str(tmp_path / "reports" / "small" / "r1"))
+    first.record_run(row)
     first.close()
     second = Ledger(tmp_path / "reports")
-    assert second.runs() == [ROW]
+    assert second.runs() == [row]
     second.close()
 
 

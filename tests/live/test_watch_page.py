@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from starlette.applications import Starlette
 
 from gameday.live.web import page_of
+from gameday.safety import Journal
 
 
 def live(at_s: float, slot: int, p99: float | None) -> dict[str, Any]:
@@ -32,10 +34,13 @@ def live(at_s: float, slot: int, p99: float | None) -> dict[str, Any]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Make the folder of a run that plays: its journal is held."""
     (tmp_path / "run.json").write_text(json.dumps({"verdict": "RUNNING"}))
     (tmp_path / "scenario.json").write_text(json.dumps({"steps": {"home": {}, "cart": {}}}))
-    return tmp_path
+    journal = Journal(tmp_path / "journal.jsonl")
+    yield tmp_path
+    journal.close()
 
 
 def write(folder: Path, numbers: dict[str, Any]) -> None:

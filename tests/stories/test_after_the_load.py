@@ -1,0 +1,96 @@
+"""What a person ends after the load costs that phase alone: what was measured is kept and judged."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gameday.after_load import AfterLoad, not_judged, not_proven
+from gameday.live import Show
+from gameday.simulate.real_speed import AtRealSpeed
+from tests.stories.conftest import Bench, until
+
+
+def after(end: str = "complete", reason: str | None = None) -> AfterLoad:
+    """Return the state after a load that ended so, with what a person asked since."""
+    played: Any = SimpleNamespace(end=end, why="as it ended")
+    stop: Any = SimpleNamespace(reason=reason)
+    return AfterLoad(played, stop)
+
+
+def test_an_interrupt_loses_the_phase_it_falls_in_and_no_other() -> None:
+    state, done = after(), list[str]()
+    for name in ("model", "losses", "proof"):
+        with state.phase(name):
+            if name == "losses":
+                state.stop = SimpleNamespace(reason=None)  # type: ignore[assignment]
+                raise KeyboardInterrupt
+            done.append(name)
+    assert done == ["model", "proof"]
+    assert state.left_out == ["losses"]
+    assert state.outcome()[0] == "person"
+    assert state.outcome()[1].endswith("after the load; left out: losses")
+
+
+def test_a_load_that_nobody_stopped_stays_complete() -> None:
+    state = after()
+    with state.phase("model"):
+        pass
+    assert (state.why_cut(), state.outcome()) == (None, ("complete", "as it ended"))
+
+
+@pytest.mark.parametrize("end", ["guardrail", "worker_lost", "person"])
+def test_a_load_that_ended_early_keeps_its_own_reason(end: str) -> None:
+    state = after(end, reason="gameday stop")  # a guardrail writes the same file
+    with state.phase("model"):
+        pass
+    assert state.why_cut() == "the load ended early"
+    assert state.outcome() == (end, "as it ended")
+    assert state.by_person() == ("as it ended" if end == "person" else None)
+
+
+def test_a_wait_that_is_interrupted_leaves_a_model_that_is_missing_and_says_why() -> None:
+    def interrupted(*_: Any) -> AtRealSpeed[int]:
+        raise KeyboardInterrupt
+
+    state = after(reason="signal SIGINT")
+    modelled = state.real_speed(interrupted, Show(quiet=True))
+    assert (modelled.event, modelled.why) == ((), "interrupted")
+    assert "its model has no replications: interrupted" in not_judged(modelled)[0]
+    whole: AtRealSpeed[int] = AtRealSpeed()
+    assert not_judged(whole) == ()
+    assert not_proven((), "stopped") == ()
+
+
+@pytest.mark.slow
+def test_ctrl_c_after_the_load_keeps_and_judges_what_was_measured(bench: Bench) -> None:
+    run = bench.replay(bench.scenario())
+    measured = lambda: list(bench.out.rglob("measured.parquet"))  # noqa: E731
+    until(measured, 90, "what was measured was written")
+    os.kill(run.process.pid, signal.SIGINT)
+    assert run.wait(60).code == 4, run.complained
+    run.says_no_trace()
+    verdict = run.summary["verdict"]
+    assert (verdict["name"], verdict["exit_code"]) == ("ABORTED", 4)
+    assert verdict["reasons"][0].startswith("stopped by signal SIGINT after the load; left out: ")
+    assert run.summary["followed"]["session_starts_share"] == 1.0
+    assert (run.manifest["verdict"], run.manifest["exit_code"]) == ("ABORTED", 4)
+    again = bench.says("report", run.manifest["run_id"], "--out", str(bench.out))
+    assert "ABORTED" in Path(again.said.strip()).read_text()
+
+
+@pytest.mark.slow
+def test_a_run_killed_right_after_its_load_still_shows_what_it_measured(bench: Bench) -> None:
+    run = bench.replay(bench.scenario())
+    until(lambda: list(bench.out.rglob("measured.parquet")), 90, "what was measured was written")
+    os.kill(run.process.pid, signal.SIGKILL)
+    run.wait(30)
+    page = bench.says("report", str(run.folder), "--out", str(bench.out))
+    text = (bench.path / page.said.strip()).read_text()
+    for word in ("ABORTED", "ended before its report", "checkout", "achieved"):
+        assert word in text
