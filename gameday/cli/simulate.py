@@ -43,13 +43,9 @@ WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(help="as 'checkout.instances = 40' or 'forecast = 1.3x'; may be repeated"),
 ]
-HeadroomOption = Annotated[
-    bool,
-    typer.Option(
-        "--headroom",
-        help="find the multiple of the forecast each objective bears: some ten variants more",
-    ),
-]
+HeadroomOption = Annotated[bool, typer.Option(
+    "--headroom", help="find the multiple of the forecast each objective bears: some ten variants more",
+)]  # fmt: skip
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gameday.after_load import AfterLoad, not_judged, not_proven
+from gameday.after_load import AfterLoad, not_judged
 from gameday.live import Show
 from gameday.simulate.real_speed import AtRealSpeed
 from tests.stories.conftest import Bench, until
@@ -64,7 +64,6 @@ def test_a_wait_that_is_interrupted_leaves_a_model_that_is_missing_and_says_why(
     assert "its model has no replications: interrupted" in not_judged(modelled)[0]
     whole: AtRealSpeed[int] = AtRealSpeed()
     assert not_judged(whole) == ()
-    assert not_proven((), "stopped") == ()
 
 
 @pytest.mark.slow
