@@ -98,9 +98,12 @@ def _no_quantile_passes(kind: str, level: float, seed: int) -> None:
     assert (bands[:, -1] <= _MULTIPLE * most + _A_FEW).all(), (bands[:, -1] - 2 * most).max()
     came = counts[_DAYS * 1440 :]
     inside = ((came >= np.floor(bands[:, 0])) & (came <= np.ceil(bands[:, 2]))).mean()
-    assert inside > 0.74, inside
+    # Quarter hours share their noise: 288 of them tell a share of 0.8 to four standard errors. Bands of few counts
+    # end on whole counts, and hold more.
+    chance = 4 * np.sqrt(0.8 * 0.2 / (96 * _AHEAD))
+    assert inside > 0.8 - chance, inside
     if level >= 400:
-        assert inside < 0.90, inside
+        assert inside < 0.8 + chance, inside
     peak = peak_of(
         model.blend.smooth(past.end_min + np.arange(1440.0))[:, 0], peak_errors(model, 0), 0.0
     )
