@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs, servers_for
@@ -35,20 +33,12 @@ def offered_by_quantile(
     steps = {q: event_steps(scenario, demand, q) for q in quantiles}
     return {
         q: {
-            stack: offered_erlangs(scenario, stack, steps[q]) * _in_event(scenario, demand, stack)
+            stack: offered_erlangs(scenario, stack, steps[q])
+            * demand.during(scenario.stack_regions(stack))
             for stack in scenario.stack_names
         }
         for q in quantiles
     }
-
-
-def _in_event(scenario: Scenario, demand: Demand, stack: str) -> Array:
-    """Return whether some region of a stack has its event in each slot, shape (slots,)."""
-    out = np.zeros(demand.grid.slots, bool)
-    for region in scenario.stack_regions(stack):
-        first, last = demand.spans[demand.regions.index(region)]
-        out[first:last] = True
-    return out
 
 
 def size_service(scenario: Scenario, stack: str, service: str, offered: float) -> Size:

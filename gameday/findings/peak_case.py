@@ -60,9 +60,9 @@ def peak_cases(
     scales = any(service.autoscale is not None for service in scenario.services.values())
     for stack in scenario.stack_names:
         regions = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
-        window = busiest_window(
-            demand.grid, np.asarray(steps)[regions].sum(axis=(0, 1)), PEAK_SLOTS
-        )
+        during = demand.during(scenario.stack_regions(stack))
+        load = np.asarray(steps)[regions].sum(axis=(0, 1)) * during
+        window = busiest_window(demand.grid, load, PEAK_SLOTS)
         peak = at_real_speed(
             scenario, demand, seed=seed, window=window, quantile=quantile,
             core_s=core_s / len(scenario.stack_names), at_least=least_scale(scenario),

@@ -5,6 +5,7 @@ What is printed, drawn or alarmed on is `EventDemand`, this with the launches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -74,6 +75,14 @@ class Demand:
     def calibrated_to(self) -> float:
         """The highest quantile that the past events can support (DESIGN §7.8)."""
         return supported(self.past_events)
+
+    def during(self, regions: Sequence[str]) -> Array:
+        """Return the slots in which the event is on in one of these regions, shape (slots,)."""
+        slot = np.arange(self.grid.slots)
+        spans = (self.spans[self.regions.index(region)] for region in regions)
+        return np.asarray(
+            np.any([(slot >= first) & (slot < last) for first, last in spans], axis=0)
+        )
 
     def path(self, quantile: float) -> Array:
         """Return one day that could happen: the event's strength at `quantile`, shape as median.
