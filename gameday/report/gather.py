@@ -53,9 +53,8 @@ def gather(
     severities = sorted({f.severity for f in findings})
     return {
         "schema_version": SCHEMA_VERSION, **run, "seed": plan.seed.root,
-        "history_sha256": history.sha256,
-        "verdict": asdict(verdict),
-        "followed": followed(evidence, valid),
+        **_circumstances(evidence, history),
+        "verdict": asdict(verdict), "followed": followed(evidence, valid),
         "findings": [
             f.as_dict() | {"first_breach_local": _local(f.first_breach, zones.get(f.stack))}
             for f in findings
@@ -75,7 +74,6 @@ def gather(
             "lateness_bound_s": LATENESS_BOUND_S,
             "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
         },
-        "machine": machine_table(evidence), "redirects": redirect_table(evidence),
         "books": books(measured), "notes": list(measured.notes),
         "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
     }  # fmt: skip
@@ -99,6 +97,14 @@ def _forecast(expected: EventDemand, history: History) -> dict[str, Any]:
         "strength_sigma": demand.strength_sigma, "past_events": demand.past_events,
         "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
         "actuals": actuals_table(expected, history),
+    }  # fmt: skip
+
+
+def _circumstances(evidence: Evidence, history: History) -> dict[str, Any]:
+    """Return what a run depended on beside its plan: the past, this machine, the target's redirects."""
+    return {
+        "history_sha256": history.sha256, "machine": machine_table(evidence),
+        "redirects": redirect_table(evidence),
     }  # fmt: skip
 
 

@@ -15,7 +15,13 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gameday.errors import CleanUpFailed, GamedayError, PreflightFailed, ShopFailed
+from gameday.errors import (
+    CleanUpFailed,
+    GeneratorFailed,
+    PreflightFailed,
+    ShopFailed,
+    StoppedByPerson,
+)
 from gameday.shop.watch import ShopWatch, is_stopped
 
 __all__ = ["Shops", "begin_run", "running_shops"]
@@ -90,7 +96,7 @@ class Shops:
         """Turn what fails while a shop is not well into ShopFailed: it failed of that."""
         try:
             yield
-        except GamedayError as error:
+        except (PreflightFailed, StoppedByPerson, GeneratorFailed, CleanUpFailed) as error:
             if (fault := self.fault()) is None:
                 raise
             raise ShopFailed(fault) from error
