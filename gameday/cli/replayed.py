@@ -39,7 +39,7 @@ def say_run(summary: dict[str, Any]) -> None:
         ]
         table.add_row(row["stack"], row["service"], *cells)
     console.print(table)
-    console.print(f"this machine: {summary['machine']['text']}", markup=False)
+    console.print(summary["machine"]["text"], markup=False)
     if summary["machine"]["not_compared"]:
         console.print(f"model and measurement {summary['machine']['not_compared']}", markup=False)
     for line in (*_sell_outs(summary), *_recoveries(summary)):
