@@ -150,38 +150,35 @@ def _play(
     scenario = with_drift(scenario)
     stop.check()
     check_ceilings(scenario, plan)
-    facts["sha256"] = {"scenario": scenario.sha256(), "history": history.sha256,
-                       "plan": plan.sha256()}  # fmt: skip
+    facts["sha256"] = _hashes(scenario, history, plan)
     folder.write_inputs(scenario, demand, history, plan)
     servers = scenario.replay.target_fraction if order.targets else None  # None: as the plan's
     with ExitStack() as stack:
         wait_for_code = stack.enter_context(compiling())
         shop = stack.enter_context(_target(scenario, plan, order, folder.path))
         predicted = _rehearse(scenario, plan, servers, order.seed, stop, show, wait_for_code)
+        look_at = partial(Look.at, scenario)
         event_model = stack.enter_context(
-            real_speed_model(scenario, demand, plan, partial(Look.at, scenario),
-                             seed=order.seed, scale=servers)
-        )  # fmt: skip
+            real_speed_model(scenario, demand, plan, look_at, seed=order.seed, scale=servers)
+        )
         played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
         after = AfterLoad(played, stop)
         after.keep(folder, predicted)
         modelled = after.real_speed(event_model, show)
-        load_share = 1.0 if servers is None else plan.scale / servers
         questions = Questions(scenario, demand, plan, order.seed, show, after)
+        load_share = 1.0 if servers is None else plan.scale / servers
         lost = questions.losses(load_share) if order.n_minus_one else {}
-        peak = questions.peak()
-    evidence = Evidence(
-        scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
-        modelled.calm, played.health.machine, peak, modelled.why,
-    )  # fmt: skip
+        evidence = Evidence(
+            scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
+            modelled.calm, played.health.machine, questions.peak(), modelled.why,
+        )  # fmt: skip
     findings = () if played.end == "shop_lost" else find(evidence)  # it is no news of the target
     orders = questions.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
     end, why = after.outcome()
-    verdict = judge(
-        findings, end=end, why=why, faults=valid.faults, unjudged=not_judged(modelled),
-        unmeasured=unmeasured_objectives(evidence, findings),
-    )  # fmt: skip
+    unmeasured = unmeasured_objectives(evidence, findings)
+    verdict = judge(findings, end=end, why=why, faults=valid.faults, unmeasured=unmeasured,
+                    unjudged=not_judged(modelled))  # fmt: skip
     with show.phase("report"), written_after_load():
         folder.write_event(series_table(modelled.event))
         about = _about(row, order)
@@ -190,6 +187,10 @@ def _play(
         render_report(summary, folder.path)
         journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
     return summary
+
+
+def _hashes(scenario: Scenario, history: History, plan: LoadPlan) -> dict[str, str]:
+    return {"scenario": scenario.sha256(), "history": history.sha256, "plan": plan.sha256()}
 
 
 def _about(row: RunRow, order: Order) -> dict[str, Any]:

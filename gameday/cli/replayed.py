@@ -52,17 +52,19 @@ def say_run(summary: dict[str, Any]) -> None:
             f"  {finding['severity']} {finding['title']} ({finding['doubt'] or finding['basis']})",
             markup=False,
         )
-    console.print(
-        f"capacity requests: {len(summary['requests'])}, USD {summary['requests_usd']:,.0f}"
-    )
+    for line in (*_requests(summary), *_proofs(summary), *_withheld(summary)):
+        console.print(line, markup=False)
+    typer.echo(f"report: {Path(summary['folder']) / 'report.html'}")
+
+
+def _requests(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield how many capacity requests there are, what they cost, and the first of them."""
+    yield f"capacity requests: {len(summary['requests'])}, USD {summary['requests_usd']:,.0f}"
     for request in summary["requests"][:6]:
-        console.print(
+        yield (
             f"  {request['stack']} {request['service']}: {request['instances_from']} -> "
             f"{request['instances_to']} {request['instance']}, order by {request['latest_order']}"
         )
-    for line in (*_proofs(summary), *_withheld(summary)):
-        console.print(line, markup=False)
-    typer.echo(f"report: {Path(summary['folder']) / 'report.html'}")
 
 
 def _proofs(summary: dict[str, Any]) -> Iterator[str]:

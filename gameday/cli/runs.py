@@ -46,7 +46,7 @@ def _rows(out: Path, event: str | None = None) -> list[RunRow]:
 
 
 def _plays(folder: Path) -> bool:
-    from gameday.safety import is_playing
+    from gameday.safety.journal import is_playing
 
     return is_playing(folder)
 

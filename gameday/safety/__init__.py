@@ -7,7 +7,7 @@ Never: send load, judge a finished run.
 
 from gameday.safety.ceilings import check_ceilings
 from gameday.safety.guardrails import GuardrailWatch, check_guardrails
-from gameday.safety.journal import Journal, is_playing
+from gameday.safety.journal import Journal
 from gameday.safety.lock import one_run_at_a_time
 from gameday.safety.stop import StopWatch, ask_to_stop
 from gameday.safety.targets import Target, allowed_target
@@ -21,6 +21,5 @@ __all__ = [
     "ask_to_stop",
     "check_ceilings",
     "check_guardrails",
-    "is_playing",
     "one_run_at_a_time",
 ]

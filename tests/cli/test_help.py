@@ -30,7 +30,7 @@ def verbs_of(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 VERBS = verbs_of(typer.main.get_command(app))
 
 
-VERSIONS = {"simulate": 3, "plan": 3, "replay": 3}
+VERSIONS = {"simulate": 3, "plan": 3, "replay": 3, "forecast": 2}
 """Of what is told as JSON; a dry run tells the plan."""
 
 
