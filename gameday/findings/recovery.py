@@ -75,7 +75,7 @@ def _said(part: Phases, run: Goodput, shares: dict[str, float | None], speed: fl
     if part.after is None:
         return part.why
     if None in shares.values():
-        return NOBODY
+        return "not observed"
     if speed != 1:
         return f"played at {speed:g}x: whether it comes back is the model's to say"
     if run.minutes_to_recover(part) is not None:

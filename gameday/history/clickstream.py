@@ -17,6 +17,7 @@ from gameday.history.catalogue import Catalogue
 from gameday.history.event_rows import MOST_EVENTS, EventRows, Names
 from gameday.history.instants import parsed_times, require_years
 from gameday.history.minutes import MinuteCounts
+from gameday.history.order_rows import OrderRows
 from gameday.history.sessions import Sessions
 from gameday.vocabulary import Array
 
@@ -60,62 +61,88 @@ class Clickstream:
 
 
 def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None = None) -> Sessions:
-    """Return the sessions of a log; HistoryError says what it lacks. Every event is counted in `minutes`.
+    """Return the sessions of a log; HistoryError says what it lacks. Events are counted in `minutes`, an
+    order of several articles once.
 
     Rows without time, type or whose they are cannot be used: they are counted, and one is quoted.
     """
-    rows, types, steps, regions = EventRows(MOST_EVENTS), Names(), Names(), Names()
-    bad, quoted, notes, catalogue, orders = 0, "", list[str](), Catalogue(), _Orders()
+    notes, log = list[str](), _Log(file, how, minutes)
     for part in _in_regions(_parts(file, how), how, notes):
-        time = parsed_times(part[how.time])
-        require_years(time, part[how.time], str(file))
-        if time.dt.tz is None:
-            time = time.dt.tz_localize("UTC")
-        who = _who(part, how)
+        log.add(part)
+    if not log.rows.parts:
+        of = f" in a region of {', '.join(how.regions)}" if how.regions else ""
+        as_in = f"; all {log.bad} rows lack one, as: {log.quoted}" if log.bad else ""
+        raise HistoryError(
+            f"{file}: no event with a time, a type and whose it is{of}{as_in}. Times are read as "
+            "2026-11-02T08:00:00Z, or as seconds, ms, us or ns since 1970"
+        )
+    names = log.steps.names, log.types.names, log.regions.names
+    return _sessions(how, log.rows, names, [*notes, *log.notes()], log.catalogue)
+
+
+class _Log:
+    """What is read of a log, part by part."""
+
+    def __init__(self, file: Path, how: Clickstream, minutes: MinuteCounts | None) -> None:
+        self._file, self._how, self._minutes = str(file), how, minutes
+        self.rows, self.catalogue = EventRows(MOST_EVENTS), Catalogue()
+        self.types, self.steps, self.regions, self._orders = Names(), Names(), Names(), OrderRows()
+        self.bad, self.quoted = 0, ""
+        """Rows that cannot be used, and the first of them."""
+
+    def add(self, part: pd.DataFrame) -> None:
+        """Take in a part; HistoryError where a time is of a year that cannot be."""
+        how = self._how
+        time, who = _instants(part[how.time], self._file), _who(part, how)
         event = part[how.event].astype("string") if how.event else pd.Series("*", part.index)
         sound = (time.notna() & event.notna() & who.notna()).to_numpy()
         if not sound.all():
-            quoted = quoted or " | ".join(map(str, part[~sound].iloc[0].tolist()))
-            bad += int((~sound).sum())
+            self.quoted = self.quoted or " | ".join(map(str, part[~sound].iloc[0].tolist()))
+            self.bad += int((~sound).sum())
         part, time, event, who = part[sound], time[sound], event[sound], who[sound]
         category = part[how.category].astype("string").fillna("none") if how.category else None
         top = pd.Series("none", part.index) if category is None else category.str.split(".").str[0]
         named = event.map(lambda e: how.steps.get(e, _USUAL.get(e, e))).to_numpy(object)
         articles, prices = (part.get(c) if c else None for c in (how.product, how.price))
-        catalogue.add(top, articles, prices, named == _ORDER)
-        where = part[how.region].astype("string").fillna("unknown") if how.region else None
+        self.catalogue.add(top, articles, prices, named == _ORDER)
         at_s = time.dt.tz_convert(None).to_numpy("datetime64[ns]").astype(np.int64) / 1e9
         whose = pd.util.hash_array(who.astype(str).to_numpy(object))
-        new = orders.are_new(whose, at_s, named == _ORDER)
-        place = None if where is None else where.to_numpy(object)[new]
-        if minutes is not None:
-            minutes.add(at_s[new], "all" if place is None else place, named[new])
-        rows.add(
-            whose[new], at_s[new], steps.codes(named[new]), types.codes(top.to_numpy(object)[new]),
-            np.zeros(int(new.sum()), np.int32) if place is None else regions.codes(place),
+        new = self._orders.are_new(whose, at_s, named == _ORDER)
+        place = None
+        if how.region:
+            place = part[how.region].astype("string").fillna("unknown").to_numpy(object)[new]
+        if self._minutes is not None:
+            self._minutes.add(at_s[new], "all" if place is None else place, named[new])
+        self.rows.add(
+            whose[new], at_s[new], self.steps.codes(named[new]), self.types.codes(top.to_numpy(object)[new]),
+            np.zeros(int(new.sum()), np.int32) if place is None else self.regions.codes(place),
         )  # fmt: skip
-    if not rows.parts:
-        of = f" in a region of {', '.join(how.regions)}" if how.regions else ""
-        as_in = f"; all {bad} rows lack one, as: {quoted}" if bad else ""
-        raise HistoryError(
-            f"{file}: no event with a time, a type and whose it is{of}{as_in}. Times are read as "
-            "2026-11-02T08:00:00Z, or as seconds, ms, us or ns since 1970"
-        )
-    if bad:
-        notes.append(
-            f"{bad} rows without a time, a type or whose they are were left out, as: {quoted}"
-        )
-    if orders.more:
-        notes.append(
-            f"{orders.more} rows of {_ORDER} are further articles of an order, of the same customer at the same "
-            "instant: one order each was counted"
-        )
-    if rows.kept < 1:
-        notes.append(
-            f"sessions are those of {rows.kept:.3g} of who came, by a hash of their names: more than "
-            f"{MOST_EVENTS:,} events are not held at once"
-        )
-    return _sessions(how, rows, (steps.names, types.names, regions.names), notes, catalogue)
+
+    def notes(self) -> list[str]:
+        """Return what was left out, or counted once."""
+        notes = []
+        if self.bad:
+            notes.append(
+                f"{self.bad} rows without a time, a type or whose they are were left out, as: {self.quoted}"
+            )
+        if self._orders.more:
+            notes.append(
+                f"{self._orders.more} rows of {_ORDER} are further articles of an order, of the same customer at "
+                "the same instant: one order each was counted"
+            )
+        if self.rows.kept < 1:
+            notes.append(
+                f"sessions are those of {self.rows.kept:.3g} of who came, by a hash of their names: more than "
+                f"{MOST_EVENTS:,} events are not held at once"
+            )
+        return notes
+
+
+def _instants(column: pd.Series, file: str) -> pd.Series:
+    """Return UTC instants, NaT for what is no time; times without an offset are taken as UTC."""
+    times = parsed_times(column)
+    require_years(times, column, file)
+    return times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
 
 
 def _in_regions(
@@ -161,26 +188,6 @@ def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
             raise HistoryError(f"{file}: must end in .csv or .parquet (got '{file.suffix}')")
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise HistoryError(f"{file}: cannot be read ({error})") from None
-
-
-class _Orders:
-    """Orders written as a row an article: rows of one customer and instant are one order."""
-
-    def __init__(self) -> None:
-        self.more = 0
-        """Rows that are a further article of an order."""
-        self._last = np.empty(0, np.uint64)
-
-    def are_new(self, who: Array, at_s: Array, is_order: Array) -> Array:
-        """Return which rows of a part are no further article of an order, of this part or of the one before."""
-        keys = pd.util.hash_pandas_object(
-            pd.DataFrame({"who": who[is_order], "at_s": at_s[is_order]}), index=False
-        ).to_numpy()
-        again = np.zeros(len(who), bool)
-        again[is_order] = pd.Series(keys).duplicated().to_numpy() | np.isin(keys, self._last)
-        self._last = keys
-        self.more += int(again.sum())
-        return ~again
 
 
 def _as_text(wanted: list[str]) -> pa.csv.ConvertOptions:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from small_shop import desk, flat_demand, flat_plan, load_small
 
+from gameday.errors import PreflightFailed
 from gameday.findings import Look
 from gameday.findings.headroom import headroom
 from gameday.findings.n_minus_one import n_minus_one
@@ -17,6 +19,7 @@ from gameday.findings.sell_out import sell_outs
 from gameday.scenario import Scenario
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import replicate
+from gameday.swarm.conduct import _preflight
 from gameday.vocabulary import Seed
 
 OBJECTIVES = ["p95 of hit < 1s", "error rate of all steps < 1%", "utilisation of desk < 80%"]
@@ -108,3 +111,11 @@ def test_a_product_that_nobody_came_for_is_not_said_to_last(
     monkeypatch.setattr(Scenario, "release", lambda *_: None)
     assert sell_outs(scenario, nobody)["main"][0]["said"] == NOBODY
     assert "does not sell out" in sell_outs(scenario, some)["main"][0]["said"]
+
+
+def test_a_plan_of_no_session_is_refused_before_anything_is_sent(scenario: Scenario) -> None:
+    brief: Any = SimpleNamespace(
+        plan=flat_plan(scenario, 0.0), targets={"main": "http://127.0.0.1:9"}
+    )
+    with pytest.raises(PreflightFailed, match="the plan has no session"):
+        _preflight(brief, None)
