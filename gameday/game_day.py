@@ -176,13 +176,12 @@ def _play(
     orders = questions.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
     end, why = after.outcome()
-    unmeasured = unmeasured_objectives(evidence, findings)
-    verdict = judge(findings, end=end, why=why, faults=valid.faults, unmeasured=unmeasured,
-                    unjudged=not_judged(modelled))  # fmt: skip
+    verdict = judge(findings, end=end, why=why, faults=valid.faults, unjudged=not_judged(modelled),
+                    unmeasured=unmeasured_objectives(evidence, findings))  # fmt: skip
     with show.phase("report"), written_after_load():
         folder.write_event(series_table(modelled.event))
-        about = _about(row, order)
-        summary = gather(evidence, demand, history, findings, *orders, verdict, valid, run=about)
+        summary = gather(evidence, demand, history, findings, *orders, verdict, valid,
+                         run=_about(row, order))  # fmt: skip
         folder.write_results(summary, orders[0])
         render_report(summary, folder.path)
         journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
