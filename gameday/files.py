@@ -82,7 +82,7 @@ RUN_FILES = (
         Column("verdict", "", "PASS, WARN, FAIL, ABORTED, INVALID, ERROR, or RUNNING while it runs"),
         Column("exit_code", "", "what the shell saw"),
     )),
-    File("scenario.json", 1, "scenario", "the scenario as read, includes merged"),
+    File("scenario.json", 1, "scenario", "the scenario as read, includes merged; secrets are ***"),
     File("demand.parquet", 3, "forecast", "forecast per minute, launches included", (
         *_WHERE, *_FORECAST,
         Column("path", "steps/min", "the path played: one strength for all, launches included"),
@@ -111,7 +111,7 @@ RUN_FILES = (
     File("summary.json", 1, "report", "the same numbers, for programs"),
     File("junit.xml", 1, "report", "objectives as test cases, for CI"),
     File("journal.jsonl", 1, "safety", "what happened when, one JSON object a line"),
-    File("swarm.json", 1, "swarm", "what the Locust processes are told"),
+    File("swarm.json", 1, "swarm", "what the Locust processes are told; gone when the run is over"),
     File("locust.log", 1, "swarm", "what the Locust processes said"),
     File("shop-*.log", 1, "shop", "what the embedded shop said"),
     File("stop", 1, "safety", "made by `gameday stop`, empty: ends the run"),

@@ -36,6 +36,7 @@ from gameday.scenario.load import scenario_text
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
+from gameday.swarm.forget import forget_brief, forget_killed
 from gameday.swarm.keys import Listen
 from gameday.swarm.processes import check_listen
 from gameday.traffic import Asked, LoadPlan, plan_load
@@ -111,6 +112,8 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
     with ExitStack() as stack:
         stack.enter_context(one_run_at_a_time(run_id))
         path = order.out / scenario.event.name / run_id
+        forget_killed(order.out)
+        stack.callback(forget_brief, path)  # once the journal is closed
         journal = Journal(path / "journal.jsonl")
         stack.callback(journal.close)
         ledger = Ledger(order.out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from gameday.history import History
 from gameday.ledger.ledger import Ledger, RunRow
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario
+from gameday.scenario.assets import Assets
+from gameday.scenario.secrets import secrets_of
 from gameday.traffic import LoadPlan
 from gameday.traffic.event_demand import event_demand
 
@@ -44,7 +47,8 @@ class RunFolder:
         self, scenario: Scenario, demand: Demand, history: History, plan: LoadPlan
     ) -> None:
         """Write what the run is played from."""
-        self._text("scenario.json", scenario.model_dump_json(by_alias=True, indent=1))
+        secrets = secrets_of(scenario, Assets(), os.environ)
+        self._text("scenario.json", secrets.masked_scenario(scenario))
         whole, actual = event_demand(scenario, demand), history.during(demand.grid)
         known = np.nan if actual is None else actual.ravel()
         table = whole.table().assign(path=whole.path(plan.quantile).ravel(), actual=known)

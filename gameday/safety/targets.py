@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -67,10 +68,19 @@ def allowed_target(url: str) -> Target:
     if not addresses or not all(a.is_loopback for a in addresses):
         where = ", ".join(map(str, addresses)) or "nowhere"
         raise SafetyRefusal(
-            f"--target {url}: resolves to {where}; only loopback (127.0.0.0/8, ::1) may be sent load"
+            f"--target {_USER_INFO.sub('***@', url)}: resolves to {where}; only loopback "
+            "(127.0.0.0/8, ::1) may be sent load"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(
+            f"--target: must be http(s)://HOST:PORT without a user and password, which would be ignored; write "
+            f"an Authorization header in the scenario (got '{parts.scheme}://***@{host}')"
         )
     port = _PORTS[parts.scheme] if port is None else port
     return Target(parts.scheme, host.lower(), str(addresses[0]), port)
+
+
+_USER_INFO = re.compile(r"(?<=//)[^/]*@")
 
 
 def _bracketed(name: str) -> str:

@@ -20,8 +20,8 @@ from tests.stories.small_fair import LONG, NO_WORD_OF_CHECKOUT, SMALL_PAY
 
 pytestmark = pytest.mark.slow
 
-NOT_EVERY_RUN = {"event.parquet", "capacity/CR-*.yaml", "stop", "hold.json"}
-"""Files of a run that only some runs have."""
+NOT_EVERY_RUN = {"event.parquet", "capacity/CR-*.yaml", "stop", "hold.json", "swarm.json"}
+"""Files of a run that only some runs have, and one that is gone when it is over."""
 STOPS_WITHIN_S = 5.0
 """Promised by `gameday stop --help` and DESIGN §6."""
 
