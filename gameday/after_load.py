@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gameday.errors import CleanUpFailed, PreflightFailed
@@ -24,12 +24,10 @@ _AT_REAL_SPEED = "the event at real speed"
 
 @dataclass
 class AfterLoad:
-    """The phases that follow the load, and which of them a person ended."""
+    """The phases that follow the load, which a person may end one by one."""
 
     played: Played
     stop: StopWatch
-    left_out: list[str] = field(default_factory=list)
-    """Phases that a person ended, or that were not begun for it."""
 
     def why_cut(self) -> str | None:
         """Return why phases are to be cut short; None while they may go on."""
@@ -40,15 +38,16 @@ class AfterLoad:
         return None if self.stop.reason is None else f"stopped by {self.stop.reason}"
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Run a phase. A person's interrupt ends it alone; the load's results and the report go on."""
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.left_out.append(name)
-            return
-        if self.played.end == "complete" and self.stop.reason is not None:
-            self.left_out.append(name)
+    def phase(self, name: str, show: Show) -> Iterator[None]:
+        """Run and show a phase. A person's interrupt ends it alone; what follows goes on."""
+        with show.phase(name):
+            interrupted = False
+            try:
+                yield
+            except KeyboardInterrupt:
+                interrupted = True
+            if interrupted or (self.played.end == "complete" and self.stop.reason is not None):
+                show.update(f"left out: {self.stop.reason}")
 
     def by_person(self) -> str | None:
         """Return by whom the load or what follows it was stopped; None where no person did it."""
@@ -64,26 +63,31 @@ class AfterLoad:
     def real_speed(self, take: Take[T], show: Show) -> AtRealSpeed[T]:
         """Return the model of the window at real speed, or why it is missing."""
         modelled: AtRealSpeed[T] = AtRealSpeed(why="interrupted")
-        with show.phase(f"{_AT_REAL_SPEED}, in the model"), self.phase(_AT_REAL_SPEED):
+        with self.phase(f"{_AT_REAL_SPEED}, in the model", show):
             modelled = take(self.why_cut, show.update)
         return modelled  # noqa: RET504 - the phase may end early
 
-    def outcome(self) -> tuple[End, str]:
-        """Return how the run ended and why: of a load that was whole, by a person where a phase is missing."""
-        if self.played.end != "complete" or not self.left_out:
+    def outcome(self, modelled: AtRealSpeed[T]) -> tuple[End, str]:
+        """Return how the run ended and why: by a person, too, where one left out what the verdict rests on.
+
+        What can be lost, and the proof of requests, are no part of it: they say themselves that they are missing.
+        """
+        if self.played.end != "complete" or not modelled.why or self.stop.reason is None:
             return self.played.end, self.played.why
-        missing = ", ".join(dict.fromkeys(self.left_out))
-        return "person", f"stopped by {self.stop.reason} after the load; left out: {missing}"
+        return "person", f"stopped by {self.stop.reason} after the load; left out: {_AT_REAL_SPEED}"
 
 
-def not_judged(modelled: AtRealSpeed[T]) -> tuple[str, ...]:
-    """Return what no model at real speed, or no whole one, leaves unknown."""
-    if not modelled.why:
-        return ()
-    return (
-        f"{_AT_REAL_SPEED} (queues that build up, autoscaling, the sell-out minute, recovery): its model has "
-        f"{len(modelled.event) or 'no'} replications: {modelled.why}",
-    )
+def not_judged(modelled: AtRealSpeed[T], *, peak_played: bool = True) -> tuple[str, ...]:
+    """Return what no model at real speed, or no whole one, leaves unknown; and a peak that was not played."""
+    out: tuple[str, ...] = ()
+    if modelled.why:
+        out += (
+            f"{_AT_REAL_SPEED} (queues that build up, autoscaling, the sell-out minute, recovery): its model "
+            f"has {len(modelled.event) or 'no'} replications: {modelled.why}",
+        )
+    if not peak_played:
+        out += ("the forecast's peak that fleets are sized for: it was not played in the model",)
+    return out
 
 
 @contextmanager

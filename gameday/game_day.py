@@ -178,8 +178,9 @@ def _play(
     findings = () if played.end == "shop_lost" else find(evidence)  # it is no news of the target
     orders = questions.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
-    end, why = after.outcome()
-    verdict = judge(findings, end=end, why=why, faults=valid.faults, unjudged=not_judged(modelled),
+    end, why = after.outcome(modelled)
+    verdict = judge(findings, end=end, why=why, faults=valid.faults,
+                    unjudged=not_judged(modelled, peak_played=bool(evidence.peak)),
                     unmeasured=unmeasured_objectives(evidence, findings))  # fmt: skip
     with show.phase("report"), written_after_load():
         folder.write_event(series_table(modelled.event))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -48,18 +46,12 @@ class Questions:
         """Return whether no more is to be asked of the model."""
         return self.after.why_cut() is not None
 
-    @contextmanager
-    def asked(self, name: str) -> Iterator[None]:
-        """Show a question while it is asked; a person's interrupt ends it alone."""
-        with self.show.phase(name), self.after.phase(name):
-            yield
-
     def losses(self, load_share: float) -> dict[str, Any]:
         """Return what can be lost at the peak; `load_share` is that of Evidence."""
         lost: dict[str, Any] = {}
         if self.after.played.end != "complete":
             return lost
-        with self.asked("what can be lost at the peak"):
+        with self.after.phase("what can be lost at the peak", self.show):
             if not self.is_cut():
                 lost = n_minus_one(
                     self.scenario, self.demand, self.plan, seed=self.seed,
@@ -75,7 +67,7 @@ class Questions:
             return cases
         run_s = self.plan.duration_s + self.plan.lead_in_s
         core_s = min(_PEAK_MOST_S, _PEAK_SHARE * run_s) * (os.cpu_count() or 1)
-        with self.asked("the peak that fleets are sized for"):
+        with self.after.phase("the peak that fleets are sized for", self.show):
             if not self.is_cut():
                 cases = peak_cases(
                     self.scenario, self.demand, self.plan, seed=self.seed, core_s=core_s,
@@ -95,7 +87,7 @@ class Questions:
         if not requests:
             return requests, withheld
         proven = verify(self.scenario, (), requests, standing, seed=self.seed)
-        with self.asked("capacity, proven in the model"):
+        with self.after.phase("capacity, proven in the model", self.show):
             if evidence.peak and not self.is_cut():
                 proven = verify(
                     self.scenario, evidence.peak, requests, standing, seed=self.seed,

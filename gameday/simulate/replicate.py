@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ __all__ = ["REPLICATIONS", "joined", "replicate", "simulate"]
 REPLICATIONS = 10
 """Replications below which no interval is worth its name. Source: the project's issue on rehearsal."""
 _NICE = 19
+_GRACE_S = 4.0
+"""A process that simulates is asked to stop whenever another part of the plan is due: well within a second."""
+_ASKED_EVERY_S = 0.5
 _WORTH_PROCESSES = 5e6
 """Service visits from which on processes of their own are worth the second they take to start."""
 
@@ -87,7 +91,7 @@ def replicate_each(
     visits = sum(expected_visits(scenario, plan) for plan in plans) * replications
     count = _workers(visits, len(tasks), workers, beside_load)
     done: dict[_Where, T] = {}
-    for where, seen in _as_they_come(tasks, count, must_leave=beside_load):
+    for where, seen in _as_they_come(tasks, count, stop_file, must_leave=beside_load):
         if seen is not None:
             done[where] = seen[0]
         progress(len(done) // (len(stacks) * len(plans)))
@@ -100,14 +104,16 @@ def replicate_each(
     return out
 
 
-def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable[Any]:
+def _as_they_come(
+    tasks: list[Any], count: int, stop_file: Path | None, *, must_leave: bool
+) -> Iterable[Any]:
     """Yield results as they come; a consumer that stops early ends what still runs."""
     if count == 1 and not must_leave:
         yield from (function(*args) for function, args, _ in tasks)
         return
     here = {"initializer": settle, "initargs": (os.getpid(), _NICE if must_leave else 0)}
     if count == 1:  # joblib's one job is this process
-        results = _in_one_process(tasks, here)
+        results = _in_one_process(tasks, here, stop_file)
     else:
         is_here = isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend)
         pool = joblib.Parallel(
@@ -125,12 +131,24 @@ def _as_they_come(tasks: list[Any], count: int, *, must_leave: bool) -> Iterable
         results.close()
 
 
-def _in_one_process(tasks: list[Any], how: dict[str, Any]) -> Generator[Any, None, None]:
-    """Yield results of one process besides this one, which ends with the last that is asked for."""
+def _in_one_process(
+    tasks: list[Any], how: dict[str, Any], stop_file: Path | None
+) -> Generator[Any, None, None]:
+    """Yield results of one process besides this one, which ends with the last that is asked for.
+
+    It reads the stop file itself; where it does not answer within _GRACE_S of it, it is killed.
+    """
     executor = loky.ProcessPoolExecutor(max_workers=1, **how)
     try:
         for function, args, _ in tasks:
-            yield executor.submit(function, *args).result()
+            result, patience_s = executor.submit(function, *args), _GRACE_S
+            while not result.done() and patience_s > 0:
+                wait([result], timeout=_ASKED_EVERY_S)
+                if stop_file is not None and stop_file.exists():
+                    patience_s -= _ASKED_EVERY_S
+            if not result.done():
+                return
+            yield result.result()
     finally:
         executor.shutdown(kill_workers=True)
 

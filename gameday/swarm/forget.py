@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.files import write_whole
-from gameday.safety import is_playing
+from gameday.safety.journal import is_playing
 from gameday.scenario.load import scenario_of
 from gameday.scenario.secrets import Secrets, secrets_of
 from gameday.swarm.brief import read_brief

@@ -12,7 +12,8 @@ import pytest
 from gameday.capacity import as_yaml
 from gameday.cli.app import main
 from gameday.ledger import Ledger, RunRow
-from gameday.safety import Journal, is_playing
+from gameday.safety import Journal
+from gameday.safety.journal import is_playing
 from tests.cli.bad_input_table import _request
 
 EVENT = "small-fair-2027"
