@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pandas as pd
+
+from gameday.capacity import CapacityRequest
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.ledger import RunFolder
 from gameday.live import Show
+from gameday.report import render_report
 from gameday.run_record import RunRecord
-from gameday.safety import StopWatch
+from gameday.safety import Journal, StopWatch
 from gameday.simulate.real_speed import AtRealSpeed, Take
 from gameday.swarm import End, Played
 
-__all__ = ["AfterLoad", "not_judged", "written_after_load"]
+__all__ = ["AfterLoad", "interruptible", "not_judged", "report", "written_after_load"]
 
 T = TypeVar("T")
 
@@ -40,13 +44,9 @@ class AfterLoad:
     @contextmanager
     def phase(self, name: str, show: Show) -> Iterator[None]:
         """Run and show a phase. A person's interrupt ends it alone; what follows goes on."""
-        with show.phase(name):
-            interrupted = False
-            try:
-                yield
-            except KeyboardInterrupt:
-                interrupted = True
-            if interrupted or (self.played.end == "complete" and self.stop.reason is not None):
+        with show.phase(name), interruptible(show, "interrupted"):
+            yield
+            if self.played.end == "complete" and self.stop.reason is not None:
                 show.update(f"left out: {self.stop.reason}")
 
     def by_person(self) -> str | None:
@@ -75,6 +75,31 @@ class AfterLoad:
         if self.played.end != "complete" or not modelled.why or self.stop.reason is None:
             return self.played.end, self.played.why
         return "person", f"stopped by {self.stop.reason} after the load; left out: {_AT_REAL_SPEED}"
+
+
+@contextmanager
+def interruptible(show: Show, instead: str) -> Iterator[None]:
+    """Let a person's interrupt end what is inside alone, and say what is there instead."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        show.update(f"left out: {instead}")
+
+
+def report(
+    summary: dict[str, Any], requests: tuple[CapacityRequest, ...], folder: RunFolder,
+    journal: Journal, show: Show, *, event: pd.DataFrame,
+) -> None:  # fmt: skip
+    """Write what a run came to, then its pages; an interrupt costs the pages alone."""
+    with written_after_load():
+        folder.write_event(event)
+        folder.write_results(summary, requests)
+    again = "`gameday report` draws it"
+    with show.phase("report"), interruptible(show, again), written_after_load():
+        render_report(summary, folder.path)
+    with written_after_load():
+        verdict = summary["verdict"]
+        journal.write("done", verdict=verdict["name"], exit_code=verdict["exit_code"])
 
 
 def not_judged(modelled: AtRealSpeed[T], *, peak_played: bool = True) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday import __version__
-from gameday.after_load import AfterLoad, not_judged, written_after_load
+from gameday.after_load import AfterLoad, not_judged, report, written_after_load
 from gameday.errors import GamedayError, PreflightFailed
 from gameday.findings import Evidence, Look, find, judge, unmeasured_objectives, validity
 from gameday.findings.rehearsal import series_table
@@ -24,7 +24,7 @@ from gameday.history import History, read_history
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
 from gameday.questions import Questions
-from gameday.report import gather, render_report
+from gameday.report import gather
 from gameday.run_record import RunRecord
 from gameday.safety import Journal, StopWatch, check_ceilings, check_guardrails, one_run_at_a_time
 from gameday.safety.targets import targets_by_stack
@@ -182,13 +182,9 @@ def _play(
     verdict = judge(findings, end=end, why=why, faults=valid.faults,
                     unjudged=not_judged(modelled, peak_played=bool(evidence.peak)),
                     unmeasured=unmeasured_objectives(evidence, findings))  # fmt: skip
-    with show.phase("report"), written_after_load():
-        folder.write_event(series_table(modelled.event))
-        summary = gather(evidence, demand, history, findings, *orders, verdict, valid,
-                         run=_about(row, order))  # fmt: skip
-        folder.write_results(summary, orders[0])
-        render_report(summary, folder.path)
-        journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
+    about = _about(row, order)
+    summary = gather(evidence, demand, history, findings, *orders, verdict, valid, run=about)
+    report(summary, orders[0], folder, journal, show, event=series_table(modelled.event))
     return summary
 
 
