@@ -25,7 +25,7 @@ from gameday.vocabulary import QUANTILES
 __all__ = ["Question", "answer", "calendar_hash", "masks_hash"]
 
 _WORTH_TELLING = 0.02
-"""A factor nearer to 1 than this is in the table, not in the words."""
+"""A factor nearer to 1, or a launch of a smaller share, is in the table, not in the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,11 @@ def _band(
 def _words(told: Waterfall) -> str:
     """Return the ingredients that matter as a sentence."""
     (_, base), *rest = told.factors
-    launches = [f"launch {name} adds {steps:,.4g} a minute" for name, steps in told.launches]
+    launches = [
+        f"launch {name} adds {steps:,.4g} a minute"
+        for name, steps in told.launches
+        if steps >= _WORTH_TELLING * told.forecast
+    ]
     parts = [
         f"{name} {'adds' if factor > 1 else 'takes'} {100 * abs(factor - 1):.0f} %"
         for name, factor in sorted(rest, key=lambda pair: -abs(np.log(max(pair[1], 1e-12))))

@@ -58,11 +58,20 @@ def _sigma(told: list[LaunchLesson]) -> float:
 def crowd_notes(scenario: Scenario, learned: list[LaunchLesson]) -> list[str]:
     """Return for every launch and region where its size and decay come from."""
     told = {(one.launch, one.region): one for one in learned}
+    places = [(name, region) for name, launch in scenario.launches.items() for region in launch.at]
     return [
-        _note(scenario, name, region, told.get((name, region)))
-        for name, launch in scenario.launches.items()
-        for region in launch.at
+        *(_note(scenario, name, region, told.get((name, region))) for name, region in places),
+        *(
+            f"launch {name} in {region} begins outside the event there: what comes outside is in no number of it"
+            for name, region in places
+            if not _begins_within(scenario, name, region)
+        ),
     ]
+
+
+def _begins_within(scenario: Scenario, launch: str, region: str) -> bool:
+    start, end = scenario.span(scenario.event, region)
+    return start <= scenario.launch_at(launch, region) < end
 
 
 def _note(scenario: Scenario, name: str, region: str, lesson: LaunchLesson | None) -> str:

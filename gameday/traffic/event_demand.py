@@ -15,6 +15,9 @@ from gameday.vocabulary import Array
 
 __all__ = ["event_demand", "full_scale_nominal", "launch_steps"]
 
+_OVER = 1e-3
+"""A launch that brings fewer steps a minute is over: its crowd halves without end. Ours."""
+
 
 def event_demand(scenario: Scenario, demand: Demand) -> EventDemand:
     """Return the demand with what launches add to it; steps of other names than the scenario's get nothing."""
@@ -48,6 +51,7 @@ def launch_steps(scenario: Scenario, demand: Demand, crowds: dict[str, Array]) -
             )
             buying = as_they_buy(scenario, journey, region, demand.grid, starts)
             caused = caused_steps(buying[None], [kernel])
+            caused[caused < _OVER] = 0.0
             for s, step in enumerate(demand.steps):
                 if step in scenario.steps:
                     out[journey.launch][r, s] += caused[scenario.step_names.index(step)]

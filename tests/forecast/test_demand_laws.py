@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from small_shop import flat_demand, load_small, small_shop
 
 from gameday.forecast import Demand, demand_grid
+from gameday.forecast.crowds import crowd_notes
 from gameday.forecast.demand import Crowd
+from gameday.forecast.event_demand import LaunchSteps, quantile_of_sum
 from gameday.forecast.together import Together
 
 LEVELS = st.floats(0.01, 0.999)
@@ -134,3 +136,36 @@ def test_the_grid_holds_every_region_s_event_and_three_hours_around(tmp_path: Pa
     spans = [scenario.span(scenario.event, region) for region in scenario.regions]
     assert (min(s for s, _ in spans) - grid.start).total_seconds() == 3 * 3600
     assert (grid.end - max(e for _, e in spans)).total_seconds() == 3 * 3600
+
+
+@pytest.mark.parametrize(
+    ("hour", "is_said"), [("2026-03-09T22:00", True), ("2026-03-10T18:00", False)]
+)
+def test_a_launch_outside_the_event_is_said_to_be_in_none_of_its_numbers(
+    tmp_path: Path, hour: str, is_said: bool
+) -> None:
+    drop = {
+        "product": "console",
+        "at": {"eu": hour},
+        "crowd": {"eu": 9},
+        "stock": {"eu": 5},
+        "half_life": "4m",
+    }
+    fan = {"launch": "drop", "start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
+           "next": {"product": {"exit": 1.0}}}  # fmt: skip
+    changes = {"launches": {"drop": drop}, "journeys": {"fan": fan},
+               "products": {"console": {"share": {"eu": 0.0}}, "other": {"share": {"eu": 1.0}}}}  # fmt: skip
+    notes = crowd_notes(load_small(tmp_path, small_shop(), changes), [])
+    assert any("begins outside the event there" in note for note in notes) == is_said
+
+
+@given(level=st.floats(0.01, 0.99), size=st.floats(0, 1e5), spread=st.floats(0, 0.6))
+def test_a_minute_s_quantile_with_launches_is_its_own_where_there_are_none_and_in_order(
+    level: float, size: float, spread: float
+) -> None:
+    median, own = np.array([100.0]), np.array([100.0 * np.exp(NormalDist().inv_cdf(level) * 0.1)])
+    assert quantile_of_sum(median, own, [], level) == pytest.approx(own)
+    launch = LaunchSteps(np.array([size]), spread)
+    told = quantile_of_sum(median, own, [launch], level)
+    low, high = sorted((100.0 + size, float(own[0] + launch.at(level)[0])))
+    assert low * (1 - 1e-9) <= told[0] <= high * (1 + 1e-9)
