@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ sys.path.append(str(Path(__file__).parents[1] / "simulate"))
 from small_shop import load_small, merged, small_shop
 
 from gameday.cli.app import app
+from gameday.forecast import forecast as forecasting
 from gameday.forecast import forecast_demand
 from gameday.forecast.skill import demand_series
-from gameday.history import read_history
+from gameday.history import History, read_history
 from gameday.scenario import Scenario, load_scenario
 from gameday.traffic.event_demand import event_demand
 from gameday.vocabulary import Seed
@@ -46,10 +48,24 @@ SHOP = {
 }  # fmt: skip
 
 
+def fitted_once(models_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what fits a past once: every verb fits the same, this file asks what each says of it."""
+    kept: dict[tuple[str, str, float], Any] = {}
+
+    def fit(scenario: Scenario, known: History, end_min: float) -> Any:
+        key = scenario.sha256(), known.sha256, end_min
+        if key not in kept:
+            kept[key] = models_of(scenario, known, end_min)
+        return kept[key]
+
+    return fit
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAMEDAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(forecasting, "models_of", fitted_once(forecasting.models_of))
         yield
 
 
@@ -154,8 +170,9 @@ def test_launches_are_in_every_minute_s_sum_and_told_apart(
 def test_explain_tells_the_event_s_peak_minute_with_its_launch(
     shop: str, shown: dict[tuple[str, str], dict[str, Any]], table: pd.DataFrame
 ) -> None:
-    asked = ("explain", "--event", shop, "--region", "eu", "--step", "checkout", "--before", "none")
-    data = told(*asked)
+    data = told(
+        "explain", "--event", shop, "--region", "eu", "--step", "checkout", "--before", "none"
+    )
     assert data["at"] == shown["eu", "checkout"]["hottest_minute"]
     assert data["in_event"]
     assert data["forecast"] == pytest.approx(shown["eu", "checkout"]["median_then"], abs=0.1)
@@ -168,7 +185,7 @@ def test_explain_tells_the_event_s_peak_minute_with_its_launch(
     assert data["band"] == pytest.approx(
         {n: minute[n] for n in ("p10", "p50", "p90", "p99")}, rel=1e-4
     )
-    assert "launch drop adds" in typed(*asked)
+    assert "launch drop adds" in data["words"]
 
 
 def test_a_team_s_page_names_its_launch_and_the_same_peak(
