@@ -11,12 +11,15 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
 from typing import Any
 
 __all__ = ["Admission", "Applicant"]
 
 _MOST_WAITING = 1024
 """Challenges that are not answered yet; with more, the oldest is forgotten."""
+_ANSWERED_WITHIN_S = 4.0
+"""Less than the time after which Locust's worker asks again."""
 _SHOWN = 40
 
 
@@ -31,26 +34,30 @@ class Admission:
 
     def __init__(self, key: str, version: str) -> None:
         self._key, self.version = key, version
-        self._challenges: dict[str, str] = {}
+        self._challenges: dict[str, tuple[str, float]] = {}
         self.admitted: set[str] = set()
         """Who has proven the key."""
 
     def challenge(self, who: str) -> dict[str, str]:
-        """Return a new challenge for `who`; an older one no longer counts."""
-        self._challenges.pop(who, None)
-        while len(self._challenges) >= _MOST_WAITING:
-            del self._challenges[next(iter(self._challenges))]
-        self._challenges[who] = secrets.token_hex(32)
-        return {"challenge": self._challenges[who], "version": self.version}
+        """Return the challenge of `who` that is open, else a new one.
 
-    def has_challenged(self, who: str) -> bool:
-        """Return whether `who` has a challenge that is not answered yet."""
-        return who in self._challenges
+        A worker that waits for the run to begin asks again and again: all that it asked comes at once.
+        """
+        if who not in self._challenges:
+            while len(self._challenges) >= _MOST_WAITING:
+                del self._challenges[next(iter(self._challenges))]
+            self._challenges[who] = (secrets.token_hex(32), time.monotonic())
+        return {"challenge": self._challenges[who][0], "version": self.version}
+
+    def is_unanswered(self, who: str) -> bool:
+        """Return whether `who` has had time enough to answer its challenge, and has not."""
+        _, since = self._challenges.get(who, ("", float("inf")))
+        return time.monotonic() - since > _ANSWERED_WITHIN_S
 
     def judge(self, who: str, answer: Any) -> str | None:
         """Admit `who`, or return why not; a challenge serves for one answer, right or wrong."""
-        challenge = self._challenges.pop(who, None)
-        if challenge is None:
+        challenge, _ = self._challenges.pop(who, ("", 0.0))
+        if not challenge:
             return "its answer is to no challenge that is open"
         fields = answer if isinstance(answer, dict) else {}
         version, own, proof = (str(fields.get(name, "")) for name in ("version", "answer", "proof"))
@@ -72,18 +79,16 @@ class Applicant:
 
     def __init__(self, key: str, version: str, who: str) -> None:
         self._key, self.version, self._who = key, version, who
-        self._answer = ""
+        self._own = secrets.token_hex(32)
+        """What the run's proof must be made with."""
 
     def answer(self, challenge: str) -> dict[str, str]:
         """Return the answer to a challenge."""
-        self._answer = secrets.token_hex(32)
-        proof = _proof(self._key, "worker", self.version, challenge, self._answer, self._who)
-        return {"version": self.version, "answer": self._answer, "proof": proof}
+        proof = _proof(self._key, "worker", self.version, challenge, self._own, self._who)
+        return {"version": self.version, "answer": self._own, "proof": proof}
 
     def believes(self, welcome: Any) -> bool:
         """Return whether a welcome shows that the run knows the key."""
         proof = str(welcome.get("proof", "")) if isinstance(welcome, dict) else ""
-        expected = _proof(self._key, "run", self.version, "", self._answer, self._who)
-        return bool(self._answer) and hmac.compare_digest(
-            expected.encode(), proof.encode("utf-8", "replace")
-        )
+        expected = _proof(self._key, "run", self.version, "", self._own, self._who)
+        return hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace"))

@@ -69,14 +69,14 @@ class _Server(rpc.Server):
                     self._knocked(who, message)
             elif message is None:
                 raise RPCReceiveError("a message that cannot be read", addr=who)
-            elif message.node_id == who:  # nobody speaks for another
+            elif message.node_id == who and message.type != _PROOF:  # nobody speaks for another
                 return who, message
 
     def _knocked(self, who: str, message: Message) -> None:
         """Hear a stranger: one who has proven the key is heard from its next message on."""
         assert self.admission is not None
         if message.type == "client_ready":
-            if self.admission.has_challenged(who):
+            if self.admission.is_unanswered(who):
                 self._refuse(
                     "it asks to join and answers no challenge: another version, or no gameday"
                 )
@@ -132,11 +132,13 @@ class _Client(rpc.Client):
                 )
 
     def _prove(self, challenge: Any) -> None:
-        try:
-            _Client.applicant = Applicant(worker_key(), __version__, self._identity)
-        except UsageError as error:
-            self._leave(str(error))
-        answer = self.applicant.answer(str(challenge["challenge"])) if self.applicant else {}
+        if self.applicant is None:
+            try:
+                _Client.applicant = Applicant(worker_key(), __version__, self._identity)
+            except UsageError as error:
+                self._leave(str(error))
+        assert self.applicant is not None
+        answer = self.applicant.answer(str(challenge["challenge"]))
         self.send(Message(_PROOF, answer, self._identity))
 
     def _leave(self, why: str) -> NoReturn:
