@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from knocking import KEY, SPEC, Guest, Master
 
 from gameday import __version__
+from gameday.cli.replay import _listen
 from gameday.errors import UsageError
 from gameday.swarm.admission import Admission, Applicant
 from gameday.swarm.keys import Listen, given_key, made_key, worker_key
@@ -240,3 +244,51 @@ def test_what_a_stranger_sends_does_not_stop_the_master(
         guest.socket.send_multipart(frames)
         assert heard_of(master, guest) == []
     assert master.process.poll() is None
+
+
+# --- where it listens ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [("5557", "127.0.0.1"), (":5557", "127.0.0.1"), ("10.0.0.7:5557", "10.0.0.7"), ("[::1]:5557", "::1"),
+     ("0.0.0.0:5557", "0.0.0.0"), ("*:5557", "*")],
+)  # fmt: skip
+def test_a_run_listens_on_loopback_unless_an_address_is_written(
+    monkeypatch: pytest.MonkeyPatch, text: str, host: str
+) -> None:
+    monkeypatch.setenv("GAMEDAY_KEY", KEY)
+    assert _listen(text, None, makes_key=True) == Listen(host, 5557, KEY)
+
+
+@pytest.mark.parametrize("text", ["", "x", "127.0.0.1:", "127.0.0.1:0", ":99999", "a:b"])
+def test_an_address_that_is_none_is_refused_before_a_key_is_made(text: str) -> None:
+    with pytest.raises(UsageError, match="--listen: must be HOST:PORT"):
+        _listen(text, None, makes_key=True)
+    with pytest.raises(UsageError):
+        worker_key()
+
+
+def test_a_key_that_is_made_is_named_and_never_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    listen = _listen("5557", None, makes_key=True)
+    assert listen is not None
+    said = capsys.readouterr()
+    assert "run.key" in said.err
+    assert listen.key not in said.err + said.out
+    assert listen.key == worker_key()
+
+
+def test_locust_by_hand_binds_loopback_unless_told() -> None:
+    code = (
+        "from gameday.swarm.locust_user import customers_of; customers_of('primeday')\n"
+        "from locust.argument_parser import get_parser; parse = get_parser().parse_args\n"
+        "told = parse(['--master-bind-host', '*', '--web-host', '*'])\n"
+        "for options in (parse([]), told): print(options.master_bind_host, options.web_host)"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["127.0.0.1", "127.0.0.1", "*", "*"]
