@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,9 @@ def play_in_locust(
     looking = threading.Thread(target=look)
     looking.start()
     try:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
             folder = Path(name)
+            journal = stack.enter_context(closing(Journal(folder / "journal.jsonl")))
             brief = Brief("bench", text, Assets(), {"main": url}, "/nonexistent", workers, plan)
             played = swarm(
                 scenario,
@@ -100,7 +102,7 @@ def play_in_locust(
                 folder=folder,
                 listen=None,
                 stop=StopWatch(folder),
-                journal=Journal(folder / "journal.jsonl"),
+                journal=journal,
                 watch=lambda progress: None,
                 began=lambda at_s: None,
             )
