@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gameday.cli.log_import import events_of_log, order_step, read_logs
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,19 +58,19 @@ def import_(
     """
     _check(clickstream, access_log, mapped=bool(columns or steps or regions))
     from gameday.files import scratch_folder
-    from gameday.history.clickstream import Clickstream
     from gameday.scenario import load_scenario
 
     scenario = load_scenario(event) if event else None
-    zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
     written = _Written(out, page, as_json, counts if clickstream is not None else None)
     if clickstream is not None:
-        _import(clickstream, _how(columns, steps, regions), zones, {}, written)
+        _import(clickstream, _how(columns, steps, regions, scenario), scenario, {}, written)
         return
     with scratch_folder("import") as folder:
         events = folder / "events.parquet"
-        log = _read_logs(access_log or [], scenario, events, counts)
-        _import(events, Clickstream(session=None, category=None), zones, log, written)
+        log = read_logs(access_log or [], scenario, events)
+        if counts is not None:
+            _write_counts(log["minutes"], counts)
+        _import(events, events_of_log(scenario), scenario, log, written)
 
 
 def _check(clickstream: Path | None, access_log: list[Path] | None, *, mapped: bool) -> None:
@@ -94,9 +95,9 @@ class _Written:
 
 
 def _import(
-    events: Path, how: Clickstream, zones: dict[str, str], log: dict[str, Any], to: _Written
+    events: Path, how: Clickstream, scenario: Scenario | None, log: dict[str, Any], to: _Written
 ) -> None:
-    """Fit journeys to events, write them, and tell; `zones` are those of the scenario's regions."""
+    """Fit journeys to events, write them, and tell."""
     from gameday.files import write_whole
     from gameday.history.clickstream import read_clickstream
     from gameday.history.minutes import MinuteCounts, permits
@@ -104,6 +105,8 @@ def _import(
     from gameday.traffic.calibrate import calibrate
     from gameday.traffic.proposal import proposal
 
+    zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
+    order = order_step(scenario)
     minutes = MinuteCounts() if to.counts is not None else None
     seen = read_clickstream(events, how, minutes)
     if strange := sorted(set(seen.regions) - set(zones)) if zones else []:
@@ -111,7 +114,7 @@ def _import(
             f"--columns region: the log has '{strange[0]}', the event {', '.join(zones)}; "
             f"say which is which, as in --regions '{strange[0]}={next(iter(zones))}'"
         )
-    found = calibrate(seen, zones=zones)
+    found = calibrate(seen, zones=zones, order=order)
     text = to_yaml(proposal(found, list(zones)) | log.get("map", {}))
     write_whole(to.out, lambda path: path.write_text(text, encoding="utf-8"))
     told = _told(found) | {"schema_version": 2, "written": str(to.out), "log": log.get("told")}
@@ -130,7 +133,9 @@ def _import(
         return
     for line in log.get("said", ()):
         typer.echo(line)
-    _say(found, seen.count)
+    _say(found, seen.count, order)
+    if order not in seen.steps:
+        typer.echo(f"  no event is the step {order}: nobody is told as a buyer")
     for row in told.get("counts", ()):
         typer.echo(_permitted(row))
     typer.echo(f"written: {to.out}" + (f"; how well: {to.page}" if to.page else ""))
@@ -159,41 +164,10 @@ def _permitted(row: dict[str, Any]) -> str:
     return f"{row['region']} {row['step']}, {row['count']} events; {'; '.join(seen)}. Finest grain: {finest}"
 
 
-def _read_logs(
-    files: list[Path], scenario: Scenario | None, events: Path, counts: Path | None
-) -> dict[str, Any]:
-    """Turn access logs into events; return what to say of them, and the map that was proposed."""
-    from gameday.history.access_log import minute_table, read_access_logs
-
-    if missing := [file for file in files if not file.is_file()]:
-        raise UsageError(f"{missing[0]}: no such file; check --access-log")
-    summary = read_access_logs(files, scenario, events)
-    if counts is not None:
-        _write_counts(minute_table(summary), counts)
-    robots = sum(n for (_, _, is_robot), n in summary.minutes.items() if is_robot)
-    people = summary.minutes.total() - robots
-    told = {
-        "lines": summary.lines, "malformed": summary.malformed, "first_malformed": summary.quoted,
-        "no_step": summary.no_step, "redirects_folded": summary.hops, "failed": summary.failed,
-        "steps_of_people": people, "steps_of_robots": robots, "robots_by_behaviour": len(summary.robots),
-        "proposed": summary.proposed,
-    }  # fmt: skip
-    said = [
-        f"{summary.lines} lines, {summary.size / 1e6:.1f} MB: {people} steps of people, {robots} of robots "
-        f"({len(summary.robots)} known by what they do), {summary.no_step} requests that are no step, "
-        f"{summary.hops} redirects folded",
-    ]
-    if summary.malformed:
-        said.append(f"  {summary.malformed} malformed lines, the first: {summary.quoted}")
-    if summary.proposed:
-        said.append(
-            "  no --event: a map was proposed; read it over under history.urls of what is written"
-        )
-    proposed = {"history": {"urls": summary.proposed}} if summary.proposed else {}
-    return {"told": told, "said": said, "map": proposed}
-
-
-def _how(columns: str | None, steps: str | None, regions: str | None) -> Clickstream:
+def _how(
+    columns: str | None, steps: str | None, regions: str | None, scenario: Scenario | None
+) -> Clickstream:  # fmt: skip
+    """Return how a clickstream is written; a type called as a step of the scenario is that step."""
     from gameday.history.clickstream import Clickstream
 
     named = _pairs("--columns", columns)
@@ -209,7 +183,8 @@ def _how(columns: str | None, steps: str | None, regions: str | None) -> Clickst
         )
     if regions and not chosen.get("region"):
         raise UsageError("--regions needs the column that says them: --columns region=NAME")
-    return Clickstream(**chosen, steps=mapped, regions=_pairs("--regions", regions))
+    own = {step: step for step in scenario.steps} if scenario is not None else {}
+    return Clickstream(**chosen, steps=own | mapped, regions=_pairs("--regions", regions))
 
 
 def _pairs(flag: str, text: str | None) -> dict[str, str]:
@@ -242,7 +217,7 @@ def _told(found: Calibration) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _say(found: Calibration, sessions: int) -> None:
+def _say(found: Calibration, sessions: int, order_step: str) -> None:
     typer.echo(f"{sessions} sessions")
     for note in found.notes:
         typer.echo(f"  {note}")
@@ -270,7 +245,7 @@ def _say(found: Calibration, sessions: int) -> None:
         f"distributions {length['distance']:.3f} (chance alone: {length['chance']:.3f})"
     )
     for name, row in held["types"].items():
-        order = row["steps"].get("checkout")
+        order = row["steps"].get(order_step)
         if order is not None:
             typer.echo(
                 f"held out, about {name} ({row['sessions']}): bought told {order['ever_told']:.2%}, seen "

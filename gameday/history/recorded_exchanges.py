@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from gameday.history.har import Recorded, Recording
 from gameday.history.replied import place_of
-from gameday.history.urls import template_of
+from gameday.history.url_proposal import template_of
 from gameday.scenario.cross_checks import CUSTOMER_WORDS
 
 __all__ = ["Writer"]

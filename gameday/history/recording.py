@@ -8,7 +8,7 @@ from typing import Any
 
 from gameday.history.har import Recorded, Recording
 from gameday.history.recorded_exchanges import Writer
-from gameday.history.urls import named_step, template_of
+from gameday.history.url_proposal import named_step, template_of
 
 __all__ = ["Proposal", "propose_steps"]
 

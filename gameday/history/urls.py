@@ -1,93 +1,88 @@
-"""Which step a request is: the scenario's own templates and patterns, or a proposal made from what was asked."""
+"""Which step a request is: by the scenario's own rules and exchanges, or by a proposal from what was asked."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gameday.scenario import Scenario
+from gameday.scenario.steps import TEMPLATE_WORD, Exchange
+from gameday.scenario.url_rules import UrlRule, parse_url_rule
 
-__all__ = ["Urls", "named_step", "propose", "template_of"]
+__all__ = ["StepRule", "Urls"]
 
-_WORDS = (
-    ("checkout", r"checkout|payment|/pay\b|place-?order|purchase|kasse"), ("cart", r"cart|basket|bag\b"),
-    ("search", r"search|find|query|catalogsearch"), ("sign-in", r"log-?in|sign-?in|session|auth"),
-    ("product", r"product|item|/p/|/dp/|goods|sku|detail"), ("home", r"^/$|^/index|^/home"),
-)  # fmt: skip
-"""What paths are called in shops -> steps; the first that fits counts. Ours: to be read over by a person."""
-_ASSET = re.compile(
-    r"\.(?:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|pdf|txt|xml)$"
-)
-_VARIES = re.compile(r"\d|[0-9a-f]{8,}|.{25,}")
 _MOST_REMEMBERED = 200_000
+_ACTIONS = ("place_order", "add_to_cart", "sign_in")
+
+
+@dataclass(frozen=True, slots=True)
+class StepRule:
+    """One rule with its step."""
+
+    step: str
+    rule: UrlRule
+    counts: bool = True
+    """Whether a request of it is the step; else it belongs to a step that another request counts."""
 
 
 class Urls:
-    """Requests -> steps."""
+    """Requests -> the rule they are of, the most particular rule first."""
 
-    def __init__(self, rules: list[tuple[str, str | None, re.Pattern[str]]]) -> None:
-        self._rules = rules
-        self.step = lru_cache(maxsize=_MOST_REMEMBERED)(self._step)
+    def __init__(self, rules: Iterable[StepRule]) -> None:
+        self._rules = sorted(rules, key=lambda one: (not one.counts, one.rule.rank))
+        self._reads_query = any(one.rule.reads_query for one in self._rules)
+        self._remembered = lru_cache(maxsize=_MOST_REMEMBERED)(self._found)
 
-    def _step(self, method: str, path: str) -> str | None:
-        """Return the step of a request, None if it is none; `path` is without its query."""
-        for step, needs, pattern in self._rules:
-            if (needs is None or needs == method) and pattern.fullmatch(path):
-                return step
-        return None
+    def rule(self, method: str, path: str, query: str) -> StepRule | None:
+        """Return the rule that takes a request, None if it is no step; `path` is without its query."""
+        return self._remembered(method, path, query if self._reads_query else "")
+
+    def _found(self, method: str, path: str, query: str) -> StepRule | None:
+        return next((one for one in self._rules if one.rule.takes(method, path, query)), None)
 
     @staticmethod
     def of_scenario(scenario: Scenario) -> Urls:
-        """Return what the scenario says: `history.urls` first, then the required exchanges of its steps."""
-        rules: list[tuple[str, str | None, re.Pattern[str]]] = [
-            (step, None, _pattern(text))
-            for step, texts in scenario.history.urls.items()
-            for text in texts
-        ]
-        own: list[tuple[str, str | None, re.Pattern[str]]] = [
-            (step, e.method, _pattern(e.path))
-            for _, step, e in scenario.each_exchange()
-            if e.required
-        ]
-        own.sort(key=lambda rule: rule[2].pattern.count("[^/]"))  # the most particular first
-        return Urls(rules + own)
+        """Return what the scenario says: a step counts by `history.urls`, or else by one of its exchanges.
+
+        That one is its action (the order, the sign-in), or its first; its others are of that step, not one more.
+        """
+        named = scenario.history.urls
+        rules = [StepRule(s, parse_url_rule(text)) for s, texts in named.items() for text in texts]
+        own: list[tuple[str, Exchange, bool]] = []
+        for step in scenario.steps:
+            for product in (None, *scenario.products):
+                if product is not None and step not in scenario.products[product].exchanges:
+                    continue
+                each = [e for group in scenario.exchanges(step, product) for e in group]
+                counting = _counting([e for e in each if e.required])
+                own += [(step, e, e is counting and step not in named) for e in each]
+        shared = Counter((e.method, TEMPLATE_WORD.sub("{}", e.path)) for _, e, _ in own)
+        for step, e, counts in own:
+            rule = _of_exchange(e)
+            rules.append(StepRule(step, rule, counts))
+            if rule.query and shared[e.method, TEMPLATE_WORD.sub("{}", e.path)] == 1:
+                rules.append(StepRule(step, replace(rule, query=()), counts))
+        return Urls(rules)
 
     @staticmethod
     def of_proposal(proposed: dict[str, list[str]]) -> Urls:
         """Return what `propose` made."""
-        return Urls([(s, None, _pattern(text)) for s, texts in proposed.items() for text in texts])
+        return Urls(
+            StepRule(s, parse_url_rule(text)) for s, texts in proposed.items() for text in texts
+        )
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return the pattern of a template (`/product/{id}`), or of a regular expression behind `~`; no query."""
-    if text.startswith("~"):
-        return re.compile(text[1:] + ".*")
-    parts = re.split(r"\{[^}]*\}", text.split("?")[0])
-    return re.compile("[^/]+".join(map(re.escape, parts)))
+def _counting(required: list[Exchange]) -> Exchange | None:
+    """Return the exchange by which a step is counted: what it is done for, else its first."""
+    done = (e for action in _ACTIONS for e in required if e.action == action)
+    return next(done, required[0] if required else None)
 
 
-def template_of(path: str) -> str | None:
-    """Return the template that a path is of: what varies is `{id}`; None for pictures and the like."""
-    if _ASSET.search(path.lower()):
-        return None
-    parts = ["{id}" if part and _VARIES.search(part) else part for part in path.split("/")]
-    return "/".join(parts)
-
-
-def propose(asked: Counter[str], least_share: float = 0.002) -> dict[str, list[str]]:
-    """Return step -> templates, by what the paths are called; `asked` counts templates. Rare ones are left out."""
-    total = sum(asked.values())
-    out: dict[str, list[str]] = {}
-    for template, count in asked.most_common():
-        if count < least_share * total:
-            break
-        if (step := named_step(template)) is not None:
-            out.setdefault(step, []).append(template)
-    return out
-
-
-def named_step(template: str) -> str | None:
-    """Return the step that a path is called as; None if as none."""
-    named = (step for step, words in _WORDS if re.search(words, template.lower()))
-    return next(named, None)
+def _of_exchange(e: Exchange) -> UrlRule:
+    """Return the rule of an exchange; of its query count the parameters that say the same for everybody."""
+    fixed = [f"{n}={v}" for n, v in e.query.items() if v and not TEMPLATE_WORD.search(v)]
+    path = e.path.partition("#")[0].rstrip("?")
+    join = "&" if "?" in path else "?"
+    return parse_url_rule(f"{e.method} {path}{join if fixed else ''}{'&'.join(fixed)}")

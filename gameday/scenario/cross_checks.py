@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from gameday.scenario.journey_checks import journey_faults
 from gameday.scenario.model import CalendarEvent, Scenario
 from gameday.scenario.observe import observe_faults
 from gameday.scenario.units import local_to_utc
+from gameday.scenario.url_rules import url_faults
 
 __all__ = ["CUSTOMER_WORDS", "cross_faults"]
 
@@ -32,7 +32,7 @@ def cross_faults(scenario: Scenario) -> list[Fault]:
     return [
         *_event_faults(scenario), *_forecast_faults(scenario), *_history_faults(scenario),
         *_launch_faults(scenario),
-        *_product_faults(scenario), *journey_faults(scenario), *_url_faults(scenario), *_step_faults(scenario),
+        *_product_faults(scenario), *journey_faults(scenario), *url_faults(scenario), *_step_faults(scenario),
         *_word_faults(scenario), *_service_faults(scenario), *observe_faults(scenario),
         *criterion_faults(scenario),
     ]  # fmt: skip
@@ -186,22 +186,6 @@ def _stock_faults(scenario: Scenario, name: str) -> Iterator[Fault]:
     for region in product.share if product.stock else ():
         if product.share[region] > 0 and region not in product.stock:
             yield ("products", name, "stock"), f"lacks region '{region}', where it is asked for"
-
-
-def _url_faults(scenario: Scenario) -> Iterator[Fault]:
-    for step, texts in scenario.history.urls.items():
-        path = ("history", "urls", step)
-        yield from unknown(path, "step", step, scenario.steps)
-        for number, text in enumerate(texts):
-            if not text.startswith(("/", "~")):
-                yield (
-                    (*path, number),
-                    f"must begin with / (a template) or ~ (a pattern) (got {text})",
-                )
-            try:
-                re.compile(text[1:] if text.startswith("~") else "")
-            except re.error as error:
-                yield (*path, number), f"is no pattern: {error}"
 
 
 def _step_faults(scenario: Scenario) -> Iterator[Fault]:

@@ -56,4 +56,5 @@ class HistoryBlock(Block):
     Absent: not known, and where it looks like nothing that is said."""
     synthetic: Synthetic | None = None
     urls: dict[Name, list[str]] = Field(default_factory=dict)
-    """Step -> paths in access logs: templates as `/p/{id}`, or `~` and a pattern. Tried before the steps' own."""
+    """Step -> its requests in access logs: templates as `/p/{id}`, `POST /checkout`, `/index.php?route=cart`,
+    or `~` and a pattern. A step named here is counted by these alone, any other by its own exchanges."""

@@ -18,7 +18,7 @@ from gameday.traffic.mix import hours_of, product_mix, shares_by_region
 from gameday.traffic.pauses import fit_pause
 from gameday.vocabulary import LONGEST_WALK, Array
 
-__all__ = ["CLASSES", "calibrate"]
+__all__ = ["CLASSES", "ORDER", "calibrate"]
 
 CLASSES = (
     ("buyer", "checkout"),
@@ -28,7 +28,8 @@ CLASSES = (
 )
 """A session is of the first class whose step it has; of the last, if of none. It is of that class up to the last
 such step, and what follows is a session of its own: so a buyer always buys, and no visit is lost."""
-_ORDER = "checkout"
+ORDER = "checkout"
+"""The step of an order, where no scenario says which one is."""
 _HELD_OUT = 5
 """Every so manieth session is held out, by its number."""
 _LEAST_SESSIONS = 20
@@ -36,9 +37,16 @@ _LEAST_SESSIONS = 20
 
 
 def calibrate(
-    seen: Sessions, resolution_s: float = 1.0, zones: dict[str, str] | None = None
+    seen: Sessions,
+    resolution_s: float = 1.0,
+    zones: dict[str, str] | None = None,
+    *,
+    order: str = ORDER,
 ) -> Calibration:
-    """Return journeys, product mix and how well they tell the sessions held out; `zones` are those of regions."""
+    """Return journeys, product mix and how well they tell the sessions held out; `zones` are those of regions.
+
+    `order` is the step whose sessions are buyers'.
+    """
     held = np.arange(seen.count) % _HELD_OUT == _HELD_OUT - 1
     train, test = seen.only(~held & ~seen.is_cut), seen.only(held & ~seen.is_cut)
     if min(train.count, test.count) == 0:
@@ -46,9 +54,10 @@ def calibrate(
             f"the log has {seen.count} sessions, {int(seen.is_cut.sum())} of them under way when it ends: too few "
             "to fit journeys to some and hold others out; take a longer one"
         )
-    ends = {name: step for name, step in CLASSES if train.having(step).sum() >= _LEAST_SESSIONS}
+    classes_of = [(name, order if step == ORDER else step) for name, step in CLASSES]
+    ends = {name: step for name, step in classes_of if train.having(step).sum() >= _LEAST_SESSIONS}
     (train, classes), (test, test_classes) = _apart(train, ends), _apart(test, ends)
-    about, names = train.about(_ORDER), [name for name, _ in CLASSES if (classes == name).any()]
+    about, names = train.about(order), [name for name, _ in CLASSES if (classes == name).any()]
     group = np.array([names.index(name) for name in classes], int)
     shares = shares_by_region(train, group, len(names))
     hours = hours_of(train, group, len(names), zones or {})
@@ -64,8 +73,8 @@ def calibrate(
     )  # fmt: skip
     products = product_mix(train, about, zones or {})
     told = against(journeys, [one.share for one in journeys], test)
-    told["types"] = by_type(journeys, test, _ORDER)
-    return Calibration(journeys, products, _buys(seen), told, seen.notes)
+    told["types"] = by_type(journeys, test, order)
+    return Calibration(journeys, products, _buys(seen, order), told, seen.notes)
 
 
 def _mix(seen: Sessions, about: Array) -> dict[str, float]:
@@ -146,10 +155,10 @@ def _pauses(seen: Sessions, step: int) -> Array:
     return np.asarray(np.diff(seen.at_s)[inside & known & (seen.step[:-1] == step)])
 
 
-def _buys(seen: Sessions) -> tuple[dict[str, Any], ...]:
+def _buys(seen: Sessions, order_step: str) -> tuple[dict[str, Any], ...]:
     """Return conversion overall and by product type, largest first, with 95 % intervals (Jeffreys)."""
     whole = seen.only(~seen.is_cut)
-    order = whole.steps.index(_ORDER) if _ORDER in whole.steps else -1
+    order = whole.steps.index(order_step) if order_step in whole.steps else -1
     rows = []
     for place, name in enumerate(("all", *whole.types[1:])):
         mine = whole.type_of == place if place else np.ones(len(whole.step), bool)

@@ -219,6 +219,30 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "cart: [cart]",
         r"history\.urls\.cart\.0: must begin with /",
     ),
+    "URLs with a method in small letters": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    cart: [post /cart]\n",
+        "cart: [post /cart]",
+        r"history\.urls\.cart\.0: must begin with / .* a method in capitals .*got post /cart",
+    ),
+    "URLs with a query that names nothing": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    cart: ['/index.php?']\n",
+        "cart: ['/index.php?']",
+        r"history\.urls\.cart\.0: names no parameter behind",
+    ),
+    "a pattern of URLs whose query is not escaped": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    cart: ['~/index.php?route=cart']\n",
+        "cart: ['~/index.php",
+        r"history\.urls\.cart\.0: .* makes the letter before it optional; write",
+    ),
+    "one URL of two steps": (
+        "  until: 2027-05-01T00:00Z\n",
+        "  until: 2027-05-01T00:00Z\n  urls:\n    home: [/cart]\n    cart: [/cart]\n",
+        "    cart: [/cart]",
+        r"history\.urls\.cart\.0: is said of step 'home' too",
+    ),
     # units
     "a duration without unit": (
         "patience: 8s",

@@ -1,0 +1,150 @@
+"""What reading access logs came to: steps, what was folded into them, what was left out and its share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pandas as pd
+
+__all__ = ["LogSummary", "minute_table"]
+
+_SHOWN = 5
+"""Kinds of requests, or words of robots, that are named; the rest is a number."""
+_ONE_ADDRESS, _LEAST_REQUESTS = 0.5, 100
+"""Share of the requests from one address, and their number, at which it is no customer's. Ours."""
+
+
+@dataclass(slots=True)
+class LogSummary:
+    """What was read."""
+
+    lines: int = 0
+    size: int = 0
+    """Bytes, unpacked."""
+    malformed: int = 0
+    quoted: str = ""
+    """The first malformed line."""
+    assets: int = 0
+    """Pictures, styles, scripts."""
+    unmapped: Counter[str] = field(default_factory=Counter)
+    """Method and template of what the map does not know -> requests."""
+    parts: Counter[str] = field(default_factory=Counter)
+    """Step -> requests of its own beside the one it is counted by: forms, calls of pages."""
+    beside: Counter[str] = field(default_factory=Counter)
+    """Step -> steps right behind the same step of one visitor, by another rule."""
+    hops: int = 0
+    """Requests folded into the step that sent them."""
+    failed: int = 0
+    """Steps answered by 500 and above: they are kept as steps."""
+    refused: int = 0
+    """Steps answered by 400 to 499: they are kept as steps."""
+    declared_robots: int = 0
+    """Events of visitors that name themselves."""
+    robot_words: Counter[str] = field(default_factory=Counter)
+    """What they call themselves -> their steps."""
+    robots: set[int] = field(default_factory=set)
+    """Visitors whom their pace, or asking for robots.txt, betrayed."""
+    minutes: Counter[tuple[int, str, bool]] = field(default_factory=Counter)
+    """(Minute since 1970, step, whether of robots) -> events."""
+    proposed: dict[str, list[str]] = field(default_factory=dict)
+    """Step -> rules, where there was no map."""
+    notes: list[str] = field(default_factory=list)
+    """What the proposal leaves out."""
+    addresses: Counter[str] = field(default_factory=Counter)
+    """Client address -> requests, of the first lines."""
+
+    @property
+    def no_step(self) -> int:
+        """Requests that are no step: pictures, pages the map does not know, parts of steps."""
+        return self.assets + self.unmapped.total() + self.parts.total()
+
+    @property
+    def of_robots(self) -> int:
+        """Steps of robots."""
+        return sum(n for (_, _, is_robot), n in self.minutes.items() if is_robot)
+
+    @property
+    def of_people(self) -> int:
+        """Steps of people."""
+        return self.minutes.total() - self.of_robots
+
+    def one_address(self) -> str | None:
+        """Return a sentence where most requests come from one address: customers cannot be told apart then."""
+        [(address, count)] = self.addresses.most_common(1) or [("", 0)]
+        share = count / max(1, self.addresses.total())
+        if share < _ONE_ADDRESS or count < _LEAST_REQUESTS:
+            return None
+        return (
+            f"{share:.0%} of the first {self.addresses.total()} requests come from one address, {address}, as "
+            "behind a proxy: customers who share it and a user agent are told as one, or as a robot. Log the "
+            "client's own "
+            'address, as nginx does by "$http_x_forwarded_for" behind the user agent'
+        )
+
+    def said(self) -> Iterator[str]:
+        """Yield what to tell a person, in lines."""
+        steps = max(1, self.minutes.total())
+        yield (
+            f"{self.lines} lines, {self.size / 1e6:.1f} MB: {self.of_people} steps of people, "
+            f"{self.of_robots} of robots ({len(self.robots)} known by what they do), {self.no_step} requests "
+            f"that are no step, {self.hops} redirects folded"
+        )
+        if self.of_robots:
+            words = ", ".join(f"'{w}' {n}" for w, n in self.robot_words.most_common(_SHOWN))
+            yield (
+                f"  left out as robots: {self.of_robots} of {steps} steps ({self.of_robots / steps:.1%}): "
+                f"{self.declared_robots} by their user agent{f' ({words})' if words else ''}, "
+                f"{self.of_robots - self.declared_robots} by pace or for asking for robots.txt"
+            )
+        yield from self._said_of_requests()
+        if sentence := self.one_address():
+            yield f"  {sentence}"
+        if self.malformed:
+            yield f"  {self.malformed} malformed lines, the first: {self.quoted}"
+        if self.failed or self.refused:
+            yield (
+                f"  {self.failed} steps answered by 5xx and {self.refused} by 4xx are kept as steps "
+                f"({(self.failed + self.refused) / steps:.1%})"
+            )
+
+    def _said_of_requests(self) -> Iterator[str]:
+        of = max(1, self.lines - self.malformed - self.assets)
+        if self.unmapped:
+            total, shown = self.unmapped.total(), self.unmapped.most_common(_SHOWN)
+            yield (
+                f"  {total} requests are of no step ({total / of:.1%} of all but {self.assets} pictures, styles "
+                f"and scripts), most: {', '.join(f'{what} {n}' for what, n in shown)}; name them in history.urls "
+                "if they are one"
+            )
+        if self.parts:
+            yield (
+                "  folded into the step they belong to: "
+                + ", ".join(f"{step} {n}" for step, n in self.parts.items())
+                + " requests, as forms before what sends them and calls of a page; `POST /path` in history.urls "
+                "counts those alone that send"
+            )
+        for step, count in self.beside.items():
+            yield (
+                f"  {count} {step} came right behind another by a different rule of history.urls.{step}: if both "
+                "are one action of a customer, keep one of the rules"
+            )
+
+
+def minute_table(summary: LogSummary) -> pd.DataFrame:
+    """Return counts a minute, columns time, step, count, robots: a history file, robots apart.
+
+    Every minute from the first step to the last is there: one without a row would be one without a log.
+    """
+    minutes = sorted({minute for minute, _, _ in summary.minutes})
+    steps = sorted({step for _, step, _ in summary.minutes})
+    every = range(minutes[0], minutes[-1] + 1) if minutes else ()
+    keys = [(minute, step) for minute in every for step in steps]
+    return pd.DataFrame({
+        "time": [datetime.fromtimestamp(60 * minute, UTC).isoformat() for minute, _ in keys],
+        "step": [step for _, step in keys],
+        "count": [summary.minutes[minute, step, False] for minute, step in keys],
+        "robots": [summary.minutes[minute, step, True] for minute, step in keys],
+    })  # fmt: skip
