@@ -58,6 +58,9 @@ def init(
     from_har: Annotated[
         Path | None, typer.Option(help="a browser's recording of your shop, to begin from in place of it")
     ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="of a recording: whose requests are taken; else the host of most pages")
+    ] = None,
 ) -> None:  # fmt: skip
     """Copy a bundled scenario with all it includes, or make one of a recording, to change into one's own.
 
@@ -65,8 +68,10 @@ def init(
     """
     from gameday.scenario import bundled_scenarios, scenario_file, scenario_schema
 
+    if host is not None and from_har is None:
+        raise UsageError("--host: is of a recording; give --from-har FILE too")
     if from_har is not None:
-        _init_recorded(folder, from_har)
+        _init_recorded(folder, from_har, host)
         return
 
     source = scenario_file(event)
@@ -91,22 +96,21 @@ def init(
     typer.echo(f"{copied}: change it, then: gameday replay --event {copied}")
 
 
-def _init_recorded(folder: Path, har: Path) -> None:
+def _init_recorded(folder: Path, har: Path, host: str | None) -> None:
     """Write the scenario of a recording into a folder, once it has been read back and found sound."""
     from gameday.files import scratch_folder
     from gameday.history.har import read_har
-    from gameday.history.recorded_scenario import recorded_scenario
+    from gameday.history.recorded_scenario import recorded_text
     from gameday.history.recording import propose_steps
     from gameday.scenario import load_scenario, scenario_schema
-    from gameday.scenario.plain_yaml import to_yaml
 
     if folder.exists():
         raise UsageError(f"{folder}: exists already; choose another folder")
-    recording = read_har(har)
+    recording = read_har(har, host)
     found = propose_steps(recording)
     name = re.sub(r"[^a-z0-9]+", "-", har.stem.lower()).strip("-") or "recorded"
     name = name if name[0].isalpha() else f"shop-{name}"
-    text = to_yaml(recorded_scenario(name[:40], recording, found))
+    text = recorded_text(name[:40], recording, found)
     with scratch_folder("init") as draft:
         file = draft / f"{name}.yaml"
         file.write_text(text, encoding="utf-8")
@@ -125,6 +129,10 @@ def _init_recorded(folder: Path, har: Path) -> None:
                f"{', '.join(found.steps)}")  # fmt: skip
     for note in found.notes:
         typer.echo(f"  {note}")
+    typer.echo(
+        "  volumes, servers, prices and the day of the event are invented, small and capped: `invented` marks "
+        "them in the file"
+    )
     typer.echo(
         "  tokens come from the shop itself, so it is played against that: it needs a --target"
     )

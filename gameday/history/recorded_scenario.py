@@ -9,12 +9,30 @@ from typing import Any
 
 from gameday.history.har import Recording
 from gameday.history.recording import Proposal
+from gameday.scenario.plain_yaml import to_yaml
 
-__all__ = ["recorded_scenario"]
+__all__ = ["recorded_scenario", "recorded_text"]
 
 _AHEAD_DAYS = 28
-_SESSIONS_A_DAY = 200_000
-"""Of a past that is made up until there is a real one: `history` says where to change it."""
+_SESSIONS_A_DAY = 1000
+"""Of a past that is made up until there is a real one: `history` says where to change it. Small on purpose."""
+_MOST_REQUESTS_PER_S, _MOST_CONCURRENT, _MOST_ORDERS = 50, 200, 200
+"""Ceilings of what is made up: a person raises them with the volume."""
+_INVENTED = {
+    ("event", "start"): "invented: four weeks after the recording",
+    ("history", "synthetic"): "invented: replace it by your own past (--history, or `file`)",
+    ("history", "synthetic", "sessions_per_day"): "invented, and small",
+    (
+        "services",
+        "edge",
+    ): "invented: one service in place of yours, its time the median of the recording",
+    ("services", "edge", "stacks", "site", "instances"): "invented",
+    ("journeys", "recorded", "patience"): "invented",
+    ("replay", "ceilings"): "caps what is invented: raise them when the volumes are yours",
+    ("capacity", "instances"): "invented: your machines and prices",
+    ("objectives",): "invented",
+}
+"""Path -> what a person must know of it; it stands beside it in the file."""
 
 
 def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[str, Any]:
@@ -32,23 +50,34 @@ def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[
             },
         },
         "products": {"article": {"share": {"here": 1.0}}},
-        "journeys": {"recorded": _journey(found)},
+        "journeys": {"recorded": _journey(recording, found)},
         **({"values": found.values} if found.values else {}),
         "steps": found.steps,
         "services": {
             "edge": {
-                "stacks": {"site": {"instances": 12, "instance": "m8g.large"}},
+                "stacks": {"site": {"instances": 1, "instance": "m8g.large"}},
                 "servers_per_instance": 16, "queue_per_server": 4,
-                "time": {"law": "lognormal", "mean": f"{1000 * median(took_s):.3g}ms", "cv": 1.0},
-                "timeout": "30s",
+                "time": {"law": "lognormal", "mean": _duration(median(took_s)), "cv": 1.0},
+                "timeout": _duration(max(30.0, 2 * max(took_s))),
             }
         },
         "observe": {"series": {}},
-        "replay": {"speed": _speed(recording, found)},
+        "replay": {
+            "speed": _speed(recording, found),
+            "ceilings": {
+                "requests_per_s": _MOST_REQUESTS_PER_S, "concurrency": _MOST_CONCURRENT,
+                "orders": _MOST_ORDERS,
+            },
+        },
         "objectives": ["error rate of all steps < 1%"],
         "guardrails": [{"when": "error rate of all steps > 50% for 10s", "then": "stop"}],
         "capacity": {"instances": {"m8g.large": {"hourly_usd": 0.1, "vcpu": 2}}},
     }  # fmt: skip
+
+
+def recorded_text(name: str, recording: Recording, found: Proposal) -> str:
+    """Return the scenario as YAML; what no recording says is marked as invented where it stands."""
+    return to_yaml(recorded_scenario(name, recording, found), _INVENTED)
 
 
 def _speed(recording: Recording, found: Proposal) -> int:
@@ -61,8 +90,9 @@ def _speed(recording: Recording, found: Proposal) -> int:
     return int(max(1, min(20, *bounds)))
 
 
-def _journey(found: Proposal) -> dict[str, Any]:
+def _journey(recording: Recording, found: Proposal) -> dict[str, Any]:
     """Return the chain of the recording: from each step on as often as it went there."""
+    slowest_s = max(one.took_s for one in recording.requests)
     moves = {step: Counter[str]() for step in found.steps}
     for here, to in zip(found.order, [*found.order[1:], "exit"], strict=True):
         moves[here][to] += 1
@@ -73,11 +103,16 @@ def _journey(found: Proposal) -> dict[str, Any]:
         shares[first] = round(1 - sum(s for to, s in shares.items() if to != first), 6)
         rows[step] = shares
     every = [pause for pauses in found.pauses.values() for pause in pauses]
-    think = {step: f"{max(mean(pauses), 0.1):.3g}s" for step, pauses in found.pauses.items()}
-    usual = f"{max(mean(every), 0.1):.3g}s" if every else "10s"
+    think = {step: _duration(max(mean(pauses), 0.1)) for step, pauses in found.pauses.items()}
+    usual = _duration(max(mean(every), 0.1)) if every else "10s"
     return {
         "start": {found.order[0]: 1.0},
         "next": rows,
         "think": think | {"other": usual},
-        "patience": "15s",
+        "patience": _duration(max(15.0, 2 * slowest_s)),
     }
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as a scenario writes it, never as 1e+03."""
+    return f"{seconds:.4f}".rstrip("0").rstrip(".") + "s"

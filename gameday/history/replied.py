@@ -9,22 +9,32 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from gameday.history.har import Recorded
+from gameday.history.har_entries import Recorded
 
 __all__ = ["place_of"]
 
 _LEAST = 6
 """Letters below which that a value occurs in a reply says nothing."""
+_LEAST_LETTERS = 16
+"""The same of letters without a digit: a word may stand anywhere."""
 _AROUND, _LEAST_BEFORE = 40, 3
 """Letters before a value that stand for where it is: at most, and at least."""
 
 
-def place_of(value: str, reply: Recorded) -> dict[str, str] | None:
-    """Return the extraction that gives `value` from a reply, as a scenario writes it; None: it is not there."""
-    if len(value) < _LEAST or value.isalpha():
+def place_of(
+    value: str, reply: Recorded, hints: frozenset[str] = frozenset()
+) -> dict[str, str] | None:
+    """Return the extraction that gives `value` from a reply, as a scenario writes it; None: it is not there.
+
+    A short value is sought only in JSON, under one of the names `hints`, small letters and digits alone.
+    """
+    is_short = len(value) < _LEAST or (value.isalpha() and len(value) < _LEAST_LETTERS)
+    if not value or (is_short and not hints):
         return None
     if reply.kind.endswith("json"):
-        return _in_json(value, reply.reply)
+        return _in_json(value, reply, hints if is_short else None)
+    if is_short:
+        return None
     if value in reply.reply:
         found = _in_html(value, reply.reply) if reply.is_page else None
         return found or _in_text(value, reply.reply)
@@ -34,13 +44,30 @@ def place_of(value: str, reply: Recorded) -> dict[str, str] | None:
     return None
 
 
-def _in_json(value: str, text: str) -> dict[str, str] | None:
+def _in_json(value: str, reply: Recorded, hints: frozenset[str] | None) -> dict[str, str] | None:
     try:
-        data = json.loads(text)
+        data = json.loads(reply.reply)
     except ValueError:
         return None
-    found = next((path for path, leaf in _leaves(data, "$") if str(leaf) == value), None)
-    return None if found is None else {"jsonpath": found}
+    resource = reply.path.rstrip("/").rpartition("/")[2].removesuffix("s")
+    for path, leaf in _leaves(data, "$"):
+        if _as_sent(leaf) == value and (hints is None or hints & _names(path, resource)):
+            return {"jsonpath": path}
+    return None
+
+
+def _as_sent(leaf: Any) -> str:
+    return leaf if isinstance(leaf, str) else json.dumps(leaf)
+
+
+def _names(path: str, resource: str) -> set[str]:
+    """Return what the value at a JSONPath may be called: `$.cart.id` is `cartid`, and so is `$.id` of /cart."""
+    parts = [re.sub(r"[^a-z0-9]", "", p.lower()) for p in re.findall(r"[^.\[\]'$]+", path)]
+    words = [p for p in parts if not p.isdigit()]
+    if not words:
+        return set()
+    parent = words[-2] if len(words) > 1 else re.sub(r"[^a-z0-9]", "", resource.lower())
+    return {words[-1], parent.removesuffix("s") + words[-1]} - {"id"}
 
 
 def _leaves(data: Any, path: str) -> Iterator[tuple[str, Any]]:

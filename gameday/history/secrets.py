@@ -1,0 +1,159 @@
+"""What of a recording is nobody's business: told by names of fields, by the look of values, by where they recur.
+
+Cards by Luhn's check digit (ISO/IEC 7812-1, annex B), web tokens by their form (RFC 7519).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import unquote, unquote_plus
+
+__all__ = ["EMAIL", "SecretValues", "kind_of_name", "kind_of_value", "looks_random", "words_of"]
+
+EMAIL = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+_TOKEN_TEXT = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*)*")
+_BEARER = re.compile(r"\b(?:bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_OPAQUE = re.compile(r"[\w+/=.~-]{16,}")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+_PASSWORDS = frozenset(
+    ("pass", "password", "passwd", "pwd", "passphrase", "passcode", "kennwort", "passwort")
+)
+_SECRET_WORDS = frozenset((
+    "secret", "secrets", "token", "tokens", "cvv", "cvv2", "cvc", "cvn", "csc", "iban", "bic", "ssn", "otp",
+    "totp", "pin", "signature", "sig", "credential", "credentials", "jwt", "csrf", "xsrf", "nonce", "sid",
+    "session", "sessionid", "auth", "authorization", "authentication", "card", "cards", "cc", "pan", "mfa",
+    "tan", "bearer", "expiry", "expiration", "voucher", "coupon", "giftcard", "passport", "tax", "vat",
+    "apikey", "securitycode", "license", "licence", "routing", "birthday", "birthdate", "birth", "dob",
+))  # fmt: skip
+_KEYS = frozenset(
+    ("api", "access", "private", "subscription", "secret", "public", "client", "app", "functions")
+)
+_CODES = frozenset((
+    "sms", "verification", "verify", "security", "confirm", "confirmation", "access", "reset", "activation",
+    "factor", "login", "time", "recovery", "backup", "promo", "gift", "discount", "invite", "referral", "pass",
+))  # fmt: skip
+_EMAILS = frozenset(("email", "mail"))
+_USERS = frozenset(("user", "username", "login", "account", "nickname", "handle"))
+_NAMES = frozenset((
+    "firstname", "lastname", "surname", "givenname", "familyname", "fullname", "middlename", "holder",
+    "cardholder", "recipient", "addressee", "phone", "telephone", "tel", "mobile", "fax", "street", "address",
+    "address1", "address2", "line1", "line2", "addressline", "company",
+))  # fmt: skip
+_PEOPLE = frozenset((
+    "customer", "user", "person", "contact", "billing", "shipping", "recipient", "account", "buyer", "guest",
+    "address", "holder", "profile",
+))  # fmt: skip
+_NAMED = frozenset(("first", "last", "given", "family", "full", "middle", "sur"))
+_COMMON = frozenset(("guest", "default", "user", "customer", "test", "true", "false", "none", "anonymous", "home",
+                     "work", "login", "account", "null"))  # fmt: skip
+"""What fields of people may say without naming anybody."""
+_LEAST_KNOWN = 4
+"""Letters of a secret below which that a text holds it says nothing."""
+
+
+@lru_cache(maxsize=10_000)
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words of a field's name: `cardNumber`, `card_number` and `card-number` have the same."""
+    return tuple(part.lower() for part in _PARTS.findall(name))
+
+
+def kind_of_name(name: str, parents: tuple[str, ...] = ()) -> str | None:
+    """Return what a field of this name holds: password | secret | email | user | person; None: anybody's."""
+    words = words_of(name)
+    has, joined = set(words), "".join(words)
+    every = has | {word for parent in parents for word in words_of(parent)}
+    if every & _PASSWORDS or re.search("passw(?:or)?d", joined):
+        return "password"
+    if every & _SECRET_WORDS or joined in _SECRET_WORDS or joined in ("code", "key"):
+        return "secret"
+    if (has & {"key"} and has & _KEYS) or (has & {"code"} and has & _CODES):
+        return "secret"
+    if has & {"key"} and words[0] in ("x", "ocp"):
+        return "secret"
+    if has & _EMAILS or joined == "email":
+        return "email"
+    if joined in _NAMES or has & {"phone", "telephone", "mobile", "street", "surname"}:
+        return "person"
+    if has & {"name"} and has & _NAMED:
+        return "person"
+    if joined == "name" and any(set(words_of(parent)) & _PEOPLE for parent in parents):
+        return "person"
+    if joined in _USERS or (has & {"user", "login"} and has & {"name", "id"}):
+        return "user"
+    return None
+
+
+def kind_of_value(value: str) -> str | None:
+    """Return what a value is by its look, wherever it stands: email | card | token; None: it has no such look."""
+    if EMAIL.search(value):
+        return "email"
+    if any(_passes_luhn(found) for found in _DIGITS.findall(value)):
+        return "card"
+    if _TOKEN_TEXT.search(value) or _BEARER.search(value):
+        return "token"
+    return None
+
+
+def looks_random(text: str) -> bool:
+    """Return whether a text is a key or a token by its look: long, and no words between its dashes."""
+    if not _OPAQUE.fullmatch(text):
+        return False
+    parts = [part for part in re.split(r"[-_.+/=~]", text) if part]
+    if all(
+        part.isdigit() or (part.isalpha() and part in (part.lower(), part.title()))
+        for part in parts
+    ):
+        return any(len(part) >= 24 for part in parts if not part.isdigit())
+    return True
+
+
+def _passes_luhn(text: str) -> bool:
+    digits = [int(c) for c in reversed(text) if c.isdigit()]
+    doubled = (
+        d if place % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for place, d in enumerate(digits)
+    )
+    return sum(doubled) % 10 == 0
+
+
+class SecretValues:
+    """Secrets that a recording holds: who knows one in a field knows it in a path."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._people: set[str] = set()
+
+    def learn(self, value: str, kind: str) -> None:
+        """Remember a secret; texts that are too short or too common to tell by are not."""
+        plain = value.strip()
+        if len(plain) < _LEAST_KNOWN or plain.lower() in _COMMON:
+            return
+        if kind == "cookie" and not (
+            len(plain) >= 12 or (len(plain) >= 6 and re.search(r"\d", plain))
+        ):
+            return
+        if kind in ("person", "user"):
+            self._people |= {word.lower() for word in re.findall(r"\w{4,}", plain)} - _COMMON
+            self._people.add(plain.lower())
+        else:
+            self._known |= {plain, *re.findall(r"[\w.+-]{4,}(?=(?:@|%40))", plain)}
+
+    def holds(self, text: str) -> bool:
+        """Return whether a text has a secret in it: a known one, or one by its look."""
+        forms = {text, unquote(text), unquote_plus(text)}
+        if any(kind_of_value(form) for form in forms):
+            return True
+        if any(secret in form for form in forms for secret in self._known):
+            return True
+        words = {w for form in forms for w in re.findall(r"\w+", form.lower().replace("_", " "))}
+        return bool(words & self._people) or any(
+            person in form.lower() for form in forms for person in self._people if " " in person
+        )
+
+    def learn_all(self, values: Iterable[tuple[str, str]]) -> None:
+        """Remember (value, kind)s."""
+        for value, kind in values:
+            self.learn(value, kind)
