@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gameday.history.har import Recorded, Recording
-from gameday.history.recorded_values import PAIRED
+from gameday.history.recorded_values import PAIRED, kind_of_text
 from gameday.history.secrets import EMAIL, SecretValues, kind_of_name
 
 __all__ = ["secrets_of"]
@@ -53,7 +53,7 @@ def _in_json(data: Any, parents: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 def _in_text(text: str) -> Iterator[tuple[str, str]]:
     for pattern in PAIRED:
         for found in pattern.finditer(text):
-            kind = kind_of_name(found[1])
+            kind = kind_of_text(found[1], found[3])
             if kind is not None:
                 yield found[3], kind
     yield from ((found, "email") for found in EMAIL.findall(text))

@@ -19,7 +19,7 @@ from gameday.history.secrets import (
 from gameday.scenario.cross_checks import CUSTOMER_WORDS
 from gameday.scenario.steps import TEMPLATE_WORD
 
-__all__ = ["Numeric", "ValueWriter", "slug"]
+__all__ = ["PAIRED", "Numeric", "ValueWriter", "kind_of_text", "slug"]
 
 _SOUGHT = re.compile(r"^(q|query|search|term|s|keyword)s?$", re.IGNORECASE)
 _ITEM = re.compile(r"product|item|sku|article|variant", re.IGNORECASE)
@@ -38,11 +38,12 @@ _STAND_INS = (
 )  # fmt: skip
 """Words of a person's field -> what is sent in place of the recorder's own."""
 _PAIR = re.compile(r"""([\w-]+)(\\?["']?\s*[:=]\s*\\?["'])([^"'\\\r\n]*)""")
+_NUMBER = re.compile(r"""([\w-]+)(\\?["']?\s*:\s*)(\d+)(?!\w)""")
 _ELEMENT = re.compile(r"<([\w:.-]+)((?:\s[^<>]*)?>)([^<>]+)(?=</)")
 _PART = re.compile(
     r'name="([^"]*)"([^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n)(.*?)(?=\r?\n--)', re.DOTALL
 )
-PAIRED = (_PAIR, _ELEMENT, _PART)
+PAIRED = (_PAIR, _NUMBER, _ELEMENT, _PART)
 """Names with their values in text that is neither form nor JSON: GraphQL, XML, the parts of a multipart form."""
 
 
@@ -84,6 +85,9 @@ class ValueWriter:
             return "{order_key}"
         if not value:
             return value
+        names = (kind_of_text(m[1], m[3]) for pattern in PAIRED for m in pattern.finditer(value))
+        if kind is None and any(names):
+            return self.text(value)
         if kind == "secret" or kind_of_value(value) in ("card", "token"):
             return self.blank(name)
         if kind == "email" and not EMAIL.search(value):
@@ -110,8 +114,6 @@ class ValueWriter:
 
     def _anybodys(self, name: str, value: str) -> str:
         """Return a choice, or the value as it was."""
-        if any(kind_of_name(found[1]) for pattern in PAIRED for found in pattern.finditer(value)):
-            return self.text(value)
         if self._secrets.holds(value):
             return self.blank(name)
         if "{" not in value and (_SOUGHT.search(name) or _ITEM.search(name)):
@@ -145,7 +147,7 @@ class ValueWriter:
 
     def _named(self, found: re.Match[str]) -> str:
         name, between, value = found.groups()
-        kind = kind_of_name(name)
+        kind = kind_of_text(name, value)
         if kind is None or not value.strip() or TEMPLATE_WORD.search(value):
             return found[0]
         word = {"password": "{password}", "email": _MAIL, "user": "{customer}"}.get(kind)
@@ -210,6 +212,12 @@ class ValueWriter:
             word += "-2"
         self._words[word] = base
         return word
+
+
+def kind_of_text(name: str, value: str) -> str | None:
+    """Return what a name and its value in free text hold; an element's name is without its namespace."""
+    kind = kind_of_name(name.rpartition(":")[2])
+    return kind or ("secret" if kind_of_value(value) in ("card", "token") else None)
 
 
 def is_id(name: str, value: str) -> bool:

@@ -21,8 +21,14 @@ _THINKS_S = 1.0
 _MOST_EXCHANGES = 32
 """Of a step, as the scenario allows."""
 _BLANK = "CHANGE-ME"
-Signature = tuple[str, str, str]
-"""Method, template of the path, and what else tells the page: a parameter's value, an operation's name."""
+_GRAPHQL = re.compile(r"^\s*(?:query|mutation)?\s*(?:(\w+)[^{]*)?(?:\([^{]*)?\{\s*(\w+)")
+"""An operation's name, and its first field."""
+_TELLING = frozenset(
+    ("action", "act", "cmd", "command", "method", "op", "operation", "do", "task", "controller")
+)
+"""Names of fields that tell one address's actions apart, where no values of theirs are called as steps."""
+Signature = tuple[str, str, str, tuple[str, ...]]
+"""Method, template of the path, what tells the page (a parameter's value, an operation), the body's names."""
 
 
 @dataclass
@@ -105,7 +111,7 @@ class _Steps:
                 bool(out)
                 and one.method == "POST"
                 and first.method == "GET"
-                and self._signature(one)[1:] == self._signature(first)[1:]
+                and self._signature(one)[1:3] == self._signature(first)[1:3]
             )
             if out and (sends_form or not (rests or (one.is_page and not _has_api(one)))):
                 out[-1].append(one)
@@ -115,19 +121,22 @@ class _Steps:
 
     def _signature(self, one: Recorded) -> Signature:
         router = self._routers.get(one.path)
-        told = dict(one.query).get(router, "") if router else ""
-        if isinstance(one.json, dict) and isinstance(one.json.get("operationName"), str):
-            told = one.json["operationName"]
-        return one.method, template_of(one.path) or one.path, told
+        told = dict(_fields(one)).get(router, "") if router else _operation(one)
+        if not told and one.method != "GET":
+            told = next((value for name, value in _fields(one) if name.lower() in _TELLING), "")
+        names = [name for name, _ in one.form or ()]
+        names += one.json if isinstance(one.json, dict) else []
+        template = template_of(one.path) or one.path
+        return one.method, template, told, tuple(sorted(set(map(str, names))))
 
     def _name(self, requests: list[Recorded]) -> str:
         """Return a step's name by its first request; requests that it has all of have the same name."""
-        method, template, told = self._signature(requests[0])
+        method, template, told, _ = self._signature(requests[0])
         path = f"/{told.strip('/')}" if told else template
         name = named_step(path, method)
         if name is None:
             words = [p for p in re.split(r"[^a-z0-9]+", path.lower()) if p and p != "id"]
-            name = "-".join(words[-2:])[:30].strip("-") or "home"
+            name = "-".join(words[-2:])[:30].strip("-") or "page"
             name = name if name[0].isalpha() else f"page-{name}"
             name = "page" if self._secrets.holds(name) or self._secrets.holds(path) else name
         here = {self._signature(one) for one in requests}
@@ -221,16 +230,30 @@ class _Steps:
 
 
 def _routers(requests: tuple[Recorded, ...]) -> dict[str, str]:
-    """Return path -> the parameter by which its pages are told apart."""
+    """Return path -> the parameter, or field of a body, by which its pages are told apart."""
     queries: dict[str, Counter[str]] = {}
     for one in requests:
-        queries.setdefault(one.path, Counter())[urlencode(one.query)] += 1
-    found = {
-        path: router_of(counts)
-        for path, counts in queries.items()
-        if named_step(path) in (None, "home")
-    }
+        if named_step(one.path) in (None, "home"):
+            queries.setdefault(one.path, Counter())[urlencode(_fields(one))] += 1
+    found = {path: router_of(counts) for path, counts in queries.items()}
     return {path: router for path, router in found.items() if router is not None}
+
+
+def _fields(one: Recorded) -> list[tuple[str, str]]:
+    """Return the parameters of a request and the fields of its body, which one address may tell pages by."""
+    data = one.json if isinstance(one.json, dict) else {}
+    told = [(str(name), part) for name, part in data.items() if isinstance(part, str)]
+    return [*one.query, *(one.form or ()), *told]
+
+
+def _operation(one: Recorded) -> str:
+    """Return the name of a GraphQL operation, or of its first field."""
+    data = one.json if isinstance(one.json, dict) else {}
+    if isinstance(name := data.get("operationName"), str):
+        return name
+    text = data.get("query")
+    found = _GRAPHQL.match(text) if isinstance(text, str) else None
+    return (found[1] or found[2]) if found else ""
 
 
 def _has_api(one: Recorded) -> bool:

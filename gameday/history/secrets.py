@@ -26,7 +26,7 @@ _SECRET_WORDS = frozenset((
     "secret", "secrets", "token", "tokens", "cvv", "cvv2", "cvc", "cvn", "csc", "iban", "bic", "ssn", "otp",
     "totp", "pin", "signature", "sig", "credential", "credentials", "jwt", "csrf", "xsrf", "nonce", "sid",
     "session", "sessionid", "auth", "authorization", "authentication", "card", "cards", "cc", "pan", "mfa",
-    "tan", "bearer", "expiry", "expiration", "voucher", "coupon", "giftcard", "passport", "tax", "vat",
+    "tan", "bearer", "exp", "expiry", "expiration", "voucher", "coupon", "giftcard", "passport", "tax", "vat",
     "apikey", "securitycode", "license", "licence", "routing", "birthday", "birthdate", "birth", "dob",
 ))  # fmt: skip
 _KEYS = frozenset(

@@ -16,10 +16,10 @@ Asked = Counter[tuple[str, str, str]]
 """(Method, path, query) -> how often it was asked for."""
 
 _WORDS = (
-    ("cart", r"checkout/(?:cart|basket|bag)\b|add-?to-?cart"),
-    ("checkout", r"checkout|payment|/pay\b|place-?order|purchase|kasse"),
+    ("cart", r"checkout/(?:cart|basket|bag)\b|add[-_]?to[-_]?cart"),
+    ("checkout", r"checkout|payment|/pay\b|place[-_]?order|purchase|kasse"),
     ("cart", r"cart|basket|bag\b"), ("search", r"search|find|query|catalogsearch"),
-    ("sign-in", r"log-?in|sign-?in|session|auth(?!or)"),
+    ("sign-in", r"log[-_]?in|sign[-_]?in|session|auth(?!or)"),
     ("product", r"product|item|/p/|/dp/|goods|sku|detail"), ("home", r"^/$|^/index|^/home|^/[^/]+/home$"),
 )  # fmt: skip
 """What paths are called in shops -> steps; the first that fits counts. Ours: to be read over by a person."""

@@ -329,6 +329,37 @@ def test_pages_told_apart_by_a_parameter_alone_are_steps_of_their_own() -> None:
     assert exchanges(data)[2]["method"] == "POST"
 
 
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [form(action="add_to_cart"), form(action="place_order")],
+        [as_json({"method": "cart.add", "id": 1}), as_json({"method": "order.place", "id": 1})],
+        [as_json({"query": "mutation { addToCart(id: 5) { ok } }"}),
+         as_json({"query": "mutation Place($a: X) { placeOrder(a: $a) { ok } }"})],
+        [form(sku="1"), form(sku="1", coupon="x")],
+    ],
+    ids=["form", "JSON-RPC", "GraphQL", "other fields"],
+)  # fmt: skip
+def test_actions_of_one_address_told_apart_by_their_bodies_are_steps_of_their_own(
+    bodies: list[dict[str, Any]],
+) -> None:
+    entries = [entry(n + 1, "POST", "/ajax", post=body) for n, body in enumerate(bodies)]
+    data, _, _ = init([entry(0), *entries])
+    assert len(data["steps"]) == 3
+
+
+def test_graphql_and_xml_are_sent_without_the_secrets_they_name() -> None:
+    paid = 'mutation {pay(card: {number: "4111111111111111", cvc: "737", owner_surname: "Roe"}, pin: 4321) {ok} }'
+    soap = "<e><w:Username>jane</w:Username><w:Password Type='t'>Winter#26</w:Password></e>"
+    data, text, _ = init([
+        entry(0), entry(1, "POST", "/graphql", post=as_json({"query": paid})),
+        entry(2, "POST", "/soap", post={"mimeType": "text/xml", "text": soap}),
+    ])  # fmt: skip
+    assert exchanges(data)[1]["json"]["query"].startswith("mutation {pay(card: {number: ")
+    assert exchanges(data)[2]["body"].endswith("<w:Password Type='t'>{password}</w:Password></e>")
+    assert not [s for s in ("4111", "737", "Roe", "4321", "jane", "Winter") if s in text]
+
+
 def test_a_page_done_again_with_more_requests_loses_none_of_them() -> None:
     extra = entry(3, "POST", "/api/reviews", post=as_json({"stars": 5}), kind="application/json")
     extra["startedDateTime"] = entry(2)["startedDateTime"]
