@@ -18,7 +18,7 @@ replay: $(VENV)/.installed
 	$(BIN)/gameday replay --event primeday || test $$? -eq 1
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check gameday tests locustfiles

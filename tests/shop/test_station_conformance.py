@@ -155,7 +155,7 @@ def test_with_the_same_draws_shop_and_model_count_the_same(
     assert shop["queue_s"] == pytest.approx(model["queue_s"], rel=0.03, abs=0.5)
 
 
-@pytest.mark.parametrize("timeout", ["120ms", "30s"])
+@pytest.mark.parametrize("timeout", ["120ms", pytest.param("30s", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("policy", IN_A_CHAIN, ids=lambda policy: "-".join(policy) or "none")
 def test_with_the_same_draws_a_chain_of_calls_counts_the_same(
     tmp_path: Path, timeout: str, policy: dict[str, Any]
@@ -200,7 +200,11 @@ def test_every_policy_makes_a_difference_at_a_desk(tmp_path: Path, policy: dict[
     assert seen[0] != seen[1]
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: "-".join(policy) or "none")
+@pytest.mark.parametrize(
+    "policy",
+    [POLICIES[0], *(pytest.param(policy, marks=pytest.mark.nightly) for policy in POLICIES[1:])],
+    ids=lambda policy: "-".join(policy) or "none",
+)
 def test_in_overload_shop_and_model_differ_by_no_more_than_chance(
     policy: dict[str, Any], tmp_path: Path
 ) -> None:
