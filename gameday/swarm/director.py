@@ -48,14 +48,11 @@ class Director:
         self._held_to: float | None = None
         """Session starts a second that a guardrail leaves; every deal says it, to who comes late too."""
 
-    def brief_all(self) -> None:
-        """Brief every worker there is: it begins to play."""
-        self._send("gameday_brief", brief=self._text, late=False)
-
-    def brief_late(self, who: str) -> None:
-        """Brief a worker that joins while the others play."""
+    def send_brief(self, workers: set[str], *, late: bool) -> None:
+        """Brief workers, who then begin to play; `late`: while the others play."""
         if not (self.stopping or self.is_over):
-            self._send("gameday_brief", who, brief=self._text, late=True)
+            for who in sorted(workers):
+                self._send("gameday_brief", who, brief=self._text, late=late)
 
     # --- what workers say -------------------------------------------------------------------
 

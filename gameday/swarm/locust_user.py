@@ -55,6 +55,8 @@ class _Floor:
         self.environment: Environment | None = None
         self.player: Player | None = None
         self.director: Director | None = None
+        self.set_up: set[str] = set()
+        """Workers that have said that they hear us: Locust calls a worker ready before that."""
 
     def workers(self) -> int:
         """Return how many processes play."""
@@ -68,7 +70,7 @@ class _Floor:
             return
         brief = self.brief or _own_brief(self, environment.host or "")
         self.director = Director(environment, brief, self.report)
-        self.director.brief_all()
+        self.director.send_brief(self.set_up, late=False)
         if self.brief is not None:
             gevent.spawn(self.director.watch_conductor, Path(os.environ[BRIEF_VARIABLE]).parent)
 
@@ -145,16 +147,20 @@ def _wire(floor: _Floor) -> None:
             register(word, "director")
         for word in _TO_PLAYER:
             register(word, "player")
+        runner.register_message("gameday_hello", on_hello)
+        if floor.player is not None:
+            floor.player.greet()
+
+    def on_hello(environment: Environment, msg: Any, **_: Any) -> None:
+        """Brief a worker that is set up: now, if the run has begun, else when it does."""
+        floor.set_up.add(msg.data["who"])
+        if floor.director is not None:
+            floor.director.send_brief({msg.data["who"]}, late=True)
 
     @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
     def on_parser(parser: Any, **_: Any) -> None:
         """Bind loopback unless told, where Locust would bind every address."""
         parser.set_defaults(master_bind_host="127.0.0.1", web_host="127.0.0.1")
-
-    @events.worker_connect.add_listener  # type: ignore[untyped-decorator]
-    def on_worker(client_id: str, **_: Any) -> None:
-        if floor.director is not None:
-            floor.director.brief_late(client_id)
 
 
 def _pin_users(runner: Runner) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import LocalRunner
+from locust.runners import STATE_INIT, LocalRunner
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
 from gameday.scenario.drift import with_drift
@@ -55,9 +55,10 @@ class Player:
         """Take the run's brief and begin to play; it is sent again to who asks to join again."""
         if self._playing:
             return
-        if msg.data[
-            "late"
-        ]:  # Locust deals no users any more, so its own listeners hear of the start here
+        is_new = getattr(self.runner, "worker_state", "") == STATE_INIT
+        if (
+            msg.data["late"] and is_new
+        ):  # Locust deals no users any more: its listeners hear it here
             environment.events.test_start.fire(environment=environment)
         self._playing = True
         gevent.spawn(self._play_or_go, msg.data["brief"])
@@ -105,6 +106,10 @@ class Player:
             self.engine.lease_until = time.perf_counter() + LEASE_S - old_s
 
     # --- what the worker does ---------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Say that we are set up and hear what we are told."""
+        self._say("gameday_hello")
 
     def _play_or_go(self, text: str) -> None:
         try:

@@ -132,6 +132,8 @@ class Course:
         """Return how many steps the session with this key has at most."""
         if self.length is None:
             return LONGEST_WALK
+        if self.length.only is not None:
+            return self.length.only
         return self.length(draw_keyed(key, 0, _LENGTH, Draw.ENTRY))
 
     def after_many(

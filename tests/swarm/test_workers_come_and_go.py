@@ -33,13 +33,20 @@ def joined(master: Master, guest: Guest) -> None:
     master.pulse()
 
 
+def greets(guest: Guest) -> None:
+    """Say that the guest is set up and hears us."""
+    guest.say("gameday_hello", {"who": guest.name})
+
+
 def test_a_worker_under_way_is_sent_no_users_when_another_comes_or_goes(
     master: Master, scenario: Scenario
 ) -> None:
     with Guest(master, "first") as first, Guest(master, "starter") as starter:
         joined(master, first)
         joined(master, starter)
+        greets(first)
         starter.say("gameday_ping", {"who": "starter", "asked": 0.0})
+        assert first.hear("gameday_brief")["late"] is False
         for worker in (first, starter):
             worker.hear("spawn")
             worker.say("spawning", None)
@@ -53,11 +60,15 @@ def test_a_worker_under_way_is_sent_no_users_when_another_comes_or_goes(
         first.got.clear()
         with Guest(master, "late") as late:
             joined(master, late)
+            greets(late)
             assert late.hear("gameday_brief")["late"] is True
             late.say("gameday_ready", {"who": "late"})
             late.hear("gameday_deal")
             late.say("quit", None)
             assert "spawn" not in late.got
+        assert "gameday_brief" not in starter.got, "it has not said that it hears us"
+        greets(starter)
+        starter.hear("gameday_brief")
         first.hear("gameday_deal")
         starter.say("quit", None)
         master.until(lambda: ["starter", "quit"] in master.heard)
