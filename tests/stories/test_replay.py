@@ -197,19 +197,6 @@ def test_ctrl_c_before_the_load_ends_with_exit_code_4_and_sends_nothing(bench: B
 # what breaks on the way
 
 
-def test_a_shop_killed_half_way_is_the_targets_fault(bench: Bench) -> None:
-    run = bench.replay(bench.scenario(("steps_per_s: 60", "steps_per_s: 90"))).until_load()
-    (shop,) = run.children("shop")
-    time.sleep(2)
-    os.kill(shop, signal.SIGKILL)
-    run.wait()
-    summary = assert_judged(run, "FAIL", 1)
-    assert summary["findings"]
-    assert summary["followed"]["session_starts_share"] == 1.0
-    assert sum(row["failed"] for row in summary["books"]["steps"].values()) > 20
-    bench.falls_silent()
-
-
 def test_a_locust_killed_half_way_makes_the_run_invalid(bench: Bench) -> None:
     run = bench.replay(bench.scenario(LONG)).until_load()
     (locust,) = run.children("locust")
