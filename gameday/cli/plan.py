@@ -175,12 +175,14 @@ def _redirect_text(redirects: dict[str, Any]) -> str:
 
 def _totals(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     a_second = seen.requests.sum(axis=0) / plan.slot_wall_s
-    hottest = int(a_second.argmax())
+    hottest = plan.lead_in + int(
+        a_second[plan.lead_in :].argmax()
+    )  # the lead-in is no part of the event
     return {
         "steps": round(float(seen.steps.sum())), "requests": round(float(seen.requests.sum())),
         "redirects": round(seen.redirects), "orders": round(float(seen.orders.sum())),
         "request_bytes": round(seen.request_bytes),
-        "peak_steps_per_s": round(float(seen.steps.sum(axis=(0, 1)).max()) / plan.slot_wall_s, 1),
+        "peak_steps_per_s": round(float(seen.steps.sum(axis=(0, 1))[plan.lead_in :].max()) / plan.slot_wall_s, 1),
         "peak_requests_per_s": round(float(a_second[hottest]), 1),
         "peak_utc": plan.grid.instant(hottest).isoformat(),
         "most_customers": round(float(seen.customers.sum(axis=0).max()), 1),

@@ -70,8 +70,8 @@ def long_walk_faults(scenario: Scenario) -> Iterator[Fault]:
         if cut > _MOST_CUT:
             yield (
                 ("journeys", name),
-                f"a session ends after {LONGEST_WALK} steps at most; {cut:.1%} of its sessions or steps "
-                "would be cut off: lead to exit sooner, or give a `length`",
+                f"a session ends after {LONGEST_WALK} steps at most; {cut:.1%} of its sessions, "
+                "or of their steps if that is more, would be cut off: lead to exit sooner, or give a `length`",
             )
         elif journey.launch is None:
             lasting_s[name] = _mean_s(journey)

@@ -138,6 +138,8 @@ class _Client(rpc.Client):
             except UsageError as error:
                 self._leave(str(error))
         assert self.applicant is not None
+        if not isinstance(challenge, dict) or "challenge" not in challenge:
+            self._leave("it sent a challenge that is none: it is something else than gameday")
         answer = self.applicant.answer(str(challenge["challenge"]))
         self.send(Message(_PROOF, answer, self._identity))
 
