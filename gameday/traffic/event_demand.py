@@ -13,7 +13,7 @@ from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.nominal import Nominal, nominal_response
 from gameday.vocabulary import Array
 
-__all__ = ["event_demand", "full_scale_nominal", "launch_steps"]
+__all__ = ["event_demand", "launch_steps", "nominal_at"]
 
 _OVER = 1e-3
 """A launch that brings fewer steps a minute is over: its crowd halves without end. Ours."""
@@ -36,7 +36,7 @@ def launch_steps(scenario: Scenario, demand: Demand, crowds: dict[str, Array]) -
 
     `crowds`: launch -> session starts, shape (regions, slots). Who waits for the release is there at the release.
     """
-    nominal = full_scale_nominal(scenario) if crowds else {}
+    nominal = nominal_at(scenario, 1.0) if crowds else {}
     out = {name: np.zeros(demand.median.shape) for name in crowds}
     for journey in scenario.journeys.values():
         if journey.launch not in crowds:
@@ -58,9 +58,9 @@ def launch_steps(scenario: Scenario, demand: Demand, crowds: dict[str, Array]) -
     return out
 
 
-def full_scale_nominal(scenario: Scenario) -> dict[str, dict[str, Nominal]]:
-    """Return stack -> step -> response with no queue, at full scale."""
+def nominal_at(scenario: Scenario, scale: float) -> dict[str, dict[str, Nominal]]:
+    """Return stack -> step -> response with no queue, in the cell of a scale."""
     return {
-        stack: nominal_response(scenario, build_cell(scenario, stack, scale=1.0))
+        stack: nominal_response(scenario, build_cell(scenario, stack, scale=scale))
         for stack in scenario.stack_names
     }

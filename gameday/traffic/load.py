@@ -6,16 +6,23 @@ import numpy as np
 
 from gameday.errors import UsageError
 from gameday.forecast import Demand
-from gameday.scenario import Scenario, build_cell
+from gameday.scenario import Scenario
 from gameday.traffic.by_type import steps_by_type
 from gameday.traffic.crowds import as_they_buy
-from gameday.traffic.event_demand import full_scale_nominal, launch_steps
+from gameday.traffic.event_demand import launch_steps, nominal_at
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
-from gameday.traffic.nominal import Nominal, nominal_response
+from gameday.traffic.nominal import Nominal
 from gameday.traffic.plan import LoadPlan, whole_starts
 from gameday.traffic.products import mix_of_journeys
-from gameday.traffic.shape import Asked, check_speed, choose_scale, choose_window
+from gameday.traffic.shape import (
+    Asked,
+    check_speed,
+    choose_scale,
+    choose_window,
+    fastest_speed,
+    larger_scales,
+)
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
 __all__ = ["event_steps", "plan_load"]
@@ -36,7 +43,7 @@ def plan_load(
     steps, crowds = demand.path(quantile), _sessions(scenario, demand, quantile)
     starts = np.zeros((len(demand.regions), len(scenario.journeys), demand.grid.slots))
     if asked.window == "peak":
-        draft = full_scale_nominal(scenario)
+        draft = nominal_at(scenario, 1.0)
         starts, _ = _fit_all(scenario, demand, steps, crowds, draft, 1.0)
     window = choose_window(asked.window, scenario, demand.grid, starts.sum(axis=1), demand.spans)
     speed = asked.speed or scenario.replay.speed
@@ -48,15 +55,9 @@ def plan_load(
     launched = launch_steps(scenario, demand, _crowds(demand, quantile))
     total = sum(launched.values(), steps)[:, :, part]
     scale = choose_scale(asked.scale, scenario, total, own_target=own_target)
-    nominal = {
-        stack: nominal_response(
-            scenario,
-            build_cell(
-                scenario, stack, scale=scenario.replay.target_fraction if own_target else scale
-            ),
-        )
-        for stack in scenario.stack_names
-    }
+    nominal = nominal_at(scenario, scenario.replay.target_fraction if own_target else scale)
+    if asked.scale is None and not own_target:
+        scale, nominal = _slow_enough(scenario, scale, speed)
     check_speed(speed, scenario, nominal)
     starts, kernels = _fit_all(scenario, demand, steps, crowds, nominal, speed)
     lead_in = _lead_in(kernels) if asked.lead_in is None else asked.lead_in
@@ -64,6 +65,20 @@ def plan_load(
         scenario, demand, window, min(lead_in, demand.grid.index_of(window.start)), starts,
         kernels, speed, scale, quantile, seed, nominal,
     )  # fmt: skip
+
+
+def _slow_enough(
+    scenario: Scenario, scale: float, speed: float
+) -> tuple[float, dict[str, dict[str, Nominal]]]:
+    """Return the first scale from `scale` on whose cell is quick enough for `speed`, and its responses.
+
+    Where none is, `scale` itself.
+    """
+    for larger in larger_scales(scale):
+        nominal = nominal_at(scenario, larger)
+        if speed <= max(1.0, fastest_speed(scenario, nominal)[0]):
+            return larger, nominal
+    return scale, nominal_at(scenario, scale)
 
 
 def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> dict[str | None, Array]:

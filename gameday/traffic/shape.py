@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,11 +15,15 @@ from gameday.scenario.units import local_to_utc
 from gameday.traffic.nominal import Nominal
 from gameday.vocabulary import SLOT_S, Array, TimeGrid
 
-__all__ = ["Asked", "check_speed", "choose_scale", "choose_window", "named_window"]
+__all__ = [
+    "Asked", "check_speed", "choose_scale", "choose_window", "fastest_speed", "larger_scales", "named_window",
+]  # fmt: skip
 
 _THINK_RESPONSES = 3.0
 _SLOT_RESPONSES = 10.0
 """Source of both: DESIGN §7.2."""
+_MOST_LARGER = 0.5
+"""By which share of itself a scale that nobody asked for may be raised. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,28 @@ def choose_scale(
     return min(1.0, float(np.round(exact, digits)))
 
 
+def larger_scales(scale: float) -> Iterator[float]:
+    """Yield scales of two digits from `scale` on, up to half as much again: a cell's times are not all alike.
+
+    Few servers are rounded up in one cell and down in the next, which stretches times in the one alone: a speed
+    that is too fast for it may be right for the other.
+    """
+    step = 10.0 ** (int(np.floor(np.log10(scale))) - 1)
+    for count in range(1 + int(_MOST_LARGER * scale / step)):
+        yield min(1.0, float(np.round(scale + count * step, 12)))
+
+
 def check_speed(speed: float, scenario: Scenario, nominal: dict[str, dict[str, Nominal]]) -> None:
     """Raise UsageError when time is pressed so hard that the run shows something else."""
+    fastest, why = fastest_speed(scenario, nominal)
+    if speed > max(1.0, fastest):  # real time is never pressed
+        raise UsageError(
+            f"--speed {speed:g}x is too fast: {why}; up to {max(1.0, np.floor(fastest * 10) / 10):g}x would do"
+        )
+
+
+def fastest_speed(scenario: Scenario, nominal: dict[str, dict[str, Nominal]]) -> tuple[float, str]:
+    """Return the highest speed at which a run still shows what the event does, and what bounds it."""
     fastest, why = np.inf, ""
     for stack, steps in nominal.items():
         for step, response in steps.items():
@@ -148,7 +172,4 @@ def check_speed(speed: float, scenario: Scenario, nominal: dict[str, dict[str, N
             limit = think / (_THINK_RESPONSES * response_s)
             if limit < fastest:
                 fastest, why = limit, f"mean think of {name} must be 3 nominal responses in {stack}"
-    if speed > max(1.0, fastest):  # real time is never pressed
-        raise UsageError(
-            f"--speed {speed:g}x is too fast: {why}; up to {max(1.0, np.floor(fastest * 10) / 10):g}x would do"
-        )
+    return fastest, why

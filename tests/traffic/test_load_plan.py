@@ -550,3 +550,19 @@ def test_shares_that_cannot_be_are_refused(
     }
     with pytest.raises(ScenarioError, match=re.escape(said)):
         load_small(tmp_path, shop)
+
+
+@pytest.mark.parametrize("exact", [0.01, 0.014])
+def test_a_scale_that_nobody_asked_for_is_raised_to_a_cell_quick_enough_for_the_speed(
+    exact: float,
+) -> None:
+    from gameday.scenario import load_scenario
+    from gameday.traffic.event_demand import nominal_at
+    from gameday.traffic.shape import fastest_speed, larger_scales
+
+    scenario = load_scenario("primeday")
+    speed = scenario.replay.speed
+    limits = {k: fastest_speed(scenario, nominal_at(scenario, k))[0] for k in larger_scales(exact)}
+    assert next(iter(limits)) == exact
+    assert max(limits) <= 1.5 * exact
+    assert any(speed <= limit for limit in limits.values())
