@@ -81,7 +81,7 @@ def require_years(
     is_strange = (times.dt.year < FIRST_YEAR) | (times.dt.year > last)
     if _looks_numeric(column):
         numbers = pd.to_numeric(column, errors="coerce")
-        is_strange |= times.isna() & numbers.notna()
+        is_strange |= times.isna() & numbers.notna() & column.notna()
     _refuse(is_strange, column, name, f"must be a time of {FIRST_YEAR} to {last}")
 
 
@@ -104,9 +104,11 @@ def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, what: str) -> Non
     if not is_wrong.any():
         return
     row = int(np.flatnonzero(is_wrong.to_numpy())[0])
+    label = column.index[row]  # not a number where rows have more fields than the head names
+    number = (int(label) if isinstance(label, int | np.integer) else row) + 1
     share = f"; so are {int(is_wrong.sum())} of {len(is_wrong)} rows" if is_wrong.sum() > 1 else ""
     raise HistoryError(
-        f"{name}: row {column.index[row] + 1}: {column.name}: {what} (got '{column.iloc[row]}'{share}); {_REMEDY}"
+        f"{name}: row {number}: {column.name}: {what} (got '{column.iloc[row]}'{share}); {_REMEDY}"
     )
 
 

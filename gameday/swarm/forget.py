@@ -43,7 +43,8 @@ def forget_brief(run: Path) -> None:
         raise CleanUpFailed(f"secrets may be left in {run}: {error}") from error
     finally:
         for file in (run / BRIEF_FILE, *run.glob(".swarm.*.json")):
-            file.unlink(missing_ok=True)
+            with suppress(NotADirectoryError):  # what was to be the run's folder is a file
+                file.unlink(missing_ok=True)
 
 
 def masked(run: Path, secrets: Secrets) -> None:
