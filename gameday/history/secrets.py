@@ -63,9 +63,10 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def kind_of_name(name: str, parents: tuple[str, ...] = ()) -> str | None:
     """Return what a field of this name holds: password | secret | email | user | person; None: anybody's."""
-    above = {kind_of_name(parent) for parent in parents} & {"password", "secret"}
-    if above:  # what a secret is made of is secret too
-        return min(above)
+    above = {kind_of_name(parent) for parent in parents}
+    for kind in ("password", "secret"):
+        if kind in above:  # what a secret is made of is secret too
+            return kind
     words = words_of(name)
     has, joined = set(words), "".join(words)
     every = has | {word for parent in parents for word in words_of(parent)}
