@@ -175,9 +175,7 @@ def _redirect_text(redirects: dict[str, Any]) -> str:
 
 def _totals(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     a_second = seen.requests.sum(axis=0) / plan.slot_wall_s
-    hottest = plan.lead_in + int(
-        a_second[plan.lead_in :].argmax()
-    )  # the lead-in is no part of the event
+    hottest = plan.lead_in + int(a_second[plan.lead_in :].argmax())
     return {
         "steps": round(float(seen.steps.sum())), "requests": round(float(seen.requests.sum())),
         "redirects": round(seen.redirects), "orders": round(float(seen.orders.sum())),
