@@ -77,7 +77,7 @@ def test_a_degenerate_past_is_forecast_without_a_warning(name: str) -> None:
         bands = model.bands(series, QUANTILES).counts(then, median)
         assert np.isfinite(bands).all()
         assert (np.diff(bands, axis=1) >= -1e-9 * np.abs(bands[:, 1:])).all()
-        peak_of(model.blend.smooth(at)[:, series], peak_errors(model, series), 0.0)
+        peak_of(model.blend.smooth(at)[:, series], peak_errors([(model, series)]), 0.0)
     assert all(np.isfinite(wape) for _, wape in mean_race([compared(model)]))
 
 

@@ -105,7 +105,7 @@ def _no_quantile_passes(kind: str, level: float, seed: int) -> None:
     if level >= 400:
         assert inside < 0.8 + chance, inside
     peak = peak_of(
-        model.blend.smooth(past.end_min + np.arange(1440.0))[:, 0], peak_errors(model, 0), 0.0
+        model.blend.smooth(past.end_min + np.arange(1440.0))[:, 0], peak_errors([(model, 0)]), 0.0
     )
     assert max(peak.size.values()) <= _MULTIPLE * past.counts.max() + _A_FEW
 
