@@ -325,12 +325,14 @@ def first_answer(*, size: float = 1.0) -> dict[str, Any]:
 
 def event(*, size: float = 1.0) -> dict[str, Any]:
     """Rehearse the whole of primeday at real speed and say how wide its intervals are."""
-    budget = f"{float(os.environ.get('BUDGET', '75')) * size:g}"
+    budget = f"{max(1.0, float(os.environ.get('BUDGET', '75')) * size):g}"
     command = [sys.executable, "-m", "gameday.cli", "simulate", "--event", "primeday", "--window", "all",
                "--budget", budget, "--json"]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         run = subprocess.run([*command, "--out", folder], capture_output=True, text=True)
+        if not run.stdout:
+            raise RuntimeError(run.stderr[-2000:])
         seconds = time.perf_counter() - began
     result, widths = json.loads(run.stdout), {}
     for stack, model in result["stacks"].items():

@@ -83,7 +83,7 @@ def rival(kind: str, size: float, url: str = PLAIN_URL, users: int = 50) -> dict
         "-r",
         str(users),
         "-t",
-        f"{max(3, round(5 * size))}s",
+        "2m",
         "--only-summary",
         "-H",
         url,
@@ -94,7 +94,7 @@ def rival(kind: str, size: float, url: str = PLAIN_URL, users: int = 50) -> dict
         text=True,
         cwd=ROOT,
         check=False,
-        env=os.environ | {"KIND": kind},
+        env=os.environ | {"KIND": kind, "SECONDS": f"{max(1.0, 5.0 * size):g}"},
     )
     line = next((x for x in done.stdout.splitlines() if x.startswith("RIVAL ")), "")
     if not line:
@@ -315,7 +315,11 @@ def crowd(target: Target, *, size: float = 1.0) -> dict[str, Any]:
 
 
 def _crowd(size: float) -> dict[str, Any]:
-    customers, ramp, until_s = round(1_050_000 * size), _times(60, size), 90.0 * size
+    customers, ramp, until_s = (
+        round(1_050_000 * size),
+        max(3, _times(60, size)),
+        max(6.0, 90.0 * size),
+    )
     journey = {
         "visitor": {
             "start": {"home": 1.0},
