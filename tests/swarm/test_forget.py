@@ -118,11 +118,11 @@ def test_a_brief_cut_off_by_a_kill_or_of_another_version_is_removed(tmp_path: Pa
 
 def test_the_environment_s_secrets_are_masked_and_its_folders_are_not(tmp_path: Path) -> None:
     scenario = busy_shop(tmp_path)
-    environment = {"SHOP_API_KEY": "k3y-of-the-shop", "PWD": "/work/shop", "LANG": "en_GB.UTF-8"}
+    environment = {"SHOP_API_KEY": "k3y-of-the-shop", "PWD": "/srv/shop", "LANG": "en_GB.UTF-8"}
     secrets = secrets_of(scenario, read_assets(scenario, tmp_path), environment)
     assert (
-        secrets.mask("k3y-of-the-shop in /work/shop, en_GB.UTF-8")
-        == "*** in /work/shop, en_GB.UTF-8"
+        secrets.mask("k3y-of-the-shop in /srv/shop, en_GB.UTF-8")
+        == "*** in /srv/shop, en_GB.UTF-8"
     )
 
 
