@@ -19,7 +19,7 @@ from gameday.safety import Journal, StopWatch
 from gameday.simulate.real_speed import AtRealSpeed, Take
 from gameday.swarm import End, Played
 
-__all__ = ["AfterLoad", "interruptible", "not_judged", "report", "written_after_load"]
+__all__ = ["AfterLoad", "not_judged", "report", "written_after_load"]
 
 T = TypeVar("T")
 
@@ -35,25 +35,17 @@ class AfterLoad:
 
     def why_cut(self) -> str | None:
         """Return why phases are to be cut short; None while they may go on."""
-        if (
-            self.played.end != "complete"
-        ):  # also where we asked ourselves to stop, as for a guardrail
+        if self.played.end != "complete":  # also where a guardrail asked to stop
             return "the load ended early"
         return None if self.stop.reason is None else f"stopped by {self.stop.reason}"
 
     @contextmanager
     def phase(self, name: str, show: Show) -> Iterator[None]:
         """Run and show a phase. A person's interrupt ends it alone; what follows goes on."""
-        with show.phase(name), interruptible(show, "interrupted"):
+        with show.phase(name), _interruptible(show, "interrupted"):
             yield
             if self.played.end == "complete" and self.stop.reason is not None:
                 show.update(f"left out: {self.stop.reason}")
-
-    def by_person(self) -> str | None:
-        """Return by whom the load or what follows it was stopped; None where no person did it."""
-        if self.played.end == "person":
-            return self.played.why
-        return self.why_cut() if self.played.end == "complete" else None
 
     def keep(self, folder: RunFolder, predicted: tuple[RunRecord, ...]) -> None:
         """Write what was measured, and the model of the run, before anything is waited for."""
@@ -78,7 +70,7 @@ class AfterLoad:
 
 
 @contextmanager
-def interruptible(show: Show, instead: str) -> Iterator[None]:
+def _interruptible(show: Show, instead: str) -> Iterator[None]:
     """Let a person's interrupt end what is inside alone, and say what is there instead."""
     try:
         yield
@@ -95,7 +87,7 @@ def report(
         folder.write_event(event)
         folder.write_results(summary, requests)
     again = "`gameday report` draws it"
-    with show.phase("report"), interruptible(show, again), written_after_load():
+    with show.phase("report"), _interruptible(show, again), written_after_load():
         render_report(summary, folder.path)
     with written_after_load():
         verdict = summary["verdict"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan, event_steps
 from gameday.vocabulary import SLOT_S, Seed
 
-__all__ = ["PeakCase", "case_words", "peak_cases", "played_with"]
+__all__ = ["PeakCase", "case_words", "level_words", "peak_cases", "played_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def peak_cases(
         )  # fmt: skip
         progress(f"{stack}: {case_words(case)}")
         runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
-        if len(runs) > 1:
-            out.append(_with_runs(case, runs))
+        if len(runs) > 1 and not cancelled():
+            out.append(replace(case, runs=runs))
     return tuple(out)
 
 
@@ -93,11 +93,16 @@ def played_with(
     return tuple(each[0] for each in seen)
 
 
-def case_words(case: PeakCase) -> str:
-    """Return the case in words: quantile, zones lost, minutes in UTC, cell."""
-    lost = {0: "all zones up", 1: "a zone lost"}.get(
+def level_words(case: PeakCase) -> str:
+    """Return the quantile and the zones lost in words."""
+    zones = {0: "all zones up", 1: "a zone lost"}.get(
         case.zones_lost, f"{case.zones_lost} zones lost"
     )
+    return f"p{100 * case.plan.quantile:g}, {zones}"
+
+
+def case_words(case: PeakCase) -> str:
+    """Return the case in words: quantile, zones lost, minutes in UTC, cell."""
     window = case.plan.window
     minutes = f"{window.start:%Y-%m-%dT%H:%MZ} to {window.end:%H:%MZ}"
     kept = (
@@ -105,7 +110,7 @@ def case_words(case: PeakCase) -> str:
         if case.whole and case.zones_lost
         else ""
     )
-    return f"p{100 * case.plan.quantile:g}, {lost}{kept}, {minutes}, real speed, cell of {case.plan.scale:.2g}"
+    return f"{level_words(case)}{kept}, {minutes}, real speed, cell of {case.plan.scale:.2g}"
 
 
 def _losses(scenario: Scenario, case: PeakCase) -> list[str]:
@@ -118,7 +123,3 @@ def _losses(scenario: Scenario, case: PeakCase) -> list[str]:
         if gone > 0:
             out.append(f"{gone} instances of {name} in {case.stack} lost at +0m")
     return out
-
-
-def _with_runs(case: PeakCase, runs: tuple[Replication, ...]) -> PeakCase:
-    return PeakCase(case.stack, case.plan, case.zones_lost, case.whole, case.later_s, runs)

@@ -56,7 +56,6 @@ def test_a_load_that_ended_early_keeps_its_own_reason(end: str) -> None:
     state = after(end, reason="gameday stop")  # a guardrail writes the same file
     assert state.why_cut() == "the load ended early"
     assert state.outcome(MISSING) == (end, "as it ended")
-    assert state.by_person() == ("as it ended" if end == "person" else None)
 
 
 def test_a_wait_that_is_interrupted_leaves_a_model_that_is_missing_and_says_why() -> None:

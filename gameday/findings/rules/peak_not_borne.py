@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gameday.findings.evidence import Evidence, services_behind, step_tier
 from gameday.findings.finding import Candidate
-from gameday.findings.peak_case import PeakCase, case_words
+from gameday.findings.peak_case import PeakCase, case_words, level_words
 from gameday.scenario import Criterion
 from gameday.scenario.criteria import METRICS
 from gameday.simulate.intervals import level_interval, p_above
@@ -27,15 +27,14 @@ def look_for_peak_not_borne(evidence: Evidence) -> Iterator[Candidate]:
 def _candidate(
     evidence: Evidence, case: PeakCase, criterion: Criterion, values: list[float], samples: int
 ) -> Candidate:
-    words, unit = case_words(case), METRICS[criterion.metric]
-    peak, lost = words.split(", ")[:2]
+    unit = METRICS[criterion.metric]
     return Candidate(
         rule="peak_not_borne", stack=case.stack, subject=criterion.text,
-        title=f"{case.stack}: the forecast's peak at {peak}, {lost}, is not borne: {criterion.text} fails",
+        title=f"{case.stack}: the forecast's peak at {level_words(case)}, is not borne: {criterion.text} fails",
         value=level_interval(values, unit), bound=criterion.value, unit=unit,
         p_value=p_above(values, criterion.value), samples=samples, basis="model only",
         tier=step_tier(evidence.scenario, criterion.subject), first_slot=None,
         suggestion="place the capacity requests of this stack, as far as their proof holds",
-        evidence={"case": words}, quantile=case.plan.quantile,
+        evidence={"case": case_words(case)}, quantile=case.plan.quantile,
         services=services_behind(evidence.scenario, case.stack, criterion),
     )  # fmt: skip
