@@ -13,6 +13,7 @@ __all__ = ["say_run"]
 
 _PLAIN_WIDTH = 130
 """Columns of the summary where there is no terminal to ask."""
+_MOST_REASONS = 6
 _MODELS = {"predicted": "model of the run as played", "at_real_speed": "at real speed"}
 
 
@@ -24,8 +25,10 @@ def say_run(summary: dict[str, Any]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     verdict, followed, conditions = summary["verdict"], summary["followed"], summary["conditions"]
     console.print(f"\n[bold]{verdict['name']}[/bold] (exit code {verdict['exit_code']})")
-    for reason in verdict["reasons"][:6]:
+    for reason in verdict["reasons"][:_MOST_REASONS]:
         console.print(f"  {reason}", markup=False)
+    if (more := len(verdict["reasons"]) - _MOST_REASONS) > 0:
+        console.print(f"  and {more} more: see the report")
     console.print(
         f"forecast followed: {100 * followed['session_starts_share']:.2f} % of session starts, slot "
         f"by slot; {followed['steps_sent']} steps sent, {followed['steps_forecast']} forecast; "
