@@ -121,8 +121,7 @@ def test_the_environment_s_secrets_are_masked_and_its_folders_are_not(tmp_path: 
     environment = {"SHOP_API_KEY": "k3y-of-the-shop", "PWD": "/srv/shop", "LANG": "en_GB.UTF-8"}
     secrets = secrets_of(scenario, read_assets(scenario, tmp_path), environment)
     assert (
-        secrets.mask("k3y-of-the-shop in /srv/shop, en_GB.UTF-8")
-        == "*** in /srv/shop, en_GB.UTF-8"
+        secrets.mask("k3y-of-the-shop in /srv/shop, en_GB.UTF-8") == "*** in /srv/shop, en_GB.UTF-8"
     )
 
 
