@@ -366,15 +366,16 @@ def test_a_run_that_is_stopped_before_what_is_injected_ends_in_order_and_says_so
     bench.falls_silent()
 
 
-def test_ctrl_c_after_the_load_leaves_out_what_can_be_lost_and_keeps_the_verdict(
+def test_ctrl_c_after_the_load_keeps_what_was_judged_and_warns_of_what_was_not(
     bench: Bench,
 ) -> None:
     run = bench.replay(bench.scenario(), "--n-minus-one")
     until(lambda: "what can be lost at the peak ..." in run.complained, 60, "the load is over")
     os.kill(run.process.pid, signal.SIGINT)
     run.wait(30)
-    summary = assert_judged(run, "PASS", 0)
+    summary = assert_judged(run, "WARN", 10)
     assert summary["n_minus_one"] == {}
+    assert "not judged: the forecast's peak" in " ".join(summary["verdict"]["reasons"])
     assert "left out: signal SIGINT" in run.complained
 
 
