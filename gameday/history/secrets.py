@@ -51,6 +51,8 @@ _NAMED = frozenset(("first", "last", "given", "family", "full", "middle", "sur")
 _COMMON = frozenset(("guest", "default", "user", "customer", "test", "true", "false", "none", "anonymous", "home",
                      "work", "login", "account", "null"))  # fmt: skip
 """What fields of people may say without naming anybody."""
+_WRAPPERS = frozenset(("value", "values", "text", "content", "raw", "string", "input", "data"))
+"""What a field is called that only wraps the value of the field above: its name says nothing of what it holds."""
 _LEAST_KNOWN = 4
 """Letters of a secret below which that a text holds it says nothing."""
 
@@ -69,6 +71,8 @@ def kind_of_name(name: str, parents: tuple[str, ...] = ()) -> str | None:
             return kind
     words = words_of(name)
     has, joined = set(words), "".join(words)
+    if joined in _WRAPPERS and parents:
+        return kind_of_name(parents[-1], parents[:-1])
     every = has | {word for parent in parents for word in words_of(parent)}
     if every & _PASSWORDS or re.search("passw(?:or)?d", joined):
         return "password"

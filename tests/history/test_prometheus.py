@@ -118,6 +118,7 @@ def test_actuals_of_a_server_are_tracked_against_a_plan_region_by_region(
         pd.DataFrame({
             "region": region, "step": "checkout", "slot_utc": at,
             "p10": 0.9 * each, "p50": each, "p90": 1.1 * each,
+            "organic_p10": 0.9 * each, "organic_p90": 1.1 * each, "launch_p50": 0.0,
         })
         for region, each in (("us", 100.0), ("in", 20.0))
     ]  # fmt: skip
@@ -190,9 +191,12 @@ def test_series_of_several_regions_or_steps_are_not_added_up(
 def test_a_query_that_gives_two_regions_the_same_counts_is_refused(tmp_path: Path) -> None:
     at = pd.date_range("2026-01-05", periods=5, freq="min", tz="UTC")
     parts = [
-        pd.DataFrame({"region": r, "step": "s", "slot_utc": at, "p10": 1.0, "p50": 2.0, "p90": 3.0})
+        pd.DataFrame({
+            "region": r, "step": "s", "slot_utc": at, "p10": 1.0, "p50": 2.0, "p90": 3.0,
+            "organic_p10": 1.0, "organic_p90": 3.0, "launch_p50": 0.0,
+        })
         for r in ("us", "in")
-    ]
+    ]  # fmt: skip
     pd.concat(parts).to_parquet(tmp_path / "plan.parquet")
     asked = [
         "forecast",

@@ -173,7 +173,10 @@ def test_a_column_a_series_is_refused_with_the_shape_to_write(
 def plan_of(folder: Path, regions: list[str]) -> Path:
     at = pd.date_range(START, periods=60, freq="min")
     parts = [
-        pd.DataFrame({"region": r, "step": "hit", "slot_utc": at, "p10": 9.0, "p50": 13.0, "p90": 17.0})
+        pd.DataFrame({
+            "region": r, "step": "hit", "slot_utc": at, "p10": 9.0, "p50": 13.0, "p90": 17.0,
+            "organic_p10": 9.0, "organic_p90": 17.0, "launch_p50": 0.0,
+        })
         for r in regions
     ]  # fmt: skip
     pd.concat(parts).to_parquet(folder / "plan.parquet")

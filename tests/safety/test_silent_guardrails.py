@@ -189,7 +189,9 @@ def test_readings_that_come_slowly_are_enough_where_they_are_good(watch_of: Any)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_samples_that_are_no_numbers_are_absent_and_never_a_reading(bad: float) -> None:
     def sample(at_s: float, **values: float) -> Sample:
-        return Sample(at_s, {("us", "checkout", name): value for name, value in values.items()})
+        return Sample(
+            at_s, {("us", "checkout", name): {"": value} for name, value in values.items()}
+        )
 
     sound = {"capacity": 4.0, "busy_seconds": 1.0, "queue": 3.0}
     for name in sound:

@@ -324,4 +324,6 @@ def test_a_guardrail_does_not_fire_on_a_restart() -> None:
             before, now = Sample(0.0, {key: old} | capacity), Sample(2.0, {key: new} | capacity)
             assert service_numbers(before, now) == {}
             used = now.values | {("main", "pay", "in_use"): {"": 3.0}}
-            assert service_numbers(before, Sample(2.0, used)) == {("utilisation", "pay"): 0.3}
+            assert service_numbers(before, Sample(2.0, used)) == {
+                ("main", "utilisation", "pay"): 0.3
+            }
