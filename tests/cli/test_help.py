@@ -128,7 +128,13 @@ def test_the_schema_is_a_json_schema(place: Path) -> None:
     assert {"event", "services", "journeys"} <= set(schema["properties"])
 
 
-@pytest.mark.parametrize("setting", [{}, {"FORCE_COLOR": ""}, {"TERM": "xterm-256color"}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"TERM": "xterm-256color"},
+        *(pytest.param(s, marks=pytest.mark.nightly) for s in ({}, {"FORCE_COLOR": ""})),
+    ],
+)
 def test_output_without_a_terminal_has_no_escape_codes(
     place: Path, setting: dict[str, str]
 ) -> None:

@@ -93,6 +93,7 @@ def test_ctrl_c_while_the_model_at_real_speed_hangs_keeps_and_judges_what_was_me
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_run_killed_right_after_its_load_still_shows_what_it_measured(bench: Bench) -> None:
     run = bench.replay(bench.scenario())

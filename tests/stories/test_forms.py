@@ -64,6 +64,7 @@ def test_customers_of_the_example_do_all_that_a_browser_does(bench: Bench) -> No
     assert 0.05 < share < 0.45, "a fifth of them, drawn"
 
 
+@pytest.mark.nightly
 def test_the_example_over_tls_with_an_authority_of_ones_own(bench: Bench) -> None:
     pair = certificate(bench.path)
     trusting = forms(bench, ("  ceilings:", "  connections: {ca_file: ca.pem}\n  ceilings:"))
@@ -74,6 +75,7 @@ def test_the_example_over_tls_with_an_authority_of_ones_own(bench: Bench) -> Non
     assert len(site.orders) == summary["books"]["steps"]["checkout"]["done"] > 40
 
 
+@pytest.mark.nightly
 def test_a_certificate_nobody_vouches_for_stops_the_run_before_it_begins(bench: Bench) -> None:
     pair = certificate(bench.path)
     with running_site(PEOPLE, pair) as site:
@@ -101,6 +103,7 @@ def test_journeys_and_steps_written_in_python_run_at_the_forecasts_rate_in_the_s
     assert len(site.baskets) == rows["basket"]["done"]
 
 
+@pytest.mark.nightly
 def test_a_step_in_python_fails_under_its_own_name_and_leaves_loopback_for_nobody(
     bench: Bench,
 ) -> None:

@@ -79,6 +79,7 @@ def test_locust_alone_follows_the_plan_and_writes_its_own_files(bench: Bench) ->
     assert check_outputs(bench.path) > 50, "eight seconds of load, whatever the plan took to make"
 
 
+@pytest.mark.nightly
 def test_a_master_with_workers_counts_what_they_sent(bench: Bench) -> None:
     file, host, (address, port) = locustfile(bench), shop(bench), free_address().split(":")
     master = locust(bench, file, "--master", "--master-bind-host", address, "--master-bind-port", port,
@@ -93,6 +94,7 @@ def test_a_master_with_workers_counts_what_they_sent(bench: Bench) -> None:
     assert check_outputs(bench.path) > 50
 
 
+@pytest.mark.nightly
 def test_failures_make_locusts_own_exit_code_and_refusals_ours(bench: Bench) -> None:
     address = free_address()
     run = locust(bench, locustfile(bench), "--headless", "--host", f"http://{address}",

@@ -172,6 +172,7 @@ def test_gameday_stop_ends_the_load_within_seconds_and_a_second_run_is_refused(
     assert (again.code, "is not running" in again.complained) == (2, True)
 
 
+@pytest.mark.nightly
 def test_ctrl_c_ends_two_workers_within_seconds(bench: Bench) -> None:
     run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
     os.kill(run.process.pid, signal.SIGINT)
@@ -197,6 +198,7 @@ def test_ctrl_c_before_the_load_ends_with_exit_code_4_and_sends_nothing(bench: B
 # what breaks on the way
 
 
+@pytest.mark.nightly
 def test_a_locust_killed_half_way_makes_the_run_invalid(bench: Bench) -> None:
     run = bench.replay(bench.scenario(LONG)).until_load()
     (locust,) = run.children("locust")
@@ -208,6 +210,7 @@ def test_a_locust_killed_half_way_makes_the_run_invalid(bench: Bench) -> None:
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 def test_two_workers_play_the_plan_together(bench: Bench) -> None:
     run = bench.replayed(bench.scenario(), "--workers", "2")
     summary = assert_judged(run, "PASS", 0)
@@ -238,6 +241,7 @@ def test_a_program_killed_outright_leaves_no_process_and_a_folder_that_can_be_re
     assert left == {"locust": [], "shop": []}, "these outlive the program"
 
 
+@pytest.mark.nightly
 def test_a_disk_that_fills_up_under_way_is_not_called_a_failed_pre_flight(bench: Bench) -> None:
     arguments = ("replay", "--event", bench.scenario(), "--out", str(bench.out))
     run = bench.start(*arguments, most_bytes=400_000).wait()
@@ -272,16 +276,14 @@ def test_a_target_that_is_down_ends_with_exit_code_5_before_anything_is_sent(ben
     assert run.manifest["exit_code"] == 5
 
 
-IN_MAKE_TEST = {
-    "closes, talks garbage, or never answers", "never comes to the end of an answer",
-}  # fmt: skip
-"""The worst two; the others by night."""
+IN_MAKE_TEST = "closes, talks garbage, or never answers"
+"""The worst; the others by night."""
 
 
 @pytest.mark.parametrize(
     "how",
     [
-        pytest.param(how, marks=() if how in IN_MAKE_TEST else pytest.mark.nightly)
+        pytest.param(how, marks=() if how == IN_MAKE_TEST else pytest.mark.nightly)
         for how in sorted(set(HOSTILE) - {ERRORS})
     ],
 )
@@ -295,6 +297,7 @@ def test_a_target_that_does_so_ends_in_findings_not_in_a_crash(bench: Bench, how
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 def test_an_objective_nobody_reached_because_the_target_failed_is_no_fault_of_ours(
     bench: Bench,
 ) -> None:
@@ -352,6 +355,7 @@ def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_b
     assert "What can be lost at the peak" in html
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_stopped_before_what_is_injected_ends_in_order_and_says_so(
     bench: Bench,
 ) -> None:
@@ -366,6 +370,7 @@ def test_a_run_that_is_stopped_before_what_is_injected_ends_in_order_and_says_so
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 def test_ctrl_c_after_the_load_keeps_what_was_judged_and_warns_of_what_was_not(
     bench: Bench,
 ) -> None:

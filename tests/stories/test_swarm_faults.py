@@ -80,9 +80,11 @@ def test_a_killed_workers_sessions_go_to_the_others_within_3_s_and_the_rest_is_b
 @pytest.mark.parametrize(
     "who",
     [
-        "worker",
         "master",
-        *(pytest.param(who, marks=pytest.mark.nightly) for who in ("both workers", "target")),
+        *(
+            pytest.param(who, marks=pytest.mark.nightly)
+            for who in ("worker", "both workers", "target")
+        ),
     ],
 )
 def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, who: str) -> None:
@@ -148,7 +150,8 @@ def test_the_death_of_the_embedded_shop_is_ours_and_said_first(
     bench.falls_silent()
 
 
-@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.nightly), "2"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_locust_that_hangs_is_ended_and_its_run_is_judged(bench: Bench, workers: str) -> None:
     run = bench.replay(bench.scenario(LONG), "--workers", workers).until_load()
     time.sleep(2.0)
@@ -162,6 +165,7 @@ def test_a_locust_that_hangs_is_ended_and_its_run_is_judged(bench: Bench, worker
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 def test_a_run_that_nobody_watches_is_stopped(bench: Bench) -> None:
     """Guardrails and ceilings live in the conductor: frozen, it is blind."""
     run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
@@ -176,6 +180,7 @@ def test_a_run_that_nobody_watches_is_stopped(bench: Bench) -> None:
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 def test_a_replay_killed_while_the_model_runs_leaves_nothing_behind(bench: Bench) -> None:
     run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
     until(lambda: "loky" in "".join(map(command_of, bench.processes())), 60, "the model runs")
@@ -192,6 +197,7 @@ def test_a_dry_run_says_what_the_run_would_be_refused_for(bench: Bench) -> None:
     assert "replay.ceilings.requests_per_s" in run.complained
 
 
+@pytest.mark.nightly
 def test_a_worker_held_up_for_seconds_starts_no_session_that_was_dealt_to_another(
     bench: Bench,
 ) -> None:
@@ -240,6 +246,7 @@ def test_a_worker_that_joins_late_is_used_and_changes_nothing_else(bench: Bench)
     bench.falls_silent()
 
 
+@pytest.mark.nightly
 def test_workers_whose_master_is_gone_stop_by_themselves(bench: Bench) -> None:
     address = free_address()
     run = bench.replay(bench.scenario(LONG), "--workers", "2", "--listen", address)
@@ -256,9 +263,8 @@ def test_workers_whose_master_is_gone_stop_by_themselves(bench: Bench) -> None:
     bench.falls_silent()
 
 
-@pytest.mark.parametrize(
-    ("then", "kept"), [pytest.param("freeze", 1.0, marks=pytest.mark.nightly), ("back off", 0.5)]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize(("then", "kept"), [("freeze", 1.0), ("back off", 0.5)])
 def test_a_guardrail_holds_session_starts_down_and_books_what_it_held(
     bench: Bench, then: str, kept: float
 ) -> None:
@@ -331,6 +337,7 @@ def test_a_plan_beyond_a_ceiling_is_refused_and_nothing_is_sent(bench: Bench) ->
     assert not any(line["what"] == "load started" for line in run.journal())
 
 
+@pytest.mark.nightly
 def test_a_run_beyond_a_ceiling_is_stopped(bench: Bench) -> None:
     low = ("steps_per_s: 60}", "steps_per_s: 60, ceilings: {concurrency: 1}}")
     run = bench.replay(bench.scenario(LONG, low)).wait()
@@ -354,6 +361,7 @@ def test_an_address_nobody_can_join_at_is_said_before_anything_else(bench: Bench
     worker.says_no_trace()
 
 
+@pytest.mark.nightly
 def test_a_target_that_speaks_only_http2_is_named_before_anything_is_sent(bench: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
