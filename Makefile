@@ -49,8 +49,7 @@ $(VENV)/rivals/.installed:
 	touch $@
 
 nightly: $(VENV)/.installed-test
-	EQUAL_SCENARIOS=500 $(BIN)/python -m pytest tests/simulate/test_engines_agree.py
-	$(BIN)/python -m pytest -m nightly
+	GAMEDAY_TESTS=night EQUAL_SCENARIOS=500 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python -m tests.golden

@@ -6,9 +6,11 @@ import hypothesis
 import pytest
 
 from gameday.files import cache_folder
+from tests.support.counts import BY_DAY, NIGHT
 
-hypothesis.settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
-hypothesis.settings.load_profile("no clock")
+hypothesis.settings.register_profile("night", deadline=None)  # a busy machine is no fault
+hypothesis.settings.register_profile("day", deadline=None, max_examples=BY_DAY)
+hypothesis.settings.load_profile("night" if NIGHT else "day")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -12,10 +12,13 @@ from small_runs import busy_shop
 from gameday.capacity.sizing import size_service
 from gameday.scenario import Scenario
 from gameday.simulate.closed_forms import erlang_c
+from tests.support import examples
 
 loads = st.floats(0.01, 400)
 quietly = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

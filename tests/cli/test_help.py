@@ -87,7 +87,6 @@ def test_every_verb_that_tells_something_can_tell_it_as_json(verb: tuple[str, ..
     "arguments",
     [
         ("plan", "--event", "fair.yaml", "--json"),
-        ("simulate", "--event", "fair.yaml", "--budget", "1", "--json"),
         ("forecast", "show", "--event", "fair.yaml", "--json"),
         ("forecast", "show", "--event", "fair.yaml", "--step", "home", "--per-minute", "--json"),
         ("runs", "--json"),
@@ -143,8 +142,13 @@ def test_output_without_a_terminal_has_no_escape_codes(
         assert "\x1b" not in said.stdout + said.stderr
 
 
-def test_progress_without_a_terminal_is_never_folded(place: Path) -> None:
-    said = typed(place, "simulate", "--event", "fair.yaml", "--budget", "1", COLUMNS="40")
+def test_a_rehearsal_is_told_as_json_and_its_progress_without_a_terminal_never_folded(
+    place: Path,
+) -> None:
+    said = typed(place, "simulate", "--event", "fair.yaml", "--budget", "1", "--json", COLUMNS="40")
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["schema_version"] == VERSIONS["simulate"]
+    assert "\x1b" not in said.stdout + said.stderr
     assert not [
         line
         for line in said.stderr.splitlines()

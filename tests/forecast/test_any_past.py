@@ -22,6 +22,7 @@ from gameday.forecast.tie import tied_models
 from gameday.scenario.forecasting import ForecastBlock
 from gameday.scenario.ingredients import Ingredients
 from gameday.vocabulary import QUANTILES, Array
+from tests.support import examples
 
 
 def years_of(days: int) -> tuple[Past, Array]:
@@ -115,7 +116,7 @@ def test_regressors_that_are_sums_of_one_another_are_fitted() -> None:
     np.testing.assert_allclose(said[1], said[0], rtol=0.1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(
     seed=st.integers(0, 2**31), rank=st.integers(1, 6), scale=st.integers(-12, 12),
     ridge=st.sampled_from([0.0, 1e-300, 1e-6, 1.0]),

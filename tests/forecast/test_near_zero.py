@@ -19,6 +19,7 @@ from gameday.forecast.peaks import peak_errors, peak_of
 from gameday.forecast.regional import Model
 from gameday.forecast.tie import tied_models
 from gameday.vocabulary import QUANTILES, Array
+from tests.support import examples
 
 _DAYS, _AHEAD = 35, 3
 _MULTIPLE, _A_FEW = 2.0, 6.0
@@ -79,7 +80,7 @@ def test_no_quantile_passes_twice_what_was_ever_seen_at_that_time_of_day(
 
 
 @pytest.mark.nightly
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(
     kind=st.sampled_from(KINDS),
     level=st.sampled_from([0.02, 0.5, 3.0, 12.0, 60.0, 900.0, 20_000.0]),
@@ -149,7 +150,7 @@ def test_few_counts_have_the_quantiles_of_a_negative_binomial(
             assert abs(count - exact) <= max(1.0, 0.25 * abs(exact - mean) + 0.05 * exact)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(seed=st.integers(0, 2**31), level=st.floats(0.1, 1e6))
 def test_the_most_seen_near_a_level_is_below_no_count_that_came_there(
     seed: int, level: float

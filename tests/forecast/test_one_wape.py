@@ -28,6 +28,7 @@ from gameday.forecast.rivals import RIVALS
 from gameday.forecast.rivals.last_week import week_before_errors
 from gameday.forecast.task import RegionCalendar, bare_calendars
 from gameday.vocabulary import Array
+from tests.support import examples
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
 PLAIN = ("last week", "median of weeks")
@@ -82,7 +83,7 @@ def test_rivals_say_something_of_every_minute_whatever_is_missing_of_the_past(
             assert np.isfinite(RIVALS[name](by_day, midnights)).all(), name
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(seed=st.integers(0, 2**31), cut=st.integers(1, 98))
 def test_parts_pool_to_the_wape_of_the_whole(seed: int, cut: int) -> None:
     rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ from made_up import counts_of, law, model_of, past_of
 from scipy import stats
 
 from gameday.forecast.peaks import Crowded, PeakErrors, peak_errors, peak_of
+from tests.support import NIGHT
 
 NOTHING_LEARNED = np.zeros(30)
 
@@ -52,7 +53,7 @@ def test_what_the_event_may_be_off_widens_its_peak_both_ways() -> None:
 
 def test_peaks_of_days_to_come_lie_within_p10_and_p90_eight_times_of_ten() -> None:
     held, size = 0, []
-    histories = 40
+    histories = 40 if NIGHT else 15
     for seed in range(histories):
         counts = counts_of(30, (60.0,), seed=500 + seed, wander=0.01)
         model = model_of(past_of(counts[:, : 28 * 1440]), days_ahead=2)

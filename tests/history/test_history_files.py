@@ -18,6 +18,7 @@ from gameday.errors import HistoryError
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Seed
+from tests.support import examples
 
 Rows = list[tuple[Any, ...]]
 
@@ -67,7 +68,9 @@ def refusal(scenario: Scenario, file: Path) -> str:
 
 
 @settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(25),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     cells=st.lists(

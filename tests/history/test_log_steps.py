@@ -23,6 +23,7 @@ from gameday.history.url_proposal import propose
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.plain_yaml import from_yaml, to_yaml
 from gameday.scenario.url_rules import parse_url_rule
+from tests.support import examples
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/125.0"
 START_S = datetime(2024, 5, 1, 10, tzinfo=UTC).timestamp()
@@ -102,7 +103,7 @@ def _of_checkouts() -> Scenario:
     sends=st.sampled_from(("GET", "POST")),
     query=st.sampled_from(("", "?from=a&to=b")),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_an_action_is_one_step_whatever_chain_of_redirects_it_is_sent_along(
     codes: list[list[int]], form: str, sends: str, query: str
 ) -> None:

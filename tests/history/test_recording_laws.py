@@ -23,6 +23,7 @@ from gameday.history.recording import propose_steps
 from gameday.history.secrets import kind_of_value, looks_random
 from gameday.scenario import load_scenario
 from gameday.scenario.plain_yaml import from_yaml
+from tests.support import examples
 
 SHOP = "http://127.0.0.1:8099"
 BEGUN = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -195,7 +196,7 @@ ENTRIES = st.lists(
 
 
 @given(ENTRIES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_every_request_of_a_recording_is_in_the_scenario_or_in_the_printed_list(
     entries: list[dict[str, Any]],
 ) -> None:
@@ -226,7 +227,7 @@ def test_every_request_of_a_recording_is_in_the_scenario_or_in_the_printed_list(
 @given(
     pairs=st.lists(st.tuples(st.sampled_from("abc"), st.text("{}\":,[]abc 1&=%+é", max_size=12)), max_size=4)
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_values_that_name_nobody_are_sent_as_recorded(pairs: list[tuple[str, str]]) -> None:
     """Braces too, which a template would take for words; names that come twice come twice."""
     from types import SimpleNamespace

@@ -25,6 +25,7 @@ from gameday.simulate.closed_forms import (
 )
 from gameday.simulate.compiled import queue_alone, run_compiled
 from gameday.vocabulary import Seed
+from tests.support import examples
 
 sys.path.append(str(Path(__file__).parents[1] / "simulate"))
 small_shop = importlib.import_module("small_shop")
@@ -54,7 +55,7 @@ def test_a_bounded_queue_lies_between_erlang_b_and_erlang_c(offered: float, serv
 
 
 @given(offered=st.floats(0.5, 60), servers=st.integers(1, 30), patience=st.floats(0.2, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_erlang_a_is_its_birth_and_death_chain(
     offered: float, servers: int, patience: float
 ) -> None:

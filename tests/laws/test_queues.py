@@ -56,7 +56,9 @@ def runs(small: Any, scenario: Scenario, per_s: float, count: int = 10) -> list[
 # --- the book's queues --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("servers", "busy"), [(1, 0.6), (4, 0.8), (10, 0.8)])
+@pytest.mark.parametrize(
+    ("servers", "busy"), [(1, 0.6), (4, 0.8), pytest.param(10, 0.8, marks=pytest.mark.nightly)]
+)
 def test_m_m_c_waits_as_erlang_c_says(
     small: Any, tmp_path: Path, servers: int, busy: float
 ) -> None:
@@ -100,7 +102,9 @@ def test_a_share_of_erlang_c_waits_and_the_rest_is_served_at_once(
     assert (np.array(waits) > p90).mean() == pytest.approx(0.1, abs=0.03)
 
 
-@pytest.mark.parametrize(("servers", "offered"), [(1, 0.5), (4, 3.2), (6, 7.0)])
+@pytest.mark.parametrize(
+    ("servers", "offered"), [(1, 0.5), (4, 3.2), pytest.param(6, 7.0, marks=pytest.mark.nightly)]
+)
 @pytest.mark.parametrize("law", ["exponential", "deterministic"])
 def test_with_no_place_to_wait_erlang_b_are_shed_whatever_the_law_of_service(
     small: Any, tmp_path: Path, servers: int, offered: float, law: str

@@ -21,6 +21,7 @@ from gameday.capacity import from_mapping, request_capacity
 from gameday.errors import PreflightFailed
 from gameday.history import History
 from gameday.ledger import Ledger, RunFolder, RunRow
+from tests.support import examples
 
 ROW = RunRow("r1", "small", "r1", "2026-03-10T00:00:00+00:00", "RUNNING", -1, 42)
 """A run whose folder does not matter."""
@@ -35,7 +36,9 @@ def ledger(tmp_path: Path) -> Any:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(event=words, verdict=words, code=st.integers(-1, 9), pid=st.integers(1, 2**31))
 def test_a_row_comes_back_as_it_went_in(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gameday.scenario import Scenario, build_cell
 from gameday.scenario.cells import Visit
 from gameday.scenario.services import Service
+from tests.support import examples
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -69,7 +70,7 @@ def entry_visits(scenario: Scenario, stack: str, scale: float) -> list[tuple[str
     return pairs
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(scale=SCALES)
 def test_a_leaf_service_is_exactly_as_busy_in_the_cell_as_in_the_whole(
     primeday: Scenario, scale: float
@@ -84,7 +85,7 @@ def test_a_leaf_service_is_exactly_as_busy_in_the_cell_as_in_the_whole(
             assert busy == pytest.approx(whole.time.mean / servers)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(scale=SCALES)
 def test_a_hold_is_the_full_scale_hold_times_the_factor_where_no_note_is_given(
     primeday: Scenario, scale: float
@@ -99,7 +100,7 @@ def test_a_hold_is_the_full_scale_hold_times_the_factor_where_no_note_is_given(
             assert mine.mean_hold_s == pytest.approx(factor * whole.mean_hold_s)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(scale=SCALES)
 def test_a_visit_a_note_is_given_for_is_busier_than_its_share_and_never_less(
     primeday: Scenario, scale: float

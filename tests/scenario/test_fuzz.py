@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
 from gameday.scenario import Scenario, build_cell, load_scenario
+from tests.support import examples
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -35,7 +36,7 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 LIGHT = settings(
-    max_examples=50, deadline=None, derandomize=True, database=None,
+    max_examples=examples(50), deadline=None, derandomize=True, database=None,
     phases=[Phase.explicit, Phase.generate],  # a fault is small as it is: no minutes of shrinking
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
@@ -83,7 +84,7 @@ def test_a_dropped_key_loads_or_is_a_scenario_error(
     loads_or_says(kept_bench, data)
 
 
-@settings(LIGHT, max_examples=200)
+@settings(LIGHT, max_examples=examples(200))
 @given(chosen=st.data())
 def test_values_replaced_by_anything_load_or_are_a_scenario_error(
     kept_bench: Bench, plain: Callable[[], dict[str, Any]], chosen: st.DataObject
@@ -107,7 +108,7 @@ def test_an_added_key_is_a_scenario_error_or_loads(
     loads_or_says(kept_bench, data)
 
 
-@settings(LIGHT, max_examples=70)
+@settings(LIGHT, max_examples=examples(70))
 @given(chosen=st.data())
 def test_any_text_spliced_into_the_file_loads_or_is_a_scenario_error(
     kept_bench: Bench, chosen: st.DataObject
@@ -129,7 +130,7 @@ def test_any_bytes_are_a_scenario_error(kept_bench: Bench, raw: bytes) -> None:
     assert said_of(file)
 
 
-@settings(LIGHT, max_examples=30)
+@settings(LIGHT, max_examples=examples(30))
 @given(chosen=st.data(), scale=st.floats(1e-4, 2))
 def test_a_scenario_that_loads_can_be_built_at_any_scale(
     kept_bench: Bench, plain: Callable[[], dict[str, Any]], chosen: st.DataObject, scale: float

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gameday.errors import ScenarioError
 from gameday.scenario import load_scenario, read
 from gameday.scenario.read import read_document
+from tests.support import examples
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -164,7 +165,7 @@ def test_a_file_is_read_once_however_many_files_include_it(
     assert document.faults == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data())
 def test_files_that_share_includes_say_what_they_would_say_each_read_anew(data: Any) -> None:
     count = data.draw(st.integers(1, 6))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.scenario.sales import DONE, SOLD_OUT, WAITING, Sale
+from tests.support import examples
 
 asks = st.lists(
     st.tuples(st.floats(0, 60), st.integers(0, 8), st.sampled_from(["cart", "order"])), max_size=120
@@ -31,7 +32,7 @@ def sold(sale: Sale, asked: list[tuple[float, int, str]]) -> list[tuple[float, s
 
 
 @given(asked=asks, units=st.integers(0, 30), opens=st.floats(0, 40), most=st.integers(0, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_nothing_is_sold_before_the_release_nor_beyond_the_stock(
     asked: list[tuple[float, int, str]], units: int, opens: float, most: int
 ) -> None:
@@ -44,7 +45,7 @@ def test_nothing_is_sold_before_the_release_nor_beyond_the_stock(
 
 
 @given(asked=asks, units=st.integers(0, 10), more=st.integers(1, 10), most=st.integers(0, 2))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_more_stock_never_sells_out_earlier(
     asked: list[tuple[float, int, str]], units: int, more: int, most: int
 ) -> None:
@@ -56,7 +57,7 @@ def test_more_stock_never_sells_out_earlier(
 
 
 @given(at=st.lists(st.floats(0, 30), max_size=200), per_s=st.sampled_from([0.2, 1.0, 3.0]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_line_lets_on_no_more_than_its_rate_in_any_time(at: list[float], per_s: float) -> None:
     sale = Sale(10**6, opens_s=0.0, admits_per_s=per_s)
     on = [now for now in sorted(at) if sale.put_in_cart(now, 0) == DONE]

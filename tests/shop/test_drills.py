@@ -19,7 +19,13 @@ from gameday.shop.station import Asker, LiveServices
 
 MINUTE_S, MINUTES, BASE_PER_S = 60.0, 5, 80.0
 """Minutes: one as usual, one of what is injected, three after; customers as in the drills' plan."""
-DRILLS = ("surge-retries", "outage-retries", "surge-thrashing", "flush-cold-cache")
+DRILLS = [
+    "flush-cold-cache",
+    *(
+        pytest.param(drill, marks=pytest.mark.nightly)
+        for drill in ("surge-retries", "outage-retries", "surge-thrashing")
+    ),
+]
 
 
 def goodput(drill: str, seed: int) -> list[float]:

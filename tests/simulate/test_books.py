@@ -26,10 +26,11 @@ from gameday.run_record import (
 )
 from gameday.simulate.reference import run_reference
 from gameday.vocabulary import Seed, TimeGrid
+from tests.support import examples
 
 
 @settings(
-    deadline=None, max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None, max_examples=examples(40), phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(trouble=troubled_shops(), per_s=st.sampled_from([0.5, 4.0, 15.0]), seed=st.integers(0, 99))
@@ -94,7 +95,7 @@ def test_a_service_not_observed_is_no_imbalance(tmp_path: Path) -> None:
 # --- histograms ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     seed=st.integers(0, 9999), size=st.integers(1, 3000), scale_s=st.floats(0.002, 5),
     level=st.sampled_from([0.5, 0.9, 0.95, 0.99]),

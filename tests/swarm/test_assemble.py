@@ -18,8 +18,9 @@ from gameday.scenario import Scenario
 from gameday.swarm import Health
 from gameday.swarm.engine import Engine
 from gameday.traffic import LoadPlan
+from tests.support import examples
 
-quickly = settings(max_examples=25, deadline=None)
+quickly = settings(max_examples=examples(25), deadline=None)
 Reports = list[dict[str, Any]]
 
 

@@ -25,6 +25,7 @@ from gameday.swarm.customer import Customer
 from gameday.swarm.rows import Rows
 from gameday.swarm.wire.cookies import Jar
 from gameday.vocabulary import Seed
+from tests.support import examples
 
 edges = st.tuples(st.integers(1, 400), st.sampled_from([-1, 0, 1])).map(
     lambda at: nextafter(at[0] * 0.1, at[1] * inf) if at[1] else at[0] * 0.1
@@ -40,7 +41,7 @@ moves = st.lists(
 
 
 @given(moves=moves)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_whoever_is_due_the_longest_is_taken_first_never_early_and_nobody_is_lost(
     moves: list[tuple[str, float]],
 ) -> None:
@@ -118,7 +119,7 @@ class Bed:
 
 
 @given(data=st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_customer_wakes_as_it_lay_down_whoever_slept_in_its_row_before(
     data: st.DataObject,
 ) -> None:

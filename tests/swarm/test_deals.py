@@ -29,6 +29,7 @@ from gameday.swarm.director import Director
 from gameday.swarm.engine import Engine
 from gameday.swarm.player import LEASE_S, Player
 from gameday.traffic import LoadPlan
+from tests.support import examples
 
 EVER_S = -1e18
 WORKERS = range(5)
@@ -159,7 +160,7 @@ spans = st.lists(st.floats(0.5, 14.0), max_size=4).map(sorted)
 
 @given(joins=st.lists(st.floats(0.5, 8.0), max_size=2), silences=st.lists(spans, min_size=4,
        max_size=4), expected=st.integers(1, 2))  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_whoever_comes_goes_or_falls_silent_the_masters_deals_share_every_session_out_once(
     joins: list[float], silences: list[list[float]], expected: int, everything: Scenario
 ) -> None:

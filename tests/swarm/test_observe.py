@@ -21,6 +21,7 @@ from gameday.scenario import Scenario
 from gameday.swarm import observe
 from gameday.swarm.counters import total
 from gameday.swarm.observe import Observer, Sample, unsummed
+from tests.support import examples
 
 TEXT = """# TYPE in_use gauge
 in_use{service="pay",zone="a"} 2
@@ -135,7 +136,9 @@ def test_a_target_that_cannot_be_read_is_a_fault_by_name_until_it_can(
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(80),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     body=st.one_of(

@@ -18,8 +18,9 @@ from gameday.swarm.assemble import Assembly
 from gameday.swarm.observe import Observer, Sample
 from gameday.swarm.sampler import service_numbers
 from gameday.traffic import LoadPlan
+from tests.support import examples
 
-quickly = settings(max_examples=40, deadline=None)
+quickly = settings(max_examples=examples(40), deadline=None)
 
 
 @pytest.fixture(scope="module")

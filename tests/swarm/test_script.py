@@ -16,6 +16,7 @@ from small_words import Who, line_of
 
 from gameday.errors import ScenarioError
 from gameday.swarm.script import Line
+from tests.support import examples
 
 OURS = {"host", "x-gameday-run", "x-synthetic", "x-gameday-step", "accept", "accept-encoding",
         "user-agent"}  # fmt: skip
@@ -90,7 +91,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Line]:
     }
 
 
-words = settings(deadline=None, max_examples=150)
+words = settings(deadline=None, max_examples=examples(150))
 
 
 @given(value=values)

@@ -19,6 +19,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.journeys import Journey
 from gameday.traffic import END, Course, Walks
 from gameday.vocabulary import Draw, draw, draw_keyed, draw_many, session_key, session_keys
+from tests.support import examples
 
 WORD = (1 << 64) - 1
 roots = st.integers(0, WORD)
@@ -142,7 +143,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 @given(seed=roots, per_s=st.floats(0, 6), slots=st.integers(1, 6), lead_in=st.integers(0, 3),
        speed=st.sampled_from([1.0, 20.0, 7.0, 600.0]))  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_steps_planned_of_all_sessions_are_those_planned_of_each(
     seed: int, per_s: float, slots: int, lead_in: int, speed: float, scenario: Scenario
 ) -> None:

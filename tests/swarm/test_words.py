@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from small_words import Who, said_by, speakers
 
+from tests.support import examples
+
 LEVEL = 1e-4
 """Chance fails a test of it at a fixed seed this seldom."""
 
@@ -123,7 +125,7 @@ def test_two_values_and_two_steps_are_drawn_independently(says: Says) -> None:
 
 
 @given(who=whoever)
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_another_value_after_them_moves_the_draws_of_none(says: Says, more: Says, who: Who) -> None:
     for word in VALUES:
         assert says(word, who) == more(word, who)

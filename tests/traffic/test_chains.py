@@ -20,6 +20,7 @@ from gameday.traffic import END, Course, Walks
 from gameday.traffic.chains import chain_of, length_law
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import session_key, session_keys
+from tests.support import examples
 
 LAWS: list[Any] = [
     "20s",
@@ -73,7 +74,7 @@ def chains(draw: st.DrawFn) -> tuple[tuple[str, ...], Journey]:
 # --- laws -------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(chain=chains())
 def test_visits_conversion_and_length_agree_however_they_are_reckoned(
     chain: tuple[tuple[str, ...], Journey],
@@ -98,7 +99,7 @@ def test_visits_conversion_and_length_agree_however_they_are_reckoned(
         assert seen.ever[step] == pytest.approx(reached[step], rel=1e-9, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(chain=chains())
 def test_a_kernel_has_the_visits_of_the_fundamental_matrix_and_the_length_of_the_chain(
     chain: tuple[tuple[str, ...], Journey],
@@ -112,7 +113,7 @@ def test_a_kernel_has_the_visits_of_the_fundamental_matrix_and_the_length_of_the
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(chain=chains(), root=st.integers(0, 2**60))
 def test_walks_drawn_by_chance_visit_each_step_as_often_as_the_chain_says(
     chain: tuple[tuple[str, ...], Journey], root: int

@@ -15,6 +15,7 @@ from gameday.scenario.journeys import Journey
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import Array
+from tests.support import examples
 
 STEPS = ("a", "b", "c")
 QUICK = dict.fromkeys(STEPS, 0.0)
@@ -40,7 +41,7 @@ def journeys(draw: st.DrawFn) -> Journey:
 # --- lag kernels --------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(journey=journeys(), response_s=st.floats(0, 20))
 def test_a_kernel_s_lags_sum_to_the_visits_of_a_session(
     journey: Journey, response_s: float

@@ -26,6 +26,7 @@ from gameday.traffic.kernels import lag_kernel
 from gameday.traffic.plan import whole_starts
 from gameday.traffic.shape import choose_scale, choose_window
 from gameday.vocabulary import Seed, TimeGrid
+from tests.support import examples
 
 SLOTS = 300
 GRID = TimeGrid(datetime(2026, 3, 9, 20, tzinfo=UTC), SLOTS)
@@ -279,7 +280,7 @@ def test_products_follow_the_local_hour(tmp_path: Path) -> None:
 # --- the window ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(seed=st.integers(0, 999), slots=st.integers(20, 400))
 def test_the_peak_window_is_the_one_with_the_most_starts(
     shop: Scenario, seed: int, slots: int
@@ -317,7 +318,7 @@ def window_of(shop: Scenario, asked: str) -> TimeGrid:
     return choose_window(asked, shop, GRID, np.ones((1, SLOTS)), event_spans(shop, GRID))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_the_peak_window_lies_inside_one_region_s_own_event_however_busy_the_minutes_around_it(
     shop: Scenario, data: st.DataObject
@@ -444,7 +445,7 @@ def test_a_duration_longer_than_the_window_is_refused(shop: Scenario, demand: De
         plan_load(shop, demand, seed=Seed(1), asked=Asked(duration_s=3000, scale=0.05))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(level=st.floats(10, 1e8))
 def test_auto_scale_brings_the_hottest_slot_to_the_asked_steps_a_second(
     shop: Scenario, level: float

@@ -20,6 +20,7 @@ from gameday.traffic import Walks
 from gameday.traffic.chains import chain_of, length_law
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import LONGEST_WALK
+from tests.support import examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +58,7 @@ def test_the_steps_a_session_is_said_to_have_are_those_it_walks(
     assert abs(lengths.mean() - chain.mean_steps) < 4 * error
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(again=st.floats(0.0, 0.9999))
 def test_visits_length_and_kernel_agree_on_what_is_cut(again: float) -> None:
     steps, response_s = ("buy", "look"), {"buy": 0.5, "look": 0.5}

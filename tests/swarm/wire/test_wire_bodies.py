@@ -19,6 +19,7 @@ from gameday.scenario.steps import Exchange
 from gameday.swarm.replies import verdict_of
 from gameday.swarm.wire.bodies import decoded
 from gameday.swarm.wire.heads import BadReply
+from tests.support import examples
 
 MIB = 1 << 20
 BOUND = 16 * MIB
@@ -48,7 +49,7 @@ TIMES = st.sampled_from([1, 1, 1, 2000])
 """How often a body is repeated: large ones pack well, and come out in several pieces."""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     body=BODIES,
     times=TIMES,
@@ -71,7 +72,7 @@ def test_a_page_of_any_size_comes_back(name: str, size: int) -> None:
         assert decoded(PACK[name](body), name.encode()) == body, len(body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(body=BODIES, name=st.sampled_from(["gzip", "deflate", "Deflate", "br"]))
 def test_it_comes_back_as_httpx_reads_it(body: bytes, name: str) -> None:
     packed = PACK[name](body)
@@ -79,7 +80,7 @@ def test_it_comes_back_as_httpx_reads_it(body: bytes, name: str) -> None:
     assert decoded(packed, name.encode()) == theirs == body
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(body=BODIES, name=st.sampled_from([*PACK][:-1]), data=st.data())
 def test_a_broken_body_is_named_and_nothing_else_is_raised(
     body: bytes, name: str, data: st.DataObject
@@ -101,7 +102,7 @@ def test_a_body_cut_short_is_malformed(name: str, end: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "br"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(body=st.binary(min_size=1, max_size=50))
 def test_what_was_never_packed_is_named(name: str, body: bytes) -> None:
     assert fault_in(body, name) in ("", "malformed_body")

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wire_lab import FINE, Lab, get
 
+from tests.support import examples
+
 OK = b"HTTP/1.1 200 OK\r\n"
 LAST = OK + b"Connection: close\r\nContent-Length: 4\r\n\r\nlast"
 
@@ -217,7 +219,7 @@ def act(lab: Lab, name: str, what: int) -> None:
         lab.desk.send(request, resend=bool(what), alone=name == "alone", patience=5.0 + what)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=40), most=st.integers(1, 3))
 def test_whatever_happens_each_flight_is_heard_of_once_and_the_books_balance(
     steps: list[tuple[str, int]], most: int

@@ -22,6 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_customer import HOST, Customer
 
+from tests.support import examples
+
 PATHS = ["/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/a/b/c.html", "/A", "//", "/a//b", "/a/b/c/d/e"]
 ASKED = ["/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/a/b/c.html", "/a/b/c/d/e"]
 PAST = [
@@ -108,7 +110,7 @@ def test_in_random_conversations_we_send_the_cookies_that_httpx_sends() -> None:
         base_url=f"http://{HOST}", transport=httpx.MockTransport(answer), trust_env=False
     ) as client:
 
-        @settings(max_examples=400, deadline=None)
+        @settings(max_examples=examples(400), deadline=None)
         @given(conversation=CONVERSATION)
         def play(conversation: list[tuple[str, str, list[str]]]) -> None:
             nonlocal played, pairs

@@ -21,6 +21,7 @@ from wire_replies import cuts, pieces, raw_deflate
 from gameday.scenario.steps import Exchange
 from gameday.swarm.replies import verdict_of
 from gameday.swarm.wire.reading import Reading
+from tests.support import examples
 
 PACK = {
     "gzip": gzip.compress, "deflate": zlib.compress, "DEFLATE": raw_deflate, "br": brotli.compress,
@@ -91,7 +92,7 @@ def walked(document: Any, steps: list[str | int]) -> Any:
     return document
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(document=DOCUMENTS, steps=STEPS, data=st.data(), indent=st.sampled_from([None, 1]))
 def test_a_jsonpath_finds_what_httpx_finds(
     document: Any, steps: list[str | int], data: st.DataObject, indent: int | None
@@ -131,7 +132,7 @@ PHRASES = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(phrases=st.lists(PHRASES, max_size=6), pattern=st.sampled_from(PATTERNS), data=st.data(),
        kind=st.sampled_from(["text/plain; charset=utf-8", "text/html", "text/plain; charset=UTF-8"]))  # fmt: skip
 def test_a_regex_finds_what_it_finds_in_httpxs_text(
@@ -206,7 +207,7 @@ def markup(draw: st.DrawFn, depth: int = 2) -> str:
 SELECTORS = ["div", "b", "input", ".p", ".q", "span.p", "#x", "input[name=csrf]", "div[id=y]", "em"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(parts=st.lists(markup(), max_size=4).map("".join), selector=st.sampled_from(SELECTORS),
        attribute=st.sampled_from(["", "value", "data-v", "id"]), data=st.data())  # fmt: skip
 def test_a_selector_finds_what_a_plain_reader_of_httpxs_text_finds(
@@ -226,7 +227,7 @@ HEADER = st.text(
 ).map(lambda text: text.strip(" "))  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(headers=st.lists(st.tuples(st.sampled_from(["X-A", "x-a", "X-B", "X-Token"]), HEADER), max_size=4),
        name=st.sampled_from(["X-A", "x-b", "X-TOKEN"]))  # fmt: skip
 def test_a_header_is_found_as_httpx_finds_it(headers: list[tuple[str, str]], name: str) -> None:
@@ -236,7 +237,7 @@ def test_a_header_is_found_as_httpx_finds_it(headers: list[tuple[str, str]], nam
     check_found([raw + b"Content-Length: 0\r\n\r\n"], {"header": name}, theirs.headers.get(name))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(text=TEXT, part=TEXT.filter(bool), token=HEADER, data=st.data())
 def test_a_check_is_met_exactly_when_httpxs_reply_meets_it(
     text: str, part: str, token: str, data: st.DataObject

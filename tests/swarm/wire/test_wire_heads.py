@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gameday.swarm.wire import heads
 from gameday.swarm.wire.heads import BadReply, Head, read_head
+from tests.support import examples
 
 NAMES = st.sampled_from(
     [b"Server", b"Set-Cookie", b"set-cookie", b"SET-COOKIE", b"Content-Length", b"Location", b"Vary",
@@ -45,7 +46,7 @@ def in_no_order(head: Head | str) -> object:
     return head._replace(headers=tuple(sorted(head.headers, key=lambda pair: pair[0])))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(fields=FIELDS)
 def test_a_head_is_read_alike_with_and_without_remembering(
     fields: list[tuple[bytes, bytes, bytes]],

@@ -14,6 +14,7 @@ from wire_lab import FINE, Desk, Lab
 from gameday.safety import Target
 from gameday.swarm.wire.heads import MOST_HEAD
 from gameday.swarm.wire.reading import MOST_BODY
+from tests.support import examples
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SETTINGS = b"\0\0\x12\4\0\0\0\0\0" + b"\0\3\0\0\0\x64\0\4\0\0\xff\xff\0\5\0\0\x40\0"
@@ -103,7 +104,7 @@ def test_what_is_no_reply_is_named_and_the_connection_given_up(
     lab.check_works()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(raw=st.binary(min_size=9, max_size=40).filter(lambda raw: raw[:1] not in b"H\r\n"))
 def test_any_garbage_is_named_at_once(raw: bytes) -> None:
     with Lab() as lab:

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from wire_lab import Heard, Lab
 from wire_replies import SMALL, Written, cuts, pieces, replies
 
+from tests.support import examples
+
 
 class Seen(NamedTuple):
     status: int
@@ -52,7 +54,7 @@ def test_a_small_reply_cut_at_any_byte_is_heard_as_if_whole(lab: Lab, reply: Wri
         assert seen(lab, reply, [raw[:place], raw[place:]]) == first, raw[:place]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(reply=replies(), cut=cuts)
 def test_any_reply_cut_anywhere_is_heard_as_written(
     lab: Lab, reply: Written, cut: list[int]

@@ -12,6 +12,7 @@ from wire_replies import SMALL, Written, cuts, pieces, replies
 
 from gameday.swarm.wire.heads import MOST_HEAD, BadReply
 from gameday.swarm.wire.reading import MOST_BODY, Reading
+from tests.support import examples
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -41,7 +42,7 @@ def test_a_small_reply_cut_at_any_byte_means_what_it_means_whole(reply: Written)
         assert read([raw[:place], raw[place:]], head_only=head_only) == whole, raw[:place]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(reply=replies(), cut=cuts)
 def test_any_reply_cut_anywhere_means_what_was_written(reply: Written, cut: list[int]) -> None:
     for parts in ([reply.raw], pieces(reply.raw, cut)):
@@ -58,7 +59,7 @@ def test_any_reply_cut_anywhere_means_what_was_written(reply: Written, cut: list
         assert (reading.head.status, reading.body) == (reply.status, reply.body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(reply=replies(), cut=cuts, end=st.integers(0, 10_000))
 def test_a_reply_that_ends_early_is_cut_or_closed_before_a_byte_and_never_whole(
     reply: Written, cut: list[int], end: int
@@ -72,7 +73,7 @@ def test_a_reply_that_ends_early_is_cut_or_closed_before_a_byte_and_never_whole(
     assert read(pieces(start, cut), head_only=reply.head_only) == (0, (), b"", fault)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     reply=replies(),
     cut=cuts,
@@ -154,7 +155,7 @@ def test_a_body_nobody_reads_is_not_kept(framing: bytes) -> None:
     assert reading.body == b""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(first=replies(), second=replies(), cut=cuts)
 def test_bytes_after_the_end_are_no_part_of_the_reply_and_spoil_the_connection(
     first: Written, second: Written, cut: list[int]

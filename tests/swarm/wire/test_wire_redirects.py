@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gameday.safety import Target
 from gameday.swarm.redirects import onward_path
 from gameday.swarm.wire.heads import Head, read_head
+from tests.support import examples
 
 NAMED = Target("http", "shop.test", "127.0.0.1", 8080)
 PLAIN = Target("http", "shop.test", "127.0.0.1", 80)
@@ -89,7 +90,7 @@ def test_a_place_outside_the_target_is_followed_nowhere(target: Target, location
 LINE = set(string.ascii_letters + string.digits + string.punctuation)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     location=st.one_of(
         st.binary(max_size=40),

@@ -1,0 +1,16 @@
+"""How much is tried: a quarter by day, for `make test` is run at every change; all by night."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["BY_DAY", "NIGHT", "examples"]
+
+NIGHT = os.environ.get("GAMEDAY_TESTS") == "night"
+BY_DAY = 20
+"""Examples of a property that names no number of its own, by day; by night hypothesis' own 100."""
+
+
+def examples(by_night: int) -> int:
+    """Return how many examples a property gets of those it gets by night."""
+    return by_night if NIGHT else max(10, by_night // 5)
