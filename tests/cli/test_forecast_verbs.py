@@ -139,6 +139,7 @@ def new_minutes(published: Path, file: Path, *, times: float = 1.0, hours: int =
     return file
 
 
+@pytest.mark.nightly
 def test_a_cluster_publishes_the_same_forecast(shop: str, published: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     with distributed.LocalCluster(

@@ -13,6 +13,7 @@ from gameday.findings import Finding, find
 from gameday.findings.objectives import objective_table
 from gameday.findings.summary import machine_table
 from gameday.swarm.machine import BUSY_SHARE, MachineUse
+from tests.support import NIGHT
 
 SLOW_PAY = {"services": {"pay": {"time": {"law": "exponential", "mean": "200ms"}}}}
 ONE_STOCK = {
@@ -29,7 +30,7 @@ def test_a_healthy_run_finds_nothing(tmp_path: Path) -> None:
     predicted = records_of(scenario, plan, range(100, 105))
     found = [
         find(evidence_of(scenario, plan, as_measured(run), predicted))
-        for run in records_of(scenario, plan, range(15))
+        for run in records_of(scenario, plan, range(15 if NIGHT else 5))
     ]
     assert sum(bool(findings) for findings in found) <= 2, [f.title for fs in found for f in fs]
 
@@ -40,7 +41,7 @@ def test_other_customers_on_another_day_are_healthy_too(tmp_path: Path) -> None:
     plan = played(scenario)
     predicted = records_of(scenario, plan, range(100, 105))
     found = []
-    for day in range(5):
+    for day in range(5 if NIGHT else 2):
         run = as_measured(record_of(scenario, replace(plan, seed=type(plan.seed)(50 + day)), day))
         found += find(evidence_of(scenario, plan, run, predicted))
     assert len(found) <= 1, [f.title for f in found]

@@ -22,11 +22,11 @@ def test_a_sparse_series_forecast_adds_up_to_what_comes() -> None:
     assert (model.blend.counts(minute) >= 0).all()
 
 
-def test_a_hundred_sparse_children_add_up_to_their_region() -> None:
-    past = past_of(counts_of(28, (0.05,) * 100, seed=22))
+def test_forty_sparse_children_add_up_to_their_region() -> None:
+    past = past_of(counts_of(28, (0.05,) * 40, seed=22))
     model = tied_models([past], past.end_min, past.end_min + 3 * 1440, "sale")[0]
     minute = past.end_min + np.arange(3 * 1440.0)
-    truth = 100 * law(minute, 0.05).sum()
+    truth = 40 * law(minute, 0.05).sum()
     assert model.blend.means(minute).sum() == pytest.approx(truth, rel=0.06)
 
 

@@ -26,11 +26,11 @@ from gameday.run_record import (
 )
 from gameday.simulate.reference import run_reference
 from gameday.vocabulary import Seed, TimeGrid
-from tests.support import examples
+from tests.support import NIGHT, examples
 
 
 @settings(
-    deadline=None, max_examples=examples(40), phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None, max_examples=40 if NIGHT else 5, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(trouble=troubled_shops(), per_s=st.sampled_from([0.5, 4.0, 15.0]), seed=st.integers(0, 99))

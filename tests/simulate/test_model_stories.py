@@ -86,7 +86,7 @@ def test_more_servers_never_shed_more_in_the_mean(tmp_path: Path) -> None:
         scenario = load_small(tmp_path, desk(servers=servers, queue_per_server=1))
         return ended(run(scenario, 30.0, slots=2, seed=seed), "desk", "shed")
 
-    means = [np.mean([shed(servers, seed) for seed in range(3)]) for servers in (1, 2, 3, 4, 6)]
+    means = [np.mean([shed(servers, seed) for seed in range(2)]) for servers in (1, 2, 4)]
     assert means == sorted(means, reverse=True)
     assert means[0] > means[-1]
 

@@ -86,6 +86,7 @@ def test_a_certificate_nobody_vouches_for_stops_the_run_before_it_begins(bench: 
     assert site.orders == {}
 
 
+@pytest.mark.nightly
 def test_journeys_and_steps_written_in_python_run_at_the_forecasts_rate_in_the_same_records(
     bench: Bench,
 ) -> None:

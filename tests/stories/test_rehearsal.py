@@ -43,6 +43,7 @@ def test_what_ifs_are_told_and_drawn_and_so_is_what_the_cell_is_too_small_to_sho
     assert (told in run.said, told in html) == (True, True)
 
 
+@pytest.mark.nightly
 def test_headroom_is_told_and_drawn_in_the_same_words(bench: Bench) -> None:
     run = bench.says(
         "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--json", "--headroom",

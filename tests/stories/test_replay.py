@@ -265,6 +265,7 @@ def test_a_target_that_is_not_loopback_is_refused_and_nothing_is_sent(bench: Ben
     assert bench.folders() == []
 
 
+@pytest.mark.nightly
 def test_a_target_that_is_down_ends_with_exit_code_5_before_anything_is_sent(bench: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -319,6 +320,7 @@ def test_a_dry_run_opens_no_connection_and_leaves_no_run(bench: Bench) -> None:
     assert not bench.out.exists()
 
 
+@pytest.mark.nightly
 def test_the_same_seed_makes_the_same_plan_and_another_seed_another(sound: Run) -> None:
     played = pd.read_parquet(sound.folder / "plan.parquet")["played"].tolist()
     scenario = sound.process.args[sound.process.args.index("--event") + 1]

@@ -81,12 +81,12 @@ def test_a_killed_workers_sessions_go_to_the_others_within_3_s_and_the_rest_is_b
     "who",
     [
         "master",
-        *(
-            pytest.param(who, marks=pytest.mark.nightly)
-            for who in ("worker", "both workers", "target")
-        ),
+        "worker",
+        "both workers",
+        "target",
     ],
 )
+@pytest.mark.nightly
 def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, who: str) -> None:
     """The books balance, and no order is in the shop that the run knows nothing of."""
     run = bench.replay(bench.scenario(LONG), "--workers", "2").until_load()
@@ -286,6 +286,7 @@ def test_a_guardrail_holds_session_starts_down_and_books_what_it_held(
         assert 0.5 < late <= 1.0
 
 
+@pytest.mark.nightly
 def test_a_guardrail_on_a_service_stops_the_run(bench: Bench) -> None:
     trips = guarded("utilisation of stock > 0% for 6s", "stop")
     run = bench.replay(bench.scenario(LONG, trips)).wait()
