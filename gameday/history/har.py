@@ -87,15 +87,27 @@ def _shop(file: Path, entries: list[dict[str, Any]], host: str | None) -> str:
         if chosen is None:
             raise HistoryError(f"{file}: holds no request to '{host}'; it has {', '.join(every)}")
         return chosen
-    pages = Counter(
-        name
-        for e in entries
-        if kind_of(e["response"]) == "text/html" and (name := origin_of(e)) is not None
-    )
+    pages = Counter(name for e in entries if _is_page(e) and (name := origin_of(e)) is not None)
     origin = next((name for name, _ in pages.most_common()), None)
     if origin is None:
         raise HistoryError(f"{file}: holds no page (a reply of type text/html) of any host")
     return origin
+
+
+def _is_page(entry: dict[str, Any]) -> bool:
+    """Return whether an entry is a page that was answered, and so one that would be kept."""
+    method, response = str(entry["request"]["method"]), entry["response"]
+    is_static = _is_static(method, str(entry["request"]["url"]), response)
+    is_answered = method in _METHODS and bool(int(response.get("status") or 0))
+    return is_answered and not is_static and kind_of(response) == "text/html"
+
+
+def _is_static(method: str, url: str, response: dict[str, Any]) -> bool:
+    """Return whether a request is for a picture, a style or a script."""
+    is_named_so = _STATIC.search(urlsplit(url).path) is not None
+    return method in ("GET", "HEAD") and (
+        is_named_so or kind_of(response).startswith(_STATIC_KINDS)
+    )
 
 
 class _Reader:
@@ -125,9 +137,7 @@ class _Reader:
             self.leave_out(why, what)
         elif method not in _METHODS or not status:
             self.leave_out("without a reply, or of a method that is none of a shop's", what)
-        elif method in ("GET", "HEAD") and (
-            _STATIC.search(url.path) or kind_of(response).startswith(_STATIC_KINDS)
-        ):
+        elif _is_static(method, str(request["url"]), response):
             self.leave_out("pictures, styles, scripts", what)
         else:
             self._keep(entry, leads_to, what)

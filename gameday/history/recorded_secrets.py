@@ -63,10 +63,10 @@ def _in_headers(one: Recorded) -> Iterator[tuple[str, str]]:
     for name, value in one.headers:
         if name.lower() == "cookie":
             yield from ((part.partition("=")[2].strip(), "cookie") for part in value.split(";"))
-        elif kind_of_name(name) in ("secret", "password"):
+        elif (kind := kind_of_name(name)) in ("secret", "password"):
             yield value.rpartition(" ")[2], "secret"
         else:
-            yield from ((found, "email") for found in EMAIL.findall(value))
+            yield from _in_field(name, value, ()) if kind else _in_text(value)
     for name, value in one.reply_headers:
         if name.lower() == "set-cookie":
             texts = re.split(r"[\n;]", value)

@@ -23,7 +23,7 @@ from gameday.history.recording import propose_steps
 from gameday.history.secrets import kind_of_value, looks_random
 from gameday.scenario import load_scenario
 from gameday.scenario.plain_yaml import from_yaml
-from tests.support import examples
+from tests.support import NIGHT, examples
 
 SHOP = "http://127.0.0.1:8099"
 BEGUN = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -140,7 +140,7 @@ PLACES: dict[str, Any] = {
 
 @pytest.mark.parametrize("place", PLACES)
 @given(data=st.data())
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=30 if NIGHT else 4, deadline=None)
 def test_no_secret_is_written_wherever_it_stands_and_wherever_it_recurs(
     place: str, data: st.DataObject
 ) -> None:
