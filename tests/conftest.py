@@ -1,6 +1,7 @@
 """For all tests: one BLAS thread, as the command itself sets; machine code made once for all of them."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -27,3 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 1 if item.get_closest_marker("slow") else 2
 
     items.sort(key=rank)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test a cache of its own."""
+    monkeypatch.setenv("GAMEDAY_CACHE", str(tmp_path / "cache"))

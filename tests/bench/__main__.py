@@ -17,22 +17,18 @@ from typing import Any
 
 import numpy as np
 
-for room in ("simulate", "findings"):
-    sys.path.append(str(Path(__file__).parents[1] / room))
-
-from small_runs import as_measured, busy_shop, evidence_of, played, records_of  # noqa: E402
-from small_shop import flat_demand  # noqa: E402
-
-from gameday.capacity import request_capacity  # noqa: E402
-from gameday.findings import find, judge, validity  # noqa: E402
-from gameday.forecast import forecast_demand  # noqa: E402
-from gameday.history import History, read_history  # noqa: E402
-from gameday.report import gather, render_report  # noqa: E402
-from gameday.scenario import load_scenario  # noqa: E402
-from gameday.simulate.reference import run_reference  # noqa: E402
-from gameday.swarm import Health  # noqa: E402
-from gameday.traffic import Asked, plan_load  # noqa: E402
-from gameday.vocabulary import Seed  # noqa: E402
+from gameday.capacity import request_capacity
+from gameday.findings import find, judge, validity
+from gameday.forecast import forecast_demand
+from gameday.history import History, read_history
+from gameday.report import gather, render_report
+from gameday.scenario import load_scenario
+from gameday.simulate.reference import run_reference
+from gameday.swarm import Health
+from gameday.traffic import Asked, plan_load
+from gameday.vocabulary import Seed
+from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
+from tests.support.small_shop import flat_demand
 
 HELP_RUNS = 5
 

@@ -22,10 +22,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-sys.path.append(str(Path(__file__).parents[1] / "forecast"))
-
-from made_up import MONDAY, counts_of, law, occurrence, past_of
-
 from gameday.forecast.accuracy import LEVELS, judge, mean_accuracy
 from gameday.forecast.ahead import ahead
 from gameday.forecast.blend import Blend
@@ -43,6 +39,7 @@ from gameday.forecast.strength import strength_sigma
 from gameday.forecast.task import RegionCalendar
 from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import TimeGrid
+from tests.support.made_up import MONDAY, counts_of, law, occurrence, past_of
 
 TRACES = Path(os.environ.get("GAMEDAY_TRACES", Path(__file__).parents[3] / "shared" / "data"))
 WEEK_MIN, DAY_MIN = 10080, 1440

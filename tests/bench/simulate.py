@@ -36,9 +36,7 @@ from gameday.simulate.reference import run_reference
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.traffic.by_type import caused_by_type
 from gameday.vocabulary import Seed
-
-sys.path.append(str(Path(__file__).parents[1] / "simulate"))
-from small_shop import desk, flat_plan, load_small, service
+from tests.support.small_shop import desk, flat_plan, load_small, service
 
 PEAK = "2027-07-13T19:00-07:00/2027-07-13T19:10-07:00"
 ROUNDS = int(os.environ.get("ROUNDS", "5"))

@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ import pandas as pd
 import pytest
 
 HERE = Path(__file__).parent
-for room in ("simulate", "findings", "forecast"):
-    sys.path.append(str(HERE.parent / room))
 
 with pytest.MonkeyPatch.context() as patch:  # some parts run the engine in this process
     patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")

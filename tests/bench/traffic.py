@@ -19,16 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-sys.path.append(str(Path(__file__).parents[1] / "simulate"))
-
-from small_shop import flat_plan, load_small, small_shop
-
 from gameday.history.access_log import read_access_logs
 from gameday.history.clickstream import Clickstream, read_clickstream
 from gameday.scenario.journeys import Journey
 from gameday.traffic.calibrate import calibrate
 from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
+from tests.support.small_shop import flat_plan, load_small, small_shop
 
 STEPS = ("sign-in", "home", "search", "product", "cart", "checkout")
 

@@ -15,8 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from small_runs import busy_shop
-from small_shop import flat_demand
 
 import gameday.capacity.exporters as family
 from gameday.capacity import (
@@ -33,6 +31,8 @@ from gameday.capacity.request import MOVES
 from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_demand
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 STATES = tuple(MOVES)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
 
 from gameday.capacity.sizing import size_service
 from gameday.scenario import Scenario
 from gameday.simulate.closed_forms import erlang_c
 from tests.support import examples
+from tests.support.small_runs import busy_shop
 
 loads = st.floats(0.01, 400)
 quietly = settings(

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from small_runs import busy_shop, evidence_of, played
-from small_shop import flat_demand
 
 from gameday.capacity import CapacityRequest, as_yaml, from_mapping, request_capacity
 from gameday.capacity.exporters import EXPORTERS
@@ -20,6 +18,8 @@ from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.plain_yaml import from_yaml
 from gameday.vocabulary import Seed
+from tests.support.small_runs import busy_shop, evidence_of, played
+from tests.support.small_shop import flat_demand
 
 OBJECTIVES = ["error rate of all steps < 1%", "utilisation of stock < 80%"]
 BORNE_OUT = Standing(frozenset(("main", name) for name in ("edge", "stock", "pay")), {})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.bad_input_table import BAD, BadInput, ask, furnished
+from tests.support.bad_input_table import BAD, BadInput, ask, furnished
 
 _MOST_LINES = 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,6 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-sys.path.append(str(Path(__file__).parents[1] / "simulate"))
-
-from small_shop import load_small, merged, small_shop
-
 from gameday.cli.app import app
 from gameday.forecast import forecast as forecasting
 from gameday.forecast import forecast_demand
@@ -25,6 +20,7 @@ from gameday.history import History, read_history
 from gameday.scenario import Scenario, load_scenario
 from gameday.traffic.event_demand import event_demand
 from gameday.vocabulary import Seed
+from tests.support.small_shop import load_small, merged, small_shop
 
 RELEASE = {"eu": "2026-03-07T15:00", "in": "2026-03-07T15:30"}
 SHOP = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-sys.path.append(str(Path(__file__).parents[1] / "simulate"))
-
-from small_shop import load_small, small_shop
-
 from gameday.cli import publish, track
 from gameday.cli.app import app
 from gameday.errors import GamedayError, HistoryError, UsageError
 from gameday.scenario import load_scenario
+from tests.support.small_shop import load_small, small_shop
 
 SALES = [
     {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},

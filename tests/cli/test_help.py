@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.safety import Journal
-from tests.stories.small_fair import FAIR
+from tests.support.small_fair import FAIR
 
 
 def verbs_of(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gameday.cli.app import main
-from tests.stories.small_fair import FAIR, edited
+from tests.support.small_fair import FAIR, edited
 
 DAY = "2027-07-13T"
 INJECTIONS = [

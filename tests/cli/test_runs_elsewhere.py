@@ -14,7 +14,7 @@ from gameday.cli.app import main
 from gameday.ledger import Ledger, RunRow
 from gameday.safety import Journal
 from gameday.safety.journal import is_playing
-from tests.cli.bad_input_table import _request
+from tests.support.bad_input_table import _request
 
 EVENT = "small-fair-2027"
 SUMMARY = {"findings": [], "verdict": {"name": "PASS", "exit_code": 0}, "objectives": [],

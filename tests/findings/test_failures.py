@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import desk, flat_demand, flat_plan, load_small, service
 
 from gameday.findings import Evidence, Finding, Look, find
 from gameday.findings.cures import cures
@@ -26,6 +25,7 @@ from gameday.simulate import replicate, simulate
 from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, flat_demand, flat_plan, load_small, service
 
 DRILLS = ("surge-retries", "outage-retries", "surge-thrashing", "flush-cold-cache")
 MINUTES = 6

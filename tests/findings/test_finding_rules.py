@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import as_measured, busy_shop, evidence_of, played, record_of, records_of
 
 import gameday.findings.rules as family
 from gameday.findings import Evidence, find
@@ -20,6 +19,14 @@ from gameday.findings.finding import Candidate
 from gameday.findings.rules import RULES
 from gameday.run_record import ATTEMPTS, LOADS, STEPS, Orders, RunRecord
 from gameday.vocabulary import Band
+from tests.support.small_runs import (
+    as_measured,
+    busy_shop,
+    evidence_of,
+    played,
+    record_of,
+    records_of,
+)
 
 Rule = Callable[[Evidence], Iterator[Candidate]]
 MODULES = [name for _, name, _ in pkgutil.iter_modules(family.__path__)]

@@ -7,13 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_runs import as_measured, busy_shop, evidence_of, played, record_of, records_of
 
 from gameday.findings import Finding, find
 from gameday.findings.objectives import objective_table
 from gameday.findings.summary import machine_table
 from gameday.swarm.machine import BUSY_SHARE, MachineUse
 from tests.support import NIGHT
+from tests.support.small_runs import (
+    as_measured,
+    busy_shop,
+    evidence_of,
+    played,
+    record_of,
+    records_of,
+)
 
 SLOW_PAY = {"services": {"pay": {"time": {"law": "exponential", "mean": "200ms"}}}}
 ONE_STOCK = {

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import desk, flat_demand, flat_plan, load_small
 
 from gameday.errors import PreflightFailed
 from gameday.findings import Look
@@ -21,6 +20,7 @@ from gameday.scenario.injections import parse_injections
 from gameday.simulate import replicate
 from gameday.swarm.conduct import _preflight
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, flat_demand, flat_plan, load_small
 
 OBJECTIVES = ["p95 of hit < 1s", "error rate of all steps < 1%", "utilisation of desk < 80%"]
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import busy_shop
-from small_shop import desk, flat_plan, load_small, small_shop
 
 from gameday.findings import Look
 from gameday.findings.cross_check import cross_check
@@ -30,6 +28,8 @@ from gameday.simulate import replicate, t_interval
 from gameday.simulate.closed_forms import mean_wait_s
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Band, Seed
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import desk, flat_plan, load_small, small_shop
 
 OBJECTIVES = ["p99 of home < 800ms", "error rate of all steps < 1%", "utilisation of stock < 10%"]
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_runs import busy_shop, evidence_of, played
 
 from gameday.findings import Evidence, find
 from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
+from tests.support.small_runs import busy_shop, evidence_of, played
 
 room = importlib.import_module("gameday.findings.find")
 

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import as_measured, busy_shop, evidence_of, played, record_of, records_of
-from small_shop import flat_demand, service
 
 from gameday.capacity import request_capacity
 from gameday.capacity.order import withhold
@@ -21,6 +19,15 @@ from gameday.findings.objectives import objective_table
 from gameday.findings.standing import standing_of
 from gameday.findings.verdict import Verdict
 from gameday.vocabulary import Band
+from tests.support.small_runs import (
+    as_measured,
+    busy_shop,
+    evidence_of,
+    played,
+    record_of,
+    records_of,
+)
+from tests.support.small_shop import flat_demand, service
 
 OBJECTIVE = "error rate of checkout < 1%"
 GUESSED = {"services": {"pay": service("900ms", servers=3, queue_per_server=1)}}

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import as_measured, busy_shop, evidence_of, played, record_of
 
 from gameday.errors import ScenarioError
 from gameday.findings import Finding, find, judge, unmeasured_objectives, validity, worst_code
@@ -18,6 +17,7 @@ from gameday.findings.objectives import objective_table
 from gameday.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, bin_of, blank_record
 from gameday.swarm import Health
 from gameday.vocabulary import Band, TimeGrid
+from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, record_of
 
 ENDS = ("complete", "guardrail", "person", "worker_lost", "shop_lost")
 RANK = (9, 8, 3, 4, 7, 1, 10, 0)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import MONDAY, counts_of, history_of, law, past_of
 
 from gameday.errors import HistoryError
 from gameday.forecast.ahead import ahead
@@ -23,6 +22,7 @@ from gameday.scenario.forecasting import ForecastBlock
 from gameday.scenario.ingredients import Ingredients
 from gameday.vocabulary import QUANTILES, Array
 from tests.support import examples
+from tests.support.made_up import MONDAY, counts_of, history_of, law, past_of
 
 
 def years_of(days: int) -> tuple[Past, Array]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up import counts_of, model_of, past_of
 
 from gameday.forecast.accuracy import LEVELS
 from gameday.forecast.ahead import ahead
+from tests.support.made_up import counts_of, model_of, past_of
 
 _DAYS, _AHEAD = 28, 3
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_shop import flat_demand, load_small, small_shop
 
 from gameday.forecast import Demand, demand_grid
 from gameday.forecast.crowds import crowd_notes
 from gameday.forecast.demand import Crowd
 from gameday.forecast.event_demand import LaunchSteps, quantile_of_sum
 from gameday.forecast.together import Together
+from tests.support.small_shop import flat_demand, load_small, small_shop
 
 LEVELS = st.floats(0.01, 0.999)
 SIGMAS = st.floats(0.01, 0.6)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_shop import load_small, merged, small_shop
 
 from gameday.errors import HistoryError
 from gameday.forecast import Demand, forecast_demand
@@ -25,6 +24,7 @@ from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array, Seed, TimeGrid
+from tests.support.small_shop import load_small, merged, small_shop
 
 SALES = [
     {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_shop import load_small, small_shop
 
 from gameday.errors import HistoryError
 from gameday.forecast.forecast import demand_grid, forecast_demand, models_of
@@ -16,6 +15,7 @@ from gameday.forecast.launches import lessons
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Seed
+from tests.support.small_shop import load_small, small_shop
 
 PAST = [
     {

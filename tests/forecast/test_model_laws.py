@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up import (
+
+from gameday.forecast.explain import bridge, error_spread, waterfall
+from gameday.forecast.left_out import known_events
+from gameday.forecast.regional import Model, fit_models
+from gameday.forecast.task import RegionCalendar
+from tests.support.made_up import (
     MONDAY,
     counts_of,
     forecast_of,
@@ -19,11 +24,6 @@ from made_up import (
     occurrence,
     past_of,
 )
-
-from gameday.forecast.explain import bridge, error_spread, waterfall
-from gameday.forecast.left_out import known_events
-from gameday.forecast.regional import Model, fit_models
-from gameday.forecast.task import RegionCalendar
 
 SALES = (occurrence(8.5, 24), occurrence(18.25, 24))
 COMING = occurrence(29.0, 48)

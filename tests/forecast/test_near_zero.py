@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up import MONDAY, law, past_of
 from scipy.stats import nbinom, poisson
 
 from gameday.forecast.ahead import ahead
@@ -20,6 +19,7 @@ from gameday.forecast.regional import Model
 from gameday.forecast.tie import tied_models
 from gameday.vocabulary import QUANTILES, Array
 from tests.support import examples
+from tests.support.made_up import MONDAY, law, past_of
 
 _DAYS, _AHEAD = 35, 3
 _MULTIPLE, _A_FEW = 2.0, 6.0

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import counts_of, history_of, past_of
 
 from gameday.forecast.accuracy import judge, mean_accuracy, missed, pooled_wape
 from gameday.forecast.backtest import backtest
@@ -29,6 +28,7 @@ from gameday.forecast.rivals.last_week import week_before_errors
 from gameday.forecast.task import RegionCalendar, bare_calendars
 from gameday.vocabulary import Array
 from tests.support import examples
+from tests.support.made_up import counts_of, history_of, past_of
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
 PLAIN = ("last week", "median of weeks")

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import MONDAY, counts_of, later, law, occurrence, past_of
 
 from gameday.forecast.ahead import ahead
 from gameday.forecast.demand import Demand
@@ -16,6 +15,7 @@ from gameday.forecast.regional import Model, fit_models
 from gameday.forecast.task import RegionCalendar
 from gameday.forecast.together import Together, together_of
 from gameday.vocabulary import QUANTILES, Seed, TimeGrid
+from tests.support.made_up import MONDAY, counts_of, later, law, occurrence, past_of
 
 SALES = (occurrence(8.5, 24), occurrence(18.25, 24))
 COMING = occurrence(28.5, 24)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up import counts_of, law, model_of, past_of
 from scipy import stats
 
 from gameday.forecast.peaks import Crowded, PeakErrors, peak_errors, peak_of
 from tests.support import NIGHT
+from tests.support.made_up import counts_of, law, model_of, past_of
 
 NOTHING_LEARNED = np.zeros(30)
 

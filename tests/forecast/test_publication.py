@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import counts_of, history_of, later, model_of, occurrence, past_of
 
 from gameday.forecast.event_demand import EventDemand
 from gameday.forecast.forecast import level_notes
@@ -23,6 +22,7 @@ from gameday.forecast.publication import (
 from gameday.forecast.state import State, state_of
 from gameday.forecast.task import RegionCalendar
 from gameday.vocabulary import TimeGrid
+from tests.support.made_up import counts_of, history_of, later, model_of, occurrence, past_of
 
 SALES = (occurrence(8.5, 24), occurrence(18.25, 24))
 COMING = occurrence(28.5, 24)

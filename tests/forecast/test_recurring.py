@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from made_up import counts_of, law, model_of, occurrence, past_of
 from scipy import stats
 
 from gameday.forecast.ahead import ahead
@@ -16,6 +15,7 @@ from gameday.forecast.regional import Model
 from gameday.forecast.state import refreshed, state_of
 from gameday.forecast.task import RegionCalendar
 from gameday.vocabulary import Array, TimeGrid
+from tests.support.made_up import counts_of, law, model_of, occurrence, past_of
 
 DAYS, AHEAD = 35, 3
 SLOT = np.arange((DAYS + AHEAD) * 1440)

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import counts_of, forecast_of, later, model_of, past_of
-from small_shop import load_small, small_shop
 
 from gameday.errors import HistoryError, ScenarioError
 from gameday.forecast import forecast_demand
@@ -24,6 +22,8 @@ from gameday.scenario.forecasting import ForecastBlock, Stretch
 from gameday.scenario.ingredients import Ingredients
 from gameday.scenario.ingredients.trend import Trend
 from gameday.vocabulary import Seed
+from tests.support.made_up import counts_of, forecast_of, later, model_of, past_of
+from tests.support.small_shop import load_small, small_shop
 
 
 def spend(days: int, seed: int = 1) -> pd.DataFrame:

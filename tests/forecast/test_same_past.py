@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import counts_of
 
 from gameday.errors import HistoryError
 from gameday.forecast.backtest import origins_of
@@ -19,6 +18,7 @@ from gameday.forecast.tie import tied_models
 from gameday.history import History, read_any_history
 from gameday.scenario.past import Columns
 from gameday.vocabulary import Array
+from tests.support.made_up import counts_of
 
 START = datetime(2026, 3, 9, tzinfo=UTC)
 """Berlin's clocks go forward on 2026-03-29, in the third week; and back on 2026-10-25."""

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_up import counts_of, past_of
 
 from gameday.forecast.blend import FACTORS, TIE
 from gameday.forecast.past import daily
 from gameday.forecast.tie import closed_tree, tied_models
+from tests.support.made_up import counts_of, past_of
 
 COUNTS = st.floats(0.1, 1e6)
 CHILDREN = arrays(float, (3, 4), elements=COUNTS)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import MONDAY, law
 
 from gameday.forecast.correction import corrected
 from gameday.forecast.track import Plan, Tracker
 from gameday.vocabulary import Array, TimeGrid
+from tests.support.made_up import MONDAY, law
 
 
 def plan_of(days: int = 2, level: float = 400.0) -> Plan:

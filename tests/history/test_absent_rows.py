@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_shop import desk, load_small
 
 from gameday.errors import HistoryError
 from gameday.history import History, read_history
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, load_small
 
 START = pd.Timestamp("2026-01-05T00:00Z")
 OFFER = "`history: {absent: zero}`"

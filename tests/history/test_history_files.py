@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_shop import desk, load_small, small_shop
 
 from gameday.errors import HistoryError
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Seed
 from tests.support import examples
+from tests.support.small_shop import desk, load_small, small_shop
 
 Rows = list[tuple[Any, ...]]
 

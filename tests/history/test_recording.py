@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from small_site import Site, running_site
 from typer.testing import CliRunner
 
 from gameday.cli.app import app
@@ -28,6 +27,7 @@ from gameday.swarm.script import written
 from gameday.swarm.wire.heads import read_head
 from gameday.swarm.words import Words
 from gameday.vocabulary import session_key
+from tests.support.small_site import Site, running_site
 
 
 class Browser:

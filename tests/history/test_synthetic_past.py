@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import load_small, merged, small_shop
 
 from gameday.errors import HistoryError
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Seed
+from tests.support.small_shop import load_small, merged, small_shop
 
 
 def past(scenario: Scenario, seed: int = 1) -> History:

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_shop import desk, load_small
 
 from gameday.errors import HistoryError
 from gameday.history import read_history
@@ -19,6 +18,7 @@ from gameday.history.clickstream import Clickstream, read_clickstream
 from gameday.history.instants import last_year, parsed_times
 from gameday.history.minutes import MinuteCounts
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, load_small
 
 SHOPPERS = Clickstream(category=None, product=None, price=None)
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_shop import desk, load_small, small_shop
 from typer.testing import CliRunner
 
 from gameday.cli.app import app
@@ -18,6 +17,7 @@ from gameday.errors import HistoryError
 from gameday.history import History, read_any_history, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, load_small, small_shop
 
 START = pd.Timestamp("2026-01-05T00:00Z")
 

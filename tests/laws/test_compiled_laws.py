@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,7 @@ from gameday.simulate.closed_forms import (
 )
 from gameday.simulate.compiled import queue_alone, run_compiled
 from gameday.vocabulary import Seed
-from tests.support import examples
-
-sys.path.append(str(Path(__file__).parents[1] / "simulate"))
-small_shop = importlib.import_module("small_shop")
+from tests.support import examples, small_shop
 
 
 def law(**fields: Any) -> Any:

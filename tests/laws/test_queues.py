@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,7 @@ from gameday.simulate.pool import ServicePool
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Seed
-
-sys.path.append(str(Path(__file__).parents[1] / "simulate"))
+from tests.support import small_shop
 
 SERVICE_S = 0.1
 SLOTS = 3
@@ -32,7 +29,7 @@ SLOTS = 3
 
 @pytest.fixture(scope="module")
 def small() -> Any:
-    return importlib.import_module("small_shop")
+    return small_shop
 
 
 def total(record: RunRecord, what: str) -> float:

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from small_runs import as_measured, busy_shop, played, records_of
-from small_shop import flat_demand
 
 from gameday.capacity import from_mapping, request_capacity
 from gameday.errors import PreflightFailed
 from gameday.history import History
 from gameday.ledger import Ledger, RunFolder, RunRow
 from tests.support import examples
+from tests.support.small_runs import as_measured, busy_shop, played, records_of
+from tests.support.small_shop import flat_demand
 
 ROW = RunRow("r1", "small", "r1", "2026-03-10T00:00:00+00:00", "RUNNING", -1, 42)
 """A run whose folder does not matter."""

@@ -16,8 +16,6 @@ from xml.etree import ElementTree
 import jinja2
 import numpy as np
 import pytest
-from small_runs import as_measured, busy_shop, evidence_of, played, records_of
-from small_shop import flat_demand
 
 from gameday.capacity import request_capacity
 from gameday.capacity.order import Withheld
@@ -27,6 +25,8 @@ from gameday.report import gather, render_remains, render_report
 from gameday.report.render import SECTIONS
 from gameday.run_record import Orders
 from gameday.swarm import Health
+from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
+from tests.support.small_shop import flat_demand
 
 HOSTILE = "<script>alert(1)</script>"
 ABOUT = {

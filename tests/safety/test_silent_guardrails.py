@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_shop import flat_plan
 
 from gameday.errors import UsageError
 from gameday.run_record import BINS, bin_of
@@ -18,6 +17,7 @@ from gameday.safety.guardrails import Breach
 from gameday.scenario import Scenario, load_scenario, parse_criterion
 from gameday.swarm.observe import Sample
 from gameday.swarm.sampler import service_numbers
+from tests.support.small_shop import flat_plan
 
 SLOW = "p95 of home > 2s for 10s"
 BUSY = "utilisation of checkout > 90% for 10s"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from bad_documents import BAD, EDGE_STACKS
 
 from gameday.errors import ScenarioError, UsageError
 from gameday.scenario import bundled_scenarios, load_scenario
+from tests.support.bad_documents import BAD, EDGE_STACKS
 
 if TYPE_CHECKING:
     from conftest import Bench

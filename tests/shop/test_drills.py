@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 import pytest
-from virtual_shop import in_virtual_time
 
 from gameday.scenario import build_cell, load_scenario
 from gameday.scenario.injections import parse_injections
 from gameday.scenario.switches import switches
 from gameday.shop.station import Asker, LiveServices
+from tests.support.virtual_shop import in_virtual_time
 
 MINUTE_S, MINUTES, BASE_PER_S = 60.0, 5, 80.0
 """Minutes: one as usual, one of what is injected, three after; customers as in the drills' plan."""

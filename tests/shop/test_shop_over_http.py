@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from small_shop import load_small, merged, service, small_shop
 from starlette.applications import Starlette
-from virtual_shop import Client, Reply, with_shop
 
 from gameday.errors import PreflightFailed
 from gameday.scenario import Scenario, load_scenario
 from gameday.shop import running_shops, serve
+from tests.support.small_shop import load_small, merged, service, small_shop
+from tests.support.virtual_shop import Client, Reply, with_shop
 
 ENDS = ("done", "failed", "shed", "timed_out", "cancelled", "orphaned")
 

@@ -12,8 +12,6 @@ import pytest
 import simpy
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from small_shop import desk, load_small, service
-from virtual_shop import in_virtual_time
 
 from gameday.run_record import ATTEMPTS
 from gameday.scenario import Scenario, build_cell
@@ -21,6 +19,8 @@ from gameday.scenario.policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
 from gameday.simulate.station import Asker, Services
+from tests.support.small_shop import desk, load_small, service
+from tests.support.virtual_shop import in_virtual_time
 
 SLOTS, SLOT_S = 60, 60.0
 

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from small_shop import desk, flat_plan, load_small, merged, small_shop
-from troubled import troubled_shops
 
 from gameday.run_record import (
     ATTEMPTS,
@@ -27,6 +25,8 @@ from gameday.run_record import (
 from gameday.simulate.reference import run_reference
 from gameday.vocabulary import Seed, TimeGrid
 from tests.support import NIGHT, examples
+from tests.support.small_shop import desk, flat_plan, load_small, merged, small_shop
+from tests.support.troubled import troubled_shops
 
 
 @settings(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_shop import flat_plan, load_small, small_shop
 
 from gameday.errors import PreflightFailed, UsageError
 from gameday.simulate import simulate
 from gameday.simulate.cluster import on_cluster
 from gameday.vocabulary import Seed
+from tests.support.small_shop import flat_plan, load_small, small_shop
 
 
 def test_a_local_cluster_gives_the_same_bits(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_shop import flat_plan, load_small, small_shop
-from troubled import injections, troubled_shops
 
 from gameday.run_record import RunRecord
 from gameday.scenario import Scenario, load_scenario
@@ -22,6 +20,8 @@ from gameday.simulate.compiled import run_compiled
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
+from tests.support.small_shop import flat_plan, load_small, small_shop
+from tests.support.troubled import injections, troubled_shops
 
 EXAMPLES = int(os.environ.get("EQUAL_SCENARIOS", "15"))
 """`make nightly` asks for 500."""

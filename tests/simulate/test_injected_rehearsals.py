@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from small_shop import flat_demand, load_small, merged, small_shop
 
 from gameday.cli.simulate import Rehearsal
 from gameday.cli.simulated import drawn, say
@@ -25,6 +24,7 @@ from gameday.report import render_rehearsal
 from gameday.scenario import Scenario
 from gameday.traffic import Asked
 from gameday.vocabulary import Seed
+from tests.support.small_shop import flat_demand, load_small, merged, small_shop
 
 ONE = {"instances": 1, "zones": 1, "instance": "box"}
 ZONED = {"instances": 5, "zones": 3, "instance": "box"}

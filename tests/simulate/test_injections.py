@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import desk, flat_plan, load_small
 
 from gameday.findings import Look
 from gameday.findings.recovery import recovery
@@ -18,6 +17,7 @@ from gameday.scenario.policies import servers_left, stretched
 from gameday.simulate import replicate, simulate
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed
+from tests.support.small_shop import desk, flat_plan, load_small
 
 SLOTS = 9
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from small_shop import desk, flat_plan, load_small
 
 from gameday.run_record import ATTEMPTS, RunRecord
 from gameday.scenario.policies import is_over_limit, next_limit
 from gameday.simulate.compiled import run_compiled
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, flat_plan, load_small
 
 
 @given(limit=st.floats(1, 500), seconds=st.floats(0, 10), target_s=st.floats(0.01, 5))

@@ -22,7 +22,7 @@ from gameday.scenario import load_scenario
 from gameday.simulate.compiled import run_compiled
 from gameday.simulate.machine_code import kept_folder
 from gameday.vocabulary import Seed
-from small_shop import flat_plan, load_small, small_shop
+from tests.support.small_shop import flat_plan, load_small, small_shop
 from pathlib import Path
 import sys
 scenario = load_small(Path(sys.argv[1]), small_shop(), {"services": {"pay": {"time": {
@@ -59,7 +59,7 @@ def test_an_edited_helper_is_never_served_stale_and_no_home_need_be_writable(
         if home:
             for name in ("NUMBA_CACHE_DIR", "GAMEDAY_CACHE", "XDG_CACHE_HOME"):
                 environment.pop(name, None)
-        environment["PYTHONPATH"] = f"{place}:{Path(__file__).parent}"
+        environment["PYTHONPATH"] = f"{place}:{PACKAGE.parent}"
         done = subprocess.run(
             [sys.executable, "-c", PLAY, str(tmp_path)], env=environment, capture_output=True,
             text=True, check=True, cwd=place,

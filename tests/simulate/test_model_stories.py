@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import desk, flat_plan, load_small, merged, service, small_shop
 
 from gameday.run_record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario, build_cell
@@ -20,6 +19,7 @@ from gameday.simulate.reference import run_reference
 from gameday.traffic import Walks
 from gameday.traffic.by_type import steps_by_type
 from gameday.vocabulary import SLOT_S, Seed, TimeGrid
+from tests.support.small_shop import desk, flat_plan, load_small, merged, service, small_shop
 
 
 def run(

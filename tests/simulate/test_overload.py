@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_shop import desk, flat_plan, load_small
 
 from gameday.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario.policies import (
@@ -20,6 +19,7 @@ from gameday.scenario.policies import (
 )
 from gameday.simulate import simulate
 from gameday.vocabulary import Seed
+from tests.support.small_shop import desk, flat_plan, load_small
 
 CODEL = {"codel": {"target": "50ms", "interval": "200ms"}}
 OVERLOADED = {"timeout": "1s", "queue_per_server": 1000.0}

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import desk, flat_plan, load_small, service
 
 from gameday.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario.cells import least_scale
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.vocabulary import Array, Seed
+from tests.support.small_shop import desk, flat_plan, load_small, service
 
 ROOMY = {"timeout": "60s", "queue_per_server": 1000.0}
 

@@ -13,7 +13,7 @@ import pytest
 from gameday.after_load import AfterLoad, not_judged
 from gameday.live import Show
 from gameday.simulate.real_speed import AtRealSpeed
-from tests.stories.conftest import Bench, until
+from tests.support.program import Bench, until
 
 
 def after(end: str = "complete", reason: str | None = None) -> AfterLoad:

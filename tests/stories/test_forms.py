@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from gameday.scenario import bundled_scenarios
-from tests.stories.conftest import Bench
-from tests.stories.form_site import running_site
-from tests.stories.test_replay import assert_judged
+from tests.support.form_site import running_site
+from tests.support.program import Bench, assert_judged
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = next(iter(bundled_scenarios().values())).parent / "examples"
 PEOPLE = EXAMPLES / "people.csv"
-HERE = Path(__file__).parent
+USERS = Path(__file__).parents[1] / "support" / "people_users.py"
 Edit = tuple[str, str]
 
 
@@ -28,7 +27,7 @@ def forms(bench: Bench, *edits: Edit) -> str:
         assert old in text, old
         text = text.replace(old, new)
     shutil.copy(PEOPLE, bench.path)
-    shutil.copy(HERE / "people_users.py", bench.path)
+    shutil.copy(USERS, bench.path)
     file = bench.path / "forms.yaml"
     file.write_text(text)
     return str(file)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.conftest import Bench, Run, until
-from tests.stories.test_swarm_faults import free_address
+from tests.support.program import Bench, Run, free_address, until
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.conftest import Bench, until
+from tests.support.program import Bench, until
 
 pytestmark = pytest.mark.slow
 

@@ -8,15 +8,14 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from gameday.files import RUN_FILES
-from tests.stories.conftest import Bench, Run, alive, until
-from tests.stories.hostile import ERRORS, HOSTILE, counting, hostile
-from tests.stories.small_fair import LONG, NO_WORD_OF_CHECKOUT, SMALL_PAY
+from tests.support.hostile import ERRORS, HOSTILE, counting, hostile
+from tests.support.program import Bench, Run, alive, assert_books_balance, assert_judged, until
+from tests.support.small_fair import LONG, NO_WORD_OF_CHECKOUT, SMALL_PAY
 
 pytestmark = pytest.mark.slow
 
@@ -24,33 +23,6 @@ NOT_EVERY_RUN = {"event.parquet", "capacity/CR-*.yaml", "stop", "hold.json", "sw
 """Files of a run that only some runs have, and one that is gone when it is over."""
 STOPS_WITHIN_S = 5.0
 """Promised by `gameday stop --help` and DESIGN §6."""
-
-
-def assert_books_balance(summary: dict[str, Any]) -> None:
-    books = summary["books"]
-    assert books["imbalances"] == []
-    for step, row in books["steps"].items():
-        ends = ("sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
-                "delayed", "held", "lost")  # fmt: skip
-        assert row["planned"] == sum(row[end] for end in ends), step
-        went_out = ("done", "failed", "check_failed", "sold_out", "abandoned", "unfinished")
-        assert row["achieved"] == sum(row[end] for end in went_out), step
-    sessions = books["sessions"]
-    ends = sessions["finished"] + sessions["abandoned"] + sessions["failed"]
-    assert sessions["started"] == ends + sessions["displaced"] + sessions["lost"]
-
-
-def assert_judged(run: Run, verdict: str, code: int) -> dict[str, Any]:
-    """Check that exit code, manifest, ledger and summary say the same, and return the summary."""
-    run.says_no_trace()
-    summary = run.summary
-    assert (summary["verdict"]["name"], summary["verdict"]["exit_code"], run.code) == (
-        verdict, code, code,
-    ), (summary["verdict"], run.complained[-1500:])  # fmt: skip
-    assert (run.manifest["verdict"], run.manifest["exit_code"]) == (verdict, code)
-    assert verdict in run.said
-    assert_books_balance(summary)
-    return summary
 
 
 # a sound run

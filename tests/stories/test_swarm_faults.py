@@ -16,10 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.stories.conftest import Bench, Run, alive, unhurried, until
-from tests.stories.hostile import falling_silent
-from tests.stories.small_fair import Edit
-from tests.stories.test_replay import assert_judged
+from tests.support.hostile import falling_silent
+from tests.support.program import Bench, Run, alive, assert_judged, free_address, unhurried, until
+from tests.support.small_fair import Edit
 
 pytestmark = pytest.mark.slow
 
@@ -38,12 +37,6 @@ def starts(summary: dict[str, Any]) -> tuple[list[int], list[int]]:
     """Return session starts by slot of the window: planned, started."""
     series = summary["series"]["stacks"]["main"]
     return series["sessions_planned"], series["sessions_started"]
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def command_of(pid: int) -> str:

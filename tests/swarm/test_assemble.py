@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_shop import flat_plan
-from small_stage import assembled, assembly_of, faults_of, recorded, total
-from virtual_customers import Target, play, rough
 
 from gameday.findings import validity
 from gameday.run_record import SESSIONS, STEPS
@@ -19,6 +16,9 @@ from gameday.swarm import Health
 from gameday.swarm.engine import Engine
 from gameday.traffic import LoadPlan
 from tests.support import examples
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import assembled, assembly_of, faults_of, recorded, total
+from tests.support.virtual_customers import Target, play, rough
 
 quickly = settings(max_examples=examples(25), deadline=None)
 Reports = list[dict[str, Any]]

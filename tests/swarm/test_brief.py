@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop, played
-from small_shop import flat_plan
 
 from gameday.run_record import STEPS
 from gameday.scenario import Scenario
@@ -20,6 +18,8 @@ from gameday.scenario.load import scenario_of, scenario_text
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.brief import BRIEF_VARIABLE, Brief, read_brief, write_brief
 from gameday.traffic import LoadPlan, Walks
+from tests.support.small_runs import busy_shop, played
+from tests.support.small_shop import flat_plan
 
 LAUNCH: dict[str, Any] = {
     "products": {"toy": {"share": {"eu": 1.0}}},

@@ -16,9 +16,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_shop import flat_plan, load_small, merged, small_shop
-from small_stage import recorded
-from virtual_customers import Target, play
 
 from gameday.swarm.calendar import Calendar
 from gameday.swarm.customer import Customer
@@ -26,6 +23,9 @@ from gameday.swarm.rows import Rows
 from gameday.swarm.wire.cookies import Jar
 from gameday.vocabulary import Seed
 from tests.support import examples
+from tests.support.small_shop import flat_plan, load_small, merged, small_shop
+from tests.support.small_stage import recorded
+from tests.support.virtual_customers import Target, play
 
 edges = st.tuples(st.integers(1, 400), st.sampled_from([-1, 0, 1])).map(
     lambda at: nextafter(at[0] * 0.1, at[1] * inf) if at[1] else at[0] * 0.1

@@ -16,10 +16,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
-from small_shop import flat_plan
-from small_stage import faults_of, recorded
-from virtual_customers import Asked, Target, VirtualClock, play, rough
 
 from gameday.scenario import Scenario
 from gameday.scenario.assets import Assets
@@ -30,6 +26,10 @@ from gameday.swarm.engine import Engine
 from gameday.swarm.player import LEASE_S, Player
 from gameday.traffic import LoadPlan
 from tests.support import examples
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import faults_of, recorded
+from tests.support.virtual_customers import Asked, Target, VirtualClock, play, rough
 
 EVER_S = -1e18
 WORKERS = range(5)

@@ -13,13 +13,13 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from knocking import KEY, SPEC, Guest, Master
 
 from gameday import __version__
 from gameday.cli.replay import _listen
 from gameday.errors import UsageError
 from gameday.swarm.admission import Admission, Applicant
 from gameday.swarm.keys import Listen, given_key, made_key, worker_key
+from tests.support.knocking import KEY, SPEC, Guest, Master
 
 names = st.text(min_size=1, max_size=30)
 

@@ -12,8 +12,6 @@ from urllib.parse import quote
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
-from small_shop import flat_plan
 
 from gameday.errors import UsageError
 from gameday.safety import Journal, allowed_target
@@ -23,6 +21,8 @@ from gameday.scenario.load import scenario_text
 from gameday.scenario.secrets import secrets_of
 from gameday.swarm.brief import Brief, write_brief
 from gameday.swarm.forget import BRIEF_FILE, forget_brief, forget_killed
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
 
 SECRET = st.tuples(st.from_regex(r"[a-z]{3}[0-9]{2}", fullmatch=True),
                    st.from_regex(r"[A-Za-z0-9!$+~_-]{6,20}", fullmatch=True)).map("".join)  # fmt: skip

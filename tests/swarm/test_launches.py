@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import flat_plan, load_small, service, small_shop
-from small_stage import recorded
-from virtual_customers import Answer, Asked, Target, play
 
 from gameday.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
@@ -18,6 +15,9 @@ from gameday.scenario.sales import DONE, WAITING, Sale, sales
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
+from tests.support.small_shop import flat_plan, load_small, service, small_shop
+from tests.support.small_stage import recorded
+from tests.support.virtual_customers import Answer, Asked, Target, play
 
 SLOTS, SPEED = 12, 20.0
 TOLD = {DONE: 200, WAITING: 425, "sold_out": 409}

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
 
 from gameday.errors import ScenarioError
 from gameday.scenario import Scenario
@@ -22,6 +21,7 @@ from gameday.swarm import observe
 from gameday.swarm.counters import total
 from gameday.swarm.observe import Observer, Sample, unsummed
 from tests.support import examples
+from tests.support.small_runs import busy_shop
 
 TEXT = """# TYPE in_use gauge
 in_use{service="pay",zone="a"} 2

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import busy_shop
-from small_shop import flat_plan
-from small_stage import assembly_of
-from virtual_customers import Answer, Asked, Run, Target, play, rough
 
 from gameday.scenario import Scenario
 from gameday.swarm.observe import Observer
 from gameday.traffic import LoadPlan
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import assembly_of
+from tests.support.virtual_customers import Answer, Asked, Run, Target, play, rough
 
 Reports = list[dict[str, Any]]
 

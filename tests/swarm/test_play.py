@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
-from small_shop import flat_plan
-from small_stage import alone, lone_step, one_session, recorded, total
-from virtual_customers import Answer, Asked, Run, Target, play, rough
 
 from gameday.run_record import LATENCIES, SESSION_ENDS, SESSIONS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.swarm.engine import Engine
 from gameday.vocabulary import Draw, draw_keyed, session_key
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import alone, lone_step, one_session, recorded, total
+from tests.support.virtual_customers import Answer, Asked, Run, Target, play, rough
 
 
 def by_path(**answers: Answer) -> Target:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_shop import flat_plan
-from small_stage import alone, lone_step, recorded, total
-from virtual_customers import Answer, Target, play
 
 from gameday.run_record import SESSIONS
 from gameday.scenario import Scenario
 from gameday.vocabulary import Draw, draw
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import alone, lone_step, recorded, total
+from tests.support.virtual_customers import Answer, Target, play
 
 
 def reacting(folder: Path, **reaction: Any) -> Scenario:

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
-from small_shop import flat_plan
-from small_stage import lone_step, one_session, recorded, total
-from virtual_customers import Answer, Asked, Run, Target, head_of, play
 
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
 from gameday.swarm.redirects import onward_path
 from gameday.swarm.wire.heads import BadReply, read_head
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import lone_step, one_session, recorded, total
+from tests.support.virtual_customers import Answer, Asked, Run, Target, head_of, play
 
 HERE = "http://127.0.0.1:8001"
 

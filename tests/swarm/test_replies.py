@@ -10,10 +10,10 @@ import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_customers import head_of
 
 from gameday.scenario.steps import Exchange
 from gameday.swarm.replies import Verdict, verdict_of
+from tests.support.virtual_customers import head_of
 
 
 class Seen(NamedTuple):

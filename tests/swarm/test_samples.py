@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
-from small_shop import flat_plan
 
 from gameday.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
@@ -19,6 +17,8 @@ from gameday.swarm.observe import Observer, Sample
 from gameday.swarm.sampler import service_numbers
 from gameday.traffic import LoadPlan
 from tests.support import examples
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
 
 quickly = settings(max_examples=examples(40), deadline=None)
 

@@ -12,11 +12,11 @@ import httptools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_words import Who, line_of
 
 from gameday.errors import ScenarioError
 from gameday.swarm.script import Line
 from tests.support import examples
+from tests.support.small_words import Who, line_of
 
 OURS = {"host", "x-gameday-run", "x-synthetic", "x-gameday-step", "accept", "accept-encoding",
         "user-agent"}  # fmt: skip

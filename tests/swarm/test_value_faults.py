@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_shop import merged, small_shop
 
 from gameday.errors import ScenarioError
 from gameday.scenario import load_scenario
+from tests.support.small_shop import merged, small_shop
 
 FORM = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<rest>\S.*)", re.DOTALL)
 PEOPLE = "name,city\nada,London\n"

@@ -9,10 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import busy_shop
-from small_shop import flat_plan
-from small_stage import EVERYTHING, recorded
-from virtual_customers import Target, play
 
 from gameday.run_record import SESSIONS
 from gameday.scenario import Scenario
@@ -20,6 +16,10 @@ from gameday.scenario.journeys import Journey
 from gameday.traffic import END, Course, Walks
 from gameday.vocabulary import Draw, draw, draw_keyed, draw_many, session_key, session_keys
 from tests.support import examples
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
+from tests.support.small_stage import EVERYTHING, recorded
+from tests.support.virtual_customers import Target, play
 
 WORD = (1 << 64) - 1
 roots = st.integers(0, WORD)

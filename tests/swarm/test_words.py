@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from small_words import Who, said_by, speakers
 
 from tests.support import examples
+from tests.support.small_words import Who, said_by, speakers
 
 LEVEL = 1e-4
 """Chance fails a test of it at a fixed seed this seldom."""

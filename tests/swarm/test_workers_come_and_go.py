@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from knocking import KEY, Guest, Master
 
 from gameday.scenario import Scenario
 from gameday.scenario.assets import Assets
 from gameday.scenario.load import scenario_text
 from gameday.swarm.brief import Brief, write_brief
 from gameday.traffic import LoadPlan
+from tests.support.knocking import KEY, Guest, Master
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
-from small_shop import flat_plan, load_small, small_shop
 
 from gameday.scenario.journeys import Journey
 from gameday.scenario.renewal import quantiles
@@ -21,6 +20,7 @@ from gameday.traffic.chains import chain_of, length_law
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import session_key, session_keys
 from tests.support import examples
+from tests.support.small_shop import flat_plan, load_small, small_shop
 
 LAWS: list[Any] = [
     "20s",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_shop import flat_demand, load_small, small_shop
 
 from gameday.scenario import Scenario
 from gameday.scenario.drift import with_drift
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.traffic.contradictions import contradictions, residuals
 from gameday.vocabulary import Array, Seed
+from tests.support.small_shop import flat_demand, load_small, small_shop
 
 VISITS = np.array([1.0, 1.0, 0.2])
 """Of home, product and checkout a session: 0.7 / (1 - 0.3) products, a fifth of them checked out."""

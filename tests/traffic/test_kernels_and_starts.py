@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_shop import load_small, small_shop
 
 from gameday.scenario import load_scenario
 from gameday.scenario.journeys import Journey
@@ -16,6 +15,7 @@ from gameday.traffic.fit import caused_steps, fit_starts
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import Array
 from tests.support import examples
+from tests.support.small_shop import load_small, small_shop
 
 STEPS = ("a", "b", "c")
 QUICK = dict.fromkeys(STEPS, 0.0)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_shop import flat_demand, flat_plan, load_small, merged, service, small_shop
 
 from gameday.errors import ScenarioError, UsageError
 from gameday.forecast import Demand
@@ -27,6 +26,7 @@ from gameday.traffic.plan import whole_starts
 from gameday.traffic.shape import choose_scale, choose_window
 from gameday.vocabulary import Seed, TimeGrid
 from tests.support import examples
+from tests.support.small_shop import flat_demand, flat_plan, load_small, merged, service, small_shop
 
 SLOTS = 300
 GRID = TimeGrid(datetime(2026, 3, 9, 20, tzinfo=UTC), SLOTS)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_shop import flat_plan, load_small, small_shop
 
 from gameday.errors import ScenarioError
 from gameday.scenario import Scenario
@@ -21,6 +20,7 @@ from gameday.traffic.chains import chain_of, length_law
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import LONGEST_WALK
 from tests.support import examples
+from tests.support.small_shop import flat_plan, load_small, small_shop
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_shop import flat_demand, load_small, small_shop
 
 from gameday.errors import SafetyRefusal
 from gameday.safety import check_ceilings
@@ -15,6 +14,7 @@ from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
 from gameday.traffic.outlook import outlook
 from gameday.vocabulary import Seed
+from tests.support.small_shop import flat_demand, load_small, small_shop
 
 PER_MINUTE = 600.0 * np.array([1.0, 1.0, 0.2])[:, None] * np.ones(48 * 60 + 240)
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from small_shop import flat_demand, flat_plan, load_small, small_shop
 
 from gameday.forecast.demand import Crowd
 from gameday.scenario import Scenario
@@ -21,6 +20,7 @@ from gameday.traffic.outlook import outlook
 from gameday.traffic.products import by_minute, minutes_of_day, type_shares
 from gameday.traffic.stock import sold_orders, stock_rows
 from gameday.vocabulary import Seed, TimeGrid
+from tests.support.small_shop import flat_demand, flat_plan, load_small, small_shop
 
 HOURS = [0.2] * 8 + [1.0, 2.0, 3.0, 2.0] + [1.0] * 8 + [0.0] * 4
 PER_MINUTE = 600.0 * np.array([1.0, 1.0, 0.2])[:, None] * np.ones(48 * 60 + 240)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from scipy import stats
-from small_shop import flat_plan, load_small, small_shop
 
 from gameday.run_record import STEPS
 from gameday.scenario.journeys import Journey
@@ -19,6 +18,7 @@ from gameday.traffic import END, Course, Walks
 from gameday.traffic.chains import chain_of, length_law
 from gameday.traffic.kernels import lag_kernel
 from gameday.vocabulary import Seed, session_key
+from tests.support.small_shop import flat_plan, load_small, small_shop
 
 ROWS = {"a": {"a": 0.3, "b": 0.7}, "b": {"a": 0.5, "c": 0.5}, "c": {"c": 0.2, "a": 0.8}}
 REPLIES = {"a": 1.0, "b": 3.0, "c": 0.5}

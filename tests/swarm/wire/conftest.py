@@ -6,10 +6,10 @@ import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
-from wire_lab import Desk
-from wire_tls_shop import Authority
 
 from gameday.swarm.wire.tls import tls_context
+from tests.support.wire_lab import Desk
+from tests.support.wire_tls_shop import Authority
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,14 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_lab import Lab
-from wire_replies import raw_deflate
 
 from gameday.scenario.steps import Exchange
 from gameday.swarm.replies import verdict_of
 from gameday.swarm.wire.bodies import decoded
 from gameday.swarm.wire.heads import BadReply
 from tests.support import examples
+from tests.support.wire_lab import Lab
+from tests.support.wire_replies import raw_deflate
 
 MIB = 1 << 20
 BOUND = 16 * MIB

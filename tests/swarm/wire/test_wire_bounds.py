@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire_lab import FINE, Lab, get
 
 from tests.support import examples
+from tests.support.wire_lab import FINE, Lab, get
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LAST = OK + b"Connection: close\r\nContent-Length: 4\r\n\r\nlast"

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from wire_customer import HOST, Customer
+
+from tests.support.wire_customer import HOST, Customer
 
 DAY = 86_400
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_customer import HOST, Customer
 
 from tests.support import examples
+from tests.support.wire_customer import HOST, Customer
 
 PATHS = ["/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/a/b/c.html", "/A", "//", "/a//b", "/a/b/c/d/e"]
 ASKED = ["/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/a/b/c.html", "/a/b/c/d/e"]

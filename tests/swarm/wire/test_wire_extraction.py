@@ -16,12 +16,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from wire_replies import cuts, pieces, raw_deflate
 
 from gameday.scenario.steps import Exchange
 from gameday.swarm.replies import verdict_of
 from gameday.swarm.wire.reading import Reading
 from tests.support import examples
+from tests.support.wire_replies import cuts, pieces, raw_deflate
 
 PACK = {
     "gzip": gzip.compress, "deflate": zlib.compress, "DEFLATE": raw_deflate, "br": brotli.compress,

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from wire_lab import FINE, Lab, Peer, get
 
 from gameday.swarm.wire.flight import Flight
+from tests.support.wire_lab import FINE, Lab, Peer, get
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

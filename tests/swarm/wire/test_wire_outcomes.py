@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_lab import FINE, Desk, Lab
 
 from gameday.safety import Target
 from gameday.swarm.wire.heads import MOST_HEAD
 from gameday.swarm.wire.reading import MOST_BODY
 from tests.support import examples
+from tests.support.wire_lab import FINE, Desk, Lab
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SETTINGS = b"\0\0\x12\4\0\0\0\0\0" + b"\0\3\0\0\0\x64\0\4\0\0\xff\xff\0\5\0\0\x40\0"

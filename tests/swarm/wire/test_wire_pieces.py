@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
-from wire_lab import Heard, Lab
-from wire_replies import SMALL, Written, cuts, pieces, replies
 
 from tests.support import examples
+from tests.support.wire_lab import Heard, Lab
+from tests.support.wire_replies import SMALL, Written, cuts, pieces, replies
 
 
 class Seen(NamedTuple):

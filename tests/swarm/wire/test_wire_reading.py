@@ -8,11 +8,11 @@ import tracemalloc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from wire_replies import SMALL, Written, cuts, pieces, replies
 
 from gameday.swarm.wire.heads import MOST_HEAD, BadReply
 from gameday.swarm.wire.reading import MOST_BODY, Reading
 from tests.support import examples
+from tests.support.wire_replies import SMALL, Written, cuts, pieces, replies
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -8,12 +8,12 @@ import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
-from wire_lab import FINE, Desk, Lab, Peer, get
 
 from gameday.safety import Target
 from gameday.swarm.wire.connection import Connection
 from gameday.swarm.wire.flight import Flight
 from gameday.swarm.wire.pool import Rules
+from tests.support.wire_lab import FINE, Desk, Lab, Peer, get
 
 RULES = Rules(8)
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from wire_lab import FINE, Desk, Lab, get
-from wire_tls_shop import Authority, TlsShop, read_request
 
 from gameday.errors import UsageError
 from gameday.swarm.wire.tls import tls_context
+from tests.support.wire_lab import FINE, Desk, Lab, get
+from tests.support.wire_tls_shop import Authority, TlsShop, read_request
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_shop import flat_plan, load_small, merged, service, small_shop
 
 from gameday.findings import Evidence, Look
 from gameday.run_record import RunRecord
@@ -16,6 +15,7 @@ from gameday.scenario import Scenario
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
+from tests.support.small_shop import flat_plan, load_small, merged, service, small_shop
 
 __all__ = [
     "OBJECTIVES", "as_measured", "busy_shop", "evidence_of", "played", "record_of", "records_of",

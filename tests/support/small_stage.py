@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_runs import busy_shop
-from small_shop import flat_plan
-from virtual_customers import Run, Target, play
 
 from gameday.findings import validity
 from gameday.run_record import STEPS, RunRecord
@@ -18,6 +15,9 @@ from gameday.swarm import Health
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.observe import Observer
 from gameday.traffic import LoadPlan
+from tests.support.small_runs import busy_shop
+from tests.support.small_shop import flat_plan
+from tests.support.virtual_customers import Run, Target, play
 
 __all__ = [
     "EVERYTHING", "REACTIONS", "alone", "assembled", "assembly_of", "faults_of", "lone_step", "one_session",

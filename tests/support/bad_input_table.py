@@ -1,4 +1,4 @@
-"""Bad input, one row each, run through the real command. `python -m tests.cli.bad_input_table`
+"""Bad input, one row each, run through the real command. `python -m tests.support.bad_input_table`
 prints the table as Markdown, as observed.
 """
 
@@ -20,7 +20,7 @@ from unittest import mock
 
 from gameday.capacity import CapacityRequest, Move, as_yaml
 from gameday.ledger import Ledger, RunRow
-from tests.stories.small_fair import FAIR, edited
+from tests.support.small_fair import FAIR, edited
 
 __all__ = ["BAD", "BadInput", "Said", "ask", "furnished", "main"]
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from small_runs import busy_shop
-
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
 from gameday.scenario.assets import read_assets
 from gameday.swarm.script import Line, written
 from gameday.swarm.words import Words
 from gameday.vocabulary import session_key
+from tests.support.small_runs import busy_shop
 
 __all__ = ["Who", "line_of", "said_by", "speakers"]
 

@@ -42,7 +42,7 @@ class Master:
         environment = os.environ | own | environment
         with self.said.open("w") as said, (folder / "complained.txt").open("w") as complained:
             self.process = subprocess.Popen(
-                [sys.executable, str(here.with_name("door_master.py")), str(self.port), "primeday", SPEC],
+                [sys.executable, "-m", "tests.support.door_master", str(self.port), "primeday", SPEC],
                 stdout=said, stderr=complained, env=environment, cwd=here.parents[2],
                 pass_fds=(self._pulse[0],),
             )  # fmt: skip
