@@ -1,6 +1,6 @@
 """Rehearse a peak event: forecast, queueing model, Locust swarm, findings, capacity requests.
 
-The folder list is the data flow; `game_day.py` is the main job on one screen.
+The folder list is the data flow; `jobs/replay.py` is the main job on one screen.
 Importing this package loads nothing else: Locust patches the process it is imported in.
 """
 

@@ -26,7 +26,7 @@ from gameday.cli.replay import (
 
 if TYPE_CHECKING:
     from gameday.forecast import Demand
-    from gameday.game_day import Order
+    from gameday.jobs.replay import Order
     from gameday.live import Show
     from gameday.scenario import Scenario
     from gameday.traffic import LoadPlan
@@ -63,7 +63,7 @@ def _order(
     event: str, window: str, speed: str | None, duration: str | None, scale: str,
     quantile: str | None, history: Path | None, seed: int,
 ) -> Order:  # fmt: skip
-    from gameday.game_day import Order
+    from gameday.jobs.replay import Order
     from gameday.vocabulary import Seed
 
     asked = asked_of(window, speed, duration, scale, quantile)
@@ -72,7 +72,7 @@ def _order(
 
 def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None) -> None:
     """Print the plan of an order; SafetyRefusal where a replay would refuse it."""
-    from gameday.game_day import check_targets, foresee
+    from gameday.jobs.replay import check_targets, foresee
     from gameday.safety import check_ceilings
     from gameday.scenario import load_scenario
     from gameday.scenario.drift import with_drift
@@ -94,7 +94,7 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
 
 
 def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
-    from gameday.scenario import build_cell
+    from gameday.queueing import build_cell
     from gameday.scenario.long_walks import share_cut
     from gameday.simulate.offered import visits_per_s
     from gameday.traffic.contradictions import contradictions, residuals

@@ -195,8 +195,8 @@ def replay(
 
     Example: gameday replay --event primeday --window peak --speed 20x
     """
-    from gameday.game_day import Order
-    from gameday.game_day import replay as play
+    from gameday.jobs.replay import Order
+    from gameday.jobs.replay import replay as play
     from gameday.live import Show
     from gameday.vocabulary import Seed
 

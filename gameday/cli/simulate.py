@@ -29,7 +29,7 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gameday.findings.rehearsal import Replications
+    from gameday.experiments.rehearsal import Replications
     from gameday.forecast import Demand
     from gameday.live import Show
     from gameday.scenario import Scenario
@@ -69,7 +69,7 @@ def simulate(
 
     Example: gameday simulate --event primeday --what-if 'checkout.instances = 40'
     """
-    from gameday.game_day import expect
+    from gameday.jobs.replay import expect
     from gameday.live import Show
     from gameday.simulate import compiling
     from gameday.simulate.cluster import on_cluster
@@ -144,7 +144,7 @@ class Rehearsal:
         self, scenario: Scenario, demand: Demand, asked: Asked, seed: Seed, budget_s: float,
         how: dict[str, Any], show: Show,
     ) -> None:  # fmt: skip
-        from gameday.scenario.cells import least_scale
+        from gameday.queueing.cell import least_scale
         from gameday.scenario.drift import with_drift
         from gameday.simulate import at_real_speed
 
@@ -174,7 +174,7 @@ class Rehearsal:
         self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None
     ) -> Replications:
         """Return replications of a variant, at most so many; every one draws the same chance."""
-        from gameday.findings import Look
+        from gameday.experiments import Look
         from gameday.simulate import replicate
 
         how = self._how if most is None else self._how | {
@@ -195,12 +195,12 @@ class Rehearsal:
 
     def result(self, event: str) -> dict[str, Any]:
         """Play the event as it is; return what the model says of it, checked against paper."""
-        from gameday.findings.cross_check import cross_check
-        from gameday.findings.full_scale import full_scale
-        from gameday.findings.recovery import recovery
-        from gameday.findings.rehearsal import rehearsal, series_of
-        from gameday.findings.sell_out import sell_outs
-        from gameday.findings.small_cells import small_stations
+        from gameday.experiments.cross_check import cross_check
+        from gameday.experiments.full_scale_wait import full_scale
+        from gameday.experiments.recovery import recovery
+        from gameday.experiments.rehearsal import rehearsal, series_of
+        from gameday.experiments.sell_out import sell_outs
+        from gameday.experiments.small_cells import small_stations
 
         plan = self.plan
         self.before = self.play("as it is", self.scenario, plan)
@@ -231,15 +231,15 @@ class Rehearsal:
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""
-        from gameday.findings.recovery import recovery
-        from gameday.findings.rehearsal import (
+        from gameday.experiments.recovery import recovery
+        from gameday.experiments.rehearsal import (
             objective_change,
             rehearsal,
             series_of,
             service_change,
         )
-        from gameday.findings.sell_out import sell_outs
-        from gameday.findings.small_cells import unseen
+        from gameday.experiments.sell_out import sell_outs
+        from gameday.experiments.small_cells import unseen
         from gameday.scenario.drift import with_drift
 
         scenario = with_drift(scenario)
@@ -256,7 +256,7 @@ class Rehearsal:
 
     def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
         """Return what brings back a stack that mostly stays down though its trigger is gone."""
-        from gameday.findings.cures import cures
+        from gameday.experiments.remedies import cures
 
         seen = result["recovery"] or {}
         down = {
@@ -271,7 +271,7 @@ class Rehearsal:
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""
-        from gameday.findings.n_minus_one import n_minus_one
+        from gameday.experiments.n_minus_one import n_minus_one
 
         cores = self._how["workers"] or os.cpu_count() or 1
         with self.show.phase("model: what can be lost"):
@@ -282,7 +282,7 @@ class Rehearsal:
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""
-        from gameday.findings.headroom import headroom
+        from gameday.experiments.headroom import headroom
 
         return headroom(
             self.scenario, self.before,
@@ -292,7 +292,7 @@ class Rehearsal:
     @property
     def exit_code(self) -> int:
         """1 where an objective fails in the model, as it is; 10 where nobody came by whom one could be judged."""
-        from gameday.findings.rehearsal import NOBODY
+        from gameday.experiments.rehearsal import NOBODY
 
         rows = [row for stack in self.as_is["stacks"].values() for row in stack["objectives"]]
         said = {row["said"] for row in rows}

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from gameday.findings.rehearsal import NOBODY
-from gameday.findings.small_cells import FEW_SERVERS
+from gameday.experiments.rehearsal import NOBODY
+from gameday.experiments.small_cells import FEW_SERVERS
 
 __all__ = ["drawn", "say"]
 

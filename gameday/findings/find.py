@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gameday.findings.evidence import LEAST_SAMPLES, Evidence
+from gameday.record.measures import LEAST_SAMPLES
+from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate, Finding, Severity
 from gameday.findings.rules import RULES
 from gameday.findings.standing import Standing, standing_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.findings.evidence import Evidence, least_samples
+from gameday.findings.evidence import Evidence
+from gameday.record.measures import least_samples
 from gameday.findings.finding import Candidate, Finding
 from gameday.findings.rules.missed_objective import look_for_missed_objective
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings.evidence import BAD, Evidence, service_number
+from gameday.record.measures import BAD, service_number
+from gameday.findings.evidence import Evidence
 from gameday.findings.verdict import Validity
-from gameday.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
 from gameday.scenario.injections import Injection
-from gameday.simulate.intervals import level_interval
+from gameday.record.intervals import level_interval
 from gameday.swarm.machine import BUSY_SHARE
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array, Band
@@ -31,15 +32,6 @@ __all__ = [
 
 _UNITS = {"utilisation": "share", "p50": "s", "p99": "s", "error_rate": "share"}
 _REPEATS = LOADS.index("repeats")
-
-
-def _number(value: float, digits: int = 5) -> float | None:
-    return None if np.isnan(value) or np.isinf(value) else round(float(value), digits)
-
-
-def band_of(band: Band) -> dict[str, float | None]:
-    """Return a band in plain data; None where there is no number."""
-    return {"mid": _number(band.mid), "low": _number(band.low), "high": _number(band.high)}
 
 
 def machine_table(evidence: Evidence) -> dict[str, Any]:
@@ -224,8 +216,3 @@ def _service_series(evidence: Evidence, run: RunRecord, stack: str, name: str) -
         "attempts_per_s": rounded(asked / run.slot_wall_s),
         "first_per_s": rounded((asked - run.loads[s, v, _REPEATS, run.judged]) / run.slot_wall_s),
     }
-
-
-def rounded(values: Array) -> list[float | None]:
-    """Return numbers in plain data; None where there is none."""
-    return [_number(float(value), 4) for value in values]

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.findings.evidence import (
+from gameday.record.measures import (
     LATENESS_BOUND_S,
     LEAST_SLOTS,
-    Evidence,
     lateness_p99,
     least_samples,
     number_of,
     service_series,
 )
+from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Finding
-from gameday.run_record import SESSIONS, STEPS, RunRecord
+from gameday.record.run_record import SESSIONS, STEPS, RunRecord
 from gameday.swarm import End, Health
 
 __all__ = [

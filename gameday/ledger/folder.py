@@ -16,7 +16,7 @@ from gameday.files import write_whole
 from gameday.forecast import Demand
 from gameday.history import History
 from gameday.ledger.ledger import Ledger, RunRow
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.scenario.assets import Assets
 from gameday.scenario.secrets import secrets_of

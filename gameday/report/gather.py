@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from gameday.capacity import CapacityRequest
 from gameday.capacity.order import Withheld
 from gameday.findings import Evidence, Finding, Verdict
-from gameday.findings.evidence import LATENESS_BOUND_S
+from gameday.record.measures import LATENESS_BOUND_S
 from gameday.findings.objectives import objective_table
-from gameday.findings.recovery import measured_recovery, recovery
-from gameday.findings.rehearsal import rehearsal
-from gameday.findings.sell_out import sell_outs_of_run
+from gameday.experiments.recovery import measured_recovery, recovery
+from gameday.experiments.rehearsal import rehearsal
+from gameday.experiments.sell_out import sell_outs_of_run
 from gameday.findings.standing import standing_of
 from gameday.findings.summary import (
     books,
@@ -29,7 +29,7 @@ from gameday.findings.verdict import Validity
 from gameday.forecast import Demand, EventDemand
 from gameday.forecast.skill import actuals_table, demand_series
 from gameday.history import History
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 from gameday.traffic.event_demand import event_demand
 
 __all__ = ["gather"]

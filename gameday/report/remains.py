@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gameday.files import write_whole
-from gameday.run_record import BINS, percentile
+from gameday.record.run_record import BINS, percentile
 
 __all__ = ["render_remains"]
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from gameday.errors import UsageError
-from gameday.run_record import BINS, bin_of, percentile
+from gameday.record.run_record import BINS, bin_of, percentile
 from gameday.scenario import Criterion, Scenario
 from gameday.scenario.model import Guardrail
 from gameday.traffic import LoadPlan

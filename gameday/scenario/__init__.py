@@ -5,7 +5,7 @@ In:    a bundled scenario's name or a YAML path.    Out: Scenario.
 Never: guess a value, read a history, know how a run is played.
 """
 
-from gameday.scenario.cells import Cell, build_cell
+from gameday.queueing.cell import Cell, build_cell
 from gameday.scenario.criteria import Criterion, parse_criterion
 from gameday.scenario.load import (
     bundled_scenarios,

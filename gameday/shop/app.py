@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gameday.scenario import Cell, Scenario
+from gameday.queueing import Cell
+from gameday.scenario import Scenario
 from gameday.scenario.injections import parse_injections
-from gameday.scenario.sales import sales
+from gameday.queueing.sales import sales
 from gameday.scenario.steps import Exchange
-from gameday.scenario.switches import switches
+from gameday.queueing.timed_changes import switches
 from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices

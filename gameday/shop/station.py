@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gameday.scenario import Cell, Scenario
-from gameday.scenario.attempts import Asked, Attempt
-from gameday.scenario.cells import Visit
-from gameday.scenario.lanes import Places, StationAtWork
+from gameday.queueing import Cell
+from gameday.scenario import Scenario
+from gameday.queueing.attempts import Asked, Attempt
+from gameday.queueing.cell import Visit
+from gameday.queueing.station import Places, StationAtWork
 from gameday.scenario.policies import (
     backoff_s,
     deadline_s,
@@ -23,7 +24,7 @@ from gameday.scenario.policies import (
     lineage,
 )
 from gameday.scenario.services import Service, Station
-from gameday.scenario.switches import Switch
+from gameday.queueing.timed_changes import Switch
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["BUCKETS_S", "OUTCOMES", "Asker", "LiveServices", "LiveStation"]

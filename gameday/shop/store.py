@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gameday.scenario import Scenario
-from gameday.scenario.sales import DONE, SOLD_OUT, Sale
+from gameday.queueing.sales import DONE, SOLD_OUT, Sale
 
 __all__ = ["NotYet", "Session", "SoldOut", "Store"]
 

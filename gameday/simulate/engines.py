@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 
 __all__ = ["Engine", "Stopped", "run_engine"]
 

@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import gameday.run_record
+import gameday.record.run_record
 import gameday.scenario.inverse
 import gameday.scenario.policies
 import gameday.vocabulary
@@ -34,7 +34,7 @@ _COMMAND = "from gameday.simulate.compiled.warm import make; make()"
 
 def sources() -> list[Path]:
     """Return every file whose text goes into the machine code."""
-    shared = (gameday.run_record, gameday.scenario.inverse, gameday.vocabulary)
+    shared = (gameday.record.run_record, gameday.scenario.inverse, gameday.vocabulary)
     files = [Path(str(module.__file__)) for module in shared]
     policies = Path(str(gameday.scenario.policies.__file__)).parent
     for folder in (Path(__file__).parent / "compiled", policies):

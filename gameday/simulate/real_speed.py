@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from gameday.errors import PreflightFailed
 from gameday.files import scratch_folder
 from gameday.forecast import Demand
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.offered import expected_visits
 from gameday.simulate.replicate import REPLICATIONS, replicate_each

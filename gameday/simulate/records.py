@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.run_record import (
+from gameday.record.run_record import (
     ATTEMPTS,
     ENDS,
     SESSION_ENDS,
@@ -13,7 +13,8 @@ from gameday.run_record import (
     RunRecord,
     blank_record,
 )
-from gameday.scenario import Cell, Scenario
+from gameday.queueing import Cell
+from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 
 __all__ = ["blank", "close"]

@@ -14,7 +14,7 @@ import numpy as np
 from joblib.externals import loky
 
 from gameday.errors import PreflightFailed
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.engines import Engine, Stopped, run_engine
 from gameday.simulate.offered import expected_visits

@@ -12,10 +12,11 @@ from typing import Any
 
 import simpy
 
-from gameday.scenario import Cell, Scenario
-from gameday.scenario.attempts import Asked, Attempt
-from gameday.scenario.cells import Visit
-from gameday.scenario.lanes import Places
+from gameday.queueing import Cell
+from gameday.scenario import Scenario
+from gameday.queueing.attempts import Asked, Attempt
+from gameday.queueing.cell import Visit
+from gameday.queueing.station import Places
 from gameday.scenario.policies import (
     backoff_s,
     deadline_s,
@@ -25,7 +26,7 @@ from gameday.scenario.policies import (
     lineage,
 )
 from gameday.scenario.services import Service
-from gameday.scenario.switches import Switch
+from gameday.queueing.timed_changes import Switch
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.pool import ServicePool
 from gameday.vocabulary import Draw, draw

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.run_record import (
+from gameday.record.run_record import (
     ENDS,
     FATES,
     SESSION_ENDS,

@@ -21,7 +21,7 @@ from gameday.errors import (
     ShopFailed,
     UsageError,
 )
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 from gameday.safety import Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gameday.scenario.journeys import Journey
-from gameday.scenario.sales import Sale
+from gameday.queueing.sales import Sale
 from gameday.swarm.script import Line, Scene
 from gameday.swarm.wire.cookies import Jar
 from gameday.swarm.wire.flight import Flight

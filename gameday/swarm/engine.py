@@ -11,7 +11,7 @@ import gevent
 import numpy as np
 from locust.env import Environment
 
-from gameday.run_record import SESSIONS
+from gameday.record.run_record import SESSIONS
 from gameday.scenario import Scenario
 from gameday.swarm.brief import Brief
 from gameday.swarm.company import gather_company, open_pools

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gameday.run_record import ATTEMPTS, LOADS, RunRecord, bin_of
+from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord, bin_of
 from gameday.swarm.counters import Instances, grown, grown_buckets, is_continuous, total
 from gameday.swarm.observe import Key, Observer, Sample
 

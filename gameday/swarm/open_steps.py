@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from gameday.run_record import bin_of
+from gameday.record.run_record import bin_of
 from gameday.swarm.customer import Customer, Errand
 from gameday.swarm.wire.pool import Pool
 

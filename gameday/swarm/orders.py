@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import Orders
+from gameday.record.run_record import Orders
 from gameday.scenario import Scenario
 from gameday.traffic import Arrivals, LoadPlan, Walks
 from gameday.vocabulary import Array

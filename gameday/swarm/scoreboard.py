@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.run_record import BINS, LATENCIES, SESSIONS, STEPS, percentile
+from gameday.record.run_record import BINS, LATENCIES, SESSIONS, STEPS, percentile
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array
 

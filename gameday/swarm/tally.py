@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.run_record import BINS, LATENCIES, STEPS, bin_of
+from gameday.record.run_record import BINS, LATENCIES, STEPS, bin_of
 from gameday.vocabulary import Array
 
 __all__ = [

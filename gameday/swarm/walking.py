@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import floor
 
-from gameday.run_record import SESSIONS, STEPS
+from gameday.record.run_record import SESSIONS, STEPS
 from gameday.scenario.journeys import COUNTDOWN, Reaction
 from gameday.swarm.customer import Cast, Customer
 from gameday.swarm.rows import Rows

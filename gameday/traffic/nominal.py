@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.scenario import Cell, Scenario
-from gameday.scenario.cells import Visit
+from gameday.queueing import Cell
+from gameday.scenario import Scenario
+from gameday.queueing.cell import Visit
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["Nominal", "nominal_response"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.run_record import STEPS
+from gameday.record.run_record import STEPS
 
 __all__ = ["play_in_locust", "statistics_cost"]
 
@@ -28,7 +28,7 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
     monkey.patch_all()
     from locust.stats import RequestStats
 
-    from gameday.run_record import percentile
+    from gameday.record.run_record import percentile
     from gameday.swarm.locust_stats import merge
     from gameday.swarm.scoreboard import BINS
     from gameday.swarm.tally import PACKED, Tally

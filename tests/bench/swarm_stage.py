@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from locust import FastHttpUser  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
-from gameday.run_record import BINS, STEPS, percentile  # noqa: E402
+from gameday.record.run_record import BINS, STEPS, percentile  # noqa: E402
 from gameday.scenario import Scenario  # noqa: E402
 from gameday.scenario.assets import Assets  # noqa: E402
 from gameday.swarm.brief import Brief  # noqa: E402

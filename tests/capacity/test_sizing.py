@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gameday.capacity.sizing import size_service
 from gameday.scenario import Scenario
-from gameday.simulate.closed_forms import erlang_c
+from gameday.queueing.closed_forms import erlang_c
 from tests.support import examples
 from tests.support.small_runs import busy_shop
 

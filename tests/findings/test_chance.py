@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.findings.evidence import binomial_band, quantile_band
+from gameday.record.bands import binomial_band, quantile_band
 from gameday.findings.find import holm
-from gameday.run_record import BINS, bin_of
+from gameday.record.run_record import BINS, bin_of
 from gameday.vocabulary import Seed
 
 p_lists = st.lists(st.floats(0, 1), max_size=40)

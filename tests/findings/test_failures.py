@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.findings import Evidence, Finding, Look, find
-from gameday.findings.cures import cures
-from gameday.findings.goodput import Goodput, Phases, phases
-from gameday.findings.n_minus_one import losses, n_minus_one
-from gameday.findings.recovery import measured_recovery, recovery
+from gameday.findings import Evidence, Finding, find
+from gameday.experiments import Look
+from gameday.experiments.remedies import cures
+from gameday.experiments.goodput import Goodput, Phases, phases
+from gameday.experiments.n_minus_one import losses, n_minus_one
+from gameday.experiments.recovery import measured_recovery, recovery
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.injections import Injection, parse_injections
 from gameday.simulate import replicate, simulate

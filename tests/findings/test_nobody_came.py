@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from gameday.errors import PreflightFailed
-from gameday.findings import Look
-from gameday.findings.headroom import headroom
-from gameday.findings.n_minus_one import n_minus_one
-from gameday.findings.recovery import recovery
-from gameday.findings.rehearsal import NOBODY, Replications, rehearsal
-from gameday.findings.sell_out import sell_outs
+from gameday.experiments import Look
+from gameday.experiments.headroom import headroom
+from gameday.experiments.n_minus_one import n_minus_one
+from gameday.experiments.recovery import recovery
+from gameday.experiments.rehearsal import NOBODY, Replications, rehearsal
+from gameday.experiments.sell_out import sell_outs
 from gameday.scenario import Scenario
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import replicate

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.findings import Look
-from gameday.findings.cross_check import cross_check
-from gameday.findings.full_scale import full_scale
-from gameday.findings.headroom import headroom
-from gameday.findings.rehearsal import (
+from gameday.experiments import Look
+from gameday.experiments.cross_check import cross_check
+from gameday.experiments.full_scale_wait import full_scale
+from gameday.experiments.headroom import headroom
+from gameday.experiments.rehearsal import (
     TOO_SMALL,
     objective_change,
     rehearsal,
@@ -22,10 +22,11 @@ from gameday.findings.rehearsal import (
     series_table,
     service_change,
 )
-from gameday.findings.replication import QUANTITIES, Replication, first_run, peak_hour
+from gameday.experiments.replication import QUANTITIES, Replication, first_run, peak_hour
 from gameday.scenario import Scenario
-from gameday.simulate import replicate, t_interval
-from gameday.simulate.closed_forms import mean_wait_s
+from gameday.simulate import replicate
+from gameday.record.intervals import t_interval
+from gameday.queueing.closed_forms import mean_wait_s
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Band, Seed
 from tests.support.small_runs import busy_shop

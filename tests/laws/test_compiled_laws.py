@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
-from gameday.scenario import build_cell, load_scenario
+from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
+from gameday.queueing import build_cell
+from gameday.scenario import load_scenario
 from gameday.scenario.service_times import ServiceTime
-from gameday.simulate import t_interval
-from gameday.simulate.closed_forms import (
+from gameday.record.intervals import t_interval
+from gameday.queueing.closed_forms import (
     bounded_queue,
     erlang_b,
     impatient_queue,

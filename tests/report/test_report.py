@@ -23,7 +23,7 @@ from gameday.findings import find, judge, unmeasured_objectives, validity
 from gameday.history import History
 from gameday.report import gather, render_remains, render_report
 from gameday.report.render import SECTIONS
-from gameday.run_record import Orders
+from gameday.record.run_record import Orders
 from gameday.swarm import Health
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
 from tests.support.small_shop import flat_demand
@@ -209,7 +209,7 @@ def test_a_run_stopped_before_its_first_reply_leaves_a_report_and_sound_json(
     scenario = busy_shop(tmp_path)
     plan = played(scenario)
     runs = records_of(scenario, plan, range(2))
-    from gameday.run_record import blank_record
+    from gameday.record.run_record import blank_record
 
     axes = (runs[0].stacks, runs[0].steps, runs[0].services)
     nothing = blank_record("swarm", plan.grid, plan.lead_in, plan.slot_wall_s, axes)

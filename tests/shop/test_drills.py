@@ -11,9 +11,10 @@ import math
 import numpy as np
 import pytest
 
-from gameday.scenario import build_cell, load_scenario
+from gameday.queueing import build_cell
+from gameday.scenario import load_scenario
 from gameday.scenario.injections import parse_injections
-from gameday.scenario.switches import switches
+from gameday.queueing.timed_changes import switches
 from gameday.shop.station import Asker, LiveServices
 from tests.support.virtual_shop import in_virtual_time
 

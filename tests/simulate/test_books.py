@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import (
+from gameday.record.run_record import (
     ATTEMPTS,
     BINS,
     LOADS,

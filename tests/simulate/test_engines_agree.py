@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import RunRecord
+from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import simulate

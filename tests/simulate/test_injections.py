@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.findings import Look
-from gameday.findings.recovery import recovery
-from gameday.run_record import ATTEMPTS, LOADS, RunRecord
+from gameday.experiments import Look
+from gameday.experiments.recovery import recovery
+from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.scenario.injections import outages, parse_injections
 from gameday.scenario.policies import servers_left, stretched

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.run_record import ATTEMPTS, RunRecord
+from gameday.record.run_record import ATTEMPTS, RunRecord
 from gameday.scenario.policies import is_over_limit, next_limit
 from gameday.simulate.compiled import run_compiled
 from gameday.vocabulary import Seed

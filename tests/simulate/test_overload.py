@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.run_record import ATTEMPTS, RunRecord, percentile
+from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario.policies import (
     has_waited_too_long,
     may_retry,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gameday.findings import validity
-from gameday.run_record import STEPS, RunRecord
+from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
 from gameday.swarm import Health
 from gameday.swarm.assemble import Assembly

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.findings import validity
-from gameday.run_record import SESSIONS, STEPS
+from gameday.record.run_record import SESSIONS, STEPS
 from gameday.scenario import Scenario
 from gameday.swarm import Health
 from gameday.swarm.engine import Engine

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import STEPS
+from gameday.record.run_record import STEPS
 from gameday.scenario import Scenario
 from gameday.scenario.assets import Assets
 from gameday.scenario.load import scenario_of, scenario_text

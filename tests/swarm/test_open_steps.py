@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from gameday.run_record import bin_of
+from gameday.record.run_record import bin_of
 from gameday.swarm.customer import Customer, Errand
 from gameday.swarm.open_steps import open_steps
 

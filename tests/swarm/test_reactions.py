@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.run_record import SESSIONS
+from gameday.record.run_record import SESSIONS
 from gameday.scenario import Scenario
 from gameday.vocabulary import Draw, draw
 from tests.support.small_shop import flat_plan

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import ATTEMPTS, LOADS, RunRecord
+from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.swarm.assemble import Assembly
 from gameday.swarm.observe import Observer, Sample

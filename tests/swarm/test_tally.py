@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import BINS, LATENCIES, SESSIONS, STEPS, bin_of, percentile
+from gameday.record.run_record import BINS, LATENCIES, SESSIONS, STEPS, bin_of, percentile
 from gameday.swarm.tally import OUTCOMES, PACKED, Tally
 from gameday.vocabulary import Seed
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.run_record import SESSIONS
+from gameday.record.run_record import SESSIONS
 from gameday.scenario import Scenario
 from gameday.scenario.journeys import Journey
 from gameday.traffic import END, Course, Walks

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from gameday.run_record import STEPS
+from gameday.record.run_record import STEPS
 from gameday.scenario.journeys import Journey
 from gameday.simulate.compiled import run_compiled
 from gameday.traffic import END, Course, Walks

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import Evidence, service_number, visit_count, visited_services
+from gameday.findings.evidence import Evidence
+from gameday.record.measures import service_number, visit_count
+from gameday.queueing.visited import visited_services
 from gameday.findings.finding import Candidate
-from gameday.run_record import STEPS, RunRecord, percentile
+from gameday.record.run_record import STEPS, RunRecord, percentile
 from gameday.scenario.criteria import quantile_level
 from gameday.vocabulary import Band
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import Evidence, binomial_band, first_where, step_tier
+from gameday.findings.evidence import Evidence
+from gameday.record.bands import binomial_band
+from gameday.record.measures import first_where
+from gameday.queueing.visited import step_tier
 from gameday.findings.finding import Candidate
-from gameday.run_record import STEPS
+from gameday.record.run_record import STEPS
 
 __all__ = ["look_for_displaced"]
 

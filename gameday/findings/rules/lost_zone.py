@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.findings.evidence import Evidence, services_behind
+from gameday.findings.evidence import Evidence
+from gameday.queueing.visited import services_behind
 from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import scipy
 
-from gameday.findings.evidence import Evidence, binomial_band
+from gameday.findings.evidence import Evidence
+from gameday.record.bands import binomial_band
 from gameday.findings.finding import Basis, Candidate
-from gameday.findings.goodput import BACK, Goodput, Phases, calm_shares, phases
-from gameday.simulate.intervals import level_interval, p_above
+from gameday.experiments.goodput import BACK, Goodput, Phases, calm_shares, phases
+from gameday.record.intervals import level_interval, p_above
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_metastable"]

@@ -7,25 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import (
+from gameday.record.measures import (
     LEAST_SAMPLES,
     LEAST_SLOTS,
-    Evidence,
-    binomial_band,
     first_where,
     latency_rows,
-    quantile_band,
     service_series,
-    services_behind,
     share_of,
-    step_tier,
     steps_of,
 )
+from gameday.findings.evidence import Evidence
+from gameday.record.bands import binomial_band, quantile_band
+from gameday.queueing.visited import services_behind, step_tier
 from gameday.findings.finding import Basis, Candidate
-from gameday.run_record import RunRecord, bin_of, percentile
+from gameday.record.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
 from gameday.scenario.criteria import METRICS
-from gameday.simulate.intervals import level_interval, p_above
+from gameday.record.intervals import level_interval, p_above
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_missed_objective"]

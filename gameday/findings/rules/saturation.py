@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import SATURATED, SATURATED_SLOTS, Evidence, first_where
+from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
+from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gameday.findings.evidence import SATURATED, SATURATED_SLOTS, Evidence, first_where
+from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
+from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.findings.replication import QUANTITIES
-from gameday.simulate.intervals import p_above, t_interval
+from gameday.experiments.replication import QUANTITIES
+from gameday.record.intervals import p_above, t_interval
 
 __all__ = ["look_for_small_pool"]
 

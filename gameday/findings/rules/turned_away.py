@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import TURNED_AWAY, Evidence, binomial_band, first_where
+from gameday.record.measures import TURNED_AWAY, first_where
+from gameday.findings.evidence import Evidence
+from gameday.record.bands import binomial_band
 from gameday.findings.finding import Candidate
-from gameday.run_record import ATTEMPTS
+from gameday.record.run_record import ATTEMPTS
 
 __all__ = ["look_for_turned_away"]
 

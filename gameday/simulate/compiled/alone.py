@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from gameday.run_record import BINS
+from gameday.record.run_record import BINS
 from gameday.scenario.service_times import ServiceTime
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.draws import bin_of, numbered, seconds_of, session_key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import LOADS
+from gameday.record.run_record import LOADS
 from gameday.scenario.policies import (
     backoff_s,
     failing_after,

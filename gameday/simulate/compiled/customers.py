@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import SESSIONS, STEPS
+from gameday.record.run_record import SESSIONS, STEPS
 from gameday.scenario.journeys import COUNTDOWN
 from gameday.simulate.compiled.agenda import PAUSE_OVER, at
 from gameday.simulate.compiled.draws import bin_of, keyed

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gameday.run_record import one_bin
+from gameday.record.run_record import one_bin
 from gameday.scenario import inverse
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import LAWS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import ATTEMPTS
+from gameday.record.run_record import ATTEMPTS
 from gameday.scenario.policies import (
     has_waited_too_long,
     is_too_late,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gameday.scenario import Cell, Scenario
+from gameday.queueing import Cell
+from gameday.scenario import Scenario
 from gameday.scenario.policies import METRICS, ORDERS
 from gameday.scenario.services import Lane, Service, Station
 from gameday.simulate.compiled import layout

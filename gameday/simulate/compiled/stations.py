@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.run_record import ATTEMPTS, LOADS
+from gameday.record.run_record import ATTEMPTS, LOADS
 from gameday.scenario.policies import (
     gives_up_at_s,
     is_over_limit,

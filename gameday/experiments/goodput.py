@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.findings.replication import Replication
-from gameday.run_record import STEPS, RunRecord
+from gameday.experiments.replication import Replication
+from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario.injections import Injection
 from gameday.vocabulary import SLOT_S, Array
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from gameday.findings.recovery import recovery
-from gameday.findings.rehearsal import Replications
+from gameday.experiments.recovery import recovery
+from gameday.experiments.rehearsal import Replications
 from gameday.scenario import Scenario
 from gameday.scenario.injections import Injection
 from gameday.scenario.policies import Budget, CoDel, Limit

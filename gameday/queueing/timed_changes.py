@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gameday.scenario.cells import Cell
+from gameday.queueing.cell import Cell
 from gameday.scenario.injections import Injection, outages
 from gameday.scenario.model import Scenario
 from gameday.scenario.policies import servers_left

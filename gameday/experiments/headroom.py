@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gameday.findings.rehearsal import NOBODY, Replications, said_of
+from gameday.experiments.rehearsal import NOBODY, Replications, said_of
 from gameday.scenario import Scenario
-from gameday.simulate import t_interval
+from gameday.record.intervals import t_interval
 
 __all__ = ["headroom"]
 

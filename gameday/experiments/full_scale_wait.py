@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings.replication import QUANTITIES, SPANS, Replication
-from gameday.findings.summary import band_of
-from gameday.run_record import percentile
-from gameday.scenario import Scenario, build_cell
+from gameday.experiments.replication import QUANTITIES, SPANS, Replication
+from gameday.record.bands import band_of
+from gameday.record.run_record import percentile
+from gameday.scenario import Scenario
+from gameday.queueing import build_cell
 from gameday.scenario.service_times import LogNormal, ServiceTime
-from gameday.simulate.intervals import level_interval
+from gameday.record.intervals import level_interval
 from gameday.vocabulary import Seed
 
 __all__ = ["full_scale"]

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings.replication import QUANTITIES, SPANS, Replication
-from gameday.findings.summary import band_of
-from gameday.scenario import Cell, Scenario, build_cell
-from gameday.simulate import t_interval
-from gameday.simulate.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
+from gameday.experiments.replication import QUANTITIES, SPANS, Replication
+from gameday.record.bands import band_of
+from gameday.queueing import Cell, build_cell
+from gameday.scenario import Scenario
+from gameday.record.intervals import t_interval
+from gameday.queueing.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
 
 __all__ = ["cross_check"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from gameday.scenario.lanes import Places, StationAtWork
+from gameday.queueing.station import Places, StationAtWork
 
 __all__ = ["Asked", "Attempt", "Promise"]
 

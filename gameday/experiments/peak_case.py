@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings.n_minus_one import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
-from gameday.findings.replication import Look, Replication
+from gameday.experiments.n_minus_one import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
+from gameday.experiments.replication import Look, Replication
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
-from gameday.scenario.cells import least_scale
+from gameday.queueing.cell import least_scale
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import at_real_speed
 from gameday.simulate.real_speed import LEAD_IN

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gameday.scenario import Scenario, build_cell
+from gameday.scenario import Scenario
+from gameday.queueing import build_cell
 
 __all__ = ["FEW_SERVERS", "small_stations", "unseen"]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings.evidence import binomial_band
-from gameday.findings.goodput import Goodput, Phases, calm_shares, phases
-from gameday.findings.rehearsal import NOBODY, Replications
-from gameday.findings.summary import band_of
-from gameday.run_record import RunRecord
+from gameday.record.bands import binomial_band
+from gameday.experiments.goodput import Goodput, Phases, calm_shares, phases
+from gameday.experiments.rehearsal import NOBODY, Replications
+from gameday.record.bands import band_of
+from gameday.record.run_record import RunRecord
 from gameday.scenario.injections import Injection
-from gameday.simulate.intervals import level_interval
+from gameday.record.intervals import level_interval
 
 __all__ = ["measured_recovery", "recovery"]
 

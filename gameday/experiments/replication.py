@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from gameday.findings.evidence import (
+from gameday.record.measures import (
     LEAST_SAMPLES,
     SATURATED,
     SATURATED_SLOTS,
@@ -20,7 +20,7 @@ from gameday.findings.evidence import (
     number_of,
     service_series,
 )
-from gameday.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, TimeGrid

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gameday.findings.evidence import binomial_band
-from gameday.findings.replication import QUANTITIES, SPANS, UNITS, Replication
-from gameday.findings.summary import band_of, rounded
-from gameday.scenario import Scenario, build_cell
-from gameday.scenario.cells import Visit, least_scale
+from gameday.record.bands import binomial_band
+from gameday.experiments.replication import QUANTITIES, SPANS, UNITS, Replication
+from gameday.record.bands import band_of, rounded
+from gameday.scenario import Scenario
+from gameday.queueing import build_cell
+from gameday.queueing.cell import Visit, least_scale
 from gameday.scenario.criteria import METRICS
-from gameday.simulate import t_bands, t_interval
-from gameday.simulate.intervals import level_interval
+from gameday.record.intervals import t_bands, t_interval
+from gameday.record.intervals import level_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = [

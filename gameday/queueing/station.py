@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from gameday.scenario.callers import Callers
-from gameday.scenario.cells import Visit
+from gameday.queueing.callers import Callers
+from gameday.queueing.cell import Visit
 from gameday.scenario.policies import (
     ORDERS,
     cold_factor,
@@ -32,9 +32,9 @@ from gameday.scenario.policies import (
     stretched,
     takes_last,
 )
-from gameday.scenario.scaling import Scaling
+from gameday.queueing.autoscaler import Scaling
 from gameday.scenario.services import Lane, Service, Station
-from gameday.scenario.switches import Switch, servers_lost
+from gameday.queueing.timed_changes import Switch, servers_lost
 
 __all__ = ["Places", "StationAtWork", "Waiting"]
 
