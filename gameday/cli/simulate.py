@@ -195,17 +195,17 @@ class Rehearsal:
 
     def result(self, event: str) -> dict[str, Any]:
         """Play the event as it is; return what the model says of it, checked against paper."""
-        from gameday.experiments.cross_check import cross_check
-        from gameday.experiments.full_scale_wait import full_scale
-        from gameday.experiments.recovery import recovery
-        from gameday.experiments.rehearsal import rehearsal, series_of
+        from gameday.experiments.cross_check import check_against_queues
+        from gameday.experiments.full_scale_wait import full_scale_waits
+        from gameday.experiments.recovery import does_it_recover
+        from gameday.experiments.rehearsal import rehearse, series_of
         from gameday.experiments.sell_out import sell_outs
         from gameday.experiments.small_cells import small_stations
 
         plan = self.plan
         self.before = self.play("as it is", self.scenario, plan)
         stacks = [list(runs) for runs in zip(*self.before, strict=True)]
-        self.as_is = rehearsal(self.scenario, self.before, plan.scale)
+        self.as_is = rehearse(self.scenario, self.before, plan.scale)
         return {
             "schema_version": 3, "event": self.scenario.event.name, "asked": event,
             "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
@@ -214,15 +214,15 @@ class Rehearsal:
             "series": series_of(self.before),
             "sell_out": sell_outs(self.scenario, self.before),
             "injected": [one.text for one in plan.injections],
-            "recovery": recovery(plan.injections, self.before, self.calm("as it is", self.scenario)),
+            "recovery": does_it_recover(plan.injections, self.before, self.calm("as it is", self.scenario)),
             "small_stations": small_stations(self.scenario, plan.scale),
             "full_scale": {  # what is injected, no service alone could show
                 runs[0].stack: [] if plan.injections
-                else full_scale(self.scenario, plan.scale, runs, self.seed)
+                else full_scale_waits(self.scenario, plan.scale, runs, self.seed)
                 for runs in stacks
             },
             "cross_check": {
-                runs[0].stack: cross_check(
+                runs[0].stack: check_against_queues(
                     self.scenario, plan.scale, runs, is_struck=bool(plan.injections)
                 )
                 for runs in stacks
@@ -231,10 +231,10 @@ class Rehearsal:
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""
-        from gameday.experiments.recovery import recovery
+        from gameday.experiments.recovery import does_it_recover
         from gameday.experiments.rehearsal import (
             objective_change,
-            rehearsal,
+            rehearse,
             series_of,
             service_change,
         )
@@ -247,8 +247,8 @@ class Rehearsal:
         after = self.play(text, scenario, plan)
         return {
             "text": text, "unseen": unseen(self.scenario, scenario, plan.scale),
-            **rehearsal(scenario, after, plan.scale), "series": series_of(after),
-            "recovery": recovery(plan.injections, after, self.calm(text, scenario, factor)),
+            **rehearse(scenario, after, plan.scale), "series": series_of(after),
+            "recovery": does_it_recover(plan.injections, after, self.calm(text, scenario, factor)),
             "sell_out": sell_outs(scenario, after),
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
@@ -256,7 +256,7 @@ class Rehearsal:
 
     def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
         """Return what brings back a stack that mostly stays down though its trigger is gone."""
-        from gameday.experiments.remedies import cures
+        from gameday.experiments.remedies import find_remedies
 
         seen = result["recovery"] or {}
         down = {
@@ -264,7 +264,7 @@ class Rehearsal:
         }
         if not down:
             return None
-        return cures(
+        return find_remedies(
             self.scenario, self._calm, self.plan.injections, down,
             partial(self.play, most=_CURE_REPLICATIONS),
         )  # fmt: skip
@@ -282,9 +282,9 @@ class Rehearsal:
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""
-        from gameday.experiments.headroom import headroom
+        from gameday.experiments.headroom import find_headroom
 
-        return headroom(
+        return find_headroom(
             self.scenario, self.before,
             lambda factor: self.play(f"{factor:.3g}x", self.scenario, self.plan.times(factor)),
         )  # fmt: skip

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from gameday.experiments.replication import QUANTITIES, SPANS, Replication
-from gameday.record.bands import band_of
 from gameday.queueing import Cell, build_cell
-from gameday.scenario import Scenario
-from gameday.record.intervals import t_interval
 from gameday.queueing.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
+from gameday.record.bands import band_of
+from gameday.record.intervals import t_interval
+from gameday.scenario import Scenario
 
-__all__ = ["cross_check"]
+__all__ = ["check_against_queues"]
 
 _LEVEL = 0.999
 """Of the interval: over some twenty services a false alarm comes once in fifty rehearsals."""
@@ -43,7 +43,7 @@ class _Work:
     calls_held: bool
 
 
-def cross_check(
+def check_against_queues(
     scenario: Scenario, scale: float, runs: list[Replication], *, is_struck: bool = False
 ) -> list[dict[str, Any]]:
     """Return per service of a stack: the queue it is on paper, its answer, and what was simulated.

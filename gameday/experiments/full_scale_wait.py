@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from gameday.experiments.replication import QUANTITIES, SPANS, Replication
+from gameday.queueing import build_cell
 from gameday.record.bands import band_of
+from gameday.record.intervals import level_interval
 from gameday.record.run_record import percentile
 from gameday.scenario import Scenario
-from gameday.queueing import build_cell
 from gameday.scenario.service_times import LogNormal, ServiceTime
-from gameday.record.intervals import level_interval
 from gameday.vocabulary import Seed
 
-__all__ = ["full_scale"]
+__all__ = ["full_scale_waits"]
 
 _BUSY = 0.6
 """Peak-hour utilisation from which a service is worth it. Source: the project's issue on rehearsal."""
@@ -34,7 +34,7 @@ _HOUR, _BUSY_SHARE, _WAIT = (
 )
 
 
-def full_scale(
+def full_scale_waits(
     scenario: Scenario, scale: float, runs: list[Replication], seed: Seed
 ) -> list[dict[str, Any]]:
     """Return busy services of a stack that hold no server for others: wait in the cell, and at full scale.

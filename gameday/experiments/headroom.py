@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gameday.experiments.rehearsal import NOBODY, Replications, said_of
-from gameday.scenario import Scenario
 from gameday.record.intervals import t_interval
+from gameday.scenario import Scenario
 
-__all__ = ["headroom"]
+__all__ = ["find_headroom"]
 
 _MOST, _LEAST = 8.0, 1 / 16
 _WIDTH = 1.06
@@ -78,7 +78,7 @@ class _Bracket:
         return math.sqrt(self.holds * self.fails)
 
 
-def headroom(
+def find_headroom(
     scenario: Scenario, base: Replications, play: Callable[[float], Replications]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return stack -> objectives with the multiples between which each first fails.

@@ -13,19 +13,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gameday.record.bands import binomial_band
-from gameday.queueing.visited import step_tier
 from gameday.experiments.goodput import BACK, planned_goodput
 from gameday.experiments.rehearsal import NOBODY
 from gameday.experiments.replication import Look, Replication
-from gameday.record.bands import band_of
 from gameday.forecast import Demand
-from gameday.scenario import Scenario
 from gameday.queueing.cell import least_scale
+from gameday.queueing.visited import step_tier
+from gameday.record.bands import band_of, binomial_band
+from gameday.record.intervals import level_interval, p_above, t_interval
+from gameday.scenario import Scenario
 from gameday.scenario.criteria import METRICS
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import at_real_speed
-from gameday.record.intervals import level_interval, p_above, t_interval
 from gameday.simulate.real_speed import LEAD_IN
 from gameday.simulate.replicate import replicate_each
 from gameday.traffic import LoadPlan

@@ -15,8 +15,8 @@ import numpy as np
 from gameday.experiments.n_minus_one import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
 from gameday.experiments.replication import Look, Replication
 from gameday.forecast import Demand
-from gameday.scenario import Scenario
 from gameday.queueing.cell import least_scale
+from gameday.scenario import Scenario
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import at_real_speed
 from gameday.simulate.real_speed import LEAD_IN

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from gameday.record.bands import binomial_band
 from gameday.experiments.goodput import Goodput, Phases, calm_shares, phases
 from gameday.experiments.rehearsal import NOBODY, Replications
-from gameday.record.bands import band_of
+from gameday.record.bands import band_of, binomial_band
+from gameday.record.intervals import level_interval
 from gameday.record.run_record import RunRecord
 from gameday.scenario.injections import Injection
-from gameday.record.intervals import level_interval
 
-__all__ = ["measured_recovery", "recovery"]
+__all__ = ["measured_recovery", "does_it_recover"]
 
 _BACK_AGAIN = "comes back by itself"
 _BEARS = "does not go down"
@@ -25,7 +24,7 @@ _DOWN = "stays down"
 _ON_ITS_WAY = "still recovering at the window's end"
 
 
-def recovery(
+def does_it_recover(
     injections: tuple[Injection, ...], replications: Replications, calm: Replications = ()
 ) -> dict[str, Any] | None:
     """Return stack -> goodput before, in and after, share of runs that come back, and how soon.

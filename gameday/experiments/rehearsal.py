@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gameday.record.bands import binomial_band
 from gameday.experiments.replication import QUANTITIES, SPANS, UNITS, Replication
-from gameday.record.bands import band_of, rounded
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
 from gameday.queueing.cell import Visit, least_scale
+from gameday.record.bands import band_of, binomial_band, rounded
+from gameday.record.intervals import level_interval, t_bands, t_interval
+from gameday.scenario import Scenario
 from gameday.scenario.criteria import METRICS
-from gameday.record.intervals import t_bands, t_interval
-from gameday.record.intervals import level_interval
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "DRAWN", "NOBODY", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearsal", "said_of",
+    "DRAWN", "NOBODY", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearse", "said_of",
     "series_of", "series_table", "service_change",
 ]  # fmt: skip
 
@@ -39,7 +37,7 @@ Replications = tuple[tuple[Replication, ...], ...]
 """One entry a replication, in each one a stack."""
 
 
-def rehearsal(scenario: Scenario, replications: Replications, scale: float) -> dict[str, Any]:
+def rehearse(scenario: Scenario, replications: Replications, scale: float) -> dict[str, Any]:
     """Return per stack: services by span, which breaks first, objectives, books.
 
     In a cell too small to judge by (`scale` below `least_scale`) no objective holds or fails.

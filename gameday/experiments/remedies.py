@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from gameday.experiments.recovery import recovery
+from gameday.experiments.recovery import does_it_recover
 from gameday.experiments.rehearsal import Replications
 from gameday.scenario import Scenario
 from gameday.scenario.injections import Injection
@@ -20,7 +20,7 @@ from gameday.scenario.services import Service
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S
 
-__all__ = ["cures", "policies"]
+__all__ = ["find_remedies", "policies"]
 
 _SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Of the forecast: loads that are tried."""
@@ -30,7 +30,7 @@ _RATIO = 0.1
 Play = Callable[[str, Scenario, LoadPlan], Replications]
 
 
-def cures(
+def find_remedies(
     scenario: Scenario, calm: LoadPlan, injections: tuple[Injection, ...], down: set[str], play: Play
 ) -> dict[str, Any]:  # fmt: skip
     """Return stack -> the largest share tried of the load that brings it back, and each policy's answer.
@@ -42,7 +42,7 @@ def cures(
     as_it_is = play("nothing injected", scenario, calm)
 
     def back(name: str, variant: Scenario, plan: LoadPlan) -> dict[str, Any]:
-        return recovery(injections, play(name, variant, plan), as_it_is) or {}
+        return does_it_recover(injections, play(name, variant, plan), as_it_is) or {}
 
     out: dict[str, Any] = {
         stack: {

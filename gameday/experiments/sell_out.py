@@ -6,10 +6,9 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from gameday.findings.evidence import Evidence
-from gameday.record.bands import binomial_band
 from gameday.experiments.rehearsal import NOBODY, Replications
-from gameday.record.bands import band_of
+from gameday.findings.evidence import Evidence
+from gameday.record.bands import band_of, binomial_band
 from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.vocabulary import TimeGrid

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario
 
 __all__ = ["FEW_SERVERS", "small_stations", "unseen"]
 

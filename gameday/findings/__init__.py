@@ -8,13 +8,11 @@ Never: order servers, draw a picture, call chance a finding.
 from gameday.findings.evidence import Evidence
 from gameday.findings.find import find
 from gameday.findings.finding import Finding
-from gameday.experiments.replication import Look
 from gameday.findings.verdict import Verdict, judge, unmeasured_objectives, validity, worst_code
 
 __all__ = [
     "Evidence",
     "Finding",
-    "Look",
     "Verdict",
     "find",
     "judge",

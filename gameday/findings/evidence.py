@@ -5,24 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import scipy
-
-from gameday.record.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
-from gameday.scenario import Criterion, Scenario
-from gameday.queueing import build_cell
 from gameday.queueing.cell import least_scale
-from gameday.scenario.criteria import METRICS, quantile_level
+from gameday.record.run_record import RunRecord
+from gameday.scenario import Scenario
 from gameday.swarm.machine import MachineUse
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import Array, Band
 
 if TYPE_CHECKING:
     from gameday.experiments.peak_case import PeakCase
     from gameday.experiments.replication import Replication
 
 __all__ = ["Evidence"]
-
 
 
 @dataclass(frozen=True, slots=True)

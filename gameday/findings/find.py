@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gameday.record.measures import LEAST_SAMPLES
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate, Finding, Severity
 from gameday.findings.rules import RULES
 from gameday.findings.standing import Standing, standing_of
+from gameday.record.measures import LEAST_SAMPLES
 
 __all__ = ["find", "holm"]
 

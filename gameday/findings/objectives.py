@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gameday.findings.evidence import Evidence
-from gameday.record.measures import least_samples
 from gameday.findings.finding import Candidate, Finding
 from gameday.findings.rules.missed_objective import look_for_missed_objective
+from gameday.record.measures import least_samples
 
 __all__ = ["objective_table"]
 

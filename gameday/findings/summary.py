@@ -8,24 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from gameday.record.measures import BAD, service_number
 from gameday.findings.evidence import Evidence
 from gameday.findings.verdict import Validity
-from gameday.record.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
-from gameday.scenario.injections import Injection
+from gameday.record.bands import band_of, plain_number, rounded
 from gameday.record.intervals import level_interval
+from gameday.record.measures import BAD
+from gameday.record.run_record import (
+    ATTEMPTS,
+    LOADS,
+    SESSIONS,
+    STEPS,
+    RunRecord,
+    known_sum,
+    percentile,
+)
+from gameday.scenario.injections import Injection
 from gameday.swarm.machine import BUSY_SHARE
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import SLOT_S, Array, Band
+from gameday.vocabulary import SLOT_S
 
 __all__ = [
-    "band_of",
     "books",
     "compare_services",
     "followed",
     "machine_table",
     "redirect_table",
-    "rounded",
     "slot_series",
     "step_table",
 ]
@@ -77,7 +84,7 @@ def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
                 }
                 run = evidence.measured
                 seen = _said(run, stack, service, metric) if run else float("nan")
-                row[metric]["measured"] = _number(seen)
+                row[metric]["measured"] = plain_number(seen)
             out.append(row)
     return out
 
@@ -108,10 +115,10 @@ def step_table(evidence: Evidence) -> list[dict[str, Any]]:
             ]
             out.append({
                 "stack": stack, "step": step, "sent": sent, "bad": bad,
-                "error_rate": _number(bad / sent) if sent else None,
-                "p50_s": _number(percentile(histogram, 0.5, longest_s)),
-                "p99_s": _number(percentile(histogram, 0.99, longest_s)),
-                "service_p99_s": _number(percentile(service, 0.99, longest_s)),
+                "error_rate": plain_number(bad / sent) if sent else None,
+                "p50_s": plain_number(percentile(histogram, 0.5, longest_s)),
+                "p99_s": plain_number(percentile(histogram, 0.99, longest_s)),
+                "service_p99_s": plain_number(percentile(service, 0.99, longest_s)),
                 "predicted_p99_s": band_of(level_interval(said, "s")) if said else None,
             })  # fmt: skip
     return out
@@ -143,7 +150,7 @@ def books(run: RunRecord) -> dict[str, Any]:
             row = known_sum(run.attempts[s, v])
             if not np.isnan(row).all():
                 attempts[f"{stack} {service}"] = dict(
-                    zip(ATTEMPTS, (_number(x, 0) for x in row), strict=True)
+                    zip(ATTEMPTS, (plain_number(x, 0) for x in row), strict=True)
                 )
     sessions = dict(zip(SESSIONS, map(int, run.session_counts.sum(axis=(0, 2))), strict=True))
     orders = run.orders
@@ -153,8 +160,8 @@ def books(run: RunRecord) -> dict[str, Any]:
             name: getattr(orders, name)
             for name in ("confirmed", "unknown", "in_shop", "confirmed_missing", "never_sent")
         },
-        "session_delay_p50_s": _number(percentile(run.session_delay.sum(axis=0), 0.5)),
-        "session_delay_p99_s": _number(percentile(run.session_delay.sum(axis=0), 0.99)),
+        "session_delay_p50_s": plain_number(percentile(run.session_delay.sum(axis=0), 0.5)),
+        "session_delay_p99_s": plain_number(percentile(run.session_delay.sum(axis=0), 0.99)),
         "imbalances": run.imbalances(),
     }  # fmt: skip
 
@@ -187,7 +194,7 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
             "steps": {
                 step: {
                     f"p{level}": [
-                        _number(percentile(row, level / 100, run.longest_response_s([step])))
+                        plain_number(percentile(row, level / 100, run.longest_response_s([step])))
                         for row in run.latency[s, v, 0, part]
                     ]
                     for level in (50, 99)

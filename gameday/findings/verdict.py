@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gameday.findings.evidence import Evidence
+from gameday.findings.finding import Finding
 from gameday.record.measures import (
     LATENESS_BOUND_S,
     LEAST_SLOTS,
@@ -22,8 +24,6 @@ from gameday.record.measures import (
     number_of,
     service_series,
 )
-from gameday.findings.evidence import Evidence
-from gameday.findings.finding import Finding
 from gameday.record.run_record import SESSIONS, STEPS, RunRecord
 from gameday.swarm import End, Health
 

@@ -13,8 +13,8 @@ from gameday.capacity import CapacityRequest
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.ledger import RunFolder
 from gameday.live import Show
-from gameday.report import render_report
 from gameday.record.run_record import RunRecord
+from gameday.report import render_report
 from gameday.safety import Journal, StopWatch
 from gameday.simulate.real_speed import AtRealSpeed, Take
 from gameday.swarm import End, Played

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gameday.jobs.after_load import AfterLoad
 from gameday.capacity import CapacityRequest, request_capacity
 from gameday.capacity.order import Withheld, withhold
 from gameday.capacity.proof import verify
-from gameday.findings import Evidence, Finding
 from gameday.experiments.n_minus_one import n_minus_one
 from gameday.experiments.peak_case import PeakCase, peak_cases
+from gameday.findings import Evidence, Finding
 from gameday.findings.standing import standing_of
 from gameday.forecast import Demand
+from gameday.jobs.after_load import AfterLoad
 from gameday.live import Show
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan

@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from gameday import __version__
-from gameday.jobs.after_load import AfterLoad, not_judged, report, written_after_load
 from gameday.errors import GamedayError, PreflightFailed
-from gameday.findings import Evidence, find, judge, unmeasured_objectives, validity
 from gameday.experiments import Look
 from gameday.experiments.rehearsal import series_table
+from gameday.findings import Evidence, find, judge, unmeasured_objectives, validity
 from gameday.forecast import Demand, forecast_demand
 from gameday.forecast.compared import wape_words
 from gameday.history import History, read_history
+from gameday.jobs.after_load import AfterLoad, not_judged, report, written_after_load
+from gameday.jobs.questions import Questions
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
-from gameday.jobs.questions import Questions
-from gameday.report import gather
 from gameday.record.run_record import RunRecord
+from gameday.report import gather
 from gameday.safety import Journal, StopWatch, check_ceilings, check_guardrails, one_run_at_a_time
 from gameday.safety.targets import targets_by_stack
 from gameday.scenario import Scenario, load_scenario, scenario_file

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from gameday.queueing.autoscaler import Scaling
 from gameday.queueing.callers import Callers
 from gameday.queueing.cell import Visit
+from gameday.queueing.timed_changes import Switch, servers_lost
 from gameday.scenario.policies import (
     ORDERS,
     cold_factor,
@@ -32,9 +34,7 @@ from gameday.scenario.policies import (
     stretched,
     takes_last,
 )
-from gameday.queueing.autoscaler import Scaling
 from gameday.scenario.services import Lane, Service, Station
-from gameday.queueing.timed_changes import Switch, servers_lost
 
 __all__ = ["Places", "StationAtWork", "Waiting"]
 

@@ -8,7 +8,7 @@ import scipy
 from gameday.record.run_record import percentile
 from gameday.vocabulary import Array, Band
 
-__all__ = ["band_of", "binomial_band", "quantile_band", "rounded"]
+__all__ = ["band_of", "binomial_band", "plain_number", "quantile_band", "rounded"]
 
 
 def binomial_band(bad: int, all_: int) -> Band:
@@ -30,15 +30,20 @@ def quantile_band(histogram: Array, level: float, longest_s: float = np.inf) -> 
     return Band(*(percentile(histogram, q, longest_s) for q in (level, low, high)))
 
 
-def _number(value: float, digits: int = 5) -> float | None:
+def plain_number(value: float, digits: int = 5) -> float | None:
+    """Return a number for plain data, rounded; None where there is none."""
     return None if np.isnan(value) or np.isinf(value) else round(float(value), digits)
 
 
 def band_of(band: Band) -> dict[str, float | None]:
     """Return a band in plain data; None where there is no number."""
-    return {"mid": _number(band.mid), "low": _number(band.low), "high": _number(band.high)}
+    return {
+        "mid": plain_number(band.mid),
+        "low": plain_number(band.low),
+        "high": plain_number(band.high),
+    }
 
 
 def rounded(values: Array) -> list[float | None]:
     """Return numbers in plain data; None where there is none."""
-    return [_number(float(value), 4) for value in values]
+    return [plain_number(float(value), 4) for value in values]

@@ -172,5 +172,3 @@ def first_where(bad: Array) -> int | None:
     """Return the first slot that is bad; None if none is."""
     found = np.flatnonzero(bad)
     return int(found[0]) if len(found) else None
-
-

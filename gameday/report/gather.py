@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 
 from gameday.capacity import CapacityRequest
 from gameday.capacity.order import Withheld
-from gameday.findings import Evidence, Finding, Verdict
-from gameday.record.measures import LATENESS_BOUND_S
-from gameday.findings.objectives import objective_table
-from gameday.experiments.recovery import measured_recovery, recovery
-from gameday.experiments.rehearsal import rehearsal
+from gameday.experiments.recovery import does_it_recover, measured_recovery
+from gameday.experiments.rehearsal import rehearse
 from gameday.experiments.sell_out import sell_outs_of_run
+from gameday.findings import Evidence, Finding, Verdict
+from gameday.findings.objectives import objective_table
 from gameday.findings.standing import standing_of
 from gameday.findings.summary import (
     books,
@@ -29,6 +28,7 @@ from gameday.findings.verdict import Validity
 from gameday.forecast import Demand, EventDemand
 from gameday.forecast.skill import actuals_table, demand_series
 from gameday.history import History
+from gameday.record.measures import LATENESS_BOUND_S
 from gameday.record.run_record import RunRecord
 from gameday.traffic.event_demand import event_demand
 
@@ -64,7 +64,7 @@ def gather(
         "objectives": objective_table(evidence, findings),
         "services": compare_services(evidence), "steps": step_table(evidence),
         "event_model": (
-            rehearsal(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
+            rehearse(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
             if evidence.event else None
         ),
         "sell_out": sell_outs_of_run(evidence), **_failure(evidence, measured),
@@ -114,7 +114,7 @@ def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
     return {
         "injected": [one.text for one in plan.injections],
         "recovery": measured_recovery(plan.injections, measured, plan.speed, evidence.calm),
-        "recovery_modelled": recovery(plan.injections, evidence.event, evidence.calm)
+        "recovery_modelled": does_it_recover(plan.injections, evidence.event, evidence.calm)
         if evidence.event
         else None,
         "n_minus_one": evidence.n_minus_one,

@@ -5,7 +5,6 @@ In:    a bundled scenario's name or a YAML path.    Out: Scenario.
 Never: guess a value, read a history, know how a run is played.
 """
 
-from gameday.queueing.cell import Cell, build_cell
 from gameday.scenario.criteria import Criterion, parse_criterion
 from gameday.scenario.load import (
     bundled_scenarios,
@@ -16,10 +15,8 @@ from gameday.scenario.load import (
 from gameday.scenario.model import Scenario
 
 __all__ = [
-    "Cell",
     "Criterion",
     "Scenario",
-    "build_cell",
     "bundled_scenarios",
     "load_scenario",
     "parse_criterion",

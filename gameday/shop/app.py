@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from gameday.queueing import Cell
+from gameday.queueing.sales import sales
+from gameday.queueing.timed_changes import switches
 from gameday.scenario import Scenario
 from gameday.scenario.injections import parse_injections
-from gameday.queueing.sales import sales
 from gameday.scenario.steps import Exchange
-from gameday.queueing.timed_changes import switches
 from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices

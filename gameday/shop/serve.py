@@ -11,8 +11,8 @@ import uvicorn
 
 from gameday.errors import PreflightFailed
 from gameday.files import scratch_folder
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario
 from gameday.shop.app import make_app
 
 __all__ = ["serve"]

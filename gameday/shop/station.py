@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from gameday.queueing import Cell
-from gameday.scenario import Scenario
 from gameday.queueing.attempts import Asked, Attempt
 from gameday.queueing.cell import Visit
 from gameday.queueing.station import Places, StationAtWork
+from gameday.queueing.timed_changes import Switch
+from gameday.scenario import Scenario
 from gameday.scenario.policies import (
     backoff_s,
     deadline_s,
@@ -24,7 +25,6 @@ from gameday.scenario.policies import (
     lineage,
 )
 from gameday.scenario.services import Service, Station
-from gameday.queueing.timed_changes import Switch
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["BUCKETS_S", "OUTCOMES", "Asker", "LiveServices", "LiveStation"]

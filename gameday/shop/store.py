@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameday.scenario import Scenario
 from gameday.queueing.sales import DONE, SOLD_OUT, Sale
+from gameday.scenario import Scenario
 
 __all__ = ["NotYet", "Session", "SoldOut", "Store"]
 

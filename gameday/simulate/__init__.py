@@ -5,8 +5,6 @@ In:    LoadPlan, Scenario, Seed.    Out: RunRecord, one a replication.
 Never: send a byte, know Locust, judge a result.
 """
 
-from gameday.queueing.closed_forms import servers_for
-from gameday.record.intervals import t_bands, t_interval
 from gameday.simulate.machine_code import compiling
 from gameday.simulate.offered import offered_erlangs
 from gameday.simulate.real_speed import at_real_speed, real_speed_model
@@ -18,8 +16,5 @@ __all__ = [
     "offered_erlangs",
     "real_speed_model",
     "replicate",
-    "servers_for",
     "simulate",
-    "t_bands",
-    "t_interval",
 ]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import simpy
 
 from gameday.queueing import Cell
-from gameday.scenario import Scenario
 from gameday.queueing.cell import Visit
-from gameday.scenario.journeys import COUNTDOWN, Journey, Reaction
 from gameday.queueing.sales import DONE, WAITING, Sale, sales
+from gameday.scenario import Scenario
+from gameday.scenario.journeys import COUNTDOWN, Journey, Reaction
 from gameday.scenario.steps import Exchange
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.station import Asker, Key, Process, Services

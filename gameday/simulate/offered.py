@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.traffic.by_type import caused_by_type
 from gameday.vocabulary import SLOT_S, Array

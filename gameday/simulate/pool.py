@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import simpy
 
-from gameday.record.run_record import ATTEMPTS, LOADS
 from gameday.queueing.station import StationAtWork
+from gameday.record.run_record import ATTEMPTS, LOADS
 from gameday.scenario.services import Service, Station
 
 __all__ = ["ServicePool"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gameday.queueing import Cell
 from gameday.record.run_record import (
     ATTEMPTS,
     ENDS,
@@ -13,7 +14,6 @@ from gameday.record.run_record import (
     RunRecord,
     blank_record,
 )
-from gameday.queueing import Cell
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 

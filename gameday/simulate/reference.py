@@ -8,10 +8,10 @@ from math import inf
 import numpy as np
 import simpy
 
-from gameday.record.run_record import SESSIONS, STEPS, RunRecord, one_bin
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
 from gameday.queueing.timed_changes import switches
+from gameday.record.run_record import SESSIONS, STEPS, RunRecord, one_bin
+from gameday.scenario import Scenario
 from gameday.simulate.customers import Customers, Tally
 from gameday.simulate.pool import ServicePool
 from gameday.simulate.records import blank, close

@@ -13,10 +13,11 @@ from typing import Any
 import simpy
 
 from gameday.queueing import Cell
-from gameday.scenario import Scenario
 from gameday.queueing.attempts import Asked, Attempt
 from gameday.queueing.cell import Visit
 from gameday.queueing.station import Places
+from gameday.queueing.timed_changes import Switch
+from gameday.scenario import Scenario
 from gameday.scenario.policies import (
     backoff_s,
     deadline_s,
@@ -26,7 +27,6 @@ from gameday.scenario.policies import (
     lineage,
 )
 from gameday.scenario.services import Service
-from gameday.queueing.timed_changes import Switch
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.pool import ServicePool
 from gameday.vocabulary import Draw, draw

@@ -9,9 +9,9 @@ from itertools import chain
 
 import numpy as np
 
+from gameday.queueing.sales import sales
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
-from gameday.queueing.sales import sales
 from gameday.swarm.brief import Brief
 from gameday.swarm.customer import Cast, Part
 from gameday.swarm.script import Line, Scene, written

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gameday.scenario.journeys import Journey
 from gameday.queueing.sales import Sale
+from gameday.scenario.journeys import Journey
 from gameday.swarm.script import Line, Scene
 from gameday.swarm.wire.cookies import Jar
 from gameday.swarm.wire.flight import Flight

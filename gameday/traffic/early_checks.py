@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from gameday.errors import UsageError
 from gameday.forecast.forecast import demand_grid
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario
 from gameday.scenario.injections import injected
 from gameday.traffic.nominal import nominal_response
 from gameday.traffic.shape import Asked, check_speed, named_window

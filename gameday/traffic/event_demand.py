@@ -6,8 +6,8 @@ import numpy as np
 
 from gameday.forecast import Demand, EventDemand
 from gameday.forecast.event_demand import LaunchSteps
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario
 from gameday.traffic.crowds import as_they_buy
 from gameday.traffic.fit import caused_steps
 from gameday.traffic.kernels import lag_kernel

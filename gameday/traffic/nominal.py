@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.queueing import Cell
-from gameday.scenario import Scenario
 from gameday.queueing.cell import Visit
+from gameday.scenario import Scenario
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["Nominal", "nominal_response"]

@@ -23,13 +23,13 @@ import numpy as np
 
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
+from gameday.queueing.closed_forms import mean_wait_s, wait_quantile_s
+from gameday.record.intervals import t_interval
 from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.injections import parse_injections
 from gameday.scenario.load import scenario_of, scenario_text
 from gameday.scenario.service_times import Exponential
-from gameday.record.intervals import t_interval
-from gameday.queueing.closed_forms import mean_wait_s, wait_quantile_s
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference import run_reference

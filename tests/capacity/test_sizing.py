@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gameday.capacity.sizing import size_service
-from gameday.scenario import Scenario
 from gameday.queueing.closed_forms import erlang_c
+from gameday.scenario import Scenario
 from tests.support import examples
 from tests.support.small_runs import busy_shop
 

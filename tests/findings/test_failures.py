@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.findings import Evidence, Finding, find
 from gameday.experiments import Look
-from gameday.experiments.remedies import cures
 from gameday.experiments.goodput import Goodput, Phases, phases
 from gameday.experiments.n_minus_one import losses, n_minus_one
-from gameday.experiments.recovery import measured_recovery, recovery
+from gameday.experiments.recovery import does_it_recover, measured_recovery
+from gameday.experiments.remedies import find_remedies
+from gameday.findings import Evidence, Finding, find
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.injections import Injection, parse_injections
 from gameday.simulate import replicate, simulate
@@ -69,7 +69,7 @@ def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: st
     plan = struck(scenario, 80.0, scenario.replay.inject)
     seen = evidence(scenario, plan, struck(scenario, 80.0, []))
     assert seen.measured is not None
-    modelled = recovery(plan.injections, seen.event, seen.calm)
+    modelled = does_it_recover(plan.injections, seen.event, seen.calm)
     measured = measured_recovery(plan.injections, seen.measured, 1.0, seen.calm)
     assert modelled is not None
     assert measured is not None
@@ -102,7 +102,7 @@ def test_what_brings_it_back_is_told_load_and_policies(
             variant, plan, Look.at(variant, plan), seed=Seed(4), replications=2, workers=1
         )
 
-    told = cures(scenario, calm, injections, {"main"}, play)["main"]
+    told = find_remedies(scenario, calm, injections, {"main"}, play)["main"]
     said = {row["policy"]: row["said"] for row in told["policies"]}
     assert 0.2 <= told["load"]["share"] <= 0.7
     assert told["load"]["not_at"] == pytest.approx(told["load"]["share"] + 0.1)
@@ -121,7 +121,7 @@ def test_what_another_stack_suffers_for_good_is_not_waited_for() -> None:
             variant, plan, Look.at(variant, plan), seed=Seed(4), replications=2, workers=1
         )
 
-    told = cures(scenario, struck(scenario, 80.0, []), (*own, other), {"main"}, play)
+    told = find_remedies(scenario, struck(scenario, 80.0, []), (*own, other), {"main"}, play)
     assert told["main"]["load"] is not None
 
 
@@ -155,7 +155,7 @@ def test_what_never_goes_down_does_not_come_back() -> None:
     scenario = load_scenario("drills/surge-retries-sound")
     mild = ["orders slowed 1.05x at +1m for 1m"]
     seen = evidence(scenario, struck(scenario, 40.0, mild), struck(scenario, 40.0, []))
-    told = recovery(struck(scenario, 40.0, mild).injections, seen.event, seen.calm)
+    told = does_it_recover(struck(scenario, 40.0, mild).injections, seen.event, seen.calm)
     assert told is not None
     assert told["main"]["said"] == "does not go down"
 
@@ -200,8 +200,8 @@ def test_what_a_growing_forecast_does_is_not_put_down_to_the_injection(tmp_path:
     rates, slow = [5.0] * 4 + [40.0] * 6, ["desk slowed 4x at +2m for 2m"]
     plan, calm = growing(scenario, rates, slow), growing(scenario, rates, [])
     seen = evidence(scenario, plan, calm)
-    told = recovery(plan.injections, seen.event, seen.calm)
-    blind = recovery(plan.injections, seen.event, ())
+    told = does_it_recover(plan.injections, seen.event, seen.calm)
+    blind = does_it_recover(plan.injections, seen.event, ())
     assert told is not None
     assert blind is not None
     assert blind["main"]["said"] == "stays down", "against the minutes before alone"
@@ -220,7 +220,7 @@ def test_what_is_on_its_way_at_the_window_s_end_is_no_metastable_state(tmp_path:
     plan = growing(scenario, [60.0] * 16, ["cache of desk flushed at +10m"])
     seen = evidence(scenario, plan, growing(scenario, [60.0] * 16, []))
     assert seen.measured is not None
-    told = recovery(plan.injections, seen.event, seen.calm)
+    told = does_it_recover(plan.injections, seen.event, seen.calm)
     measured = measured_recovery(plan.injections, seen.measured, 1.0, seen.calm)
     assert told is not None
     assert measured is not None
@@ -234,7 +234,7 @@ def test_what_begins_with_the_window_is_measured_by_the_calm_run(tmp_path: Path)
     scenario = load_small(tmp_path, desk(servers=2, queue_per_server=2, mean="100ms", timeout="5s"))
     plan = growing(scenario, [15.0] * 8, ["desk slowed 4x at +0m for 2m"])
     seen = evidence(scenario, plan, growing(scenario, [15.0] * 8, []))
-    told = recovery(plan.injections, seen.event, seen.calm)
+    told = does_it_recover(plan.injections, seen.event, seen.calm)
     assert told is not None
     assert told["main"]["said"] == "comes back by itself"
     assert told["main"]["before"] is None

@@ -14,9 +14,9 @@ import pytest
 
 import gameday.findings.rules as family
 from gameday.findings import Evidence, find
-from gameday.queueing.visited import step_tier
 from gameday.findings.finding import Candidate
 from gameday.findings.rules import RULES
+from gameday.queueing.visited import step_tier
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, Orders, RunRecord
 from gameday.vocabulary import Band
 from tests.support.small_runs import (

@@ -10,10 +10,10 @@ import pytest
 
 from gameday.errors import PreflightFailed
 from gameday.experiments import Look
-from gameday.experiments.headroom import headroom
+from gameday.experiments.headroom import find_headroom
 from gameday.experiments.n_minus_one import n_minus_one
-from gameday.experiments.recovery import recovery
-from gameday.experiments.rehearsal import NOBODY, Replications, rehearsal
+from gameday.experiments.recovery import does_it_recover
+from gameday.experiments.rehearsal import NOBODY, Replications, rehearse
 from gameday.experiments.sell_out import sell_outs
 from gameday.scenario import Scenario
 from gameday.scenario.injections import parse_injections
@@ -48,12 +48,12 @@ def some(scenario: Scenario) -> Replications:
 
 
 def test_no_objective_holds_of_what_nobody_met(scenario: Scenario, nobody: Any, some: Any) -> None:
-    model = rehearsal(scenario, nobody, 1.0)["stacks"]["main"]
+    model = rehearse(scenario, nobody, 1.0)["stacks"]["main"]
     assert {row["said"] for row in model["objectives"]} == {NOBODY}
     assert all(row["value"]["mid"] is None for row in model["objectives"])
     assert all(row["fails_in_some_minute"]["mid"] is None for row in model["objectives"])
     assert not model["is_observed"]
-    model = rehearsal(scenario, some, 1.0)["stacks"]["main"]
+    model = rehearse(scenario, some, 1.0)["stacks"]["main"]
     assert {row["said"] for row in model["objectives"]} == {"holds"}
     assert model["is_observed"]
 
@@ -62,7 +62,7 @@ def test_no_multiple_of_nobody_is_tried_or_called_headroom(scenario: Scenario, n
     def play(factor: float) -> Replications:
         raise AssertionError(factor)
 
-    rows = headroom(scenario, nobody, play)["main"]
+    rows = find_headroom(scenario, nobody, play)["main"]
     assert {row["said"] for row in rows} == {NOBODY}
 
 
@@ -83,11 +83,11 @@ def test_what_nobody_met_neither_stays_down_nor_comes_back(
 ) -> None:
     struck = parse_injections(["desk down at +1m for 1m"], scenario, 480.0)
     for calm in (nobody, ()):
-        answer = recovery(struck, nobody, calm)
+        answer = does_it_recover(struck, nobody, calm)
         assert answer is not None
         assert answer["main"]["said"] == NOBODY
         assert answer["main"]["recovers"] is None
-    answer = recovery(struck, some, some)
+    answer = does_it_recover(struck, some, some)
     assert answer is not None
     assert answer["main"]["recovers"]["mid"] == 1.0
 
@@ -96,8 +96,8 @@ def test_of_replications_in_which_nobody_came_nothing_is_counted(
     scenario: Scenario, nobody: Any, some: Any
 ) -> None:
     mixed = (*nobody, *some)
-    rows = rehearsal(scenario, mixed, 1.0)["stacks"]["main"]["objectives"]
-    alone = rehearsal(scenario, some, 1.0)["stacks"]["main"]["objectives"]
+    rows = rehearse(scenario, mixed, 1.0)["stacks"]["main"]["objectives"]
+    alone = rehearse(scenario, some, 1.0)["stacks"]["main"]["objectives"]
     assert [row["value"] for row in rows] == [row["value"] for row in alone]
     assert [row["fails_in_some_minute"] for row in rows] == [
         row["fails_in_some_minute"] for row in alone

@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 
 from gameday.experiments import Look
-from gameday.experiments.cross_check import cross_check
-from gameday.experiments.full_scale_wait import full_scale
-from gameday.experiments.headroom import headroom
+from gameday.experiments.cross_check import check_against_queues
+from gameday.experiments.full_scale_wait import full_scale_waits
+from gameday.experiments.headroom import find_headroom
 from gameday.experiments.rehearsal import (
     TOO_SMALL,
     objective_change,
-    rehearsal,
+    rehearse,
     said_of,
     series_of,
     series_table,
     service_change,
 )
 from gameday.experiments.replication import QUANTITIES, Replication, first_run, peak_hour
+from gameday.queueing.closed_forms import mean_wait_s
+from gameday.record.intervals import t_interval
 from gameday.scenario import Scenario
 from gameday.simulate import replicate
-from gameday.record.intervals import t_interval
-from gameday.queueing.closed_forms import mean_wait_s
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Band, Seed
 from tests.support.small_runs import busy_shop
@@ -54,7 +54,7 @@ def drowning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, LoadPl
 
 def test_the_service_without_servers_breaks_first_and_at_once(drowning: Any) -> None:
     scenario, _, runs = drowning
-    model = rehearsal(scenario, runs, 1.0)["stacks"]["main"]
+    model = rehearse(scenario, runs, 1.0)["stacks"]["main"]
     first = model["bottlenecks"][0]
     assert first["service"] == "stock"
     assert first["is_first"]["mid"] == 1.0
@@ -65,7 +65,7 @@ def test_the_service_without_servers_breaks_first_and_at_once(drowning: Any) -> 
 
 def test_objectives_fail_hold_or_are_undecided_by_their_whole_interval(drowning: Any) -> None:
     scenario, _, runs = drowning
-    rows = rehearsal(scenario, runs, 1.0)["stacks"]["main"]["objectives"]
+    rows = rehearse(scenario, runs, 1.0)["stacks"]["main"]["objectives"]
     said = {row["text"]: row["said"] for row in rows}
     assert said["error rate of all steps < 1%"] == "fails"
     assert said["utilisation of stock < 10%"] == "fails"
@@ -97,7 +97,7 @@ def test_of_those_that_break_in_one_minute_the_deepest_comes_first(drowning: Any
         (replace(run, breaks_at=np.array([2 if n in ("edge", "pay") else -1 for n in names])),)
         for [run] in runs
     )
-    model = rehearsal(scenario, both, 1.0)["stacks"]["main"]
+    model = rehearse(scenario, both, 1.0)["stacks"]["main"]
     assert model["bottlenecks"][0]["service"] == "pay"
     assert model["bottlenecks"][0]["is_first"]["mid"] == 1.0
 
@@ -151,7 +151,7 @@ def fake(scenario: Scenario, base: Any, bears: float) -> Any:
 def test_headroom_lies_between_the_multiples_that_are_found(drowning: Any, bears: float) -> None:
     scenario, _, base = drowning
     play = fake(scenario, base, bears)
-    for row in headroom(scenario, play(1.0), play)["main"]:
+    for row in find_headroom(scenario, play(1.0), play)["main"]:
         assert row["holds"] < bears <= row["fails"]
         assert row["fails"] <= 1.07 * row["holds"]
 
@@ -159,9 +159,9 @@ def test_headroom_lies_between_the_multiples_that_are_found(drowning: Any, bears
 def test_who_bears_anything_and_who_bears_nothing_are_said_so(drowning: Any) -> None:
     scenario, _, base = drowning
     endless, hopeless = fake(scenario, base, 1e9), fake(scenario, base, 0.0)
-    for row in headroom(scenario, endless(1.0), endless)["main"]:
+    for row in find_headroom(scenario, endless(1.0), endless)["main"]:
         assert (row["holds"], row["fails"]) == (8.0, None)
-    for row in headroom(scenario, hopeless(1.0), hopeless)["main"]:
+    for row in find_headroom(scenario, hopeless(1.0), hopeless)["main"]:
         assert row["holds"] is None
         assert row["fails"] <= 1 / 16
 
@@ -177,7 +177,7 @@ def test_a_service_waits_less_at_full_scale_than_in_its_cell(tmp_path: Path) -> 
     scenario = load_small(tmp_path, desk(servers=100, queue_per_server=500))
     plan = flat_plan(scenario, 34.0, slots=30, scale=0.04, lead_in=1)
     runs = [run for [run] in played(scenario, plan, 6)]
-    [row] = full_scale(scenario, 0.04, runs, Seed(1))
+    [row] = full_scale_waits(scenario, 0.04, runs, Seed(1))
     assert (row["servers"], row["replications"]) == (100, 5)
     assert row["load"] == pytest.approx(0.85, abs=0.02)
     assert row["wait_s"]["high"] < 0.2 * row["cell_wait_s"]["low"]
@@ -187,7 +187,8 @@ def test_a_service_waits_less_at_full_scale_than_in_its_cell(tmp_path: Path) -> 
 def test_who_waits_for_others_or_is_idle_is_not_played_alone(drowning: Any) -> None:
     scenario, plan, runs = drowning
     names = {
-        row["service"] for row in full_scale(scenario, plan.scale, [r for [r] in runs], Seed(1))
+        row["service"]
+        for row in full_scale_waits(scenario, plan.scale, [r for [r] in runs], Seed(1))
     }
     assert names <= {"stock"}
 
@@ -200,7 +201,7 @@ def paper(folder: Path, per_s: float, shop: dict[str, Any]) -> dict[str, Any]:
     scenario = load_small(folder, shop)
     plan = flat_plan(scenario, per_s, slots=30, lead_in=1)
     runs = [run for [run] in played(scenario, plan, 10)]
-    [row] = cross_check(scenario, 1.0, runs)
+    [row] = check_against_queues(scenario, 1.0, runs)
     return row
 
 
@@ -229,7 +230,7 @@ def test_a_simulation_that_is_wrong_disagrees_with_paper(tmp_path: Path) -> None
     plan = flat_plan(scenario, 30.0, slots=30, lead_in=1)
     runs = [run for [run] in played(scenario, plan, 10)]
     wrong = [replace(run, spans=run.spans * 1.3) for run in runs]
-    assert cross_check(scenario, 1.0, wrong)[0]["said"] == "DISAGREES"
+    assert check_against_queues(scenario, 1.0, wrong)[0]["said"] == "DISAGREES"
 
 
 def test_what_paper_cannot_say_is_not_compared(tmp_path: Path) -> None:
@@ -253,5 +254,5 @@ def test_a_busy_shop_is_read_as_its_record_says(tmp_path: Path) -> None:
 
 def test_in_a_cell_too_small_nothing_holds_or_fails(drowning: Any) -> None:
     scenario, _, runs = drowning
-    rows = rehearsal(scenario, runs, 0.001)["stacks"]["main"]["objectives"]
+    rows = rehearse(scenario, runs, 0.001)["stacks"]["main"]["objectives"]
     assert {row["said"] for row in rows} == {TOO_SMALL}

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.record.measures import service_number
 from gameday.experiments.goodput import planned_goodput
-from gameday.record.run_record import bin_of, blank_record, percentile
 from gameday.record.intervals import level_interval
+from gameday.record.measures import service_number
+from gameday.record.run_record import bin_of, blank_record, percentile
 from gameday.vocabulary import Band, TimeGrid
 
 GRID = TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 3)

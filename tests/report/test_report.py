@@ -21,9 +21,9 @@ from gameday.capacity import request_capacity
 from gameday.capacity.order import Withheld
 from gameday.findings import find, judge, unmeasured_objectives, validity
 from gameday.history import History
+from gameday.record.run_record import Orders
 from gameday.report import gather, render_remains, render_report
 from gameday.report.render import SECTIONS
-from gameday.record.run_record import Orders
 from gameday.swarm import Health
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
 from tests.support.small_shop import flat_demand

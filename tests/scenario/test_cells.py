@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
 from gameday.queueing.cell import Visit
+from gameday.scenario import Scenario
 from gameday.scenario.services import Service
 from tests.support import examples
 

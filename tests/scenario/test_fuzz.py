@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
-from gameday.scenario import Scenario, load_scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario, load_scenario
 from tests.support import examples
 
 if TYPE_CHECKING:

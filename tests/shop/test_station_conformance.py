@@ -13,9 +13,9 @@ import simpy
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from gameday.queueing import build_cell
 from gameday.record.run_record import ATTEMPTS
 from gameday.scenario import Scenario
-from gameday.queueing import build_cell
 from gameday.scenario.policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker

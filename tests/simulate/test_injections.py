@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gameday.experiments import Look
-from gameday.experiments.recovery import recovery
+from gameday.experiments.recovery import does_it_recover
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.scenario.injections import outages, parse_injections
@@ -119,7 +119,7 @@ def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_polic
     injections = parse_injections([f"{trigger} at +3m for 2m"], shop, 60.0 * 16)
     plan = plan.struck(injections)
     runs = replicate(shop, plan, Look.at(shop, plan), seed=Seed(1), replications=4, workers=1)
-    seen = recovery(injections, runs)
+    seen = does_it_recover(injections, runs)
     assert seen is not None
     main = seen["main"]
     assert main["said"] == said
@@ -133,11 +133,11 @@ def test_what_lasts_to_the_end_is_not_asked_whether_it_comes_back(tmp_path: Path
     runs = replicate(
         scenario, plan, Look.at(scenario, plan), seed=Seed(1), replications=2, workers=1
     )
-    seen = recovery(plan.injections, runs)
+    seen = does_it_recover(plan.injections, runs)
     assert seen is not None
     assert (seen["main"]["after"], seen["main"]["recovers"]) == (None, None)
     assert "not asked" in seen["main"]["said"]
-    assert recovery((), runs) is None
+    assert does_it_recover((), runs) is None
 
 
 WRONG = {

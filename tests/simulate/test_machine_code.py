@@ -34,7 +34,14 @@ print(record.loads[0, 2, 0].sum(), kept_folder())
 
 def test_every_source_a_kernel_is_made_of_is_in_its_name() -> None:
     names = {file.name for file in sources()}
-    assert {"kernel.py", "pools.py", "retry.py", "shed.py", "inverse.py", "record/run_record.py"} <= names
+    assert {
+        "kernel.py",
+        "pools.py",
+        "retry.py",
+        "shed.py",
+        "inverse.py",
+        "record/run_record.py",
+    } <= names
     assert {f.name for f in (PACKAGE / "simulate" / "compiled").glob("*.py")} <= names
 
 

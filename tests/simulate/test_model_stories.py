@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord, percentile
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
 from gameday.queueing.sales import Sale
-from gameday.simulate import offered_erlangs, simulate
 from gameday.record.intervals import t_interval
+from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord, percentile
+from gameday.scenario import Scenario
+from gameday.simulate import offered_erlangs, simulate
 from gameday.simulate.customers import Customers
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference import run_reference

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.queueing.cell import least_scale
+from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.vocabulary import Array, Seed

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gameday.findings import Evidence
 from gameday.experiments import Look
+from gameday.findings import Evidence
 from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.reference import run_reference

@@ -14,8 +14,8 @@ from gameday.forecast import Demand
 from gameday.forecast.crowds import crowds_of
 from gameday.forecast.forecast import event_spans
 from gameday.forecast.together import Together
-from gameday.scenario import Scenario, load_scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario, load_scenario
 from gameday.traffic import LoadPlan
 from gameday.traffic.nominal import nominal_response
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 
-from gameday.scenario import Scenario
 from gameday.queueing import build_cell
+from gameday.scenario import Scenario
 from gameday.shop.app import make_app
 
 __all__ = ["Client", "Reply", "in_virtual_time", "with_shop"]

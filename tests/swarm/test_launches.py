@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gameday.queueing.sales import DONE, WAITING, Sale, sales
 from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
-from gameday.queueing.sales import DONE, WAITING, Sale, sales
 from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed

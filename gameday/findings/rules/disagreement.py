@@ -8,9 +8,9 @@ import numpy as np
 import scipy
 
 from gameday.findings.evidence import Evidence
-from gameday.record.measures import service_number, visit_count
-from gameday.queueing.visited import visited_services
 from gameday.findings.finding import Candidate
+from gameday.queueing.visited import visited_services
+from gameday.record.measures import service_number, visit_count
 from gameday.record.run_record import STEPS, RunRecord, percentile
 from gameday.scenario.criteria import quantile_level
 from gameday.vocabulary import Band

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday.findings.evidence import Evidence
-from gameday.queueing.visited import services_behind
 from gameday.findings.finding import Candidate
+from gameday.queueing.visited import services_behind
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_lost_zone"]

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
+from gameday.findings.evidence import Evidence
+from gameday.findings.finding import Basis, Candidate
+from gameday.queueing.visited import services_behind, step_tier
+from gameday.record.bands import binomial_band, quantile_band
+from gameday.record.intervals import level_interval, p_above
 from gameday.record.measures import (
     LEAST_SAMPLES,
     LEAST_SLOTS,
@@ -16,14 +21,9 @@ from gameday.record.measures import (
     share_of,
     steps_of,
 )
-from gameday.findings.evidence import Evidence
-from gameday.record.bands import binomial_band, quantile_band
-from gameday.queueing.visited import services_behind, step_tier
-from gameday.findings.finding import Basis, Candidate
 from gameday.record.run_record import RunRecord, bin_of, percentile
 from gameday.scenario import Criterion
 from gameday.scenario.criteria import METRICS
-from gameday.record.intervals import level_interval, p_above
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_missed_objective"]

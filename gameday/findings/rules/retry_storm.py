@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.record.measures import SATURATED_SLOTS
 from gameday.findings.evidence import Evidence
-from gameday.record.bands import binomial_band
 from gameday.findings.finding import Candidate
+from gameday.record.bands import binomial_band
+from gameday.record.measures import SATURATED_SLOTS
 from gameday.record.run_record import LOADS
 from gameday.vocabulary import Array
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
+from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_saturation"]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gameday.record.measures import TURNED_AWAY, first_where
+from gameday.experiments.replication import QUANTITIES
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.experiments.replication import QUANTITIES
 from gameday.record.intervals import level_interval, p_above
+from gameday.record.measures import TURNED_AWAY, first_where
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["look_for_slow_scaling"]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
+from gameday.experiments.replication import QUANTITIES
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.experiments.replication import QUANTITIES
 from gameday.record.intervals import p_above, t_interval
+from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
 
 __all__ = ["look_for_small_pool"]
 

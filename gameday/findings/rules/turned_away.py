@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import scipy
 
-from gameday.record.measures import TURNED_AWAY, first_where
 from gameday.findings.evidence import Evidence
-from gameday.record.bands import binomial_band
 from gameday.findings.finding import Candidate
+from gameday.record.bands import binomial_band
+from gameday.record.measures import TURNED_AWAY, first_where
 from gameday.record.run_record import ATTEMPTS
 
 __all__ = ["look_for_turned_away"]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from gameday.queueing import Cell
-from gameday.scenario import Scenario
 from gameday.queueing.cell import Visit
-from gameday.scenario.journeys import Journey
 from gameday.queueing.sales import sales
+from gameday.queueing.timed_changes import switches
+from gameday.scenario import Scenario
+from gameday.scenario.journeys import Journey
 from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.steps import Exchange
-from gameday.queueing.timed_changes import switches
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
 from gameday.simulate.compiled.rules import band_rows, service_tables, table
