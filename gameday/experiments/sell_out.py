@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gameday.experiments.rehearsal import NOBODY, Replications
-from gameday.findings.evidence import Evidence
 from gameday.record.bands import band_of, binomial_band
-from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
 from gameday.vocabulary import TimeGrid
 
-__all__ = ["sell_outs", "sell_outs_of_run"]
+__all__ = ["sell_outs", "when_sold_out"]
 
 _LEVELS = (0.1, 0.5, 0.9)
 
@@ -24,7 +22,7 @@ def sell_outs(scenario: Scenario, replications: Replications) -> dict[str, list[
     for runs in zip(*replications, strict=True):
         stack, window = runs[0].stack, runs[0].grid
         out[stack] = [
-            _said(scenario, stack, product, window, [run.sold_out.get(product) for run in runs])
+            when_sold_out(scenario, stack, product, window, [run.sold_out.get(product) for run in runs])
             for product in scenario.stock(stack)
         ]
         if not any(run.achieved.any() for run in runs):
@@ -33,30 +31,7 @@ def sell_outs(scenario: Scenario, replications: Replications) -> dict[str, list[
     return out
 
 
-def sell_outs_of_run(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return a row a stack and limited product: predicted, as played and at real speed, and measured."""
-    scenario, plan, out = evidence.scenario, evidence.plan, list[dict[str, Any]]()
-    at_real_speed = sell_outs(scenario, evidence.event) if evidence.event else {}
-
-    def said(stack: str, product: str, runs: tuple[RunRecord, ...]) -> dict[str, Any]:
-        seen = [run.sold_out.get((stack, product)) for run in runs]
-        at_s = [None if one is None else one * plan.speed for one in seen]
-        return _said(scenario, stack, product, plan.window, at_s)
-
-    for stack in scenario.stack_names:
-        for number, product in enumerate(scenario.stock(stack)):
-            assert evidence.measured is not None
-            seen = said(stack, product, (evidence.measured,))
-            out.append({
-                "stack": stack, "product": product, "release_utc": seen["release_utc"],
-                "predicted": said(stack, product, evidence.predicted) if evidence.predicted else None,
-                "at_real_speed": at_real_speed[stack][number] if stack in at_real_speed else None,
-                "measured_utc": seen["p50_utc"], "measured": seen["said"],
-            })  # fmt: skip
-    return out
-
-
-def _said(
+def when_sold_out(
     scenario: Scenario, stack: str, product: str, window: TimeGrid, at_s: list[float | None]
 ) -> dict[str, Any]:
     """Return the share of runs in which it sells out, and quantiles of when, event s from the window's start.

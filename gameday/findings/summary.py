@@ -12,7 +12,7 @@ from gameday.findings.evidence import Evidence
 from gameday.findings.verdict import Validity
 from gameday.record.bands import band_of, plain_number, rounded
 from gameday.record.intervals import level_interval
-from gameday.record.measures import BAD
+from gameday.record.measures import BAD, service_number
 from gameday.record.run_record import (
     ATTEMPTS,
     LOADS,

@@ -11,9 +11,9 @@ from gameday.capacity import CapacityRequest
 from gameday.capacity.order import Withheld
 from gameday.experiments.recovery import does_it_recover, measured_recovery
 from gameday.experiments.rehearsal import rehearse
-from gameday.experiments.sell_out import sell_outs_of_run
 from gameday.findings import Evidence, Finding, Verdict
 from gameday.findings.objectives import objective_table
+from gameday.findings.sold_out import sell_outs_of_run
 from gameday.findings.standing import standing_of
 from gameday.findings.summary import (
     books,
