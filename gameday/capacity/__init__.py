@@ -5,17 +5,46 @@ In:    Scenario, Demand, Findings.    Out: CapacityRequest, one a service and st
 Never: place an order, approve its own request, size without the forecast.
 """
 
-from gameday.capacity.exporters import EXPORTERS
-from gameday.capacity.order import request_capacity, with_order
-from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.capacity.exporters import EXPORTERS
+    from gameday.capacity.order import Withheld, request_capacity, with_order, withhold
+    from gameday.capacity.proof import verify
+    from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
+    from gameday.capacity.units import vcpus_per_step
 
 __all__ = [
-    "EXPORTERS",
     "CapacityRequest",
+    "EXPORTERS",
     "Move",
+    "Withheld",
     "as_yaml",
     "from_mapping",
     "moved",
     "request_capacity",
+    "vcpus_per_step",
+    "verify",
     "with_order",
+    "withhold",
 ]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "CapacityRequest": "request",
+        "EXPORTERS": "exporters",
+        "Move": "request",
+        "Withheld": "order",
+        "as_yaml": "request",
+        "from_mapping": "request",
+        "moved": "request",
+        "request_capacity": "order",
+        "vcpus_per_step": "units",
+        "verify": "proof",
+        "with_order": "order",
+        "withhold": "order",
+    },
+)

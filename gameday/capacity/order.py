@@ -9,8 +9,7 @@ import numpy as np
 
 from gameday.capacity.request import CapacityRequest, Move
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
-from gameday.findings import Finding
-from gameday.findings.standing import Standing
+from gameday.findings import Finding, Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.vocabulary import Array

@@ -8,14 +8,11 @@ from typing import Any
 
 from gameday.capacity.order import with_order
 from gameday.capacity.request import CapacityRequest
-from gameday.experiments.peak_case import PeakCase, case_words, played_with
-from gameday.experiments.rehearsal import said_of
-from gameday.experiments.replication import Replication
-from gameday.findings.standing import Standing
-from gameday.queueing.visited import services_behind
+from gameday.experiments import PeakCase, Replication, case_words, played_with, said_of
+from gameday.findings import Standing
+from gameday.queueing import services_behind
 from gameday.record.intervals import level_interval, t_interval
-from gameday.scenario import Criterion, Scenario
-from gameday.scenario.criteria import METRICS
+from gameday.scenario import METRICS, Criterion, Scenario
 from gameday.vocabulary import Band, Seed
 
 __all__ = ["verify"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gameday.errors import UsageError
-from gameday.scenario.plain_yaml import to_yaml
+from gameday.scenario.reading import to_yaml
 
 __all__ = ["MOVES", "CapacityRequest", "Move", "as_yaml", "from_mapping", "moved"]
 

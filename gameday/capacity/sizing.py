@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from gameday.forecast import Demand
+from gameday.queueing import servers_for
 from gameday.scenario import Scenario
-from gameday.simulate import offered_erlangs, servers_for
+from gameday.simulate import offered_erlangs
 from gameday.traffic import event_steps
 from gameday.vocabulary import Array
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs
-from gameday.traffic.by_type import steps_by_type
+from gameday.traffic.fit import steps_by_type
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["vcpus_per_step"]

@@ -14,10 +14,10 @@ from gameday.cli import (
     capacity,
     forecast,
     history,
-    inspect,
     plan,
     replay,
     runs,
+    scaffold,
     serve,
     simulate,
 )
@@ -46,7 +46,7 @@ app = typer.Typer(
     """,
 )  # fmt: skip
 
-for module in (replay, history, forecast, plan, simulate, capacity, runs, serve, inspect):
+for module in (replay, history, forecast, plan, simulate, capacity, runs, serve, scaffold):
     module.add_to(app)
 
 

@@ -15,9 +15,9 @@ from gameday.errors import HistoryError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gameday.forecast.backtest import Backtest
+    from gameday.forecast.data import RegionCalendar
+    from gameday.forecast.evaluation import Backtest
     from gameday.forecast.rivals import Rival
-    from gameday.forecast.task import RegionCalendar
     from gameday.history import History
 
 __all__ = ["RIVALS_HELP", "add_to", "check_place", "chosen_rivals"]
@@ -51,7 +51,7 @@ def backtest(
 
     Example: gameday forecast backtest --history counts.parquet --horizon 7d --origins 3
     """
-    from gameday.forecast import backtest as rooms
+    from gameday.forecast.evaluation import backtest as rooms
 
     if grain not in ("minute", "day"):
         raise UsageError(f"--grain: must be minute or day (got '{grain}')")
@@ -66,7 +66,7 @@ def backtest(
     if event is not None and grain == "minute":
         data |= _published(event, past, beside)
     if page is not None:
-        from gameday.report.forecast_pages import render_backtest
+        from gameday.report import render_backtest
 
         typer.echo(f"{render_backtest(data, page)}", err=as_json)
     if as_json:
@@ -77,8 +77,8 @@ def backtest(
 
 def _published(event: str, past: History, rivals: list[Rival]) -> dict[str, Any]:
     """Return what the event's forecast says of itself, as `forecast show` prints it."""
-    from gameday.forecast.compared import backtest_wape
-    from gameday.forecast.forecast import raced
+    from gameday.forecast import raced
+    from gameday.forecast.evaluation import backtest_wape
     from gameday.scenario import load_scenario
 
     try:
@@ -90,7 +90,7 @@ def _published(event: str, past: History, rivals: list[Rival]) -> dict[str, Any]
 
 def _horizon(text: str, grain: str) -> int:
     """Return minutes; UsageError says how it is written and what the least is."""
-    from gameday.scenario.units import parse_duration
+    from gameday.scenario import parse_duration
 
     try:
         ahead = round(parse_duration(text) / 60)
@@ -108,8 +108,8 @@ def _what(
     event: str | None, file: Path | None, zone: str, country: str | None, seed: int
 ) -> tuple[Callable[[History], list[RegionCalendar]], History, str]:
     """Return calendars by what is known, the past, and the kind of event that counts."""
-    from gameday.forecast.left_out import main_kind
-    from gameday.forecast.task import bare_calendars, region_calendars
+    from gameday.forecast.data import bare_calendars, region_calendars
+    from gameday.forecast.evaluation import main_kind
     from gameday.history import read_any_history, read_history
     from gameday.scenario import load_scenario
     from gameday.vocabulary import Seed
@@ -133,7 +133,7 @@ def check_place(zone: str, country: str | None) -> None:
 
     from holidays import list_supported_countries
 
-    from gameday.scenario.faults import did_you_mean
+    from gameday.scenario import did_you_mean
 
     try:
         ZoneInfo(zone)
@@ -149,7 +149,7 @@ def check_place(zone: str, country: str | None) -> None:
 def chosen_rivals(text: str, *, by_day: bool) -> list[Rival]:
     """Return the rivals that `--rivals` names; UsageError where one is unknown or not to be had."""
     from gameday.forecast.rivals import RIVALS, installed
-    from gameday.scenario.faults import did_you_mean
+    from gameday.scenario import did_you_mean
 
     here = installed(daily=by_day)
     if text == "none":
@@ -172,7 +172,7 @@ def chosen_rivals(text: str, *, by_day: bool) -> list[Rival]:
 def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
     import numpy as np
 
-    from gameday.forecast.skill import thin
+    from gameday.forecast.evaluation import thin
 
     rows = [
         {"model": s.model, "region": s.region, "step": s.step, "origin": _stamp(s.origin_min), **s.accuracy.row()}
@@ -220,7 +220,7 @@ def _stamp(minute: float) -> str:
 
 
 def _say(data: dict[str, Any]) -> None:
-    from gameday.forecast.compared import race_words
+    from gameday.forecast.evaluation import race_words
 
     typer.echo(
         f"{data['history']}: {len(data['origins'])} origins, {data['horizon_days']:g} days ahead by the "

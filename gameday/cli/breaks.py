@@ -34,9 +34,7 @@ def breaks(
     """
     from importlib.util import find_spec
 
-    from gameday.forecast.breaks import propose_breaks
-    from gameday.forecast.prepare import prepare
-    from gameday.forecast.task import region_calendars
+    from gameday.forecast.data import prepare, propose_breaks, region_calendars
     from gameday.scenario import load_scenario
 
     if find_spec("ruptures") is None:

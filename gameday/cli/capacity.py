@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def _read(folder: Path) -> tuple[CapacityRequest, ...]:
     """Return a run's requests; UsageError where it ended before any could be made."""
     from gameday.capacity import from_mapping
-    from gameday.scenario.plain_yaml import from_yaml
+    from gameday.scenario.reading import from_yaml
 
     out = []
     if not (folder / "capacity").is_dir() and not (folder / "summary.json").is_file():

@@ -53,10 +53,10 @@ def explain(
 
     Example: gameday forecast explain --event primeday --region us --step checkout --at 2027-07-13T20:00
     """
-    from gameday.forecast.answer import Question, answer
-    from gameday.forecast.forecast import demand_of, fit
+    from gameday.forecast import demand_of, fit
+    from gameday.forecast.publication import Question, answer
     from gameday.scenario import load_scenario
-    from gameday.traffic.event_demand import event_demand
+    from gameday.traffic.fit import event_demand
 
     scenario = with_stretches(load_scenario(event), mask, keep)
     known_name("--region", region, scenario.regions)
@@ -70,7 +70,7 @@ def explain(
         instant = demand.grid.instant(demand.peak(region, step).slot)
     data = answer(scenario, past, Question(region, step, instant, earlier), demand, fitted)
     if page is not None:
-        from gameday.report.forecast_pages import render_explanation
+        from gameday.report import render_explanation
 
         typer.echo(f"{render_explanation(data, page)}", err=as_json)
     if as_json:
@@ -80,7 +80,7 @@ def explain(
 
 
 def _instant(flag: str, text: str, scenario: Scenario, region: str) -> datetime:
-    from gameday.scenario.units import local_to_utc
+    from gameday.scenario import local_to_utc
 
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -159,7 +159,7 @@ def outliers(
 
     Example: gameday forecast outliers --event primeday
     """
-    from gameday.forecast.effect import outlier_rows
+    from gameday.forecast.evaluation import outlier_rows
     from gameday.scenario import load_scenario
 
     scenario = with_stretches(load_scenario(event), mask, keep)
@@ -188,7 +188,7 @@ def with_stretches(scenario: Scenario, mask: list[str] | None, keep: list[str] |
     """Return the scenario with stretches of the command's own to leave out and to keep; UsageError if misspelt."""
     from pydantic import ValidationError
 
-    from gameday.scenario.forecasting import Stretch
+    from gameday.scenario.blocks import Stretch
 
     found: dict[str, list[Stretch]] = {}
     for flag, texts in (("mask", mask), ("keep", keep)):
@@ -214,7 +214,7 @@ def with_stretches(scenario: Scenario, mask: list[str] | None, keep: list[str] |
 
 def known_name(flag: str, name: str, known: Any) -> None:
     """Raise UsageError where a flag names nothing that is."""
-    from gameday.scenario.faults import did_you_mean
+    from gameday.scenario import did_you_mean
 
     if name not in known:
         raise UsageError(f"{flag}: unknown '{name}'{did_you_mean(name, known)}")

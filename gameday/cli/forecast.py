@@ -53,10 +53,10 @@ def show(
     Example: gameday forecast show --event primeday --region us --step checkout
     """
     from gameday.forecast import forecast_demand
-    from gameday.forecast.paths import sums_of, total_quantiles
+    from gameday.forecast.uncertainty import sums_of, total_quantiles
     from gameday.history import read_history
     from gameday.scenario import load_scenario
-    from gameday.traffic.event_demand import event_demand
+    from gameday.traffic.fit import event_demand
     from gameday.vocabulary import Seed
 
     scenario = explain.with_stretches(load_scenario(event), mask, keep)
@@ -84,8 +84,8 @@ def _summary(
     scenario: Scenario, demand: EventDemand, rows: list[dict[str, Any]], totals: list[dict[str, Any]],
     past: History, *, as_json: bool,
 ) -> None:  # fmt: skip
-    from gameday.forecast.skill import actuals_table
-    from gameday.traffic.launch_days import launch_days
+    from gameday.forecast.evaluation import actuals_table
+    from gameday.traffic.plan import launch_days
 
     actuals, notes = actuals_table(demand, past), [*past.notes, *demand.organic.notes]
     launches = [launch_row(scenario, day) for day in launch_days(scenario, demand.organic)]
@@ -129,7 +129,7 @@ def _say(
     launches: list[dict[str, Any]],
     notes: list[str],
 ) -> None:
-    from gameday.forecast.compared import race_words
+    from gameday.forecast.evaluation import race_words
 
     typer.echo(
         f"{scenario.event.name}, steps of the event in each region's own time"

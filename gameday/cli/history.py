@@ -13,9 +13,9 @@ from gameday.cli.log_import import events_of_log, order_step, read_logs
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
-    from gameday.history.clickstream import Clickstream
+    from gameday.history.importers import Clickstream
     from gameday.scenario import Scenario
-    from gameday.traffic.fitted import Calibration
+    from gameday.traffic.journeys import Calibration
 
 __all__ = ["add_to"]
 
@@ -99,11 +99,9 @@ def _import(
 ) -> None:
     """Fit journeys to events, write them, and tell."""
     from gameday.files import write_whole
-    from gameday.history.clickstream import read_clickstream
-    from gameday.history.minutes import MinuteCounts, permits
-    from gameday.scenario.plain_yaml import to_yaml
-    from gameday.traffic.calibrate import calibrate
-    from gameday.traffic.proposal import proposal
+    from gameday.history.importers import MinuteCounts, permits, read_clickstream
+    from gameday.scenario.reading import to_yaml
+    from gameday.traffic.journeys import calibrate, proposal
 
     zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
     order = order_step(scenario)
@@ -168,7 +166,7 @@ def _how(
     columns: str | None, steps: str | None, regions: str | None, scenario: Scenario | None
 ) -> Clickstream:  # fmt: skip
     """Return how a clickstream is written; a type called as a step of the scenario is that step."""
-    from gameday.history.clickstream import Clickstream
+    from gameday.history.importers import Clickstream
 
     named = _pairs("--columns", columns)
     if unknown := sorted(set(named) - set(_COLUMNS)):

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from gameday.scenario import Scenario
-    from gameday.traffic.launch_days import LaunchDay
+    from gameday.traffic.plan import LaunchDay
 
 __all__ = ["launch_row", "say_launch"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gameday.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
-    from gameday.history.clickstream import Clickstream
+    from gameday.history.importers import Clickstream
     from gameday.scenario import Scenario
 
 __all__ = ["events_of_log", "order_step", "read_logs"]
@@ -16,7 +16,7 @@ __all__ = ["events_of_log", "order_step", "read_logs"]
 
 def events_of_log(scenario: Scenario | None) -> Clickstream:
     """Return how events of an access log are read: the map has named their steps already."""
-    from gameday.history.clickstream import Clickstream
+    from gameday.history.importers import Clickstream
 
     every = {step: step for step in scenario.steps} if scenario is not None else {}
     has_cart = scenario is None or "cart" in scenario.steps
@@ -34,7 +34,7 @@ def order_step(scenario: Scenario | None) -> str:
 
 def read_logs(files: list[Path], scenario: Scenario | None, events: Path) -> dict[str, Any]:
     """Turn access logs into events; return what to say of them, the map that was proposed, and counts a minute."""
-    from gameday.history.access_log import minute_table, read_access_logs
+    from gameday.history.importers import minute_table, read_access_logs
 
     if missing := [file for file in files if not file.is_file()]:
         raise UsageError(f"{missing[0]}: no such file; check --access-log")

@@ -15,7 +15,7 @@ from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast import EventDemand
-    from gameday.forecast.outlook import Outlook
+    from gameday.forecast.publication import Outlook
     from gameday.history import History
     from gameday.scenario import Scenario
     from gameday.vocabulary import Array
@@ -43,11 +43,11 @@ def outlook(
     Example: gameday forecast outlook --event primeday --weeks 104
     """
     from gameday.forecast import forecast_demand
-    from gameday.forecast.left_out import main_kind
-    from gameday.forecast.outlook import look_ahead
-    from gameday.forecast.task import region_calendars
+    from gameday.forecast.data import region_calendars
+    from gameday.forecast.evaluation import main_kind
+    from gameday.forecast.publication import look_ahead
     from gameday.scenario import load_scenario
-    from gameday.traffic.event_demand import event_demand
+    from gameday.traffic.fit import event_demand
 
     scenario = load_scenario(event)
     past = told_past(scenario, history, seed)
@@ -70,7 +70,7 @@ def _sums(scenario: Scenario, known: History) -> dict[str, Array]:
     """Return all steps, and busy vCPUs: by how much each region's steps count in them."""
     import numpy as np
 
-    from gameday.capacity.units import vcpus_per_step
+    from gameday.capacity import vcpus_per_step
     from gameday.vocabulary import TimeGrid
 
     ahead = TimeGrid(known.grid.end, 1440)

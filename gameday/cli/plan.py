@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gameday.live import Show
     from gameday.scenario import Scenario
     from gameday.traffic import LoadPlan
-    from gameday.traffic.outlook import Outlook
+    from gameday.traffic.plan import Outlook
 
 __all__ = ["add_to", "say_plan"]
 
@@ -74,8 +74,7 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     """Print the plan of an order; SafetyRefusal where a replay would refuse it."""
     from gameday.jobs.replay import check_targets, foresee
     from gameday.safety import check_ceilings
-    from gameday.scenario import load_scenario
-    from gameday.scenario.drift import with_drift
+    from gameday.scenario import load_scenario, with_drift
 
     scenario = load_scenario(order.event, drift=order.drift)
     _, demand, plan = foresee(scenario, check_targets(order, scenario), show)
@@ -95,10 +94,10 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
 
 def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
     from gameday.queueing import build_cell
-    from gameday.scenario.long_walks import share_cut
-    from gameday.simulate.offered import visits_per_s
-    from gameday.traffic.contradictions import contradictions, residuals
-    from gameday.traffic.outlook import outlook
+    from gameday.scenario.reading import share_cut
+    from gameday.simulate import visits_per_s
+    from gameday.traffic.fit import contradictions, residuals
+    from gameday.traffic.plan import outlook
 
     seen = outlook(scenario, plan)
     services = {
@@ -211,7 +210,7 @@ def _by_product(
     scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook
 ) -> dict[str, Any]:
     """Return what is ordered of which product type, when and where; and when what is limited would be gone."""
-    from gameday.traffic.stock import sold_orders, stock_rows
+    from gameday.traffic.plan import sold_orders, stock_rows
 
     regions = list(enumerate(plan.regions))
     return {

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gameday.cli.backtest import RIVALS_HELP, chosen_rivals
-from gameday.cli.published import write_publication
 from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 from gameday.errors import HistoryError, UsageError
+from gameday.jobs.publication_files import write_publication
 
 if TYPE_CHECKING:
-    from gameday.forecast.state import State
+    from gameday.forecast.model import State
     from gameday.history import History
     from gameday.scenario import Scenario
     from gameday.vocabulary import TimeGrid
@@ -45,13 +45,12 @@ def publish(
 
     Example: gameday forecast publish --event primeday --out forecasts/primeday
     """
-    from gameday.forecast.forecast import fit, model_notes, past_events
-    from gameday.forecast.launches import lessons
-    from gameday.forecast.state import state_of
-    from gameday.forecast.strength import strength_sigma
+    from gameday.forecast import fit, model_notes, past_events
+    from gameday.forecast.data import lessons
+    from gameday.forecast.model import state_of, strength_sigma
     from gameday.scenario import load_scenario
-    from gameday.scenario.load import scenario_text
-    from gameday.simulate.cluster import on_cluster
+    from gameday.scenario.reading import scenario_text
+    from gameday.simulate import on_cluster
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder")
@@ -84,8 +83,7 @@ def refresh(
 
     Example: gameday forecast refresh forecasts/primeday --add yesterday.csv
     """
-    from gameday.forecast.kept_state import load_state
-    from gameday.forecast.state import refreshed
+    from gameday.forecast.model import load_state, refreshed
 
     scenario, kept = kept_publication(folder)
     new = _read_new(add, scenario, tuple(kept["teams"]))
@@ -149,7 +147,7 @@ def _read_new(file: Path, scenario: Scenario, teams: tuple[str, ...] | None) -> 
 
 def kept_publication(folder: Path) -> tuple[Scenario, dict[str, Any]]:
     """Return a publication's scenario and manifest; HistoryError where there is no whole one."""
-    from gameday.scenario.load import scenario_of
+    from gameday.scenario.reading import scenario_of
 
     try:
         kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
@@ -169,7 +167,7 @@ def _calendars(scenario: Scenario, kept: dict[str, Any]) -> dict[str, Any]:
 
     import numpy as np
 
-    from gameday.forecast.task import region_calendars
+    from gameday.forecast.data import region_calendars
     from gameday.history import History
     from gameday.vocabulary import TimeGrid
 

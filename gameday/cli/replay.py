@@ -16,7 +16,7 @@ from gameday.cli.streams import verdict_stands
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
-    from gameday.swarm.keys import Listen
+    from gameday.swarm.control import Listen
     from gameday.traffic import Asked
 
 __all__ = ["KeyOption", "add_to", "address_of", "asked_of", "check_folder", "drift_of"]
@@ -74,7 +74,7 @@ def asked_of(
     window: str, speed: str | None, duration: str | None, scale: str, quantile: str | None
 ) -> Asked:
     """Return what was asked for; UsageError says which flag is wrong and how it is written."""
-    from gameday.scenario.units import parse_duration
+    from gameday.scenario import parse_duration
     from gameday.traffic import Asked
 
     if speed is not None and duration is not None:
@@ -139,7 +139,7 @@ def _listen(text: str | None, key_file: Path | None, *, makes_key: bool) -> List
 
     Where none is given, one is made and its file named.
     """
-    from gameday.swarm.keys import Listen, given_key, made_key
+    from gameday.swarm.control import Listen, given_key, made_key
 
     if text is None:
         return None

@@ -46,7 +46,7 @@ def _rows(out: Path, event: str | None = None) -> list[RunRow]:
 
 
 def _plays(folder: Path) -> bool:
-    from gameday.safety.journal import is_playing
+    from gameday.safety import is_playing
 
     return is_playing(folder)
 
@@ -166,7 +166,7 @@ def compare(
 
     Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
     """
-    from gameday.report.comparison import compare_summaries
+    from gameday.report import compare_summaries
 
     data = compare_summaries(_summary(first, out), _summary(second, out))
     if as_json:
@@ -218,7 +218,7 @@ def watch(
 
 def _serve(folder: Path, port: int, *, as_json: bool) -> None:
     """Serve a run's page and say where."""
-    from gameday.live.web import serve_page
+    from gameday.live import serve_page
 
     def ready(url: str) -> None:
         typer.echo(

@@ -70,8 +70,7 @@ def worker(
 
     Example: gameday worker --master 127.0.0.1:5557
     """
-    from gameday.swarm.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, given_key
-    from gameday.swarm.processes import worker_command
+    from gameday.swarm.control import KEY_FILE_VARIABLE, KEY_VARIABLE, given_key, worker_command
 
     host, port = address_of("--master", master)
     try:

@@ -29,11 +29,11 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gameday.experiments.rehearsal import Replications
+    from gameday.experiments import Replications
     from gameday.forecast import Demand
     from gameday.live import Show
     from gameday.scenario import Scenario
-    from gameday.scenario.what_if import WhatIf
+    from gameday.scenario.reading import WhatIf
     from gameday.traffic import Asked, LoadPlan
     from gameday.vocabulary import Seed
 
@@ -71,8 +71,7 @@ def simulate(
     """
     from gameday.jobs.replay import expect
     from gameday.live import Show
-    from gameday.simulate import compiling
-    from gameday.simulate.cluster import on_cluster
+    from gameday.simulate import compiling, on_cluster
     from gameday.vocabulary import Seed
 
     asked = _asked(window, scale, quantile)
@@ -100,8 +99,8 @@ def _read(
 ) -> tuple[Scenario, list[WhatIf]]:
     """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
     from gameday.scenario import load_scenario
-    from gameday.scenario.what_if import what_if as changed
-    from gameday.traffic.early_checks import check_asked
+    from gameday.scenario.reading import what_if as changed
+    from gameday.traffic.plan import check_asked
 
     scenario = load_scenario(event)
     variants = [changed(event, text) for text in what_if]
@@ -119,7 +118,7 @@ def _asked(window: str, scale: str, quantile: str | None) -> Asked:
 
 def _tell(result: dict[str, Any], out: Path, show: Show, *, as_json: bool) -> None:
     """Print what was found before it is drawn; JSON names its page, so that comes last."""
-    from gameday.cli.simulated import drawn, say
+    from gameday.cli.rehearsal_text import drawn, say
     from gameday.report import render_rehearsal
 
     result["drawn"] = drawn(result)
@@ -144,8 +143,8 @@ class Rehearsal:
         self, scenario: Scenario, demand: Demand, asked: Asked, seed: Seed, budget_s: float,
         how: dict[str, Any], show: Show,
     ) -> None:  # fmt: skip
-        from gameday.queueing.cell import least_scale
-        from gameday.scenario.drift import with_drift
+        from gameday.queueing import least_scale
+        from gameday.scenario import with_drift
         from gameday.simulate import at_real_speed
 
         scenario = with_drift(scenario)
@@ -161,7 +160,7 @@ class Rehearsal:
 
     def strike(self, texts: list[str], variants: list[Scenario]) -> None:
         """Inject what is written into every variant; UsageError says what is wrong with it."""
-        from gameday.scenario.injections import injected
+        from gameday.scenario.reading import injected
         from gameday.vocabulary import SLOT_S
 
         window_s = self.plan.window.slots * SLOT_S
@@ -195,12 +194,15 @@ class Rehearsal:
 
     def result(self, event: str) -> dict[str, Any]:
         """Play the event as it is; return what the model says of it, checked against paper."""
-        from gameday.experiments.cross_check import check_against_queues
-        from gameday.experiments.full_scale_wait import full_scale_waits
-        from gameday.experiments.recovery import does_it_recover
-        from gameday.experiments.rehearsal import rehearse, series_of
-        from gameday.experiments.sell_out import sell_outs
-        from gameday.experiments.small_cells import small_stations
+        from gameday.experiments import (
+            check_against_queues,
+            does_it_recover,
+            full_scale_waits,
+            rehearse,
+            sell_outs,
+            series_of,
+            small_stations,
+        )
 
         plan = self.plan
         self.before = self.play("as it is", self.scenario, plan)
@@ -231,16 +233,16 @@ class Rehearsal:
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""
-        from gameday.experiments.recovery import does_it_recover
-        from gameday.experiments.rehearsal import (
+        from gameday.experiments import (
+            does_it_recover,
             objective_change,
             rehearse,
+            sell_outs,
             series_of,
             service_change,
+            unseen,
         )
-        from gameday.experiments.sell_out import sell_outs
-        from gameday.experiments.small_cells import unseen
-        from gameday.scenario.drift import with_drift
+        from gameday.scenario import with_drift
 
         scenario = with_drift(scenario)
         plan = self.plan if factor == 1.0 else self.plan.times(factor)
@@ -256,7 +258,7 @@ class Rehearsal:
 
     def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
         """Return what brings back a stack that mostly stays down though its trigger is gone."""
-        from gameday.experiments.remedies import find_remedies
+        from gameday.experiments import find_remedies
 
         seen = result["recovery"] or {}
         down = {
@@ -271,7 +273,7 @@ class Rehearsal:
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""
-        from gameday.experiments.n_minus_one import n_minus_one
+        from gameday.experiments import n_minus_one
 
         cores = self._how["workers"] or os.cpu_count() or 1
         with self.show.phase("model: what can be lost"):
@@ -282,7 +284,7 @@ class Rehearsal:
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""
-        from gameday.experiments.headroom import find_headroom
+        from gameday.experiments import find_headroom
 
         return find_headroom(
             self.scenario, self.before,
@@ -292,7 +294,7 @@ class Rehearsal:
     @property
     def exit_code(self) -> int:
         """1 where an objective fails in the model, as it is; 10 where nobody came by whom one could be judged."""
-        from gameday.experiments.rehearsal import NOBODY
+        from gameday.experiments import NOBODY
 
         rows = [row for stack in self.as_is["stacks"].values() for row in stack["objectives"]]
         said = {row["said"] for row in rows}

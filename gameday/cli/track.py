@@ -16,7 +16,7 @@ from gameday.errors import HistoryError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gameday.forecast.track import Alert, Plan, Tracker
+    from gameday.forecast.publication import Alert, Plan, Tracker
 
 __all__ = ["add_to"]
 
@@ -54,7 +54,7 @@ def track(
     plans, clock = _plans(plan, region, step), _clock(plan, zone)
     if query is not None:
         _check_query(query, [one.name for one in plans])
-    from gameday.forecast.track import Tracker
+    from gameday.forecast.publication import Tracker
 
     tracker, told = Tracker(plans), set[str]()
     ends = time.monotonic() + wait if wait else float("inf")
@@ -87,7 +87,7 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
     import numpy as np
     import pandas as pd
 
-    from gameday.forecast.track import Plan
+    from gameday.forecast.publication import Plan
     from gameday.vocabulary import TimeGrid
 
     file = source / "forecast.parquet" if source.is_dir() else source
@@ -124,7 +124,7 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
 def _require_whole(folder: Path, file: Path) -> None:
     """Raise HistoryError where a publication was cut off between its forecast and its manifest."""
     from gameday.cli.publish import kept_publication
-    from gameday.cli.published import file_sha256
+    from gameday.jobs.publication_files import file_sha256
 
     _, kept = kept_publication(folder)
     if not file.is_file() or file_sha256(file) != kept.get("forecast_sha256"):
@@ -203,8 +203,8 @@ def _table(file: Path, clock: str, told: set[str], *, must_be: bool) -> pd.DataF
 
     import pandas as pd
 
+    from gameday.history import minutes_of_table
     from gameday.history.readers import READERS
-    from gameday.history.repair import minutes_of_table
 
     if not file.is_file():
         if must_be:
@@ -240,7 +240,7 @@ def _tell_once(lines: list[str], told: set[str]) -> None:
 
 
 def _from_server(tracker: Tracker, url: str, query: str) -> list[Alert]:
-    from gameday.history.prometheus import minutes_from_prometheus
+    from gameday.history import minutes_from_prometheus
 
     now = int(datetime.now(UTC).timestamp() // 60)
     first = tracker.grid.epoch_min + tracker.next_slot

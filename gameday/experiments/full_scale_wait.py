@@ -13,11 +13,10 @@ import numpy as np
 
 from gameday.experiments.replication import QUANTITIES, SPANS, Replication
 from gameday.queueing import build_cell
-from gameday.record.bands import band_of
-from gameday.record.intervals import level_interval
-from gameday.record.run_record import percentile
+from gameday.record import percentile
+from gameday.record.intervals import band_of, level_interval
 from gameday.scenario import Scenario
-from gameday.scenario.service_times import LogNormal, ServiceTime
+from gameday.scenario.blocks import LogNormal, ServiceTime
 from gameday.vocabulary import Seed
 
 __all__ = ["full_scale_waits"]

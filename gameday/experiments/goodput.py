@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.experiments.replication import Replication
-from gameday.record.run_record import STEPS, RunRecord
-from gameday.scenario.injections import Injection
+from gameday.record import STEPS, RunRecord
+from gameday.scenario.reading import Injection
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["BACK", "Goodput", "Phases", "calm_shares", "phases", "planned_goodput"]

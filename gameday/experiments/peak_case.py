@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gameday.experiments.n_minus_one import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
+from gameday.experiments.losses import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
 from gameday.experiments.replication import Look, Replication
 from gameday.forecast import Demand
-from gameday.queueing.cell import least_scale
+from gameday.queueing import least_scale
 from gameday.scenario import Scenario
-from gameday.scenario.injections import parse_injections
-from gameday.simulate import at_real_speed
-from gameday.simulate.real_speed import LEAD_IN
-from gameday.simulate.replicate import replicate_each
+from gameday.scenario.reading import parse_injections
+from gameday.simulate import LEAD_IN, at_real_speed, replicate_each
 from gameday.traffic import LoadPlan, event_steps
 from gameday.vocabulary import SLOT_S, Seed
 

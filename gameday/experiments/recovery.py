@@ -11,10 +11,9 @@ import numpy as np
 
 from gameday.experiments.goodput import Goodput, Phases, calm_shares, phases
 from gameday.experiments.rehearsal import NOBODY, Replications
-from gameday.record.bands import band_of, binomial_band
-from gameday.record.intervals import level_interval
-from gameday.record.run_record import RunRecord
-from gameday.scenario.injections import Injection
+from gameday.record import RunRecord
+from gameday.record.intervals import band_of, binomial_band, level_interval
+from gameday.scenario.reading import Injection
 
 __all__ = ["measured_recovery", "does_it_recover"]
 

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gameday.experiments.replication import QUANTITIES, SPANS, UNITS, Replication
-from gameday.queueing import build_cell
-from gameday.queueing.cell import Visit, least_scale
-from gameday.record.bands import band_of, binomial_band, rounded
-from gameday.record.intervals import level_interval, t_bands, t_interval
-from gameday.scenario import Scenario
-from gameday.scenario.criteria import METRICS
+from gameday.queueing import Visit, build_cell, least_scale
+from gameday.record.intervals import (
+    band_of,
+    binomial_band,
+    level_interval,
+    rounded,
+    t_bands,
+    t_interval,
+)
+from gameday.scenario import METRICS, Scenario
 from gameday.vocabulary import Array, Band
 
 __all__ = [

@@ -14,9 +14,9 @@ from typing import Any
 from gameday.experiments.recovery import does_it_recover
 from gameday.experiments.rehearsal import Replications
 from gameday.scenario import Scenario
-from gameday.scenario.injections import Injection
+from gameday.scenario.blocks import Service
 from gameday.scenario.policies import Budget, CoDel, Limit
-from gameday.scenario.services import Service
+from gameday.scenario.reading import Injection
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from gameday.record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.record.measures import (
     LEAST_SAMPLES,
     SATURATED,
@@ -20,7 +21,6 @@ from gameday.record.measures import (
     number_of,
     service_series,
 )
-from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, TimeGrid

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gameday.experiments.rehearsal import NOBODY, Replications
-from gameday.record.bands import band_of, binomial_band
+from gameday.record.intervals import band_of, binomial_band
 from gameday.scenario import Scenario
 from gameday.vocabulary import TimeGrid
 
@@ -22,7 +22,9 @@ def sell_outs(scenario: Scenario, replications: Replications) -> dict[str, list[
     for runs in zip(*replications, strict=True):
         stack, window = runs[0].stack, runs[0].grid
         out[stack] = [
-            when_sold_out(scenario, stack, product, window, [run.sold_out.get(product) for run in runs])
+            when_sold_out(
+                scenario, stack, product, window, [run.sold_out.get(product) for run in runs]
+            )
             for product in scenario.stock(stack)
         ]
         if not any(run.achieved.any() for run in runs):

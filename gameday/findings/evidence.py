@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gameday.queueing.cell import least_scale
-from gameday.record.run_record import RunRecord
+from gameday.queueing import least_scale
+from gameday.record import RunRecord
 from gameday.scenario import Scenario
-from gameday.swarm.machine import MachineUse
+from gameday.swarm import MachineUse
 from gameday.traffic import LoadPlan
 
 if TYPE_CHECKING:
-    from gameday.experiments.peak_case import PeakCase
-    from gameday.experiments.replication import Replication
+    from gameday.experiments import PeakCase, Replication
 
 __all__ = ["Evidence"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.experiments.sell_out import sell_outs, when_sold_out
+from gameday.experiments import sell_outs, when_sold_out
 from gameday.findings.evidence import Evidence
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 
 __all__ = ["sell_outs_of_run"]
 

@@ -10,20 +10,11 @@ import numpy as np
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.verdict import Validity
-from gameday.record.bands import band_of, plain_number, rounded
-from gameday.record.intervals import level_interval
+from gameday.record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, known_sum, percentile
+from gameday.record.intervals import band_of, level_interval, plain_number, rounded
 from gameday.record.measures import BAD, service_number
-from gameday.record.run_record import (
-    ATTEMPTS,
-    LOADS,
-    SESSIONS,
-    STEPS,
-    RunRecord,
-    known_sum,
-    percentile,
-)
-from gameday.scenario.injections import Injection
-from gameday.swarm.machine import BUSY_SHARE
+from gameday.scenario.reading import Injection
+from gameday.swarm import BUSY_SHARE
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S
 

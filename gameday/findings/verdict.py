@@ -16,6 +16,7 @@ import numpy as np
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Finding
+from gameday.record import SESSIONS, STEPS, RunRecord
 from gameday.record.measures import (
     LATENESS_BOUND_S,
     LEAST_SLOTS,
@@ -24,7 +25,6 @@ from gameday.record.measures import (
     number_of,
     service_series,
 )
-from gameday.record.run_record import SESSIONS, STEPS, RunRecord
 from gameday.swarm import End, Health
 
 __all__ = [

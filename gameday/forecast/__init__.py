@@ -5,8 +5,51 @@ In:    Scenario, History.    Out: Demand.
 Never: read a file, know how customers walk, look past `history.until`.
 """
 
-from gameday.forecast.demand import Demand
-from gameday.forecast.event_demand import EventDemand
-from gameday.forecast.forecast import demand_grid, forecast_demand
+from typing import TYPE_CHECKING
 
-__all__ = ["Demand", "EventDemand", "demand_grid", "forecast_demand"]
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.forecast.demand import Demand
+    from gameday.forecast.event_demand import EventDemand, LaunchSteps
+    from gameday.forecast.forecast import (
+        demand_grid,
+        demand_of,
+        event_spans,
+        fit,
+        forecast_demand,
+        model_notes,
+        past_events,
+        raced,
+    )
+
+__all__ = [
+    "Demand",
+    "EventDemand",
+    "LaunchSteps",
+    "demand_grid",
+    "demand_of",
+    "event_spans",
+    "fit",
+    "forecast_demand",
+    "model_notes",
+    "past_events",
+    "raced",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Demand": "demand",
+        "EventDemand": "event_demand",
+        "LaunchSteps": "event_demand",
+        "demand_grid": "forecast",
+        "demand_of": "forecast",
+        "event_spans": "forecast",
+        "fit": "forecast",
+        "forecast_demand": "forecast",
+        "model_notes": "forecast",
+        "past_events": "forecast",
+        "raced": "forecast",
+    },
+)

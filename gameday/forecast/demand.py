@@ -11,8 +11,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from gameday.forecast.peaks import PeakErrors
-from gameday.forecast.together import Together
+from gameday.forecast.uncertainty.error_correlation import Together
+from gameday.forecast.uncertainty.peaks import PeakErrors
 from gameday.vocabulary import Array, TimeGrid, supported
 
 __all__ = ["Crowd", "Demand"]

@@ -9,22 +9,28 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from gameday.errors import HistoryError
-from gameday.forecast.compared import PLAIN, backtest_wape, compared, mean_race, race_notes
-from gameday.forecast.crowds import crowd_notes, crowds_of
-from gameday.forecast.curves import curves_of, stacked
+from gameday.forecast.data.calendars import RegionCalendar, known_until, region_calendars
+from gameday.forecast.data.crowds import crowd_notes, crowds_of
+from gameday.forecast.data.launches import lessons
+from gameday.forecast.data.outliers import Masked
+from gameday.forecast.data.preparation import prepare
 from gameday.forecast.demand import Demand
+from gameday.forecast.evaluation.benchmark import (
+    PLAIN,
+    backtest_wape,
+    compared,
+    mean_race,
+    race_notes,
+)
+from gameday.forecast.evaluation.leave_one_event_out import known_events, main_kind, support
 from gameday.forecast.event_demand import ALL
-from gameday.forecast.launches import lessons
-from gameday.forecast.left_out import known_events, main_kind, support
-from gameday.forecast.outliers import Masked
-from gameday.forecast.peaks import PeakErrors, peak_errors
-from gameday.forecast.prepare import prepare
-from gameday.forecast.regional import Model
+from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.regional import Model
+from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.rivals import Rival
-from gameday.forecast.strength import strength_sigma
-from gameday.forecast.task import RegionCalendar, known_until, region_calendars
-from gameday.forecast.tie import tied_models
-from gameday.forecast.together import together_of
+from gameday.forecast.uncertainty.curves import curves_of, stacked
+from gameday.forecast.uncertainty.error_correlation import together_of
+from gameday.forecast.uncertainty.peaks import PeakErrors, peak_errors
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, TimeGrid

@@ -5,7 +5,31 @@ In:    Scenario, CSV, Parquet, clickstream or access logs, or a Seed.    Out: Hi
 Never: forecast, repair in silence (every mend is a note), know an event's future.
 """
 
-from gameday.history.history import History
-from gameday.history.read import read_any_history, read_history
+from typing import TYPE_CHECKING
 
-__all__ = ["History", "read_any_history", "read_history"]
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.history.history import History
+    from gameday.history.prometheus import minutes_from_prometheus
+    from gameday.history.read import read_any_history, read_history
+    from gameday.history.repair import minutes_of_table
+
+__all__ = [
+    "History",
+    "minutes_from_prometheus",
+    "minutes_of_table",
+    "read_any_history",
+    "read_history",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "History": "history",
+        "minutes_from_prometheus": "prometheus",
+        "minutes_of_table": "repair",
+        "read_any_history": "read",
+        "read_history": "read",
+    },
+)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gameday.errors import HistoryError
-from gameday.scenario.past import Columns
+from gameday.scenario.blocks import Columns
 from gameday.vocabulary import Array
 
 __all__ = ["NamedRows", "columns_of", "named_rows", "require_one_count", "usual_columns"]

@@ -18,7 +18,7 @@ from gameday.history.readers import READERS
 from gameday.history.repair import Wanted, counts_from_table
 from gameday.history.synthetic import make_past, past_fingerprint
 from gameday.scenario import Scenario
-from gameday.scenario.past import Columns
+from gameday.scenario.blocks import Columns
 from gameday.vocabulary import Seed, TimeGrid
 
 __all__ = ["read_any_history", "read_history"]

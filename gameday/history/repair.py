@@ -19,7 +19,7 @@ from gameday.history.names import (
     usual_columns,
 )
 from gameday.history.row_lengths import by_the_minute
-from gameday.scenario.past import Columns
+from gameday.scenario.blocks import Columns
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Wanted", "counts_from_table", "minutes_of_table"]

@@ -12,8 +12,8 @@ import pandas as pd
 from gameday.errors import HistoryError
 from gameday.history.history import History
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Synthetic
 from gameday.scenario.events import KINDS
-from gameday.scenario.past import Synthetic
 from gameday.vocabulary import Array, Seed, TimeGrid
 
 __all__ = ["make_past", "past_fingerprint"]

@@ -13,10 +13,10 @@ from gameday.capacity import CapacityRequest
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.ledger import RunFolder
 from gameday.live import Show
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 from gameday.report import render_report
 from gameday.safety import Journal, StopWatch
-from gameday.simulate.real_speed import AtRealSpeed, Take
+from gameday.simulate import AtRealSpeed, Take
 from gameday.swarm import End, Played
 
 __all__ = ["AfterLoad", "not_judged", "report", "written_after_load"]

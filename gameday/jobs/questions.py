@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gameday.capacity import CapacityRequest, request_capacity
-from gameday.capacity.order import Withheld, withhold
-from gameday.capacity.proof import verify
-from gameday.experiments.n_minus_one import n_minus_one
-from gameday.experiments.peak_case import PeakCase, peak_cases
-from gameday.findings import Evidence, Finding
-from gameday.findings.standing import standing_of
+from gameday.capacity import CapacityRequest, Withheld, request_capacity, verify, withhold
+from gameday.experiments import PeakCase, n_minus_one, peak_cases
+from gameday.findings import Evidence, Finding, standing_of
 from gameday.forecast import Demand
 from gameday.jobs.after_load import AfterLoad
 from gameday.live import Show

@@ -15,33 +15,33 @@ from typing import Any
 
 from gameday import __version__
 from gameday.errors import GamedayError, PreflightFailed
-from gameday.experiments import Look
-from gameday.experiments.rehearsal import series_table
+from gameday.experiments import Look, series_table
 from gameday.findings import Evidence, find, judge, unmeasured_objectives, validity
 from gameday.forecast import Demand, forecast_demand
-from gameday.forecast.compared import wape_words
+from gameday.forecast.evaluation import wape_words
 from gameday.history import History, read_history
 from gameday.jobs.after_load import AfterLoad, not_judged, report, written_after_load
 from gameday.jobs.questions import Questions
 from gameday.ledger import Ledger, RunFolder, RunRow
 from gameday.live import Show
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 from gameday.report import gather
-from gameday.safety import Journal, StopWatch, check_ceilings, check_guardrails, one_run_at_a_time
-from gameday.safety.targets import targets_by_stack
-from gameday.scenario import Scenario, load_scenario, scenario_file
-from gameday.scenario.assets import read_assets
-from gameday.scenario.drift import with_drift
-from gameday.scenario.injections import injected
-from gameday.scenario.load import scenario_text
+from gameday.safety import (
+    Journal,
+    StopWatch,
+    check_ceilings,
+    check_guardrails,
+    one_run_at_a_time,
+    targets_by_stack,
+)
+from gameday.scenario import Scenario, load_scenario, scenario_file, with_drift
+from gameday.scenario.reading import injected, read_assets, scenario_text
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
-from gameday.swarm.forget import forget_brief, forget_killed
-from gameday.swarm.keys import Listen
-from gameday.swarm.processes import check_listen
+from gameday.swarm.control import Listen, check_listen, forget_brief, forget_killed
 from gameday.traffic import Asked, LoadPlan, plan_load
-from gameday.traffic.early_checks import check_asked
+from gameday.traffic.plan import check_asked
 from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
@@ -64,7 +64,7 @@ class Order:
     listen: Listen | None = None
     """Where workers of elsewhere join; None: they are started here."""
     inject: tuple[str, ...] = ()
-    """What happens in the window, as `scenario/injections.py` reads it."""
+    """What happens in the window, as `scenario/reading/injections.py` reads it."""
     drift: float | None = None  # None: as the scenario says
     n_minus_one: bool = True
     command: str = "gameday replay"

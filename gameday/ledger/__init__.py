@@ -5,7 +5,25 @@ In:    what a run is played from and what it showed.    Out: a folder of files, 
 Never: know a rule about them, compute, judge.
 """
 
-from gameday.ledger.folder import RunFolder
-from gameday.ledger.ledger import Ledger, RunRow
+from typing import TYPE_CHECKING
 
-__all__ = ["Ledger", "RunFolder", "RunRow"]
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.ledger.folder import RunFolder
+    from gameday.ledger.ledger import Ledger, RunRow
+
+__all__ = [
+    "Ledger",
+    "RunFolder",
+    "RunRow",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Ledger": "ledger",
+        "RunFolder": "folder",
+        "RunRow": "ledger",
+    },
+)

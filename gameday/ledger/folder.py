@@ -16,12 +16,11 @@ from gameday.files import write_whole
 from gameday.forecast import Demand
 from gameday.history import History
 from gameday.ledger.ledger import Ledger, RunRow
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 from gameday.scenario import Scenario
-from gameday.scenario.assets import Assets
-from gameday.scenario.secrets import secrets_of
+from gameday.scenario.reading import Assets, secrets_of
 from gameday.traffic import LoadPlan
-from gameday.traffic.event_demand import event_demand
+from gameday.traffic.fit import event_demand
 
 __all__ = ["RunFolder"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import PreflightFailed
-from gameday.scenario.read import is_file
+from gameday.scenario.reading import is_file
 
 __all__ = ["Ledger", "RunRow"]
 

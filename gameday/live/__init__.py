@@ -5,6 +5,23 @@ In:    phases and numbers as they come.    Out: text on standard error, HTML on 
 Never: decide, store, print the result (that is the command's).
 """
 
-from gameday.live.terminal import Show
+from typing import TYPE_CHECKING
 
-__all__ = ["Show"]
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.live.terminal import Show
+    from gameday.live.web import serve_page
+
+__all__ = [
+    "Show",
+    "serve_page",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Show": "terminal",
+        "serve_page": "web",
+    },
+)

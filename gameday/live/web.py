@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from gameday.safety.journal import is_playing
+from gameday.safety import is_playing
 
 __all__ = ["page_of", "serve_page"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from gameday.scenario.blocks import Service, Station
 from gameday.scenario.policies import METRICS, metric_of, servers_by_change, servers_wanted
-from gameday.scenario.services import Service, Station
 
 __all__ = ["Scaling"]
 

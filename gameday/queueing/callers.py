@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from gameday.scenario.blocks import Service, Station
 from gameday.scenario.policies import (
     failing_after,
     item_of,
@@ -12,7 +13,6 @@ from gameday.scenario.policies import (
     tokens_after_retry,
     trips,
 )
-from gameday.scenario.services import Service, Station
 
 __all__ = ["Callers"]
 

@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gameday.scenario.model import Scenario
-from gameday.scenario.service_times import ServiceTime
-from gameday.scenario.services import Station
-from gameday.scenario.steps import Call
+from gameday.scenario import Scenario
+from gameday.scenario.blocks import Call, ServiceTime, Station
 
 __all__ = ["Cell", "Visit", "build_cell", "least_scale"]
 

@@ -15,6 +15,7 @@ from gameday.queueing.autoscaler import Scaling
 from gameday.queueing.callers import Callers
 from gameday.queueing.cell import Visit
 from gameday.queueing.timed_changes import Switch, servers_lost
+from gameday.scenario.blocks import Lane, Service, Station
 from gameday.scenario.policies import (
     ORDERS,
     cold_factor,
@@ -34,7 +35,6 @@ from gameday.scenario.policies import (
     stretched,
     takes_last,
 )
-from gameday.scenario.services import Lane, Service, Station
 
 __all__ = ["Places", "StationAtWork", "Waiting"]
 

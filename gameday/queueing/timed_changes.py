@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from gameday.queueing.cell import Cell
-from gameday.scenario.injections import Injection, outages
-from gameday.scenario.model import Scenario
+from gameday.scenario import Scenario
 from gameday.scenario.policies import servers_left
+from gameday.scenario.reading import Injection, outages
 
 __all__ = ["Switch", "servers_lost", "switches"]
 

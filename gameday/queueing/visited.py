@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gameday.queueing.cell import build_cell
-from gameday.scenario.criteria import Criterion
-from gameday.scenario.model import Scenario
+from gameday.scenario import Criterion, Scenario
 
 __all__ = ["services_behind", "step_tier", "visited_services"]
 

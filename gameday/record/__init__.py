@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.record.bands import band_of, binomial_band, quantile_band, rounded
-    from gameday.record.intervals import level_interval, p_above, t_bands, t_interval
+    from gameday.record.intervals.of_one_run import band_of, binomial_band, quantile_band, rounded
+    from gameday.record.intervals.of_replications import (
+        level_interval,
+        p_above,
+        t_bands,
+        t_interval,
+    )
     from gameday.record.run_record import (
         ATTEMPTS,
         BINS,
+        ENDS,
+        FATES,
         LATENCIES,
         LOADS,
+        SESSION_ENDS,
         SESSIONS,
         STEPS,
         Orders,
@@ -31,11 +39,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTEMPTS",
     "BINS",
+    "ENDS",
+    "FATES",
     "LATENCIES",
     "LOADS",
     "Orders",
     "RunRecord",
     "SESSIONS",
+    "SESSION_ENDS",
     "STEPS",
     "band_of",
     "bin_of",
@@ -57,24 +68,27 @@ __getattr__ = opening(
     {
         "ATTEMPTS": "run_record",
         "BINS": "run_record",
+        "ENDS": "run_record",
+        "FATES": "run_record",
         "LATENCIES": "run_record",
         "LOADS": "run_record",
         "Orders": "run_record",
         "RunRecord": "run_record",
         "SESSIONS": "run_record",
+        "SESSION_ENDS": "run_record",
         "STEPS": "run_record",
-        "band_of": "bands",
+        "band_of": "intervals.of_one_run",
         "bin_of": "run_record",
-        "binomial_band": "bands",
+        "binomial_band": "intervals.of_one_run",
         "blank_record": "run_record",
         "known_sum": "run_record",
-        "level_interval": "intervals",
+        "level_interval": "intervals.of_replications",
         "one_bin": "run_record",
-        "p_above": "intervals",
+        "p_above": "intervals.of_replications",
         "percentile": "run_record",
-        "quantile_band": "bands",
-        "rounded": "bands",
-        "t_bands": "intervals",
-        "t_interval": "intervals",
+        "quantile_band": "intervals.of_one_run",
+        "rounded": "intervals.of_one_run",
+        "t_bands": "intervals.of_replications",
+        "t_interval": "intervals.of_replications",
     },
 )

@@ -5,11 +5,43 @@ In:    all of the above, gathered into plain data.    Out: report.html, summary.
 Never: compute; a missing number is owed by an upstream room. No network request.
 """
 
-from gameday.report.gather import gather
-from gameday.report.pages import render_import, render_plan, render_rehearsal
-from gameday.report.remains import render_remains
-from gameday.report.render import render_report
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.report.aborted_run import render_remains
+    from gameday.report.comparison import compare_summaries
+    from gameday.report.forecast_pages import render_backtest, render_explanation, render_team
+    from gameday.report.pages import render_import, render_plan, render_rehearsal
+    from gameday.report.render import render_report
+    from gameday.report.run_summary import gather
 
 __all__ = [
-    "gather", "render_import", "render_plan", "render_rehearsal", "render_remains", "render_report",
-]  # fmt: skip
+    "compare_summaries",
+    "gather",
+    "render_backtest",
+    "render_explanation",
+    "render_import",
+    "render_plan",
+    "render_rehearsal",
+    "render_remains",
+    "render_report",
+    "render_team",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "compare_summaries": "comparison",
+        "gather": "run_summary",
+        "render_backtest": "forecast_pages",
+        "render_explanation": "forecast_pages",
+        "render_import": "pages",
+        "render_plan": "pages",
+        "render_rehearsal": "pages",
+        "render_remains": "aborted_run",
+        "render_report": "render",
+        "render_team": "forecast_pages",
+    },
+)

@@ -15,9 +15,8 @@ from types import MappingProxyType
 import numpy as np
 
 from gameday.errors import UsageError
-from gameday.record.run_record import BINS, bin_of, percentile
-from gameday.scenario import Criterion, Scenario
-from gameday.scenario.model import Guardrail
+from gameday.record import BINS, bin_of, percentile
+from gameday.scenario import Criterion, Guardrail, Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array
 

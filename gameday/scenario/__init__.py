@@ -5,21 +5,68 @@ In:    a bundled scenario's name or a YAML path.    Out: Scenario.
 Never: guess a value, read a history, know how a run is played.
 """
 
-from gameday.scenario.criteria import Criterion, parse_criterion
-from gameday.scenario.load import (
-    bundled_scenarios,
-    load_scenario,
-    scenario_file,
-    scenario_schema,
-)
-from gameday.scenario.model import Scenario
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.scenario.conversion_drift import with_drift
+    from gameday.scenario.criteria import METRICS, Criterion, parse_criterion, quantile_level
+    from gameday.scenario.faults import did_you_mean
+    from gameday.scenario.model import Guardrail, Scenario
+    from gameday.scenario.quantile_functions import gamma_rows
+    from gameday.scenario.reading.load import (
+        bundled_scenarios,
+        load_scenario,
+        scenario_file,
+        scenario_schema,
+    )
+    from gameday.scenario.renewal import length_law, steps_in_time, timed, visit_density
+    from gameday.scenario.units import local_to_utc, parse_duration
 
 __all__ = [
     "Criterion",
+    "Guardrail",
+    "METRICS",
     "Scenario",
     "bundled_scenarios",
+    "did_you_mean",
+    "gamma_rows",
+    "length_law",
     "load_scenario",
+    "local_to_utc",
     "parse_criterion",
+    "parse_duration",
+    "quantile_level",
     "scenario_file",
     "scenario_schema",
+    "steps_in_time",
+    "timed",
+    "visit_density",
+    "with_drift",
 ]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Criterion": "criteria",
+        "Guardrail": "model",
+        "METRICS": "criteria",
+        "Scenario": "model",
+        "bundled_scenarios": "reading.load",
+        "did_you_mean": "faults",
+        "gamma_rows": "quantile_functions",
+        "length_law": "renewal",
+        "load_scenario": "reading.load",
+        "local_to_utc": "units",
+        "parse_criterion": "criteria",
+        "parse_duration": "units",
+        "quantile_level": "criteria",
+        "scenario_file": "reading.load",
+        "scenario_schema": "reading.load",
+        "steps_in_time": "renewal",
+        "timed": "renewal",
+        "visit_density": "renewal",
+        "with_drift": "conversion_drift",
+    },
+)

@@ -10,16 +10,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from gameday.scenario.connections import Connections
+from gameday.scenario.blocks.connections import Connections
+from gameday.scenario.blocks.forecasting import ForecastBlock
+from gameday.scenario.blocks.history_block import HistoryBlock
+from gameday.scenario.blocks.journeys import Journey
+from gameday.scenario.blocks.observe import Observe
+from gameday.scenario.blocks.products import Product
+from gameday.scenario.blocks.services import Service
+from gameday.scenario.blocks.steps import Exchange, Step
+from gameday.scenario.blocks.template_values import Feed, Value
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
-from gameday.scenario.forecasting import ForecastBlock
-from gameday.scenario.journeys import Journey
-from gameday.scenario.observe import Observe
-from gameday.scenario.past import HistoryBlock
-from gameday.scenario.products import Product
-from gameday.scenario.services import Service
-from gameday.scenario.steps import Exchange, Step
 from gameday.scenario.units import (
     Block,
     Duration,
@@ -29,7 +30,6 @@ from gameday.scenario.units import (
     ZoneName,
     local_to_utc,
 )
-from gameday.scenario.values import Feed, Value
 
 __all__ = ["CalendarEvent", "Scenario"]
 

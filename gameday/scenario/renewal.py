@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft, special
 
-from gameday.scenario.service_times import (
+from gameday.scenario.blocks.service_times import (
     Empirical,
     Erlang,
     Exponential,
@@ -20,7 +20,7 @@ from gameday.scenario.service_times import (
 from gameday.vocabulary import LONGEST_WALK, Array
 
 if TYPE_CHECKING:
-    from gameday.scenario.journeys import Journey
+    from gameday.scenario.blocks.journeys import Journey
 
 __all__ = ["Timed", "length_law", "quantiles", "steps_in_time", "timed", "visit_density"]
 

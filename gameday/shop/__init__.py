@@ -5,7 +5,27 @@ In:    Scenario, a stack, a scale.    Out: a loopback address; orders; Prometheu
 Never: know the plan, the forecast or the model; be seen other than through HTTP.
 """
 
-from gameday.shop.process import Shops, begin_run, running_shops
-from gameday.shop.serve import serve
+from typing import TYPE_CHECKING
 
-__all__ = ["Shops", "begin_run", "running_shops", "serve"]
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.shop.process import Shops, begin_run, running_shops
+    from gameday.shop.program import serve
+
+__all__ = [
+    "Shops",
+    "begin_run",
+    "running_shops",
+    "serve",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Shops": "process",
+        "begin_run": "process",
+        "running_shops": "process",
+        "serve": "program",
+    },
+)

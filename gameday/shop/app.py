@@ -17,12 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gameday.queueing import Cell
-from gameday.queueing.sales import sales
-from gameday.queueing.timed_changes import switches
+from gameday.queueing import Cell, sales, switches
 from gameday.scenario import Scenario
-from gameday.scenario.injections import parse_injections
-from gameday.scenario.steps import Exchange
+from gameday.scenario.blocks import Exchange
+from gameday.scenario.reading import parse_injections
 from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices

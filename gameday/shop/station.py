@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gameday.queueing import Cell
-from gameday.queueing.attempts import Asked, Attempt
-from gameday.queueing.cell import Visit
-from gameday.queueing.station import Places, StationAtWork
-from gameday.queueing.timed_changes import Switch
+from gameday.queueing import Asked, Attempt, Cell, Places, StationAtWork, Switch, Visit
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Service, Station
 from gameday.scenario.policies import (
     backoff_s,
     deadline_s,
@@ -24,7 +21,6 @@ from gameday.scenario.policies import (
     is_too_late,
     lineage,
 )
-from gameday.scenario.services import Service, Station
 from gameday.vocabulary import Draw, draw
 
 __all__ = ["BUCKETS_S", "OUTCOMES", "Asker", "LiveServices", "LiveStation"]

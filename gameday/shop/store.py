@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameday.queueing.sales import DONE, SOLD_OUT, Sale
+from gameday.queueing import DONE, SOLD_OUT, Sale
 from gameday.scenario import Scenario
 
 __all__ = ["NotYet", "Session", "SoldOut", "Store"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 
 __all__ = ["Engine", "Stopped", "run_engine"]
 
@@ -27,7 +27,7 @@ def run_engine(
     if stopped():
         raise Stopped
     if engine == "reference":
-        from gameday.simulate.reference import run_reference
+        from gameday.simulate.reference.engine import run_reference
 
         return run_reference(*asked, **how)
     from gameday.simulate.compiled import run_compiled  # numba: a second to import

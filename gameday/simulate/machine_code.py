@@ -19,8 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import gameday.record.run_record
-import gameday.scenario.inverse
 import gameday.scenario.policies
+import gameday.scenario.quantile_functions
 import gameday.vocabulary
 from gameday.files import cache_folder
 
@@ -34,7 +34,7 @@ _COMMAND = "from gameday.simulate.compiled.warm import make; make()"
 
 def sources() -> list[Path]:
     """Return every file whose text goes into the machine code."""
-    shared = (gameday.record.run_record, gameday.scenario.inverse, gameday.vocabulary)
+    shared = (gameday.record.run_record, gameday.scenario.quantile_functions, gameday.vocabulary)
     files = [Path(str(module.__file__)) for module in shared]
     policies = Path(str(gameday.scenario.policies.__file__)).parent
     for folder in (Path(__file__).parent / "compiled", policies):

@@ -9,7 +9,7 @@ import numpy as np
 from gameday.queueing import build_cell
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
-from gameday.traffic.by_type import caused_by_type
+from gameday.traffic.fit import caused_by_type
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["expected_visits", "offered_erlangs", "visits_per_s"]

@@ -14,10 +14,10 @@ from typing import Any, Generic, TypeVar
 from gameday.errors import PreflightFailed
 from gameday.files import scratch_folder
 from gameday.forecast import Demand
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.offered import expected_visits
-from gameday.simulate.replicate import REPLICATIONS, replicate_each
+from gameday.simulate.replications import REPLICATIONS, replicate_each
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 

@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gameday.queueing import Cell
-from gameday.record.run_record import (
-    ATTEMPTS,
-    ENDS,
-    SESSION_ENDS,
-    SESSIONS,
-    STEPS,
-    RunRecord,
-    blank_record,
-)
+from gameday.record import ATTEMPTS, ENDS, SESSION_ENDS, SESSIONS, STEPS, RunRecord, blank_record
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
-from gameday.swarm.script import Line
+from gameday.swarm.script.prepared_steps import Line
 from gameday.vocabulary import Array
 
 __all__ = ["merge", "merge_faults"]

@@ -24,15 +24,13 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
 from gameday.safety import allowed_target, check_ceilings
-from gameday.scenario import Scenario, load_scenario, scenario_file
-from gameday.scenario.assets import read_assets
-from gameday.scenario.drift import with_drift
-from gameday.scenario.load import scenario_text
-from gameday.swarm.brief import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
-from gameday.swarm.director import Director
-from gameday.swarm.door import guard_the_door
-from gameday.swarm.observe import fetch
-from gameday.swarm.player import Player
+from gameday.scenario import Scenario, load_scenario, scenario_file, with_drift
+from gameday.scenario.reading import read_assets, scenario_text
+from gameday.swarm.control.door import guard_the_door
+from gameday.swarm.control.master import Director
+from gameday.swarm.control.run_spec import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
+from gameday.swarm.control.worker import Player
+from gameday.swarm.tally.observe import fetch
 from gameday.vocabulary import Seed
 
 __all__ = ["customers_of"]

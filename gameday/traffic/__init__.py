@@ -5,27 +5,39 @@ In:    Scenario, Demand, Seed, what was asked; Sessions.    Out: LoadPlan, Calib
 Never: send anything, simulate a queue, touch a clock.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gameday.traffic.plan import Arrivals, LoadPlan
-from gameday.traffic.walks import END, Course, PlannedStep, Walks
+from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.traffic.load import event_steps, plan_load
-    from gameday.traffic.shape import Asked
+    from gameday.traffic.journeys.walks import END, Course, PlannedStep, Walks
+    from gameday.traffic.plan.load import event_steps, plan_load
+    from gameday.traffic.plan.load_plan import Arrivals, LoadPlan
+    from gameday.traffic.plan.shape import Asked
 
 __all__ = [
-    "END", "Arrivals", "Asked", "Course", "LoadPlan", "PlannedStep", "Walks",
-    "event_steps", "plan_load",
-]  # fmt: skip
+    "Arrivals",
+    "Asked",
+    "Course",
+    "END",
+    "LoadPlan",
+    "PlannedStep",
+    "Walks",
+    "event_steps",
+    "plan_load",
+]
 
-_PLANNING = {"event_steps": "load", "plan_load": "load", "Asked": "shape"}
-"""What makes a plan: a worker that only plays one need not hold pandas and scipy (100 MB)."""
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLANNING:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_PLANNING[name]}"), name)
+__getattr__ = opening(
+    __name__,
+    {
+        "Arrivals": "plan.load_plan",
+        "Asked": "plan.shape",
+        "Course": "journeys.walks",
+        "END": "journeys.walks",
+        "LoadPlan": "plan.load_plan",
+        "PlannedStep": "journeys.walks",
+        "Walks": "journeys.walks",
+        "event_steps": "plan.load",
+        "plan_load": "plan.load",
+    },
+)

@@ -23,7 +23,7 @@ from gameday.forecast import forecast_demand
 from gameday.history import History, read_history
 from gameday.report import gather, render_report
 from gameday.scenario import load_scenario
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
 from gameday.swarm import Health
 from gameday.traffic import Asked, plan_load
 from gameday.vocabulary import Seed

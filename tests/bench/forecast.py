@@ -22,21 +22,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gameday.forecast.accuracy import LEVELS, judge, mean_accuracy
-from gameday.forecast.ahead import ahead
-from gameday.forecast.blend import Blend
-from gameday.forecast.correction import corrected
-from gameday.forecast.outliers import find_outliers, mask
-from gameday.forecast.past import Past, daily
-from gameday.forecast.peaks import peak_errors, peak_of
-from gameday.forecast.profile import minute_profile
-from gameday.forecast.race import candidate_shapes, quarters_of
-from gameday.forecast.regional import Model, fit_models
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.outliers import find_outliers, mask
+from gameday.forecast.data.training_data import Past, daily
+from gameday.forecast.evaluation.accuracy import LEVELS, judge, mean_accuracy
+from gameday.forecast.evaluation.rolling_origin import candidate_shapes, quarters_of
+from gameday.forecast.model.ahead import ahead
+from gameday.forecast.model.blend import Blend
+from gameday.forecast.model.correction import corrected
+from gameday.forecast.model.profile import minute_profile
+from gameday.forecast.model.regional import Model, fit_models
+from gameday.forecast.model.solve import fit_rows
+from gameday.forecast.model.state import refreshed, state_of
+from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.rivals import installed
-from gameday.forecast.solve import fit_rows
-from gameday.forecast.state import refreshed, state_of
-from gameday.forecast.strength import strength_sigma
-from gameday.forecast.task import RegionCalendar
+from gameday.forecast.uncertainty.peaks import peak_errors, peak_of
 from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import TimeGrid
 from tests.support.made_up import MONDAY, counts_of, law, occurrence, past_of

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.load import scenario_text
+from gameday.scenario.reading.load import scenario_text
 from gameday.traffic import LoadPlan
-from gameday.traffic.nominal import Nominal
+from gameday.traffic.plan.nominal import Nominal
 from gameday.vocabulary import LONGEST_WALK, Seed, TimeGrid
 
 __all__ = ["chain", "plan_of", "scenario_of", "shopping"]

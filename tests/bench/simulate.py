@@ -24,17 +24,17 @@ import numpy as np
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
 from gameday.queueing.closed_forms import mean_wait_s, wait_quantile_s
-from gameday.record.intervals import t_interval
+from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.injections import parse_injections
-from gameday.scenario.load import scenario_of, scenario_text
-from gameday.scenario.service_times import Exponential
+from gameday.scenario.blocks.service_times import Exponential
+from gameday.scenario.reading.injections import parse_injections
+from gameday.scenario.reading.load import scenario_of, scenario_text
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import Asked, LoadPlan, plan_load
-from gameday.traffic.by_type import caused_by_type
+from gameday.traffic.fit.by_type import caused_by_type
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service
 

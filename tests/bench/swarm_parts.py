@@ -30,8 +30,8 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
 
     from gameday.record.run_record import percentile
     from gameday.swarm.locust_stats import merge
-    from gameday.swarm.scoreboard import BINS
-    from gameday.swarm.tally import PACKED, Tally
+    from gameday.swarm.tally.samples import PACKED, Tally
+    from gameday.swarm.tally.scoreboard import BINS
     from tests.bench.swarm_stage import chain, engine_of, plan_of, scenario_of
 
     journeys, steps = chain(4)
@@ -75,7 +75,7 @@ def play_in_locust(
 ) -> dict[str, Any]:  # fmt: skip
     """Play as a replay does; return requests, and how many a CPU second of all processes, ours included, sent."""
     from gameday.safety import Journal, StopWatch
-    from gameday.scenario.assets import Assets
+    from gameday.scenario.reading.assets import Assets
     from gameday.swarm import Brief, swarm
     from tests.bench.plans import plan_of, scenario_of
 

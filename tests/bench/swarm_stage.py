@@ -24,10 +24,10 @@ from locust.env import Environment  # noqa: E402
 
 from gameday.record.run_record import BINS, STEPS, percentile  # noqa: E402
 from gameday.scenario import Scenario  # noqa: E402
-from gameday.scenario.assets import Assets  # noqa: E402
-from gameday.swarm.brief import Brief  # noqa: E402
-from gameday.swarm.deals import Deal  # noqa: E402
-from gameday.swarm.engine import Engine  # noqa: E402
+from gameday.scenario.reading.assets import Assets  # noqa: E402
+from gameday.swarm.control.run_spec import Brief  # noqa: E402
+from gameday.swarm.control.session_assignment import Deal  # noqa: E402
+from gameday.swarm.engine.open_arrivals import Engine  # noqa: E402
 from gameday.swarm.locust_stats import merge, merge_faults  # noqa: E402
 from gameday.traffic import LoadPlan  # noqa: E402
 from tests.bench.plans import chain, plan_of, scenario_of, shopping  # noqa: E402

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gameday.history.access_log import read_access_logs
-from gameday.history.clickstream import Clickstream, read_clickstream
-from gameday.scenario.journeys import Journey
-from gameday.traffic.calibrate import calibrate
-from gameday.traffic.fit import caused_steps, fit_starts
-from gameday.traffic.kernels import lag_kernel
+from gameday.history.importers.access_log import read_access_logs
+from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.scenario.blocks.journeys import Journey
+from gameday.traffic.fit.kernels import lag_kernel
+from gameday.traffic.fit.session_starts import caused_steps, fit_starts
+from gameday.traffic.journeys.calibration import calibrate
 from tests.support.small_shop import flat_plan, load_small, small_shop
 
 STEPS = ("sign-in", "home", "search", "product", "cart", "checkout")

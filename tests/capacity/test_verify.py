@@ -16,7 +16,7 @@ from gameday.findings import find
 from gameday.findings.standing import Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
-from gameday.scenario.plain_yaml import from_yaml
+from gameday.scenario.reading.plain_yaml import from_yaml
 from gameday.vocabulary import Seed
 from tests.support.small_runs import busy_shop, evidence_of, played
 from tests.support.small_shop import flat_demand

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from gameday.cli.app import app
 from gameday.forecast import forecast as forecasting
 from gameday.forecast import forecast_demand
-from gameday.forecast.skill import demand_series
+from gameday.forecast.evaluation.scores import demand_series
 from gameday.history import History, read_history
 from gameday.scenario import Scenario, load_scenario
-from gameday.traffic.event_demand import event_demand
+from gameday.traffic.fit.demand_with_launches import event_demand
 from gameday.vocabulary import Seed
 from tests.support.small_shop import load_small, merged, small_shop
 

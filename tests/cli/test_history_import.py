@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.errors import UsageError
-from gameday.scenario.journeys import Journey
-from gameday.scenario.plain_yaml import from_yaml
+from gameday.scenario.blocks.journeys import Journey
+from gameday.scenario.reading.plain_yaml import from_yaml
 
 
 @pytest.fixture

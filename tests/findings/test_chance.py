@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.findings.find import holm
-from gameday.record.bands import binomial_band, quantile_band
+from gameday.findings.search import holm
+from gameday.record.intervals.of_one_run import binomial_band, quantile_band
 from gameday.record.run_record import BINS, bin_of
 from gameday.vocabulary import Seed
 

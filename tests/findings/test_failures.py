@@ -16,14 +16,14 @@ import pytest
 
 from gameday.experiments import Look
 from gameday.experiments.goodput import Goodput, Phases, phases
-from gameday.experiments.n_minus_one import losses, n_minus_one
+from gameday.experiments.losses import losses, n_minus_one
 from gameday.experiments.recovery import does_it_recover, measured_recovery
 from gameday.experiments.remedies import find_remedies
 from gameday.findings import Evidence, Finding, find
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.injections import Injection, parse_injections
+from gameday.scenario.reading.injections import Injection, parse_injections
 from gameday.simulate import replicate, simulate
-from gameday.simulate.replicate import replicate_each
+from gameday.simulate.replications import replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_demand, flat_plan, load_small, service

@@ -11,14 +11,14 @@ import pytest
 from gameday.errors import PreflightFailed
 from gameday.experiments import Look
 from gameday.experiments.headroom import find_headroom
-from gameday.experiments.n_minus_one import n_minus_one
+from gameday.experiments.losses import n_minus_one
 from gameday.experiments.recovery import does_it_recover
 from gameday.experiments.rehearsal import NOBODY, Replications, rehearse
 from gameday.experiments.sell_out import sell_outs
 from gameday.scenario import Scenario
-from gameday.scenario.injections import parse_injections
+from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate import replicate
-from gameday.swarm.conduct import _preflight
+from gameday.swarm.control.run import _preflight
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_demand, flat_plan, load_small
 

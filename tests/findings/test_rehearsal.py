@@ -24,7 +24,7 @@ from gameday.experiments.rehearsal import (
 )
 from gameday.experiments.replication import QUANTITIES, Replication, first_run, peak_hour
 from gameday.queueing.closed_forms import mean_wait_s
-from gameday.record.intervals import t_interval
+from gameday.record.intervals.of_replications import t_interval
 from gameday.scenario import Scenario
 from gameday.simulate import replicate
 from gameday.traffic import LoadPlan

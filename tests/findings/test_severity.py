@@ -14,7 +14,7 @@ from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
 from tests.support.small_runs import busy_shop, evidence_of, played
 
-room = importlib.import_module("gameday.findings.find")
+room = importlib.import_module("gameday.findings.search")
 
 
 def candidate(rule: str, tier: int) -> Candidate:

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import HistoryError
-from gameday.forecast.ahead import ahead
-from gameday.forecast.compared import compared, mean_race
-from gameday.forecast.design import Columns
-from gameday.forecast.past import Past
-from gameday.forecast.peaks import peak_errors, peak_of
-from gameday.forecast.prepare import prepare
-from gameday.forecast.race import candidate_shapes
-from gameday.forecast.solve import _root, fit_rows
-from gameday.forecast.task import RegionCalendar, bare_calendars
-from gameday.forecast.tie import tied_models
-from gameday.scenario.forecasting import ForecastBlock
+from gameday.forecast.data.calendars import RegionCalendar, bare_calendars
+from gameday.forecast.data.preparation import prepare
+from gameday.forecast.data.training_data import Past
+from gameday.forecast.evaluation.benchmark import compared, mean_race
+from gameday.forecast.evaluation.rolling_origin import candidate_shapes
+from gameday.forecast.model.ahead import ahead
+from gameday.forecast.model.design import Columns
+from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.solve import _root, fit_rows
+from gameday.forecast.uncertainty.peaks import peak_errors, peak_of
+from gameday.scenario.blocks.forecasting import ForecastBlock
 from gameday.scenario.ingredients import Ingredients
 from gameday.vocabulary import QUANTILES, Array
 from tests.support import examples

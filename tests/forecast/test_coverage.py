@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gameday.forecast.accuracy import LEVELS
-from gameday.forecast.ahead import ahead
+from gameday.forecast.evaluation.accuracy import LEVELS
+from gameday.forecast.model.ahead import ahead
 from tests.support.made_up import counts_of, model_of, past_of
 
 _DAYS, _AHEAD = 28, 3

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gameday.forecast import Demand, demand_grid
-from gameday.forecast.crowds import crowd_notes
+from gameday.forecast.data.crowds import crowd_notes
 from gameday.forecast.demand import Crowd
 from gameday.forecast.event_demand import LaunchSteps, quantile_of_sum
-from gameday.forecast.together import Together
+from gameday.forecast.uncertainty.error_correlation import Together
 from tests.support.small_shop import flat_demand, load_small, small_shop
 
 LEVELS = st.floats(0.01, 0.999)

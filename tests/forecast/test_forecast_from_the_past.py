@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from gameday.errors import HistoryError
 from gameday.forecast import Demand, forecast_demand
-from gameday.forecast.design import Design
-from gameday.forecast.rows import make_rows
-from gameday.forecast.solve import fit_rows
-from gameday.forecast.task import region_calendars
+from gameday.forecast.data.calendars import region_calendars
+from gameday.forecast.data.fit_rows import make_rows
+from gameday.forecast.model.design import Design
+from gameday.forecast.model.solve import fit_rows
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.scenario.ingredients import Shape

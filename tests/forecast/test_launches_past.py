@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gameday.errors import HistoryError
+from gameday.forecast.data.launches import lessons
 from gameday.forecast.forecast import demand_grid, forecast_demand, models_of
-from gameday.forecast.launches import lessons
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Seed

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gameday.forecast.explain import bridge, error_spread, waterfall
-from gameday.forecast.left_out import known_events
-from gameday.forecast.regional import Model, fit_models
-from gameday.forecast.task import RegionCalendar
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.evaluation.leave_one_event_out import known_events
+from gameday.forecast.model.regional import Model, fit_models
+from gameday.forecast.publication.explain import bridge, error_spread, waterfall
 from tests.support.made_up import (
     MONDAY,
     counts_of,

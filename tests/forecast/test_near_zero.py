@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
-from gameday.forecast.ahead import ahead
-from gameday.forecast.counts import BEYOND, ceiling, dispersion, most_seen, whole_counts
-from gameday.forecast.past import Past
-from gameday.forecast.paths import _distance
-from gameday.forecast.peaks import peak_errors, peak_of
-from gameday.forecast.regional import Model
-from gameday.forecast.tie import tied_models
+from gameday.forecast.data.training_data import Past
+from gameday.forecast.model.ahead import ahead
+from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.regional import Model
+from gameday.forecast.uncertainty.counts import BEYOND, ceiling, dispersion, most_seen, whole_counts
+from gameday.forecast.uncertainty.paths import _distance
+from gameday.forecast.uncertainty.peaks import peak_errors, peak_of
 from gameday.vocabulary import QUANTILES, Array
 from tests.support import examples
 from tests.support.made_up import MONDAY, law, past_of
@@ -122,7 +122,7 @@ def test_a_daily_closure_bends_the_median_of_no_minute_beside_it() -> None:
 
 
 def test_a_day_that_only_falls_asleep_is_not_taken_for_closed() -> None:
-    from gameday.forecast.closures import closed_quarters
+    from gameday.forecast.data.closures import closed_quarters
 
     for kind in ("asleep", "always sparse"):
         past = past_of(nearly_zero(kind, 300.0, 5)[None])

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.forecast.accuracy import judge, mean_accuracy, missed, pooled_wape
-from gameday.forecast.backtest import backtest
-from gameday.forecast.compared import (
+from gameday.forecast.data.calendars import RegionCalendar, bare_calendars
+from gameday.forecast.data.training_data import Past, daily
+from gameday.forecast.evaluation.accuracy import judge, mean_accuracy, missed, pooled_wape
+from gameday.forecast.evaluation.backtest import backtest
+from gameday.forecast.evaluation.benchmark import (
     OURS,
     backtest_wape,
     compared,
@@ -20,12 +22,10 @@ from gameday.forecast.compared import (
     race_notes,
     race_words,
 )
-from gameday.forecast.past import Past, daily
-from gameday.forecast.race import raced_folds
-from gameday.forecast.regional import fit_models
+from gameday.forecast.evaluation.rolling_origin import raced_folds
+from gameday.forecast.model.regional import fit_models
 from gameday.forecast.rivals import RIVALS
 from gameday.forecast.rivals.last_week import week_before_errors
-from gameday.forecast.task import RegionCalendar, bare_calendars
 from gameday.vocabulary import Array
 from tests.support import examples
 from tests.support.made_up import counts_of, history_of, past_of

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gameday.forecast.ahead import ahead
+from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.demand import Demand
 from gameday.forecast.event_demand import EventDemand, LaunchSteps
-from gameday.forecast.paths import sample_paths, sums_of, total_quantiles
-from gameday.forecast.regional import Model, fit_models
-from gameday.forecast.task import RegionCalendar
-from gameday.forecast.together import Together, together_of
+from gameday.forecast.model.ahead import ahead
+from gameday.forecast.model.regional import Model, fit_models
+from gameday.forecast.uncertainty.error_correlation import Together, together_of
+from gameday.forecast.uncertainty.paths import sample_paths, sums_of, total_quantiles
 from gameday.vocabulary import QUANTILES, Seed, TimeGrid
 from tests.support.made_up import MONDAY, counts_of, later, law, occurrence, past_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gameday.forecast.peaks import Crowded, PeakErrors, peak_errors, peak_of
+from gameday.forecast.uncertainty.peaks import Crowded, PeakErrors, peak_errors, peak_of
 from tests.support import NIGHT
 from tests.support.made_up import counts_of, law, model_of, past_of
 

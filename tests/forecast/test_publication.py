@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.evaluation.leave_one_event_out import support
 from gameday.forecast.event_demand import EventDemand
 from gameday.forecast.forecast import level_notes
-from gameday.forecast.kept_state import load_state, save_state
-from gameday.forecast.left_out import support
-from gameday.forecast.outlook import look_ahead
-from gameday.forecast.publication import (
+from gameday.forecast.model.kept_state import load_state, save_state
+from gameday.forecast.model.state import State, state_of
+from gameday.forecast.publication.outlook import look_ahead
+from gameday.forecast.publication.published import (
     Published,
     demand_of_state,
     peaks_of,
     published_table,
     team_region,
 )
-from gameday.forecast.state import State, state_of
-from gameday.forecast.task import RegionCalendar
 from gameday.vocabulary import TimeGrid
 from tests.support.made_up import counts_of, history_of, later, model_of, occurrence, past_of
 

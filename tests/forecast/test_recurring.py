@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gameday.forecast.ahead import ahead
-from gameday.forecast.outliers import find_outliers, mask
-from gameday.forecast.past import Past, daily
-from gameday.forecast.regional import Model
-from gameday.forecast.state import refreshed, state_of
-from gameday.forecast.task import RegionCalendar
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.outliers import find_outliers, mask
+from gameday.forecast.data.training_data import Past, daily
+from gameday.forecast.model.ahead import ahead
+from gameday.forecast.model.regional import Model
+from gameday.forecast.model.state import refreshed, state_of
 from gameday.vocabulary import Array, TimeGrid
 from tests.support.made_up import counts_of, law, model_of, occurrence, past_of
 

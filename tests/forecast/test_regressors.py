@@ -13,12 +13,12 @@ import pytest
 
 from gameday.errors import HistoryError, ScenarioError
 from gameday.forecast import forecast_demand
-from gameday.forecast.breaks import propose_breaks
-from gameday.forecast.outliers import asked_masks, find_outliers, mask
-from gameday.forecast.task import RegionCalendar, region_calendars
+from gameday.forecast.data.breaks import propose_breaks
+from gameday.forecast.data.calendars import RegionCalendar, region_calendars
+from gameday.forecast.data.outliers import asked_masks, find_outliers, mask
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
-from gameday.scenario.forecasting import ForecastBlock, Stretch
+from gameday.scenario.blocks.forecasting import ForecastBlock, Stretch
 from gameday.scenario.ingredients import Ingredients
 from gameday.scenario.ingredients.trend import Trend
 from gameday.vocabulary import Seed

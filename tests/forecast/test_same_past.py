@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from gameday.errors import HistoryError
-from gameday.forecast.backtest import origins_of
-from gameday.forecast.prepare import prepare
-from gameday.forecast.task import bare_calendars
-from gameday.forecast.tie import tied_models
+from gameday.forecast.data.calendars import bare_calendars
+from gameday.forecast.data.preparation import prepare
+from gameday.forecast.evaluation.backtest import origins_of
+from gameday.forecast.model.reconciliation import tied_models
 from gameday.history import History, read_any_history
-from gameday.scenario.past import Columns
+from gameday.scenario.blocks.history_block import Columns
 from gameday.vocabulary import Array
 from tests.support.made_up import counts_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gameday.forecast.tie import tied_models
+from gameday.forecast.model.reconciliation import tied_models
 from tests.support.made_up import MONDAY, counts_of, law, model_of, past_of
 
 LEVELS = (0.02, 0.1, 0.4, 2.0, 300.0)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gameday.forecast.blend import FACTORS, TIE
-from gameday.forecast.past import daily
-from gameday.forecast.tie import closed_tree, tied_models
+from gameday.forecast.data.training_data import daily
+from gameday.forecast.model.blend import FACTORS, TIE
+from gameday.forecast.model.reconciliation import closed_tree, tied_models
 from tests.support.made_up import counts_of, past_of
 
 COUNTS = st.floats(0.1, 1e6)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gameday.forecast.correction import corrected
-from gameday.forecast.track import Plan, Tracker
+from gameday.forecast.model.correction import corrected
+from gameday.forecast.publication.track import Plan, Tracker
 from gameday.vocabulary import Array, TimeGrid
 from tests.support.made_up import MONDAY, law
 

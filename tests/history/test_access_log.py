@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from gameday.errors import HistoryError
-from gameday.history.access_lines import parsers
-from gameday.history.access_log import LogSummary, minute_table, read_access_logs
-from gameday.history.clickstream import Clickstream, read_clickstream
+from gameday.history.importers.access_lines import parsers
+from gameday.history.importers.access_log import LogSummary, minute_table, read_access_logs
+from gameday.history.importers.clickstream import Clickstream, read_clickstream
 from gameday.scenario import load_scenario
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/125.0"

@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.errors import HistoryError
-from gameday.history.access_log import LogSummary, is_robot, read_access_logs
-from gameday.history.url_proposal import propose
+from gameday.history.importers.access_log import LogSummary, is_robot, read_access_logs
+from gameday.history.importers.url_proposal import propose
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.plain_yaml import from_yaml, to_yaml
-from gameday.scenario.url_rules import parse_url_rule
+from gameday.scenario.blocks.url_rules import parse_url_rule
+from gameday.scenario.reading.plain_yaml import from_yaml, to_yaml
 from tests.support import examples
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/125.0"

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gameday.history.clickstream import Clickstream, read_clickstream
-from gameday.history.minutes import MinuteCounts, permits
+from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.history.importers.minutes import MinuteCounts, permits
 
 UCI = Path(__file__).parents[3] / "shared" / "data" / "uci_retail2_orders.parquet"
 

@@ -18,14 +18,14 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.errors import HistoryError, UsageError
-from gameday.history.har import read_har
-from gameday.history.recording import propose_steps
+from gameday.history.recordings.har import read_har
+from gameday.history.recordings.recording import propose_steps
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.assets import read_assets
-from gameday.swarm.script import written
+from gameday.scenario.reading.assets import read_assets
+from gameday.swarm.script.prepared_steps import written
+from gameday.swarm.script.template_variables import Words
 from gameday.swarm.wire.heads import read_head
-from gameday.swarm.words import Words
 from gameday.vocabulary import session_key
 from tests.support.small_site import Site, running_site
 

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.errors import HistoryError, UsageError
-from gameday.history.har import read_har
-from gameday.history.recorded_scenario import recorded_text
-from gameday.history.recording import propose_steps
-from gameday.history.secrets import kind_of_value, looks_random
+from gameday.history.recordings.har import read_har
+from gameday.history.recordings.recorded_scenario import recorded_text
+from gameday.history.recordings.recording import propose_steps
+from gameday.history.recordings.secrets import kind_of_value, looks_random
 from gameday.scenario import load_scenario
-from gameday.scenario.plain_yaml import from_yaml
+from gameday.scenario.reading.plain_yaml import from_yaml
 from tests.support import NIGHT, examples
 
 SHOP = "http://127.0.0.1:8099"
@@ -234,9 +234,9 @@ def test_values_that_name_nobody_are_sent_as_recorded(pairs: list[tuple[str, str
     from urllib.parse import parse_qsl
 
     from gameday.safety import allowed_target
-    from gameday.scenario.assets import read_assets
-    from gameday.swarm.script import written
-    from gameday.swarm.words import Words
+    from gameday.scenario.reading.assets import read_assets
+    from gameday.swarm.script.prepared_steps import written
+    from gameday.swarm.script.template_variables import Words
 
     entries = [entry(0), entry(1, url=f"/list?{urlencode(pairs)}"), entry(2, "POST", "/save", post={
         "mimeType": "application/x-www-form-urlencoded", "text": urlencode(pairs)})]  # fmt: skip

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from gameday.errors import HistoryError
 from gameday.history import read_history
-from gameday.history.clickstream import Clickstream, read_clickstream
+from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.history.importers.minutes import MinuteCounts
 from gameday.history.instants import last_year, parsed_times
-from gameday.history.minutes import MinuteCounts
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, load_small
 
@@ -144,7 +144,7 @@ def test_an_order_of_several_articles_is_one_order_and_said(
     names = ["event_time", "event_type", "product_id", "user_session"]
     table = pd.DataFrame(rows, columns=names).assign(price=9.0)
     for part_rows in (250_000, 5):  # an order may lie across two parts
-        monkeypatch.setattr("gameday.history.clickstream._PART_ROWS", part_rows)
+        monkeypatch.setattr("gameday.history.importers.clickstream._PART_ROWS", part_rows)
         minutes = MinuteCounts()
         seen = read_clickstream(
             written(tmp_path, table, "parquet"), Clickstream(category=None), minutes

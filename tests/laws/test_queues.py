@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from gameday.queueing.attempts import Attempt
 from gameday.queueing.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
 from gameday.queueing.station import Places
-from gameday.record.intervals import t_interval
+from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, BINS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario
-from gameday.simulate.pool import ServicePool
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
+from gameday.simulate.reference.pool import ServicePool
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Seed
 from tests.support import small_shop

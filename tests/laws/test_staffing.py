@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameday.queueing import servers_for
 from gameday.queueing.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
-from gameday.record.intervals import t_interval
-from gameday.simulate import servers_for
+from gameday.record.intervals.of_replications import t_interval
 
 LOADS = st.floats(0.01, 300)
 GROWTH = st.floats(1, 4)

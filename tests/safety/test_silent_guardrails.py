@@ -15,8 +15,8 @@ from gameday.record.run_record import BINS, bin_of
 from gameday.safety import GuardrailWatch, check_guardrails
 from gameday.safety.guardrails import Breach
 from gameday.scenario import Scenario, load_scenario, parse_criterion
-from gameday.swarm.observe import Sample
-from gameday.swarm.sampler import service_numbers
+from gameday.swarm.tally.observe import Sample
+from gameday.swarm.tally.sampler import service_numbers
 from tests.support.small_shop import flat_plan
 
 SLOW = "p95 of home > 2s for 10s"

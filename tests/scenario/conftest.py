@@ -171,7 +171,7 @@ def kept_bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 @pytest.fixture(scope="module")
 def plain(kept_bench: Bench) -> Callable[[], dict[str, Any]]:
     """Give a fresh copy of the valid scenario as plain data, ready for JSON."""
-    from gameday.scenario.read import read_document
+    from gameday.scenario.reading.yaml_source import read_document
 
     file = kept_bench.write(VALID, "plain.yaml")
     data = read_document(file).data

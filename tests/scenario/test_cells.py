@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gameday.queueing import build_cell
 from gameday.queueing.cell import Visit
 from gameday.scenario import Scenario
-from gameday.scenario.services import Service
+from gameday.scenario.blocks.services import Service
 from tests.support import examples
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.drift import with_drift
-from gameday.scenario.load import scenario_of, scenario_text
+from gameday.scenario.conversion_drift import with_drift
+from gameday.scenario.reading.load import scenario_of, scenario_text
 
 if TYPE_CHECKING:
-    from gameday.scenario.journeys import Journey
+    from gameday.scenario.blocks.journeys import Journey
 
 
 def ordered(scenario: Scenario, journey: Journey) -> Any:

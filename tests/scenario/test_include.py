@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
-from gameday.scenario import load_scenario, read
-from gameday.scenario.read import read_document
+from gameday.scenario import load_scenario
+from gameday.scenario.reading import yaml_source as read
+from gameday.scenario.reading.yaml_source import read_document
 from tests.support import examples
 
 if TYPE_CHECKING:

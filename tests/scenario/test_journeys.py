@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gameday.scenario.journeys import EXIT, Journey
-from gameday.scenario.long_walks import share_cut
+from gameday.scenario.blocks.journeys import EXIT, Journey
+from gameday.scenario.reading.long_walks import share_cut
 from gameday.vocabulary import LONGEST_WALK, Draw, Seed, draw
 
 WALKS = 3000

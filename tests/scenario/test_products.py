@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gameday.scenario.products import Popularity, Product
-from gameday.scenario.steps import Step
+from gameday.scenario.blocks.products import Popularity, Product
+from gameday.scenario.blocks.steps import Step
 
 
 def product(**says: Any) -> Product:

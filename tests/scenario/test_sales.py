@@ -7,7 +7,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.queueing.sales import DONE, SOLD_OUT, WAITING, Sale
+from gameday.queueing.limited_sales import DONE, SOLD_OUT, WAITING, Sale
 from tests.support import examples
 
 asks = st.lists(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gameday.scenario.steps import Call, Calls, Exchange, Extract, Step
+from gameday.scenario.blocks.steps import Call, Calls, Exchange, Extract, Step
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,6}", fullmatch=True).flatmap(
     lambda name: st.sampled_from([name, name + "?"])

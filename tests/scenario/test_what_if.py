@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gameday.errors import UsageError
-from gameday.scenario.what_if import what_if
+from gameday.scenario.reading.variants import what_if
 
 
 def test_instances_change_in_every_stack_or_in_one() -> None:

@@ -14,7 +14,7 @@ import pytest
 from gameday.queueing import build_cell
 from gameday.queueing.timed_changes import switches
 from gameday.scenario import load_scenario
-from gameday.scenario.injections import parse_injections
+from gameday.scenario.reading.injections import parse_injections
 from gameday.shop.station import Asker, LiveServices
 from tests.support.virtual_shop import in_virtual_time
 

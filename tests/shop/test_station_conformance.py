@@ -19,7 +19,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
-from gameday.simulate.station import Asker, Services
+from gameday.simulate.reference.station import Asker, Services
 from tests.support.small_shop import desk, load_small, service
 from tests.support.virtual_shop import in_virtual_time
 

@@ -22,7 +22,7 @@ from gameday.record.run_record import (
     blank_record,
     percentile,
 )
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
 from gameday.vocabulary import Seed, TimeGrid
 from tests.support import NIGHT, examples
 from tests.support.small_shop import desk, flat_plan, load_small, merged, small_shop

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.injections import parse_injections
+from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.simulate.compiled import run_compiled
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, small_shop
@@ -138,7 +138,7 @@ def test_arrivals_made_part_by_part_are_played_alike(
     scenario = load_small(tmp_path, small_shop())
     plan = flat_plan(scenario, 3.0, slots=5, lead_in=2)
     whole = plan.arrivals()
-    monkeypatch.setattr("gameday.traffic.plan._PART_SLOTS", 1)
+    monkeypatch.setattr("gameday.traffic.plan.load_plan._PART_SLOTS", 1)
     assert len(list(plan.arrivals_by_part())) == plan.grid.slots
     assert np.array_equal(plan.arrivals().at_s, whole.at_s)
     reference, compiled = both(scenario, plan, 1)

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from gameday.cli.rehearsal_text import drawn, say
 from gameday.cli.simulate import Rehearsal
-from gameday.cli.simulated import drawn, say
 from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.live import Show

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from gameday.queueing import build_cell
-from gameday.queueing.sales import Sale
-from gameday.record.intervals import t_interval
+from gameday.queueing.limited_sales import Sale
+from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs, simulate
-from gameday.simulate.customers import Customers
 from gameday.simulate.offered import visits_per_s
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.customers import Customers
+from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import Walks
-from gameday.traffic.by_type import steps_by_type
+from gameday.traffic.fit.by_type import steps_by_type
 from gameday.vocabulary import SLOT_S, Seed, TimeGrid
 from tests.support.small_shop import desk, flat_plan, load_small, merged, service, small_shop
 

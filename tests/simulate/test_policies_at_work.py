@@ -11,7 +11,7 @@ import pytest
 
 from gameday.queueing.cell import least_scale
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
-from gameday.scenario.injections import parse_injections
+from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service

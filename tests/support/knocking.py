@@ -15,7 +15,7 @@ import msgpack
 import zmq
 
 from gameday import __version__
-from gameday.swarm.admission import Applicant
+from gameday.swarm.control.admission import Applicant
 
 __all__ = ["KEY", "SPEC", "Guest", "Master"]
 

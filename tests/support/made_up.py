@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from gameday.forecast.past import Past
-from gameday.forecast.regional import Model, fit_models
-from gameday.forecast.task import RegionCalendar
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.training_data import Past
+from gameday.forecast.model.regional import Model, fit_models
 from gameday.history import History
 from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients import Occurrence

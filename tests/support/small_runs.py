@@ -13,7 +13,7 @@ from gameday.experiments import Look
 from gameday.findings import Evidence
 from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, merged, service, small_shop

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from gameday.forecast import Demand
-from gameday.forecast.crowds import crowds_of
+from gameday.forecast.data.crowds import crowds_of
 from gameday.forecast.forecast import event_spans
-from gameday.forecast.together import Together
+from gameday.forecast.uncertainty.error_correlation import Together
 from gameday.queueing import build_cell
 from gameday.scenario import Scenario, load_scenario
 from gameday.traffic import LoadPlan
-from gameday.traffic.nominal import nominal_response
+from gameday.traffic.plan.nominal import nominal_response
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
 __all__ = ["desk", "flat_demand", "flat_plan", "load_small", "merged", "service", "small_shop"]

@@ -12,8 +12,8 @@ from gameday.findings import validity
 from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
 from gameday.swarm import Health
-from gameday.swarm.assemble import Assembly
-from gameday.swarm.observe import Observer
+from gameday.swarm.tally.assemble import Assembly
+from gameday.swarm.tally.observe import Observer
 from gameday.traffic import LoadPlan
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan

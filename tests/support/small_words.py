@@ -9,9 +9,9 @@ from typing import Any
 
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
-from gameday.scenario.assets import read_assets
-from gameday.swarm.script import Line, written
-from gameday.swarm.words import Words
+from gameday.scenario.reading.assets import read_assets
+from gameday.swarm.script.prepared_steps import Line, written
+from gameday.swarm.script.template_variables import Words
 from gameday.vocabulary import session_key
 from tests.support.small_runs import busy_shop
 

@@ -23,11 +23,11 @@ import numpy as np
 import pytest
 
 from gameday.scenario import Scenario
-from gameday.scenario.assets import Assets
-from gameday.swarm.brief import Brief
-from gameday.swarm.customer import Customer
-from gameday.swarm.deals import Deal
-from gameday.swarm.engine import Engine
+from gameday.scenario.reading.assets import Assets
+from gameday.swarm.control.run_spec import Brief
+from gameday.swarm.control.session_assignment import Deal
+from gameday.swarm.engine.customer import Customer
+from gameday.swarm.engine.open_arrivals import Engine
 from gameday.swarm.wire.flight import Flight
 from gameday.swarm.wire.heads import Head, read_head
 from gameday.swarm.wire.pool import Pool

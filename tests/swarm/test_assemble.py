@@ -13,7 +13,7 @@ from gameday.findings import validity
 from gameday.record.run_record import SESSIONS, STEPS
 from gameday.scenario import Scenario
 from gameday.swarm import Health
-from gameday.swarm.engine import Engine
+from gameday.swarm.engine.open_arrivals import Engine
 from gameday.traffic import LoadPlan
 from tests.support import examples
 from tests.support.small_shop import flat_plan

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from gameday.record.run_record import STEPS
 from gameday.scenario import Scenario
-from gameday.scenario.assets import Assets
-from gameday.scenario.load import scenario_of, scenario_text
-from gameday.swarm.assemble import Assembly
-from gameday.swarm.brief import BRIEF_VARIABLE, Brief, read_brief, write_brief
+from gameday.scenario.reading.assets import Assets
+from gameday.scenario.reading.load import scenario_of, scenario_text
+from gameday.swarm.control.run_spec import BRIEF_VARIABLE, Brief, read_brief, write_brief
+from gameday.swarm.tally.assemble import Assembly
 from gameday.traffic import LoadPlan, Walks
 from tests.support.small_runs import busy_shop, played
 from tests.support.small_shop import flat_plan

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.swarm.calendar import Calendar
-from gameday.swarm.customer import Customer
-from gameday.swarm.rows import Rows
+from gameday.swarm.engine.customer import Customer
+from gameday.swarm.engine.sleeping_sessions import Rows
+from gameday.swarm.engine.timer_buckets import Calendar
 from gameday.swarm.wire.cookies import Jar
 from gameday.vocabulary import Seed
 from tests.support import examples

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.scenario import Scenario
-from gameday.scenario.assets import Assets
-from gameday.swarm.brief import Brief
-from gameday.swarm.deals import Deal, dealt
-from gameday.swarm.director import Director
-from gameday.swarm.engine import Engine
-from gameday.swarm.player import LEASE_S, Player
+from gameday.scenario.reading.assets import Assets
+from gameday.swarm.control.master import Director
+from gameday.swarm.control.run_spec import Brief
+from gameday.swarm.control.session_assignment import Deal, dealt
+from gameday.swarm.control.worker import LEASE_S, Player
+from gameday.swarm.engine.open_arrivals import Engine
 from gameday.traffic import LoadPlan
 from tests.support import examples
 from tests.support.small_runs import busy_shop

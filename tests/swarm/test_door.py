@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from gameday import __version__
 from gameday.cli.replay import _listen
 from gameday.errors import UsageError
-from gameday.swarm.admission import Admission, Applicant
-from gameday.swarm.keys import Listen, given_key, made_key, worker_key
+from gameday.swarm.control.admission import Admission, Applicant
+from gameday.swarm.control.keys import Listen, given_key, made_key, worker_key
 from tests.support.knocking import KEY, SPEC, Guest, Master
 
 names = st.text(min_size=1, max_size=30)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from gameday.errors import UsageError
 from gameday.safety import Journal, allowed_target
 from gameday.scenario import Scenario
-from gameday.scenario.assets import read_assets
-from gameday.scenario.load import scenario_text
-from gameday.scenario.secrets import secrets_of
-from gameday.swarm.brief import Brief, write_brief
-from gameday.swarm.forget import BRIEF_FILE, forget_brief, forget_killed
+from gameday.scenario.reading.assets import read_assets
+from gameday.scenario.reading.load import scenario_text
+from gameday.scenario.reading.secrets import secrets_of
+from gameday.swarm.control.forget import BRIEF_FILE, forget_brief, forget_killed
+from gameday.swarm.control.run_spec import Brief, write_brief
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from gameday.errors import UsageError
-from gameday.swarm.hands import Hands
+from gameday.swarm.script.python_users import Hands
 
 MODULE = """\
 from locust import HttpUser, TaskSet, task

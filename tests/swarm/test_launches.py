@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.queueing.sales import DONE, WAITING, Sale, sales
+from gameday.queueing.limited_sales import DONE, WAITING, Sale, sales
 from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate.reference import run_reference
+from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, service, small_shop

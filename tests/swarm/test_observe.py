@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
 from gameday.scenario import Scenario
-from gameday.swarm import observe
-from gameday.swarm.counters import total
-from gameday.swarm.observe import Observer, Sample, unsummed
+from gameday.swarm.tally import observe
+from gameday.swarm.tally.counters import total
+from gameday.swarm.tally.observe import Observer, Sample, unsummed
 from tests.support import examples
 from tests.support.small_runs import busy_shop
 

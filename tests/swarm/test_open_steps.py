@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from gameday.record.run_record import bin_of
-from gameday.swarm.customer import Customer, Errand
-from gameday.swarm.open_steps import open_steps
+from gameday.swarm.engine.customer import Customer, Errand
+from gameday.swarm.engine.open_steps import open_steps
 
 NOW_S = 1000.0
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gameday.scenario import Scenario
-from gameday.swarm.observe import Observer
+from gameday.swarm.tally.observe import Observer
 from gameday.traffic import LoadPlan
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan

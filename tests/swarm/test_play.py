@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gameday.record.run_record import LATENCIES, SESSION_ENDS, SESSIONS, RunRecord, percentile
 from gameday.scenario import Scenario
-from gameday.swarm.engine import Engine
+from gameday.swarm.engine.open_arrivals import Engine
 from gameday.vocabulary import Draw, draw_keyed, session_key
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan

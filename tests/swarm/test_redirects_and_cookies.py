@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
-from gameday.swarm.redirects import onward_path
+from gameday.swarm.engine.redirects import onward_path
 from gameday.swarm.wire.heads import BadReply, read_head
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
@@ -259,7 +259,7 @@ def test_customers_do_not_share_cookies(tmp_path: Path) -> None:
 
 
 def test_importing_what_customers_are_made_of_patches_nothing() -> None:
-    code = "import gameday.swarm.play, gevent.monkey as m; print(m.is_module_patched('socket'))"
+    code = "import gameday.swarm.engine.step_player, gevent.monkey as m; print(m.is_module_patched('socket'))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.scenario.steps import Exchange
-from gameday.swarm.replies import Verdict, verdict_of
+from gameday.scenario.blocks.steps import Exchange
+from gameday.swarm.engine.replies import Verdict, verdict_of
 from tests.support.virtual_customers import head_of
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
-from gameday.swarm.assemble import Assembly
-from gameday.swarm.observe import Observer, Sample
-from gameday.swarm.sampler import service_numbers
+from gameday.swarm.tally.assemble import Assembly
+from gameday.swarm.tally.observe import Observer, Sample
+from gameday.swarm.tally.sampler import service_numbers
 from gameday.traffic import LoadPlan
 from tests.support import examples
 from tests.support.small_runs import busy_shop

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
-from gameday.swarm.script import Line
+from gameday.swarm.script.prepared_steps import Line
 from tests.support import examples
 from tests.support.small_words import Who, line_of
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.record.run_record import BINS, LATENCIES, SESSIONS, STEPS, bin_of, percentile
-from gameday.swarm.tally import OUTCOMES, PACKED, Tally
+from gameday.swarm.tally.samples import OUTCOMES, PACKED, Tally
 from gameday.vocabulary import Seed
 
 STACKS, N_STEPS, LEAD_IN, SLOT_S, T0 = 2, 3, 2, 3.0, 1000.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gameday.record.run_record import SESSIONS
 from gameday.scenario import Scenario
-from gameday.scenario.journeys import Journey
+from gameday.scenario.blocks.journeys import Journey
 from gameday.traffic import END, Course, Walks
 from gameday.vocabulary import Draw, draw, draw_keyed, draw_many, session_key, session_keys
 from tests.support import examples

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gameday.scenario import Scenario
-from gameday.scenario.assets import Assets
-from gameday.scenario.load import scenario_text
-from gameday.swarm.brief import Brief, write_brief
+from gameday.scenario.reading.assets import Assets
+from gameday.scenario.reading.load import scenario_text
+from gameday.swarm.control.run_spec import Brief, write_brief
 from gameday.traffic import LoadPlan
 from tests.support.knocking import KEY, Guest, Master
 

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import HistoryError
-from gameday.history import clickstream
-from gameday.history.clickstream import Clickstream, read_clickstream
-from gameday.history.sessions import Sessions
-from gameday.scenario.journeys import EXIT, Journey
+from gameday.history.importers import clickstream
+from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.history.importers.sessions import Sessions
+from gameday.scenario.blocks.journeys import EXIT, Journey
 from gameday.traffic import END, Course
-from gameday.traffic.calibrate import calibrate
-from gameday.traffic.chains import chain_of
-from gameday.traffic.mix import popular
-from gameday.traffic.pauses import fit_pause
+from gameday.traffic.journeys.calibration import calibrate
+from gameday.traffic.journeys.chains import chain_of
+from gameday.traffic.journeys.pauses import fit_pause
+from gameday.traffic.plan.mix import popular
 from gameday.vocabulary import Array, session_key
 
 LOG = Path(__file__).parents[3] / "shared" / "data" / "rees46_multicategory_sample.parquet"

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
-from gameday.scenario.journeys import Journey
+from gameday.scenario.blocks.journeys import Journey
+from gameday.scenario.blocks.service_times import ServiceTime
 from gameday.scenario.renewal import quantiles
-from gameday.scenario.service_times import ServiceTime
 from gameday.traffic import END, Course, Walks
-from gameday.traffic.chains import chain_of, length_law
-from gameday.traffic.kernels import lag_kernel
+from gameday.traffic.fit.kernels import lag_kernel
+from gameday.traffic.journeys.chains import chain_of, length_law
 from gameday.vocabulary import session_key, session_keys
 from tests.support import examples
 from tests.support.small_shop import flat_plan, load_small, small_shop

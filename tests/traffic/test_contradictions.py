@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gameday.scenario import Scenario
-from gameday.scenario.drift import with_drift
+from gameday.scenario.conversion_drift import with_drift
 from gameday.traffic import Asked, LoadPlan, plan_load
-from gameday.traffic.contradictions import contradictions, residuals
+from gameday.traffic.fit.forecast_conflicts import contradictions, residuals
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import flat_demand, load_small, small_shop
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.scenario import load_scenario
-from gameday.scenario.journeys import Journey
-from gameday.traffic.fit import caused_steps, fit_starts
-from gameday.traffic.kernels import lag_kernel
+from gameday.scenario.blocks.journeys import Journey
+from gameday.traffic.fit.kernels import lag_kernel
+from gameday.traffic.fit.session_starts import caused_steps, fit_starts
 from gameday.vocabulary import Array
 from tests.support import examples
 from tests.support.small_shop import load_small, small_shop

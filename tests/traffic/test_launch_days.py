@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gameday.scenario import Scenario
-from gameday.traffic.launch_days import LaunchDay, launch_days
+from gameday.traffic.plan.launch_day import LaunchDay, launch_days
 from tests.support.small_shop import flat_demand, load_small, small_shop
 
 HALF_LIFE_MIN, CROWD, BUYS = 6.0, 60_000, 0.5

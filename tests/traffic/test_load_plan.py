@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError, UsageError
 from gameday.forecast import Demand
-from gameday.forecast.crowds import crowds_of
+from gameday.forecast.data.crowds import crowds_of
 from gameday.forecast.forecast import event_spans
 from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
-from gameday.traffic.fit import caused_steps
-from gameday.traffic.kernels import lag_kernel
-from gameday.traffic.plan import whole_starts
-from gameday.traffic.shape import choose_scale, choose_window
+from gameday.traffic.fit.kernels import lag_kernel
+from gameday.traffic.fit.session_starts import caused_steps
+from gameday.traffic.plan.load_plan import whole_starts
+from gameday.traffic.plan.shape import choose_scale, choose_window
 from gameday.vocabulary import Seed, TimeGrid
 from tests.support import examples
 from tests.support.small_shop import flat_demand, flat_plan, load_small, merged, service, small_shop
@@ -558,8 +558,8 @@ def test_a_scale_that_nobody_asked_for_is_raised_to_a_cell_quick_enough_for_the_
     exact: float,
 ) -> None:
     from gameday.scenario import load_scenario
-    from gameday.traffic.event_demand import nominal_at
-    from gameday.traffic.shape import fastest_speed, larger_scales
+    from gameday.traffic.fit.demand_with_launches import nominal_at
+    from gameday.traffic.plan.shape import fastest_speed, larger_scales
 
     scenario = load_scenario("primeday")
     speed = scenario.replay.speed

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
 from gameday.scenario import Scenario
-from gameday.scenario.journeys import Journey
-from gameday.scenario.long_walks import share_cut
+from gameday.scenario.blocks.journeys import Journey
+from gameday.scenario.reading.long_walks import share_cut
 from gameday.traffic import Walks
-from gameday.traffic.chains import chain_of, length_law
-from gameday.traffic.kernels import lag_kernel
+from gameday.traffic.fit.kernels import lag_kernel
+from gameday.traffic.journeys.chains import chain_of, length_law
 from gameday.vocabulary import LONGEST_WALK
 from tests.support import examples
 from tests.support.small_shop import flat_plan, load_small, small_shop

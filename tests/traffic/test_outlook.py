@@ -12,7 +12,7 @@ from gameday.errors import SafetyRefusal
 from gameday.safety import check_ceilings
 from gameday.scenario import Scenario
 from gameday.traffic import Asked, LoadPlan, Walks, plan_load
-from gameday.traffic.outlook import outlook
+from gameday.traffic.plan.plan_outlook import outlook
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_demand, load_small, small_shop
 

@@ -12,13 +12,13 @@ from scipy import stats
 
 from gameday.forecast.demand import Crowd
 from gameday.scenario import Scenario
-from gameday.scenario.journeys import Reaction
+from gameday.scenario.blocks.journeys import Reaction
 from gameday.traffic import Asked, LoadPlan, Walks, event_steps, plan_load
-from gameday.traffic.by_type import caused_by_type, steps_by_type
-from gameday.traffic.crowds import as_they_buy
-from gameday.traffic.outlook import outlook
-from gameday.traffic.products import by_minute, minutes_of_day, type_shares
-from gameday.traffic.stock import sold_orders, stock_rows
+from gameday.traffic.fit.by_type import caused_by_type, steps_by_type
+from gameday.traffic.fit.crowds import as_they_buy
+from gameday.traffic.plan.plan_outlook import outlook
+from gameday.traffic.plan.products import by_minute, minutes_of_day, type_shares
+from gameday.traffic.plan.stock import sold_orders, stock_rows
 from gameday.vocabulary import Seed, TimeGrid
 from tests.support.small_shop import flat_demand, flat_plan, load_small, small_shop
 

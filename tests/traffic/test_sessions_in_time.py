@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from scipy import stats
 
 from gameday.record.run_record import STEPS
-from gameday.scenario.journeys import Journey
+from gameday.scenario.blocks.journeys import Journey
 from gameday.simulate.compiled import run_compiled
 from gameday.traffic import END, Course, Walks
-from gameday.traffic.chains import chain_of, length_law
-from gameday.traffic.kernels import lag_kernel
+from gameday.traffic.fit.kernels import lag_kernel
+from gameday.traffic.journeys.chains import chain_of, length_law
 from gameday.vocabulary import Seed, session_key
 from tests.support.small_shop import flat_plan, load_small, small_shop
 

@@ -10,10 +10,9 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
-from gameday.record.bands import binomial_band
-from gameday.record.intervals import level_interval, p_above
+from gameday.record import ATTEMPTS, LOADS
+from gameday.record.intervals import binomial_band, level_interval, p_above
 from gameday.record.measures import TURNED_AWAY, first_where
-from gameday.record.run_record import ATTEMPTS, LOADS
 from gameday.vocabulary import Array, Band
 
 __all__ = ["look_for_cold_cache"]

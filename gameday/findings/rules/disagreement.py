@@ -9,10 +9,10 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.queueing.visited import visited_services
+from gameday.queueing import visited_services
+from gameday.record import STEPS, RunRecord, percentile
 from gameday.record.measures import service_number, visit_count
-from gameday.record.run_record import STEPS, RunRecord, percentile
-from gameday.scenario.criteria import quantile_level
+from gameday.scenario import quantile_level
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_disagreement"]

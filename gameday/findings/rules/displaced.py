@@ -9,10 +9,10 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.queueing.visited import step_tier
-from gameday.record.bands import binomial_band
+from gameday.queueing import step_tier
+from gameday.record import STEPS
+from gameday.record.intervals import binomial_band
 from gameday.record.measures import first_where
-from gameday.record.run_record import STEPS
 
 __all__ = ["look_for_displaced"]
 

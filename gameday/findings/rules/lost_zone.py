@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.queueing.visited import services_behind
+from gameday.queueing import services_behind
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_lost_zone"]

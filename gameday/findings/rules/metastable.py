@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import scipy
 
-from gameday.experiments.goodput import BACK, Goodput, Phases, calm_shares, phases
+from gameday.experiments import BACK, Goodput, Phases, calm_shares, phases
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
-from gameday.record.bands import binomial_band
-from gameday.record.intervals import level_interval, p_above
+from gameday.record.intervals import binomial_band, level_interval, p_above
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_metastable"]

@@ -9,9 +9,9 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
-from gameday.queueing.visited import services_behind, step_tier
-from gameday.record.bands import binomial_band, quantile_band
-from gameday.record.intervals import level_interval, p_above
+from gameday.queueing import services_behind, step_tier
+from gameday.record import RunRecord, bin_of, percentile
+from gameday.record.intervals import binomial_band, level_interval, p_above, quantile_band
 from gameday.record.measures import (
     LEAST_SAMPLES,
     LEAST_SLOTS,
@@ -21,9 +21,7 @@ from gameday.record.measures import (
     share_of,
     steps_of,
 )
-from gameday.record.run_record import RunRecord, bin_of, percentile
-from gameday.scenario import Criterion
-from gameday.scenario.criteria import METRICS
+from gameday.scenario import METRICS, Criterion
 from gameday.vocabulary import Band
 
 __all__ = ["look_for_missed_objective"]

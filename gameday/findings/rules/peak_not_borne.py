@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.experiments.peak_case import PeakCase, case_words, level_words
+from gameday.experiments import PeakCase, case_words, level_words
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.queueing.visited import services_behind, step_tier
+from gameday.queueing import services_behind, step_tier
 from gameday.record.intervals import level_interval, p_above
-from gameday.scenario import Criterion
-from gameday.scenario.criteria import METRICS
+from gameday.scenario import METRICS, Criterion
 
 __all__ = ["look_for_peak_not_borne"]
 

@@ -9,9 +9,9 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.record.bands import binomial_band
+from gameday.record import LOADS
+from gameday.record.intervals import binomial_band
 from gameday.record.measures import SATURATED_SLOTS
-from gameday.record.run_record import LOADS
 from gameday.vocabulary import Array
 
 __all__ = ["look_for_retry_storm"]

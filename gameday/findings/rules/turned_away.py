@@ -9,9 +9,9 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.record.bands import binomial_band
+from gameday.record import ATTEMPTS
+from gameday.record.intervals import binomial_band
 from gameday.record.measures import TURNED_AWAY, first_where
-from gameday.record.run_record import ATTEMPTS
 
 __all__ = ["look_for_turned_away"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Protocol
 
-from gameday.forecast.past import Past
+from gameday.forecast.data.training_data import Past
 from gameday.forecast.rivals import last_week, lightgbm_trees, median_weeks, statsforecast_mstl
 from gameday.vocabulary import Array
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.forecast.past import Past
+from gameday.forecast.data.training_data import Past
 from gameday.vocabulary import Array
 
 __all__ = ["LastWeek", "nearest", "week_before_errors", "weeks_before", "weeks_to_known"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.forecast.past import Past
+from gameday.forecast.data.training_data import Past
 from gameday.forecast.rivals.last_week import nearest, weeks_before, weeks_to_known
 from gameday.vocabulary import Array
 

@@ -12,7 +12,7 @@ from gameday.simulate.machine_code import kept_folder
 
 numba.config.CACHE_DIR = str(kept_folder())
 
-from gameday.simulate.compiled.alone import Alone, queue_alone  # noqa: E402
 from gameday.simulate.compiled.engine import run_compiled  # noqa: E402
+from gameday.simulate.compiled.single_queue import Alone, queue_alone  # noqa: E402
 
 __all__ = ["Alone", "queue_alone", "run_compiled"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.record.run_record import LOADS
+from gameday.record import LOADS
 from gameday.scenario.policies import (
     backoff_s,
     failing_after,
@@ -14,13 +14,13 @@ from gameday.scenario.policies import (
     trips,
 )
 from gameday.simulate.compiled import caches
-from gameday.simulate.compiled.agenda import CALL_ENDED, HEDGE, RETRY, again_at, at, now_then
 from gameday.simulate.compiled.draws import uniform_of
+from gameday.simulate.compiled.event_queue import CALL_ENDED, HEDGE, RETRY, again_at, at, now_then
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.pools import hedge_no_more
 from gameday.simulate.compiled.stations import begin_attempt
+from gameday.simulate.compiled.step_work import outcome_of
 from gameday.simulate.compiled.tables_at import add_load, call_at, service_at, visit_at
-from gameday.simulate.compiled.works import outcome_of
 from gameday.vocabulary import Draw
 
 __all__ = ["answer", "begin_call", "hedge"]

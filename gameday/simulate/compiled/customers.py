@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from gameday.record.run_record import SESSIONS, STEPS
-from gameday.scenario.journeys import COUNTDOWN
-from gameday.simulate.compiled.agenda import PAUSE_OVER, at
+from gameday.record import SESSIONS, STEPS
+from gameday.scenario.blocks import COUNTDOWN
 from gameday.simulate.compiled.draws import bin_of, keyed
+from gameday.simulate.compiled.event_queue import PAUSE_OVER, at
+from gameday.simulate.compiled.free_lists import free_session, new_work
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.slots import free_session, new_work
+from gameday.simulate.compiled.step_work import (
+    ABANDONED,
+    CHECK_FAILED,
+    DONE,
+    SOLD_OUT,
+    WAITING,
+    begin_to_wait,
+    next_group,
+)
 from gameday.simulate.compiled.tables_at import (
     count_delay,
     count_response,
@@ -23,15 +32,6 @@ from gameday.simulate.compiled.tables_at import (
     work_at,
 )
 from gameday.simulate.compiled.walks import END, after, first_step, slot_at, walk_on
-from gameday.simulate.compiled.works import (
-    ABANDONED,
-    CHECK_FAILED,
-    DONE,
-    SOLD_OUT,
-    WAITING,
-    begin_to_wait,
-    next_group,
-)
 from gameday.vocabulary import Draw
 
 __all__ = ["begin_session", "begin_step", "step_over"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gameday.queueing import build_cell
-from gameday.record.run_record import RunRecord
+from gameday.record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.compiled import kernel, layout
 from gameday.simulate.compiled.tables import Tables

@@ -6,8 +6,11 @@ import math
 
 from numba import njit
 
-from gameday.simulate.compiled import agenda as now_
-from gameday.simulate.compiled.agenda import (
+from gameday.simulate.compiled import event_queue as now_
+from gameday.simulate.compiled.callers import answer, begin_call, hedge
+from gameday.simulate.compiled.customers import begin_session, begin_step, step_over
+from gameday.simulate.compiled.draws import session_key
+from gameday.simulate.compiled.event_queue import (
     at,
     drop_first,
     is_before_all,
@@ -17,19 +20,17 @@ from gameday.simulate.compiled.agenda import (
     now_first,
     now_then,
 )
-from gameday.simulate.compiled.callers import answer, begin_call, hedge
-from gameday.simulate.compiled.customers import begin_session, begin_step, step_over
-from gameday.simulate.compiled.draws import session_key
+from gameday.simulate.compiled.free_lists import free_call, new_session
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.pools import book_those_who_wait, touch
 from gameday.simulate.compiled.scaling import grow, look, switch
-from gameday.simulate.compiled.slots import free_call, new_session
 from gameday.simulate.compiled.stations import (
     begin_own_work,
     child_ended,
     own_work_ended,
     time_out,
 )
+from gameday.simulate.compiled.step_work import exchange_ended, lose_patience, outcome_of
 from gameday.simulate.compiled.tables_at import (
     call_at,
     event_at,
@@ -41,7 +42,6 @@ from gameday.simulate.compiled.tables_at import (
     switch_at,
 )
 from gameday.simulate.compiled.walks import slot_at
-from gameday.simulate.compiled.works import exchange_ended, lose_patience, outcome_of
 
 __all__ = ["DONE", "FEED", "GROW", "begin", "let_come", "run"]
 

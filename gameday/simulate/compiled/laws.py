@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gameday.scenario.inverse import gamma_rows
-from gameday.scenario.service_times import (
+from gameday.scenario import gamma_rows
+from gameday.scenario.blocks import (
     Empirical,
     Erlang,
     Exponential,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from gameday.record.run_record import ATTEMPTS
+from gameday.record import ATTEMPTS
 from gameday.scenario.policies import (
     has_waited_too_long,
     is_too_late,
     may_begin,
     takes_last,
 )
-from gameday.simulate.compiled.agenda import HANDED, REPLY, now_then
+from gameday.simulate.compiled.event_queue import HANDED, REPLY, now_then
+from gameday.simulate.compiled.free_lists import free_attempt
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.slots import free_attempt
 from gameday.simulate.compiled.tables_at import (
     add_load,
     attempt_at,

@@ -14,7 +14,7 @@ from gameday.scenario.policies import (
     stretched,
 )
 from gameday.simulate.compiled import caches
-from gameday.simulate.compiled.agenda import READY, SCALE, SWITCH, at
+from gameday.simulate.compiled.event_queue import READY, SCALE, SWITCH, at
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.pools import hand_over, leave_queue, refuse, touch
 from gameday.simulate.compiled.tables_at import lane_at, law_row, service_at, switch_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.record.run_record import ATTEMPTS, LOADS
+from gameday.record import ATTEMPTS, LOADS
 from gameday.scenario.policies import (
     gives_up_at_s,
     is_over_limit,
@@ -12,7 +12,8 @@ from gameday.scenario.policies import (
     next_limit,
     share_of,
 )
-from gameday.simulate.compiled.agenda import (
+from gameday.simulate.compiled.draws import bin_of, request_uniform, seconds_of, uniform_of
+from gameday.simulate.compiled.event_queue import (
     REPLY,
     TIMEOUT,
     WORK_END,
@@ -21,7 +22,7 @@ from gameday.simulate.compiled.agenda import (
     now_first,
     now_then,
 )
-from gameday.simulate.compiled.draws import bin_of, request_uniform, seconds_of, uniform_of
+from gameday.simulate.compiled.free_lists import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.lanes import choose_lane, work_seconds
 from gameday.simulate.compiled.pools import (
@@ -32,7 +33,6 @@ from gameday.simulate.compiled.pools import (
     may_begin_at,
     touch,
 )
-from gameday.simulate.compiled.slots import free_attempt, new_attempt, new_call
 from gameday.simulate.compiled.tables_at import (
     add_load,
     attempt_at,

@@ -7,14 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gameday.queueing import Cell
-from gameday.queueing.cell import Visit
-from gameday.queueing.sales import sales
-from gameday.queueing.timed_changes import switches
+from gameday.queueing import Cell, Visit, sales, switches
 from gameday.scenario import Scenario
-from gameday.scenario.journeys import Journey
-from gameday.scenario.service_times import ServiceTime
-from gameday.scenario.steps import Exchange
+from gameday.scenario.blocks import Exchange, Journey, ServiceTime
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
 from gameday.simulate.compiled.rules import band_rows, service_tables, table

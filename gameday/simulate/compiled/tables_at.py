@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.record.run_record import ATTEMPTS, BINS, LATENCIES, LOADS, SESSIONS, STEPS
+from gameday.record import ATTEMPTS, BINS, LATENCIES, LOADS, SESSIONS, STEPS
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import reader

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.scenario.steps import Exchange
-from gameday.swarm.replies import verdict_of
+from gameday.scenario.blocks.steps import Exchange
+from gameday.swarm.engine.replies import verdict_of
 from gameday.swarm.wire.bodies import decoded
 from gameday.swarm.wire.heads import BadReply
 from tests.support import examples

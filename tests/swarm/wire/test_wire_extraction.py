@@ -17,8 +17,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gameday.scenario.steps import Exchange
-from gameday.swarm.replies import verdict_of
+from gameday.scenario.blocks.steps import Exchange
+from gameday.swarm.engine.replies import verdict_of
 from gameday.swarm.wire.reading import Reading
 from tests.support import examples
 from tests.support.wire_replies import cuts, pieces, raw_deflate

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.safety import Target
-from gameday.swarm.redirects import onward_path
+from gameday.swarm.engine.redirects import onward_path
 from gameday.swarm.wire.heads import Head, read_head
 from tests.support import examples
 

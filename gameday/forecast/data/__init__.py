@@ -1,0 +1,37 @@
+"""What a forecast learns from: the past with its gaps, robots, launches and calendar, as rows of a fit."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.forecast.data.breaks import propose_breaks
+    from gameday.forecast.data.calendars import RegionCalendar, bare_calendars, region_calendars
+    from gameday.forecast.data.crowds import crowds_of
+    from gameday.forecast.data.launches import LaunchLesson, lessons
+    from gameday.forecast.data.preparation import prepare
+
+__all__ = [
+    "LaunchLesson",
+    "RegionCalendar",
+    "bare_calendars",
+    "crowds_of",
+    "lessons",
+    "prepare",
+    "propose_breaks",
+    "region_calendars",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "LaunchLesson": "launches",
+        "RegionCalendar": "calendars",
+        "bare_calendars": "calendars",
+        "crowds_of": "crowds",
+        "lessons": "launches",
+        "prepare": "preparation",
+        "propose_breaks": "breaks",
+        "region_calendars": "calendars",
+    },
+)

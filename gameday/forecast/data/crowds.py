@@ -1,0 +1,91 @@
+"""Who comes for a launch: as declared, or as past launches say where nothing is; and how sure that is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gameday.errors import HistoryError
+from gameday.forecast.data.launches import LaunchLesson
+from gameday.forecast.demand import Crowd
+from gameday.scenario import Scenario
+from gameday.vocabulary import TimeGrid, supported
+
+__all__ = ["crowd_notes", "crowds_of"]
+
+_PRIOR_SIGMA = 0.3
+"""Spread of the log of a crowd where the past cannot tell. Ours: one twice as large as said is p99."""
+_PRIOR_WEIGHT = 2.0
+"""The prior counts as so many past launches beyond the first."""
+
+
+def crowds_of(scenario: Scenario, grid: TimeGrid, learned: list[LaunchLesson]) -> dict[str, Crowd]:
+    """Return every launch's crowd; HistoryError where one is neither declared nor told by the past."""
+    return {name: _crowd(scenario, grid, name, learned) for name in scenario.launches}
+
+
+def _crowd(scenario: Scenario, grid: TimeGrid, name: str, learned: list[LaunchLesson]) -> Crowd:
+    launch = scenario.launches[name]
+    told = {one.region: one for one in learned if one.launch == name}
+    half_life = launch.half_life or next((one.half_life_s for one in told.values()), None)
+    if half_life is None:
+        raise HistoryError(f"launches.{name}.half_life: {_UNTOLD}")
+    starts = np.zeros((len(scenario.regions), grid.slots))
+    for region in launch.at:
+        if region in launch.crowd:
+            size = launch.strength * launch.crowd[region]
+        elif region in told:
+            size = told[region].told
+        else:
+            raise HistoryError(f"launches.{name}.crowd.{region}: {_UNTOLD}")
+        at = grid.index_of(scenario.launch_at(name, region))
+        share = launch.crowd_share(np.arange(grid.slots) - at, half_life)
+        starts[scenario.region_names.index(region)] = size * share
+    past = [len(told[region].seen) if region in told else 0 for region in launch.at]
+    return Crowd(starts, _sigma(list(told.values())), half_life, min(past, default=0))
+
+
+_UNTOLD = "not given, and no past launch there tells it; declare it"
+
+
+def _sigma(told: list[LaunchLesson]) -> float:
+    """Return the spread of the log of a crowd: of past ones about their mean, shrunk to the prior."""
+    square = sum(float(np.var(np.log(one.seen)) * len(one.seen)) for one in told)
+    number = sum(len(one.seen) - 1 for one in told)
+    total = _PRIOR_WEIGHT * _PRIOR_SIGMA**2 + square
+    return float(np.sqrt(total / (_PRIOR_WEIGHT + number)))
+
+
+def crowd_notes(scenario: Scenario, learned: list[LaunchLesson]) -> list[str]:
+    """Return for every launch and region where its size and decay come from."""
+    told = {(one.launch, one.region): one for one in learned}
+    places = [(name, region) for name, launch in scenario.launches.items() for region in launch.at]
+    return [
+        *(_note(scenario, name, region, told.get((name, region))) for name, region in places),
+        *(
+            f"launch {name} in {region} begins outside the event there: what comes outside is in no number of it"
+            for name, region in places
+            if not _begins_within(scenario, name, region)
+        ),
+    ]
+
+
+def _begins_within(scenario: Scenario, launch: str, region: str) -> bool:
+    start, end = scenario.span(scenario.event, region)
+    return start <= scenario.launch_at(launch, region) < end
+
+
+def _note(scenario: Scenario, name: str, region: str, lesson: LaunchLesson | None) -> str:
+    launch = scenario.launches[name]
+    if lesson is None:
+        return (
+            f"launch {name} in {region}: crowd as declared, no past launch there to learn from; its spread, "
+            f"{_PRIOR_SIGMA:g} in logs, is prior, not calibrated"
+        )
+    past = f"past launches ({len(lesson.seen)}), at its strength, say {lesson.told:,.0f}"
+    decay = f"they halve in {lesson.half_life_s / 60:.1f} min"
+    if region in launch.crowd:
+        past = f"crowd as declared, {launch.strength * launch.crowd[region]:,.0f}; {past}"
+    if launch.half_life is not None:
+        decay += f", declared {launch.half_life / 60:.1f}"
+    limit = 100 * supported(len(lesson.seen))
+    return f"launch {name} in {region}: {past}; {decay}; quantiles beyond p{limit:.0f} are prior, not calibrated"

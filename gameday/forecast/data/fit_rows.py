@@ -1,0 +1,128 @@
+"""Rows of the fit: quarter or half hours where days are ordinary, minutes where events bend them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.model.design import Columns, calendar_columns
+from gameday.scenario.events import KINDS
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["Rows", "in_event", "late_width", "make_rows", "without_launches"]
+
+_COARSE_MIN = 15
+"""Width of an ordinary row, minutes, for a past of up to 400 days."""
+_LONG_PAST_DAYS, _LATE_DAYS = 400, 120
+_LONG_MIN = (60, 30)
+"""Width of one beyond that: until the last 120 days, and in them."""
+_MARGIN_MIN = 5
+"""Width of a row near an event."""
+_EVENT_MARGIN_MIN = 750
+"""Minutes around an event that are near it: the widest knot (720) and a little."""
+_SHARP_MIN = (60, 120)
+"""Minutes before and after an event's start, and its end, kept one by one: the densest knots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Bins of the past for one region."""
+
+    minute: Array
+    """Middle of each row, minutes since 1970 UTC, float, shape (rows,)."""
+    width: Array
+    """Minutes in each row, shape (rows,)."""
+    mean: Array
+    """Mean count a minute, float32, shape (rows, series); NaN where no minute was known."""
+    in_event: Array
+    """Whether the row lies in a declared event or its margin, shape (rows,)."""
+    calendar: Columns
+    """The design's columns that depend on the minute alone."""
+    are_totals: bool = False
+    """Whether the counts are totals of a row, as of days, and not means of its minutes."""
+
+    def before(self, origin: float) -> Rows:
+        """Return the rows that end at or before `origin`."""
+        return self.where(
+            slice(0, int(np.searchsorted(self.minute + self.width / 2, origin, "right")))
+        )
+
+    def where(self, keep: Array | slice) -> Rows:
+        """Return the rows where `keep`, shape (rows,)."""
+        return Rows(
+            self.minute[keep], self.width[keep], self.mean[keep], self.in_event[keep],
+            self.calendar.rows(keep), self.are_totals,
+        )  # fmt: skip
+
+    @property
+    def counted(self) -> Array:
+        """Of how many counts each row's is the mean: its minutes, or one total; shape (rows,)."""
+        return np.ones_like(self.width) if self.are_totals else self.width
+
+
+def make_rows(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Rows:
+    """Return the rows of one region's counts, shape (series, slots)."""
+    edges, near = _edges(grid, calendar)
+    width = np.diff(edges)
+    mean = np.empty((len(width), len(counts)), np.float32)
+    for series, row in enumerate(counts):
+        known = np.add.reduceat(~np.isnan(row), edges[:-1], dtype=np.int32)
+        total = np.add.reduceat(np.nan_to_num(row), edges[:-1], dtype=np.float64)
+        mean[:, series] = np.where(known > 0, total / np.maximum(known, 1), np.nan)
+    middle = grid.epoch_min + edges[:-1] + width / 2
+    fixed = calendar_columns(calendar, middle)
+    return Rows(middle, width.astype(float), mean, near[edges[:-1]], fixed)
+
+
+def without_launches(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Array:
+    """Return counts with launches' crowds taken out: they add to a day, they do not multiply it."""
+    if not calendar.launches:
+        return counts
+    masked = np.zeros(grid.slots, bool)
+    for begin, end in calendar.launches:
+        masked[_slots(grid, begin, end)] = True
+    return np.where(masked, np.nan, counts)
+
+
+def in_event(minute: Array, calendar: RegionCalendar) -> Array:
+    """Return whether minutes lie in a declared event or its margin, shape (n,)."""
+    out = np.zeros(len(minute), bool)
+    for event in calendar.occurrences:
+        if KINDS[event.kind].start_knots_min:
+            out |= (minute > event.start_min - _EVENT_MARGIN_MIN) & (
+                minute < event.end_min + _EVENT_MARGIN_MIN
+            )
+    return out
+
+
+def late_width(grid: TimeGrid) -> int:
+    """Return the width of an ordinary row of the last weeks, minutes."""
+    return _LONG_MIN[1] if grid.slots > _LONG_PAST_DAYS * 1440 else _COARSE_MIN
+
+
+def _edges(grid: TimeGrid, calendar: RegionCalendar) -> tuple[Array, Array]:
+    """Return row boundaries, and for each slot whether it is near an event."""
+    width = np.full(grid.slots, late_width(grid))
+    if grid.slots > _LONG_PAST_DAYS * 1440:
+        width[: -_LATE_DAYS * 1440] = _LONG_MIN[0]
+    near = np.zeros(grid.slots, bool)
+    for event in calendar.occurrences:
+        if not KINDS[event.kind].start_knots_min:
+            continue
+        around = _slots(
+            grid, event.start_min - _EVENT_MARGIN_MIN, event.end_min + _EVENT_MARGIN_MIN
+        )
+        near[around] = True
+        width[around] = np.minimum(width[around], _MARGIN_MIN)
+        for at in (event.start_min, event.end_min):
+            width[_slots(grid, at - _SHARP_MIN[0], at + _SHARP_MIN[1])] = 1
+    clock = (grid.epoch_min + np.arange(grid.slots)) % width
+    start = (clock == 0) | np.concatenate([[True], width[1:] != width[:-1]])
+    return np.append(np.flatnonzero(start), grid.slots), near
+
+
+def _slots(grid: TimeGrid, begin: float, end: float) -> slice:
+    first, last = int(begin - grid.epoch_min), int(end - grid.epoch_min)
+    return slice(max(0, first), max(0, last))

@@ -1,0 +1,43 @@
+"""From a history to what is learned from: launches' crowds, robots and what a person masked taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gameday.errors import HistoryError
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.fit_rows import without_launches
+from gameday.forecast.data.outliers import Masked, asked_masks, find_outliers, mask
+from gameday.forecast.data.training_data import Past
+from gameday.history import History
+
+__all__ = ["prepare"]
+
+
+def prepare(calendars: Sequence[RegionCalendar], known: History) -> tuple[list[Past], list[Masked]]:
+    """Return each region's past without what is masked, and what that is; calendars are in the history's order."""
+    pasts, masked = [], []
+    for index, calendar in enumerate(calendars):
+        counts = without_launches(known.counts[index], known.grid, calendar)
+        past = Past(calendar, known.grid, counts)
+        asked = asked_masks(past, known.steps)
+        _require_minutes(
+            past, known.steps, "no minute of the past is known; give its counts, 0 where none came"
+        )
+        past = mask(past, asked, known.steps)
+        _require_minutes(
+            past, known.steps, "masks leave no minute of the past to learn from; mask less"
+        )
+        found = find_outliers(past, known.steps)
+        pasts.append(mask(past, found, known.steps))
+        masked += asked + found
+    return pasts, masked
+
+
+def _require_minutes(past: Past, steps: tuple[str, ...], why: str) -> None:
+    """Raise HistoryError where nothing of a series is known to learn from."""
+    for step, row in zip(steps, past.counts, strict=True):
+        if np.isnan(row).all():
+            raise HistoryError(f"{past.calendar.region} {step}: {why}")

@@ -1,0 +1,132 @@
+"""What a region's forecast is made from: its counts without what is masked, its rows, its calendar.
+
+At two grains: minutes, for the shape of days months ahead; and days, for the level of days years ahead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.fit_rows import Rows, make_rows
+from gameday.forecast.model.design import Columns, Design, calendar_columns
+from gameday.forecast.model.profile import Residues
+from gameday.scenario.ingredients import Shape
+from gameday.vocabulary import Array, TimeGrid
+
+__all__ = ["Past", "daily"]
+
+_DAY_MIN = 1440
+_KNOWN = 0.9
+"""A day is known when this share of its minutes is; what is missing is taken to be like the rest of it."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """One region's past."""
+
+    calendar: RegionCalendar
+    grid: TimeGrid
+    counts: Array
+    """Shape (series, slots), NaN where not known or masked; a slot is a minute or a local day."""
+    starts: Array | None = None
+    """Where each day begins, minutes since 1970 UTC, shape (slots,); None: the slots are the grid's minutes."""
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether its slots are days."""
+        return self.starts is not None
+
+    @property
+    def middle_min(self) -> float:
+        """From a slot's start to where it is taken to lie: a day at its noon."""
+        return _DAY_MIN / 2 if self.is_daily else 0.0
+
+    @property
+    def first_min(self) -> float:
+        """Where it starts, minutes since 1970 UTC."""
+        return float(self.grid.epoch_min)
+
+    @property
+    def end_min(self) -> float:
+        """Where it ends, minutes since 1970 UTC."""
+        return float(self.grid.epoch_min + self.grid.slots)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Its rows."""
+        if self.starts is None:
+            return make_rows(self.counts, self.grid, self.calendar)
+        width = np.full(len(self.starts), float(_DAY_MIN))
+        return Rows(
+            self.starts + self.middle_min, width, self.counts.T.astype(np.float32),
+            np.zeros(len(width), bool), self.columns(self.starts), are_totals=True,
+        )  # fmt: skip
+
+    def until(self, end: float) -> Past:
+        """Return the part known at `end`."""
+        slots = int(end - self.first_min)
+        if self.starts is None:
+            return replace(self, grid=self.grid.part(0, slots), counts=self.counts[:, :slots])
+        whole = self.starts + _DAY_MIN / 2 < end
+        return replace(
+            self, grid=self.grid.part(0, slots), counts=self.counts[:, whole],
+            starts=self.starts[whole],
+        )  # fmt: skip
+
+    def design(self, shape: Shape, *, origin: float | None = None) -> Design:
+        """Return the design of a shape, as of `origin` or the end."""
+        return Design(
+            self.calendar, self.first_min, self.end_min if origin is None else origin, shape
+        )
+
+    def slots_between(self, begin: float, end: float, stride: int) -> Array:
+        """Return every so many slots' starts from `begin` up to, not including, `end`."""
+        if self.starts is None:
+            return np.arange(begin, min(end, self.end_min), stride, dtype=float)
+        return self.starts[(self.starts >= begin) & (self.starts < end)][::stride]
+
+    def columns(self, minute: Array) -> Columns:
+        """Return the calendar's columns of slots that start at `minute`; a day's are its hours' mean."""
+        return (
+            day_columns(self.calendar, minute)
+            if self.is_daily
+            else calendar_columns(self.calendar, minute)
+        )
+
+    def residues(self, days: int) -> Residues:
+        """Return how the minutes of the last `days` lie to their neighbours."""
+        return Residues(self.counts, self.grid, self.calendar, days)
+
+    def actual(self, minute: Array) -> Array:
+        """Return counts of slots that start at `minute`, shape (n, series)."""
+        if self.starts is not None:
+            return np.asarray(self.counts[:, np.searchsorted(self.starts, minute)].T)
+        return np.asarray(self.counts[:, (minute - self.first_min).astype(int)].T)
+
+
+def day_columns(calendar: RegionCalendar, starts: Array) -> Columns:
+    """Return the calendar's columns of days, each the mean over its hours."""
+    hours = starts[:, None] + 60.0 * np.arange(24) + 30
+    fine = calendar_columns(calendar, hours.ravel())
+    return replace(fine, values=fine.values.reshape(len(starts), 24, -1).mean(axis=1))
+
+
+def daily(past: Past) -> Past:
+    """Return the same past by whole local days."""
+    starts = past.calendar.midnights(past.first_min, past.end_min)
+    edges = (starts - past.first_min).astype(int)
+    totals = np.full((len(past.counts), max(0, len(edges) - 1)), np.nan)
+    for series, row in enumerate(past.counts):
+        if not len(edges) > 1:
+            break
+        whole = row[: edges[-1]]
+        known = np.add.reduceat(~np.isnan(whole), edges[:-1], dtype=np.int64)
+        total = np.add.reduceat(np.nan_to_num(whole), edges[:-1], dtype=np.float64)
+        minutes = np.diff(edges)
+        enough = known >= _KNOWN * minutes
+        totals[series] = np.where(enough, total * minutes / np.maximum(known, 1), np.nan)
+    return replace(past, counts=totals, starts=starts[:-1])

@@ -1,0 +1,34 @@
+"""From a shop's own logs and clickstreams to sessions, steps and counts."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.history.importers.access_log import minute_table, read_access_logs
+    from gameday.history.importers.clickstream import Clickstream, read_clickstream
+    from gameday.history.importers.minutes import MinuteCounts, permits
+    from gameday.history.importers.sessions import Sessions
+
+__all__ = [
+    "Clickstream",
+    "MinuteCounts",
+    "Sessions",
+    "minute_table",
+    "permits",
+    "read_access_logs",
+    "read_clickstream",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Clickstream": "clickstream",
+        "MinuteCounts": "minutes",
+        "Sessions": "sessions",
+        "minute_table": "access_log",
+        "permits": "minutes",
+        "read_access_logs": "access_log",
+        "read_clickstream": "clickstream",
+    },
+)

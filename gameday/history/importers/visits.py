@@ -1,0 +1,208 @@
+"""Requests of a log to steps of visitors: redirects and forms folded into their cause, robots told by their pace.
+
+What is remembered does not grow with the log: who came within the last half hour, and whom behaviour betrayed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from urllib.parse import urljoin, urlsplit
+
+from gameday.history.importers.access_lines import Line
+from gameday.history.importers.log_summary import LogSummary
+from gameday.history.importers.url_proposal import is_asset, template_of
+from gameday.history.importers.urls import StepRule, Urls
+
+__all__ = ["HOPS", "Event", "Visits", "is_robot"]
+
+Event = tuple[int, str, int, bool]
+"""Microseconds since 1970, step, visitor, whether it names itself a robot."""
+
+HOPS = frozenset((301, 302, 303, 307, 308))
+_HOP_S, _NAMED_HOP_S = 5.0, 60.0
+"""So soon a redirect's end comes: where the log does not say which request it is, and where it does. Ours."""
+_EARLY_S = 1.0
+"""Lines are written as replies end, by clocks of whole seconds: by so much a hop may seem to precede its cause."""
+_PAGE_S = 1.0
+"""Requests of one step by another rule so soon are the page's own calls. Ours; recordings are read so too."""
+_MOST_UNMAPPED = 2000
+_FIRST_LINES = 50_000
+"""Lines by which it is told that all come from one address."""
+_A_MINUTE = 90
+"""Steps a minute that no person does. Ours: one and a half a second, for a minute."""
+_A_SITTING = 500
+"""Steps without half an hour's silence that no person does, however slowly. Ours."""
+_SILENCE_S = 1800.0
+_ROBOT = re.compile(
+    r"(?<!cu)bot\b|bot/|crawl|spider|slurp|curl/|wget/|python-|java/|go-http|libwww|headless|monitor|pingdom|uptime",
+    re.IGNORECASE,
+)
+"""Words by which robots and programs name themselves. Libraries of apps (okhttp, CFNetwork) are customers'."""
+
+
+@lru_cache(maxsize=100_000)
+def _robot_word(agent: str) -> str | None:
+    found = _ROBOT.search(agent)
+    return found[0].lower() if found else None
+
+
+def is_robot(agent: str) -> bool:
+    """Return whether a user agent names itself a robot or a program."""
+    return _robot_word(agent) is not None
+
+
+@lru_cache(maxsize=100_000)
+def _template(path: str) -> str | None:
+    return template_of(path)
+
+
+@dataclass(slots=True)
+class _Hop:
+    """A redirect whose end is still to come."""
+
+    at_s: float
+    method: str
+    target: str | None
+    """Path and query it leads to; None: the log does not say."""
+
+    def leads_to(self, at_s: float, method: str, target: str) -> bool:
+        """Return whether a request in time is the end of it."""
+        if method != self.method:
+            return False
+        if self.target is None:
+            return at_s <= self.at_s + _HOP_S and not is_asset(target.partition("?")[0])
+        (path, _, query), (to, _, asked) = target.partition("?"), self.target.partition("?")
+        return path.rstrip("/") == to.rstrip("/") and (query == asked or not (query and asked))
+
+
+class _Visitor:
+    """What is remembered of a customer, or a robot, who came lately."""
+
+    __slots__ = ("hops", "last", "last_path", "last_sent", "minute", "number", "seen_s", "sitting",
+                 "stepped_s", "steps")  # fmt: skip
+
+    def __init__(self, number: int) -> None:
+        self.number, self.minute, self.steps, self.sitting = number, -1, 0, 0
+        self.seen_s = self.stepped_s = -1.0
+        self.hops: list[_Hop] = []
+        self.last: StepRule | None = None
+        self.last_path, self.last_sent = "", False
+        """Of the last step, and whether something was sent for it."""
+
+    def ends_hop(self, at_s: float, method: str, target: str) -> bool:
+        """Return whether a request is the end of a redirect; it is forgotten then."""
+        self.hops = [h for h in self.hops if -_EARLY_S <= at_s - h.at_s <= _NAMED_HOP_S]
+        found = next((hop for hop in self.hops if hop.leads_to(at_s, method, target)), None)
+        if found is None:
+            return False
+        self.hops.remove(found)
+        return True
+
+
+class Visits:
+    """Lines in, events out."""
+
+    def __init__(self, urls: Urls, summary: LogSummary) -> None:
+        self._urls, self._summary = urls, summary
+        self._visitors: dict[tuple[str, str], _Visitor] = {}
+        self._looked_at = 0
+
+    def event(self, line: Line, location: str) -> Event | None:
+        """Return the step that a line is, None if it is none; `location` is where its redirect leads, if known."""
+        at_s, who, method, target, status = line
+        path, _, query = target.partition("?")
+        if ";jsessionid=" in path:
+            path = path.partition(";")[0]
+        if self._looked_at < _FIRST_LINES:
+            self._looked_at += 1
+            self._summary.addresses[who[0]] += 1
+        visitor = self._visitor(who)
+        visitor.seen_s = at_s
+        if path == "/robots.txt":
+            self._summary.robots.add(visitor.number)
+        if visitor.hops and visitor.ends_hop(at_s, method, target):
+            self._summary.hops += 1
+            self._send_on(visitor, line, location)
+            return None
+        found = self._urls.rule(method, path, query)
+        if found is None:
+            self._no_step(method, path)
+            return None
+        self._send_on(visitor, line, location)
+        if not found.counts or self._is_part(visitor, found, line, path):
+            self._summary.parts[found.step] += 1
+            return None
+        self._stepped(visitor, at_s)
+        self._summary.failed += status >= 500
+        self._summary.refused += 400 <= status < 500
+        word = _robot_word(who[1])
+        if word is not None:
+            self._summary.declared_robots += 1
+            self._summary.robot_words[word] += 1
+        return int(at_s * 1e6), found.step, visitor.number, word is not None
+
+    def _visitor(self, who: tuple[str, str]) -> _Visitor:
+        known = self._visitors.get(who)
+        if known is None:
+            digest = blake2b("|".join(who).encode(), digest_size=8).digest()
+            known = self._visitors[who] = _Visitor(int.from_bytes(digest) >> 1)
+        return known
+
+    def _send_on(self, visitor: _Visitor, line: Line, location: str) -> None:
+        """Remember where a redirect leads (RFC 9110 §15.4): 301, 302 and 303 turn a POST into a GET."""
+        at_s, _, method, target, status = line
+        if status not in HOPS:
+            return
+        becomes_get = method == "POST" if status in (301, 302) else status == 303
+        onward = None
+        if location:
+            parts = urlsplit(urljoin(f"http://host{target}", location))
+            onward = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        visitor.hops.append(_Hop(at_s, "GET" if becomes_get else method, onward))
+
+    def _is_part(self, visitor: _Visitor, found: StepRule, line: Line, path: str) -> bool:
+        """Return whether a request is of the step before: what its form sends, or a call of its page."""
+        at_s, _, method, _, _ = line
+        before, sent = visitor.last, method in ("POST", "PUT", "PATCH")
+        is_same = before is not None and before.step == found.step
+        since_s = at_s - visitor.stepped_s
+        sends_form = (
+            before is found and sent and not visitor.last_sent and path == visitor.last_path
+        )
+        if is_same and sends_form and found.rule.method is None and since_s <= _SILENCE_S:
+            visitor.last_sent = True
+            return True
+        if is_same and before is not found:
+            if 0 <= since_s <= _PAGE_S:
+                return True
+            self._summary.beside[found.step] += since_s <= _SILENCE_S
+        visitor.last, visitor.last_path, visitor.last_sent = found, path, sent
+        return False
+
+    def _stepped(self, visitor: _Visitor, at_s: float) -> None:
+        """Count a visitor's pace; who is too fast for a person is a robot."""
+        minute = int(at_s // 60)
+        visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
+        visitor.minute = minute
+        visitor.sitting = 1 if at_s - visitor.stepped_s > _SILENCE_S else visitor.sitting + 1
+        visitor.stepped_s = at_s
+        if visitor.steps > _A_MINUTE or visitor.sitting > _A_SITTING:
+            self._summary.robots.add(visitor.number)
+
+    def _no_step(self, method: str, path: str) -> None:
+        template = _template(path)
+        if template is None:
+            self._summary.assets += 1
+            return
+        known = self._summary.unmapped
+        key = f"{method} {template}"
+        known[key if key in known or len(known) < _MOST_UNMAPPED else "others"] += 1
+
+    def forget(self, now_s: float) -> None:
+        """Forget who has not come for half an hour: so much is kept and no more."""
+        gone = [who for who, v in self._visitors.items() if v.seen_s < now_s - _SILENCE_S]
+        for who in gone:
+            del self._visitors[who]

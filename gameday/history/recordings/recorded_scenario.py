@@ -1,0 +1,118 @@
+"""A whole scenario around recorded steps: one service, one region, a past made up, to be changed by a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from statistics import mean, median
+from typing import Any
+
+from gameday.history.recordings.har import Recording
+from gameday.history.recordings.recording import Proposal
+from gameday.scenario.reading import to_yaml
+
+__all__ = ["recorded_scenario", "recorded_text"]
+
+_AHEAD_DAYS = 28
+_SESSIONS_A_DAY = 1000
+"""Of a past that is made up until there is a real one: `history` says where to change it. Small on purpose."""
+_MOST_REQUESTS_PER_S, _MOST_CONCURRENT, _MOST_ORDERS = 50, 200, 200
+"""Ceilings of what is made up: a person raises them with the volume."""
+_INVENTED = {
+    ("event", "start"): "invented: four weeks after the recording",
+    ("history", "synthetic"): "invented: replace it by your own past (--history, or `file`)",
+    ("history", "synthetic", "sessions_per_day"): "invented, and small",
+    (
+        "services",
+        "edge",
+    ): "invented: one service in place of yours, its time the median of the recording",
+    ("services", "edge", "stacks", "site", "instances"): "invented",
+    ("journeys", "recorded", "patience"): "invented",
+    ("replay", "ceilings"): "caps what is invented: raise them when the volumes are yours",
+    ("capacity", "instances"): "invented: your machines and prices",
+    ("objectives",): "invented",
+}
+"""Path -> what a person must know of it; it stands beside it in the file."""
+
+
+def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[str, Any]:
+    """Return a scenario in plain data that loads and can be played against the recorded shop."""
+    day = (recording.begun + timedelta(days=_AHEAD_DAYS)).date().isoformat()
+    until = (recording.begun + timedelta(days=_AHEAD_DAYS // 2)).date().isoformat()
+    took_s = [max(one.took_s, 0.001) for one in recording.requests]
+    return {
+        "event": {"name": name, "kind": "sale", "start": f"{day}T10:00", "duration": "2h"},
+        "regions": {"here": {"zone": "UTC", "stack": "site"}},
+        "history": {
+            "until": f"{until}T00:00Z",
+            "synthetic": {
+                "days": 56, "sessions_per_day": {"here": _SESSIONS_A_DAY}, "journeys": {"recorded": 1.0},
+            },
+        },
+        "products": {"article": {"share": {"here": 1.0}}},
+        "journeys": {"recorded": _journey(recording, found)},
+        **({"values": found.values} if found.values else {}),
+        "steps": found.steps,
+        "services": {
+            "edge": {
+                "stacks": {"site": {"instances": 1, "instance": "m8g.large"}},
+                "servers_per_instance": 16, "queue_per_server": 4,
+                "time": {"law": "lognormal", "mean": _duration(median(took_s)), "cv": 1.0},
+                "timeout": _duration(max(30.0, 2 * max(took_s))),
+            }
+        },
+        "observe": {"series": {}},
+        "replay": {
+            "speed": _speed(recording, found),
+            "ceilings": {
+                "requests_per_s": _MOST_REQUESTS_PER_S, "concurrency": _MOST_CONCURRENT,
+                "orders": _MOST_ORDERS,
+            },
+        },
+        "objectives": ["error rate of all steps < 1%"],
+        "guardrails": [{"when": "error rate of all steps > 50% for 10s", "then": "stop"}],
+        "capacity": {"instances": {"m8g.large": {"hourly_usd": 0.1, "vcpu": 2}}},
+    }  # fmt: skip
+
+
+def recorded_text(name: str, recording: Recording, found: Proposal) -> str:
+    """Return the scenario as YAML; what no recording says is marked as invented where it stands."""
+    return to_yaml(recorded_scenario(name, recording, found), _INVENTED)
+
+
+def _speed(recording: Recording, found: Proposal) -> int:
+    """Return a speed at which pauses stay well longer than replies, and minutes than the slowest of them."""
+    slowest_s = max(
+        sum(max(one.took_s, 0.001) for one in recording.requests) / len(found.order), 0.001
+    )
+    pauses = [pause for rows in found.pauses.values() for pause in rows if pause > 0]
+    bounds = (mean(pauses) if pauses else 10.0) / (4 * slowest_s), 60 / (10 * 10 * slowest_s)
+    return int(max(1, min(20, *bounds)))
+
+
+def _journey(recording: Recording, found: Proposal) -> dict[str, Any]:
+    """Return the chain of the recording: from each step on as often as it went there."""
+    slowest_s = max(one.took_s for one in recording.requests)
+    moves = {step: Counter[str]() for step in found.steps}
+    for here, to in zip(found.order, [*found.order[1:], "exit"], strict=True):
+        moves[here][to] += 1
+    rows = {}
+    for step, counts in moves.items():
+        shares = {to: round(n / counts.total(), 6) for to, n in counts.items()}
+        first = next(iter(shares))
+        shares[first] = round(1 - sum(s for to, s in shares.items() if to != first), 6)
+        rows[step] = shares
+    every = [pause for pauses in found.pauses.values() for pause in pauses]
+    think = {step: _duration(max(mean(pauses), 0.1)) for step, pauses in found.pauses.items()}
+    usual = _duration(max(mean(every), 0.1)) if every else "10s"
+    return {
+        "start": {found.order[0]: 1.0},
+        "next": rows,
+        "think": think | {"other": usual},
+        "patience": _duration(max(15.0, 2 * slowest_s)),
+    }
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as a scenario writes it, never as 1e+03."""
+    return f"{seconds:.4f}".rstrip("0").rstrip(".") + "s"

@@ -1,0 +1,47 @@
+"""Intervals: over replications of the model, and of one run."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.record.intervals.of_one_run import (
+        band_of,
+        binomial_band,
+        plain_number,
+        quantile_band,
+        rounded,
+    )
+    from gameday.record.intervals.of_replications import (
+        level_interval,
+        p_above,
+        t_bands,
+        t_interval,
+    )
+
+__all__ = [
+    "band_of",
+    "binomial_band",
+    "level_interval",
+    "p_above",
+    "plain_number",
+    "quantile_band",
+    "rounded",
+    "t_bands",
+    "t_interval",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "band_of": "of_one_run",
+        "binomial_band": "of_one_run",
+        "level_interval": "of_replications",
+        "p_above": "of_replications",
+        "plain_number": "of_one_run",
+        "quantile_band": "of_one_run",
+        "rounded": "of_one_run",
+        "t_bands": "of_replications",
+        "t_interval": "of_replications",
+    },
+)

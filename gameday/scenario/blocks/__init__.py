@@ -1,0 +1,87 @@
+"""The blocks of a scenario: what a person may write of steps, journeys, services, products and the past."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.scenario.blocks.forecasting import ForecastBlock, Stretch
+    from gameday.scenario.blocks.history_block import Columns, Synthetic
+    from gameday.scenario.blocks.journeys import COUNTDOWN, EXIT, Journey, Reaction, walked_visits
+    from gameday.scenario.blocks.observe import GAUGES
+    from gameday.scenario.blocks.service_times import (
+        Empirical,
+        Erlang,
+        Exponential,
+        Gamma,
+        LogNormal,
+        Pareto,
+        ServiceTime,
+    )
+    from gameday.scenario.blocks.services import Lane, Service, Station
+    from gameday.scenario.blocks.steps import TEMPLATE_WORD, Call, Exchange, Extract
+    from gameday.scenario.blocks.template_values import Value
+    from gameday.scenario.blocks.url_rules import UrlRule, parse_url_rule
+
+__all__ = [
+    "COUNTDOWN",
+    "Call",
+    "Columns",
+    "EXIT",
+    "Empirical",
+    "Erlang",
+    "Exchange",
+    "Exponential",
+    "Extract",
+    "ForecastBlock",
+    "GAUGES",
+    "Gamma",
+    "Journey",
+    "Lane",
+    "LogNormal",
+    "Pareto",
+    "Reaction",
+    "Service",
+    "ServiceTime",
+    "Station",
+    "Stretch",
+    "Synthetic",
+    "TEMPLATE_WORD",
+    "UrlRule",
+    "Value",
+    "parse_url_rule",
+    "walked_visits",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "COUNTDOWN": "journeys",
+        "Call": "steps",
+        "Columns": "history_block",
+        "EXIT": "journeys",
+        "Empirical": "service_times",
+        "Erlang": "service_times",
+        "Exchange": "steps",
+        "Exponential": "service_times",
+        "Extract": "steps",
+        "ForecastBlock": "forecasting",
+        "GAUGES": "observe",
+        "Gamma": "service_times",
+        "Journey": "journeys",
+        "Lane": "services",
+        "LogNormal": "service_times",
+        "Pareto": "service_times",
+        "Reaction": "journeys",
+        "Service": "services",
+        "ServiceTime": "service_times",
+        "Station": "services",
+        "Stretch": "forecasting",
+        "Synthetic": "history_block",
+        "TEMPLATE_WORD": "steps",
+        "UrlRule": "url_rules",
+        "Value": "template_values",
+        "parse_url_rule": "url_rules",
+        "walked_visits": "journeys",
+    },
+)

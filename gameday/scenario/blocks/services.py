@@ -1,0 +1,224 @@
+"""Services: where they run, how long they work, when they refuse, who asks again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gameday.scenario.blocks.service_times import ServiceTime
+from gameday.scenario.policies import (
+    Autoscale,
+    Balance,
+    Breaker,
+    Cache,
+    CoDel,
+    Deadline,
+    Hedge,
+    Limit,
+    Load,
+    Pauses,
+    Pool,
+    QueueOrder,
+    Retry,
+    WarmUp,
+    places_of,
+)
+from gameday.scenario.units import Block, Duration, Name, Share
+
+__all__ = ["Fleet", "Lane", "Service", "Station"]
+
+
+class Fleet(Block):
+    """A service's instances in one stack."""
+
+    instances: int = Field(ge=1, le=1_000_000)
+    zones: int = Field(default=3, ge=1, le=6)
+    """Zones the instances are spread over evenly. Default: the usual three of a cloud region."""
+    instance: str
+    """Instance type, as named in `capacity.instances`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Servers with a queue of their own: an instance; where nothing balances, all of a service."""
+
+    first: int
+    """Servers of the lanes before it: those added last are the first to go."""
+    room: int
+    """Servers it can have."""
+    servers: int
+    """Servers it begins with; 0 = it is there once autoscaling has added it."""
+    queue_per_server: float
+    zone: int
+    """Zone it is in, from 0."""
+    phase: float | None
+    """When it pauses among the others, 0-1; None = it stands for several instances."""
+
+    def servers_of(self, total: int) -> int:
+        """Return its servers when its service has so many."""
+        return min(max(0, total - self.first), self.room)
+
+    def places(self, servers: int) -> int:
+        """Return its waiting places when it has so many servers; as for all it can have while it has none."""
+        return places_of(self.first, servers or self.room, self.queue_per_server)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A service of one stack at one scale: what the model simulates and the shop runs."""
+
+    service: str
+    servers: int
+    """c' = max(1, round(k c)), DESIGN §7.3."""
+    time_factor: float
+    """c'/(k c): service times are multiplied by it so that utilisation is exact."""
+    queue_bound: int
+    """Waiting places, >= 0."""
+    tokens: float
+    """Of the retry budget of its callers, x k; 0 where there is none."""
+    most: int
+    """Servers once autoscaling has added all it may."""
+    least: int
+    """Servers below which autoscaling never goes."""
+    zones: int
+    window: float
+    """Calls the breaker's share of failures is of, x k; 0 where there is none."""
+    key_share: float
+    """k: of the cache's keys, those the cell asks for."""
+    connections: int
+    """Of its callers' pool, x k; 0 = there is none."""
+    entries: int
+    """Answers its cache keeps, x k; 0 = it has none."""
+    lanes: tuple[Lane, ...]
+
+
+class Service(Block):
+    """A pool of servers with a queue."""
+
+    stacks: dict[Name, Fleet]
+    servers_per_instance: int = Field(ge=1, le=1_000_000)
+    """Requests one instance works on at once."""
+    queue_per_server: float = Field(ge=0, le=1_000_000)
+    """Waiting places per server; beyond them an arrival is shed."""
+    time: ServiceTime
+    """Own work per visit, without the calls it makes."""
+    step_time: dict[Name, ServiceTime] = Field(default_factory=dict)
+    """Own work for visits from these steps, where it differs."""
+    threads: Literal["held", "asynchronous"] = "held"
+    """While it calls other services: `held`, the server waits with the caller, as a thread does;
+    `asynchronous`, it serves others once its own work is done. Default: a thread a request."""
+    timeout: Duration = Field(gt=0)
+    """How long a caller waits for one attempt, s."""
+    deadline: Deadline = "own"
+    """Whether it heeds how long those wait who called its callers. Default: as most services do not."""
+    retry: Retry | None = None
+    hedge: Hedge | None = None
+    breaker: Breaker | None = None
+    cache: Cache | None = None
+    pool: Pool | None = None
+    autoscale: Autoscale | None = None
+    balance: Balance | None = None
+    """Absent: one queue for all instances, as if whoever is free took the next."""
+    limit: Limit | None = None
+    queue_order: QueueOrder = "fifo"
+    """Who of those who wait is served next. Default: whoever has waited longest."""
+    codel: CoDel | None = None
+    queue_share: dict[Name, Share] = Field(default_factory=dict)
+    """Step -> share of the queue's places, and of the limit, that visits from it may fill; others may
+    fill all: what matters less is shed before what matters more."""
+    load: Load | None = None
+    pauses: Pauses | None = None
+    warm_up: WarmUp | None = None
+    tier: int = Field(default=1, ge=0, le=3)
+    """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
+
+    @model_validator(mode="after")
+    def _policies_can_act(self) -> Service:
+        late = {
+            "hedge": None if self.hedge is None else self.hedge.after,
+            "limit": None if self.limit is None else self.limit.target,
+            "codel": None if self.codel is None else self.codel.target,
+        }
+        for name, seconds in late.items():
+            if seconds is not None and seconds >= self.timeout:
+                raise ValueError(
+                    f"`{name}` acts after {seconds:g} s, when callers have left: `timeout` is sooner"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _hedges_have_numbers(self) -> Service:
+        if self.hedge is not None and self.retry is not None and self.retry.attempts > 7:
+            raise ValueError("with `hedge`, `retry.attempts` may be 7 at most")
+        return self
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether it frees its server before it calls others."""
+        return self.threads == "asynchronous"
+
+    @property
+    def off_paper(self) -> str | None:
+        """Why no queue on paper is this one; None: one of fixed servers, work as long as it says, one queue."""
+        if self.autoscale is not None:
+            return "its servers change"
+        named = (
+            "balance",
+            "load",
+            "pauses",
+            "warm_up",
+            "pool",
+            "limit",
+            "codel",
+            "hedge",
+            "queue_share",
+        )
+        has = [name for name in named if getattr(self, name)]
+        return f"no form on paper has its {has[0]}" if has else None
+
+    def time_for(self, step: str) -> ServiceTime:
+        """Return the law of own work for a visit from `step`."""
+        return self.step_time.get(step, self.time)
+
+    def servers(self, stack: str) -> int:
+        """Return servers at full scale in `stack`."""
+        return self.stacks[stack].instances * self.servers_per_instance
+
+    def station(self, name: str, stack: str, scale: float) -> Station:
+        """Return this service as a station of `stack` at scale k (DESIGN §7.3)."""
+        exact = scale * self.servers(stack)
+        servers = max(1, round(exact))
+        budget = self.retry.budget if self.retry is not None else None
+        tokens = max(1.0, scale * budget.most) if budget is not None else 0.0
+        most = (
+            max(servers, round(servers * self.autoscale.max_factor)) if self.autoscale else servers
+        )
+        least = max(1, round(servers * self.autoscale.min_factor)) if self.autoscale else servers
+        zones = self.stacks[stack].zones
+        lanes = self._lanes(servers, most, zones)
+        bound = sum(lane.places(lane.servers) for lane in lanes if lane.servers)
+        window = self.breaker.window(scale) if self.breaker is not None else 0.0
+        entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
+        links = max(1, round(scale * self.pool.connections)) if self.pool is not None else 0
+        return Station(
+            name, servers, servers / exact, bound, tokens, most, least, zones, window, min(1.0, scale),
+            links, entries, lanes,
+        )  # fmt: skip
+
+    def _lanes(self, servers: int, most: int, zones: int) -> tuple[Lane, ...]:
+        """Return instances as large as at full scale, fewer of them; one for all where nothing balances."""
+        each, rooms = self.servers_per_instance, [most]
+        if self.balance is not None:
+            count = max(1, round(servers / each))
+            rooms = [servers // count + (n < servers % count) for n in range(count)]
+            more = most - servers
+            rooms += [min(each, more - done) for done in range(0, more, each)]
+        out, first = [], 0
+        for number, room in enumerate(rooms):
+            begins = min(max(0, servers - first), room)
+            phase = number / len(rooms) if self.balance is not None else None
+            out.append(Lane(first, room, begins, self.queue_per_server, number % zones, phase))
+            first += room
+        return tuple(out)

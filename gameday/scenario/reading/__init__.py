@@ -1,0 +1,62 @@
+"""From YAML to a Scenario: includes, positions, faults said all at once, what-ifs and injections."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.scenario.reading.assets import Assets, read_assets
+    from gameday.scenario.reading.cross_checks import CUSTOMER_WORDS
+    from gameday.scenario.reading.injections import Injection, injected, outages, parse_injections
+    from gameday.scenario.reading.load import scenario_of, scenario_text
+    from gameday.scenario.reading.long_walks import share_cut
+    from gameday.scenario.reading.plain_yaml import from_yaml, to_yaml
+    from gameday.scenario.reading.secrets import Secrets, secrets_of
+    from gameday.scenario.reading.selectors import split_css
+    from gameday.scenario.reading.variants import WhatIf, what_if
+    from gameday.scenario.reading.yaml_source import is_file
+
+__all__ = [
+    "Assets",
+    "CUSTOMER_WORDS",
+    "Injection",
+    "Secrets",
+    "WhatIf",
+    "from_yaml",
+    "injected",
+    "is_file",
+    "outages",
+    "parse_injections",
+    "read_assets",
+    "scenario_of",
+    "scenario_text",
+    "secrets_of",
+    "share_cut",
+    "split_css",
+    "to_yaml",
+    "what_if",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "Assets": "assets",
+        "CUSTOMER_WORDS": "cross_checks",
+        "Injection": "injections",
+        "Secrets": "secrets",
+        "WhatIf": "variants",
+        "from_yaml": "plain_yaml",
+        "injected": "injections",
+        "is_file": "yaml_source",
+        "outages": "injections",
+        "parse_injections": "injections",
+        "read_assets": "assets",
+        "scenario_of": "load",
+        "scenario_text": "load",
+        "secrets_of": "secrets",
+        "share_cut": "long_walks",
+        "split_css": "selectors",
+        "to_yaml": "plain_yaml",
+        "what_if": "variants",
+    },
+)

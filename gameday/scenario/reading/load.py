@@ -1,0 +1,125 @@
+"""Find a scenario by name or path, read it, and say every fault at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gameday.errors import ScenarioError
+from gameday.scenario.blocks.python_users import python_faults
+from gameday.scenario.faults import did_you_mean, fault_path, fault_text
+from gameday.scenario.model import Scenario
+from gameday.scenario.reading.assets import asset_faults
+from gameday.scenario.reading.cross_checks import cross_faults
+from gameday.scenario.reading.injections import injection_faults
+from gameday.scenario.reading.regressor_files import read_regressor_files
+from gameday.scenario.reading.yaml_source import Document, is_file, read_document
+
+__all__ = [
+    "bundled_scenarios", "load_scenario", "scenario_file", "scenario_of", "scenario_schema",
+    "scenario_text",
+]  # fmt: skip
+
+
+def _bundled_folder() -> Path:
+    """Return where scenarios are: in the wheel beside this room, in a checkout at the top."""
+    packaged = Path(__file__).parent.parent / "_bundled" / "scenarios"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "scenarios"
+
+
+def bundled_scenarios() -> dict[str, Path]:
+    """Return the scenarios that come with the program: name -> file."""
+    folder = _bundled_folder()
+    files = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return files | {f"drills/{file.stem}": file for file in sorted(folder.glob("drills/*.yaml"))}
+
+
+def scenario_file(name_or_path: str) -> Path:
+    """Return the file of a bundled scenario's name, or of a path; ScenarioError if neither."""
+    bundled = bundled_scenarios()
+    if name_or_path in bundled:
+        return bundled[name_or_path]
+    path = Path(name_or_path)
+    if is_file(path):
+        return path
+    if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
+        raise ScenarioError([f"{name_or_path}:1:1: no such scenario file; check the path"])
+    near = did_you_mean(name_or_path, bundled)
+    raise ScenarioError([f"--event: no scenario called '{name_or_path}'{near}"])
+
+
+def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
+    """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column.
+
+    `drift`: in place of its `replay.conversion_drift`.
+    """
+    file = scenario_file(name_or_path)
+    document = read_document(file)
+    if document.faults and not document.data:
+        raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
+    if files := list(read_regressor_files(document.data, file.parent)):
+        raise ScenarioError(_said(document, files))
+    try:
+        scenario = scenario_of(json.dumps(document.data))
+    except ValidationError as error:
+        raise ScenarioError(_said(document, _model_faults(error, document))) from None
+    folder = file.parent
+    faults = [
+        *cross_faults(scenario),
+        *asset_faults(scenario, folder),
+        *python_faults(scenario, folder),
+    ]
+    faults = faults or injection_faults(scenario)
+    if faults or document.faults:
+        raise ScenarioError(_said(document, faults))
+    return scenario_of(_text(document, drift)) if drift is not None else scenario
+
+
+def scenario_text(name_or_path: str, *, drift: float | None = None) -> str:
+    """Return a scenario that `load_scenario` accepts as JSON, its includes merged, to be sent."""
+    file = scenario_file(name_or_path)
+    document = read_document(file)
+    for path, fault in read_regressor_files(document.data, file.parent):
+        raise ScenarioError(_said(document, [(path, fault)]))
+    return _text(document, drift)
+
+
+def _text(document: Document, drift: float | None) -> str:
+    data = dict(document.data)
+    if drift is not None:
+        data["replay"] = {**data.get("replay", {}), "conversion_drift": drift}
+    return json.dumps(data)
+
+
+def scenario_of(text: str) -> Scenario:
+    """Return the scenario in `scenario_text`."""
+    return Scenario.model_validate_json(text)
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, for editors."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["properties"]["include"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Files merged under this one; what stands here wins.",
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _model_faults(
+    error: ValidationError, document: Document
+) -> list[tuple[tuple[str | int, ...], str]]:
+    return [(fault_path(e, document.data), fault_text(e, Scenario)) for e in error.errors()]
+
+
+def _said(document: Document, faults: list[tuple[tuple[str | int, ...], str]]) -> list[str]:
+    lines = [(place, text) for place, text in document.faults]
+    for path, text in faults:
+        shown = ".".join(str(part) for part in path) or "scenario"
+        lines.append((document.place_of(path), f"{shown}: {text}"))
+    lines.sort(key=lambda item: (item[0].file, item[0].line, item[0].column))
+    return list(dict.fromkeys(f"{place}: {text}" for place, text in lines))

@@ -1,0 +1,85 @@
+"""A station of the model: its books per slot, on SimPy's clock."""
+
+from __future__ import annotations
+
+import simpy
+
+from gameday.queueing import StationAtWork
+from gameday.record import ATTEMPTS, LOADS
+from gameday.scenario.blocks import Service, Station
+
+__all__ = ["ServicePool"]
+
+_LOOKUPS, _HITS, _REPEATS = (LOADS.index(name) for name in ("lookups", "hits", "repeats"))
+_PLACE = {name: place for place, name in enumerate(ATTEMPTS)}
+
+
+class ServicePool(StationAtWork):
+    """A service, its callers, and its books per slot."""
+
+    def __init__(
+        self, env: simpy.Environment, station: Station, rule: Service, slots: int, slot_s: float
+    ) -> None:
+        super().__init__(station, rule, lambda: float(env.now))
+        self.env = env
+        self.slot_s, self.slots = slot_s, slots
+        self.attempts = [[0] * 8 for _ in range(slots)]
+        self.loads = [[0.0] * len(LOADS) for _ in range(slots)]
+        self.visit_s: list[tuple[int, float]] = []
+        self._since, self._slot = 0.0, 0
+
+    def slot(self) -> int:
+        """Return the slot it is now; what comes after the last counts in the last."""
+        return min(int(self.env.now / self.slot_s + 1e-9), self.slots - 1)
+
+    def touch(self) -> None:
+        """Book server-seconds, waiting-seconds and servers up to now."""
+        now = self.env.now
+        while self._slot < self.slots and now > (self._slot + 1) * self.slot_s:
+            self._book((self._slot + 1) * self.slot_s)
+            self._slot += 1
+        if self._slot < self.slots:
+            self._book(now)
+        self._since = now
+
+    def _book(self, until: float) -> None:
+        """Book what was so up to an instant of the slot that is under way."""
+        if until <= self._since:
+            return
+        row, spent = self.loads[self._slot], until - self._since
+        row[0] += self.in_use * spent
+        row[1] += self.queued * spent
+        row[2] += self.servers * spent
+        self.spend(spent)
+        self._since = until
+
+    def count(self, outcome: str) -> None:
+        """Count an attempt in the slot it is."""
+        self.attempts[self.slot()][_PLACE[outcome]] += 1
+
+    def observe(self, took_s: float) -> None:
+        """Book how long a visit took."""
+        self.visit_s.append((self.slot(), took_s))
+
+    def book_wait(self, since_s: float) -> None:
+        """Book how long one had waited; after the last slot nothing counts."""
+        waited = min(self.env.now, self.slots * self.slot_s) - since_s
+        self.loads[self.slot()][3] += max(0.0, waited)
+
+    def book_those_who_wait(self) -> None:
+        """Book it for everybody who is in a queue at the end."""
+        self.touch()
+        for lane in self.lanes:
+            for one in lane.queue:
+                self.book_wait(one.since_s)
+
+    def repeats(self) -> None:
+        """Book an attempt that asks for what has been asked before."""
+        self.loads[self.slot()][_REPEATS] += 1.0
+
+    def finds(self, item: int) -> bool:
+        """Return whether callers have an answer kept, and book that they looked."""
+        row, is_there = self.loads[self.slot()], self.callers.finds(item)
+        row[_LOOKUPS] += 1.0
+        row[_HITS] += is_there
+        return is_there

@@ -1,0 +1,43 @@
+"""One run of the swarm: its processes, master and workers, who may join, what watches over it."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.swarm.control.forget import forget_brief, forget_killed
+    from gameday.swarm.control.keys import (
+        KEY_FILE_VARIABLE,
+        KEY_VARIABLE,
+        Listen,
+        given_key,
+        made_key,
+    )
+    from gameday.swarm.control.processes import check_listen, worker_command
+
+__all__ = [
+    "KEY_FILE_VARIABLE",
+    "KEY_VARIABLE",
+    "Listen",
+    "check_listen",
+    "forget_brief",
+    "forget_killed",
+    "given_key",
+    "made_key",
+    "worker_command",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "KEY_FILE_VARIABLE": "keys",
+        "KEY_VARIABLE": "keys",
+        "Listen": "keys",
+        "check_listen": "processes",
+        "forget_brief": "forget",
+        "forget_killed": "forget",
+        "given_key": "keys",
+        "made_key": "keys",
+        "worker_command": "processes",
+    },
+)

@@ -1,0 +1,165 @@
+"""What follows a step: the outcome booked, another try, a pause, or the session's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import floor
+
+from gameday.record import SESSIONS, STEPS
+from gameday.scenario.blocks import COUNTDOWN, Reaction
+from gameday.swarm.engine.customer import Cast, Customer
+from gameday.swarm.engine.sleeping_sessions import Rows
+from gameday.swarm.tally.samples import DONE, OUTCOMES, PACKED, SOLD_OUT, WAITING, Tally
+from gameday.traffic import END, LoadPlan
+from gameday.vocabulary import Draw, draw_keyed
+
+__all__ = ["Walking"]
+
+_AFTER = tuple(
+    -1
+    if name == "done"
+    else STEPS.index("after_check" if name == "check_failed" else f"after_{name}")
+    for name in OUTCOMES
+)
+"""Outcome -> what the steps behind it are booked as."""
+_ENDS = {
+    "done": "finished", "sold_out": "finished", "waiting": "finished", "check_failed": "failed",
+}  # fmt: skip
+_SESSION_END = tuple(SESSIONS.index(_ENDS.get(name, name)) for name in OUTCOMES)
+_FINISHED, _DISPLACED = SESSIONS.index("finished"), SESSIONS.index("displaced")
+_DELAYED, _HELD = STEPS.index("delayed"), STEPS.index("held")
+_HELD_SESSION = SESSIONS.index("held")
+
+
+class Walking:
+    """The walk of every session. Instants are seconds of the engine's clock."""
+
+    def __init__(self, plan: LoadPlan, casts: tuple[Cast, ...], tally: Tally) -> None:
+        self.plan, self.casts, self.tally = plan, casts, tally
+        self.rows = Rows(casts)
+        self.awake = 0
+        """Customers with a step under way."""
+        self.sample = tally.samples.extend
+        self.on_end: Callable[[Customer], None] = lambda customer: None
+        """Hears of every session's end."""
+        self.stopping = False
+        self.t0 = 0.0
+        """The window's start."""
+        self.slot_wall_s, self.lead_in = plan.slot_wall_s, plan.lead_in
+        self._slots, self._until = plan.window.slots, plan.duration_s
+
+    def start_clock(self, t0: float) -> None:
+        """Let the window begin at `t0`."""
+        self.t0 = self.tally.t0 = t0
+        self._until = t0 + self.plan.duration_s
+
+    def begin_step(self, customer: Customer, due: float, now: float) -> None:
+        """Play the step a customer is at."""
+        raise NotImplementedError
+
+    def step_over(self, customer: Customer, due: float, sent: float, now: float, size: int) -> None:
+        """Book a step's outcome and times, and go on as they demand."""
+        part, outcome = customer.part, customer.outcome
+        if outcome == DONE and not customer.tries:
+            self.sample(PACKED(part.code, due, sent, now, size, customer.nominal_s))
+        else:
+            code = part.code + outcome * self.tally.span + bool(customer.tries) * self.tally.extra
+            self.sample(PACKED(code, due, sent, now, size, customer.nominal_s))
+        if part.scene.places_order:
+            self._book_order(customer)
+        if outcome == SOLD_OUT:
+            self.tally.sold_out(customer.cast.stack, customer.product_type, now - self.t0)
+        if outcome == DONE:
+            self._go_on(customer, now)
+        else:
+            if outcome not in (SOLD_OUT, WAITING):
+                self.tally.fault(customer.cast.stack, customer.step, customer.why)
+            self._after_bad(customer, now)
+
+    def _book_order(self, customer: Customer) -> None:
+        key = customer.part.scene.order_key(customer)
+        if customer.outcome == DONE:
+            self.tally.order(customer.cast.stack, key, "confirmed")
+        elif customer.outcome not in (SOLD_OUT, WAITING):
+            self.tally.order(customer.cast.stack, key, "unknown")
+
+    def _after_bad(self, customer: Customer, now: float) -> None:
+        """Try again if the customer's mood is so, else end the session."""
+        journey, outcome, tries = customer.cast.journey, customer.outcome, customer.tries
+        if not tries or customer.mood != outcome:
+            customer.mood, customer.since = outcome, tries
+        reaction = None if self.stopping else journey.reaction(OUTCOMES[outcome])
+        if reaction is not None and tries - customer.since < reaction.most:
+            chance = draw_keyed(customer.key, customer.place, tries + 1, Draw.REACTION)
+            due = self._due_again(customer, reaction, now)
+            if chance < reaction.again and due < self._until:
+                customer.tries = tries + 1
+                self._sleep(customer, due)
+                return
+        self._rest(customer, _AFTER[outcome])
+        self._end(customer, _SESSION_END[outcome])
+
+    def _due_again(self, customer: Customer, reaction: Reaction, now: float) -> float:
+        """Return when a step is tried again: after a pause, or by the countdown to a release."""
+        if customer.outcome == WAITING and customer.cast.selling:
+            sale = customer.cast.selling.get(customer.product_type)
+            if sale is not None and sale.countdown_s and not sale.is_open(now - self.t0):
+                number = COUNTDOWN + customer.tries + 1
+                uniform = draw_keyed(customer.key, customer.place, number, Draw.REACTION)
+                return self.t0 + sale.opens_s + uniform * sale.countdown_s
+        return now + reaction.after / self.plan.speed
+
+    def _go_on(self, customer: Customer, now: float) -> None:
+        """Let the customer think, or end the session as planned."""
+        cast, here_s = customer.cast, customer.part.nominal_s
+        spent_s = 0.0
+        if cast.course.duration is not None:
+            spent_s = customer.nominal_s + here_s - cast.began(customer.session)
+        think_s, following = cast.course.after(customer.key, customer.place, customer.step, spent_s)
+        nominal_s = customer.nominal_s + (here_s + think_s)
+        due = now + think_s
+        if following == END or nominal_s / self.slot_wall_s >= self._slots:
+            self.tally.ended_late(cast.stack, now - self.t0 - (customer.nominal_s + here_s))
+            self._end(customer, _FINISHED)
+        elif due >= self._until:
+            self._rest(customer, _DELAYED)
+            self._end(customer, _DISPLACED)
+        else:
+            customer.place += 1
+            customer.step, customer.nominal_s, customer.tries = following, nominal_s, 0
+            if think_s or self.stopping:
+                self._sleep(customer, due)
+            else:
+                self.begin_step(customer, due, now)
+
+    def _sleep(self, customer: Customer, due: float) -> None:
+        self.awake -= 1
+        self.rows.sleep(customer, due)
+
+    def hold(self, customer: Customer) -> None:
+        """Book a session that a guardrail keeps from starting, and all its steps."""
+        slot = customer.began + self.lead_in
+        self.tally.session(customer.cast.stack, _HELD_SESSION, slot)
+        self.tally.not_reached(customer.cast.stack, customer.step, _HELD, slot)
+        self._rest(customer, _HELD)
+
+    def _rest(self, customer: Customer, why: int) -> None:
+        """Book every planned step behind this one as not reached."""
+        cast, place, step, at = customer.cast, customer.place, customer.step, customer.nominal_s
+        while True:
+            here_s, spent_s = cast.parts[step].nominal_s, 0.0
+            if cast.course.duration is not None:
+                spent_s = at + here_s - cast.began(customer.session)
+            think_s, following = cast.course.after(customer.key, place, step, spent_s)
+            at += here_s + think_s
+            slot = floor(at / self.slot_wall_s)
+            if following == END or slot >= self._slots:
+                return
+            self.tally.not_reached(cast.stack, following, why, slot + self.lead_in)
+            place, step = place + 1, following
+
+    def _end(self, customer: Customer, how: int) -> None:
+        customer.over = True
+        self.awake -= 1
+        self.on_end(customer)
+        self.tally.session(customer.cast.stack, how, customer.began + self.lead_in)

@@ -1,0 +1,195 @@
+"""The escape hatch: steps and journeys written as Locust users, at the forecast's rate.
+
+A customer gets an instance of the class when a step first needs it, and keeps it to the session's
+end. What its requests met is Locust's own to count; the step's outcome and times are ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.pool import Group
+from locust import User
+from locust.env import Environment
+from locust.exception import CatchResponseError, StopUser
+
+from gameday.errors import UsageError
+from gameday.scenario import Scenario
+from gameday.swarm.engine.customer import Customer
+from gameday.swarm.tally.samples import ABANDONED, CHECK_FAILED, DONE, FAILED
+
+__all__ = ["Hands"]
+
+_MOST_WHY = 80
+Over = Callable[[Customer, float], None]
+"""What is called with a customer whose step has ended, and when it was sent."""
+
+
+class Hands:
+    """The Locust users of one worker."""
+
+    def __init__(self, scenario: Scenario, environment: Environment | None, path: str) -> None:
+        self._classes: dict[str, type[User]] = {}
+        self._users: dict[int, dict[str, User]] = {}
+        """Session -> class -> its user."""
+        self._faults: dict[Any, list[BaseException]] = {}
+        """Greenlet of a step -> what its requests met."""
+        self._group = Group()
+        self.playing: set[Customer] = set()
+        """Whose tasks are under way."""
+        self.requests = 0
+        """What they sent since somebody last set this to 0."""
+        self._steps = list(scenario.steps)
+        names = [(f"steps.{n}", s.python) for n, s in scenario.steps.items()]
+        names += [(f"journeys.{n}", j.python) for n, j in scenario.journeys.items()]
+        for where, name in names:
+            if name is not None and name not in self._classes:
+                self._classes[name] = _imported(where, name, path)
+        for name, journey in scenario.journeys.items():
+            if journey.python is not None:
+                self._check_tasks(f"journeys.{name}", journey.python, list(journey.next))
+        self._whole = {j.python for j in scenario.journeys.values()}
+        self._environment = environment
+        if self._classes and environment is not None:
+            _guard_sockets()
+            environment.events.request.add_listener(self._on_request)
+
+    def _check_tasks(self, where: str, name: str, steps: list[str]) -> None:
+        missing = [
+            s for s in steps if not callable(getattr(self._classes[name], _task_of(s), None))
+        ]
+        if missing:
+            raise UsageError(
+                f"{where}.python: {name} has no task {', '.join(map(_task_of, missing))}"
+            )
+
+    def _on_request(
+        self, exception: BaseException | None = None, response: Any = None, **_: Any
+    ) -> None:
+        self.requests += 1 + len(getattr(response, "history", None) or ())  # redirects followed
+        faults = self._faults.get(gevent.getcurrent())
+        if faults is not None and exception is not None:
+            faults.append(exception)
+
+    def play(self, customer: Customer, clock: Callable[[], float], over: Over) -> None:
+        """Play a customer's step; call `over` when it has ended, its outcome noted."""
+        self._group.spawn(self._play, customer, clock, over)
+
+    def _play(self, customer: Customer, clock: Callable[[], float], over: Over) -> None:
+        me, sent = gevent.getcurrent(), clock()
+        self.playing.add(customer)
+        faults = self._faults[me] = []
+        customer.outcome, customer.why = ABANDONED, "patience"
+        try:
+            with gevent.Timeout(customer.cast.journey.patience, exception=False):
+                self._do_tasks(customer)
+                customer.outcome, customer.why = DONE, ""
+        except StopUser:
+            customer.outcome, customer.why = DONE, ""
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a user's own code raises is a failed step
+            customer.outcome, customer.why = FAILED, _named(error)
+        del self._faults[me]
+        self.playing.discard(customer)
+        if faults and customer.outcome == DONE:
+            is_check = isinstance(faults[0], CatchResponseError)
+            customer.outcome, customer.why = CHECK_FAILED if is_check else FAILED, _named(faults[0])
+        over(customer, sent)
+
+    def _do_tasks(self, customer: Customer) -> None:
+        name = customer.part.python
+        assert name is not None
+        own = self._users.setdefault(customer.session, {})
+        user = own.get(name)
+        if user is None:
+            user = own[name] = self._hire(customer, self._classes[name])
+        if name in self._whole:
+            getattr(user, _task_of(self._steps[customer.step]))()
+            return
+        for each in dict.fromkeys(user.tasks):
+            each(user)
+
+    def _hire(self, customer: Customer, kind: type[User]) -> User:
+        host = customer.cast.pool.target.url
+        user = type(kind.__name__, (kind,), {"host": host})(self._environment)
+        user.gameday = customer
+        user.on_start()
+        return user
+
+    def dismiss(self, customer: Customer) -> None:
+        """A session has ended: its users go."""
+        for user in self._users.pop(customer.session, {}).values():
+            self._group.spawn(self._let_go, customer, user)
+
+    def _let_go(self, customer: Customer, user: User) -> None:
+        """Call a user's own `on_stop`, which may send requests, or fail: nobody's step any more."""
+        with gevent.Timeout(customer.cast.journey.patience, exception=False):
+            try:
+                user.on_stop()
+            except (Exception, SystemExit) as error:
+                sys.stderr.write(f"{type(user).__name__}.on_stop: {_named(error)}\n")
+
+    def close(self) -> None:
+        """End what still plays."""
+        self._group.kill(block=True, timeout=1.0)
+
+
+def _imported(where: str, name: str, path: str) -> type[User]:
+    module, _, attribute = name.partition(":")
+    if path not in sys.path:
+        sys.path.insert(0, path)
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # a module may do anything while it is imported
+        raise UsageError(f"{where}.python: {name} cannot be imported ({error})") from None
+    if not (isinstance(kind, type) and issubclass(kind, User)):
+        raise UsageError(f"{where}.python: {name} is no Locust User")
+    tasks: list[Any] = getattr(kind, "tasks", [])
+    if where.startswith("steps.") and not tasks:
+        raise UsageError(f"{where}.python: {name} has no task")
+    if any(isinstance(each, type) for each in tasks):
+        raise UsageError(f"{where}.python: {name} has a TaskSet; name plain tasks, once each")
+    return kind
+
+
+def _task_of(step: str) -> str:
+    return step.replace("-", "_")
+
+
+def _named(error: BaseException) -> str:
+    """Return a short, repeatable name of what a request or a task met."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status:
+        return f"status_{status}"
+    text = str(error) if isinstance(error, CatchResponseError) else type(error).__name__
+    return text[:_MOST_WHY]
+
+
+def _guard_sockets() -> None:
+    """Let no code of a scenario connect to anything but loopback."""
+    plain = socket.socket.connect
+    if getattr(plain, "is_guarded", False):
+        return
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(str(address[0])):
+            raise ConnectionRefusedError(f"{address[0]} is no loopback address: not allowed")
+        plain(self, address)
+
+    connect.is_guarded = True  # type: ignore[attr-defined]
+    setattr(socket.socket, "connect", connect)  # noqa: B010 (a method, replaced on purpose)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"

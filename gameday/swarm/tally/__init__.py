@@ -1,0 +1,3 @@
+"""What came of it: samples of workers and of the target, folded into one RunRecord."""
+
+__all__: list[str] = []

@@ -1,0 +1,87 @@
+"""Threads that read the target's own numbers: a slow target delays nobody else."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from gameday.swarm.control.run_spec import Brief
+from gameday.swarm.tally.counters import grown, is_continuous, total
+from gameday.swarm.tally.observe import Observer, Sample
+
+__all__ = ["GuardSampler", "Sampler", "service_numbers"]
+
+_GUARD_EVERY_S = 2.0
+
+
+class Sampler(threading.Thread):
+    """Samples at every slot's boundary, for the record."""
+
+    def __init__(self, observer: Observer, brief: Brief, t0: float, samples: list[Sample]) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self.observer, self.plan, self.t0, self.samples = observer, brief.plan, t0, samples
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        """Sample until the grid's end or until `finish`."""
+        for slot in range(self.plan.grid.slots + 1):
+            due = self.t0 + slot * self.plan.slot_wall_s
+            if self.over.wait(max(0.0, due - time.time())):
+                return
+            if time.time() < due + self.plan.slot_wall_s or slot == self.plan.grid.slots:
+                self._take()
+
+    def _take(self) -> None:
+        sample = self.observer.read()
+        if sample is not None:
+            self.samples.append(sample)
+
+    def finish(self) -> None:
+        """Stop, and take one last sample: what the drain left."""
+        self.over.set()
+        self.join(10.0)
+        self._take()
+
+
+class GuardSampler(threading.Thread):
+    """Samples every other second, for guardrails on services."""
+
+    def __init__(
+        self, observer: Observer, tell: Callable[[float, dict[tuple[str, str, str], float]], None]
+    ) -> None:
+        super().__init__(name="guard-sampler", daemon=True)
+        self.observer, self.tell = observer, tell
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        """Tell the services' numbers until `over` is set."""
+        before: Sample | None = None
+        while not self.over.wait(_GUARD_EVERY_S):
+            now = self.observer.read_now()
+            if now is not None and before is not None:
+                self.tell(now.at_s, service_numbers(before, now))
+            before = now
+
+
+def service_numbers(before: Sample, now: Sample) -> dict[tuple[str, str, str], float]:
+    """Return what two samples say of each service: (stack, metric, service) -> utilisation, queue.
+
+    What a sample lacks, or holds as no number, is absent.
+    """
+    out: dict[tuple[str, str, str], float] = {}
+    elapsed = now.at_s - before.at_s
+    for (stack, service, series), instances in now.values.items():
+        value = total(instances)
+        if series == "queue":
+            out[stack, "queue", service] = value
+        if series != "capacity" or not value > 0 or elapsed <= 0:
+            continue
+        key = (stack, service, "busy_seconds")
+        busy = before.values.get(key), now.values.get(key)
+        share = grown(*busy) / (elapsed * value) if is_continuous(*busy) else math.nan
+        if math.isnan(share):  # only a gauge, or a restart: what is in use now
+            share = total(now.values.get((stack, service, "in_use"))) / value
+        out[stack, "utilisation", service] = share
+    return {key: number for key, number in out.items() if math.isfinite(number)}

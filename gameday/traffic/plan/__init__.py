@@ -1,0 +1,37 @@
+"""The load plan: when sessions start, what they are about, how fast and large a run is."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.traffic.plan.early_checks import check_asked
+    from gameday.traffic.plan.launch_day import LaunchDay, launch_days
+    from gameday.traffic.plan.nominal import Nominal
+    from gameday.traffic.plan.plan_outlook import Outlook, outlook
+    from gameday.traffic.plan.stock import sold_orders, stock_rows
+
+__all__ = [
+    "LaunchDay",
+    "Nominal",
+    "Outlook",
+    "check_asked",
+    "launch_days",
+    "outlook",
+    "sold_orders",
+    "stock_rows",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "LaunchDay": "launch_day",
+        "Nominal": "nominal",
+        "Outlook": "plan_outlook",
+        "check_asked": "early_checks",
+        "launch_days": "launch_day",
+        "outlook": "plan_outlook",
+        "sold_orders": "stock",
+        "stock_rows": "stock",
+    },
+)

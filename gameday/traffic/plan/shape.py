@@ -1,0 +1,173 @@
+"""What a person asks of a replay: which window, how fast, how large; checked against the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gameday.errors import UsageError
+from gameday.scenario import Scenario, did_you_mean, local_to_utc
+from gameday.traffic.plan.nominal import Nominal
+from gameday.vocabulary import SLOT_S, Array, TimeGrid
+
+__all__ = [
+    "Asked", "check_speed", "choose_scale", "choose_window", "fastest_speed", "larger_scales", "named_window",
+]  # fmt: skip
+
+_THINK_RESPONSES = 3.0
+_SLOT_RESPONSES = 10.0
+"""Source of both: DESIGN §7.2."""
+_MOST_LARGER = 0.5
+"""By which share of itself a scale that nobody asked for may be raised. Ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A replay as asked for on the command line; None = the scenario's own value."""
+
+    window: str = "peak"
+    """`peak`, `all`, or START/END, each with an offset or as LOCAL@region."""
+    speed: float | None = None
+    duration_s: float | None = None
+    """Wall seconds for the window; sets the speed."""
+    scale: float | None = None
+    """None: `auto`."""
+    quantile: float | None = None
+    lead_in: int | None = None
+    """Most slots before the window; None: as many as customers need to be under way."""
+
+
+def choose_window(
+    asked: str, scenario: Scenario, grid: TimeGrid, starts: Array, spans: Sequence[tuple[int, int]]
+) -> TimeGrid:
+    """Return the window; `starts` are session starts (regions, slots) over `grid`, `spans` as the demand's.
+
+    `peak` is the run of `replay.peak` with the most session starts of any one stack, inside the event's span of
+    one of its regions; all of that span where it is shorter.
+    """
+    if asked == "all":
+        first, last = min(a for a, _ in spans), max(b for _, b in spans)
+        return grid.part(first, last - first)
+    if asked != "peak":
+        return named_window(asked, scenario, grid)
+    width = max(1, round(scenario.replay.peak / SLOT_S))
+    found = [
+        _busiest(starts[here].sum(axis=0), spans[r], width)
+        for stack in scenario.stack_names
+        for here in [[scenario.region_names.index(n) for n in scenario.stack_regions(stack)]]
+        for r in here
+    ]
+    _, first, slots = max(found, key=lambda one: one[0])
+    return grid.part(first, slots)
+
+
+def _busiest(starts: Array, span: tuple[int, int], width: int) -> tuple[float, int, int]:
+    """Return the most starts of `width` slots in a row inside a span, the first of them and their number."""
+    first, last = span
+    width = min(width, last - first)
+    upto = np.concatenate([[0.0], np.cumsum(starts[first:last])])
+    summed = upto[width:] - upto[:-width]
+    best = int(summed.argmax())
+    return float(summed[best]), first + best, width
+
+
+def named_window(asked: str, scenario: Scenario, grid: TimeGrid) -> TimeGrid:
+    """Return the window written as START/END; UsageError where it is none or leaves `grid`."""
+    parts = asked.split("/")
+    if len(parts) != 2:
+        raise UsageError(
+            f"--window: must be peak, all, or START/END, as in "
+            f"2027-07-13T18:00@{scenario.region_names[0]}/2027-07-13T19:00"
+            f"@{scenario.region_names[0]} (got '{asked}')"
+        )
+    window = TimeGrid.between(*(_instant(part, scenario) for part in parts))
+    if window.slots == 0:
+        raise UsageError(f"--window: ends before it starts (got '{asked}')")
+    if window.start < grid.start or window.end > grid.end:
+        raise UsageError(
+            f"--window: {asked} lies outside the event, which is forecast from "
+            f"{grid.start:%Y-%m-%dT%H:%MZ} to {grid.end:%Y-%m-%dT%H:%MZ}"
+        )
+    return window
+
+
+def _instant(text: str, scenario: Scenario) -> datetime:
+    local, _, region = text.partition("@")
+    if region and region not in scenario.regions:
+        raise UsageError(
+            f"--window: unknown region '{region}'{did_you_mean(region, scenario.regions)}"
+        )
+    try:
+        instant = datetime.fromisoformat(local.replace("Z", "+00:00"))
+        if region and instant.tzinfo is not None:
+            raise UsageError(f"--window: '{text}' has an offset and a region; give one of them")
+        if region:
+            return local_to_utc(instant, scenario.regions[region].zone)
+    except ValueError as error:
+        raise UsageError(f"--window: '{text}': {error}") from None
+    if instant.tzinfo is None:
+        raise UsageError(f"--window: '{text}' needs an offset, or a region after @")
+    return instant.astimezone(UTC)
+
+
+def choose_scale(
+    asked: float | None, scenario: Scenario, steps: Array, *, own_target: bool
+) -> float:
+    """Return k: as asked, or such that the hottest slot has `replay.steps_per_s` a wall second.
+
+    `steps` are steps a minute over the window, shape (regions, steps, slots).
+    """
+    if asked is not None:
+        return asked
+    if own_target:
+        return scenario.replay.target_fraction
+    hottest_per_s = float(steps.sum(axis=(0, 1)).max()) / SLOT_S
+    if hottest_per_s <= 0:
+        raise UsageError("the forecast of this window is empty; choose another --window")
+    exact = scenario.replay.steps_per_s / hottest_per_s
+    digits = 1 - int(np.floor(np.log10(exact)))
+    return min(1.0, float(np.round(exact, digits)))
+
+
+def larger_scales(scale: float) -> Iterator[float]:
+    """Yield scales of two digits from `scale` on, up to half as much again: a cell's times are not all alike.
+
+    Few servers are rounded up in one cell and down in the next, which stretches times in the one alone: a speed
+    that is too fast for it may be right for the other.
+    """
+    step = 10.0 ** (int(np.floor(np.log10(scale))) - 1)
+    for count in range(1 + int(_MOST_LARGER * scale / step)):
+        yield min(1.0, float(np.round(scale + count * step, 12)))
+
+
+def check_speed(speed: float, scenario: Scenario, nominal: dict[str, dict[str, Nominal]]) -> None:
+    """Raise UsageError when time is pressed so hard that the run shows something else."""
+    fastest, why = fastest_speed(scenario, nominal)
+    if speed > max(1.0, fastest):  # real time is never pressed
+        raise UsageError(
+            f"--speed {speed:g}x is too fast: {why}; up to {max(1.0, np.floor(fastest * 10) / 10):g}x would do"
+        )
+
+
+def fastest_speed(scenario: Scenario, nominal: dict[str, dict[str, Nominal]]) -> tuple[float, str]:
+    """Return the highest speed at which a run still shows what the event does, and what bounds it."""
+    fastest, why = np.inf, ""
+    for stack, steps in nominal.items():
+        for step, response in steps.items():
+            limit = SLOT_S / (_SLOT_RESPONSES * response.p99_s)
+            if limit < fastest:
+                fastest = limit
+                why = (
+                    f"a slot must last 10 nominal p99 of {step} in {stack} ({response.p99_s:.3f} s)"
+                )
+        for name, journey in scenario.journeys.items():
+            thinks = [(journey.think_s(step), steps[step].mean_s) for step in journey.next]
+            think = float(np.mean([t for t, _ in thinks]))
+            response_s = float(np.mean([r for _, r in thinks]))
+            limit = think / (_THINK_RESPONSES * response_s)
+            if limit < fastest:
+                fastest, why = limit, f"mean think of {name} must be 3 nominal responses in {stack}"
+    return fastest, why
