@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from gameday.cli.app import app
 from gameday.safety import Journal
 from tests.stories.small_fair import FAIR
+from tests.support import by_night
 
 
 def verbs_of(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -86,8 +87,8 @@ def test_every_verb_that_tells_something_can_tell_it_as_json(verb: tuple[str, ..
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("plan", "--event", "fair.yaml", "--json"),
-        ("forecast", "show", "--event", "fair.yaml", "--json"),
+        by_night(("plan", "--event", "fair.yaml", "--json")),
+        by_night(("forecast", "show", "--event", "fair.yaml", "--json")),
         ("forecast", "show", "--event", "fair.yaml", "--step", "home", "--per-minute", "--json"),
         ("runs", "--json"),
         ("doctor", "--json"),

@@ -333,6 +333,7 @@ def test_the_same_seed_makes_the_same_plan_and_another_seed_another(sound: Run) 
     assert again[1] != played
 
 
+@pytest.mark.nightly
 def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_back(
     bench: Bench,
 ) -> None:

@@ -221,6 +221,7 @@ def test_a_worker_held_up_for_seconds_starts_no_session_that_was_dealt_to_anothe
     assert orders["confirmed_missing"] == orders["never_sent"] == 0
 
 
+@pytest.mark.nightly
 def test_a_worker_that_joins_late_is_used_and_changes_nothing_else(bench: Bench) -> None:
     def joined_late() -> Run:
         address = free_address()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-__all__ = ["BY_DAY", "NIGHT", "examples"]
+import pytest
+
+__all__ = ["BY_DAY", "NIGHT", "by_night", "examples"]
 
 NIGHT = os.environ.get("GAMEDAY_TESTS") == "night"
 BY_DAY = 20
@@ -14,3 +17,8 @@ BY_DAY = 20
 def examples(by_night: int) -> int:
     """Return how many examples a property gets of those it gets by night."""
     return by_night if NIGHT else max(10, by_night // 5)
+
+
+def by_night(*values: Any) -> Any:
+    """Return a case that `make nightly` alone plays: one more of what another case shows by day."""
+    return pytest.param(*values, marks=pytest.mark.nightly)
