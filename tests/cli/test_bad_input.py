@@ -8,8 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.bad_input_table import BAD, BadInput, ask, furnished
+from tests.support import by_night
 
 _MOST_LINES = 3
+BY_NIGHT = (
+    "disk full at the forecast",
+    "disk full at the second note",
+    "--out and /tmp on a full disk",
+)
 
 
 @pytest.fixture(scope="module")

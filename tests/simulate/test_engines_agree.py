@@ -23,7 +23,7 @@ from gameday.simulate.reference import run_reference
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 
-EXAMPLES = int(os.environ.get("EQUAL_SCENARIOS", "15"))
+EXAMPLES = int(os.environ.get("EQUAL_SCENARIOS", "8"))
 """`make nightly` asks for 500."""
 TABLES = (
     "step_counts",
