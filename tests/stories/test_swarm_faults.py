@@ -113,12 +113,11 @@ def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, wh
 
 MOMENTS_S = {"lead-in": -1.5, "window": 4.0, "last second": 14.5, "drain": 15.3}
 """Wall seconds from the window's start, which lasts 15 s."""
-"""The case that shows most: alive, and not answering; the others by night."""
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("number", (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP))
-@pytest.mark.parametrize("moment", ("start", *MOMENTS_S))
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+@pytest.mark.parametrize("moment", ["start", *MOMENTS_S])
 def test_the_death_of_the_embedded_shop_is_ours_and_said_first(
     bench: Bench, number: signal.Signals, moment: str
 ) -> None:
