@@ -21,6 +21,7 @@ from gameday.scenario.policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
 from gameday.simulate.station import Asker, Services
+from tests.support import NIGHT
 
 SLOTS, SLOT_S = 60, 60.0
 
@@ -123,7 +124,7 @@ IN_A_CHAIN: list[dict[str, Any]] = [
 
 
 @settings(
-    deadline=None, max_examples=20,
+    deadline=None, max_examples=40 if NIGHT else 10,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(
@@ -152,7 +153,7 @@ def test_with_the_same_draws_shop_and_model_count_the_same(
         # Timers a nanosecond apart may change places; what comes after takes another course.
         assert shop[outcome] == pytest.approx(model[outcome], abs=slack), outcome
     assert shop["busy_s"] == pytest.approx(model["busy_s"], rel=0.02, abs=0.5)
-    assert shop["queue_s"] == pytest.approx(model["queue_s"], rel=0.03, abs=0.5)
+    assert shop["queue_s"] == pytest.approx(model["queue_s"], rel=0.06, abs=0.5)
 
 
 @pytest.mark.parametrize("timeout", ["120ms", pytest.param("30s", marks=pytest.mark.nightly)])
