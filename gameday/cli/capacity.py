@@ -69,7 +69,11 @@ def show(
         typer.echo(f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
                    f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}")  # fmt: skip
         case = r.proven_for or f"all of {r.stack} placed"
-        doubt = "; its model was not compared with the run" if r.model == "not compared" else ""
+        doubt = (
+            "; its model was not compared with the run"
+            if r.model == "not compared" and "not compared" not in r.proven
+            else ""
+        )
         typer.echo(f"    in the model, {case}: {r.proven}{doubt}")
     if not requests:
         typer.echo(f"none in {folder}")

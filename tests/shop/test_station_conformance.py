@@ -153,7 +153,9 @@ def test_with_the_same_draws_shop_and_model_count_the_same(
         # Timers a nanosecond apart may change places; what comes after takes another course.
         assert shop[outcome] == pytest.approx(model[outcome], abs=slack), outcome
     assert shop["busy_s"] == pytest.approx(model["busy_s"], rel=0.02, abs=0.5)
-    assert shop["queue_s"] == pytest.approx(model["queue_s"], rel=0.1, abs=1.0)
+    parted = any(shop[outcome] != model[outcome] for outcome in OUTCOMES)
+    near = pytest.approx(model["queue_s"], rel=0.1 if parted else 0.03, abs=1.0 if parted else 0.5)
+    assert shop["queue_s"] == near
 
 
 @pytest.mark.parametrize("timeout", ["120ms", pytest.param("30s", marks=pytest.mark.nightly)])
