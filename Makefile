@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden readme clean
+.PHONY: replay test warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden readme clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 replay: $(VENV)/.installed
 	$(BIN)/gameday replay --event primeday || test $$? -eq 1
+
+# The engine's machine code, made beforehand: a minute that would otherwise be every first test's.
+warm: $(VENV)/.installed-test
+	$(BIN)/python -c "from gameday.simulate.compiled.warm import make; make()"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2

@@ -20,6 +20,8 @@ __all__ = ["verify"]
 _NOT_PLAYED = "not proven: the case that it is sized for was not played in the model"
 _OTHER_MINUTES = "not proven: played in other minutes than those of its own peak"
 _REFUTED = "not proven: model refuted by this run"
+_DOUBT = {"not compared": " (model not compared with this run)"}
+"""What is said beside an answer of a model that the run could not be compared with."""
 
 
 def verify(
@@ -88,7 +90,7 @@ def _proof(
         out[criterion.text] = {
             "before": _words(before, criterion), "after": _words(with_it, criterion),
             "change": _words(t_interval([row[1] - row[0] for row in rows]), criterion),
-            "said": _REFUTED if model == "refuted" else said,
+            "said": _REFUTED if model == "refuted" else said + _DOUBT.get(model, ""),
             "holds_after": said == "holds" and model != "refuted",
         }  # fmt: skip
     return out

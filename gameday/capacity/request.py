@@ -105,9 +105,14 @@ class CapacityRequest:
             )
         rows = {text: row for text, row in self.proof.items() if isinstance(row, dict)}
         open_ = [f"{text}: {row['said']}" for text, row in rows.items() if not row["holds_after"]]
-        return "; ".join(open_) or (
-            "holds" if rows else "not proven: the scenario has no objective"
-        )
+        if open_ or not rows:
+            return "; ".join(open_) or "not proven: the scenario has no objective"
+        return next((row["said"] for row in rows.values() if row["said"] != "holds"), "holds")
+
+    @property
+    def proven_for(self) -> str:
+        """The case that was played for its proof: quantile, zones lost, minutes, speed, cell; empty: none was."""
+        return str(self.proof.get("of", ""))
 
 
 def moved(request: CapacityRequest, move: Move) -> CapacityRequest:

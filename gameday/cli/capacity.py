@@ -60,7 +60,7 @@ def show(
             {"id": r.id, "state": r.state, "stack": r.stack, "service": r.service,
              "instance": r.instance, "from": r.instances_from, "to": r.instances_to,
              "latest_order": r.latest_order.isoformat(), "at_risk": r.at_risk,
-             "model": r.model, "proven": r.proven}
+             "model": r.model, "proven": r.proven, "proven_for": r.proven_for}
             for r in requests
         ]  # fmt: skip
         typer.echo(json.dumps({"schema_version": 1, "requests": rows}))
@@ -68,7 +68,13 @@ def show(
     for r in requests:
         typer.echo(f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
                    f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}")  # fmt: skip
-        typer.echo(f"    in the model, with all of {r.stack} placed: {r.proven}")
+        case = r.proven_for or f"all of {r.stack} placed"
+        doubt = (
+            "; its model was not compared with the run"
+            if r.model == "not compared" and "not compared" not in r.proven
+            else ""
+        )
+        typer.echo(f"    in the model, {case}: {r.proven}{doubt}")
     if not requests:
         typer.echo(f"none in {folder}")
 

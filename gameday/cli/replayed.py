@@ -67,6 +67,7 @@ def _requests(summary: dict[str, Any]) -> Iterator[str]:
         yield (
             f"  {request['stack']} {request['service']}: {request['instances_from']} -> "
             f"{request['instances_to']} {request['instance']}, order by {request['latest_order']}"
+            + (" (model not compared with this run)" if request["model"] == "not compared" else "")
         )
 
 
@@ -81,7 +82,7 @@ def _proofs(summary: dict[str, Any]) -> Iterator[str]:
         held = sum(row["holds_after"] for row in rows)
         yield f"  in the model, {rows[0]['of']}: {held} of {len(rows)} objectives hold"
         for row in rows:
-            if not row["holds_after"]:
+            if row["said"] != "holds":
                 yield f"    {row['text']}: {row['before']} -> {row['after']}: {row['said']}"
 
 

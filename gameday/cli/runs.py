@@ -38,6 +38,7 @@ def _rows(out: Path, event: str | None = None) -> list[RunRow]:
     ledger = Ledger(out)
     rows = ledger.runs(event)
     ledger.close()
+    _forget_killed(out)
     return [
         replace(row, verdict="ABORTED", exit_code=4)
         if row.verdict == "RUNNING" and not _plays(Path(row.folder)) else row
@@ -49,6 +50,14 @@ def _plays(folder: Path) -> bool:
     from gameday.safety import is_playing
 
     return is_playing(folder)
+
+
+def _forget_killed(out: Path) -> None:
+    """Leave no secret of a run that was killed: what it holds of feeds and headers is masked now."""
+    if next(out.glob("*/*/*swarm*.json"), None) is not None:
+        from gameday.swarm.control import forget_killed
+
+        forget_killed(out)
 
 
 def run_folder(run: str | None, out: Path) -> Path:
@@ -139,6 +148,11 @@ def last_summary(out: Path, event: str) -> dict[str, Any] | None:
     return None
 
 
+def _since(finding: dict[str, Any]) -> str:
+    first = finding["first_breach_local"]
+    return f", since {first}" if first else ""
+
+
 def findings(
     run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
 ) -> None:
@@ -152,7 +166,7 @@ def findings(
         return
     for f in found:
         typer.echo(f"{f['severity']}  {f['title']}: {f['value']['mid']:.4g} {f['unit']} "
-                   f"(bound {f['bound']:g}), {f['basis']}, since {f['first_breach_local']}")  # fmt: skip
+                   f"(bound {f['bound']:g}), {f['doubt'] or f['basis']}{_since(f)}")  # fmt: skip
     if not found:
         typer.echo("none")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from gameday.errors import PreflightFailed, UsageError
 __all__ = ["on_cluster"]
 
 _CONNECT_S = 10.0
+_ADDRESS = re.compile(r"[a-z+]+://[^/:]+(:\d+)?/?|[a-z+]+://\[[0-9a-f:]+\](:\d+)?/?")
 
 
 @contextmanager
@@ -28,6 +30,8 @@ def on_cluster(address: str | None) -> Iterator[None]:
         from distributed import Client
     except ImportError:
         raise UsageError("--cluster needs dask: pip install 'gameday[dask]'") from None
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(f"--cluster: must read tcp://HOST:8786 (got '{address}')")
     try:
         client = Client(address, timeout=_CONNECT_S)
     except ValueError as error:

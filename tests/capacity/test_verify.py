@@ -145,3 +145,20 @@ def test_a_peak_that_the_fleets_do_not_bear_is_a_finding_and_one_they_bear_is_no
     [case] = cases
     placed = played_with(case, with_order(drowning, wanted), seed=SEED)
     assert find(replace(evidence, peak=(replace(case, runs=placed),))) == ()
+
+
+def test_an_order_of_a_model_that_was_not_compared_says_so(
+    wanted: tuple[CapacityRequest, ...], proven: tuple[CapacityRequest, ...]
+) -> None:
+    doubted = replace(
+        proven[0],
+        proof={
+            "of": "p90, a zone lost",
+            "x": {"said": "holds (model not compared with this run)", "holds_after": True},
+        },
+    )
+    assert doubted.proven == "holds (model not compared with this run)"
+    assert doubted.proven_for == "p90, a zone lost"
+    for export in EXPORTERS.values():
+        assert "model not compared with this run" in export((doubted,))
+        assert "p90, a zone lost" in export((doubted,))

@@ -281,6 +281,7 @@ def test_track_follows_a_file_that_grows_and_reads_wall_clocks_where_told(
     assert {row["minutes"] for row in said["series"].values()} == {999}
 
 
+@pytest.mark.nightly
 def test_outlook_tells_weeks_peaks_and_compute(shop: str, tmp_path: Path) -> None:
     file = tmp_path / "weeks.parquet"
     said = json.loads(

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.safety import Journal
+from tests.support import by_night
 from tests.support.small_fair import FAIR
 
 
@@ -86,9 +87,11 @@ def test_every_verb_that_tells_something_can_tell_it_as_json(verb: tuple[str, ..
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("plan", "--event", "fair.yaml", "--json"),
-        ("forecast", "show", "--event", "fair.yaml", "--json"),
-        ("forecast", "show", "--event", "fair.yaml", "--step", "home", "--per-minute", "--json"),
+        by_night(("plan", "--event", "fair.yaml", "--json")),
+        by_night(("forecast", "show", "--event", "fair.yaml", "--json")),
+        by_night(
+            ("forecast", "show", "--event", "fair.yaml", "--step", "home", "--per-minute", "--json")
+        ),
         ("runs", "--json"),
         ("doctor", "--json"),
         ("replay", "--event", "fair.yaml", "--dry-run", "--json"),
@@ -129,11 +132,9 @@ def test_the_schema_is_a_json_schema(place: Path) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [
-        {"TERM": "xterm-256color"},
-        *(pytest.param(s, marks=pytest.mark.nightly) for s in ({}, {"FORCE_COLOR": ""})),
-    ],
+    [{}, {"FORCE_COLOR": ""}, {"TERM": "xterm-256color"}],
 )
+@pytest.mark.nightly
 def test_output_without_a_terminal_has_no_escape_codes(
     place: Path, setting: dict[str, str]
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_healthy_run_finds_nothing(tmp_path: Path) -> None:
     assert sum(bool(findings) for findings in found) <= 2, [f.title for fs in found for f in fs]
 
 
+@pytest.mark.nightly
 def test_other_customers_on_another_day_are_healthy_too(tmp_path: Path) -> None:
     """The measured run drew its own sessions, not the model's: still the same shop."""
     scenario = busy_shop(tmp_path)

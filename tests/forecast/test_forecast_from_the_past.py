@@ -180,12 +180,14 @@ def test_two_sales_of_a_day_on_weekdays_predict_one_of_two_days_at_a_weekend(
     assert second_day[1] / second_day[0] == pytest.approx(1, abs=0.25)
 
 
+@pytest.mark.nightly
 def test_robots_in_the_past_change_the_forecast_little(tmp_path: Path, forecast: Demand) -> None:
     scenario = load_small(tmp_path, two_sales(robots_per_year=120))
     haunted = past(scenario)
     assert unlike(forecast.median, forecast_demand(scenario, haunted).median) < 0.08
 
 
+@pytest.mark.nightly
 def test_an_outage_in_the_past_changes_the_forecast_little(
     tmp_path: Path, forecast: Demand
 ) -> None:
@@ -210,6 +212,7 @@ def test_a_tenth_of_the_minutes_unknown_here_and_there_changes_the_forecast_litt
     assert unlike(forecast.median, found.median) < 0.05
 
 
+@pytest.mark.nightly
 def test_a_lost_week_changes_the_forecast_little(
     sold: tuple[Scenario, History], forecast: Demand
 ) -> None:

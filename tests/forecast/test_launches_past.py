@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gameday.errors import HistoryError
+from gameday.forecast.data.crowds import crowd_notes
 from gameday.forecast.data.launches import lessons
 from gameday.forecast.forecast import demand_grid, forecast_demand, models_of
 from gameday.history import History, read_history
@@ -132,3 +133,11 @@ def test_a_launch_in_a_gap_or_after_the_past_teaches_nothing(
     assert learned(scenario, replace(history, counts=counts)) == []
     early = history.known_before(history.grid.start + timedelta(days=20))
     assert learned(scenario, early) == []
+
+
+def test_a_launch_that_no_journey_plays_is_said_to_be_in_no_number(scenario: Scenario) -> None:
+    plain = {name: j for name, j in scenario.journeys.items() if j.launch is None}
+    alone = scenario.model_copy(update={"journeys": plain})
+    said = "launch drop: no journey plays it, so its crowd is in no number"
+    assert not [note for note in crowd_notes(scenario, []) if note.startswith(said)]
+    assert len([note for note in crowd_notes(alone, []) if note.startswith(said)]) == 1

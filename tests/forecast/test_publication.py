@@ -85,6 +85,7 @@ def test_an_event_of_a_kind_never_seen_is_said_to_be_no_more_than_ordinary_days(
     assert "beyond p67 are prior" in support("sale", 2, " in eu")
 
 
+@pytest.mark.nightly
 def test_an_outlook_s_next_weeks_do_not_depend_on_how_far_it_looks() -> None:
     counts = counts_of(120, (200.0,), seed=9)
     history = history_of(counts, ("a",))

@@ -73,6 +73,7 @@ def test_a_spend_not_known_as_far_as_the_forecast_goes_is_refused(tmp_path: Path
         forecast_demand(scenario, read_history(scenario, file=None, seed=Seed(3)))
 
 
+@pytest.mark.nightly
 def test_a_spend_that_never_moved_is_left_out_of_the_sum(tmp_path: Path) -> None:
     table = spend(100)
     table["eur"] = np.where(np.arange(100) < 78, 3.3, 5.0)

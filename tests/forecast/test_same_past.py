@@ -18,6 +18,7 @@ from gameday.forecast.model.reconciliation import tied_models
 from gameday.history import History, read_any_history
 from gameday.scenario.blocks.history_block import Columns
 from gameday.vocabulary import Array
+from tests.support import by_night
 from tests.support.made_up import counts_of
 
 START = datetime(2026, 3, 9, tzinfo=UTC)
@@ -71,14 +72,16 @@ def with_offsets(table: pd.DataFrame) -> pd.DataFrame:
     return shuffled(table.assign(time=[t.isoformat() for t in local]))
 
 
-@pytest.mark.parametrize("told", [shuffled, doubled, corrected_later, with_offsets])
+@pytest.mark.parametrize(
+    "told", [corrected_later, with_offsets, by_night(shuffled), by_night(doubled)]
+)
 def test_the_same_past_told_otherwise_gives_the_same_forecast(
     told: Callable[[pd.DataFrame], pd.DataFrame], clean: Array, tmp_path: Path
 ) -> None:
     np.testing.assert_array_equal(forecast_of(read(told(rows_of()), tmp_path)), clean)
 
 
-@pytest.mark.parametrize("month", [3, 10])
+@pytest.mark.parametrize("month", [3, by_night(10)])
 def test_wall_clock_times_over_a_change_of_clocks_give_the_same_forecast(
     month: int, tmp_path: Path
 ) -> None:

@@ -183,6 +183,7 @@ def make(names: list[str]) -> None:
         if names and block.name not in names:
             continue
         text, now = printed(block), stamp()
+        kept_file(block).parent.mkdir(exist_ok=True)
         kept_file(block).write_text(f"{now}\n{text}\n", encoding="utf-8")
         readme = README.read_text(encoding="utf-8")
         if in_readme(block, readme) is None:

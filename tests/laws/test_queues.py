@@ -21,7 +21,7 @@ from gameday.simulate.reference.engine import run_reference
 from gameday.simulate.reference.pool import ServicePool
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Seed
-from tests.support import small_shop
+from tests.support import by_night, small_shop
 
 SERVICE_S = 0.1
 SLOTS = 3
@@ -53,9 +53,7 @@ def runs(small: Any, scenario: Scenario, per_s: float, count: int = 10) -> list[
 # --- the book's queues --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("servers", "busy"), [(1, 0.6), (3, 0.7), pytest.param(10, 0.8, marks=pytest.mark.nightly)]
-)
+@pytest.mark.parametrize(("servers", "busy"), [(1, 0.6), by_night(3, 0.7), by_night(10, 0.8)])
 def test_m_m_c_waits_as_erlang_c_says(
     small: Any, tmp_path: Path, servers: int, busy: float
 ) -> None:
@@ -99,10 +97,8 @@ def test_a_share_of_erlang_c_waits_and_the_rest_is_served_at_once(
     assert (np.array(waits) > p90).mean() == pytest.approx(0.1, abs=0.03)
 
 
-@pytest.mark.parametrize(
-    ("servers", "offered"), [(1, 0.5), (4, 3.2), pytest.param(6, 7.0, marks=pytest.mark.nightly)]
-)
-@pytest.mark.parametrize("law", ["exponential", "deterministic"])
+@pytest.mark.parametrize(("servers", "offered"), [(1, 0.5), (4, 3.2), by_night(6, 7.0)])
+@pytest.mark.parametrize("law", ["exponential", by_night("deterministic")])
 def test_with_no_place_to_wait_erlang_b_are_shed_whatever_the_law_of_service(
     small: Any, tmp_path: Path, servers: int, offered: float, law: str
 ) -> None:
@@ -114,7 +110,7 @@ def test_with_no_place_to_wait_erlang_b_are_shed_whatever_the_law_of_service(
     assert all(load(r, "queue_s") == 0 for r in records)
 
 
-@pytest.mark.parametrize(("servers", "places"), [(1, 3), (3, 2)])
+@pytest.mark.parametrize(("servers", "places"), [(1, 3), by_night(3, 2)])
 def test_m_m_c_k_sheds_as_its_balance_equations_say(
     small: Any, tmp_path: Path, servers: int, places: int
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import simpy
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from gameday.queueing import build_cell
@@ -20,6 +20,7 @@ from gameday.scenario.policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
 from gameday.simulate.reference.station import Asker, Services
+from tests.support import NIGHT
 from tests.support.small_shop import desk, load_small, service
 from tests.support.virtual_shop import in_virtual_time
 
@@ -124,7 +125,7 @@ IN_A_CHAIN: list[dict[str, Any]] = [
 
 
 @settings(
-    deadline=None, max_examples=20,
+    deadline=None, max_examples=40 if NIGHT else 10, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(
@@ -153,7 +154,9 @@ def test_with_the_same_draws_shop_and_model_count_the_same(
         # Timers a nanosecond apart may change places; what comes after takes another course.
         assert shop[outcome] == pytest.approx(model[outcome], abs=slack), outcome
     assert shop["busy_s"] == pytest.approx(model["busy_s"], rel=0.02, abs=0.5)
-    assert shop["queue_s"] == pytest.approx(model["queue_s"], rel=0.03, abs=0.5)
+    parted = any(shop[outcome] != model[outcome] for outcome in OUTCOMES)
+    near = pytest.approx(model["queue_s"], rel=0.1 if parted else 0.03, abs=1.0 if parted else 0.5)
+    assert shop["queue_s"] == near
 
 
 @pytest.mark.parametrize("timeout", ["120ms", pytest.param("30s", marks=pytest.mark.nightly)])

@@ -14,6 +14,7 @@ from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, small_shop
 
 
+@pytest.mark.nightly
 def test_a_local_cluster_gives_the_same_bits(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     scenario = load_small(tmp_path, small_shop())

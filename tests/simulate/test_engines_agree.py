@@ -23,7 +23,7 @@ from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, small_shop
 from tests.support.troubled import injections, troubled_shops
 
-EXAMPLES = int(os.environ.get("EQUAL_SCENARIOS", "15"))
+EXAMPLES = int(os.environ.get("EQUAL_SCENARIOS", "8"))
 """`make nightly` asks for 500."""
 TABLES = (
     "step_counts",

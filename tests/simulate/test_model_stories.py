@@ -83,6 +83,7 @@ def test_replications_differ_in_chance_and_do_not_depend_on_the_number_of_worker
 # --- servers ------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_more_servers_never_shed_more_in_the_mean(tmp_path: Path) -> None:
     def shed(servers: int, seed: int) -> float:
         scenario = load_small(tmp_path, desk(servers=servers, queue_per_server=1))

@@ -19,6 +19,7 @@ from gameday.scenario.policies import (
 )
 from gameday.simulate import simulate
 from gameday.vocabulary import Seed
+from tests.support import by_night
 from tests.support.small_shop import desk, flat_plan, load_small
 
 CODEL = {"codel": {"target": "50ms", "interval": "200ms"}}
@@ -103,7 +104,7 @@ def test_a_budget_bounds_what_retries_add_to_the_load_of_a_service_that_is_down(
     assert np.isfinite(loads).all()
 
 
-@pytest.mark.parametrize("order", ["fifo", "lifo"])
+@pytest.mark.parametrize("order", ["fifo", by_night("lifo")])
 def test_both_engines_refuse_the_same_of_those_who_waited_too_long(
     order: str, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_wait_that_is_interrupted_leaves_a_model_that_is_missing_and_says_why(
     assert not_judged(WHOLE) == ()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_ctrl_c_while_the_model_at_real_speed_hangs_keeps_and_judges_what_was_measured(
     bench: Bench,

@@ -49,6 +49,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return Path(names["site"]), Path(names["site-key"])
 
 
+@pytest.mark.nightly
 def test_customers_of_the_example_do_all_that_a_browser_does(bench: Bench) -> None:
     with running_site(PEOPLE) as site:
         run = bench.replay(forms(bench), "--target", site.url).wait()

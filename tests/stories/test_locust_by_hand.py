@@ -70,6 +70,7 @@ def check_outputs(folder: Path) -> int:
     return sum(each.values())
 
 
+@pytest.mark.nightly
 def test_locust_alone_follows_the_plan_and_writes_its_own_files(bench: Bench) -> None:
     run = locust(bench, locustfile(bench), "--headless", "--host", shop(bench), "--run-time", "8s",
                  *outputs(bench)).wait()  # fmt: skip

@@ -109,6 +109,7 @@ def test_a_pay_service_far_too_small_fails_with_exit_code_1(bench: Bench) -> Non
     assert summary["followed"]["session_starts_share"] == 1.0
 
 
+@pytest.mark.nightly
 def test_a_guardrail_that_trips_at_once_aborts_with_exit_code_3(tripped: Run) -> None:
     summary = assert_judged(tripped, "ABORTED", 3)
     assert "guardrail crossed" in summary["verdict"]["reasons"][0]
@@ -116,6 +117,7 @@ def test_a_guardrail_that_trips_at_once_aborts_with_exit_code_3(tripped: Run) ->
     assert sessions["started"] < sessions["planned"]
 
 
+@pytest.mark.nightly
 def test_a_run_that_ended_early_still_books_what_reached_the_services(tripped: Run) -> None:
     for name, row in tripped.summary["books"]["attempts"].items():
         assert row["arrived"], f"{name}: {row}"
@@ -249,17 +251,8 @@ def test_a_target_that_is_down_ends_with_exit_code_5_before_anything_is_sent(ben
     assert run.manifest["exit_code"] == 5
 
 
-IN_MAKE_TEST = "closes, talks garbage, or never answers"
-"""The worst; the others by night."""
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        pytest.param(how, marks=() if how == IN_MAKE_TEST else pytest.mark.nightly)
-        for how in sorted(set(HOSTILE) - {ERRORS})
-    ],
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("how", sorted(set(HOSTILE) - {ERRORS}))
 def test_a_target_that_does_so_ends_in_findings_not_in_a_crash(bench: Bench, how: str) -> None:
     scenario = bench.scenario(NO_WORD_OF_CHECKOUT)
     with hostile(how) as url:
@@ -305,6 +298,7 @@ def test_the_same_seed_makes_the_same_plan_and_another_seed_another(sound: Run) 
     assert again[1] != played
 
 
+@pytest.mark.nightly
 def test_what_is_injected_happens_in_the_shop_and_is_told_with_whether_it_came_back(
     bench: Bench,
 ) -> None:

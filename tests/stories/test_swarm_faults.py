@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from datetime import datetime
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +106,11 @@ def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, wh
 
 MOMENTS_S = {"lead-in": -1.5, "window": 4.0, "last second": 14.5, "drain": 15.3}
 """Wall seconds from the window's start, which lasts 15 s."""
-STOPPED = (signal.SIGSTOP, "window")
-"""The case that shows most: alive, and not answering; the others by night."""
 
 
-@pytest.mark.parametrize(
-    ("number", "moment"),
-    [
-        pytest.param(*case, marks=() if case == STOPPED else pytest.mark.nightly)
-        for case in product((signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP), ("start", *MOMENTS_S))
-    ],
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+@pytest.mark.parametrize("moment", ["start", *MOMENTS_S])
 def test_the_death_of_the_embedded_shop_is_ours_and_said_first(
     bench: Bench, number: signal.Signals, moment: str
 ) -> None:
@@ -214,6 +207,7 @@ def test_a_worker_held_up_for_seconds_starts_no_session_that_was_dealt_to_anothe
     assert orders["confirmed_missing"] == orders["never_sent"] == 0
 
 
+@pytest.mark.nightly
 def test_a_worker_that_joins_late_is_used_and_changes_nothing_else(bench: Bench) -> None:
     def joined_late() -> Run:
         address = free_address()

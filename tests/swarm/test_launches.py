@@ -158,6 +158,7 @@ def test_nobody_waits_once_it_is_released(tmp_path: Path) -> None:
     assert counted(record)["waiting"].sum() == 0
 
 
+@pytest.mark.nightly
 def test_more_stock_never_sells_out_earlier_in_the_model(tmp_path: Path) -> None:
     gone = []
     for units in (200, 1000, 2000, 4000, 8000, 10**6):

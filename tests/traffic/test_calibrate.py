@@ -76,6 +76,7 @@ def random_journey(rng: np.random.Generator, steps: tuple[str, ...]) -> Journey:
     )
 
 
+@pytest.mark.nightly
 def test_transitions_are_recovered_within_their_99_percent_intervals(tmp_path: Path) -> None:
     """Pooled over forty random chains; `make nightly` has two hundred."""
     recovered_over(tmp_path, 40)

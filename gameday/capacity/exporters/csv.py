@@ -12,7 +12,7 @@ __all__ = ["to_csv"]
 _COLUMNS = (
     "id", "state", "stack", "service", "instance", "zones", "instances_from", "instances_to",
     "needed_by", "latest_order", "at_risk", "expires", "hourly_usd", "total_usd",
-    "model", "proven",
+    "model", "proven", "proven_for",
 )  # fmt: skip
 
 

@@ -18,6 +18,6 @@ def to_markdown(requests: tuple[CapacityRequest, ...]) -> str:
         lines.append(
             f"| {r.stack} {r.service} | {r.instances_from} -> {r.instances_to} {r.instance} in "
             f"{r.zones} zones | {r.latest_order:%Y-%m-%d}{late} | {r.needed_by:%Y-%m-%dT%H:%MZ} | "
-            f"USD {r.total_usd:,.0f} | {r.proven} |"
+            f"USD {r.total_usd:,.0f} | {r.proven}{f'; {r.proven_for}' if r.proven_for else ''} |"
         )
     return "\n".join(lines) + "\n"

@@ -66,6 +66,12 @@ def crowd_notes(scenario: Scenario, learned: list[LaunchLesson]) -> list[str]:
             for name, region in places
             if not _begins_within(scenario, name, region)
         ),
+        *(
+            f"launch {name}: no journey plays it, so its crowd is in no number; name it in one, as "
+            f"`journeys: {{fan: {{launch: {name}}}}}`"
+            for name in scenario.launches
+            if all(journey.launch != name for journey in scenario.journeys.values())
+        ),
     ]
 
 
