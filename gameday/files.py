@@ -18,9 +18,16 @@ from pathlib import Path
 from gameday.errors import PreflightFailed
 
 __all__ = [
-    "PUBLISHED_FILES", "RUN_FILES", "Column", "File", "cache_folder", "remove_scratch",
-    "reports_readme", "scratch_folder", "write_whole",
-]  # fmt: skip
+    "PUBLISHED_FILES",
+    "RUN_FILES",
+    "Column",
+    "File",
+    "cache_folder",
+    "remove_scratch",
+    "reports_readme",
+    "scratch_folder",
+    "write_whole",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +84,61 @@ _FORECAST = (
 )
 
 RUN_FILES = (
-    File("run.json", 1, "game_day", "manifest: versions, seed, hashes, verdict, exit code", (
-        Column("schema_version", "", "of this file"),
-        Column("verdict", "", "PASS, WARN, FAIL, ABORTED, INVALID, ERROR, or RUNNING while it runs"),
-        Column("exit_code", "", "what the shell saw"),
-    )),
+    File(
+        "run.json",
+        1,
+        "game_day",
+        "manifest: versions, seed, hashes, verdict, exit code",
+        (
+            Column("schema_version", "", "of this file"),
+            Column(
+                "verdict", "", "PASS, WARN, FAIL, ABORTED, INVALID, ERROR, or RUNNING while it runs"
+            ),
+            Column("exit_code", "", "what the shell saw"),
+        ),
+    ),
     File("scenario.json", 1, "scenario", "the scenario as read, includes merged; secrets are ***"),
-    File("demand.parquet", 3, "forecast", "forecast per minute, launches included", (
-        *_WHERE, *_FORECAST,
-        Column("path", "steps/min", "the path played: one strength for all, launches included"),
-        Column("actual", "steps/min", "what the history holds for that minute, where it does"),
-    )),
-    File("plan.parquet", 1, "traffic", "session starts per minute and journey", (
-        Column("region", "", "where the customers are"),
-        Column("journey", "", "which graph they walk"),
-        Column("slot_utc", "UTC", "start of the minute of event time"),
-        Column("starts", "sessions/min", "at full scale"),
-        Column("played", "sessions", "in that slot of the run"),
-    )),
+    File(
+        "demand.parquet",
+        3,
+        "forecast",
+        "forecast per minute, launches included",
+        (
+            *_WHERE,
+            *_FORECAST,
+            Column("path", "steps/min", "the path played: one strength for all, launches included"),
+            Column("actual", "steps/min", "what the history holds for that minute, where it does"),
+        ),
+    ),
+    File(
+        "plan.parquet",
+        1,
+        "traffic",
+        "session starts per minute and journey",
+        (
+            Column("region", "", "where the customers are"),
+            Column("journey", "", "which graph they walk"),
+            Column("slot_utc", "UTC", "start of the minute of event time"),
+            Column("starts", "sessions/min", "at full scale"),
+            Column("played", "sessions", "in that slot of the run"),
+        ),
+    ),
     File("predicted.parquet", 1, "simulate", "run records of the model of the run", _RECORD),
-    File("event.parquet", 2, "findings", "the model of the window at real speed, per minute", (
-        Column("stack", "", "the services a region's customers meet"),
-        Column("quantity", "", "utilisation, wait_s, p99_s, turned_away, queue or servers"),
-        Column("service", "", "of which service"),
-        Column("slot_utc", "UTC", "start of the minute of event time"),
-        Column("mid low high", "share, s, count", "mean over replications and its 95 % interval"),
-    )),
+    File(
+        "event.parquet",
+        2,
+        "findings",
+        "the model of the window at real speed, per minute",
+        (
+            Column("stack", "", "the services a region's customers meet"),
+            Column("quantity", "", "utilisation, wait_s, p99_s, turned_away, queue or servers"),
+            Column("service", "", "of which service"),
+            Column("slot_utc", "UTC", "start of the minute of event time"),
+            Column(
+                "mid low high", "share, s, count", "mean over replications and its 95 % interval"
+            ),
+        ),
+    ),
     File("measured.parquet", 1, "swarm", "run record of the run", _RECORD),
     File("findings.json", 1, "findings", "what breached, with evidence, severity and basis"),
     File("capacity/CR-*.yaml", 1, "capacity", "capacity requests, one a service and stack"),
@@ -115,31 +151,51 @@ RUN_FILES = (
     File("locust.log", 1, "swarm", "what the Locust processes said"),
     File("shop-*.log", 1, "shop", "what the embedded shop said"),
     File("stop", 1, "safety", "made by `gameday stop`, empty: ends the run"),
-    File("hold.json", 1, "safety", "written by a guardrail: session starts are held to this rate", (
-        Column("starts_per_s", "1/s", "session starts a wall second, all stacks together"),
-    )),
+    File(
+        "hold.json",
+        1,
+        "safety",
+        "written by a guardrail: session starts are held to this rate",
+        (Column("starts_per_s", "1/s", "session starts a wall second, all stacks together"),),
+    ),
     File("live.json", 1, "swarm", "what a run shows now, anew each second; what `watch` reads"),
-)  # fmt: skip
+)
 """All files of `reports/<event>/<run-id>/`."""
 
 
 PUBLISHED_FILES = (
-    File("forecast.parquet", 2, "forecast", "minutes of the event and a margin, per region and team", (
-        Column("region team slot_utc", "", "whose, and the start of the minute"), *_FORECAST,
-    )),
-    File("teams/*.html", 1, "report", "a team's next peak: size, minute, band, ingredients, change"),
+    File(
+        "forecast.parquet",
+        2,
+        "forecast",
+        "minutes of the event and a margin, per region and team",
+        (
+            Column("region team slot_utc", "", "whose, and the start of the minute"),
+            *_FORECAST,
+        ),
+    ),
+    File(
+        "teams/*.html", 1, "report", "a team's next peak: size, minute, band, ingredients, change"
+    ),
     File("state/*.npz", 4, "forecast", "each region's model, for `gameday forecast refresh`"),
-    File("publication.json", 3, "forecast", "manifest, written last: totals, peaks, hashes, the scenario"),
-)  # fmt: skip
+    File(
+        "publication.json",
+        3,
+        "forecast",
+        "manifest, written last: totals, peaks, hashes, the scenario",
+    ),
+)
 """All files that `gameday forecast publish` writes to its folder."""
 
 
 def cache_folder() -> Path:
     """Return a folder of ours that can be written: GAMEDAY_CACHE, the user's, or a temporary."""
     asked = os.environ.get("GAMEDAY_CACHE")
-    base = Path(asked) if asked else Path(
-        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    ) / "gameday"  # fmt: skip
+    base = (
+        Path(asked)
+        if asked
+        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gameday"
+    )
     try:
         base.mkdir(parents=True, exist_ok=True)
         if os.access(base, os.W_OK):

@@ -13,9 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "LONGEST_WALK", "QUANTILES", "SLOT_S", "Array", "Band", "Draw", "Seed", "TimeGrid", "draw", "draw_keyed",
-    "draw_many", "session_key", "session_keys", "supported",
-]  # fmt: skip
+    "LONGEST_WALK",
+    "QUANTILES",
+    "SLOT_S",
+    "Array",
+    "Band",
+    "Draw",
+    "Seed",
+    "TimeGrid",
+    "draw",
+    "draw_keyed",
+    "draw_many",
+    "session_key",
+    "session_keys",
+    "supported",
+]
 
 Array = NDArray[Any]
 """A numpy array; each field's docstring gives its shape, range and unit."""

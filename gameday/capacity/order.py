@@ -71,9 +71,16 @@ def request_capacity(
 
 
 def _request(
-    scenario: Scenario, demand: Demand, size: Size, peaks: dict[float, float], series: Array,
-    where: tuple[str, str], findings: tuple[str, ...], run: str, now: datetime,
-) -> CapacityRequest:  # fmt: skip
+    scenario: Scenario,
+    demand: Demand,
+    size: Size,
+    peaks: dict[float, float],
+    series: Array,
+    where: tuple[str, str],
+    findings: tuple[str, ...],
+    run: str,
+    now: datetime,
+) -> CapacityRequest:
     """Return the request for `size` at `where` = (stack, service); `series` is its load, erlangs."""
     stack, service = where
     block, rules = scenario.capacity, scenario.services[service]
@@ -90,33 +97,52 @@ def _request(
     after = peaks[block.quantile] / (size.instances * rules.servers_per_instance)
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
     return CapacityRequest(
-        id=f"CR-{scenario.event.name}-{stack}-{service}", event=scenario.event.name, run=run,
-        stack=stack, service=service, state="draft", findings=findings, window_start=start,
-        window_end=end, needed_by=needed_by, latest_order=latest, at_risk=latest < now,
-        instance=fleet.instance, zones=fleet.zones, instances_from=fleet.instances,
-        instances_to=size.instances, servers_per_instance=rules.servers_per_instance,
+        id=f"CR-{scenario.event.name}-{stack}-{service}",
+        event=scenario.event.name,
+        run=run,
+        stack=stack,
+        service=service,
+        state="draft",
+        findings=findings,
+        window_start=start,
+        window_end=end,
+        needed_by=needed_by,
+        latest_order=latest,
+        at_risk=latest < now,
+        instance=fleet.instance,
+        zones=fleet.zones,
+        instances_from=fleet.instances,
+        instances_to=size.instances,
+        servers_per_instance=rules.servers_per_instance,
         offered={f"p{100 * q:g}": round(peak, 2) for q, peak in peaks.items()},
-        servers_needed=size.servers_needed, zones_lost=min(block.zones_lost, fleet.zones - 1),
+        servers_needed=size.servers_needed,
+        zones_lost=min(block.zones_lost, fleet.zones - 1),
         sized_for=f"p{100 * block.quantile:g}{support}",
-        bounds={"max_utilisation": block.max_utilisation,
-                "max_wait_probability": block.max_wait_probability},
-        peak_utilisation={
-            "before": before, "before_zone_lost": before / size.survivors_share,
-            "after": after, "after_zone_lost": after / size.survivors_share,
+        bounds={
+            "max_utilisation": block.max_utilisation,
+            "max_wait_probability": block.max_wait_probability,
         },
-        hourly_usd=hourly, total_usd=hourly * (end - needed_by).total_seconds() / 3600,
+        peak_utilisation={
+            "before": before,
+            "before_zone_lost": before / size.survivors_share,
+            "after": after,
+            "after_zone_lost": after / size.survivors_share,
+        },
+        hourly_usd=hourly,
+        total_usd=hourly * (end - needed_by).total_seconds() / 3600,
         expires=end + _WARM_UP,
         peak=demand.grid.instant(int(series.argmax())),
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
-    )  # fmt: skip
+    )
 
 
 def _ids(findings: tuple[Finding, ...], stack: str, service: str) -> tuple[str, ...]:
     """Return the ids of the findings that more servers of a service answer."""
     return tuple(
-        f.id for f in findings
+        f.id
+        for f in findings
         if f.stack == stack and f.rule != "disagreement" and service in f.subject.split()
-    )  # fmt: skip
+    )
 
 
 def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Scenario:

@@ -25,11 +25,15 @@ _DOUBT = {"not compared": " (model not compared with this run)"}
 
 
 def verify(
-    scenario: Scenario, cases: tuple[PeakCase, ...], requests: tuple[CapacityRequest, ...],
-    standing: Standing, *, seed: Seed,
+    scenario: Scenario,
+    cases: tuple[PeakCase, ...],
+    requests: tuple[CapacityRequest, ...],
+    standing: Standing,
+    *,
+    seed: Seed,
     progress: Callable[[str], None] = lambda said: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[CapacityRequest, ...]:  # fmt: skip
+) -> tuple[CapacityRequest, ...]:
     """Return the requests with their proof: each stack's case with all of them placed.
 
     `seed` is that of the cases, so before and after share customers and chance, pair by pair.
@@ -61,10 +65,17 @@ def _with_proof(
     missed = (
         f"not of its own peak, {request.peak:%Y-%m-%dT%H:%MZ}, which is not in the minutes played"
     )
-    return replace(request, proof={"of": f"{proof['of']}; {missed}"} | {
-        name: row | {"holds_after": False, "said": _OTHER_MINUTES} if isinstance(row, dict) else row
-        for name, row in proof.items() if name != "of"
-    })  # fmt: skip
+    return replace(
+        request,
+        proof={"of": f"{proof['of']}; {missed}"}
+        | {
+            name: row | {"holds_after": False, "said": _OTHER_MINUTES}
+            if isinstance(row, dict)
+            else row
+            for name, row in proof.items()
+            if name != "of"
+        },
+    )
 
 
 def _proof(
@@ -88,11 +99,12 @@ def _proof(
         said = said_of(with_it, criterion.holds)
         model = standing.of(case.stack, services_behind(scenario, case.stack, criterion))
         out[criterion.text] = {
-            "before": _words(before, criterion), "after": _words(with_it, criterion),
+            "before": _words(before, criterion),
+            "after": _words(with_it, criterion),
             "change": _words(t_interval([row[1] - row[0] for row in rows]), criterion),
             "said": _REFUTED if model == "refuted" else said + _DOUBT.get(model, ""),
             "holds_after": said == "holds" and model != "refuted",
-        }  # fmt: skip
+        }
     return out
 
 

@@ -23,8 +23,12 @@ MOVES: dict[str, tuple[str, ...]] = {
     "active": ("verified", "verify_failed"),
     "verify_failed": ("proposed",),
     "verified": ("released",),
-    "rejected": (), "failed": ("proposed",), "released": (), "cancelled": (), "superseded": (),
-}  # fmt: skip
+    "rejected": (),
+    "failed": ("proposed",),
+    "released": (),
+    "cancelled": (),
+    "superseded": (),
+}
 """State -> states it may become. Source: anchors/practice.md §2.3."""
 
 

@@ -47,9 +47,10 @@ def size_service(scenario: Scenario, stack: str, service: str, offered: float) -
     rules, block = scenario.services[service], scenario.capacity
     fleet = rules.stacks[stack]
     servers = servers_for(
-        offered, max_wait_probability=block.max_wait_probability,
+        offered,
+        max_wait_probability=block.max_wait_probability,
         max_utilisation=block.max_utilisation,
-    )  # fmt: skip
+    )
     left = fleet.zones - min(block.zones_lost, fleet.zones - 1)
     instances_left = math.ceil(servers / rules.servers_per_instance)
     a_zone = math.ceil(instances_left / left)

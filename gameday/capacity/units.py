@@ -21,10 +21,12 @@ def vcpus_per_step(scenario: Scenario, region: str, grid: TimeGrid) -> Array:
     """
     place, stack = scenario.region_names.index(region), scenario.regions[region].stack
     shares = [
-        scenario.capacity.instances[service.stacks[stack].instance].vcpu / service.servers_per_instance
-        if stack in service.stacks else 0.0
+        scenario.capacity.instances[service.stacks[stack].instance].vcpu
+        / service.servers_per_instance
+        if stack in service.stacks
+        else 0.0
         for service in scenario.services.values()
-    ]  # fmt: skip
+    ]
     out = np.empty(len(scenario.steps))
     for index in range(len(scenario.steps)):
         one = np.zeros((len(scenario.steps), grid.slots))

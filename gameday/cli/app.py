@@ -31,8 +31,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """Our matrices are small: more threads fight over the cores (a plan took 2.6 s, now 0.7 s)."""
 
 app = typer.Typer(
-    name="gameday", no_args_is_help=True, add_completion=True, rich_markup_mode=None,
-    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    name="gameday",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="""Rehearse a peak event, end to end.
 
     \b
@@ -44,7 +48,7 @@ app = typer.Typer(
     6 refused for safety, 7 invalid result, 8 clean-up failed, 9 the embedded shop was lost, output
     was lost, or an internal error, 10 nothing missed, but not all is known or borne (WARN).
     """,
-)  # fmt: skip
+)
 
 for module in (replay, history, forecast, plan, simulate, capacity, runs, serve, scaffold):
     module.add_to(app)

@@ -36,17 +36,21 @@ def add_to(group: typer.Typer) -> None:
 
 def backtest(
     event: Annotated[str | None, typer.Option(help="whose calendar counts; default none")] = None,
-    history: Annotated[Path | None, typer.Option(help="CSV or Parquet; default the scenario's own")] = None,
+    history: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet; default the scenario's own")
+    ] = None,
     horizon: Annotated[str, typer.Option(help="how far ahead, as 7d")] = "7d",
     origins: Annotated[int, typer.Option(min=1, max=50, help="how many, a horizon apart")] = 3,
     grain: Annotated[str, typer.Option(help="minute or day")] = "minute",
     rivals: Annotated[str, typer.Option(help=RIVALS_HELP)] = "installed",
     zone: Annotated[str, typer.Option(help="clock of the customers, without a scenario")] = "UTC",
-    country: Annotated[str | None, typer.Option(help="whose public holidays, without a scenario, as GB")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="whose public holidays, without a scenario, as GB")
+    ] = None,
     seed: SeedOption = 1,
     page: Annotated[Path | None, typer.Option(help="HTML file: the same with a picture")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Score the forecast on a history, from several origins, beside seasonal naive and what else is installed.
 
     Example: gameday forecast backtest --history counts.parquet --horizon 7d --origins 3
@@ -59,9 +63,14 @@ def backtest(
     calendars, past, kind = _what(event, history, zone, country, seed)
     beside = chosen_rivals(rivals, by_day=grain == "day")
     found = rooms.backtest(
-        calendars, past, origins=rooms.origins_of(past, ahead, origins), horizon_min=ahead, kind=kind,
-        rivals=beside, by_day=grain == "day",
-    )  # fmt: skip
+        calendars,
+        past,
+        origins=rooms.origins_of(past, ahead, origins),
+        horizon_min=ahead,
+        kind=kind,
+        rivals=beside,
+        by_day=grain == "day",
+    )
     data = _data(found, past, grain)
     if event is not None and grain == "minute":
         data |= _published(event, past, beside)
@@ -118,8 +127,10 @@ def _what(
         scenario = load_scenario(event)
         past = read_history(scenario, file=file, seed=Seed(seed))
         return (
-            lambda known: list(region_calendars(scenario, known).values()), past, main_kind(scenario)
-        )  # fmt: skip
+            lambda known: list(region_calendars(scenario, known).values()),
+            past,
+            main_kind(scenario),
+        )
     if file is None:
         raise UsageError("give --history FILE, or --event NAME whose past is made up")
     check_place(zone, country)
@@ -175,9 +186,15 @@ def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
     from gameday.forecast.evaluation import thin
 
     rows = [
-        {"model": s.model, "region": s.region, "step": s.step, "origin": _stamp(s.origin_min), **s.accuracy.row()}
+        {
+            "model": s.model,
+            "region": s.region,
+            "step": s.step,
+            "origin": _stamp(s.origin_min),
+            **s.accuracy.row(),
+        }
         for s in found.scored
-    ]  # fmt: skip
+    ]
     every = max(1, -(-len(found.drawn["at"]) // _MOST_POINTS))
     drawn: dict[str, Any] = {
         name: thin(values, np.arange(0, len(values), every))
@@ -186,12 +203,18 @@ def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:
     }
     drawn["at"] = [_stamp(minute) for minute in found.drawn["at"][::every]]
     return {
-        "schema_version": 1, "history": past.source, "sha256": past.sha256, "grain": grain,
-        "horizon_days": found.horizon_min / 1440, "series": len(past.regions) * len(past.steps),
+        "schema_version": 1,
+        "history": past.source,
+        "sha256": past.sha256,
+        "grain": grain,
+        "horizon_days": found.horizon_min / 1440,
+        "series": len(past.regions) * len(past.steps),
         "origins": sorted({row["origin"] for row in rows}),
-        "models": {name: found.mean(name).row() for name in found.models}, "rows": rows, "drawn": drawn,
+        "models": {name: found.mean(name).row() for name in found.models},
+        "rows": rows,
+        "drawn": drawn,
         "notes": [*past.notes, *_untold(rows), *_left_out(found)],
-    }  # fmt: skip
+    }
 
 
 def _untold(rows: list[dict[str, Any]]) -> list[str]:
@@ -227,9 +250,16 @@ def _say(data: dict[str, Any]) -> None:
         f"{data['grain']}, {data['series']} series; fitted anew at each; all scored over the same minutes"
     )
     heads = (
-        ("wape", "WAPE"), ("mase", "MASE"), ("rmsse", "RMSSE"), ("wql", "wQL"), ("coverage_80", "in 80 %"),
-        ("coverage_95", "in 95 %"), ("bias", "bias"), ("peak_size", "peak"), ("peak_minutes", "off, min"),
-    )  # fmt: skip
+        ("wape", "WAPE"),
+        ("mase", "MASE"),
+        ("rmsse", "RMSSE"),
+        ("wql", "wQL"),
+        ("coverage_80", "in 80 %"),
+        ("coverage_95", "in 95 %"),
+        ("bias", "bias"),
+        ("peak_size", "peak"),
+        ("peak_minutes", "off, min"),
+    )
     typer.echo(f"{'model':<18}" + "".join(f"{title:>10}" for _, title in heads))
     for name, row in data["models"].items():
         cells = ["-" if row[key] is None else f"{row[key]:.3f}" for key, _ in heads[:-1]]

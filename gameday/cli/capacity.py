@@ -57,17 +57,29 @@ def show(
     requests = _read(folder)
     if as_json:
         rows = [
-            {"id": r.id, "state": r.state, "stack": r.stack, "service": r.service,
-             "instance": r.instance, "from": r.instances_from, "to": r.instances_to,
-             "latest_order": r.latest_order.isoformat(), "at_risk": r.at_risk,
-             "model": r.model, "proven": r.proven, "proven_for": r.proven_for}
+            {
+                "id": r.id,
+                "state": r.state,
+                "stack": r.stack,
+                "service": r.service,
+                "instance": r.instance,
+                "from": r.instances_from,
+                "to": r.instances_to,
+                "latest_order": r.latest_order.isoformat(),
+                "at_risk": r.at_risk,
+                "model": r.model,
+                "proven": r.proven,
+                "proven_for": r.proven_for,
+            }
             for r in requests
-        ]  # fmt: skip
+        ]
         typer.echo(json.dumps({"schema_version": 1, "requests": rows}))
         return
     for r in requests:
-        typer.echo(f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
-                   f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}")  # fmt: skip
+        typer.echo(
+            f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
+            f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}"
+        )
         case = r.proven_for or f"all of {r.stack} placed"
         doubt = (
             "; its model was not compared with the run"
@@ -85,8 +97,9 @@ def move(
     reason: Annotated[str, typer.Option(help="why")],
     actor: Annotated[str | None, typer.Option(help="who; default the user's name")] = None,
     run: Annotated[str | None, typer.Option(help="run id or folder; default the newest")] = None,
-    out: OutOption = Path("reports"), as_json: JsonOption = False,
-) -> None:  # fmt: skip
+    out: OutOption = Path("reports"),
+    as_json: JsonOption = False,
+) -> None:
     """Move a request to another state; who proposed it may not approve it.
 
     Example: gameday capacity move CR-primeday-2027-us-payment proposed --reason "game day 3"
@@ -112,9 +125,10 @@ def move(
 
 
 def export(
-    to: Annotated[str, typer.Option(help="csv or markdown")] = "csv", run: RunArgument = None,
+    to: Annotated[str, typer.Option(help="csv or markdown")] = "csv",
+    run: RunArgument = None,
     out: OutOption = Path("reports"),
-) -> None:  # fmt: skip
+) -> None:
     """Print a run's requests as an order sheet.
 
     Example: gameday capacity export --to csv > order.csv

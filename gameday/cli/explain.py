@@ -40,15 +40,19 @@ def explain(
     event: EventOption,
     region: Annotated[str, typer.Option(help="whose customers")],
     step: Annotated[str, typer.Option(help="which step")],
-    at: Annotated[str | None, typer.Option(help="as 2027-07-13T20:00, local; default the event's peak")] = None,
-    before: Annotated[str | None, typer.Option(help="as known then it was; default a week less; or none")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="as 2027-07-13T20:00, local; default the event's peak")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(help="as known then it was; default a week less; or none")
+    ] = None,
     mask: MaskOption = None,
     keep: KeepOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     page: Annotated[Path | None, typer.Option(help="HTML file: the same with pictures")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Explain one minute of a forecast: its ingredients, what changed since, how far off it was before.
 
     Example: gameday forecast explain --event primeday --region us --step checkout --at 2027-07-13T20:00

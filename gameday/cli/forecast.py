@@ -40,14 +40,16 @@ def show(
     event: EventOption,
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
     step: Annotated[str | None, typer.Option(help="one step; default all")] = None,
-    per_minute: Annotated[bool, typer.Option("--per-minute", help="every minute, not the summary")] = False,
+    per_minute: Annotated[
+        bool, typer.Option("--per-minute", help="every minute, not the summary")
+    ] = False,
     rivals: Annotated[str, typer.Option(help=backtest.RIVALS_HELP)] = "last week,median of weeks",
     mask: MaskOption = None,
     keep: KeepOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Show the forecast of an event: totals and highest minute with quantiles, or every minute.
 
     Example: gameday forecast show --event primeday --region us --step checkout
@@ -69,8 +71,13 @@ def show(
     past = read_history(scenario, file=history, seed=Seed(seed))
     beside = backtest.chosen_rivals(rivals, by_day=False)
     demand = event_demand(scenario, forecast_demand(scenario, past, rivals=beside))
-    chosen = [(r, s) for r in scenario.regions if region in (None, r)
-              for s in scenario.steps if step in (None, s)]  # fmt: skip
+    chosen = [
+        (r, s)
+        for r in scenario.regions
+        if region in (None, r)
+        for s in scenario.steps
+        if step in (None, s)
+    ]
     if per_minute:
         _minutes(demand, chosen, as_json=as_json)
         return
@@ -81,21 +88,35 @@ def show(
 
 
 def _summary(
-    scenario: Scenario, demand: EventDemand, rows: list[dict[str, Any]], totals: list[dict[str, Any]],
-    past: History, *, as_json: bool,
-) -> None:  # fmt: skip
+    scenario: Scenario,
+    demand: EventDemand,
+    rows: list[dict[str, Any]],
+    totals: list[dict[str, Any]],
+    past: History,
+    *,
+    as_json: bool,
+) -> None:
     from gameday.forecast.evaluation import actuals_table
     from gameday.traffic.plan import launch_days
 
     actuals, notes = actuals_table(demand, past), [*past.notes, *demand.organic.notes]
     launches = [launch_row(scenario, day) for day in launch_days(scenario, demand.organic)]
     if as_json:
-        typer.echo(json.dumps({
-            "schema_version": 2, "event": scenario.event.name, "rows": rows, "totals": totals,
-            "launches": launches,
-            "backtest_wape": demand.organic.backtest_wape, "race": demand.organic.race,
-            "actuals": actuals, "notes": notes,
-        }))  # fmt: skip
+        typer.echo(
+            json.dumps(
+                {
+                    "schema_version": 2,
+                    "event": scenario.event.name,
+                    "rows": rows,
+                    "totals": totals,
+                    "launches": launches,
+                    "backtest_wape": demand.organic.backtest_wape,
+                    "race": demand.organic.race,
+                    "actuals": actuals,
+                    "notes": notes,
+                }
+            )
+        )
         return
     _say(scenario, demand, [*rows, *totals], launches, notes)
     if actuals:
@@ -110,12 +131,16 @@ def _summary(
 def _row(demand: EventDemand, region: str, step: str, total: dict[float, float]) -> dict[str, Any]:
     told = demand.numbers(region, step)
     return {
-        "region": region, "step": step, "total_mean": round(told.total_mean),
-        "organic_mean": round(told.organic_mean), "launch_mean": round(told.launch_mean),
+        "region": region,
+        "step": step,
+        "total_mean": round(told.total_mean),
+        "organic_mean": round(told.organic_mean),
+        "launch_mean": round(told.launch_mean),
         "total": _by_level(total),
         "hottest_minute": demand.grid.instant(told.peak.slot).isoformat(),
-        "median_then": round(told.median_then, 1), "peak": _by_level(told.peak.size),
-    }  # fmt: skip
+        "median_then": round(told.median_then, 1),
+        "peak": _by_level(told.peak.size),
+    }
 
 
 def _by_level(values: dict[float, float]) -> dict[str, float]:
@@ -140,14 +165,18 @@ def _say(
     )
     of_launches = f"{'of launches':>13}" if demand.launches else ""
     levels = "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99"))
-    typer.echo(f"{'region':<8}{'step':<12}{'mean total':>14}{of_launches}  {'hottest, UTC':<18}"
-               f"{'median then':>12}{levels}")  # fmt: skip
+    typer.echo(
+        f"{'region':<8}{'step':<12}{'mean total':>14}{of_launches}  {'hottest, UTC':<18}"
+        f"{'median then':>12}{levels}"
+    )
     for row in rows:
         numbers = [row["peak"].get(name) for name in ("p10", "p50", "p90", "p99")]
         added = f"{row['launch_mean']:>13,}" if demand.launches else ""
-        typer.echo(f"{row['region']:<8}{row['step']:<12}{row['total_mean']:>14,}{added}  "
-                   f"{row['hottest_minute'][:16]:<18}{row['median_then']:>12,.0f}"
-                   + "".join(f"{'-' if n is None else format(n, ',.0f'):>10}" for n in numbers))  # fmt: skip
+        typer.echo(
+            f"{row['region']:<8}{row['step']:<12}{row['total_mean']:>14,}{added}  "
+            f"{row['hottest_minute'][:16]:<18}{row['median_then']:>12,.0f}"
+            + "".join(f"{'-' if n is None else format(n, ',.0f'):>10}" for n in numbers)
+        )
     for row in launches:
         say_launch(row)
     typer.echo(race_words(demand.organic.race))

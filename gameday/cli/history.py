@@ -33,25 +33,36 @@ def add_to(app: typer.Typer) -> None:
 def import_(
     clickstream: Annotated[Path | None, typer.Option(help="CSV or Parquet, a row an event")] = None,
     access_log: Annotated[
-        list[Path] | None, typer.Option(help="Common, Combined, nginx JSON, load balancer; gzip too; repeatable")
+        list[Path] | None,
+        typer.Option(help="Common, Combined, nginx JSON, load balancer; gzip too; repeatable"),
     ] = None,
-    event: Annotated[str | None, typer.Option(help="whose regions, steps and history.urls it is for")] = None,
+    event: Annotated[
+        str | None, typer.Option(help="whose regions, steps and history.urls it is for")
+    ] = None,
     columns: Annotated[
         str | None,
         typer.Option(help=f"as time=NAME,event=NAME; of {', '.join(_COLUMNS)}; a NAME may be none"),
     ] = None,
     regions: Annotated[
         str | None,
-        typer.Option(help="regions of the log as ours: 'United Kingdom=uk,EIRE=ie'; others are left out"),
+        typer.Option(
+            help="regions of the log as ours: 'United Kingdom=uk,EIRE=ie'; others are left out"
+        ),
     ] = None,
     steps: Annotated[
         str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
     ] = None,
-    counts: Annotated[Path | None, typer.Option(help="CSV or Parquet to write: a history, by the minute")] = None,
-    out: Annotated[Path, typer.Option(help="the YAML to write: journeys, products")] = Path("journeys.yaml"),
-    page: Annotated[Path | None, typer.Option(help="HTML file: how well they tell sessions held out")] = None,
+    counts: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet to write: a history, by the minute")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the YAML to write: journeys, products")] = Path(
+        "journeys.yaml"
+    ),
+    page: Annotated[
+        Path | None, typer.Option(help="HTML file: how well they tell sessions held out")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Fit journeys to a shop's own log, and say how well they tell the sessions they were not fitted to.
 
     Example: gameday history import --clickstream events.parquet --out journeys.yaml
@@ -156,15 +167,16 @@ def _permitted(row: dict[str, Any]) -> str:
     seen = [
         f"{minutes} min: {one['mean']:.3g} a bin, {one['empty']:.0%} empty, chance alone {one['noise']:+.0%}, "
         f"dispersion {one['dispersion']:.2g}"
-        for minutes, one in row["grains"].items() if one
-    ]  # fmt: skip
+        for minutes, one in row["grains"].items()
+        if one
+    ]
     finest = f"{row['finest_min']} min" if row["finest_min"] else "none, not even a day"
     return f"{row['region']} {row['step']}, {row['count']} events; {'; '.join(seen)}. Finest grain: {finest}"
 
 
 def _how(
     columns: str | None, steps: str | None, regions: str | None, scenario: Scenario | None
-) -> Clickstream:  # fmt: skip
+) -> Clickstream:
     """Return how a clickstream is written; a type called as a step of the scenario is that step."""
     from gameday.history.importers import Clickstream
 
@@ -199,20 +211,38 @@ def _told(found: Calibration) -> dict[str, Any]:
     """Return all of it in plain data, for programs and for the page."""
     return {
         "journeys": [
-            {"name": one.name, "share": one.share, "sessions": one.sessions, "block": one.block("8s"),
-             "regions": one.regions, "hours": one.hours, "products": one.products,
-             "counts": one.counts.tolist(), "chances": one.chances.tolist(),
-             "intervals": [side.tolist() for side in one.intervals()],
-             "rows": ["start", *one.steps], "columns": [*one.steps, "exit"],
-             "pauses": {step: {"law": p.name, "count": p.count, "held_out": p.held_out,
-                               "log_likelihood": p.log_likelihood, "distance": p.distance,
-                               "quantiles": {level: list(pair) for level, pair in p.quantiles.items()}}
-                        for step, p in one.pauses.items()}}
+            {
+                "name": one.name,
+                "share": one.share,
+                "sessions": one.sessions,
+                "block": one.block("8s"),
+                "regions": one.regions,
+                "hours": one.hours,
+                "products": one.products,
+                "counts": one.counts.tolist(),
+                "chances": one.chances.tolist(),
+                "intervals": [side.tolist() for side in one.intervals()],
+                "rows": ["start", *one.steps],
+                "columns": [*one.steps, "exit"],
+                "pauses": {
+                    step: {
+                        "law": p.name,
+                        "count": p.count,
+                        "held_out": p.held_out,
+                        "log_likelihood": p.log_likelihood,
+                        "distance": p.distance,
+                        "quantiles": {level: list(pair) for level, pair in p.quantiles.items()},
+                    }
+                    for step, p in one.pauses.items()
+                },
+            }
             for one in found.journeys
         ],
         "products": [asdict(one) for one in found.products],
-        "buys": list(found.buys), "held_out": found.held_out, "notes": list(found.notes),
-    }  # fmt: skip
+        "buys": list(found.buys),
+        "held_out": found.held_out,
+        "notes": list(found.notes),
+    }
 
 
 def _say(found: Calibration, sessions: int, order_step: str) -> None:

@@ -18,13 +18,19 @@ def launch_row(scenario: Scenario, day: LaunchDay) -> dict[str, Any]:
     """Return a launch's day as the command prints it."""
     local = day.release.astimezone(ZoneInfo(scenario.regions[day.region].zone))
     return {
-        "launch": day.launch, "region": day.region, "release": day.release.isoformat(),
-        "release_local": f"{local:%a %Y-%m-%d %H:%M}", "sessions": _by_name(day.sessions),
+        "launch": day.launch,
+        "region": day.region,
+        "release": day.release.isoformat(),
+        "release_local": f"{local:%a %Y-%m-%d %H:%M}",
+        "sessions": _by_name(day.sessions),
         "sessions_a_minute": _by_name(day.sessions_a_minute),
-        "orders_a_minute": _by_name(day.orders_a_minute), "stock": day.stock,
-        "sold_out_min": _by_name(day.sold_out_min), "sold_out_chance": round(day.sold_out_chance, 4),
-        "calibrated_to": round(day.calibrated_to, 4), "held_back": bool(day.held_back),
-    }  # fmt: skip
+        "orders_a_minute": _by_name(day.orders_a_minute),
+        "stock": day.stock,
+        "sold_out_min": _by_name(day.sold_out_min),
+        "sold_out_chance": round(day.sold_out_chance, 4),
+        "calibrated_to": round(day.calibrated_to, 4),
+        "held_back": bool(day.held_back),
+    }
 
 
 def _by_name(values: dict[float, Any]) -> dict[str, float | None]:

@@ -40,17 +40,28 @@ def read_logs(files: list[Path], scenario: Scenario | None, events: Path) -> dic
         raise UsageError(f"{missing[0]}: no such file; check --access-log")
     summary = read_access_logs(files, scenario, events)
     if summary.of_people == 0:
-        raise HistoryError(f"{files[0]}: no step of a customer is left; " + "; ".join(
-            line.strip() for line in summary.said()))  # fmt: skip
+        raise HistoryError(
+            f"{files[0]}: no step of a customer is left; "
+            + "; ".join(line.strip() for line in summary.said())
+        )
     told = {
-        "lines": summary.lines, "malformed": summary.malformed, "first_malformed": summary.quoted,
-        "no_step": summary.no_step, "redirects_folded": summary.hops, "failed": summary.failed,
-        "steps_of_people": summary.of_people, "steps_of_robots": summary.of_robots,
-        "robots_by_behaviour": len(summary.robots), "robots_by_name": dict(summary.robot_words),
-        "pictures_styles_scripts": summary.assets, "of_no_step": dict(summary.unmapped.most_common(20)),
-        "folded_into_steps": dict(summary.parts), "refused": summary.refused,
-        "one_address": summary.one_address(), "proposed": summary.proposed,
-    }  # fmt: skip
+        "lines": summary.lines,
+        "malformed": summary.malformed,
+        "first_malformed": summary.quoted,
+        "no_step": summary.no_step,
+        "redirects_folded": summary.hops,
+        "failed": summary.failed,
+        "steps_of_people": summary.of_people,
+        "steps_of_robots": summary.of_robots,
+        "robots_by_behaviour": len(summary.robots),
+        "robots_by_name": dict(summary.robot_words),
+        "pictures_styles_scripts": summary.assets,
+        "of_no_step": dict(summary.unmapped.most_common(20)),
+        "folded_into_steps": dict(summary.parts),
+        "refused": summary.refused,
+        "one_address": summary.one_address(),
+        "proposed": summary.proposed,
+    }
     said = [*summary.said()]
     if summary.proposed:
         said.append(

@@ -35,9 +35,11 @@ def outlook(
     weeks: Annotated[int, typer.Option(min=1, max=156, help="how far ahead")] = 104,
     history: HistoryOption = None,
     seed: SeedOption = 1,
-    out: Annotated[Path | None, typer.Option(help="Parquet to write: every week, region and step")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet to write: every week, region and step")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Look two years ahead by the week, and at the highest minute of the next year, in steps and busy vCPUs.
 
     Example: gameday forecast outlook --event primeday --weeks 104
@@ -83,11 +85,15 @@ def _event_rows(planned: EventDemand, region: str) -> list[dict[str, Any]]:
     rows = []
     for step in (*planned.steps, _ALL):
         told = planned.numbers(region, step)
-        rows.append({
-            "step": step, "total_mean": round(told.total_mean), "launch_mean": round(told.launch_mean),
-            "at": planned.grid.instant(told.peak.slot).isoformat(),
-            "peak": {f"p{100 * q:g}": round(v, 1) for q, v in told.peak.size.items()},
-        })  # fmt: skip
+        rows.append(
+            {
+                "step": step,
+                "total_mean": round(told.total_mean),
+                "launch_mean": round(told.launch_mean),
+                "at": planned.grid.instant(told.peak.slot).isoformat(),
+                "peak": {f"p{100 * q:g}": round(v, 1) for q, v in told.peak.size.items()},
+            }
+        )
     return rows
 
 
@@ -99,30 +105,38 @@ def _data(scenario: Scenario, found: Outlook, planned: EventDemand) -> dict[str,
         weekly = {f"p{100 * q:g}": t for q, t in row.totals.items()} | {"mean": row.means}
         peaks: dict[str, dict[str, Any]] = {
             name: {
-                "day": day.isoformat(), "at": (day + timedelta(minutes=peak.slot)).isoformat(),
+                "day": day.isoformat(),
+                "at": (day + timedelta(minutes=peak.slot)).isoformat(),
                 "expected": round(peak.expected, 1),
                 "size": {f"p{100 * q:g}": round(v, 1) for q, v in peak.size.items()},
                 "calibrated_to": round(peak.calibrated_to, 3),
             }
             for name, day, peak in zip(found.series, row.peak_day, row.peaks, strict=True)
-        }  # fmt: skip
+        }
         compute = peaks.pop(_COMPUTE)
         regions[row.region] = {
             "weeks": [at.isoformat() for at in row.weeks],
             "weeks_local": [
-                f"{at.astimezone(ZoneInfo(scenario.regions[row.region].zone)):%Y-%m-%d}" for at in row.weeks
+                f"{at.astimezone(ZoneInfo(scenario.regions[row.region].zone)):%Y-%m-%d}"
+                for at in row.weeks
             ],
             "steps_a_week": {level: np.round(t[:-1]).tolist() for level, t in weekly.items()},
             "mean_vcpus": {
                 level: np.round(t[-1] / (7 * 1440), 2).tolist() for level, t in weekly.items()
             },
-            "event": _event_rows(planned, row.region), "peaks": peaks,
-            "vcpus_at_peak": compute["size"], "vcpus_peak": compute, "daily_wape": round(row.wape, 4),
-        }  # fmt: skip
+            "event": _event_rows(planned, row.region),
+            "peaks": peaks,
+            "vcpus_at_peak": compute["size"],
+            "vcpus_peak": compute,
+            "daily_wape": round(row.wape, 4),
+        }
     return {
-        "schema_version": 3, "event": scenario.event.name, "steps": list(found.series[:-1]), "regions": regions,
+        "schema_version": 3,
+        "event": scenario.event.name,
+        "steps": list(found.series[:-1]),
+        "regions": regions,
         "notes": list(found.notes),
-    }  # fmt: skip
+    }
 
 
 def _write(data: dict[str, Any], file: Path) -> None:
@@ -131,12 +145,16 @@ def _write(data: dict[str, Any], file: Path) -> None:
     from gameday.files import write_whole
 
     rows = [
-        {"region": region, "step": step, "week_utc": week,
-         **{level: block["steps_a_week"][level][s][w] for level in block["steps_a_week"]}}
+        {
+            "region": region,
+            "step": step,
+            "week_utc": week,
+            **{level: block["steps_a_week"][level][s][w] for level in block["steps_a_week"]},
+        }
         for region, block in data["regions"].items()
         for s, step in enumerate(data["steps"])
         for w, week in enumerate(block["weeks"])
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows)
     table["week_utc"] = pd.to_datetime(table["week_utc"], utc=True)
     write_whole(file, lambda path: table.to_parquet(path, index=False))
@@ -152,9 +170,10 @@ def _say(data: dict[str, Any]) -> None:
         for index in sorted({0, *range(3, last, 13), last}):
             totals = [block["steps_a_week"][q][-1][index] for q in ("p10", "p50", "p90")]
             typer.echo(
-                f"  {block['weeks_local'][index]:<12}" + "".join(f"{t:>14,.0f}" for t in totals)
+                f"  {block['weeks_local'][index]:<12}"
+                + "".join(f"{t:>14,.0f}" for t in totals)
                 + f"{block['mean_vcpus']['p50'][index]:>22,.1f}"
-            )  # fmt: skip
+            )
         _say_event(data["event"], block["event"])
         for step, peak in block["peaks"].items():
             size = peak["size"]

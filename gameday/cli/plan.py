@@ -41,12 +41,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(
-    event: EventOption, window: WindowOption = "peak", speed: SpeedOption = None,
-    duration: DurationOption = None, scale: ScaleOption = "auto", quantile: QuantileOption = None,
-    history: HistoryOption = None, seed: SeedOption = 1, drift: DriftOption = None,
+    event: EventOption,
+    window: WindowOption = "peak",
+    speed: SpeedOption = None,
+    duration: DurationOption = None,
+    scale: ScaleOption = "auto",
+    quantile: QuantileOption = None,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    drift: DriftOption = None,
     out: Annotated[Path | None, typer.Option(help="HTML file to draw it in")] = None,
     as_json: bool = typer.Option(False, "--json", help="print JSON"),
-) -> None:  # fmt: skip
+) -> None:
     """Say what a replay would send, slot by slot; send nothing.
 
     Example: gameday plan --event primeday --scale 0.01 --out plan.html
@@ -60,9 +66,15 @@ def plan(
 
 
 def _order(
-    event: str, window: str, speed: str | None, duration: str | None, scale: str,
-    quantile: str | None, history: Path | None, seed: int,
-) -> Order:  # fmt: skip
+    event: str,
+    window: str,
+    speed: str | None,
+    duration: str | None,
+    scale: str,
+    quantile: str | None,
+    history: Path | None,
+    seed: int,
+) -> Order:
     from gameday.jobs.replay import Order
     from gameday.vocabulary import Seed
 
@@ -101,40 +113,56 @@ def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
 
     seen = outlook(scenario, plan)
     services = {
-        stack: dict(zip(
-            scenario.services,
-            (plan.scale * visits_per_s(scenario, stack, seen.steps_by_type)).round(2).tolist(), strict=True,
-        ))
+        stack: dict(
+            zip(
+                scenario.services,
+                (plan.scale * visits_per_s(scenario, stack, seen.steps_by_type)).round(2).tolist(),
+                strict=True,
+            )
+        )
         for stack in scenario.stack_names
-    }  # fmt: skip
+    }
     return {
-        "schema_version": 3, "event": scenario.event.name,
-        "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
-        "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
-        "quantile": plan.quantile, "seed": plan.seed.root,
-        "wall_s": plan.duration_s + plan.lead_in_s, "sessions": int(plan.played.sum()),
-        **_totals(plan, seen), **_by_slot(plan, seen), **_by_product(scenario, demand, plan, seen),
+        "schema_version": 3,
+        "event": scenario.event.name,
+        "window_start": plan.window.start.isoformat(),
+        "window_end": plan.window.end.isoformat(),
+        "lead_in_slots": plan.lead_in,
+        "speed": plan.speed,
+        "scale": plan.scale,
+        "quantile": plan.quantile,
+        "seed": plan.seed.root,
+        "wall_s": plan.duration_s + plan.lead_in_s,
+        "sessions": int(plan.played.sum()),
+        **_totals(plan, seen),
+        **_by_slot(plan, seen),
+        **_by_product(scenario, demand, plan, seen),
         "journeys": {
             name: {
                 "visits": dict(zip(plan.steps, chain.visits.round(6).tolist(), strict=True)),
                 "ever": dict(zip(plan.steps, chain.ever.round(6).tolist(), strict=True)),
-                "mean_steps": chain.mean_steps, "spread_steps": chain.spread_steps, "mean_s": chain.mean_s,
+                "mean_steps": chain.mean_steps,
+                "spread_steps": chain.spread_steps,
+                "mean_s": chain.mean_s,
                 "share_cut": share_cut(scenario.journeys[name]),
             }
             for name, chain in seen.chains.items()
         },
         "service_visits_per_s": services,
         "cells": {
-            stack: {name: station.servers for name, station in
-                    build_cell(scenario, stack, scale=plan.scale).stations.items()}
+            stack: {
+                name: station.servers
+                for name, station in build_cell(scenario, stack, scale=plan.scale).stations.items()
+            }
             for stack in scenario.stack_names
         },
         "residuals": [asdict(row) for row in residuals(plan)],
         "contradictions": [
-            asdict(row) | {"first": row.first.isoformat(), "last": row.last.isoformat(), "text": row.text}
+            asdict(row)
+            | {"first": row.first.isoformat(), "last": row.last.isoformat(), "text": row.text}
             for row in contradictions(scenario, plan)
         ],
-    }  # fmt: skip
+    }
 
 
 def _redirects(data: dict[str, Any], runs: Path) -> dict[str, Any]:
@@ -149,8 +177,9 @@ def _redirects(data: dict[str, Any], runs: Path) -> dict[str, Any]:
             steps[step] = steps.get(step, 0.0) + sum(slots)
     followed = sum(
         n * rows[step]["followed"] / rows[step]["sent"]
-        for step, n in steps.items() if step in rows and rows[step]["sent"]
-    )  # fmt: skip
+        for step, n in steps.items()
+        if step in rows and rows[step]["sent"]
+    )
     out: dict[str, Any] = {
         "declared": data["redirects"],
         "last_run": last["run_id"] if rows else None,
@@ -163,10 +192,11 @@ def _redirect_text(redirects: dict[str, Any]) -> str:
     """Return whether the requests hold redirects, and what the last run says of that."""
     declared, run, followed = (redirects[k] for k in ("declared", "last_run", "as_in_last_run"))
     said = (
-        f"of the requests {declared:,.0f} are redirects, as declared" if declared
+        f"of the requests {declared:,.0f} are redirects, as declared"
+        if declared
         else "redirects are not included in the requests: no exchange declares any (`redirects: 1`), "
         "and the embedded shop sends none"
-    )  # fmt: skip
+    )
     if run is None:
         return f"{said}; no run of this event is there to tell"
     return f"{said}; as run {run} followed them, they come to {followed:,.0f} for this plan"
@@ -176,14 +206,18 @@ def _totals(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     a_second = seen.requests.sum(axis=0) / plan.slot_wall_s
     hottest = plan.lead_in + int(a_second[plan.lead_in :].argmax())
     return {
-        "steps": round(float(seen.steps.sum())), "requests": round(float(seen.requests.sum())),
-        "redirects": round(seen.redirects), "orders": round(float(seen.orders.sum())),
+        "steps": round(float(seen.steps.sum())),
+        "requests": round(float(seen.requests.sum())),
+        "redirects": round(seen.redirects),
+        "orders": round(float(seen.orders.sum())),
         "request_bytes": round(seen.request_bytes),
-        "peak_steps_per_s": round(float(seen.steps.sum(axis=(0, 1))[plan.lead_in :].max()) / plan.slot_wall_s, 1),
+        "peak_steps_per_s": round(
+            float(seen.steps.sum(axis=(0, 1))[plan.lead_in :].max()) / plan.slot_wall_s, 1
+        ),
         "peak_requests_per_s": round(float(a_second[hottest]), 1),
         "peak_utc": plan.grid.instant(hottest).isoformat(),
         "most_customers": round(float(seen.customers.sum(axis=0).max()), 1),
-    }  # fmt: skip
+    }
 
 
 def _by_slot(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
@@ -191,19 +225,22 @@ def _by_slot(plan: LoadPlan, seen: Outlook) -> dict[str, Any]:
     return {
         "slots_utc": [plan.grid.instant(slot).isoformat() for slot in range(plan.grid.slots)],
         "steps_per_slot": {
-            region: dict(zip(plan.steps, seen.steps[r].round(1).tolist(), strict=True)) for r, region in regions
+            region: dict(zip(plan.steps, seen.steps[r].round(1).tolist(), strict=True))
+            for r, region in regions
         },
         "sessions_per_slot": {
-            region: dict(zip(plan.journeys, plan.played[r].tolist(), strict=True)) for r, region in regions
+            region: dict(zip(plan.journeys, plan.played[r].tolist(), strict=True))
+            for r, region in regions
         },
         "per_slot": {
             region: {
-                "requests": seen.requests[r].round(1).tolist(), "orders": seen.orders[r].round(2).tolist(),
+                "requests": seen.requests[r].round(1).tolist(),
+                "orders": seen.orders[r].round(2).tolist(),
                 "customers": seen.customers[r].round(1).tolist(),
             }
             for r, region in regions
         },
-    }  # fmt: skip
+    }
 
 
 def _by_product(
@@ -218,16 +255,19 @@ def _by_product(
             name: {
                 "orders": {region: round(float(rows[r].sum()), 2) for r, region in regions},
                 "can_be_sold": round(sold_orders(scenario, plan, seen, name), 2),
-                "worth": _worth(scenario.products[name].price, sold_orders(scenario, plan, seen, name)),
+                "worth": _worth(
+                    scenario.products[name].price, sold_orders(scenario, plan, seen, name)
+                ),
                 "orders_per_slot": {region: rows[r].round(3).tolist() for r, region in regions},
             }
             for name, rows in seen.orders_by_type.items()
         },
         "stock": [
-            row for stack in scenario.stack_names
+            row
+            for stack in scenario.stack_names
             for row in stock_rows(scenario, demand.strength_sigma, plan, seen, stack)
         ],
-    }  # fmt: skip
+    }
 
 
 def _worth(price: float | None, orders: float) -> float | None:
@@ -263,9 +303,24 @@ def _cut(share: float) -> str:
 
 
 def _show_plan(data: dict[str, Any]) -> None:
-    for name in ("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile", "wall_s",
-                 "sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s",
-                 "peak_requests_per_s", "peak_utc", "most_customers"):  # fmt: skip
+    for name in (
+        "window_start",
+        "window_end",
+        "lead_in_slots",
+        "speed",
+        "scale",
+        "quantile",
+        "wall_s",
+        "sessions",
+        "steps",
+        "requests",
+        "orders",
+        "request_bytes",
+        "peak_steps_per_s",
+        "peak_requests_per_s",
+        "peak_utc",
+        "most_customers",
+    ):
         typer.echo(f"{name.replace('_', ' '):<20} {data[name]}")
     typer.echo(data["redirects"]["text"])
     for name, chain in data["journeys"].items():

@@ -34,13 +34,17 @@ def add_to(group: typer.Typer) -> None:
 def publish(
     event: EventOption,
     out: Annotated[Path, typer.Option(help="folder; what was published there is compared with")],
-    teams: Annotated[Path | None, typer.Option(help="counts by time, region, team; default the steps")] = None,
-    cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
+    teams: Annotated[
+        Path | None, typer.Option(help="counts by time, region, team; default the steps")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")
+    ] = None,
     rivals: Annotated[str, typer.Option(help=RIVALS_HELP)] = "last week,median of weeks",
     history: HistoryOption = None,
     seed: SeedOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Publish the forecasts of an event for all regions and teams: Parquet, a page a team, the model to refresh.
 
     Example: gameday forecast publish --event primeday --out forecasts/primeday
@@ -64,10 +68,11 @@ def publish(
     learned = lessons(scenario, known, models) if known.steps == scenario.step_names else []
     notes = [*model_notes(scenario, models, fitted.masked, known.steps), *known.notes[:20]]
     kept = {
-        "hashes": {"data": known.sha256}, "scenario": scenario_text(event),
+        "hashes": {"data": known.sha256},
+        "scenario": scenario_text(event),
         "fitted": {"start": known.grid.start.isoformat(), "slots": known.grid.slots},
         "lessons": [asdict(one) for one in learned],
-    }  # fmt: skip
+    }
     data = write_publication(scenario, states, out, notes, kept)
     _say(data, out, as_json=as_json)
 

@@ -13,8 +13,12 @@ __all__ = ["drawn", "say"]
 _MOST_DRAWN = 4
 
 _UNITS = {"utilisation": "share", "wait_s": "seconds", "p99_s": "seconds", "turned_away": "share"}
-_HEADS = {"utilisation": "utilisation", "wait_s": "mean wait", "p99_s": "p99 visit",
-          "turned_away": "turned away"}  # fmt: skip
+_HEADS = {
+    "utilisation": "utilisation",
+    "wait_s": "mean wait",
+    "p99_s": "p99 visit",
+    "turned_away": "turned away",
+}
 
 
 def drawn(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -76,11 +80,14 @@ def _say_stack(result: dict[str, Any], stack: str, model: dict[str, Any]) -> Non
     rows = []
     for bottleneck in model["bottlenecks"]:
         hour = _service(model, bottleneck["service"])["peak_hour"]
-        rows.append([
-            bottleneck["service"], _band(bottleneck["is_first"], "share"),
-            bottleneck["when"],
-            *(_band(hour[quantity], unit) for quantity, unit in _UNITS.items()),
-        ])  # fmt: skip
+        rows.append(
+            [
+                bottleneck["service"],
+                _band(bottleneck["is_first"], "share"),
+                bottleneck["when"],
+                *(_band(hour[quantity], unit) for quantity, unit in _UNITS.items()),
+            ]
+        )
     if model["is_observed"]:
         _table(heads, rows)
     if not model["objectives"]:
@@ -162,11 +169,15 @@ def _say_losses(stack: str, result: dict[str, Any]) -> None:
     answer = result["n_minus_one"][stack]
     rows = [
         [
-            row["what"], row["kind"], _band(row["held"], "share"), row["said"],
-            _points(row["goodput_change"]), "; ".join(row["misses_more"]) or "-",
+            row["what"],
+            row["kind"],
+            _band(row["held"], "share"),
+            row["said"],
+            _points(row["goodput_change"]),
+            "; ".join(row["misses_more"]) or "-",
         ]
         for row in answer["rows"]
-    ]  # fmt: skip
+    ]
     typer.echo(
         f"what can be lost at the peak, {answer['minutes']} minutes from {answer['from_utc'][:16]}, one at a time "
         f"({answer['replications']} replications in a cell of {answer['scale']:.3g})"
@@ -196,12 +207,20 @@ def _say_variant(stack: str, model: dict[str, Any], variant: dict[str, Any]) -> 
         rows.append([change["service"], *cells])
     _table([f"what if {variant['text']}", *(f"{head} (change)" for head in _HEADS.values())], rows)
     rows = [
-        [new["text"], _band(old["value"], new["unit"]), _band(new["value"], new["unit"]),
-         _range(change["change"], new["unit"], of_change=True), f"{old['said']} -> {new['said']}"]
+        [
+            new["text"],
+            _band(old["value"], new["unit"]),
+            _band(new["value"], new["unit"]),
+            _range(change["change"], new["unit"], of_change=True),
+            f"{old['said']} -> {new['said']}",
+        ]
         for old, new, change in zip(
-            model["objectives"], after["objectives"], variant["objectives_change"][stack], strict=True
+            model["objectives"],
+            after["objectives"],
+            variant["objectives_change"][stack],
+            strict=True,
         )
-    ]  # fmt: skip
+    ]
     if rows:
         _table(["objective", "as it is", "as it would be", "change", ""], rows)
 
@@ -263,8 +282,10 @@ def _range(band: dict[str, Any], unit: str, *, of_change: bool = False) -> str:
     if band["low"] is None or band["high"] is None:
         return "(no interval)"
     factor, name, digits = {
-        "share": (100, " points" if of_change else " %", 1), "seconds": (1000, " ms", 1), "number": (1, "", 1),
-    }[unit]  # fmt: skip
+        "share": (100, " points" if of_change else " %", 1),
+        "seconds": (1000, " ms", 1),
+        "number": (1, "", 1),
+    }[unit]
     if unit == "seconds" and not of_change and band["mid"] >= 1:
         factor, name, digits = 1, " s", 2
     low, high = (f"{round(factor * band[end], digits) + 0.0:.{digits}f}" for end in ("low", "high"))

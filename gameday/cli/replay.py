@@ -176,21 +176,29 @@ def _targets(given: list[str]) -> dict[str, str] | None:
 
 def replay(
     event: EventOption,
-    target: Annotated[list[str] | None, typer.Option(help="URL, or STACK=URL; default: the embedded shop")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="URL, or STACK=URL; default: the embedded shop")
+    ] = None,
     window: WindowOption = "peak",
-    speed: SpeedOption = None, duration: DurationOption = None,
+    speed: SpeedOption = None,
+    duration: DurationOption = None,
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
-    inject: InjectOption = None, spare: SpareOption = True, drift: DriftOption = None,
+    inject: InjectOption = None,
+    spare: SpareOption = True,
+    drift: DriftOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
-    listen: ListenOption = None, key_file: KeyOption = None,
+    listen: ListenOption = None,
+    key_file: KeyOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
     out: Annotated[Path, typer.Option(help="folder of all runs")] = Path("reports"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be sent; send nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be sent; send nothing")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Play an event: forecast, model, swarm, findings, capacity requests, report.
 
     Example: gameday replay --event primeday --window peak --speed 20x
@@ -201,12 +209,19 @@ def replay(
     from gameday.vocabulary import Seed
 
     order = Order(
-        event=event, seed=Seed(seed), out=out, history=history, workers=workers,
+        event=event,
+        seed=Seed(seed),
+        out=out,
+        history=history,
+        workers=workers,
         listen=_listen(listen, key_file, makes_key=not dry_run),
-        asked=asked_of(window, speed, duration, scale, quantile), targets=_targets(target or []),
-        inject=tuple(inject or ()), n_minus_one=spare, drift=drift_of(drift),
+        asked=asked_of(window, speed, duration, scale, quantile),
+        targets=_targets(target or []),
+        inject=tuple(inject or ()),
+        n_minus_one=spare,
+        drift=drift_of(drift),
         command="gameday " + shlex.join(sys.argv[1:]),
-    )  # fmt: skip
+    )
     if dry_run:
         from gameday.cli.plan import say_plan
 

@@ -34,8 +34,19 @@ def say_run(summary: dict[str, Any]) -> None:
         f"by slot; {followed['steps_sent']} steps sent, {followed['steps_forecast']} forecast; "
         f"{conditions['speed']:g}x, scale {conditions['scale']:g}, seed {summary['seed']}"
     )
-    table = Table("stack", "service", "utilisation", "p50", "p99", "errors", box=None, pad_edge=False,
-                  title="predicted / measured", title_justify="left", header_style="")  # fmt: skip
+    table = Table(
+        "stack",
+        "service",
+        "utilisation",
+        "p50",
+        "p99",
+        "errors",
+        box=None,
+        pad_edge=False,
+        title="predicted / measured",
+        title_justify="left",
+        header_style="",
+    )
     for row in summary["services"]:
         cells = [
             _pair(row[metric], metric) for metric in ("utilisation", "p50", "p99", "error_rate")

@@ -41,9 +41,10 @@ def _rows(out: Path, event: str | None = None) -> list[RunRow]:
     _forget_killed(out)
     return [
         replace(row, verdict="ABORTED", exit_code=4)
-        if row.verdict == "RUNNING" and not _plays(Path(row.folder)) else row
+        if row.verdict == "RUNNING" and not _plays(Path(row.folder))
+        else row
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def _plays(folder: Path) -> bool:
@@ -80,8 +81,9 @@ def run_folder(run: str | None, out: Path) -> Path:
 
 def runs(
     event: Annotated[str | None, typer.Option(help="of one event, by its name")] = None,
-    out: OutOption = Path("reports"), as_json: JsonOption = False,
-) -> None:  # fmt: skip
+    out: OutOption = Path("reports"),
+    as_json: JsonOption = False,
+) -> None:
     """List runs, newest first.
 
     Example: gameday runs
@@ -165,8 +167,10 @@ def findings(
         typer.echo(json.dumps({"schema_version": 1, "findings": found}))
         return
     for f in found:
-        typer.echo(f"{f['severity']}  {f['title']}: {f['value']['mid']:.4g} {f['unit']} "
-                   f"(bound {f['bound']:g}), {f['doubt'] or f['basis']}{_since(f)}")  # fmt: skip
+        typer.echo(
+            f"{f['severity']}  {f['title']}: {f['value']['mid']:.4g} {f['unit']} "
+            f"(bound {f['bound']:g}), {f['doubt'] or f['basis']}{_since(f)}"
+        )
     if not found:
         typer.echo("none")
 
@@ -174,8 +178,9 @@ def findings(
 def compare(
     first: Annotated[str, typer.Argument(help="run id or folder")],
     second: Annotated[str, typer.Argument(help="run id or folder")],
-    out: OutOption = Path("reports"), as_json: JsonOption = False,
-) -> None:  # fmt: skip
+    out: OutOption = Path("reports"),
+    as_json: JsonOption = False,
+) -> None:
     """Compare two runs: verdicts, objectives, findings, and conditions that differ.
 
     Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
@@ -199,10 +204,14 @@ def compare(
 
 
 def watch(
-    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False,
+    run: RunArgument = None,
+    out: OutOption = Path("reports"),
+    as_json: JsonOption = False,
     web: Annotated[bool, typer.Option("--web", help="show it on a page, until Ctrl-C")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="of the page, on 127.0.0.1; 0: a free one")] = 0,
-) -> None:  # fmt: skip
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="of the page, on 127.0.0.1; 0: a free one")
+    ] = 0,
+) -> None:
     """Follow a run's journal until it ends, or its numbers on a page.
 
     Example: gameday watch --web

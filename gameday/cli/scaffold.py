@@ -56,12 +56,14 @@ def init(
     folder: Annotated[Path, typer.Argument(help="a folder to make")],
     event: Annotated[str, typer.Option(help="the bundled scenario to begin from")] = "primeday",
     from_har: Annotated[
-        Path | None, typer.Option(help="a browser's recording of your shop, to begin from in place of it")
+        Path | None,
+        typer.Option(help="a browser's recording of your shop, to begin from in place of it"),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(help="of a recording: whose requests are taken; else the host of most pages")
+        str | None,
+        typer.Option(help="of a recording: whose requests are taken; else the host of most pages"),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Copy a bundled scenario with all it includes, or make one of a recording, to change into one's own.
 
     Example: gameday init myshop --from-har shop.har
@@ -123,8 +125,10 @@ def _init_recorded(folder: Path, har: Path, host: str | None) -> None:
             (folder / "scenario.schema.json").write_text(json.dumps(scenario_schema(), indent=1))
         except OSError as error:
             raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
-    typer.echo(f"{len(recording.requests)} requests to {recording.origin} are {len(found.steps)} steps: "
-               f"{', '.join(found.steps)}")  # fmt: skip
+    typer.echo(
+        f"{len(recording.requests)} requests to {recording.origin} are {len(found.steps)} steps: "
+        f"{', '.join(found.steps)}"
+    )
     for note in found.notes:
         typer.echo(f"  {note}")
     typer.echo(
@@ -134,8 +138,10 @@ def _init_recorded(folder: Path, har: Path, host: str | None) -> None:
     typer.echo(
         "  tokens come from the shop itself, so it is played against that: it needs a --target"
     )
-    typer.echo(f"{folder / file.name}: read it over, then: gameday replay --event {folder / file.name} "
-               f"--target {recording.origin}")  # fmt: skip
+    typer.echo(
+        f"{folder / file.name}: read it over, then: gameday replay --event {folder / file.name} "
+        f"--target {recording.origin}"
+    )
 
 
 def doctor(
@@ -173,8 +179,11 @@ def _checks(out: Path) -> Iterator[tuple[str, str, str]]:
             yield name, "fail", "pip install gameday"
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = files >= _LEAST_FILES
-    yield (f"open files {files}", "pass" if enough else "warn",
-           "" if enough else f"ulimit -n {min(most, _LEAST_FILES)}")  # fmt: skip
+    yield (
+        f"open files {files}",
+        "pass" if enough else "warn",
+        "" if enough else f"ulimit -n {min(most, _LEAST_FILES)}",
+    )
     yield _machine_check()
     cores = os.cpu_count() or 1
     yield f"{cores} cores", "pass" if cores > 1 else "warn", "" if cores > 1 else "2 or more"
@@ -203,7 +212,11 @@ def _machine_check() -> tuple[str, str, str]:
         return f"{use.text}; load average {load}", "warn", "watch it yourself while a run goes on"
     state = "pass" if use.other_share <= BUSY_SHARE else "warn"
     state = "fail" if use.other_share > _TOO_BUSY else state
-    fix = "" if state == "pass" else (
-        f"end other work: above {BUSY_SHARE:.0%} of the cores nothing is compared with the model"
-    )  # fmt: skip
+    fix = (
+        ""
+        if state == "pass"
+        else (
+            f"end other work: above {BUSY_SHARE:.0%} of the cores nothing is compared with the model"
+        )
+    )
     return f"{use.text}; load average {load}", state, fix

@@ -25,13 +25,17 @@ def add_to(app: typer.Typer) -> None:
 def shop(
     event: Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")],
     stack: Annotated[str | None, typer.Option(help="which stack; default the first")] = None,
-    scale: Annotated[float, typer.Option(min=1e-6, max=100, help="servers as a share of full scale")] = 0.01,
-    stock_scale: Annotated[float | None, typer.Option(min=0, help="stock as a share; default --scale")] = None,
+    scale: Annotated[
+        float, typer.Option(min=1e-6, max=100, help="servers as a share of full scale")
+    ] = 0.01,
+    stock_scale: Annotated[
+        float | None, typer.Option(min=0, help="stock as a share; default --scale")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of its service times")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="on 127.0.0.1; 0: a free one")] = 8080,
     as_json: Annotated[bool, typer.Option("--json", help="say the address as JSON")] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Start the embedded shop of one stack on loopback, until Ctrl-C.
 
     Example: gameday shop --event primeday --port 8080
@@ -56,16 +60,24 @@ def shop(
             typer.echo("metrics at /metrics, orders at /orders?run=RUN; Ctrl-C ends it")
 
     serve(
-        scenario, chosen, scale=scale, stock_scale=scale if stock_scale is None else stock_scale,
-        seed=seed, port=port, ready=ready, over=lambda: with_parent and os.getppid() != parent,
-    )  # fmt: skip
+        scenario,
+        chosen,
+        scale=scale,
+        stock_scale=scale if stock_scale is None else stock_scale,
+        seed=seed,
+        port=port,
+        ready=ready,
+        over=lambda: with_parent and os.getppid() != parent,
+    )
 
 
 def worker(
-    master: Annotated[str, typer.Option(help="HOST:PORT of a run, as its --listen, or of Locust's --master")],
+    master: Annotated[
+        str, typer.Option(help="HOST:PORT of a run, as its --listen, or of Locust's --master")
+    ],
     key_file: KeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="say whom it joins as JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Play for a master elsewhere: it sends scenario, plan and seed; ends with the run.
 
     Example: gameday worker --master 127.0.0.1:5557

@@ -43,9 +43,13 @@ WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(help="as 'checkout.instances = 40' or 'forecast = 1.3x'; may be repeated"),
 ]
-HeadroomOption = Annotated[bool, typer.Option(
-    "--headroom", help="find the multiple of the forecast each objective bears: some ten variants more",
-)]  # fmt: skip
+HeadroomOption = Annotated[
+    bool,
+    typer.Option(
+        "--headroom",
+        help="find the multiple of the forecast each objective bears: some ten variants more",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,17 +58,29 @@ def add_to(app: typer.Typer) -> None:
 
 
 def simulate(
-    event: EventOption, window: WindowOption = "peak", scale: ScaleOption = "auto",
-    quantile: QuantileOption = None, history: HistoryOption = None, seed: SeedOption = 1,
-    what_if: WhatIfOption = None, headroom: HeadroomOption = False,
-    inject: InjectOption = None, spare: SpareOption = True,
+    event: EventOption,
+    window: WindowOption = "peak",
+    scale: ScaleOption = "auto",
+    quantile: QuantileOption = None,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    what_if: WhatIfOption = None,
+    headroom: HeadroomOption = False,
+    inject: InjectOption = None,
+    spare: SpareOption = True,
     replications: Annotated[int, typer.Option(min=2, max=1000, help="of each variant")] = 10,
-    budget: Annotated[float, typer.Option(min=1, max=86400, help="seconds a variant; sets an auto scale")] = 30.0,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: the cores")] = None,
-    cluster: Annotated[str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")] = None,
+    budget: Annotated[
+        float, typer.Option(min=1, max=86400, help="seconds a variant; sets an auto scale")
+    ] = 30.0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes; default: the cores")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="a dask scheduler, as tcp://HOST:8786")
+    ] = None,
     out: Annotated[Path, typer.Option(help="folder of the pictures")] = Path("reports"),
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Rehearse an event in the queueing model, at real speed after an hour of warm-up; send nothing.
 
     Example: gameday simulate --event primeday --what-if 'checkout.instances = 40'
@@ -140,9 +156,15 @@ class Rehearsal:
     """One event in the model: as it is, and as it would be."""
 
     def __init__(
-        self, scenario: Scenario, demand: Demand, asked: Asked, seed: Seed, budget_s: float,
-        how: dict[str, Any], show: Show,
-    ) -> None:  # fmt: skip
+        self,
+        scenario: Scenario,
+        demand: Demand,
+        asked: Asked,
+        seed: Seed,
+        budget_s: float,
+        how: dict[str, Any],
+        show: Show,
+    ) -> None:
         from gameday.queueing import least_scale
         from gameday.scenario import with_drift
         from gameday.simulate import at_real_speed
@@ -152,10 +174,16 @@ class Rehearsal:
         cores = how["workers"] or os.cpu_count() or 1
         with show.phase("load plan"):
             self.plan: LoadPlan = at_real_speed(
-                scenario, demand, seed=self.seed, window=asked.window, scale=asked.scale,
-                quantile=asked.quantile, core_s=budget_s * cores, replications=how["replications"],
+                scenario,
+                demand,
+                seed=self.seed,
+                window=asked.window,
+                scale=asked.scale,
+                quantile=asked.quantile,
+                core_s=budget_s * cores,
+                replications=how["replications"],
                 at_least=least_scale(scenario),
-            )  # fmt: skip
+            )
             show.update(f"{int(self.plan.played.sum())} sessions, scale {self.plan.scale:g}")
 
     def strike(self, texts: list[str], variants: list[Scenario]) -> None:
@@ -176,15 +204,22 @@ class Rehearsal:
         from gameday.experiments import Look
         from gameday.simulate import replicate
 
-        how = self._how if most is None else self._how | {
-            "replications": min(most, self._how["replications"])
-        }  # fmt: skip
+        how = (
+            self._how
+            if most is None
+            else self._how | {"replications": min(most, self._how["replications"])}
+        )
         done: Callable[[int], None] = lambda n: self.show.update(f"{n} replications")  # noqa: E731
         with self.show.phase(f"model: {name}"):
             return replicate(
-                scenario, plan, Look.at(scenario, plan), seed=self.seed, progress=done,
-                new_customers=True, **how,
-            )  # fmt: skip
+                scenario,
+                plan,
+                Look.at(scenario, plan),
+                seed=self.seed,
+                progress=done,
+                new_customers=True,
+                **how,
+            )
 
     def calm(self, name: str, scenario: Scenario, factor: float = 1.0) -> Replications:
         """Return a variant with nothing injected: what its recovery is measured by; empty where nothing is."""
@@ -209,17 +244,27 @@ class Rehearsal:
         stacks = [list(runs) for runs in zip(*self.before, strict=True)]
         self.as_is = rehearse(self.scenario, self.before, plan.scale)
         return {
-            "schema_version": 3, "event": self.scenario.event.name, "asked": event,
-            "window_start": plan.window.start.isoformat(), "window_end": plan.window.end.isoformat(),
-            "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
-            "quantile": plan.quantile, "seed": plan.seed.root, **self.as_is,
+            "schema_version": 3,
+            "event": self.scenario.event.name,
+            "asked": event,
+            "window_start": plan.window.start.isoformat(),
+            "window_end": plan.window.end.isoformat(),
+            "lead_in_slots": plan.lead_in,
+            "speed": plan.speed,
+            "scale": plan.scale,
+            "quantile": plan.quantile,
+            "seed": plan.seed.root,
+            **self.as_is,
             "series": series_of(self.before),
             "sell_out": sell_outs(self.scenario, self.before),
             "injected": [one.text for one in plan.injections],
-            "recovery": does_it_recover(plan.injections, self.before, self.calm("as it is", self.scenario)),
+            "recovery": does_it_recover(
+                plan.injections, self.before, self.calm("as it is", self.scenario)
+            ),
             "small_stations": small_stations(self.scenario, plan.scale),
             "full_scale": {  # what is injected, no service alone could show
-                runs[0].stack: [] if plan.injections
+                runs[0].stack: []
+                if plan.injections
                 else full_scale_waits(self.scenario, plan.scale, runs, self.seed)
                 for runs in stacks
             },
@@ -229,7 +274,7 @@ class Rehearsal:
                 )
                 for runs in stacks
             },
-        }  # fmt: skip
+        }
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""
@@ -248,13 +293,15 @@ class Rehearsal:
         plan = self.plan if factor == 1.0 else self.plan.times(factor)
         after = self.play(text, scenario, plan)
         return {
-            "text": text, "unseen": unseen(self.scenario, scenario, plan.scale),
-            **rehearse(scenario, after, plan.scale), "series": series_of(after),
+            "text": text,
+            "unseen": unseen(self.scenario, scenario, plan.scale),
+            **rehearse(scenario, after, plan.scale),
+            "series": series_of(after),
             "recovery": does_it_recover(plan.injections, after, self.calm(text, scenario, factor)),
             "sell_out": sell_outs(scenario, after),
             "change": service_change(self.before, after),
             "objectives_change": objective_change(self.before, after),
-        }  # fmt: skip
+        }
 
     def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
         """Return what brings back a stack that mostly stays down though its trigger is gone."""
@@ -267,9 +314,12 @@ class Rehearsal:
         if not down:
             return None
         return find_remedies(
-            self.scenario, self._calm, self.plan.injections, down,
+            self.scenario,
+            self._calm,
+            self.plan.injections,
+            down,
             partial(self.play, most=_CURE_REPLICATIONS),
-        )  # fmt: skip
+        )
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""
@@ -278,18 +328,24 @@ class Rehearsal:
         cores = self._how["workers"] or os.cpu_count() or 1
         with self.show.phase("model: what can be lost"):
             return n_minus_one(
-                self.scenario, demand, self.plan, seed=self.seed, core_s=budget_s * cores,
-                progress=self.show.update, **self._how,
-            )  # fmt: skip
+                self.scenario,
+                demand,
+                self.plan,
+                seed=self.seed,
+                core_s=budget_s * cores,
+                progress=self.show.update,
+                **self._how,
+            )
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""
         from gameday.experiments import find_headroom
 
         return find_headroom(
-            self.scenario, self.before,
+            self.scenario,
+            self.before,
             lambda factor: self.play(f"{factor:.3g}x", self.scenario, self.plan.times(factor)),
-        )  # fmt: skip
+        )
 
     @property
     def exit_code(self) -> int:

@@ -32,16 +32,28 @@ def add_to(group: typer.Typer) -> None:
 
 def track(
     plan: Annotated[Path, typer.Option(help="a publication's folder, or a run's demand.parquet")],
-    actuals: Annotated[Path | None, typer.Option(help="a growing table: time, region, team, count")] = None,
-    prometheus: Annotated[str | None, typer.Option(help="a server's address, as http://127.0.0.1:9090")] = None,
-    query: Annotated[str | None, typer.Option(help="PromQL of a minute's count; has $region, $step")] = None,
+    actuals: Annotated[
+        Path | None, typer.Option(help="a growing table: time, region, team, count")
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(help="a server's address, as http://127.0.0.1:9090")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(help="PromQL of a minute's count; has $region, $step")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
     step: Annotated[str | None, typer.Option(help="one step or team; default all")] = None,
-    zone: Annotated[str | None, typer.Option(help="clock of times without offset; default the plan's")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="clock of times without offset; default the plan's")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="go on until the plan ends")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="with --follow, end after so many seconds; 0: never")] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON: a line an alert, then a summary")] = False,
-) -> None:  # fmt: skip
+    wait: Annotated[
+        float, typer.Option(min=0, help="with --follow, end after so many seconds; 0: never")
+    ] = 0.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print JSON: a line an alert, then a summary")
+    ] = False,
+) -> None:
     """Track actuals against a forecast: sharp edges and launches that do not come within two minutes, drift,
     and today's level where it pays.
 

@@ -81,8 +81,9 @@ def _row(
     callers = _held_callers(scenario, cell, name)
     if callers is not None and callers < _FEW * servers:
         return _not(f"at most {callers} callers at a time: no open queue")
-    form, exact, answers = _paper(work, per_s * hold_s, servers, bound, hold_s,
-                                  scenario.services[name].timeout, away)  # fmt: skip
+    form, exact, answers = _paper(
+        work, per_s * hold_s, servers, bound, hold_s, scenario.services[name].timeout, away
+    )
     paper = float(np.average(answers, weights=per_s))
     if exact and callers is None:
         slack = 1e-6 + 0.02 * paper  # a minute's counts are given, a Poisson minute's are not
@@ -90,8 +91,14 @@ def _row(
     else:
         is_near = abs(paper - band.mid) <= _NEAR * band.mid + 1e-4
         said = "near" if is_near or band.low <= paper <= band.high else "far"
-    return {"form": form, "exact": exact and callers is None, "paper": paper, "simulated": band_of(band),
-            "unit": "share" if is_loss else "s", "said": said}  # fmt: skip
+    return {
+        "form": form,
+        "exact": exact and callers is None,
+        "paper": paper,
+        "simulated": band_of(band),
+        "unit": "share" if is_loss else "s",
+        "said": said,
+    }
 
 
 def _settles_s(load: float, servers: int, hold_s: float) -> float:
@@ -105,9 +112,12 @@ def _held_callers(scenario: Scenario, cell: Cell, name: str) -> int | None:
     Who is called by servers that wait does not meet a Poisson stream: paper is then an approximation.
     """
     above = {
-        caller.service for caller in cell.walk() for calls in caller.then for call in calls
+        caller.service
+        for caller in cell.walk()
+        for calls in caller.then
+        for call in calls
         if call.service == name and not scenario.services[caller.service].is_asynchronous
-    }  # fmt: skip
+    }
     return sum(cell.stations[service].servers for service in above) if above else None
 
 
@@ -125,9 +135,14 @@ def _paper(
         return "Erlang B", True, [erlang_b(float(a), servers) for a in offered]
     if work.is_exponential:
         if away > 1e-4 and timeout_s < bound / servers * hold_s:
-            return "M/M/c+D", True, [
-                impatient_queue(float(a), servers, hold_s, timeout_s, fixed=True)[1] for a in offered
-            ]  # fmt: skip
+            return (
+                "M/M/c+D",
+                True,
+                [
+                    impatient_queue(float(a), servers, hold_s, timeout_s, fixed=True)[1]
+                    for a in offered
+                ],
+            )
         form = "Erlang C" if away == 0 else "M/M/c/K"
         return form, True, [bounded_queue(float(a), servers, bound, hold_s)[1] for a in offered]
     answers = [mean_wait_s(float(a), servers, hold_s, work.scv) for a in offered]
@@ -150,5 +165,11 @@ def _work(scenario: Scenario, cell: Cell, name: str) -> _Work:
 
 
 def _not(why: str) -> dict[str, Any]:
-    return {"form": None, "exact": False, "paper": None, "simulated": None, "unit": "s",
-            "said": f"not compared: {why}"}  # fmt: skip
+    return {
+        "form": None,
+        "exact": False,
+        "paper": None,
+        "simulated": None,
+        "unit": "s",
+        "said": f"not compared: {why}",
+    }

@@ -49,12 +49,17 @@ def full_scale_waits(
             continue
         per_s = np.mean([run.arrived[n, runs[0].hour] for run in runs], axis=0) / 60.0 / scale
         servers = scenario.services[name].servers(runs[0].stack)
-        rows.append({
-            "service": name, "servers": servers,
-            "load": round(float(per_s.mean()) * times.mean / servers, 4),
-            "cell_wait_s": band_of(level_interval([float(run.spans[_HOUR, _WAIT, n]) for run in runs], "s")),
-            **_alone(per_s, servers, times, seed.child("full scale", runs[0].stack, name)),
-        })  # fmt: skip
+        rows.append(
+            {
+                "service": name,
+                "servers": servers,
+                "load": round(float(per_s.mean()) * times.mean / servers, 4),
+                "cell_wait_s": band_of(
+                    level_interval([float(run.spans[_HOUR, _WAIT, n]) for run in runs], "s")
+                ),
+                **_alone(per_s, servers, times, seed.child("full scale", runs[0].stack, name)),
+            }
+        )
     return rows
 
 
@@ -69,10 +74,11 @@ def _alone(per_s: Any, servers: int, time: ServiceTime, seed: Seed) -> dict[str,
     ]
     p99 = [percentile(run.waits.sum(axis=0), 0.99) for run in played]
     return {
-        "replications": count, "requests": round(requests),
+        "replications": count,
+        "requests": round(requests),
         "wait_s": band_of(level_interval([run.mean_wait_s for run in played], "s")),
         "p99_wait_s": band_of(level_interval(p99, "s")),
-    }  # fmt: skip
+    }
 
 
 def _times(scenario: Scenario, stack: str, name: str) -> ServiceTime | None:

@@ -106,11 +106,12 @@ def find_headroom(
     rows: dict[str, list[dict[str, Any]]] = {}
     for (stack, number), bracket in brackets.items():
         rows.setdefault(stack, []).append(
-            {"text": scenario.objectives[number].text, "said": bracket.said} | {
+            {"text": scenario.objectives[number].text, "said": bracket.said}
+            | {
                 name: _finite(getattr(bracket, name))
                 for name in ("holds", "fails", "surely_holds", "surely_fails")
             }
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -119,9 +120,11 @@ def _finite(factor: float) -> float | None:
 
 
 def _look(
-    scenario: Scenario, brackets: dict[tuple[str, int], _Bracket], factor: float,
+    scenario: Scenario,
+    brackets: dict[tuple[str, int], _Bracket],
+    factor: float,
     replications: Replications,
-) -> None:  # fmt: skip
+) -> None:
     for runs in zip(*replications, strict=True):
         for number, criterion in enumerate(scenario.objectives):
             band = t_interval([run.number_of(number)[0] for run in runs])

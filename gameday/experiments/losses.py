@@ -26,8 +26,14 @@ from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
 __all__ = [
-    "LOSS_LEAD_IN", "PEAK_SLOTS", "Loss", "as_scheduled", "busiest_window", "losses", "n_minus_one",
-]  # fmt: skip
+    "LOSS_LEAD_IN",
+    "PEAK_SLOTS",
+    "Loss",
+    "as_scheduled",
+    "busiest_window",
+    "losses",
+    "n_minus_one",
+]
 
 PEAK_SLOTS = 10
 """Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
@@ -87,10 +93,17 @@ def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
 
 
 def n_minus_one(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, *, seed: Seed, core_s: float,
-    load_share: float = 1.0, progress: Callable[[str], None] = lambda said: None,
-    cancelled: Callable[[], bool] = lambda: False, **how: Any,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
+    scenario: Scenario,
+    demand: Demand,
+    plan: LoadPlan,
+    *,
+    seed: Seed,
+    core_s: float,
+    load_share: float = 1.0,
+    progress: Callable[[str], None] = lambda said: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    **how: Any,
+) -> dict[str, dict[str, Any]]:
     """Return stack -> its peak in the plan's window, what holds there with nothing lost, and a row a loss.
 
     A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
@@ -102,32 +115,49 @@ def n_minus_one(
     for stack in scenario.stack_names:
         lost = losses(scenario, stack)
         peak = at_real_speed(
-            scenario, demand, seed=seed, window=_peak_window(plan, scenario, stack),
-            core_s=core_s / len(scenario.stack_names) / (1 + len(lost)), quantile=plan.quantile,
-            at_least=least_scale(scenario), lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
-        )  # fmt: skip
+            scenario,
+            demand,
+            seed=seed,
+            window=_peak_window(plan, scenario, stack),
+            core_s=core_s / len(scenario.stack_names) / (1 + len(lost)),
+            quantile=plan.quantile,
+            at_least=least_scale(scenario),
+            lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
+        )
         window_s = peak.window.slots * SLOT_S
         struck = [peak.struck(parse_injections([one.text], scenario, window_s)) for one in lost]
         progress(f"{stack}: {len(lost)} losses at the peak")
         there = as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds())
         seen = replicate_each(
-            there, [peak, *struck], Look.at(scenario, peak), seed=seed, stacks=(stack,),
-            scale=peak.scale / load_share, new_customers=True, cancelled=cancelled, **how,
-        )  # fmt: skip
+            there,
+            [peak, *struck],
+            Look.at(scenario, peak),
+            seed=seed,
+            stacks=(stack,),
+            scale=peak.scale / load_share,
+            new_customers=True,
+            cancelled=cancelled,
+            **how,
+        )
         runs = [[each[0] for each in replications] for replications in seen]
         if not all(len(one) > 1 for one in runs):
             return {}
         out[stack] = {
             "alone": [
-                name for name in scenario.stack_services(stack)
+                name
+                for name in scenario.stack_services(stack)
                 if scenario.services[name].stacks[stack].zones == 1
             ],
-            "from_utc": peak.window.start.isoformat(), "minutes": peak.window.slots,
-            "scale": peak.scale, "replications": len(runs[0]), "as_it_is": _answer(scenario, runs[0], runs[0]),
+            "from_utc": peak.window.start.isoformat(),
+            "minutes": peak.window.slots,
+            "scale": peak.scale,
+            "replications": len(runs[0]),
+            "as_it_is": _answer(scenario, runs[0], runs[0]),
             "rows": [
-                _row(scenario, one, runs[0], after) for one, after in zip(lost, runs[1:], strict=True)
+                _row(scenario, one, runs[0], after)
+                for one, after in zip(lost, runs[1:], strict=True)
             ],
-        }  # fmt: skip
+        }
     return out
 
 
@@ -159,12 +189,17 @@ def _tests(
         values = [run.number_of(n)[0] for run in runs]
         if before["misses"].get(criterion.text, 0.0) >= 0.5 or any(v != v for v in values):
             continue
-        out.append({
-            "text": criterion.text, "bound": criterion.value, "unit": METRICS[criterion.metric],
-            "value": band_of(level_interval(values, METRICS[criterion.metric])),
-            "p_value": p_above(values, criterion.value), "samples": sum(run.number_of(n)[1] for run in runs),
-            "tier": step_tier(scenario, criterion.subject),
-        })  # fmt: skip
+        out.append(
+            {
+                "text": criterion.text,
+                "bound": criterion.value,
+                "unit": METRICS[criterion.metric],
+                "value": band_of(level_interval(values, METRICS[criterion.metric])),
+                "p_value": p_above(values, criterion.value),
+                "samples": sum(run.number_of(n)[1] for run in runs),
+                "tier": step_tier(scenario, criterion.subject),
+            }
+        )
     return out
 
 
@@ -196,7 +231,7 @@ def _answer(scenario: Scenario, runs: list[Replication], base: list[Replication]
         "unmet": [c.text for c in scenario.objectives if c.text not in met],
         "misses": {text: share for text, share in missed.items() if share > 0},
         "goodput": band_of(level_interval([planned_goodput(run) for run in runs], "share")),
-    }  # fmt: skip
+    }
 
 
 def _row(
@@ -220,6 +255,12 @@ def _row(
     else:
         said = {1.0: "can be lost", 0.0: "cannot be lost"}.get(after["held"]["mid"], "in some")
     return {
-        "kind": loss.kind, "what": loss.what, "text": loss.text, "said": said, "misses_more": more,
-        "goodput_change": band_of(change), "tests": _tests(scenario, before, runs), **after,
-    }  # fmt: skip
+        "kind": loss.kind,
+        "what": loss.what,
+        "text": loss.text,
+        "said": said,
+        "misses_more": more,
+        "goodput_change": band_of(change),
+        "tests": _tests(scenario, before, runs),
+        **after,
+    }

@@ -43,10 +43,15 @@ class PeakCase:
 
 
 def peak_cases(
-    scenario: Scenario, demand: Demand, plan: LoadPlan, *, seed: Seed, core_s: float,
+    scenario: Scenario,
+    demand: Demand,
+    plan: LoadPlan,
+    *,
+    seed: Seed,
+    core_s: float,
     progress: Callable[[str], None] = lambda said: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> tuple[PeakCase, ...]:  # fmt: skip
+) -> tuple[PeakCase, ...]:
     """Return the case of each stack; those that were cut short are left out.
 
     `plan` is the run's own. `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged
@@ -62,16 +67,24 @@ def peak_cases(
         load = np.asarray(steps)[regions].sum(axis=(0, 1)) * during
         window = busiest_window(demand.grid, load, PEAK_SLOTS)
         peak = at_real_speed(
-            scenario, demand, seed=seed, window=window, quantile=quantile,
-            core_s=core_s / len(scenario.stack_names), at_least=least_scale(scenario),
+            scenario,
+            demand,
+            seed=seed,
+            window=window,
+            quantile=quantile,
+            core_s=core_s / len(scenario.stack_names),
+            at_least=least_scale(scenario),
             lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
-        )  # fmt: skip
+        )
         fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
         case = PeakCase(
-            stack, peak, scenario.capacity.zones_lost,
+            stack,
+            peak,
+            scenario.capacity.zones_lost,
             tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
-            (peak.window.start - plan.window.start).total_seconds(), (),
-        )  # fmt: skip
+            (peak.window.start - plan.window.start).total_seconds(),
+            (),
+        )
         progress(f"{stack}: {case_words(case)}")
         runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
         if len(runs) > 1 and not cancelled():
@@ -85,9 +98,15 @@ def played_with(
     """Return the case with the fleets of `scenario`; the same `seed` shares customers and chance."""
     injected = parse_injections(_losses(scenario, case), scenario, case.plan.window.slots * SLOT_S)
     [seen] = replicate_each(
-        as_scheduled(scenario, case.later_s), [case.plan.struck(injected)], Look.at(scenario, case.plan),
-        seed=seed, stacks=(case.stack,), scale=case.plan.scale, new_customers=True, **how,
-    )  # fmt: skip
+        as_scheduled(scenario, case.later_s),
+        [case.plan.struck(injected)],
+        Look.at(scenario, case.plan),
+        seed=seed,
+        stacks=(case.stack,),
+        scale=case.plan.scale,
+        new_customers=True,
+        **how,
+    )
     return tuple(each[0] for each in seen)
 
 

@@ -83,9 +83,12 @@ def _said(part: Phases, run: Goodput, shares: dict[str, float | None], speed: fl
 
 def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "before": _band(runs, part.before) if part.before.stop else None, "in": _band(runs, part.during),
-        "after": None, "recovers": None, "minutes_to_recover": None,
-    }  # fmt: skip
+        "before": _band(runs, part.before) if part.before.stop else None,
+        "in": _band(runs, part.during),
+        "after": None,
+        "recovers": None,
+        "minutes_to_recover": None,
+    }
     if part.after is None:
         return out | {"said": part.why}
     runs = [run for run in runs if _is_met(run, part, part.after)]
@@ -94,9 +97,10 @@ def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
     minutes = [run.minutes_to_recover(part) for run in runs]
     back = [m for m in minutes if m is not None]
     out |= {
-        "after": _band(runs, part.after), "recovers": band_of(binomial_band(len(back), len(runs))),
+        "after": _band(runs, part.after),
+        "recovers": band_of(binomial_band(len(back), len(runs))),
         "minutes_to_recover": band_of(level_interval(back, "number")) if back else None,
-    }  # fmt: skip
+    }
     if len(back) == len(runs):
         bears = not any(run.goes_down(part) for run in runs)
         return out | {"said": _BEARS if bears else _BACK_AGAIN}

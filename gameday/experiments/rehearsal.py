@@ -21,9 +21,18 @@ from gameday.scenario import METRICS, Scenario
 from gameday.vocabulary import Array, Band
 
 __all__ = [
-    "DRAWN", "NOBODY", "TOO_SMALL", "Replications", "minute_bands", "objective_change", "rehearse", "said_of",
-    "series_of", "series_table", "service_change",
-]  # fmt: skip
+    "DRAWN",
+    "NOBODY",
+    "TOO_SMALL",
+    "Replications",
+    "minute_bands",
+    "objective_change",
+    "rehearse",
+    "said_of",
+    "series_of",
+    "series_table",
+    "service_change",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +87,12 @@ def _by_service(
     Only a band `of_change` goes below nothing, or that of a share beyond all.
     """
     return [
-        {"service": name} | {
+        {"service": name}
+        | {
             span: {
                 quantity: band_of(
-                    t_interval(spans[:, s, q, n].tolist()) if of_change
+                    t_interval(spans[:, s, q, n].tolist())
+                    if of_change
                     else level_interval(spans[:, s, q, n].tolist(), UNITS[quantity])
                 )
                 for q, quantity in enumerate(QUANTITIES)
@@ -89,7 +100,7 @@ def _by_service(
             for s, span in enumerate(SPANS)
         }
         for n, name in enumerate(services)
-    ]  # fmt: skip
+    ]
 
 
 def service_change(before: Replications, after: Replications) -> dict[str, list[dict[str, Any]]]:
@@ -127,10 +138,16 @@ def _bottlenecks(scenario: Scenario, runs: list[Replication]) -> list[dict[str, 
     rows = []
     for i, name in enumerate(names):
         share, when = _first(runs, [int(run.breaks_at[i]) for run in runs])
-        rows.append({
-            "service": name, "is_first": band_of(binomial_band(int(first[i]), n)), "breaks": share,
-            "minutes_to_break": when["minutes"], "at_utc": when["at_utc"], "when": when["said"],
-        })  # fmt: skip
+        rows.append(
+            {
+                "service": name,
+                "is_first": band_of(binomial_band(int(first[i]), n)),
+                "breaks": share,
+                "minutes_to_break": when["minutes"],
+                "at_utc": when["at_utc"],
+                "when": when["said"],
+            }
+        )
     return sorted(rows, key=lambda row: (-row["is_first"]["mid"], -row["breaks"]["mid"]))
 
 
@@ -180,10 +197,13 @@ def _objective(
     return {
         "text": criterion.text,
         "unit": {"s": "seconds", "share": "share"}.get(unit, "number"),
-        "value": band_of(band), "said": said if met else NOBODY,
-        "fails_in_some_minute": share, "minutes_to_breach": when["minutes"], "at_utc": when["at_utc"],
+        "value": band_of(band),
+        "said": said if met else NOBODY,
+        "fails_in_some_minute": share,
+        "minutes_to_breach": when["minutes"],
+        "at_utc": when["at_utc"],
         "when": when["said"],
-    }  # fmt: skip
+    }
 
 
 def said_of(band: Band, holds: Callable[[float], bool]) -> str:
@@ -247,10 +267,14 @@ def series_table(replications: Replications) -> pd.DataFrame:
     for runs in map(list, zip(*replications, strict=True)):
         bands = minute_bands(runs)
         index = pd.MultiIndex.from_product(
-            [[runs[0].stack], QUANTITIES, runs[0].services,
-             pd.to_datetime(runs[0].grid.minutes(), unit="m", utc=True)],
+            [
+                [runs[0].stack],
+                QUANTITIES,
+                runs[0].services,
+                pd.to_datetime(runs[0].grid.minutes(), unit="m", utc=True),
+            ],
             names=["stack", "quantity", "service", "slot_utc"],
-        )  # fmt: skip
+        )
         columns = {n: b.ravel() for n, b in zip(("mid", "low", "high"), bands, strict=True)}
         frames.append(pd.DataFrame(columns, index=index).reset_index())
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

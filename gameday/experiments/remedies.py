@@ -31,8 +31,12 @@ Play = Callable[[str, Scenario, LoadPlan], Replications]
 
 
 def find_remedies(
-    scenario: Scenario, calm: LoadPlan, injections: tuple[Injection, ...], down: set[str], play: Play
-) -> dict[str, Any]:  # fmt: skip
+    scenario: Scenario,
+    calm: LoadPlan,
+    injections: tuple[Injection, ...],
+    down: set[str],
+    play: Play,
+) -> dict[str, Any]:
     """Return stack -> the largest share tried of the load that brings it back, and each policy's answer.
 
     `calm` is the plan with nothing injected; `down` are the stacks that stay down as they are. `load` says at
@@ -47,21 +51,26 @@ def find_remedies(
     out: dict[str, Any] = {
         stack: {
             "load": _load(calm, injections, stack, partial(back, variant=scenario)),
-            "policies": [], "replications": len(as_it_is),
+            "policies": [],
+            "replications": len(as_it_is),
         }
         for stack in sorted(down)
-    }  # fmt: skip
+    }
     for name, variant in policies(scenario):
         answer = back(name, variant, calm.struck(injections))
         for stack in down:
-            out[stack]["policies"].append({"policy": name, "said": answer[stack]["said"],
-                                           "after": answer[stack]["after"]})  # fmt: skip
+            out[stack]["policies"].append(
+                {"policy": name, "said": answer[stack]["said"], "after": answer[stack]["after"]}
+            )
     return out
 
 
 def _load(
-    calm: LoadPlan, injections: tuple[Injection, ...], stack: str, back: Callable[..., dict[str, Any]]
-) -> dict[str, float | None] | None:  # fmt: skip
+    calm: LoadPlan,
+    injections: tuple[Injection, ...],
+    stack: str,
+    back: Callable[..., dict[str, Any]],
+) -> dict[str, float | None] | None:
     """Return the largest of _SHARES from which a stack comes back, and the next larger one, None = all."""
     mine = [one for one in injections if one.stack in (None, stack)]
     end_s = math.ceil(max(one.until_s for one in mine) / SLOT_S) * SLOT_S
@@ -92,7 +101,7 @@ def policies(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
         ("a limit on half the time-out", _limit),
         ("last in, first out under overload", _last_first),
         ("propagated deadlines", _heedful),
-    ]  # fmt: skip
+    ]
     for name, change in changes:
         services = {
             key: service.model_copy(update=change(service))

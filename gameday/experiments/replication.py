@@ -112,24 +112,55 @@ class Look:
         longest_s = record.longest_visit_s[mine]
         slots, hour = loads.shape[2], self.hours[stack]
         steps = record.step_counts[0][:, :, record.judged].sum(axis=0)
-        series = np.stack([
-            _read(attempts[:, :, [i]], loads[:, :, [i]], histograms[:, [i]], longest_s, record.slot_wall_s)
-            for i in range(slots)
-        ], axis=2)  # fmt: skip
-        spans = np.stack([
-            _read(attempts[:, :, part], loads[:, :, part], histograms[:, part], longest_s, record.slot_wall_s)
-            for part in (slice(0, slots), hour)
-        ])  # fmt: skip
+        series = np.stack(
+            [
+                _read(
+                    attempts[:, :, [i]],
+                    loads[:, :, [i]],
+                    histograms[:, [i]],
+                    longest_s,
+                    record.slot_wall_s,
+                )
+                for i in range(slots)
+            ],
+            axis=2,
+        )
+        spans = np.stack(
+            [
+                _read(
+                    attempts[:, :, part],
+                    loads[:, :, part],
+                    histograms[:, part],
+                    longest_s,
+                    record.slot_wall_s,
+                )
+                for part in (slice(0, slots), hour)
+            ]
+        )
         return Replication(
-            stack, tuple(names), record.grid.part(record.lead_in, slots), hour, series, spans,
-            _numbers(record, self.scenario), _fails_at(record, self.scenario), _breaks_at(series, attempts),
-            attempts[:, 0], attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1), loads[:, LOADS.index("busy_s")],
-            attempts[:, _LOST].sum(axis=1), loads[:, LOADS.index("lookups")], loads[:, LOADS.index("hits")],
-            steps[STEPS.index("planned")] - steps[STEPS.index("sent")], steps[STEPS.index("achieved")],
+            stack,
+            tuple(names),
+            record.grid.part(record.lead_in, slots),
+            hour,
+            series,
+            spans,
+            _numbers(record, self.scenario),
+            _fails_at(record, self.scenario),
+            _breaks_at(series, attempts),
+            attempts[:, 0],
+            attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1),
+            loads[:, LOADS.index("busy_s")],
+            attempts[:, _LOST].sum(axis=1),
+            loads[:, LOADS.index("lookups")],
+            loads[:, LOADS.index("hits")],
+            steps[STEPS.index("planned")] - steps[STEPS.index("sent")],
+            steps[STEPS.index("achieved")],
             steps[STEPS.index("done")],
             {product: at_s for (_, product), at_s in record.sold_out.items()},
-            tuple(record.imbalances()), record.little_residual(), record.notes,
-        )  # fmt: skip
+            tuple(record.imbalances()),
+            record.little_residual(),
+            record.notes,
+        )
 
 
 def peak_hour(scenario: Scenario, plan: LoadPlan, stack: str) -> slice:
@@ -150,17 +181,21 @@ def _read(
     arrived = counts[:, 0]
     seconds = slot_wall_s * loads.shape[2]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.stack([
-            np.minimum(1.0, load[:, 0] / (load[:, 2] * slot_wall_s)),
-            load[:, 1] / (arrived - counts[:, _SHED]),
-            np.array([
-                percentile(rows.sum(axis=0), 0.99, most)
-                for rows, most in zip(histograms, longest_s, strict=True)
-            ]),
-            counts[:, _LOST].sum(axis=1) / arrived,
-            load[:, 1] / seconds,
-            load[:, 2] / loads.shape[2],
-        ])  # fmt: skip
+        return np.stack(
+            [
+                np.minimum(1.0, load[:, 0] / (load[:, 2] * slot_wall_s)),
+                load[:, 1] / (arrived - counts[:, _SHED]),
+                np.array(
+                    [
+                        percentile(rows.sum(axis=0), 0.99, most)
+                        for rows, most in zip(histograms, longest_s, strict=True)
+                    ]
+                ),
+                counts[:, _LOST].sum(axis=1) / arrived,
+                load[:, 1] / seconds,
+                load[:, 2] / loads.shape[2],
+            ]
+        )
 
 
 def _numbers(record: RunRecord, scenario: Scenario) -> Array:

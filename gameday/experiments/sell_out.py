@@ -49,10 +49,12 @@ def when_sold_out(
         at[f"p{100 * level:g}_utc"] = None if instant is None else instant.isoformat()
     sold = sum(one is not None for one in at_s)
     return {
-        "product": product, "sells_out": band_of(binomial_band(sold, len(at_s))),
-        "release_utc": None if opens is None else opens.isoformat(), **at,
+        "product": product,
+        "sells_out": band_of(binomial_band(sold, len(at_s))),
+        "release_utc": None if opens is None else opens.isoformat(),
+        **at,
         "said": _text(opens, window, order, len(at_s) - sold),
-    }  # fmt: skip
+    }
 
 
 def _text(opens: datetime | None, window: TimeGrid, order: list[float], never: int) -> str:

@@ -87,9 +87,10 @@ class Finding:
     @property
     def doubt(self) -> str:
         """Why it may be false; empty: it was measured, or the run bears out the model that it rests on."""
-        return {"refuted": "model refuted by this run", "not compared": "model not compared with this run"}.get(
-            self.model, ""
-        )  # fmt: skip
+        return {
+            "refuted": "model refuted by this run",
+            "not compared": "model not compared with this run",
+        }.get(self.model, "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data for JSON."""

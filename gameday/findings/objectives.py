@@ -25,8 +25,14 @@ def objective_table(evidence: Evidence, findings: tuple[Finding, ...]) -> list[d
             rows[key] = _row(test, missed.get(key), least[key[1]])
     for criterion in evidence.scenario.objectives:
         for stack in evidence.scenario.stack_names:
-            unknown = {"stack": stack, "text": criterion.text, "said": "not observed",
-                       "measured": False, "missed": False, "undecided": False}  # fmt: skip
+            unknown = {
+                "stack": stack,
+                "text": criterion.text,
+                "said": "not observed",
+                "measured": False,
+                "missed": False,
+                "undecided": False,
+            }
             rows.setdefault((stack, criterion.text), unknown)
     return list(rows.values())
 
@@ -44,9 +50,13 @@ def _row(test: Candidate, finding: Finding | None, least: int) -> dict[str, Any]
         shown += f"; {_said(finding.value.mid, test.unit)} in the model at real speed"
         shown += f" ({finding.doubt})" if finding.doubt else ""
     return {
-        "stack": test.stack, "text": test.evidence["objective"], "said": shown, "measured": enough,
-        "missed": is_missed, "undecided": enough and test.value.high > test.bound,
-    }  # fmt: skip
+        "stack": test.stack,
+        "text": test.evidence["objective"],
+        "said": shown,
+        "measured": enough,
+        "missed": is_missed,
+        "undecided": enough and test.value.high > test.bound,
+    }
 
 
 def _said(value: float, unit: str) -> str:

@@ -63,16 +63,24 @@ def _finding(evidence: Evidence, candidate: Candidate, p_value: float) -> Findin
     first = candidate.first_slot
     slug = f"{candidate.rule}-{candidate.stack}-{candidate.subject}".replace(" ", "-")
     return Finding(
-        id=slug, rule=candidate.rule, severity=_severity(evidence, candidate),
-        title=candidate.title, stack=candidate.stack, subject=candidate.subject,
-        value=candidate.value, bound=candidate.bound, unit=candidate.unit, basis=candidate.basis,
-        p_value=p_value, samples=candidate.samples,
+        id=slug,
+        rule=candidate.rule,
+        severity=_severity(evidence, candidate),
+        title=candidate.title,
+        stack=candidate.stack,
+        subject=candidate.subject,
+        value=candidate.value,
+        bound=candidate.bound,
+        unit=candidate.unit,
+        basis=candidate.basis,
+        p_value=p_value,
+        samples=candidate.samples,
         first_breach=window.instant(first) if first is not None else None,
         load_share=float(load[first] / load.max()) if first is not None else None,
         suggestion=candidate.suggestion,
         evidence=candidate.evidence | {"played_quantile": evidence.plan.quantile},
         services=candidate.services,
-    )  # fmt: skip
+    )
 
 
 def _severity(evidence: Evidence, candidate: Candidate) -> Severity:

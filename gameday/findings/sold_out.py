@@ -25,10 +25,19 @@ def sell_outs_of_run(evidence: Evidence) -> list[dict[str, Any]]:
         for number, product in enumerate(scenario.stock(stack)):
             assert evidence.measured is not None
             seen = said(stack, product, (evidence.measured,))
-            out.append({
-                "stack": stack, "product": product, "release_utc": seen["release_utc"],
-                "predicted": said(stack, product, evidence.predicted) if evidence.predicted else None,
-                "at_real_speed": at_real_speed[stack][number] if stack in at_real_speed else None,
-                "measured_utc": seen["p50_utc"], "measured": seen["said"],
-            })  # fmt: skip
+            out.append(
+                {
+                    "stack": stack,
+                    "product": product,
+                    "release_utc": seen["release_utc"],
+                    "predicted": said(stack, product, evidence.predicted)
+                    if evidence.predicted
+                    else None,
+                    "at_real_speed": at_real_speed[stack][number]
+                    if stack in at_real_speed
+                    else None,
+                    "measured_utc": seen["p50_utc"],
+                    "measured": seen["said"],
+                }
+            )
     return out

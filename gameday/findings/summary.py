@@ -58,8 +58,10 @@ def followed(evidence: Evidence, validity: Validity) -> dict[str, Any]:
         "steps_forecast": round(float(expected.sum())),
         "steps_planned": int(run.step_counts[:, :, 0, run.judged].sum()),
         "steps_sent": int(sent),
-        "fit_residual_share": round(float(residual.sum() / plan.forecast[:, :, plan.lead_in :].sum()), 5),
-    }  # fmt: skip
+        "fit_residual_share": round(
+            float(residual.sum() / plan.forecast[:, :, plan.lead_in :].sum()), 5
+        ),
+    }
 
 
 def compare_services(evidence: Evidence) -> list[dict[str, Any]]:
@@ -104,14 +106,19 @@ def step_table(evidence: Evidence) -> list[dict[str, Any]]:
             said = [
                 percentile(r.response(stack, step), 0.99, longest_s) for r in evidence.predicted
             ]
-            out.append({
-                "stack": stack, "step": step, "sent": sent, "bad": bad,
-                "error_rate": plain_number(bad / sent) if sent else None,
-                "p50_s": plain_number(percentile(histogram, 0.5, longest_s)),
-                "p99_s": plain_number(percentile(histogram, 0.99, longest_s)),
-                "service_p99_s": plain_number(percentile(service, 0.99, longest_s)),
-                "predicted_p99_s": band_of(level_interval(said, "s")) if said else None,
-            })  # fmt: skip
+            out.append(
+                {
+                    "stack": stack,
+                    "step": step,
+                    "sent": sent,
+                    "bad": bad,
+                    "error_rate": plain_number(bad / sent) if sent else None,
+                    "p50_s": plain_number(percentile(histogram, 0.5, longest_s)),
+                    "p99_s": plain_number(percentile(histogram, 0.99, longest_s)),
+                    "service_p99_s": plain_number(percentile(service, 0.99, longest_s)),
+                    "predicted_p99_s": band_of(level_interval(said, "s")) if said else None,
+                }
+            )
     return out
 
 
@@ -122,11 +129,12 @@ def redirect_table(evidence: Evidence) -> dict[str, dict[str, float]]:
     sent = run.step_counts[:, :, STEPS.index("achieved")].sum(axis=(0, 2))
     return {
         step: {
-            "sent": int(n), "followed": run.redirects.get(step, 0),
+            "sent": int(n),
+            "followed": run.redirects.get(step, 0),
             "declared": int(n) * sum(e.redirects for e in scenario.steps[step].each_exchange()),
         }
         for step, n in zip(run.steps, sent, strict=True)
-    }  # fmt: skip
+    }
 
 
 def books(run: RunRecord) -> dict[str, Any]:
@@ -146,15 +154,19 @@ def books(run: RunRecord) -> dict[str, Any]:
     sessions = dict(zip(SESSIONS, map(int, run.session_counts.sum(axis=(0, 2))), strict=True))
     orders = run.orders
     return {
-        "steps": steps, "sessions": sessions, "attempts": attempts,
-        "orders": None if orders is None else {
+        "steps": steps,
+        "sessions": sessions,
+        "attempts": attempts,
+        "orders": None
+        if orders is None
+        else {
             name: getattr(orders, name)
             for name in ("confirmed", "unknown", "in_shop", "confirmed_missing", "never_sent")
         },
         "session_delay_p50_s": plain_number(percentile(run.session_delay.sum(axis=0), 0.5)),
         "session_delay_p99_s": plain_number(percentile(run.session_delay.sum(axis=0), 0.99)),
         "imbalances": run.imbalances(),
-    }  # fmt: skip
+    }
 
 
 def slot_series(evidence: Evidence) -> dict[str, Any]:

@@ -28,9 +28,13 @@ from gameday.record.measures import (
 from gameday.swarm import End, Health
 
 __all__ = [
-    "Validity", "Verdict", "judge",
-    "unmeasured_objectives", "validity", "worst_code",
-]  # fmt: skip
+    "Validity",
+    "Verdict",
+    "judge",
+    "unmeasured_objectives",
+    "validity",
+    "worst_code",
+]
 
 _BUSY = 0.7
 """Share of a core beyond which the CPU may be what made a worker late."""
@@ -111,10 +115,16 @@ def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
     imbalances = tuple(run.imbalances())
     faults += [f"books do not balance: {line}" for line in imbalances]
     return Validity(
-        lateness, int(sessions[0].sum()), int(sessions[1].sum()), int(off.sum()), lost, health.busiest,
+        lateness,
+        int(sessions[0].sum()),
+        int(sessions[1].sum()),
+        int(off.sum()),
+        lost,
+        health.busiest,
         health.busiest > _BUSY,
-        imbalances, tuple(faults),
-    )  # fmt: skip
+        imbalances,
+        tuple(faults),
+    )
 
 
 def _limit_of(health: Health, run: RunRecord) -> str:
@@ -130,9 +140,14 @@ def _limit_of(health: Health, run: RunRecord) -> str:
 
 
 def judge(
-    findings: tuple[Finding, ...], *, end: End, why: str, faults: tuple[str, ...],
-    unmeasured: tuple[str, ...], unjudged: tuple[str, ...] = (),
-) -> Verdict:  # fmt: skip
+    findings: tuple[Finding, ...],
+    *,
+    end: End,
+    why: str,
+    faults: tuple[str, ...],
+    unmeasured: tuple[str, ...],
+    unjudged: tuple[str, ...] = (),
+) -> Verdict:
     """Return the verdict of a run that sent load.
 
     `unmeasured`: objectives of which too little was seen; `unjudged`: what only the model could have told,
@@ -169,9 +184,10 @@ def _warnings(findings: tuple[Finding, ...], missed: list[Finding]) -> Iterator[
             )
     refuted = {
         (f.stack, service): None
-        for f in findings if f.rule == "disagreement"
+        for f in findings
+        if f.rule == "disagreement"
         for service in f.services
-    }  # fmt: skip
+    }
     if refuted:
         yield "model refuted by this run: " + ", ".join(f"{a} {b}" for a, b in refuted)
 
@@ -184,8 +200,11 @@ def unmeasured_objectives(
     Those missed in what was measured, as `findings` have it, are known from however few.
     """
     run, out = evidence.measured, []
-    missed = {(f.stack, f.evidence["objective"]) for f in findings
-              if f.rule == "missed_objective" and f.basis == "measured"}  # fmt: skip
+    missed = {
+        (f.stack, f.evidence["objective"])
+        for f in findings
+        if f.rule == "missed_objective" and f.basis == "measured"
+    }
     if run is None:
         return ()
     if not evidence.scenario.objectives:

@@ -36,9 +36,18 @@ from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, TimeGrid
 
 __all__ = [
-    "Fitted", "demand_grid", "demand_of", "event_spans", "fit", "forecast_demand", "level_notes", "model_notes",
-    "models_of", "past_events", "raced",
-]  # fmt: skip
+    "Fitted",
+    "demand_grid",
+    "demand_of",
+    "event_spans",
+    "fit",
+    "forecast_demand",
+    "level_notes",
+    "model_notes",
+    "models_of",
+    "past_events",
+    "raced",
+]
 
 _MARGIN = timedelta(hours=3)
 """Before and after the event, so that a window at its edge has a lead-in."""
@@ -103,15 +112,24 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
     ]
     race = mean_race(races)
     return Demand(
-        grid=grid, regions=scenario.region_names, steps=known.steps, **stacked(curves),
-        strength_sigma=strength_sigma(models), past_events=past_events(scenario, models),
-        together=together_of(models), launches=crowds_of(scenario, grid, learned),
-        backtest_wape=backtest_wape(race), race=race, notes=(
-            *model_notes(scenario, models, fitted.masked, known.steps), *race_notes(scenario.region_names, races),
+        grid=grid,
+        regions=scenario.region_names,
+        steps=known.steps,
+        **stacked(curves),
+        strength_sigma=strength_sigma(models),
+        past_events=past_events(scenario, models),
+        together=together_of(models),
+        launches=crowds_of(scenario, grid, learned),
+        backtest_wape=backtest_wape(race),
+        race=race,
+        notes=(
+            *model_notes(scenario, models, fitted.masked, known.steps),
+            *race_notes(scenario.region_names, races),
             *crowd_notes(scenario, learned),
         ),
-        spans=event_spans(scenario, grid), peaks=_peaks(scenario.region_names, known.steps, models),
-    )  # fmt: skip
+        spans=event_spans(scenario, grid),
+        peaks=_peaks(scenario.region_names, known.steps, models),
+    )
 
 
 def raced(
@@ -126,13 +144,18 @@ def _peaks(
 ) -> dict[tuple[str, str], PeakErrors]:
     """Return how daily peaks were off, of every region and step and of all sums over either."""
     return {
-        (region, step): peak_errors([
-            (model, s)
-            for name, model in zip(regions, models, strict=True) if region in (ALL, name)
-            for s, other in enumerate(steps) if step in (ALL, other)
-        ])
-        for region in (*regions, ALL) for step in (*steps, ALL)
-    }  # fmt: skip
+        (region, step): peak_errors(
+            [
+                (model, s)
+                for name, model in zip(regions, models, strict=True)
+                if region in (ALL, name)
+                for s, other in enumerate(steps)
+                if step in (ALL, other)
+            ]
+        )
+        for region in (*regions, ALL)
+        for step in (*steps, ALL)
+    }
 
 
 def models_of(

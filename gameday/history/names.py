@@ -14,12 +14,28 @@ from gameday.vocabulary import Array
 __all__ = ["NamedRows", "columns_of", "named_rows", "require_one_count", "usual_columns"]
 
 _USUAL_NAMES = {
-    "time": ("time", "ds", "timestamp", "slot_utc"), "count": ("count", "y", "value"),
-    "region": ("region",), "step": ("step", "team", "service", "series"),
-}  # fmt: skip
+    "time": ("time", "ds", "timestamp", "slot_utc"),
+    "count": ("count", "y", "value"),
+    "region": ("region",),
+    "step": ("step", "team", "service", "series"),
+}
 """What the columns of a history are mostly called."""
-_LOOK_ALIKES = ("region", "step", "country", "market", "stack", "site", "store", "service", "team", "page",
-                "event", "channel", "device", "product")  # fmt: skip
+_LOOK_ALIKES = (
+    "region",
+    "step",
+    "country",
+    "market",
+    "stack",
+    "site",
+    "store",
+    "service",
+    "team",
+    "page",
+    "event",
+    "channel",
+    "device",
+    "product",
+)
 """What columns that tell series apart are mostly called: they are named first."""
 _LEAST_ROWS = 24
 _UNIQUE = 0.5
@@ -64,18 +80,20 @@ def columns_of(table: pd.DataFrame, columns: Columns, name: str) -> Columns:
         )
     found = {
         what: next((c for c in table.columns if _folded(c) == what and c not in wanted), None)
-        for what in ("region", "step") if getattr(columns, what) is None
-    }  # fmt: skip
+        for what in ("region", "step")
+        if getattr(columns, what) is None
+    }
     return columns.model_copy(update={what: c for what, c in found.items() if c is not None})
 
 
 def _if_wide(table: pd.DataFrame) -> str:
     """Return what to do where a table seems to have a column a series; nothing where it does not."""
     numeric = [
-        str(column) for column in table.columns
+        str(column)
+        for column in table.columns
         if not pd.api.types.is_datetime64_any_dtype(table[column])
         and pd.to_numeric(table[column], errors="coerce").notna().mean() > 0.5
-    ]  # fmt: skip
+    ]
     if len(numeric) < 2:
         return ""
     return (
@@ -96,9 +114,16 @@ class NamedRows:
 
 
 def named_rows(
-    table: pd.DataFrame, column: str | None, known: tuple[str, ...] | None, what: str, *, of: str,
-    counts: pd.Series, alone: str, notes: list[str],
-) -> NamedRows:  # fmt: skip
+    table: pd.DataFrame,
+    column: str | None,
+    known: tuple[str, ...] | None,
+    what: str,
+    *,
+    of: str,
+    counts: pd.Series,
+    alone: str,
+    notes: list[str],
+) -> NamedRows:
     """Return each row's region or step; case and blanks are no matter, and said.
 
     `known` are the scenario's; None: those of the file. HistoryError names unknown ones with their share of the
@@ -140,9 +165,14 @@ def _spellings(written: pd.Series, folded: pd.Series) -> dict[str, str]:
 
 
 def _refuse_unknown(
-    written: pd.Series, is_unknown: pd.Series, column: str, known: tuple[str, ...] | None, what: str, of: str,
+    written: pd.Series,
+    is_unknown: pd.Series,
+    column: str,
+    known: tuple[str, ...] | None,
+    what: str,
+    of: str,
     counts: pd.Series,
-) -> None:  # fmt: skip
+) -> None:
     row = int(np.flatnonzero(is_unknown.to_numpy())[0])
     total = float(counts.sum()) or 1.0
     shares = counts[is_unknown].groupby(written[is_unknown]).sum().sort_values(ascending=False)

@@ -38,8 +38,11 @@ def minutes_from_prometheus(url: str, query: str, first_min: int, last_min: int)
     for begin in range(first_min, last_min, _MOST_POINTS):
         end = min(last_min, begin + _MOST_POINTS)
         asked = {
-            "query": query, "start": 60 * (begin + 1), "end": 60 * end, "step": _STEP_S,
-        }  # fmt: skip
+            "query": query,
+            "start": 60 * (begin + 1),
+            "end": 60 * end,
+            "step": _STEP_S,
+        }
         answer = _answer(url, asked)
         _require_one_place(answer, f"{url}: {query}")
         for series in answer:

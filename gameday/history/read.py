@@ -32,9 +32,13 @@ def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> Histor
 def _from_file(scenario: Scenario, file: Path) -> History:
     block = scenario.history
     asked = Wanted(
-        block.columns, block.time_zone, scenario.region_names, scenario.step_names, block.absent,
+        block.columns,
+        block.time_zone,
+        scenario.region_names,
+        scenario.step_names,
+        block.absent,
         max(last_year(), block.until.year + 1),
-    )  # fmt: skip
+    )
     history = _history_of(file, _table_of(file), asked)
     if history.grid.start >= block.until:
         raise HistoryError(
@@ -45,9 +49,12 @@ def _from_file(scenario: Scenario, file: Path) -> History:
 
 
 def read_any_history(
-    file: Path, *, time_zone: str, columns: Columns | None = None,
+    file: Path,
+    *,
+    time_zone: str,
+    columns: Columns | None = None,
     absent: Literal["zero", "unknown"] | None = None,
-) -> History:  # fmt: skip
+) -> History:
     """Return the past of a file that no scenario describes; HistoryError if unsound.
 
     Its columns are told by their names: time (or ds, timestamp), count (or y, value) and, where there are any,

@@ -86,10 +86,13 @@ def minutes_of_table(
     rows = _rows_of(table, Wanted(usual_columns(table, name), time_zone), name)
     found, minute = rows.table, pd.Timedelta(minutes=1)
     names = np.array([f"{region} {step}" for region in rows.regions for step in rows.steps], object)
-    minutes = pd.DataFrame({
-        "minute": ((found["instant"] - pd.Timestamp(0, tz="UTC")) // minute).astype(np.int64),
-        "name": names[found["region"] * len(rows.steps) + found["step"]], "count": found["count"],
-    })  # fmt: skip
+    minutes = pd.DataFrame(
+        {
+            "minute": ((found["instant"] - pd.Timestamp(0, tz="UTC")) // minute).astype(np.int64),
+            "name": names[found["region"] * len(rows.steps) + found["step"]],
+            "count": found["count"],
+        }
+    )
     return minutes.groupby(["minute", "name"], as_index=False)["count"].sum(min_count=1), rows.notes
 
 
@@ -102,14 +105,20 @@ def _rows_of(table: pd.DataFrame, asked: Wanted, name: str) -> _Rows:
     region, step = (
         named_rows(table, column, known, what, of=name, counts=count, alone=alone, notes=notes)
         for column, known, what, alone in (
-            (columns.region, asked.regions, "region", "all"), (columns.step, asked.steps, "step", "count"),
+            (columns.region, asked.regions, "region", "all"),
+            (columns.step, asked.steps, "step", "count"),
         )
-    )  # fmt: skip
+    )
     series = region.number * len(step.names) + step.number
     instant, local = _instants(table[columns.time], series, asked, name, notes)
-    rows = pd.DataFrame({
-        "region": region.number, "step": step.number, "instant": instant.array, "count": count.array,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "region": region.number,
+            "step": step.number,
+            "instant": instant.array,
+            "count": count.array,
+        }
+    )
     is_known = rows["instant"].notna()
     rows = rows[is_known]
     if not _are_distinct(rows):
@@ -158,14 +167,19 @@ def _unsure(local: pd.Series, region: Array, step: Array, zone: str) -> pd.DataF
     """Return both instants that each local time of a repeated hour may mean."""
     known = local.notna().to_numpy()
     parts = [
-        pd.DataFrame({
-            "region": region[known], "step": step[known],
-            "instant": local[known].dt.tz_localize(
-                zone, ambiguous=np.full(known.sum(), is_summer), nonexistent="NaT"
-            ).dt.tz_convert("UTC").array,
-        })
-        for is_summer in (True, False) if known.any()
-    ]  # fmt: skip
+        pd.DataFrame(
+            {
+                "region": region[known],
+                "step": step[known],
+                "instant": local[known]
+                .dt.tz_localize(zone, ambiguous=np.full(known.sum(), is_summer), nonexistent="NaT")
+                .dt.tz_convert("UTC")
+                .array,
+            }
+        )
+        for is_summer in (True, False)
+        if known.any()
+    ]
     return pd.concat(parts).dropna() if parts else pd.DataFrame()
 
 
@@ -182,8 +196,9 @@ def _marked(unsure: pd.DataFrame, grid: TimeGrid, shape: tuple[int, int]) -> Arr
 def _suspicions(counts: Array, rows: _Rows) -> list[str]:
     found = (
         suspicion(counts[r, s], f"{region} {step}")
-        for r, region in enumerate(rows.regions) for s, step in enumerate(rows.steps)
-    )  # fmt: skip
+        for r, region in enumerate(rows.regions)
+        for s, step in enumerate(rows.steps)
+    )
     return [said for said in found if said is not None]
 
 

@@ -52,9 +52,13 @@ def make_past(scenario: Scenario, *, seed: Seed) -> History:
             counts[index, step] = noise.poisson(mean)
     _outages(counts, block, grid, seed.stream("outages"))
     return History(
-        grid, scenario.region_names, scenario.step_names, counts, "synthetic",
+        grid,
+        scenario.region_names,
+        scenario.step_names,
+        counts,
+        "synthetic",
         past_fingerprint(scenario, seed),
-    )  # fmt: skip
+    )
 
 
 def _mean_steps(
@@ -96,9 +100,10 @@ def _sessions(
     year = (local.day_of_year.to_numpy() - 1) / 365.25
     day = 2 * np.pi * minute / 1440
     shape = np.exp(
-        0.55 * np.cos(day - 2 * np.pi * 20 / 24) + 0.3 * np.cos(2 * day - 2 * np.pi * 0.5)
+        0.55 * np.cos(day - 2 * np.pi * 20 / 24)
+        + 0.3 * np.cos(2 * day - 2 * np.pi * 0.5)
         + np.where(weekday >= 5, 0.12 * np.cos(day - 2 * np.pi * 13 / 24) + 0.08, 0.0)
-    )  # fmt: skip
+    )
     shape *= 1 + 0.04 * (minute % 60 == 0)  # alarms and newsletters on the hour
     shape /= shape[: min(grid.slots, 10080)].mean()
     season = np.exp(0.10 * np.cos(2 * np.pi * (year - 0.95)) + 0.03 * np.cos(4 * np.pi * year))

@@ -79,9 +79,14 @@ def _interruptible(show: Show, instead: str) -> Iterator[None]:
 
 
 def report(
-    summary: dict[str, Any], requests: tuple[CapacityRequest, ...], folder: RunFolder,
-    journal: Journal, show: Show, *, event: pd.DataFrame,
-) -> None:  # fmt: skip
+    summary: dict[str, Any],
+    requests: tuple[CapacityRequest, ...],
+    folder: RunFolder,
+    journal: Journal,
+    show: Show,
+    *,
+    event: pd.DataFrame,
+) -> None:
     """Write what a run came to, then its pages; an interrupt costs the pages alone."""
     with written_after_load():
         folder.write_event(event)

@@ -45,10 +45,18 @@ def write_publication(
         _write_page(forecasts, series, folder, page, mine, before)
     rows = [row for region in peaks.values() for row in region]
     manifest = {
-        "schema_version": 3, "event": scenario.event.name, "until": until, "hashes": hashes, "teams": teams,
-        "scenario": kept["scenario"], "fitted": kept["fitted"], "lessons": kept["lessons"], "states": names,
-        "forecast_sha256": file_sha256(folder / "forecast.parquet"), "peaks": rows,
-    }  # fmt: skip
+        "schema_version": 3,
+        "event": scenario.event.name,
+        "until": until,
+        "hashes": hashes,
+        "teams": teams,
+        "scenario": kept["scenario"],
+        "fitted": kept["fitted"],
+        "lessons": kept["lessons"],
+        "states": names,
+        "forecast_sha256": file_sha256(folder / "forecast.parquet"),
+        "peaks": rows,
+    }
     write_whole(
         folder / "publication.json",
         lambda path: path.write_text(json.dumps(manifest), encoding="utf-8"),
@@ -87,9 +95,13 @@ def _forecasts(
 
 
 def _write_page(
-    forecasts: list[Published], series: int, folder: Path, page: dict[str, Any],
-    peaks: dict[str, dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]],
-) -> None:  # fmt: skip
+    forecasts: list[Published],
+    series: int,
+    folder: Path,
+    page: dict[str, Any],
+    peaks: dict[str, dict[str, Any]],
+    before: dict[tuple[str, str], dict[str, Any]],
+) -> None:
     """Write one team's page: its regions beside what the page says anyway."""
     from gameday.forecast.publication import team_region
     from gameday.report import render_team
@@ -159,10 +171,16 @@ def _changes(
             continue
         times = moved["after"] / moved["before"]
         if abs(times - 1) > 0.001:
-            out.append({
-                "region": row["region"], "team": row["team"], "before": moved["before"],
-                "after": moved["after"], "times": times, "words": _words(moved),
-            })  # fmt: skip
+            out.append(
+                {
+                    "region": row["region"],
+                    "team": row["team"],
+                    "before": moved["before"],
+                    "after": moved["after"],
+                    "times": times,
+                    "words": _words(moved),
+                }
+            )
     return sorted(out, key=lambda row: -abs(math.log(row["times"])))
 
 

@@ -50,10 +50,15 @@ class Questions:
         with self.after.phase("what can be lost at the peak", self.show):
             if not self.is_cut():
                 lost = n_minus_one(
-                    self.scenario, self.demand, self.plan, seed=self.seed,
-                    core_s=_LOSSES_S * (os.cpu_count() or 1), load_share=load_share,
-                    progress=self.show.update, cancelled=self.is_cut,
-                )  # fmt: skip
+                    self.scenario,
+                    self.demand,
+                    self.plan,
+                    seed=self.seed,
+                    core_s=_LOSSES_S * (os.cpu_count() or 1),
+                    load_share=load_share,
+                    progress=self.show.update,
+                    cancelled=self.is_cut,
+                )
         return lost
 
     def peak(self) -> tuple[PeakCase, ...]:
@@ -66,9 +71,14 @@ class Questions:
         with self.after.phase("the peak that fleets are sized for", self.show):
             if not self.is_cut():
                 cases = peak_cases(
-                    self.scenario, self.demand, self.plan, seed=self.seed, core_s=core_s,
-                    progress=self.show.update, cancelled=self.is_cut,
-                )  # fmt: skip
+                    self.scenario,
+                    self.demand,
+                    self.plan,
+                    seed=self.seed,
+                    core_s=core_s,
+                    progress=self.show.update,
+                    cancelled=self.is_cut,
+                )
         return cases
 
     def capacity(
@@ -86,7 +96,12 @@ class Questions:
         with self.after.phase("capacity, proven in the model", self.show):
             if evidence.peak and not self.is_cut():
                 proven = verify(
-                    self.scenario, evidence.peak, requests, standing, seed=self.seed,
-                    progress=self.show.update, cancelled=self.is_cut,
-                )  # fmt: skip
+                    self.scenario,
+                    evidence.peak,
+                    requests,
+                    standing,
+                    seed=self.seed,
+                    progress=self.show.update,
+                    cancelled=self.is_cut,
+                )
         return proven, withheld

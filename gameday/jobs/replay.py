@@ -92,9 +92,10 @@ def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Dema
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
         )
         plan = plan.struck(
-            injected(order.inject, scenario, plan.window.slots * SLOT_S,
-                     is_ours=order.targets is None)
-        )  # fmt: skip
+            injected(
+                order.inject, scenario, plan.window.slots * SLOT_S, is_ours=order.targets is None
+            )
+        )
         check_guardrails(scenario, plan)
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
     return history, demand, plan
@@ -120,12 +121,21 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
         ledger = Ledger(order.out)
         stack.callback(ledger.close)
         folder = RunFolder(path, ledger)
-        row = RunRow(run_id, scenario.event.name, str(path), started.isoformat(timespec="seconds"),
-                     "RUNNING", -1, os.getpid())  # fmt: skip
+        row = RunRow(
+            run_id,
+            scenario.event.name,
+            str(path),
+            started.isoformat(timespec="seconds"),
+            "RUNNING",
+            -1,
+            os.getpid(),
+        )
         facts: dict[str, Any] = {
-            "seed": order.seed.root, "command": order.command, "gameday": __version__,
+            "seed": order.seed.root,
+            "command": order.command,
+            "gameday": __version__,
             "libraries": {name: version(name) for name in _LIBRARIES},
-        }  # fmt: skip
+        }
         folder.note(row, **facts)
         stop = stack.enter_context(StopWatch(path))
         try:
@@ -146,9 +156,15 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
 
 
 def _play(
-    scenario: Scenario, order: Order, row: RunRow, folder: RunFolder, stop: StopWatch,
-    journal: Journal, show: Show, facts: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+    scenario: Scenario,
+    order: Order,
+    row: RunRow,
+    folder: RunFolder,
+    stop: StopWatch,
+    journal: Journal,
+    show: Show,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
     """The chain, room by room."""
     history, demand, plan = foresee(scenario, order, show)
     scenario = with_drift(scenario)
@@ -173,16 +189,31 @@ def _play(
         load_share = 1.0 if servers is None else plan.scale / servers
         lost = questions.losses(load_share) if order.n_minus_one else {}
         evidence = Evidence(
-            scenario, plan, played.record, predicted, modelled.event, modelled.scale, lost, load_share,
-            modelled.calm, played.health.machine, questions.peak(), modelled.why,
-        )  # fmt: skip
+            scenario,
+            plan,
+            played.record,
+            predicted,
+            modelled.event,
+            modelled.scale,
+            lost,
+            load_share,
+            modelled.calm,
+            played.health.machine,
+            questions.peak(),
+            modelled.why,
+        )
     findings = () if played.end == "shop_lost" else find(evidence)  # it is no news of the target
     orders = questions.capacity(evidence, findings, row.run_id)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
     end, why = after.outcome(modelled)
-    verdict = judge(findings, end=end, why=why, faults=valid.faults,
-                    unjudged=not_judged(modelled, peak_played=bool(evidence.peak)),
-                    unmeasured=unmeasured_objectives(evidence, findings))  # fmt: skip
+    verdict = judge(
+        findings,
+        end=end,
+        why=why,
+        faults=valid.faults,
+        unjudged=not_judged(modelled, peak_played=bool(evidence.peak)),
+        unmeasured=unmeasured_objectives(evidence, findings),
+    )
     about = _about(row, order)
     summary = gather(evidence, demand, history, findings, *orders, verdict, valid, run=about)
     report(summary, orders[0], folder, journal, show, event=series_table(modelled.event))
@@ -194,9 +225,14 @@ def _hashes(scenario: Scenario, history: History, plan: LoadPlan) -> dict[str, s
 
 
 def _about(row: RunRow, order: Order) -> dict[str, Any]:
-    return {"run_id": row.run_id, "event": row.event, "started_utc": row.started_utc,
-            "version": __version__, "command": order.command,
-            "target": order.targets or "the embedded shop"}  # fmt: skip
+    return {
+        "run_id": row.run_id,
+        "event": row.event,
+        "started_utc": row.started_utc,
+        "version": __version__,
+        "command": order.command,
+        "target": order.targets or "the embedded shop",
+    }
 
 
 def check_targets(order: Order, scenario: Scenario) -> Order:
@@ -208,16 +244,25 @@ def check_targets(order: Order, scenario: Scenario) -> Order:
 
 
 def _rehearse(
-    scenario: Scenario, plan: LoadPlan, servers: float | None, seed: Seed, stop: StopWatch,
-    show: Show, wait_for_code: Callable[[Callable[[str], None]], None],
-) -> tuple[RunRecord, ...]:  # fmt: skip
+    scenario: Scenario,
+    plan: LoadPlan,
+    servers: float | None,
+    seed: Seed,
+    stop: StopWatch,
+    show: Show,
+    wait_for_code: Callable[[Callable[[str], None]], None],
+) -> tuple[RunRecord, ...]:
     """Return the model of the run as played."""
     with show.phase("rehearsal in the model"):
         wait_for_code(show.update)
         predicted = simulate(
-            scenario, plan, seed=seed, scale=servers, cancelled=lambda: stop.reason is not None,
+            scenario,
+            plan,
+            seed=seed,
+            scale=servers,
+            cancelled=lambda: stop.reason is not None,
             progress=lambda n: show.update(f"{n} replications of the run as played"),
-        )  # fmt: skip
+        )
     stop.check()
     return predicted
 
@@ -231,16 +276,27 @@ def _target(
         yield None
         return
     with running_shops(
-        order.event, scenario.stack_names, scale=plan.scale, stock_scale=plan.scale / plan.speed,
-        seed=order.seed.root, logs=folder,
-    ) as shops:  # fmt: skip
+        order.event,
+        scenario.stack_names,
+        scale=plan.scale,
+        stock_scale=plan.scale / plan.speed,
+        seed=order.seed.root,
+        logs=folder,
+    ) as shops:
         yield shops
 
 
 def _swarm(
-    scenario: Scenario, plan: LoadPlan, order: Order, row: RunRow, folder: Path, stop: StopWatch,
-    journal: Journal, show: Show, shop: Shops | None,
-) -> Played:  # fmt: skip
+    scenario: Scenario,
+    plan: LoadPlan,
+    order: Order,
+    row: RunRow,
+    folder: Path,
+    stop: StopWatch,
+    journal: Journal,
+    show: Show,
+    shop: Shops | None,
+) -> Played:
     """Play the plan against the targets, once they are there."""
 
     def watch(progress: Progress) -> None:
@@ -248,8 +304,13 @@ def _swarm(
 
     def began(at_s: float) -> None:
         for url in targets.values() if order.targets is None else ():
-            begin_run(url, window_at_s=at_s + plan.lead_in_s, window_start=plan.window.start,
-                      speed=plan.speed, inject=[one.text for one in plan.injections])  # fmt: skip
+            begin_run(
+                url,
+                window_at_s=at_s + plan.lead_in_s,
+                window_start=plan.window.start,
+                speed=plan.speed,
+                inject=[one.text for one in plan.injections],
+            )
 
     with show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
         show.update("waiting for the target")
@@ -257,13 +318,26 @@ def _swarm(
         journal.write("targets", **targets)
         home = scenario_file(order.event).parent.resolve()
         brief = Brief(
-            row.run_id, scenario_text(order.event, drift=order.drift), read_assets(scenario, home),
-            targets, str(home), order.workers, plan,
-        )  # fmt: skip
+            row.run_id,
+            scenario_text(order.event, drift=order.drift),
+            read_assets(scenario, home),
+            targets,
+            str(home),
+            order.workers,
+            plan,
+        )
         with nullcontext() if shop is None else shop.answer_for_failures():
-            played = swarm(scenario, brief, folder=folder, listen=order.listen, stop=stop,
-                           journal=journal, watch=watch, began=began,
-                           broken=None if shop is None else shop.fault)  # fmt: skip
+            played = swarm(
+                scenario,
+                brief,
+                folder=folder,
+                listen=order.listen,
+                stop=stop,
+                journal=journal,
+                watch=watch,
+                began=began,
+                broken=None if shop is None else shop.fault,
+            )
     if shop is None:
         return played  # how long its own callers wait is not known
     time_outs_s = [service.timeout for service in scenario.services.values()]

@@ -35,10 +35,15 @@ class RunFolder:
     def note(self, row: RunRow, **facts: object) -> None:
         """Write the manifest and the ledger's row; the verdict is RUNNING until the end."""
         manifest = {
-            "schema_version": 1, "run_id": row.run_id, "event": row.event,
-            "verdict": row.verdict, "exit_code": row.exit_code, "started_utc": row.started_utc,
-            "pid": row.pid, **facts,
-        }  # fmt: skip
+            "schema_version": 1,
+            "run_id": row.run_id,
+            "event": row.event,
+            "verdict": row.verdict,
+            "exit_code": row.exit_code,
+            "started_utc": row.started_utc,
+            "pid": row.pid,
+            **facts,
+        }
         self._text("run.json", json.dumps(manifest, indent=1))
         self.ledger.record_run(row)
 

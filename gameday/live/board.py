@@ -40,12 +40,16 @@ def board_of(p: Progress) -> RenderableType:
     lines = [
         Text(f"forecast  {_sparks(p.forecast, p)}"),
         Text(f"achieved  {_sparks(p.achieved, p)}"),
-        Text(f"in flight {p.in_flight}   waiting customers {p.waiting}   sockets {p.sockets}   "
-             f"held for a socket {p.queued}   lateness p99 {_ms(p.lateness_p99_s)}   core {busy}"),
-        *(Text(f"guardrail {what}: now {'-' if number is None else f'{number:.3g}'} -> {then}")
-          for what, then, number in p.guardrails),
+        Text(
+            f"in flight {p.in_flight}   waiting customers {p.waiting}   sockets {p.sockets}   "
+            f"held for a socket {p.queued}   lateness p99 {_ms(p.lateness_p99_s)}   core {busy}"
+        ),
+        *(
+            Text(f"guardrail {what}: now {'-' if number is None else f'{number:.3g}'} -> {then}")
+            for what, then, number in p.guardrails
+        ),
         *(Text(warning, style="yellow") for warning in p.warnings),
-    ]  # fmt: skip
+    ]
     return Group(table, *lines)
 
 

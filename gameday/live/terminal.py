@@ -37,9 +37,12 @@ class Show:
         began, self._detail, self._board = time.monotonic(), "", ""
         if self.alive:
             self._bar = Bar(
-                SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(bar_width=30),
-                TimeElapsedColumn(), TextColumn("{task.fields[detail]}", markup=False),
-            )  # fmt: skip
+                SpinnerColumn(),
+                TextColumn("{task.description:<34}"),
+                BarColumn(bar_width=30),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[detail]}", markup=False),
+            )
             self._task = self._bar.add_task(name, total=total, detail="")
             with Live(get_renderable=self._drawn, console=self.console, transient=True):
                 yield

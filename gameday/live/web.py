@@ -83,19 +83,30 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _polled(url: str, names: list[str]) -> Any:
     return AjaxDataSource(
-        data_url=url, polling_interval=_EVERY_MS, method="GET", mode="replace",
+        data_url=url,
+        polling_interval=_EVERY_MS,
+        method="GET",
+        mode="replace",
         data={name: [] for name in names},
-    )  # fmt: skip
+    )
 
 
 def _followed_chart() -> Any:
     forecast = _polled("/forecast.json", ["slot", "steps"])
     achieved = _polled("/achieved.json", ["slot", "steps"])
     plot = _blank("Steps by minute of event time", "minute, lead-in first", "steps")
-    plot.varea(x="slot", y1=0, y2="steps", source=forecast, fill_color="#8a8f98", fill_alpha=0.25,
-               legend_label="forecast")  # fmt: skip
-    line = plot.line(x="slot", y="steps", source=achieved, color=_COLOURS[0], width=2,
-                     legend_label="achieved")  # fmt: skip
+    plot.varea(
+        x="slot",
+        y1=0,
+        y2="steps",
+        source=forecast,
+        fill_color="#8a8f98",
+        fill_alpha=0.25,
+        legend_label="forecast",
+    )
+    line = plot.line(
+        x="slot", y="steps", source=achieved, color=_COLOURS[0], width=2, legend_label="achieved"
+    )
     tips = [("minute", "@slot"), ("achieved", "@steps")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[line], mode="vline"))
     return _finished(plot)
@@ -107,8 +118,14 @@ def _latency_chart(steps: list[str]) -> Any:
         "Response time, p99 of the last 10 s", "wall seconds from the window's start", "ms"
     )
     for i, step in enumerate(steps):
-        plot.line(x="at_s", y=step, source=source, color=_COLOURS[i % len(_COLOURS)], width=2,
-                  legend_label=step)  # fmt: skip
+        plot.line(
+            x="at_s",
+            y=step,
+            source=source,
+            color=_COLOURS[i % len(_COLOURS)],
+            width=2,
+            legend_label=step,
+        )
     return _finished(plot)
 
 
@@ -121,9 +138,14 @@ def _finished(plot: Any) -> Any:
 
 def _blank(title: str, x: str, y: str) -> Any:
     plot = figure(
-        title=title, height=260, sizing_mode="stretch_width", x_axis_label=x, y_axis_label=y,
-        tools="xpan,xwheel_zoom,box_zoom,reset", active_scroll=None,
-    )  # fmt: skip
+        title=title,
+        height=260,
+        sizing_mode="stretch_width",
+        x_axis_label=x,
+        y_axis_label=y,
+        tools="xpan,xwheel_zoom,box_zoom,reset",
+        active_scroll=None,
+    )
     plot.outline_line_color = None
     return plot
 
@@ -136,9 +158,12 @@ def page_of(folder: Path, steps: list[str]) -> Starlette:
         loader=PackageLoader("gameday.live"), autoescape=True, undefined=StrictUndefined
     )
     html = templates.get_template("watch.html.j2").render(
-        library=Resources(mode="inline", components=["bokeh"]).render(), script=script,
-        divs=divs, run_id=folder.name, every_ms=_EVERY_MS,
-    )  # fmt: skip
+        library=Resources(mode="inline", components=["bokeh"]).render(),
+        script=script,
+        divs=divs,
+        run_id=folder.name,
+        every_ms=_EVERY_MS,
+    )
 
     def answering(make: Callable[[], Any]) -> Callable[[Request], Response]:
         return lambda request: JSONResponse(make(), headers={"Cache-Control": "no-store"})
@@ -151,8 +176,10 @@ def page_of(folder: Path, steps: list[str]) -> Starlette:
             Route("/achieved.json", answering(window.achieved)),
             Route("/latencies.json", answering(window.latencies)),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
-    )  # fmt: skip
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+        ],
+    )
 
 
 def serve_page(folder: Path, steps: list[str], *, port: int, ready: Callable[[str], None]) -> None:

@@ -44,9 +44,13 @@ class Attempt:
     """The server's side of one request."""
 
     def __init__(
-        self, station: StationAtWork, lane: Places, asked: Asked, number: int,
+        self,
+        station: StationAtWork,
+        lane: Places,
+        asked: Asked,
+        number: int,
         deadline_s: float = math.inf,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.station, self.lane, self.asked, self.number = station, lane, asked, number
         self.since_s, self.deadline_s = station.clock(), deadline_s
         self.place: Promise | None = None

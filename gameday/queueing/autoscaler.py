@@ -25,9 +25,13 @@ class Scaling:
         policy = self._policy
         assert policy is not None
         metric = metric_of(
-            METRICS.index(policy.metric), self.busy_s, self.queue_s, self.arrived, working,
+            METRICS.index(policy.metric),
+            self.busy_s,
+            self.queue_s,
+            self.arrived,
+            working,
             policy.interval,
-        )  # fmt: skip
+        )
         self.busy_s = self.queue_s = 0.0
         self.arrived = 0
         wanted = working

@@ -141,9 +141,16 @@ class _Builder:
         if rule.is_asynchronous:
             own_s = law.mean * stretch
             return Visit(
-                call.service, call.optional, law, stretch, share, number, then, own_s + cell_calls_s,
+                call.service,
+                call.optional,
+                law,
+                stretch,
+                share,
+                number,
+                then,
+                own_s + cell_calls_s,
                 own_s,
-            )  # fmt: skip
+            )
         factor = (stretch * self.full_response_s(call, step) - cell_calls_s) / law.mean
         if factor < 0:
             self.notes.add(

@@ -7,9 +7,14 @@ import math
 import numpy as np
 
 __all__ = [
-    "bounded_queue", "erlang_b", "erlang_c", "impatient_queue", "mean_wait_s", "servers_for",
+    "bounded_queue",
+    "erlang_b",
+    "erlang_c",
+    "impatient_queue",
+    "mean_wait_s",
+    "servers_for",
     "wait_quantile_s",
-]  # fmt: skip
+]
 
 _GRID = 200_001
 """Points of an integral over the wait: it is exact to about 1e-6."""
@@ -99,8 +104,10 @@ def impatient_queue(
     rate, mu = offered / service_s, servers / service_s
     steep = 60.0 / max(abs(mu - rate), 1e-9 * mu)
     if fixed:
-        parts = [np.linspace(0.0, min(patience_s, steep), _GRID),
-                 np.linspace(patience_s, patience_s + 60.0 / mu, _GRID)]  # fmt: skip
+        parts = [
+            np.linspace(0.0, min(patience_s, steep), _GRID),
+            np.linspace(patience_s, patience_s + 60.0 / mu, _GRID),
+        ]
         at = np.unique(np.concatenate(parts))
     else:
         at = np.linspace(0.0, min(steep, 60.0 / mu) + 60.0 * patience_s, 2 * _GRID)

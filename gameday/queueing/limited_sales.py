@@ -81,9 +81,15 @@ class Sale:
 
 
 def sales(
-    scenario: Scenario, stack: str, *, scale: float, stock_scale: float, speed: float,
-    window_start: datetime | None = None, begins_s: float = 0.0,
-) -> dict[str, Sale]:  # fmt: skip
+    scenario: Scenario,
+    stack: str,
+    *,
+    scale: float,
+    stock_scale: float,
+    speed: float,
+    window_start: datetime | None = None,
+    begins_s: float = 0.0,
+) -> dict[str, Sale]:
     """Return product type -> its sale in a stack at scale k; those without a limit are left out.
 
     `stock_scale` is k/s. The window begins at `begins_s` of the keeper's clock and `window_start` of the event;

@@ -35,8 +35,13 @@ class Switch:
 
 
 def switches(
-    scenario: Scenario, cell: Cell, injections: tuple[Injection, ...], *, begins_s: float, speed: float
-) -> tuple[Switch, ...]:  # fmt: skip
+    scenario: Scenario,
+    cell: Cell,
+    injections: tuple[Injection, ...],
+    *,
+    begins_s: float,
+    speed: float,
+) -> tuple[Switch, ...]:
     """Return the outages of a cell in the order in which they were written, then what is scheduled.
 
     The window begins at `begins_s`; `speed` is event time per wall time.
@@ -49,9 +54,16 @@ def switches(
             continue
         zone = -1 if one.zone is None else one.zone
         out.append(
-            Switch(service=one.service, at_s=begins, until_s=ends, share=one.share, zone=zone,
-                   slow=one.slow, is_down=one.is_down)
-        )  # fmt: skip
+            Switch(
+                service=one.service,
+                at_s=begins,
+                until_s=ends,
+                share=one.share,
+                zone=zone,
+                slow=one.slow,
+                is_down=one.is_down,
+            )
+        )
     for name, station in cell.stations.items():
         policy = scenario.services[name].autoscale
         for step in policy.schedule if policy is not None else ():

@@ -27,16 +27,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "ATTEMPTS", "BINS", "ENDS", "FATES", "LATENCIES", "LOADS", "SESSIONS", "SESSION_ENDS", "STEPS",
-    "Orders", "RunRecord",
-    "bin_of", "blank_record", "known_sum", "one_bin", "percentile",
-]  # fmt: skip
+    "ATTEMPTS",
+    "BINS",
+    "ENDS",
+    "FATES",
+    "LATENCIES",
+    "LOADS",
+    "SESSIONS",
+    "SESSION_ENDS",
+    "STEPS",
+    "Orders",
+    "RunRecord",
+    "bin_of",
+    "blank_record",
+    "known_sum",
+    "one_bin",
+    "percentile",
+]
 
 STEPS = (
-    "planned", "sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
-    "after_waiting", "delayed", "held", "lost", "extra", "achieved", "done", "failed", "check_failed", "sold_out",
-    "abandoned", "waiting", "unfinished",
-)  # fmt: skip
+    "planned",
+    "sent",
+    "after_failed",
+    "after_check",
+    "after_sold_out",
+    "after_abandoned",
+    "after_waiting",
+    "delayed",
+    "held",
+    "lost",
+    "extra",
+    "achieved",
+    "done",
+    "failed",
+    "check_failed",
+    "sold_out",
+    "abandoned",
+    "waiting",
+    "unfinished",
+)
 FATES = slice(STEPS.index("sent"), STEPS.index("extra"))
 """What becomes of a planned step."""
 ENDS = slice(STEPS.index("done"), len(STEPS))
@@ -44,8 +73,15 @@ ENDS = slice(STEPS.index("done"), len(STEPS))
 SESSIONS = ("planned", "started", "finished", "abandoned", "failed", "displaced", "lost", "held")
 SESSION_ENDS = slice(SESSIONS.index("finished"), SESSIONS.index("held"))
 ATTEMPTS = (
-    "arrived", "done", "failed", "shed", "timed_out", "cancelled", "orphaned", "in_flight",
-)  # fmt: skip
+    "arrived",
+    "done",
+    "failed",
+    "shed",
+    "timed_out",
+    "cancelled",
+    "orphaned",
+    "in_flight",
+)
 LOADS = ("busy_s", "queue_s", "servers", "waited_s", "lookups", "hits", "repeats")
 """Server-seconds in use, waiting-seconds, and mean servers, per slot; and how long those had waited
 who left the queue in it, which over a run is `queue_s` again (Little's law). What callers looked for in
@@ -248,17 +284,45 @@ class RunRecord:
         }
         for table, (values, names, measures) in axes.items():
             at = np.nonzero(values)
-            yield _rows(table, stacks[at[0]], np.array(names)[at[1]], np.array(measures)[at[2]],
-                        at[3] - shift, -1, values[at])  # fmt: skip
+            yield _rows(
+                table,
+                stacks[at[0]],
+                np.array(names)[at[1]],
+                np.array(measures)[at[2]],
+                at[3] - shift,
+                -1,
+                values[at],
+            )
         at = np.nonzero(self.session_counts)
-        yield _rows("sessions", stacks[at[0]], "", np.array(SESSIONS)[at[1]], at[2] - shift, -1,
-                    self.session_counts[at])  # fmt: skip
+        yield _rows(
+            "sessions",
+            stacks[at[0]],
+            "",
+            np.array(SESSIONS)[at[1]],
+            at[2] - shift,
+            -1,
+            self.session_counts[at],
+        )
         at = np.nonzero(self.latency)
-        yield _rows("latency", stacks[at[0]], np.array(self.steps)[at[1]],
-                    np.array(LATENCIES)[at[2]], at[3] - shift, at[4], self.latency[at])  # fmt: skip
+        yield _rows(
+            "latency",
+            stacks[at[0]],
+            np.array(self.steps)[at[1]],
+            np.array(LATENCIES)[at[2]],
+            at[3] - shift,
+            at[4],
+            self.latency[at],
+        )
         at = np.nonzero(self.visits)
-        yield _rows("visits", stacks[at[0]], np.array(self.services)[at[1]], "visit",
-                    at[2] - shift, at[3], self.visits[at])  # fmt: skip
+        yield _rows(
+            "visits",
+            stacks[at[0]],
+            np.array(self.services)[at[1]],
+            "visit",
+            at[2] - shift,
+            at[3],
+            self.visits[at],
+        )
         for (stack, product), at_s in self.sold_out.items():
             yield _rows("sold_out", np.array([stack]), product, "first", 0, -1, np.array([at_s]))
         at = np.nonzero(self.session_delay)
@@ -266,20 +330,34 @@ class RunRecord:
 
 
 def _rows(
-    table: str, stack: Array, name: Array | str, measure: Array | str, slot: Array | int,
-    bin_: Array | int, value: Array,
-) -> dict[str, object]:  # fmt: skip
+    table: str,
+    stack: Array,
+    name: Array | str,
+    measure: Array | str,
+    slot: Array | int,
+    bin_: Array | int,
+    value: Array,
+) -> dict[str, object]:
     return {
-        "table": np.full(len(value), table), "stack": stack, "name": name, "measure": measure,
-        "slot": slot, "bin": bin_, "value": value.astype(float),
-    }  # fmt: skip
+        "table": np.full(len(value), table),
+        "stack": stack,
+        "name": name,
+        "measure": measure,
+        "slot": slot,
+        "bin": bin_,
+        "value": value.astype(float),
+    }
 
 
 def blank_record(
-    source: str, grid: TimeGrid, lead_in: int, slot_wall_s: float,
-    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], longest_s: Array | None = None,
+    source: str,
+    grid: TimeGrid,
+    lead_in: int,
+    slot_wall_s: float,
+    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    longest_s: Array | None = None,
     longest_visit_s: Array | None = None,
-) -> RunRecord:  # fmt: skip
+) -> RunRecord:
     """Return a record of zeros for (stacks, steps, services), its arrays ready to be counted in.
 
     `longest_s` and `longest_visit_s` are those of RunRecord; None: without end.
@@ -287,7 +365,13 @@ def blank_record(
     stacks, steps, services = names
     a, b, c, n = len(stacks), len(steps), len(services), grid.slots
     return RunRecord(
-        source, grid, lead_in, slot_wall_s, stacks, steps, services,
+        source,
+        grid,
+        lead_in,
+        slot_wall_s,
+        stacks,
+        steps,
+        services,
         step_counts=np.zeros((a, b, len(STEPS), n), np.int64),
         session_counts=np.zeros((a, len(SESSIONS), n), np.int64),
         attempts=np.zeros((a, c, len(ATTEMPTS), n)),
@@ -297,4 +381,4 @@ def blank_record(
         session_delay=np.zeros((a, BINS), np.int64),
         longest_s=np.full(b, np.inf) if longest_s is None else longest_s,
         longest_visit_s=np.full(c, np.inf) if longest_visit_s is None else longest_visit_s,
-    )  # fmt: skip
+    )

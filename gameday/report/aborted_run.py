@@ -57,6 +57,7 @@ def _measured(file: Path) -> str:
             cells += [f"{1000 * percentile(histogram, level):.0f} ms" for level in (0.5, 0.99)]
         rows.append(
             f"<tr><td>{html.escape(stack)}</td><td>{html.escape(step)}</td>"
-            + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-        )  # fmt: skip
+            + "".join(f"<td>{cell}</td>" for cell in cells)
+            + "</tr>"
+        )
     return f"<table>{''.join(rows)}</table>"

@@ -27,9 +27,18 @@ _ID = re.compile(r"\bp\d{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 _INK = "#8a8f98"
 """Grey that reads on white and on black alike."""
 _COLOURS = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#b0a000", "#999999",
-    "#7a52c7", "#c44e52", "#4c9f70",
-)  # fmt: skip
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#b0a000",
+    "#999999",
+    "#7a52c7",
+    "#c44e52",
+    "#4c9f70",
+)
 """Okabe and Ito's colour-blind-safe set, then three more."""
 
 
@@ -57,8 +66,11 @@ def plan_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
         asked = data["per_slot"][region]
         rest = {"customers": asked["customers"]}, {"orders": asked["orders"]}
         sold = {name: p["orders_per_slot"][region] for name, p in data["products"].items()}
-        for what, unit, lines in (("steps", "steps / slot", rows), ("customers at one time", "", rest[0]),
-                                  ("orders", "orders / slot", rest[1] | sold)):  # fmt: skip
+        for what, unit, lines in (
+            ("steps", "steps / slot", rows),
+            ("customers at one time", "", rest[0]),
+            ("orders", "orders / slot", rest[1] | sold),
+        ):
             plot = _blank(f"{region}: {what}", unit, shared)
             shared = plot.x_range
             for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
@@ -76,15 +88,23 @@ def import_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Return (script, name -> div): sessions by length, as told and as seen."""
     length = data["held_out"]["length"]
     plot = figure(
-        title="share of sessions held out of at most so many steps", height=260, sizing_mode="stretch_width",
-        toolbar_location=None, x_axis_label="steps",
-    )  # fmt: skip
+        title="share of sessions held out of at most so many steps",
+        height=260,
+        sizing_mode="stretch_width",
+        toolbar_location=None,
+        x_axis_label="steps",
+    )
     for name, colour in (("seen", _COLOURS[0]), ("told", _COLOURS[1])):
         shares = length[f"upto_{name}"]
         plot.step(
-            [*range(1, len(shares) + 1)], shares, mode="after", color=colour, legend_label=name,
-            line_width=2, line_dash="solid" if name == "seen" else "dashed",
-        )  # fmt: skip
+            [*range(1, len(shares) + 1)],
+            shares,
+            mode="after",
+            color=colour,
+            legend_label=name,
+            line_width=2,
+            line_dash="solid" if name == "seen" else "dashed",
+        )
     plot.legend.location = "bottom_right"
     return _embedded({"lengths": plot})
 
@@ -103,10 +123,16 @@ def _embedded(figures: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 def _blank(title: str, unit: str, x_range: Any = None) -> Any:
     plot = figure(
-        title=title, x_axis_type="datetime", height=230, sizing_mode="stretch_width",
-        y_axis_label=unit, tools="xpan,xwheel_zoom,box_zoom,reset,save", active_scroll=None,
-        toolbar_location="right", **({"x_range": x_range} if x_range is not None else {}),
-    )  # fmt: skip
+        title=title,
+        x_axis_type="datetime",
+        height=230,
+        sizing_mode="stretch_width",
+        y_axis_label=unit,
+        tools="xpan,xwheel_zoom,box_zoom,reset,save",
+        active_scroll=None,
+        toolbar_location="right",
+        **({"x_range": x_range} if x_range is not None else {}),
+    )
     plot.background_fill_alpha = plot.border_fill_alpha = 0
     plot.outline_line_color = None
     plot.title.text_color = _INK
@@ -143,10 +169,12 @@ def _line(
     line = plot.line("at", "value", source=source, color=colour, legend_label=name, **style)
     plot.add_tools(
         HoverTool(
-            renderers=[line], formatters={"@at": "datetime"}, visible=False,
+            renderers=[line],
+            formatters={"@at": "datetime"},
+            visible=False,
             tooltips=[("", name), ("at", "@at{%m-%d %H:%M} UTC"), ("", "@value{0.[000]}")],
         )
-    )  # fmt: skip
+    )
 
 
 def _demand(data: dict[str, Any]) -> Any:
@@ -160,16 +188,32 @@ def _demand(data: dict[str, Any]) -> Any:
         )
         shared = shared or plot.x_range
         if rows.get("p10") and rows.get("p90"):
-            plot.varea(at, rows["p10"], rows["p90"], color=_COLOURS[0], alpha=0.2,
-                       legend_label="p10 to p90, marginal")  # fmt: skip
+            plot.varea(
+                at,
+                rows["p10"],
+                rows["p90"],
+                color=_COLOURS[0],
+                alpha=0.2,
+                legend_label="p10 to p90, marginal",
+            )
         if event := rows.get("event"):  # runs of older versions have none
             begins, ends = (datetime.fromisoformat(instant) for instant in event)
-            plot.add_layout(BoxAnnotation(left=begins, right=ends, fill_color=_INK, fill_alpha=0.08,
-                                          line_color=None))  # fmt: skip
+            plot.add_layout(
+                BoxAnnotation(
+                    left=begins, right=ends, fill_color=_INK, fill_alpha=0.08, line_color=None
+                )
+            )
         _line(plot, at, rows["p50"], "median", _COLOURS[0], line_width=1.5)
         if rows.get("organic"):
-            _line(plot, at, rows["organic"], "median without launches", _COLOURS[0], line_width=1,
-                  line_dash="dotted")  # fmt: skip
+            _line(
+                plot,
+                at,
+                rows["organic"],
+                "median without launches",
+                _COLOURS[0],
+                line_width=1,
+                line_dash="dotted",
+            )
         _line(plot, at, rows["path"], "path played", _COLOURS[1], line_width=1, line_dash="dashed")
         if rows.get("actual"):
             _line(plot, at, rows["actual"], "actual", _COLOURS[2], line_width=1)
@@ -180,9 +224,11 @@ def _demand(data: dict[str, Any]) -> Any:
 def _stack(stack: str, at: list[datetime], data: dict[str, Any], injected: list[list[str]]) -> Any:
     load = _blank(f"{stack}: load, forecast and achieved", "steps / s")
     for name, label, place in (
-        ("forecast_per_s", "forecast", 0), ("planned_per_s", "planned", 5),
-        ("sent_per_s", "sent", 2), ("bad_per_s", "bad", 1),
-    ):  # fmt: skip
+        ("forecast_per_s", "forecast", 0),
+        ("planned_per_s", "planned", 5),
+        ("sent_per_s", "sent", 2),
+        ("bad_per_s", "bad", 1),
+    ):
         _line(load, at, data[name], label, _COLOURS[place], line_width=2 - 0.5 * (place == 5))
     busy = _blank(
         f"{stack}: utilisation measured (lines) and predicted (dotted)", "share", load.x_range
@@ -215,10 +261,13 @@ def _stack(stack: str, at: list[datetime], data: dict[str, Any], injected: list[
         for begins, ends in injected:
             plot.add_layout(
                 BoxAnnotation(
-                    left=datetime.fromisoformat(begins), right=datetime.fromisoformat(ends),
-                    fill_color=_COLOURS[1], fill_alpha=0.12, line_color=None,
+                    left=datetime.fromisoformat(begins),
+                    right=datetime.fromisoformat(ends),
+                    fill_color=_COLOURS[1],
+                    fill_alpha=0.12,
+                    line_color=None,
                 )
-            )  # fmt: skip
+            )
     return column(*(_legend(p) for p in plots), sizing_mode="stretch_width")
 
 
@@ -234,8 +283,12 @@ def rehearsal_charts(result: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return _embedded(figures)
 
 
-_DRAWN = (("utilisation", "utilisation, share"), ("wait_s", "mean wait, s"),
-          ("p99_s", "p99 of a visit, s"), ("turned_away", "attempts turned away, share"))  # fmt: skip
+_DRAWN = (
+    ("utilisation", "utilisation, share"),
+    ("wait_s", "mean wait, s"),
+    ("p99_s", "p99 of a visit, s"),
+    ("turned_away", "attempts turned away, share"),
+)
 
 
 def _bands(
@@ -251,7 +304,13 @@ def _bands(
             mid, low, high = series[stack]["services"][service][quantity]
             colour, label = next(colours), f"{service}, {name}"
             known = [i for i, value in enumerate(low) if value is not None and high[i] is not None]
-            plot.varea([at[i] for i in known], [max(0.0, low[i]) for i in known],
-                       [high[i] for i in known], color=colour, alpha=0.2, legend_label=label)  # fmt: skip
+            plot.varea(
+                [at[i] for i in known],
+                [max(0.0, low[i]) for i in known],
+                [high[i] for i in known],
+                color=colour,
+                alpha=0.2,
+                legend_label=label,
+            )
             _line(plot, at, mid, label, colour, line_width=1.5, line_dash=dash)
     return _legend(plot)

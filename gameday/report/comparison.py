@@ -30,21 +30,26 @@ def compare_summaries(first: dict[str, Any], second: dict[str, Any]) -> dict[str
     }
     ids = [{finding["id"] for finding in summary["findings"]} for summary in (first, second)]
     return {
-        "schema_version": 2, "event": first["event"],
+        "schema_version": 2,
+        "event": first["event"],
         "verdicts": [summary["verdict"]["name"] for summary in (first, second)],
         "warnings": _warnings((first, second), other),
         "objectives": _objectives(first, second),
-        "new_findings": sorted(ids[1] - ids[0]), "gone_findings": sorted(ids[0] - ids[1]),
+        "new_findings": sorted(ids[1] - ids[0]),
+        "gone_findings": sorted(ids[0] - ids[1]),
         "other_conditions": other,
-    }  # fmt: skip
+    }
 
 
 def _conditions(summary: dict[str, Any]) -> dict[str, Any]:
     """Return all that decides what a run sends, to what, and with which model it is compared."""
     own: dict[str, Any] = {
-           "seed": summary["seed"], "target": summary.get("target", "unknown"),
-           "version": summary["version"], "injected": summary["injected"],
-           "history_sha256": summary.get("history_sha256", "unknown")}  # fmt: skip
+        "seed": summary["seed"],
+        "target": summary.get("target", "unknown"),
+        "version": summary["version"],
+        "injected": summary["injected"],
+        "history_sha256": summary.get("history_sha256", "unknown"),
+    }
     return {**own, **summary["conditions"]}
 
 
@@ -62,9 +67,16 @@ def _objectives(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str,
     """Return every objective of either run, with what each says of it."""
     rows = [{(o["stack"], o["text"]): o for o in run["objectives"]} for run in (first, second)]
     return [
-        {"stack": stack, "objective": text,
-         **{name: row[stack, text]["said"] if (stack, text) in row else _ABSENT
-            for name, row in zip(("first", "second"), rows, strict=True)},
-         "missed": [row[stack, text]["missed"] if (stack, text) in row else None for row in rows]}
+        {
+            "stack": stack,
+            "objective": text,
+            **{
+                name: row[stack, text]["said"] if (stack, text) in row else _ABSENT
+                for name, row in zip(("first", "second"), rows, strict=True)
+            },
+            "missed": [
+                row[stack, text]["missed"] if (stack, text) in row else None for row in rows
+            ],
+        }
         for stack, text in {**rows[0], **rows[1]}
-    ]  # fmt: skip
+    ]

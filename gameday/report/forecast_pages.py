@@ -45,15 +45,20 @@ def render_backtest(data: dict[str, Any], file: Path) -> Path:
 def render_team(data: dict[str, Any], file: Path) -> Path:
     """Write a team's page; return its path."""
     regions = [
-        row | {
-            "waterfall": waterfall_picture(row["factors"], row["expected"], row["launches"].items()),
+        row
+        | {
+            "waterfall": waterfall_picture(
+                row["factors"], row["expected"], row["launches"].items()
+            ),
             "picture": line_picture(
-                row["line"]["at"], {"p50": row["line"]["p50"]}, label=f"{data['team']} in {row['region']}",
+                row["line"]["at"],
+                {"p50": row["line"]["p50"]},
+                label=f"{data['team']} in {row['region']}",
                 band=(row["line"]["p10"], row["line"]["p90"]),
             ),
         }
         for row in data["regions"]
-    ]  # fmt: skip
+    ]
     return _written("team", file, t=data | {"regions": regions})
 
 
@@ -80,17 +85,26 @@ def waterfall_picture(
         product *= factor
         ends = sorted((x(points[index]) if index else 0.0, x(points[index + 1])))
         way = "start" if not index else "up" if factor > 1 else "down"
-        rows.append({
-            "name": name, "factor": factor, "so_far": product, "from": round(ends[0], 2),
-            "width": round(max(ends[1] - ends[0], 1.0), 2), "way": way,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "factor": factor,
+                "so_far": product,
+                "from": round(ends[0], 2),
+                "width": round(max(ends[1] - ends[0], 1.0), 2),
+                "way": way,
+            }
+        )
     return {"rows": rows, "forecast": forecast, "launches": list(launches)}
 
 
 def line_picture(
-    at: Sequence[datetime], lines: dict[str, Sequence[float | None]], *, label: str,
+    at: Sequence[datetime],
+    lines: dict[str, Sequence[float | None]],
+    *,
+    label: str,
     band: tuple[Sequence[float], Sequence[float]] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return polylines of several series over the same instants; None leaves a gap open."""
     values = [v for line in lines.values() for v in line if v is not None]
     values += list(band[1]) if band else []
@@ -107,10 +121,10 @@ def line_picture(
     paths = [
         {"kind": kind, "points": " ".join(part)}
         for kind, line in lines.items()
-        for part in _pieces([
-            None if v is None else f"{x(s)},{y(v)}" for s, v in zip(seconds, line, strict=True)
-        ])
-    ]  # fmt: skip
+        for part in _pieces(
+            [None if v is None else f"{x(s)},{y(v)}" for s, v in zip(seconds, line, strict=True)]
+        )
+    ]
     area = ""
     if band:
         upper = [f"{x(s)},{y(v)}" for s, v in zip(seconds, band[1], strict=True)]
@@ -118,10 +132,17 @@ def line_picture(
         area = " ".join([*upper, *reversed(lower)])
     step = max(1, len(at) // 8)
     return {
-        "width": _WIDE, "height": _HIGH, "label": label, "band": area, "paths": paths,
+        "width": _WIDE,
+        "height": _HIGH,
+        "label": label,
+        "band": area,
+        "paths": paths,
         "ticks": [{"y": y(value), "text": _short(value)} for value in _round_values(top)],
-        "times": [{"x": x(seconds[i]), "text": f"{at[i]:%d %b %H:%M}"} for i in range(step // 2, len(at), step)],
-    }  # fmt: skip
+        "times": [
+            {"x": x(seconds[i]), "text": f"{at[i]:%d %b %H:%M}"}
+            for i in range(step // 2, len(at), step)
+        ],
+    }
 
 
 def _round_values(top: float) -> list[float]:

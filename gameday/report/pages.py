@@ -36,8 +36,10 @@ def _written(name: str, file: Path, drawn: tuple[str, dict[str, str]], **data: A
     from gameday.report.charts import inline_library
 
     script, divs = drawn
-    page = environment(html=True).get_template(f"{name}.html.j2").render(
-        charts=divs, script=script, library=inline_library(), **data
-    )  # fmt: skip
+    page = (
+        environment(html=True)
+        .get_template(f"{name}.html.j2")
+        .render(charts=divs, script=script, library=inline_library(), **data)
+    )
     write_whole(file, lambda path: path.write_text(page, encoding="utf-8"))
     return file

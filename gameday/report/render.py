@@ -14,9 +14,19 @@ from gameday.files import write_whole
 __all__ = ["SECTIONS", "environment", "render_report"]
 
 SECTIONS = (
-    "verdict", "findings", "requests", "objectives", "services", "event", "failure", "load", "forecast",
-    "validity", "books", "conditions",
-)  # fmt: skip
+    "verdict",
+    "findings",
+    "requests",
+    "objectives",
+    "services",
+    "event",
+    "failure",
+    "load",
+    "forecast",
+    "validity",
+    "books",
+    "conditions",
+)
 """Parts of the report in order; each is `templates/<section>.html.j2`."""
 
 
@@ -43,9 +53,12 @@ def render_report(summary: dict[str, Any], folder: Path) -> Path:
 def environment(*, html: bool) -> Environment:
     """Return the templates of this room, with the filters that print numbers."""
     made = Environment(
-        loader=PackageLoader("gameday.report"), undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, autoescape=select_autoescape(["html", "html.j2"]) if html else False,
-    )  # fmt: skip
+        loader=PackageLoader("gameday.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=select_autoescape(["html", "html.j2"]) if html else False,
+    )
     made.filters |= {
         "number": _number,
         "share": _share,

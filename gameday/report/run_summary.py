@@ -38,10 +38,17 @@ SCHEMA_VERSION = 1
 
 
 def gather(
-    evidence: Evidence, demand: Demand, history: History, findings: tuple[Finding, ...],
-    requests: tuple[CapacityRequest, ...], withheld: tuple[Withheld, ...], verdict: Verdict,
-    valid: Validity, *, run: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+    evidence: Evidence,
+    demand: Demand,
+    history: History,
+    findings: tuple[Finding, ...],
+    requests: tuple[CapacityRequest, ...],
+    withheld: tuple[Withheld, ...],
+    verdict: Verdict,
+    valid: Validity,
+    *,
+    run: dict[str, Any],
+) -> dict[str, Any]:
     """Return the summary of a run. `run` holds run_id, event, started_utc, version, command."""
     plan, measured = evidence.plan, evidence.measured
     assert measured is not None
@@ -52,31 +59,44 @@ def gather(
     }
     severities = sorted({f.severity for f in findings})
     return {
-        "schema_version": SCHEMA_VERSION, **run, "seed": plan.seed.root,
+        "schema_version": SCHEMA_VERSION,
+        **run,
+        "seed": plan.seed.root,
         **_circumstances(evidence, history),
-        "verdict": asdict(verdict), "followed": followed(evidence, valid),
+        "verdict": asdict(verdict),
+        "followed": followed(evidence, valid),
         "findings": [
             f.as_dict() | {"first_breach_local": _local(f.first_breach, zones.get(f.stack))}
             for f in findings
         ],
         "findings_by_severity": {s: sum(f.severity == s for f in findings) for s in severities},
-        **_orders(requests, withheld), "model_refuted": _refuted(evidence, findings),
+        **_orders(requests, withheld),
+        "model_refuted": _refuted(evidence, findings),
         "objectives": objective_table(evidence, findings),
-        "services": compare_services(evidence), "steps": step_table(evidence),
+        "services": compare_services(evidence),
+        "steps": step_table(evidence),
         "event_model": (
             rehearse(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
-            if evidence.event else None
+            if evidence.event
+            else None
         ),
-        "sell_out": sell_outs_of_run(evidence), **_failure(evidence, measured),
-        "series": slot_series(evidence), "demand_series": demand_series(expected, history, plan.quantile),
+        "sell_out": sell_outs_of_run(evidence),
+        **_failure(evidence, measured),
+        "series": slot_series(evidence),
+        "demand_series": demand_series(expected, history, plan.quantile),
         "forecast": _forecast(expected, history),
-        "validity": asdict(valid) | {
+        "validity": asdict(valid)
+        | {
             "lateness_bound_s": LATENESS_BOUND_S,
-            "lateness_p99_s": None if valid.lateness_p99_s != valid.lateness_p99_s else valid.lateness_p99_s,
+            "lateness_p99_s": None
+            if valid.lateness_p99_s != valid.lateness_p99_s
+            else valid.lateness_p99_s,
         },
-        "books": books(measured), "notes": list(measured.notes),
-        "conditions": _conditions(evidence), "caveats": list(_caveats(evidence)),
-    }  # fmt: skip
+        "books": books(measured),
+        "notes": list(measured.notes),
+        "conditions": _conditions(evidence),
+        "caveats": list(_caveats(evidence)),
+    }
 
 
 def _orders(
@@ -84,28 +104,34 @@ def _orders(
 ) -> dict[str, Any]:
     """Return what is ordered, what that costs and proves, and what is withheld."""
     return {
-        "requests": [_request(r) for r in requests], "requests_usd": sum(r.total_usd for r in requests),
-        "proof": _proof(requests), "withheld": [asdict(one) for one in withheld],
-    }  # fmt: skip
+        "requests": [_request(r) for r in requests],
+        "requests_usd": sum(r.total_usd for r in requests),
+        "proof": _proof(requests),
+        "withheld": [asdict(one) for one in withheld],
+    }
 
 
 def _forecast(expected: EventDemand, history: History) -> dict[str, Any]:
     """Return what stands behind the forecast, and how it did where the history knows better by now."""
     demand = expected.organic
     return {
-        "backtest_wape": demand.backtest_wape, "race": [list(row) for row in demand.race],
-        "strength_sigma": demand.strength_sigma, "past_events": demand.past_events,
-        "calibrated_to": demand.calibrated_to, "notes": [*history.notes, *demand.notes],
+        "backtest_wape": demand.backtest_wape,
+        "race": [list(row) for row in demand.race],
+        "strength_sigma": demand.strength_sigma,
+        "past_events": demand.past_events,
+        "calibrated_to": demand.calibrated_to,
+        "notes": [*history.notes, *demand.notes],
         "actuals": actuals_table(expected, history),
-    }  # fmt: skip
+    }
 
 
 def _circumstances(evidence: Evidence, history: History) -> dict[str, Any]:
     """Return what a run depended on beside its plan: the past, this machine, the target's redirects."""
     return {
-        "history_sha256": history.sha256, "machine": machine_table(evidence),
+        "history_sha256": history.sha256,
+        "machine": machine_table(evidence),
         "redirects": redirect_table(evidence),
-    }  # fmt: skip
+    }
 
 
 def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
@@ -160,26 +186,31 @@ def _conditions(evidence: Evidence) -> dict[str, Any]:
     plan = evidence.plan
     return {
         "window_utc": f"{plan.window.start:%Y-%m-%dT%H:%MZ} to {plan.window.end:%Y-%m-%dT%H:%MZ}",
-        "lead_in_slots": plan.lead_in, "speed": plan.speed, "scale": plan.scale,
-        "quantile": f"p{100 * plan.quantile:g}", "slot_wall_s": plan.slot_wall_s,
-        "replications": len(evidence.predicted), "replications_at_real_speed": len(evidence.event),
+        "lead_in_slots": plan.lead_in,
+        "speed": plan.speed,
+        "scale": plan.scale,
+        "quantile": f"p{100 * plan.quantile:g}",
+        "slot_wall_s": plan.slot_wall_s,
+        "replications": len(evidence.predicted),
+        "replications_at_real_speed": len(evidence.event),
         "scale_at_real_speed": evidence.event_scale,
         "scenario_sha256": evidence.scenario.sha256(),
-    }  # fmt: skip
+    }
 
 
 def _caveats(evidence: Evidence) -> tuple[str, ...]:
     plan = evidence.plan
     out = [
         f"Played at {plan.speed:g}x: evidence of what the load does at its level, not of what time "
-        "does (queue build-up over minutes, autoscaling, the sell-out minute)." if plan.speed > 1
+        "does (queue build-up over minutes, autoscaling, the sell-out minute)."
+        if plan.speed > 1
         else "Played at real speed.",
         f"Played in a cell of {plan.scale:g} of full scale: small cells are slower at equal "
         "utilisation, so its latencies are compared with the model of that same cell, and an "
         "objective that holds in it is judged on the safe side (DECISIONS 10)."
         if evidence.load_share == 1.0
         else f"The target met {evidence.load_share:.3g} of the load that the forecast means for it.",
-    ]  # fmt: skip
+    ]
     if evidence.event:
         out.append(
             "At real speed the model simulated the same window, after an hour of warm-up, in a cell of "

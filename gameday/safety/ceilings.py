@@ -15,22 +15,25 @@ __all__ = ["broken_ceiling", "check_ceilings"]
 def check_ceilings(scenario: Scenario, plan: LoadPlan) -> None:
     """Raise SafetyRefusal where the plan itself is beyond a ceiling; nothing is sent then."""
     ceilings, over = scenario.replay.ceilings, []
-    requests = np.array([
-        max(scenario.requests(step, product) for product in (None, *scenario.products))
-        for step in scenario.steps
-    ])  # fmt: skip
+    requests = np.array(
+        [
+            max(scenario.requests(step, product) for product in (None, *scenario.products))
+            for step in scenario.steps
+        ]
+    )
     steps_per_s = plan.caused.sum(axis=0) * plan.scale / SLOT_S
     requests_per_s = float((requests @ steps_per_s).max()) if steps_per_s.size else 0.0
-    nominal = np.array([
-        max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps
-    ])  # fmt: skip
+    nominal = np.array(
+        [max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps]
+    )
     places = [step.places_order for step in scenario.steps.values()]
     orders = float(steps_per_s[places].sum() * plan.slot_wall_s)
     planned = {
         "requests_per_s": requests_per_s,
         "concurrency": float((nominal @ steps_per_s).max()) if steps_per_s.size else 0.0,
-        "duration": plan.duration_s + plan.lead_in_s, "orders": orders,
-    }  # fmt: skip
+        "duration": plan.duration_s + plan.lead_in_s,
+        "orders": orders,
+    }
     for name, value in planned.items():
         ceiling = getattr(ceilings, name)
         if ceiling is not None and value > ceiling:

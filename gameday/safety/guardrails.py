@@ -96,19 +96,22 @@ class GuardrailWatch:
     """Keeps the last seconds of every step and service, and judges the guardrails on them."""
 
     def __init__(
-        self, scenario: Scenario,
+        self,
+        scenario: Scenario,
         expected: Callable[[str, float, float], float] = lambda step, from_s, to_s: 0.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`expected` tells how many of a step the plan sends between two instants of `now_s`."""
         self.guardrails = tuple(scenario.guardrails)
         self.steps, self._expected = scenario.step_names, expected
         self._stacks = {
             g.when.subject: [
-                stack for stack in scenario.stack_names
+                stack
+                for stack in scenario.stack_names
                 if g.when.subject in scenario.stack_services(stack)
             ]
-            for g in self.guardrails if g.when.is_of_service
-        }  # fmt: skip
+            for g in self.guardrails
+            if g.when.is_of_service
+        }
         self._span = max([_SHORTEST_S, *(g.when.for_s for g in self.guardrails)])
         self._reports: list[_Report] = []
         self._services: list[tuple[float, dict[tuple[str, str, str], float]]] = []
@@ -126,9 +129,14 @@ class GuardrailWatch:
         self._began = now_s if self._began is None else self._began
 
     def add(
-        self, now_s: float, outcomes: Array, latency: Array, waiting: Array | None = None, *,
+        self,
+        now_s: float,
+        outcomes: Array,
+        latency: Array,
+        waiting: Array | None = None,
+        *,
         worker: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add one worker's report: outcomes (steps, 3 = ended, bad, left), latencies (steps, BINS).
 
         `waiting` holds the ages of its steps under way, (steps, BINS); None: there are none.
@@ -227,8 +235,11 @@ class GuardrailWatch:
         due = self._expected(criterion.subject, now_s - span, now_s - span / 2)
         if seen or not recent or due < _LEAST:
             return None
-        return Breach(guardrail, f"in {span:g} s no customer came to {criterion.subject}; "
-                                 f"{due:.0f} were due in the first half of that")  # fmt: skip
+        return Breach(
+            guardrail,
+            f"in {span:g} s no customer came to {criterion.subject}; "
+            f"{due:.0f} were due in the first half of that",
+        )
 
     def _rows(self, criterion: Criterion) -> slice:
         if criterion.subject == "all steps":

@@ -57,9 +57,10 @@ def _forms(journey: Journey, orders: set[str], drift: float) -> list[Journey]:
     out = []
     for factor in (1 - drift, 1 + drift):
         changed: dict[str, Any] = {
-            "start": _scaled(journey.start, orders, factor), "share": half,
+            "start": _scaled(journey.start, orders, factor),
+            "share": half,
             "next": {step: _scaled(row, orders, factor) for step, row in journey.next.items()},
-        }  # fmt: skip
+        }
         out.append(journey.model_copy(update=changed))
     return out
 

@@ -20,18 +20,26 @@ from gameday.scenario.units import parse_duration
 __all__ = ["METRICS", "Criterion", "CriterionText", "parse_criterion", "quantile_level"]
 
 METRICS = {
-    "p50": "s", "p90": "s", "p95": "s", "p99": "s",
-    "error rate": "share", "abandonment rate": "share",
-    "utilisation": "share", "queue": "count",
-}  # fmt: skip
+    "p50": "s",
+    "p90": "s",
+    "p95": "s",
+    "p99": "s",
+    "error rate": "share",
+    "abandonment rate": "share",
+    "utilisation": "share",
+    "queue": "count",
+}
 """Metric -> unit of its value. Latencies are response times (intended send to last byte)."""
 
 SERVICE_METRICS = frozenset({"utilisation", "queue"})
 """Metrics whose subject is a service; the others' subject is a step or `all steps`."""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _FORM = re.compile(
     r"\s*(?P<metric>[a-z0-9 ]+?)\s+of\s+(?P<subject>[a-z][a-z0-9_ -]*?)\s*"
     r"(?P<op><=|>=|<|>)\s*(?P<value>[0-9.]+\s*(?:%|[a-z]+)?)"

@@ -249,9 +249,11 @@ class Scenario(Block):
         """Return when a stack begins to sell a product: its regions' first release; None: it has no launch."""
         instants = [
             self.launch_at(name, region)
-            for name, launch in self.launches.items() if launch.product == product
-            for region in launch.at if self.regions[region].stack == stack
-        ]  # fmt: skip
+            for name, launch in self.launches.items()
+            if launch.product == product
+            for region in launch.at
+            if self.regions[region].stack == stack
+        ]
         return min(instants, default=None)
 
     def occurrences(self, region: str) -> list[tuple[CalendarEvent, datetime, datetime]]:
@@ -266,9 +268,12 @@ class Scenario(Block):
             if region in launch.at:
                 half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
                 event = CalendarEvent(
-                    name=name, kind="launch", start=launch.at[region].isoformat(timespec="minutes"),  # type: ignore[arg-type]
-                    duration=f"{8 * half_life_s:.0f}s", regions=[region],  # type: ignore[arg-type]
-                )  # fmt: skip
+                    name=name,
+                    kind="launch",
+                    start=launch.at[region].isoformat(timespec="minutes"),  # type: ignore[arg-type]
+                    duration=f"{8 * half_life_s:.0f}s",
+                    regions=[region],  # type: ignore[arg-type]
+                )
                 found.append((event, *self.span(event, region)))
         return sorted(found, key=lambda item: (item[1], item[0].name))
 

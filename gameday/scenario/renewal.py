@@ -122,10 +122,15 @@ def timed(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]
         fft.irfft(moves.sum(axis=2).T, bins) / damping
     )  # chance of the next step, by step and delay
     at_s = np.arange(bins) * bin_s
-    goes_on = np.stack([
-        density_row * fft.irfft(fft.rfft(stays, 2 * bins) * fft.rfft(delay, 2 * bins).conj(), 2 * bins)[:bins]
-        for density_row, delay in zip(free, following, strict=True)
-    ])  # fmt: skip
+    goes_on = np.stack(
+        [
+            density_row
+            * fft.irfft(fft.rfft(stays, 2 * bins) * fft.rfft(delay, 2 * bins).conj(), 2 * bins)[
+                :bins
+            ]
+            for density_row, delay in zip(free, following, strict=True)
+        ]
+    )
     replies = np.array([response_s[step] for step in steps])
     mean_s = float((density * at_s).sum() - (goes_on * at_s).sum())
     mean_s += float((density - goes_on).sum(axis=1) @ replies)

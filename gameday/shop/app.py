@@ -116,9 +116,11 @@ def make_app(
         return _begin(scenario, shop[0], await request.body())
 
     own = [
-        Route("/metrics", metrics), Route("/orders", orders), Route("/health", health),
+        Route("/metrics", metrics),
+        Route("/orders", orders),
+        Route("/health", health),
         Route("/run", run, methods=["POST"]),
-    ]  # fmt: skip
+    ]
     return Starlette(routes=own, lifespan=lifespan)
 
 
@@ -144,9 +146,14 @@ def _begin(scenario: Scenario, shop: _Shop, body: bytes) -> Response:
         return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
     shop.services.begin(planned)
     for product, sale in sales(
-        scenario, cell.stack, scale=cell.scale, stock_scale=1.0, speed=speed, window_start=start,
+        scenario,
+        cell.stack,
+        scale=cell.scale,
+        stock_scale=1.0,
+        speed=speed,
+        window_start=start,
         begins_s=begins_s,
-    ).items():  # fmt: skip
+    ).items():
         shop.store.selling[product].opens_s = sale.opens_s
     return JSONResponse({"begun": True, "switches": len(planned)})
 

@@ -45,9 +45,11 @@ def begin_run(
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TELL_S)
     told = {
-        "window_in_s": window_at_s - time.time(), "window_start": window_start.isoformat(),
-        "speed": speed, "inject": inject,
-    }  # fmt: skip
+        "window_in_s": window_at_s - time.time(),
+        "window_start": window_start.isoformat(),
+        "speed": speed,
+        "inject": inject,
+    }
     try:
         connection.request("POST", "/run", json.dumps(told))
         reply = connection.getresponse()
@@ -110,9 +112,14 @@ class Shops:
 
 @contextmanager
 def running_shops(
-    event: str, stacks: tuple[str, ...], *, scale: float, stock_scale: float, seed: int,
+    event: str,
+    stacks: tuple[str, ...],
+    *,
+    scale: float,
+    stock_scale: float,
+    seed: int,
     logs: Path,
-) -> Iterator[Shops]:  # fmt: skip
+) -> Iterator[Shops]:
     """Start a shop a stack; end them then. CleanUpFailed when one does not end."""
     shops = Shops(logs)
     try:
@@ -127,15 +134,34 @@ def _start(
     event: str, stack: str, scale: float, stock_scale: float, seed: int, logs: Path
 ) -> subprocess.Popen[str]:
     command = [
-        sys.executable, "-m", "gameday.cli", "shop", "--event", event, "--stack", stack,
-        "--scale", repr(scale), "--stock-scale", repr(stock_scale), "--seed", str(seed),
-        "--port", "0", "--json", "--with-parent",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "gameday.cli",
+        "shop",
+        "--event",
+        event,
+        "--stack",
+        stack,
+        "--scale",
+        repr(scale),
+        "--stock-scale",
+        repr(stock_scale),
+        "--seed",
+        str(seed),
+        "--port",
+        "0",
+        "--json",
+        "--with-parent",
+    ]
     with (logs / f"shop-{stack}.log").open("w") as log:
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True,
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            text=True,
             start_new_session=True,
-        )  # fmt: skip
+        )
 
 
 def _address(watch: ShopWatch, logs: Path) -> str:

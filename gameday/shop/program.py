@@ -21,9 +21,16 @@ _BACKLOG = 2048
 
 
 def serve(
-    scenario: Scenario, stack: str, *, scale: float, stock_scale: float, seed: int, port: int,
-    ready: Callable[[str], None], over: Callable[[], bool] = lambda: False,
-) -> None:  # fmt: skip
+    scenario: Scenario,
+    stack: str,
+    *,
+    scale: float,
+    stock_scale: float,
+    seed: int,
+    port: int,
+    ready: Callable[[str], None],
+    over: Callable[[], bool] = lambda: False,
+) -> None:
     """Run the shop of `stack` on 127.0.0.1 until it is told to stop; call `ready(url)` once.
 
     It also stops when `over()` says so, asked twice a second.
@@ -38,17 +45,25 @@ def serve(
             scenario, cell, seed=seed, stock_scale=stock_scale, database=folder / "orders.db"
         )
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, backlog=_BACKLOG, http="httptools",
-            loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2,
-        )  # fmt: skip
+            app,
+            log_level="warning",
+            access_log=False,
+            backlog=_BACKLOG,
+            http="httptools",
+            loop="asyncio",
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=2,
+        )
         server = uvicorn.Server(config)
         asyncio.run(_run(server, listener, ready, over))
 
 
 async def _run(
-    server: uvicorn.Server, listener: socket.socket, ready: Callable[[str], None],
+    server: uvicorn.Server,
+    listener: socket.socket,
+    ready: Callable[[str], None],
     over: Callable[[], bool],
-) -> None:  # fmt: skip
+) -> None:
     task = asyncio.ensure_future(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.01)

@@ -194,9 +194,13 @@ class LiveServices:
         return is_well
 
     def _attempt(
-        self, visit: Visit, asker: Asker, number: int, asked: Asked,
+        self,
+        visit: Visit,
+        asker: Asker,
+        number: int,
+        asked: Asked,
         timers: list[asyncio.TimerHandle],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Begin one attempt, and its caller's timer, unless it is refused at once."""
         station, rule = self.stations[visit.service], self.rules[visit.service]
         station.count("arrived")

@@ -59,10 +59,18 @@ Take = Callable[[Callable[[], str | None], Callable[[str], None]], AtRealSpeed[T
 
 
 def at_real_speed(
-    scenario: Scenario, demand: Demand, *, seed: Seed, window: str, core_s: float,
-    quantile: float | None = None, scale: float | None = None, at_least: float = 0.0,
-    replications: int = REPLICATIONS, lead_in: int = LEAD_IN,
-) -> LoadPlan:  # fmt: skip
+    scenario: Scenario,
+    demand: Demand,
+    *,
+    seed: Seed,
+    window: str,
+    core_s: float,
+    quantile: float | None = None,
+    scale: float | None = None,
+    at_least: float = 0.0,
+    replications: int = REPLICATIONS,
+    lead_in: int = LEAD_IN,
+) -> LoadPlan:
     """Return the plan of a window at real speed, `lead_in` minutes before it included.
 
     Without a `scale`, at the largest one of which so many replications take `core_s` seconds of a
@@ -82,9 +90,13 @@ def at_real_speed(
 
 
 def wait_for(
-    model: Future[Any], done: Callable[[], int], *, most_s: float,
-    why_cut: Callable[[], str | None], tell: Callable[[str], None],
-) -> str:  # fmt: skip
+    model: Future[Any],
+    done: Callable[[], int],
+    *,
+    most_s: float,
+    why_cut: Callable[[], str | None],
+    tell: Callable[[str], None],
+) -> str:
     """Wait for a model; return why it was given up, empty where it ended.
 
     `done`: replications so far; `most_s`: wall seconds; `why_cut` is asked a few times a second.
@@ -120,9 +132,14 @@ def _rounded(scale: float) -> float:
 
 @contextmanager
 def real_speed_model(
-    scenario: Scenario, demand: Demand, plan: LoadPlan,
-    look_at: Callable[[LoadPlan], Callable[[RunRecord], T]], *, seed: Seed, scale: float | None,
-) -> Iterator[Take[T]]:  # fmt: skip
+    scenario: Scenario,
+    demand: Demand,
+    plan: LoadPlan,
+    look_at: Callable[[LoadPlan], Callable[[RunRecord], T]],
+    *,
+    seed: Seed,
+    scale: float | None,
+) -> Iterator[Take[T]]:
     """Begin the model of `plan`'s window at real speed beside its run; yield what waits for its outcome.
 
     Where something is injected the same customers are played with nothing injected too. `scale` is that of the
@@ -136,19 +153,30 @@ def real_speed_model(
         return
     core_s = _BESIDE_LOAD * run_s / (2 if plan.injections else 1)
     calm = at_real_speed(
-        scenario, demand, seed=seed, core_s=core_s, quantile=plan.quantile,
+        scenario,
+        demand,
+        seed=seed,
+        core_s=core_s,
+        quantile=plan.quantile,
         window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
-    )  # fmt: skip
+    )
     servers = None if scale is None else calm.scale * scale / plan.scale
     plans = [calm.struck(plan.injections), calm] if plan.injections else [calm]
     done = [0]
 
     def play(stop_file: Path) -> AtRealSpeed[T]:
         seen = replicate_each(
-            scenario, plans, look_at(calm), seed=seed.child("event"), workers=1, scale=servers,
-            beside_load=True, new_customers=True, stop_file=stop_file,
+            scenario,
+            plans,
+            look_at(calm),
+            seed=seed.child("event"),
+            workers=1,
+            scale=servers,
+            beside_load=True,
+            new_customers=True,
+            stop_file=stop_file,
             progress=lambda whole: done.__setitem__(0, whole),
-        )  # fmt: skip
+        )
         return AtRealSpeed(seen[0], seen[1] if plan.injections else (), calm.scale)
 
     with scratch_folder("model") as folder, ThreadPoolExecutor(1, "event model") as thread:

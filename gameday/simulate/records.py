@@ -15,10 +15,14 @@ __all__ = ["blank", "close"]
 def blank(scenario: Scenario, plan: LoadPlan, stack: str, source: str) -> RunRecord:
     """Return a record of one stack in which nothing has happened."""
     return blank_record(
-        source, plan.grid, plan.lead_in, plan.slot_wall_s, ((stack,), plan.steps, tuple(scenario.services)),
+        source,
+        plan.grid,
+        plan.lead_in,
+        plan.slot_wall_s,
+        ((stack,), plan.steps, tuple(scenario.services)),
         np.array([scenario.longest_patience_s(step) for step in plan.steps]),
         np.array([service.timeout for service in scenario.services.values()]),
-    )  # fmt: skip
+    )
 
 
 def close(record: RunRecord, scenario: Scenario, cell: Cell) -> RunRecord:

@@ -61,14 +61,22 @@ def replicate(
 
 
 def replicate_each(
-    scenario: Scenario, plans: list[LoadPlan], look: Callable[[RunRecord], T], *, seed: Seed,
-    stacks: tuple[str, ...] | None = None, replications: int = REPLICATIONS,
-    scale: float | None = None, workers: int | None = None, beside_load: bool = False,
-    new_customers: bool = False, engine: Engine = "compiled",
+    scenario: Scenario,
+    plans: list[LoadPlan],
+    look: Callable[[RunRecord], T],
+    *,
+    seed: Seed,
+    stacks: tuple[str, ...] | None = None,
+    replications: int = REPLICATIONS,
+    scale: float | None = None,
+    workers: int | None = None,
+    beside_load: bool = False,
+    new_customers: bool = False,
+    engine: Engine = "compiled",
     stop_file: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> list[tuple[tuple[T, ...], ...]]:  # fmt: skip
+) -> list[tuple[tuple[T, ...], ...]]:
     """Return of each plan what `look` sees in each replication: one entry a stack (default: all).
 
     Plans share their chance, replication by replication. The arrivals and walks are the plan's own in
@@ -82,12 +90,18 @@ def replicate_each(
     stacks = stacks or scenario.stack_names
     tasks = [
         joblib.delayed(_one)(
-            scenario, plan.of_new_customers(number) if new_customers else plan, look,
-            (place, number, stack), engine,
-            {"seed": seed.child("replication", str(number), stack), "scale": scale}, stop_file,
+            scenario,
+            plan.of_new_customers(number) if new_customers else plan,
+            look,
+            (place, number, stack),
+            engine,
+            {"seed": seed.child("replication", str(number), stack), "scale": scale},
+            stop_file,
         )
-        for place, plan in enumerate(plans) for number in range(replications) for stack in stacks
-    ]  # fmt: skip
+        for place, plan in enumerate(plans)
+        for number in range(replications)
+        for stack in stacks
+    ]
     visits = sum(expected_visits(scenario, plan) for plan in plans) * replications
     count = _workers(visits, len(tasks), workers, beside_load)
     done: dict[_Where, T] = {}
@@ -154,15 +168,24 @@ def _in_one_process(
 
 
 def _one(
-    scenario: Scenario, plan: LoadPlan, look: Callable[[RunRecord], T], where: _Where,
-    engine: Engine, how: dict[str, Any], stop_file: Path | None,
-) -> tuple[_Where, tuple[T] | None]:  # fmt: skip
+    scenario: Scenario,
+    plan: LoadPlan,
+    look: Callable[[RunRecord], T],
+    where: _Where,
+    engine: Engine,
+    how: dict[str, Any],
+    stop_file: Path | None,
+) -> tuple[_Where, tuple[T] | None]:
     """Return one replication of one stack; None for what was stopped."""
     try:
         record = run_engine(
-            engine, scenario, plan, where[2], **how,
+            engine,
+            scenario,
+            plan,
+            where[2],
+            **how,
             stopped=lambda: stop_file is not None and stop_file.exists(),
-        )  # fmt: skip
+        )
     except Stopped:
         return where, None
     return where, (look(record),)
@@ -182,8 +205,15 @@ def _workers(visits: float, tasks: int, asked: int | None, beside_load: bool) ->
 
 def joined(records: list[RunRecord]) -> RunRecord:
     """Return the records of single stacks as one record of them all."""
-    names = ("step_counts", "session_counts", "attempts", "loads", "latency", "visits",
-             "session_delay")  # fmt: skip
+    names = (
+        "step_counts",
+        "session_counts",
+        "attempts",
+        "loads",
+        "latency",
+        "visits",
+        "session_delay",
+    )
     arrays: dict[str, Any] = {n: np.concatenate([getattr(r, n) for r in records]) for n in names}
     return replace(
         records[0],

@@ -233,9 +233,14 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     run = time.strftime("by-hand-%Y%m%dT%H%M%S", time.gmtime())
     home = scenario_file(floor.event).parent.resolve()
     return Brief(
-        run, scenario_text(floor.event), read_assets(scenario, home), {stack: target.url}, str(home),
-        floor.workers(), plan,
-    )  # fmt: skip
+        run,
+        scenario_text(floor.event),
+        read_assets(scenario, home),
+        {stack: target.url},
+        str(home),
+        floor.workers(),
+        plan,
+    )
 
 
 def _met(target: str, scenario: Scenario) -> tuple[str, float | None]:

@@ -130,9 +130,14 @@ def use_of(readings: list[_Reading]) -> MachineUse:
     if first.waited_s is not None and last.waited_s is not None:
         waits = min(1.0, (last.waited_s - first.waited_s) / seconds)
     return MachineUse(
-        first.cores, seconds, _other(first, last), _worst(readings),
-        (last.own_s - first.own_s) / whole, (last.steal_s - first.steal_s) / whole, waits,
-    )  # fmt: skip
+        first.cores,
+        seconds,
+        _other(first, last),
+        _worst(readings),
+        (last.own_s - first.own_s) / whole,
+        (last.steal_s - first.steal_s) / whole,
+        waits,
+    )
 
 
 def _other(first: _Reading, last: _Reading) -> float:
@@ -162,9 +167,13 @@ def _reading(proc: Path, roots: set[int]) -> _Reading | None:
     ticks = os.sysconf("SC_CLK_TCK")
     user, nice, system, _, _, irq, softirq, steal, *_ = map(int, lines[0].split()[1:])
     return _Reading(
-        time.monotonic(), len(cores), (user + nice + system + irq + softirq) / ticks, steal / ticks,
-        _tree_ticks(proc, roots) / ticks, _pressure(proc),
-    )  # fmt: skip
+        time.monotonic(),
+        len(cores),
+        (user + nice + system + irq + softirq) / ticks,
+        steal / ticks,
+        _tree_ticks(proc, roots) / ticks,
+        _pressure(proc),
+    )
 
 
 def _pressure(proc: Path) -> float | None:

@@ -47,10 +47,12 @@ def simulation(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     seconds, run = timed(lambda: run_reference(scenario, plan, "main", seed=Seed(1)))
     calls = int(run.attempts[0, :, 0].sum())
     return {
-        "calls_per_s": round(calls / seconds), "seconds": seconds, "calls": calls,
+        "calls_per_s": round(calls / seconds),
+        "seconds": seconds,
+        "calls": calls,
         "conditions": "one replication, 3 services about half busy, 20x, "
         f"{plan.grid.slots} slots, one core",
-    }  # fmt: skip
+    }
 
 
 def primeday(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
@@ -61,12 +63,14 @@ def primeday(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     forecast_s, demand = timed(lambda: forecast_demand(scenario, history))
     plan_s, plan = timed(lambda: plan_load(scenario, demand, seed=seed, asked=Asked()))
     return {
-        "history_seconds": past_s, "history_cached_seconds": again_s,
-        "forecast_seconds": forecast_s, "plan_seconds": plan_s,
+        "history_seconds": past_s,
+        "history_cached_seconds": again_s,
+        "forecast_seconds": forecast_s,
+        "plan_seconds": plan_s,
         "sessions": int(plan.played.sum()),
         "conditions": f"primeday, {history.grid.slots / 1440:.0f} synthetic days, window peak, "
         f"{plan.speed:g}x, scale {plan.scale:g}",
-    }  # fmt: skip
+    }
 
 
 def report(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
@@ -77,23 +81,36 @@ def report(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     measured = as_measured(runs[0])
     evidence = evidence_of(scenario, plan, measured, runs[1:])
     demand = flat_demand(scenario, plan.forecast[:, :, 2:3].repeat(2880, axis=2))
-    history = History(demand.grid.part(0, 1440), demand.regions, demand.steps,
-                      np.ones((1, 3, 1440), np.float32), "bench", "0")  # fmt: skip
+    history = History(
+        demand.grid.part(0, 1440),
+        demand.regions,
+        demand.steps,
+        np.ones((1, 3, 1440), np.float32),
+        "bench",
+        "0",
+    )
     find_s, findings = timed(lambda: find(evidence))
     requests = request_capacity(scenario, demand, findings, run="b", now=datetime.now(UTC))
     valid = validity(measured, health=Health(0.1), end="complete", why="")
     verdict = judge(findings, end="complete", why="", faults=valid.faults, unmeasured=())
-    about = {"run_id": "bench", "event": "small", "started_utc": "-", "version": "-",
-             "command": "python -m tests.bench"}  # fmt: skip
+    about = {
+        "run_id": "bench",
+        "event": "small",
+        "started_utc": "-",
+        "version": "-",
+        "command": "python -m tests.bench",
+    }
     gather_s, summary = timed(
         lambda: gather(evidence, demand, history, findings, requests, (), verdict, valid, run=about)
     )
     render_s, page = timed(lambda: render_report(summary, folder))
     return {
-        "find_seconds": find_s, "gather_seconds": gather_s, "render_seconds": render_s,
+        "find_seconds": find_s,
+        "gather_seconds": gather_s,
+        "render_seconds": render_s,
         "kib": round(page.stat().st_size / 1024),
         "conditions": "one stack, 3 services, 40 slots, 48 h of demand, first render of a process",
-    }  # fmt: skip
+    }
 
 
 def help_text(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
@@ -105,14 +122,18 @@ def help_text(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
         for _ in range(max(1, round(HELP_RUNS * size)))
     ]
     return {
-        "median_seconds": statistics.median(seconds), "all_seconds": seconds,
+        "median_seconds": statistics.median(seconds),
+        "all_seconds": seconds,
         "conditions": f"{len(seconds)} fresh processes, byte code compiled",
-    }  # fmt: skip
+    }
 
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "simulation": simulation, "primeday": primeday, "report": report, "help": help_text,
-}  # fmt: skip
+    "simulation": simulation,
+    "primeday": primeday,
+    "report": report,
+    "help": help_text,
+}
 """Name -> what measures it: (folder, *, size); 1.0 is the whole."""
 
 
@@ -122,11 +143,16 @@ def main() -> None:
         folder = Path(name)
         os.environ["GAMEDAY_CACHE"] = str(folder / "cache")
         numbers = {
-            "schema_version": 1, "at_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": {"python": platform.python_version(), "cores": os.cpu_count(),
-                        "system": platform.platform(), "load_1_min": round(os.getloadavg()[0], 2)},
+            "schema_version": 1,
+            "at_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": {
+                "python": platform.python_version(),
+                "cores": os.cpu_count(),
+                "system": platform.platform(),
+                "load_1_min": round(os.getloadavg()[0], 2),
+            },
             **{name: part(folder) for name, part in PARTS.items()},
-        }  # fmt: skip
+        }
     print(json.dumps(numbers, indent=1))
 
 

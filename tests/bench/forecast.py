@@ -44,9 +44,17 @@ from tests.support.made_up import MONDAY, counts_of, law, occurrence, past_of
 TRACES = Path(os.environ.get("GAMEDAY_TRACES", Path(__file__).parents[3] / "shared" / "data"))
 WEEK_MIN, DAY_MIN = 10080, 1440
 ORIGINS = {
-    "nasa95_minute": (("1995-07-01", "1995-07-21"), ("1995-08-04", "1995-08-18"), ("1995-08-04", "1995-08-25")),
-    "wc98_minute": (("1998-05-08", "1998-06-15"), ("1998-05-08", "1998-06-22"), ("1998-05-08", "1998-06-29")),
-}  # fmt: skip
+    "nasa95_minute": (
+        ("1995-07-01", "1995-07-21"),
+        ("1995-08-04", "1995-08-18"),
+        ("1995-08-04", "1995-08-25"),
+    ),
+    "wc98_minute": (
+        ("1998-05-08", "1998-06-15"),
+        ("1998-05-08", "1998-06-22"),
+        ("1998-05-08", "1998-06-29"),
+    ),
+}
 """Start of the past and origin, UTC; a week ahead. Source: anchors/forecast.md §2."""
 
 
@@ -75,8 +83,9 @@ def _calendar(name: str) -> RegionCalendar:
     scenario = load_scenario("world-cup")
     events = tuple(
         Occurrence(e.name, e.kind, a.timestamp() / 60, b.timestamp() / 60, 1.0, 0.0, 0.0)
-        for e, a, b in scenario.occurrences("world") if e.kind in ("match", "season")
-    )  # fmt: skip
+        for e, a, b in scenario.occurrences("world")
+        if e.kind in ("match", "season")
+    )
     return RegionCalendar(name, "Europe/Paris", occurrences=events)
 
 
@@ -126,16 +135,21 @@ def traces(*, size: float = 1.0) -> dict[str, Any]:
                 )
             peaks += _daily_peaks(model, actual)
             moved = corrected(actual, said)
-            hourly.append([
-                round(float(np.nansum(np.abs(f - actual)) / np.nansum(actual)), 4) for f in (said, moved)
-            ])  # fmt: skip
+            hourly.append(
+                [
+                    round(float(np.nansum(np.abs(f - actual)) / np.nansum(actual)), 4)
+                    for f in (said, moved)
+                ]
+            )
         out[name] = {
             "means": {who: mean_accuracy(rows).row() for who, rows in scored.items()},
-            "wape_by_origin": {who: [round(r.wape, 4) for r in rows] for who, rows in scored.items()},
+            "wape_by_origin": {
+                who: [round(r.wape, 4) for r in rows] for who, rows in scored.items()
+            },
             "next_hour_frozen_and_refreshed": hourly,
             "daily_peak_published_p50_error": round(float(np.mean([abs(e) for e, _ in peaks])), 4),
             "daily_peaks_within_p10_p90": round(float(np.mean([held for _, held in peaks])), 3),
-        }  # fmt: skip
+        }
     return out
 
 
@@ -176,8 +190,9 @@ def orders(*, size: float = 1.0) -> dict[str, Any]:
         rows = {"gameday": model.blend.counts(days)[:, 0]}
         rows |= {rival.name: rival(past, days)[:, 0] for rival in installed(daily=True)}
         out[origin] = {
-            who: judge(actual, said, None, _naive(past.counts[0], 7), day=1).row() for who, said in rows.items()
-        }  # fmt: skip
+            who: judge(actual, said, None, _naive(past.counts[0], 7), day=1).row()
+            for who, said in rows.items()
+        }
     return out
 
 
@@ -200,14 +215,20 @@ def longer_event(*, size: float = 1.0) -> dict[str, Any]:
     bases: dict[str, tuple[np.ndarray, str, str, list[str], str]] = {}
     if series is not None:
         bases["nasa"] = (
-            series.to_numpy(), "1995-07-01", "1995-08-25",
-            ["1995-07-06 09:00", "1995-07-18 13:00", "1995-08-09 06:00"], "1995-08-26 15:00",
-        )  # fmt: skip
+            series.to_numpy(),
+            "1995-07-01",
+            "1995-08-25",
+            ["1995-07-06 09:00", "1995-07-18 13:00", "1995-08-09 06:00"],
+            "1995-08-26 15:00",
+        )
     for seed in range(_some(5, size)):
         bases[f"simulated {seed}"] = (
-            counts_of(75, (300.0,), seed=seed, wander=0.012)[0], "2026-01-05", "2026-03-12",
-            ["2026-01-20 09:00", "2026-02-04 13:00", "2026-02-19 06:00"], "2026-03-14 15:00",
-        )  # fmt: skip
+            counts_of(75, (300.0,), seed=seed, wander=0.012)[0],
+            "2026-01-05",
+            "2026-03-12",
+            ["2026-01-20 09:00", "2026-02-04 13:00", "2026-02-19 06:00"],
+            "2026-03-14 15:00",
+        )
     for name, (counts, first, origin, before, coming) in bases.items():
         spans = [(_minute(a), _minute(a) + DAY_MIN) for a in before]
         spans.append((_minute(coming), _minute(coming) + 2 * DAY_MIN))
@@ -234,11 +255,15 @@ def longer_event(*, size: float = 1.0) -> dict[str, Any]:
         event = judge(happened[inside], said, None, _naive(known.to_numpy(), WEEK_MIN), day=DAY_MIN)
         noise = judge(counts[inside], plain, None, _naive(known.to_numpy(), WEEK_MIN), day=DAY_MIN)
         out[name] = {
-            "event_wape": round(event.wape, 4), "same_minutes_without_event": round(noise.wape, 4),
-            "normal_minutes_before": round(model.wape(), 4), "peak_minutes_off": event.peak_minutes,
+            "event_wape": round(event.wape, 4),
+            "same_minutes_without_event": round(noise.wape, 4),
+            "normal_minutes_before": round(model.wape(), 4),
+            "peak_minutes_off": event.peak_minutes,
             "peak_size": round(event.peak_size, 4),
-            "published_peak_p50": round(_published_peak(model, at) / _highest(happened[inside]) - 1, 4),
-        }  # fmt: skip
+            "published_peak_p50": round(
+                _published_peak(model, at) / _highest(happened[inside]) - 1, 4
+            ),
+        }
     return out
 
 
@@ -431,7 +456,7 @@ def coverage(*, size: float = 1.0) -> dict[str, Any]:
         out[f"level wanders by {wander:g} an hour"] = {
             "mean": found.mean(axis=0).round(4).tolist(),
             "standard_error": (found.std(axis=0) / np.sqrt(most)).round(4).tolist(),
-        }  # fmt: skip
+        }
     return out
 
 

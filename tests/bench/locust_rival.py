@@ -38,8 +38,9 @@ class Rival(FastHttpUser):
             ("s2", "/page"),
             ("s3", "/page"),
         ):
-            with self.client.get(path + (f"?token={token}" if name == "s2" else ""), name=name,
-                                 catch_response=True) as reply:  # fmt: skip
+            with self.client.get(
+                path + (f"?token={token}" if name == "s2" else ""), name=name, catch_response=True
+            ) as reply:
                 if "welcome" not in (reply.text or ""):
                     reply.failure("body")
                 elif name == "s1":
@@ -70,6 +71,15 @@ def on_init(environment: Any, **_: Any) -> None:
 def on_quit(environment: Any, **_: Any) -> None:
     cpu, total = time.process_time() - _began[0], environment.stats.total
     requests = total.num_requests - int(_began[1])
-    sys.stdout.write("RIVAL " + json.dumps({
-        "requests": requests, "failures": total.num_failures, "cpu_s": cpu, "per_cpu_s": requests / cpu,
-    }) + "\n")  # fmt: skip
+    sys.stdout.write(
+        "RIVAL "
+        + json.dumps(
+            {
+                "requests": requests,
+                "failures": total.num_failures,
+                "cpu_s": cpu,
+                "per_cpu_s": requests / cpu,
+            }
+        )
+        + "\n"
+    )

@@ -45,8 +45,11 @@ def simpy_fan_out(n):
 
     draw, waits = random.Random(1), []
     env = simpy.Environment()
-    pools = {"front": (simpy.Resource(env, 40), 0.05), "a": (simpy.Resource(env, 12), 0.20),
-             "b": (simpy.Resource(env, 18), 0.30)}  # fmt: skip
+    pools = {
+        "front": (simpy.Resource(env, 40), 0.05),
+        "a": (simpy.Resource(env, 12), 0.20),
+        "b": (simpy.Resource(env, 18), 0.30),
+    }
     visits = [0]
 
     def serve(name, patience, then):
@@ -87,8 +90,9 @@ def ciw_queue(n):
 
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(18.0)],
-        service_distributions=[ciw.dists.Exponential(1.0)], number_of_servers=[20],
-    )  # fmt: skip
+        service_distributions=[ciw.dists.Exponential(1.0)],
+        number_of_servers=[20],
+    )
     ciw.seed(1)
     simulation = ciw.Simulation(network)
     began = time.process_time()

@@ -100,12 +100,15 @@ def compared(scenario: Scenario, plan: LoadPlan, size: float) -> dict[str, Any]:
 EVERY_POLICY: dict[str, Any] = {
     "balance": {"by": "two_choices", "zone_affinity": True},
     "queue_order": "lifo",
-    "queue_share": {"home": 0.5}, "load": {"contention": 1e-4, "coherency": 1e-6},
-    "pauses": {"every": "30s", "last": "100ms"}, "warm_up": {"last": "2m", "factor": 2},
+    "queue_share": {"home": 0.5},
+    "load": {"contention": 1e-4, "coherency": 1e-6},
+    "pauses": {"every": "30s", "last": "100ms"},
+    "warm_up": {"last": "2m", "factor": 2},
     "deadline": "propagated",
     "breaker": {"failures": 0.5, "open": "5s"},
-    "cache": {"keys": 100_000, "entries": 10_000}, "pool": {"connections": 100_000},
-}  # fmt: skip
+    "cache": {"keys": 100_000, "entries": 10_000},
+    "pool": {"connections": 100_000},
+}
 """Every policy at once, mild enough that the event goes on; those that go by a time-out are added."""
 
 
@@ -119,8 +122,13 @@ def every_policy(*, size: float = 1.0) -> dict[str, Any]:
         rule["codel"] = {"target": f"{timeout / 10}s", "interval": f"{timeout / 2}s"}
         rule["limit"], rule["hedge"] = ({k: f"{timeout / 2}s"} for k in ("target", "after"))
         rule |= EVERY_POLICY | {"retry": retry | {"budget": {"ratio": 0.1}}}
-        rule["autoscale"] = {"target": 0.7, "interval": "1m", "delay": "2m", "max_factor": 2.0,
-                             "schedule": [{"at": "2m", "factor": 1.2}]}  # fmt: skip
+        rule["autoscale"] = {
+            "target": 0.7,
+            "interval": "1m",
+            "delay": "2m",
+            "max_factor": 2.0,
+            "schedule": [{"at": "2m", "factor": 1.2}],
+        }
         if name == "edge":
             del rule["cache"]  # all would be answered there
     scenario = scenario_of(json.dumps(data))
@@ -147,11 +155,13 @@ def large(*, size: float = 1.0) -> dict[str, Any]:
     finally:
         kernel.run = original
     return {
-        "visits": count, "whole_s": round(whole_s, 2), "kernel_s": round(spent[0], 2),
+        "visits": count,
+        "whole_s": round(whole_s, 2),
+        "kernel_s": round(spent[0], 2),
         "kernel_visits_per_s": round(count / spent[0]),
         "conditions": "primeday, stack us, 65 minutes around the peak at real speed, "
         f"scale {plan.scale:g}",
-    }  # fmt: skip
+    }
 
 
 def rival(name: str, count: int) -> dict[str, Any]:
@@ -170,8 +180,12 @@ def ratios(name: str, count: int, ours_per_s: list[float]) -> dict[str, Any]:
         return runs[0]
     per_s = [run["visits"] / run["seconds"] for run in runs]
     each = [round(ours / theirs, 1) for ours, theirs in zip(ours_per_s, per_s, strict=True)]
-    return {"visits_per_s": round(statistics.median(per_s)), "ratio": statistics.median(each),
-            "ratios": each, "mean_wait_s": runs[0]["mean_wait_s"]}  # fmt: skip
+    return {
+        "visits_per_s": round(statistics.median(per_s)),
+        "ratio": statistics.median(each),
+        "ratios": each,
+        "mean_wait_s": runs[0]["mean_wait_s"],
+    }
 
 
 def alone_per_s(requests: float, seed: int = 1) -> float:
@@ -213,14 +227,16 @@ def accuracy(*, size: float = 1.0) -> dict[str, Any]:
         band = t_interval(waits)
         covered.append(band.low <= mean <= band.high)
     return {
-        "requests": int(seen.arrived.sum()), "mean_wait_error": round(seen.mean_wait_s / mean - 1, 5),
-        "p99_error": round(found / p99 - 1, 5), "intervals_that_cover": {
+        "requests": int(seen.arrived.sum()),
+        "mean_wait_error": round(seen.mean_wait_s / mean - 1, 5),
+        "p99_error": round(found / p99 - 1, 5),
+        "intervals_that_cover": {
             f"of the first {len(covered[:200])}": sum(covered[:200]) / len(covered[:200]),
             f"of {seeds}": sum(covered) / seeds,
         },
         "conditions": "M/M/20 at 90 %; intervals: each seed 10 replications of 216,000 requests "
         "after 30 minutes of warm-up",
-    }  # fmt: skip
+    }
 
 
 def fan_out(*, size: float = 1.0) -> dict[str, Any]:
@@ -235,7 +251,7 @@ def fan_out(*, size: float = 1.0) -> dict[str, Any]:
         "simpy_idiomatic": ratios("simpy_fan_out", round(20_000 * size), ours),
         "conditions": "50/s: a front of 40 held while 12 and 18 are called at once, 1.5 s timeout, one "
         "retry; tables and records included",
-    }  # fmt: skip
+    }
 
 
 def fan_out_scenario() -> Scenario:
@@ -247,8 +263,9 @@ def fan_out_scenario() -> Scenario:
     shop["steps"] = {"hit": {"entry": "front", "exchanges": [{"path": "/", "calls": [["a", "b"]]}]}}
     shop["services"] = {
         "front": service("50ms", servers=40, timeout="100s", queue_per_server=1000),
-        "a": service("200ms", servers=12, **below), "b": service("300ms", servers=18, **below),
-    }  # fmt: skip
+        "a": service("200ms", servers=12, **below),
+        "b": service("300ms", servers=18, **below),
+    }
     with tempfile.TemporaryDirectory() as folder:
         return load_small(Path(folder), shop)
 
@@ -287,8 +304,12 @@ def play(kind: str, visits_: float) -> dict[str, Any]:
         count = visits(run_compiled(scenario, plan, STACK, seed=Seed(1)))
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"visits": count, "seconds": round(seconds, 2), "visits_per_s": round(count / seconds),
-            "peak_mb": round(peak, 1)}  # fmt: skip
+    return {
+        "visits": count,
+        "seconds": round(seconds, 2),
+        "visits_per_s": round(count / seconds),
+        "peak_mb": round(peak, 1),
+    }
 
 
 def sum_visits(scenario: Scenario, plan: LoadPlan) -> float:
@@ -324,8 +345,19 @@ def first_answer(*, size: float = 1.0) -> dict[str, Any]:
 def event(*, size: float = 1.0) -> dict[str, Any]:
     """Rehearse the whole of primeday at real speed and say how wide its intervals are."""
     budget = f"{max(1.0, float(os.environ.get('BUDGET', '75')) * size):g}"
-    command = [sys.executable, "-m", "gameday.cli", "simulate", "--event", "primeday", "--window", "all",
-               "--budget", budget, "--json"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "gameday.cli",
+        "simulate",
+        "--event",
+        "primeday",
+        "--window",
+        "all",
+        "--budget",
+        budget,
+        "--json",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         run = subprocess.run([*command, "--out", folder], capture_output=True, text=True)
@@ -338,11 +370,17 @@ def event(*, size: float = 1.0) -> dict[str, Any]:
             if row["peak_hour"]["utilisation"]["mid"] > 0.6:
                 widths[f"{stack} {row['service']}"] = {
                     f"{span} {name}": _half_width(row[span][name])
-                    for span in ("event", "peak_hour") for name in ("utilisation", "wait_s", "p99_s")
-                }  # fmt: skip
+                    for span in ("event", "peak_hour")
+                    for name in ("utilisation", "wait_s", "p99_s")
+                }
     total = sum(model["visits"] for model in result["stacks"].values())
-    return {"wall_s": round(seconds, 1), "scale": result["scale"], "replications": result["replications"],
-            "visits_each": total, "relative_half_widths_above_60_%": widths}  # fmt: skip
+    return {
+        "wall_s": round(seconds, 1),
+        "scale": result["scale"],
+        "replications": result["replications"],
+        "visits_each": total,
+        "relative_half_widths_above_60_%": widths,
+    }
 
 
 def _half_width(band: dict[str, float]) -> float:
@@ -360,10 +398,16 @@ def main() -> None:
 
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
-        "all_features": all_features, "every_policy": every_policy, "large": large,
-        "fan_out": fan_out, "one_queue": one_queue,
-        "accuracy": accuracy, "long_event": long_event, "first_answer": first_answer, "event": event,
-}  # fmt: skip
+    "all_features": all_features,
+    "every_policy": every_policy,
+    "large": large,
+    "fan_out": fan_out,
+    "one_queue": one_queue,
+    "accuracy": accuracy,
+    "long_event": long_event,
+    "first_answer": first_answer,
+    "event": event,
+}
 """Name -> what measures it; `size` 1.0 is the whole."""
 
 

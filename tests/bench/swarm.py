@@ -168,11 +168,15 @@ def journeys(target: Target, *, size: float = 1.0) -> dict[str, Any]:
             1, PLAIN_URL, [64] * lots, 0.02, BUSY, shopping()
         ),
         "laps_without_end": lambda: stage(
-            kind="shopping", laps=True, starts=at_a_time(_times(5, size), 0.6), slot_s=0.02,
-            url=PLAIN_URL, replay=BUSY,
+            kind="shopping",
+            laps=True,
+            starts=at_a_time(_times(5, size), 0.6),
+            slot_s=0.02,
+            url=PLAIN_URL,
+            replay=BUSY,
         ),
         "fast_http_user": lambda: rival("shopping", size),
-    }  # fmt: skip
+    }
     rounds = [
         {name: play()["per_cpu_s"] for name, play in ways.items()} for _ in range(_rounds(size))
     ]
@@ -205,24 +209,37 @@ def _times(full: int, size: float) -> int:
 def bare(target: Target, *, size: float = 1.0) -> dict[str, Any]:
     return compared(
         lambda: stage(
-            kind="chain", length=10, laps=True, starts=at_a_time(_times(10, size), 0.32), slot_s=0.02,
-            url=PLAIN_URL, replay=BUSY,
+            kind="chain",
+            length=10,
+            laps=True,
+            starts=at_a_time(_times(10, size), 0.32),
+            slot_s=0.02,
+            url=PLAIN_URL,
+            replay=BUSY,
         ),
-        lambda: wrk(size), size,
-    ) | {"conditions": "GET /, 64 connections, the same request headers"}  # fmt: skip
+        lambda: wrk(size),
+        size,
+    ) | {"conditions": "GET /, 64 connections, the same request headers"}
 
 
 def secure(target: Target, *, size: float = 1.0) -> dict[str, Any]:
     ca = (target.folder / "cert.pem").read_text()
     return compared(
         lambda: stage(
-            kind="chain", length=10, laps=True, starts=at_a_time(_times(5, size), 0.7), slot_s=0.02,
-            url=SECURE_URL, replay=BUSY, ca=ca,
+            kind="chain",
+            length=10,
+            laps=True,
+            starts=at_a_time(_times(5, size), 0.7),
+            slot_s=0.02,
+            url=SECURE_URL,
+            replay=BUSY,
+            ca=ca,
         ),
-        lambda: rival("bare", size, SECURE_URL), size,
+        lambda: rival("bare", size, SECURE_URL),
+        size,
     ) | {
         "conditions": "GET / over TLS 1.3, kept alive, certificate checked (the rival does not check)"
-    }  # fmt: skip
+    }
 
 
 def seconds_of(arrivals: list[float], began: float, seconds: int) -> np.ndarray[Any, Any]:
@@ -365,8 +382,12 @@ def statistics_cost(target: Target, *, size: float = 1.0) -> dict[str, Any]:
 
 def _python(code: str) -> dict[str, Any]:
     done = subprocess.run(
-        [*ON_GENERATOR, sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
+        [*ON_GENERATOR, sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
     out: dict[str, Any] = json.loads(done.stdout)
     return out
 
@@ -376,19 +397,32 @@ def distributed(target: Target, *, size: float = 1.0) -> dict[str, Any]:
     return compared(
         lambda: play_in_locust(2, PLAIN_URL, starts, 0.02, BUSY, chain(10, laps=True)),
         lambda: stage(
-            kind="chain", length=10, laps=True, starts=starts, slot_s=0.02, url=PLAIN_URL, replay=BUSY
+            kind="chain",
+            length=10,
+            laps=True,
+            starts=starts,
+            slot_s=0.02,
+            url=PLAIN_URL,
+            replay=BUSY,
         ),
         size,
     ) | {
         "conditions": "GET /, 64 connections; two workers, their master and the conductor on one core, CPU of all "
         "four from the first to the last second of load, against the engine alone in one process"
-    }  # fmt: skip
+    }
 
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "journeys": journeys, "bare": bare, "tls": secure, "steady": steady, "spike": spike, "stall": stall,
-    "crowd": crowd, "statistics": statistics_cost, "distributed": distributed,
-}  # fmt: skip
+    "journeys": journeys,
+    "bare": bare,
+    "tls": secure,
+    "steady": steady,
+    "spike": spike,
+    "stall": stall,
+    "crowd": crowd,
+    "statistics": statistics_cost,
+    "distributed": distributed,
+}
 """Name -> what measures it: (target, *, size); 1.0 is the whole."""
 
 

@@ -70,9 +70,13 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
 
 
 def play_in_locust(
-    workers: int, url: str, starts: list[int], slot_s: float, replay: dict[str, Any],
+    workers: int,
+    url: str,
+    starts: list[int],
+    slot_s: float,
+    replay: dict[str, Any],
     customers: tuple[dict[str, Any], dict[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Play as a replay does; return requests, and how many a CPU second of all processes, ours included, sent."""
     from gameday.safety import Journal, StopWatch
     from gameday.scenario.reading.assets import Assets

@@ -24,20 +24,30 @@ SIZES = {"swarm": 0.02, "simulate": 0.002, "forecast": 0.01, "traffic": 0.002, "
 """Bench -> the size of its short form, as a share of the whole."""
 NIGHTLY = {
     "__main__": {"primeday"},
-    "forecast": {"traces", "orders", "longer_event", "robots", "refresh", "coverage", "thousand", "primeday"},
+    "forecast": {
+        "traces",
+        "orders",
+        "longer_event",
+        "robots",
+        "refresh",
+        "coverage",
+        "thousand",
+        "primeday",
+    },
     "simulate": {"all_features", "every_policy", "large", "long_event", "first_answer", "event"},
     "swarm": {"bare", "tls", "steady", "spike", "stall", "crowd", "statistics", "distributed"},
     "traffic": {"fit"},
-}  # fmt: skip
+}
 """What a forecast of the bundled event takes, or what is like another part, is run by `make nightly`."""
 
 
 def benches() -> list[str]:
     """Return the modules that are run as benches."""
     return sorted(
-        file.stem for file in HERE.glob("*.py")
+        file.stem
+        for file in HERE.glob("*.py")
         if "PARTS" in file.read_text() and not file.stem.startswith("test_")
-    )  # fmt: skip
+    )
 
 
 def parts_of(bench: str) -> dict[str, Callable[..., dict[str, Any]]]:
@@ -46,11 +56,14 @@ def parts_of(bench: str) -> dict[str, Callable[..., dict[str, Any]]]:
 
 PARTS = [
     pytest.param(
-        bench, part, id=f"{bench} {part}",
+        bench,
+        part,
+        id=f"{bench} {part}",
         marks=[pytest.mark.nightly] if part in NIGHTLY.get(bench, set()) else [],
     )
-    for bench in benches() for part in parts_of(bench)
-]  # fmt: skip
+    for bench in benches()
+    for part in parts_of(bench)
+]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +82,9 @@ def made_up_traces(folder: Path) -> None:
     """Write traces of the real ones' names and dates, made up: a day's wave with noise."""
     chance = np.random.default_rng(1)
     for name, first, last in (
-        ("nasa95_minute", "1995-07-01", "1995-09-02"), ("wc98_minute", "1998-05-08", "1998-07-08"),
-    ):  # fmt: skip
+        ("nasa95_minute", "1995-07-01", "1995-09-02"),
+        ("wc98_minute", "1998-05-08", "1998-07-08"),
+    ):
         minutes = pd.date_range(first, last, freq="min")
         level = 30 * (1.2 + np.sin(2 * np.pi * np.arange(len(minutes)) / 1440))
         pd.DataFrame({"ds": minutes, "y": chance.poisson(level)}).to_parquet(
@@ -94,15 +108,20 @@ def test_everything_that_make_runs_as_a_bench_has_a_table_of_parts() -> None:
     makefile = (HERE.parents[1] / "Makefile").read_text()
     run = {
         word.removeprefix("tests.bench").lstrip(".") or "__main__"
-        for word in makefile.split() if word.startswith("tests.bench")
-    }  # fmt: skip
+        for word in makefile.split()
+        if word.startswith("tests.bench")
+    }
     assert run == set(benches())
 
 
 @pytest.mark.parametrize(("bench", "part"), PARTS)
 def test_every_part_of_a_bench_runs_in_a_short_form(
-    bench: str, part: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    bench: str,
+    part: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     module = importlib.import_module(f"tests.bench.{bench}")
     given: list[Any] = []
     if bench == "swarm":

@@ -58,16 +58,20 @@ def fit(*, size: float = 1.0) -> dict[str, Any]:
     began = time.perf_counter()
     found = [fit_starts(wanted, kernels) for wanted in steps]
     took = time.perf_counter() - began
-    misses = np.concatenate([
-        ((caused_steps(x, kernels) - wanted) / np.sqrt(np.maximum(wanted, 1)))[:, 120:]
-        for x, wanted in zip(found, steps, strict=True)
-    ])  # fmt: skip
+    misses = np.concatenate(
+        [
+            ((caused_steps(x, kernels) - wanted) / np.sqrt(np.maximum(wanted, 1)))[:, 120:]
+            for x, wanted in zip(found, steps, strict=True)
+        ]
+    )
     return {
-        "kernels_s": round(kernels_s, 2), "fit_s": round(took, 2), "memory_mib": _memory_mib(),
+        "kernels_s": round(kernels_s, 2),
+        "fit_s": round(took, 2),
+        "memory_mib": _memory_mib(),
         "slots_within_poisson_band": float((np.abs(misses) <= 2).mean()),
         "worst_deviation": round(float(np.abs(misses).max()), 3),
         "conditions": f"2 regions x {slots} slots x 6 steps x 8 journeys, steps caused by planted starts",
-    }  # fmt: skip
+    }
 
 
 def arrivals(*, size: float = 1.0) -> dict[str, Any]:
@@ -84,16 +88,28 @@ def arrivals(*, size: float = 1.0) -> dict[str, Any]:
         for part in whole.arrivals_by_part():
             count += len(part.at_s)
         out[f"{number:.0e}"] = {
-            "arrivals": count, "cpu_s": round(time.process_time() - began, 2), "memory_mib": _memory_mib(),
-        }  # fmt: skip
+            "arrivals": count,
+            "cpu_s": round(time.process_time() - began, 2),
+            "memory_mib": _memory_mib(),
+        }
     return out | {"conditions": "2 regions x 3 journeys x 2880 slots, Poisson within the slot"}
 
 
 def access_log(*, size: float = 1.0) -> dict[str, Any]:
     """A Combined log of 300 MB in full, four of five requests steps, a tenth of them of robots that say so."""
     chance = np.random.default_rng(1)
-    paths = ("/", "/index.html", "/search?q=shoes", "/product/%d", "/product/%d", "/product/%d", "/cart/add",
-             "/checkout", "/static/app.%d.js", "/img/%d.png")  # fmt: skip
+    paths = (
+        "/",
+        "/index.html",
+        "/search?q=shoes",
+        "/product/%d",
+        "/product/%d",
+        "/product/%d",
+        "/cart/add",
+        "/checkout",
+        "/static/app.%d.js",
+        "/img/%d.png",
+    )
     chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0 Safari/537.36"
     agents = (*(chrome,) * 9, "Googlebot/2.1 (+http://www.google.com/bot.html)")
     draws = chance.integers(0, (4, 256, 256, 10, 5000, 90000, 10), (round(1_500_000 * size), 7))
@@ -111,21 +127,25 @@ def access_log(*, size: float = 1.0) -> dict[str, Any]:
         summary = read_access_logs([file], None, Path(folder) / "events.parquet")
         took = time.process_time() - began
     return {
-        "gb_per_min": round(summary.size / 1e9 / took * 60, 2), "lines": summary.lines, "cpu_s": round(took, 2),
+        "gb_per_min": round(summary.size / 1e9 / took * 60, 2),
+        "lines": summary.lines,
+        "cpu_s": round(took, 2),
         "memory_mib": _memory_mib(),
         "conditions": f"{summary.size / 1e6:.0f} MB unpacked, 200 bytes a line, no map: one is proposed",
-    }  # fmt: skip
+    }
 
 
 def clickstream(*, size: float = 1.0) -> dict[str, Any]:
     """Five million events in full, as Parquet, read, cut into sessions and fitted."""
     rng, events = np.random.default_rng(1), round(5_000_000 * size)
     seconds = np.sort(rng.integers(0, 86400, events))
-    table = pd.DataFrame({
-        "event_time": pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(seconds, "s"),
-        "event_type": rng.choice(["view", "cart", "purchase"], events, p=[0.94, 0.04, 0.02]),
-        "user_session": rng.integers(0, events // 4, events),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "event_time": pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(seconds, "s"),
+            "event_type": rng.choice(["view", "cart", "purchase"], events, p=[0.94, 0.04, 0.02]),
+            "user_session": rng.integers(0, events // 4, events),
+        }
+    )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "events.parquet"
         table.to_parquet(file)
@@ -134,14 +154,20 @@ def clickstream(*, size: float = 1.0) -> dict[str, Any]:
         read_s = time.process_time() - began
         calibrate(seen)
     return {
-        "events": events, "read_cpu_s": round(read_s, 2), "whole_cpu_s": round(time.process_time() - began, 2),
-        "memory_mib": _memory_mib(), "conditions": "four events a session, no product types",
-    }  # fmt: skip
+        "events": events,
+        "read_cpu_s": round(read_s, 2),
+        "whole_cpu_s": round(time.process_time() - began, 2),
+        "memory_mib": _memory_mib(),
+        "conditions": "four events a session, no product types",
+    }
 
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "fit": fit, "arrivals": arrivals, "access_log": access_log, "clickstream": clickstream,
-}  # fmt: skip
+    "fit": fit,
+    "arrivals": arrivals,
+    "access_log": access_log,
+    "clickstream": clickstream,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

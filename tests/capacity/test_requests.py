@@ -175,7 +175,7 @@ def test_a_request_round_trips_through_yaml(requests: tuple[CapacityRequest, ...
         max_size=4,
     ),
     reason=st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=60),
-)  # fmt: skip
+)
 def test_whatever_people_write_into_a_request_comes_back(
     proof: dict[str, Any], reason: str, requests: tuple[CapacityRequest, ...]
 ) -> None:
@@ -187,10 +187,18 @@ def test_whatever_people_write_into_a_request_comes_back(
 
 @pytest.mark.parametrize(
     "change",
-    [{"kind": "Pod"}, {"version": 2}, {"needed_by": "soon"}, {"history": [{"who": "me"}]},
-     {"colour": "red"}, {"findings": None}, {"state": "bought"}, {"instances_to": "many"}],
+    [
+        {"kind": "Pod"},
+        {"version": 2},
+        {"needed_by": "soon"},
+        {"history": [{"who": "me"}]},
+        {"colour": "red"},
+        {"findings": None},
+        {"state": "bought"},
+        {"instances_to": "many"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_request_file_that_is_wrong_is_refused_by_name(
     change: dict[str, Any], request_: CapacityRequest
 ) -> None:
@@ -248,9 +256,15 @@ def test_who_proposed_it_the_first_time_may_not_approve_it_the_second(
     request_: CapacityRequest,
 ) -> None:
     again = walked(
-        request_, ("ann", "proposed"), ("ben", "in_review"), ("cas", "approved"),
-        ("cas", "ordered"), ("cas", "failed"), ("ben", "proposed"), ("cas", "in_review"),
-    )  # fmt: skip
+        request_,
+        ("ann", "proposed"),
+        ("ben", "in_review"),
+        ("cas", "approved"),
+        ("cas", "ordered"),
+        ("cas", "failed"),
+        ("ben", "proposed"),
+        ("cas", "in_review"),
+    )
     for actor in ("ann", "ben"):
         with pytest.raises(UsageError):
             walked(again, (actor, "approved"))

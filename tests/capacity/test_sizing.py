@@ -28,12 +28,13 @@ def fleet_of(folder: Path, zones: int, per_instance: int, lost: int = 1) -> Scen
         {
             "services": {
                 "pay": {
-                    "stacks": {"main": {"zones": zones}}, "servers_per_instance": per_instance,
+                    "stacks": {"main": {"zones": zones}},
+                    "servers_per_instance": per_instance,
                 }
             },
             "capacity": {"zones_lost": lost},
         },
-    )  # fmt: skip
+    )
 
 
 def holds(scenario: Scenario, servers: int, offered: float) -> bool:
@@ -56,9 +57,7 @@ def test_more_load_never_needs_fewer_instances(
 
 
 @quietly
-@given(
-    offered=loads, zones=st.integers(2, 6), each=st.integers(1, 16), lost=st.integers(0, 2)
-)  # fmt: skip
+@given(offered=loads, zones=st.integers(2, 6), each=st.integers(1, 16), lost=st.integers(0, 2))
 def test_the_size_holds_its_bounds_with_the_zones_lost_and_one_instance_a_zone_fewer_does_not(
     offered: float, zones: int, each: int, lost: int, tmp_path: Path
 ) -> None:

@@ -35,11 +35,12 @@ def drowning(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     """Return a shop in three zones whose stock has three servers for the work of four."""
     changes = {
         "services": {
-            "edge": three_zones(60), "pay": three_zones(12),
+            "edge": three_zones(60),
+            "pay": three_zones(12),
             "stock": three_zones(3) | {"queue_per_server": 10},
         },
         "objectives": OBJECTIVES,
-    }  # fmt: skip
+    }
     return busy_shop(tmp_path_factory.mktemp("drowning"), changes)
 
 

@@ -26,22 +26,44 @@ RELEASE = {"eu": "2026-03-07T15:00", "in": "2026-03-07T15:30"}
 SHOP = {
     "event": {"name": "afternoon", "kind": "sale", "start": "2026-03-07T13:00", "duration": "4h"},
     "regions": {"in": {"zone": "Asia/Kolkata", "stack": "main"}},
-    "calendar": {"events": [
-        {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},
-    ]},
-    "history": {"synthetic": {"days": 56, "sessions_per_day": {"in": 200_000}, "robots_per_year": 0,
-                              "outages_per_year": 0}},
-    "launches": {"drop": {
-        "product": "console", "at": RELEASE, "crowd": {"eu": 40_000, "in": 9_000},
-        "stock": {"eu": 5_000, "in": 1_000}, "half_life": "4m",
-        "waiting": {"share": 0.25, "since": "10m"}, "countdown": "30s",
-    }},
-    "journeys": {"fan": {
-        "launch": "drop", "start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
-        "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
-    }},
-    "products": {"console": {"share": {"eu": 0.0, "in": 0.0}}, "other": {"share": {"eu": 1.0, "in": 1.0}}},
-}  # fmt: skip
+    "calendar": {
+        "events": [
+            {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},
+        ]
+    },
+    "history": {
+        "synthetic": {
+            "days": 56,
+            "sessions_per_day": {"in": 200_000},
+            "robots_per_year": 0,
+            "outages_per_year": 0,
+        }
+    },
+    "launches": {
+        "drop": {
+            "product": "console",
+            "at": RELEASE,
+            "crowd": {"eu": 40_000, "in": 9_000},
+            "stock": {"eu": 5_000, "in": 1_000},
+            "half_life": "4m",
+            "waiting": {"share": 0.25, "since": "10m"},
+            "countdown": "30s",
+        }
+    },
+    "journeys": {
+        "fan": {
+            "launch": "drop",
+            "start": {"product": 1.0},
+            "think": {"other": "5s"},
+            "patience": "8s",
+            "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
+        }
+    },
+    "products": {
+        "console": {"share": {"eu": 0.0, "in": 0.0}},
+        "other": {"share": {"eu": 1.0, "in": 1.0}},
+    },
+}
 
 
 def fitted_once(models_of: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,9 +197,10 @@ def test_explain_tells_the_event_s_peak_minute_with_its_launch(
     product = np.prod([factor for _, factor in data["factors"]])
     assert product + sum(data["launches"].values()) == pytest.approx(data["forecast"], rel=1e-9)
     minute = table[
-        (table["region"] == "eu") & (table["team"] == "checkout")
+        (table["region"] == "eu")
+        & (table["team"] == "checkout")
         & (table["slot_utc"] == pd.Timestamp(data["at"]))
-    ].iloc[0]  # fmt: skip
+    ].iloc[0]
     assert data["band"] == pytest.approx(
         {n: minute[n] for n in ("p10", "p50", "p90", "p99")}, rel=1e-4
     )
@@ -237,31 +260,58 @@ def test_launches_are_said_to_be_missing_from_teams_that_are_no_steps(
 ) -> None:
     at = pd.date_range("2026-02-01", periods=21 * 1440, freq="min", tz="UTC")
     rng = np.random.default_rng(1)
-    pd.concat([
-        pd.DataFrame({"time": at, "region": r, "team": "stock keepers", "count": rng.poisson(90, len(at))})
-        for r in ("eu", "in")
-    ]).to_parquet(tmp_path / "teams.parquet")  # fmt: skip
+    pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "time": at,
+                    "region": r,
+                    "team": "stock keepers",
+                    "count": rng.poisson(90, len(at)),
+                }
+            )
+            for r in ("eu", "in")
+        ]
+    ).to_parquet(tmp_path / "teams.parquet")
     said = typed(
-        "publish", "--event", shop, "--teams", str(tmp_path / "teams.parquet"), "--out", str(tmp_path / "out"),
-    )  # fmt: skip
+        "publish",
+        "--event",
+        shop,
+        "--teams",
+        str(tmp_path / "teams.parquet"),
+        "--out",
+        str(tmp_path / "out"),
+    )
     assert "launches (drop) are not in the forecasts of teams that are no steps" in said
     assert "stock keepers" in said
 
 
 def test_the_default_window_of_a_sale_at_night_lies_inside_the_sale(tmp_path: Path) -> None:
     """Every day peaks at eight in the evening; the sale runs from 22:30 to 00:30."""
-    night = {"event": {"start": "2026-02-07T22:30", "duration": "2h"}, "replay": {"peak": "10m"},
-             "history": {"until": "2026-02-05T00:00Z", "columns": {"step": "step"}}}  # fmt: skip
+    night = {
+        "event": {"start": "2026-02-07T22:30", "duration": "2h"},
+        "replay": {"peak": "10m"},
+        "history": {"until": "2026-02-05T00:00Z", "columns": {"step": "step"}},
+    }
     plain = merged(small_shop(), night)
     load_small(tmp_path, plain)
     at = pd.date_range("2026-01-12", periods=24 * 1440, freq="min", tz="Europe/Berlin")
     hour = at.hour + at.minute / 60
     level = 60 * (0.25 + np.exp(-(((hour - 20) / 3) ** 2)))
     rng = np.random.default_rng(1)
-    pd.concat([
-        pd.DataFrame({"time": at.tz_convert("UTC"), "region": "eu", "step": step, "count": rng.poisson(level)})
-        for step in ("home", "product", "checkout")
-    ]).to_parquet(tmp_path / "past.parquet")  # fmt: skip
+    pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "time": at.tz_convert("UTC"),
+                    "region": "eu",
+                    "step": step,
+                    "count": rng.poisson(level),
+                }
+            )
+            for step in ("home", "product", "checkout")
+        ]
+    ).to_parquet(tmp_path / "past.parquet")
     flags = ["--event", str(tmp_path / "small.yaml"), "--history", str(tmp_path / "past.parquet")]
     result = CliRunner().invoke(app, ["plan", *flags, "--json"], catch_exceptions=False)
     plan = json.loads(result.output.splitlines()[-1])

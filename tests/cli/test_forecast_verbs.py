@@ -68,10 +68,22 @@ def test_explain_says_json_whose_factors_multiply_to_the_forecast(
     shop: str, tmp_path: Path
 ) -> None:
     page = tmp_path / "why.html"
-    said = json.loads(typed(
-        "explain", "--event", shop, "--region", "eu", "--step", "home", "--at", "2026-03-07T10:00",
-        "--page", str(page), "--json",
-    ).splitlines()[-1])  # fmt: skip
+    said = json.loads(
+        typed(
+            "explain",
+            "--event",
+            shop,
+            "--region",
+            "eu",
+            "--step",
+            "home",
+            "--at",
+            "2026-03-07T10:00",
+            "--page",
+            str(page),
+            "--json",
+        ).splitlines()[-1]
+    )
     assert np.prod([factor for _, factor in said["factors"]]) == pytest.approx(
         said["forecast"], rel=1e-9
     )
@@ -303,10 +315,20 @@ def test_outlook_tells_weeks_peaks_and_compute(shop: str, tmp_path: Path) -> Non
 
 def test_the_backtest_wape_is_one_number_wherever_it_is_printed(shop: str) -> None:
     shown = json.loads(typed("show", "--event", shop, "--json"))
-    scored = json.loads(typed(
-        "backtest", "--event", shop, "--horizon", "2d", "--origins", "1", "--rivals", "last week,median of weeks",
-        "--json",
-    ))  # fmt: skip
+    scored = json.loads(
+        typed(
+            "backtest",
+            "--event",
+            shop,
+            "--horizon",
+            "2d",
+            "--origins",
+            "1",
+            "--rivals",
+            "last week,median of weeks",
+            "--json",
+        )
+    )
     assert shown["backtest_wape"] == scored["backtest_wape"] == dict(shown["race"])["gameday"]
     assert shown["race"] == scored["race"]
     assert f"backtest WAPE {100 * shown['backtest_wape']:.1f} % a minute" in typed(
@@ -317,15 +339,30 @@ def test_the_backtest_wape_is_one_number_wherever_it_is_printed(shop: str) -> No
 def test_backtest_of_a_bare_history_needs_no_scenario(tmp_path: Path) -> None:
     rng, minutes = np.random.default_rng(3), 24 * 1440
     day = np.sin(np.arange(minutes) / 1440 * 2 * np.pi)
-    table = pd.DataFrame({
-        "ds": pd.date_range("2026-01-05", periods=minutes, freq="min"), "y": rng.poisson(50 * np.exp(0.5 * day)),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "ds": pd.date_range("2026-01-05", periods=minutes, freq="min"),
+            "y": rng.poisson(50 * np.exp(0.5 * day)),
+        }
+    )
     table.to_parquet(tmp_path / "counts.parquet")
     page = tmp_path / "test.html"
-    said = json.loads(typed(
-        "backtest", "--history", str(tmp_path / "counts.parquet"), "--horizon", "3d", "--origins", "2",
-        "--rivals", "last week,median of weeks", "--page", str(page), "--json",
-    ).splitlines()[-1])  # fmt: skip
+    said = json.loads(
+        typed(
+            "backtest",
+            "--history",
+            str(tmp_path / "counts.parquet"),
+            "--horizon",
+            "3d",
+            "--origins",
+            "2",
+            "--rivals",
+            "last week,median of weeks",
+            "--page",
+            str(page),
+            "--json",
+        ).splitlines()[-1]
+    )
     ours, naive = (said["models"][name] for name in ("gameday", "last week"))
     assert ours["wape"] < 0.85 * naive["wape"]
     assert 0.7 < ours["coverage_80"] < 0.9
@@ -344,8 +381,14 @@ def test_regions_of_a_teams_file_are_told_by_name_not_by_place(tmp_path: Path) -
     shop = small_shop()
     shop["regions"] = {name: {"zone": zone, "stack": "main"} for name, zone in zones.items()}
     shop["history"]["synthetic"]["sessions_per_day"] = dict.fromkeys(zones, 4e5)
-    load_small(tmp_path, shop, {"event": {"start": "2026-02-03T00:00", "duration": "24h"},
-                                "history": {"until": "2026-02-01T00:00Z"}})  # fmt: skip
+    load_small(
+        tmp_path,
+        shop,
+        {
+            "event": {"start": "2026-02-03T00:00", "duration": "24h"},
+            "history": {"until": "2026-02-01T00:00Z"},
+        },
+    )
     at = pd.date_range("2026-01-11", periods=21 * 1440, freq="min", tz="UTC")
     rng = np.random.default_rng(1)
     rows = [
@@ -355,8 +398,15 @@ def test_regions_of_a_teams_file_are_told_by_name_not_by_place(tmp_path: Path) -
         for region, level in (("us", 1000), ("eu", 10))
     ]
     pd.concat(rows).to_parquet(tmp_path / "teams.parquet")
-    typed("publish", "--event", str(tmp_path / "small.yaml"), "--teams", str(tmp_path / "teams.parquet"),
-          "--out", str(tmp_path / "out"))  # fmt: skip
+    typed(
+        "publish",
+        "--event",
+        str(tmp_path / "small.yaml"),
+        "--teams",
+        str(tmp_path / "teams.parquet"),
+        "--out",
+        str(tmp_path / "out"),
+    )
     peaks = {
         row["region"]: row["expected"]
         for row in json.loads((tmp_path / "out" / "publication.json").read_text())["peaks"]
@@ -397,7 +447,17 @@ def test_a_backtest_of_nowhere_or_of_no_time_is_refused(
 
 def test_explain_compares_with_an_earlier_forecast_only(shop: str) -> None:
     said = refused(
-        UsageError, "explain", "--event", shop, "--region", "eu", "--step", "home", "--at", "2026-03-07T10:00",
-        "--before", "2026-03-05T00:00Z",
-    )  # fmt: skip
+        UsageError,
+        "explain",
+        "--event",
+        shop,
+        "--region",
+        "eu",
+        "--step",
+        "home",
+        "--at",
+        "2026-03-07T10:00",
+        "--before",
+        "2026-03-05T00:00Z",
+    )
     assert "must be earlier than history.until" in said

@@ -46,9 +46,15 @@ def typed(place: Path, *arguments: str, **setting: str) -> subprocess.CompletedP
     """Run the command as a program, its output going to pipes."""
     own = {"GAMEDAY_CACHE": str(place / "cache"), "TMPDIR": str(place), "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "gameday.cli", *arguments], cwd=place, text=True, check=False,
-        capture_output=True, stdin=subprocess.DEVNULL, timeout=120, env=os.environ | own | setting,
-    )  # fmt: skip
+        [sys.executable, "-m", "gameday.cli", *arguments],
+        cwd=place,
+        text=True,
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        env=os.environ | own | setting,
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)

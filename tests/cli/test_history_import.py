@@ -127,14 +127,33 @@ def test_a_log_of_regions_gives_shares_hours_and_products_of_each(tmp_path: Path
             ["view", "view", "cart", "purchase"] if is_uk else ["view"] * int(rng.integers(1, 5))
         )
         for word in words:
-            rows.append((at.isoformat(), word, session, kind, article, "19.5" if kind == "books" else "40",
-                         "United Kingdom" if is_uk else "EIRE"))  # fmt: skip
+            rows.append(
+                (
+                    at.isoformat(),
+                    word,
+                    session,
+                    kind,
+                    article,
+                    "19.5" if kind == "books" else "40",
+                    "United Kingdom" if is_uk else "EIRE",
+                )
+            )
             at += pd.Timedelta(seconds=int(rng.integers(2, 50)))
     names = ["event_time", "event_type", "user_session", "category_code", "sku", "price", "country"]
     file, out, page = tmp_path / "log.csv", tmp_path / "j.yaml", tmp_path / "p.html"
     pd.DataFrame(rows, columns=names).to_csv(file, index=False)
-    said = typed("--clickstream", str(file), "--columns", "region=country,product=sku,user=none",
-                 "--regions", "United Kingdom=uk,EIRE=ie", "--out", str(out), "--page", str(page))  # fmt: skip
+    said = typed(
+        "--clickstream",
+        str(file),
+        "--columns",
+        "region=country,product=sku,user=none",
+        "--regions",
+        "United Kingdom=uk,EIRE=ie",
+        "--out",
+        str(out),
+        "--page",
+        str(page),
+    )
     data = from_yaml(out.read_text())
     journeys, products = data["journeys"], data["products"]
     assert journeys["buyer"]["share"] == {"uk": 1.0, "ie": 0.0}

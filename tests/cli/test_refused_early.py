@@ -53,9 +53,13 @@ def refusal(
 @pytest.mark.parametrize("verb", ["replay", "simulate"])
 @pytest.mark.parametrize(("text", "why"), INJECTIONS)
 def test_a_wrong_injection_is_refused_before_the_forecast(
-    verb: str, text: str, why: str, fair: str, monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    text: str,
+    why: str,
+    fair: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     said = refusal((verb, "--event", fair, *TEN, "--inject", text), monkeypatch, capsys)
     assert said.startswith("--inject: ")
     assert why in said
@@ -65,9 +69,13 @@ def test_a_wrong_injection_is_refused_before_the_forecast(
 @pytest.mark.parametrize("verb", ["replay", "simulate", "plan"])
 @pytest.mark.parametrize(("window", "why"), WINDOWS)
 def test_a_wrong_window_is_refused_before_the_forecast(
-    verb: str, window: str, why: str, fair: str, monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    window: str,
+    why: str,
+    fair: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     said = refusal((verb, "--event", fair, "--window", window), monkeypatch, capsys)
     assert said.startswith("--window: ")
     assert why in said
@@ -83,9 +91,12 @@ def test_a_wrong_window_is_refused_before_the_forecast(
     ],
 )
 def test_what_else_the_scenario_alone_refutes_is_refused_before_the_forecast(
-    typed: tuple[str, ...], why: str, fair: str, monkeypatch: pytest.MonkeyPatch,
+    typed: tuple[str, ...],
+    why: str,
+    fair: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     assert why in refusal((typed[0], "--event", fair, *typed[1:]), monkeypatch, capsys)
 
 

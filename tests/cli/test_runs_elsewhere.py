@@ -17,12 +17,20 @@ from gameday.safety.journal import is_playing
 from tests.support.bad_input_table import _request
 
 EVENT = "small-fair-2027"
-SUMMARY = {"findings": [], "verdict": {"name": "PASS", "exit_code": 0}, "objectives": [],
-           "conditions": {}}  # fmt: skip
+SUMMARY = {
+    "findings": [],
+    "verdict": {"name": "PASS", "exit_code": 0},
+    "objectives": [],
+    "conditions": {},
+}
 BY_RUN = [
-    ("capacity", "show"), ("capacity", "export"), ("findings",), ("report",), ("watch",),
+    ("capacity", "show"),
+    ("capacity", "export"),
+    ("findings",),
+    ("report",),
+    ("watch",),
     ("stop",),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -66,9 +74,12 @@ def typed(
 
 @pytest.mark.parametrize("run", [(), ("one",)])
 def test_requests_are_shown_from_another_folder_and_after_all_runs_were_moved(
-    run: tuple[str, ...], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    run: tuple[str, ...],
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     here = typed(monkeypatch, capsys, "capacity", "export", *run)
     assert here[0] == 0
     assert _request("in_review").id in here[1]
@@ -93,9 +104,11 @@ def test_the_ledger_of_an_older_version_with_folders_from_there_on_is_read(
 
 @pytest.mark.parametrize("verb", BY_RUN, ids=" ".join)
 def test_a_run_that_is_not_there_is_an_error_that_says_where_was_looked(
-    verb: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, ...],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     code, said, complained = typed(monkeypatch, capsys, *verb, "elsewhere/two")
     assert (code, said) == (2, "")
     assert str(home / "reports") in complained
@@ -104,9 +117,11 @@ def test_a_run_that_is_not_there_is_an_error_that_says_where_was_looked(
 
 @pytest.mark.parametrize("verb", BY_RUN, ids=" ".join)
 def test_a_run_that_was_moved_away_alone_is_found_by_its_folder_and_not_by_its_id(
-    verb: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, ...],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     (home / "reports" / EVENT / "one").rename(home / "kept")
     code, said, complained = typed(monkeypatch, capsys, *verb, "one")
     assert (code, said) == (2, "")

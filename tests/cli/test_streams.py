@@ -64,9 +64,13 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     """Return of every case its exit code and what it wrote to standard error."""
     folder, cases = tmp_path_factory.mktemp("streams"), [*VERDICTS, *LISTS, *CLOSED, *SILENCED]
     done = subprocess.run(
-        [sys.executable, "-c", _CHILDREN, json.dumps(cases)], cwd=folder, capture_output=True,
-        text=True, timeout=240, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", _CHILDREN, json.dumps(cases)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
     files = [Path(folder / f"{number}.txt") for number in range(len(cases))]
     said = [file.read_text() if file.is_file() else "" for file in files]
     return list(zip(json.loads(done.stdout.splitlines()[-1]), said, strict=True))

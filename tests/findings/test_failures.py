@@ -49,9 +49,15 @@ def evidence(
         scenario, plans, Look.at(scenario, plan), seed=Seed(4), replications=4, workers=1
     )
     return Evidence(
-        scenario, plan, measured, tuple(predicted), event=event, event_scale=1.0,
-        calm=calm_runs[0] if calm else (), **more,
-    )  # fmt: skip
+        scenario,
+        plan,
+        measured,
+        tuple(predicted),
+        event=event,
+        event_scale=1.0,
+        calm=calm_runs[0] if calm else (),
+        **more,
+    )
 
 
 def found(scenario: Scenario, plan: LoadPlan, rule: str, **more: Any) -> list[Finding]:
@@ -85,11 +91,19 @@ def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: st
 @pytest.mark.parametrize(
     ("drill", "helps", "does_not"),
     [
-        ("surge-retries", {"a retry budget of a tenth", "controlled delay (codel)"}, {"propagated deadlines"}),
-        ("surge-thrashing", {"a limit on half the time-out"}, {"last in, first out under overload"}),
+        (
+            "surge-retries",
+            {"a retry budget of a tenth", "controlled delay (codel)"},
+            {"propagated deadlines"},
+        ),
+        (
+            "surge-thrashing",
+            {"a limit on half the time-out"},
+            {"last in, first out under overload"},
+        ),
         ("flush-cold-cache", {"a queue served within half the time-out"}, {"propagated deadlines"}),
     ],
-)  # fmt: skip
+)
 def test_what_brings_it_back_is_told_load_and_policies(
     drill: str, helps: set[str], does_not: set[str]
 ) -> None:
@@ -214,9 +228,14 @@ def test_what_is_on_its_way_at_the_window_s_end_is_no_metastable_state(tmp_path:
     """A cache that warms slowly: every minute the service behind it has less to bear."""
     scenario = load_small(
         tmp_path,
-        desk(servers=2, queue_per_server=2, mean="100ms", timeout="5s",
-             cache={"keys": 12000, "entries": 12000, "skew": 0.3}),
-    )  # fmt: skip
+        desk(
+            servers=2,
+            queue_per_server=2,
+            mean="100ms",
+            timeout="5s",
+            cache={"keys": 12000, "entries": 12000, "skew": 0.3},
+        ),
+    )
     plan = growing(scenario, [60.0] * 16, ["cache of desk flushed at +10m"])
     seen = evidence(scenario, plan, growing(scenario, [60.0] * 16, []))
     assert seen.measured is not None
@@ -289,9 +308,16 @@ def test_servers_scaled_past_their_pool_are_a_finding(tmp_path: Path) -> None:
     """Ten connections for 8 servers are enough, and not for the forty that autoscaling adds."""
     scaled = {"target": 0.5, "interval": "10s", "delay": "0s", "max_factor": 5}
     scenario = load_small(
-        tmp_path, desk(servers=8, mean="200ms", timeout="20s", queue_per_server=40,
-                       pool={"connections": 10}, autoscale=scaled)
-    )  # fmt: skip
+        tmp_path,
+        desk(
+            servers=8,
+            mean="200ms",
+            timeout="20s",
+            queue_per_server=40,
+            pool={"connections": 10},
+            autoscale=scaled,
+        ),
+    )
     [finding] = found(scenario, struck(scenario, 90.0, []), "small_pool")
     assert finding.value.mid > 0.95
 

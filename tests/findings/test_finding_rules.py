@@ -171,10 +171,14 @@ def test_what_came_after_sold_out_is_no_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("orders", "wrong"),
     [
-        (None, None), (Orders(50, 2, -1, -1, -1), None), (Orders(50, 2, 51, 0, 0), 0),
-        (Orders(50, 2, 49, 1, 0), 1), (Orders(50, 2, 53, 0, 1), 1), (Orders(3, 0, 3, 2, 2), 4),
+        (None, None),
+        (Orders(50, 2, -1, -1, -1), None),
+        (Orders(50, 2, 51, 0, 0), 0),
+        (Orders(50, 2, 49, 1, 0), 1),
+        (Orders(50, 2, 53, 0, 1), 1),
+        (Orders(3, 0, 3, 2, 2), 4),
     ],
-)  # fmt: skip
+)
 def test_orders_that_do_not_balance_by_key_are_a_finding_and_unread_ones_are_none(
     orders: Orders | None, wrong: int | None, idle: Evidence
 ) -> None:

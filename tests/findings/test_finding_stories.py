@@ -68,9 +68,11 @@ def test_an_overloaded_run_finds_the_service_its_shed_work_and_the_missed_object
 ) -> None:
     found = {(finding.rule, finding.subject) for finding in drowned}
     assert {
-        ("saturation", "stock"), ("turned_away", "stock"),
-        ("missed_objective", "error rate of all steps"), ("displaced", "checkout"),
-    } <= found  # fmt: skip
+        ("saturation", "stock"),
+        ("turned_away", "stock"),
+        ("missed_objective", "error rate of all steps"),
+        ("displaced", "checkout"),
+    } <= found
     shed = next(f for f in drowned if f.rule == "turned_away" and f.subject == "stock")
     assert "(shed)" in shed.title
 

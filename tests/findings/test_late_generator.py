@@ -32,8 +32,9 @@ def held_up(run: RunRecord, slots: slice, seconds: float, *, late: bool) -> RunR
         counts = rows.sum(axis=-1)
         rows[:] = 0
         rows[..., int(bin_of(seconds))] = counts
-    return RunRecord(**{**{name: getattr(run, name) for name in run.__dataclass_fields__},
-                        "latency": latency})  # fmt: skip
+    return RunRecord(
+        **{**{name: getattr(run, name) for name in run.__dataclass_fields__}, "latency": latency}
+    )
 
 
 def rules_of(evidence: Evidence, run: RunRecord) -> set[str]:

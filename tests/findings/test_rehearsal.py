@@ -119,8 +119,15 @@ def test_every_minute_has_its_band_in_table_and_picture(drowning: Any) -> None:
 
 @pytest.mark.parametrize(
     ("bad", "for_s", "first"),
-    [("00110", 0, 2), ("00110", 60, 2), ("01011", 120, 3), ("0101", 120, -1), ("000", 0, -1), ("1", 600, -1)],
-)  # fmt: skip
+    [
+        ("00110", 0, 2),
+        ("00110", 60, 2),
+        ("01011", 120, 3),
+        ("0101", 120, -1),
+        ("000", 0, -1),
+        ("1", 600, -1),
+    ],
+)
 def test_a_breach_begins_where_it_lasts_as_long_as_asked(
     bad: str, for_s: float, first: int
 ) -> None:
@@ -211,11 +218,19 @@ def paper(folder: Path, per_s: float, shop: dict[str, Any]) -> dict[str, Any]:
         ("Erlang C", 30.0, {"servers": 4}),
         ("M/M/c/K", 30.0, {"servers": 4, "queue_per_server": 1}),
         ("Erlang B", 36.0, {"servers": 4, "queue_per_server": 0}),
-        ("M/M/c+D", 30.0, {"servers": 4, "queue_per_server": 500, "timeout": "80ms",
-                           "retry": {"attempts": 0, "backoff": "1s"}}),
+        (
+            "M/M/c+D",
+            30.0,
+            {
+                "servers": 4,
+                "queue_per_server": 500,
+                "timeout": "80ms",
+                "retry": {"attempts": 0, "backoff": "1s"},
+            },
+        ),
         ("M/G/1", 5.0, {"servers": 1, "time": {"law": "lognormal", "mean": "100ms", "cv": 0.6}}),
     ],
-)  # fmt: skip
+)
 def test_a_service_that_fits_a_queue_on_paper_agrees_with_it(
     form: str, per_s: float, changes: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -19,10 +19,20 @@ room = importlib.import_module("gameday.findings.search")
 
 def candidate(rule: str, tier: int) -> Candidate:
     return Candidate(
-        rule=rule, stack="main", subject="pay", title="t", value=Band(0.5, 0.4, 0.6), bound=0.1,
-        unit="share", p_value=1e-9, samples=1000, basis="measured", tier=tier, first_slot=3,
+        rule=rule,
+        stack="main",
+        subject="pay",
+        title="t",
+        value=Band(0.5, 0.4, 0.6),
+        bound=0.1,
+        unit="share",
+        p_value=1e-9,
+        samples=1000,
+        basis="measured",
+        tier=tier,
+        first_slot=3,
         suggestion="s",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +42,39 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 
 
 TABLE = [
-    ("missed_objective", 0, 0.5, "S1"), ("missed_objective", 1, 0.5, "S2"),
-    ("missed_objective", 0, 0.9, "S2"), ("missed_objective", 1, 0.9, "S2"),
-    ("missed_objective", 0, 0.99, "S3"), ("missed_objective", 1, 0.99, "S3"),
-    ("displaced", 0, 0.5, "S1"), ("displaced", 1, 0.5, "S2"), ("displaced", 0, 0.99, "S3"),
+    ("missed_objective", 0, 0.5, "S1"),
+    ("missed_objective", 1, 0.5, "S2"),
+    ("missed_objective", 0, 0.9, "S2"),
+    ("missed_objective", 1, 0.9, "S2"),
+    ("missed_objective", 0, 0.99, "S3"),
+    ("missed_objective", 1, 0.99, "S3"),
+    ("displaced", 0, 0.5, "S1"),
+    ("displaced", 1, 0.5, "S2"),
+    ("displaced", 0, 0.99, "S3"),
     ("lost_orders", 0, 0.5, "S1"),
-    ("saturation", 0, 0.5, "S2"), ("saturation", 0, 0.9, "S2"), ("saturation", 0, 0.99, "S3"),
-    ("saturation", 1, 0.5, "S3"), ("saturation", 1, 0.99, "S3"), ("saturation", 3, 0.5, "S4"),
-    ("turned_away", 0, 0.5, "S2"), ("turned_away", 1, 0.5, "S3"), ("turned_away", 2, 0.5, "S4"),
-    ("disagreement", 3, 0.5, "S4"), ("disagreement", 0, 0.5, "S4"),
-]  # fmt: skip
+    ("saturation", 0, 0.5, "S2"),
+    ("saturation", 0, 0.9, "S2"),
+    ("saturation", 0, 0.99, "S3"),
+    ("saturation", 1, 0.5, "S3"),
+    ("saturation", 1, 0.99, "S3"),
+    ("saturation", 3, 0.5, "S4"),
+    ("turned_away", 0, 0.5, "S2"),
+    ("turned_away", 1, 0.5, "S3"),
+    ("turned_away", 2, 0.5, "S4"),
+    ("disagreement", 3, 0.5, "S4"),
+    ("disagreement", 0, 0.5, "S4"),
+]
 
 
 @pytest.mark.parametrize(("rule", "tier", "quantile", "severity"), TABLE)
 def test_severity_goes_by_who_is_hurt_and_at_which_forecast(
-    rule: str, tier: int, quantile: float, severity: str, evidence: Evidence,
+    rule: str,
+    tier: int,
+    quantile: float,
+    severity: str,
+    evidence: Evidence,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(room, "RULES", (lambda e: iter([candidate(rule, tier)]),))
     plan = replace(evidence.plan, quantile=quantile)
     [finding] = find(replace(evidence, plan=plan))
@@ -58,10 +84,14 @@ def test_severity_goes_by_who_is_hurt_and_at_which_forecast(
 
 @pytest.mark.parametrize(
     "change",
-    [{"p_value": 0.06}, {"samples": 29}, {"value": Band(0.5, 0.1, 0.9)},
-     {"value": Band(0.5, float("nan"), float("nan"))}],
+    [
+        {"p_value": 0.06},
+        {"samples": 29},
+        {"value": Band(0.5, 0.1, 0.9)},
+        {"value": Band(0.5, float("nan"), float("nan"))},
+    ],
     ids=["not sure enough", "too few samples", "interval reaches the bound", "no interval"],
-)  # fmt: skip
+)
 def test_a_breach_without_proof_is_no_finding(
     change: dict[str, object], evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:

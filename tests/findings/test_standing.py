@@ -108,9 +108,11 @@ def test_where_no_service_is_observed_what_customers_met_refutes_the_model(
 ) -> None:
     assert guessed.measured is not None
     blind = replace(
-        guessed.measured, attempts=np.full_like(guessed.measured.attempts, np.nan),
-        loads=np.full_like(guessed.measured.loads, np.nan), visits=np.zeros_like(guessed.measured.visits),
-    )  # fmt: skip
+        guessed.measured,
+        attempts=np.full_like(guessed.measured.attempts, np.nan),
+        loads=np.full_like(guessed.measured.loads, np.nan),
+        visits=np.zeros_like(guessed.measured.visits),
+    )
     evidence = replace(guessed, measured=blind)
     findings = find(evidence)
     assert any(f.subject.endswith("of step checkout") for f in findings)
@@ -130,19 +132,34 @@ def test_a_healthy_run_of_the_shop_that_was_declared_refutes_no_model(tmp_path: 
 
 def finding(rule: str, severity: Severity, model: Model) -> Finding:
     return Finding(
-        id=f"{rule}-{severity}-{model}", rule=rule, severity=severity, title=f"{rule}!", stack="main",
-        subject="pay", value=Band(0.5, 0.4, 0.6), bound=0.1, unit="share",
-        basis="model only" if model else "measured", p_value=0.001, samples=100, first_breach=None,
-        load_share=None, suggestion="", evidence={"predicted": 0.1, "measured": 0.5},
-        services=("pay",), model=model,
-    )  # fmt: skip
+        id=f"{rule}-{severity}-{model}",
+        rule=rule,
+        severity=severity,
+        title=f"{rule}!",
+        stack="main",
+        subject="pay",
+        value=Band(0.5, 0.4, 0.6),
+        bound=0.1,
+        unit="share",
+        basis="model only" if model else "measured",
+        p_value=0.001,
+        samples=100,
+        first_breach=None,
+        load_share=None,
+        suggestion="",
+        evidence={"predicted": 0.1, "measured": 0.5},
+        services=("pay",),
+        model=model,
+    )
 
 
 RULES = ("missed_objective", "lost_orders", "saturation", "lost_zone", "disagreement")
 FINDINGS = st.builds(
-    finding, st.sampled_from(RULES), st.sampled_from(("S1", "S2", "S3", "S4")),
+    finding,
+    st.sampled_from(RULES),
+    st.sampled_from(("S1", "S2", "S3", "S4")),
     st.sampled_from(("", "agrees", "refuted", "not compared")),
-)  # fmt: skip
+)
 
 
 @given(st.lists(FINDINGS, max_size=4))

@@ -27,10 +27,23 @@ NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 9: "ERR
 
 def finding(rule: str, severity: Severity = "S2") -> Finding:
     return Finding(
-        id=f"{rule}-main-pay", rule=rule, severity=severity, title=f"{rule}!", stack="main",
-        subject="pay", value=Band(0.5, 0.4, 0.6), bound=0.1, unit="share", basis="measured",
-        p_value=0.001, samples=100, first_breach=None, load_share=None, suggestion="", evidence={},
-    )  # fmt: skip
+        id=f"{rule}-main-pay",
+        rule=rule,
+        severity=severity,
+        title=f"{rule}!",
+        stack="main",
+        subject="pay",
+        value=Band(0.5, 0.4, 0.6),
+        bound=0.1,
+        unit="share",
+        basis="measured",
+        p_value=0.001,
+        samples=100,
+        first_breach=None,
+        load_share=None,
+        suggestion="",
+        evidence={},
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,25 +55,36 @@ def test_the_worst_of_what_happened_is_the_verdict(
 ) -> None:
     missed = found == "missed_objective"
     happened = {
-        9: end == "shop_lost", 3: end == "guardrail", 4: end == "person", 1: missed,
+        9: end == "shop_lost",
+        3: end == "guardrail",
+        4: end == "person",
+        1: missed,
         10: bool(found),
         7: faulty or end == "worker_lost" or (unmeasured and end == "complete" and not missed),
-    }  # fmt: skip
+    }
     expected = next((code for code in RANK if happened.get(code)), 0)
     verdict = judge(
-        (finding(found),) if found else (), end=end, why="so it ended",  # type: ignore[arg-type]
+        (finding(found),) if found else (),
+        end=end,
+        why="so it ended",  # type: ignore[arg-type]
         faults=("the generator was late",) if faulty else (),
         unmeasured=("p99 of checkout",) if unmeasured else (),
-    )  # fmt: skip
+    )
     assert (verdict.exit_code, verdict.name) == (expected, NAMES[expected])
     assert bool(verdict.reasons) == (expected != 0)
 
 
 @pytest.mark.parametrize(
     ("rule", "severity", "code"),
-    [("missed_objective", "S2", 1), ("lost_orders", "S1", 1), ("saturation", "S2", 10),
-     ("turned_away", "S3", 0), ("displaced", "S1", 10), ("saturation", "S4", 0)],
-)  # fmt: skip
+    [
+        ("missed_objective", "S2", 1),
+        ("lost_orders", "S1", 1),
+        ("saturation", "S2", 10),
+        ("turned_away", "S3", 0),
+        ("displaced", "S1", 10),
+        ("saturation", "S4", 0),
+    ],
+)
 def test_a_missed_objective_or_a_lost_order_fails_a_run_and_no_other_s1_or_s2_passes_it(
     rule: str, severity: Severity, code: int
 ) -> None:
@@ -71,12 +95,17 @@ def test_a_missed_objective_or_a_lost_order_fails_a_run_and_no_other_s1_or_s2_pa
 
 def test_the_reason_of_the_worst_code_comes_first() -> None:
     verdict = judge(
-        (finding("missed_objective"),), end="guardrail", why="guardrail crossed",
-        faults=("the generator was late",), unmeasured=(),
-    )  # fmt: skip
+        (finding("missed_objective"),),
+        end="guardrail",
+        why="guardrail crossed",
+        faults=("the generator was late",),
+        unmeasured=(),
+    )
     assert verdict.reasons == (
-        "guardrail crossed", "the generator was late", "missed_objective!",
-    )  # fmt: skip
+        "guardrail crossed",
+        "the generator was late",
+        "missed_objective!",
+    )
 
 
 def test_of_any_set_of_exit_codes_the_worst_wins() -> None:
@@ -88,9 +117,12 @@ def test_of_any_set_of_exit_codes_the_worst_wins() -> None:
 def run_of(replies: int, *, ended: str = "done", latency_of: float | None = 0.05) -> RunRecord:
     """Return a run of `replies` checkouts in its only slot, everything else empty."""
     record = blank_record(
-        "swarm", TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 4), 0, 3.0,
+        "swarm",
+        TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 4),
+        0,
+        3.0,
         (("main",), ("home", "product", "checkout"), ("edge", "stock", "pay")),
-    )  # fmt: skip
+    )
     for what in ("planned", "sent", "achieved", ended):
         record.step_counts[0, :, STEPS.index(what), 1] = replies
     for what in ("planned", "started", "finished" if ended == "done" else "lost"):
@@ -117,9 +149,12 @@ def test_an_objective_with_too_few_replies_is_never_passed(
     valid = validity(run, health=Health(0.1), end="complete", why="")
     assert valid.faults == ()
     verdict = judge(
-        find(evidence), end="complete", why="", faults=valid.faults,
+        find(evidence),
+        end="complete",
+        why="",
+        faults=valid.faults,
         unmeasured=unmeasured_objectives(evidence),
-    )  # fmt: skip
+    )
     assert verdict.exit_code == code
     row = next(iter(objective_table(evidence, ())))
     assert row["measured"] == (code == 0)
@@ -128,12 +163,15 @@ def test_an_objective_with_too_few_replies_is_never_passed(
 @pytest.mark.parametrize(
     ("objective", "slow", "failed", "missed"),
     [
-        ("p95 of checkout < 800ms", 11, 0, True), ("p95 of checkout < 800ms", 1, 0, False),
-        ("p99 of checkout < 800ms", 9, 0, True), ("p50 of checkout < 800ms", 12, 0, False),
-        ("error rate of checkout < 1%", 0, 15, True), ("error rate of checkout < 1%", 0, 1, False),
+        ("p95 of checkout < 800ms", 11, 0, True),
+        ("p95 of checkout < 800ms", 1, 0, False),
+        ("p99 of checkout < 800ms", 9, 0, True),
+        ("p50 of checkout < 800ms", 12, 0, False),
+        ("error rate of checkout < 1%", 0, 15, True),
+        ("error rate of checkout < 1%", 0, 1, False),
         ("abandonment rate of checkout < 1%", 0, 0, False),
     ],
-)  # fmt: skip
+)
 def test_a_miss_that_chance_does_not_explain_is_a_miss_from_however_few_replies(
     objective: str, slow: int, failed: int, missed: bool, tmp_path: Path
 ) -> None:

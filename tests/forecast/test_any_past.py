@@ -55,13 +55,16 @@ def test_a_past_of_any_length_from_two_weeks_to_ten_years_is_forecast(days: int)
 SOME = counts_of(15, (200.0,), seed=1)
 NOTHING = np.zeros_like(SOME)
 PASTS = {
-    "constant": NOTHING + 60, "all zero": NOTHING, "one of two zero": np.concatenate([SOME, NOTHING]),
-    "twins": np.concatenate([SOME, SOME]), "one count": np.where(np.arange(SOME.shape[1]) == 9000, 1.0, NOTHING),
+    "constant": NOTHING + 60,
+    "all zero": NOTHING,
+    "one of two zero": np.concatenate([SOME, NOTHING]),
+    "twins": np.concatenate([SOME, SOME]),
+    "one count": np.where(np.arange(SOME.shape[1]) == 9000, 1.0, NOTHING),
     "known for three days": np.where(np.arange(SOME.shape[1]) < 12 * 1440, np.nan, SOME),
     "begun half way": np.where(np.arange(SOME.shape[1]) < 8 * 1440, 0.0, SOME),
     "ended half way": np.where(np.arange(SOME.shape[1]) > 8 * 1440, 0.0, SOME),
     "a billion times as much": 1e9 * SOME,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PASTS)
@@ -106,9 +109,11 @@ def test_regressors_that_are_sums_of_one_another_are_fitted() -> None:
         {"regressors": {n[0]: {"at": at, "values": [0, 1], "ridge": 1e-300} for n in values}}
     )
     calendar = RegionCalendar(
-        "here", "UTC", regressors={n: (hours, v) for n, v in values.items()},
+        "here",
+        "UTC",
+        regressors={n: (hours, v) for n, v in values.items()},
         block=ForecastBlock(ingredients=ingredients),
-    )  # fmt: skip
+    )
     twin = past_of(SOME, calendar)
     fits = [fit_rows(p.rows, p.design(candidate_shapes(p)[0])) for p in (past, twin)]
     minute = past.end_min + np.arange(0, 1440.0, 15)
@@ -118,9 +123,11 @@ def test_regressors_that_are_sums_of_one_another_are_fitted() -> None:
 
 @settings(deadline=None, max_examples=examples(50))
 @given(
-    seed=st.integers(0, 2**31), rank=st.integers(1, 6), scale=st.integers(-12, 12),
+    seed=st.integers(0, 2**31),
+    rank=st.integers(1, 6),
+    scale=st.integers(-12, 12),
     ridge=st.sampled_from([0.0, 1e-300, 1e-6, 1.0]),
-)  # fmt: skip
+)
 def test_a_gram_matrix_of_any_rank_and_scale_is_factorised(
     seed: int, rank: int, scale: int, ridge: float
 ) -> None:

@@ -102,9 +102,12 @@ def test_where_events_do_nothing_a_path_stays_within_what_hours_are_off_by(
 ) -> None:
     bands = {0.1: 0.9 * rise.median, 0.5: rise.median, 0.9: 1.1 * rise.median}
     calm = replace(
-        rise, event_log_effect=rise.median * 0, strength_sigma=0.5, marginal=bands,
+        rise,
+        event_log_effect=rise.median * 0,
+        strength_sigma=0.5,
+        marginal=bands,
         together=Together((), np.full((1, 3), 0.6)),
-    )  # fmt: skip
+    )
     factor = calm.path(level) / rise.median
     np.testing.assert_allclose(factor, factor.flat[0])  # one for all steps and minutes
     assert 1 < factor.flat[0] < np.exp(NormalDist().inv_cdf(level) * np.log(1.1) / 1.2816)
@@ -151,10 +154,18 @@ def test_a_launch_outside_the_event_is_said_to_be_in_none_of_its_numbers(
         "stock": {"eu": 5},
         "half_life": "4m",
     }
-    fan = {"launch": "drop", "start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
-           "next": {"product": {"exit": 1.0}}}  # fmt: skip
-    changes = {"launches": {"drop": drop}, "journeys": {"fan": fan},
-               "products": {"console": {"share": {"eu": 0.0}}, "other": {"share": {"eu": 1.0}}}}  # fmt: skip
+    fan = {
+        "launch": "drop",
+        "start": {"product": 1.0},
+        "think": {"other": "5s"},
+        "patience": "8s",
+        "next": {"product": {"exit": 1.0}},
+    }
+    changes = {
+        "launches": {"drop": drop},
+        "journeys": {"fan": fan},
+        "products": {"console": {"share": {"eu": 0.0}}, "other": {"share": {"eu": 1.0}}},
+    }
     notes = crowd_notes(load_small(tmp_path, small_shop(), changes), [])
     assert any("begins outside the event there" in note for note in notes) == is_said
 

@@ -35,22 +35,30 @@ PAST = [
     },
 ]
 DROP = {
-    "product": "console", "at": {"eu": "2026-03-10T18:00"}, "crowd": {"eu": 30_000}, "stock": {"eu": 5_000},
+    "product": "console",
+    "at": {"eu": "2026-03-10T18:00"},
+    "crowd": {"eu": 30_000},
+    "stock": {"eu": 5_000},
     "half_life": "4m",
-}  # fmt: skip
+}
 FAN = {
-    "launch": "drop", "start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
+    "launch": "drop",
+    "start": {"product": 1.0},
+    "think": {"other": "5s"},
+    "patience": "8s",
     "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     changes = {
-        "calendar": {"events": PAST}, "launches": {"drop": DROP}, "journeys": {"fan": FAN},
+        "calendar": {"events": PAST},
+        "launches": {"drop": DROP},
+        "journeys": {"fan": FAN},
         "products": {"console": {"share": {"eu": 0.0}}, "other": {"share": {"eu": 1.0}}},
         "history": {"synthetic": {"robots_per_year": 0, "outages_per_year": 0}},
-    }  # fmt: skip
+    }
     return load_small(tmp_path_factory.mktemp("drop"), small_shop(), changes)
 
 

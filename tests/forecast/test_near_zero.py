@@ -69,10 +69,15 @@ def most_at_that_time(past: Past) -> Array:
 KINDS = ("closed for an hour", "closed at night", "down on Tuesdays", "asleep", "always sparse")
 
 
-@pytest.mark.parametrize(("kind", "level", "seed"), [
-    ("closed for an hour", 3000.0, 1), ("closed at night", 400.0, 2), ("asleep", 40.0, 3),
-    ("always sparse", 0.05, 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "level", "seed"),
+    [
+        ("closed for an hour", 3000.0, 1),
+        ("closed at night", 400.0, 2),
+        ("asleep", 40.0, 3),
+        ("always sparse", 0.05, 4),
+    ],
+)
 def test_no_quantile_passes_twice_what_was_ever_seen_at_that_time_of_day(
     kind: str, level: float, seed: int
 ) -> None:

@@ -163,10 +163,13 @@ def test_a_backtest_scores_all_over_all_minutes_by_volume() -> None:
     history = history_of(counts, ("home", "cart"))
     end = history.grid.epoch_min + history.grid.slots
     found = backtest(
-        lambda known: bare_calendars(known, "Europe/Berlin", None), history,
-        origins=[float(end - 1440)], horizon_min=1440, kind="sale",
+        lambda known: bare_calendars(known, "Europe/Berlin", None),
+        history,
+        origins=[float(end - 1440)],
+        horizon_min=1440,
+        kind="sale",
         rivals=[RIVALS[name] for name in PLAIN],
-    )  # fmt: skip
+    )
     for name in found.models:
         rows = [s for s in found.scored if s.model == name]
         by_hand = sum(s.accuracy.wape * s.volume for s in rows) / sum(s.volume for s in rows)

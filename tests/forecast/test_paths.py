@@ -30,10 +30,24 @@ def demand_of(model: Model, days: int, sigma: float = 0.1) -> Demand:
     bands = [model.bands(s, QUANTILES).counts(then, median[0, s]).T for s in range(median.shape[1])]
     marginal = {q: np.stack([band[i] for band in bands])[None] for i, q in enumerate(QUANTILES)}
     return Demand(
-        grid, ("here",), tuple("abc"[: median.shape[1]]), median,
-        model.blend.means(minute).T[None], marginal, model.blend.log_event(minute).T[None], sigma, 2,
-        together_of([model]), {}, 0.1, (), (), ((0, grid.slots),), model.blend.smooth(minute).T[None], {},
-    )  # fmt: skip
+        grid,
+        ("here",),
+        tuple("abc"[: median.shape[1]]),
+        median,
+        model.blend.means(minute).T[None],
+        marginal,
+        model.blend.log_event(minute).T[None],
+        sigma,
+        2,
+        together_of([model]),
+        {},
+        0.1,
+        (),
+        (),
+        ((0, grid.slots),),
+        model.blend.smooth(minute).T[None],
+        {},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +115,12 @@ def test_series_that_were_off_together_are_drawn_together() -> None:
     minute = MONDAY.timestamp() / 60 + np.arange(28 * 1440.0)
     shared = np.exp(np.repeat(rng.normal(0, 0.15, 28 * 24), 60))
     counts = np.stack([rng.poisson(law(minute, level) * shared) for level in (900.0, 600.0)])
-    alone = np.stack([
-        rng.poisson(law(minute, level) * np.exp(np.repeat(rng.normal(0, 0.15, 28 * 24), 60)))
-        for level in (900.0, 600.0)
-    ])  # fmt: skip
+    alone = np.stack(
+        [
+            rng.poisson(law(minute, level) * np.exp(np.repeat(rng.normal(0, 0.15, 28 * 24), 60)))
+            for level in (900.0, 600.0)
+        ]
+    )
     spread = []
     for past in (counts, alone):
         drawn = demand_of(fit_models([past_of(past.astype(float))], 3 * 1440, "sale")[0], 1)

@@ -38,9 +38,13 @@ def with_spend(folder: Path, table: pd.DataFrame, **changes: Any) -> Scenario:
     block = {"file": "spend.csv", "time": "day", "value": "eur", "scale": "log"} | changes
     past = {"days": 75, "robots_per_year": 0, "outages_per_year": 0}
     return load_small(
-        folder, small_shop(),
-        {"forecast": {"ingredients": {"regressors": {"marketing": block}}}, "history": {"synthetic": past}},
-    )  # fmt: skip
+        folder,
+        small_shop(),
+        {
+            "forecast": {"ingredients": {"regressors": {"marketing": block}}},
+            "history": {"synthetic": past},
+        },
+    )
 
 
 def moved_by(history: History, table: pd.DataFrame, elasticity: float) -> History:

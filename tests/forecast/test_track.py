@@ -117,9 +117,13 @@ def launched_plan(size: float, at: int = 700) -> Plan:
     launch = np.where(after >= 0, size * plan.median[at] * 0.5 ** (after / 4), 0.0)
     wide = np.hypot(0.18 * plan.median, 0.47 * launch)
     return replace(
-        plan, median=plan.median + launch, low=np.maximum(plan.median + launch - wide, 0),
-        high=plan.median + launch + wide, launch=launch, organic=(plan.low, plan.high),
-    )  # fmt: skip
+        plan,
+        median=plan.median + launch,
+        low=np.maximum(plan.median + launch - wide, 0),
+        high=plan.median + launch + wide,
+        launch=launch,
+        organic=(plan.low, plan.high),
+    )
 
 
 @pytest.mark.parametrize("size", [0.5, 2.0, 20.0])

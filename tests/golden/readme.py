@@ -86,22 +86,45 @@ def _cut(line: str) -> str:
 
 
 BLOCKS = (
-    Block("replay", ("replay", "--event", EVENT, "--quiet"), _one_stack, codes=(0, 1, 10),
-          shows_command=False, is_repeatable=False),
-    Block("explain", ("forecast", "explain", "--event", EVENT, "--region", "us", "--step", "checkout",
-                      "--at", "2027-07-13T20:00"), _first_two),
+    Block(
+        "replay",
+        ("replay", "--event", EVENT, "--quiet"),
+        _one_stack,
+        codes=(0, 1, 10),
+        shows_command=False,
+        is_repeatable=False,
+    ),
+    Block(
+        "explain",
+        (
+            "forecast",
+            "explain",
+            "--event",
+            EVENT,
+            "--region",
+            "us",
+            "--step",
+            "checkout",
+            "--at",
+            "2027-07-13T20:00",
+        ),
+        _first_two,
+    ),
     Block("show", ("forecast", "show", "--event", EVENT), _of_all_and_the_first_launch),
-)  # fmt: skip
+)
 
 
 def printed(block: Block) -> str:
     """Run a block's command and return what README shows of it; RuntimeError where it failed."""
     with tempfile.TemporaryDirectory(prefix="gameday-readme-") as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "gameday.cli", *block.arguments], cwd=folder, text=True,
-            capture_output=True, check=False,
+            [sys.executable, "-m", "gameday.cli", *block.arguments],
+            cwd=folder,
+            text=True,
+            capture_output=True,
+            check=False,
             env=os.environ | {"PYTHONPATH": str(TOP), "NO_COLOR": "1", "COLUMNS": "130"},
-        )  # fmt: skip
+        )
     if done.returncode not in block.codes:
         raise RuntimeError(f"{block.name}: exit code {done.returncode}: {done.stderr[-2000:]}")
     lines = block.shape([line.rstrip() for line in done.stdout.splitlines()])

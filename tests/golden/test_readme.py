@@ -70,13 +70,22 @@ def test_making_a_block_leaves_what_stands_around_it(
 
 def test_of_a_replay_the_second_stacks_services_and_the_runs_own_folder_are_left_out() -> None:
     (replay,) = (block for block in BLOCKS if block.name == "replay")
-    said = ["", "PASS (exit code 0)", "us     edge      33.1 % / 34.8 %", "in     edge      - / -",
-            "in     cart      1.0 % / 1.1 %", "  in checkout: 21 -> 75 box",
-            "report: reports/primeday-2027/20270101T000000-ab12/report.html"]  # fmt: skip
+    said = [
+        "",
+        "PASS (exit code 0)",
+        "us     edge      33.1 % / 34.8 %",
+        "in     edge      - / -",
+        "in     cart      1.0 % / 1.1 %",
+        "  in checkout: 21 -> 75 box",
+        "report: reports/primeday-2027/20270101T000000-ab12/report.html",
+    ]
     assert replay.shape(said) == [
-        "PASS (exit code 0)", "us     edge      33.1 % / 34.8 %", "(the same for the stack `in`)",
-        "  in checkout: 21 -> 75 box", "report: reports/primeday-2027/RUN/report.html",
-    ]  # fmt: skip
+        "PASS (exit code 0)",
+        "us     edge      33.1 % / 34.8 %",
+        "(the same for the stack `in`)",
+        "  in checkout: 21 -> 75 box",
+        "report: reports/primeday-2027/RUN/report.html",
+    ]
 
 
 @pytest.mark.nightly

@@ -71,11 +71,14 @@ def test_a_shop_that_sells_nothing_at_night_is_suspected_too(tmp_path: Path) -> 
     assert any(OFFER in note for note in read(tmp_path, grouped(counts)).notes)
 
 
-@pytest.mark.parametrize("counts", [
-    [0 if m % 5 else 3 for m in range(500)],  # no row is left out
-    [20] * 300 + [-1] * 200 + [20] * 300,  # one outage
-    [20 if m % 100 else -1 for m in range(2000)],  # one minute in a hundred
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [0 if m % 5 else 3 for m in range(500)],  # no row is left out
+        [20] * 300 + [-1] * 200 + [20] * 300,  # one outage
+        [20 if m % 100 else -1 for m in range(2000)],  # one minute in a hundred
+    ],
+)
 def test_zeros_that_stand_there_and_mere_gaps_are_not_suspected(
     counts: list[int], tmp_path: Path
 ) -> None:

@@ -33,10 +33,15 @@ def common(at_s: int, host: str, method: str, target: str, status: int, agent: s
 
 def nginx(at_s: int, host: str, method: str, target: str, status: int, agent: str) -> str:
     when = datetime.fromtimestamp(START.timestamp() + at_s, UTC).isoformat()
-    return json.dumps({
-        "time_iso8601": when, "remote_addr": host, "request": f"{method} {target} HTTP/1.1",
-        "status": status, "http_user_agent": agent,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "time_iso8601": when,
+            "remote_addr": host,
+            "request": f"{method} {target} HTTP/1.1",
+            "status": status,
+            "http_user_agent": agent,
+        }
+    )
 
 
 def balancer(at_s: int, host: str, method: str, target: str, status: int, agent: str) -> str:
@@ -139,9 +144,10 @@ def test_malformed_lines_are_counted_and_quoted_never_fatal(tmp_path: Path) -> N
 
 def test_a_scenario_s_templates_and_patterns_say_which_url_is_what(tmp_path: Path) -> None:
     requests: list[Request] = [
-        (0, "a", "GET", "/p-123.html", 200, BROWSER), (5, "a", "GET", "/about", 200, BROWSER),
+        (0, "a", "GET", "/p-123.html", 200, BROWSER),
+        (5, "a", "GET", "/about", 200, BROWSER),
         (9, "a", "GET", "/", 200, BROWSER),
-    ]  # fmt: skip
+    ]
     text = (Path(__file__).parents[2] / "scenarios" / "primeday.yaml").read_text()
     assert "history:" in text
     scenario = load_scenario("primeday")

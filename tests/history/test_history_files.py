@@ -75,11 +75,13 @@ def refusal(scenario: Scenario, file: Path) -> str:
 @given(
     cells=st.lists(
         st.tuples(st.integers(0, 30), st.integers(0, 2), st.integers(0, 999)),
-        min_size=1, max_size=60, unique_by=lambda c: (c[0], c[1]),
+        min_size=1,
+        max_size=60,
+        unique_by=lambda c: (c[0], c[1]),
     ),
     kind=st.sampled_from(["csv", "parquet"]),
     order=st.randoms(use_true_random=False),
-)  # fmt: skip
+)
 def test_every_count_lands_in_its_own_cell_whatever_the_order_of_rows(
     tmp_path: Path, cells: list[tuple[int, int, int]], kind: str, order: Any
 ) -> None:

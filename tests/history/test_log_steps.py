@@ -70,10 +70,16 @@ def shop(folder: Path, urls: dict[str, list[str]] | None = None, text: str = SHO
 def as_json(request: Request) -> str:
     at_s, client, method, target, status, location = request
     when = datetime.fromtimestamp(START_S + at_s, UTC).isoformat()
-    return json.dumps({
-        "time_iso8601": when, "remote_addr": client, "request": f"{method} {target} HTTP/1.1",
-        "status": status, "http_user_agent": BROWSER, "sent_http_location": location,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "time_iso8601": when,
+            "remote_addr": client,
+            "request": f"{method} {target} HTTP/1.1",
+            "status": status,
+            "http_user_agent": BROWSER,
+            "sent_http_location": location,
+        }
+    )
 
 
 def as_combined(request: Request) -> str:
@@ -98,11 +104,13 @@ def _of_checkouts() -> Scenario:
 
 
 @given(
-    codes=st.lists(st.lists(st.sampled_from((301, 302, 303, 307, 308)), max_size=4), min_size=1, max_size=6),
+    codes=st.lists(
+        st.lists(st.sampled_from((301, 302, 303, 307, 308)), max_size=4), min_size=1, max_size=6
+    ),
     form=st.sampled_from(("path", "address", "relative", "not in the log")),
     sends=st.sampled_from(("GET", "POST")),
     query=st.sampled_from(("", "?from=a&to=b")),
-)  # fmt: skip
+)
 @settings(max_examples=examples(60), deadline=None)
 def test_an_action_is_one_step_whatever_chain_of_redirects_it_is_sent_along(
     codes: list[list[int]], form: str, sends: str, query: str
@@ -113,8 +121,11 @@ def test_an_action_is_one_step_whatever_chain_of_redirects_it_is_sent_along(
         method, target = sends, "/checkout/0"
         for place, status in enumerate([*chain, 200]):
             onward = f"/checkout/{place + 1}{query}"
-            shown = {"path": onward, "address": f"https://shop.example{onward}",
-                     "relative": onward.removeprefix("/checkout/")}.get(form, "")  # fmt: skip
+            shown = {
+                "path": onward,
+                "address": f"https://shop.example{onward}",
+                "relative": onward.removeprefix("/checkout/"),
+            }.get(form, "")
             requests.append(
                 (at_s, "10.0.0.1", method, target, status, shown if status > 200 else "")
             )
@@ -207,9 +218,11 @@ def test_preflights_and_probes_are_no_steps(tmp_path: Path) -> None:
 
 def test_the_calls_of_a_page_are_part_of_its_step(tmp_path: Path) -> None:
     requests: list[Request] = [
-        (0, "a", "GET", "/", 200, ""), (0, "a", "GET", "/api/recommended", 200, ""),
-        (20, "a", "GET", "/", 200, ""), (20, "a", "GET", "/api/recommended", 200, ""),
-    ]  # fmt: skip
+        (0, "a", "GET", "/", 200, ""),
+        (0, "a", "GET", "/api/recommended", 200, ""),
+        (20, "a", "GET", "/", 200, ""),
+        (20, "a", "GET", "/api/recommended", 200, ""),
+    ]
     summary, steps = read(tmp_path, [as_combined(r) for r in requests], shop(tmp_path))
     assert steps == ["home", "home"]
     assert summary.parts == {"home": 2}
@@ -226,8 +239,12 @@ def test_rules_of_one_step_that_follow_each_other_are_said(tmp_path: Path) -> No
     assert any(line.strip().startswith("9 checkout came right behind") for line in summary.said())
 
 
-ROUTES = {"home": "common/home", "product": "product/product", "cart": "checkout/cart",
-          "checkout": "checkout/checkout"}  # fmt: skip
+ROUTES = {
+    "home": "common/home",
+    "product": "product/product",
+    "cart": "checkout/cart",
+    "checkout": "checkout/checkout",
+}
 
 
 def routed(encode: bool) -> list[str]:
@@ -275,10 +292,18 @@ def test_a_step_called_order_stays_one_and_its_sessions_are_buyers(tmp_path: Pat
     (tmp_path / "a.log").write_text("\n".join(as_combined(r) for r in orders()) + "\n")
     said = CliRunner().invoke(
         app,
-        ["history", "import", "--access-log", str(tmp_path / "a.log"), "--event", str(tmp_path / "small.yaml"),
-         "--out", str(tmp_path / "j.yaml")],
+        [
+            "history",
+            "import",
+            "--access-log",
+            str(tmp_path / "a.log"),
+            "--event",
+            str(tmp_path / "small.yaml"),
+            "--out",
+            str(tmp_path / "j.yaml"),
+        ],
         catch_exceptions=False,
-    )  # fmt: skip
+    )
     assert said.exit_code == 0
     journeys = from_yaml((tmp_path / "j.yaml").read_text())["journeys"]
     steps = {step for block in journeys.values() for step in block["next"]}
@@ -296,7 +321,7 @@ def test_a_step_called_order_stays_one_and_its_sessions_are_buyers(tmp_path: Pat
         '203.0.113.9 - - [{t}] "GET https://shop.example/ HTTP/1.1" 200 9 "-" "{ua}" 0.012 "198.51.7.{n}"',
     ],
     ids=["forwarded", "vhost", "json", "absolute"],
-)  # fmt: skip
+)
 def test_the_client_is_who_the_proxy_says(line: str, tmp_path: Path) -> None:
     lines = [line.format(t="01/May/2024:10:00:00 +0000", ua=BROWSER, n=n) for n in range(120)]
     summary, steps = read(tmp_path, lines)
@@ -314,8 +339,10 @@ def test_where_all_come_from_one_address_it_is_said_and_nothing_is_fitted_to_nob
         HistoryError, match=r"no step of a customer is left.*one address, 10\.0\.0\.5"
     ):
         CliRunner().invoke(
-            app, ["history", "import", "--access-log", str(tmp_path / "a.log")], catch_exceptions=False
-        )  # fmt: skip
+            app,
+            ["history", "import", "--access-log", str(tmp_path / "a.log")],
+            catch_exceptions=False,
+        )
 
 
 def test_apps_are_customers_and_what_an_agent_rule_leaves_out_is_named_with_its_share(
@@ -332,8 +359,10 @@ def test_apps_are_customers_and_what_an_agent_rule_leaves_out_is_named_with_its_
 
 
 def test_what_a_map_does_not_know_is_named_with_its_share(tmp_path: Path) -> None:
-    lines = [as_combined((9.0 * n, f"10.0.0.{n}", "GET", p, 200, ""))
-             for n, p in enumerate(["/", "/about", "/about", "/x.png"])]  # fmt: skip
+    lines = [
+        as_combined((9.0 * n, f"10.0.0.{n}", "GET", p, 200, ""))
+        for n, p in enumerate(["/", "/about", "/about", "/x.png"])
+    ]
     summary, _ = read(tmp_path, lines, shop(tmp_path))
     assert any(
         "2 requests are of no step (66.7%" in s and "GET /about 2" in s for s in summary.said()

@@ -68,8 +68,16 @@ def test_every_minute_from_first_to_last_is_in_the_table_whatever_the_parts() ->
 def test_a_gift_shop_s_orders_can_be_told_by_the_day_in_one_country_and_not_even_so_in_another() -> (
     None
 ):
-    how = Clickstream(time="ds", event=None, session="Invoice", user=None, category=None, region="country",
-                      regions={"United Kingdom": "uk", "Germany": "de"}, steps={"*": "checkout"})  # fmt: skip
+    how = Clickstream(
+        time="ds",
+        event=None,
+        session="Invoice",
+        user=None,
+        category=None,
+        region="country",
+        regions={"United Kingdom": "uk", "Germany": "de"},
+        steps={"*": "checkout"},
+    )
     minutes = MinuteCounts()
     read_clickstream(UCI, how, minutes)
     de, uk = permits(minutes.table())

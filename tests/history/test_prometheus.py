@@ -56,10 +56,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([
-        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={data}",
-        f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=100y", "--log.level=error",
-    ])  # fmt: skip
+    process = subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={data}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--storage.tsdb.retention.time=100y",
+            "--log.level=error",
+        ]
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):
@@ -115,19 +121,38 @@ def test_actuals_of_a_server_are_tracked_against_a_plan_region_by_region(
         pd.Timestamp(60 * START_MIN, unit="s", tz="UTC"), periods=MINUTES, freq="min"
     )
     parts = [
-        pd.DataFrame({
-            "region": region, "step": "checkout", "slot_utc": at,
-            "p10": 0.9 * each, "p50": each, "p90": 1.1 * each,
-            "organic_p10": 0.9 * each, "organic_p90": 1.1 * each, "launch_p50": 0.0,
-        })
+        pd.DataFrame(
+            {
+                "region": region,
+                "step": "checkout",
+                "slot_utc": at,
+                "p10": 0.9 * each,
+                "p50": each,
+                "p90": 1.1 * each,
+                "organic_p10": 0.9 * each,
+                "organic_p90": 1.1 * each,
+                "launch_p50": 0.0,
+            }
+        )
         for region, each in (("us", 100.0), ("in", 20.0))
-    ]  # fmt: skip
+    ]
     pd.concat(parts).to_parquet(tmp_path / "plan.parquet")
     query = QUERY.replace("$S", "$region")
-    result = CliRunner().invoke(app, [
-        "forecast", "track", "--plan", str(tmp_path / "plan.parquet"), "--prometheus", server, "--query", query,
-        "--json",
-    ], catch_exceptions=False)  # fmt: skip
+    result = CliRunner().invoke(
+        app,
+        [
+            "forecast",
+            "track",
+            "--plan",
+            str(tmp_path / "plan.parquet"),
+            "--prometheus",
+            server,
+            "--query",
+            query,
+            "--json",
+        ],
+        catch_exceptions=False,
+    )
     assert result.exit_code == 0
     *alerts, summary = [json.loads(line) for line in result.output.splitlines()]
     assert set(summary["series"]) == {"us checkout", "in checkout"}
@@ -191,12 +216,21 @@ def test_series_of_several_regions_or_steps_are_not_added_up(
 def test_a_query_that_gives_two_regions_the_same_counts_is_refused(tmp_path: Path) -> None:
     at = pd.date_range("2026-01-05", periods=5, freq="min", tz="UTC")
     parts = [
-        pd.DataFrame({
-            "region": r, "step": "s", "slot_utc": at, "p10": 1.0, "p50": 2.0, "p90": 3.0,
-            "organic_p10": 1.0, "organic_p90": 3.0, "launch_p50": 0.0,
-        })
+        pd.DataFrame(
+            {
+                "region": r,
+                "step": "s",
+                "slot_utc": at,
+                "p10": 1.0,
+                "p50": 2.0,
+                "p90": 3.0,
+                "organic_p10": 1.0,
+                "organic_p90": 3.0,
+                "launch_p50": 0.0,
+            }
+        )
         for r in ("us", "in")
-    ]  # fmt: skip
+    ]
     pd.concat(parts).to_parquet(tmp_path / "plan.parquet")
     asked = [
         "forecast",

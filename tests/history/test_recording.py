@@ -52,18 +52,29 @@ class Browser:
         pairs = [{"name": n, "value": v} for n, v in sent.items()]
         query = [{"name": "q", "value": "x"}] if "?" in path else []
         post = {"postData": {"mimeType": kind, "text": data}} if data else {}
-        self.entries.append({
-            "startedDateTime": self.now.isoformat().replace("+00:00", "Z"), "time": 40.0,
-            "request": {
-                "method": method, "url": self.site.url + path, "headers": pairs, "queryString": query,
-            } | post,
-            "response": {
-                "status": reply.status, "redirectURL": location,
-                "headers": [{"name": n, "value": v} for n, v in reply.getheaders()],
-                "content": {"mimeType": reply.getheader("Content-Type") or "", "encoding": "base64",
-                            "text": base64.b64encode(body).decode()},
-            },
-        })  # fmt: skip
+        self.entries.append(
+            {
+                "startedDateTime": self.now.isoformat().replace("+00:00", "Z"),
+                "time": 40.0,
+                "request": {
+                    "method": method,
+                    "url": self.site.url + path,
+                    "headers": pairs,
+                    "queryString": query,
+                }
+                | post,
+                "response": {
+                    "status": reply.status,
+                    "redirectURL": location,
+                    "headers": [{"name": n, "value": v} for n, v in reply.getheaders()],
+                    "content": {
+                        "mimeType": reply.getheader("Content-Type") or "",
+                        "encoding": "base64",
+                        "text": base64.b64encode(body).decode(),
+                    },
+                },
+            }
+        )
         self.now += timedelta(milliseconds=60)
         return self.ask("GET", location) if location else body.decode()
 
@@ -122,8 +133,14 @@ def play(scenario: Scenario, site: Site, order: list[str], session: int) -> Coun
     """Do the steps once as a customer of the swarm does; return how their replies are judged."""
     words = Words(scenario, "run", read_assets(scenario, Path()))
     scenes = written(scenario, allowed_target(site.url), words, "run")
-    who = SimpleNamespace(key=session_key(1, session), session=session, place=0, region="here", memory={},
-                          product_type="article")  # fmt: skip
+    who = SimpleNamespace(
+        key=session_key(1, session),
+        session=session,
+        place=0,
+        region="here",
+        memory={},
+        product_type="article",
+    )
     cookie, judged = b"", Counter[str]()
     for who.place, step in enumerate(order):
         for line in (line for group in scenes[step, None].groups for line in group):
@@ -183,8 +200,17 @@ def test_nothing_secret_is_written(tmp_path: Path) -> None:
         )
         init(tmp_path / "mine", me.save(tmp_path))
     text = (tmp_path / "mine" / "my-shop.yaml").read_text()
-    for secret in ("hunter2", "me@example.org", "topsecret99", "SECRETKEY123", "QUERYKEY1", "4111111111111111",
-                   "4321", "123", me.cookie.partition("=")[2]):  # fmt: skip
+    for secret in (
+        "hunter2",
+        "me@example.org",
+        "topsecret99",
+        "SECRETKEY123",
+        "QUERYKEY1",
+        "4111111111111111",
+        "4321",
+        "123",
+        me.cookie.partition("=")[2],
+    ):
         assert secret not in text
     tokens = list(site.tokens.values())
     assert tokens
@@ -195,8 +221,9 @@ def test_a_form_a_page_s_calls_and_redirects_are_each_one_step(tmp_path: Path) -
     with running_site() as site:
         recording = read_har(shopped(site).save(tmp_path))
     assert recording.left_out == {
-        "pictures, styles, scripts": 2, "redirects, folded into what led there": 2,
-    }  # fmt: skip
+        "pictures, styles, scripts": 2,
+        "redirects, folded into what led there": 2,
+    }
     steps = propose_steps(recording).steps
     assert [e["path"] for e in steps["product"]["exchanges"]] == ["/p/{item}", "/api/price"]
     login = steps["sign-in"]["exchanges"]
@@ -209,16 +236,26 @@ def test_a_form_a_page_s_calls_and_redirects_are_each_one_step(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is not JSON"), ("[]", "no log.entries"), ('{"log": {"entries": []}}', "no log.entries"),
-        ('{"log": {"entries": [{"request": {}}]}}', r"log.entries\[0\] has no request and response"),
-        ('{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "response": {"status": 200}, '
-         '"startedDateTime": "2026-05-04T09:00:00"}]}}',
-         "holds no page"),
-        ('{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "startedDateTime": "noon", '
-         '"response": {"status": 200, "content": {"mimeType": "text/html"}}}]}}', "'noon' is no time"),
+        ("", "is not JSON"),
+        ("[]", "no log.entries"),
+        ('{"log": {"entries": []}}', "no log.entries"),
+        (
+            '{"log": {"entries": [{"request": {}}]}}',
+            r"log.entries\[0\] has no request and response",
+        ),
+        (
+            '{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "response": {"status": 200}, '
+            '"startedDateTime": "2026-05-04T09:00:00"}]}}',
+            "holds no page",
+        ),
+        (
+            '{"log": {"entries": [{"request": {"method": "GET", "url": "http://a/"}, "startedDateTime": "noon", '
+            '"response": {"status": 200, "content": {"mimeType": "text/html"}}}]}}',
+            "'noon' is no time",
+        ),
     ],
     ids=["nothing", "a list", "no entries", "half an entry", "no page", "no time"],
-)  # fmt: skip
+)
 def test_what_is_no_recording_is_said_so_and_nothing_is_made(
     tmp_path: Path, text: str, said: str
 ) -> None:

@@ -30,19 +30,33 @@ BEGUN = datetime(2026, 11, 2, 10, tzinfo=UTC)
 
 
 def entry(
-    number: int, method: str = "GET", url: str = "/", *, post: dict[str, Any] | None = None, status: int = 200,
-    kind: str = "text/html", text: str = "ok", headers: dict[str, str] | None = None,
-    gives: dict[str, str] | None = None, took_ms: float = 40, after_s: float = 8,
-) -> dict[str, Any]:  # fmt: skip
+    number: int,
+    method: str = "GET",
+    url: str = "/",
+    *,
+    post: dict[str, Any] | None = None,
+    status: int = 200,
+    kind: str = "text/html",
+    text: str = "ok",
+    headers: dict[str, str] | None = None,
+    gives: dict[str, str] | None = None,
+    took_ms: float = 40,
+    after_s: float = 8,
+) -> dict[str, Any]:
     at = BEGUN + timedelta(seconds=after_s * number)
     sent = [{"name": n, "value": v} for n, v in (headers or {}).items()]
     given = [{"name": n, "value": v} for n, v in (gives or {}).items()]
     return {
-        "startedDateTime": at.isoformat(), "time": took_ms,
+        "startedDateTime": at.isoformat(),
+        "time": took_ms,
         "request": {"method": method, "url": url if "://" in url else SHOP + url, "headers": sent}
         | ({"postData": post} if post else {}),
-        "response": {"status": status, "headers": given, "content": {"mimeType": kind, "text": text}},
-    }  # fmt: skip
+        "response": {
+            "status": status,
+            "headers": given,
+            "content": {"mimeType": kind, "text": text},
+        },
+    }
 
 
 def form(**fields: str) -> dict[str, Any]:
@@ -73,9 +87,10 @@ def typed(folder: Path, entries: list[dict[str, Any]], *options: str) -> str:
     """Return what the command prints."""
     (folder / "shop.har").write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
     done = CliRunner().invoke(
-        app, ["init", str(folder / "new"), "--from-har", str(folder / "shop.har"), *options],
+        app,
+        ["init", str(folder / "new"), "--from-har", str(folder / "shop.har"), *options],
         catch_exceptions=False,
-    )  # fmt: skip
+    )
     assert done.exit_code == 0
     return done.output
 
@@ -114,28 +129,59 @@ def part(name: str, secret: str) -> str:
 PLACES: dict[str, Any] = {
     "query": lambda n, s: entry(1, url=f"/account?{urlencode({n: s})}"),
     "form": lambda n, s: entry(1, "POST", "/save", post=form(**{n: s, "qty": "1"})),
-    "form without a type": lambda n, s: entry(1, "POST", "/save", post={"params": [{"name": n, "value": s}]}),
+    "form without a type": lambda n, s: entry(
+        1, "POST", "/save", post={"params": [{"name": n, "value": s}]}
+    ),
     "json": lambda n, s: entry(1, "POST", "/save", post=as_json({n: s})),
     "json below": lambda n, s: entry(1, "POST", "/save", post=as_json({"a": [{n: {"value": s}}]})),
     "json list": lambda n, s: entry(1, "POST", "/save", post=as_json([{n: s}])),
-    "json as text": lambda n, s: entry(1, "POST", "/save", post=as_json({n: s}, "text/plain;charset=UTF-8")),
-    "json in json": lambda n, s: entry(1, "POST", "/save", post=as_json({"payload": json.dumps({n: s})})),
-    "graphql": lambda n, s: entry(1, "POST", "/graphql", post=as_json({
-        "operationName": "Save", "query": f'mutation Save {{ save({n}: "{s}") {{id}} }}'})),
-    "graphql variables": lambda n, s: entry(1, "POST", "/graphql", post=as_json({
-        "query": "mutation($v: V!) { save(v: $v) {id} }", "variables": {"v": {n: s}}})),
-    "xml": lambda n, s: entry(1, "POST", "/soap", post={"mimeType": "text/xml", "text": soap(n, s)}),
-    "multipart": lambda n, s: entry(1, "POST", "/up", post={
-        "mimeType": "multipart/form-data; boundary=b", "text": part(n, s)}),
-    "multipart params": lambda n, s: entry(1, "POST", "/up", post={
-        "mimeType": "multipart/form-data; boundary=b", "params": [{"name": n, "value": s}]}),
-    "plain text": lambda n, s: entry(1, "POST", "/up", post={"mimeType": "text/plain", "text": f"{n} {s}"}),
+    "json as text": lambda n, s: entry(
+        1, "POST", "/save", post=as_json({n: s}, "text/plain;charset=UTF-8")
+    ),
+    "json in json": lambda n, s: entry(
+        1, "POST", "/save", post=as_json({"payload": json.dumps({n: s})})
+    ),
+    "graphql": lambda n, s: entry(
+        1,
+        "POST",
+        "/graphql",
+        post=as_json(
+            {"operationName": "Save", "query": f'mutation Save {{ save({n}: "{s}") {{id}} }}'}
+        ),
+    ),
+    "graphql variables": lambda n, s: entry(
+        1,
+        "POST",
+        "/graphql",
+        post=as_json(
+            {"query": "mutation($v: V!) { save(v: $v) {id} }", "variables": {"v": {n: s}}}
+        ),
+    ),
+    "xml": lambda n, s: entry(
+        1, "POST", "/soap", post={"mimeType": "text/xml", "text": soap(n, s)}
+    ),
+    "multipart": lambda n, s: entry(
+        1, "POST", "/up", post={"mimeType": "multipart/form-data; boundary=b", "text": part(n, s)}
+    ),
+    "multipart params": lambda n, s: entry(
+        1,
+        "POST",
+        "/up",
+        post={"mimeType": "multipart/form-data; boundary=b", "params": [{"name": n, "value": s}]},
+    ),
+    "plain text": lambda n, s: entry(
+        1, "POST", "/up", post={"mimeType": "text/plain", "text": f"{n} {s}"}
+    ),
     "header": lambda n, s: entry(1, url="/account", headers={f"X-{n}": s}),
-    "authorization": lambda n, s: entry(1, url="/account", headers={"Authorization": f"Bearer {s}"}),
+    "authorization": lambda n, s: entry(
+        1, url="/account", headers={"Authorization": f"Bearer {s}"}
+    ),
     "cookie": lambda n, s: entry(1, url="/account", headers={"Cookie": f"a=b; {n}={s}"}),
     "set-cookie": lambda n, s: entry(1, url="/account", gives={"Set-Cookie": f"{n}={s}; Path=/"}),
-    "user info of the address": lambda n, s: entry(1, url=f"http://{quote(s)}:{quote(s)}@127.0.0.1:8099/account"),
-}  # fmt: skip
+    "user info of the address": lambda n, s: entry(
+        1, url=f"http://{quote(s)}:{quote(s)}@127.0.0.1:8099/account"
+    ),
+}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -152,9 +198,10 @@ def test_no_secret_is_written_wherever_it_stands_and_wherever_it_recurs(
     entries = [entry(0), PLACES[place](name, secret)]
     if place not in ("user info of the address", "plain text"):
         entries += [
-            entry(2, url=f"/u/{quote(secret)}/orders"), entry(3, url=f"/list?{urlencode({'a': secret})}"),
+            entry(2, url=f"/u/{quote(secret)}/orders"),
+            entry(3, url=f"/list?{urlencode({'a': secret})}"),
             entry(4, "POST", "/save", post=as_json({"note": f"for {secret}"})),
-        ]  # fmt: skip
+        ]
     _, text, printed = init(entries, load=False)
     forms = {secret, quote(secret), quote(secret, safe=""), secret.lower()}
     assert not [form for form in forms if form in text]
@@ -166,9 +213,14 @@ CODES_IN_PATHS = st.sampled_from(("reset", "verify", "invite", "u", "magic-link"
 
 @given(
     before=CODES_IN_PATHS,
-    code=st.one_of(SECRETS["accessToken"], SECRETS["jwt"], SECRETS["card_number"], SECRETS["email"],
-                   st.uuids().map(str)),
-)  # fmt: skip
+    code=st.one_of(
+        SECRETS["accessToken"],
+        SECRETS["jwt"],
+        SECRETS["card_number"],
+        SECRETS["email"],
+        st.uuids().map(str),
+    ),
+)
 @settings(max_examples=15, deadline=None)
 def test_a_code_in_a_path_is_not_written_and_said(before: str, code: str) -> None:
     _, text, printed = init([entry(0), entry(1, url=f"/{before}/{quote(code)}")], load=False)
@@ -185,14 +237,18 @@ ENTRIES = st.lists(
             if broken
             else entry(number, method, f"{host}{path}", status=status, kind=kind, took_ms=1200)
         ),
-        st.integers(0, 40), METHODS,
-        st.sampled_from(("/", "/a", "/cart", "/api/items", "/x.png", "/p/4711", "/p/4712", "/index.php?r=cart")),
+        st.integers(0, 40),
+        METHODS,
+        st.sampled_from(
+            ("/", "/a", "/cart", "/api/items", "/x.png", "/p/4711", "/p/4712", "/index.php?r=cart")
+        ),
         st.sampled_from((SHOP, SHOP, SHOP, "http://other.example")),
         st.sampled_from((0, 200, 200, 201, 206, 302, 304, 404, 500)),
-        st.sampled_from(("text/html", "application/json", "image/png")), st.sampled_from((True, *[False] * 9)),
+        st.sampled_from(("text/html", "application/json", "image/png")),
+        st.sampled_from((True, *[False] * 9)),
     ),
     max_size=40,
-)  # fmt: skip
+)
 
 
 @given(ENTRIES)
@@ -225,8 +281,10 @@ def test_every_request_of_a_recording_is_in_the_scenario_or_in_the_printed_list(
 
 
 @given(
-    pairs=st.lists(st.tuples(st.sampled_from("abc"), st.text("{}\":,[]abc 1&=%+é", max_size=12)), max_size=4)
-)  # fmt: skip
+    pairs=st.lists(
+        st.tuples(st.sampled_from("abc"), st.text('{}":,[]abc 1&=%+é', max_size=12)), max_size=4
+    )
+)
 @settings(max_examples=examples(40), deadline=None)
 def test_values_that_name_nobody_are_sent_as_recorded(pairs: list[tuple[str, str]]) -> None:
     """Braces too, which a template would take for words; names that come twice come twice."""
@@ -238,8 +296,16 @@ def test_values_that_name_nobody_are_sent_as_recorded(pairs: list[tuple[str, str
     from gameday.swarm.script.prepared_steps import written
     from gameday.swarm.script.template_variables import Words
 
-    entries = [entry(0), entry(1, url=f"/list?{urlencode(pairs)}"), entry(2, "POST", "/save", post={
-        "mimeType": "application/x-www-form-urlencoded", "text": urlencode(pairs)})]  # fmt: skip
+    entries = [
+        entry(0),
+        entry(1, url=f"/list?{urlencode(pairs)}"),
+        entry(
+            2,
+            "POST",
+            "/save",
+            post={"mimeType": "application/x-www-form-urlencoded", "text": urlencode(pairs)},
+        ),
+    ]
     entries.append(entry(3, "POST", "/keep", post=as_json([dict(pairs)])))
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -269,10 +335,12 @@ def test_pages_of_any_length_make_a_sound_scenario(took_ms: float) -> None:
 
 
 def test_statuses_of_the_recorder_s_cache_are_demanded_of_nobody() -> None:
-    data, _, _ = init([
-        entry(0, status=304, headers={"If-None-Match": '"v7"'}),
-        entry(1, url="/p/1001", status=206, headers={"Range": "bytes=0-"}),
-    ])  # fmt: skip
+    data, _, _ = init(
+        [
+            entry(0, status=304, headers={"If-None-Match": '"v7"'}),
+            entry(1, url="/p/1001", status=206, headers={"Range": "bytes=0-"}),
+        ]
+    )
     assert not any("check" in e or "headers" in e for e in exchanges(data))
 
 
@@ -284,13 +352,22 @@ def test_a_guest_s_address_becomes_each_customer_s_own() -> None:
 
 
 def test_numbers_that_replies_gave_are_sent_as_numbers_however_short() -> None:
-    data, _, printed = init([
-        entry(0),
-        entry(1, "POST", "/api/cart", post=as_json({"qty": 1}), kind="application/json", text='{"id": 47}'),
-        entry(2, "POST", "/api/cart/items", post=as_json({"cartId": 47, "sku": "A-1"})),
-        entry(3, url="/api/carts/47"),
-        entry(4, "POST", "/api/rate", post=as_json({"storeId": 9, "stars": 5})),
-    ])  # fmt: skip
+    data, _, printed = init(
+        [
+            entry(0),
+            entry(
+                1,
+                "POST",
+                "/api/cart",
+                post=as_json({"qty": 1}),
+                kind="application/json",
+                text='{"id": 47}',
+            ),
+            entry(2, "POST", "/api/cart/items", post=as_json({"cartId": 47, "sku": "A-1"})),
+            entry(3, url="/api/carts/47"),
+            entry(4, "POST", "/api/rate", post=as_json({"storeId": 9, "stars": 5})),
+        ]
+    )
     sent = exchanges(data)
     [word] = sent[1]["extract"]
     assert sent[1]["extract"][word] == {"jsonpath": "$.id"}
@@ -305,15 +382,27 @@ def test_numbers_that_replies_gave_are_sent_as_numbers_however_short() -> None:
 def test_a_header_of_the_shop_s_own_is_kept_and_one_that_a_reply_gave_is_extracted() -> None:
     token = "CfDJ8-abc_123-Zz9"
     page = f'<input type="hidden" name="__RequestVerificationToken" value="{token}">'
-    data, _, _ = init([
-        entry(0, text=page),
-        entry(1, "POST", "/cart/add", post=as_json({"sku": "A-1"}),
-              headers={"RequestVerificationToken": token, "Client-ID": "kiosk-7", "User-Agent": "x"}),
-    ])  # fmt: skip
+    data, _, _ = init(
+        [
+            entry(0, text=page),
+            entry(
+                1,
+                "POST",
+                "/cart/add",
+                post=as_json({"sku": "A-1"}),
+                headers={
+                    "RequestVerificationToken": token,
+                    "Client-ID": "kiosk-7",
+                    "User-Agent": "x",
+                },
+            ),
+        ]
+    )
     [word] = exchanges(data)[0]["extract"]
     assert exchanges(data)[1]["headers"] == {
-        "RequestVerificationToken": "{" + word + "}", "Client-ID": "kiosk-7",
-    }  # fmt: skip
+        "RequestVerificationToken": "{" + word + "}",
+        "Client-ID": "kiosk-7",
+    }
 
 
 def test_pages_told_apart_by_a_parameter_alone_are_steps_of_their_own() -> None:
@@ -335,12 +424,14 @@ def test_pages_told_apart_by_a_parameter_alone_are_steps_of_their_own() -> None:
     [
         [form(action="add_to_cart"), form(action="place_order")],
         [as_json({"method": "cart.add", "id": 1}), as_json({"method": "order.place", "id": 1})],
-        [as_json({"query": "mutation { addToCart(id: 5) { ok } }"}),
-         as_json({"query": "mutation Place($a: X) { placeOrder(a: $a) { ok } }"})],
+        [
+            as_json({"query": "mutation { addToCart(id: 5) { ok } }"}),
+            as_json({"query": "mutation Place($a: X) { placeOrder(a: $a) { ok } }"}),
+        ],
         [form(sku="1"), form(sku="1", coupon="x")],
     ],
     ids=["form", "JSON-RPC", "GraphQL", "other fields"],
-)  # fmt: skip
+)
 def test_actions_of_one_address_told_apart_by_their_bodies_are_steps_of_their_own(
     bodies: list[dict[str, Any]],
 ) -> None:
@@ -352,10 +443,13 @@ def test_actions_of_one_address_told_apart_by_their_bodies_are_steps_of_their_ow
 def test_graphql_and_xml_are_sent_without_the_secrets_they_name() -> None:
     paid = 'mutation {pay(card: {number: "4111111111111111", cvc: "737", owner_surname: "Roe"}, pin: 4321) {ok} }'
     soap = "<e><w:Username>jane</w:Username><w:Password Type='t'>Winter#26</w:Password></e>"
-    data, text, _ = init([
-        entry(0), entry(1, "POST", "/graphql", post=as_json({"query": paid})),
-        entry(2, "POST", "/soap", post={"mimeType": "text/xml", "text": soap}),
-    ])  # fmt: skip
+    data, text, _ = init(
+        [
+            entry(0),
+            entry(1, "POST", "/graphql", post=as_json({"query": paid})),
+            entry(2, "POST", "/soap", post={"mimeType": "text/xml", "text": soap}),
+        ]
+    )
     assert exchanges(data)[1]["json"]["query"].startswith("mutation {pay(card: {number: ")
     assert exchanges(data)[2]["body"].endswith("<w:Password Type='t'>{password}</w:Password></e>")
     assert not [s for s in ("4111", "737", "Roe", "4321", "jane", "Winter") if s in text]
@@ -372,9 +466,12 @@ def test_a_page_done_again_with_more_requests_loses_none_of_them() -> None:
 def test_what_goes_to_another_host_is_said_with_its_share_and_can_be_chosen() -> None:
     api = "http://127.0.0.1:8098"
     entries = [
-        entry(0), entry(1, "POST", f"{api}/v1/cart", post=as_json({"sku": "A-1"}), kind="application/json"),
-        entry(2, "POST", f"{api}/v1/orders", post=as_json({"pay": "card"}), kind="application/json"),
-    ]  # fmt: skip
+        entry(0),
+        entry(1, "POST", f"{api}/v1/cart", post=as_json({"sku": "A-1"}), kind="application/json"),
+        entry(
+            2, "POST", f"{api}/v1/orders", post=as_json({"pay": "card"}), kind="application/json"
+        ),
+    ]
     _, _, printed = init(entries)
     assert f"2 (67%) of another host, {api}: POST /v1/cart, POST /v1/orders" in printed
     assert "the scenario does not do what was recorded" in printed
@@ -400,11 +497,14 @@ def test_what_is_invented_is_small_capped_and_marked(tmp_path: Path) -> None:
 
 
 def test_replies_without_their_text_cookies_from_before_and_dropped_bodies_are_said() -> None:
-    _, _, printed = init([
-        entry(0, text=""), entry(1, url="/a", headers={"Cookie": "consent=yes"}),
-        entry(2, "POST", "/up", post={"mimeType": "application/octet-stream", "text": "abc"}),
-        entry(3, url="/gone", status=404),
-    ])  # fmt: skip
+    _, _, printed = init(
+        [
+            entry(0, text=""),
+            entry(1, url="/a", headers={"Cookie": "consent=yes"}),
+            entry(2, "POST", "/up", post={"mimeType": "application/octet-stream", "text": "abc"}),
+            entry(3, url="/gone", status=404),
+        ]
+    )
     assert "1 of 4 replies have no text in the file" in printed
     assert "cookies that no recorded reply gave, so customers do not have them: consent" in printed
     assert "POST /up: its body (application/octet-stream, 3 letters) is not written" in printed

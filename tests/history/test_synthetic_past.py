@@ -90,10 +90,12 @@ def test_the_level_breaks_where_declared(tmp_path: Path) -> None:
     steady = past(quiet(tmp_path, days=200, growth_per_year=1.0))
     bent = past(
         quiet(
-            tmp_path, days=200, growth_per_year=1.0,
+            tmp_path,
+            days=200,
+            growth_per_year=1.0,
             slope_break={"at": "2026-01-01T00:00Z", "growth_per_year": 4.0},
         )
-    )  # fmt: skip
+    )
     ratio = bent.counts[0, 0] / np.maximum(steady.counts[0, 0], 1)
     before = 4.0 ** (-59 / 365.25)
     assert ratio[: 100 * 1440].mean() == pytest.approx(before, rel=0.08)
@@ -129,19 +131,24 @@ def launching(folder: Path, crowd: int) -> Scenario:
             "products": {"toy": {"share": {"eu": 1.0}}},
             "launches": {
                 "drop": {
-                    "product": "toy", "at": {"eu": "2026-03-10T12:00"}, "crowd": {"eu": crowd},
-                    "stock": {"eu": 10}, "half_life": "4m",
+                    "product": "toy",
+                    "at": {"eu": "2026-03-10T12:00"},
+                    "crowd": {"eu": crowd},
+                    "stock": {"eu": 10},
+                    "half_life": "4m",
                 }
             },
             "journeys": {
                 "fan": {
-                    "launch": "drop", "start": {"product": 1.0},
-                    "next": {"product": {"exit": 1.0}}, "think": {"other": "5s"},
+                    "launch": "drop",
+                    "start": {"product": 1.0},
+                    "next": {"product": {"exit": 1.0}},
+                    "think": {"other": "5s"},
                     "patience": "8s",
                 }
             },
         },
-    )  # fmt: skip
+    )
     calm = {"history": {"synthetic": {"robots_per_year": 0, "outages_per_year": 0}}}
     return load_small(folder, shop, calm)
 

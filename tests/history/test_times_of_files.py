@@ -31,17 +31,22 @@ def written(folder: Path, table: pd.DataFrame, kind: str = "csv") -> Path:
 
 
 def visits(times: list[Any], event: str = "view") -> pd.DataFrame:
-    return pd.DataFrame({
-        "event_time": times, "event_type": event, "user_session": [f"s{n}" for n in range(len(times))],
-        "user_id": "u",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "event_time": times,
+            "event_type": event,
+            "user_session": [f"s{n}" for n in range(len(times))],
+            "user_id": "u",
+        }
+    )
 
 
 @settings(deadline=None)
 @given(
     instant=st.datetimes(datetime(1995, 1, 2), datetime(last_year(), 12, 30)),
-    unit=st.sampled_from(list(UNITS)), as_text=st.booleans(),
-)  # fmt: skip
+    unit=st.sampled_from(list(UNITS)),
+    as_text=st.booleans(),
+)
 def test_a_number_since_1970_is_one_instant_whatever_its_unit(
     instant: datetime, unit: str, as_text: bool
 ) -> None:
@@ -79,9 +84,13 @@ def test_a_history_may_count_its_time_in_any_unit(unit: str, kind: str, tmp_path
 
 
 STRANGE = [
-    "2105-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1994-12-31T23:59:00Z",
-    f"{last_year() + 1}-01-01T00:00:00Z", 4_260_000_000, 20_261,
-]  # fmt: skip
+    "2105-01-01T00:00:00Z",
+    "1970-01-01T00:00:00Z",
+    "1994-12-31T23:59:00Z",
+    f"{last_year() + 1}-01-01T00:00:00Z",
+    4_260_000_000,
+    20_261,
+]
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

@@ -86,16 +86,21 @@ def test_a_name_the_scenario_does_not_have_is_refused_with_its_share_though_no_o
 )
 @given(
     column=st.sampled_from(["country", "service", "stack", "page", "shop_no", "was_paid", "x"]),
-    values=st.lists(st.sampled_from(["a", "b", "c", "1", "2", ""]), min_size=2, max_size=4, unique=True),
-    count=st.integers(1, 40), kind=st.sampled_from(["csv", "parquet"]), same=st.booleans(),
-)  # fmt: skip
+    values=st.lists(
+        st.sampled_from(["a", "b", "c", "1", "2", ""]), min_size=2, max_size=4, unique=True
+    ),
+    count=st.integers(1, 40),
+    kind=st.sampled_from(["csv", "parquet"]),
+    same=st.booleans(),
+)
 def test_rows_of_one_minute_that_an_unread_column_tells_apart_are_refused_by_its_name(
     one: Scenario, tmp_path: Path, column: str, values: list[str], count: int, kind: str, same: bool
 ) -> None:
     rows = [
-        row for n, value in enumerate(values)
+        row
+        for n, value in enumerate(values)
         for row in minutes(count, **{column: value, "count": 5 if same else n + 1})
-    ]  # fmt: skip
+    ]
     with pytest.raises(HistoryError, match=rf"column '{column}' tells them apart") as caught:
         read(one, written(tmp_path, rows, kind))
     assert "history.columns.region" in str(caught.value)
@@ -173,12 +178,21 @@ def test_a_column_a_series_is_refused_with_the_shape_to_write(
 def plan_of(folder: Path, regions: list[str]) -> Path:
     at = pd.date_range(START, periods=60, freq="min")
     parts = [
-        pd.DataFrame({
-            "region": r, "step": "hit", "slot_utc": at, "p10": 9.0, "p50": 13.0, "p90": 17.0,
-            "organic_p10": 9.0, "organic_p90": 17.0, "launch_p50": 0.0,
-        })
+        pd.DataFrame(
+            {
+                "region": r,
+                "step": "hit",
+                "slot_utc": at,
+                "p10": 9.0,
+                "p50": 13.0,
+                "p90": 17.0,
+                "organic_p10": 9.0,
+                "organic_p90": 17.0,
+                "launch_p50": 0.0,
+            }
+        )
         for r in regions
-    ]  # fmt: skip
+    ]
     pd.concat(parts).to_parquet(folder / "plan.parquet")
     return folder / "plan.parquet"
 

@@ -16,9 +16,14 @@ __all__ = ["Room", "main", "rooms_of", "tokens_of_functions"]
 
 HOUSE = Path(__file__).parents[2] / "gameday"
 _SILENT = {
-    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
     tokenize.ENDMARKER,
-}  # fmt: skip
+}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -78,8 +83,9 @@ def rooms_of(house: Path = HOUSE) -> dict[str, Room]:
     ]
     doors = {
         ".".join(("gameday", *f.parent.relative_to(house).parts))
-        for f in files if f.name == "__init__.py"
-    }  # fmt: skip
+        for f in files
+        if f.name == "__init__.py"
+    }
     rooms: dict[str, Room] = {}
     for file in files:
         parts = file.relative_to(house).parts
@@ -104,9 +110,12 @@ def circles(house: Path = HOUSE) -> list[list[str]]:
     """Return the circles of imports between the modules inside a room (strongly connected, more than one)."""
     graph: dict[str, set[str]] = defaultdict(set)
     names = {
-        ".".join(("gameday", *f.relative_to(house).with_suffix("").parts)).removesuffix(".__init__"): f
-        for f in house.rglob("*.py") if "_bundled" not in f.parts
-    }  # fmt: skip
+        ".".join(("gameday", *f.relative_to(house).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): f
+        for f in house.rglob("*.py")
+        if "_bundled" not in f.parts
+    }
     for name, file in names.items():
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom) and node.module in names and node.module != name:
@@ -150,8 +159,11 @@ def any_share(house: Path = HOUSE) -> str:
     """Return the share of expressions that mypy types as Any, in its own words."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--any-exprs-report", "/dev/stdout", "-p", "gameday"],
-        cwd=house.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=house.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return next(
         (line for line in done.stdout.splitlines() if line.strip().startswith("Total")), "not told"
     )

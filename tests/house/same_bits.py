@@ -83,9 +83,13 @@ def play(commit: str, folder: Path) -> None:
 def _gameday(tree: Path, *order: str) -> subprocess.CompletedProcess[str]:
     own = {"PYTHONPATH": str(tree), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "gameday.cli", *order], cwd=tree.parent, env=os.environ | own, text=True,
-        stdout=subprocess.PIPE, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "gameday.cli", *order],
+        cwd=tree.parent,
+        env=os.environ | own,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     if done.returncode not in (0, 1, 7, 10):
         raise SystemExit(f"{' '.join(order)}: exit code {done.returncode}")
     return done

@@ -11,10 +11,18 @@ from gameday.errors import GamedayError, ScenarioError, UsageError
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 CODES = {
-    "GamedayError": 9, "UsageError": 2, "ScenarioError": 2, "HistoryError": 2,
-    "StoppedByPerson": 4, "PreflightFailed": 5, "SafetyRefusal": 6, "GeneratorFailed": 7,
-    "CleanUpFailed": 8, "ShopFailed": 9, "OutputLost": 9,
-}  # fmt: skip
+    "GamedayError": 9,
+    "UsageError": 2,
+    "ScenarioError": 2,
+    "HistoryError": 2,
+    "StoppedByPerson": 4,
+    "PreflightFailed": 5,
+    "SafetyRefusal": 6,
+    "GeneratorFailed": 7,
+    "CleanUpFailed": 8,
+    "ShopFailed": 9,
+    "OutputLost": 9,
+}
 DRAWN = dict(re.findall(r"(\w+)\s{2,}(\d)\s{2,}", errors.__doc__ or ""))
 
 

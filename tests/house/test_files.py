@@ -92,10 +92,18 @@ def test_no_two_files_of_a_run_have_one_name_and_all_have_a_version_and_a_maker(
 def test_every_file_of_a_run_is_named_by_the_design() -> None:
     named = {file.name for file in RUN_FILES}
     assert named >= {
-        "run.json", "demand.parquet", "plan.parquet", "predicted.parquet", "measured.parquet",
-        "findings.json", "capacity/CR-*.yaml", "report.html", "summary.md", "junit.xml",
+        "run.json",
+        "demand.parquet",
+        "plan.parquet",
+        "predicted.parquet",
+        "measured.parquet",
+        "findings.json",
+        "capacity/CR-*.yaml",
+        "report.html",
+        "summary.md",
+        "junit.xml",
         "journal.jsonl",
-    }  # fmt: skip
+    }
 
 
 def test_the_readme_of_reports_lists_every_file_and_every_column() -> None:

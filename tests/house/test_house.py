@@ -18,9 +18,10 @@ import gameday
 
 HOUSE = Path(gameday.__file__).parent
 MODULES = sorted(
-    file for file in HOUSE.rglob("*.py")
+    file
+    for file in HOUSE.rglob("*.py")
     if "__pycache__" not in file.parts and "_bundled" not in file.parts
-)  # fmt: skip
+)
 ROOMS = sorted(file.parent for file in HOUSE.glob("*/__init__.py") if file.parent.name[0] != "_")
 _NO_JOB = ("utils", "util", "helpers", "common", "misc", "base", "models", "types")
 PURE_ROOMS = ("scenario", "traffic", "forecast", "findings", "capacity")
@@ -181,8 +182,9 @@ def test_every_folder_with_modules_is_a_room_with_a_door() -> None:
 def test_at_least_95_of_100_public_things_have_a_docstring() -> None:
     every = [
         (f"{shown(file)}:{node.lineno} {node.name}", ast.get_docstring(node) is not None)
-        for file in MODULES for node in public_definitions(tree_of(file).body)
-    ]  # fmt: skip
+        for file in MODULES
+        for node in public_definitions(tree_of(file).body)
+    ]
     bare = [place for place, said in every if not said]
     assert len(bare) <= 0.05 * len(every), bare
 

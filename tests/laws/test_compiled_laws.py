@@ -133,9 +133,11 @@ def wait_of(record: RunRecord) -> float:
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    servers=st.integers(1, 8), more=st.integers(1, 6), busy=st.floats(0.3, 1.2),
+    servers=st.integers(1, 8),
+    more=st.integers(1, 6),
+    busy=st.floats(0.3, 1.2),
     seed=st.integers(1, 10**6),
-)  # fmt: skip
+)
 def test_more_servers_never_raise_a_stations_mean_wait(
     tmp_path: Path, servers: int, more: int, busy: float, seed: int
 ) -> None:
@@ -217,5 +219,6 @@ def _forced(record: RunRecord, cell: Any, types: list[str]) -> bool:
             asked[name] += steps[index] * min(each[name] for each in visits)
     return all(
         record.attempts[0, index, 0].sum() >= asked[name]
-        for index, name in enumerate(record.services) if name in cell.stations
-    )  # fmt: skip
+        for index, name in enumerate(record.services)
+        if name in cell.stations
+    )

@@ -21,9 +21,12 @@ LEVEL = 1e-4
 WORD = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 KEYS = st.tuples(
-    st.integers(0, WORD), st.integers(0, 10**9), st.integers(0, 10**6), st.integers(0, 65535),
+    st.integers(0, WORD),
+    st.integers(0, 10**9),
+    st.integers(0, 10**6),
+    st.integers(0, 65535),
     st.sampled_from(list(Draw)),
-)  # fmt: skip
+)
 
 
 def unmixed(x: int) -> int:
@@ -70,17 +73,22 @@ def test_draws_of_two_purposes_two_seeds_or_two_sessions_are_independent() -> No
         return [draw(seed, n + shift, 2, 0, purpose) for n in range(DRAWS // 2)]
 
     plain = column(SEED, 0, Draw.THINK)
-    for other in (column(SEED, 0, Draw.NEXT_STEP), column(SEED + 1, 0, Draw.THINK),
-                  column(SEED, 10**6, Draw.THINK)):  # fmt: skip
+    for other in (
+        column(SEED, 0, Draw.NEXT_STEP),
+        column(SEED + 1, 0, Draw.THINK),
+        column(SEED, 10**6, Draw.THINK),
+    ):
         assert stats.pearsonr(plain, other).pvalue > LEVEL
 
 
 def test_distinct_keys_give_distinct_numbers() -> None:
     numbers = {
         draw(SEED, session, step, attempt, purpose)
-        for session in range(60) for step in range(20) for attempt in (0, 1, 63, 2048, 65535)
+        for session in range(60)
+        for step in range(20)
+        for attempt in (0, 1, 63, 2048, 65535)
         for purpose in Draw
-    }  # fmt: skip
+    }
     assert len(numbers) == 60 * 20 * 5 * len(Draw)
 
 

@@ -43,11 +43,13 @@ def load(record: RunRecord, what: str, first: int = 0) -> float:
 def runs(small: Any, scenario: Scenario, per_s: float, count: int = 10) -> list[RunRecord]:
     return [
         run_reference(
-            scenario, small.flat_plan(scenario, per_s, slots=SLOTS, seed=seed), "main",
+            scenario,
+            small.flat_plan(scenario, per_s, slots=SLOTS, seed=seed),
+            "main",
             seed=Seed(100 + seed),
         )
         for seed in range(count)
-    ]  # fmt: skip
+    ]
 
 
 # --- the book's queues --------------------------------------------------------------------------
@@ -153,9 +155,10 @@ def spied_waits(patch: pytest.MonkeyPatch) -> list[float]:
 
 
 @settings(
-    deadline=None, max_examples=12,
+    deadline=None,
+    max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 @given(
     servers=st.integers(1, 6),
     busy=st.floats(0.2, 1.6),
@@ -163,19 +166,32 @@ def spied_waits(patch: pytest.MonkeyPatch) -> list[float]:
     timeout_ms=st.sampled_from([50, 150, 400, 30_000]),
     attempts=st.integers(0, 2),
     law=st.sampled_from(
-        [{"law": "exponential", "mean": "100ms"}, {"law": "deterministic", "mean": "100ms"},
-         {"law": "lognormal", "mean": "100ms", "cv": 1.5}]
+        [
+            {"law": "exponential", "mean": "100ms"},
+            {"law": "deterministic", "mean": "100ms"},
+            {"law": "lognormal", "mean": "100ms", "cv": 1.5},
+        ]
     ),
     seed=st.integers(0, 99),
-)  # fmt: skip
+)
 def test_little_s_law_and_the_utilisation_law_hold_on_every_run(
-    small: Any, tmp_path: Path, servers: int, busy: float, places: int, timeout_ms: int,
-    attempts: int, law: dict[str, Any], seed: int,
-) -> None:  # fmt: skip
+    small: Any,
+    tmp_path: Path,
+    servers: int,
+    busy: float,
+    places: int,
+    timeout_ms: int,
+    attempts: int,
+    law: dict[str, Any],
+    seed: int,
+) -> None:
     queue = small.desk(
-        servers=servers, queue_per_server=places / servers, timeout=f"{timeout_ms}ms", time=law,
+        servers=servers,
+        queue_per_server=places / servers,
+        timeout=f"{timeout_ms}ms",
+        time=law,
         retry={"attempts": attempts, "backoff": "50ms"},
-    )  # fmt: skip
+    )
     scenario = small.load_small(tmp_path, queue)
     plan: LoadPlan = small.flat_plan(scenario, busy * servers / SERVICE_S, slots=2, seed=seed)
     plan.played[:, :, 1] = 0  # the last slot drains, so that every wait ends inside the books

@@ -136,16 +136,24 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     plan = played(scenario, 5.0)
     demand = flat_demand(scenario, plan.forecast[:, :, 2:3].repeat(30, axis=2) * 20)
     history = History(
-        demand.grid.part(0, 10), demand.regions, demand.steps, np.ones((1, 3, 10), np.float32),
-        "synthetic", "0",
-    )  # fmt: skip
+        demand.grid.part(0, 10),
+        demand.regions,
+        demand.steps,
+        np.ones((1, 3, 10), np.float32),
+        "synthetic",
+        "0",
+    )
     runs = records_of(scenario, plan, range(2))
     now = datetime(2026, 1, 1, tzinfo=UTC)
     requests = request_capacity(scenario, demand, (), run="r1", now=now)
     return {
-        "scenario": scenario, "plan": plan, "demand": demand, "history": history, "runs": runs,
+        "scenario": scenario,
+        "plan": plan,
+        "demand": demand,
+        "history": history,
+        "runs": runs,
         "requests": requests,
-    }  # fmt: skip
+    }
 
 
 def test_a_folder_holds_everything_the_run_was_played_from_and_showed(
@@ -156,15 +164,21 @@ def test_a_folder_holds_everything_the_run_was_played_from_and_showed(
     folder.write_records(measured=(as_measured(runs[0]),), predicted=runs, event=())
     assert p["requests"]
     summary = {
-        "run_id": "r1", "findings": [{"id": "f", "severity": "S1"}],
+        "run_id": "r1",
+        "findings": [{"id": "f", "severity": "S1"}],
         "requests": [{"id": r.id, "state": r.state} for r in p["requests"]],
-    }  # fmt: skip
+    }
     folder.write_results(summary, p["requests"])
     names = {str(f.relative_to(folder.path)) for f in folder.path.rglob("*") if f.is_file()}
     assert names == {
-        "scenario.json", "demand.parquet", "plan.parquet", "measured.parquet", "predicted.parquet",
-        "findings.json", *(f"capacity/{r.id}.yaml" for r in p["requests"]),
-    }  # fmt: skip
+        "scenario.json",
+        "demand.parquet",
+        "plan.parquet",
+        "measured.parquet",
+        "predicted.parquet",
+        "findings.json",
+        *(f"capacity/{r.id}.yaml" for r in p["requests"]),
+    }
     assert ledger.findings("r1") == json.loads((folder.path / "findings.json").read_text())
     assert set(pd.read_parquet(folder.path / "predicted.parquet")["replication"]) == {0, 1}
     table = pd.read_parquet(folder.path / "measured.parquet")

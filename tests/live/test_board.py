@@ -25,29 +25,64 @@ def plan() -> LoadPlan:
 
     blank = np.zeros((1, 2, SLOTS))
     return LoadPlan(
-        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), SLOTS), 2, ("us",), ("home", "cart"), ("visitor",),
-        np.zeros((1, 1, SLOTS)), blank, blank, np.zeros((1, 1, SLOTS), int), {}, 60.0, 1.0, 0.5,
-        Seed(1), {},
-    )  # fmt: skip
+        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), SLOTS),
+        2,
+        ("us",),
+        ("home", "cart"),
+        ("visitor",),
+        np.zeros((1, 1, SLOTS)),
+        blank,
+        blank,
+        np.zeros((1, 1, SLOTS), int),
+        {},
+        60.0,
+        1.0,
+        0.5,
+        Seed(1),
+        {},
+    )
 
 
 def report(
-    *, worker: int = 0, sent: int = 0, done: int = 0, bad: int = 0, slot: int = 3, busy: float = 0.1,
-    seconds: float = 0.05, late: float = 0.001, starts: int = 0,
-) -> dict[str, Any]:  # fmt: skip
+    *,
+    worker: int = 0,
+    sent: int = 0,
+    done: int = 0,
+    bad: int = 0,
+    slot: int = 3,
+    busy: float = 0.1,
+    seconds: float = 0.05,
+    late: float = 0.001,
+    starts: int = 0,
+) -> dict[str, Any]:
     """Return one worker's report, all of it about `home`."""
     counts = {"achieved": sent, "done": done, "failed": bad}
     latency = [
         [0, 0, LATENCIES.index(kind), slot, int(bin_of(value)), done + bad]
-        for kind, value in (("response", seconds), ("lateness", late)) if done + bad
-    ]  # fmt: skip
+        for kind, value in (("response", seconds), ("lateness", late))
+        if done + bad
+    ]
     return {
-        "worker": worker, "number": 0, "latency": latency, "delay": [], "faults": [], "orders": [],
+        "worker": worker,
+        "number": 0,
+        "latency": latency,
+        "delay": [],
+        "faults": [],
+        "orders": [],
         "steps": [[0, 0, STEPS.index(what), slot, n] for what, n in counts.items() if n],
         "sessions": [[0, SESSIONS.index("started"), slot, starts]] if starts else [],
-        "gauges": {"busy": busy, "awake": 3, "most_awake": 5, "waiting": 40, "sockets": 5,
-                   "queued": 1, "limits": {}, "seconds": 1.0, "requests": 25},
-    }  # fmt: skip
+        "gauges": {
+            "busy": busy,
+            "awake": 3,
+            "most_awake": 5,
+            "waiting": 40,
+            "sockets": 5,
+            "queued": 1,
+            "limits": {},
+            "seconds": 1.0,
+            "requests": 25,
+        },
+    }
 
 
 def test_a_scoreboard_adds_up_what_every_worker_says(plan: LoadPlan) -> None:

@@ -23,14 +23,27 @@ from gameday.safety import Journal
 def live(at_s: float, slot: int, p99: float | None) -> dict[str, Any]:
     """Return the numbers of a run at one second, as the swarm writes them."""
     return {
-        "schema_version": 1, "run_id": "r-1", "at_s": at_s, "duration_s": 30.0, "sent": 10 * slot,
-        "done": 9 * slot, "bad": slot, "planned": [10] * 12, "forecast": [15.0] * 12, "slot": slot,
+        "schema_version": 1,
+        "run_id": "r-1",
+        "at_s": at_s,
+        "duration_s": 30.0,
+        "sent": 10 * slot,
+        "done": 9 * slot,
+        "bad": slot,
+        "planned": [10] * 12,
+        "forecast": [15.0] * 12,
+        "slot": slot,
         "achieved": [10] * slot + [0] * (12 - slot),
         "steps": [{"step": "home", "per_s": 5.0, "p50": 0.02, "p99": p99, "bad_share": 0.1}],
-        "in_flight": 3, "waiting": 41, "sockets": 7, "queued": 0, "lateness_p99_s": 0.0012,
-        "busy": [[0, 0.31]], "guardrails": [["p99 of home > 1s", "back off", 0.2]],
+        "in_flight": 3,
+        "waiting": 41,
+        "sockets": 7,
+        "queued": 0,
+        "lateness_p99_s": 0.0012,
+        "busy": [[0, 0.31]],
+        "guardrails": [["p99 of home > 1s", "back off", 0.2]],
         "warnings": ["worker 0 uses 80% of a core"],
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -83,8 +96,10 @@ def test_the_numbers_are_those_of_the_run_s_latest_second(page: Tab, folder: Pat
     assert page.get("/forecast.json").json()["steps"] == [15.0] * 12, "the forecast, not the plan"
     assert page.get("/achieved.json").json()["steps"] == [10] * 5, "only slots that are over"
     assert page.get("/latencies.json").json() == {
-        "at_s": [1.0, 2.0], "home": [400.0, 500.0], "cart": [None, None],
-    }  # fmt: skip
+        "at_s": [1.0, 2.0],
+        "home": [400.0, 500.0],
+        "cart": [None, None],
+    }
 
 
 def test_a_file_half_written_or_gone_is_no_error(page: Tab, folder: Path) -> None:

@@ -13,15 +13,27 @@ from gameday.report.comparison import compare_summaries
 def run_of(run_id: str = "r1", **changes: Any) -> dict[str, Any]:
     """Return what a comparison reads of a summary."""
     conditions = {
-        "window_utc": "01:00 to 01:40", "speed": 20, "scale": 0.015, "quantile": "p50",
+        "window_utc": "01:00 to 01:40",
+        "speed": 20,
+        "scale": 0.015,
+        "quantile": "p50",
         "scenario_sha256": "aa",
-    }  # fmt: skip
+    }
     summary = {
-        "run_id": run_id, "event": "fair", "seed": 1, "target": "the embedded shop",
-        "version": "1.0", "history_sha256": "hh", "injected": [], "findings": [],
-        "verdict": {"name": "PASS"}, "conditions": conditions,
-        "objectives": [{"stack": "us", "text": "p99 of home < 1s", "said": "0.8 s", "missed": False}],
-    }  # fmt: skip
+        "run_id": run_id,
+        "event": "fair",
+        "seed": 1,
+        "target": "the embedded shop",
+        "version": "1.0",
+        "history_sha256": "hh",
+        "injected": [],
+        "findings": [],
+        "verdict": {"name": "PASS"},
+        "conditions": conditions,
+        "objectives": [
+            {"stack": "us", "text": "p99 of home < 1s", "said": "0.8 s", "missed": False}
+        ],
+    }
     mine = {name: changes.pop(name) for name in list(changes) if name in conditions}
     return summary | {"conditions": conditions | mine} | changes
 
@@ -33,10 +45,19 @@ def test_runs_of_two_events_are_refused_with_both_named() -> None:
 
 @pytest.mark.parametrize(
     ("what", "other"),
-    [("seed", 2), ("target", {"us": "http://127.0.0.1:80"}), ("speed", 60), ("scale", 0.03),
-     ("window_utc", "02:00 to 02:40"), ("scenario_sha256", "bb"), ("quantile", "p90"),
-     ("history_sha256", "ii"), ("injected", ["payment down"]), ("version", "1.1")],
-)  # fmt: skip
+    [
+        ("seed", 2),
+        ("target", {"us": "http://127.0.0.1:80"}),
+        ("speed", 60),
+        ("scale", 0.03),
+        ("window_utc", "02:00 to 02:40"),
+        ("scenario_sha256", "bb"),
+        ("quantile", "p90"),
+        ("history_sha256", "ii"),
+        ("injected", ["payment down"]),
+        ("version", "1.1"),
+    ],
+)
 def test_whatever_differs_in_how_runs_were_played_is_warned_of(what: str, other: Any) -> None:
     data = compare_summaries(run_of("r1"), run_of("r2", **{what: other}))
     assert list(data["other_conditions"]) == [what]
@@ -58,5 +79,6 @@ def test_an_objective_of_one_run_alone_is_shown_and_not_left_out() -> None:
     new = old | {"text": "p95 of home < 1s"}
     rows = compare_summaries(run_of(objectives=[old]), run_of(objectives=[new]))["objectives"]
     assert [(row["first"], row["second"]) for row in rows] == [
-        ("0.8 s", "not there"), ("not there", "0.8 s"),
-    ]  # fmt: skip
+        ("0.8 s", "not there"),
+        ("not there", "0.8 s"),
+    ]

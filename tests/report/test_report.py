@@ -30,9 +30,12 @@ from tests.support.small_shop import flat_demand
 
 HOSTILE = "<script>alert(1)</script>"
 ABOUT = {
-    "run_id": "20260310T000000-ab12", "event": "small", "started_utc": "2026-03-10T00:00:00+00:00",
-    "version": "0.1.0", "command": "gameday replay --event small",
-}  # fmt: skip
+    "run_id": "20260310T000000-ab12",
+    "event": "small",
+    "started_utc": "2026-03-10T00:00:00+00:00",
+    "version": "0.1.0",
+    "command": "gameday replay --event small",
+}
 MOST_BYTES = 3 << 20
 
 
@@ -44,13 +47,20 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
     measured = replace(as_measured(runs[0]), orders=Orders(40, 1, 41, 0, 0), notes=("a note",))
     evidence = evidence_of(scenario, plan, measured, runs[1:])
     demand = flat_demand(
-        scenario, plan.forecast[:, :, 2:3].repeat(90, axis=2), notes=("a prior",),
-        race=(("ridge", 0.1),), strength_sigma=0.0,
-    )  # fmt: skip
+        scenario,
+        plan.forecast[:, :, 2:3].repeat(90, axis=2),
+        notes=("a prior",),
+        race=(("ridge", 0.1),),
+        strength_sigma=0.0,
+    )
     history = History(
-        demand.grid.part(0, 30), demand.regions, demand.steps,
-        np.full((1, 3, 30), 600.0, np.float32), "synthetic", "0" * 64,
-    )  # fmt: skip
+        demand.grid.part(0, 30),
+        demand.regions,
+        demand.steps,
+        np.full((1, 3, 30), 600.0, np.float32),
+        "synthetic",
+        "0" * 64,
+    )
     findings = find(evidence)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     requests = request_capacity(scenario, demand, findings, run="r1", now=now)
@@ -60,9 +70,12 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
     withheld = (Withheld("main", "pay", ("p50 of pay: predicted 1 ms, measured 9 ms",)),)
     valid = validity(measured, health=Health(0.2), end=end, why="asked to")  # type: ignore[arg-type]
     verdict = judge(
-        findings, end=end, why="asked to", faults=valid.faults,  # type: ignore[arg-type]
+        findings,
+        end=end,
+        why="asked to",
+        faults=valid.faults,  # type: ignore[arg-type]
         unmeasured=unmeasured_objectives(evidence),
-    )  # fmt: skip
+    )
     return gather(
         evidence, demand, history, findings, requests, withheld, verdict, valid, run=ABOUT
     )
@@ -163,10 +176,18 @@ def test_every_section_has_its_template_and_every_template_is_used() -> None:
 
     held = {p.name for p in (Path(gameday.report.__file__).parent / "templates").glob("*.j2")}
     assert held == {f"{s}.html.j2" for s in SECTIONS} | {
-        "report.html.j2", "summary.md.j2", "style.html.j2", "rehearsal.html.j2",
-        "n_minus_one.html.j2", "plan.html.j2", "import.html.j2", "waterfall.html.j2",
-        "explanation.html.j2", "backtest.html.j2", "team.html.j2",
-    }  # fmt: skip
+        "report.html.j2",
+        "summary.md.j2",
+        "style.html.j2",
+        "rehearsal.html.j2",
+        "n_minus_one.html.j2",
+        "plan.html.j2",
+        "import.html.j2",
+        "waterfall.html.j2",
+        "explanation.html.j2",
+        "backtest.html.j2",
+        "team.html.j2",
+    }
 
 
 def test_hostile_text_is_shown_and_not_run(page: Page, folder: Path) -> None:
@@ -216,8 +237,13 @@ def test_a_run_stopped_before_its_first_reply_leaves_a_report_and_sound_json(
     evidence = evidence_of(scenario, plan, nothing, runs)
     demand = flat_demand(scenario, plan.forecast[:, :, 2:3].repeat(90, axis=2))
     history = History(
-        demand.grid.part(0, 1), demand.regions, demand.steps, np.ones((1, 3, 1), np.float32), "s", ""
-    )  # fmt: skip
+        demand.grid.part(0, 1),
+        demand.regions,
+        demand.steps,
+        np.ones((1, 3, 1), np.float32),
+        "s",
+        "",
+    )
     valid = validity(nothing, health=Health(0.0), end="person", why="stopped by SIGINT")
     verdict = judge((), end="person", why="stopped by SIGINT", faults=valid.faults, unmeasured=())
     assert verdict.exit_code == 4
@@ -273,9 +299,10 @@ def counts(suite: ElementTree.Element) -> tuple[int, int, int]:
     cases = suite.findall("testcase")
     declared = tuple(int(suite.attrib[name]) for name in ("tests", "failures", "errors"))
     found = (
-        len(cases), sum(c.find("failure") is not None for c in cases),
+        len(cases),
+        sum(c.find("failure") is not None for c in cases),
         sum(c.find("error") is not None for c in cases),
-    )  # fmt: skip
+    )
     assert declared == found
     return found
 

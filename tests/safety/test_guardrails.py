@@ -36,9 +36,14 @@ def watch_of(scenario: Scenario) -> Callable[..., GuardrailWatch]:
 
 
 def report(
-    watch: GuardrailWatch, *, step: str = "home", sent: int = 0, bad: int = 0, left: int = 0,
+    watch: GuardrailWatch,
+    *,
+    step: str = "home",
+    sent: int = 0,
+    bad: int = 0,
+    left: int = 0,
     latencies_s: Iterable[float] = (),
-) -> tuple[Any, Any]:  # fmt: skip
+) -> tuple[Any, Any]:
     """Return one second's outcomes and latencies, all of one step."""
     outcomes = np.zeros((len(watch.steps), 3))
     latency = np.zeros((len(watch.steps), BINS))

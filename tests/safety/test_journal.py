@@ -38,11 +38,15 @@ def file(tmp_path: Path) -> Path:
 @given(
     what=st.text(max_size=20),
     value=st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
-        st.text(max_size=20), st.lists(st.integers(), max_size=3),
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=20),
+        st.lists(st.integers(), max_size=3),
         st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
     ),
-)  # fmt: skip
+)
 def test_whatever_is_written_is_one_line_of_json_and_reads_back(
     tmp_path_factory: pytest.TempPathFactory, what: str, value: object
 ) -> None:

@@ -44,9 +44,15 @@ def watch_of(scenario: Scenario) -> Callable[..., GuardrailWatch]:
 
 
 def hear(
-    watch: GuardrailWatch, now_s: float, *, replies: int = 0, took_s: float = 0.1,
-    waiting: int = 0, age_s: float = 0.0, worker: int = 0,
-) -> None:  # fmt: skip
+    watch: GuardrailWatch,
+    now_s: float,
+    *,
+    replies: int = 0,
+    took_s: float = 0.1,
+    waiting: int = 0,
+    age_s: float = 0.0,
+    worker: int = 0,
+) -> None:
     """Add a worker's report: replies to `home`, and steps of it that wait, all of one age."""
     outcomes = np.zeros((len(watch.steps), 3))
     latency, ages = np.zeros((2, len(watch.steps), BINS))
@@ -71,9 +77,17 @@ def test_a_target_that_falls_silent_crosses_a_latency_guardrail_after_its_bound_
 ) -> None:
     """It answers for 5 s, then never: nobody's patience has to end first."""
     watch = watch_of(SLOW)
-    found = first_breach(watch, 60, lambda now: hear(
-        watch, now, replies=30 if now < 5 else 0, waiting=int(30 * max(0, now - 5)), age_s=now - 5,
-    ))  # fmt: skip
+    found = first_breach(
+        watch,
+        60,
+        lambda now: hear(
+            watch,
+            now,
+            replies=30 if now < 5 else 0,
+            waiting=int(30 * max(0, now - 5)),
+            age_s=now - 5,
+        ),
+    )
     assert found is not None
     assert found[0] <= 5 + 2 + 10 + 2, "the bound, the time, and two reports"
     assert found[1].text == f"guardrail crossed: {SLOW}"
@@ -124,10 +138,14 @@ def test_a_step_that_the_plan_hardly_sends_may_be_unseen(watch_of: Any) -> None:
 def readings(watch: GuardrailWatch, now: float, **stacks: float | None) -> None:
     """Add a reading of checkout's utilisation by stack; None: it could not be read."""
     if now % 2 == 0:
-        watch.add_services(now, {
-            (stack, "utilisation", "checkout"): value
-            for stack, value in stacks.items() if value is not None
-        })  # fmt: skip
+        watch.add_services(
+            now,
+            {
+                (stack, "utilisation", "checkout"): value
+                for stack, value in stacks.items()
+                if value is not None
+            },
+        )
 
 
 @pytest.mark.parametrize("what", ["nothing", "no series", "not a number", "infinite"])

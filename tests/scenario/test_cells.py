@@ -22,11 +22,17 @@ SCALES = st.floats(1e-5, 1.5)
 
 
 def service_of(instances: int, per_instance: int, queue_per_server: float = 2.0) -> Service:
-    return Service.model_validate_json(json.dumps({
-        "stacks": {"main": {"instances": instances, "instance": "m"}},
-        "servers_per_instance": per_instance, "queue_per_server": queue_per_server,
-        "time": {"law": "exponential", "mean": "20ms"}, "timeout": "1s",
-    }))  # fmt: skip
+    return Service.model_validate_json(
+        json.dumps(
+            {
+                "stacks": {"main": {"instances": instances, "instance": "m"}},
+                "servers_per_instance": per_instance,
+                "queue_per_server": queue_per_server,
+                "time": {"law": "exponential", "mean": "20ms"},
+                "timeout": "1s",
+            }
+        )
+    )
 
 
 @given(instances=st.integers(1, 400), per_instance=st.integers(1, 64), scale=SCALES)

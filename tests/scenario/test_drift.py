@@ -50,10 +50,12 @@ def test_who_plays_elsewhere_reads_the_same_journeys() -> None:
 def test_no_journey_is_lost_however_alike_their_names_are(primeday: Scenario) -> None:
     buyer, long = primeday.journeys["buyer"], "b" * 38
     names = [f"{long}-1", f"{long}-2", f"{long[:35]}-less"]
-    told = primeday.model_copy(update={
-        "journeys": dict.fromkeys(names, buyer) | {"fan": primeday.journeys["fan"]},
-        "replay": primeday.replay.model_copy(update={"conversion_drift": 0.1}),
-    })  # fmt: skip
+    told = primeday.model_copy(
+        update={
+            "journeys": dict.fromkeys(names, buyer) | {"fan": primeday.journeys["fan"]},
+            "replay": primeday.replay.model_copy(update={"conversion_drift": 0.1}),
+        }
+    )
     forms = with_drift(told).journeys
     assert len(forms) == 7
     assert all(len(name) <= 40 for name in forms)

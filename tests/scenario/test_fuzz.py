@@ -21,12 +21,40 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**12), 10**12),
-    st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12),
-    st.sampled_from(["8s", "2d", "0s", "home", "cart", "edge", "us", "main", "p99", "exit", "1:30",
-                     "p99 of home < 1s", "{token}", "{who}", "2027-07-13T00:00", "UTC", "sale",
-                     "2027-05-01T00:00Z", "m8g.large", "price?", "/x", "exponential", "5", ""]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**12), 10**12),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=12),
+    st.sampled_from(
+        [
+            "8s",
+            "2d",
+            "0s",
+            "home",
+            "cart",
+            "edge",
+            "us",
+            "main",
+            "p99",
+            "exit",
+            "1:30",
+            "p99 of home < 1s",
+            "{token}",
+            "{who}",
+            "2027-07-13T00:00",
+            "UTC",
+            "sale",
+            "2027-05-01T00:00Z",
+            "m8g.large",
+            "price?",
+            "/x",
+            "exponential",
+            "5",
+            "",
+        ]
+    ),
+)
 KEYS = st.one_of(
     st.text(max_size=6),
     st.sampled_from(["us", "home", "cart", "edge", "name", "other", "exit", "law", "mean", "main"]),
@@ -37,10 +65,13 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 LIGHT = settings(
-    max_examples=examples(50), deadline=None, derandomize=True, database=None,
+    max_examples=examples(50),
+    deadline=None,
+    derandomize=True,
+    database=None,
     phases=[Phase.explicit, Phase.generate],  # a fault is small as it is: no minutes of shrinking
     suppress_health_check=[HealthCheck.too_slow],
-)  # fmt: skip
+)
 
 
 def paths_of(data: Any, above: Path = ()) -> Iterator[Path]:

@@ -115,16 +115,14 @@ def test_policies_read_their_durations_in_seconds() -> None:
     assert (scale.interval, scale.delay) == (60.0, 180.0)
 
 
+_PACE = '"interval": "1m", "delay": "0s", "max_factor": 2'
 WRONG = {
-    '{"interval": "1m", "delay": "0s", "max_factor": 2}': "never act",
-    '{"target": 1.2, "interval": "1m", "delay": "0s", "max_factor": 2}': "below 1",
-    '{"target": 0.5, "steps": [{"above": 1, "change": 1}], "interval": "1m", "delay": "0s", "max_factor": 2}':
-        "not both",
-    '{"schedule": [{"at": "1h", "factor": 3}], "interval": "1m", "delay": "0s", "max_factor": 2}':
-        "more than `max_factor`",
-    '{"schedule": [{"at": "1h", "factor": 0.5}], "interval": "1m", "delay": "0s", "max_factor": 2}':
-        "less than `min_factor`",
-}  # fmt: skip
+    "{" + _PACE + "}": "never act",
+    '{"target": 1.2, ' + _PACE + "}": "below 1",
+    '{"target": 0.5, "steps": [{"above": 1, "change": 1}], ' + _PACE + "}": "not both",
+    '{"schedule": [{"at": "1h", "factor": 3}], ' + _PACE + "}": "more than `max_factor`",
+    '{"schedule": [{"at": "1h", "factor": 0.5}], ' + _PACE + "}": "less than `min_factor`",
+}
 
 
 @pytest.mark.parametrize("text", WRONG)
@@ -159,9 +157,12 @@ def test_each_pair_of_choices_is_as_likely_as_another() -> None:
 
 
 @given(
-    begins=st.floats(-50, 50), work=st.floats(0, 30), every=st.floats(0.5, 10), share=st.floats(0.05, 0.9),
+    begins=st.floats(-50, 50),
+    work=st.floats(0, 30),
+    every=st.floats(0.5, 10),
+    share=st.floats(0.05, 0.9),
     offset=st.floats(0, 10),
-)  # fmt: skip
+)
 def test_with_pauses_taken_out_work_lasts_as_long_as_it_is(
     begins: float, work: float, every: float, share: float, offset: float
 ) -> None:
@@ -206,8 +207,12 @@ def test_the_share_of_failures_stays_a_share_and_follows_what_happens(
 
 
 @given(
-    a=UNIFORMS, b=UNIFORMS, keys=st.integers(2, 10**8), skew=st.floats(0, 3), share=st.floats(1e-3, 1)
-)  # fmt: skip
+    a=UNIFORMS,
+    b=UNIFORMS,
+    keys=st.integers(2, 10**8),
+    skew=st.floats(0, 3),
+    share=st.floats(1e-3, 1),
+)
 def test_items_are_within_the_cell_s_and_go_with_popularity(
     a: float, b: float, keys: int, skew: float, share: float
 ) -> None:

@@ -50,9 +50,14 @@ def test_what_cannot_be_is_refused(says: dict[str, Any], why: str) -> None:
 
 @pytest.mark.parametrize(
     ("without", "left"),
-    [(["stock"], "price > pay"), (["pay"], "price stock"), (["price", "pay"], "stock"), ([], "price > pay stock")],
+    [
+        (["stock"], "price > pay"),
+        (["pay"], "price stock"),
+        (["price", "pay"], "stock"),
+        ([], "price > pay stock"),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_nobody_calls_what_a_product_is_without(without: list[str], left: str) -> None:
     step = Step.model_validate_json(
         json.dumps({"exchanges": [{"path": "/", "calls": [[{"price": ["pay"]}, "stock"]]}]})

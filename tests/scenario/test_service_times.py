@@ -28,9 +28,11 @@ LAWS: dict[str, dict[str, Any]] = {
     "erlang": {"law": "erlang", "mean": "40ms", "stages": 3},
     "pareto": {"law": "pareto", "min": "5ms", "max": "2s", "alpha": 1.5},
     "pareto, power one": {"law": "pareto", "min": "5ms", "max": "90ms", "alpha": 1.0},
-    "empirical": {"law": "empirical",
-                  "quantiles": {"p0": "1ms", "p50": "12ms", "p99": "130ms", "p90": "40ms", "p100": "1s"}},
-}  # fmt: skip
+    "empirical": {
+        "law": "empirical",
+        "quantiles": {"p0": "1ms", "p50": "12ms", "p99": "130ms", "p90": "40ms", "p100": "1s"},
+    },
+}
 UNIFORMS = st.floats(2.0**-54, 1, exclude_max=True)
 
 

@@ -70,9 +70,22 @@ def test_a_list_is_a_sequence_and_a_list_inside_it_goes_out_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["stock", 5, None, {"a": []}, [5], [None], [{}], [{"a": [], "b": []}], [[["a"]]],
-              [{"a": "b"}], [{"a": None}], [True]],
-)  # fmt: skip
+    "wrong",
+    [
+        "stock",
+        5,
+        None,
+        {"a": []},
+        [5],
+        [None],
+        [{}],
+        [{"a": [], "b": []}],
+        [[["a"]]],
+        [{"a": "b"}],
+        [{"a": None}],
+        [True],
+    ],
+)
 def test_calls_out_of_form_are_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError, match="call"):
         CALLS.validate_json(json.dumps(wrong))

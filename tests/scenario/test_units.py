@@ -24,9 +24,16 @@ from gameday.scenario.units import (
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 ZONES = (
-    "UTC", "America/Los_Angeles", "America/New_York", "Europe/London", "Asia/Kolkata",
-    "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo", "Asia/Kathmandu",
-)  # fmt: skip
+    "UTC",
+    "America/Los_Angeles",
+    "America/New_York",
+    "Europe/London",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "America/Sao_Paulo",
+    "Asia/Kathmandu",
+)
 ORDINARY = st.datetimes(datetime(2020, 1, 1), datetime(2035, 12, 31)).map(
     lambda t: t.replace(second=0, microsecond=0)
 )
@@ -83,10 +90,28 @@ def test_text_that_is_no_duration_is_a_value_error_or_seconds_not_below_0(text: 
 @pytest.mark.parametrize(
     "wrong",
     [
-        "", "5", "s", "-5s", "+5s", "5 m s", "1h30m", "1:30", "5 seconds", ".5s", "5.s", "1e3s",
-        "5S", "5H", 5, 5.0, None, True, ["5s"], {"s": 5},
+        "",
+        "5",
+        "s",
+        "-5s",
+        "+5s",
+        "5 m s",
+        "1h30m",
+        "1:30",
+        "5 seconds",
+        ".5s",
+        "5.s",
+        "1e3s",
+        "5S",
+        "5H",
+        5,
+        5.0,
+        None,
+        True,
+        ["5s"],
+        {"s": 5},
     ],
-)  # fmt: skip
+)
 def test_a_duration_without_exactly_one_known_unit_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="duration with its unit"):
         parse_duration(wrong)
@@ -175,16 +200,37 @@ def test_a_quantity_as_it_is_written_is_read(kind: object, good: str, value: obj
 @pytest.mark.parametrize(
     ("kind", "wrong"),
     [
-        (LocalTime, "2027-07-13"), (LocalTime, "2027-07-13 00:00"), (LocalTime, "2027-07-13T24:01"),
-        (LocalTime, "2027-07-13T00:00Z"), (LocalTime, 20270713), (LocalTime, None),
-        (Instant, "2027-05-01T00:00"), (Instant, "2027-05-01"), (Instant, "soon"), (Instant, 0),
-        (Quantile, "p0"), (Quantile, "p100"), (Quantile, "90"), (Quantile, 0.9), (Quantile, "p"),
-        (ZoneName, "Mars/Olympus"), (ZoneName, ""), (ZoneName, "../../etc/passwd"),
-        (ZoneName, None), (ZoneName, 5), (ZoneName, ["UTC"]), (ZoneName, "/etc/localtime"),
-        (Name, "Home"), (Name, "1st"), (Name, ""), (Name, "a b"), (Name, "a" * 41), (Name, "é"),
+        (LocalTime, "2027-07-13"),
+        (LocalTime, "2027-07-13 00:00"),
+        (LocalTime, "2027-07-13T24:01"),
+        (LocalTime, "2027-07-13T00:00Z"),
+        (LocalTime, 20270713),
+        (LocalTime, None),
+        (Instant, "2027-05-01T00:00"),
+        (Instant, "2027-05-01"),
+        (Instant, "soon"),
+        (Instant, 0),
+        (Quantile, "p0"),
+        (Quantile, "p100"),
+        (Quantile, "90"),
+        (Quantile, 0.9),
+        (Quantile, "p"),
+        (ZoneName, "Mars/Olympus"),
+        (ZoneName, ""),
+        (ZoneName, "../../etc/passwd"),
+        (ZoneName, None),
+        (ZoneName, 5),
+        (ZoneName, ["UTC"]),
+        (ZoneName, "/etc/localtime"),
+        (Name, "Home"),
+        (Name, "1st"),
+        (Name, ""),
+        (Name, "a b"),
+        (Name, "a" * 41),
+        (Name, "é"),
         (Name, "a\n"),
     ],
-)  # fmt: skip
+)
 def test_a_quantity_out_of_form_is_refused(kind: object, wrong: object) -> None:
     with pytest.raises(ValidationError):
         written(kind, wrong)

@@ -38,10 +38,14 @@ def goodput(drill: str, seed: int) -> list[float]:
     for one in injections:
         if one.traffic is not None:
             factor[int(one.at_s // MINUTE_S) : math.ceil(one.until_s / MINUTE_S)] *= one.traffic
-    at_s = np.sort(np.concatenate([
-        (minute + rng.random(rng.poisson(BASE_PER_S * MINUTE_S * times))) * MINUTE_S
-        for minute, times in enumerate(factor)
-    ]))  # fmt: skip
+    at_s = np.sort(
+        np.concatenate(
+            [
+                (minute + rng.random(rng.poisson(BASE_PER_S * MINUTE_S * times))) * MINUTE_S
+                for minute, times in enumerate(factor)
+            ]
+        )
+    )
     patience = scenario.journeys["visitor"].patience
 
     async def whole() -> list[tuple[float, bool]]:

@@ -60,12 +60,15 @@ def full_shop(stock: int = 3) -> dict[str, Any]:
             },
             "launches": {
                 "drop": {
-                    "product": "toy", "at": {"eu": "2026-03-10T00:30"}, "crowd": {"eu": 10},
-                    "stock": {"eu": stock}, "half_life": "4m",
+                    "product": "toy",
+                    "at": {"eu": "2026-03-10T00:30"},
+                    "crowd": {"eu": 10},
+                    "stock": {"eu": stock},
+                    "half_life": "4m",
                 }
             },
         },
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -107,9 +110,12 @@ def test_signing_in_needs_the_form_s_token_a_name_and_a_password(
         csrf = await token(client, "/sign-in")
         fields = {"name": "ada", "password": "x", "csrf": csrf}
         asked = [
-            fields | {"csrf": "0" * 24}, {"name": "ada", "password": "x"},
-            fields | {"name": ""}, fields | {"password": ""}, fields,
-        ]  # fmt: skip
+            fields | {"csrf": "0" * 24},
+            {"name": "ada", "password": "x"},
+            fields | {"name": ""},
+            fields | {"password": ""},
+            fields,
+        ]
         other = await Client(app).form("/sign-in", fields)
         return [(await client.form("/sign-in", f)).status for f in asked] + [other.status]
 
@@ -227,9 +233,10 @@ def test_order_keys_are_listed_by_run(shop: Scenario, tmp_path: Path) -> None:
         return [(await Client(app).get("/orders", f"run={r}")).json() for r in ("r1", "r2", "r3")]
 
     assert with_shop(shop, tmp_path, story) == [
-        {"run": "r1", "keys": ["k0", "k2"]}, {"run": "r2", "keys": ["k1"]},
+        {"run": "r1", "keys": ["k0", "k2"]},
+        {"run": "r2", "keys": ["k1"]},
         {"run": "r3", "keys": []},
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("crowd", [1, 3, 4, 60])
@@ -388,8 +395,9 @@ def starved(**changes: Any) -> dict[str, Any]:
 
 def test_a_full_queue_answers_503_at_once(tmp_path: Path) -> None:
     shop = starved(servers=1, queue_per_server=2, time={"law": "deterministic", "mean": "500ms"})
-    scenario = load_small(tmp_path, shop, {"services": {"edge": {
-        "time": {"law": "deterministic", "mean": "1ms"}}}})  # fmt: skip
+    scenario = load_small(
+        tmp_path, shop, {"services": {"edge": {"time": {"law": "deterministic", "mean": "1ms"}}}}
+    )
 
     async def story(app: Starlette) -> list[tuple[int, float]]:
         clock = asyncio.get_running_loop().time
@@ -565,7 +573,7 @@ def test_what_a_run_injects_happens_at_its_instant_and_is_over_at_its_end(tmp_pa
         (told() | {"window_start": "2026-03-10T00:00"}, "needs its offset"),
         ([], "list indices"),
     ],
-)  # fmt: skip
+)
 def test_a_run_that_says_nonsense_is_refused_and_nothing_happens(
     body: Any, why: str, tmp_path: Path
 ) -> None:

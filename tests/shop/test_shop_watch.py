@@ -25,9 +25,11 @@ NAMED = r"the embedded shop of stack us \(pid {pid}\) {what} at 20\d\d-\d\d-\d\d
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     yield child
     child.kill()
     child.communicate()
@@ -42,9 +44,12 @@ def noticed(watch: ShopWatch) -> str:
 
 @pytest.mark.parametrize(
     ("number", "what"),
-    [(signal.SIGKILL, "was ended by signal SIGKILL"), (signal.SIGTERM, "was ended by signal SIGTERM"),
-     (signal.SIGSTOP, r"was stopped by a signal \(SIGSTOP or its like\)")],
-)  # fmt: skip
+    [
+        (signal.SIGKILL, "was ended by signal SIGKILL"),
+        (signal.SIGTERM, "was ended by signal SIGTERM"),
+        (signal.SIGSTOP, r"was stopped by a signal \(SIGSTOP or its like\)"),
+    ],
+)
 def test_a_signal_to_a_shop_is_named_with_its_process_and_when(
     process: Any, number: signal.Signals, what: str
 ) -> None:

@@ -92,32 +92,56 @@ def chain(**helper: Any) -> dict[str, Any]:
 
 RETRY = {"attempts": 2, "backoff": "100ms"}
 POLICIES: list[dict[str, Any]] = [
-    {}, {"queue_order": "lifo"}, {"queue_order": "adaptive"}, {"codel": {"target": "20ms", "interval": "80ms"}},
-    {"limit": {"target": "200ms"}}, {"retry": RETRY},
+    {},
+    {"queue_order": "lifo"},
+    {"queue_order": "adaptive"},
+    {"codel": {"target": "20ms", "interval": "80ms"}},
+    {"limit": {"target": "200ms"}},
+    {"retry": RETRY},
     {"retry": RETRY | {"budget": {"ratio": 0.2, "most": 2}}},
-    *({"balance": {"by": by, "zone_affinity": True}, "servers_per_instance": 2,
-       "stacks": {"main": {"instances": 4, "zones": 2, "instance": "box"}}}
-      for by in ("round_robin", "random", "least_connections", "two_choices")),
+    *(
+        {
+            "balance": {"by": by, "zone_affinity": True},
+            "servers_per_instance": 2,
+            "stacks": {"main": {"instances": 4, "zones": 2, "instance": "box"}},
+        }
+        for by in ("round_robin", "random", "least_connections", "two_choices")
+    ),
     {"load": {"contention": 0.2, "coherency": 0.05}, "servers_per_instance": 3},
     {"pauses": {"every": "900ms", "last": "300ms"}},
     {"queue_share": {"hit": 0.5}, "limit": {"target": "200ms"}},
     {"deadline": "propagated", "retry": RETRY},
     {"hedge": {"after": "70ms"}, "retry": RETRY | {"budget": {"ratio": 0.3, "most": 9}}},
     {"breaker": {"failures": 0.4, "calls": 10, "open": "700ms"}, "retry": RETRY},
-    {"cache": {"keys": 300, "entries": 40}}, {"pool": {"connections": 2}},
-    {"autoscale": {"target": 0.4, "interval": "3s", "delay": "2s", "max_factor": 3},
-     "warm_up": {"last": "4s", "factor": 3}},
-    {"autoscale": {"steps": [{"above": 0.6, "change": 0.5}, {"below": 0.4, "change": -0.3}],
-                   "metric": "concurrency", "interval": "2s", "delay": "0s", "cooldown": "5s", "min_factor": 0.5,
-                   "max_factor": 3}},
-]  # fmt: skip
+    {"cache": {"keys": 300, "entries": 40}},
+    {"pool": {"connections": 2}},
+    {
+        "autoscale": {"target": 0.4, "interval": "3s", "delay": "2s", "max_factor": 3},
+        "warm_up": {"last": "4s", "factor": 3},
+    },
+    {
+        "autoscale": {
+            "steps": [{"above": 0.6, "change": 0.5}, {"below": 0.4, "change": -0.3}],
+            "metric": "concurrency",
+            "interval": "2s",
+            "delay": "0s",
+            "cooldown": "5s",
+            "min_factor": 0.5,
+            "max_factor": 3,
+        }
+    },
+]
 """What a station can be told to do; every new policy joins here."""
 IN_A_CHAIN: list[dict[str, Any]] = [
-    {}, {"deadline": "propagated"}, {"deadline": "propagated", "retry": RETRY},
-    {"hedge": {"after": "70ms"}}, {"breaker": {"failures": 0.4, "calls": 10, "open": "700ms"}},
-    {"cache": {"keys": 300, "entries": 40}}, {"pool": {"connections": 2}, "threads": "asynchronous"},
+    {},
+    {"deadline": "propagated"},
+    {"deadline": "propagated", "retry": RETRY},
+    {"hedge": {"after": "70ms"}},
+    {"breaker": {"failures": 0.4, "calls": 10, "open": "700ms"}},
+    {"cache": {"keys": 300, "entries": 40}},
+    {"pool": {"connections": 2}, "threads": "asynchronous"},
     {"balance": {"by": "two_choices", "zone_affinity": True}},
-]  # fmt: skip
+]
 """Those that speak of callers and of whom they call, at both ends of a call."""
 
 
@@ -125,9 +149,11 @@ IN_A_CHAIN: list[dict[str, Any]] = [
 
 
 @settings(
-    deadline=None, max_examples=40 if NIGHT else 10, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None,
+    max_examples=40 if NIGHT else 10,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 @given(
     servers=st.integers(1, 5),
     places=st.integers(0, 8),
@@ -137,9 +163,14 @@ IN_A_CHAIN: list[dict[str, Any]] = [
     seed=st.integers(0, 999),
 )
 def test_with_the_same_draws_shop_and_model_count_the_same(
-    tmp_path: Path, servers: int, places: int, timeout_ms: int, busy: float,
-    policy: dict[str, Any], seed: int,
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    servers: int,
+    places: int,
+    timeout_ms: int,
+    busy: float,
+    policy: dict[str, Any],
+    seed: int,
+) -> None:
     assume(timeout_ms > 200 or "limit" not in policy)  # else it is refused: it could not act
     scenario = load_small(
         tmp_path,
@@ -198,9 +229,13 @@ def test_every_policy_makes_a_difference_at_a_desk(tmp_path: Path, policy: dict[
         base["retry"] = RETRY
     at_s = arrivals(60.0 * policy.get("servers_per_instance", 1), 20, 3)
     seen = [
-        in_model(load_small(tmp_path, desk(servers=4, queue_per_server=3, timeout="250ms", **more)), at_s, 7)
+        in_model(
+            load_small(tmp_path, desk(servers=4, queue_per_server=3, timeout="250ms", **more)),
+            at_s,
+            7,
+        )
         for more in (policy, base)
-    ]  # fmt: skip
+    ]
     assert seen[0] != seen[1]
 
 
@@ -276,9 +311,12 @@ def test_a_retry_meets_new_luck_in_the_services_below(tmp_path: Path) -> None:
     # The helper alone decides: half of its visits outlast the desk's timeout of 100 ms.
     shop = chain(servers=2000, mean="144.27ms")
     shop["services"]["desk"] = service(
-        "1ms", servers=2000, time={"law": "deterministic", "mean": "1ms"}, timeout="101ms",
+        "1ms",
+        servers=2000,
+        time={"law": "deterministic", "mean": "1ms"},
+        timeout="101ms",
         retry={"attempts": 3, "backoff": "1ms"},
-    )  # fmt: skip
+    )
     scenario = load_small(tmp_path, shop)
 
     async def whole() -> list[bool]:

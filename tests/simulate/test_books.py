@@ -30,9 +30,11 @@ from tests.support.troubled import troubled_shops
 
 
 @settings(
-    deadline=None, max_examples=40 if NIGHT else 5, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None,
+    max_examples=40 if NIGHT else 5,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 @given(trouble=troubled_shops(), per_s=st.sampled_from([0.5, 4.0, 15.0]), seed=st.integers(0, 99))
 def test_every_book_balances_whatever_goes_wrong(
     tmp_path: Path, trouble: dict[str, Any], per_s: float, seed: int
@@ -50,13 +52,19 @@ def test_steps_that_a_slow_target_pushed_past_the_end_are_delayed_and_not_lost_f
 ) -> None:
     # Each step takes just less than patience, so a walk falls further behind with every one.
     slow = {
-        "services": {"edge": {"time": {"law": "deterministic", "mean": "7s"},
-                              "stacks": {"main": {"instances": 900}}}},
-        "journeys": {"shopper": {
-            "next": {"home": {"product": 1.0}, "product": {"product": 0.9, "exit": 0.1}},
-            "think": {"other": "5s"},
-        }},
-    }  # fmt: skip
+        "services": {
+            "edge": {
+                "time": {"law": "deterministic", "mean": "7s"},
+                "stacks": {"main": {"instances": 900}},
+            }
+        },
+        "journeys": {
+            "shopper": {
+                "next": {"home": {"product": 1.0}, "product": {"product": 0.9, "exit": 0.1}},
+                "think": {"other": "5s"},
+            }
+        },
+    }
     calm = merged(small_shop(), {"services": {"edge": {"timeout": "60s"}}})
     calm["journeys"]["shopper"]["next"] = {}
     scenario = load_small(tmp_path, calm, slow)
@@ -97,9 +105,11 @@ def test_a_service_not_observed_is_no_imbalance(tmp_path: Path) -> None:
 
 @settings(max_examples=examples(60))
 @given(
-    seed=st.integers(0, 9999), size=st.integers(1, 3000), scale_s=st.floats(0.002, 5),
+    seed=st.integers(0, 9999),
+    size=st.integers(1, 3000),
+    scale_s=st.floats(0.002, 5),
     level=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
-)  # fmt: skip
+)
 def test_a_percentile_is_within_one_percent_of_the_samples_own(
     seed: int, size: int, scale_s: float, level: float
 ) -> None:

@@ -69,9 +69,10 @@ def _can_happen(scenario: Scenario, text: str) -> bool:
 
 
 @settings(
-    deadline=None, max_examples=EXAMPLES,
+    deadline=None,
+    max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 @given(
     trouble=troubled_shops(),
     per_s=st.sampled_from([0.2, 1.0, 4.0]),
@@ -81,9 +82,14 @@ def _can_happen(scenario: Scenario, text: str) -> bool:
     seed=st.integers(0, 2**64 - 1),
 )
 def test_random_troubled_shops_are_played_alike(
-    tmp_path: Path, trouble: dict[str, Any], per_s: float, speed: float, scale: float,
-    injected: list[str], seed: int,
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    trouble: dict[str, Any],
+    per_s: float,
+    speed: float,
+    scale: float,
+    injected: list[str],
+    seed: int,
+) -> None:
     scenario = load_small(tmp_path, small_shop(), trouble)
     slots = 2 + int(speed)
     plan = flat_plan(scenario, per_s, slots=slots, seed=seed, speed=speed, scale=scale, lead_in=1)
@@ -110,10 +116,12 @@ def test_ties_are_played_alike(spacing: str, tmp_path: Path) -> None:
     retry = {"attempts": 2, "backoff": "1s"}
     rules: dict[str, Any] = {"time": fixed, "timeout": "1s", "retry": retry, "autoscale": scaling}
     changes = {
-        "services": {name: rules | {"stacks": {"main": {"instances": 2}}, "queue_per_server": 2}
-                     for name in ("edge", "stock", "pay")},
+        "services": {
+            name: rules | {"stacks": {"main": {"instances": 2}}, "queue_per_server": 2}
+            for name in ("edge", "stock", "pay")
+        },
         "journeys": {"shopper": {"patience": "2s", "think": {"other": "0s"}}},
-    }  # fmt: skip
+    }
     scenario = load_small(tmp_path, small_shop(), changes)
     plan = replace(flat_plan(scenario, 2.0, slots=4, speed=1.0), spacing=spacing)
     reference, compiled = both(scenario, plan, 1)
@@ -166,11 +174,15 @@ def test_what_begins_much_at_once_finds_room_for_it(
     scaling = {"target": 0.05, "interval": "5s", "delay": "10s", "max_factor": 20}
     changes = {
         "steps": {"product": {"exchanges": [{"path": "/", "calls": [["stock"] * 60]}]}},
-        "services": {"stock": {
-            "stacks": {"main": {"instances": 30}}, "queue_per_server": 500, "autoscale": scaling,
-            "time": {"law": "exponential", "mean": "700ms"},
-        }},
-    }  # fmt: skip
+        "services": {
+            "stock": {
+                "stacks": {"main": {"instances": 30}},
+                "queue_per_server": 500,
+                "autoscale": scaling,
+                "time": {"law": "exponential", "mean": "700ms"},
+            }
+        },
+    }
     scenario = load_small(tmp_path, small_shop(), changes)
     reference, compiled = both(scenario, flat_plan(scenario, 3.0, slots=2), 1)
     assert differences(reference, compiled) == []

@@ -31,12 +31,21 @@ ZONED = {"instances": 5, "zones": 3, "instance": "box"}
 
 KINDS = st.sampled_from(
     [
-        "zone us-a lost", "zone us-c lost", "1 instances of stock lost",
-        "2 instances of stock in us lost", "pay slowed 3x", "pay in us slowed 1.5x", "pay down",
-        "stock in main down", "edge in us down", "cache of stock flushed",
-        "cache of stock in us flushed", "traffic 2x", "traffic 0.1x",
+        "zone us-a lost",
+        "zone us-c lost",
+        "1 instances of stock lost",
+        "2 instances of stock in us lost",
+        "pay slowed 3x",
+        "pay in us slowed 1.5x",
+        "pay down",
+        "stock in main down",
+        "edge in us down",
+        "cache of stock flushed",
+        "cache of stock in us flushed",
+        "traffic 2x",
+        "traffic 0.1x",
     ]
-)  # fmt: skip
+)
 WHEN = st.tuples(st.integers(1, 8), st.one_of(st.none(), st.integers(1, 12)))
 
 
@@ -89,13 +98,17 @@ def any_injections(examples: int) -> Any:
     """Return a decorator that draws injections, a window that may cut them, and a scale."""
     drawn_from = given(
         parts=st.lists(st.tuples(KINDS, WHEN), min_size=1, max_size=3),
-        minutes=st.integers(2, 15), scale=st.sampled_from([0.03, 0.2, 1.0]),
-    )  # fmt: skip
+        minutes=st.integers(2, 15),
+        scale=st.sampled_from([0.03, 0.2, 1.0]),
+    )
     quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     limits = settings(
-        deadline=None, max_examples=examples, derandomize=True, phases=(Phase.generate,),
+        deadline=None,
+        max_examples=examples,
+        derandomize=True,
+        phases=(Phase.generate,),
         suppress_health_check=quiet,
-    )  # fmt: skip
+    )
     return lambda test: limits(drawn_from(test))
 
 

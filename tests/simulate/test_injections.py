@@ -112,9 +112,10 @@ def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_polic
 ) -> None:
     """The load amplifier of OSDI 2022, as anchors/simulate.md §6 has it: 80 % load, a trigger, retries."""
     shop = load_small(
-        tmp_path, desk(servers=40, mean="200ms"),
+        tmp_path,
+        desk(servers=40, mean="200ms"),
         {"services": {"desk": NAIVE | policy}, "journeys": {"visitor": {"patience": "60s"}}},
-    )  # fmt: skip
+    )
     plan = flat_plan(shop, 160.0, slots=16)
     injections = parse_injections([f"{trigger} at +3m for 2m"], shop, 60.0 * 16)
     plan = plan.struck(injections)

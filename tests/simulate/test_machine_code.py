@@ -68,9 +68,13 @@ def test_an_edited_helper_is_never_served_stale_and_no_home_need_be_writable(
                 environment.pop(name, None)
         environment["PYTHONPATH"] = f"{place}:{PACKAGE.parent}"
         done = subprocess.run(
-            [sys.executable, "-c", PLAY, str(tmp_path)], env=environment, capture_output=True,
-            text=True, check=True, cwd=place,
-        )  # fmt: skip
+            [sys.executable, "-c", PLAY, str(tmp_path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=place,
+        )
         said.append(done.stdout.split())
     (edited, elsewhere), (original, here) = said
     assert float(edited) == pytest.approx(2 * float(original), rel=0.05)

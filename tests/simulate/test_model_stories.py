@@ -28,9 +28,11 @@ def run(
     scenario: Scenario, per_s: float, *, seed: int = 1, slots: int = 3, **plan: Any
 ) -> RunRecord:
     return run_reference(
-        scenario, flat_plan(scenario, per_s, seed=seed, slots=slots, **plan), "main",
+        scenario,
+        flat_plan(scenario, per_s, seed=seed, slots=slots, **plan),
+        "main",
         seed=Seed(seed),
-    )  # fmt: skip
+    )
 
 
 def ended(record: RunRecord, name: str, what: str) -> float:
@@ -286,17 +288,21 @@ def test_the_speed_shortens_pauses_and_not_services(tmp_path: Path) -> None:
 
 def selling(folder: Path, stock: int) -> Scenario:
     return load_small(
-        folder, small_shop(),
+        folder,
+        small_shop(),
         {
             "products": {"toy": {"share": {"eu": 1.0}}},
             "launches": {
                 "drop": {
-                    "product": "toy", "at": {"eu": "2026-03-10T00:00"}, "crowd": {"eu": 10},
-                    "stock": {"eu": stock}, "half_life": "4m",
+                    "product": "toy",
+                    "at": {"eu": "2026-03-10T00:00"},
+                    "crowd": {"eu": 10},
+                    "stock": {"eu": stock},
+                    "half_life": "4m",
                 }
             },
         },
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("stock", [0, 1, 40, 10**6])
@@ -336,8 +342,10 @@ def test_a_step_lasts_to_its_last_required_exchange(together: bool, tmp_path: Pa
     page: dict[str, Any] = {"path": "/"}
     banner: dict[str, Any] = {"path": "/banner", "required": False, "calls": ["stock"]}
     fixed = {"law": "deterministic", "mean": "100ms"}
-    services = {"edge": {"time": fixed, "stacks": {"main": {"instances": 900}}},
-                "stock": {"time": fixed | {"mean": "2s"}, "stacks": {"main": {"instances": 900}}}}  # fmt: skip
+    services = {
+        "edge": {"time": fixed, "stacks": {"main": {"instances": 900}}},
+        "stock": {"time": fixed | {"mean": "2s"}, "stacks": {"main": {"instances": 900}}},
+    }
     steps = {"home": {"exchanges": [[page, banner]] if together else [page, banner]}}
     scenario = load_small(tmp_path, small_shop(), {"services": services, "steps": steps})
     plan = flat_plan(scenario, 3.0)

@@ -20,9 +20,15 @@ ROOMY = {"timeout": "60s", "queue_per_server": 1000.0}
 
 
 def played(
-    folder: Path, per_s: float, changes: dict[str, Any] | None = None, *, slots: int = 10,
-    inject: tuple[str, ...] = (), scale: float = 1.0, **policy: Any,
-) -> RunRecord:  # fmt: skip
+    folder: Path,
+    per_s: float,
+    changes: dict[str, Any] | None = None,
+    *,
+    slots: int = 10,
+    inject: tuple[str, ...] = (),
+    scale: float = 1.0,
+    **policy: Any,
+) -> RunRecord:
     """Return minutes at one desk."""
     folder.mkdir(exist_ok=True)
     scenario = load_small(folder, desk(**policy), changes)
@@ -55,11 +61,18 @@ def test_waits_are_those_of_queues_apart_and_shrink_as_choices_are_better_made(
     """20 instances of one server at 80 %: by chance, each is M/M/1, rho / (1 - rho) services of wait."""
     waits = {
         by: mean_wait(
-            played(tmp_path / str(by), 160.0, slots=60, servers=20, mean="100ms",
-                   **ROOMY, **({"balance": {"by": by}} if by else {}))
+            played(
+                tmp_path / str(by),
+                160.0,
+                slots=60,
+                servers=20,
+                mean="100ms",
+                **ROOMY,
+                **({"balance": {"by": by}} if by else {}),
+            )
         )
         for by in ("random", "round_robin", "two_choices", "least_connections", None)
-    }  # fmt: skip
+    }
     assert waits["random"] == pytest.approx(0.1 * 0.8 / 0.2, rel=0.05)
     assert list(waits.values()) == sorted(waits.values(), reverse=True)
     assert waits["two_choices"] < 0.5 * waits["random"]
@@ -80,11 +93,20 @@ def test_callers_stay_in_their_zone_and_leave_it_when_it_is_lost(tmp_path: Path)
 def test_a_cell_has_fewer_instances_of_the_same_size(tmp_path: Path) -> None:
     waits = [
         mean_wait(
-            played(tmp_path / str(scale), 800.0 * scale, slots=40, scale=scale, servers=50, mean="100ms",
-                   servers_per_instance=2, balance={"by": "random"}, **ROOMY)
+            played(
+                tmp_path / str(scale),
+                800.0 * scale,
+                slots=40,
+                scale=scale,
+                servers=50,
+                mean="100ms",
+                servers_per_instance=2,
+                balance={"by": "random"},
+                **ROOMY,
+            )
         )
         for scale in (1.0, 0.2)
-    ]  # fmt: skip
+    ]
     assert waits[1] == pytest.approx(waits[0], rel=0.1)
 
 
@@ -115,8 +137,14 @@ def test_instances_that_come_back_are_cold_for_a_while(tmp_path: Path) -> None:
         "time": {"law": "deterministic", "mean": "100ms"},
         "warm_up": {"last": "2m", "factor": 3},
     }
-    record = played(tmp_path, 20.0, servers=10, inject=("5 instances of desk lost at +2m for 2m",),
-                    **fixed, **ROOMY)  # fmt: skip
+    record = played(
+        tmp_path,
+        20.0,
+        servers=10,
+        inject=("5 instances of desk lost at +2m for 2m",),
+        **fixed,
+        **ROOMY,
+    )
     seconds = load(record, "busy_s") / attempts(record, "arrived")
     assert seconds[1] == pytest.approx(0.1, rel=0.02)
     # Half of the servers at 3 x, falling to 1 x: in the first minute 2.5 x of a half, then 1.5 x.
@@ -135,8 +163,16 @@ def test_what_matters_less_is_shed_before_what_matters_more(tmp_path: Path) -> N
             "visitor": {"start": {"hit": 0.5, "look": 0.5}, "next": {"look": {"exit": 1.0}}}
         },
     }
-    record = played(tmp_path, 120.0, shop, servers=10, mean="100ms", timeout="20s",
-                    queue_per_server=4, queue_share={"look": 0.1})  # fmt: skip
+    record = played(
+        tmp_path,
+        120.0,
+        shop,
+        servers=10,
+        mean="100ms",
+        timeout="20s",
+        queue_per_server=4,
+        queue_share={"look": 0.1},
+    )
     ends = record.step_counts[0].sum(axis=-1)
     failed = dict(
         zip(
@@ -157,8 +193,16 @@ def test_who_heeds_deadlines_does_no_work_that_nobody_waits_for(tmp_path: Path) 
     }
     wasted = []
     for deadline in ("own", "propagated"):
-        record = played(tmp_path / deadline, 80.0, shop, servers=60, timeout="150ms", mean="10ms",
-                        queue_per_server=5, deadline=deadline)  # fmt: skip
+        record = played(
+            tmp_path / deadline,
+            80.0,
+            shop,
+            servers=60,
+            timeout="150ms",
+            mean="10ms",
+            queue_per_server=5,
+            deadline=deadline,
+        )
         wasted.append(attempts(record, "arrived", 1).sum() / attempts(record, "done").sum())
     assert wasted[1] < 0.9 * wasted[0]
 
@@ -171,7 +215,7 @@ def test_hedged_requests_cut_the_tail_where_there_is_room(tmp_path: Path) -> Non
     plain, hedged = (
         played(tmp_path / str(len(more)), 40.0, servers=100, **tail, **ROOMY, **more)
         for more in ({}, {"hedge": {"after": "200ms"}})
-    )  # fmt: skip
+    )
     p99 = [percentile(r.latency[0, 0, 0].sum(axis=0), 0.99) for r in (plain, hedged)]
     assert p99[1] < 0.5 * p99[0]
     extra = attempts(hedged, "arrived").sum() / attempts(plain, "arrived").sum() - 1
@@ -181,8 +225,15 @@ def test_hedged_requests_cut_the_tail_where_there_is_room(tmp_path: Path) -> Non
 
 def test_an_open_breaker_spares_what_is_down_and_closes_when_it_is_up_again(tmp_path: Path) -> None:
     policy = {"breaker": {"failures": 0.5, "calls": 20, "open": "5s"}}
-    record = played(tmp_path, 50.0, servers=20, mean="100ms", inject=("desk down at +2m for 3m",),
-                    **policy, **ROOMY)  # fmt: skip
+    record = played(
+        tmp_path,
+        50.0,
+        servers=20,
+        mean="100ms",
+        inject=("desk down at +2m for 3m",),
+        **policy,
+        **ROOMY,
+    )
     arrived = attempts(record, "arrived")
     assert arrived[3] <= 60 / 5 + 1
     assert arrived[:2].sum() == pytest.approx(2 * 50 * 60, rel=0.05)
@@ -212,8 +263,16 @@ def test_hits_are_as_che_s_approximation_has_them_at_any_scale(
     skew: float, scale: float, tmp_path: Path
 ) -> None:
     cache = {"keys": 5000, "entries": 500, "skew": skew}
-    record = played(tmp_path, 2000.0 * scale, slots=8, servers=2000, mean="10ms", cache=cache,
-                    scale=scale, **ROOMY)  # fmt: skip
+    record = played(
+        tmp_path,
+        2000.0 * scale,
+        slots=8,
+        servers=2000,
+        mean="10ms",
+        cache=cache,
+        scale=scale,
+        **ROOMY,
+    )
     share = load(record, "hits")[4:].sum() / load(record, "lookups")[4:].sum()
     assert share == pytest.approx(expected_hits(5000, 500, skew), abs=0.02)
     assert (
@@ -223,8 +282,16 @@ def test_hits_are_as_che_s_approximation_has_them_at_any_scale(
 
 def test_a_flushed_cache_is_cold_and_warms_up(tmp_path: Path) -> None:
     cache = {"keys": 20_000, "entries": 5000}
-    record = played(tmp_path, 100.0, servers=200, mean="10ms", cache=cache, slots=12,
-                    inject=("cache of desk flushed at +4m",), **ROOMY)  # fmt: skip
+    record = played(
+        tmp_path,
+        100.0,
+        servers=200,
+        mean="10ms",
+        cache=cache,
+        slots=12,
+        inject=("cache of desk flushed at +4m",),
+        **ROOMY,
+    )
     share = hits(record)
     assert share[4] < share[3] - 0.15
     assert share[4] < share[5] < share[8]
@@ -268,10 +335,17 @@ def test_a_schedule_has_its_servers_there_at_its_minute(tmp_path: Path) -> None:
 
 def test_a_cooldown_spaces_decisions(tmp_path: Path) -> None:
     grown = [
-        played(tmp_path / str(cool), 290.0, servers=10, mean="100ms", timeout="1s", queue_per_server=1,
-               autoscale=SCALING | {"steps": [{"above": 0.7, "change": 0.1}], "cooldown": cool})
+        played(
+            tmp_path / str(cool),
+            290.0,
+            servers=10,
+            mean="100ms",
+            timeout="1s",
+            queue_per_server=1,
+            autoscale=SCALING | {"steps": [{"above": 0.7, "change": 0.1}], "cooldown": cool},
+        )
         for cool in ("0s", "3m")
-    ]  # fmt: skip
+    ]
     assert load(grown[0], "servers")[-1] > 1.4 * load(grown[1], "servers")[-1]
     assert math.isfinite(load(grown[1], "servers").sum())
 
@@ -292,8 +366,13 @@ def test_a_limit_grows_with_the_servers_that_are_added(tmp_path: Path) -> None:
 
 def test_a_scheduled_minimum_does_not_bring_forward_what_was_decided(tmp_path: Path) -> None:
     """Load wants more at once; what it decides takes ten minutes, the schedule's four servers none."""
-    scaled = {"target": 0.5, "schedule": [{"at": "3m", "factor": 1.2}], "interval": "30s", "delay": "10m",
-              "max_factor": 4}  # fmt: skip
+    scaled = {
+        "target": 0.5,
+        "schedule": [{"at": "3m", "factor": 1.2}],
+        "interval": "30s",
+        "delay": "10m",
+        "max_factor": 4,
+    }
     record = played(tmp_path, 180.0, slots=8, servers=20, autoscale=scaled, **ROOMY)
     assert load(record, "servers").round(9).tolist() == [20.0] * 3 + [24.0] * 5
 

@@ -38,8 +38,6 @@ def test_the_wait_ends_at_its_limit_and_says_so() -> None:
 def test_a_person_ends_the_wait_at_once() -> None:
     asked = iter([None, None, "stopped by signal SIGINT"])
     told = list[str]()
-    why = wait_for(
-        Future(), lambda: 0, most_s=1e6, why_cut=lambda: next(asked), tell=told.append
-    )  # fmt: skip
+    why = wait_for(Future(), lambda: 0, most_s=1e6, why_cut=lambda: next(asked), tell=told.append)
     assert why == "stopped by signal SIGINT"
     assert len(told) == 2

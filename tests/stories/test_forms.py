@@ -41,10 +41,24 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     ask = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     for command in (
         [*ask, "-subj", "/CN=our own authority", "-keyout", names["ca-key"], "-out", names["ca"]],
-        [*ask, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-CA", names["ca"],
-         "-CAkey", names["ca-key"], "-addext", "basicConstraints=critical,CA:FALSE",
-         "-keyout", names["site-key"], "-out", names["site"]],
-    ):  # fmt: skip
+        [
+            *ask,
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-CA",
+            names["ca"],
+            "-CAkey",
+            names["ca-key"],
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            names["site-key"],
+            "-out",
+            names["site"],
+        ],
+    ):
         subprocess.run(command, check=True, capture_output=True)
     return Path(names["site"]), Path(names["site-key"])
 
@@ -110,10 +124,13 @@ def test_a_step_in_python_fails_under_its_own_name_and_leaves_loopback_for_nobod
 ) -> None:
     mixed = forms(
         bench,
-        ("  sign-in:\n    exchanges:", "  sign-in:\n    python: people_users:Stranger\n    exchanges:"),
+        (
+            "  sign-in:\n    exchanges:",
+            "  sign-in:\n    python: people_users:Stranger\n    exchanges:",
+        ),
         ("  product:\n    exchanges:", "  product:\n    python: people_users:Lost\n    exchanges:"),
         ("error rate of all steps > 50% for 10s", "p50 of all steps > 60s for 5s"),
-    )  # fmt: skip
+    )
     with running_site(PEOPLE) as site:
         run = bench.replay(mixed, "--target", site.url).wait()
     summary = assert_judged(run, "FAIL", 1)

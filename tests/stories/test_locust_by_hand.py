@@ -43,8 +43,14 @@ def locust(bench: Bench, file: str, *arguments: str) -> Run:
 
 
 def outputs(bench: Bench) -> tuple[str, ...]:
-    return ("--csv", str(bench.path / "out"), "--html", str(bench.path / "out.html"),
-            "--json-file", str(bench.path / "out"))  # fmt: skip
+    return (
+        "--csv",
+        str(bench.path / "out"),
+        "--html",
+        str(bench.path / "out.html"),
+        "--json-file",
+        str(bench.path / "out"),
+    )
 
 
 def check_outputs(folder: Path) -> int:
@@ -53,8 +59,9 @@ def check_outputs(folder: Path) -> int:
     total = next(row for row in rows if row["Name"] == "Aggregated")
     each = {
         (row["Type"], row["Name"]): int(row["Request Count"])
-        for row in rows if row["Name"] != "Aggregated"
-    }  # fmt: skip
+        for row in rows
+        if row["Name"] != "Aggregated"
+    }
     assert set(each) == {
         ("GET", "home"),
         ("POST", "cart"),
@@ -72,8 +79,16 @@ def check_outputs(folder: Path) -> int:
 
 @pytest.mark.nightly
 def test_locust_alone_follows_the_plan_and_writes_its_own_files(bench: Bench) -> None:
-    run = locust(bench, locustfile(bench), "--headless", "--host", shop(bench), "--run-time", "8s",
-                 *outputs(bench)).wait()  # fmt: skip
+    run = locust(
+        bench,
+        locustfile(bench),
+        "--headless",
+        "--host",
+        shop(bench),
+        "--run-time",
+        "8s",
+        *outputs(bench),
+    ).wait()
     assert run.code == 0, run.complained[-2000:]
     run.says_no_trace()
     assert check_outputs(bench.path) > 50, "eight seconds of load, whatever the plan took to make"
@@ -82,9 +97,23 @@ def test_locust_alone_follows_the_plan_and_writes_its_own_files(bench: Bench) ->
 @pytest.mark.nightly
 def test_a_master_with_workers_counts_what_they_sent(bench: Bench) -> None:
     file, host, (address, port) = locustfile(bench), shop(bench), free_address().split(":")
-    master = locust(bench, file, "--master", "--master-bind-host", address, "--master-bind-port", port,
-                    "--expect-workers", "2", "--headless", "--host", host, "--run-time", "8s",
-                    *outputs(bench))  # fmt: skip
+    master = locust(
+        bench,
+        file,
+        "--master",
+        "--master-bind-host",
+        address,
+        "--master-bind-port",
+        port,
+        "--expect-workers",
+        "2",
+        "--headless",
+        "--host",
+        host,
+        "--run-time",
+        "8s",
+        *outputs(bench),
+    )
     workers = [
         locust(bench, file, "--worker", "--master-host", address, "--master-port", port)
         for _ in range(2)
@@ -97,8 +126,9 @@ def test_a_master_with_workers_counts_what_they_sent(bench: Bench) -> None:
 @pytest.mark.nightly
 def test_failures_make_locusts_own_exit_code_and_refusals_ours(bench: Bench) -> None:
     address = free_address()
-    run = locust(bench, locustfile(bench), "--headless", "--host", f"http://{address}",
-                 "--run-time", "4s").wait()  # fmt: skip
+    run = locust(
+        bench, locustfile(bench), "--headless", "--host", f"http://{address}", "--run-time", "4s"
+    ).wait()
     assert run.code == 1, "nobody listens there: every request fails"
     assert "connection_refused" in run.said + run.complained
     away = locust(bench, locustfile(bench), "--headless", "--host", "http://10.0.0.1").wait()

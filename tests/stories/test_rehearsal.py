@@ -29,9 +29,16 @@ def test_what_ifs_are_told_and_drawn_and_so_is_what_the_cell_is_too_small_to_sho
 ) -> None:
     variants = ("pay.instances = 13", "forecast = 1.3x", "edge.timeout = 1s")
     run = bench.says(
-        "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--scale", "0.05", *BRIEF,
+        "simulate",
+        "--event",
+        bench.scenario(),
+        "--out",
+        str(bench.out),
+        "--scale",
+        "0.05",
+        *BRIEF,
         *(word for text in variants for word in ("--what-if", text)),
-    )  # fmt: skip
+    )
     run.says_no_trace()
     assert run.code in (0, 1), run.complained
     page = Path(run.said.splitlines()[-1].removeprefix("pictures: "))
@@ -46,9 +53,15 @@ def test_what_ifs_are_told_and_drawn_and_so_is_what_the_cell_is_too_small_to_sho
 @pytest.mark.nightly
 def test_headroom_is_told_and_drawn_in_the_same_words(bench: Bench) -> None:
     run = bench.says(
-        "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--json", "--headroom",
+        "simulate",
+        "--event",
+        bench.scenario(),
+        "--out",
+        str(bench.out),
+        "--json",
+        "--headroom",
         *BRIEF,
-    )  # fmt: skip
+    )
     result = json.loads(run.said)
     said = [row["said"] for row in result["headroom"]["main"]]
     assert len(said) == len(result["stacks"]["main"]["objectives"]) > 0
@@ -89,9 +102,20 @@ def test_a_rehearsal_that_a_person_stops_ends_with_code_4_and_leaves_nothing(
     number: int, name: str, bench: Bench
 ) -> None:
     run = bench.start(
-        "simulate", "--event", bench.scenario(), "--out", str(bench.out), "--window", "all",
-        "--scale", "1", "--replications", "1000", "--workers", "2",
-    )  # fmt: skip
+        "simulate",
+        "--event",
+        bench.scenario(),
+        "--out",
+        str(bench.out),
+        "--window",
+        "all",
+        "--scale",
+        "1",
+        "--replications",
+        "1000",
+        "--workers",
+        "2",
+    )
     until(lambda: len(bench.processes()) >= 3, 60, "the model's processes began")
     os.kill(run.process.pid, number)
     assert run.wait(20).code == 4
@@ -103,9 +127,17 @@ def test_a_rehearsal_that_a_person_stops_ends_with_code_4_and_leaves_nothing(
 
 def test_what_is_injected_must_be_able_to_happen_in_every_variant(bench: Bench) -> None:
     run = bench.says(
-        "simulate", "--event", bench.scenario(), "--out", str(bench.out), *BRIEF,
-        "--inject", "11 instances of pay lost at +5m", "--what-if", "pay.instances = 8",
-    )  # fmt: skip
+        "simulate",
+        "--event",
+        bench.scenario(),
+        "--out",
+        str(bench.out),
+        *BRIEF,
+        "--inject",
+        "11 instances of pay lost at +5m",
+        "--what-if",
+        "pay.instances = 8",
+    )
     assert run.code == 2
     assert (
         "--inject: '11 instances of pay lost at +5m': pay has 8 instances in main" in run.complained

@@ -48,8 +48,12 @@ def test_the_orders_are_exact_by_key(sound: Run) -> None:
     orders = sound.summary["books"]["orders"]
     done = sound.summary["books"]["steps"]["checkout"]["done"]
     assert orders == {
-        "confirmed": done, "unknown": 0, "in_shop": done, "confirmed_missing": 0, "never_sent": 0,
-    }  # fmt: skip
+        "confirmed": done,
+        "unknown": 0,
+        "in_shop": done,
+        "confirmed_missing": 0,
+        "never_sent": 0,
+    }
     assert done > 20
 
 

@@ -23,8 +23,7 @@ pytestmark = pytest.mark.slow
 
 LONG: Edit = ("replay: {peak: 5m", "replay: {peak: 15m")
 """A quarter of a minute: time enough to lose a worker and see what the others do."""
-GUARD: Edit = ("  - when: p50 of all steps > 60s for 5s\n",
-               "  - {{when: {when}, then: {then}}}\n")  # fmt: skip
+GUARD: Edit = ("  - when: p50 of all steps > 60s for 5s\n", "  - {{when: {when}, then: {then}}}\n")
 
 
 def guarded(when: str, then: str) -> Edit:
@@ -85,9 +84,11 @@ def test_whatever_dies_at_whatever_moment_no_accounting_is_lost(bench: Bench, wh
     time.sleep(moment := time.time_ns() % 12_000 / 1000)
     workers = [pid for pid in run.children("--worker") if alive(pid)]
     victims = {
-        "worker": workers[:1], "both workers": workers, "master": run.children("--master"),
+        "worker": workers[:1],
+        "both workers": workers,
+        "master": run.children("--master"),
         "target": run.children("shop"),
-    }[who]  # fmt: skip
+    }[who]
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)

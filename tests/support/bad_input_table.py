@@ -419,15 +419,34 @@ def _csv(rows: int, *, count: str = "count", value: str = "7") -> str:
 def _request(state: str) -> CapacityRequest:
     soon = datetime(2027, 7, 13, 14, tzinfo=UTC)
     return CapacityRequest(
-        id="CR-small-fair-2027-main-pay", event="small-fair-2027", run="kept", stack="main",
-        service="pay", state=state, findings=(), window_start=soon,
-        window_end=soon + timedelta(hours=2), needed_by=soon, latest_order=soon, at_risk=False,
-        instance="m8g.large", zones=3, instances_from=1, instances_to=3, servers_per_instance=1,
-        offered={"p50": 1.2}, servers_needed=3, zones_lost=1, sized_for="p90",
-        bounds={"utilisation": 0.75}, peak_utilisation={"before": 1.2, "after": 0.4},
-        hourly_usd=0.2, total_usd=3.0, expires=soon,
+        id="CR-small-fair-2027-main-pay",
+        event="small-fair-2027",
+        run="kept",
+        stack="main",
+        service="pay",
+        state=state,
+        findings=(),
+        window_start=soon,
+        window_end=soon + timedelta(hours=2),
+        needed_by=soon,
+        latest_order=soon,
+        at_risk=False,
+        instance="m8g.large",
+        zones=3,
+        instances_from=1,
+        instances_to=3,
+        servers_per_instance=1,
+        offered={"p50": 1.2},
+        servers_needed=3,
+        zones_lost=1,
+        sized_for="p90",
+        bounds={"utilisation": 0.75},
+        peak_utilisation={"before": 1.2, "after": 0.4},
+        hourly_usd=0.2,
+        total_usd=3.0,
+        expires=soon,
         history=(Move("2027-06-01T00:00+00:00", "ana", "proposed", "game day"),),
-    )  # fmt: skip
+    )
 
 
 def _run(folder: Path, **files: str | bytes) -> Path:
@@ -504,8 +523,9 @@ def ask(row: BadInput, at: dict[str, str]) -> Said:
         mock.patch.dict(os.environ, own),
         mock.patch.object(tempfile, "tempdir", None),
         mock.patch.object(sys, "argv", ["gameday", *typed]),
-        contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()),
-    ):  # fmt: skip
+        contextlib.redirect_stderr(said),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         try:
             gameday()
         except SystemExit as end:
@@ -519,9 +539,14 @@ def _ask_apart(typed: list[str], own: dict[str, str], fsize: int) -> Said:
         "from gameday.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-B", "-c", code, *typed], env=os.environ | own, capture_output=True,
-        text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-B", "-c", code, *typed],
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     return Said(done.returncode, done.stderr)
 
 

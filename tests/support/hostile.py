@@ -16,8 +16,13 @@ Manners = Callable[[socket.socket, bytes], None]
 
 
 def _answer(body: bytes, kind: str = "text/html", status: str = "200 OK", *more: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}",
-             "Connection: close", *more]  # fmt: skip
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *more,
+    ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 

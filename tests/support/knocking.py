@@ -42,10 +42,20 @@ class Master:
         environment = os.environ | own | environment
         with self.said.open("w") as said, (folder / "complained.txt").open("w") as complained:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.door_master", str(self.port), "primeday", SPEC],
-                stdout=said, stderr=complained, env=environment, cwd=here.parents[2],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.support.door_master",
+                    str(self.port),
+                    "primeday",
+                    SPEC,
+                ],
+                stdout=said,
+                stderr=complained,
+                env=environment,
+                cwd=here.parents[2],
                 pass_fds=(self._pulse[0],),
-            )  # fmt: skip
+            )
         self.complaints = folder / "complained.txt"
         self.until(lambda: ["up", self.port] in self.heard)
 

@@ -39,9 +39,14 @@ def occurrence(
 
 
 def counts_of(
-    days: int, levels: tuple[float, ...], *, seed: int, events: tuple[Occurrence, ...] = (),
-    wander: float = 0.0, start: datetime = MONDAY,
-) -> Array:  # fmt: skip
+    days: int,
+    levels: tuple[float, ...],
+    *,
+    seed: int,
+    events: tuple[Occurrence, ...] = (),
+    wander: float = 0.0,
+    start: datetime = MONDAY,
+) -> Array:
     """Return Poisson counts by the law, shape (levels, minutes)."""
     rng = np.random.default_rng(seed)
     minute = start.timestamp() / 60 + np.arange(days * 1440, dtype=float)
@@ -61,9 +66,10 @@ def past_of(
     grid = TimeGrid(start, counts.shape[1])
     calendar = calendar or RegionCalendar("here", "UTC")
     seen = replace(
-        calendar, seen_from_min=float(grid.epoch_min),
+        calendar,
+        seen_from_min=float(grid.epoch_min),
         seen_until_min=float(grid.epoch_min + grid.slots),
-    )  # fmt: skip
+    )
     return Past(seen, grid, counts.astype(np.float32))
 
 
@@ -81,8 +87,13 @@ def forecast_of(model: Model, *, days: float = 3.0, step: int = 30) -> Array:
 def history_of(counts: Array, steps: tuple[str, ...], start: datetime = MONDAY) -> History:
     """Return a history of one region, counts of shape (steps, minutes)."""
     return History(
-        TimeGrid(start, counts.shape[1]), ("here",), steps, counts[None].astype(np.float32), "made up", "0" * 64
-    )  # fmt: skip
+        TimeGrid(start, counts.shape[1]),
+        ("here",),
+        steps,
+        counts[None].astype(np.float32),
+        "made up",
+        "0" * 64,
+    )
 
 
 def later(days: float) -> datetime:

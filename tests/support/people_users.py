@@ -25,8 +25,11 @@ class Buyer(FastHttpUser):
     def sign_in(self) -> None:
         number = self._person()
         token = _CSRF.search(self.client.get("/login").text)[1]  # type: ignore[index]
-        form = {"csrf": token, "email": f"person{number:02d}@example.org",
-                "password": f"secret-{number:02d}+&"}  # fmt: skip
+        form = {
+            "csrf": token,
+            "email": f"person{number:02d}@example.org",
+            "password": f"secret-{number:02d}+&",
+        }
         self.client.post("/login", form)
 
     def product(self) -> None:
@@ -42,8 +45,12 @@ class Buyer(FastHttpUser):
     def checkout(self) -> None:
         form = {"csrf": self.csrf, "delivery": "standard"}
         key = f"by-hand-{self.gameday.session}"  # type: ignore[attr-defined]
-        self.client.post(f"/basket/{self.basket_id}/order", form, name="/basket/[id]/order",
-                         headers={"Idempotency-Key": key})  # fmt: skip
+        self.client.post(
+            f"/basket/{self.basket_id}/order",
+            form,
+            name="/basket/[id]/order",
+            headers={"Idempotency-Key": key},
+        )
 
 
 class Stranger(HttpUser):

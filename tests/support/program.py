@@ -104,10 +104,13 @@ class Run:
     def until_load(self) -> Run:
         """Wait until load goes out."""
         until(
-            lambda: self.process.poll() is not None
-            or any(line["what"] == "load started" for line in self.journal()),
-            60, "load started",
-        )  # fmt: skip
+            lambda: (
+                self.process.poll() is not None
+                or any(line["what"] == "load started" for line in self.journal())
+            ),
+            60,
+            "load started",
+        )
         assert self.process.poll() is None, f"ended early: {self.complained[-2000:]}"
         until(lambda: time.time() > self.journal()[-1]["at_epoch_s"] + 1.5, 10, "load went out")
         return self
@@ -180,10 +183,15 @@ class Bench:
             ]
         with logs[0].open("w") as said, logs[1].open("w") as complained:
             process = subprocess.Popen(
-                [sys.executable, *program, *arguments], stdout=said, stderr=complained,
-                stdin=subprocess.DEVNULL, text=True, env=self.environment(), cwd=self.path,
+                [sys.executable, *program, *arguments],
+                stdout=said,
+                stderr=complained,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                env=self.environment(),
+                cwd=self.path,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         run = Run(process, self, logs)
         self.runs.append(run)
         return run
@@ -235,8 +243,16 @@ def assert_books_balance(summary: dict[str, Any]) -> None:
     books = summary["books"]
     assert books["imbalances"] == []
     for step, row in books["steps"].items():
-        ends = ("sent", "after_failed", "after_check", "after_sold_out", "after_abandoned",
-                "delayed", "held", "lost")  # fmt: skip
+        ends = (
+            "sent",
+            "after_failed",
+            "after_check",
+            "after_sold_out",
+            "after_abandoned",
+            "delayed",
+            "held",
+            "lost",
+        )
         assert row["planned"] == sum(row[end] for end in ends), step
         went_out = ("done", "failed", "check_failed", "sold_out", "abandoned", "unfinished")
         assert row["achieved"] == sum(row[end] for end in went_out), step
@@ -250,8 +266,10 @@ def assert_judged(run: Run, verdict: str, code: int) -> dict[str, Any]:
     run.says_no_trace()
     summary = run.summary
     assert (summary["verdict"]["name"], summary["verdict"]["exit_code"], run.code) == (
-        verdict, code, code,
-    ), (summary["verdict"], run.complained[-1500:])  # fmt: skip
+        verdict,
+        code,
+        code,
+    ), (summary["verdict"], run.complained[-1500:])
     assert (run.manifest["verdict"], run.manifest["exit_code"]) == (verdict, code)
     assert verdict in run.said
     assert_books_balance(summary)

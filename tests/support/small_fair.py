@@ -132,8 +132,9 @@ _ONE_CASHIER = """\
 SMALL_PAY = ((_PAY, _ONE_CASHIER), ("p95 of checkout < 2s", "error rate of checkout < 1%"))
 """One server where more than one is asked for all the time."""
 TRIPS_AT_ONCE: Edit = (
-    "p50 of all steps > 60s for 5s", "p50 of all steps >= 0.001ms for 5s",
-)  # fmt: skip
+    "p50 of all steps > 60s for 5s",
+    "p50 of all steps >= 0.001ms for 5s",
+)
 NO_WORD_OF_CHECKOUT: Edit = ("  - p95 of checkout < 2s\n", "")
 LONG: Edit = ("replay: {peak: 5m", "replay: {peak: 30m")
 """Half a minute of load: time enough to disturb it."""

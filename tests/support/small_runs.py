@@ -19,8 +19,14 @@ from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, merged, service, small_shop
 
 __all__ = [
-    "OBJECTIVES", "as_measured", "busy_shop", "evidence_of", "played", "record_of", "records_of",
-]  # fmt: skip
+    "OBJECTIVES",
+    "as_measured",
+    "busy_shop",
+    "evidence_of",
+    "played",
+    "record_of",
+    "records_of",
+]
 
 OBJECTIVES = ["p99 of checkout < 2s", "error rate of all steps < 1%"]
 
@@ -70,9 +76,12 @@ def as_measured(record: RunRecord) -> RunRecord:
 
 
 def evidence_of(
-    scenario: Scenario, plan: LoadPlan, measured: RunRecord | None,
-    predicted: tuple[RunRecord, ...], event: tuple[RunRecord, ...] = (),
-) -> Evidence:  # fmt: skip
+    scenario: Scenario,
+    plan: LoadPlan,
+    measured: RunRecord | None,
+    predicted: tuple[RunRecord, ...],
+    event: tuple[RunRecord, ...] = (),
+) -> Evidence:
     """Return what rules look at."""
     look = Look.at(scenario, plan)
     seen = tuple((look(run),) for run in event)

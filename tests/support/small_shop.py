@@ -63,13 +63,20 @@ def small_shop() -> dict[str, Any]:
         "steps": {
             "home": {"exchanges": [{"path": "/"}]},
             "product": {
-                "exchanges": [{"path": "/product/{product}", "calls": ["stock"],
-                               "action": "product"}],
+                "exchanges": [
+                    {"path": "/product/{product}", "calls": ["stock"], "action": "product"}
+                ],
             },
             "checkout": {
-                "exchanges": [{"method": "POST", "path": "/checkout", "calls": ["stock", "pay"],
-                               "check": {"status": [201], "sold_out": 409},
-                               "action": "place_order"}],
+                "exchanges": [
+                    {
+                        "method": "POST",
+                        "path": "/checkout",
+                        "calls": ["stock", "pay"],
+                        "check": {"status": [201], "sold_out": 409},
+                        "action": "place_order",
+                    }
+                ],
             },
         },
         "services": {
@@ -80,16 +87,20 @@ def small_shop() -> dict[str, Any]:
         "observe": {"series": {"in_use": "shop_in_use"}},
         "objectives": [],
         "capacity": {"instances": {"box": {"hourly_usd": 0.1, "vcpu": 1}}},
-    }  # fmt: skip
+    }
 
 
 def desk(**changes: Any) -> dict[str, Any]:
     """Return a shop of one step at one service `desk`: a queue as in a book."""
     shop = small_shop()
     shop["journeys"] = {
-        "visitor": {"start": {"hit": 1.0}, "next": {"hit": {"exit": 1.0}},
-                    "think": {"other": "1s"}, "patience": "100s"},
-    }  # fmt: skip
+        "visitor": {
+            "start": {"hit": 1.0},
+            "next": {"hit": {"exit": 1.0}},
+            "think": {"other": "1s"},
+            "patience": "100s",
+        },
+    }
     shop["history"]["synthetic"]["journeys"] = {"visitor": 1.0}
     shop["steps"] = {"hit": {"entry": "desk", "exchanges": [{"path": "/"}]}}
     shop["services"] = {"desk": service(changes.pop("mean", "100ms"), **changes)}
@@ -132,37 +143,62 @@ def flat_demand(scenario: Scenario, per_minute: Array, **changes: Any) -> Demand
     if not all(0 <= first < last <= grid.slots for first, last in spans):
         spans = ((0, grid.slots),) * len(spans)
     fields = {
-        "grid": grid, "regions": scenario.region_names, "steps": scenario.step_names,
-        "median": per_minute, "mean": per_minute, "marginal": {0.5: per_minute},
+        "grid": grid,
+        "regions": scenario.region_names,
+        "steps": scenario.step_names,
+        "median": per_minute,
+        "mean": per_minute,
+        "marginal": {0.5: per_minute},
         "together": Together((), np.zeros(per_minute.shape[:2])),
-        "event_log_effect": np.zeros_like(per_minute), "strength_sigma": 0.15, "past_events": 1,
-        "launches": crowds_of(scenario, grid, []), "backtest_wape": 0.1, "race": (), "notes": (),
-        "smooth": per_minute, "peaks": {},
+        "event_log_effect": np.zeros_like(per_minute),
+        "strength_sigma": 0.15,
+        "past_events": 1,
+        "launches": crowds_of(scenario, grid, []),
+        "backtest_wape": 0.1,
+        "race": (),
+        "notes": (),
+        "smooth": per_minute,
+        "peaks": {},
         "spans": spans,
-    }  # fmt: skip
+    }
     return Demand(**(fields | changes))
 
 
 def flat_plan(
-    scenario: Scenario, per_s: float, *, slots: int = 4, seed: int = 1, speed: float = 1.0,
-    scale: float = 1.0, lead_in: int = 0,
-) -> LoadPlan:  # fmt: skip
+    scenario: Scenario,
+    per_s: float,
+    *,
+    slots: int = 4,
+    seed: int = 1,
+    speed: float = 1.0,
+    scale: float = 1.0,
+    lead_in: int = 0,
+) -> LoadPlan:
     """Return a plan by hand: Poisson session starts at `per_s` a wall second in every journey."""
     shape = (len(scenario.regions), len(scenario.journeys), slots)
     mean = np.full(shape, per_s * SLOT_S / speed)
     steps = np.zeros((shape[0], len(scenario.steps), slots))
     return LoadPlan(
-        grid=TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), slots), lead_in=lead_in,
-        regions=scenario.region_names, steps=scenario.step_names,
-        journeys=tuple(scenario.journeys), starts=mean * speed / scale, forecast=steps,
-        caused=steps, played=Seed(seed).stream("test").poisson(mean),
+        grid=TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), slots),
+        lead_in=lead_in,
+        regions=scenario.region_names,
+        steps=scenario.step_names,
+        journeys=tuple(scenario.journeys),
+        starts=mean * speed / scale,
+        forecast=steps,
+        caused=steps,
+        played=Seed(seed).stream("test").poisson(mean),
         half_life_slots={
             name: (scenario.launches[journey.launch].half_life or 0) / SLOT_S
-            for name, journey in scenario.journeys.items() if journey.launch
+            for name, journey in scenario.journeys.items()
+            if journey.launch
         },
-        speed=speed, scale=scale, quantile=0.5, seed=Seed(seed),
+        speed=speed,
+        scale=scale,
+        quantile=0.5,
+        seed=Seed(seed),
         nominal={
             stack: nominal_response(scenario, build_cell(scenario, stack, scale=scale))
             for stack in scenario.stack_names
         },
-    )  # fmt: skip
+    )

@@ -67,13 +67,16 @@ class _Handler(BaseHTTPRequestHandler):
                     body: JSON.stringify({sku: '4711', quantity: 1})})
                   const b = await r.json(); document.body.innerHTML +=
                     `<a id="pay" href="/basket/${b.basket.id}/pay">pay</a>`
-                }</script><button id="add" onclick="add()">add</button><img src="/lamp.png">""")  # fmt: skip
+                }</script><button id="add" onclick="add()">add</button><img src="/lamp.png">""")
         elif path == "/api/price":
             self._json(200, {"cents": 1999, "token": token})
         elif path.startswith("/basket/"):
             known = path.split("/")[2] in self.server.baskets
-            self._page(f'<form method="post"><input type="hidden" name="authenticity_token" value="{token}">'
-                       "<button>order</button></form>", 200 if known else 404)  # fmt: skip
+            self._page(
+                f'<form method="post"><input type="hidden" name="authenticity_token" value="{token}">'
+                "<button>order</button></form>",
+                200 if known else 404,
+            )
         elif path.startswith("/orders/"):
             self._page("thank you")
         else:

@@ -20,9 +20,17 @@ from tests.support.small_shop import flat_plan
 from tests.support.virtual_customers import Run, Target, play
 
 __all__ = [
-    "EVERYTHING", "REACTIONS", "alone", "assembled", "assembly_of", "faults_of", "lone_step", "one_session",
-    "recorded", "total",
-]  # fmt: skip
+    "EVERYTHING",
+    "REACTIONS",
+    "alone",
+    "assembled",
+    "assembly_of",
+    "faults_of",
+    "lone_step",
+    "one_session",
+    "recorded",
+    "total",
+]
 
 REACTIONS: dict[str, Any] = {
     "journeys": {
@@ -42,30 +50,47 @@ EVERYTHING: dict[str, Any] = {
     "journeys": {
         "shopper": REACTIONS["journeys"]["shopper"] | {"think": {"product": "0s", "other": "15s"}},
         "hasty": {
-            "start": {"product": 0.5, "checkout": 0.5}, "think": {"other": "2s"},
-            "next": {"home": {"exit": 1.0}, "product": {"checkout": 0.5, "exit": 0.5},
-                     "checkout": {"home": 1.0}},
+            "start": {"product": 0.5, "checkout": 0.5},
+            "think": {"other": "2s"},
+            "next": {
+                "home": {"exit": 1.0},
+                "product": {"checkout": 0.5, "exit": 0.5},
+                "checkout": {"home": 1.0},
+            },
             "patience": "1500ms",
         },
     },
     "steps": {
-        "home": {"exchanges": [
-            [{"path": "/", "check": {"body_contains": "token"}},
-             {"path": "/banner/{product}", "required": False, "check": {"latency": "1s"}},
-             {"path": "/basket", "method": "HEAD"}],
-            {"path": "/seen", "required": False},
-        ]},
+        "home": {
+            "exchanges": [
+                [
+                    {"path": "/", "check": {"body_contains": "token"}},
+                    {"path": "/banner/{product}", "required": False, "check": {"latency": "1s"}},
+                    {"path": "/basket", "method": "HEAD"},
+                ],
+                {"path": "/seen", "required": False},
+            ]
+        },
         "product": {"exchanges": [{"path": "/product/{product}", **TOKEN}]},
-        "checkout": {"exchanges": [
-            {"path": "/token", **TOKEN},
-            [{"path": "/checkout", "method": "POST", "json": {"token": "{token}"},
-              "headers": {"Idempotency-Key": "{order_key}"},
-              "check": {"status": [201], "sold_out": 409}, "action": "place_order"},
-             {"path": "/ads", "required": False}],
-        ]},
+        "checkout": {
+            "exchanges": [
+                {"path": "/token", **TOKEN},
+                [
+                    {
+                        "path": "/checkout",
+                        "method": "POST",
+                        "json": {"token": "{token}"},
+                        "headers": {"Idempotency-Key": "{order_key}"},
+                        "check": {"status": [201], "sold_out": 409},
+                        "action": "place_order",
+                    },
+                    {"path": "/ads", "required": False},
+                ],
+            ]
+        },
     },
     "observe": {"orders": "/orders"},
-}  # fmt: skip
+}
 """Groups together and in sequence, optional exchanges, values found, orders, no pause to think."""
 
 

@@ -20,9 +20,16 @@ def _laws(mean_ms: int) -> list[dict[str, Any]]:
         {"law": "gamma", "mean": f"{mean_ms}ms", "cv": 1.4},
         {"law": "erlang", "mean": f"{mean_ms}ms", "stages": 4},
         {"law": "pareto", "min": f"{mean_ms / 3}ms", "max": f"{9 * mean_ms}ms", "alpha": 1.3},
-        {"law": "empirical", "quantiles": {"p0": "1ms", "p50": f"{mean_ms}ms", "p90": f"{2 * mean_ms}ms",
-                                           "p100": f"{5 * mean_ms}ms"}},
-    ]  # fmt: skip
+        {
+            "law": "empirical",
+            "quantiles": {
+                "p0": "1ms",
+                "p50": f"{mean_ms}ms",
+                "p90": f"{2 * mean_ms}ms",
+                "p100": f"{5 * mean_ms}ms",
+            },
+        },
+    ]
 
 
 @st.composite
@@ -43,17 +50,24 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             "retry": {"attempts": retries, "backoff": "80ms"},
         }
         if draw(st.booleans()):
-            services[name]["retry"]["budget"] = {"ratio": draw(st.sampled_from([0.1, 1.0])),
-                                                 "most": draw(st.sampled_from([1, 5, 200]))}  # fmt: skip
+            services[name]["retry"]["budget"] = {
+                "ratio": draw(st.sampled_from([0.1, 1.0])),
+                "most": draw(st.sampled_from([1, 5, 200])),
+            }
         services[name]["queue_order"] = draw(st.sampled_from(["fifo", "lifo", "adaptive"]))
         if draw(st.booleans()):
             target, interval = draw(st.sampled_from([0.05, 0.4])), draw(st.sampled_from([0.4, 1.5]))
-            services[name]["codel"] = {"target": f"{target * timeout_ms}ms",
-                                       "interval": f"{interval * timeout_ms}ms"}  # fmt: skip
-        for what, policy in (("load", {"contention": 0.05, "coherency": 0.01}),
-                             ("pauses", {"every": "3s", "last": "700ms"}),
-                             ("warm_up", {"last": "40s", "factor": 3}),
-                             ("queue_share", {"home": 0.5}), ("pool", {"connections": 6})):  # fmt: skip
+            services[name]["codel"] = {
+                "target": f"{target * timeout_ms}ms",
+                "interval": f"{interval * timeout_ms}ms",
+            }
+        for what, policy in (
+            ("load", {"contention": 0.05, "coherency": 0.01}),
+            ("pauses", {"every": "3s", "last": "700ms"}),
+            ("warm_up", {"last": "40s", "factor": 3}),
+            ("queue_share", {"home": 0.5}),
+            ("pool", {"connections": 6}),
+        ):
             if draw(st.integers(0, 3)) == 0:
                 services[name][what] = policy
         if draw(st.booleans()):
@@ -71,23 +85,38 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                 "after": f"{draw(st.sampled_from([0.1, 0.6])) * timeout_ms}ms"
             }
         if draw(st.integers(0, 2)) == 0:
-            services[name]["breaker"] = {"failures": 0.4, "calls": draw(st.sampled_from([4, 30])),
-                                         "open": "1500ms"}  # fmt: skip
+            services[name]["breaker"] = {
+                "failures": 0.4,
+                "calls": draw(st.sampled_from([4, 30])),
+                "open": "1500ms",
+            }
         if draw(st.integers(0, 2)) == 0:
-            services[name]["cache"] = {"keys": 400, "entries": draw(st.sampled_from([1, 30, 400])),
-                                       "skew": draw(st.sampled_from([0.0, 0.7, 1.0]))}  # fmt: skip
+            services[name]["cache"] = {
+                "keys": 400,
+                "entries": draw(st.sampled_from([1, 30, 400])),
+                "skew": draw(st.sampled_from([0.0, 0.7, 1.0])),
+            }
         if draw(st.booleans()):
             services[name]["autoscale"] = draw(_autoscaling())
     calls = draw(
         st.sampled_from(
-            [["stock", "pay"], [["stock", "pay?"]], [{"stock": ["pay"]}], [["stock?", "pay?"]],
-             [{"stock": [["pay", "pay?"]]}, "pay"]]
+            [
+                ["stock", "pay"],
+                [["stock", "pay?"]],
+                [{"stock": ["pay"]}],
+                [["stock?", "pay?"]],
+                [{"stock": [["pay", "pay?"]]}, "pay"],
+            ]
         )
-    )  # fmt: skip
+    )
     again = {"again": draw(st.floats(0, 1)), "after": "4s", "most": draw(st.integers(1, 3))}
     refresh = {"again": draw(st.sampled_from([0.5, 0.98])), "after": "2500ms", "most": 60}
-    cart = {"method": "POST", "path": "/cart", "action": "add_to_cart",
-            "check": {"sold_out": 409, "wait": {"status": [425]}}}  # fmt: skip
+    cart = {
+        "method": "POST",
+        "path": "/cart",
+        "action": "add_to_cart",
+        "check": {"sold_out": 409, "wait": {"status": [425]}},
+    }
     look = {"path": "/product/{product}", "action": "product", "calls": calls}
     waits = {**look, "check": {"wait": {"body_contains": "not yet"}}}
     own = {"product": [[waits, {"path": "/more", "required": False}], cart, cart]}
@@ -97,51 +126,82 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
         "services": services,
         "steps": {
             "product": {"exchanges": [look, cart]},
-            "home": {"exchanges": [[{"path": "/"}, {"path": "/api", "required": False,
-                                                   "calls": ["stock"]}]]},
+            "home": {
+                "exchanges": [
+                    [{"path": "/"}, {"path": "/api", "required": False, "calls": ["stock"]}]
+                ]
+            },
         },
         "journeys": {
             "shopper": {
-                "on_failure": again, "on_sold_out": again,
+                "on_failure": again,
+                "on_sold_out": again,
                 **({"on_waiting": refresh} if draw(st.booleans()) else {}),
                 "patience": f"{draw(st.sampled_from([1, 3, 8]))}s",
-                "think": {"home": {"product": draw(st.sampled_from(_laws(4000))), "other": "0s"},
-                          "other": draw(st.sampled_from(["2s", "15s", *_laws(6000)]))},
+                "think": {
+                    "home": {"product": draw(st.sampled_from(_laws(4000))), "other": "0s"},
+                    "other": draw(st.sampled_from(["2s", "15s", *_laws(6000)])),
+                },
             },
             **_wanderers(draw(st.sampled_from(_LENGTHS))),
             "fan": {
-                "launch": "drop", "start": {"product": 0.6, "checkout": 0.4}, "on_sold_out": again,
-                "on_waiting": refresh, "on_failure": again,
+                "launch": "drop",
+                "start": {"product": 0.6, "checkout": 0.4},
+                "on_sold_out": again,
+                "on_waiting": refresh,
+                "on_failure": again,
                 "next": {"product": {"checkout": 0.9, "exit": 0.1}, "checkout": {"exit": 1.0}},
-                "think": {"other": "3s", "product": "0s"}, "patience": "2s",
+                "think": {"other": "3s", "product": "0s"},
+                "patience": "2s",
             },
         },
         "products": {
-            "toy": {"share": {"eu": 0.6, "uk": 0.2}, **({"exchanges": own} if draw(st.booleans()) else {})},
-            "book": {"share": {"eu": 0.3, "uk": 0.7}, "hours": [1.0] * 12 + [3.0] * 12,
-                     "calls": {"product": ["pay"]}, "stock": {"eu": 30, "uk": 30}},
-            "song": {"share": {"eu": 0.1, "uk": 0.1}, "without": draw(st.sampled_from([[], ["stock"], ["pay"]])),
-                     "popularity": {"exponent": 1.0, "shift": 2.0}},
+            "toy": {
+                "share": {"eu": 0.6, "uk": 0.2},
+                **({"exchanges": own} if draw(st.booleans()) else {}),
+            },
+            "book": {
+                "share": {"eu": 0.3, "uk": 0.7},
+                "hours": [1.0] * 12 + [3.0] * 12,
+                "calls": {"product": ["pay"]},
+                "stock": {"eu": 30, "uk": 30},
+            },
+            "song": {
+                "share": {"eu": 0.1, "uk": 0.1},
+                "without": draw(st.sampled_from([[], ["stock"], ["pay"]])),
+                "popularity": {"exponent": 1.0, "shift": 2.0},
+            },
         },
         "launches": {
-            "drop": {"product": "toy", "at": draw(st.sampled_from([
-                         {"eu": "2026-03-10T00:00", "uk": "2026-03-10T00:00"},
-                         {"eu": "2026-03-10T01:01", "uk": "2026-03-10T00:02"},
-                         {"eu": "2026-03-10T02:00", "uk": "2026-03-10T00:02"},
-                     ])),
-                     "crowd": {"eu": 10, "uk": 10}, "half_life": "4m", "waiting": {"share": 0.4, "since": "90s"},
-                     **draw(st.sampled_from([{}, {"countdown": "7s"}])),
-                     **draw(st.sampled_from([{}, {"admits": {"eu": 30, "uk": 90}}])),
-                     **draw(st.sampled_from([{}, {"per_customer": 1}, {"per_customer": 2}])),
-                     "stock": {"eu": draw(st.sampled_from([0, 20, 10**6])), "uk": 10}}
+            "drop": {
+                "product": "toy",
+                "at": draw(
+                    st.sampled_from(
+                        [
+                            {"eu": "2026-03-10T00:00", "uk": "2026-03-10T00:00"},
+                            {"eu": "2026-03-10T01:01", "uk": "2026-03-10T00:02"},
+                            {"eu": "2026-03-10T02:00", "uk": "2026-03-10T00:02"},
+                        ]
+                    )
+                ),
+                "crowd": {"eu": 10, "uk": 10},
+                "half_life": "4m",
+                "waiting": {"share": 0.4, "since": "90s"},
+                **draw(st.sampled_from([{}, {"countdown": "7s"}])),
+                **draw(st.sampled_from([{}, {"admits": {"eu": 30, "uk": 90}}])),
+                **draw(st.sampled_from([{}, {"per_customer": 1}, {"per_customer": 2}])),
+                "stock": {"eu": draw(st.sampled_from([0, 20, 10**6])), "uk": 10},
+            }
         },
-    }  # fmt: skip
+    }
 
 
 _LENGTHS: list[dict[str, Any]] = [
-    {}, {"steps": [0.3, 0.1, 0.4, 0.1, 0.1]}, {"duration": "9s"},
+    {},
+    {"steps": [0.3, 0.1, 0.4, 0.1, 0.1]},
+    {"duration": "9s"},
     {"duration": {"law": "lognormal", "mean": "15s", "cv": 0.8}},
-]  # fmt: skip
+]
 
 
 def _wanderers(length: dict[str, Any]) -> dict[str, Any]:
@@ -150,10 +210,13 @@ def _wanderers(length: dict[str, Any]) -> dict[str, Any]:
         return {}
     return {
         "wanderer": {
-            "start": {"home": 1.0}, "next": {"home": {"home": 0.2, "product": 0.8}, "product": {"home": 1.0}},
-            "length": length, "think": {"other": "2s"}, "patience": "3s",
+            "start": {"home": 1.0},
+            "next": {"home": {"home": 0.2, "product": 0.8}, "product": {"home": 1.0}},
+            "length": length,
+            "think": {"other": "2s"},
+            "patience": "3s",
         }
-    }  # fmt: skip
+    }
 
 
 @st.composite
@@ -164,12 +227,14 @@ def _autoscaling(draw: st.DrawFn) -> dict[str, Any]:
     how = draw(st.sampled_from([{"target": 0.3}, {"target": 0.7}, {"steps": steps}, {}]))
     schedule = [{"at": "40s", "factor": 1.5}]
     return how | {
-        "metric": metric, "interval": "10s", "max_factor": 3,
+        "metric": metric,
+        "interval": "10s",
+        "max_factor": 3,
         "schedule": schedule if not how or draw(st.booleans()) else [],
         "delay": draw(st.sampled_from(["0s", "20s", "33s"])),
         "cooldown": draw(st.sampled_from(["0s", "25s"])),
         "min_factor": draw(st.sampled_from([0.4, 1.0])),
-    }  # fmt: skip
+    }
 
 
 @st.composite

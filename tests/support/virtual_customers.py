@@ -35,8 +35,16 @@ from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed, draw
 
 __all__ = [
-    "Answer", "Asked", "Run", "Target", "VirtualClock", "good", "head_of", "play", "rough",
-]  # fmt: skip
+    "Answer",
+    "Asked",
+    "Run",
+    "Target",
+    "VirtualClock",
+    "good",
+    "head_of",
+    "play",
+    "rough",
+]
 
 _START_S, _EPOCH_S = 1000.0, 1.8e9
 _BUSY_S = 1e-4
@@ -113,11 +121,19 @@ class Target:
 
 
 _KINDS = (
-    Answer(200), Answer(201), Answer(409), Answer(500), Answer(404), Answer(429),
-    Answer(fault="connection_reset"), Answer(fault="connection_refused", seconds=0.0),
-    Answer(302, ("Location: /elsewhere",)), Answer(303, ("Location: http://192.0.2.1/",)),
-    Answer(200, ("Set-Cookie: basket=7; Path=/",)), Answer(200, ("Content-Encoding: gzip",), b"no"),
-)  # fmt: skip
+    Answer(200),
+    Answer(201),
+    Answer(409),
+    Answer(500),
+    Answer(404),
+    Answer(429),
+    Answer(fault="connection_reset"),
+    Answer(fault="connection_refused", seconds=0.0),
+    Answer(302, ("Location: /elsewhere",)),
+    Answer(303, ("Location: http://192.0.2.1/",)),
+    Answer(200, ("Set-Cookie: basket=7; Path=/",)),
+    Answer(200, ("Content-Encoding: gzip",), b"no"),
+)
 
 
 def rough(seed: int, *, bad: float = 0.25, mean_s: float = 1.2, held: float = 0.0) -> Target:
@@ -179,11 +195,18 @@ class Run:
 
 
 def play(
-    scenario: Scenario, plan: LoadPlan, target: Target, *, workers: int = 1, share: float = 0.3,
-    seed: int = 1, assets: Assets | None = None, stacks: tuple[str, ...] | None = None,
+    scenario: Scenario,
+    plan: LoadPlan,
+    target: Target,
+    *,
+    workers: int = 1,
+    share: float = 0.3,
+    seed: int = 1,
+    assets: Assets | None = None,
+    stacks: tuple[str, ...] | None = None,
     deals: Mapping[int, tuple[Deal, ...]] | None = None,
     happens: Mapping[float, Callable[[Engine, int], None]] | None = None,
-) -> Run:  # fmt: skip
+) -> Run:
     """Play a plan by so many workers, one after the other, each from the same start.
 
     Reports are taken at random, `share` of the times something is sent; the last after the end.
@@ -192,9 +215,14 @@ def play(
     run, names = Run(), scenario.stack_names
     urls = {stack: f"http://127.0.0.1:{8001 + names.index(stack)}" for stack in stacks or names}
     brief = Brief(
-        run_id="r1", scenario="", assets=assets or Assets(), targets=urls, python_path="",
-        workers=workers, plan=plan,
-    )  # fmt: skip
+        run_id="r1",
+        scenario="",
+        assets=assets or Assets(),
+        targets=urls,
+        python_path="",
+        workers=workers,
+        plan=plan,
+    )
     for worker in range(workers):
         mine = deals[worker] if deals else (Deal(_EVER_S, worker, workers),)
         chance = Seed(seed).stream("reports", str(worker))
@@ -203,10 +231,13 @@ def play(
 
 
 def _play_one(
-    brief: Brief, scenario: Scenario, target: Target, run: Run,
+    brief: Brief,
+    scenario: Scenario,
+    target: Target,
+    run: Run,
     who: tuple[int, tuple[Deal, ...], np.random.Generator, float],
     happens: Mapping[float, Callable[[Engine, int], None]],
-) -> None:  # fmt: skip
+) -> None:
     worker, deals, chance, share = who
     clock = VirtualClock()
 
@@ -287,6 +318,14 @@ def _virtual(
 def _asked(flight: Any, at_s: float, steps: tuple[str, ...], *, alone: bool) -> Asked:
     customer = flight if isinstance(flight, Customer) else flight.owner
     return Asked(
-        customer.session, customer.place, steps[customer.step], customer.tries, flight.hops,
-        flight.asked.number, at_s, alone, flight.resent, flight.request,
-    )  # fmt: skip
+        customer.session,
+        customer.place,
+        steps[customer.step],
+        customer.tries,
+        flight.hops,
+        flight.asked.number,
+        at_s,
+        alone,
+        flight.resent,
+        flight.request,
+    )

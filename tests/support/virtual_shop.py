@@ -92,11 +92,19 @@ class Client:
         if self.cookie:
             sent["cookie"] = self.cookie
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-            "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-            "root_path": "", "scheme": "http", "server": ("shop", 80), "client": ("test", 1),
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "scheme": "http",
+            "server": ("shop", 80),
+            "client": ("test", 1),
             "headers": [(n.lower().encode(), v.encode()) for n, v in sent.items()],
-        }  # fmt: skip
+        }
         pending = [{"type": "http.request", "body": body, "more_body": False}]
         messages: list[Any] = []
 
@@ -116,14 +124,23 @@ class Client:
 
 
 def with_shop(
-    scenario: Scenario, folder: Path, story: Callable[[Starlette], Coroutine[Any, Any, T]], *,
-    stack: str = "main", scale: float = 1.0, stock_scale: float = 1.0, seed: int = 1,
-) -> T:  # fmt: skip
+    scenario: Scenario,
+    folder: Path,
+    story: Callable[[Starlette], Coroutine[Any, Any, T]],
+    *,
+    stack: str = "main",
+    scale: float = 1.0,
+    stock_scale: float = 1.0,
+    seed: int = 1,
+) -> T:
     """Open a stack's shop in virtual time, tell `story`, close it, return its end."""
     app = make_app(
-        scenario, build_cell(scenario, stack, scale=scale), seed=seed, stock_scale=stock_scale,
+        scenario,
+        build_cell(scenario, stack, scale=scale),
+        seed=seed,
+        stock_scale=stock_scale,
         database=folder / "orders.db",
-    )  # fmt: skip
+    )
 
     async def whole() -> T:
         async with app.router.lifespan_context(app):

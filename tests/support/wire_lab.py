@@ -108,9 +108,14 @@ class Desk:
         self.heard[flight] = heard
 
     def send(
-        self, request: bytes = b"", *, alone: bool = False, patience: float = 600.0,
-        now: float | None = None, **asked: bool,
-    ) -> Flight:  # fmt: skip
+        self,
+        request: bytes = b"",
+        *,
+        alone: bool = False,
+        patience: float = 600.0,
+        now: float | None = None,
+        **asked: bool,
+    ) -> Flight:
         now = self.now() if now is None else now
         flight = Flight(Asked(**asked), request or get(), now, patience, 0.0)
         self.sent.append(flight)
@@ -172,8 +177,9 @@ class Peer:
         """Return and forget the whole request that has come in; empty while it has not."""
         head, blank, body = self.got.partition(b"\r\n\r\n")
         length = next(
-            (int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0
-        )  # fmt: skip
+            (int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")),
+            0,
+        )
         if not blank or len(body) < length:
             return b""
         self.got = body[length:]
@@ -258,8 +264,11 @@ class Lab:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:

@@ -44,10 +44,12 @@ _FIELDS = st.lists(st.tuples(_NAMES, _VALUES), max_size=4)
 _BODIES = st.one_of(
     st.binary(max_size=60),
     st.lists(
-        st.sampled_from([b"\r\n", b"\r\n\r\n", b"0\r\n\r\n", b"HTTP/1.1 200 OK", b"x" * 300, b"\0"]),
+        st.sampled_from(
+            [b"\r\n", b"\r\n\r\n", b"0\r\n\r\n", b"HTTP/1.1 200 OK", b"x" * 300, b"\0"]
+        ),
         max_size=6,
     ).map(b"".join),
-)  # fmt: skip
+)
 _EXTENSIONS = st.sampled_from([b"", b"", b";a", b";a=b", b';a="b"', b";a=1;b=2"])
 
 
@@ -78,10 +80,13 @@ def _fields(draw: st.DrawFn, *framing: bytes) -> bytes:
 
 @st.composite
 def _interims(draw: st.DrawFn) -> bytes:
-    heads = st.sampled_from([
-        b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\nX-A: 1\r\n\r\n",
-        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\n\r\n",
-    ])  # fmt: skip
+    heads = st.sampled_from(
+        [
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"HTTP/1.1 102 Processing\r\nX-A: 1\r\n\r\n",
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\n\r\n",
+        ]
+    )
     return b"".join(draw(st.lists(heads, max_size=3)))
 
 
@@ -114,15 +119,18 @@ SMALL = {
     "empty": Written(_OK + b"Content-Length: 0\r\n\r\n", 200, b""),
     "blank body": Written(_OK + b"Content-Length: 4\r\n\r\n\r\n\r\n", 200, b"\r\n\r\n"),
     "reply in body": Written(
-        _OK + b"Content-Length: 38\r\n\r\n" + _OK + b"Content-Length: 0\r\n\r\n", 200,
+        _OK + b"Content-Length: 38\r\n\r\n" + _OK + b"Content-Length: 0\r\n\r\n",
+        200,
         _OK + b"Content-Length: 0\r\n\r\n",
     ),
     "chunked": Written(
         _OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", 200, b"hello!"
     ),
     "extensions, trailers": Written(
-        _OK + b'Transfer-Encoding: chunked\r\n\r\n2;a=b;c="d"\r\nhi\r\n0;e\r\nX-A: 1\r\nX-B:\r\n\r\n',
-        200, b"hi",
+        _OK
+        + b'Transfer-Encoding: chunked\r\n\r\n2;a=b;c="d"\r\nhi\r\n0;e\r\nX-A: 1\r\nX-B:\r\n\r\n',
+        200,
+        b"hi",
     ),
     "no chunks": Written(_OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, b""),
     "until close": Written(_OK + b"X: y\r\n\r\nhello", 200, b"hello", until_close=True),
@@ -135,7 +143,9 @@ SMALL = {
     "304": Written(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, b""),
     "interim": Written(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-        b"HTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nhi", 201, b"hi",
+        b"HTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nhi",
+        201,
+        b"hi",
     ),
     "no phrase": Written(b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nhi", 200, b"hi"),
-}  # fmt: skip
+}

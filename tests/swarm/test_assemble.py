@@ -38,8 +38,18 @@ def test_all_reports_together_lose_nothing(
     assert total(record, "lost") == total(record, "unfinished") == 0
     assert record.session_counts[:, SESSIONS.index("lost")].sum() == 0
     assert faults_of(record) == ()
-    for what in ("done", "failed", "check_failed", "sold_out", "abandoned", "extra", "delayed",
-                 "after_failed", "after_check", "after_abandoned"):  # fmt: skip
+    for what in (
+        "done",
+        "failed",
+        "check_failed",
+        "sold_out",
+        "abandoned",
+        "extra",
+        "delayed",
+        "after_failed",
+        "after_check",
+        "after_abandoned",
+    ):
         assert total(record, what) > 0, what
 
 
@@ -169,8 +179,9 @@ def test_without_the_last_reports_of_a_worker_the_books_balance_and_the_rest_is_
 def test_without_any_of_the_reports_on_whole_sessions_the_books_balance_and_the_rest_is_lost(
     data: st.DataObject, scenario: Scenario, plan: LoadPlan, whole_sessions: Reports
 ) -> None:
-    kept = data.draw(st.lists(st.booleans(), min_size=len(whole_sessions),
-                              max_size=len(whole_sessions)))  # fmt: skip
+    kept = data.draw(
+        st.lists(st.booleans(), min_size=len(whole_sessions), max_size=len(whole_sessions))
+    )
     some = [r for r, keep in zip(whole_sessions, kept, strict=True) if keep]
     record, all_ = (assembled(scenario, plan, part) for part in (some, whole_sessions))
     assert record.imbalances() == []

@@ -24,15 +24,24 @@ from tests.support.small_shop import flat_plan
 LAUNCH: dict[str, Any] = {
     "products": {"toy": {"share": {"eu": 1.0}}},
     "launches": {
-        "drop": {"product": "toy", "at": {"eu": "2026-03-10T01:00"}, "crowd": {"eu": 900},
-                 "stock": {"eu": 20}, "half_life": "90s"}
+        "drop": {
+            "product": "toy",
+            "at": {"eu": "2026-03-10T01:00"},
+            "crowd": {"eu": 900},
+            "stock": {"eu": 20},
+            "half_life": "90s",
+        }
     },
     "journeys": {
-        "fan": {"start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s",
-                "next": {"product": {"checkout": 0.6, "exit": 0.4}, "checkout": {"exit": 1.0}},
-                "launch": "drop"}
+        "fan": {
+            "start": {"product": 1.0},
+            "think": {"other": "5s"},
+            "patience": "8s",
+            "next": {"product": {"checkout": 0.6, "exit": 0.4}, "checkout": {"exit": 1.0}},
+            "launch": "drop",
+        }
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,30 +64,48 @@ def same_plan(one: LoadPlan, other: LoadPlan) -> None:
 
 def brief_of_plan(plan: LoadPlan, **changes: Any) -> Brief:
     given: dict[str, Any] = {
-        "run_id": "r1", "scenario": "{}", "assets": Assets(),
-        "targets": {"main": "http://127.0.0.1:8080"}, "python_path": "/shop", "workers": 1,
-    } | changes  # fmt: skip
+        "run_id": "r1",
+        "scenario": "{}",
+        "assets": Assets(),
+        "targets": {"main": "http://127.0.0.1:8080"},
+        "python_path": "/shop",
+        "workers": 1,
+    } | changes
     return Brief(plan=plan, **given)
 
 
 feeds = st.dictionaries(
-    st.text(max_size=5), st.dictionaries(st.text(max_size=5), st.lists(st.text(max_size=9))),
+    st.text(max_size=5),
+    st.dictionaries(st.text(max_size=5), st.lists(st.text(max_size=9))),
     max_size=3,
-)  # fmt: skip
+)
 
 
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    per_s=st.floats(0, 5), seed=st.integers(0, 2**63), speed=st.floats(1, 60),
-    scale=st.floats(1e-4, 1), lead_in=st.integers(0, 3), workers=st.integers(1, 4),
-    spacing=st.sampled_from(["poisson", "even"]), assets=st.builds(Assets, feeds, st.none() | st.text()),
-)  # fmt: skip
+    per_s=st.floats(0, 5),
+    seed=st.integers(0, 2**63),
+    speed=st.floats(1, 60),
+    scale=st.floats(1e-4, 1),
+    lead_in=st.integers(0, 3),
+    workers=st.integers(1, 4),
+    spacing=st.sampled_from(["poisson", "even"]),
+    assets=st.builds(Assets, feeds, st.none() | st.text()),
+)
 def test_a_brief_read_back_is_the_brief_that_was_written(
-    per_s: float, seed: int, speed: float, scale: float, lead_in: int, workers: int, spacing: str,
-    assets: Assets, scenario: Scenario, tmp_path: Path,
-) -> None:  # fmt: skip
+    per_s: float,
+    seed: int,
+    speed: float,
+    scale: float,
+    lead_in: int,
+    workers: int,
+    spacing: str,
+    assets: Assets,
+    scenario: Scenario,
+    tmp_path: Path,
+) -> None:
     plan = flat_plan(scenario, per_s, seed=seed, speed=speed, scale=scale, lead_in=lead_in)
     brief = brief_of_plan(
         replace(plan, spacing=spacing, dispersion=1.0 + workers), workers=workers, assets=assets
@@ -94,11 +121,14 @@ def test_a_brief_read_back_is_the_brief_that_was_written(
 def test_a_worker_reads_in_the_brief_the_scenario_the_master_loaded(tmp_path: Path) -> None:
     """Workers need no file: feeds and all, includes merged, every rule as checked at the door."""
     (tmp_path / "people.csv").write_text("name\nada\n")
-    scenario = busy_shop(tmp_path, {
-        "feeds": {"people": {"file": "people.csv"}},
-        "steps": {"home": {"exchanges": [{"path": "/{people.name}/{lot}"}]}},
-        "values": {"lot": {"choice": {"a": 1.0, "b": 2.5}}},
-    })  # fmt: skip
+    scenario = busy_shop(
+        tmp_path,
+        {
+            "feeds": {"people": {"file": "people.csv"}},
+            "steps": {"home": {"exchanges": [{"path": "/{people.name}/{lot}"}]}},
+            "values": {"lot": {"choice": {"a": 1.0, "b": 2.5}}},
+        },
+    )
     text = scenario_text(str(tmp_path / "small.yaml"))
     write_brief(tmp_path / "b.json", brief_of_plan(played(scenario, 1.0), scenario=text))
     assert scenario_of(read_brief(tmp_path / "b.json").scenario) == scenario

@@ -33,10 +33,13 @@ edges = st.tuples(st.integers(1, 400), st.sampled_from([-1, 0, 1])).map(
 """Instants on, just before and just after the edges of buckets."""
 instants = st.floats(0.0, 50.0) | st.floats(0.0, 2.0) | edges
 moves = st.lists(
-    st.tuples(st.just("sleep"), instants) | st.tuples(st.just("now"), instants)
-    | st.tuples(st.just("later"), st.floats(0.0, 0.5)) | st.tuples(st.just("take"), st.just(0.0)),
-    min_size=5, max_size=200,
-)  # fmt: skip
+    st.tuples(st.just("sleep"), instants)
+    | st.tuples(st.just("now"), instants)
+    | st.tuples(st.just("later"), st.floats(0.0, 0.5))
+    | st.tuples(st.just("take"), st.just(0.0)),
+    min_size=5,
+    max_size=200,
+)
 """Sleep until, the clock jumps to (back, too), the clock goes on by, take one who is due."""
 
 
@@ -90,16 +93,34 @@ def cast_of(number: int, patience: float) -> Any:
 
 CASTS = tuple(cast_of(number, float(number + 1)) for number in range(7))
 FIELDS = (
-    "key", "session", "place", "step", "nominal_s", "began", "tries", "since", "mood", "jar", "memory",
-)  # fmt: skip
+    "key",
+    "session",
+    "place",
+    "step",
+    "nominal_s",
+    "began",
+    "tries",
+    "since",
+    "mood",
+    "jar",
+    "memory",
+)
 
-customers = st.fixed_dictionaries({
-    "key": st.integers(0, 2**64 - 1), "session": st.integers(0, 2**32 - 1),
-    "place": st.integers(0, 499), "step": st.integers(0, 255),
-    "nominal_s": st.floats(-1e6, 1e6), "began": st.integers(-10_000, 10_000_000),
-    "tries": st.integers(0, 2000), "since": st.integers(0, 2000), "mood": st.integers(0, 5),
-    "jar": st.none() | st.builds(Jar), "memory": st.none() | st.dictionaries(st.text(), st.text()),
-})  # fmt: skip
+customers = st.fixed_dictionaries(
+    {
+        "key": st.integers(0, 2**64 - 1),
+        "session": st.integers(0, 2**32 - 1),
+        "place": st.integers(0, 499),
+        "step": st.integers(0, 255),
+        "nominal_s": st.floats(-1e6, 1e6),
+        "began": st.integers(-10_000, 10_000_000),
+        "tries": st.integers(0, 2000),
+        "since": st.integers(0, 2000),
+        "mood": st.integers(0, 5),
+        "jar": st.none() | st.builds(Jar),
+        "memory": st.none() | st.dictionaries(st.text(), st.text()),
+    }
+)
 
 
 def customer_of(cast: Any, facts: dict[str, Any]) -> Customer:
@@ -146,9 +167,11 @@ def same(woken: Customer, bed: Bed) -> bool:
     if woken.due != bed.due or woken.cast is not CASTS[bed.cast]:
         return False
     return woken.patience == bed.cast + 1.0 and all(
-        getattr(woken, name) is bed.facts[name] if name == "jar"
-        else getattr(woken, name) == bed.facts[name] for name in FIELDS
-    )  # fmt: skip
+        getattr(woken, name) is bed.facts[name]
+        if name == "jar"
+        else getattr(woken, name) == bed.facts[name]
+        for name in FIELDS
+    )
 
 
 def test_a_customer_wakes_with_nothing_under_way() -> None:
@@ -204,10 +227,14 @@ def test_a_journey_may_lead_to_any_of_a_scenarios_steps(steps: int, tmp_path: Pa
     names = [f"s{number}" for number in range(steps)]
     shop = merged(small_shop(), {"objectives": []})
     shop["steps"] = {name: {"exchanges": [{"path": f"/{name}"}]} for name in names}
-    shop["journeys"] = {"shopper": {
-        "start": {names[0]: 1.0}, "think": {"other": "5s"}, "patience": "8s",
-        "next": {names[0]: {names[-1]: 1.0}, names[-1]: {"exit": 1.0}},
-    }}  # fmt: skip
+    shop["journeys"] = {
+        "shopper": {
+            "start": {names[0]: 1.0},
+            "think": {"other": "5s"},
+            "patience": "8s",
+            "next": {names[0]: {names[-1]: 1.0}, names[-1]: {"exit": 1.0}},
+        }
+    }
     scenario = load_small(tmp_path, shop)
     plan, target = flat_plan(scenario, 3.0, slots=2, speed=20.0), Target()
     record = recorded(scenario, plan, play(scenario, plan, target))

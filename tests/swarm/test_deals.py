@@ -150,16 +150,20 @@ class Master:
         zero = self.director.start_epoch_s + self.director.brief.plan.lead_in_s
         return [
             (at - zero, facts["deals"], facts["ago"])
-            for at, what, facts in self.said if what == "gameday_deal"
-        ]  # fmt: skip
+            for at, what, facts in self.said
+            if what == "gameday_deal"
+        ]
 
 
 spans = st.lists(st.floats(0.5, 14.0), max_size=4).map(sorted)
 """When a worker falls silent, speaks again, and so on."""
 
 
-@given(joins=st.lists(st.floats(0.5, 8.0), max_size=2), silences=st.lists(spans, min_size=4,
-       max_size=4), expected=st.integers(1, 2))  # fmt: skip
+@given(
+    joins=st.lists(st.floats(0.5, 8.0), max_size=2),
+    silences=st.lists(spans, min_size=4, max_size=4),
+    expected=st.integers(1, 2),
+)
 @settings(max_examples=examples(60), deadline=None)
 def test_whoever_comes_goes_or_falls_silent_the_masters_deals_share_every_session_out_once(
     joins: list[float], silences: list[list[float]], expected: int, everything: Scenario
@@ -246,8 +250,10 @@ def test_another_seed_asks_for_other_bytes(everything: Scenario) -> None:
     assert told(targets[0]) != told(targets[1])
 
 
-@given(history=histories.filter(lambda history: all(players for _, players in history)),
-       seed=st.integers(0, 10**6))  # fmt: skip
+@given(
+    history=histories.filter(lambda history: all(players for _, players in history)),
+    seed=st.integers(0, 10**6),
+)
 @settings(max_examples=15, deadline=None)
 def test_whoever_joins_or_leaves_every_session_is_played_once_and_by_its_holder(
     history: History, seed: int, everything: Scenario
@@ -264,10 +270,13 @@ def test_whoever_joins_or_leaves_every_session_is_played_once_and_by_its_holder(
         return deal
 
     run = play(
-        everything, plan, together, workers=len(WORKERS),
+        everything,
+        plan,
+        together,
+        workers=len(WORKERS),
         deals={worker: deals_of(worker, history[:1]) for worker in WORKERS},
         happens={history[k - 1][0] - 0.5 + k * 1e-6: hear(k) for k in range(2, len(history) + 1)},
-    )  # fmt: skip
+    )
     assert told(alone) == told(together)
     record = recorded(everything, plan, run)
     assert record.imbalances() == []

@@ -180,10 +180,12 @@ def test_a_stranger_who_says_that_it_is_ready_gets_a_challenge_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("key", "version", "why"),
-    [("not the key of this run", __version__, "does not know the run's key"),
-     (KEY, "0.0.1", f"it is gameday 0.0.1, the run is {__version__}")],
+    [
+        ("not the key of this run", __version__, "does not know the run's key"),
+        (KEY, "0.0.1", f"it is gameday 0.0.1, the run is {__version__}"),
+    ],
     ids=["another key", "another version"],
-)  # fmt: skip
+)
 def test_a_guest_of_another_key_or_version_is_turned_away_and_both_are_told(
     master: Master, key: str, version: str, why: str
 ) -> None:
@@ -233,10 +235,18 @@ def test_a_guest_who_proves_the_key_is_a_worker_and_may_speak_for_itself_alone(
 
 @pytest.mark.parametrize(
     "frames",
-    [[b""], [b"\xff\xfe"], [b"GET / HTTP/1.1\r\n\r\n"], [msgpack.dumps(7)], [msgpack.dumps((1,))], [b"", b""],
-     [msgpack.dumps(("client_ready", {"__ObjectId__": 1, "as_str": ""}, "x"))],
-     [msgpack.dumps(("gameday_proof", None, "x"))], [msgpack.dumps((None, None, None))]],
-)  # fmt: skip
+    [
+        [b""],
+        [b"\xff\xfe"],
+        [b"GET / HTTP/1.1\r\n\r\n"],
+        [msgpack.dumps(7)],
+        [msgpack.dumps((1,))],
+        [b"", b""],
+        [msgpack.dumps(("client_ready", {"__ObjectId__": 1, "as_str": ""}, "x"))],
+        [msgpack.dumps(("gameday_proof", None, "x"))],
+        [msgpack.dumps((None, None, None))],
+    ],
+)
 def test_what_a_stranger_sends_does_not_stop_the_master(
     master: Master, frames: list[bytes]
 ) -> None:
@@ -251,9 +261,15 @@ def test_what_a_stranger_sends_does_not_stop_the_master(
 
 @pytest.mark.parametrize(
     ("text", "host"),
-    [("5557", "127.0.0.1"), (":5557", "127.0.0.1"), ("10.0.0.7:5557", "10.0.0.7"), ("[::1]:5557", "::1"),
-     ("0.0.0.0:5557", "0.0.0.0"), ("*:5557", "*")],
-)  # fmt: skip
+    [
+        ("5557", "127.0.0.1"),
+        (":5557", "127.0.0.1"),
+        ("10.0.0.7:5557", "10.0.0.7"),
+        ("[::1]:5557", "::1"),
+        ("0.0.0.0:5557", "0.0.0.0"),
+        ("*:5557", "*"),
+    ],
+)
 def test_a_run_listens_on_loopback_unless_an_address_is_written(
     monkeypatch: pytest.MonkeyPatch, text: str, host: str
 ) -> None:

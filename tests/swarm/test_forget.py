@@ -24,29 +24,44 @@ from gameday.swarm.control.run_spec import Brief, write_brief
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
 
-SECRET = st.tuples(st.from_regex(r"[a-z]{3}[0-9]{2}", fullmatch=True),
-                   st.from_regex(r"[A-Za-z0-9!$+~_-]{6,20}", fullmatch=True)).map("".join)  # fmt: skip
+SECRET = st.tuples(
+    st.from_regex(r"[a-z]{3}[0-9]{2}", fullmatch=True),
+    st.from_regex(r"[A-Za-z0-9!$+~_-]{6,20}", fullmatch=True),
+).map("".join)
 WHERE = ("header", "odd_header", "json", "form", "body", "query", "value", "user_info", "feed")
 
 
 def shop_with(folder: Path, planted: dict[str, str]) -> Scenario:
     """Return a shop that holds a secret in each place where one may stand."""
     (folder / "people.csv").write_text(f"name,password\nada,{planted['feed']}\n")
-    headers = {"Authorization": f"Bearer {planted['header']}", "X-Client": planted["odd_header"],
-               "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
+    headers = {
+        "Authorization": f"Bearer {planted['header']}",
+        "X-Client": planted["odd_header"],
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
     exchanges = [
         {"path": "/", "headers": headers, "query": {"key": planted["query"]}},
         {"path": "/a", "method": "POST", "json": {"deep": [{"note": planted["json"]}]}},
         {"path": "/b", "method": "POST", "form": {"login": "ada", "pin": planted["form"]}},
-        {"path": "/c", "method": "POST", "body": f"a=1&password={planted['body']}&b={{lot}}",
-         "headers": {"Content-Type": "text/plain"}},
-    ]  # fmt: skip
-    return busy_shop(folder, {
-        "feeds": {"people": {"file": "people.csv"}},
-        "steps": {"home": {"exchanges": exchanges}},
-        "values": {"lot": {"choice": {planted["value"]: 1.0, "plain": 1.0}}},
-        "observe": {"source": "prometheus", "url": f"http://bo:{planted['user_info']}@127.0.0.1:1"},
-    })  # fmt: skip
+        {
+            "path": "/c",
+            "method": "POST",
+            "body": f"a=1&password={planted['body']}&b={{lot}}",
+            "headers": {"Content-Type": "text/plain"},
+        },
+    ]
+    return busy_shop(
+        folder,
+        {
+            "feeds": {"people": {"file": "people.csv"}},
+            "steps": {"home": {"exchanges": exchanges}},
+            "values": {"lot": {"choice": {planted["value"]: 1.0, "plain": 1.0}}},
+            "observe": {
+                "source": "prometheus",
+                "url": f"http://bo:{planted['user_info']}@127.0.0.1:1",
+            },
+        },
+    )
 
 
 def begun(folder: Path, run: Path, planted: dict[str, str]) -> None:

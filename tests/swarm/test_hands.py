@@ -50,11 +50,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("users:Missing", "cannot be imported"), ("nowhere:Good", "cannot be imported"),
-        ("broken:Good", "cannot be imported (boom)"), ("users:number", "is no Locust User"),
-        ("users:Idle", "has no task"), ("users:Nested", "has a TaskSet"),
+        ("users:Missing", "cannot be imported"),
+        ("nowhere:Good", "cannot be imported"),
+        ("broken:Good", "cannot be imported (boom)"),
+        ("users:number", "is no Locust User"),
+        ("users:Idle", "has no task"),
+        ("users:Nested", "has a TaskSet"),
     ],
-)  # fmt: skip
+)
 def test_a_class_that_cannot_play_a_step_is_refused_by_its_place(
     folder: Path, name: str, says: str
 ) -> None:

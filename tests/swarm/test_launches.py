@@ -37,26 +37,47 @@ def fair(folder: Path, **launch: Any) -> Scenario:
     }
     shop["steps"] = {
         "look": {"exchanges": [{"path": "/any/{product}", "action": "product"}]},
-        "cart": {"exchanges": [{"path": "/cart", "method": "POST", "action": "add_to_cart", "check": told}]},
-        "buy": {"exchanges": [{"path": "/buy", "method": "POST", "action": "place_order", "check": told}]},
-    }  # fmt: skip
+        "cart": {
+            "exchanges": [
+                {"path": "/cart", "method": "POST", "action": "add_to_cart", "check": told}
+            ]
+        },
+        "buy": {
+            "exchanges": [
+                {"path": "/buy", "method": "POST", "action": "place_order", "check": told}
+            ]
+        },
+    }
     refresh = {"again": 0.9, "after": "8s", "most": 200}
     walk = {
-        "start": {"look": 1.0}, "think": {"other": "6s"}, "patience": "9s",
-        "next": {"look": {"cart": 0.8, "exit": 0.2}, "cart": {"cart": 0.3, "buy": 0.7}, "buy": {"exit": 1.0}},
-    }  # fmt: skip
+        "start": {"look": 1.0},
+        "think": {"other": "6s"},
+        "patience": "9s",
+        "next": {
+            "look": {"cart": 0.8, "exit": 0.2},
+            "cart": {"cart": 0.3, "buy": 0.7},
+            "buy": {"exit": 1.0},
+        },
+    }
     shop["journeys"] = {
-        "fan": walk | {"launch": "drop", "on_waiting": refresh, "on_sold_out": {"again": 0.3, "after": "5s"}},
+        "fan": walk
+        | {"launch": "drop", "on_waiting": refresh, "on_sold_out": {"again": 0.3, "after": "5s"}},
         "shopper": walk,
-    }  # fmt: skip
+    }
     shop["products"] = {
         "box": {"share": {"eu": 0.1}, "exchanges": {"look": [look]}},
         "book": {"share": {"eu": 0.9}},
     }
     shop["launches"] = {
-        "drop": {"product": "box", "at": {"eu": "2026-03-10T01:05"}, "crowd": {"eu": 10}, "half_life": "2m",
-                 "stock": {"eu": 2000}} | launch
-    }  # fmt: skip
+        "drop": {
+            "product": "box",
+            "at": {"eu": "2026-03-10T01:05"},
+            "crowd": {"eu": 10},
+            "half_life": "2m",
+            "stock": {"eu": 2000},
+        }
+        | launch
+    }
     return load_small(folder, shop)
 
 
@@ -71,9 +92,13 @@ class Shop:
 
     def __init__(self, scenario: Scenario, plan: LoadPlan) -> None:
         self.sale = sales(
-            scenario, "main", scale=plan.scale, stock_scale=plan.scale / plan.speed, speed=plan.speed,
+            scenario,
+            "main",
+            scale=plan.scale,
+            stock_scale=plan.scale / plan.speed,
+            speed=plan.speed,
             window_start=plan.window.start,
-        )["box"]  # fmt: skip
+        )["box"]
         self.carts: dict[int, int] = {}
         self.target = Target(self.answer)
 
@@ -103,10 +128,15 @@ def counted(record: RunRecord) -> dict[str, np.ndarray[Any, Any]]:
 
 @pytest.mark.parametrize(
     "launch",
-    [{}, {"countdown": "20s"}, {"per_customer": 1}, {"admits": {"eu": 200}},
-     {"countdown": "10s", "admits": {"eu": 150}, "per_customer": 2}],
+    [
+        {},
+        {"countdown": "20s"},
+        {"per_customer": 1},
+        {"admits": {"eu": 200}},
+        {"countdown": "10s", "admits": {"eu": 150}, "per_customer": 2},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_swarm_and_model_tell_the_same_customers_the_same(
     tmp_path: Path, launch: dict[str, Any]
 ) -> None:

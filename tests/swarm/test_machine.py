@@ -19,9 +19,15 @@ CORES = 2
 
 
 def write_proc(
-    proc: Path, *, busy_s: float, steal_s: float = 0.0, ours_s: float = 0.0, child_s: float = 0.0,
-    theirs_s: float = 0.0, waited_s: float | None = 0.0,
-) -> None:  # fmt: skip
+    proc: Path,
+    *,
+    busy_s: float,
+    steal_s: float = 0.0,
+    ours_s: float = 0.0,
+    child_s: float = 0.0,
+    theirs_s: float = 0.0,
+    waited_s: float | None = 0.0,
+) -> None:
     """Write a /proc of two cores: us, a child of ours whose session is its own, and a stranger."""
     used = [int(seconds * TICKS) for seconds in (busy_s, 0, 0, 1000, 0, 0, 0, steal_s)]
     rows = [

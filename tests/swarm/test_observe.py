@@ -97,9 +97,11 @@ def test_services_that_are_not_to_be_observed_are_absent(
 
 @pytest.mark.parametrize(
     "selector",
-    ['attempts_total{service="$service",outcome=~"done"}',
-     'attempts_total{service="$service",outcome!="shed"}'],
-)  # fmt: skip
+    [
+        'attempts_total{service="$service",outcome=~"done"}',
+        'attempts_total{service="$service",outcome!="shed"}',
+    ],
+)
 def test_a_matcher_that_is_not_spoken_here_never_matches_more_than_it_says(
     selector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,10 +248,17 @@ def test_a_sum_over_a_counter_is_read_by_its_instances_and_a_gauges_sum_as_it_is
 
 @pytest.mark.parametrize(
     ("query", "read"),
-    [("sum(a_total)", "a_total"), ('sum by (zone) (a{b="c"})', 'a{b="c"}'), ("sum (a) without(x)", "a"),
-     ("sum(a) + sum(b)", None), ("sum(rate(a[1m]))", None), ("a", None), ("sum(a + b)", None),
-     ("max(a)", None)],
-)  # fmt: skip
+    [
+        ("sum(a_total)", "a_total"),
+        ('sum by (zone) (a{b="c"})', 'a{b="c"}'),
+        ("sum (a) without(x)", "a"),
+        ("sum(a) + sum(b)", None),
+        ("sum(rate(a[1m]))", None),
+        ("a", None),
+        ("sum(a + b)", None),
+        ("max(a)", None),
+    ],
+)
 def test_only_a_sum_over_one_selector_is_taken_apart(query: str, read: str | None) -> None:
     assert unsummed(query) == (read or query)
 
@@ -292,11 +301,19 @@ def test_a_sample_of_promql_that_is_no_number_is_not_known(
 
 @pytest.mark.parametrize(
     "answer",
-    [b"<html>", b"", b"[]", b"null", b'{"status": "error", "error": "parse error"}',
-     b'{"data": {"result": [{"values": 3}]}}', b'{"data": {"result": [{"value": [1, "2"]}]}}',
-     b'{"data": {"result": {}}}', b'{"data": {"result": [[1]]}}',
-     b'{"data": {"result": [{"values": [[1, "many"]]}]}}'],
-)  # fmt: skip
+    [
+        b"<html>",
+        b"",
+        b"[]",
+        b"null",
+        b'{"status": "error", "error": "parse error"}',
+        b'{"data": {"result": [{"values": 3}]}}',
+        b'{"data": {"result": [{"value": [1, "2"]}]}}',
+        b'{"data": {"result": {}}}',
+        b'{"data": {"result": [[1]]}}',
+        b'{"data": {"result": [{"values": [[1, "many"]]}]}}',
+    ],
+)
 def test_an_answer_that_is_none_of_prometheus_is_a_fault_and_no_crash(
     answer: bytes, prometheus: tuple[str, dict[str, Any], list[Any]], tmp_path: Path
 ) -> None:

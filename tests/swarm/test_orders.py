@@ -52,9 +52,11 @@ def test_an_order_whose_reply_did_not_pass_its_check_may_be_in_the_shop(
     run: Run = play(scenario, plan, target)
     placed = sum(asked.method == "POST" for asked in target.asked)
     in_shop = {f"r1-{session}-{place}" for session in range(10**4) for place in range(9)}
-    orders = assembly_of(scenario, plan, run.reports).record(
-        Observer(scenario, {}), {"main": in_shop}
-    ).orders  # fmt: skip
+    orders = (
+        assembly_of(scenario, plan, run.reports)
+        .record(Observer(scenario, {}), {"main": in_shop})
+        .orders
+    )
     assert placed > 3
     assert orders is not None
     assert (orders.confirmed, orders.unknown) == (0, placed)

@@ -44,15 +44,19 @@ def faults(run: Run) -> list[str]:
 
 
 GROUPS: list[Any] = [
-    {"path": "/one"}, [{"path": "/two"}, {"path": "/three"}], {"path": "/four"},
-]  # fmt: skip
+    {"path": "/one"},
+    [{"path": "/two"}, {"path": "/three"}],
+    {"path": "/four"},
+]
 
 
 def test_exchanges_go_out_in_sequence_and_those_of_a_group_together(tmp_path: Path) -> None:
     target = by_path(
-        one=Answer(seconds=1.0), two=Answer(seconds=0.5), three=Answer(seconds=2.0),
+        one=Answer(seconds=1.0),
+        two=Answer(seconds=0.5),
+        three=Answer(seconds=2.0),
         four=Answer(seconds=0.25),
-    )  # fmt: skip
+    )
     run, record = alone(lone_step(tmp_path, *GROUPS), target)
     first = target.asked[0].at_s
     sent = {asked.path: asked.at_s - first for asked in target.asked}
@@ -139,9 +143,11 @@ def test_what_we_hold_back_inside_a_step_is_our_lateness_and_no_service_time(
     tmp_path: Path,
 ) -> None:
     target = by_path(
-        one=Answer(seconds=1.0), two=Answer(seconds=1.0, held_s=3.0),
-        three=Answer(seconds=1.0, held_s=1.0), four=Answer(seconds=1.0, held_s=5.0),
-    )  # fmt: skip
+        one=Answer(seconds=1.0),
+        two=Answer(seconds=1.0, held_s=3.0),
+        three=Answer(seconds=1.0, held_s=1.0),
+        four=Answer(seconds=1.0, held_s=5.0),
+    )
     _, record = alone(lone_step(tmp_path, *GROUPS), target)
     assert ended(record) == "done", "patience does not run while we hold an exchange back"
     assert seconds_of(record, "response") == pytest.approx(11.0, rel=0.01)
@@ -216,12 +222,17 @@ def test_a_value_that_a_reply_gave_is_said_later_in_the_session_and_by_nobody_el
     tmp_path: Path,
 ) -> None:
     token = {"extract": {"token": {"header": "X-Token"}}}
-    scenario = busy_shop(tmp_path, {
-        "journeys": {"shopper": {"next": {"home": {"product": 1.0, "exit": 0.0}}}},
-        "steps": {"home": {"exchanges": [{"path": "/", **token}]},
-                  "product": {"exchanges": [{"path": "/of/{token}"}, {"path": "/new", **token}]},
-                  "checkout": {"exchanges": [{"path": "/by/{token}"}]}},
-    })  # fmt: skip
+    scenario = busy_shop(
+        tmp_path,
+        {
+            "journeys": {"shopper": {"next": {"home": {"product": 1.0, "exit": 0.0}}}},
+            "steps": {
+                "home": {"exchanges": [{"path": "/", **token}]},
+                "product": {"exchanges": [{"path": "/of/{token}"}, {"path": "/new", **token}]},
+                "checkout": {"exchanges": [{"path": "/by/{token}"}]},
+            },
+        },
+    )
 
     def answer(asked: Asked) -> Answer:
         return Answer(headers=(f"X-Token: {asked.session}-{asked.place}",), seconds=1.0)
@@ -237,10 +248,18 @@ def test_a_value_that_a_reply_gave_is_said_later_in_the_session_and_by_nobody_el
 def test_where_no_pause_is_planned_the_next_step_goes_out_with_the_last_ones_end(
     tmp_path: Path,
 ) -> None:
-    scenario = busy_shop(tmp_path, {
-        "journeys": {"shopper": {"think": {"other": "0s"}, "patience": "2s",
-                                 "next": {"home": {"product": 1.0, "exit": 0.0}}}},
-    })  # fmt: skip
+    scenario = busy_shop(
+        tmp_path,
+        {
+            "journeys": {
+                "shopper": {
+                    "think": {"other": "0s"},
+                    "patience": "2s",
+                    "next": {"home": {"product": 1.0, "exit": 0.0}},
+                }
+            },
+        },
+    )
     target = Target(lambda asked: Answer(201 if asked.method == "POST" else 200, seconds=1.0))
     plan = flat_plan(scenario, 2.0, slots=8, speed=20.0)
     record = recorded(scenario, plan, play(scenario, plan, target))

@@ -45,9 +45,7 @@ def test_who_tries_again_is_drawn_for_each_try(tmp_path: Path) -> None:
             assert n == 1 + [*draws, False].index(False)
 
 
-@pytest.mark.parametrize(
-    ("status", "tries"), [(200, 1), (404, 1), (409, 1), (500, 3)], ids=str
-)  # fmt: skip
+@pytest.mark.parametrize(("status", "tries"), [(200, 1), (404, 1), (409, 1), (500, 3)], ids=str)
 def test_only_what_the_journey_reacts_to_is_tried_again(
     status: int, tries: int, tmp_path: Path
 ) -> None:

@@ -50,12 +50,23 @@ def outcome(run: Run) -> str:
 @pytest.mark.parametrize(
     ("place", "leads_to"),
     [
-        ("/b", "/b"), ("b", "/b"), ("./b", "/b"), (f"{HERE}/b", "/b"), ("//127.0.0.1:8001/b", "/b"),
-        ("/b#part", "/b"), (HERE, "/"), (f"{HERE}?page=2", "/?page=2"), ("?page=2", "/a?page=2"),
-        ("/b?page=2", "/b?page=2"), ("../../b", "/b"), ("HTTP://127.0.0.1:8001/b", "/b"),
-        ("/two words", "/two%20words"), ("/b?x=%26&y=a+b", "/b?x=%26&y=a+b"), ("", "/a"),
+        ("/b", "/b"),
+        ("b", "/b"),
+        ("./b", "/b"),
+        (f"{HERE}/b", "/b"),
+        ("//127.0.0.1:8001/b", "/b"),
+        ("/b#part", "/b"),
+        (HERE, "/"),
+        (f"{HERE}?page=2", "/?page=2"),
+        ("?page=2", "/a?page=2"),
+        ("/b?page=2", "/b?page=2"),
+        ("../../b", "/b"),
+        ("HTTP://127.0.0.1:8001/b", "/b"),
+        ("/two words", "/two%20words"),
+        ("/b?x=%26&y=a+b", "/b?x=%26&y=a+b"),
+        ("", "/a"),
     ],
-)  # fmt: skip
+)
 def test_a_redirect_inside_the_target_is_followed(
     place: str, leads_to: str, tmp_path: Path
 ) -> None:
@@ -72,10 +83,20 @@ def test_a_redirect_to_a_place_in_raw_utf_8_leads_where_a_browser_goes() -> None
 
 @pytest.mark.parametrize(
     "place",
-    ["http://example.com/", "https://127.0.0.1:8001/", "//example.com/x", "http://127.0.0.1:1/",
-     "http://127.0.0.2:8001/", "http://127.0.0.1/", "ftp://127.0.0.1/", "javascript:alert(1)",
-     "http://[::1", "http://127.0.0.1:port/", "http://[bad]/"],
-)  # fmt: skip
+    [
+        "http://example.com/",
+        "https://127.0.0.1:8001/",
+        "//example.com/x",
+        "http://127.0.0.1:1/",
+        "http://127.0.0.2:8001/",
+        "http://127.0.0.1/",
+        "ftp://127.0.0.1/",
+        "javascript:alert(1)",
+        "http://[::1",
+        "http://127.0.0.1:port/",
+        "http://[bad]/",
+    ],
+)
 def test_a_redirect_outside_the_target_is_refused(place: str, tmp_path: Path) -> None:
     run, asked = visit(tmp_path, {"/a": to(place)})
     assert outcome(run) == "redirect_refused"
@@ -106,10 +127,14 @@ def test_a_redirect_begins_where_the_last_one_led(tmp_path: Path) -> None:
 
 def test_a_cookie_without_a_path_is_for_where_the_redirect_led(tmp_path: Path) -> None:
     scenario = lone_step(tmp_path, *({"path": path} for path in ("/a", "/deep/d", "/a/e")))
-    target = by_path({
-        "/a": to("/deep/b"), "/deep/b": Answer(200, ("Set-Cookie: a=1",)),
-        "/deep/d": Answer(200), "/a/e": Answer(200),
-    })  # fmt: skip
+    target = by_path(
+        {
+            "/a": to("/deep/b"),
+            "/deep/b": Answer(200, ("Set-Cookie: a=1",)),
+            "/deep/d": Answer(200),
+            "/a/e": Answer(200),
+        }
+    )
     play(scenario, one_session(scenario), target)
     assert [a.header("Cookie") for a in target.asked] == [None, None, "a=1", None]
 
@@ -124,11 +149,20 @@ def test_a_loop_of_redirects_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "status", "onward"),
     [
-        ("POST", 301, "GET"), ("POST", 302, "GET"), ("POST", 303, "GET"), ("POST", 307, "POST"),
-        ("POST", 308, "POST"), ("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("PUT", 303, "GET"),
-        ("DELETE", 303, "GET"), ("HEAD", 303, "HEAD"), ("GET", 307, "GET"), ("HEAD", 301, "HEAD"),
+        ("POST", 301, "GET"),
+        ("POST", 302, "GET"),
+        ("POST", 303, "GET"),
+        ("POST", 307, "POST"),
+        ("POST", 308, "POST"),
+        ("PUT", 301, "PUT"),
+        ("PUT", 302, "PUT"),
+        ("PUT", 303, "GET"),
+        ("DELETE", 303, "GET"),
+        ("HEAD", 303, "HEAD"),
+        ("GET", 307, "GET"),
+        ("HEAD", 301, "HEAD"),
     ],
-)  # fmt: skip
+)
 def test_a_redirected_request_keeps_its_method_and_body_only_where_http_says_so(
     method: str, status: int, onward: str, tmp_path: Path
 ) -> None:
@@ -207,18 +241,21 @@ def test_cookies_are_kept_deleted_and_expire_as_in_a_browser(
     header: str, kept: str | None, tmp_path: Path
 ) -> None:
     scenario = lone_step(tmp_path, *({"path": path} for path in ("/first", "/set", "/then")))
-    target = by_path({
-        "/first": Answer(200, ("Set-Cookie: a=0; Path=/",)),
-        "/set": Answer(200, (f"Set-Cookie: {header}",)), "/then": Answer(200),
-    })  # fmt: skip
+    target = by_path(
+        {
+            "/first": Answer(200, ("Set-Cookie: a=0; Path=/",)),
+            "/set": Answer(200, (f"Set-Cookie: {header}",)),
+            "/then": Answer(200),
+        }
+    )
     play(scenario, one_session(scenario), target)
     assert [a.header("Cookie") for a in target.asked] == [None, "a=0", kept]
 
 
 def test_a_cookie_outlives_its_customers_pause_and_no_longer_than_its_age(tmp_path: Path) -> None:
-    scenario = busy_shop(tmp_path, {
-        "journeys": {"shopper": {"next": {"home": {"product": 1.0, "exit": 0.0}}}}
-    })  # fmt: skip
+    scenario = busy_shop(
+        tmp_path, {"journeys": {"shopper": {"next": {"home": {"product": 1.0, "exit": 0.0}}}}}
+    )
     age = "Set-Cookie: brief=1; Path=/; Max-Age=1"
 
     def answer(asked: Asked) -> Answer:

@@ -58,14 +58,19 @@ CASES: list[tuple[dict[str, Any], Seen, float, tuple[str, str]]] = [
     ({"body_contains": "grün"}, reply(body="so grün".encode()), 0.1, ("done", "")),
     ({"body_contains": "grün"}, reply(body=b"red"), 0.1, ("check_failed", "body")),
     ({"jsonpath": {"$.ok": True}}, reply(body=b'{"ok": true}'), 0.1, ("done", "")),
-    ({"jsonpath": {"$.ok": True}}, reply(body=b'{"ok": 0}'), 0.1, ("check_failed", "jsonpath_$.ok")),
+    (
+        {"jsonpath": {"$.ok": True}},
+        reply(body=b'{"ok": 0}'),
+        0.1,
+        ("check_failed", "jsonpath_$.ok"),
+    ),
     ({"jsonpath": {"$.ok": True}}, reply(body=b"<html>"), 0.1, ("check_failed", "jsonpath_$.ok")),
     ({"jsonpath": {"$.ok": True}}, reply(body=b"\xff\xfe"), 0.1, ("check_failed", "jsonpath_$.ok")),
     ({"jsonpath": {"$.x": None}}, reply(body=b'{"x": null}'), 0.1, ("done", "")),
     ({"jsonpath": {"$.x": None}}, reply(body=b"{}"), 0.1, ("check_failed", "jsonpath_$.x")),
     ({"latency": "300ms"}, reply(), 0.29, ("done", "")),
     ({"latency": "300ms"}, reply(), 0.31, ("check_failed", "latency")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("rules", "seen", "seconds", "expected"), CASES)
@@ -116,7 +121,7 @@ PAGE = b"""<html><form><input name="csrf" value="t0k"><input name="bare"></form>
         ({"css": "a"}, reply(body=b"\x00\xff"), None),
         ({"css": "a"}, reply(), None),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_found_where_its_rule_says_or_the_check_fails(
     rule: dict[str, str], seen: Seen, expected: str | None
 ) -> None:
@@ -151,9 +156,10 @@ FINDERS = [
 
 
 @given(
-    body=st.binary(max_size=300), status=st.integers(200, 599),
+    body=st.binary(max_size=300),
+    status=st.integers(200, 599),
     coding=st.sampled_from(["", "gzip", "deflate", "br", "gzip, br", "zstd", "none"]),
-)  # fmt: skip
+)
 def test_no_body_whatever_it_is_makes_reading_it_fail(
     body: bytes, status: int, coding: str
 ) -> None:
@@ -167,9 +173,12 @@ def test_no_body_whatever_it_is_makes_reading_it_fail(
 
 
 CODED = {
-    "gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress,
-    "identity": lambda body: body, "gzip, br": lambda body: brotli.compress(gzip.compress(body)),
-}  # fmt: skip
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "identity": lambda body: body,
+    "gzip, br": lambda body: brotli.compress(gzip.compress(body)),
+}
 
 
 @pytest.mark.parametrize("coding", CODED)

@@ -126,8 +126,9 @@ def test_a_bucket_covers_only_the_bins_between_its_bounds(
     scenario: Scenario, plan: LoadPlan
 ) -> None:
     rows: list[dict[str, float] | None] = [
-        cumulative([0] * len(BOUNDS)), cumulative([0, 0, 0, 40, 0, 0, 0]),
-    ]  # fmt: skip
+        cumulative([0] * len(BOUNDS)),
+        cumulative([0, 0, 0, 40, 0, 0, 0]),
+    ]
     record = folded(scenario, plan, samples_of(rows))
     found = np.flatnonzero(record.visits[0, record.services.index("pay"), 0])
     assert 1e-4 * 1.01 ** found[0] == pytest.approx(0.1, rel=0.02)
@@ -138,8 +139,9 @@ def test_a_histogram_that_began_anew_counts_from_nothing(
     scenario: Scenario, plan: LoadPlan
 ) -> None:
     rows: list[dict[str, float] | None] = [
-        cumulative([10, 190, 0, 0, 0, 0, 0]), cumulative([50, 10, 0, 0, 0, 0, 0]),
-    ]  # fmt: skip
+        cumulative([10, 190, 0, 0, 0, 0, 0]),
+        cumulative([50, 10, 0, 0, 0, 0, 0]),
+    ]
     record = folded(scenario, plan, samples_of(rows))
     assert record.visits[0, record.services.index("pay"), 0].sum() == pytest.approx(60)
 
@@ -233,10 +235,13 @@ def test_a_sample_that_is_no_number_leaves_its_slots_unknown(
     scenario: Scenario, plan: LoadPlan
 ) -> None:
     rows = [
-        {"busy_seconds": dict.fromkeys(INSTANCES, 0.6 * i), "capacity": dict.fromkeys(INSTANCES, 1.0),
-         "done": {n: float(i) for n in INSTANCES}}
+        {
+            "busy_seconds": dict.fromkeys(INSTANCES, 0.6 * i),
+            "capacity": dict.fromkeys(INSTANCES, 1.0),
+            "done": {n: float(i) for n in INSTANCES},
+        }
         for i in range(9)
-    ]  # fmt: skip
+    ]
     rows[4]["busy_seconds"]["pay-3"] = rows[4]["done"]["pay-3"] = float("nan")
     record = folded(scenario, plan, of_instances(rows))
     share = record.utilisation("main", "pay")
@@ -252,11 +257,15 @@ def test_an_instance_that_a_server_of_series_shows_late_has_not_worked_all_its_l
     scenario = by_promql(tmp_path)
     plan = flat_plan(scenario, 8.0, slots=8, lead_in=2, speed=20.0)
     rows = [
-        {"busy_seconds": {n: 50_000 + 0.6 * i for n in INSTANCES if n != "pay-3" or i not in (0, 1, 5)},
-         "arrived": {n: 9e6 + i for n in INSTANCES if n != "pay-3" or i not in (0, 1, 5)},
-         "capacity": {"": 10.0}}
+        {
+            "busy_seconds": {
+                n: 50_000 + 0.6 * i for n in INSTANCES if n != "pay-3" or i not in (0, 1, 5)
+            },
+            "arrived": {n: 9e6 + i for n in INSTANCES if n != "pay-3" or i not in (0, 1, 5)},
+            "capacity": {"": 10.0},
+        }
         for i in range(9)
-    ]  # fmt: skip
+    ]
     record = folded(scenario, plan, of_instances(rows))
     share, arrived = record.utilisation("main", "pay"), row_of(record, "arrived")
     for slot in (1, 4, 5):
@@ -272,7 +281,7 @@ def test_a_label_that_a_target_comes_to_expose_has_counted_from_nothing(
     rows = [
         {"arrived": {"done": 10.0 * i} | ({"shed": 2.0 * (i - 3)} if i > 3 else {})}
         for i in range(9)
-    ]  # fmt: skip
+    ]
     arrived = row_of(folded(scenario, plan, of_instances(rows)), "arrived")
     np.testing.assert_array_equal(arrived[:8], [10, 10, 10, 12, 12, 12, 12, 12])
 

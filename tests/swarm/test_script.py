@@ -18,12 +18,38 @@ from gameday.swarm.script.prepared_steps import Line
 from tests.support import examples
 from tests.support.small_words import Who, line_of
 
-OURS = {"host", "x-gameday-run", "x-synthetic", "x-gameday-step", "accept", "accept-encoding",
-        "user-agent"}  # fmt: skip
+OURS = {
+    "host",
+    "x-gameday-run",
+    "x-synthetic",
+    "x-gameday-step",
+    "accept",
+    "accept-encoding",
+    "user-agent",
+}
 values = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
-    ["a\r\nX-Evil: 1", "\r\n\r\nGET /evil HTTP/1.1\r\n", "\n", "\0", "{other}", "{word}", '"}', "\\",
-     "a&b=c", "?x#y", "%0d%0a", "../..", "a b", "+", "ü", "日本", "\u2028", "\x85", "a/b"]
-)  # fmt: skip
+    [
+        "a\r\nX-Evil: 1",
+        "\r\n\r\nGET /evil HTTP/1.1\r\n",
+        "\n",
+        "\0",
+        "{other}",
+        "{word}",
+        '"}',
+        "\\",
+        "a&b=c",
+        "?x#y",
+        "%0d%0a",
+        "../..",
+        "a b",
+        "+",
+        "ü",
+        "日本",
+        "\u2028",
+        "\x85",
+        "a/b",
+    ]
+)
 
 
 class Read:
@@ -74,13 +100,27 @@ TEMPLATES: dict[str, Any] = {
     "query": {"path": "/p", "query": {"a": "{word}", "b b": "1&{word}=", "none": ""}},
     "headers": {"path": "/p", "headers": {"X-Word": "<{word}>"}},
     "form": {"path": "/p", "method": "POST", "form": {"a": "{word}", "b&b": "x={word}"}},
-    "json": {"path": "/p", "method": "POST", "json": {
-        "name": "{customer}", "none": None, "n": 1, "plain": "{ not }", "x": {"y": ["{word}", True]},
-        "both": "{word}-{other}", "quote \"": "\\ \" {word}", "ü": "ü",
-    }},
-    "body": {"path": "/p", "method": "PUT", "body": "<a>{word}</a>\n",
-             "headers": {"Content-Type": "text/xml"}},
-}  # fmt: skip
+    "json": {
+        "path": "/p",
+        "method": "POST",
+        "json": {
+            "name": "{customer}",
+            "none": None,
+            "n": 1,
+            "plain": "{ not }",
+            "x": {"y": ["{word}", True]},
+            "both": "{word}-{other}",
+            'quote "': '\\ " {word}',
+            "ü": "ü",
+        },
+    },
+    "body": {
+        "path": "/p",
+        "method": "PUT",
+        "body": "<a>{word}</a>\n",
+        "headers": {"Content-Type": "text/xml"},
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +181,15 @@ def test_words_in_json_are_said_however_deep_they_stand_and_never_filled_again(
     read = sent(lines["json"], value, other=other)
     said = {"word": value or "", "other": other or ""}
     assert json.loads(read.body) == {
-        "name": "synthetic-7", "none": None, "n": 1, "plain": "{ not }",
-        "x": {"y": [said["word"], True]}, "both": f"{said['word']}-{said['other']}",
-        'quote "': f'\\ " {said["word"]}', "ü": "ü",
-    }  # fmt: skip
+        "name": "synthetic-7",
+        "none": None,
+        "n": 1,
+        "plain": "{ not }",
+        "x": {"y": [said["word"], True]},
+        "both": f"{said['word']}-{said['other']}",
+        'quote "': f'\\ " {said["word"]}',
+        "ü": "ü",
+    }
     assert read.header("Content-Type") == ["application/json"]
 
 
@@ -184,12 +229,17 @@ def test_cookies_are_one_header_more_and_change_nothing_else(
 
 
 CONSTANT: list[dict[str, Any]] = [
-    {"path": "/"}, {"path": "/", "method": "HEAD"}, {"path": "/", "method": "OPTIONS"},
-    {"path": "/p p/ü", "query": {"a": "b c"}}, {"path": "/", "method": "POST"},
-    {"path": "/", "method": "POST", "form": {}}, {"path": "/", "method": "PUT", "json": {"a": 1}},
-    {"path": "/", "method": "DELETE"}, {"path": "/", "method": "PATCH", "body": "ü"},
+    {"path": "/"},
+    {"path": "/", "method": "HEAD"},
+    {"path": "/", "method": "OPTIONS"},
+    {"path": "/p p/ü", "query": {"a": "b c"}},
+    {"path": "/", "method": "POST"},
+    {"path": "/", "method": "POST", "form": {}},
+    {"path": "/", "method": "PUT", "json": {"a": 1}},
+    {"path": "/", "method": "DELETE"},
+    {"path": "/", "method": "PATCH", "body": "ü"},
     {"path": "/", "headers": {"user-agent": "mine", "X-More": "ü"}},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("exchange", CONSTANT, ids=str)
@@ -255,11 +305,14 @@ def test_a_word_in_a_fields_name_stands_as_written_or_is_said_or_refused(
 @pytest.mark.parametrize(
     ("exchange", "resend"),
     [
-        ({"method": "GET"}, True), ({"method": "PUT"}, True), ({"method": "DELETE"}, True),
-        ({"method": "POST"}, False), ({"method": "PATCH"}, False),
+        ({"method": "GET"}, True),
+        ({"method": "PUT"}, True),
+        ({"method": "DELETE"}, True),
+        ({"method": "POST"}, False),
+        ({"method": "PATCH"}, False),
         ({"method": "POST", "headers": {"idempotency-KEY": "{order_key}"}}, True),
     ],
-)  # fmt: skip
+)
 def test_only_what_may_come_twice_without_harm_is_sent_again_by_itself(
     exchange: dict[str, Any], resend: bool, tmp_path: Path
 ) -> None:

@@ -45,12 +45,18 @@ class Sample(NamedTuple):
 seconds = st.floats(0.0, 150.0) | st.sampled_from([0.0, 1e-4, 3.0, 1e3])
 samples = st.lists(
     st.builds(
-        Sample, st.integers(0, STACKS - 1), st.integers(0, N_STEPS - 1),
-        st.integers(0, len(OUTCOMES) - 1), st.booleans(), st.floats(-6.0, 60.0), seconds, seconds,
+        Sample,
+        st.integers(0, STACKS - 1),
+        st.integers(0, N_STEPS - 1),
+        st.integers(0, len(OUTCOMES) - 1),
+        st.booleans(),
+        st.floats(-6.0, 60.0),
+        seconds,
+        seconds,
         st.floats(-6.0, 60.0),
     ),
     max_size=60,
-)  # fmt: skip
+)
 
 
 def slot_of(at_s: float) -> int:
@@ -117,8 +123,11 @@ def test_the_reports_of_any_workers_taken_at_any_moments_add_up_to_the_count_of_
         assert sum((added(report[name]) for report in reports), Counter()) == plain
 
 
-@given(values=st.lists(st.floats(1e-4, 105.0), min_size=1, max_size=300), parts=st.integers(1, 5),
-       level=st.floats(0.001, 1.0))  # fmt: skip
+@given(
+    values=st.lists(st.floats(1e-4, 105.0), min_size=1, max_size=300),
+    parts=st.integers(1, 5),
+    level=st.floats(0.001, 1.0),
+)
 @settings(deadline=None)
 def test_a_percentile_of_merged_reports_is_within_one_in_a_hundred_of_the_true_one(
     values: list[float], parts: int, level: float
@@ -144,13 +153,24 @@ def test_what_does_not_fit_the_bins_is_kept_in_the_first_or_the_last() -> None:
 
 
 @given(
-    ends=st.lists(st.tuples(st.integers(0, STACKS - 1), st.integers(0, len(SESSIONS) - 1),
-                            st.integers(0, 9)), max_size=40),
+    ends=st.lists(
+        st.tuples(st.integers(0, STACKS - 1), st.integers(0, len(SESSIONS) - 1), st.integers(0, 9)),
+        max_size=40,
+    ),
     late=st.lists(st.tuples(st.integers(0, STACKS - 1), st.floats(-5.0, 50.0)), max_size=40),
-    rest=st.lists(st.tuples(st.integers(0, STACKS - 1), st.integers(0, N_STEPS - 1),
-                            st.integers(2, 8), st.integers(0, 9)), max_size=40),
-    faults=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.text(max_size=4)), max_size=40),
-)  # fmt: skip
+    rest=st.lists(
+        st.tuples(
+            st.integers(0, STACKS - 1),
+            st.integers(0, N_STEPS - 1),
+            st.integers(2, 8),
+            st.integers(0, 9),
+        ),
+        max_size=40,
+    ),
+    faults=st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 2), st.text(max_size=4)), max_size=40
+    ),
+)
 @settings(deadline=None)
 def test_sessions_delays_faults_and_steps_never_reached_are_counted_as_they_come(
     ends: list[Any], late: list[Any], rest: list[Any], faults: list[Any]

@@ -49,27 +49,33 @@ def value(**rules: Any) -> dict[str, Any]:
 # id: (changes, text whose line the fault names, what it says)
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown word": (
-        home(path="/{colour}") | value(choice=["red"]), '"path": "/{colour}"',
+        home(path="/{colour}") | value(choice=["red"]),
+        '"path": "/{colour}"',
         r"steps\.home\.exchanges\.0\.path: unknown template word 'colour'; did you mean 'color'\?",
     ),
     "unknown word in a body": (
-        home(method="POST", body="<a>{nothing}</a>"), '"body":',
+        home(method="POST", body="<a>{nothing}</a>"),
+        '"body":',
         r"steps\.home\.exchanges\.0\.body: unknown template word 'nothing'",
     ),
     "a feed without its column": (
-        home(path="/{people}"), '"path": "/{people}"',
+        home(path="/{people}"),
+        '"path": "/{people}"',
         r"steps\.home\.exchanges\.0\.path: unknown template word 'people'",
     ),
     "unknown feed": (
-        home(path="/{poeple.name}"), '"path": "/{poeple',
+        home(path="/{poeple.name}"),
+        '"path": "/{poeple',
         r"steps\.home\.exchanges\.0\.path: unknown feed 'poeple'; did you mean 'people'\?",
     ),
     "unknown column": (
-        home(query={"who": "{people.nmae}"}), '"query":',
+        home(query={"who": "{people.nmae}"}),
+        '"query":',
         r"steps\.home\.exchanges\.0\.query: feed 'people' has no column 'nmae'; did you mean 'name'\?",
     ),
     "unknown column in json": (
-        home(method="POST", json={"a": ["{people.age}"]}), '"json":',
+        home(method="POST", json={"a": ["{people.age}"]}),
+        '"json":',
         r"steps\.home\.exchanges\.0\.json: feed 'people' has no column 'age'",
     ),
     "unknown column in a group": (
@@ -78,96 +84,136 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         r"steps\.home\.exchanges\.0\.1\.path: feed 'people' has no column 'age'",
     ),
     "missing file": (
-        {"feeds": {"people": {"file": "nowhere.csv"}}}, '"file": "nowhere.csv"',
+        {"feeds": {"people": {"file": "nowhere.csv"}}},
+        '"file": "nowhere.csv"',
         r"feeds\.people\.file: cannot be read \(.*nowhere\.csv.*\); a CSV with a heading, or Parquet",
     ),
-    "a folder": ({"feeds": {"people": {"file": "."}}}, '"file": "."', r"feeds\.people\.file: cannot"),
+    "a folder": (
+        {"feeds": {"people": {"file": "."}}},
+        '"file": "."',
+        r"feeds\.people\.file: cannot",
+    ),
     "no name of a file": (
-        {"feeds": {"people": {"file": "a\0b"}}}, '"file": "a', r"feeds\.people\.file: cannot be read",
+        {"feeds": {"people": {"file": "a\0b"}}},
+        '"file": "a',
+        r"feeds\.people\.file: cannot be read",
     ),
     "an empty name": ({"feeds": {"people": {"file": ""}}}, '"file": ""', r"feeds\.people\.file"),
     "unknown pick": (
-        {"feeds": {"people": {"pick": "in trun"}}}, '"pick"',
+        {"feeds": {"people": {"pick": "in trun"}}},
+        '"pick"',
         r"feeds\.people\.pick: unknown value 'in trun'; did you mean 'in turn'\?",
     ),
     "missing certificates": (
-        {"replay": {"connections": {"ca_file": "ca.pem"}}}, '"ca_file"',
+        {"replay": {"connections": {"ca_file": "ca.pem"}}},
+        '"ca_file"',
         r"replay\.connections\.ca_file: cannot be read",
     ),
     "a word of every customer": (
-        {"values": {"customer": {"choice": ["a"]}}}, '"customer": {',
+        {"values": {"customer": {"choice": ["a"]}}},
+        '"customer": {',
         r"values\.customer: is a word every customer has already",
     ),
     "unknown product": (
-        value(by_product={"toy": 1}), '"toy": 1', r"values\.color\.by_product\.toy: unknown product",
+        value(by_product={"toy": 1}),
+        '"toy": 1',
+        r"values\.color\.by_product\.toy: unknown product",
     ),
     "two sources": (
-        value(choice=["a"], whole=[1, 2]), '"color"',
+        value(choice=["a"], whole=[1, 2]),
+        '"color"',
         r"values\.color: name exactly one of choice, whole, counter, by_product",
     ),
     "no source": (value(drawn="session"), '"color"', r"values\.color: name exactly one of"),
     "nothing to choose": (
-        value(choice=[]), '"choice"', r"values\.color\.choice.*: must name at least one value",
+        value(choice=[]),
+        '"choice"',
+        r"values\.color\.choice.*: must name at least one value",
     ),
     "no weights": (
-        value(choice={}), '"choice"', r"values\.color\.choice.*: must name at least one value",
+        value(choice={}),
+        '"choice"',
+        r"values\.color\.choice.*: must name at least one value",
     ),
-    "a weight of nothing": (value(choice={"red": 0}), '"red": 0', r"values\.color\.choice\.red: .*greater than 0"),
+    "a weight of nothing": (
+        value(choice={"red": 0}),
+        '"red": 0',
+        r"values\.color\.choice\.red: .*greater than 0",
+    ),
     "high below low": (
-        value(whole=[3, 2]), '"color"', r"values\.color: whole: low is above high \(got \[3, 2\]\)",
+        value(whole=[3, 2]),
+        '"color"',
+        r"values\.color: whole: low is above high \(got \[3, 2\]\)",
     ),
     "weights beyond all numbers": (
-        value(choice={"red": 1e308, "blue": 1e308}), '"choice"',
+        value(choice={"red": 1e308, "blue": 1e308}),
+        '"choice"',
         r"values\.color\.choice.*: the weights add up to no finite number",
     ),
     "a bound beyond what a draw can reach": (
-        value(whole=[0, 10**17]), '"color"', r"values\.color: whole: beyond 4503599627370496 .*exact",
+        value(whole=[0, 10**17]),
+        '"color"',
+        r"values\.color: whole: beyond 4503599627370496 .*exact",
     ),
     "a status that no reply has": (
-        home(check={"status": [200, 1000]}), "1000", r"steps\.home\.exchanges\.0\.check\.status\.1: .*599",
+        home(check={"status": [200, 1000]}),
+        "1000",
+        r"steps\.home\.exchanges\.0\.check\.status\.1: .*599",
     ),
     "a check that cannot pass": (
-        home(check={"status": []}), '"status"', r"steps\.home\.exchanges\.0\.check\.status: ",
+        home(check={"status": []}),
+        '"status"',
+        r"steps\.home\.exchanges\.0\.check\.status: ",
     ),
     "a check that cannot fail": (
-        home(check={"body_contains": ""}), '"body_contains"',
+        home(check={"body_contains": ""}),
+        '"body_contains"',
         r"steps\.home\.exchanges\.0\.check\.body_contains: ",
     ),
     "a header without a name": (
-        home(extract={"word": {"header": ""}}), '"header"',
+        home(extract={"word": {"header": ""}}),
+        '"header"',
         r"steps\.home\.exchanges\.0\.extract\.word\.header: ",
     ),
     "a header that is the client's to say": (
-        home(headers={"content-length": "7"}), '"headers"',
+        home(headers={"content-length": "7"}),
+        '"headers"',
         r"steps\.home\.exchanges\.0\.headers: content-length: the client says this itself",
     ),
     "certificates that are none": (
-        {"replay": {"connections": {"ca_file": "people.csv"}}}, '"ca_file"',
+        {"replay": {"connections": {"ca_file": "people.csv"}}},
+        '"ca_file"',
         r"replay\.connections\.ca_file: cannot be read \(.*\); certificates to trust, in PEM",
     ),
     "no such module": (
-        {"steps": {"home": {"python": "nowhere:Shopper"}}}, '"python"',
+        {"steps": {"home": {"python": "nowhere:Shopper"}}},
+        '"python"',
         r"steps\.home\.python: no module 'nowhere' beside the scenario \(nowhere\.py\), nor installed",
     ),
     "a module without the class": (
-        {"steps": {"home": {"python": "visitors:Shoper"}}}, '"python"',
+        {"steps": {"home": {"python": "visitors:Shoper"}}},
+        '"python"',
         r"steps\.home\.python: visitors\.py has no class 'Shoper'; did you mean 'Shopper'\?",
     ),
     "a module that is no Python": (
-        {"journeys": {"shopper": {"python": "broken:Shopper"}}}, '"python"',
+        {"journeys": {"shopper": {"python": "broken:Shopper"}}},
+        '"python"',
         r"journeys\.shopper\.python: broken\.py cannot be read \(.*line 1\)",
     ),
     "a bound that is no number": (value(whole=[1.5, 2]), "1.5", r"values\.color\.whole"),
     "a step of nothing": (value(counter={"by": 0}), '"by": 0', r"values\.color\.counter\.by"),
     "unknown rule of drawing": (
-        value(choice=["a"], drawn="once"), '"drawn"', r"values\.color\.drawn: unknown value 'once'",
+        value(choice=["a"], drawn="once"),
+        '"drawn"',
+        r"values\.color\.drawn: unknown value 'once'",
     ),
     "unknown field": (value(chioce=["a"]), '"chioce"', r"values\.color\.chioce: .*'choice'"),
     "two bodies": (
-        home(method="POST", body="a", form={"a": "b"}), '"path": "/"',
+        home(method="POST", body="a", form={"a": "b"}),
+        '"path": "/"',
         r"steps\.home\.exchanges\.0: an exchange has a form, a json body or a body, not several",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -209,11 +255,14 @@ def test_one_slip_in_a_value_is_one_fault_that_says_what_to_do(
 
 
 FILES: dict[str, bytes] = {
-    "nothing": b"", "a heading alone": b"name,city\n", "binary": bytes(range(256)) * 4,
+    "nothing": b"",
+    "a heading alone": b"name,city\n",
+    "binary": bytes(range(256)) * 4,
     "latin-1": "name,city\nJos\u00e9,M\u00fcnchen\n".encode("latin-1"),
-    "a ragged row": b"name,city\nada,London,1843\n", "a broken quote": b'name,city\n"ada,London\n',
+    "a ragged row": b"name,city\nada,London,1843\n",
+    "a broken quote": b'name,city\n"ada,London\n',
     "columns of one name": b"name,name\nada,London\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", FILES)
@@ -239,10 +288,14 @@ def test_a_file_too_large_for_every_worker_to_hold_is_a_fault_with_the_bound(
 
 
 def test_faults_in_values_feeds_and_templates_are_all_said_at_once(tmp_path: Path) -> None:
-    faults = faults_of(tmp_path, {
-        "values": {"region": {"choice": ["a"]}, "n": {"by_product": {"toy": 1}}},
-        "feeds": {"gone": {"file": "gone.csv"}},
-    } | home(path="/{colour}/{people.age}/{nowhere.x}"))  # fmt: skip
+    faults = faults_of(
+        tmp_path,
+        {
+            "values": {"region": {"choice": ["a"]}, "n": {"by_product": {"toy": 1}}},
+            "feeds": {"gone": {"file": "gone.csv"}},
+        }
+        | home(path="/{colour}/{people.age}/{nowhere.x}"),
+    )
     assert len(faults) == 6
     assert all(FORM.fullmatch(fault) for fault in faults)
 
@@ -260,12 +313,14 @@ def test_a_feed_lies_beside_its_scenario_wherever_one_stands_or_where_its_whole_
 @pytest.mark.parametrize(
     "rules",
     [
-        {"extract": {"token": {"jsonpath": "$.a["}}}, {"extract": {"token": {"jsonpath": ""}}},
-        {"extract": {"token": {"css": "a[["}}}, {"extract": {"token": {"css": "@href"}}},
+        {"extract": {"token": {"jsonpath": "$.a["}}},
+        {"extract": {"token": {"jsonpath": ""}}},
+        {"extract": {"token": {"css": "a[["}}},
+        {"extract": {"token": {"css": "@href"}}},
         {"check": {"jsonpath": {"$.a[": 1}}},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_an_expression_that_cannot_be_read_is_a_fault_and_no_crash_at_the_first_reply(
     rules: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -275,9 +330,15 @@ def test_an_expression_that_cannot_be_read_is_a_fault_and_no_crash_at_the_first_
 
 @pytest.mark.parametrize(
     "module",
-    ["class Shopper: ...", "from base import Shopper", "from base import *", "import base as Shopper",
-     "if 1:\n    class Shopper: ...", "Shopper = make()"],
-)  # fmt: skip
+    [
+        "class Shopper: ...",
+        "from base import Shopper",
+        "from base import *",
+        "import base as Shopper",
+        "if 1:\n    class Shopper: ...",
+        "Shopper = make()",
+    ],
+)
 def test_a_class_that_a_module_may_give_is_left_to_who_imports_it(
     module: str, tmp_path: Path
 ) -> None:

@@ -33,8 +33,12 @@ def test_the_keys_of_many_sessions_are_each_ones_key(root: int, sessions: Any) -
     assert keys.tolist() == [session_key(root, session) for session in sessions.tolist()]
 
 
-@given(keys=st.lists(roots, max_size=50), step=st.integers(0, 10**6), attempt=st.integers(0, 65535),
-       purpose=st.sampled_from(list(Draw)))  # fmt: skip
+@given(
+    keys=st.lists(roots, max_size=50),
+    step=st.integers(0, 10**6),
+    attempt=st.integers(0, 65535),
+    purpose=st.sampled_from(list(Draw)),
+)
 def test_the_draws_of_many_keys_are_each_ones_draw(
     keys: list[int], step: int, attempt: int, purpose: Draw
 ) -> None:
@@ -43,8 +47,13 @@ def test_the_draws_of_many_keys_are_each_ones_draw(
     assert many.tolist() == [draw_keyed(key, step, attempt, purpose) for key in keys]
 
 
-@given(root=roots, session=st.integers(0, 10**9), step=st.integers(0, 10**6),
-       attempt=st.integers(0, 65535), purpose=st.sampled_from(list(Draw)))  # fmt: skip
+@given(
+    root=roots,
+    session=st.integers(0, 10**9),
+    step=st.integers(0, 10**6),
+    attempt=st.integers(0, 65535),
+    purpose=st.sampled_from(list(Draw)),
+)
 def test_a_draw_by_a_sessions_key_is_the_draw_of_the_session(
     root: int, session: int, step: int, attempt: int, purpose: Draw
 ) -> None:
@@ -63,19 +72,27 @@ def row(weights: list[int]) -> dict[str, float]:
 
 
 journeys = st.builds(
-    lambda start, rows, think: Journey.model_validate({
-        "start": {name: 1 / len(start) for name in start},
-        "next": {name: row(w) for name, w in zip(STEPS, rows, strict=True)},
-        "think": dict(zip(STEPS, think, strict=True)), "patience": "8s",
-    }),
+    lambda start, rows, think: Journey.model_validate(
+        {
+            "start": {name: 1 / len(start) for name in start},
+            "next": {name: row(w) for name, w in zip(STEPS, rows, strict=True)},
+            "think": dict(zip(STEPS, think, strict=True)),
+            "patience": "8s",
+        }
+    ),
     st.lists(st.sampled_from(STEPS), min_size=1, unique=True),
     st.lists(weights, min_size=4, max_size=4),
     st.lists(st.sampled_from(["0s", "700ms", "20s", "3m"]), min_size=4, max_size=4),
-)  # fmt: skip
+)
 
 
-@given(journey=journeys, keys=st.lists(roots, min_size=1, max_size=40), place=st.integers(0, 600),
-       step=st.integers(0, 3), speed=st.sampled_from([1.0, 20.0, 7.3]))  # fmt: skip
+@given(
+    journey=journeys,
+    keys=st.lists(roots, min_size=1, max_size=40),
+    place=st.integers(0, 600),
+    step=st.integers(0, 3),
+    speed=st.sampled_from([1.0, 20.0, 7.3]),
+)
 @settings(deadline=None)
 def test_what_many_sessions_do_next_is_what_each_does(
     journey: Journey, keys: list[int], place: int, step: int, speed: float
@@ -124,16 +141,28 @@ LAUNCH: dict[str, Any] = {
     "regions": {"in": {"zone": "Asia/Kolkata", "stack": "main"}},
     "history": {"synthetic": {"sessions_per_day": {"in": 1000}}},
     "products": {"toy": {"share": {"eu": 0.5, "in": 1.0}}, "book": {"share": {"eu": 0.5}}},
-    "launches": {"drop": {
-        "product": "toy", "at": {"eu": "2026-03-10T01:00", "in": "2026-03-10T05:30"},
-        "crowd": {"eu": 900, "in": 9}, "stock": {"eu": 20, "in": 2}, "half_life": "90s",
-    }},
-    "journeys": {"fan": {
-        "start": {"product": 1.0}, "think": {"other": "5s"}, "patience": "8s", "launch": "drop",
-        "next": {"product": {"checkout": 0.6, "product": 0.3, "exit": 0.1},
-                 "checkout": {"exit": 1.0}},
-    }},
-}  # fmt: skip
+    "launches": {
+        "drop": {
+            "product": "toy",
+            "at": {"eu": "2026-03-10T01:00", "in": "2026-03-10T05:30"},
+            "crowd": {"eu": 900, "in": 9},
+            "stock": {"eu": 20, "in": 2},
+            "half_life": "90s",
+        }
+    },
+    "journeys": {
+        "fan": {
+            "start": {"product": 1.0},
+            "think": {"other": "5s"},
+            "patience": "8s",
+            "launch": "drop",
+            "next": {
+                "product": {"checkout": 0.6, "product": 0.3, "exit": 0.1},
+                "checkout": {"exit": 1.0},
+            },
+        }
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +170,13 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     return busy_shop(tmp_path_factory.mktemp("walks"), LAUNCH)
 
 
-@given(seed=roots, per_s=st.floats(0, 6), slots=st.integers(1, 6), lead_in=st.integers(0, 3),
-       speed=st.sampled_from([1.0, 20.0, 7.0, 600.0]))  # fmt: skip
+@given(
+    seed=roots,
+    per_s=st.floats(0, 6),
+    slots=st.integers(1, 6),
+    lead_in=st.integers(0, 3),
+    speed=st.sampled_from([1.0, 20.0, 7.0, 600.0]),
+)
 @settings(max_examples=examples(40), deadline=None)
 def test_the_steps_planned_of_all_sessions_are_those_planned_of_each(
     seed: int, per_s: float, slots: int, lead_in: int, speed: float, scenario: Scenario

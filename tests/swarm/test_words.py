@@ -33,14 +33,18 @@ VALUES: dict[str, Any] = {
 CHANGES: dict[str, Any] = {
     "values": VALUES,
     "products": {"toy": {"share": {"eu": 0.5}, "items": 12}, "book": {"share": {"eu": 0.5}}},
-    "feeds": {"people": {"file": "people.csv"},
-              "wares": {"file": "people.csv", "pick": "drawn"}},
-}  # fmt: skip
+    "feeds": {"people": {"file": "people.csv"}, "wares": {"file": "people.csv", "pick": "drawn"}},
+}
 PEOPLE = (
     'name,city\nada,London\ngrace,New York\nedsger,Rotterdam\nniklaus,\nbarbara,"Los, Angeles"\n'
 )
-ROWS = [("ada", "London"), ("grace", "New York"), ("edsger", "Rotterdam"), ("niklaus", ""),
-        ("barbara", "Los, Angeles")]  # fmt: skip
+ROWS = [
+    ("ada", "London"),
+    ("grace", "New York"),
+    ("edsger", "Rotterdam"),
+    ("niklaus", ""),
+    ("barbara", "Los, Angeles"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +54,12 @@ def says(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Who], str]:
 
 Says = Callable[[str, Who], str]
 whoever = st.builds(
-    Who, st.integers(0, 2**32 - 1), st.integers(0, 499), st.integers(0, 2**64 - 1),
+    Who,
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 499),
+    st.integers(0, 2**64 - 1),
     product_type=st.sampled_from(["toy", "book"]),
-)  # fmt: skip
+)
 
 
 def drawn(says: Says, word: str, count: int = 6000) -> Counter[str]:
@@ -172,8 +179,9 @@ def test_a_feed_may_be_parquet_and_says_the_same(tmp_path: Path) -> None:
     says = said_by(tmp_path, {"feeds": {"people": {"file": "people.parquet"}}})
     words = ("people.name", "people.number", "people.share")
     assert [[says(word, who) for word in words] for who in speakers(2)] == [
-        ["ada", "7", "0.5"], ["", "8", "1.0"],
-    ]  # fmt: skip
+        ["ada", "7", "0.5"],
+        ["", "8", "1.0"],
+    ]
 
 
 @pytest.mark.parametrize("text", ["id\n007\n1e3\n", "id\r\n007\r\n1e3\r\n", "\ufeffid\n007\n1e3\n"])

@@ -118,8 +118,10 @@ def test_the_order_of_rows_and_the_kind_of_file_are_no_matter(
     journey = random_journey(rng, ("view", "cart", "purchase"))
     table = sampled(journey, ("view", "cart", "purchase"), 60, seed)
     mixed = table.sample(frac=1.0, random_state=seed)
-    found = [calibrate(read(t, folder, name)) for t, name in
-             ((table, "a.csv"), (mixed, "b.csv"), (mixed, "c.parquet"))]  # fmt: skip
+    found = [
+        calibrate(read(t, folder, name))
+        for t, name in ((table, "a.csv"), (mixed, "b.csv"), (mixed, "c.parquet"))
+    ]
     blocks = [{one.name: one.block("9s") for one in each.journeys} for each in found]
     shapes = [sorted((n, sorted(b["next"])) for n, b in each.items()) for each in blocks]
     assert shapes[0] == shapes[1] == shapes[2]

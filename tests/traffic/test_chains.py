@@ -34,9 +34,11 @@ LAWS: list[Any] = [
 
 
 def journey_of(
-    rows: dict[str, dict[str, float]], think: dict[str, Any], start: dict[str, float] | None = None,
+    rows: dict[str, dict[str, float]],
+    think: dict[str, Any],
+    start: dict[str, float] | None = None,
     lengths: list[float] | None = None,
-) -> Journey:  # fmt: skip
+) -> Journey:
     """Return a journey that begins at its first step, if nothing else is said."""
     start = start or {next(iter(rows)): 1.0}
     length = {"length": {"steps": lengths}} if lengths else {}
@@ -223,8 +225,12 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no unit": (ROWS, {"a": 9}, "duration"),
     "unknown law": (ROWS, {"a": {"law": "weibull", "mean": "9s"}}, "lognormal"),
     "law without its spread": (ROWS, {"a": {"law": "lognormal", "mean": "9s"}}, "cv"),
-    "law by next step, wrong": (ROWS, {"a": {"a": {"law": "gamma", "mean": "0s", "cv": 1}}}, "greater than 0"),
-}  # fmt: skip
+    "law by next step, wrong": (
+        ROWS,
+        {"a": {"a": {"law": "gamma", "mean": "0s", "cv": 1}}},
+        "greater than 0",
+    ),
+}
 
 
 def test_a_length_and_an_exit_do_not_go_together() -> None:

@@ -33,9 +33,13 @@ def journeys(draw: st.DrawFn) -> Journey:
     first = draw(st.floats(0, 1))
     think = {step: f"{draw(st.integers(5, 60))}s" for step in STEPS}
     return Journey.model_validate(
-        {"start": {"a": first, "b": 1 - first}, "next": rows, "think": think | {"other": "9s"},
-         "patience": "9s"}
-    )  # fmt: skip
+        {
+            "start": {"a": first, "b": 1 - first},
+            "next": rows,
+            "think": think | {"other": "9s"},
+            "patience": "9s",
+        }
+    )
 
 
 # --- lag kernels --------------------------------------------------------------------------------
@@ -64,9 +68,13 @@ def test_slow_journeys_lose_no_visits(think: str) -> None:
 
 def test_a_first_step_falls_in_the_slot_of_its_start() -> None:
     journey = Journey.model_validate(
-        {"start": {"a": 1.0}, "next": {"a": {"exit": 1.0}}, "think": {"other": "9s"},
-         "patience": "9s"}
-    )  # fmt: skip
+        {
+            "start": {"a": 1.0},
+            "next": {"a": {"exit": 1.0}},
+            "think": {"other": "9s"},
+            "patience": "9s",
+        }
+    )
     kernel = lag_kernel(journey, ("a",), {"a": 0.0})
     assert kernel[0, 0] == 1.0
     assert kernel[0, 1:].sum() == 0.0
@@ -77,9 +85,13 @@ def test_a_kernel_s_mean_lag_is_that_of_walks_drawn_by_chance(response_s: float)
     row = {"a": 0.3, "b": 0.4, "exit": 0.3}
     think_s = {"a": 20.0, "b": 50.0}
     journey = Journey.model_validate(
-        {"start": {"a": 1.0}, "next": {"a": row, "b": row},
-         "think": {"a": "20s", "b": "50s", "other": "1s"}, "patience": "9s"}
-    )  # fmt: skip
+        {
+            "start": {"a": 1.0},
+            "next": {"a": row, "b": row},
+            "think": {"a": "20s", "b": "50s", "other": "1s"},
+            "patience": "9s",
+        }
+    )
     kernel = lag_kernel(journey, ("a", "b"), {"a": response_s, "b": response_s})
     lags = np.arange(kernel.shape[1])
     rng = np.random.default_rng(11)

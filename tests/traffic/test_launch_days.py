@@ -15,20 +15,27 @@ from tests.support.small_shop import flat_demand, load_small, small_shop
 
 HALF_LIFE_MIN, CROWD, BUYS = 6.0, 60_000, 0.5
 DROP = {
-    "product": "console", "at": {"eu": "2026-03-10T00:00"}, "crowd": {"eu": CROWD}, "stock": {"eu": 5_000},
+    "product": "console",
+    "at": {"eu": "2026-03-10T00:00"},
+    "crowd": {"eu": CROWD},
+    "stock": {"eu": 5_000},
     "half_life": f"{HALF_LIFE_MIN:g}m",
-}  # fmt: skip
+}
 FAN = {
-    "launch": "drop", "start": {"product": 1.0}, "think": {"other": "1ms"}, "patience": "8s",
+    "launch": "drop",
+    "start": {"product": 1.0},
+    "think": {"other": "1ms"},
+    "patience": "8s",
     "next": {"product": {"checkout": BUYS, "exit": 1 - BUYS}, "checkout": {"exit": 1.0}},
-}  # fmt: skip
+}
 
 
 def shop_with(folder: Path, **launch: Any) -> Scenario:
     changes = {
-        "launches": {"drop": DROP | launch}, "journeys": {"fan": FAN},
+        "launches": {"drop": DROP | launch},
+        "journeys": {"fan": FAN},
         "products": {"console": {"share": {"eu": 0.0}}, "other": {"share": {"eu": 1.0}}},
-    }  # fmt: skip
+    }
     return load_small(folder, small_shop(), changes)
 
 

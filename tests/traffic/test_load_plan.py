@@ -44,19 +44,24 @@ def toys() -> dict[str, Any]:
             },
             "launches": {
                 "drop": {
-                    "product": "toy", "at": {"eu": "2026-03-10T00:30"}, "crowd": {"eu": 40_000},
-                    "stock": {"eu": 500}, "half_life": "4m",
+                    "product": "toy",
+                    "at": {"eu": "2026-03-10T00:30"},
+                    "crowd": {"eu": 40_000},
+                    "stock": {"eu": 500},
+                    "half_life": "4m",
                 }
             },
             "journeys": {
                 "fan": {
-                    "launch": "drop", "start": {"product": 1.0},
+                    "launch": "drop",
+                    "start": {"product": 1.0},
                     "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
-                    "think": {"other": "8s"}, "patience": "15s",
+                    "think": {"other": "8s"},
+                    "patience": "15s",
                 }
             },
         },
-    )  # fmt: skip
+    )
 
 
 def hill(scenario: Scenario, level: float = 6000.0) -> Demand:
@@ -296,8 +301,12 @@ def test_the_peak_window_is_the_one_with_the_most_starts(
 
 
 def test_the_peak_is_that_of_one_stack_not_of_all_together(tmp_path: Path) -> None:
-    there = {"stacks": {"main": {"instances": 9, "instance": "box"},
-                        "east": {"instances": 9, "instance": "box"}}}  # fmt: skip
+    there = {
+        "stacks": {
+            "main": {"instances": 9, "instance": "box"},
+            "east": {"instances": 9, "instance": "box"},
+        }
+    }
     shop = merged(
         small_shop(),
         {
@@ -339,8 +348,10 @@ def test_the_peak_window_lies_inside_one_region_s_own_event_however_busy_the_min
 def test_customers_of_a_region_whose_event_is_over_count_but_choose_no_window(
     tmp_path: Path,
 ) -> None:
-    both = {"regions": {"jp": {"zone": "Asia/Tokyo", "stack": "main"}},
-            "history": {"synthetic": {"sessions_per_day": {"jp": 1.0}}}}  # fmt: skip
+    both = {
+        "regions": {"jp": {"zone": "Asia/Tokyo", "stack": "main"}},
+        "history": {"synthetic": {"sessions_per_day": {"jp": 1.0}}},
+    }
     scenario = load_small(tmp_path, merged(small_shop(), both))
     starts = np.ones((2, SLOTS))
     starts[1, 0:40] = 90.0  # nobody's event

@@ -76,10 +76,15 @@ def test_visits_length_and_kernel_agree_on_what_is_cut(again: float) -> None:
 def test_a_time_that_allows_more_steps_than_a_walk_has_counts_those_it_has() -> None:
     steps, response_s = ("buy",), {"buy": 0.0}
     always = {"law": "deterministic", "mean": "1s"}
-    journey = Journey.model_validate({
-        "start": {"buy": 1.0}, "next": {"buy": {"buy": 1.0}}, "think": {"buy": always}, "patience": "9s",
-        "length": {"duration": {"law": "deterministic", "mean": "600s"}},
-    })  # fmt: skip
+    journey = Journey.model_validate(
+        {
+            "start": {"buy": 1.0},
+            "next": {"buy": {"buy": 1.0}},
+            "think": {"buy": always},
+            "patience": "9s",
+            "length": {"duration": {"law": "deterministic", "mean": "600s"}},
+        }
+    )
     chain = chain_of(journey, steps, response_s)
     assert chain.visits.sum() == pytest.approx(LONGEST_WALK, rel=1e-3)
     assert chain.mean_steps == pytest.approx(LONGEST_WALK, rel=1e-3)
@@ -89,13 +94,19 @@ def test_a_time_that_allows_more_steps_than_a_walk_has_counts_those_it_has() -> 
 @pytest.mark.parametrize(
     ("journey", "says"),
     [
-        (loop(0.999999), r"journeys\.shopper: a session ends after 500 steps at most; 100.0% of its"),
+        (
+            loop(0.999999),
+            r"journeys\.shopper: a session ends after 500 steps at most; 100.0% of its",
+        ),
         (loop(0.998), r"a session ends after 500 steps at most; 60.6% of its"),
         (TWO_HOURS, "a session ends after 500 steps at most"),
-        (loop(0.5, "10d"), r"journeys\.shopper: its sessions last 7\d\d h on average; .* GiB of memory"),
+        (
+            loop(0.5, "10d"),
+            r"journeys\.shopper: its sessions last 7\d\d h on average; .* GiB of memory",
+        ),
     ],
     ids=["nearly endless", "often cut", "cut by its time", "too much memory"],
-)  # fmt: skip
+)
 def test_a_journey_that_would_be_cut_or_cannot_be_solved_for_is_refused_at_reading(
     tmp_path: Path, journey: dict[str, Any], says: str
 ) -> None:

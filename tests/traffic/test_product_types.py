@@ -34,25 +34,40 @@ def scenario(tmp_path: Path) -> Scenario:
     shop["history"]["synthetic"]["sessions_per_day"]["uk"] = 200_000
     shop["journeys"]["shopper"]["share"] = {"eu": 0.7, "uk": 0.5}
     shop["journeys"]["fond"] = {
-        "start": {"product": 1.0}, "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
-        "think": {"other": "40s"}, "patience": "8s", "share": {"eu": 0.3, "uk": 0.5},
+        "start": {"product": 1.0},
+        "next": {"product": {"checkout": 0.5, "exit": 0.5}, "checkout": {"exit": 1.0}},
+        "think": {"other": "40s"},
+        "patience": "8s",
+        "share": {"eu": 0.3, "uk": 0.5},
         "products": {"toy": 0.9, "song": 0.1},
-    }  # fmt: skip
+    }
     shop["journeys"]["fan"] = {
-        "start": {"product": 1.0}, "next": {"product": {"checkout": 1.0}, "checkout": {"exit": 1.0}},
-        "think": {"other": "5s"}, "patience": "8s", "launch": "drop",
+        "start": {"product": 1.0},
+        "next": {"product": {"checkout": 1.0}, "checkout": {"exit": 1.0}},
+        "think": {"other": "5s"},
+        "patience": "8s",
+        "launch": "drop",
         "on_waiting": {"again": 1.0, "after": "20s", "most": 900},
-    }  # fmt: skip
+    }
     shop["products"] = {
         "toy": {"share": {"eu": 0.5, "uk": 0.2}, "hours": HOURS, "calls": {"product": ["pay"]}},
-        "song": {"share": {"eu": 0.5, "uk": 0.7}, "without": ["stock"],
-                 "exchanges": {"product": [{"path": "/song"}, {"path": "/lyrics"}]}},
+        "song": {
+            "share": {"eu": 0.5, "uk": 0.7},
+            "without": ["stock"],
+            "exchanges": {"product": [{"path": "/song"}, {"path": "/lyrics"}]},
+        },
         "box": {"share": {"eu": 0.0, "uk": 0.1}},
-    }  # fmt: skip
+    }
     shop["launches"] = {
-        "drop": {"product": "box", "at": {"eu": "2026-03-10T04:30"}, "crowd": {"eu": 9000}, "half_life": "3m",
-                 "stock": {"eu": 400}, "waiting": {"share": 0.25, "since": "5m"}}
-    }  # fmt: skip
+        "drop": {
+            "product": "box",
+            "at": {"eu": "2026-03-10T04:30"},
+            "crowd": {"eu": 9000},
+            "half_life": "3m",
+            "stock": {"eu": 400},
+            "waiting": {"share": 0.25, "since": "5m"},
+        }
+    }
     return load_small(tmp_path, shop)
 
 
@@ -170,12 +185,16 @@ def test_a_waiting_crowd_comes_evenly_before_and_the_rest_by_its_half_life(
 
 @pytest.mark.parametrize(
     ("countdown", "reaction", "kept"),
-    [("30s", {"again": 1.0, "after": "9s", "most": 1}, 1.0), ("30s", {"again": 0.8, "after": "9s"}, 0.8),
-     (None, {"again": 1.0, "after": "20s", "most": 900}, 1.0), (None, None, 0.0),
-     (None, {"again": 0.9, "after": "60s", "most": 900}, np.mean([0.9**n for n in range(1, 6)])),
-     (None, {"again": 1.0, "after": "60s", "most": 3}, 0.6)],
+    [
+        ("30s", {"again": 1.0, "after": "9s", "most": 1}, 1.0),
+        ("30s", {"again": 0.8, "after": "9s"}, 0.8),
+        (None, {"again": 1.0, "after": "20s", "most": 900}, 1.0),
+        (None, None, 0.0),
+        (None, {"again": 0.9, "after": "60s", "most": 900}, np.mean([0.9**n for n in range(1, 6)])),
+        (None, {"again": 1.0, "after": "60s", "most": 3}, 0.6),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_who_waits_buys_at_the_release_if_still_there(
     scenario: Scenario, countdown: str | None, reaction: dict[str, Any] | None, kept: float
 ) -> None:
@@ -204,8 +223,9 @@ def test_no_stack_sells_the_stock_of_another(short: str, tmp_path: Path) -> None
     shop["history"]["synthetic"]["sessions_per_day"]["uk"] = 200_000
     for service in shop["services"].values():
         service["stacks"]["far"] = service["stacks"]["main"]
-    shop["products"] = {"toy": {"share": {"eu": 1.0, "uk": 1.0},
-                                "stock": {"eu": 10**9, "uk": 10**9} | {short: 40}}}  # fmt: skip
+    shop["products"] = {
+        "toy": {"share": {"eu": 1.0, "uk": 1.0}, "stock": {"eu": 10**9, "uk": 10**9} | {short: 40}}
+    }
     scenario = load_small(tmp_path, shop)
     plan = planned(scenario)
     seen = outlook(scenario, plan)
@@ -213,8 +233,11 @@ def test_no_stack_sells_the_stock_of_another(short: str, tmp_path: Path) -> None
     assert min(orders.values()) > 1000
     other = next(region for region in plan.regions if region != short)
     assert sold_orders(scenario, plan, seen, "toy") == pytest.approx(40 + orders[other])
-    rows = {row["stack"]: row for stack in scenario.stack_names
-            for row in stock_rows(scenario, 0.1, plan, seen, stack)}  # fmt: skip
+    rows = {
+        row["stack"]: row
+        for stack in scenario.stack_names
+        for row in stock_rows(scenario, 0.1, plan, seen, stack)
+    }
     stack = scenario.regions[short].stack
     assert rows[stack]["sold_out_utc"]["p50"] is not None
     assert sum(row["orders_asked"] for row in rows.values()) == pytest.approx(

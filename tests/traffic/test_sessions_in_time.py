@@ -23,9 +23,11 @@ from tests.support.small_shop import flat_plan, load_small, small_shop
 ROWS = {"a": {"a": 0.3, "b": 0.7}, "b": {"a": 0.5, "c": 0.5}, "c": {"c": 0.2, "a": 0.8}}
 REPLIES = {"a": 1.0, "b": 3.0, "c": 0.5}
 TIMES: list[Any] = [
-    "90s", {"law": "lognormal", "mean": "3m", "cv": 1.2}, {"law": "deterministic", "mean": "100s"},
+    "90s",
+    {"law": "lognormal", "mean": "3m", "cv": 1.2},
+    {"law": "deterministic", "mean": "100s"},
     {"law": "gamma", "mean": "2m", "cv": 0.4},
-]  # fmt: skip
+]
 
 
 def journey_of(duration: Any, **more: Any) -> Journey:
@@ -33,8 +35,13 @@ def journey_of(duration: Any, **more: Any) -> Journey:
         "a": {"b": "20s", "other": "5s"},
         "other": {"law": "lognormal", "mean": "12s", "cv": 0.9},
     }
-    block = {"start": {"a": 0.6, "b": 0.4}, "next": ROWS, "think": think, "patience": "9s",
-             "length": {"duration": duration}} | more  # fmt: skip
+    block = {
+        "start": {"a": 0.6, "b": 0.4},
+        "next": ROWS,
+        "think": think,
+        "patience": "9s",
+        "length": {"duration": duration},
+    } | more
     return Journey.model_validate_json(json.dumps(block))
 
 
@@ -78,8 +85,13 @@ def test_visits_conversion_length_and_kernel_are_those_of_walks(duration: Any) -
 
 def test_steps_a_minute_apart_by_chance_come_as_poisson_says() -> None:
     """Exponential pauses, replies of no time, a session of ten minutes: one step and a Poisson number more."""
-    block = {"start": {"a": 1.0}, "next": {"a": {"a": 1.0}}, "think": {"other": "60s"}, "patience": "9s",
-             "length": {"duration": {"law": "deterministic", "mean": "10m"}}}  # fmt: skip
+    block = {
+        "start": {"a": 1.0},
+        "next": {"a": {"a": 1.0}},
+        "think": {"other": "60s"},
+        "patience": "9s",
+        "length": {"duration": {"law": "deterministic", "mean": "10m"}},
+    }
     journey = Journey.model_validate_json(json.dumps(block))
     assert journey.visits_per_session(("a",)) == pytest.approx([11.0], rel=2e-3)
     law = np.pad(length_law(journey, ("a",)), (0, 30))
@@ -90,8 +102,13 @@ def test_steps_a_minute_apart_by_chance_come_as_poisson_says() -> None:
 
 def test_an_exponential_time_leaves_a_share_of_each_pause() -> None:
     """Who may go at any moment is there after a pause with the chance of its Laplace transform: here a half."""
-    block = {"start": {"a": 1.0}, "next": {"a": {"a": 1.0}}, "think": {"other": "30s"}, "patience": "9s",
-             "length": {"duration": "30s"}}  # fmt: skip
+    block = {
+        "start": {"a": 1.0},
+        "next": {"a": {"a": 1.0}},
+        "think": {"other": "30s"},
+        "patience": "9s",
+        "length": {"duration": "30s"},
+    }
     journey = Journey.model_validate_json(json.dumps(block))
     assert journey.visits_per_session(("a",)) == pytest.approx([2.0], rel=2e-3)
     assert length_law(journey, ("a",))[1:8] == pytest.approx(0.5 ** np.arange(1, 8), abs=2e-3)

@@ -10,10 +10,24 @@ from gameday.capacity.request import CapacityRequest
 __all__ = ["to_csv"]
 
 _COLUMNS = (
-    "id", "state", "stack", "service", "instance", "zones", "instances_from", "instances_to",
-    "needed_by", "latest_order", "at_risk", "expires", "hourly_usd", "total_usd",
-    "model", "proven", "proven_for",
-)  # fmt: skip
+    "id",
+    "state",
+    "stack",
+    "service",
+    "instance",
+    "zones",
+    "instances_from",
+    "instances_to",
+    "needed_by",
+    "latest_order",
+    "at_risk",
+    "expires",
+    "hourly_usd",
+    "total_usd",
+    "model",
+    "proven",
+    "proven_for",
+)
 
 
 def to_csv(requests: tuple[CapacityRequest, ...]) -> str:

@@ -74,18 +74,32 @@ class _Cold:
 
 
 def _candidate(
-    evidence: Evidence, stack: str, service: str, runs: list[_Cold], value: Band, p_value: float,
+    evidence: Evidence,
+    stack: str,
+    service: str,
+    runs: list[_Cold],
+    value: Band,
+    p_value: float,
     basis: Basis,
-) -> Candidate:  # fmt: skip
+) -> Candidate:
     when_cold = [float(run.share[run.cold].mean()) for run in runs if run.cold.any()]
     return Candidate(
-        rule="cold_cache", stack=stack, subject=service,
-        title=f"{stack}: with its cache cold {service} cannot bear its callers", unit="share",
-        value=value, bound=TURNED_AWAY, samples=sum(run.all_ for run in runs), basis=basis,
-        p_value=p_value, first_slot=first_where(np.any([run.cold for run in runs], axis=0)),
+        rule="cold_cache",
+        stack=stack,
+        subject=service,
+        title=f"{stack}: with its cache cold {service} cannot bear its callers",
+        unit="share",
+        value=value,
+        bound=TURNED_AWAY,
+        samples=sum(run.all_ for run in runs),
+        basis=basis,
+        p_value=p_value,
+        first_slot=first_where(np.any([run.cold for run in runs], axis=0)),
         tier=evidence.scenario.services[service].tier,
         suggestion=f"warm the cache of {service} before it takes traffic; a short queue lets it warm by itself",
-        evidence={"hits_at_best": round(max(float(run.share.max()) for run in runs), 4),
-                  "hits_when_cold": round(float(np.mean(when_cold)), 4)},
+        evidence={
+            "hits_at_best": round(max(float(run.share.max()) for run in runs), 4),
+            "hits_when_cold": round(float(np.mean(when_cold)), 4),
+        },
         services=(service,) if basis == "model only" else (),
-    )  # fmt: skip
+    )

@@ -91,13 +91,20 @@ def _compare(
     half = float(scipy.stats.t.ppf(0.975, n - 1)) * spread
     bound = _TOLERANCE[metric] * (1.0 if metric == "utilisation" else mean)
     return Candidate(
-        rule="disagreement", stack=stack, subject=f"{metric} of {subject}",
+        rule="disagreement",
+        stack=stack,
+        subject=f"{metric} of {subject}",
         title=f"{stack}: model and measurement disagree on {metric} of {subject}",
-        value=Band(away, away - half, away + half), bound=bound,
+        value=Band(away, away - half, away + half),
+        bound=bound,
         unit="share" if metric == "utilisation" else "s",
-        p_value=float(2 * scipy.stats.t.sf(max(0.0, away - bound) / spread, n - 1)), samples=n * 100,
-        basis="measured", tier=3, first_slot=None,
+        p_value=float(2 * scipy.stats.t.sf(max(0.0, away - bound) / spread, n - 1)),
+        samples=n * 100,
+        basis="measured",
+        tier=3,
+        first_slot=None,
         suggestion=f"measure {', '.join(services)} alone and mend its service time, servers or calls in the "
         "scenario; until then nothing is judged or ordered by its model",
-        evidence={"predicted": mean, "measured": measured}, services=services,
-    )  # fmt: skip
+        evidence={"predicted": mean, "measured": measured},
+        services=services,
+    )

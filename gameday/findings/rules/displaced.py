@@ -36,12 +36,18 @@ def look_for_displaced(evidence: Evidence) -> Iterator[Candidate]:
                 continue
             slots = counts[rows].sum(axis=0) > _BOUND * np.maximum(counts[0], 1)
             yield Candidate(
-                rule="displaced", stack=stack, subject=step,
+                rule="displaced",
+                stack=stack,
+                subject=step,
                 title=f"{stack}: customers did not reach {step}",
-                value=binomial_band(gone, planned), bound=_BOUND, unit="share",
-                p_value=float(scipy.stats.binom.sf(gone - 1, planned, _BOUND)), samples=planned,
-                basis="measured", tier=step_tier(evidence.scenario, step),
+                value=binomial_band(gone, planned),
+                bound=_BOUND,
+                unit="share",
+                p_value=float(scipy.stats.binom.sf(gone - 1, planned, _BOUND)),
+                samples=planned,
+                basis="measured",
+                tier=step_tier(evidence.scenario, step),
                 first_slot=first_where(slots),
                 suggestion="they left after an earlier step failed or took too long: see there",
                 evidence={name: float(counts[STEPS.index(name)].sum()) for name in _BY_TARGET},
-            )  # fmt: skip
+            )

@@ -18,12 +18,24 @@ def look_for_lost_orders(evidence: Evidence) -> Iterator[Candidate]:
         return
     wrong = orders.confirmed_missing + orders.never_sent
     yield Candidate(
-        rule="lost_orders", stack="all", subject="orders",
-        title="orders do not balance by key", value=Band(wrong, wrong, wrong), bound=0.0,
-        unit="count", p_value=0.0 if wrong else 1.0, samples=orders.confirmed, is_exact=True,
-        basis="measured", tier=0, first_slot=None,
+        rule="lost_orders",
+        stack="all",
+        subject="orders",
+        title="orders do not balance by key",
+        value=Band(wrong, wrong, wrong),
+        bound=0.0,
+        unit="count",
+        p_value=0.0 if wrong else 1.0,
+        samples=orders.confirmed,
+        is_exact=True,
+        basis="measured",
+        tier=0,
+        first_slot=None,
         suggestion="check idempotency and durability of the order store before anything else",
-        evidence={"confirmed": orders.confirmed, "in_shop": orders.in_shop,
-                  "confirmed_missing": orders.confirmed_missing,
-                  "never_sent": orders.never_sent},
-    )  # fmt: skip
+        evidence={
+            "confirmed": orders.confirmed,
+            "in_shop": orders.in_shop,
+            "confirmed_missing": orders.confirmed_missing,
+            "never_sent": orders.never_sent,
+        },
+    )

@@ -22,13 +22,20 @@ def look_for_lost_zone(evidence: Evidence) -> Iterator[Candidate]:
             for test in row["tests"]:
                 value = test["value"]
                 yield Candidate(
-                    rule="lost_zone", stack=stack, subject=test["text"],
+                    rule="lost_zone",
+                    stack=stack,
+                    subject=test["text"],
                     title=f"{stack}: no headroom for a lost zone: {test['text']} fails at the peak",
-                    value=Band(value["mid"], value["low"], value["high"]), bound=test["bound"],
-                    unit=test["unit"], p_value=test["p_value"], samples=test["samples"], basis="model only",
-                    tier=test["tier"], first_slot=None,
+                    value=Band(value["mid"], value["low"], value["high"]),
+                    bound=test["bound"],
+                    unit=test["unit"],
+                    p_value=test["p_value"],
+                    samples=test["samples"],
+                    basis="model only",
+                    tier=test["tier"],
+                    first_slot=None,
                     suggestion=f"size every service for the loss of {row['what']}: see the capacity requests; "
                     "`gameday simulate --what-if 'SERVICE.instances = N'` says what helps",
                     evidence={"lost": row["what"], "from_utc": answer["from_utc"]},
                     services=services_behind(evidence.scenario, stack, criteria[test["text"]]),
-                )  # fmt: skip
+                )

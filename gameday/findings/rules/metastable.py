@@ -49,9 +49,16 @@ def _measured(
     bound = _bound(run, part, after)
     p_value = float(scipy.stats.binom.sf(bad - 1, sent, bound)) if _stays_down(run, part) else 1.0
     return _candidate(
-        evidence, stack, after.start, binomial_band(bad, sent), bound, sent, p_value, "measured",
+        evidence,
+        stack,
+        after.start,
+        binomial_band(bad, sent),
+        bound,
+        sent,
+        p_value,
+        "measured",
         {"goodput_before": round(run.share(part.before), 4)},
-    )  # fmt: skip
+    )
 
 
 def _modelled(
@@ -62,23 +69,44 @@ def _modelled(
     down = sum(_stays_down(run, part) for run in runs)
     p_value = p_above(lost, bound) if 2 * down > len(runs) else 1.0
     return _candidate(
-        evidence, stack, after.start, level_interval(lost, "share"), bound,
-        round(sum(float(run.sent[after].sum()) for run in runs)), p_value, "model only",
+        evidence,
+        stack,
+        after.start,
+        level_interval(lost, "share"),
+        bound,
+        round(sum(float(run.sent[after].sum()) for run in runs)),
+        p_value,
+        "model only",
         {"stay_down": f"{down} of {len(runs)} runs"},
-    )  # fmt: skip
+    )
 
 
 def _candidate(
-    evidence: Evidence, stack: str, first_slot: int, value: Band, bound: float, samples: int,
-    p_value: float, basis: Basis, more: dict[str, float | str],
-) -> Candidate:  # fmt: skip
+    evidence: Evidence,
+    stack: str,
+    first_slot: int,
+    value: Band,
+    bound: float,
+    samples: int,
+    p_value: float,
+    basis: Basis,
+    more: dict[str, float | str],
+) -> Candidate:
     return Candidate(
-        rule="metastable", stack=stack, subject="all steps",
-        title=f"{stack}: stays down though what was injected is gone", unit="share", bound=bound,
-        value=value, samples=samples, basis=basis, p_value=p_value, tier=0,
+        rule="metastable",
+        stack=stack,
+        subject="all steps",
+        title=f"{stack}: stays down though what was injected is gone",
+        unit="share",
+        bound=bound,
+        value=value,
+        samples=samples,
+        basis=basis,
+        p_value=p_value,
+        tier=0,
         first_slot=first_slot,
         suggestion="retry budgets, queues served within the time-out, a limit: `gameday simulate --inject` with "
         "--what-if says which of them brings it back",
         evidence={"injected": "; ".join(one.text for one in evidence.plan.injections), **more},
         services=evidence.scenario.stack_services(stack) if basis == "model only" else (),
-    )  # fmt: skip
+    )

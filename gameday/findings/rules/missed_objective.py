@@ -43,10 +43,15 @@ def _of_run(
     if criterion.metric in ("error rate", "abandonment rate"):
         bad, all_, share = share_of(run, criterion, stack)
         yield _candidate(
-            evidence, criterion, stack, binomial_band(bad, all_),
+            evidence,
+            criterion,
+            stack,
+            binomial_band(bad, all_),
             float(scipy.stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
-            all_, first_where(share > criterion.value), is_exact=True,
-        )  # fmt: skip
+            all_,
+            first_where(share > criterion.value),
+            is_exact=True,
+        )
         return
     if criterion.is_of_service:
         yield from _of_service(evidence, criterion, stack, run)
@@ -57,10 +62,15 @@ def _of_run(
     slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
     longest_s = run.longest_response_s(steps_of(run, criterion))
     yield _candidate(
-        evidence, criterion, stack, quantile_band(histogram, level, longest_s),
-        float(scipy.stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0, n,
-        first_where(slots > criterion.value), is_exact=True,
-    )  # fmt: skip
+        evidence,
+        criterion,
+        stack,
+        quantile_band(histogram, level, longest_s),
+        float(scipy.stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0,
+        n,
+        first_where(slots > criterion.value),
+        is_exact=True,
+    )
 
 
 def _of_service(
@@ -72,9 +82,14 @@ def _of_service(
     if len(known) < LEAST_SLOTS:
         return
     yield _candidate(
-        evidence, criterion, stack, level_interval(known, METRICS[criterion.metric]),
-        p_above(known, criterion.value), LEAST_SAMPLES, first_where(np.nan_to_num(seen) > criterion.value),
-    )  # fmt: skip
+        evidence,
+        criterion,
+        stack,
+        level_interval(known, METRICS[criterion.metric]),
+        p_above(known, criterion.value),
+        LEAST_SAMPLES,
+        first_where(np.nan_to_num(seen) > criterion.value),
+    )
 
 
 def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
@@ -96,15 +111,33 @@ def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[
 
 
 def _candidate(
-    evidence: Evidence, criterion: Criterion, stack: str, band: Band, p_value: float, samples: int,
-    first: int | None, *, basis: Basis = "measured", services: tuple[str, ...] = (),
+    evidence: Evidence,
+    criterion: Criterion,
+    stack: str,
+    band: Band,
+    p_value: float,
+    samples: int,
+    first: int | None,
+    *,
+    basis: Basis = "measured",
+    services: tuple[str, ...] = (),
     is_exact: bool = False,
-) -> Candidate:  # fmt: skip
+) -> Candidate:
     return Candidate(
-        rule="missed_objective", stack=stack, subject=f"{criterion.metric} of {criterion.subject}",
-        title=f"{stack}: objective missed: {criterion.text}", value=band, bound=criterion.value,
-        unit=METRICS[criterion.metric], p_value=p_value, samples=samples, basis=basis,
-        tier=step_tier(evidence.scenario, criterion.subject), first_slot=first,
+        rule="missed_objective",
+        stack=stack,
+        subject=f"{criterion.metric} of {criterion.subject}",
+        title=f"{stack}: objective missed: {criterion.text}",
+        value=band,
+        bound=criterion.value,
+        unit=METRICS[criterion.metric],
+        p_value=p_value,
+        samples=samples,
+        basis=basis,
+        tier=step_tier(evidence.scenario, criterion.subject),
+        first_slot=first,
         suggestion="see the saturated services of this stack and the capacity requests",
-        evidence={"objective": criterion.text}, services=services, is_exact=is_exact,
-    )  # fmt: skip
+        evidence={"objective": criterion.text},
+        services=services,
+        is_exact=is_exact,
+    )

@@ -29,12 +29,20 @@ def _candidate(
 ) -> Candidate:
     unit = METRICS[criterion.metric]
     return Candidate(
-        rule="peak_not_borne", stack=case.stack, subject=criterion.text,
+        rule="peak_not_borne",
+        stack=case.stack,
+        subject=criterion.text,
         title=f"{case.stack}: the forecast's peak at {level_words(case)}, is not borne: {criterion.text} fails",
-        value=level_interval(values, unit), bound=criterion.value, unit=unit,
-        p_value=p_above(values, criterion.value), samples=samples, basis="model only",
-        tier=step_tier(evidence.scenario, criterion.subject), first_slot=None,
+        value=level_interval(values, unit),
+        bound=criterion.value,
+        unit=unit,
+        p_value=p_above(values, criterion.value),
+        samples=samples,
+        basis="model only",
+        tier=step_tier(evidence.scenario, criterion.subject),
+        first_slot=None,
         suggestion="place the capacity requests of this stack, as far as their proof holds",
-        evidence={"case": case_words(case)}, quantile=case.plan.quantile,
+        evidence={"case": case_words(case)},
+        quantile=case.plan.quantile,
         services=services_behind(evidence.scenario, case.stack, criterion),
-    )  # fmt: skip
+    )

@@ -46,13 +46,22 @@ def _of(
     if attempts == 0:
         return
     yield Candidate(
-        rule="retry_storm", stack=stack, subject=service,
+        rule="retry_storm",
+        stack=stack,
+        subject=service,
         title=f"{stack}: retry storm on {service}: {attempts / max(1, attempts - repeated):.1f} attempts for each "
-        "first one", unit="share", bound=_REPEATED,
-        value=binomial_band(repeated, attempts), samples=attempts, basis="measured",
-        p_value=min(1.0, len(shares) * float(scipy.stats.binom.sf(repeated - 1, attempts, _REPEATED))),
+        "first one",
+        unit="share",
+        bound=_REPEATED,
+        value=binomial_band(repeated, attempts),
+        samples=attempts,
+        basis="measured",
+        p_value=min(
+            1.0, len(shares) * float(scipy.stats.binom.sf(repeated - 1, attempts, _REPEATED))
+        ),
         tier=evidence.scenario.services[service].tier,
         first_slot=at if shares[at] > _REPEATED else None,
         suggestion=f"give those who ask {service}, and its own retries, a budget (retry.budget) and it a "
-        "queue that is served within its callers' time-out", evidence={"attempts": attempts, "repeated": repeated},
-    )  # fmt: skip
+        "queue that is served within its callers' time-out",
+        evidence={"attempts": attempts, "repeated": repeated},
+    )

@@ -38,16 +38,28 @@ def look_for_saturation(evidence: Evidence) -> Iterator[Candidate]:
             half = _spread(evidence, stack, service, visits, float(runs[at]))
             above = float(scipy.stats.norm.sf((float(runs[at]) - SATURATED) / half))
             yield Candidate(
-                rule="saturation", stack=stack, subject=service,
-                title=f"{stack}: {service} is saturated", unit="share", bound=SATURATED,
-                value=Band(float(runs[at]), float(runs[at]) - 1.96 * half,
-                           min(1.0, float(runs[at]) + 1.96 * half)),
+                rule="saturation",
+                stack=stack,
+                subject=service,
+                title=f"{stack}: {service} is saturated",
+                unit="share",
+                bound=SATURATED,
+                value=Band(
+                    float(runs[at]),
+                    float(runs[at]) - 1.96 * half,
+                    min(1.0, float(runs[at]) + 1.96 * half),
+                ),
                 p_value=min(1.0, len(runs) / SATURATED_SLOTS * above),
-                samples=int(visits), basis="measured", tier=evidence.scenario.services[service].tier,
+                samples=int(visits),
+                basis="measured",
+                tier=evidence.scenario.services[service].tier,
                 first_slot=first_where(np.nan_to_num(busy) > SATURATED),
                 suggestion=f"more servers for {service}; see its capacity request",
-                evidence={"slots": SATURATED_SLOTS, "mean_utilisation": round(float(np.nanmean(busy)), 4)},
-            )  # fmt: skip
+                evidence={
+                    "slots": SATURATED_SLOTS,
+                    "mean_utilisation": round(float(np.nanmean(busy)), 4),
+                },
+            )
 
 
 def _spread(evidence: Evidence, stack: str, service: str, visits: float, busy: float) -> float:

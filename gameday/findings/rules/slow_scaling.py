@@ -45,16 +45,23 @@ def look_for_slow_scaling(evidence: Evidence) -> Iterator[Candidate]:
             if len(shares) < 2:
                 continue
             yield Candidate(
-                rule="slow_scaling", stack=runs[0].stack, subject=service,
-                title=f"{runs[0].stack}: {service} scales too slowly for the edge", unit="share",
-                value=level_interval(shares, "share"), bound=TURNED_AWAY,
+                rule="slow_scaling",
+                stack=runs[0].stack,
+                subject=service,
+                title=f"{runs[0].stack}: {service} scales too slowly for the edge",
+                unit="share",
+                value=level_interval(shares, "share"),
+                bound=TURNED_AWAY,
                 samples=round(sum(all_ for _, all_ in counts)),
                 p_value=p_above(shares, TURNED_AWAY),
-                basis="model only", tier=evidence.scenario.services[service].tier, first_slot=first_where(short),
+                basis="model only",
+                tier=evidence.scenario.services[service].tier,
+                first_slot=first_where(short),
                 suggestion=f"schedule servers of {service} before the edge (autoscale.schedule), or lower "
                 "its target",
-                evidence={"delay_s": policy.delay, "interval_s": policy.interval}, services=(service,),
-            )  # fmt: skip
+                evidence={"delay_s": policy.delay, "interval_s": policy.interval},
+                services=(service,),
+            )
 
 
 def _disturbed(evidence: Evidence, stack: str, service: str, ahead: int, slots: int) -> Array:

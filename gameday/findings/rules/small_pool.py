@@ -37,13 +37,23 @@ def look_for_small_pool(evidence: Evidence) -> Iterator[Candidate]:
             at = int(np.mean(held, axis=0).argmax())
             values = [float(row[at]) for row in held]
             yield Candidate(
-                rule="small_pool", stack=runs[0].stack, subject=service,
+                rule="small_pool",
+                stack=runs[0].stack,
+                subject=service,
                 title=f"{runs[0].stack}: the connection pool of {service} is smaller than its concurrency",
-                value=t_interval(values), bound=SATURATED, unit="share",
+                value=t_interval(values),
+                bound=SATURATED,
+                unit="share",
                 p_value=min(1.0, len(held[0]) * p_above(values, SATURATED)),
-                samples=round(float(sum(r.arrived[n].sum() for r in runs))), basis="model only",
-                tier=rule.tier, first_slot=first_where(np.mean(held, axis=0) > SATURATED),
+                samples=round(float(sum(r.arrived[n].sum() for r in runs))),
+                basis="model only",
+                tier=rule.tier,
+                first_slot=first_where(np.mean(held, axis=0) > SATURATED),
                 suggestion=f"more connections to {service} than its {rule.pool.connections}, or fewer servers",
-                evidence={"connections": rule.pool.connections, "in_the_cell": links,
-                          "servers_in_the_cell": round(most, 1)}, services=(service,),
-            )  # fmt: skip
+                evidence={
+                    "connections": rule.pool.connections,
+                    "in_the_cell": links,
+                    "servers_in_the_cell": round(most, 1),
+                },
+                services=(service,),
+            )

@@ -34,12 +34,20 @@ def look_for_turned_away(evidence: Evidence) -> Iterator[Candidate]:
             parts: dict[str, float | str] = {ATTEMPTS[i]: float(rows[i].sum()) for i in lost}
             worst = max(parts, key=lambda name: float(parts[name]))
             yield Candidate(
-                rule="turned_away", stack=stack, subject=service,
+                rule="turned_away",
+                stack=stack,
+                subject=service,
                 title=f"{stack}: {service} turned work away ({worst.replace('_', ' ')})",
-                value=binomial_band(min(bad, all_), all_), bound=TURNED_AWAY, unit="share",
-                p_value=float(scipy.stats.binom.sf(bad - 1, all_, TURNED_AWAY)), samples=all_,
-                basis="measured", tier=evidence.scenario.services[service].tier,
-                first_slot=first_where(rows[lost].sum(axis=0) > TURNED_AWAY * np.maximum(rows[0], 1)),
+                value=binomial_band(min(bad, all_), all_),
+                bound=TURNED_AWAY,
+                unit="share",
+                p_value=float(scipy.stats.binom.sf(bad - 1, all_, TURNED_AWAY)),
+                samples=all_,
+                basis="measured",
+                tier=evidence.scenario.services[service].tier,
+                first_slot=first_where(
+                    rows[lost].sum(axis=0) > TURNED_AWAY * np.maximum(rows[0], 1)
+                ),
                 suggestion=f"more servers for {service}, or a longer queue if its peak is short",
                 evidence=parts,
-            )  # fmt: skip
+            )

@@ -47,13 +47,16 @@ class RegionCalendar:
         return When(
             minute=minute,
             angle=2 * np.pi * (stamps.hour * 60 + stamps.minute).to_numpy() / 1440,
-            weekday=weekday, is_free=free,
-            holidays=days, is_holiday=is_holiday, occurrences=self.occurrences,
+            weekday=weekday,
+            is_free=free,
+            holidays=days,
+            is_holiday=is_holiday,
+            occurrences=self.occurrences,
             regressors={
                 name: values[np.maximum(np.searchsorted(at, minute, "right") - 1, 0)]
                 for name, (at, values) in self.regressors.items()
             },
-        )  # fmt: skip
+        )
 
     def midnights(self, begin: float, end: float) -> Array:
         """Return the local midnights from `begin` to `end`, both included, minutes since 1970 UTC."""
@@ -153,8 +156,9 @@ def known_until(calendar: RegionCalendar) -> dict[str, float]:
     """Return regressor and lag -> minute up to which it is known: a last value holds as long as the one before."""
     return {
         name: float(at[-1] + (at[-1] - at[-2]))
-        for name, (at, _) in calendar.regressors.items() if len(at) > 1
-    }  # fmt: skip
+        for name, (at, _) in calendar.regressors.items()
+        if len(at) > 1
+    }
 
 
 def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalendar:
@@ -167,10 +171,17 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
         if masked is not None:
             launches.append((begin - 5, finish + masked))
         elif event.strength > 0:
-            events.append(Occurrence(
-                event.name, event.kind, begin, finish, event.strength,
-                (event.lead or 0.0) / 60, (event.lag or 0.0) / 60,
-            ))  # fmt: skip
+            events.append(
+                Occurrence(
+                    event.name,
+                    event.kind,
+                    begin,
+                    finish,
+                    event.strength,
+                    (event.lead or 0.0) / 60,
+                    (event.lag or 0.0) / 60,
+                )
+            )
     seen = {o.kind for o in events if o.start_min >= first and o.start_min < until}
     borrowed = {
         o.kind: near
@@ -180,8 +191,14 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
         if near is not None
     }
     return RegionCalendar(
-        region, scenario.regions[region].zone, scenario.calendar.holidays.get(region),
+        region,
+        scenario.regions[region].zone,
+        scenario.calendar.holidays.get(region),
         tuple(replace(o, kind=borrowed.get(o.kind, o.kind)) for o in events),
-        tuple(launches), scenario.forecast, _regressors(scenario, region, first, until),
-        tuple(sorted(borrowed.items())), first, until,
-    )  # fmt: skip
+        tuple(launches),
+        scenario.forecast,
+        _regressors(scenario, region, first, until),
+        tuple(sorted(borrowed.items())),
+        first,
+        until,
+    )

@@ -52,9 +52,13 @@ class Rows:
     def where(self, keep: Array | slice) -> Rows:
         """Return the rows where `keep`, shape (rows,)."""
         return Rows(
-            self.minute[keep], self.width[keep], self.mean[keep], self.in_event[keep],
-            self.calendar.rows(keep), self.are_totals,
-        )  # fmt: skip
+            self.minute[keep],
+            self.width[keep],
+            self.mean[keep],
+            self.in_event[keep],
+            self.calendar.rows(keep),
+            self.are_totals,
+        )
 
     @property
     def counted(self) -> Array:

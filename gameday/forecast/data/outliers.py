@@ -67,12 +67,17 @@ def find_outliers(past: Past, names: tuple[str, ...]) -> list[Masked]:
         for first, last, kind in _stretches(mean, expected, rows.minute, rows.width, past):
             inside = slice(first, last)
             times = float(np.nansum(mean[inside]) / max(np.nansum(expected[inside]), 1e-9))
-            found.append(Masked(
-                past.calendar.region, step, _instant(rows.minute[first] - rows.width[first] / 2),
-                _instant(rows.minute[last - 1] + rows.width[last - 1] / 2),
-                kind if kind == "glitch" else _name_of(times), times,
-                f"{times:.2g} times what was expected",
-            ))  # fmt: skip
+            found.append(
+                Masked(
+                    past.calendar.region,
+                    step,
+                    _instant(rows.minute[first] - rows.width[first] / 2),
+                    _instant(rows.minute[last - 1] + rows.width[last - 1] / 2),
+                    kind if kind == "glitch" else _name_of(times),
+                    times,
+                    f"{times:.2g} times what was expected",
+                )
+            )
     return _unless_kept(found, past.calendar.block)
 
 
@@ -143,9 +148,11 @@ def _unless_kept(found: list[Masked], block: ForecastBlock) -> list[Masked]:
 
 def _touches(masked: Masked, stretch: Stretch) -> bool:
     return (
-        stretch.region in (None, masked.region) and stretch.step in (None, masked.step)
-        and stretch.start < masked.end and masked.start < stretch.end
-    )  # fmt: skip
+        stretch.region in (None, masked.region)
+        and stretch.step in (None, masked.step)
+        and stretch.start < masked.end
+        and masked.start < stretch.end
+    )
 
 
 def asked_masks(past: Past, names: tuple[str, ...]) -> list[Masked]:
@@ -153,10 +160,12 @@ def asked_masks(past: Past, names: tuple[str, ...]) -> list[Masked]:
     region = past.calendar.region
     return [
         Masked(region, step, s.start, s.end, "asked", float("nan"), s.why or "asked for")
-        for s in past.calendar.block.mask if s.region in (None, region)
-        for step in names if s.step in (None, step)
+        for s in past.calendar.block.mask
+        if s.region in (None, region)
+        for step in names
+        if s.step in (None, step)
         if s.end.timestamp() / 60 > past.first_min and s.start.timestamp() / 60 < past.end_min
-    ]  # fmt: skip
+    ]
 
 
 def mask(past: Past, masked: list[Masked], names: tuple[str, ...]) -> Past:

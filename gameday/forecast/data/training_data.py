@@ -62,9 +62,13 @@ class Past:
             return make_rows(self.counts, self.grid, self.calendar)
         width = np.full(len(self.starts), float(_DAY_MIN))
         return Rows(
-            self.starts + self.middle_min, width, self.counts.T.astype(np.float32),
-            np.zeros(len(width), bool), self.columns(self.starts), are_totals=True,
-        )  # fmt: skip
+            self.starts + self.middle_min,
+            width,
+            self.counts.T.astype(np.float32),
+            np.zeros(len(width), bool),
+            self.columns(self.starts),
+            are_totals=True,
+        )
 
     def until(self, end: float) -> Past:
         """Return the part known at `end`."""
@@ -73,9 +77,11 @@ class Past:
             return replace(self, grid=self.grid.part(0, slots), counts=self.counts[:, :slots])
         whole = self.starts + _DAY_MIN / 2 < end
         return replace(
-            self, grid=self.grid.part(0, slots), counts=self.counts[:, whole],
+            self,
+            grid=self.grid.part(0, slots),
+            counts=self.counts[:, whole],
             starts=self.starts[whole],
-        )  # fmt: skip
+        )
 
     def design(self, shape: Shape, *, origin: float | None = None) -> Design:
         """Return the design of a shape, as of `origin` or the end."""

@@ -15,8 +15,15 @@ import numpy as np
 from gameday.vocabulary import Array
 
 __all__ = [
-    "LEVELS", "Accuracy", "Missed", "five_minute_means", "judge", "mean_accuracy", "missed", "pooled_wape",
-]  # fmt: skip
+    "LEVELS",
+    "Accuracy",
+    "Missed",
+    "five_minute_means",
+    "judge",
+    "mean_accuracy",
+    "missed",
+    "pooled_wape",
+]
 
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 """Quantiles of the loss; two pairs of them are the 80 % and 95 % bands."""
@@ -110,9 +117,17 @@ def judge(actual: Array, said: Array, bands: Array | None, naive: Array, *, day:
         c95 = float(((y >= inside[:, 0]) & (y <= inside[:, 6])).mean())
     size, minutes, daily = _peaks(actual, np.where(known, said, np.nan), day)
     return Accuracy(
-        wape, float(mase), float(rmsse), wql, c80, c95,
-        float(f.sum() / total - 1), size, minutes, daily,
-    )  # fmt: skip
+        wape,
+        float(mase),
+        float(rmsse),
+        wql,
+        c80,
+        c95,
+        float(f.sum() / total - 1),
+        size,
+        minutes,
+        daily,
+    )
 
 
 _SHARES_OF_VOLUME = ("wape", "wql", "bias")

@@ -82,9 +82,15 @@ def origins_of(history: History, horizon_min: int, number: int) -> list[float]:
 
 
 def backtest(
-    calendars: Callable[[History], Sequence[RegionCalendar]], history: History, *, origins: Sequence[float],
-    horizon_min: int, kind: str, rivals: Sequence[Rival], by_day: bool = False,
-) -> Backtest:  # fmt: skip
+    calendars: Callable[[History], Sequence[RegionCalendar]],
+    history: History,
+    *,
+    origins: Sequence[float],
+    horizon_min: int,
+    kind: str,
+    rivals: Sequence[Rival],
+    by_day: bool = False,
+) -> Backtest:
     """Return the scores of our model and `rivals` from each origin, minutes since 1970 UTC.
 
     `calendars`: what the regions' calendars are to one who knows so much of the history.
@@ -117,23 +123,41 @@ def backtest(
                 for who, (counts, _) in said.items():
                     drawn.setdefault(who, []).append(counts[:, 0])
     return Backtest(
-        1440 if by_day else 1, horizon_min, tuple(scored),
-        {name: np.concatenate(parts) for name, parts in drawn.items()}, left_out,
-    )  # fmt: skip
+        1440 if by_day else 1,
+        horizon_min,
+        tuple(scored),
+        {name: np.concatenate(parts) for name, parts in drawn.items()},
+        left_out,
+    )
 
 
 def _judged(
-    said: dict[str, tuple[Array, Array]], actual: Array, past: Past, steps: tuple[str, ...], origin: float
-) -> list[Scored]:  # fmt: skip
+    said: dict[str, tuple[Array, Array]],
+    actual: Array,
+    past: Past,
+    steps: tuple[str, ...],
+    origin: float,
+) -> list[Scored]:
     """Return the scores of what each model said of one region's series, all over the same minutes."""
     naive, day = week_before_errors(past), 1 if past.is_daily else 1440
     return [
-        Scored(who, past.calendar.region, name, origin, judge(
-            actual[:, step], counts[:, step], bands[:, step], naive[step], day=day,
-        ), float(np.nansum(actual[:, step])))
+        Scored(
+            who,
+            past.calendar.region,
+            name,
+            origin,
+            judge(
+                actual[:, step],
+                counts[:, step],
+                bands[:, step],
+                naive[step],
+                day=day,
+            ),
+            float(np.nansum(actual[:, step])),
+        )
         for step, name in enumerate(steps)
         for who, (counts, bands) in said.items()
-    ]  # fmt: skip
+    ]
 
 
 def _came(calendar: RegionCalendar, history: History, region: int) -> Past:

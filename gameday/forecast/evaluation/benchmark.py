@@ -16,9 +16,16 @@ from gameday.forecast.model.regional import Model
 from gameday.forecast.rivals import RIVALS, Rival
 
 __all__ = [
-    "OURS", "PLAIN", "backtest_wape", "beaten_by", "compared", "mean_race", "race_notes", "race_words",
+    "OURS",
+    "PLAIN",
+    "backtest_wape",
+    "beaten_by",
+    "compared",
+    "mean_race",
+    "race_notes",
+    "race_words",
     "wape_words",
-]  # fmt: skip
+]
 
 OURS = "gameday"
 PLAIN = tuple(RIVALS[name] for name in ("last week", "median of weeks"))

@@ -47,8 +47,13 @@ def _effect(model: Model, raw: Past, minute: Any, one: Masked, names: tuple[str,
 
 def _row(one: Masked, effect: float) -> dict[str, Any]:
     return {
-        "region": one.region, "step": one.step, "start": one.start.isoformat(),
-        "end": one.end.isoformat(), "minutes": round((one.end - one.start).total_seconds() / 60),
-        "kind": one.kind, "times": None if np.isnan(one.times) else round(one.times, 3),
-        "why": one.why, "effect": round(effect, 6),
-    }  # fmt: skip
+        "region": one.region,
+        "step": one.step,
+        "start": one.start.isoformat(),
+        "end": one.end.isoformat(),
+        "minutes": round((one.end - one.start).total_seconds() / 60),
+        "kind": one.kind,
+        "times": None if np.isnan(one.times) else round(one.times, 3),
+        "why": one.why,
+        "effect": round(effect, 6),
+    }

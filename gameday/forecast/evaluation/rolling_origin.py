@@ -21,9 +21,15 @@ from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
 __all__ = [
-    "Fold", "candidate_shapes", "fold_errors", "quarters_of", "raced_folds", "rolling_folds", "scores_of",
+    "Fold",
+    "candidate_shapes",
+    "fold_errors",
+    "quarters_of",
+    "raced_folds",
+    "rolling_folds",
+    "scores_of",
     "weights_of",
-]  # fmt: skip
+]
 
 _FOLDS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25)
 """Origins so many horizons before the end of the past."""
@@ -104,9 +110,13 @@ def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> li
 
 
 def _fold(
-    past: Past, origin: float, back: float, minute: Array, shapes: tuple[Shape, ...],
+    past: Past,
+    origin: float,
+    back: float,
+    minute: Array,
+    shapes: tuple[Shape, ...],
     residues: Residues | None,
-) -> Fold:  # fmt: skip
+) -> Fold:
     rows, fixed = past.rows.before(origin), past.columns(minute)
     slot = past.calendar.slot_of_day(minute)
     fits = [fit_rows(rows, past.design(shape, origin=origin)) for shape in shapes]
@@ -124,10 +134,16 @@ def _fold(
         known &= fit.is_known(columns)
     actual = past.actual(minute).astype(np.float32)
     return Fold(
-        origin, back, minute, (minute - origin) / 1440, slot[0] // 60,
-        in_event(minute, past.calendar), np.where(known[:, None], actual, np.nan), said,
+        origin,
+        back,
+        minute,
+        (minute - origin) / 1440,
+        slot[0] // 60,
+        in_event(minute, past.calendar),
+        np.where(known[:, None], actual, np.nan),
+        said,
         np.broadcast_to(recurring, actual.shape),
-    )  # fmt: skip
+    )
 
 
 def quarters_of(rows: Rows, fit: Fit) -> Array:

@@ -38,12 +38,13 @@ def actuals_table(demand: EventDemand, history: History) -> dict[str, Any] | Non
     return {
         "wape": pooled_wape([missed(_flat(actual), _flat(forecast))]),
         "minutes": int(known.any(axis=(0, 1)).sum()),
-        "peak_actual": float(totals[0].max()), "peak_forecast": float(totals[1].max()),
+        "peak_actual": float(totals[0].max()),
+        "peak_forecast": float(totals[1].max()),
         "peak_actual_at": demand.grid.instant(hottest[0]).isoformat(),
         "peak_forecast_at": demand.grid.instant(hottest[1]).isoformat(),
         "peak_error": float(totals[1].max() / totals[0].max() - 1),
         "peak_minutes_off": abs(hottest[0] - hottest[1]),
-    }  # fmt: skip
+    }
 
 
 def _flat(counts: Array) -> Array:
@@ -73,19 +74,22 @@ def demand_series(demand: EventDemand, history: History, quantile: float) -> dic
     single = len(demand.steps) == 1
     bands = {q: demand.marginal(q) for q in (0.1, 0.9)} if single else {}
     out: dict[str, Any] = {
-        "at": [demand.grid.instant(i).isoformat() for i in begins.tolist()], "regions": {},
-    }  # fmt: skip
+        "at": [demand.grid.instant(i).isoformat() for i in begins.tolist()],
+        "regions": {},
+    }
     for r, region in enumerate(demand.regions):
         first, last = demand.organic.spans[r]
         out["regions"][region] = {
             "p50": thin(median[r].sum(axis=0), begins),
             "path": thin(path[r].sum(axis=0), begins),
-            "organic": thin((median - launched)[r].sum(axis=0), begins) if launched[r].any() else None,
+            "organic": thin((median - launched)[r].sum(axis=0), begins)
+            if launched[r].any()
+            else None,
             "p10": thin(bands[0.1][r, 0], begins) if single else None,
             "p90": thin(bands[0.9][r, 0], begins) if single else None,
             "actual": None if actual is None else thin(actual[r].sum(axis=0), begins),
             "event": [demand.grid.instant(slot).isoformat() for slot in (first, last)],
-        }  # fmt: skip
+        }
     return out
 
 

@@ -32,9 +32,10 @@ class Columns:
     def beside(self, other: Columns) -> Columns:
         """Return these columns and then the other's."""
         return Columns(
-            np.concatenate([self.values, other.values], axis=1), self.blocks + other.blocks,
+            np.concatenate([self.values, other.values], axis=1),
+            self.blocks + other.blocks,
             np.concatenate([self.penalty, other.penalty]),
-        )  # fmt: skip
+        )
 
 
 def _joined(parts: Iterable[Part], rows: int) -> Columns:

@@ -30,8 +30,16 @@ __all__ = ["load_state", "save_state"]
 
 VERSION = 4
 _BAND_FIELDS = (
-    "noise", "octave", "by_hour", "by_lead", "within_events", "widened", "reach", "few", "seen",
-)  # fmt: skip
+    "noise",
+    "octave",
+    "by_hour",
+    "by_lead",
+    "within_events",
+    "widened",
+    "reach",
+    "few",
+    "seen",
+)
 
 
 def save_state(state: State, folder: Path) -> Path:
@@ -48,25 +56,37 @@ def _arrays(state: State) -> dict[str, Any]:
     """Return all that a state holds, by name; what is no array is JSON in `said`."""
     fits, tie = state.blend.fits, state.blend.tie
     said = {
-        "version": VERSION, "names": state.names, "first_min": state.first_min, "end_min": state.end_min,
-        "sigma": state.sigma, "past_events": state.past_events, "race": state.race,
+        "version": VERSION,
+        "names": state.names,
+        "first_min": state.first_min,
+        "end_min": state.end_min,
+        "sigma": state.sigma,
+        "past_events": state.past_events,
+        "race": state.race,
         "region": state.calendar.region,
         "fits": [{"shape": asdict(f.design.shape), "blocks": f.blocks} for f in fits],
         "levels": state.bands[0].levels,
-    }  # fmt: skip
+    }
     arrays: dict[str, Any] = {
-        "said": np.array(json.dumps(said)), "minute": state.rows.minute, "width": state.rows.width,
-        "mean": state.rows.mean, "in_event": state.rows.in_event, "weights": state.blend.weights,
-        "profile": state.blend.profile.astype(np.float32), "smear": state.blend.smear,
+        "said": np.array(json.dumps(said)),
+        "minute": state.rows.minute,
+        "width": state.rows.width,
+        "mean": state.rows.mean,
+        "in_event": state.rows.in_event,
+        "weights": state.blend.weights,
+        "profile": state.blend.profile.astype(np.float32),
+        "smear": state.blend.smear,
         "quarters": state.blend.quarters.astype(np.float32),
         "tie_at": np.empty(0) if tie is None else tie.midnights,
         "tie": np.empty((0, len(state.names))) if tie is None else tie.log_factor,
-    }  # fmt: skip
+    }
     for index, fit in enumerate(fits):
         arrays |= {
-            f"c{index}": fit.coefficients, f"s{index}": fit.scale, f"u{index}": fit.supported,
+            f"c{index}": fit.coefficients,
+            f"s{index}": fit.scale,
+            f"u{index}": fit.supported,
             f"h{index}": fit.held,
-        }  # fmt: skip
+        }
     for name in _BAND_FIELDS:
         arrays[f"b_{name}"] = np.stack([getattr(b, name) for b in state.bands])
     for name in ("log_size", "minutes"):
@@ -98,11 +118,15 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         raise ValueError("it was fitted with another calendar")
     fits = tuple(
         Fit(
-            Design(calendar, said["first_min"], end, Shape(**one["shape"])), kept[f"c{i}"], kept[f"s{i}"],
-            tuple(one["blocks"]), kept[f"u{i}"], kept[f"h{i}"],
+            Design(calendar, said["first_min"], end, Shape(**one["shape"])),
+            kept[f"c{i}"],
+            kept[f"s{i}"],
+            tuple(one["blocks"]),
+            kept[f"u{i}"],
+            kept[f"h{i}"],
         )
         for i, one in enumerate(said["fits"])
-    )  # fmt: skip
+    )
     tie = Tie(kept["tie_at"], kept["tie"]) if len(kept["tie"]) else None
     blend = Blend(
         fits,
@@ -115,17 +139,29 @@ def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
         tie,
     )
     rows = Rows(
-        kept["minute"], kept["width"], kept["mean"], kept["in_event"],
+        kept["minute"],
+        kept["width"],
+        kept["mean"],
+        kept["in_event"],
         calendar_columns(calendar, kept["minute"]),
-    )  # fmt: skip
+    )
     bands = tuple(
         Bands(tuple(said["levels"]), *(kept[f"b_{n}"][s] for n in _BAND_FIELDS))
         for s in range(len(names))
-    )  # fmt: skip
+    )
     return State(
-        calendar, names, said["first_min"], end, rows, blend, bands, _peaks(kept), said["sigma"],
-        said["past_events"], said["race"]
-    )  # fmt: skip
+        calendar,
+        names,
+        said["first_min"],
+        end,
+        rows,
+        blend,
+        bands,
+        _peaks(kept),
+        said["sigma"],
+        said["past_events"],
+        said["race"],
+    )
 
 
 def _peaks(kept: dict[str, Array]) -> tuple[PeakErrors, ...]:

@@ -93,13 +93,21 @@ class Model:
             for fold in self.folds
         ]
         return replace(
-            self, past=replace(self.past, counts=self.past.counts[:-1]), folds=folds,
+            self,
+            past=replace(self.past, counts=self.past.counts[:-1]),
+            folds=folds,
             blend=replace(
-                blend, fits=fits, weights=blend.weights[:, :-1], profile=blend.profile[:, :, :-1],
-                quarters=blend.quarters[:, :, :-1], smear=blend.smear[:, :-1], tie=tie,
+                blend,
+                fits=fits,
+                weights=blend.weights[:, :-1],
+                profile=blend.profile[:, :, :-1],
+                quarters=blend.quarters[:, :, :-1],
+                smear=blend.smear[:, :-1],
+                tie=tie,
             ),
-            scores=self.scores[:, :-1], left_out=[errors[:, :-1] for errors in self.left_out],
-        )  # fmt: skip
+            scores=self.scores[:, :-1],
+            left_out=[errors[:, :-1] for errors in self.left_out],
+        )
 
     def wape(self) -> float:
         """Return the blend's WAPE over all raced folds and series; NaN where it cannot be told."""
@@ -164,14 +172,16 @@ def _errors(folds: list[Fold], weights: Array, series: int) -> Errors:
     """Return the log errors of the candidates' blend, one series, all folds."""
     said = [(weights[:, series] @ fold.log_mean[:, :, series]) for fold in folds]
     return Errors(
-        np.concatenate([
-            np.log1p(fold.actual[:, series]) - log_mean
-            for fold, log_mean in zip(folds, said, strict=True)
-        ]),
+        np.concatenate(
+            [
+                np.log1p(fold.actual[:, series]) - log_mean
+                for fold, log_mean in zip(folds, said, strict=True)
+            ]
+        ),
         np.concatenate([fold.hour for fold in folds]),
         np.concatenate([fold.lead_days for fold in folds]),
         np.concatenate([fold.in_event for fold in folds]),
         np.concatenate([np.full(len(fold.minute), i) for i, fold in enumerate(folds)]),
         np.concatenate([fold.minute for fold in folds]),
         np.expm1(np.concatenate(said)),
-    )  # fmt: skip
+    )

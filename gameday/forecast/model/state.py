@@ -61,13 +61,21 @@ def state_of(
     bands = tuple(model.bands(s, QUANTILES) for s in range(len(names)))
     past = model.past
     return State(
-        past.calendar, names, past.first_min, past.end_min, past.rows, model.blend, bands,
-        tuple(peak_errors([(model, s)]) for s in range(len(names))), sigma, past_events,
+        past.calendar,
+        names,
+        past.first_min,
+        past.end_min,
+        past.rows,
+        model.blend,
+        bands,
+        tuple(peak_errors([(model, s)]) for s in range(len(names))),
+        sigma,
+        past_events,
         {
             name: [round(float(v), 4) if np.isfinite(v) else None for v in missed.by_series()]
             for name, missed in compared(model, rivals).items()
         },
-    )  # fmt: skip
+    )
 
 
 def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
@@ -114,9 +122,12 @@ def _joined(old: Rows, new: Rows) -> Rows:
     minute = np.concatenate([old.minute, new.minute])
     values = np.concatenate([old.calendar.values, new.calendar.values])
     return Rows(
-        minute, np.concatenate([old.width, new.width]), np.concatenate([old.mean, new.mean]),
-        np.concatenate([old.in_event, new.in_event]), replace(old.calendar, values=values),
-    )  # fmt: skip
+        minute,
+        np.concatenate([old.width, new.width]),
+        np.concatenate([old.mean, new.mean]),
+        np.concatenate([old.in_event, new.in_event]),
+        replace(old.calendar, values=values),
+    )
 
 
 def known_until(state: State) -> datetime:

@@ -55,11 +55,18 @@ def answer(
     told = waterfall(model, step, asked.step, asked.at, added)
     organic = told.forecast - sum(added.values())
     out: dict[str, Any] = {
-        "schema_version": 2, "event": scenario.event.name, "region": asked.region, "step": asked.step,
-        "at": asked.at.isoformat(), "at_local": _local(model, asked.at), "forecast": told.forecast,
-        "organic": organic, "launches": added,
+        "schema_version": 2,
+        "event": scenario.event.name,
+        "region": asked.region,
+        "step": asked.step,
+        "at": asked.at.isoformat(),
+        "at_local": _local(model, asked.at),
+        "forecast": told.forecast,
+        "organic": organic,
+        "launches": added,
         "in_event": demand.is_in_event(asked.region, asked.at),
-        "band": _band(model, step, asked.at, organic, launches), "words": _words(told),
+        "band": _band(model, step, asked.at, organic, launches),
+        "words": _words(told),
         "factors": [list(pair) for pair in told.factors],
         "spread": [asdict(row) for row in error_spread(model, step)],
         "race": _race(model, step),
@@ -69,20 +76,26 @@ def answer(
         },
         "until": scenario.history.until.isoformat(),
         "hashes": {
-            "data": known.sha256, "masks": masks_hash(masked), "calendar": calendar_hash(scenario),
+            "data": known.sha256,
+            "masks": masks_hash(masked),
+            "calendar": calendar_hash(scenario),
         },
-        "notes": _notes(scenario, model, masked, asked), "bridge": None,
-    }  # fmt: skip
+        "notes": _notes(scenario, model, masked, asked),
+        "bridge": None,
+    }
     if asked.before is not None:
         earlier = history.known_before(asked.before)
         models, _ = models_of(scenario, earlier, _end(scenario, asked))
         old = waterfall(models[place], step, asked.step, asked.at, added)
         moved = bridge(old, told)
         out["bridge"] = {
-            "until": asked.before.isoformat(), "before": moved.before, "after": moved.after,
-            "factors": [list(pair) for pair in moved.factors], "words": _moved(moved),
+            "until": asked.before.isoformat(),
+            "before": moved.before,
+            "after": moved.after,
+            "factors": [list(pair) for pair in moved.factors],
+            "words": _moved(moved),
             "launches": [list(row) for row in moved.launches],
-        }  # fmt: skip
+        }
     return out
 
 
@@ -95,8 +108,9 @@ def _launches(
         return {}
     return {
         name: (float(one.median[place, step, slot]), one.log_sigma)
-        for name, one in demand.launches.items() if one.median[place, step, slot] > 0
-    }  # fmt: skip
+        for name, one in demand.launches.items()
+        if one.median[place, step, slot] > 0
+    }
 
 
 def _model(scenario: Scenario, fitted: Fitted, asked: Question) -> tuple[Model, list[Masked]]:
@@ -135,12 +149,16 @@ def _band(
     then = ahead(model.past.calendar, minute, model.past.end_min)
     counts = model.bands(step, QUANTILES).counts(then, np.array([organic]))[0]
     return {
-        f"p{100 * level:g}": float(quantile_of_sum(
-            np.array(organic), np.array(v),
-            [LaunchSteps(np.array(median), sigma) for median, sigma in launches.values()], level,
-        ))
+        f"p{100 * level:g}": float(
+            quantile_of_sum(
+                np.array(organic),
+                np.array(v),
+                [LaunchSteps(np.array(median), sigma) for median, sigma in launches.values()],
+                level,
+            )
+        )
         for level, v in zip(QUANTILES, counts, strict=True)
-    }  # fmt: skip
+    }
 
 
 def _words(told: Waterfall) -> str:

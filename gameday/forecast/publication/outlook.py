@@ -76,9 +76,14 @@ class Outlook:
 
 
 def look_ahead(
-    known: History, calendars: Sequence[RegionCalendar], kind: str, *, weeks: int, sums: Mapping[str, Array],
+    known: History,
+    calendars: Sequence[RegionCalendar],
+    kind: str,
+    *,
+    weeks: int,
+    sums: Mapping[str, Array],
     event: EventDemand | None = None,
-) -> Outlook:  # fmt: skip
+) -> Outlook:
     """Return the outlook of a history; HistoryError where less than 56 days are known.
 
     `event`: the demand of the event that is planned. Weeks get its launches, and where its peak is the highest of
@@ -128,9 +133,13 @@ def _notes(known: History, days_known: float, weeks: int) -> list[str]:
 
 
 def _region(
-    both: tuple[Model, Model], minutes: Model, weights: Array, weeks: int, sigma: float,
+    both: tuple[Model, Model],
+    minutes: Model,
+    weights: Array,
+    weeks: int,
+    sigma: float,
     event: EventDemand | None,
-) -> RegionOutlook:  # fmt: skip
+) -> RegionOutlook:
     """Return one region's outlook from its models of days, of all the horizon and of what is near."""
     days, near = both
     past, calendar = minutes.past, minutes.past.calendar
@@ -158,12 +167,18 @@ def _region(
     if event is not None:
         top, peaks = _with_event(top, peaks, event, calendar.region, weights, edges[: year + 1])
     return RegionOutlook(
-        calendar.region, tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]),
+        calendar.region,
+        tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]),
         by_week(coherent) + sum(one.mean for one in crowds),
-        {level: quantile_of_sum(weekly[0.5], rows, crowds, level) for level, rows in weekly.items()},
+        {
+            level: quantile_of_sum(weekly[0.5], rows, crowds, level)
+            for level, rows in weekly.items()
+        },
         tuple(_instant(m) for m in edges[:year]),
-        tuple(_instant(edges[day]) for day in top), peaks, days.wape(),
-    )  # fmt: skip
+        tuple(_instant(edges[day]) for day in top),
+        peaks,
+        days.wape(),
+    )
 
 
 def _launches(
@@ -264,8 +279,13 @@ def _peaks(
 
 
 def _with_event(
-    tops: list[int], peaks: tuple[Peak, ...], event: EventDemand, region: str, weights: Array, edges: Array
-) -> tuple[list[int], tuple[Peak, ...]]:  # fmt: skip
+    tops: list[int],
+    peaks: tuple[Peak, ...],
+    event: EventDemand,
+    region: str,
+    weights: Array,
+    edges: Array,
+) -> tuple[list[int], tuple[Peak, ...]]:
     """Return the same with the event's peak where it is the higher one, or where all days are the event's."""
     days, out = list(tops), list(peaks)
     asked = [(step, None) for step in event.steps] + [(ALL, row) for row in weights]

@@ -62,12 +62,22 @@ def demand_of_state(
     region, shape = state.calendar.region, (1, len(state.names))
     here = {name: replace(c, starts=c.starts[place : place + 1]) for name, c in crowds.items()}
     return Demand(
-        grid=grid, regions=(region,), steps=state.names,
+        grid=grid,
+        regions=(region,),
+        steps=state.names,
         **stacked([curves_of(state.blend, state.calendar, state.end_min, state.bands, grid)]),
-        strength_sigma=state.sigma, past_events=state.past_events, together=Together((), np.zeros(shape)),
-        launches=here, backtest_wape=float("nan"), race=(), notes=(), spans=(span,),
-        peaks={(region, name): errors for name, errors in zip(state.names, state.peaks, strict=True)},
-    )  # fmt: skip
+        strength_sigma=state.sigma,
+        past_events=state.past_events,
+        together=Together((), np.zeros(shape)),
+        launches=here,
+        backtest_wape=float("nan"),
+        race=(),
+        notes=(),
+        spans=(span,),
+        peaks={
+            (region, name): errors for name, errors in zip(state.names, state.peaks, strict=True)
+        },
+    )
 
 
 def published_table(demand: EventDemand) -> pd.DataFrame:
@@ -95,17 +105,23 @@ def _peak(published: Published, series: int) -> dict[str, Any]:
     busy = bool(in_event(minute, state.calendar)[0])
     launches = {name: float(one.median[0, series, slot]) for name, one in demand.launches.items()}
     return {
-        "region": region, "team": team, "at": fall.at.isoformat(), "total_mean": told.total_mean,
-        "organic_mean": told.organic_mean, "launch_mean": told.launch_mean,
-        "expected": fall.forecast + sum(launches.values()), "organic": fall.forecast,
+        "region": region,
+        "team": team,
+        "at": fall.at.isoformat(),
+        "total_mean": told.total_mean,
+        "organic_mean": told.organic_mean,
+        "launch_mean": told.launch_mean,
+        "expected": fall.forecast + sum(launches.values()),
+        "organic": fall.forecast,
         "launches": {name: steps for name, steps in launches.items() if steps > 0},
         "size": {f"p{100 * q:g}": v for q, v in told.peak.size.items()},
-        "minutes": {f"p{100 * q:g}": v for q, v in told.peak.minutes.items()}, "days": told.peak.days,
+        "minutes": {f"p{100 * q:g}": v for q, v in told.peak.minutes.items()},
+        "days": told.peak.days,
         "past_events": state.past_events if busy else None,
         "calibrated_to": supported(state.past_events) if busy else told.peak.calibrated_to,
         "factors": [list(pair) for pair in fall.factors],
         "race": {name: scores[series] for name, scores in state.race.items()},
-    }  # fmt: skip
+    }
 
 
 def team_region(
@@ -125,14 +141,19 @@ def team_region(
     zone = ZoneInfo(state.calendar.zone)
     hour = state.calendar.slot_of_day(grid.minutes()[slots].astype(float))[0] // 60
     return {
-        **peak, "at_local": _local(peak["at"], state.calendar.zone),
+        **peak,
+        "at_local": _local(peak["at"], state.calendar.zone),
         "line": {
             "at": [grid.instant(int(slot)).astimezone(zone) for slot in slots],
-            "p50": _rounded(median), "p10": _rounded(low), "p90": _rounded(high),
+            "p50": _rounded(median),
+            "p10": _rounded(low),
+            "p90": _rounded(high),
         },
-        "spread": _spread(hour, np.log1p(np.stack([low, high], axis=1)) - np.log1p(median)[:, None]),
+        "spread": _spread(
+            hour, np.log1p(np.stack([low, high], axis=1)) - np.log1p(median)[:, None]
+        ),
         "change": change_of(peak, previous),
-    }  # fmt: skip
+    }
 
 
 def change_of(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -141,29 +162,36 @@ def change_of(peak: dict[str, Any], previous: dict[str, Any] | None) -> dict[str
         return None
     told = [
         Waterfall(
-            p["region"], p["team"], datetime.fromisoformat(p["at"]),
-            tuple((n, f) for n, f in p["factors"]), p["expected"], tuple(p.get("launches", {}).items()),
+            p["region"],
+            p["team"],
+            datetime.fromisoformat(p["at"]),
+            tuple((n, f) for n, f in p["factors"]),
+            p["expected"],
+            tuple(p.get("launches", {}).items()),
         )
         for p in (previous, peak)
-    ]  # fmt: skip
+    ]
     moved = asdict(bridge(*told))
     return {
-        **moved, "factors": [list(pair) for pair in moved["factors"]],
-        "launches": [list(row) for row in moved["launches"]], "at": previous["at"],
-    }  # fmt: skip
+        **moved,
+        "factors": [list(pair) for pair in moved["factors"]],
+        "launches": [list(row) for row in moved["launches"]],
+        "at": previous["at"],
+    }
 
 
 def _spread(hour: Array, away: Array) -> list[dict[str, Any]]:
     """Return the mean width of the 80 % band by local time of day, of the minutes drawn, as shares."""
     return [
         {
-            "of": f"{first:02d}:00-{first + 3:02d}:00", "p10": float(np.expm1(mine[0])),
+            "of": f"{first:02d}:00-{first + 3:02d}:00",
+            "p10": float(np.expm1(mine[0])),
             "p90": float(np.expm1(mine[1])),
         }
         for first in range(0, 24, 3)
         if (here := (hour >= first) & (hour < first + 3)).any()
         for mine in [away[here].mean(axis=0)]
-    ]  # fmt: skip
+    ]
 
 
 def _rounded(counts: Array) -> list[float]:

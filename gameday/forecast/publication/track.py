@@ -137,10 +137,15 @@ class SeriesTrack:
         if self._absent != 2:
             return []
         planned, due = float(self.plan.median[slot]), self.plan.launched(slot)
-        return [Alert(
-            self.plan.grid.instant(slot), self.plan.name, "launch",
-            f"the launch has not come: {count:,.0f} a minute; planned {planned:,.0f}, {due:,.0f} of it the launch",
-        )]  # fmt: skip
+        return [
+            Alert(
+                self.plan.grid.instant(slot),
+                self.plan.name,
+                "launch",
+                f"the launch has not come: {count:,.0f} a minute; "
+                f"planned {planned:,.0f}, {due:,.0f} of it the launch",
+            )
+        ]
 
     def _edge(self, slot: int, count: float, error: float, spread: float) -> list[Alert]:
         off = error - self._smooth
@@ -162,11 +167,15 @@ class SeriesTrack:
         self._quiet_until = slot + _QUIET_MIN
         planned, peak = float(self.plan.median[slot]), float(self.plan.high.max())
         beyond = f", beyond the highest expected at all (p90 {peak:,.0f})" if count > peak else ""
-        return [Alert(
-            self.plan.grid.instant(slot), self.plan.name, "edge",
-            f"{count:,.0f} a minute, {math.exp(off):.2g} times the level of the last minutes; "
-            f"planned {planned:,.0f}{beyond}",
-        )]  # fmt: skip
+        return [
+            Alert(
+                self.plan.grid.instant(slot),
+                self.plan.name,
+                "edge",
+                f"{count:,.0f} a minute, {math.exp(off):.2g} times the level of the last minutes; "
+                f"planned {planned:,.0f}{beyond}",
+            )
+        ]
 
     def _drift(self, slot: int, scaled: float) -> list[Alert]:
         step = max(-3.0, min(3.0, scaled)) / math.sqrt(60)
@@ -178,9 +187,13 @@ class SeriesTrack:
         if not drifting or slot < self._told_drift + _HELD_MIN:
             return []
         self._told_drift = slot
-        why = f"the 80 % band holds {100 * share:.0f} % of the last three hours" if share < _LEAST_HELD else (
-            f"it lies {'above' if self._sums[0] > self._sums[1] else 'below'} the plan for long"
-        )  # fmt: skip
+        why = (
+            f"the 80 % band holds {100 * share:.0f} % of the last three hours"
+            if share < _LEAST_HELD
+            else (
+                f"it lies {'above' if self._sums[0] > self._sums[1] else 'below'} the plan for long"
+            )
+        )
         self._sums = [0.0, 0.0]
         return [
             Alert(
@@ -194,10 +207,13 @@ class SeriesTrack:
     def outlook(self) -> dict[str, float | bool | None]:
         """Return how the plan does so far, and the factor to apply to what is to come."""
         return {
-            "minutes": self.seen, "wape": self.wrong / self.total if self.total else None,
+            "minutes": self.seen,
+            "wape": self.wrong / self.total if self.total else None,
             "coverage_80": sum(self.held) / len(self.held) if self.held else None,
-            "level": math.exp(self.level.level), "applied": math.exp(self.level.in_use), "pays": self.level.pays,
-        }  # fmt: skip
+            "level": math.exp(self.level.level),
+            "applied": math.exp(self.level.in_use),
+            "pays": self.level.pays,
+        }
 
 
 class Tracker:

@@ -11,9 +11,15 @@ __all__ = ["LightGBMTrees"]
 
 _NEAR_MIN = 720.0
 _SETTINGS = {
-    "objective": "regression_l1", "num_leaves": 63, "learning_rate": 0.05, "min_data_in_leaf": 50,
-    "verbose": -1, "num_threads": 2, "seed": 1, "deterministic": True,
-}  # fmt: skip
+    "objective": "regression_l1",
+    "num_leaves": 63,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 50,
+    "verbose": -1,
+    "num_threads": 2,
+    "seed": 1,
+    "deterministic": True,
+}
 _ROUNDS = 400
 
 

@@ -117,10 +117,12 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     reach = float(np.nanquantile(np.abs(seen), _FARTHEST)) if len(part.log_ratio) else 0.0
     actual, calm = known.actual, ~known.in_event
     return replace(
-        plain, widened=_widening(part, levels), reach=reach,
+        plain,
+        widened=_widening(part, levels),
+        reach=reach,
         few=dispersion(actual[calm], known.expected[calm]),
         seen=most_seen(actual[calm], known.expected[calm]),
-    )  # fmt: skip
+    )
 
 
 def _where(errors: Errors, keep: Array) -> Errors:
@@ -141,9 +143,17 @@ def _bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> B
         else _at_least_prior(_quantiles(errors.log_ratio, levels, distinct), levels)
     )
     return Bands(
-        levels, noise, octave, by_hour, _by_lead(errors, scaled), within, np.ones(len(levels)), np.inf,
-        (1.0, 0.0), most_seen(np.empty(0), np.empty(0)),
-    )  # fmt: skip
+        levels,
+        noise,
+        octave,
+        by_hour,
+        _by_lead(errors, scaled),
+        within,
+        np.ones(len(levels)),
+        np.inf,
+        (1.0, 0.0),
+        most_seen(np.empty(0), np.empty(0)),
+    )
 
 
 def _by_hour(

@@ -39,17 +39,21 @@ def curves_of(
     told = np.stack([band.counts(at, row) for band, row in zip(bands, median, strict=True)])
     levels = bands[0].levels
     return Curves(
-        median, blend.means(minute).T, blend.smooth(minute).T, blend.log_event(minute).T,
+        median,
+        blend.means(minute).T,
+        blend.smooth(minute).T,
+        blend.log_event(minute).T,
         {level: told[:, :, i] for i, level in enumerate(levels)},
-    )  # fmt: skip
+    )
 
 
 def stacked(curves: Sequence[Curves]) -> dict[str, Any]:
     """Return the fields of a `Demand` that regions' curves make up, by name."""
     out: dict[str, Any] = {
         field.name: np.stack([getattr(one, field.name) for one in curves])
-        for field in fields(Curves) if field.name != "marginal"
-    }  # fmt: skip
+        for field in fields(Curves)
+        if field.name != "marginal"
+    }
     out["marginal"] = {
         level: np.stack([one.marginal[level] for one in curves]) for level in curves[0].marginal
     }

@@ -131,10 +131,14 @@ def _days(
 ) -> Iterator[tuple[Array, float, float, float, float]]:
     """Yield each whole day's expectation, minutes between, its highest, how late it came, when the day began."""
     # The smooth curve: not every minute is scored, and a spike on the hour may lie between.
-    said = np.sum([
-        np.expm1(model.blend.weights[:, s] @ fold.log_mean[:, :, s]) * np.exp(-fold.recurring[:, s])
-        for (model, s), fold in zip(members, folds, strict=True)
-    ], axis=0)  # fmt: skip
+    said = np.sum(
+        [
+            np.expm1(model.blend.weights[:, s] @ fold.log_mean[:, :, s])
+            * np.exp(-fold.recurring[:, s])
+            for (model, s), fold in zip(members, folds, strict=True)
+        ],
+        axis=0,
+    )
     seen = np.sum([f.actual[:, s] for (_, s), f in zip(members, folds, strict=True)], axis=0)
     minute, past = folds[0].minute, members[0][0].past
     every = float(minute[1] - minute[0]) if len(minute) > 1 else 1.0

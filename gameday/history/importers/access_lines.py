@@ -39,8 +39,22 @@ _REDIRECT_FIELD = 4
 "Access logs for your Application Load Balancer"."""
 _JSON_FORWARDED = ("http_x_forwarded_for", "x_forwarded_for", "forwarded_for", "http_x_real_ip")
 _JSON_LOCATION = ("sent_http_location", "upstream_http_location", "location")
-_INNER = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "100.64.0.0/10",
-                                "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10")))  # fmt: skip
+_INNER = tuple(
+    map(
+        ip_network,
+        (
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "127.0.0.0/8",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
 """Addresses of machines behind a proxy or a carrier's gateway (RFC 1918, 6598, 3927, 4193, 4291)."""
 
 
@@ -194,8 +208,10 @@ parsers: dict[str, Parser] = {"common": _common, "json": _json, "balancer": _bal
 
 
 locations: dict[str, Callable[[str], str]] = {
-    "common": _common_location, "json": _json_location, "balancer": _balancer_location,
-}  # fmt: skip
+    "common": _common_location,
+    "json": _json_location,
+    "balancer": _balancer_location,
+}
 """Format -> what reads where a line says its redirect leads; empty where it does not say."""
 
 

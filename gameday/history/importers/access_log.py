@@ -29,8 +29,14 @@ from gameday.scenario import Scenario
 
 __all__ = ["LogSummary", "is_robot", "minute_table", "read_access_logs"]
 
-_SCHEMA = pa.schema([("event_time", pa.timestamp("us", tz="UTC")), ("event_type", pa.string()),
-                     ("user_id", pa.int64()), ("is_robot", pa.bool_())])  # fmt: skip
+_SCHEMA = pa.schema(
+    [
+        ("event_time", pa.timestamp("us", tz="UTC")),
+        ("event_type", pa.string()),
+        ("user_id", pa.int64()),
+        ("is_robot", pa.bool_()),
+    ]
+)
 _PROPOSED_FROM = 50_000
 """Lines from whose paths a map is proposed."""
 _LOOKED_AT = 200

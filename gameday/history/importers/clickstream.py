@@ -29,8 +29,15 @@ _MOST_TYPES = 20
 """Product types that stand for themselves; the rest is `other`."""
 _USUAL_PAUSE = 0.95
 """Of the pauses within sessions: who was silent for longer when the log ended had gone. Ours."""
-_USUAL = {"view": "product", "purchase": "checkout", "order": "checkout", "addtocart": "cart",
-          "add_to_cart": "cart", "transaction": "checkout", "remove_from_cart": "cart"}  # fmt: skip
+_USUAL = {
+    "view": "product",
+    "purchase": "checkout",
+    "order": "checkout",
+    "addtocart": "cart",
+    "add_to_cart": "cart",
+    "transaction": "checkout",
+    "remove_from_cart": "cart",
+}
 """Names of event types in published logs (REES46, Retailrocket) -> our steps."""
 
 
@@ -114,9 +121,12 @@ class _Log:
         if self._minutes is not None:
             self._minutes.add(at_s[new], "all" if place is None else place, named[new])
         self.rows.add(
-            whose[new], at_s[new], self.steps.codes(named[new]), self.types.codes(top.to_numpy(object)[new]),
+            whose[new],
+            at_s[new],
+            self.steps.codes(named[new]),
+            self.types.codes(top.to_numpy(object)[new]),
             np.zeros(int(new.sum()), np.int32) if place is None else self.regions.codes(place),
-        )  # fmt: skip
+        )
 
     def notes(self) -> list[str]:
         """Return what was left out, or counted once."""
@@ -214,9 +224,12 @@ def _who(part: pd.DataFrame, how: Clickstream) -> pd.Series:
 
 
 def _sessions(
-    how: Clickstream, rows: EventRows, named: tuple[list[str], list[str], list[str]], notes: list[str],
+    how: Clickstream,
+    rows: EventRows,
+    named: tuple[list[str], list[str], list[str]],
+    notes: list[str],
     catalogue: Catalogue,
-) -> Sessions:  # fmt: skip
+) -> Sessions:
     who, at_s, step, type_of, region = rows.joined()
     steps, types, regions = named
     place = np.argsort(np.argsort(steps))  # by name: the order of rows is no matter
@@ -243,9 +256,19 @@ def _sessions(
             f"which {_USUAL_PAUSE:.0%} of pauses end: where they end is not known"
         )
     found = Sessions(
-        tuple(steps), names, session, at_s, step, type_of, np.zeros(len(step), bool), is_cut,
-        tuple(regions), region[np.flatnonzero(begins)], catalogue, tuple(notes),
-    )  # fmt: skip
+        tuple(steps),
+        names,
+        session,
+        at_s,
+        step,
+        type_of,
+        np.zeros(len(step), bool),
+        is_cut,
+        tuple(regions),
+        region[np.flatnonzero(begins)],
+        catalogue,
+        tuple(notes),
+    )
     for after, before in how.needs.items():
         found = _with_inferred(found, after, before)
     return found
@@ -286,8 +309,12 @@ def _with_inferred(seen: Sessions, after: str, before: str) -> Sessions:
     middle = (earlier + seen.at_s[lacks]) / 2
     note = f"{len(lacks)} of {len(at)} {after} had no {before} in the log: one was inferred half way before"
     return replace(
-        seen, steps=steps, session=np.insert(seen.session, lacks, seen.session[lacks]),
-        at_s=np.insert(seen.at_s, lacks, middle), step=np.insert(seen.step, lacks, has),
+        seen,
+        steps=steps,
+        session=np.insert(seen.session, lacks, seen.session[lacks]),
+        at_s=np.insert(seen.at_s, lacks, middle),
+        step=np.insert(seen.step, lacks, has),
         type_of=np.insert(seen.type_of, lacks, seen.type_of[lacks]),
-        is_inferred=np.insert(seen.is_inferred, lacks, True), notes=(*seen.notes, note),
-    )  # fmt: skip
+        is_inferred=np.insert(seen.is_inferred, lacks, True),
+        notes=(*seen.notes, note),
+    )

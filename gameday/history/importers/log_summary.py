@@ -142,9 +142,11 @@ def minute_table(summary: LogSummary) -> pd.DataFrame:
     steps = sorted({step for _, step, _ in summary.minutes})
     every = range(minutes[0], minutes[-1] + 1) if minutes else ()
     keys = [(minute, step) for minute in every for step in steps]
-    return pd.DataFrame({
-        "time": [datetime.fromtimestamp(60 * minute, UTC).isoformat() for minute, _ in keys],
-        "step": [step for _, step in keys],
-        "count": [summary.minutes[minute, step, False] for minute, step in keys],
-        "robots": [summary.minutes[minute, step, True] for minute, step in keys],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": [datetime.fromtimestamp(60 * minute, UTC).isoformat() for minute, _ in keys],
+            "step": [step for _, step in keys],
+            "count": [summary.minutes[minute, step, False] for minute, step in keys],
+            "robots": [summary.minutes[minute, step, True] for minute, step in keys],
+        }
+    )

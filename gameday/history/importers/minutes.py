@@ -88,9 +88,11 @@ def _at_grain(counts: pd.Series, minutes: int) -> dict[str, float] | None:
     away = mine - mine.groupby(when).transform("mean")
     free = max(1, len(mine) - len(when.unique()))
     return {
-        "mean": round(mean, 4), "empty": round(float((mine == 0).mean()), 4),
-        "noise": round(mean**-0.5, 4), "dispersion": round(float((away**2).sum() / free / mean), 3),
-    }  # fmt: skip
+        "mean": round(mean, 4),
+        "empty": round(float((mine == 0).mean()), 4),
+        "noise": round(mean**-0.5, 4),
+        "dispersion": round(float((away**2).sum() / free / mean), 3),
+    }
 
 
 def _is_open(bins: pd.Series, when: pd.Index) -> pd.Series:

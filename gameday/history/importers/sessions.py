@@ -69,18 +69,26 @@ class Sessions:
         whole = self.session[np.flatnonzero(begins | begins_rest)]
         goes_on = np.append(np.diff(whole) == 0, False)
         return replace(
-            self, session=session, is_cut=self.is_cut[whole] & ~goes_on, region_of=self.region_of[whole]
-        )  # fmt: skip
+            self,
+            session=session,
+            is_cut=self.is_cut[whole] & ~goes_on,
+            region_of=self.region_of[whole],
+        )
 
     def only(self, kept: Array) -> Sessions:
         """Return the sessions where `kept`, shape (sessions,), is true, numbered anew."""
         events = kept[self.session]
         number = np.cumsum(kept) - 1
         return replace(
-            self, session=number[self.session[events]], at_s=self.at_s[events], step=self.step[events],
-            type_of=self.type_of[events], is_inferred=self.is_inferred[events], is_cut=self.is_cut[kept],
+            self,
+            session=number[self.session[events]],
+            at_s=self.at_s[events],
+            step=self.step[events],
+            type_of=self.type_of[events],
+            is_inferred=self.is_inferred[events],
+            is_cut=self.is_cut[kept],
             region_of=self.region_of[kept],
-        )  # fmt: skip
+        )
 
     def about(self, order: str) -> Array:
         """Return the type each session is about, shape (sessions,): its first `order`'s, else most of its events'.

@@ -18,10 +18,12 @@ Asked = Counter[tuple[str, str, str]]
 _WORDS = (
     ("cart", r"checkout/(?:cart|basket|bag)\b|add[-_]?to[-_]?cart"),
     ("checkout", r"checkout|payment|/pay\b|place[-_]?order|purchase|kasse"),
-    ("cart", r"cart|basket|bag\b"), ("search", r"search|find|query|catalogsearch"),
+    ("cart", r"cart|basket|bag\b"),
+    ("search", r"search|find|query|catalogsearch"),
     ("sign-in", r"log[-_]?in|sign[-_]?in|session|auth(?!or)"),
-    ("product", r"product|item|/p/|/dp/|goods|sku|detail"), ("home", r"^/$|^/index|^/home|^/[^/]+/home$"),
-)  # fmt: skip
+    ("product", r"product|item|/p/|/dp/|goods|sku|detail"),
+    ("home", r"^/$|^/index|^/home|^/[^/]+/home$"),
+)
 """What paths are called in shops -> steps; the first that fits counts. Ours: to be read over by a person."""
 _ORDERS = re.compile(r"/orders?/?$")
 _ASSET = re.compile(

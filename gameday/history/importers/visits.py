@@ -81,8 +81,18 @@ class _Hop:
 class _Visitor:
     """What is remembered of a customer, or a robot, who came lately."""
 
-    __slots__ = ("hops", "last", "last_path", "last_sent", "minute", "number", "seen_s", "sitting",
-                 "stepped_s", "steps")  # fmt: skip
+    __slots__ = (
+        "hops",
+        "last",
+        "last_path",
+        "last_sent",
+        "minute",
+        "number",
+        "seen_s",
+        "sitting",
+        "stepped_s",
+        "steps",
+    )
 
     def __init__(self, number: int) -> None:
         self.number, self.minute, self.steps, self.sitting = number, -1, 0, 0

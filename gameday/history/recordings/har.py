@@ -30,8 +30,17 @@ _STATIC = re.compile(
     r"\.(?:css|m?js|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|otf|mp4|webm)$",
     re.IGNORECASE,
 )
-_STATIC_KINDS = ("image/", "font/", "video/", "audio/", "text/css", "application/javascript", "text/javascript",
-                 "application/font", "application/x-javascript")  # fmt: skip
+_STATIC_KINDS = (
+    "image/",
+    "font/",
+    "video/",
+    "audio/",
+    "text/css",
+    "application/javascript",
+    "text/javascript",
+    "application/font",
+    "application/x-javascript",
+)
 _HOPS = frozenset((301, 302, 303, 307, 308))
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"))
 
@@ -74,9 +83,14 @@ def read_har(file: Path, host: str | None = None) -> Recording:
         raise HistoryError(f"{file}: holds nothing of {origin} but pictures, styles and scripts")
     kept = tuple(one for one, _ in reader.kept)
     return Recording(
-        origin, kept, dict(reader.left_out), reader.first, len(entries) + len(faults), tuple(reader.listed),
+        origin,
+        kept,
+        dict(reader.left_out),
+        reader.first,
+        len(entries) + len(faults),
+        tuple(reader.listed),
         reader.without_text,
-    )  # fmt: skip
+    )
 
 
 def _shop(file: Path, entries: list[dict[str, Any]], host: str | None) -> str:
@@ -179,6 +193,10 @@ def _is_hop(before: Recorded, onward: str, one: Recorded, url: str) -> bool:
 def _joined(before: Recorded, last: Recorded) -> Recorded:
     """Return a request with the reply of what it was sent on to."""
     return replace(
-        before, took_s=last.ended_s - before.at_s, status=last.status, kind=last.kind, reply=last.reply,
+        before,
+        took_s=last.ended_s - before.at_s,
+        status=last.status,
+        kind=last.kind,
+        reply=last.reply,
         reply_headers=last.reply_headers,
-    )  # fmt: skip
+    )

@@ -151,12 +151,21 @@ def recorded(entry: dict[str, Any], first: datetime) -> Recorded:
     form, parsed, body = _body(post)
     status = int(response["status"])
     return Recorded(
-        (instant_of(entry) - first).total_seconds(), max(0.0, float(entry.get("time") or 0.0)) / 1000,
-        str(request["method"]), url.path or "/", tuple(parse_qsl(url.query, keep_blank_values=True)),
-        pairs_of(request.get("headers")), form, parsed, body, str(post.get("mimeType") or ""),
-        200 if status in _OF_CACHES else status, kind_of(response), _text(response.get("content") or {}),
+        (instant_of(entry) - first).total_seconds(),
+        max(0.0, float(entry.get("time") or 0.0)) / 1000,
+        str(request["method"]),
+        url.path or "/",
+        tuple(parse_qsl(url.query, keep_blank_values=True)),
+        pairs_of(request.get("headers")),
+        form,
+        parsed,
+        body,
+        str(post.get("mimeType") or ""),
+        200 if status in _OF_CACHES else status,
+        kind_of(response),
+        _text(response.get("content") or {}),
         pairs_of(response.get("headers")),
-    )  # fmt: skip
+    )
 
 
 def _body(post: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...] | None, Any, str | None]:

@@ -46,7 +46,9 @@ def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[
         "history": {
             "until": f"{until}T00:00Z",
             "synthetic": {
-                "days": 56, "sessions_per_day": {"here": _SESSIONS_A_DAY}, "journeys": {"recorded": 1.0},
+                "days": 56,
+                "sessions_per_day": {"here": _SESSIONS_A_DAY},
+                "journeys": {"recorded": 1.0},
             },
         },
         "products": {"article": {"share": {"here": 1.0}}},
@@ -56,7 +58,8 @@ def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[
         "services": {
             "edge": {
                 "stacks": {"site": {"instances": 1, "instance": "m8g.large"}},
-                "servers_per_instance": 16, "queue_per_server": 4,
+                "servers_per_instance": 16,
+                "queue_per_server": 4,
                 "time": {"law": "lognormal", "mean": _duration(median(took_s)), "cv": 1.0},
                 "timeout": _duration(max(30.0, 2 * max(took_s))),
             }
@@ -65,14 +68,15 @@ def recorded_scenario(name: str, recording: Recording, found: Proposal) -> dict[
         "replay": {
             "speed": _speed(recording, found),
             "ceilings": {
-                "requests_per_s": _MOST_REQUESTS_PER_S, "concurrency": _MOST_CONCURRENT,
+                "requests_per_s": _MOST_REQUESTS_PER_S,
+                "concurrency": _MOST_CONCURRENT,
                 "orders": _MOST_ORDERS,
             },
         },
         "objectives": ["error rate of all steps < 1%"],
         "guardrails": [{"when": "error rate of all steps > 50% for 10s", "then": "stop"}],
         "capacity": {"instances": {"m8g.large": {"hourly_usd": 0.1, "vcpu": 2}}},
-    }  # fmt: skip
+    }
 
 
 def recorded_text(name: str, recording: Recording, found: Proposal) -> str:

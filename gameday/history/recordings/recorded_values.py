@@ -15,7 +15,7 @@ from gameday.history.recordings.secrets import (
     kind_of_value,
     looks_random,
     words_of,
-)  # fmt: skip
+)
 from gameday.scenario.blocks import TEMPLATE_WORD
 from gameday.scenario.reading import CUSTOMER_WORDS
 
@@ -35,7 +35,7 @@ _STAND_INS = (
     ({"last", "family", "surname", "lastname"}, "Customer"),
     ({"phone", "telephone", "tel", "mobile", "fax"}, "2025550100"),
     ({"street", "address", "line1", "line", "address1"}, "1 Test Street"),
-)  # fmt: skip
+)
 """Words of a person's field -> what is sent in place of the recorder's own."""
 _PAIR = re.compile(r"""([\w-]+)(\\?["']?\s*[:=]\s*\\?["'])([^"'\\\r\n]*)""")
 _NUMBER = re.compile(r"""([\w-]+)(\\?["']?\s*:\s*)(\d+)(?!\w)""")

@@ -267,14 +267,18 @@ def _masked(text: str, secrets: SecretValues) -> str:
 def _strange_cookies(requests: tuple[Recorded, ...]) -> list[str]:
     given = {
         line.partition("=")[0].strip()
-        for one in requests for name, value in one.reply_headers if name.lower() == "set-cookie"
+        for one in requests
+        for name, value in one.reply_headers
+        if name.lower() == "set-cookie"
         for line in value.split("\n")
-    }  # fmt: skip
+    }
     sent = [
         part.partition("=")[0].strip()
-        for one in requests for name, value in one.headers if name.lower() == "cookie"
+        for one in requests
+        for name, value in one.headers
+        if name.lower() == "cookie"
         for part in value.split(";")
-    ]  # fmt: skip
+    ]
     return [name for name in dict.fromkeys(sent) if name and name not in given]
 
 

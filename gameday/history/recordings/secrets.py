@@ -22,34 +22,157 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PASSWORDS = frozenset(
     ("pass", "password", "passwd", "pwd", "passphrase", "passcode", "kennwort", "passwort")
 )
-_SECRET_WORDS = frozenset((
-    "secret", "secrets", "token", "tokens", "cvv", "cvv2", "cvc", "cvn", "csc", "iban", "bic", "ssn", "otp",
-    "totp", "pin", "signature", "sig", "credential", "credentials", "jwt", "csrf", "xsrf", "nonce", "sid",
-    "session", "sessionid", "auth", "authorization", "authentication", "card", "cards", "cc", "pan", "mfa",
-    "tan", "bearer", "exp", "expiry", "expiration", "voucher", "coupon", "giftcard", "passport", "tax", "vat",
-    "apikey", "securitycode", "license", "licence", "routing", "birthday", "birthdate", "birth", "dob",
-))  # fmt: skip
+_SECRET_WORDS = frozenset(
+    (
+        "secret",
+        "secrets",
+        "token",
+        "tokens",
+        "cvv",
+        "cvv2",
+        "cvc",
+        "cvn",
+        "csc",
+        "iban",
+        "bic",
+        "ssn",
+        "otp",
+        "totp",
+        "pin",
+        "signature",
+        "sig",
+        "credential",
+        "credentials",
+        "jwt",
+        "csrf",
+        "xsrf",
+        "nonce",
+        "sid",
+        "session",
+        "sessionid",
+        "auth",
+        "authorization",
+        "authentication",
+        "card",
+        "cards",
+        "cc",
+        "pan",
+        "mfa",
+        "tan",
+        "bearer",
+        "exp",
+        "expiry",
+        "expiration",
+        "voucher",
+        "coupon",
+        "giftcard",
+        "passport",
+        "tax",
+        "vat",
+        "apikey",
+        "securitycode",
+        "license",
+        "licence",
+        "routing",
+        "birthday",
+        "birthdate",
+        "birth",
+        "dob",
+    )
+)
 _KEYS = frozenset(
     ("api", "access", "private", "subscription", "secret", "public", "client", "app", "functions")
 )
-_CODES = frozenset((
-    "sms", "verification", "verify", "security", "confirm", "confirmation", "access", "reset", "activation",
-    "factor", "login", "time", "recovery", "backup", "promo", "gift", "discount", "invite", "referral", "pass",
-))  # fmt: skip
+_CODES = frozenset(
+    (
+        "sms",
+        "verification",
+        "verify",
+        "security",
+        "confirm",
+        "confirmation",
+        "access",
+        "reset",
+        "activation",
+        "factor",
+        "login",
+        "time",
+        "recovery",
+        "backup",
+        "promo",
+        "gift",
+        "discount",
+        "invite",
+        "referral",
+        "pass",
+    )
+)
 _EMAILS = frozenset(("email", "mail"))
 _USERS = frozenset(("user", "username", "login", "account", "nickname", "handle"))
-_NAMES = frozenset((
-    "firstname", "lastname", "surname", "givenname", "familyname", "fullname", "middlename", "holder",
-    "cardholder", "recipient", "addressee", "phone", "telephone", "tel", "mobile", "fax", "street", "address",
-    "address1", "address2", "line1", "line2", "addressline", "company",
-))  # fmt: skip
-_PEOPLE = frozenset((
-    "customer", "user", "person", "contact", "billing", "shipping", "recipient", "account", "buyer", "guest",
-    "address", "holder", "profile",
-))  # fmt: skip
+_NAMES = frozenset(
+    (
+        "firstname",
+        "lastname",
+        "surname",
+        "givenname",
+        "familyname",
+        "fullname",
+        "middlename",
+        "holder",
+        "cardholder",
+        "recipient",
+        "addressee",
+        "phone",
+        "telephone",
+        "tel",
+        "mobile",
+        "fax",
+        "street",
+        "address",
+        "address1",
+        "address2",
+        "line1",
+        "line2",
+        "addressline",
+        "company",
+    )
+)
+_PEOPLE = frozenset(
+    (
+        "customer",
+        "user",
+        "person",
+        "contact",
+        "billing",
+        "shipping",
+        "recipient",
+        "account",
+        "buyer",
+        "guest",
+        "address",
+        "holder",
+        "profile",
+    )
+)
 _NAMED = frozenset(("first", "last", "given", "family", "full", "middle", "sur"))
-_COMMON = frozenset(("guest", "default", "user", "customer", "test", "true", "false", "none", "anonymous", "home",
-                     "work", "login", "account", "null"))  # fmt: skip
+_COMMON = frozenset(
+    (
+        "guest",
+        "default",
+        "user",
+        "customer",
+        "test",
+        "true",
+        "false",
+        "none",
+        "anonymous",
+        "home",
+        "work",
+        "login",
+        "account",
+        "null",
+    )
+)
 """What fields of people may say without naming anybody."""
 _WRAPPERS = frozenset(("value", "values", "text", "content", "raw", "string", "input", "data"))
 """What a field is called that only wraps the value of the field above: its name says nothing of what it holds."""

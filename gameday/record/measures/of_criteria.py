@@ -162,10 +162,12 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
         shares = share_of(run, criterion, stack)[2]
         return np.asarray(enough & np.array([not criterion.holds(share) for share in shares], bool))
     least, longest_s = least_samples(criterion), run.longest_response_s(steps_of(run, criterion))
-    return np.array([
-        row.sum() >= least and not criterion.holds(percentile(row, criterion.level, longest_s))
-        for row in latency_rows(run, criterion, stack)
-    ])  # fmt: skip
+    return np.array(
+        [
+            row.sum() >= least and not criterion.holds(percentile(row, criterion.level, longest_s))
+            for row in latency_rows(run, criterion, stack)
+        ]
+    )
 
 
 def first_where(bad: Array) -> int | None:

@@ -27,8 +27,15 @@ from gameday.scenario.quantile_functions import (
 from gameday.scenario.units import Block, Duration
 
 __all__ = [
-    "Deterministic", "Empirical", "Erlang", "Exponential", "Gamma", "LogNormal", "Pareto", "ServiceTime",
-]  # fmt: skip
+    "Deterministic",
+    "Empirical",
+    "Erlang",
+    "Exponential",
+    "Gamma",
+    "LogNormal",
+    "Pareto",
+    "ServiceTime",
+]
 
 
 class Deterministic(Block):

@@ -203,9 +203,20 @@ class Service(Block):
         entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
         links = max(1, round(scale * self.pool.connections)) if self.pool is not None else 0
         return Station(
-            name, servers, servers / exact, bound, tokens, most, least, zones, window, min(1.0, scale),
-            links, entries, lanes,
-        )  # fmt: skip
+            name,
+            servers,
+            servers / exact,
+            bound,
+            tokens,
+            most,
+            least,
+            zones,
+            window,
+            min(1.0, scale),
+            links,
+            entries,
+            lanes,
+        )
 
     def _lanes(self, servers: int, most: int, zones: int) -> tuple[Lane, ...]:
         """Return instances as large as at full scale, fewer of them; one for all where nothing balances."""

@@ -25,8 +25,16 @@ from gameday.scenario.reading.selectors import check_css, check_jsonpath, split_
 from gameday.scenario.units import Block, Duration, Name
 
 __all__ = [
-    "TEMPLATE_WORD", "PythonName", "Call", "Calls", "Check", "Exchange", "Exchanges", "Extract", "Step",
-]  # fmt: skip
+    "TEMPLATE_WORD",
+    "PythonName",
+    "Call",
+    "Calls",
+    "Check",
+    "Exchange",
+    "Exchanges",
+    "Extract",
+    "Step",
+]
 
 TEMPLATE_WORD = re.compile(r"\{([\w-]+(?:\.[\w-]+)?)\}")
 """A `{word}` in a template, or a `{feed.column}`."""
@@ -217,9 +225,13 @@ class Exchange(Block):
     def template_words(self) -> Iterator[tuple[str, str]]:
         """Yield (field, word) of every `{word}` in the templates."""
         pending: list[tuple[str, Any]] = [
-            ("path", self.path), ("query", self.query), ("headers", self.headers),
-            ("form", self.form), ("json", self.json_body), ("body", self.body),
-        ]  # fmt: skip
+            ("path", self.path),
+            ("query", self.query),
+            ("headers", self.headers),
+            ("form", self.form),
+            ("json", self.json_body),
+            ("body", self.body),
+        ]
         while pending:
             field, item = pending.pop(0)
             if isinstance(item, str):

@@ -18,8 +18,25 @@ class Match:
     nearest: ClassVar[tuple[str, ...]] = ("sale", "season")
     """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = (
-        -240, -120, -60, -30, -15, 0, 15, 30, 45, 60, 90, 105, 120, 150, 180, 240, 300, 420,
-    )  # fmt: skip
+        -240,
+        -120,
+        -60,
+        -30,
+        -15,
+        0,
+        15,
+        30,
+        45,
+        60,
+        90,
+        105,
+        120,
+        150,
+        180,
+        240,
+        300,
+        420,
+    )
     """Minutes from kick-off; halves of 45 min, 15 min between (anchors/forecast.md, probe)."""
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False

@@ -18,12 +18,39 @@ class Sale:
     nearest: ClassVar[tuple[str, ...]] = ("season", "match")
     """Kinds whose effect it borrows until one of its own was seen, the nearest first."""
     start_knots_min: ClassVar[tuple[float, ...]] = (
-        -720, -360, -180, -90, -45, -20, -1, 0, 5, 10, 20, 40, 80, 160, 320,
-    )  # fmt: skip
+        -720,
+        -360,
+        -180,
+        -90,
+        -45,
+        -20,
+        -1,
+        0,
+        5,
+        10,
+        20,
+        40,
+        80,
+        160,
+        320,
+    )
     """Minutes from the start at which the opening may bend (anchors/forecast.md §4.4)."""
     end_knots_min: ClassVar[tuple[float, ...]] = (
-        -240, -120, -60, -30, -15, -1, 0, 15, 30, 60, 120, 240, 480, 720,
-    )  # fmt: skip
+        -240,
+        -120,
+        -60,
+        -30,
+        -15,
+        -1,
+        0,
+        15,
+        30,
+        60,
+        120,
+        240,
+        480,
+        720,
+    )
     """Minutes from the end at which the closing may bend."""
     plateau: ClassVar[bool] = True
     """Whether there is a lasting level between start and end."""

@@ -30,12 +30,19 @@ _MOST_CALLS, _MOST_EXCHANGES = 64, 32
 def cross_faults(scenario: Scenario) -> list[Fault]:
     """Return every fault between blocks, in the order of the blocks."""
     return [
-        *_event_faults(scenario), *_forecast_faults(scenario), *_history_faults(scenario),
+        *_event_faults(scenario),
+        *_forecast_faults(scenario),
+        *_history_faults(scenario),
         *_launch_faults(scenario),
-        *_product_faults(scenario), *journey_faults(scenario), *url_faults(scenario), *_step_faults(scenario),
-        *_word_faults(scenario), *_service_faults(scenario), *observe_faults(scenario),
+        *_product_faults(scenario),
+        *journey_faults(scenario),
+        *url_faults(scenario),
+        *_step_faults(scenario),
+        *_word_faults(scenario),
+        *_service_faults(scenario),
+        *observe_faults(scenario),
         *criterion_faults(scenario),
-    ]  # fmt: skip
+    ]
 
 
 def _event_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -239,9 +246,10 @@ def _service_faults(scenario: Scenario) -> Iterator[Fault]:
                 yield from unknown(path4, "step", step, scenario.steps)
     called = {
         call.service
-        for _, name, e in scenario.each_exchange() if name in scenario.steps
+        for _, name, e in scenario.each_exchange()
+        if name in scenario.steps
         for call in scenario.steps[name].entry_call(e).walk()
-    }  # fmt: skip
+    }
     called |= {
         inner.service
         for product in scenario.products.values()

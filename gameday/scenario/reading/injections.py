@@ -191,9 +191,13 @@ def _parsed(text: str, scenario: Scenario, window_s: float) -> Injection:
     _known(text, service, stack, scenario)
     if "n" in found.groupdict():
         return Injection(
-            text, at_s, for_s, stack=stack, service=service,
+            text,
+            at_s,
+            for_s,
+            stack=stack,
+            service=service,
             instances=_count(text, int(found["n"]), service, stack, scenario),
-        )  # fmt: skip
+        )
     if found["down"]:
         return Injection(text, at_s, for_s, stack=stack, service=service, is_down=True)
     return Injection(
@@ -286,8 +290,14 @@ def outages(
                 lost = (fleet.instances // fleet.zones + uneven) / fleet.instances
             out.append(
                 Outage(
-                    name, injection.at_s, injection.until_s, 1 - lost, injection.slow,
-                    injection.is_down, zone, injection.is_flush,
+                    name,
+                    injection.at_s,
+                    injection.until_s,
+                    1 - lost,
+                    injection.slow,
+                    injection.is_down,
+                    zone,
+                    injection.is_flush,
                 )
-            )  # fmt: skip
+            )
     return tuple(out)

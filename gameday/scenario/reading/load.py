@@ -19,9 +19,13 @@ from gameday.scenario.reading.regressor_files import read_regressor_files
 from gameday.scenario.reading.yaml_source import Document, is_file, read_document
 
 __all__ = [
-    "bundled_scenarios", "load_scenario", "scenario_file", "scenario_of", "scenario_schema",
+    "bundled_scenarios",
+    "load_scenario",
+    "scenario_file",
+    "scenario_of",
+    "scenario_schema",
     "scenario_text",
-]  # fmt: skip
+]
 
 
 def _bundled_folder() -> Path:

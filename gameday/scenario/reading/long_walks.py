@@ -92,8 +92,9 @@ def _is_whole(journey: Journey) -> bool:
     pauses = set(journey.next) <= set(journey.think) or "other" in journey.think
     by_next = all(
         "other" in pause or set(journey.next.get(step, {})) <= set(pause)
-        for step, pause in journey.think.items() if isinstance(pause, dict)
-    )  # fmt: skip
+        for step, pause in journey.think.items()
+        if isinstance(pause, dict)
+    )
     other = journey.think.get("other")
     if isinstance(other, dict) and "other" not in other:
         by_next = by_next and _followers(journey) <= set(other)

@@ -106,8 +106,13 @@ def _written(text: str) -> set[str]:
     """Return a text as it is, and as JSON, HTML and URLs write it."""
     in_json = json.dumps(text)[1:-1]
     urls = {quote(text), quote_plus(text), quote(text, safe="")}
-    return urls | {text, in_json, json.dumps(text, ensure_ascii=False)[1:-1], html.escape(text),
-                   html.escape(in_json)}  # fmt: skip
+    return urls | {
+        text,
+        in_json,
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        html.escape(text),
+        html.escape(in_json),
+    }
 
 
 def _secrets_in(name: str, value: str) -> set[str]:

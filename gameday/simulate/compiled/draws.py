@@ -13,8 +13,14 @@ from gameday.simulate.compiled.layout import LAWS
 from gameday.simulate.compiled.tables_at import law_row, visit_at
 
 __all__ = [
-    "bin_of", "keyed", "numbered", "request_uniform", "seconds_of", "session_key", "uniform_of",
-]  # fmt: skip
+    "bin_of",
+    "keyed",
+    "numbered",
+    "request_uniform",
+    "seconds_of",
+    "session_key",
+    "uniform_of",
+]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -96,10 +102,13 @@ def _gamma(spec, visit, uniform):
     first = visit.row_from + row - 1
     return math.exp(
         _cubic(
-            law_row(spec, first), law_row(spec, first + 1), law_row(spec, first + 2),
-            law_row(spec, first + 3), place - row,
+            law_row(spec, first),
+            law_row(spec, first + 1),
+            law_row(spec, first + 2),
+            law_row(spec, first + 3),
+            place - row,
         )
-    )  # fmt: skip
+    )
 
 
 @inlined
@@ -109,9 +118,12 @@ def _empirical(spec, visit, uniform):
     while row < visit.row_to - 2 and law_row(spec, row) <= uniform:
         row += 2
     return _between(
-        uniform, law_row(spec, row - 2), law_row(spec, row - 1), law_row(spec, row),
+        uniform,
+        law_row(spec, row - 2),
+        law_row(spec, row - 1),
+        law_row(spec, row),
         law_row(spec, row + 1),
-    )  # fmt: skip
+    )
 
 
 bin_of = inlined(one_bin)

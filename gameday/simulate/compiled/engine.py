@@ -26,9 +26,14 @@ in the heap or at this instant; a ring's length is a power of two."""
 
 
 def run_compiled(
-    scenario: Scenario, plan: LoadPlan, stack: str, *, seed: Seed, scale: float | None = None,
+    scenario: Scenario,
+    plan: LoadPlan,
+    stack: str,
+    *,
+    seed: Seed,
+    scale: float | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> RunRecord:  # fmt: skip
+) -> RunRecord:
     """Return what `run_reference` returns, to the last bit; its arguments are the same.
 
     `stopped` is asked whenever another part of the plan is due; Stopped is raised when it says so.
@@ -37,10 +42,14 @@ def run_compiled(
     tables = Tables(scenario, plan, cell, seed.root)
     record = blank(scenario, plan, stack, "compiled")
     counts = {
-        "steps": record.step_counts, "sessions": record.session_counts, "loads": record.loads,
-        "attempts": record.attempts, "response": record.latency, "visits": record.visits,
+        "steps": record.step_counts,
+        "sessions": record.session_counts,
+        "loads": record.loads,
+        "attempts": record.attempts,
+        "response": record.latency,
+        "visits": record.visits,
         "delay": record.session_delay,
-    }  # fmt: skip
+    }
     books = np.zeros(1, layout.BOOKS)
     for name, array in counts.items():
         books[name] = array.ctypes.data
@@ -72,13 +81,19 @@ class _World:
         patients["oldest"] = patients["newest"] = layout.NONE
         self.row = np.zeros(1, layout.WORLD)
         self.tables: dict[str, Array] = {
-            "sessions": np.zeros(room, layout.SESSION), "works": np.zeros(room, layout.WORK),
-            "calls": np.zeros(room, layout.CALL), "attempts": np.zeros(room, layout.ATTEMPT),
-            "services": services, "lanes": lanes, "items": items, "patients": patients, "sales": tables.sales(),
+            "sessions": np.zeros(room, layout.SESSION),
+            "works": np.zeros(room, layout.WORK),
+            "calls": np.zeros(room, layout.CALL),
+            "attempts": np.zeros(room, layout.ATTEMPT),
+            "services": services,
+            "lanes": lanes,
+            "items": items,
+            "patients": patients,
+            "sales": tables.sales(),
             "events": np.zeros(_HEAP_EACH * room + tables.standing_events(), layout.EVENT),
             "urgent": np.zeros(_RING_EACH * room, np.int64),
             "normal": np.zeros(_RING_EACH * room, np.int64),
-        }  # fmt: skip
+        }
         self.row["room"], self.row["arrives_s"] = tables.most_begun(), np.inf
         for name in _KINDS:
             self.tables[f"free_{name}"] = np.arange(room)

@@ -11,10 +11,30 @@ from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import event_at, number_at
 
 __all__ = [
-    "ARRIVE", "CALL_ENDED", "HANDED", "HEDGE", "PATIENCE", "PAUSE_OVER", "READY", "REPLY", "RETRY", "SCALE",
-    "STEP_OVER", "SWITCH", "TIMEOUT", "WORK_END", "again_at", "at", "drop_first", "is_before_all", "next_call",
-    "next_key", "next_what", "now_first", "now_then",
-]  # fmt: skip
+    "ARRIVE",
+    "CALL_ENDED",
+    "HANDED",
+    "HEDGE",
+    "PATIENCE",
+    "PAUSE_OVER",
+    "READY",
+    "REPLY",
+    "RETRY",
+    "SCALE",
+    "STEP_OVER",
+    "SWITCH",
+    "TIMEOUT",
+    "WORK_END",
+    "again_at",
+    "at",
+    "drop_first",
+    "is_before_all",
+    "next_call",
+    "next_key",
+    "next_what",
+    "now_first",
+    "now_then",
+]
 
 (ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY, SWITCH, HEDGE) = range(10)
 """Kinds that have a time."""

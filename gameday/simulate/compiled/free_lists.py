@@ -9,9 +9,15 @@ from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import number_at
 
 __all__ = [
-    "free_attempt", "free_call", "free_session", "free_work", "new_attempt", "new_call", "new_session",
+    "free_attempt",
+    "free_call",
+    "free_session",
+    "free_work",
+    "new_attempt",
+    "new_call",
+    "new_session",
     "new_work",
-]  # fmt: skip
+]
 
 
 @inlined

@@ -19,10 +19,36 @@ from numba.extending import intrinsic
 from gameday.simulate.compiled.inlined import inlined
 
 __all__ = [
-    "ATTEMPT", "BALANCES", "BOOKS", "CALL", "CHOICE", "EVENT", "GROUP", "ITEM", "JOURNEY", "LANE",
-    "LAWS", "MEMBER", "NEXT", "NONE", "NUMBER", "PATIENT", "SALE", "SCRIPT", "SERVICE", "SESSION", "SHARE",
-    "SMALL", "SPEC", "SUM", "SWITCH", "VISIT", "WORK", "WORLD", "reader",
-]  # fmt: skip
+    "ATTEMPT",
+    "BALANCES",
+    "BOOKS",
+    "CALL",
+    "CHOICE",
+    "EVENT",
+    "GROUP",
+    "ITEM",
+    "JOURNEY",
+    "LANE",
+    "LAWS",
+    "MEMBER",
+    "NEXT",
+    "NONE",
+    "NUMBER",
+    "PATIENT",
+    "SALE",
+    "SCRIPT",
+    "SERVICE",
+    "SESSION",
+    "SHARE",
+    "SMALL",
+    "SPEC",
+    "SUM",
+    "SWITCH",
+    "VISIT",
+    "WORK",
+    "WORLD",
+    "reader",
+]
 
 NONE = -1
 
@@ -37,29 +63,33 @@ def _dtype(**fields: str) -> np.dtype[Any]:
 # --- what changes -----------------------------------------------------------------------------------
 
 SESSION = _dtype(
-    u="key", f="start_s nominal_s sent_s deadline_s", i="number deadline_seq",
+    u="key",
+    f="start_s nominal_s sent_s deadline_s",
+    i="number deadline_seq",
     n="journey product place step began planned_slot sent_slot tries since mood outcome work works cart before "
     "behind is_over",
-)  # fmt: skip
+)
 """A customer. `before`, `behind`: neighbours among those of a journey whose patience runs."""
 
 WORK = _dtype(n="session script group exchange pending place tries bad bad_at has_left members")
 """The exchanges of one step, done once. `members`: exchanges that have not ended."""
 
 CALL = _dtype(
-    f="deadline_s hedge_at_s", i="session line hedge_seq item era",
+    f="deadline_s hedge_at_s",
+    i="session line hedge_seq item era",
     n="visit parent is_root exchange place number ok member outcome zone first second is_hedged before "
     "behind",
-)  # fmt: skip
+)
 """A caller waiting for a service: of an exchange (`is_root`) or of an attempt above. `item`: what it
 looked for in the cache; `first`, `second`: attempts under way, where callers hedge; `before`, `behind`:
 neighbours among those who will ask a second time (`is_hedged`)."""
 
 ATTEMPT = _dtype(
-    f="arrived_s deadline_s caller_s", i="deadline_seq session line",
+    f="arrived_s deadline_s caller_s",
+    i="deadline_seq session line",
     n="call visit number exchange place group pending ok has_replied is_queued ahead after before behind "
     "lane zone",
-)  # fmt: skip
+)
 """The server's side of one try. `ahead`, `after`: neighbours in the queue; `before`, `behind`:
 neighbours among those whose caller still waits; `caller_s`: the caller's own deadline."""
 
@@ -73,7 +103,7 @@ SERVICE = _dtype(
     "lane_from lane_to balance is_in_zone zones outage connected connections each is_plain is_heedful "
     "arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
     "is_hedge_armed is_trying era keys entries items_from kept item_oldest item_newest",
-)  # fmt: skip
+)
 """A service, its rules, and what its lanes come to together. `oldest`, `newest`: of the callers who
 wait; `balance`: its place in BALANCES, NONE = one lane. A rule that is not there is 0: `scale_interval_s`
 (it does not scale), `limit_target_s`, `tokens_each` (retries have no budget), `codel_interval_s` (whoever
@@ -107,7 +137,7 @@ WORLD = _dtype(
     "free_sessions free_works free_calls free_attempts "
     "sessions_free works_free calls_free attempts_free "
     "room ring_mask event_count is_tight is_starved sequence urgent_from urgent_to normal_from normal_to",
-)  # fmt: skip
+)
 """Addresses of tables, of the stacks of what is free in them, and how much is. `room`: what one event
 may begin of anything; `is_tight`: something has less left; `is_starved`: the last session of this part
 of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
@@ -117,7 +147,7 @@ of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 JOURNEY = _dtype(
     f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s waiting_again waiting_pause_s",
     i="failed_most sold_out_most waiting_most start_from start_to length_from length_to time",
-)  # fmt: skip
+)
 NEXT = _dtype(i="choice_from choice_to")
 """Of a journey and step, `journey * steps + step`."""
 CHOICE = _dtype(f="upto", i="step pause")
@@ -143,7 +173,7 @@ SPEC = _dtype(
     "switches switch_count "
     "journeys nexts choices pauses nominal scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",
-)  # fmt: skip
+)
 
 BOOKS = _dtype(i="steps sessions attempts loads response visits delay slots")
 """Addresses of a record's arrays, in their own order."""

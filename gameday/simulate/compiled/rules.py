@@ -44,8 +44,15 @@ def service_tables(scenario: Scenario, cell: Cell, bands: Bands) -> tuple[Array,
     rows = np.zeros(len(scenario.services), layout.SERVICE)
     lanes, items = list[tuple[Any, ...]](), list[Array]()
     for row, (name, rule) in zip(rows, scenario.services.items(), strict=True):
-        for link in ("oldest", "newest", "balance", "oldest_hedge", "newest_hedge",
-                     "item_oldest", "item_newest"):  # fmt: skip
+        for link in (
+            "oldest",
+            "newest",
+            "balance",
+            "oldest_hedge",
+            "newest_hedge",
+            "item_oldest",
+            "item_newest",
+        ):
             row[link] = layout.NONE
         row["servers"], row["zones"], row["lane_from"] = 1, 1, len(lanes)
         if (station := cell.stations.get(name)) is not None:
@@ -63,9 +70,26 @@ def _lane(lane: Lane) -> tuple[Any, ...]:
     places = lane.places(lane.servers)
     phase = -1.0 if lane.phase is None else lane.phase
     return (
-        begins, begins + places, 0.0, -math.inf, 0.0, phase, 0, 0, lane.servers, 0, layout.NONE, layout.NONE,
-        places, lane.servers, 0, lane.room, lane.first, lane.zone, 0,
-    )  # fmt: skip
+        begins,
+        begins + places,
+        0.0,
+        -math.inf,
+        0.0,
+        phase,
+        0,
+        0,
+        lane.servers,
+        0,
+        layout.NONE,
+        layout.NONE,
+        places,
+        lane.servers,
+        0,
+        lane.room,
+        lane.first,
+        lane.zone,
+        0,
+    )
 
 
 def _serve(row: Any, station: Station, rule: Service) -> None:

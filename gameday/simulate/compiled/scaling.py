@@ -34,9 +34,13 @@ def look(spec, w, books, s, now):
     sv = service_at(w, s)
     touch(spec, w, books, s, now)
     metric = _metric_of(
-        sv.scale_metric, sv.busy_since_scaling, sv.queue_since_scaling, sv.arrived_since_scaling,
-        sv.servers, sv.scale_interval_s,
-    )  # fmt: skip
+        sv.scale_metric,
+        sv.busy_since_scaling,
+        sv.queue_since_scaling,
+        sv.arrived_since_scaling,
+        sv.servers,
+        sv.scale_interval_s,
+    )
     sv.busy_since_scaling = sv.queue_since_scaling = 0.0
     sv.arrived_since_scaling = 0
     at(w, now + sv.scale_interval_s, SCALE, s)

@@ -43,9 +43,14 @@ class Alone:
 
 
 def queue_alone(
-    rate_per_s: Array, slot_s: float, servers: int, time: ServiceTime, *, seed: Seed,
+    rate_per_s: Array,
+    slot_s: float,
+    servers: int,
+    time: ServiceTime,
+    *,
+    seed: Seed,
     factor: float = 1.0,
-) -> Alone:  # fmt: skip
+) -> Alone:
     """Return a replication of M(t)/G/c: Poisson arrivals at `rate_per_s` in each slot, (slots,).
 
     A service takes `time` x `factor`. Memory does not grow with the number of arrivals.

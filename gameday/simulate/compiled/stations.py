@@ -48,8 +48,12 @@ from gameday.simulate.compiled.tables_at import (
 from gameday.vocabulary import Draw
 
 __all__ = [
-    "begin_attempt", "begin_own_work", "child_ended", "own_work_ended", "time_out",
-]  # fmt: skip
+    "begin_attempt",
+    "begin_own_work",
+    "child_ended",
+    "own_work_ended",
+    "time_out",
+]
 
 _ARRIVED, _DONE, _FAILED, _SHED, _TIMED_OUT, _, _ORPHANED, _ = range(len(ATTEMPTS))
 _REPEATS = LOADS.index("repeats")

@@ -29,9 +29,18 @@ from gameday.simulate.compiled.tables_at import (
 )
 
 __all__ = [
-    "ABANDONED", "CHECK_FAILED", "DONE", "FAILED", "SOLD_OUT", "WAITING", "begin_to_wait", "exchange_ended",
-    "lose_patience", "next_group", "outcome_of",
-]  # fmt: skip
+    "ABANDONED",
+    "CHECK_FAILED",
+    "DONE",
+    "FAILED",
+    "SOLD_OUT",
+    "WAITING",
+    "begin_to_wait",
+    "exchange_ended",
+    "lose_patience",
+    "next_group",
+    "outcome_of",
+]
 
 NONE = -1
 DONE, FAILED, CHECK_FAILED, SOLD_OUT, ABANDONED, WAITING = range(6)

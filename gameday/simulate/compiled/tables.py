@@ -38,11 +38,23 @@ class Tables:
             scenario, cell, plan.injections, begins_s=plan.lead_in_s, speed=plan.speed
         )
         names = list(scenario.services)
-        self._keep["switches"] = table(layout.SWITCH, [
-            (one.at_s, one.until_s, one.share, one.slow, names.index(one.service), one.zone, one.is_down,
-             one.is_flush, one.least)
-            for one in injected
-        ])  # fmt: skip
+        self._keep["switches"] = table(
+            layout.SWITCH,
+            [
+                (
+                    one.at_s,
+                    one.until_s,
+                    one.share,
+                    one.slow,
+                    names.index(one.service),
+                    one.zone,
+                    one.is_down,
+                    one.is_flush,
+                    one.least,
+                )
+                for one in injected
+            ],
+        )
         nominal = [plan.nominal[cell.stack][step].mean_s for step in plan.steps]
         self._keep["nominal"] = np.array(nominal)
         spec = self.spec = np.zeros(1, layout.SPEC)
@@ -71,10 +83,11 @@ class Tables:
         numbers = mine + self._numbered
         self._numbered += len(part.at_s)
         self._coming = {
-            "arrival_s": part_here.at_s.astype(float), "arrival_number": numbers,
+            "arrival_s": part_here.at_s.astype(float),
+            "arrival_number": numbers,
             "arrival_journey": part_here.journey.astype(np.int64),
             "arrival_product": self._walks.products(part_here, numbers).astype(np.int64),
-        }  # fmt: skip
+        }
         for name, rows in self._coming.items():
             self.spec[name] = rows.ctypes.data
         self.spec["arrivals"] = len(mine)
@@ -146,16 +159,20 @@ class Tables:
         self._keep |= {
             "script_of": np.array(script_of, np.int64),
             "is_limited": np.array([p in limited for p in products], np.int64),
-            "scripts": table(layout.SCRIPT, self._scripts), "groups": table(layout.GROUP, self._groups),
-            "members": table(layout.MEMBER, self._members), "visits": table(layout.VISIT, self._visits),
-        }  # fmt: skip
+            "scripts": table(layout.SCRIPT, self._scripts),
+            "groups": table(layout.GROUP, self._groups),
+            "members": table(layout.MEMBER, self._members),
+            "visits": table(layout.VISIT, self._visits),
+        }
 
     def _script(self, visits: tuple[tuple[Visit, ...], ...], exchanges: list[list[Any]]) -> int:
         groups = [
-            [(self._visit(visit), int(e.required), 0, _action(e))
-             for visit, e in zip(group, asked, strict=True)]
+            [
+                (self._visit(visit), int(e.required), 0, _action(e))
+                for visit, e in zip(group, asked, strict=True)
+            ]
             for group, asked in zip(visits, exchanges, strict=True)
-        ]  # fmt: skip
+        ]
         self._scripts.append(self._add(groups))
         return len(self._scripts) - 1
 
@@ -176,9 +193,18 @@ class Tables:
         is_held = not self.scenario.services[visit.service].is_asynchronous
         numbers, *law = self._law(visit.time)
         self._visits.append(
-            (*numbers, visit.factor, visit.share, visit.mean_hold_s, *law, service, visit.number,
-             *below, is_held)
-        )  # fmt: skip
+            (
+                *numbers,
+                visit.factor,
+                visit.share,
+                visit.mean_hold_s,
+                *law,
+                service,
+                visit.number,
+                *below,
+                is_held,
+            )
+        )
         return len(self._visits) - 1
 
     def most_begun(self) -> int:
@@ -193,8 +219,9 @@ class Tables:
         """Return how many events may be under way that are nobody's own: timers, scaling, an arrival."""
         growing = sum(  # decisions to scale that wait out their delay
             2 + math.ceil(rule.autoscale.delay / rule.autoscale.interval)
-            for rule in self.scenario.services.values() if rule.autoscale is not None
-        )  # fmt: skip
+            for rule in self.scenario.services.values()
+            if rule.autoscale is not None
+        )
         return (
             1
             + len(self.plan.journeys)
@@ -212,9 +239,14 @@ class Tables:
         plan, out = self.plan, np.zeros(len(self.scenario.products) + 1, layout.SALE)
         out["gone_s"] = np.inf
         for product, sale in sales(
-            self.scenario, self.cell.stack, scale=plan.scale, stock_scale=plan.scale / plan.speed,
-            speed=plan.speed, window_start=plan.window.start, begins_s=plan.lead_in_s,
-        ).items():  # fmt: skip
+            self.scenario,
+            self.cell.stack,
+            scale=plan.scale,
+            stock_scale=plan.scale / plan.speed,
+            speed=plan.speed,
+            window_start=plan.window.start,
+            begins_s=plan.lead_in_s,
+        ).items():
             row = out[list(self.scenario.products).index(product)]
             for name in layout.SALE.names or ():
                 row[name] = getattr(sale, name)

@@ -8,11 +8,38 @@ from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import reader
 
 __all__ = [
-    "add_load", "attempt_at", "call_at", "choice_at", "count_attempt", "count_delay", "count_response",
-    "count_session", "count_step", "count_visit", "event_at", "group_at", "item_at", "journey_at",
-    "lane_at", "law_row", "member_at", "next_at", "nominal_of", "number_at", "patient_at", "pause_at", "sale_at",
-    "script_at", "script_of", "service_at", "session_at", "sum_at", "switch_at", "visit_at", "work_at",
-]  # fmt: skip
+    "add_load",
+    "attempt_at",
+    "call_at",
+    "choice_at",
+    "count_attempt",
+    "count_delay",
+    "count_response",
+    "count_session",
+    "count_step",
+    "count_visit",
+    "event_at",
+    "group_at",
+    "item_at",
+    "journey_at",
+    "lane_at",
+    "law_row",
+    "member_at",
+    "next_at",
+    "nominal_of",
+    "number_at",
+    "patient_at",
+    "pause_at",
+    "sale_at",
+    "script_at",
+    "script_of",
+    "service_at",
+    "session_at",
+    "sum_at",
+    "switch_at",
+    "visit_at",
+    "work_at",
+]
 
 _session, _work, _call, _attempt = map(
     reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)

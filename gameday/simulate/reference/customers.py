@@ -40,16 +40,25 @@ class Customers:
     """Every session of one stack."""
 
     def __init__(
-        self, env: simpy.Environment, scenario: Scenario, plan: LoadPlan, cell: Cell,
+        self,
+        env: simpy.Environment,
+        scenario: Scenario,
+        plan: LoadPlan,
+        cell: Cell,
         services: Services,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.env, self.plan, self.cell, self.services = env, plan, cell, services
         self.scenario = scenario
         self.walks, self.tally = Walks(scenario, plan), Tally()
         self.sales = sales(
-            scenario, cell.stack, scale=plan.scale, stock_scale=plan.scale / plan.speed, speed=plan.speed,
-            window_start=plan.window.start, begins_s=plan.lead_in_s,
-        )  # fmt: skip
+            scenario,
+            cell.stack,
+            scale=plan.scale,
+            stock_scale=plan.scale / plan.speed,
+            speed=plan.speed,
+            window_start=plan.window.start,
+            begins_s=plan.lead_in_s,
+        )
         self.carts: dict[int, int] = {}
 
     def slot(self, at_s: float) -> int:
@@ -79,9 +88,13 @@ class Customers:
         self.tally.session(began, end)
 
     def _walk(
-        self, journey: Journey, product: str | None, session: int, walk: list[PlannedStep],
+        self,
+        journey: Journey,
+        product: str | None,
+        session: int,
+        walk: list[PlannedStep],
         slot_of: list[int],
-    ) -> Process:  # fmt: skip
+    ) -> Process:
         for place, planned in enumerate(walk):
             self.tally.step(planned.step, slot_of[place], "sent")
             outcome = yield from self._step(journey, product, session, place, planned.step, 0)
@@ -112,9 +125,14 @@ class Customers:
             self.tally.step(planned.step, slot, why)
 
     def _again(
-        self, journey: Journey, product: str | None, session: int, place: int, step: int,
+        self,
+        journey: Journey,
+        product: str | None,
+        session: int,
+        place: int,
+        step: int,
         outcome: str,
-    ) -> Process:  # fmt: skip
+    ) -> Process:
         """Try a step again as its latest outcome demands; return what it came to."""
         number, since, mood = 0, 0, outcome
         while outcome not in ("done", "abandoned"):
@@ -145,9 +163,14 @@ class Customers:
         return float(self.env.now + reaction.after / self.plan.speed)
 
     def _step(
-        self, journey: Journey, product: str | None, session: int, place: int, step: int,
+        self,
+        journey: Journey,
+        product: str | None,
+        session: int,
+        place: int,
+        step: int,
         number: int,
-    ) -> Process:  # fmt: skip
+    ) -> Process:
         """Do one step, waiting no longer than patience; book and return its outcome."""
         sent, slot = self.env.now, self.slot(self.env.now)
         self.tally.step(step, slot, "achieved")

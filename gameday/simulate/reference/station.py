@@ -58,9 +58,15 @@ class Services:
     """The pools of one cell and the calls between them."""
 
     def __init__(
-        self, env: simpy.Environment, scenario: Scenario, cell: Cell, seed: int,
-        slots: int, slot_s: float, injected: tuple[Switch, ...] = (),
-    ) -> None:  # fmt: skip
+        self,
+        env: simpy.Environment,
+        scenario: Scenario,
+        cell: Cell,
+        seed: int,
+        slots: int,
+        slot_s: float,
+        injected: tuple[Switch, ...] = (),
+    ) -> None:
         self.env, self.seed = env, seed
         self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
         self.pools = {

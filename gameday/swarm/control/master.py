@@ -137,9 +137,12 @@ class Director:
             deals = self.deals.setdefault(who, [Deal(-1e18, -1, 1)] if from_s > -1e18 else [])
             deals.append(Deal(max(from_s, -1e18), index, max(1, len(players))))
         self._send(
-            "gameday_deal", at=self.start_epoch_s, deals=self.deals, numbers=self._numbers,
+            "gameday_deal",
+            at=self.start_epoch_s,
+            deals=self.deals,
+            numbers=self._numbers,
             held_to=self._held_to,
-        )  # fmt: skip
+        )
 
     def _watch(self) -> None:
         """Pulse, and find who has gone silent."""

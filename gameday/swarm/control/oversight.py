@@ -35,9 +35,14 @@ class Oversight:
     """Judges a run while it goes on."""
 
     def __init__(
-        self, scenario: Scenario, brief: Brief, folder: Path, note: Callable[..., None], assembly: Assembly,
+        self,
+        scenario: Scenario,
+        brief: Brief,
+        folder: Path,
+        note: Callable[..., None],
+        assembly: Assembly,
         tls: ssl.SSLContext | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._tls, self._assembly = tls, assembly
         self.scenario, self.brief, self.folder, self.note = scenario, brief, folder, note
         longest_s = np.array([scenario.longest_patience_s(step) for step in brief.plan.steps])
@@ -83,11 +88,15 @@ class Oversight:
         """Return why the run must stop now, or None; hold load down where that is enough."""
         while self._services:
             self.guardrails.add_services(*self._services.popleft())
-        over = broken_ceiling(self.scenario, {
-            "concurrency": self.board.gauge("most_awake"), "orders": len(self._orders),
-            "requests_per_s": self.board.requests_per_s(),
-            "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
-        })  # fmt: skip
+        over = broken_ceiling(
+            self.scenario,
+            {
+                "concurrency": self.board.gauge("most_awake"),
+                "orders": len(self._orders),
+                "requests_per_s": self.board.requests_per_s(),
+                "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
+            },
+        )
         if over is not None:
             return over
         faults = self._observer.faults if self._observer is not None else {}

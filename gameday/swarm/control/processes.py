@@ -39,19 +39,34 @@ class Processes:
         os.set_blocking(self.reports, False)
         os.set_blocking(self._pulse, False)
         env = os.environ | {
-            BRIEF_VARIABLE: str(self.folder / "swarm.json"), REPORT_VARIABLE: str(write_end),
+            BRIEF_VARIABLE: str(self.folder / "swarm.json"),
+            REPORT_VARIABLE: str(write_end),
             PULSE_VARIABLE: str(pulse_end),
             KEY_VARIABLE: secrets.token_hex(32) if self.listen is None else self.listen.key,
-        }  # fmt: skip
-        base = [sys.executable, "-m", "locust", "-f", str(_locustfile()), "--headless",
-                "--only-summary", "--stop-timeout", "0"]  # fmt: skip
+        }
+        base = [
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            str(_locustfile()),
+            "--headless",
+            "--only-summary",
+            "--stop-timeout",
+            "0",
+        ]
         with (self.folder / "locust.log").open("ab") as log:
 
             def spawn(command: list[str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
                 return subprocess.Popen(
-                    command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    pass_fds=fds, start_new_session=True,
-                )  # fmt: skip
+                    command,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=fds,
+                    start_new_session=True,
+                )
 
             count = self.brief.workers
             if count == 1 and self.listen is None:
@@ -61,8 +76,15 @@ class Processes:
                 if self.listen is not None:
                     host, port = _address(self.listen)[1][:2]
                 port = port or _free_port()
-                bind = ["--master", "--master-bind-host", host, "--master-bind-port", str(port),
-                        "--expect-workers", str(count)]  # fmt: skip
+                bind = [
+                    "--master",
+                    "--master-bind-host",
+                    host,
+                    "--master-bind-port",
+                    str(port),
+                    "--expect-workers",
+                    str(count),
+                ]
                 self.master = spawn(base + bind, (write_end, pulse_end))
                 if self.listen is None:
                     command = worker_command(host, port)
@@ -160,9 +182,19 @@ def _address(listen: Listen) -> tuple[socket.AddressFamily, Any]:
 def worker_command(host: str, port: int) -> list[str]:
     """Return the command of a worker that plays whatever the master there sends it."""
     return [
-        sys.executable, "-m", "locust", "-f", str(_locustfile()), "--worker",
-        "--master-host", host, "--master-port", str(port), "--stop-timeout", "0",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(_locustfile()),
+        "--worker",
+        "--master-host",
+        host,
+        "--master-port",
+        str(port),
+        "--stop-timeout",
+        "0",
+    ]
 
 
 def _locustfile() -> Path:

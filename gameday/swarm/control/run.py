@@ -73,10 +73,17 @@ class Played:
 
 
 def swarm(
-    scenario: Scenario, brief: Brief, *, folder: Path, listen: Listen | None, stop: StopWatch,
-    journal: Journal, watch: Callable[[Progress], None], began: Callable[[float], None],
+    scenario: Scenario,
+    brief: Brief,
+    *,
+    folder: Path,
+    listen: Listen | None,
+    stop: StopWatch,
+    journal: Journal,
+    watch: Callable[[Progress], None],
+    began: Callable[[float], None],
     broken: Callable[[], str | None] | None = None,
-) -> Played:  # fmt: skip
+) -> Played:
     """Play the brief against its targets and return what happened.
 
     `began` hears when load goes out (Unix seconds). `broken` tells what became of a target that is
@@ -138,11 +145,18 @@ class _Run:
     """One run from its first report to its last."""
 
     def __init__(
-        self, scenario: Scenario, brief: Brief, folder: Path, processes: Processes,
-        stop: StopWatch, journal: Journal, watch: Callable[[Progress], None],
-        began: Callable[[float], None], tls: ssl.SSLContext | None,
+        self,
+        scenario: Scenario,
+        brief: Brief,
+        folder: Path,
+        processes: Processes,
+        stop: StopWatch,
+        journal: Journal,
+        watch: Callable[[Progress], None],
+        began: Callable[[float], None],
+        tls: ssl.SSLContext | None,
         broken: Callable[[], str | None] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.brief, self.folder, self.processes = brief, folder, processes
         self.stop, self.journal, self.watch, self.began = stop, journal, watch, began
         self.broken = broken or (lambda: None)

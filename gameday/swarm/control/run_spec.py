@@ -60,21 +60,39 @@ class Brief:
 def brief_text(brief: Brief) -> str:
     """Return `brief` as JSON."""
     plan = brief.plan
-    return json.dumps({
-        "run_id": brief.run_id, "scenario": brief.scenario, "assets": asdict(brief.assets),
-        "targets": brief.targets, "python_path": brief.python_path, "workers": brief.workers,
-        "plan": {
-            "start": plan.grid.start.isoformat(), "slots": plan.grid.slots,
-            "lead_in": plan.lead_in, "regions": plan.regions, "steps": plan.steps,
-            "journeys": plan.journeys, "starts": plan.starts.tolist(),
-            "forecast": plan.forecast.tolist(), "caused": plan.caused.tolist(),
-            "played": plan.played.tolist(), "half_life_slots": plan.half_life_slots,
-            "released": plan.released,
-            "speed": plan.speed, "scale": plan.scale, "quantile": plan.quantile,
-            "seed": plan.seed.root, "spacing": plan.spacing, "dispersion": plan.dispersion,
-            "nominal": {s: {k: asdict(v) for k, v in n.items()} for s, n in plan.nominal.items()},
-        },
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "run_id": brief.run_id,
+            "scenario": brief.scenario,
+            "assets": asdict(brief.assets),
+            "targets": brief.targets,
+            "python_path": brief.python_path,
+            "workers": brief.workers,
+            "plan": {
+                "start": plan.grid.start.isoformat(),
+                "slots": plan.grid.slots,
+                "lead_in": plan.lead_in,
+                "regions": plan.regions,
+                "steps": plan.steps,
+                "journeys": plan.journeys,
+                "starts": plan.starts.tolist(),
+                "forecast": plan.forecast.tolist(),
+                "caused": plan.caused.tolist(),
+                "played": plan.played.tolist(),
+                "half_life_slots": plan.half_life_slots,
+                "released": plan.released,
+                "speed": plan.speed,
+                "scale": plan.scale,
+                "quantile": plan.quantile,
+                "seed": plan.seed.root,
+                "spacing": plan.spacing,
+                "dispersion": plan.dispersion,
+                "nominal": {
+                    s: {k: asdict(v) for k, v in n.items()} for s, n in plan.nominal.items()
+                },
+            },
+        }
+    )
 
 
 def brief_of(text: str) -> Brief:

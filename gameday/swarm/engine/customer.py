@@ -66,10 +66,29 @@ class Customer(Flight):
     """One session, awake."""
 
     __slots__ = (
-        "began", "cast", "group", "group_late", "jar", "key", "late_s", "memory", "mood",
-        "nominal_s", "outcome", "over", "part", "pending", "place", "session", "since", "step", "step_due",
-        "tries", "turn", "why",
-    )  # fmt: skip
+        "began",
+        "cast",
+        "group",
+        "group_late",
+        "jar",
+        "key",
+        "late_s",
+        "memory",
+        "mood",
+        "nominal_s",
+        "outcome",
+        "over",
+        "part",
+        "pending",
+        "place",
+        "session",
+        "since",
+        "step",
+        "step_due",
+        "tries",
+        "turn",
+        "why",
+    )
 
     cast: Cast
     key: int

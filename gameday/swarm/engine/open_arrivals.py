@@ -50,9 +50,12 @@ class Engine:
         self.sockets = Sockets()
         plan = brief.plan
         self.tally = Tally(
-            stacks=len(scenario.stack_names), steps=len(plan.steps), lead_in=plan.lead_in,
-            slot_wall_s=plan.slot_wall_s, t0=0.0,
-        )  # fmt: skip
+            stacks=len(scenario.stack_names),
+            steps=len(plan.steps),
+            lead_in=plan.lead_in,
+            slot_wall_s=plan.slot_wall_s,
+            t0=0.0,
+        )
         self.arrivals, self.walks = plan.arrivals(), Walks(scenario, plan)
         self.pools = open_pools(scenario, brief, self.sockets)
         company = gather_company(scenario, brief, self.pools, self.tally, self.walks, self.arrivals)
@@ -240,8 +243,11 @@ class Engine:
         first, last = np.searchsorted(self._mine_at_s, [at_s, at_s + _LOOK_AHEAD_S])
         coming = self._mine[first:last]
         for stack, pool in self.pools.items():
-            regions = [r for r, region in enumerate(self.plan.regions)
-                       if self.scenario.regions[region].stack == stack]  # fmt: skip
+            regions = [
+                r
+                for r, region in enumerate(self.plan.regions)
+                if self.scenario.regions[region].stack == stack
+            ]
             mine = int(np.isin(self.arrivals.region[coming], regions).sum())
             response = max(n.mean_s for n in self.plan.nominal[stack].values())
             busy = pool.count - len(pool.idle)

@@ -95,11 +95,16 @@ def verdict_of(exchange: Exchange) -> Verdict:
         or any(rule.header is None for rule in exchange.extract.values())
     )
     return Verdict(
-        check.good, check.sold_out or 0, frozenset(check.wait.status if check.wait else ()),
-        None if wait_text is None else wait_text.encode(), tuple(checks),
-        float("inf") if check.latency is None else check.latency, extracts, reads_body,
+        check.good,
+        check.sold_out or 0,
+        frozenset(check.wait.status if check.wait else ()),
+        None if wait_text is None else wait_text.encode(),
+        tuple(checks),
+        float("inf") if check.latency is None else check.latency,
+        extracts,
+        reads_body,
         is_simple=not checks and not extracts and check.latency is None and wait_text is None,
-    )  # fmt: skip
+    )
 
 
 def _header_is(name: str, wanted: str) -> Callable[[Head, bytes], bool]:

@@ -23,8 +23,11 @@ _AFTER = tuple(
 )
 """Outcome -> what the steps behind it are booked as."""
 _ENDS = {
-    "done": "finished", "sold_out": "finished", "waiting": "finished", "check_failed": "failed",
-}  # fmt: skip
+    "done": "finished",
+    "sold_out": "finished",
+    "waiting": "finished",
+    "check_failed": "failed",
+}
 _SESSION_END = tuple(SESSIONS.index(_ENDS.get(name, name)) for name in OUTCOMES)
 _FINISHED, _DISPLACED = SESSIONS.index("finished"), SESSIONS.index("displaced")
 _DELAYED, _HELD = STEPS.index("delayed"), STEPS.index("held")

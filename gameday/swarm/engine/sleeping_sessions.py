@@ -24,9 +24,18 @@ class Rows:
         self._began, self._mood = array("i"), array("B")
         self._tries, self._since = array("H"), array("H")
         self._columns = (
-            self._key, self._session, self._place, self._step, self._cast, self._nominal_s,
-            self._due, self._began, self._tries, self._since, self._mood,
-        )  # fmt: skip
+            self._key,
+            self._session,
+            self._place,
+            self._step,
+            self._cast,
+            self._nominal_s,
+            self._due,
+            self._began,
+            self._tries,
+            self._since,
+            self._mood,
+        )
         self._jars: list[Jar | None] = []
         self._memories: list[dict[str, str] | None] = []
         self._free = array("I")

@@ -151,9 +151,11 @@ class Play(Walking):
             customer.jar = Jar()
         pool = customer.cast.pool
         customer.jar.keep(
-            head.cookies, host=pool.target.host, secure=pool.is_secure,
+            head.cookies,
+            host=pool.target.host,
+            secure=pool.is_secure,
             path=lambda: flight.hop_path or flight.asked.path(customer),
-        )  # fmt: skip
+        )
 
     def _follow(
         self, customer: Customer, flight: Customer | Errand, head: Head, now: float
@@ -169,7 +171,7 @@ class Play(Walking):
         as_get = flight.became_get or (
             (line.method == "POST" and head.status in (301, 302))
             or (line.method not in ("GET", "HEAD") and head.status == 303)
-        )  # fmt: skip
+        )
         cookies = b""
         if customer.jar is not None:
             cookies = customer.jar.header(path, secure=pool.is_secure)
@@ -183,9 +185,14 @@ class Play(Walking):
         return None
 
     def _exchange_over(
-        self, customer: Customer, flight: Customer | Errand, outcome: int, why: str, size: int,
+        self,
+        customer: Customer,
+        flight: Customer | Errand,
+        outcome: int,
+        why: str,
+        size: int,
         now: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Book an exchange; one that is not required and late counts for itself alone."""
         line: Line = flight.asked
         is_late = isinstance(flight, Errand) and flight.is_late

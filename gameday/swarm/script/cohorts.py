@@ -51,17 +51,26 @@ def open_pools(scenario: Scenario, brief: Brief, sockets: Sockets) -> dict[str, 
         if target.scheme == "https":
             tls = tls_context(brief.assets.ca_pem, verify=rules.verify)
         bounds = Rules(
-            max(1, most), rules.connect, rules.handshake, rules.first_byte, rules.reply, rules.idle,
+            max(1, most),
+            rules.connect,
+            rules.handshake,
+            rules.first_byte,
+            rules.reply,
+            rules.idle,
             rules.reuse,
-        )  # fmt: skip
+        )
         out[stack] = Pool(target, bounds, sockets, tls=tls)
     return out
 
 
 def gather_company(
-    scenario: Scenario, brief: Brief, pools: Mapping[str, Pool], tally: Tally, walks: Walks,
+    scenario: Scenario,
+    brief: Brief,
+    pools: Mapping[str, Pool],
+    tally: Tally,
+    walks: Walks,
     arrivals: Arrivals,
-) -> Company:  # fmt: skip
+) -> Company:
     """Return everybody who can play: the customers of the stacks that have a pool."""
     plan, casts = brief.plan, list[Cast]()
     words = Words(scenario, brief.run_id, brief.assets)
@@ -76,20 +85,38 @@ def gather_company(
         for j, name in enumerate(plan.journeys):
             at = scenario.stack_names.index(stack)
             cast_of[r, j] = len(casts)
-            selling = sales(scenario, stack, scale=plan.scale, stock_scale=0.0, speed=plan.speed,
-                            window_start=plan.window.start)  # fmt: skip
-            parts = _parts(plan.steps, at, walks.nominal_s[r], scenes[stack], tally,
-                           _python(scenario, name))  # fmt: skip
-            casts.append(Cast(
-                len(casts), at, region, scenario.journeys[name], walks.courses[j], parts,
-                _own_parts(parts, plan.steps, scenes[stack]), pools[stack],
-                lambda session: walks.product(arrivals, session), arrivals.at_s.item, selling,
-            ))  # fmt: skip
+            selling = sales(
+                scenario,
+                stack,
+                scale=plan.scale,
+                stock_scale=0.0,
+                speed=plan.speed,
+                window_start=plan.window.start,
+            )
+            parts = _parts(
+                plan.steps, at, walks.nominal_s[r], scenes[stack], tally, _python(scenario, name)
+            )
+            casts.append(
+                Cast(
+                    len(casts),
+                    at,
+                    region,
+                    scenario.journeys[name],
+                    walks.courses[j],
+                    parts,
+                    _own_parts(parts, plan.steps, scenes[stack]),
+                    pools[stack],
+                    lambda session: walks.product(arrivals, session),
+                    arrivals.at_s.item,
+                    selling,
+                )
+            )
     lines = {
         line.number: line
         for scene in chain.from_iterable(of_stack.values() for of_stack in scenes.values())
-        for group in scene.groups for line in group
-    }  # fmt: skip
+        for group in scene.groups
+        for line in group
+    }
     return Company(tuple(casts), cast_of, lines)
 
 
@@ -105,9 +132,13 @@ def _own_parts(
 
 
 def _parts(
-    steps: tuple[str, ...], stack: int, nominal_s: list[float],
-    scenes: Mapping[tuple[str, str | None], Scene], tally: Tally, python: dict[str, str | None],
-) -> tuple[Part, ...]:  # fmt: skip
+    steps: tuple[str, ...],
+    stack: int,
+    nominal_s: list[float],
+    scenes: Mapping[tuple[str, str | None], Scene],
+    tally: Tally,
+    python: dict[str, str | None],
+) -> tuple[Part, ...]:
     out, varied = [], {step for step, product in scenes if product is not None}
     for i, step in enumerate(steps):
         groups, code = scenes[step, None].groups, tally.code(stack, i)

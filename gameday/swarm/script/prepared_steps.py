@@ -93,10 +93,13 @@ def written(
 ) -> dict[tuple[str, str | None], Scene]:
     """Return every step of `scenario` prepared for `target`, and as some product types do it in its place."""
     fixed = {
-        "Host": target.authority, "X-Gameday-Run": run_id, "X-Synthetic": "1",
-        "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br",
+        "Host": target.authority,
+        "X-Gameday-Run": run_id,
+        "X-Synthetic": "1",
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip, deflate, br",
         "User-Agent": f"gameday/{__version__} (load test; run {run_id})",
-    }  # fmt: skip
+    }
     number, out, order_key = 0, dict[tuple[str, str | None], Scene](), words.getter("order_key")
     forms: list[tuple[str, str | None]] = [(step, None) for step in scenario.steps]
     forms += [(step, name) for name, block in scenario.products.items() for step in block.exchanges]
@@ -137,13 +140,23 @@ def _line(
         constant = start + (f"Cookie: {own}\r\n".encode() if own else b"") + tail(None)
     has_head_words = said or any(field == "headers" for field, _ in exchange.template_words())
     return Line(
-        *place, exchange.method, exchange.method.encode(), path, head, cookie,
-        None if has_head_words else head(None).encode(), tail, start, constant,
+        *place,
+        exchange.method,
+        exchange.method.encode(),
+        path,
+        head,
+        cookie,
+        None if has_head_words else head(None).encode(),
+        tail,
+        start,
+        constant,
         head_only=exchange.method == "HEAD",
         resend=exchange.method in _RESENT or "idempotency-key" in names,
-        keeps_body=verdict.reads_body, verdict=verdict, required=exchange.required,
+        keeps_body=verdict.reads_body,
+        verdict=verdict,
+        required=exchange.required,
         follow=f"HTTP/1.1\r\n{plain}".encode(),
-    )  # fmt: skip
+    )
 
 
 def _text(template: str, words: Words, encode: Callable[[str], str]) -> Text:

@@ -46,8 +46,9 @@ class Words:
         self._extracted = {word for *_, e in scenario.each_exchange() for word in e.extract}
         self._upto = {
             name: np.cumsum(product.popularity.weights(product.items))
-            for name, product in scenario.products.items() if product.popularity
-        }  # fmt: skip
+            for name, product in scenario.products.items()
+            if product.popularity
+        }
         self._items = {name: product.items for name, product in scenario.products.items()}
 
     def getter(self, word: str) -> Getter:

@@ -30,10 +30,13 @@ class Assembly:
     def __init__(self, scenario: Scenario, plan: LoadPlan) -> None:
         self.scenario, self.plan = scenario, plan
         self._record = blank_record(
-            "swarm", plan.grid, plan.lead_in, plan.slot_wall_s,
+            "swarm",
+            plan.grid,
+            plan.lead_in,
+            plan.slot_wall_s,
             (scenario.stack_names, plan.steps, tuple(scenario.services)),
             np.array([scenario.longest_patience_s(step) for step in plan.steps]),
-        )  # fmt: skip
+        )
         self.samples: list[Sample] = []
         self.faults: dict[tuple[str, str], int] = {}
         self.busy: dict[int, list[float]] = {}

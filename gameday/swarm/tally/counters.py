@@ -62,9 +62,11 @@ def is_continuous(
 
 
 def grown_buckets(
-    before: Mapping[float, Instances], after: Mapping[float, Instances],
-    *, ever: Collection[str] | None = None,
-) -> dict[float, float]:  # fmt: skip
+    before: Mapping[float, Instances],
+    after: Mapping[float, Instances],
+    *,
+    ever: Collection[str] | None = None,
+) -> dict[float, float]:
     """Return upper bound -> visits that a cumulative histogram gained up to it; empty where that cannot be told.
 
     A process that began anew is told by any of its buckets, and then all of them have counted from zero.
@@ -72,9 +74,11 @@ def grown_buckets(
     if not after or set(before) != set(after):
         return {}
     anew = {
-        name for bound in after for name, value in after[bound].items()
+        name
+        for bound in after
+        for name, value in after[bound].items()
         if value < before[bound].get(name, math.nan)
-    }  # fmt: skip
+    }
     top = max(after)
     if any(
         math.isnan(_risen(before[top].get(name, math.nan), after[top].get(name, math.nan)))

@@ -34,13 +34,17 @@ class Gauges:
         seconds = max(time.perf_counter() - self._read_at, 1e-3)
         self._read_at += seconds
         return {
-            "seconds": seconds, "requests": requests,
-            "busy": self.busy_share(), "awake": self._play.awake, "most_awake": most_awake,
-            "waiting": len(self._play.rows), "sockets": sum(pool.count for pool in self._pools),
+            "seconds": seconds,
+            "requests": requests,
+            "busy": self.busy_share(),
+            "awake": self._play.awake,
+            "most_awake": most_awake,
+            "waiting": len(self._play.rows),
+            "sockets": sum(pool.count for pool in self._pools),
             "queued": sum(len(pool.queue) for pool in self._pools),
             "limits": self.limits(),
             "open": open_steps(self._pools, self._hands.playing, time.perf_counter()),
-        }  # fmt: skip
+        }
 
     def busy_share(self) -> float:
         """Return the share of a core this process used since the last call."""

@@ -110,11 +110,12 @@ class Observer:
         self.rules, self.targets, self._tls = scenario.observe, targets, tls
         self.services = {
             stack: [
-                name for name in scenario.stack_services(stack)
+                name
+                for name in scenario.stack_services(stack)
                 if self.rules.services is None or name in self.rules.services
             ]
             for stack in targets
-        }  # fmt: skip
+        }
         self.faults: dict[str, str] = {}
         """Stack -> why it could not be read the last time."""
 
@@ -234,10 +235,13 @@ def _select(families: _Families, selector: str) -> Instances:
     wanted = dict(_LABEL.findall(found[2] or ""))
     if _LABEL.sub("", found[2] or "").strip(" ,"):
         return {}  # a matcher other than `=`: PromQL's, not a scrape's
-    return _by_labels([
-        (labels, value) for labels, value in families.get(found[1], [])
-        if all(labels.get(name) == text for name, text in wanted.items())
-    ])  # fmt: skip
+    return _by_labels(
+        [
+            (labels, value)
+            for labels, value in families.get(found[1], [])
+            if all(labels.get(name) == text for name, text in wanted.items())
+        ]
+    )
 
 
 def _by_labels(rows: list[tuple[dict[str, str], float]]) -> Instances:

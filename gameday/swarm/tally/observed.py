@@ -14,8 +14,11 @@ from gameday.swarm.tally.observe import Key, Observer, Sample
 __all__ = ["fold_samples"]
 
 _LOAD_COUNTERS = {
-    "queue_s": "queue_seconds", "lookups": "cache_lookups", "hits": "cache_hits", "repeats": "repeats",
-}  # fmt: skip
+    "queue_s": "queue_seconds",
+    "lookups": "cache_lookups",
+    "hits": "cache_hits",
+    "repeats": "repeats",
+}
 _OVER = 1.1
 """Busy seconds above what all servers could work, by so much, after a restart: it was not counted from zero. Ours:
 what two clocks may differ by over a slot."""
@@ -139,9 +142,10 @@ class _Folding:
 
     def _buckets(self, sample: Sample) -> dict[float, Instances]:
         return {
-            float(series[3:]): instances for (stack, service, series), instances in sample.values.items()
+            float(series[3:]): instances
+            for (stack, service, series), instances in sample.values.items()
             if (stack, service) == self.name and series.startswith("le=")
-        }  # fmt: skip
+        }
 
     def _known_visits(self) -> set[str] | None:
         if self.ever is None:

@@ -39,9 +39,12 @@ class OrderBook:
         held = {(names.index(stack), key) for stack, found in in_shops.items() for key in found}
         unknown |= self._untold(held - confirmed - unknown, lost)
         return Orders(
-            len(confirmed), len(unknown), len(held), len(confirmed - held),
+            len(confirmed),
+            len(unknown),
+            len(held),
+            len(confirmed - held),
             len(held - confirmed - unknown),
-        )  # fmt: skip
+        )
 
     def _untold(self, strays: set[tuple[int, str]], lost: Array) -> set[tuple[int, str]]:
         """Return those of `strays` that a lost worker sent: planned, and no more than steps were lost."""

@@ -142,9 +142,13 @@ class Tally:
         pair, rest = code % self._pairs, code // self._pairs
         outcome, extra = rest % len(OUTCOMES), rest >= len(OUTCOMES)
         went_out, planned = self._slots(due - self.t0), self._slots(nominal)
-        what = np.concatenate([
-            np.where(extra, _EXTRA, _SENT), np.full(len(code), _ACHIEVED), _OUTCOME[outcome],
-        ])  # fmt: skip
+        what = np.concatenate(
+            [
+                np.where(extra, _EXTRA, _SENT),
+                np.full(len(code), _ACHIEVED),
+                _OUTCOME[outcome],
+            ]
+        )
         slot = np.concatenate([np.where(extra, went_out, planned), went_out, went_out])
         self._add(self._counts, self._place(slot, what, np.tile(pair, 3)))
         times = np.stack([done - due, done - sent, np.maximum(sent - due, 0.0)])
@@ -180,7 +184,8 @@ class Tally:
     def take(self) -> dict[str, Any]:
         """Return all counts as lists of whole numbers, and begin anew. Call `count` before."""
         out = {
-            "worker": self.worker, "number": self.number,
+            "worker": self.worker,
+            "number": self.number,
             "steps": self._table(self._counts, len(STEPS)),
             "latency": self._table(self._bins, BINS, len(LATENCIES)),
             "sessions": [[*key, n] for key, n in self._sessions.items()],
@@ -189,7 +194,7 @@ class Tally:
             "redirects": [[step, n] for step, n in self._redirects.items()],
             "orders": [list(order) for order in self._orders],
             "gone": [[*key, at_s] for key, at_s in self._gone.items()],
-        }  # fmt: skip
+        }
         self.number += 1
         for book in (
             self._counts,

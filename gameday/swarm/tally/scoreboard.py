@@ -136,8 +136,9 @@ class Scoreboard:
         """Return a count of the last reports over their time: the very last one may be short."""
         return sum(
             sum(row[column] for row in lately) / sum(row[2] for row in lately)
-            for lately in self._lately.values() if lately
-        )  # fmt: skip
+            for lately in self._lately.values()
+            if lately
+        )
 
     def busy_warnings(self) -> list[str]:
         """Return which workers near the limit of a core."""
@@ -158,22 +159,35 @@ class Scoreboard:
         return sum(float(gauges[name]) for gauges in self._gauges.values())
 
     def progress(
-        self, at_s: float, guardrails: tuple[tuple[str, str, float | None], ...] = (),
+        self,
+        at_s: float,
+        guardrails: tuple[tuple[str, str, float | None], ...] = (),
         warnings: tuple[str, ...] = (),
-    ) -> Progress:  # fmt: skip
+    ) -> Progress:
         """Return what to show at wall second `at_s` of the window."""
         plan = self.plan
         lateness = sum((r[3] for r in self._recent), np.zeros(BINS, int))
         slot = int((at_s + plan.lead_in_s) // plan.slot_wall_s)
         return Progress(
-            at_s, plan.duration_s, self._sent, self._done, self._bad, self._planned,
-            tuple(self._achieved.tolist()), self._forecast, max(0, min(slot, plan.grid.slots - 1)), self._steps(),
-            int(self.gauge("awake")), int(self.gauge("waiting")), int(self.gauge("sockets")),
+            at_s,
+            plan.duration_s,
+            self._sent,
+            self._done,
+            self._bad,
+            self._planned,
+            tuple(self._achieved.tolist()),
+            self._forecast,
+            max(0, min(slot, plan.grid.slots - 1)),
+            self._steps(),
+            int(self.gauge("awake")),
+            int(self.gauge("waiting")),
+            int(self.gauge("sockets")),
             int(self.gauge("queued")),
             _known(percentile(lateness, 0.99)),
             tuple((worker, float(np.mean(shares))) for worker, shares in self._busy.items()),
-            guardrails, (*warnings, *self.busy_warnings()),
-        )  # fmt: skip
+            guardrails,
+            (*warnings, *self.busy_warnings()),
+        )
 
     def _steps(self) -> tuple[StepNow, ...]:
         if not self._recent:
@@ -185,9 +199,15 @@ class Scoreboard:
         for i, step in enumerate(self.plan.steps):
             ended = int(counts[i, 1] + counts[i, 2])
             p50, p99 = (percentile(latency[i], q, self._longest_s[i]) for q in (0.5, 0.99))
-            out.append(StepNow(
-                step, counts[i, 0] / span, _known(p50), _known(p99), counts[i, 2] / ended if ended else None,
-            ))  # fmt: skip
+            out.append(
+                StepNow(
+                    step,
+                    counts[i, 0] / span,
+                    _known(p50),
+                    _known(p99),
+                    counts[i, 2] / ended if ended else None,
+                )
+            )
         return tuple(out)
 
 

@@ -17,10 +17,13 @@ from gameday.swarm.wire.tls import Tls
 __all__ = ["Connection", "fault_of"]
 
 _FAULTS = {
-    errno.ECONNREFUSED: "connection_refused", errno.ECONNRESET: "connection_reset",
-    errno.EPIPE: "connection_reset", errno.ETIMEDOUT: "timeout_connect",
-    errno.EHOSTUNREACH: "unreachable", errno.ENETUNREACH: "unreachable",
-}  # fmt: skip
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ECONNRESET: "connection_reset",
+    errno.EPIPE: "connection_reset",
+    errno.ETIMEDOUT: "timeout_connect",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+}
 
 
 def fault_of(error: OSError) -> str:
@@ -39,9 +42,19 @@ class Connection:
     """A socket with what is under way on it. States: opening, shaking, idle, busy, closed."""
 
     __slots__ = (
-        "deadline", "flight", "last", "opened_at", "pool", "reading", "ready", "receive", "rest",
-        "sock", "tls", "transmit",
-    )  # fmt: skip
+        "deadline",
+        "flight",
+        "last",
+        "opened_at",
+        "pool",
+        "reading",
+        "ready",
+        "receive",
+        "rest",
+        "sock",
+        "tls",
+        "transmit",
+    )
 
     def __init__(self, pool: Any, target: Target, deadline: float) -> None:
         """Begin to connect; OSError where not even that can be begun."""

@@ -98,9 +98,12 @@ class Jar:
         now = time.time()
         path = path.partition("?")[0]
         fitting = [
-            item for item in self._cookies.items()
-            if item[1].expires_at > now and (secure or not item[1].secure) and _within(path, item[0][1])
-        ]  # fmt: skip
+            item
+            for item in self._cookies.items()
+            if item[1].expires_at > now
+            and (secure or not item[1].secure)
+            and _within(path, item[0][1])
+        ]
         return self._joined(sorted(fitting, key=lambda item: -len(item[0][1])))
 
     @staticmethod

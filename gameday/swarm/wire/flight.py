@@ -11,9 +11,19 @@ class Flight:
     """A request from the moment it is due to its reply."""
 
     __slots__ = (
-        "asked", "became_get", "due", "first_sent", "held_at", "hop_path", "hops", "patience",
-        "patient_since", "request", "resent", "sent",
-    )  # fmt: skip
+        "asked",
+        "became_get",
+        "due",
+        "first_sent",
+        "held_at",
+        "hop_path",
+        "hops",
+        "patience",
+        "patient_since",
+        "request",
+        "resent",
+        "sent",
+    )
 
     asked: Any
     """What is asked: tells `head_only` (its reply has no body), `keeps_body` (somebody reads it) and

@@ -97,9 +97,15 @@ def read_head(raw: bytes) -> Head:
     around = read_head(_SET_COOKIE.sub(b"", raw))
     status, headers, length, keeps_alive, cookies, coding, is_redirect, _ = around
     return Head(
-        status, (*headers, *((b"set-cookie", value) for value in values)), length, keeps_alive,
-        cookies=(*cookies, *values), coding=coding, is_redirect=is_redirect, is_plain=False,
-    )  # fmt: skip
+        status,
+        (*headers, *((b"set-cookie", value) for value in values)),
+        length,
+        keeps_alive,
+        cookies=(*cookies, *values),
+        coding=coding,
+        is_redirect=is_redirect,
+        is_plain=False,
+    )
 
 
 def _remember(raw: bytes) -> Head:
@@ -132,10 +138,15 @@ def _parsed(raw: bytes) -> Head:
     cookies = tuple(value for name, value in headers if name == b"set-cookie")
     leads_on = status in (301, 302, 303, 307, 308) and any(n == b"location" for n, _ in headers)
     return Head(
-        status, headers, length,
+        status,
+        headers,
+        length,
         keeps_alive=listener.keeps_alive,
-        cookies=cookies, coding=_coding(headers), is_redirect=leads_on, is_plain=not cookies and not leads_on,
-    )  # fmt: skip
+        cookies=cookies,
+        coding=_coding(headers),
+        is_redirect=leads_on,
+        is_plain=not cookies and not leads_on,
+    )
 
 
 def _coding(headers: tuple[tuple[bytes, bytes], ...]) -> bytes | None:

@@ -24,8 +24,12 @@ _OPENED_PER_S, _BURST = 4000.0, 512.0
 by thousands more (each costs both sides as much as several requests)."""
 _RETRANSMITTED_S = 0.9
 """A connection that takes this long had its SYN dropped: the first retransmission is after 1 s."""
-_OURS = {errno.EMFILE: "file descriptors", errno.ENFILE: "file descriptors",
-         errno.EADDRNOTAVAIL: "local ports", errno.ENOBUFS: "socket buffers"}  # fmt: skip
+_OURS = {
+    errno.EMFILE: "file descriptors",
+    errno.ENFILE: "file descriptors",
+    errno.EADDRNOTAVAIL: "local ports",
+    errno.ENOBUFS: "socket buffers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ class Opening:
     _on_fault: Callable[[Any, str, float], None]
 
     def connect_to(
-        self, on_reply: Callable[[Any, Head, bytes, int, float], None],
+        self,
+        on_reply: Callable[[Any, Head, bytes, int, float], None],
         on_fault: Callable[[Any, str, float], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Say who hears of replies (flight, head, body, bytes received, instant) and of faults."""
         self._on_reply, self._on_fault = on_reply, on_fault
 

@@ -91,10 +91,12 @@ class Pool(Opening):
                     return
                 head = head if head.keeps_alive and head.status >= 200 else None
             if (
-                head is not None and head.length == len(body) and blank
+                head is not None
+                and head.length == len(body)
+                and blank
                 and not (body and flight.asked.head_only)
                 and (connection.tls is None or not connection.tls.closed)
-            ):  # fmt: skip
+            ):
                 connection.flight = None
                 connection.last = now
                 if self.queue:

@@ -86,10 +86,15 @@ def residuals(plan: LoadPlan) -> tuple[Residual, ...]:
             hour = np.ones(width)
             missed, asked = (np.convolve(row, hour, "valid") for row in (caused - wanted, wanted))
             away = np.divide(missed, asked, out=np.zeros(len(asked)), where=asked > 0)
-            out.append(Residual(
-                region, step, float((np.abs(caused - wanted) <= 2 * deviation).mean()),
-                float((caused - wanted).sum() / wanted.sum()), float(away[np.abs(away).argmax()]),
-            ))  # fmt: skip
+            out.append(
+                Residual(
+                    region,
+                    step,
+                    float((np.abs(caused - wanted) <= 2 * deviation).mean()),
+                    float((caused - wanted).sum() / wanted.sum()),
+                    float(away[np.abs(away).argmax()]),
+                )
+            )
     return tuple(out)
 
 
@@ -103,10 +108,20 @@ def contradictions(scenario: Scenario, plan: LoadPlan) -> tuple[Contradiction, .
                 wanted, caused = (float(a[r, s, part].mean()) for a in (plan.forecast, plan.caused))
                 journey, before, chance = _inflow(scenario, plan, r, step, part)
                 needed = chance * wanted / max(caused, 1e-9)
-                out.append(Contradiction(
-                    region, step, plan.grid.instant(first), plan.grid.instant(last), wanted, caused,
-                    journey, before, chance, needed,
-                ))  # fmt: skip
+                out.append(
+                    Contradiction(
+                        region,
+                        step,
+                        plan.grid.instant(first),
+                        plan.grid.instant(last),
+                        wanted,
+                        caused,
+                        journey,
+                        before,
+                        chance,
+                        needed,
+                    )
+                )
     return tuple(sorted(out, key=lambda c: -abs(c.forecast - c.caused)))
 
 
@@ -139,7 +154,8 @@ def _inflow(
         ]
         ways += [
             (starts * visits[before] * row[step], name, before, row[step])
-            for before, row in journey.next.items() if step != EXIT and step in row
-        ]  # fmt: skip
+            for before, row in journey.next.items()
+            if step != EXIT and step in row
+        ]
         most = max(most, *ways)
     return most[1:]

@@ -29,10 +29,13 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
         found = timed(journey, steps, response_s)
         return _by_slot(found.density, found.bin_s)
     total = journey.visits_per_session(steps)
-    mean_s = float(sum(
-        visits * (journey.think_s(step) + response_s[step])
-        for step, visits in zip(steps, total, strict=True) if visits > 0
-    ))  # fmt: skip
+    mean_s = float(
+        sum(
+            visits * (journey.think_s(step) + response_s[step])
+            for step, visits in zip(steps, total, strict=True)
+            if visits > 0
+        )
+    )
     bins = 1 << 10
     while True:
         bin_s = max(_BIN_S, mean_s / 200 if bins >= _MOST_BINS else _BIN_S)

@@ -63,14 +63,16 @@ def calibrate(
     hours = hours_of(train, group, len(names), zones or {})
     journeys = tuple(
         FittedJourney(
-            **_fitted(name, train.only(classes == name), test.only(test_classes == name), resolution_s),
+            **_fitted(
+                name, train.only(classes == name), test.only(test_classes == name), resolution_s
+            ),
             share=float((group == j).mean()),
             regions={region: float(row[j]) for region, row in shares.items()},
             hours=None if hours is None else [round(float(w), 4) for w in hours[j]],
             products=_mix(train, about[group == j]),
         )
         for j, name in enumerate(names)
-    )  # fmt: skip
+    )
     products = product_mix(train, about, zones or {})
     told = against(journeys, [one.share for one in journeys], test)
     told["types"] = by_type(journeys, test, order)
@@ -112,8 +114,14 @@ def _fitted(name: str, train: Sessions, test: Sessions, resolution_s: float) -> 
         if len(before):
             pauses[step] = fit_pause(before, after, resolution_s)
     lengths = _lengths(train, test, counts) if name == CLASSES[-1][0] else None
-    return {"name": name, "steps": steps, "sessions": train.count, "counts": counts, "lengths": lengths,
-            "pauses": pauses}  # fmt: skip
+    return {
+        "name": name,
+        "steps": steps,
+        "sessions": train.count,
+        "counts": counts,
+        "lengths": lengths,
+        "pauses": pauses,
+    }
 
 
 def _counts(seen: Sessions) -> Array:
@@ -167,6 +175,14 @@ def _buys(seen: Sessions, order_step: str) -> tuple[dict[str, Any], ...]:
         )
         if came:
             low, high = jeffreys(np.array(bought), np.array(came))
-            rows.append({"type": name, "sessions": came, "buying": bought, "share": bought / came,
-                         "low": float(low), "high": float(high)})  # fmt: skip
+            rows.append(
+                {
+                    "type": name,
+                    "sessions": came,
+                    "buying": bought,
+                    "share": bought / came,
+                    "low": float(low),
+                    "high": float(high),
+                }
+            )
     return tuple(rows)

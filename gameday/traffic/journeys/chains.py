@@ -60,9 +60,13 @@ def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, flo
     responses = np.array([response_s[step] for step in steps])
     goes_on = _goes_on(journey, moves, start)
     return Chain(
-        steps, visits, ever, mean, float(np.sqrt(max(0.0, square - mean**2))),
+        steps,
+        visits,
+        ever,
+        mean,
+        float(np.sqrt(max(0.0, square - mean**2))),
         float(goes_on @ pauses + visits @ responses),
-    )  # fmt: skip
+    )
 
 
 def _pause_s(journey: Journey, step: str, steps: tuple[str, ...]) -> float:
@@ -75,9 +79,9 @@ def _pause_s(journey: Journey, step: str, steps: tuple[str, ...]) -> float:
 def _ever(journey: Journey, moves: Array, start: Array) -> Array:
     """Return the chance that a session comes to each step: visits that do not go on from it."""
     if journey.length is None:
-        return np.array([
-            walked_visits(_without(moves, step), start)[step] for step in range(len(start))
-        ])  # fmt: skip
+        return np.array(
+            [walked_visits(_without(moves, step), start)[step] for step in range(len(start))]
+        )
     out = np.zeros(len(start))
     for step in range(len(start)):
         past, at = _without(moves, step), start

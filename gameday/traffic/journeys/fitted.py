@@ -65,8 +65,9 @@ class FittedJourney:
             "start": _named(self.steps, chances[0]),
             "next": {self.steps[s]: _named(names, chances[1 + s]) for s in reached},
             "think": {s: p.law for s, p in self.pauses.items()} | {"other": "0s"},
-            **length, "patience": patience,
-        }  # fmt: skip
+            **length,
+            "patience": patience,
+        }
 
     def journey(self) -> Journey:
         """Return the journey itself."""

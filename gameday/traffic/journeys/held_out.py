@@ -59,17 +59,21 @@ def against(
         "sessions": test.count,
         "steps": {
             step: {
-                "mix_told": float(visits[s] / visits.sum()), "mix_seen": float(mix[s] / mix.sum()),
-                "ever_told": float(ever[s]), "ever_seen": float(has[s] / test.count),
-                "ever_low": float(low[s]), "ever_high": float(high[s]),
+                "mix_told": float(visits[s] / visits.sum()),
+                "mix_seen": float(mix[s] / mix.sum()),
+                "ever_told": float(ever[s]),
+                "ever_seen": float(has[s] / test.count),
+                "ever_low": float(low[s]),
+                "ever_high": float(high[s]),
             }
             for s, step in enumerate(steps)
         },
         "length": {
-            "mean_told": float((law * np.arange(longest)).sum()), "mean_seen": float(lengths.mean()),
+            "mean_told": float((law * np.arange(longest)).sum()),
+            "mean_seen": float(lengths.mean()),
             "distance": float(np.abs(told - upto).max()),
             "chance": float(1.36 / np.sqrt(test.count)),
             "upto_told": told[1 : _DRAWN + 1].round(5).tolist(),
             "upto_seen": upto[1 : _DRAWN + 1].round(5).tolist(),
         },
-    }  # fmt: skip
+    }

@@ -58,16 +58,22 @@ def fit_pause(train_s: Array, held_s: Array, resolution_s: float) -> FittedPause
     half = resolution_s / 2
     found: dict[str, tuple[str | dict[str, Any], Cdf]] = {
         "exponential": (_seconds(mean), stats.expon(scale=mean).cdf),
-        "lognormal": _lognormal(train_s, half), "gamma": _gamma(train_s, half, mean),
+        "lognormal": _lognormal(train_s, half),
+        "gamma": _gamma(train_s, half, mean),
         "empirical": _empirical(train_s, half),
-    }  # fmt: skip
+    }
     scores = {name: _score(cdf, held_s, half) for name, (_, cdf) in found.items()}
     best = max(scores, key=lambda name: scores[name])
     law, cdf = found[best]
     return FittedPause(
-        law, best, len(train_s), len(held_s), scores, _distance(cdf, held_s, half),
+        law,
+        best,
+        len(train_s),
+        len(held_s),
+        scores,
+        _distance(cdf, held_s, half),
         _quantiles(law, held_s),
-    )  # fmt: skip
+    )
 
 
 def _quantiles(law: str | dict[str, Any], held_s: Array) -> dict[str, tuple[float, float]]:
@@ -77,9 +83,12 @@ def _quantiles(law: str | dict[str, Any], held_s: Array) -> dict[str, tuple[floa
         return {}
     told = TypeAdapter(ServiceTime).validate_python(block)
     return {
-        f"p{level}": (round(told.seconds(level / 100), 3), round(float(np.quantile(held_s, level / 100)), 3))
+        f"p{level}": (
+            round(told.seconds(level / 100), 3),
+            round(float(np.quantile(held_s, level / 100)), 3),
+        )
         for level in _SHOWN
-    }  # fmt: skip
+    }
 
 
 def _seconds(value: float) -> str:

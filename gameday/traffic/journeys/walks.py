@@ -249,8 +249,13 @@ class Walks:
         return out
 
     def _count(
-        self, course: Course, sessions: Array, arrivals: Arrivals, nominal_s: list[float], out: Array
-    ) -> None:  # fmt: skip
+        self,
+        course: Course,
+        sessions: Array,
+        arrivals: Arrivals,
+        nominal_s: list[float],
+        out: Array,
+    ) -> None:
         """Add the steps of `sessions`, all of one region and journey, place by place."""
         keys, at = session_keys(self.plan.seed.root, sessions), arrivals.at_s[sessions]
         began = at

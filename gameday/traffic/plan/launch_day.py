@@ -73,13 +73,18 @@ def _day(scenario: Scenario, demand: Demand, journey: Journey, region: str) -> L
     # The larger the crowd, the sooner: the early quantile is that of a large one.
     gone = {q: sold[other][1] for q, other in zip(LEVELS, reversed(LEVELS), strict=True)}
     return LaunchDay(
-        journey.launch, region, release, {q: size * float(starts.sum()) for q, size in sizes.items()},
+        journey.launch,
+        region,
+        release,
+        {q: size * float(starts.sum()) for q, size in sizes.items()},
         {q: size * float(starts.max()) for q, size in sizes.items()},
-        {q: float(row.max()) for q, (row, _) in sold.items()}, launch.stock[region],
+        {q: float(row.max()) for q, (row, _) in sold.items()},
+        launch.stock[region],
         {q: None if at is None else max(0.0, at - first) for q, at in gone.items()},
         _chance(would, most, launch.stock[region], crowd.log_sigma),
-        supported(crowd.past_launches), sold[0.5][0].max() >= most,
-    )  # fmt: skip
+        supported(crowd.past_launches),
+        sold[0.5][0].max() >= most,
+    )
 
 
 def _orders(

@@ -62,9 +62,18 @@ def plan_load(
     starts, kernels = _fit_all(scenario, demand, steps, crowds, nominal, speed)
     lead_in = _lead_in(kernels) if asked.lead_in is None else asked.lead_in
     return _assemble(
-        scenario, demand, window, min(lead_in, demand.grid.index_of(window.start)), starts,
-        kernels, speed, scale, quantile, seed, nominal,
-    )  # fmt: skip
+        scenario,
+        demand,
+        window,
+        min(lead_in, demand.grid.index_of(window.start)),
+        starts,
+        kernels,
+        speed,
+        scale,
+        quantile,
+        seed,
+        nominal,
+    )
 
 
 def _slow_enough(
@@ -98,49 +107,75 @@ def event_steps(scenario: Scenario, demand: Demand, quantile: float) -> dict[str
 
 
 def _assemble(
-    scenario: Scenario, demand: Demand, window: TimeGrid, lead_in: int, starts: Array,
-    kernels: dict[str, list[Array]], speed: float, scale: float, quantile: float, seed: Seed,
+    scenario: Scenario,
+    demand: Demand,
+    window: TimeGrid,
+    lead_in: int,
+    starts: Array,
+    kernels: dict[str, list[Array]],
+    speed: float,
+    scale: float,
+    quantile: float,
+    seed: Seed,
     nominal: dict[str, dict[str, Nominal]],
-) -> LoadPlan:  # fmt: skip
-    grid = TimeGrid(demand.grid.instant(demand.grid.index_of(window.start) - lead_in),
-                    window.slots + lead_in)  # fmt: skip
+) -> LoadPlan:
+    grid = TimeGrid(
+        demand.grid.instant(demand.grid.index_of(window.start) - lead_in), window.slots + lead_in
+    )
     part = _slots_of(demand.grid, grid)
     steps, crowds = demand.path(quantile), _sessions(scenario, demand, quantile)
     caused, launch = (
-        np.stack([
-            caused_steps(_buying(scenario, demand, name, rows[r]), kernels[name])
-            for r, name in enumerate(demand.regions)
-        ])
+        np.stack(
+            [
+                caused_steps(_buying(scenario, demand, name, rows[r]), kernels[name])
+                for r, name in enumerate(demand.regions)
+            ]
+        )
         for rows in (starts, crowds)
-    )  # fmt: skip
+    )
     cut = starts[:, :, part]
     return LoadPlan(
-        grid=grid, lead_in=lead_in, regions=demand.regions, steps=demand.steps,
-        journeys=tuple(scenario.journeys), starts=cut, forecast=(steps + launch)[:, :, part],
-        caused=caused[:, :, part], played=whole_starts(cut * scale / speed, seed),
+        grid=grid,
+        lead_in=lead_in,
+        regions=demand.regions,
+        steps=demand.steps,
+        journeys=tuple(scenario.journeys),
+        starts=cut,
+        forecast=(steps + launch)[:, :, part],
+        caused=caused[:, :, part],
+        played=whole_starts(cut * scale / speed, seed),
         half_life_slots={
             name: demand.launches[journey.launch].half_life_s / SLOT_S
-            for name, journey in scenario.journeys.items() if journey.launch
+            for name, journey in scenario.journeys.items()
+            if journey.launch
         },
-        speed=speed, scale=scale, quantile=quantile, seed=seed, nominal=nominal,
+        speed=speed,
+        scale=scale,
+        quantile=quantile,
+        seed=seed,
+        nominal=nominal,
         released={
             name: {
                 region: grid.index_of(scenario.launch_at(journey.launch, region))
                 for region in scenario.launches[journey.launch].at
             }
-            for name, journey in scenario.journeys.items() if journey.launch
+            for name, journey in scenario.journeys.items()
+            if journey.launch
         },
-        spacing=scenario.replay.spacing, dispersion=scenario.replay.dispersion,
-    )  # fmt: skip
+        spacing=scenario.replay.spacing,
+        dispersion=scenario.replay.dispersion,
+    )
 
 
 def _buying(scenario: Scenario, demand: Demand, region: str, starts: Array) -> Array:
     """Return session starts, (journeys, slots), with those who wait for a release moved to it."""
     walks = scenario.journeys.values()
-    return np.stack([
-        as_they_buy(scenario, journey, region, demand.grid, row)
-        for journey, row in zip(walks, starts, strict=True)
-    ])  # fmt: skip
+    return np.stack(
+        [
+            as_they_buy(scenario, journey, region, demand.grid, row)
+            for journey, row in zip(walks, starts, strict=True)
+        ]
+    )
 
 
 def _slots_of(grid: TimeGrid, part: TimeGrid) -> slice:
@@ -163,9 +198,13 @@ def _sessions(scenario: Scenario, demand: Demand, quantile: float) -> Array:
 
 
 def _fit_all(
-    scenario: Scenario, demand: Demand, steps: Array, crowds: Array,
-    nominal: dict[str, dict[str, Nominal]], speed: float,
-) -> tuple[Array, dict[str, list[Array]]]:  # fmt: skip
+    scenario: Scenario,
+    demand: Demand,
+    steps: Array,
+    crowds: Array,
+    nominal: dict[str, dict[str, Nominal]],
+    speed: float,
+) -> tuple[Array, dict[str, list[Array]]]:
     """Return starts (regions, journeys, slots) and each region's kernels by journey."""
     starts, kernels = crowds.copy(), {}
     daily = [i for i, j in enumerate(scenario.journeys.values()) if j.launch is None]
@@ -177,9 +216,11 @@ def _fit_all(
         ]
         if daily:
             starts[r, daily] = fit_starts(
-                steps[r], [kernels[region][i] for i in daily], mix=mix_of_journeys(scenario, demand.grid, region),
+                steps[r],
+                [kernels[region][i] for i in daily],
+                mix=mix_of_journeys(scenario, demand.grid, region),
                 jumps=_jumps(scenario, demand.grid, region),
-            )  # fmt: skip
+            )
     return starts, kernels
 
 

@@ -176,9 +176,12 @@ class LoadPlan:
         """Return the plan with `factor` times the customers; cell, stock and clock stay as they are."""
         share = factor * self.scale / self.speed
         return replace(
-            self, starts=factor * self.starts, forecast=factor * self.forecast,
-            caused=factor * self.caused, played=whole_starts(share * self.starts, self.seed),
-        )  # fmt: skip
+            self,
+            starts=factor * self.starts,
+            forecast=factor * self.forecast,
+            caused=factor * self.caused,
+            played=whole_starts(share * self.starts, self.seed),
+        )
 
     def traffic_factor(self) -> Array:
         """Return by how much what is injected multiplies the customers of each slot, shape (grid.slots,)."""
@@ -197,9 +200,12 @@ class LoadPlan:
             return plan
         starts = self.starts * factor
         return replace(
-            plan, starts=starts, forecast=self.forecast * factor, caused=self.caused * factor,
+            plan,
+            starts=starts,
+            forecast=self.forecast * factor,
+            caused=self.caused * factor,
             played=whole_starts(self.scale / self.speed * starts, self.seed),
-        )  # fmt: skip
+        )
 
     def table(self) -> pd.DataFrame:
         """Return the plan as `plan.parquet` holds it."""
@@ -214,9 +220,20 @@ class LoadPlan:
 
     def sha256(self) -> str:
         """Return the hash of what is played: counts, seed, speed and scale, hex."""
-        head = "|".join(map(str, (
-            self.grid, self.lead_in, self.speed, self.scale, self.seed.root, self.spacing, self.dispersion,
-        )))  # fmt: skip
+        head = "|".join(
+            map(
+                str,
+                (
+                    self.grid,
+                    self.lead_in,
+                    self.speed,
+                    self.scale,
+                    self.seed.root,
+                    self.spacing,
+                    self.dispersion,
+                ),
+            )
+        )
         head += "".join(f"|{one.text}" for one in self.injections)
         return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()
 

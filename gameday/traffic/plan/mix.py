@@ -14,8 +14,14 @@ from gameday.history.importers import Sessions
 from gameday.vocabulary import Array
 
 __all__ = [
-    "Popular", "ProductMix", "block_of", "hours_of", "popular", "product_mix", "shares_by_region",
-]  # fmt: skip
+    "Popular",
+    "ProductMix",
+    "block_of",
+    "hours_of",
+    "popular",
+    "product_mix",
+    "shares_by_region",
+]
 
 _LEAST_S = 2 * 86_400.0
 """Of a log from which weights by hour are told: each hour is then there twice."""
@@ -64,9 +70,12 @@ def popular(counts: Array) -> Popular:
 
     bounds = [(0.0, 5.0), (np.log(0.01), np.log(1e5))]
     found = min(
-        (optimize.minimize(loss, np.array(start), method="Nelder-Mead", bounds=bounds)
-         for start in ((1.0, 0.0), (0.6, 3.0))), key=lambda result: float(result.fun),
-    )  # fmt: skip
+        (
+            optimize.minimize(loss, np.array(start), method="Nelder-Mead", bounds=bounds)
+            for start in ((1.0, 0.0), (0.6, 3.0))
+        ),
+        key=lambda result: float(result.fun),
+    )
     gap = np.abs(np.cumsum(law(found.x)) - np.cumsum(counts) / total).max()
     shift = float(np.exp(found.x[1]))
     return Popular(len(counts), round(float(found.x[0]), 4), round(shift, 4), float(gap))
@@ -122,11 +131,15 @@ def product_mix(seen: Sessions, about: Array, zones: dict[str, str]) -> tuple[Pr
         rest = [t for t in seen.catalogue.seen if t == "other" or t not in seen.types]
         own = rest if name == "other" else [name]
         counts = seen.catalogue.counts(own)
-        out.append(ProductMix(
-            name, {region: float(row[k]) for region, row in shares.items()},
-            None if hours is None else [round(float(w), 4) for w in hours[k]],
-            seen.catalogue.price(own), popular(counts) if len(counts) else None,
-        ))  # fmt: skip
+        out.append(
+            ProductMix(
+                name,
+                {region: float(row[k]) for region, row in shares.items()},
+                None if hours is None else [round(float(w), 4) for w in hours[k]],
+                seen.catalogue.price(own),
+                popular(counts) if len(counts) else None,
+            )
+        )
     return tuple(one for one in out if any(one.share.values()))
 
 

@@ -90,10 +90,20 @@ def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
         name: chain_of(scenario.journeys[name], plan.steps, replies) for name in plan.journeys
     }
     return Outlook(
-        steps, requests, redirects, steps[:, places].sum(axis=1), _customers(scenario, plan), size, chains,
-        {name: share * rows[:, places].sum(axis=1) for name, rows in by_type.items() if name is not None},
+        steps,
+        requests,
+        redirects,
+        steps[:, places].sum(axis=1),
+        _customers(scenario, plan),
+        size,
+        chains,
+        {
+            name: share * rows[:, places].sum(axis=1)
+            for name, rows in by_type.items()
+            if name is not None
+        },
         by_type,
-    )  # fmt: skip
+    )
 
 
 def _replies_s(plan: LoadPlan, stack: str) -> dict[str, float]:
@@ -119,10 +129,15 @@ def _customers(scenario: Scenario, plan: LoadPlan) -> Array:
     visits = np.array([one.visits_per_session(plan.steps) for one in journeys])
     for r, region in enumerate(plan.regions):
         replies = _replies_s(plan, scenario.regions[region].stack)
-        think = np.array([
-            [one.think_s(step) + replies[step] if step in one.next else 0.0 for step in plan.steps]
-            for one in journeys
-        ])  # fmt: skip
+        think = np.array(
+            [
+                [
+                    one.think_s(step) + replies[step] if step in one.next else 0.0
+                    for step in plan.steps
+                ]
+                for one in journeys
+            ]
+        )
         weights = np.einsum("jt,js->jst", np.maximum(plan.starts[r], 0.0), visits)
         total = weights.sum(axis=0)
         kept = (weights * think[:, :, None]).sum(axis=0)

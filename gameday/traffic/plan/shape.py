@@ -14,8 +14,14 @@ from gameday.traffic.plan.nominal import Nominal
 from gameday.vocabulary import SLOT_S, Array, TimeGrid
 
 __all__ = [
-    "Asked", "check_speed", "choose_scale", "choose_window", "fastest_speed", "larger_scales", "named_window",
-]  # fmt: skip
+    "Asked",
+    "check_speed",
+    "choose_scale",
+    "choose_window",
+    "fastest_speed",
+    "larger_scales",
+    "named_window",
+]
 
 _THINK_RESPONSES = 3.0
 _SLOT_RESPONSES = 10.0

@@ -63,11 +63,14 @@ def stock_rows(
             )
         rows = seen.orders_by_type[product][limit.regions][:, limit.opens :]
         yield {
-            "stack": stack, "product": product, "units": there,
+            "stack": stack,
+            "product": product,
+            "units": there,
             "orders_asked": round(float(rows.sum()), 2),
-            "release_utc": None if release is None else release.isoformat(), "sold_out_utc": times,
+            "release_utc": None if release is None else release.isoformat(),
+            "sold_out_utc": times,
             "released_before": release is not None and release < plan.grid.start,
-        }  # fmt: skip
+        }
 
 
 def _admitted(scenario: Scenario, product: str, stack: str) -> float:

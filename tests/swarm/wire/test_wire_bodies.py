@@ -30,9 +30,14 @@ def members(body: bytes) -> bytes:
 
 
 PACK = {
-    "gzip": gzip.compress, "x-gzip": members, "deflate": zlib.compress, "GZip": gzip.compress,
-    "Deflate": raw_deflate, "br": brotli.compress, "identity": bytes,
-}  # fmt: skip
+    "gzip": gzip.compress,
+    "x-gzip": members,
+    "deflate": zlib.compress,
+    "GZip": gzip.compress,
+    "Deflate": raw_deflate,
+    "br": brotli.compress,
+    "identity": bytes,
+}
 
 
 def fault_in(body: bytes, name: str) -> str:
@@ -129,11 +134,12 @@ def bombs() -> dict[str, bytes]:
     """Return small bodies that hold 64 MiB, by how they were packed."""
     zeros = b"\0" * (64 * MIB)
     return {
-        "gzip": gzip.compress(zeros, 1), "deflate": zlib.compress(zeros, 1),
+        "gzip": gzip.compress(zeros, 1),
+        "deflate": zlib.compress(zeros, 1),
         "br": brotli.compress(zeros, quality=1, lgwin=24),
         "x-gzip": gzip.compress(zeros[: 4 * MIB], 1) * 16,
         "gzip, gzip": gzip.compress(gzip.compress(zeros, 1)),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "br", "x-gzip", "gzip, gzip"])

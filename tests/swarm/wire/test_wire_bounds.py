@@ -190,14 +190,14 @@ ACTIONS = {
     "chunks": lambda peer: peer.send(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"),
     "until close": lambda peer: (peer.send(OK + b"\r\nbody"), peer.close()),
     "interim": lambda peer: peer.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"),
-}  # fmt: skip
+}
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["send", "send", "alone", "big"]), st.booleans()),
     st.tuples(st.sampled_from([*ACTIONS]), st.integers(0, 3)),
     st.tuples(st.just("turn"), st.just(0)),
     st.tuples(st.just("ahead"), st.integers(0, 5)),
     st.tuples(st.just("sweep"), st.sampled_from([0.0, 4.0, 56.0, 61.0, 121.0])),
-)  # fmt: skip
+)
 BIG = b"POST / HTTP/1.1\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000
 
 

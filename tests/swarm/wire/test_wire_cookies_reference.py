@@ -27,13 +27,18 @@ from tests.support.wire_customer import HOST, Customer
 PATHS = ["/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/a/b/c.html", "/A", "//", "/a//b", "/a/b/c/d/e"]
 ASKED = ["/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/a/b/c.html", "/a/b/c/d/e"]
 PAST = [
-    "Thu, 01 Jan 1970 00:00:00 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
-    "Sun, 06-Nov-1994 08:49:37 GMT", "Mon, 01 Jan 2024 00:00:00 +0530",
-]  # fmt: skip
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+    "Sun, 06-Nov-1994 08:49:37 GMT",
+    "Mon, 01 Jan 2024 00:00:00 +0530",
+]
 FUTURE = [
-    "Fri, 01 Jan 2100 00:00:00 GMT", "Wed, 06-Nov-2075 08:49:37 GMT", "Friday, 06-Nov-37 08:49:37 GMT",
+    "Fri, 01 Jan 2100 00:00:00 GMT",
+    "Wed, 06-Nov-2075 08:49:37 GMT",
+    "Friday, 06-Nov-37 08:49:37 GMT",
     "wed, 06 nov 2075 08:49:37 gmt",
-]  # fmt: skip
+]
 MEANT = {"d": [".Shop.Test", "shop.test", "SHOP.TEST"], "w": [HOST, f".{HOST}", HOST.upper()]}
 """The first letter of a name says for whom its cookie is meant; `h` and `s`: for the host alone."""
 REFUSED = ["other.test", "hop.test", "test", f"x.{HOST}", "shop.test.", "shop"]
@@ -49,10 +54,13 @@ SPACES = st.sampled_from(
 @st.composite
 def attribute(draw: st.DrawFn, letter: str, kind: str) -> str:
     values = {
-        "Path": st.sampled_from(PATHS), "Max-Age": st.sampled_from(["0", "-1", "3600", "100000000"]),
-        "Expires": st.sampled_from(PAST + FUTURE), "SameSite": st.sampled_from(["Lax", "None", ""]),
-        "Domain": st.sampled_from(MEANT.get(letter, REFUSED)), "Priority": VALUE,
-    }  # fmt: skip
+        "Path": st.sampled_from(PATHS),
+        "Max-Age": st.sampled_from(["0", "-1", "3600", "100000000"]),
+        "Expires": st.sampled_from(PAST + FUTURE),
+        "SameSite": st.sampled_from(["Lax", "None", ""]),
+        "Domain": st.sampled_from(MEANT.get(letter, REFUSED)),
+        "Priority": VALUE,
+    }
     case = draw(st.sampled_from([str, str.lower, str.upper]))
     space = draw(SPACES)
     if kind not in values:
@@ -67,10 +75,23 @@ def cookie(draw: st.DrawFn) -> str:
     name = letter + draw(st.sampled_from(["", "1", "!", "$x", "-A"]))
     kinds = draw(
         st.lists(
-            st.sampled_from(["Path", "Path", "Max-Age", "Expires", "HttpOnly", "SameSite", "Priority", "foo", ""]),
-            unique=True, max_size=5,
+            st.sampled_from(
+                [
+                    "Path",
+                    "Path",
+                    "Max-Age",
+                    "Expires",
+                    "HttpOnly",
+                    "SameSite",
+                    "Priority",
+                    "foo",
+                    "",
+                ]
+            ),
+            unique=True,
+            max_size=5,
         )
-    )  # fmt: skip
+    )
     if letter in MEANT or draw(st.integers(0, 9)) == 0:
         kinds.append("Domain")
     if letter == "s":
@@ -89,8 +110,9 @@ def name_of(line: str) -> str:
 QUERY = st.sampled_from(["", "", "?q=1", "?/a/b/"])
 CONVERSATION = st.lists(
     st.tuples(st.sampled_from(ASKED), QUERY, st.lists(cookie(), max_size=3, unique_by=name_of)),
-    min_size=1, max_size=7,
-)  # fmt: skip
+    min_size=1,
+    max_size=7,
+)
 
 
 def told(header: str) -> list[str]:

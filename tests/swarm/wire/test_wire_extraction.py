@@ -24,9 +24,12 @@ from tests.support import examples
 from tests.support.wire_replies import cuts, pieces, raw_deflate
 
 PACK = {
-    "gzip": gzip.compress, "deflate": zlib.compress, "DEFLATE": raw_deflate, "br": brotli.compress,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "DEFLATE": raw_deflate,
+    "br": brotli.compress,
     "identity": bytes,
-}  # fmt: skip
+}
 CODINGS = st.lists(st.sampled_from([*PACK]), max_size=2)
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 
@@ -77,9 +80,11 @@ SCALARS = st.one_of(
 DOCUMENTS = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b", "c_1", "Sku"]), inner, max_size=3)
-    ), max_leaves=12,
-)  # fmt: skip
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["a", "b", "c_1", "Sku"]), inner, max_size=3),
+    ),
+    max_leaves=12,
+)
 STEPS = st.lists(st.sampled_from(["a", "b", "c_1", "Sku", 0, 1, 2]), max_size=4)
 
 
@@ -124,17 +129,30 @@ def test_a_check_for_true_is_not_met_by_one() -> None:
 
 
 PATTERNS = [
-    r"id=(\d+)", r"<b>([^<]*)</b>", r"\w+@\w+", r"(?i)token:\s*(\S+)", r"x*", r"(a)|b", r"^.", r"é(.)?",
-    r"(?s)a.*b", r"(?P<n>\d)\d", r"$",
-]  # fmt: skip
+    r"id=(\d+)",
+    r"<b>([^<]*)</b>",
+    r"\w+@\w+",
+    r"(?i)token:\s*(\S+)",
+    r"x*",
+    r"(a)|b",
+    r"^.",
+    r"é(.)?",
+    r"(?s)a.*b",
+    r"(?P<n>\d)\d",
+    r"$",
+]
 PHRASES = st.one_of(
     TEXT, st.sampled_from(["id=17", "<b>bold</b>", "me@shop", "Token: t0k", "é", "\n", "ab", "12"])
 )
 
 
 @settings(max_examples=examples(200), deadline=None)
-@given(phrases=st.lists(PHRASES, max_size=6), pattern=st.sampled_from(PATTERNS), data=st.data(),
-       kind=st.sampled_from(["text/plain; charset=utf-8", "text/html", "text/plain; charset=UTF-8"]))  # fmt: skip
+@given(
+    phrases=st.lists(PHRASES, max_size=6),
+    pattern=st.sampled_from(PATTERNS),
+    data=st.data(),
+    kind=st.sampled_from(["text/plain; charset=utf-8", "text/html", "text/plain; charset=UTF-8"]),
+)
 def test_a_regex_finds_what_it_finds_in_httpxs_text(
     phrases: list[str], pattern: str, data: st.DataObject, kind: str
 ) -> None:
@@ -191,9 +209,12 @@ def markup(draw: st.DrawFn, depth: int = 2) -> str:
     """Draw elements within elements."""
     tag = draw(st.sampled_from(["div", "span", "b", "em", "input"]))
     marks = {
-        "id": st.sampled_from(["x", "y"]), "class": st.sampled_from(["p", "p q", "q", ""]),
-        "name": st.sampled_from(["csrf", "n"]), "value": TEXT, "data-v": TEXT,
-    }  # fmt: skip
+        "id": st.sampled_from(["x", "y"]),
+        "class": st.sampled_from(["p", "p q", "q", ""]),
+        "name": st.sampled_from(["csrf", "n"]),
+        "value": TEXT,
+        "data-v": TEXT,
+    }
     chosen = draw(st.lists(st.sampled_from([*marks]), unique=True, max_size=3))
     attrs = "".join(f' {name}="{html.escape(draw(marks[name]))}"' for name in chosen)
     if tag == "input":
@@ -208,8 +229,12 @@ SELECTORS = ["div", "b", "input", ".p", ".q", "span.p", "#x", "input[name=csrf]"
 
 
 @settings(max_examples=examples(200), deadline=None)
-@given(parts=st.lists(markup(), max_size=4).map("".join), selector=st.sampled_from(SELECTORS),
-       attribute=st.sampled_from(["", "value", "data-v", "id"]), data=st.data())  # fmt: skip
+@given(
+    parts=st.lists(markup(), max_size=4).map("".join),
+    selector=st.sampled_from(SELECTORS),
+    attribute=st.sampled_from(["", "value", "data-v", "id"]),
+    data=st.data(),
+)
 def test_a_selector_finds_what_a_plain_reader_of_httpxs_text_finds(
     parts: str, selector: str, attribute: str, data: st.DataObject
 ) -> None:
@@ -223,13 +248,18 @@ def test_a_selector_finds_what_a_plain_reader_of_httpxs_text_finds(
 
 
 HEADER = st.text(
-    st.characters(min_codepoint=0x20, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc"]), max_size=8
-).map(lambda text: text.strip(" "))  # fmt: skip
+    st.characters(min_codepoint=0x20, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc"]),
+    max_size=8,
+).map(lambda text: text.strip(" "))
 
 
 @settings(max_examples=examples(200), deadline=None)
-@given(headers=st.lists(st.tuples(st.sampled_from(["X-A", "x-a", "X-B", "X-Token"]), HEADER), max_size=4),
-       name=st.sampled_from(["X-A", "x-b", "X-TOKEN"]))  # fmt: skip
+@given(
+    headers=st.lists(
+        st.tuples(st.sampled_from(["X-A", "x-a", "X-B", "X-Token"]), HEADER), max_size=4
+    ),
+    name=st.sampled_from(["X-A", "x-b", "X-TOKEN"]),
+)
 def test_a_header_is_found_as_httpx_finds_it(headers: list[tuple[str, str]], name: str) -> None:
     encoded = [(key.encode(), value.encode()) for key, value in headers]
     theirs = httpx.Response(200, headers=encoded)

@@ -10,9 +10,20 @@ from gameday.swarm.wire.heads import BadReply, Head, read_head
 from tests.support import examples
 
 NAMES = st.sampled_from(
-    [b"Server", b"Set-Cookie", b"set-cookie", b"SET-COOKIE", b"Content-Length", b"Location", b"Vary",
-     b"Connection", b"Set-Cookie2", b"Set-Cookie ", b"X"]
-)  # fmt: skip
+    [
+        b"Server",
+        b"Set-Cookie",
+        b"set-cookie",
+        b"SET-COOKIE",
+        b"Content-Length",
+        b"Location",
+        b"Vary",
+        b"Connection",
+        b"Set-Cookie2",
+        b"Set-Cookie ",
+        b"X",
+    ]
+)
 VALUES = st.one_of(
     st.sampled_from(
         [b"a=b; Path=/", b"", b" ", b"a=b\r\n c", b"12", b"close", b"/", b"a\tb", b"\xe9"]

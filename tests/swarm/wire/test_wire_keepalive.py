@@ -30,15 +30,19 @@ KEEPING = {
     "chunked": (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", False),
     "no chunks": (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", False),
     "interim": (b"HTTP/1.1 103 Early Hints\r\n\r\n" + FINE, False),
-    "1.0 that keeps": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", False),
+    "1.0 that keeps": (
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
+        False,
+    ),
     "offers h2c": (
-        OK + b"Connection: Upgrade, Keep-Alive\r\nUpgrade: h2,h2c\r\nContent-Length: 2\r\n\r\nhi", False
+        OK + b"Connection: Upgrade, Keep-Alive\r\nUpgrade: h2,h2c\r\nContent-Length: 2\r\n\r\nhi",
+        False,
     ),
     "head": (OK + b"Content-Length: 5\r\n\r\n", True),
     "head, empty": (OK + b"Content-Length: 0\r\n\r\n", True),
     "head, chunked": (OK + b"Transfer-Encoding: chunked\r\n\r\n", True),
     "head, no length": (OK + b"X: y\r\n\r\n", True),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("raw", "head_only"), KEEPING.values(), ids=KEEPING)

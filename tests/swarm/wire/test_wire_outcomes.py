@@ -33,10 +33,13 @@ CLOSING = {
     "cut in the body": (OK + b"Content-Length: 10\r\n\r\nhello", "reply_cut"),
     "cut before the body": (OK + b"Content-Length: 10\r\n\r\n", "reply_cut"),
     "cut in a chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhe", "reply_cut"),
-    "cut before the last chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n", "reply_cut"),
+    "cut before the last chunk": (
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n",
+        "reply_cut",
+    ),
     "cut in the trailers": (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n", "reply_cut"),
     "only an interim": (b"HTTP/1.1 100 Continue\r\n\r\n", "reply_cut"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("raw", "fault"), CLOSING.values(), ids=CLOSING)
@@ -60,25 +63,34 @@ NO_REPLY = {
     "a length in words": (OK + b"Content-Length: five\r\n\r\nhello", "malformed_reply"),
     "a length beyond 64 bits": (OK + b"Content-Length: %d\r\n\r\n" % 2**70, "malformed_reply"),
     "length and coding": (
-        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "malformed_reply"
+        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "malformed_reply",
     ),
     "coding and length": (
-        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "malformed_reply"
+        OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        "malformed_reply",
     ),
     "a transfer coding": (OK + b"Transfer-Encoding: gzip\r\n\r\n", "unknown_transfer_coding"),
     "two transfer codings": (
-        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "unknown_transfer_coding"
+        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "unknown_transfer_coding",
     ),
     "two coding lines": (
-        OK + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", "unknown_transfer_coding"
+        OK + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "unknown_transfer_coding",
     ),
     "no chunk size": (OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "malformed_reply"),
-    "a chunk too long": (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n", "malformed_reply"),
+    "a chunk too long": (
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n",
+        "malformed_reply",
+    ),
     "a huge chunk size": (
-        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n", "malformed_reply"
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n",
+        "malformed_reply",
     ),
     "a switch to h2c": (
-        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + SETTINGS,
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        + SETTINGS,
         "unexpected_upgrade",
     ),
     "a bare switch": (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "unexpected_upgrade"),
@@ -89,7 +101,7 @@ NO_REPLY = {
     "TLS": (b"\x15\3\3\0\2\2\x46", "malformed_reply"),
     "zeros": (b"\0" * 30, "malformed_reply"),
     "HTML": (b"<html><body>502 Bad Gateway</body></html>", "malformed_reply"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("raw", "fault"), NO_REPLY.values(), ids=NO_REPLY)
@@ -170,20 +182,30 @@ ENDLESS = {
     "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 40, "head_too_long", 2 * MOST_HEAD),
     "body": (OK + b"\r\n", b"z" * 16384, "body_too_long", 2 * MOST_BODY),
     "chunked body": (
-        OK + b"Transfer-Encoding: chunked\r\n\r\n", b"4000\r\n" + b"z" * 16384 + b"\r\n",
-        "body_too_long", 2 * MOST_BODY,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n",
+        b"4000\r\n" + b"z" * 16384 + b"\r\n",
+        "body_too_long",
+        2 * MOST_BODY,
     ),
     "trailers": (
-        OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", (b"X: " + b"y" * 1000 + b"\r\n") * 16,
-        "body_too_long", 2 * MOST_BODY,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n",
+        (b"X: " + b"y" * 1000 + b"\r\n") * 16,
+        "body_too_long",
+        2 * MOST_BODY,
     ),
     "chunk extension": (
-        OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a" * 16384, "body_too_long", 2 * MOST_BODY
+        OK + b"Transfer-Encoding: chunked\r\n\r\n1;",
+        b"a" * 16384,
+        "body_too_long",
+        2 * MOST_BODY,
     ),
     "declared body": (
-        OK + b"Content-Length: 99999999999\r\n\r\n", b"z" * 16384, "body_too_long", 2 * MOST_BODY
+        OK + b"Content-Length: 99999999999\r\n\r\n",
+        b"z" * 16384,
+        "body_too_long",
+        2 * MOST_BODY,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("start", "more", "fault", "most"), ENDLESS.values(), ids=ENDLESS)
@@ -213,9 +235,10 @@ def test_a_reply_without_end_is_cut_off_and_named(
     ids=["length", "chunks"],
 )
 @pytest.mark.parametrize(
-    "extra", [b"x", b"extra bytes", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"],
+    "extra",
+    [b"x", b"extra bytes", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"],
     ids=["a byte", "bytes", "a reply"],
-)  # fmt: skip
+)
 def test_bytes_beyond_the_reply_leak_into_no_other(raw: bytes, extra: bytes, known: bool) -> None:
     with Lab(most=1) as lab:
         for _ in range(known):

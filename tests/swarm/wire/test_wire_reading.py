@@ -108,7 +108,7 @@ ODD = {
     "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
     "a TLS alert": b"\x15\3\3\0\2\2\x46",
     "status 000": b"HTTP/1.1 000 OK\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("raw", ODD.values(), ids=ODD)

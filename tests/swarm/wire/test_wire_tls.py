@@ -45,12 +45,21 @@ Desks = Callable[..., Desk]
 
 @pytest.mark.parametrize(
     ("host", "name", "sent"),
-    [("127.0.0.1", "shop.test", "shop.test"), ("::1", "shop.test", "shop.test"),
-     ("127.0.0.1", "", None), ("::1", "", None)],
-)  # fmt: skip
+    [
+        ("127.0.0.1", "shop.test", "shop.test"),
+        ("::1", "shop.test", "shop.test"),
+        ("127.0.0.1", "", None),
+        ("::1", "", None),
+    ],
+)
 def test_the_target_is_asked_for_by_its_name(
-    certified: ssl.SSLContext, trusting: ssl.SSLContext, desks: Desks, host: str, name: str, sent: str | None
-) -> None:  # fmt: skip
+    certified: ssl.SSLContext,
+    trusting: ssl.SSLContext,
+    desks: Desks,
+    host: str,
+    name: str,
+    sent: str | None,
+) -> None:
     with TlsShop(certified, fine, host=host, name=name) as shop:
         desk = desks(shop.target, tls=trusting)
         for _ in range(5):
@@ -61,8 +70,12 @@ def test_the_target_is_asked_for_by_its_name(
 
 @pytest.mark.parametrize("case", ["other name", "unknown authority", "expired"])
 def test_a_certificate_that_proves_nothing_is_refused_by_name(
-    authority: Authority, certified: ssl.SSLContext, trusting: ssl.SSLContext, desks: Desks, case: str
-) -> None:  # fmt: skip
+    authority: Authority,
+    certified: ssl.SSLContext,
+    trusting: ssl.SSLContext,
+    desks: Desks,
+    case: str,
+) -> None:
     name = "other.test" if case == "other name" else "shop.test"
     served = authority.context("DNS:shop.test", days=-1) if case == "expired" else certified
     believing = tls_context(None, verify=True) if case == "unknown authority" else trusting
@@ -175,12 +188,14 @@ BIG = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(160_000))
 REPLIES = {
     "length": (OK + b"Content-Length: %d\r\n\r\n" % len(BIG) + BIG,),
     "chunked": (
-        OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BIG) + BIG, b"\r\n0\r\n", b"\r\n"
+        OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BIG) + BIG,
+        b"\r\n0\r\n",
+        b"\r\n",
     ),
     "until close": (OK + b"\r\n", BIG),
     "one record a byte": tuple(bytes([byte]) for byte in FINE),
     "interims": (b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", FINE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("parts", REPLIES.values(), ids=REPLIES)
