@@ -18,6 +18,7 @@ __all__ = [
     "SLOT_S",
     "Array",
     "Band",
+    "Clock",
     "Draw",
     "Seed",
     "TimeGrid",
@@ -175,6 +176,51 @@ class TimeGrid:
         """Return the slots from `start` up to, not including, `end`."""
         start, end = start.astimezone(UTC), end.astimezone(UTC)
         return TimeGrid(start, max(0, math.ceil((end - start).total_seconds() / SLOT_S)))
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Event time and full scale against a run's own: the one place where they are converted.
+
+    What is a time of customers or of the event is divided by the speed; times of services are not.
+    """
+
+    speed: float = 1.0
+    """Event seconds a wall second, > 0."""
+    scale: float = 1.0
+    """Share of full scale that is played, k, 0-1."""
+    lead_in_s: float = 0.0
+    """Wall seconds from the run's zero to its window's start."""
+
+    @property
+    def slot_wall_s(self) -> float:
+        """Wall seconds a slot lasts."""
+        return SLOT_S / self.speed
+
+    @property
+    def stock_scale(self) -> float:
+        """Share of the event's totals (stock, customers of a slot) that the run has: k / s."""
+        return self.scale / self.speed
+
+    def wall_s(self, event_s: float) -> float:
+        """Return how many wall seconds an event duration takes."""
+        return event_s / self.speed
+
+    def event_s(self, wall_s: Any) -> Any:
+        """Return how many event seconds wall seconds stand for; of arrays too."""
+        return wall_s * self.speed
+
+    def run_s(self, event_s: float) -> float:
+        """Return the wall second of the run at which the window is `event_s` event seconds old."""
+        return self.lead_in_s + event_s / self.speed
+
+    def played(self, counts: Any) -> Any:
+        """Return what counts of a slot at full scale come to in the run; of arrays too."""
+        return counts * self.scale / self.speed
+
+    def played_per_s(self, counts: Any) -> Any:
+        """Return counts of a slot at full scale as a rate of the run, a wall second; of arrays too."""
+        return counts * self.scale / SLOT_S
 
 
 @dataclass(frozen=True, slots=True)

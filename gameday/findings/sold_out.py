@@ -18,7 +18,7 @@ def sell_outs_of_run(evidence: Evidence) -> list[dict[str, Any]]:
 
     def said(stack: str, product: str, runs: tuple[RunRecord, ...]) -> dict[str, Any]:
         seen = [run.sold_out.get((stack, product)) for run in runs]
-        at_s = [None if one is None else one * plan.speed for one in seen]
+        at_s = [None if one is None else plan.clock.event_s(one) for one in seen]
         return when_sold_out(scenario, stack, product, plan.window, at_s)
 
     for stack in scenario.stack_names:

@@ -48,7 +48,7 @@ def followed(evidence: Evidence, validity: Validity) -> dict[str, Any]:
     assert run is not None
     sessions = run.session_counts.sum(axis=0)
     miss = np.abs(sessions[1] - sessions[0]).sum() / max(1, sessions[0].sum())
-    expected = plan.forecast[:, :, plan.lead_in :] * plan.scale / plan.speed
+    expected = plan.clock.played(plan.forecast[:, :, plan.lead_in :])
     sent = run.step_counts[:, :, STEPS.index("achieved"), run.judged].sum()
     residual = np.abs(plan.caused - plan.forecast)[:, :, plan.lead_in :]
     return {
@@ -184,7 +184,7 @@ def slot_series(evidence: Evidence) -> dict[str, Any]:
         expected = plan.forecast[regions][:, :, plan.lead_in :].sum(axis=(0, 1))
         counts = run.step_counts[s][:, :, part].sum(axis=0)
         series["stacks"][stack] = {
-            "forecast_per_s": rounded(expected * plan.scale / plan.speed / wall),
+            "forecast_per_s": rounded(plan.clock.played(expected) / wall),
             "planned_per_s": rounded(counts[0] / wall),
             "sent_per_s": rounded(counts[STEPS.index("achieved")] / wall),
             "bad_per_s": rounded(counts[[STEPS.index(n) for n in BAD]].sum(axis=0) / wall),

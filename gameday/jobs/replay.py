@@ -279,7 +279,7 @@ def _target(
         order.event,
         scenario.stack_names,
         scale=plan.scale,
-        stock_scale=plan.scale / plan.speed,
+        stock_scale=plan.clock.stock_scale,
         seed=order.seed.root,
         logs=folder,
     ) as shops:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from gameday.scenario import Scenario
 from gameday.scenario.policies import room_now
+from gameday.vocabulary import Clock
 
 __all__ = ["DONE", "SOLD_OUT", "WAITING", "Sale", "sales"]
 
@@ -83,18 +84,17 @@ class Sale:
 def sales(
     scenario: Scenario,
     stack: str,
+    clock: Clock,
     *,
-    scale: float,
-    stock_scale: float,
-    speed: float,
+    stock_scale: float | None = None,
     window_start: datetime | None = None,
-    begins_s: float = 0.0,
 ) -> dict[str, Sale]:
-    """Return product type -> its sale in a stack at scale k; those without a limit are left out.
+    """Return product type -> its sale in a stack; those without a limit are left out.
 
-    `stock_scale` is k/s. The window begins at `begins_s` of the keeper's clock and `window_start` of the event;
-    without one everything is released. A stack that serves several regions sells from the first release on.
+    `stock_scale`: share of the stock that is there; None: the clock's. The window begins at `window_start` of the
+    event; without one everything is released. A stack that serves several regions sells from the first release on.
     """
+    stock_scale = clock.stock_scale if stock_scale is None else stock_scale
     out = {name: Sale(round(n * stock_scale)) for name, n in scenario.stock(stack).items()}
     here = scenario.stack_regions(stack)
     for launch in scenario.launches.values():
@@ -102,10 +102,10 @@ def sales(
             continue
         sale = out[launch.product]
         if launch.admits is not None:
-            sale.admits_per_s = scale * sum(launch.admits.get(r, 0.0) for r in mine) / 60
+            sale.admits_per_s = clock.scale * sum(launch.admits.get(r, 0.0) for r in mine) / 60
         sale.most = launch.per_customer or 0
         if window_start is not None:
             first = scenario.release(launch.product, stack) or window_start
-            sale.opens_s = begins_s + (first - window_start).total_seconds() / speed
-            sale.countdown_s = (launch.countdown or 0.0) / speed
+            sale.opens_s = clock.run_s((first - window_start).total_seconds())
+            sale.countdown_s = clock.wall_s(launch.countdown or 0.0)
     return out

@@ -9,6 +9,7 @@ from gameday.queueing.cell import Cell
 from gameday.scenario import Scenario
 from gameday.scenario.policies import servers_left
 from gameday.scenario.reading import Injection, outages
+from gameday.vocabulary import Clock
 
 __all__ = ["Switch", "servers_lost", "switches"]
 
@@ -35,20 +36,15 @@ class Switch:
 
 
 def switches(
-    scenario: Scenario,
-    cell: Cell,
-    injections: tuple[Injection, ...],
-    *,
-    begins_s: float,
-    speed: float,
+    scenario: Scenario, cell: Cell, injections: tuple[Injection, ...], clock: Clock
 ) -> tuple[Switch, ...]:
     """Return the outages of a cell in the order in which they were written, then what is scheduled.
 
-    The window begins at `begins_s`; `speed` is event time per wall time.
+    Times are wall seconds of the run that the clock keeps.
     """
     out = []
     for one in outages(injections, scenario, cell.stack):
-        begins, ends = (begins_s + at_s / speed for at_s in (one.at_s, one.until_s))
+        begins, ends = (clock.run_s(at_s) for at_s in (one.at_s, one.until_s))
         if one.is_flush:
             out.append(Switch(service=one.service, at_s=begins, is_flush=True))
             continue
@@ -67,7 +63,7 @@ def switches(
     for name, station in cell.stations.items():
         policy = scenario.services[name].autoscale
         for step in policy.schedule if policy is not None else ():
-            begins = max(0.0, begins_s + step.at / speed)
+            begins = max(0.0, clock.run_s(step.at))
             least = max(1, min(station.most, round(station.servers * step.factor)))
             out.append(Switch(service=name, at_s=begins, least=least))
     return tuple(out)

@@ -7,7 +7,6 @@ import numpy as np
 from gameday.errors import SafetyRefusal
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import SLOT_S
 
 __all__ = ["broken_ceiling", "check_ceilings"]
 
@@ -21,7 +20,7 @@ def check_ceilings(scenario: Scenario, plan: LoadPlan) -> None:
             for step in scenario.steps
         ]
     )
-    steps_per_s = plan.caused.sum(axis=0) * plan.scale / SLOT_S
+    steps_per_s = plan.clock.played_per_s(plan.caused.sum(axis=0))
     requests_per_s = float((requests @ steps_per_s).max()) if steps_per_s.size else 0.0
     nominal = np.array(
         [max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps]

@@ -267,12 +267,14 @@ class Scenario(Block):
         for name, launch in self.launches.items():
             if region in launch.at:
                 half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
-                event = CalendarEvent(
-                    name=name,
-                    kind="launch",
-                    start=launch.at[region].isoformat(timespec="minutes"),  # type: ignore[arg-type]
-                    duration=f"{8 * half_life_s:.0f}s",
-                    regions=[region],  # type: ignore[arg-type]
+                event = CalendarEvent.model_validate(
+                    {
+                        "name": name,
+                        "kind": "launch",
+                        "start": launch.at[region].isoformat(timespec="minutes"),
+                        "duration": f"{8 * half_life_s:.0f}s",
+                        "regions": [region],
+                    }
                 )
                 found.append((event, *self.span(event, region)))
         return sorted(found, key=lambda item: (item[1], item[0].name))

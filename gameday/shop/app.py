@@ -25,6 +25,7 @@ from gameday.shop.actions import ACTIONS, Visitor
 from gameday.shop.metrics import exposition
 from gameday.shop.station import LiveServices
 from gameday.shop.store import Store
+from gameday.vocabulary import Clock
 
 __all__ = ["make_app"]
 
@@ -93,7 +94,7 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        selling = sales(scenario, cell.stack, scale=cell.scale, stock_scale=stock_scale, speed=1.0)
+        selling = sales(scenario, cell.stack, Clock(scale=cell.scale), stock_scale=stock_scale)
         store = Store(scenario, selling, database)
         shop.append(_Shop(cell, LiveServices(scenario, cell, seed), store))
         app.router.routes.extend(_routes(scenario, shop[0]))
@@ -141,19 +142,12 @@ def _begin(scenario: Scenario, shop: _Shop, body: bytes) -> Response:
         speed = float(told["speed"])
         if not 0 < speed < math.inf or not math.isfinite(begins_s):
             raise ValueError("speed must be above 0, window_in_s a number of seconds")
-        planned = switches(scenario, cell, injections, begins_s=begins_s, speed=speed)
+        clock = Clock(speed, cell.scale, begins_s)
+        planned = switches(scenario, cell, injections, clock)
     except (ValueError, KeyError, TypeError) as error:
         return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
     shop.services.begin(planned)
-    for product, sale in sales(
-        scenario,
-        cell.stack,
-        scale=cell.scale,
-        stock_scale=1.0,
-        speed=speed,
-        window_start=start,
-        begins_s=begins_s,
-    ).items():
+    for product, sale in sales(scenario, cell.stack, clock, window_start=start).items():
         shop.store.selling[product].opens_s = sale.opens_s
     return JSONResponse({"begun": True, "switches": len(planned)})
 

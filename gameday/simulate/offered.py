@@ -35,7 +35,7 @@ def expected_visits(scenario: Scenario, plan: LoadPlan) -> float:
     visits = sum(
         visits_per_s(scenario, stack, steps).sum() * SLOT_S for stack in scenario.stack_names
     )
-    return float(visits * plan.scale / plan.speed)
+    return float(plan.clock.played(visits))
 
 
 def _weighted(

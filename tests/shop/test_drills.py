@@ -16,6 +16,7 @@ from gameday.queueing.timed_changes import switches
 from gameday.scenario import load_scenario
 from gameday.scenario.reading.injections import parse_injections
 from gameday.shop.station import Asker, LiveServices
+from gameday.vocabulary import Clock
 from tests.support.virtual_shop import in_virtual_time
 
 MINUTE_S, MINUTES, BASE_PER_S = 60.0, 5, 80.0
@@ -51,7 +52,7 @@ def goodput(drill: str, seed: int) -> list[float]:
     async def whole() -> list[tuple[float, bool]]:
         cell = build_cell(scenario, "main", scale=1.0)
         live = LiveServices(scenario, cell, seed)
-        live.begin(switches(scenario, cell, injections, begins_s=0.0, speed=1.0))
+        live.begin(switches(scenario, cell, injections, Clock()))
         visit = cell.exchanges("buy", None)[0][0]
 
         async def one(begins_s: float, number: int) -> tuple[float, bool]:

@@ -14,7 +14,7 @@ from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import LoadPlan
-from gameday.vocabulary import Seed
+from gameday.vocabulary import Clock, Seed
 from tests.support.small_shop import flat_plan, load_small, service, small_shop
 from tests.support.small_stage import recorded
 from tests.support.virtual_customers import Answer, Asked, Target, play
@@ -94,9 +94,7 @@ class Shop:
         self.sale = sales(
             scenario,
             "main",
-            scale=plan.scale,
-            stock_scale=plan.scale / plan.speed,
-            speed=plan.speed,
+            Clock(plan.speed, plan.scale),
             window_start=plan.window.start,
         )["box"]
         self.carts: dict[int, int] = {}
@@ -203,7 +201,7 @@ def test_more_stock_never_sells_out_earlier_in_the_model(tmp_path: Path) -> None
 def test_the_stock_that_is_sold_is_the_sale_s(tmp_path: Path) -> None:
     scenario = fair(tmp_path)
     plan = crowd(scenario)
-    [sale] = sales(scenario, "main", scale=1.0, stock_scale=1 / SPEED, speed=SPEED).values()
+    [sale] = sales(scenario, "main", Clock(SPEED)).values()
     assert isinstance(sale, Sale)
     assert sale.left == 100
     shop = Shop(scenario, plan)

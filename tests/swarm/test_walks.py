@@ -14,7 +14,7 @@ from gameday.record.run_record import SESSIONS
 from gameday.scenario import Scenario
 from gameday.scenario.blocks.journeys import Journey
 from gameday.traffic import END, Course, Walks
-from gameday.vocabulary import Draw, draw, draw_keyed, draw_many, session_key, session_keys
+from gameday.vocabulary import Clock, Draw, draw, draw_keyed, draw_many, session_key, session_keys
 from tests.support import examples
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
@@ -97,7 +97,7 @@ journeys = st.builds(
 def test_what_many_sessions_do_next_is_what_each_does(
     journey: Journey, keys: list[int], place: int, step: int, speed: float
 ) -> None:
-    course = Course(journey, STEPS, speed)
+    course = Course(journey, STEPS, Clock(speed))
     pauses, following = course.after_many(np.array(keys, np.uint64), place, step)
     alone = [course.after(key, place, step) for key in keys]
     assert list(zip(pauses.tolist(), following.tolist(), strict=True)) == alone
@@ -110,7 +110,7 @@ def test_no_pause_of_ten_thousand_differs_in_its_last_bit() -> None:
     whole = {"a": {"b": 0.5, "exit": 0.5}, "b": {"exit": 1.0}}
     rules = {"start": {"a": 1.0}, "next": whole, "think": {"other": "1s"}, "patience": "8s"}
     course, keys = (
-        Course(Journey.model_validate(rules), STEPS, 1.0),
+        Course(Journey.model_validate(rules), STEPS, Clock(1.0)),
         session_keys(3, np.arange(10**4)),
     )
     pauses, following = course.after_many(keys, 0, 0)
@@ -123,7 +123,7 @@ def test_no_pause_of_ten_thousand_differs_in_its_last_bit() -> None:
 def test_a_walk_only_goes_where_its_journey_leads_and_ends(
     journey: Journey, keys: list[int]
 ) -> None:
-    course = Course(journey, STEPS, 1.0)
+    course = Course(journey, STEPS, Clock(1.0))
     for key in keys:
         step = course.first(key)
         assert journey.start.get(STEPS[step], 0.0) > 0

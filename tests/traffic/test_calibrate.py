@@ -21,14 +21,14 @@ from gameday.traffic.journeys.calibration import calibrate
 from gameday.traffic.journeys.chains import chain_of
 from gameday.traffic.journeys.pauses import fit_pause
 from gameday.traffic.plan.mix import popular
-from gameday.vocabulary import Array, session_key
+from gameday.vocabulary import Array, Clock, session_key
 
 LOG = Path(__file__).parents[3] / "shared" / "data" / "rees46_multicategory_sample.parquet"
 
 
 def sampled(journey: Journey, steps: tuple[str, ...], sessions: int, root: int) -> pd.DataFrame:
     """Return a log of sessions that walk a journey, one every ten seconds."""
-    course, rows = Course(journey, steps, 1.0), []
+    course, rows = Course(journey, steps, Clock(1.0)), []
     for session in range(sessions):
         key, at_s, place = session_key(root, session), 10.0 * session, 0
         step = course.first(key)

@@ -18,7 +18,7 @@ from gameday.scenario.renewal import quantiles
 from gameday.traffic import END, Course, Walks
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.journeys.chains import chain_of, length_law
-from gameday.vocabulary import session_key, session_keys
+from gameday.vocabulary import Clock, session_key, session_keys
 from tests.support import examples
 from tests.support.small_shop import flat_plan, load_small, small_shop
 
@@ -121,7 +121,7 @@ def test_walks_drawn_by_chance_visit_each_step_as_often_as_the_chain_says(
     chain: tuple[tuple[str, ...], Journey], root: int
 ) -> None:
     steps, journey = chain
-    course = Course(journey, steps, 1.0)
+    course = Course(journey, steps, Clock(1.0))
     counts, sessions = np.zeros((400, len(steps))), 400
     for session in range(sessions):
         key = session_key(root, session)
@@ -141,7 +141,7 @@ def test_many_walks_at_once_are_the_walks_one_by_one(
     chain: tuple[tuple[str, ...], Journey], root: int, place: int
 ) -> None:
     steps, journey = chain
-    course = Course(journey, steps, 3.0)
+    course = Course(journey, steps, Clock(3.0))
     keys = session_keys(root, np.arange(50))
     for step in range(len(steps)):
         think, following = course.after_many(keys, place, step)
@@ -167,7 +167,7 @@ def test_steps_fall_when_walks_drawn_by_chance_come_to_them(law: Any) -> None:
     rows = {"a": {"a": 0.3, "b": 0.5, "exit": 0.2}, "b": {"a": 0.4, "exit": 0.6}}
     journey = journey_of(rows, {"a": {"b": law, "other": "45s"}, "b": "10s"})
     kernel = lag_kernel(journey, ("a", "b"), {"a": 2.0, "b": 4.0})
-    course, rng = Course(journey, ("a", "b"), 1.0), np.random.default_rng(3)
+    course, rng = Course(journey, ("a", "b"), Clock(1.0)), np.random.default_rng(3)
     fallen = np.zeros((30_000, 2, kernel.shape[1] + 1))
     for session in range(len(fallen)):
         key, at_s = session_key(77, session), 60 * rng.random()

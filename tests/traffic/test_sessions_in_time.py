@@ -17,7 +17,7 @@ from gameday.simulate.compiled import run_compiled
 from gameday.traffic import END, Course, Walks
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.journeys.chains import chain_of, length_law
-from gameday.vocabulary import Seed, session_key
+from gameday.vocabulary import Clock, Seed, session_key
 from tests.support.small_shop import flat_plan, load_small, small_shop
 
 ROWS = {"a": {"a": 0.3, "b": 0.7}, "b": {"a": 0.5, "c": 0.5}, "c": {"c": 0.2, "a": 0.8}}
@@ -47,7 +47,7 @@ def journey_of(duration: Any, **more: Any) -> Journey:
 
 def walked(journey: Journey, sessions: int) -> list[list[tuple[int, float]]]:
     """Return each session's steps and when they begin, s after its start."""
-    course, out = Course(journey, ("a", "b", "c"), 1.0), []
+    course, out = Course(journey, ("a", "b", "c"), Clock(1.0)), []
     for session in range(sessions):
         key, at_s, place = session_key(5, session), 0.0, 0
         step, walk = course.first(key), list[tuple[int, float]]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ __all__ = [
 
 def _bundled_folder() -> Path:
     """Return where scenarios are: in the wheel beside this room, in a checkout at the top."""
-    packaged = Path(__file__).parent.parent / "_bundled" / "scenarios"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "scenarios"
+    package = Path(str(files("gameday")))
+    packaged = package / "_bundled" / "scenarios"
+    return packaged if packaged.is_dir() else package.parent / "scenarios"
 
 
 def bundled_scenarios() -> dict[str, Path]:

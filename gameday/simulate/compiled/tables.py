@@ -14,7 +14,7 @@ from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
 from gameday.simulate.compiled.rules import band_rows, service_tables, table
 from gameday.traffic import Arrivals, Course, LoadPlan, Walks
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, Clock
 
 __all__ = ["Tables"]
 
@@ -34,9 +34,7 @@ class Tables:
         self._graph()
         self._journeys()
         self._keep["law_rows"] = np.array(self._law_rows or [0.0])
-        injected = switches(
-            scenario, cell, plan.injections, begins_s=plan.lead_in_s, speed=plan.speed
-        )
+        injected = switches(scenario, cell, plan.injections, plan.clock)
         names = list(scenario.services)
         self._keep["switches"] = table(
             layout.SWITCH,
@@ -112,9 +110,9 @@ class Tables:
 
         for name in plan.journeys:
             journey = self.scenario.journeys[name]
-            course = Course(journey, plan.steps, plan.speed)
+            course = Course(journey, plan.steps, plan.clock)
             ranges = (*row(course.start, {}), *row(course.length, {}))
-            journeys.append(_journey(journey, plan.speed, *ranges, self._pause(course.duration)))
+            journeys.append(_journey(journey, plan.clock, *ranges, self._pause(course.duration)))
             nexts += [
                 row(course.next.get(step), course.think.get(step, {}))
                 for step in range(len(plan.steps))
@@ -241,11 +239,8 @@ class Tables:
         for product, sale in sales(
             self.scenario,
             self.cell.stack,
-            scale=plan.scale,
-            stock_scale=plan.scale / plan.speed,
-            speed=plan.speed,
+            plan.clock,
             window_start=plan.window.start,
-            begins_s=plan.lead_in_s,
         ).items():
             row = out[list(self.scenario.products).index(product)]
             for name in layout.SALE.names or ():
@@ -264,9 +259,9 @@ def _signed(root: int) -> int:
     return root - (1 << 64) if root >= 1 << 63 else root
 
 
-def _journey(journey: Journey, speed: float, *ranges: int) -> tuple[Any, ...]:
+def _journey(journey: Journey, clock: Clock, *ranges: int) -> tuple[Any, ...]:
     reactions = [
-        (r.again, r.after / speed, r.most) if r is not None else (0.0, 0.0, 0)
+        (r.again, clock.wall_s(r.after), r.most) if r is not None else (0.0, 0.0, 0)
         for r in (journey.on_failure, journey.on_sold_out, journey.on_waiting)
     ]
     pauses = [number for again, pause, _ in reactions for number in (again, pause)]

@@ -50,15 +50,7 @@ class Customers:
         self.env, self.plan, self.cell, self.services = env, plan, cell, services
         self.scenario = scenario
         self.walks, self.tally = Walks(scenario, plan), Tally()
-        self.sales = sales(
-            scenario,
-            cell.stack,
-            scale=plan.scale,
-            stock_scale=plan.scale / plan.speed,
-            speed=plan.speed,
-            window_start=plan.window.start,
-            begins_s=plan.lead_in_s,
-        )
+        self.sales = sales(scenario, cell.stack, plan.clock, window_start=plan.window.start)
         self.carts: dict[int, int] = {}
 
     def slot(self, at_s: float) -> int:
@@ -160,7 +152,7 @@ class Customers:
             session, place, number = key
             uniform = draw(self.plan.seed.root, session, place, COUNTDOWN + number, Draw.REACTION)
             return sale.opens_s + uniform * sale.countdown_s
-        return float(self.env.now + reaction.after / self.plan.speed)
+        return float(self.env.now + self.plan.clock.wall_s(reaction.after))
 
     def _step(
         self,

@@ -31,7 +31,7 @@ def run_reference(
     """
     cell = build_cell(scenario, stack, scale=plan.scale if scale is None else scale)
     env = simpy.Environment()
-    planned = switches(scenario, cell, plan.injections, begins_s=plan.lead_in_s, speed=plan.speed)
+    planned = switches(scenario, cell, plan.injections, plan.clock)
     services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s, planned)
     customers = Customers(env, scenario, plan, cell, services)
     arrivals = plan.arrivals()

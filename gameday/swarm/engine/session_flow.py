@@ -48,7 +48,8 @@ class Walking:
         self.stopping = False
         self.t0 = 0.0
         """The window's start."""
-        self.slot_wall_s, self.lead_in = plan.slot_wall_s, plan.lead_in
+        self.clock, self.lead_in = plan.clock, plan.lead_in
+        self.slot_wall_s = self.clock.slot_wall_s
         self._slots, self._until = plan.window.slots, plan.duration_s
 
     def start_clock(self, t0: float) -> None:
@@ -110,7 +111,7 @@ class Walking:
                 number = COUNTDOWN + customer.tries + 1
                 uniform = draw_keyed(customer.key, customer.place, number, Draw.REACTION)
                 return self.t0 + sale.opens_s + uniform * sale.countdown_s
-        return now + reaction.after / self.plan.speed
+        return now + self.clock.wall_s(reaction.after)
 
     def _go_on(self, customer: Customer, now: float) -> None:
         """Let the customer think, or end the session as planned."""

@@ -21,7 +21,7 @@ from gameday.swarm.wire.pool import Pool, Rules
 from gameday.swarm.wire.sockets import Sockets
 from gameday.swarm.wire.tls import tls_context
 from gameday.traffic import Arrivals, Walks
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, Clock
 
 __all__ = ["Company", "gather_company", "open_pools"]
 
@@ -88,9 +88,8 @@ def gather_company(
             selling = sales(
                 scenario,
                 stack,
-                scale=plan.scale,
+                Clock(plan.speed, plan.scale),
                 stock_scale=0.0,
-                speed=plan.speed,
                 window_start=plan.window.start,
             )
             parts = _parts(

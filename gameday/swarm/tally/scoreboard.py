@@ -78,7 +78,7 @@ class Scoreboard:
         self.plan = plan
         self._longest_s = np.full(len(plan.steps), np.inf) if longest_s is None else longest_s
         self._planned = tuple(planned.tolist())
-        forecast = plan.forecast.sum(axis=(0, 1)) * plan.scale / plan.speed
+        forecast = plan.clock.played(plan.forecast.sum(axis=(0, 1)))
         self._forecast = tuple(np.round(forecast, 1).tolist())
         self._achieved = np.zeros(plan.grid.slots, int)
         self._sent = self._done = self._bad = 0

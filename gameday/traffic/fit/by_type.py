@@ -45,7 +45,7 @@ def caused_by_type(scenario: Scenario, plan: LoadPlan) -> dict[str | None, Array
     out: dict[str | None, Array] = {name: np.zeros_like(plan.caused) for name in scenario.products}
     for r, region in enumerate(plan.regions):
         replies = plan.nominal[scenario.regions[region].stack]
-        held = {step: plan.speed * replies[step].mean_s for step in plan.steps}
+        held = {step: plan.clock.event_s(replies[step].mean_s) for step in plan.steps}
         minutes = minutes_of_day(scenario.regions[region].zone, plan.grid)
         parts = np.zeros((len(scenario.products), *plan.caused[r].shape))
         for j, name in enumerate(plan.journeys):

@@ -16,6 +16,7 @@ from gameday.vocabulary import (
     LONGEST_WALK,
     SLOT_S,
     Array,
+    Clock,
     Draw,
     draw,
     draw_keyed,
@@ -73,7 +74,7 @@ class _Choice:
 class Course:
     """A journey with steps as numbers and times in wall seconds: what a walk asks of it."""
 
-    def __init__(self, journey: Journey, steps: tuple[str, ...], speed: float) -> None:
+    def __init__(self, journey: Journey, steps: tuple[str, ...], clock: Clock) -> None:
         def choice(chances: dict[str, float]) -> _Choice:
             names = [END if name == EXIT else steps.index(name) for name in chances]
             return _Choice(names, list(chances.values()))
@@ -87,7 +88,7 @@ class Course:
             for step, row in journey.next.items()
         }
         """Step -> next step -> law of the pause between them, s of event time; None: there is none."""
-        self.speed = speed
+        self.clock = clock
         self.length, self.duration = None, None
         if journey.length is not None and journey.length.steps is not None:
             lengths = journey.length.steps
@@ -118,7 +119,7 @@ class Course:
         law = self.think[step][following]
         think_s = 0.0
         if law is not None:
-            think_s = law.seconds(draw_keyed(key, place, 0, Draw.THINK)) / self.speed
+            think_s = self.clock.wall_s(law.seconds(draw_keyed(key, place, 0, Draw.THINK)))
         if self.duration is not None and spent_s + think_s > self._time_s(key):
             return 0.0, END
         return think_s, following
@@ -126,7 +127,7 @@ class Course:
     def _time_s(self, key: int) -> float:
         """Return the wall seconds in which the session with this key begins steps."""
         assert self.duration is not None
-        return self.duration.seconds(draw_keyed(key, 0, _LENGTH, Draw.ENTRY)) / self.speed
+        return self.clock.wall_s(self.duration.seconds(draw_keyed(key, 0, _LENGTH, Draw.ENTRY)))
 
     def _most(self, key: int) -> int:
         """Return how many steps the session with this key has at most."""
@@ -151,7 +152,7 @@ class Course:
             if law is not None and len(here):
                 # numpy's logarithm differs from math's in the last bit
                 uniforms = draw_many(keys[here], place, 0, Draw.THINK).tolist()
-                think[here] = [law.seconds(uniform) / self.speed for uniform in uniforms]
+                think[here] = [self.clock.wall_s(law.seconds(uniform)) for uniform in uniforms]
         if self.duration is not None and spent_s is not None:
             time_s = [self._time_s(key) for key in keys.tolist()]
             late = (following != END) & (spent_s + think > np.array(time_s))
@@ -165,7 +166,7 @@ class Walks:
     def __init__(self, scenario: Scenario, plan: LoadPlan) -> None:
         self.scenario, self.plan = scenario, plan
         self.courses = tuple(
-            Course(scenario.journeys[name], plan.steps, plan.speed) for name in plan.journeys
+            Course(scenario.journeys[name], plan.steps, plan.clock) for name in plan.journeys
         )
         """In the plan's order of journeys."""
         self.nominal_s = tuple(
@@ -200,7 +201,8 @@ class Walks:
         if not self._types:
             return None
         region, journey = int(arrivals.region[session]), int(arrivals.journey[session])
-        event_s = (float(arrivals.at_s[session]) + self.plan.lead_in_s) * self.plan.speed
+        clock = self.plan.clock
+        event_s = clock.event_s(float(arrivals.at_s[session]) + clock.lead_in_s)
         upto = self._upto(region, journey)[self._minute(region, int(event_s // SLOT_S))]
         uniform = draw(self.plan.seed.root, session, 0, 0, Draw.PRODUCT)
         return self._types[min(bisect_left(upto, uniform * upto[-1]), len(upto) - 1)]
@@ -213,7 +215,8 @@ class Walks:
         out = np.full(len(numbers), len(self._types))
         if not self._types:
             return out
-        slots = ((part.at_s + self.plan.lead_in_s) * self.plan.speed // SLOT_S).astype(int)
+        clock = self.plan.clock
+        slots = (clock.event_s(part.at_s + clock.lead_in_s) // SLOT_S).astype(int)
         for r in range(len(self.plan.regions)):
             for j in range(len(self.plan.journeys)):
                 here = np.flatnonzero((part.region == r) & (part.journey == j))

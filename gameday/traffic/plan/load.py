@@ -23,7 +23,7 @@ from gameday.traffic.plan.shape import (
     fastest_speed,
     larger_scales,
 )
-from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
+from gameday.vocabulary import SLOT_S, Array, Clock, Seed, TimeGrid
 
 __all__ = ["event_steps", "plan_load"]
 
@@ -143,7 +143,7 @@ def _assemble(
         starts=cut,
         forecast=(steps + launch)[:, :, part],
         caused=caused[:, :, part],
-        played=whole_starts(cut * scale / speed, seed),
+        played=whole_starts(Clock(speed, scale).played(cut), seed),
         half_life_slots={
             name: demand.launches[journey.launch].half_life_s / SLOT_S
             for name, journey in scenario.journeys.items()
@@ -211,7 +211,11 @@ def _fit_all(
     for r, region in enumerate(demand.regions):
         response = nominal[scenario.regions[region].stack]
         kernels[region] = [
-            lag_kernel(journey, demand.steps, {s: speed * n.mean_s for s, n in response.items()})
+            lag_kernel(
+                journey,
+                demand.steps,
+                {s: Clock(speed).event_s(n.mean_s) for s, n in response.items()},
+            )
             for journey in scenario.journeys.values()
         ]
         if daily:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gameday.scenario.reading import Injection
 from gameday.traffic.plan.nominal import Nominal
-from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
+from gameday.vocabulary import SLOT_S, Array, Clock, Seed, TimeGrid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,9 +75,14 @@ class LoadPlan:
     """What happens meanwhile; more or fewer customers are in the arrays already."""
 
     @property
+    def clock(self) -> Clock:
+        """How event time and full scale become the run's."""
+        return Clock(self.speed, self.scale, self.lead_in * self.slot_wall_s)
+
+    @property
     def slot_wall_s(self) -> float:
         """Wall seconds a slot lasts."""
-        return SLOT_S / self.speed
+        return Clock(self.speed).slot_wall_s
 
     @property
     def window(self) -> TimeGrid:
@@ -92,7 +97,7 @@ class LoadPlan:
     @property
     def lead_in_s(self) -> float:
         """Wall seconds of the lead-in."""
-        return self.lead_in * self.slot_wall_s
+        return self.clock.lead_in_s
 
     def slot_of(self, at_s: float) -> int:
         """Return the window's slot at wall second `at_s`; outside 0..slots-1 it is not judged."""
@@ -169,7 +174,7 @@ class LoadPlan:
         A swarm plays the plan's own whole counts; a prediction of the event does not know them.
         """
         seed = self.seed.child("customers", str(number))
-        mean = np.maximum(0.0, self.starts * self.scale / self.speed)
+        mean = np.maximum(0.0, self.clock.played(self.starts))
         return replace(self, seed=seed, played=seed.stream("counts").poisson(mean))
 
     def times(self, factor: float) -> LoadPlan:
@@ -204,7 +209,7 @@ class LoadPlan:
             starts=starts,
             forecast=self.forecast * factor,
             caused=self.caused * factor,
-            played=whole_starts(self.scale / self.speed * starts, self.seed),
+            played=whole_starts(self.clock.stock_scale * starts, self.seed),
         )
 
     def table(self) -> pd.DataFrame:

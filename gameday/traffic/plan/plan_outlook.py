@@ -72,7 +72,7 @@ class Outlook:
 
 def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
     """Return what a plan comes to; what it sends is its forecast's share as the journeys cause it."""
-    share = plan.scale / plan.speed
+    share = plan.clock.stock_scale
     steps, by_type = plan.caused * share, caused_by_type(scenario, plan)
     requests, size = np.zeros((len(plan.regions), plan.grid.slots)), 0.0
     redirects = 0.0
@@ -108,7 +108,7 @@ def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
 
 def _replies_s(plan: LoadPlan, stack: str) -> dict[str, float]:
     """Return each step's response in event time when nothing waits, s."""
-    return {step: plan.speed * plan.nominal[stack][step].mean_s for step in plan.steps}
+    return {step: plan.clock.event_s(plan.nominal[stack][step].mean_s) for step in plan.steps}
 
 
 def _size(exchange: Exchange) -> float:
@@ -143,4 +143,4 @@ def _customers(scenario: Scenario, plan: LoadPlan) -> Array:
         kept = (weights * think[:, :, None]).sum(axis=0)
         held_s = np.divide(kept, total, out=np.zeros(total.shape), where=total > 0)
         out[r] = (plan.caused[r] * held_s).sum(axis=0) / SLOT_S
-    return out * plan.scale / plan.speed
+    return np.asarray(plan.clock.played(out))

@@ -30,7 +30,7 @@ class _Limit:
 
 
 def _limit(scenario: Scenario, plan: LoadPlan, product: str, stack: str) -> _Limit:
-    share = plan.scale / plan.speed
+    share = plan.clock.stock_scale
     release = scenario.release(product, stack)
     return _Limit(
         scenario.stock(stack).get(product, math.inf) * share,
