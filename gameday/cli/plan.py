@@ -86,11 +86,11 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
     """Print the plan of an order; SafetyRefusal where a replay would refuse it."""
     from gameday.jobs.replay import check_targets, foresee
     from gameday.safety import check_ceilings
-    from gameday.scenario import load_scenario, with_drift
+    from gameday.scenario.reading import read_scenario
 
-    scenario = load_scenario(order.event, drift=order.drift)
-    _, demand, plan = foresee(scenario, check_targets(order, scenario), show)
-    scenario = with_drift(scenario)
+    loaded = read_scenario(order.event, drift=order.drift)
+    scenario = loaded.played
+    _, demand, plan = foresee(loaded, check_targets(order, scenario), show)
     data = _told(scenario, demand, plan)
     data["redirects"] = _redirects(data, order.out)
     if out is not None:

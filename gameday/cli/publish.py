@@ -52,13 +52,13 @@ def publish(
     from gameday.forecast import fit, model_notes, past_events
     from gameday.forecast.data import lessons
     from gameday.forecast.model import state_of, strength_sigma
-    from gameday.scenario import load_scenario
-    from gameday.scenario.reading import scenario_text
+    from gameday.scenario.reading import read_scenario
     from gameday.simulate import on_cluster
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder")
-    scenario, beside = load_scenario(event), chosen_rivals(rivals, by_day=False)
+    loaded, beside = read_scenario(event), chosen_rivals(rivals, by_day=False)
+    scenario = loaded.written
     past = _past(scenario, teams, history, seed)
     with on_cluster(cluster):
         fitted = fit(scenario, past)
@@ -69,7 +69,7 @@ def publish(
     notes = [*model_notes(scenario, models, fitted.masked, known.steps), *known.notes[:20]]
     kept = {
         "hashes": {"data": known.sha256},
-        "scenario": scenario_text(event),
+        "scenario": loaded.text,
         "fitted": {"start": known.grid.start.isoformat(), "slots": known.grid.slots},
         "lessons": [asdict(one) for one in learned],
     }

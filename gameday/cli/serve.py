@@ -34,6 +34,7 @@ def shop(
     seed: Annotated[int, typer.Option(min=0, help="of its service times")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="on 127.0.0.1; 0: a free one")] = 8080,
     as_json: Annotated[bool, typer.Option("--json", help="say the address as JSON")] = False,
+    scenario_on_stdin: Annotated[bool, typer.Option("--scenario-on-stdin", hidden=True)] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Start the embedded shop of one stack on loopback, until Ctrl-C.
@@ -41,9 +42,11 @@ def shop(
     Example: gameday shop --event primeday --port 8080
     """
     from gameday.scenario import load_scenario
+    from gameday.scenario.reading import scenario_of
     from gameday.shop import serve
 
-    scenario, parent = load_scenario(event), os.getppid()
+    parent = os.getppid()
+    scenario = scenario_of(sys.stdin.read()) if scenario_on_stdin else load_scenario(event)
     chosen = stack or scenario.stack_names[0]
     if chosen not in scenario.stack_names:
         raise UsageError(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gameday.forecast import Demand
     from gameday.live import Show
     from gameday.scenario import Scenario
-    from gameday.scenario.reading import WhatIf
+    from gameday.scenario.reading import LoadedScenario, WhatIf
     from gameday.traffic import Asked, LoadPlan
     from gameday.vocabulary import Seed
 
@@ -91,13 +91,13 @@ def simulate(
     from gameday.vocabulary import Seed
 
     asked = _asked(window, scale, quantile)
-    scenario, variants = _read(event, what_if or [], asked, inject or [])
+    loaded, variants = _read(event, what_if or [], asked, inject or [])
     show = Show()
     check_folder(out)
     with on_cluster(cluster), compiling() as wait_for_code:
-        _, demand = expect(scenario, history, Seed(seed), show)
+        _, demand = expect(loaded.written, history, Seed(seed), show)
         how = {"replications": replications, "workers": workers}
-        rehearsal = Rehearsal(scenario, demand, asked, Seed(seed), budget, how, show)
+        rehearsal = Rehearsal(loaded.played, demand, asked, Seed(seed), budget, how, show)
         rehearsal.strike(inject or [], [v.scenario for v in variants])
         with show.phase("engine"):
             wait_for_code(show.update)
@@ -112,17 +112,17 @@ def simulate(
 
 def _read(
     event: str, what_if: list[str], asked: Asked, inject: list[str]
-) -> tuple[Scenario, list[WhatIf]]:
+) -> tuple[LoadedScenario, list[WhatIf]]:
     """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
-    from gameday.scenario import load_scenario
+    from gameday.scenario.reading import read_scenario
     from gameday.scenario.reading import what_if as changed
     from gameday.traffic.plan import check_asked
 
-    scenario = load_scenario(event)
-    variants = [changed(event, text) for text in what_if]
-    for each in (scenario, *(variant.scenario for variant in variants)):
+    loaded = read_scenario(event)
+    variants = [changed(loaded, text) for text in what_if]
+    for each in (loaded.played, *(variant.scenario for variant in variants)):
         check_asked(asked, each, inject, own_target=False)
-    return scenario, variants
+    return loaded, variants
 
 
 def _asked(window: str, scale: str, quantile: str | None) -> Asked:
@@ -166,10 +166,8 @@ class Rehearsal:
         show: Show,
     ) -> None:
         from gameday.queueing import least_scale
-        from gameday.scenario import with_drift
         from gameday.simulate import at_real_speed
 
-        scenario = with_drift(scenario)
         self.scenario, self.show, self.seed, self._how = scenario, show, seed, how
         cores = how["workers"] or os.cpu_count() or 1
         with show.phase("load plan"):
@@ -287,9 +285,7 @@ class Rehearsal:
             service_change,
             unseen,
         )
-        from gameday.scenario import with_drift
 
-        scenario = with_drift(scenario)
         plan = self.plan if factor == 1.0 else self.plan.times(factor)
         after = self.play(text, scenario, plan)
         return {

@@ -34,8 +34,8 @@ from gameday.safety import (
     one_run_at_a_time,
     targets_by_stack,
 )
-from gameday.scenario import Scenario, load_scenario, scenario_file, with_drift
-from gameday.scenario.reading import injected, read_assets, scenario_text
+from gameday.scenario import Scenario
+from gameday.scenario.reading import LoadedScenario, injected, read_scenario
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
@@ -83,10 +83,10 @@ def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tup
     return history, demand
 
 
-def foresee(scenario: Scenario, order: Order, show: Show) -> tuple[History, Demand, LoadPlan]:
-    """Return past, demand and plan of an order, the plan's journeys `with_drift`; nothing is sent."""
-    history, demand = expect(scenario, order.history, order.seed, show)
-    scenario = with_drift(scenario)
+def foresee(loaded: LoadedScenario, order: Order, show: Show) -> tuple[History, Demand, LoadPlan]:
+    """Return past, demand and plan of an order; nothing is sent."""
+    history, demand = expect(loaded.written, order.history, order.seed, show)
+    scenario = loaded.played
     with show.phase("load plan"):
         plan = plan_load(
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
@@ -106,7 +106,8 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
 
     Raises GamedayError when it ends before load goes out; the run's folder says so then.
     """
-    scenario = load_scenario(order.event, drift=order.drift)
+    loaded = read_scenario(order.event, drift=order.drift)
+    scenario = loaded.played
     order = check_targets(order, scenario)
     check_listen(order.listen)
     started = datetime.now(UTC)
@@ -139,7 +140,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
         folder.note(row, **facts)
         stop = stack.enter_context(StopWatch(path))
         try:
-            summary = _play(scenario, order, row, folder, stop, journal, show, facts)
+            summary = _play(loaded, order, row, folder, stop, journal, show, facts)
         except BaseException as error:
             code = error.exit_code if isinstance(error, GamedayError) else 9
             code = 4 if isinstance(error, KeyboardInterrupt) else code
@@ -156,7 +157,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
 
 
 def _play(
-    scenario: Scenario,
+    loaded: LoadedScenario,
     order: Order,
     row: RunRow,
     folder: RunFolder,
@@ -166,8 +167,8 @@ def _play(
     facts: dict[str, Any],
 ) -> dict[str, Any]:
     """The chain, room by room."""
-    history, demand, plan = foresee(scenario, order, show)
-    scenario = with_drift(scenario)
+    history, demand, plan = foresee(loaded, order, show)
+    scenario = loaded.played
     stop.check()
     check_ceilings(scenario, plan)
     facts["sha256"] = _hashes(scenario, history, plan)
@@ -175,13 +176,13 @@ def _play(
     servers = scenario.replay.target_fraction if order.targets else None  # None: as the plan's
     with ExitStack() as stack:
         wait_for_code = stack.enter_context(compiling())
-        shop = stack.enter_context(_target(scenario, plan, order, folder.path))
+        shop = stack.enter_context(_target(loaded, plan, order, folder.path))
         predicted = _rehearse(scenario, plan, servers, order.seed, stop, show, wait_for_code)
         look_at = partial(Look.at, scenario)
         event_model = stack.enter_context(
             real_speed_model(scenario, demand, plan, look_at, seed=order.seed, scale=servers)
         )
-        played = _swarm(scenario, plan, order, row, folder.path, stop, journal, show, shop)
+        played = _swarm(loaded, plan, order, row, folder.path, stop, journal, show, shop)
         after = AfterLoad(played, stop)
         after.keep(folder, predicted)
         modelled = after.real_speed(event_model, show)
@@ -269,15 +270,14 @@ def _rehearse(
 
 @contextmanager
 def _target(
-    scenario: Scenario, plan: LoadPlan, order: Order, folder: Path
+    loaded: LoadedScenario, plan: LoadPlan, order: Order, folder: Path
 ) -> Iterator[Shops | None]:
     """Start the shop where no target was given; None where one was."""
     if order.targets is not None:
         yield None
         return
     with running_shops(
-        order.event,
-        scenario.stack_names,
+        loaded,
         scale=plan.scale,
         stock_scale=plan.clock.stock_scale,
         seed=order.seed.root,
@@ -287,7 +287,7 @@ def _target(
 
 
 def _swarm(
-    scenario: Scenario,
+    loaded: LoadedScenario,
     plan: LoadPlan,
     order: Order,
     row: RunRow,
@@ -316,19 +316,16 @@ def _swarm(
         show.update("waiting for the target")
         targets = (order.targets or {}) if shop is None else shop.addresses()
         journal.write("targets", **targets)
-        home = scenario_file(order.event).parent.resolve()
         brief = Brief(
             row.run_id,
-            scenario_text(order.event, drift=order.drift),
-            read_assets(scenario, home),
+            loaded,
             targets,
-            str(home),
             order.workers,
             plan,
         )
         with nullcontext() if shop is None else shop.answer_for_failures():
             played = swarm(
-                scenario,
+                loaded.played,
                 brief,
                 folder=folder,
                 listen=order.listen,
@@ -340,5 +337,5 @@ def _swarm(
             )
     if shop is None:
         return played  # how long its own callers wait is not known
-    time_outs_s = [service.timeout for service in scenario.services.values()]
+    time_outs_s = [service.timeout for service in loaded.played.services.values()]
     return replace(played, record=played.record.with_time_outs(time_outs_s))

@@ -7,6 +7,7 @@ import json
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from gameday.errors import (
     ShopFailed,
     StoppedByPerson,
 )
+from gameday.scenario.reading import LoadedScenario
 from gameday.shop.watch import ShopWatch, is_stopped
 
 __all__ = ["Shops", "begin_run", "running_shops"]
@@ -112,26 +114,25 @@ class Shops:
 
 @contextmanager
 def running_shops(
-    event: str,
-    stacks: tuple[str, ...],
+    loaded: LoadedScenario,
     *,
     scale: float,
     stock_scale: float,
     seed: int,
     logs: Path,
 ) -> Iterator[Shops]:
-    """Start a shop a stack; end them then. CleanUpFailed when one does not end."""
+    """Start a shop for each stack of a scenario; end them then. CleanUpFailed when one does not end."""
     shops = Shops(logs)
     try:
-        for stack in stacks:
-            shops.add(stack, _start(event, stack, scale, stock_scale, seed, logs))
+        for stack in loaded.played.stack_names:
+            shops.add(stack, _start(loaded, stack, scale, stock_scale, seed, logs))
         yield shops
     finally:
         shops.end()
 
 
 def _start(
-    event: str, stack: str, scale: float, stock_scale: float, seed: int, logs: Path
+    loaded: LoadedScenario, stack: str, scale: float, stock_scale: float, seed: int, logs: Path
 ) -> subprocess.Popen[str]:
     command = [
         sys.executable,
@@ -139,7 +140,8 @@ def _start(
         "gameday.cli",
         "shop",
         "--event",
-        event,
+        loaded.played.event.name,
+        "--scenario-on-stdin",
         "--stack",
         stack,
         "--scale",
@@ -153,12 +155,14 @@ def _start(
         "--json",
         "--with-parent",
     ]
-    with (logs / f"shop-{stack}.log").open("w") as log:
+    with (logs / f"shop-{stack}.log").open("w") as log, tempfile.TemporaryFile("w+") as told:
+        told.write(loaded.text)  # no name on the disk: it may hold secrets
+        told.seek(0)
         return subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=log,
-            stdin=subprocess.DEVNULL,
+            stdin=told,
             text=True,
             start_new_session=True,
         )

@@ -24,8 +24,8 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
 from gameday.safety import allowed_target, check_ceilings
-from gameday.scenario import Scenario, load_scenario, scenario_file, with_drift
-from gameday.scenario.reading import read_assets, scenario_text
+from gameday.scenario import Scenario
+from gameday.scenario.reading import read_scenario
 from gameday.swarm.control.door import guard_the_door
 from gameday.swarm.control.master import Director
 from gameday.swarm.control.run_spec import BRIEF_VARIABLE, REPORT_VARIABLE, Brief, read_brief
@@ -47,7 +47,7 @@ class _Floor:
         self.event = event
         is_worker = "--worker" in sys.argv
         self.brief = read_brief() if BRIEF_VARIABLE in os.environ and not is_worker else None
-        self.scenario = None if self.brief or is_worker else load_scenario(event)
+        self.loaded = None if self.brief or is_worker else read_scenario(event)
         fd = os.environ.get(REPORT_VARIABLE)
         self.report = os.fdopen(int(fd), "w") if fd and not is_worker else None
         self.environment: Environment | None = None
@@ -217,8 +217,9 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     from gameday.history import read_history
     from gameday.traffic import Asked, plan_load
 
-    target, scenario = allowed_target(host), floor.scenario
-    assert scenario is not None
+    target, loaded = allowed_target(host), floor.loaded
+    assert loaded is not None
+    scenario = loaded.written
     asked_seed = os.environ.get("GAMEDAY_SEED", "1")
     if not asked_seed.isdecimal():
         raise UsageError(f"GAMEDAY_SEED: must be a whole number from 0 on (got '{asked_seed}')")
@@ -227,20 +228,11 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     demand = forecast_demand(scenario, history)
     stack, scale = _met(target.url, scenario)
     asked = Asked(scale=scale, speed=min(_BY_HAND_SPEED, scenario.replay.speed))
-    scenario = with_drift(scenario)
+    scenario = loaded.played
     plan = plan_load(scenario, demand, seed=seed, asked=asked)
     check_ceilings(scenario, plan)
     run = time.strftime("by-hand-%Y%m%dT%H%M%S", time.gmtime())
-    home = scenario_file(floor.event).parent.resolve()
-    return Brief(
-        run,
-        scenario_text(floor.event),
-        read_assets(scenario, home),
-        {stack: target.url},
-        str(home),
-        floor.workers(),
-        plan,
-    )
+    return Brief(run, loaded, {stack: target.url}, floor.workers(), plan)
 
 
 def _met(target: str, scenario: Scenario) -> tuple[str, float | None]:

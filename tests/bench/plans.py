@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.reading.load import scenario_text
+from gameday.scenario import Scenario
+from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.traffic import LoadPlan
 from gameday.traffic.plan.nominal import Nominal
 from gameday.vocabulary import LONGEST_WALK, Seed, TimeGrid
@@ -39,13 +39,14 @@ capacity: {instances: {m: {hourly_usd: 1.0, vcpu: 1}}}
 
 def scenario_of(
     journeys: dict[str, Any], steps: dict[str, Any], replay: dict[str, Any]
-) -> tuple[Scenario, str]:
-    """Return a scenario with these customers, and its JSON."""
+) -> tuple[Scenario, LoadedScenario]:
+    """Return a scenario with these customers, and as a run has it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.yaml"
         parts = {"journeys": journeys, "steps": steps, "replay": replay}
         file.write_text(_HEAD + "".join(f"{k}: {json.dumps(v)}\n" for k, v in parts.items()))
-        return load_scenario(str(file)), scenario_text(str(file))
+        loaded = read_scenario(str(file))
+        return loaded.written, loaded
 
 
 def chain(

@@ -28,8 +28,8 @@ from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.blocks.service_times import Exponential
+from gameday.scenario.reading import read_scenario, scenario_of
 from gameday.scenario.reading.injections import parse_injections
-from gameday.scenario.reading.load import scenario_of, scenario_text
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.engine import run_reference
@@ -115,7 +115,7 @@ EVERY_POLICY: dict[str, Any] = {
 def every_policy(*, size: float = 1.0) -> dict[str, Any]:
     """The same with every policy on in every service, and a zone lost."""
     scenario, plan = primeday(PEAK, 0.02 * size, 2)
-    data = json.loads(scenario_text("primeday"))
+    data = json.loads(read_scenario("primeday").text)
     for name, rule in data["services"].items():
         retry = rule.get("retry") or {"attempts": 1, "backoff": "100ms"}
         timeout = scenario.services[name].timeout

@@ -35,9 +35,9 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
     from tests.bench.swarm_stage import chain, engine_of, plan_of, scenario_of
 
     journeys, steps = chain(4)
-    scenario, text = scenario_of(journeys, steps, {})
+    scenario, loaded = scenario_of(journeys, steps, {})
     engine, _ = engine_of(
-        scenario, text, plan_of(scenario, [1], 60.0, "even"), "http://127.0.0.1:9"
+        scenario, loaded, plan_of(scenario, [1], 60.0, "even"), "http://127.0.0.1:9"
     )
     rng = np.random.default_rng(1)
     seconds = rng.lognormal(-4.0, 1.2, samples)
@@ -79,11 +79,10 @@ def play_in_locust(
 ) -> dict[str, Any]:
     """Play as a replay does; return requests, and how many a CPU second of all processes, ours included, sent."""
     from gameday.safety import Journal, StopWatch
-    from gameday.scenario.reading.assets import Assets
     from gameday.swarm import Brief, swarm
     from tests.bench.plans import plan_of, scenario_of
 
-    scenario, text = scenario_of(*customers, replay)
+    scenario, loaded = scenario_of(*customers, replay)
     plan = plan_of(scenario, starts, slot_s, "even")
     os.sched_setaffinity(0, {0})
     looks: list[tuple[float, float]] = []
@@ -99,7 +98,7 @@ def play_in_locust(
         with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
             folder = Path(name)
             journal = stack.enter_context(closing(Journal(folder / "journal.jsonl")))
-            brief = Brief("bench", text, Assets(), {"main": url}, "/nonexistent", workers, plan)
+            brief = Brief("bench", loaded, {"main": url}, workers, plan)
             played = swarm(
                 scenario,
                 brief,

@@ -5,6 +5,8 @@ Prints one JSON object. Started by tests/bench/swarm.py, pinned to the generator
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gevent.monkey
 
 gevent.monkey.patch_all()
@@ -24,6 +26,7 @@ from locust.env import Environment  # noqa: E402
 
 from gameday.record.run_record import BINS, STEPS, percentile  # noqa: E402
 from gameday.scenario import Scenario  # noqa: E402
+from gameday.scenario.reading import LoadedScenario  # noqa: E402
 from gameday.scenario.reading.assets import Assets  # noqa: E402
 from gameday.swarm.control.run_spec import Brief  # noqa: E402
 from gameday.swarm.control.session_assignment import Deal  # noqa: E402
@@ -34,12 +37,12 @@ from tests.bench.plans import chain, plan_of, scenario_of, shopping  # noqa: E40
 
 
 def engine_of(
-    scenario: Scenario, text: str, plan: LoadPlan, url: str, ca: str | None = None
+    scenario: Scenario, loaded: LoadedScenario, plan: LoadPlan, url: str, ca: str | None = None
 ) -> tuple[Engine, Environment]:
     """Return an engine as a worker has it, with Locust's own statistics beside."""
     environment = Environment(user_classes=[FastHttpUser])
     environment.create_local_runner()
-    brief = Brief("bench", text, Assets(ca_pem=ca), {"main": url}, "/nonexistent", 1, plan)
+    brief = Brief("bench", replace(loaded, assets=Assets(ca_pem=ca)), {"main": url}, 1, plan)
     engine = Engine(brief, scenario, environment)
 
     def count(samples: Any, faults: Any) -> None:
@@ -140,9 +143,9 @@ def main() -> None:
         "shopping": lambda: shopping(laps=asked.get("laps", False)),
         "chain": lambda: chain(asked["length"], laps=asked.get("laps", False)),
     }.get(asked["kind"], lambda: (asked.get("journeys"), asked.get("steps")))()
-    scenario, text = scenario_of(journeys, steps, asked.get("replay", {}))
+    scenario, loaded = scenario_of(journeys, steps, asked.get("replay", {}))
     plan = plan_of(scenario, asked["starts"], asked["slot_s"], asked.get("spacing", "even"))
-    engine, environment = engine_of(scenario, text, plan, asked["url"], asked.get("ca"))
+    engine, environment = engine_of(scenario, loaded, plan, asked["url"], asked.get("ca"))
     print(json.dumps(play(engine, environment, asked.get("stop_after_s"))))
 
 

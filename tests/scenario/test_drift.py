@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from gameday.scenario import Scenario, load_scenario
+from gameday.scenario import Scenario
 from gameday.scenario.conversion_drift import with_drift
-from gameday.scenario.reading.load import scenario_of, scenario_text
+from gameday.scenario.reading import read_scenario, scenario_of
 
 if TYPE_CHECKING:
     from gameday.scenario.blocks.journeys import Journey
@@ -21,7 +21,7 @@ def ordered(scenario: Scenario, journey: Journey) -> Any:
 
 
 def test_half_and_half_the_forms_are_the_journey(primeday: Scenario) -> None:
-    drifted = with_drift(load_scenario("primeday", drift=0.2))
+    drifted = read_scenario("primeday", drift=0.2).played
     assert set(drifted.journeys) == {"browser", "buyer-less", "buyer-more", "fan"}
     less, more = (drifted.journeys[f"buyer-{end}"] for end in ("less", "more"))
     buyer = primeday.journeys["buyer"]
@@ -40,8 +40,8 @@ def test_half_and_half_the_forms_are_the_journey(primeday: Scenario) -> None:
 
 def test_who_plays_elsewhere_reads_the_same_journeys() -> None:
     told, here = (
-        scenario_of(scenario_text("primeday", drift=0.1)),
-        load_scenario("primeday", drift=0.1),
+        scenario_of(read_scenario("primeday", drift=0.1).text),
+        read_scenario("primeday", drift=0.1).written,
     )
     assert with_drift(told).journeys == with_drift(here).journeys != told.journeys
     assert told.sha256() == here.sha256()
@@ -62,11 +62,11 @@ def test_no_journey_is_lost_however_alike_their_names_are(primeday: Scenario) ->
 
 
 def test_without_drift_nothing_changes(primeday: Scenario) -> None:
-    assert with_drift(load_scenario("primeday", drift=0.0)) == primeday == with_drift(primeday)
+    assert read_scenario("primeday", drift=0.0).played == primeday == with_drift(primeday)
 
 
 def test_a_chance_never_rises_above_1() -> None:
-    journeys = with_drift(load_scenario("console-launch", drift=0.5)).journeys
+    journeys = read_scenario("console-launch", drift=0.5).played.journeys
     less, more = (journeys[f"buyer-{end}"] for end in ("less", "more"))
     assert more.next["cart"]["checkout"] == 1.0
     assert more.next["cart"]["exit"] == 0.0

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from gameday.errors import PreflightFailed
 from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.reading import read_scenario
 from gameday.shop import running_shops, serve
 from tests.support.small_shop import load_small, merged, service, small_shop
 from tests.support.virtual_shop import Client, Reply, with_shop
@@ -512,10 +513,8 @@ def test_the_shop_serves_on_loopback_until_it_is_told_to_stop(tmp_path: Path) ->
 
 def test_shops_beside_a_run_are_up_inside_and_gone_after(tmp_path: Path) -> None:
     load_small(tmp_path, full_shop())
-    event = str(tmp_path / "small.yaml")
-    with running_shops(
-        event, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path
-    ) as shops:
+    loaded = read_scenario(str(tmp_path / "small.yaml"))
+    with running_shops(loaded, scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path) as shops:
         with urllib.request.urlopen(f"{shops.addresses()['main']}/health", timeout=20) as reply:
             assert json.load(reply)["stack"] == "main"
         [process] = shops.processes.values()
@@ -525,15 +524,14 @@ def test_shops_beside_a_run_are_up_inside_and_gone_after(tmp_path: Path) -> None
 
 
 def test_a_shop_that_cannot_start_is_a_failed_preflight_with_its_last_word(tmp_path: Path) -> None:
-    nowhere = str(tmp_path / "nowhere.yaml")
+    load_small(tmp_path, full_shop())
+    loaded = read_scenario(str(tmp_path / "small.yaml"))
     with (
         pytest.raises(PreflightFailed, match="did not start") as caught,
-        running_shops(
-            nowhere, ("main",), scale=1.0, stock_scale=1.0, seed=1, logs=tmp_path
-        ) as shops,
+        running_shops(loaded, scale=1000.0, stock_scale=1.0, seed=1, logs=tmp_path) as shops,
     ):
         shops.addresses()
-    assert "nowhere.yaml" in str(caught.value)
+    assert "--scale" in str(caught.value)
 
 
 def told(window_in_s: Any = 0.0, speed: Any = 1.0, inject: Any = ()) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from gameday.scenario import Scenario
+from gameday.scenario.reading import LoadedScenario
 from gameday.scenario.reading.assets import Assets
 from gameday.swarm.control.run_spec import Brief
 from gameday.swarm.control.session_assignment import Deal
@@ -216,10 +217,8 @@ def play(
     urls = {stack: f"http://127.0.0.1:{8001 + names.index(stack)}" for stack in stacks or names}
     brief = Brief(
         run_id="r1",
-        scenario="",
-        assets=assets or Assets(),
+        loaded=LoadedScenario("", assets or Assets()),
         targets=urls,
-        python_path="",
         workers=workers,
         plan=plan,
     )

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gameday.record.run_record import STEPS
 from gameday.scenario import Scenario
+from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.scenario.reading.assets import Assets
-from gameday.scenario.reading.load import scenario_of, scenario_text
 from gameday.swarm.control.run_spec import BRIEF_VARIABLE, Brief, read_brief, write_brief
 from gameday.swarm.tally.assemble import Assembly
 from gameday.traffic import LoadPlan, Walks
@@ -65,10 +65,8 @@ def same_plan(one: LoadPlan, other: LoadPlan) -> None:
 def brief_of_plan(plan: LoadPlan, **changes: Any) -> Brief:
     given: dict[str, Any] = {
         "run_id": "r1",
-        "scenario": "{}",
-        "assets": Assets(),
+        "loaded": LoadedScenario("{}", Assets(), Path("/shop")),
         "targets": {"main": "http://127.0.0.1:8080"},
-        "python_path": "/shop",
         "workers": 1,
     } | changes
     return Brief(plan=plan, **given)
@@ -108,7 +106,9 @@ def test_a_brief_read_back_is_the_brief_that_was_written(
 ) -> None:
     plan = flat_plan(scenario, per_s, seed=seed, speed=speed, scale=scale, lead_in=lead_in)
     brief = brief_of_plan(
-        replace(plan, spacing=spacing, dispersion=1.0 + workers), workers=workers, assets=assets
+        replace(plan, spacing=spacing, dispersion=1.0 + workers),
+        workers=workers,
+        loaded=LoadedScenario("{}", assets, Path("/shop")),
     )
     write_brief(tmp_path / "swarm.json", brief)
     back = read_brief(tmp_path / "swarm.json")
@@ -129,9 +129,10 @@ def test_a_worker_reads_in_the_brief_the_scenario_the_master_loaded(tmp_path: Pa
             "values": {"lot": {"choice": {"a": 1.0, "b": 2.5}}},
         },
     )
-    text = scenario_text(str(tmp_path / "small.yaml"))
-    write_brief(tmp_path / "b.json", brief_of_plan(played(scenario, 1.0), scenario=text))
-    assert scenario_of(read_brief(tmp_path / "b.json").scenario) == scenario
+    loaded = read_scenario(str(tmp_path / "small.yaml"))
+    write_brief(tmp_path / "b.json", brief_of_plan(played(scenario, 1.0), loaded=loaded))
+    assert read_brief(tmp_path / "b.json").loaded == loaded
+    assert loaded.written == scenario
 
 
 def test_a_process_finds_its_brief_by_the_environment(

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.scenario import Scenario
-from gameday.scenario.reading.assets import Assets
+from gameday.scenario.reading import LoadedScenario
 from gameday.swarm.control.master import Director
 from gameday.swarm.control.run_spec import Brief
 from gameday.swarm.control.session_assignment import Deal, dealt
@@ -107,7 +107,7 @@ class Master:
     def __init__(self, plan: LoadPlan, expected: int) -> None:
         self.clock, self.said = VirtualClock(), list[tuple[float, str, Any]]()
         runner = SimpleNamespace(send_message=self._hear)
-        brief = Brief("r1", "", Assets(), {"main": "http://127.0.0.1:8001"}, "", expected, plan)
+        brief = Brief("r1", LoadedScenario(""), {"main": "http://127.0.0.1:8001"}, expected, plan)
         self.director = Director(SimpleNamespace(runner=runner), brief, None)  # type: ignore[arg-type]
         self._jobs: list[Any] = []
         self._heard: dict[str, float] = {}

@@ -17,7 +17,7 @@ from gameday.errors import UsageError
 from gameday.safety import Journal, allowed_target
 from gameday.scenario import Scenario
 from gameday.scenario.reading.assets import read_assets
-from gameday.scenario.reading.load import scenario_text
+from gameday.scenario.reading.load import read_scenario
 from gameday.scenario.reading.secrets import secrets_of
 from gameday.swarm.control.forget import BRIEF_FILE, forget_brief, forget_killed
 from gameday.swarm.control.run_spec import Brief, write_brief
@@ -70,8 +70,8 @@ def begun(folder: Path, run: Path, planted: dict[str, str]) -> None:
     run.mkdir(parents=True)
     assets = read_assets(scenario, folder)
     plan = flat_plan(scenario, 0.1)
-    text = scenario_text(str(folder / "small.yaml"))
-    write_brief(run / BRIEF_FILE, Brief("r1", text, assets, {}, str(folder), 1, plan))
+    loaded = read_scenario(str(folder / "small.yaml"))
+    write_brief(run / BRIEF_FILE, Brief("r1", loaded, {}, 1, plan))
     secrets = secrets_of(scenario, assets, {})
     (run / "scenario.json").write_text(secrets.masked_scenario(scenario))
     said = list(planted.values())

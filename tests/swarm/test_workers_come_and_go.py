@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from gameday.scenario import Scenario
-from gameday.scenario.reading.assets import Assets
-from gameday.scenario.reading.load import scenario_text
+from gameday.scenario.reading.load import read_scenario
 from gameday.swarm.control.run_spec import Brief, write_brief
 from gameday.traffic import LoadPlan
 from tests.support.knocking import KEY, Guest, Master
@@ -17,8 +16,8 @@ from tests.support.knocking import KEY, Guest, Master
 
 @pytest.fixture
 def master(tmp_path: Path, plan: LoadPlan) -> Iterator[Master]:
-    text, target = scenario_text("primeday"), {"main": "http://127.0.0.1:9"}
-    write_brief(tmp_path / "swarm.json", Brief("run", text, Assets(), target, "/", 1, plan))
+    loaded, target = read_scenario("primeday"), {"main": "http://127.0.0.1:9"}
+    write_brief(tmp_path / "swarm.json", Brief("run", loaded, target, 1, plan))
     run = Master(tmp_path, GAMEDAY_BRIEF=str(tmp_path / "swarm.json"))
     yield run
     run.close()

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.scenario.reading.assets import Assets, read_assets
+    from gameday.scenario.reading.assets import Assets
     from gameday.scenario.reading.cross_checks import CUSTOMER_WORDS
     from gameday.scenario.reading.injections import Injection, injected, outages, parse_injections
-    from gameday.scenario.reading.load import scenario_of, scenario_text
+    from gameday.scenario.reading.load import read_scenario
+    from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
     from gameday.scenario.reading.long_walks import share_cut
     from gameday.scenario.reading.plain_yaml import from_yaml, to_yaml
     from gameday.scenario.reading.secrets import Secrets, secrets_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gameday.scenario.reading.yaml_source import is_file
 
 __all__ = [
+    "LoadedScenario",
     "Assets",
     "CUSTOMER_WORDS",
     "Injection",
@@ -27,9 +29,8 @@ __all__ = [
     "is_file",
     "outages",
     "parse_injections",
-    "read_assets",
+    "read_scenario",
     "scenario_of",
-    "scenario_text",
     "secrets_of",
     "share_cut",
     "split_css",
@@ -50,9 +51,9 @@ __getattr__ = opening(
         "is_file": "yaml_source",
         "outages": "injections",
         "parse_injections": "injections",
-        "read_assets": "assets",
-        "scenario_of": "load",
-        "scenario_text": "load",
+        "read_scenario": "load",
+        "LoadedScenario": "loaded",
+        "scenario_of": "loaded",
         "secrets_of": "secrets",
         "share_cut": "long_walks",
         "split_css": "selectors",

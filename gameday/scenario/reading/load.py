@@ -13,9 +13,10 @@ from gameday.errors import ScenarioError
 from gameday.scenario.blocks.python_users import python_faults
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
-from gameday.scenario.reading.assets import asset_faults
+from gameday.scenario.reading.assets import asset_faults, read_assets
 from gameday.scenario.reading.cross_checks import cross_faults
 from gameday.scenario.reading.injections import injection_faults
+from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
 from gameday.scenario.reading.regressor_files import read_regressor_files
 from gameday.scenario.reading.yaml_source import Document, is_file, read_document
 
@@ -23,9 +24,8 @@ __all__ = [
     "bundled_scenarios",
     "load_scenario",
     "scenario_file",
-    "scenario_of",
+    "read_scenario",
     "scenario_schema",
-    "scenario_text",
 ]
 
 
@@ -57,8 +57,13 @@ def scenario_file(name_or_path: str) -> Path:
     raise ScenarioError([f"--event: no scenario called '{name_or_path}'{near}"])
 
 
-def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
-    """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column.
+def load_scenario(name_or_path: str) -> Scenario:
+    """Return the scenario of a name or path; ScenarioError lists every fault, file:line:column."""
+    return read_scenario(name_or_path).written
+
+
+def read_scenario(name_or_path: str, *, drift: float | None = None) -> LoadedScenario:
+    """Return the scenario of a name or path with every file it names; ScenarioError lists every fault.
 
     `drift`: in place of its `replay.conversion_drift`.
     """
@@ -81,16 +86,7 @@ def load_scenario(name_or_path: str, *, drift: float | None = None) -> Scenario:
     faults = faults or injection_faults(scenario)
     if faults or document.faults:
         raise ScenarioError(_said(document, faults))
-    return scenario_of(_text(document, drift)) if drift is not None else scenario
-
-
-def scenario_text(name_or_path: str, *, drift: float | None = None) -> str:
-    """Return a scenario that `load_scenario` accepts as JSON, its includes merged, to be sent."""
-    file = scenario_file(name_or_path)
-    document = read_document(file)
-    for path, fault in read_regressor_files(document.data, file.parent):
-        raise ScenarioError(_said(document, [(path, fault)]))
-    return _text(document, drift)
+    return LoadedScenario(_text(document, drift), read_assets(scenario, folder), folder.resolve())
 
 
 def _text(document: Document, drift: float | None) -> str:
@@ -98,11 +94,6 @@ def _text(document: Document, drift: float | None) -> str:
     if drift is not None:
         data["replay"] = {**data.get("replay", {}), "conversion_drift": drift}
     return json.dumps(data)
-
-
-def scenario_of(text: str) -> Scenario:
-    """Return the scenario in `scenario_text`."""
-    return Scenario.model_validate_json(text)
 
 
 def scenario_schema() -> dict[str, Any]:

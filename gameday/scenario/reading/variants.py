@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from gameday.errors import UsageError
+from gameday.scenario.conversion_drift import with_drift
 from gameday.scenario.faults import did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
 from gameday.scenario.reading.cross_checks import cross_faults
-from gameday.scenario.reading.load import scenario_of, scenario_text
+from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
 
 __all__ = ["WhatIf", "what_if"]
 
@@ -34,13 +35,14 @@ class WhatIf:
 
     text: str
     scenario: Scenario
+    """As it is played: conversion drift is in its journeys."""
     factor: float
     """Customers as a multiple of the forecast."""
 
 
-def what_if(event: str, text: str) -> WhatIf:
-    """Return the scenario of `event` changed as `text` says; UsageError says what is wrong with it."""
-    data: dict[str, Any] = json.loads(scenario_text(event))
+def what_if(loaded: LoadedScenario, text: str) -> WhatIf:
+    """Return a scenario changed as `text` says; UsageError says what is wrong with it."""
+    data: dict[str, Any] = json.loads(loaded.text)
     factor = 1.0
     for part in text.split(","):
         found = _CHANGE.fullmatch(part)
@@ -60,7 +62,7 @@ def what_if(event: str, text: str) -> WhatIf:
         raise _fault(text, "; ".join(lines)) from None
     if faults := [f"{_dotted(path)}: {said}" for path, said in cross_faults(scenario)]:
         raise _fault(text, "; ".join(faults))
-    return WhatIf(text, scenario, factor)
+    return WhatIf(text, with_drift(scenario), factor)
 
 
 def _change(data: dict[str, Any], text: str, names: list[str], value: Any) -> None:

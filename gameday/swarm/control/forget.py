@@ -10,7 +10,7 @@ from pathlib import Path
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.files import write_whole
 from gameday.safety import is_playing
-from gameday.scenario.reading import Secrets, scenario_of, secrets_of
+from gameday.scenario.reading import Secrets, secrets_of
 from gameday.swarm.control.run_spec import read_brief
 
 __all__ = ["BRIEF_FILE", "forget_brief", "forget_killed", "masked"]
@@ -37,7 +37,7 @@ def forget_brief(run: Path) -> None:
         if (run / BRIEF_FILE).is_file():
             with suppress(ValueError, KeyError, TypeError):  # of a version that wrote it otherwise
                 brief = read_brief(run / BRIEF_FILE)
-                masked(run, secrets_of(scenario_of(brief.scenario), brief.assets, os.environ))
+                masked(run, secrets_of(brief.loaded.written, brief.loaded.assets, os.environ))
     except PreflightFailed as error:
         raise CleanUpFailed(f"secrets may be left in {run}: {error}") from error
     finally:

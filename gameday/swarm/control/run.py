@@ -95,7 +95,7 @@ def swarm(
     tls = None
     if any(url.startswith("https:") for url in brief.targets.values()):
         verify = scenario.replay.connections.verify
-        tls = tls_context(brief.assets.ca_pem, verify=verify)
+        tls = tls_context(brief.loaded.assets.ca_pem, verify=verify)
     _preflight(brief, tls)
     write_brief(folder / "swarm.json", brief)
     with ExitStack() as stack:

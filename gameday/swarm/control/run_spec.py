@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gameday.files import write_whole
-from gameday.scenario.reading import Assets
+from gameday.scenario.reading import Assets, LoadedScenario
 from gameday.traffic import LoadPlan
 from gameday.traffic.plan import Nominal
 from gameday.vocabulary import Seed, TimeGrid
@@ -43,14 +43,10 @@ class Brief:
     """One run, as its Locust processes need to know it."""
 
     run_id: str
-    scenario: str
-    """The scenario as `scenario_text` gives it."""
-    assets: Assets
-    """Feeds and certificates."""
+    loaded: LoadedScenario
+    """The scenario, its feeds and certificates, and where its own Python modules are found."""
     targets: dict[str, str]
     """Stack -> http(s)://host:port."""
-    python_path: str
-    """Folder of the scenario: where its own Python modules are found."""
     workers: int
     """How many processes must be ready before the clock starts."""
     plan: LoadPlan
@@ -63,10 +59,10 @@ def brief_text(brief: Brief) -> str:
     return json.dumps(
         {
             "run_id": brief.run_id,
-            "scenario": brief.scenario,
-            "assets": asdict(brief.assets),
+            "scenario": brief.loaded.text,
+            "assets": asdict(brief.loaded.assets),
             "targets": brief.targets,
-            "python_path": brief.python_path,
+            "python_path": str(brief.loaded.folder),
             "workers": brief.workers,
             "plan": {
                 "start": plan.grid.start.isoformat(),
@@ -110,7 +106,10 @@ def brief_of(text: str) -> Brief:
     }
     grid = TimeGrid(datetime.fromisoformat(start), slots)
     whole = LoadPlan(grid=grid, seed=Seed(seed), nominal=nominal, **lists, **plan)
-    return Brief(assets=Assets(**data.pop("assets")), plan=whole, **data)
+    loaded = LoadedScenario(
+        data.pop("scenario"), Assets(**data.pop("assets")), Path(data.pop("python_path"))
+    )
+    return Brief(loaded=loaded, plan=whole, **data)
 
 
 def write_brief(file: Path, brief: Brief) -> None:

@@ -14,8 +14,6 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, LocalRunner
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
-from gameday.scenario import with_drift
-from gameday.scenario.reading import scenario_of
 from gameday.swarm.control.run_spec import Brief, brief_of
 from gameday.swarm.control.session_assignment import Deal
 from gameday.swarm.engine.open_arrivals import Engine
@@ -127,7 +125,7 @@ class Player:
             self._playing = False
 
     def _play(self, brief: Brief) -> None:
-        engine = Engine(brief, with_drift(scenario_of(brief.scenario)), self.environment)
+        engine = Engine(brief, brief.loaded.played, self.environment)
         engine.on_count = self._count
         self._offset = self._clock_offset()
         self._dealt.clear()

@@ -60,7 +60,7 @@ class Engine:
         self.pools = open_pools(scenario, brief, self.sockets)
         company = gather_company(scenario, brief, self.pools, self.tally, self.walks, self.arrivals)
         self._cast_of = company.cast_of
-        self.hands = Hands(scenario, environment, brief.python_path)
+        self.hands = Hands(scenario, environment, str(brief.loaded.folder))
         self.play = Play(plan, company.casts, self.tally)
         self.play.on_end = self.hands.dismiss
         self.play.begin_by_hand = self._begin_by_hand

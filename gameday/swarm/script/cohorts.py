@@ -49,7 +49,7 @@ def open_pools(scenario: Scenario, brief: Brief, sockets: Sockets) -> dict[str, 
     for stack, url in brief.targets.items():
         target, tls = allowed_target(url), None
         if target.scheme == "https":
-            tls = tls_context(brief.assets.ca_pem, verify=rules.verify)
+            tls = tls_context(brief.loaded.assets.ca_pem, verify=rules.verify)
         bounds = Rules(
             max(1, most),
             rules.connect,
@@ -73,7 +73,7 @@ def gather_company(
 ) -> Company:
     """Return everybody who can play: the customers of the stacks that have a pool."""
     plan, casts = brief.plan, list[Cast]()
-    words = Words(scenario, brief.run_id, brief.assets)
+    words = Words(scenario, brief.run_id, brief.loaded.assets)
     scenes = {
         stack: written(scenario, pool.target, words, brief.run_id) for stack, pool in pools.items()
     }

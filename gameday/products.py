@@ -1,0 +1,34 @@
+"""Products as JSON, and back: the one place where a typed answer becomes what files and `--json` hold."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import Field, TypeAdapter
+
+__all__ = ["WhereKnown", "from_json", "to_json"]
+
+Kind = TypeVar("Kind")
+
+WhereKnown = Field(default=None, exclude_if=lambda value: value is None)
+"""For a field that JSON leaves out where it is None: `name: Annotated[str | None, WhereKnown] = None`."""
+
+
+@cache
+def _adapter(kind: type[Kind]) -> TypeAdapter[Kind]:
+    return TypeAdapter(kind)
+
+
+def to_json(product: object, *, schema_version: int | None = None) -> dict[str, Any]:
+    """Return a frozen dataclass as JSON's own types, fields in their order; a version comes first."""
+    head = {} if schema_version is None else {"schema_version": schema_version}
+    return head | _adapter(type(product)).dump_python(product, mode="json", by_alias=True)
+
+
+def from_json(kind: type[Kind], data: dict[str, Any]) -> Kind:
+    """Return the product that `to_json` made `data` of; keys it does not know are left aside.
+
+    pydantic.ValidationError where it is of another kind.
+    """
+    return _adapter(kind).validate_python(data)
