@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import Field, TypeAdapter
 
@@ -16,14 +16,15 @@ WhereKnown = Field(default=None, exclude_if=lambda value: value is None)
 
 
 @cache
-def _adapter(kind: type[Kind]) -> TypeAdapter[Kind]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def to_json(product: object, *, schema_version: int | None = None) -> dict[str, Any]:
     """Return a frozen dataclass as JSON's own types, fields in their order; a version comes first."""
     head = {} if schema_version is None else {"schema_version": schema_version}
-    return head | _adapter(type(product)).dump_python(product, mode="json", by_alias=True)
+    fields = _adapter(type(product)).dump_python(product, mode="json", by_alias=True)
+    return {**head, **fields}
 
 
 def from_json(kind: type[Kind], data: dict[str, Any]) -> Kind:
@@ -31,4 +32,4 @@ def from_json(kind: type[Kind], data: dict[str, Any]) -> Kind:
 
     pydantic.ValidationError where it is of another kind.
     """
-    return _adapter(kind).validate_python(data)
+    return cast(Kind, _adapter(kind).validate_python(data))
