@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import Field, TypeAdapter
 
@@ -15,15 +14,10 @@ WhereKnown = Field(default=None, exclude_if=lambda value: value is None)
 """For a field that JSON leaves out where it is None: `name: Annotated[str | None, WhereKnown] = None`."""
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
 def to_json(product: object, *, schema_version: int | None = None) -> dict[str, Any]:
     """Return a frozen dataclass as JSON's own types, fields in their order; a version comes first."""
     head = {} if schema_version is None else {"schema_version": schema_version}
-    fields = _adapter(type(product)).dump_python(product, mode="json", by_alias=True)
+    fields = TypeAdapter[Any](type(product)).dump_python(product, mode="json", by_alias=True)
     return {**head, **fields}
 
 
@@ -32,4 +26,4 @@ def from_json(kind: type[Kind], data: dict[str, Any]) -> Kind:
 
     pydantic.ValidationError where it is of another kind.
     """
-    return cast(Kind, _adapter(kind).validate_python(data))
+    return TypeAdapter(kind).validate_python(data)
