@@ -8,7 +8,9 @@ from typing import Any
 
 from gameday.capacity.order import with_order
 from gameday.capacity.request import CapacityRequest
-from gameday.experiments import PeakCase, Replication, case_words, played_with, said_of
+from gameday.experiments.failures import PeakCase, case_words, played_with
+from gameday.experiments.rehearsal import said_of
+from gameday.experiments.replications import Replication
 from gameday.findings import Standing
 from gameday.queueing import services_behind
 from gameday.record.intervals import level_interval, t_interval

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from gameday.experiments import FEW_SERVERS, NOBODY
+from gameday.experiments.rehearsal import FEW_SERVERS, NOBODY
 
 __all__ = ["drawn", "say"]
 

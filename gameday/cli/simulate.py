@@ -29,7 +29,7 @@ from gameday.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gameday.experiments import Replications
+    from gameday.experiments.rehearsal import Replications
     from gameday.forecast import Demand
     from gameday.live import Show
     from gameday.scenario import Scenario
@@ -199,7 +199,7 @@ class Rehearsal:
         self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None
     ) -> Replications:
         """Return replications of a variant, at most so many; every one draws the same chance."""
-        from gameday.experiments import Look
+        from gameday.experiments.replications import Look
         from gameday.simulate import replicate
 
         how = (
@@ -227,9 +227,9 @@ class Rehearsal:
 
     def result(self, event: str) -> dict[str, Any]:
         """Play the event as it is; return what the model says of it, checked against paper."""
-        from gameday.experiments import (
+        from gameday.experiments.failures import does_it_recover
+        from gameday.experiments.rehearsal import (
             check_against_queues,
-            does_it_recover,
             full_scale_waits,
             rehearse,
             sell_outs,
@@ -276,8 +276,8 @@ class Rehearsal:
 
     def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
         """Return what the model says of a variant, and the change pair by pair."""
-        from gameday.experiments import (
-            does_it_recover,
+        from gameday.experiments.failures import does_it_recover
+        from gameday.experiments.rehearsal import (
             objective_change,
             rehearse,
             sell_outs,
@@ -301,7 +301,7 @@ class Rehearsal:
 
     def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
         """Return what brings back a stack that mostly stays down though its trigger is gone."""
-        from gameday.experiments import find_remedies
+        from gameday.experiments.failures import find_remedies
 
         seen = result["recovery"] or {}
         down = {
@@ -319,7 +319,7 @@ class Rehearsal:
 
     def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
         """Return what can be lost at the peak with the objectives held."""
-        from gameday.experiments import n_minus_one
+        from gameday.experiments.failures import n_minus_one
 
         cores = self._how["workers"] or os.cpu_count() or 1
         with self.show.phase("model: what can be lost"):
@@ -335,7 +335,7 @@ class Rehearsal:
 
     def headroom(self) -> dict[str, Any]:
         """Return the multiples of the forecast between which each objective first fails."""
-        from gameday.experiments import find_headroom
+        from gameday.experiments.rehearsal import find_headroom
 
         return find_headroom(
             self.scenario,
@@ -346,7 +346,7 @@ class Rehearsal:
     @property
     def exit_code(self) -> int:
         """1 where an objective fails in the model, as it is; 10 where nobody came by whom one could be judged."""
-        from gameday.experiments import NOBODY
+        from gameday.experiments.rehearsal import NOBODY
 
         rows = [row for stack in self.as_is["stacks"].values() for row in stack["objectives"]]
         said = {row["said"] for row in rows}

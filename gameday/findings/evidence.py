@@ -12,7 +12,8 @@ from gameday.swarm import MachineUse
 from gameday.traffic import LoadPlan
 
 if TYPE_CHECKING:
-    from gameday.experiments import PeakCase, Replication
+    from gameday.experiments.failures import PeakCase
+    from gameday.experiments.replications import Replication
 
 __all__ = ["Evidence"]
 

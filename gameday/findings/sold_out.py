@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.experiments import sell_outs, when_sold_out
+from gameday.experiments.rehearsal import sell_outs, when_sold_out
 from gameday.findings.evidence import Evidence
 from gameday.record import RunRecord
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gameday.capacity import CapacityRequest, Withheld, request_capacity, verify, withhold
-from gameday.experiments import PeakCase, n_minus_one, peak_cases
+from gameday.experiments.failures import PeakCase, n_minus_one, peak_cases
 from gameday.findings import Evidence, Finding, standing_of
 from gameday.forecast import Demand
 from gameday.jobs.after_load import AfterLoad

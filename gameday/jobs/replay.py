@@ -15,7 +15,8 @@ from typing import Any
 
 from gameday import __version__
 from gameday.errors import GamedayError, PreflightFailed
-from gameday.experiments import Look, series_table
+from gameday.experiments.rehearsal import series_table
+from gameday.experiments.replications import Look
 from gameday.findings import Evidence, find, judge, unmeasured_objectives, validity
 from gameday.forecast import Demand, forecast_demand
 from gameday.forecast.evaluation import wape_words

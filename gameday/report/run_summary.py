@@ -8,7 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gameday.capacity import CapacityRequest, Withheld
-from gameday.experiments import does_it_recover, measured_recovery, rehearse
+from gameday.experiments.failures import does_it_recover, measured_recovery
+from gameday.experiments.rehearsal import rehearse
 from gameday.findings import (
     Evidence,
     Finding,

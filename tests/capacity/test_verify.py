@@ -11,7 +11,7 @@ import pytest
 from gameday.capacity import CapacityRequest, as_yaml, from_mapping, request_capacity
 from gameday.capacity.exporters import EXPORTERS
 from gameday.capacity.proof import verify
-from gameday.experiments.peak_case import PeakCase, case_words, peak_cases, played_with
+from gameday.experiments.failures.peak_case import PeakCase, case_words, peak_cases, played_with
 from gameday.findings import find
 from gameday.findings.standing import Standing
 from gameday.forecast import Demand

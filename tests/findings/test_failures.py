@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.experiments import Look
-from gameday.experiments.goodput import Goodput, Phases, phases
-from gameday.experiments.losses import losses, n_minus_one
-from gameday.experiments.recovery import does_it_recover, measured_recovery
-from gameday.experiments.remedies import find_remedies
+from gameday.experiments.failures.goodput import Goodput, Phases, phases
+from gameday.experiments.failures.losses import losses, n_minus_one
+from gameday.experiments.failures.recovery import does_it_recover, measured_recovery
+from gameday.experiments.failures.remedies import find_remedies
+from gameday.experiments.replications import Look
 from gameday.findings import Evidence, Finding, find
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading.injections import Injection, parse_injections

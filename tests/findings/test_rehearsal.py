@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.experiments import Look
-from gameday.experiments.cross_check import check_against_queues
-from gameday.experiments.full_scale_wait import full_scale_waits
-from gameday.experiments.headroom import find_headroom
-from gameday.experiments.rehearsal import (
+from gameday.experiments.rehearsal.cross_check import check_against_queues
+from gameday.experiments.rehearsal.full_scale_wait import full_scale_waits
+from gameday.experiments.rehearsal.headroom import find_headroom
+from gameday.experiments.rehearsal.stack_answers import (
     TOO_SMALL,
     objective_change,
     rehearse,
@@ -22,7 +21,13 @@ from gameday.experiments.rehearsal import (
     series_table,
     service_change,
 )
-from gameday.experiments.replication import QUANTITIES, Replication, first_run, peak_hour
+from gameday.experiments.replications import Look
+from gameday.experiments.replications.replication import (
+    QUANTITIES,
+    Replication,
+    first_run,
+    peak_hour,
+)
 from gameday.queueing.closed_forms import mean_wait_s
 from gameday.record.intervals.of_replications import t_interval
 from gameday.scenario import Scenario

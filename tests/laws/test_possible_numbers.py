@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.experiments.goodput import planned_goodput
+from gameday.experiments.failures.goodput import planned_goodput
 from gameday.record.intervals.of_replications import level_interval
 from gameday.record.measures.of_criteria import service_number
 from gameday.record.run_record import bin_of, blank_record, percentile

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.experiments import Look
-from gameday.experiments.recovery import does_it_recover
+from gameday.experiments.failures.recovery import does_it_recover
+from gameday.experiments.replications import Look
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.scenario.policies import servers_left, stretched

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.experiments import Look
+from gameday.experiments.replications import Look
 from gameday.findings import Evidence
 from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario

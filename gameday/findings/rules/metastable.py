@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import scipy
 
-from gameday.experiments import BACK, Goodput, Phases, calm_shares, phases
+from gameday.experiments.failures import BACK, Goodput, Phases, calm_shares, phases
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
 from gameday.record.intervals import binomial_band, level_interval, p_above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.experiments import PeakCase, case_words, level_words
+from gameday.experiments.failures import PeakCase, case_words, level_words
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.queueing import services_behind, step_tier

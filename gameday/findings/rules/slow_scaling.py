@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gameday.experiments import QUANTITIES
+from gameday.experiments.replications import QUANTITIES
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.record.intervals import level_interval, p_above

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gameday.experiments.goodput import Goodput, Phases, calm_shares, phases
-from gameday.experiments.rehearsal import NOBODY, Replications
+from gameday.experiments.failures.goodput import Goodput, Phases, calm_shares, phases
+from gameday.experiments.rehearsal.stack_answers import NOBODY, Replications
 from gameday.record import RunRecord
 from gameday.record.intervals import band_of, binomial_band, level_interval
 from gameday.scenario.reading import Injection

@@ -12,8 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gameday.experiments.losses import LOSS_LEAD_IN, PEAK_SLOTS, as_scheduled, busiest_window
-from gameday.experiments.replication import Look, Replication
+from gameday.experiments.failures.losses import (
+    LOSS_LEAD_IN,
+    PEAK_SLOTS,
+    as_scheduled,
+    busiest_window,
+)
+from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
 from gameday.queueing import least_scale
 from gameday.scenario import Scenario

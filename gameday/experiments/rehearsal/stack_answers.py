@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gameday.experiments.replication import QUANTITIES, SPANS, UNITS, Replication
+from gameday.experiments.replications.replication import QUANTITIES, SPANS, UNITS, Replication
 from gameday.queueing import Visit, build_cell, least_scale
 from gameday.record.intervals import (
     band_of,

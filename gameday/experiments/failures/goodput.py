@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.experiments.replication import Replication
+from gameday.experiments.replications.replication import Replication
 from gameday.record import STEPS, RunRecord
 from gameday.scenario.reading import Injection
 from gameday.vocabulary import SLOT_S, Array

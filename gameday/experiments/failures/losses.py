@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gameday.experiments.goodput import BACK, planned_goodput
-from gameday.experiments.rehearsal import NOBODY
-from gameday.experiments.replication import Look, Replication
+from gameday.experiments.failures.goodput import BACK, planned_goodput
+from gameday.experiments.rehearsal.stack_answers import NOBODY
+from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
 from gameday.queueing import least_scale, step_tier
 from gameday.record.intervals import band_of, binomial_band, level_interval, p_above, t_interval

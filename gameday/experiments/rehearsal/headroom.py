@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gameday.experiments.rehearsal import NOBODY, Replications, said_of
+from gameday.experiments.rehearsal.stack_answers import NOBODY, Replications, said_of
 from gameday.record.intervals import t_interval
 from gameday.scenario import Scenario
 

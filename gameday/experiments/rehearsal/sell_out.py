@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from gameday.experiments.rehearsal import NOBODY, Replications
+from gameday.experiments.rehearsal.stack_answers import NOBODY, Replications
 from gameday.record.intervals import band_of, binomial_band
 from gameday.scenario import Scenario
 from gameday.vocabulary import TimeGrid

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gameday.experiments.replication import QUANTITIES, SPANS, Replication
+from gameday.experiments.replications.replication import QUANTITIES, SPANS, Replication
 from gameday.queueing import build_cell
 from gameday.record import percentile
 from gameday.record.intervals import band_of, level_interval

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from gameday.experiments.recovery import does_it_recover
-from gameday.experiments.rehearsal import Replications
+from gameday.experiments.failures.recovery import does_it_recover
+from gameday.experiments.rehearsal.stack_answers import Replications
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service
 from gameday.scenario.policies import Budget, CoDel, Limit

@@ -1,0 +1,64 @@
+"""What happens when something fails: goodput, recovery, remedies, what can be lost, the peak that is sized for."""
+
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.experiments.failures.goodput import (
+        BACK,
+        Goodput,
+        Phases,
+        calm_shares,
+        phases,
+        planned_goodput,
+    )
+    from gameday.experiments.failures.losses import n_minus_one
+    from gameday.experiments.failures.peak_case import (
+        PeakCase,
+        case_words,
+        level_words,
+        peak_cases,
+        played_with,
+    )
+    from gameday.experiments.failures.recovery import does_it_recover, measured_recovery
+    from gameday.experiments.failures.remedies import find_remedies
+
+__all__ = [
+    "BACK",
+    "Goodput",
+    "PeakCase",
+    "Phases",
+    "calm_shares",
+    "case_words",
+    "does_it_recover",
+    "find_remedies",
+    "level_words",
+    "measured_recovery",
+    "n_minus_one",
+    "peak_cases",
+    "phases",
+    "planned_goodput",
+    "played_with",
+]
+
+__getattr__ = opening(
+    __name__,
+    {
+        "BACK": "goodput",
+        "Goodput": "goodput",
+        "PeakCase": "peak_case",
+        "Phases": "goodput",
+        "calm_shares": "goodput",
+        "case_words": "peak_case",
+        "does_it_recover": "recovery",
+        "find_remedies": "remedies",
+        "level_words": "peak_case",
+        "measured_recovery": "recovery",
+        "n_minus_one": "losses",
+        "peak_cases": "peak_case",
+        "phases": "goodput",
+        "planned_goodput": "goodput",
+        "played_with": "peak_case",
+    },
+)
