@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, PlainSerializer, TypeAdapter
 
-__all__ = ["WhereKnown", "from_json", "to_json"]
+__all__ = ["IsoInstant", "IsoMinute", "WhereKnown", "from_json", "to_json"]
 
 Kind = TypeVar("Kind")
 
 WhereKnown = Field(default=None, exclude_if=lambda value: value is None)
 """For a field that JSON leaves out where it is None: `name: Annotated[str | None, WhereKnown] = None`."""
+
+IsoInstant = Annotated[datetime, PlainSerializer(datetime.isoformat)]
+"""An instant that JSON has as `2027-07-13T01:00:00+00:00`."""
+IsoMinute = Annotated[datetime, PlainSerializer(lambda at: f"{at:%Y-%m-%dT%H:%MZ}")]
+"""An instant in UTC that JSON has as `2027-07-13T01:00Z`."""
 
 
 def to_json(product: object, *, schema_version: int | None = None) -> dict[str, Any]:

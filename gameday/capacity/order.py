@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
 from gameday.capacity.request import CapacityRequest, Move
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
-from gameday.findings import Finding, Standing
+from gameday.findings import RULES, Finding, Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Fleet
 from gameday.vocabulary import Array
 
 __all__ = ["Withheld", "request_capacity", "with_order", "withhold"]
@@ -52,69 +54,116 @@ def request_capacity(
     quantile = scenario.capacity.quantile
     levels = tuple(sorted({0.5, quantile, 0.99}))
     offered = offered_by_quantile(scenario, demand, levels)
-    out: list[CapacityRequest] = []
+    requests = []
     for stack in scenario.stack_names:
         for service in scenario.stack_services(stack):
             index = list(scenario.services).index(service)
-            peaks = {q: float(offered[q][stack][index].max()) for q in levels}
-            size = size_service(scenario, stack, service, peaks[quantile])
-            have = scenario.services[service].stacks[stack].instances
-            if size.instances > have:
-                series = offered[quantile][stack][index]
-                mine = _ids(findings, stack, service)
-                out.append(
-                    _request(
-                        scenario, demand, size, peaks, series, (stack, service), mine, run, now
-                    )
-                )
-    return tuple(sorted(out, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
+            load = {level: offered[level][stack][index] for level in levels}
+            need = _Need(scenario, stack, service, load)
+            if need.size.instances > need.fleet.instances:
+                ids = _ids(findings, stack, service)
+                requests.append(_request(need, demand, findings=ids, run=run, now=now))
+    return tuple(sorted(requests, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
+
+
+@dataclass(frozen=True)
+class _Need:
+    """What a service of a stack is asked for, and what it has."""
+
+    scenario: Scenario
+    stack: str
+    service: str
+    load: dict[float, Array]
+    """Quantile of the event's strength -> busy servers asked for, erlangs, shape (slots,)."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The instances there are."""
+        return self.scenario.services[self.service].stacks[self.stack]
+
+    @property
+    def sized_load(self) -> Array:
+        """The load that is sized for, erlangs, shape (slots,)."""
+        return self.load[self.scenario.capacity.quantile]
+
+    @cached_property
+    def size(self) -> Size:
+        """The instances that are needed."""
+        peak = float(self.sized_load.max())
+        return size_service(self.scenario, self.stack, self.service, peak)
+
+    def servers(self, instances: int) -> int:
+        """Return how many servers so many instances have."""
+        return instances * self.scenario.services[self.service].servers_per_instance
+
+    def short_slots(self) -> tuple[int, int]:
+        """Return the first and the last slot in which the fleet is too small; the peak where it never is."""
+        servers = self.servers(self.fleet.instances) * self.size.survivors_share
+        bearable = servers * self.scenario.capacity.max_utilisation
+        short = np.flatnonzero(self.sized_load > bearable)
+        if not len(short):
+            return (int(self.sized_load.argmax()),) * 2
+        return int(short[0]), int(short[-1])
+
+    def peak_utilisation(self) -> dict[str, float]:
+        """Return the utilisation at the peak before and after the order, all zones up and with the zones lost."""
+        peak = float(self.sized_load.max())
+        before = peak / self.servers(self.fleet.instances)
+        after = peak / self.servers(self.size.instances)
+        return {
+            "before": before,
+            "before_zone_lost": before / self.size.survivors_share,
+            "after": after,
+            "after_zone_lost": after / self.size.survivors_share,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When an order is needed."""
+
+    start: datetime
+    """First minute in which the fleet is too small."""
+    end: datetime
+    needed_by: datetime
+    latest_order: datetime
+
+    @staticmethod
+    def of(need: _Need, demand: Demand) -> _Times:
+        first, last = need.short_slots()
+        start, end = demand.grid.instant(first), demand.grid.instant(last + 1)
+        needed_by = start - _WARM_UP
+        lead_time = timedelta(days=need.scenario.capacity.lead_time_days)
+        return _Times(start, end, needed_by, needed_by - lead_time)
 
 
 def _request(
-    scenario: Scenario,
-    demand: Demand,
-    size: Size,
-    peaks: dict[float, float],
-    series: Array,
-    where: tuple[str, str],
-    findings: tuple[str, ...],
-    run: str,
-    now: datetime,
+    need: _Need, demand: Demand, *, findings: tuple[str, ...], run: str, now: datetime
 ) -> CapacityRequest:
-    """Return the request for `size` at `where` = (stack, service); `series` is its load, erlangs."""
-    stack, service = where
-    block, rules = scenario.capacity, scenario.services[service]
-    fleet = rules.stacks[stack]
-    bearable = fleet.instances * rules.servers_per_instance * size.survivors_share
-    short = np.flatnonzero(series > bearable * block.max_utilisation)
-    first, last = (int(short[0]), int(short[-1])) if len(short) else (int(series.argmax()),) * 2
-    start, end = demand.grid.instant(first), demand.grid.instant(last + 1)
-    needed_by = start - _WARM_UP
-    latest = needed_by - timedelta(days=block.lead_time_days)
+    scenario, fleet, size = need.scenario, need.fleet, need.size
+    block, times = scenario.capacity, _Times.of(need, demand)
     added = size.instances - fleet.instances
-    hourly = added * block.instances[fleet.instance].hourly_usd
-    before = peaks[block.quantile] / (fleet.instances * rules.servers_per_instance)
-    after = peaks[block.quantile] / (size.instances * rules.servers_per_instance)
+    hourly_usd = added * block.instances[fleet.instance].hourly_usd
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
     return CapacityRequest(
-        id=f"CR-{scenario.event.name}-{stack}-{service}",
+        id=f"CR-{scenario.event.name}-{need.stack}-{need.service}",
         event=scenario.event.name,
         run=run,
-        stack=stack,
-        service=service,
+        stack=need.stack,
+        service=need.service,
         state="draft",
         findings=findings,
-        window_start=start,
-        window_end=end,
-        needed_by=needed_by,
-        latest_order=latest,
-        at_risk=latest < now,
+        window_start=times.start,
+        window_end=times.end,
+        needed_by=times.needed_by,
+        latest_order=times.latest_order,
+        at_risk=times.latest_order < now,
         instance=fleet.instance,
         zones=fleet.zones,
         instances_from=fleet.instances,
         instances_to=size.instances,
-        servers_per_instance=rules.servers_per_instance,
-        offered={f"p{100 * q:g}": round(peak, 2) for q, peak in peaks.items()},
+        servers_per_instance=scenario.services[need.service].servers_per_instance,
+        offered={f"p{100 * q:g}": round(float(x.max()), 2) for q, x in need.load.items()},
         servers_needed=size.servers_needed,
         zones_lost=min(block.zones_lost, fleet.zones - 1),
         sized_for=f"p{100 * block.quantile:g}{support}",
@@ -122,16 +171,11 @@ def _request(
             "max_utilisation": block.max_utilisation,
             "max_wait_probability": block.max_wait_probability,
         },
-        peak_utilisation={
-            "before": before,
-            "before_zone_lost": before / size.survivors_share,
-            "after": after,
-            "after_zone_lost": after / size.survivors_share,
-        },
-        hourly_usd=hourly,
-        total_usd=hourly * (end - needed_by).total_seconds() / 3600,
-        expires=end + _WARM_UP,
-        peak=demand.grid.instant(int(series.argmax())),
+        peak_utilisation=need.peak_utilisation(),
+        hourly_usd=hourly_usd,
+        total_usd=hourly_usd * (times.end - times.needed_by).total_seconds() / 3600,
+        expires=times.end + _WARM_UP,
+        peak=demand.grid.instant(int(need.sized_load.argmax())),
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
     )
 
@@ -141,7 +185,7 @@ def _ids(findings: tuple[Finding, ...], stack: str, service: str) -> tuple[str, 
     return tuple(
         f.id
         for f in findings
-        if f.stack == stack and f.rule != "disagreement" and service in f.subject.split()
+        if f.stack == stack and RULES[f.rule].servers_help and service in f.subject.split()
     )
 
 

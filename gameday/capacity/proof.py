@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from gameday.capacity.order import with_order
-from gameday.capacity.request import CapacityRequest
+from gameday.capacity.request import CapacityRequest, Proof, ProofRow
 from gameday.experiments.failures import PeakCase, case_words, played_with
 from gameday.experiments.rehearsal import said_of
 from gameday.experiments.replications import Replication
-from gameday.findings import Standing
+from gameday.findings import Model, Standing
 from gameday.queueing import services_behind
 from gameday.record.intervals import level_interval, t_interval
 from gameday.scenario import METRICS, Criterion, Scenario
@@ -33,7 +32,7 @@ def verify(
     standing: Standing,
     *,
     seed: Seed,
-    progress: Callable[[str], None] = lambda said: None,
+    progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[CapacityRequest, ...]:
     """Return the requests with their proof: each stack's case with all of them placed.
@@ -41,43 +40,35 @@ def verify(
     `seed` is that of the cases, so before and after share customers and chance, pair by pair.
     """
     ordered = with_order(scenario, requests)
-    proofs: dict[str, dict[str, Any]] = {}
+    proofs: dict[str, Proof] = {}
     for case in cases:
-        mine = [request for request in requests if request.stack == case.stack]
-        if not mine:
+        placed = sum(request.stack == case.stack for request in requests)
+        if not placed:
             continue
-        progress(f"{case.stack}: {case_words(case)}, {len(mine)} requests placed")
+        progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
         after = played_with(case, ordered, seed=seed, cancelled=cancelled)
-        if len(after) == len(
-            case.runs
-        ):  # replications pair up by number: cut short, they would not
-            proofs[case.stack] = _proof(scenario, case, after, standing, len(mine))
+        if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
+            proofs[case.stack] = _proof(scenario, case, after, standing, placed)
     return tuple(_with_proof(r, proofs.get(r.stack), cases) for r in requests)
 
 
 def _with_proof(
-    request: CapacityRequest, proof: dict[str, Any] | None, cases: tuple[PeakCase, ...]
+    request: CapacityRequest, proof: Proof | None, cases: tuple[PeakCase, ...]
 ) -> CapacityRequest:
     """Return the request with its stack's proof, and whether the minutes played hold its own peak."""
     if proof is None:
-        return replace(request, proof={"said": _NOT_PLAYED})
+        return replace(request, proof=Proof(why_not=_NOT_PLAYED))
     [window] = [case.plan.window for case in cases if case.stack == request.stack]
     if request.peak is None or window.start <= request.peak < window.end:
         return replace(request, proof=proof)
     missed = (
         f"not of its own peak, {request.peak:%Y-%m-%dT%H:%MZ}, which is not in the minutes played"
     )
-    return replace(
-        request,
-        proof={"of": f"{proof['of']}; {missed}"}
-        | {
-            name: row | {"holds_after": False, "said": _OTHER_MINUTES}
-            if isinstance(row, dict)
-            else row
-            for name, row in proof.items()
-            if name != "of"
-        },
-    )
+    rows = {
+        text: replace(row, holds_after=False, said=_OTHER_MINUTES)
+        for text, row in proof.objectives.items()
+    }
+    return replace(request, proof=replace(proof, case=f"{proof.case}; {missed}", objectives=rows))
 
 
 def _proof(
@@ -86,28 +77,31 @@ def _proof(
     after: tuple[Replication, ...],
     standing: Standing,
     placed: int,
-) -> dict[str, Any]:
-    """Return what was played, and objective -> before, after, change, and whether it holds after."""
-    pairs = list(zip(case.runs, after, strict=True))
-    out: dict[str, Any] = {
-        "of": f"{case_words(case)}; {placed} requests of {case.stack} placed",
-        "replications": len(pairs),
-    }
+) -> Proof:
+    """Return objective -> before, after, change, and whether it holds after."""
+    rows = {}
     for number, criterion in enumerate(scenario.objectives):
-        rows = [tuple(run.number_of(number)[0] for run in pair) for pair in pairs]
-        before, with_it = (
-            level_interval([row[i] for row in rows], METRICS[criterion.metric]) for i in (0, 1)
-        )
-        said = said_of(with_it, criterion.holds)
         model = standing.of(case.stack, services_behind(scenario, case.stack, criterion))
-        out[criterion.text] = {
-            "before": _words(before, criterion),
-            "after": _words(with_it, criterion),
-            "change": _words(t_interval([row[1] - row[0] for row in rows]), criterion),
-            "said": _REFUTED if model == "refuted" else said + _DOUBT.get(model, ""),
-            "holds_after": said == "holds" and model != "refuted",
-        }
-    return out
+        as_is, placed_too = (
+            [run.number_of(number)[0] for run in runs] for runs in (case.runs, after)
+        )
+        rows[criterion.text] = _row(criterion, as_is, placed_too, model)
+    played = f"{case_words(case)}; {placed} requests of {case.stack} placed"
+    return Proof(played, len(after), objectives=rows)
+
+
+def _row(criterion: Criterion, before: list[float], after: list[float], model: Model) -> ProofRow:
+    unit = METRICS[criterion.metric]
+    placed = level_interval(after, unit)
+    change = t_interval([b - a for a, b in zip(before, after, strict=True)])
+    answer = said_of(placed, criterion.holds)
+    return ProofRow(
+        before=_words(level_interval(before, unit), criterion),
+        after=_words(placed, criterion),
+        change=_words(change, criterion),
+        said=_REFUTED if model == "refuted" else answer + _DOUBT.get(model, ""),
+        holds_after=answer == "holds" and model != "refuted",
+    )
 
 
 def _words(band: Band, criterion: Criterion) -> str:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer
 
 from gameday.errors import UsageError
+from gameday.products import IsoMinute, to_json
 from gameday.scenario.reading import to_yaml
 
-__all__ = ["MOVES", "CapacityRequest", "Move", "as_yaml", "from_mapping", "moved"]
+__all__ = [
+    "MOVES",
+    "CapacityRequest",
+    "Move",
+    "Proof",
+    "ProofRow",
+    "as_yaml",
+    "from_mapping",
+    "moved",
+]
 
 VERSION = 1
 
@@ -29,7 +41,7 @@ MOVES: dict[str, tuple[str, ...]] = {
     "cancelled": (),
     "superseded": (),
 }
-"""State -> states it may become. Source: anchors/practice.md §2.3."""
+"""State -> states it may become: a change that is reviewed, approved by another, ordered and verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,54 @@ class Move:
     actor: str
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    """An objective in the case that was played, before and after the order; numbers in words."""
+
+    before: str
+    after: str
+    change: str
+    said: str
+    """holds, fails, undecided, not observed, or why nobody can tell."""
+    holds_after: bool
+    """Whether the whole interval holds, in the case sized for, by a model that the run does not refute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The case that a request is sized for, played in the model with all requests of its stack placed."""
+
+    case: str = ""
+    """Quantile, zones lost, minutes, speed, cell, and what was placed; empty: it was not played."""
+    replications: int = 0
+    why_not: str = ""
+    """Why it was not played."""
+    objectives: dict[str, ProofRow] = field(default_factory=dict)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return the proof as request files hold it."""
+        if not self.case:
+            return {"said": self.why_not} if self.why_not else {}
+        rows = {text: asdict(row) for text, row in self.objectives.items()}
+        return {"of": self.case, "replications": self.replications, **rows}
+
+    @staticmethod
+    def of_mapping(data: dict[str, Any]) -> Proof:
+        """Return the proof that a request file holds; TypeError or ValueError where it is none."""
+        rows = {text: ProofRow(**row) for text, row in data.items() if isinstance(row, dict)}
+        count = int(data.get("replications", 0))
+        return Proof(str(data.get("of", "")), count, str(data.get("said", "")), rows)
+
+    def in_a_line(self) -> str:
+        """Return `holds`, or what does not, or why it was not played."""
+        if not self.case:
+            return self.why_not or "not proven: the case that it is sized for was not played"
+        open_ = [f"{text}: {r.said}" for text, r in self.objectives.items() if not r.holds_after]
+        if open_ or not self.objectives:
+            return "; ".join(open_) or "not proven: the scenario has no objective"
+        return next((r.said for r in self.objectives.values() if r.said != "holds"), "holds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +114,13 @@ class CapacityRequest:
     state: str
     findings: tuple[str, ...]
     """Ids of the findings it answers; empty: from sizing alone."""
-    window_start: datetime
+    window_start: IsoMinute
     """First minute in which the present fleet is too small, UTC."""
-    window_end: datetime
+    window_end: IsoMinute
     """First minute after the last such, UTC."""
-    needed_by: datetime
+    needed_by: IsoMinute
     """When the servers must work, UTC."""
-    latest_order: datetime
+    latest_order: IsoMinute
     """The last moment to order, by the lead time, UTC."""
     at_risk: bool
     """Whether that moment has passed."""
@@ -84,13 +144,11 @@ class CapacityRequest:
     """Of the added instances."""
     total_usd: float
     """Of the added instances from needed_by to the end of the window."""
-    expires: datetime
+    expires: IsoMinute
     """When they may be given back, UTC."""
-    proof: dict[str, Any] = field(default_factory=dict)
-    """`of`: the case played in the model, all of a stack's requests placed; objective -> its numbers before and
-    after with intervals, and `holds_after`, true only where the whole interval holds in the case sized for."""
+    proof: Annotated[Proof, PlainSerializer(Proof.as_mapping)] = field(default_factory=Proof)
     history: tuple[Move, ...] = ()
-    peak: datetime | None = None
+    peak: IsoMinute | None = None
     """The minute of the most load sized for, UTC; None: an older file, which does not say."""
     model: str = "not compared"
     """What the run says of the service's model, by which it is sized: `agrees`, or `not compared`."""
@@ -103,20 +161,12 @@ class CapacityRequest:
     @property
     def proven(self) -> str:
         """What its proof comes to, in a line: `holds`, or what does not, or why it was not made."""
-        if "of" not in self.proof:
-            return str(
-                self.proof.get("said", "not proven: the case that it is sized for was not played")
-            )
-        rows = {text: row for text, row in self.proof.items() if isinstance(row, dict)}
-        open_ = [f"{text}: {row['said']}" for text, row in rows.items() if not row["holds_after"]]
-        if open_ or not rows:
-            return "; ".join(open_) or "not proven: the scenario has no objective"
-        return next((row["said"] for row in rows.values() if row["said"] != "holds"), "holds")
+        return self.proof.in_a_line()
 
     @property
     def proven_for(self) -> str:
         """The case that was played for its proof: quantile, zones lost, minutes, speed, cell; empty: none was."""
-        return str(self.proof.get("of", ""))
+        return self.proof.case
 
 
 def moved(request: CapacityRequest, move: Move) -> CapacityRequest:
@@ -135,16 +185,15 @@ def moved(request: CapacityRequest, move: Move) -> CapacityRequest:
 
 def as_yaml(request: CapacityRequest) -> str:
     """Return the request as YAML in a stable order, for review in git."""
-    return to_yaml({"version": VERSION, "kind": "CapacityRequest", **_plain(asdict(request))})
+    return to_yaml({"version": VERSION, "kind": "CapacityRequest", **_rounded(to_json(request))})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%MZ")
+def _rounded(value: Any) -> Any:
+    """Return JSON with its numbers rounded to four digits."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value
 
 
@@ -154,17 +203,26 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
     if data.get("kind") != "CapacityRequest" or data.get("version") != VERSION:
         raise UsageError(f"{where}: is no CapacityRequest of version {VERSION}")
     try:
-        for name in ("window_start", "window_end", "needed_by", "latest_order", "expires"):
-            fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
-        if fields.get("peak") is not None:
-            fields["peak"] = datetime.fromisoformat(str(fields["peak"]).replace("Z", "+00:00"))
+        for name in _INSTANTS:
+            if fields.get(name) is not None or name != "peak":
+                fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
         fields["findings"] = tuple(fields["findings"])
         fields["history"] = tuple(Move(**move) for move in fields["history"])
-        if fields["state"] not in MOVES:
-            raise ValueError(f"state: unknown '{fields['state']}'; use one of {', '.join(MOVES)}")
-        for name in ("zones", "instances_from", "instances_to", "servers_per_instance"):
-            if not isinstance(fields[name], int) or fields[name] < 1:
-                raise ValueError(f"{name}: must be a whole number above 0 (got {fields[name]})")
+        fields["proof"] = Proof.of_mapping(fields.get("proof", {}))
+        _check(fields)
         return CapacityRequest(**fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{where}: {type(error).__name__}: {error}") from None
+
+
+_INSTANTS = ("window_start", "window_end", "needed_by", "latest_order", "expires", "peak")
+_COUNTS = ("zones", "instances_from", "instances_to", "servers_per_instance")
+
+
+def _check(fields: dict[str, Any]) -> None:
+    """Raise ValueError where a field that was read holds what no request can have."""
+    if fields["state"] not in MOVES:
+        raise ValueError(f"state: unknown '{fields['state']}'; use one of {', '.join(MOVES)}")
+    for name in _COUNTS:
+        if not isinstance(fields[name], int) or fields[name] < 1:
+            raise ValueError(f"{name}: must be a whole number above 0 (got {fields[name]})")

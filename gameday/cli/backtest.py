@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli.replay import SeedOption
+from gameday.cli.options import SeedOption
 from gameday.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gameday.cli.options import EventOption, HistoryOption, SeedOption
 from gameday.cli.past import told_past
-from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 from gameday.errors import UsageError
 
 __all__ = ["add_to"]

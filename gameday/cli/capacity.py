@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.cli.runs import JsonOption, OutOption, RunArgument, run_folder
+from gameday.cli.options import JsonOption
+from gameday.cli.runs import OutOption, RunArgument
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
     from gameday.capacity import CapacityRequest
 
 __all__ = ["add_to"]
+
+
+def _formats() -> str:
+    """Return the formats there are, by their files: importing them would make every `--help` wait."""
+    from gameday import capacity
+
+    files = (Path(capacity.__path__[0]) / "exporters").glob("*.py")
+    return " or ".join(sorted({file.stem for file in files} - {"__init__", "exporter"}))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,6 +62,8 @@ def show(
 
     Example: gameday capacity show
     """
+    from gameday.jobs.past_runs import run_folder
+
     folder = run_folder(run, out)
     requests = _read(folder)
     if as_json:
@@ -106,6 +117,7 @@ def move(
     """
     from gameday.capacity import Move, as_yaml, moved
     from gameday.files import write_whole
+    from gameday.jobs.past_runs import run_folder
     from gameday.ledger import Ledger
 
     folder = run_folder(run, out)
@@ -125,7 +137,7 @@ def move(
 
 
 def export(
-    to: Annotated[str, typer.Option(help="csv or markdown")] = "csv",
+    to: Annotated[str, typer.Option(help=_formats())] = "csv",
     run: RunArgument = None,
     out: OutOption = Path("reports"),
 ) -> None:
@@ -134,7 +146,8 @@ def export(
     Example: gameday capacity export --to csv > order.csv
     """
     from gameday.capacity import EXPORTERS
+    from gameday.jobs.past_runs import run_folder
 
     if to not in EXPORTERS:
         raise UsageError(f"--to: must be one of {', '.join(EXPORTERS)} (got '{to}')")
-    typer.echo(EXPORTERS[to](_read(run_folder(run, out))), nl=False)
+    typer.echo(EXPORTERS[to].export(_read(run_folder(run, out))), nl=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gameday.cli.options import EventOption, HistoryOption, SeedOption
 from gameday.cli.past import told_past
-from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from gameday.cli import backtest, breaks, explain, outlook, publish, track
 from gameday.cli.explain import KeepOption, MaskOption
 from gameday.cli.launch_rows import launch_row, say_launch
-from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+from gameday.cli.options import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast import EventDemand

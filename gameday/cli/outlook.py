@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from gameday.cli.options import EventOption, HistoryOption, SeedOption
 from gameday.cli.past import told_past
-from gameday.cli.replay import EventOption, HistoryOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast import EventDemand

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gameday.cli.backtest import RIVALS_HELP, chosen_rivals
-from gameday.cli.replay import EventOption, HistoryOption, SeedOption
+from gameday.cli.options import EventOption, HistoryOption, SeedOption
 from gameday.errors import HistoryError, UsageError
 from gameday.jobs.publication_files import write_publication
 

@@ -5,78 +5,23 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from gameday.cli.options import JsonOption
 from gameday.errors import UsageError
 
-if TYPE_CHECKING:
-    from gameday.ledger import RunRow
-
-__all__ = ["OutOption", "add_to", "last_summary", "run_folder"]
+__all__ = ["OutOption", "RunArgument", "add_to"]
 
 OutOption = Annotated[Path, typer.Option(help="folder of all runs")]
 RunArgument = Annotated[str | None, typer.Argument(help="run id or its folder; default the newest")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this file's verbs."""
     for verb in (runs, report, findings, compare, watch, stop):
         app.command()(verb)
-
-
-def _rows(out: Path, event: str | None = None) -> list[RunRow]:
-    """Return the ledger's runs; one that nobody plays any more and that has no end was aborted."""
-    from dataclasses import replace
-
-    from gameday.ledger import Ledger
-
-    if not (out / "ledger.sqlite3").is_file():
-        return []
-    ledger = Ledger(out)
-    rows = ledger.runs(event)
-    ledger.close()
-    _forget_killed(out)
-    return [
-        replace(row, verdict="ABORTED", exit_code=4)
-        if row.verdict == "RUNNING" and not _plays(Path(row.folder))
-        else row
-        for row in rows
-    ]
-
-
-def _plays(folder: Path) -> bool:
-    from gameday.safety import is_playing
-
-    return is_playing(folder)
-
-
-def _forget_killed(out: Path) -> None:
-    """Leave no secret of a run that was killed: what it holds of feeds and headers is masked now."""
-    if next(out.glob("*/*/*swarm*.json"), None) is not None:
-        from gameday.swarm.control import forget_killed
-
-        forget_killed(out)
-
-
-def run_folder(run: str | None, out: Path) -> Path:
-    """Return a run's folder; UsageError says where was looked for one that is not there."""
-    if run is not None and (Path(run) / "run.json").is_file():
-        return Path(run)
-    rows = [row for row in _rows(out) if run in (None, row.run_id)]
-    if not rows:
-        what = "no run yet" if run is None else f"no run '{run}'"
-        also = "" if run is None else f", nor is there a run in the folder {Path(run).absolute()}"
-        raise UsageError(f"{what} under {out.absolute()}{also}; see `gameday runs`, or give --out")
-    folder = Path(rows[0].folder)
-    if not (folder / "run.json").is_file():
-        raise UsageError(
-            f"run '{rows[0].run_id}' is not in {folder.absolute()} any more, where {out.absolute()} has it; "
-            "where it was moved, give its folder"
-        )
-    return folder
 
 
 def runs(
@@ -90,7 +35,9 @@ def runs(
     """
     from dataclasses import asdict
 
-    rows = _rows(out, event)
+    from gameday.jobs.past_runs import past_runs
+
+    rows = past_runs(out, event)
     if as_json:
         typer.echo(json.dumps({"schema_version": 1, "runs": [asdict(row) for row in rows]}))
         return
@@ -111,43 +58,19 @@ def report(
 
     Example: gameday report 20270713T090000-ab12
     """
+    from gameday.jobs.past_runs import read_json, run_folder
     from gameday.report import render_remains, render_report
+    from gameday.safety import is_playing
 
     folder = run_folder(run, out)
-    verdict = _json(folder / "run.json").get("verdict", "ABORTED")
+    verdict = read_json(folder / "run.json").get("verdict", "ABORTED")
     whole = folder / "summary.json"
     if whole.is_file():
-        page = render_report(_json(whole), folder)
+        page = render_report(read_json(whole), folder)
     else:
-        is_over = verdict == "RUNNING" and not _plays(folder)
+        is_over = verdict == "RUNNING" and not is_playing(folder)
         page = render_remains(folder, verdict="ABORTED" if is_over else verdict)
     typer.echo(json.dumps({"schema_version": 1, "report": str(page)}) if as_json else str(page))
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """Return a run's JSON file; UsageError if it is not what we wrote."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: cannot be read ({error}); run again") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"{file}: is not what a run leaves; run again")
-    return data
-
-
-def _summary(run: str | None, out: Path) -> dict[str, Any]:
-    file = run_folder(run, out) / "summary.json"
-    if not file.is_file():
-        raise UsageError(f"{file.parent}: the run did not end; nothing was judged")
-    return _json(file)
-
-
-def last_summary(out: Path, event: str) -> dict[str, Any] | None:
-    """Return the summary of an event's newest run that left one; None if there is none."""
-    for row in _rows(out, event):
-        if (Path(row.folder) / "summary.json").is_file():
-            return _json(Path(row.folder) / "summary.json")
-    return None
 
 
 def _since(finding: dict[str, Any]) -> str:
@@ -162,7 +85,9 @@ def findings(
 
     Example: gameday findings --json
     """
-    found = _summary(run, out)["findings"]
+    from gameday.jobs.past_runs import run_summary
+
+    found = run_summary(run, out)["findings"]
     if as_json:
         typer.echo(json.dumps({"schema_version": 1, "findings": found}))
         return
@@ -185,9 +110,10 @@ def compare(
 
     Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
     """
+    from gameday.jobs.past_runs import run_summary
     from gameday.report import compare_summaries
 
-    data = compare_summaries(_summary(first, out), _summary(second, out))
+    data = compare_summaries(run_summary(first, out), run_summary(second, out))
     if as_json:
         typer.echo(json.dumps(data))
         return
@@ -216,6 +142,9 @@ def watch(
 
     Example: gameday watch --web
     """
+    from gameday.jobs.past_runs import read_json, run_folder
+    from gameday.safety import is_playing
+
     folder = run_folder(run, out)
     if web:
         _serve(folder, port, as_json=as_json)
@@ -231,8 +160,8 @@ def watch(
                 shown = " ".join(f"{k}={v}" for k, v in facts.items())
                 typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")
                 continue
-            manifest = _json(folder / "run.json")
-            if manifest["verdict"] != "RUNNING" or not _plays(folder):
+            manifest = read_json(folder / "run.json")
+            if manifest["verdict"] != "RUNNING" or not is_playing(folder):
                 break
             time.sleep(0.3)
     if manifest["verdict"] == "RUNNING":
@@ -241,6 +170,7 @@ def watch(
 
 def _serve(folder: Path, port: int, *, as_json: bool) -> None:
     """Serve a run's page and say where."""
+    from gameday.jobs.past_runs import read_json
     from gameday.live import serve_page
 
     def ready(url: str) -> None:
@@ -248,7 +178,7 @@ def _serve(folder: Path, port: int, *, as_json: bool) -> None:
             json.dumps({"schema_version": 1, "url": url}) if as_json else f"{folder.name}: {url}"
         )
 
-    steps = list(_json(folder / "scenario.json")["steps"])
+    steps = list(read_json(folder / "scenario.json")["steps"])
     serve_page(folder, steps, port=port, ready=ready)
 
 
@@ -259,11 +189,12 @@ def stop(
 
     Example: gameday stop
     """
-    from gameday.safety import ask_to_stop
+    from gameday.jobs.past_runs import read_json, run_folder
+    from gameday.safety import ask_to_stop, is_playing
 
     folder = run_folder(run, out)
-    manifest = _json(folder / "run.json")
-    if manifest["verdict"] != "RUNNING" or not _plays(folder):
+    manifest = read_json(folder / "run.json")
+    if manifest["verdict"] != "RUNNING" or not is_playing(folder):
         verdict = manifest["verdict"]
         ended = "it was killed" if verdict == "RUNNING" else f"it ended {verdict}"
         raise UsageError(f"{manifest['run_id']} is not running ({ended})")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gameday.cli.replay import KeyOption, address_of
+from gameday.cli.options import KeyOption, address_of
 from gameday.errors import UsageError
 
 __all__ = ["add_to"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.cli.replay import (
+from gameday.cli.options import (
     EventOption,
     HistoryOption,
     InjectOption,
@@ -24,18 +22,10 @@ from gameday.cli.replay import (
     check_folder,
 )
 from gameday.cli.streams import verdict_stands
-from gameday.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gameday.experiments.rehearsal import Replications
-    from gameday.forecast import Demand
+    from gameday.jobs.rehearsal import Rehearsal
     from gameday.live import Show
-    from gameday.scenario import Scenario
-    from gameday.scenario.reading import LoadedScenario, WhatIf
-    from gameday.traffic import Asked, LoadPlan
-    from gameday.vocabulary import Seed
 
 __all__ = ["add_to"]
 
@@ -85,269 +75,43 @@ def simulate(
 
     Example: gameday simulate --event primeday --what-if 'checkout.instances = 40'
     """
-    from gameday.jobs.replay import expect
+    from gameday.jobs.rehearse import RehearsalOrder, rehearse_order
     from gameday.live import Show
-    from gameday.simulate import compiling, on_cluster
     from gameday.vocabulary import Seed
 
-    asked = _asked(window, scale, quantile)
-    loaded, variants = _read(event, what_if or [], asked, inject or [])
+    order = RehearsalOrder(
+        event=event,
+        seed=Seed(seed),
+        asked=asked_of(window, "1x", None, scale, quantile),
+        history=history,
+        what_if=tuple(what_if or ()),
+        inject=tuple(inject or ()),
+        headroom=headroom,
+        n_minus_one=spare,
+        replications=replications,
+        budget_s=budget,
+        workers=workers,
+        cluster=cluster,
+    )
     show = Show()
     check_folder(out)
-    with on_cluster(cluster), compiling() as wait_for_code:
-        _, demand = expect(loaded.written, history, Seed(seed), show)
-        how = {"replications": replications, "workers": workers}
-        rehearsal = Rehearsal(loaded.played, demand, asked, Seed(seed), budget, how, show)
-        rehearsal.strike(inject or [], [v.scenario for v in variants])
-        with show.phase("engine"):
-            wait_for_code(show.update)
-        result = rehearsal.result(event)
-        result["what_ifs"] = [rehearsal.compared(v.text, v.scenario, v.factor) for v in variants]
-        result["headroom"] = rehearsal.headroom() if headroom else None
-        result["cures"] = rehearsal.cures(result)
-        result["n_minus_one"] = rehearsal.n_minus_one(demand, budget) if spare else None
+    result = rehearse_order(order, show)
     _tell(result, out, show, as_json=as_json)
-    raise typer.Exit(rehearsal.exit_code)
+    raise typer.Exit(result.exit_code())
 
 
-def _read(
-    event: str, what_if: list[str], asked: Asked, inject: list[str]
-) -> tuple[LoadedScenario, list[WhatIf]]:
-    """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
-    from gameday.scenario.reading import read_scenario
-    from gameday.scenario.reading import what_if as changed
-    from gameday.traffic.plan import check_asked
-
-    loaded = read_scenario(event)
-    variants = [changed(loaded, text) for text in what_if]
-    for each in (loaded.played, *(variant.scenario for variant in variants)):
-        check_asked(asked, each, inject, own_target=False)
-    return loaded, variants
-
-
-def _asked(window: str, scale: str, quantile: str | None) -> Asked:
-    asked = asked_of(window, "1x", None, scale, quantile)
-    if asked.scale is not None and asked.scale > 1:
-        raise UsageError(f"--scale: must be at most 1, the whole (got {scale})")
-    return asked
-
-
-def _tell(result: dict[str, Any], out: Path, show: Show, *, as_json: bool) -> None:
+def _tell(result: Rehearsal, out: Path, show: Show, *, as_json: bool) -> None:
     """Print what was found before it is drawn; JSON names its page, so that comes last."""
     from gameday.cli.rehearsal_text import drawn, say
+    from gameday.products import to_json
     from gameday.report import render_rehearsal
 
-    result["drawn"] = drawn(result)
-    page = out / result["event"] / f"rehearsal-{datetime.now(UTC):%Y%m%dT%H%M%S}.html"
+    told = to_json(result, schema_version=3) | {"drawn": drawn(result)}
+    page = out / result.event / f"rehearsal-{datetime.now(UTC):%Y%m%dT%H%M%S}.html"
     with verdict_stands(f"the pictures are in {page}"):
         if not as_json:
             say(result)
     with show.phase("pictures"):
-        result["page"] = str(render_rehearsal(result, page))
+        told["page"] = str(render_rehearsal(told, page))
     with verdict_stands(f"the pictures are in {page}"):
-        typer.echo(json.dumps(result, allow_nan=False) if as_json else f"pictures: {page}")
-
-
-_CURE_REPLICATIONS = 4
-"""Of each load and policy that is tried: which of many helps, not how much."""
-
-
-class Rehearsal:
-    """One event in the model: as it is, and as it would be."""
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        demand: Demand,
-        asked: Asked,
-        seed: Seed,
-        budget_s: float,
-        how: dict[str, Any],
-        show: Show,
-    ) -> None:
-        from gameday.queueing import least_scale
-        from gameday.simulate import at_real_speed
-
-        self.scenario, self.show, self.seed, self._how = scenario, show, seed, how
-        cores = how["workers"] or os.cpu_count() or 1
-        with show.phase("load plan"):
-            self.plan: LoadPlan = at_real_speed(
-                scenario,
-                demand,
-                seed=self.seed,
-                window=asked.window,
-                scale=asked.scale,
-                quantile=asked.quantile,
-                core_s=budget_s * cores,
-                replications=how["replications"],
-                at_least=least_scale(scenario),
-            )
-            show.update(f"{int(self.plan.played.sum())} sessions, scale {self.plan.scale:g}")
-
-    def strike(self, texts: list[str], variants: list[Scenario]) -> None:
-        """Inject what is written into every variant; UsageError says what is wrong with it."""
-        from gameday.scenario.reading import injected
-        from gameday.vocabulary import SLOT_S
-
-        window_s = self.plan.window.slots * SLOT_S
-        for variant in variants:  # it must be able to happen there too
-            injected(texts, variant, window_s, is_ours=True)
-        injections = injected(texts, self.scenario, window_s, is_ours=True)
-        self._calm, self.plan = self.plan, self.plan.struck(injections)
-
-    def play(
-        self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None
-    ) -> Replications:
-        """Return replications of a variant, at most so many; every one draws the same chance."""
-        from gameday.experiments.replications import Look
-        from gameday.simulate import replicate
-
-        how = (
-            self._how
-            if most is None
-            else self._how | {"replications": min(most, self._how["replications"])}
-        )
-        done: Callable[[int], None] = lambda n: self.show.update(f"{n} replications")  # noqa: E731
-        with self.show.phase(f"model: {name}"):
-            return replicate(
-                scenario,
-                plan,
-                Look.at(scenario, plan),
-                seed=self.seed,
-                progress=done,
-                new_customers=True,
-                **how,
-            )
-
-    def calm(self, name: str, scenario: Scenario, factor: float = 1.0) -> Replications:
-        """Return a variant with nothing injected: what its recovery is measured by; empty where nothing is."""
-        if not self.plan.injections:
-            return ()
-        return self.play(f"{name}, nothing injected", scenario, self._calm.times(factor))
-
-    def result(self, event: str) -> dict[str, Any]:
-        """Play the event as it is; return what the model says of it, checked against paper."""
-        from gameday.experiments.failures import does_it_recover
-        from gameday.experiments.rehearsal import (
-            check_against_queues,
-            full_scale_waits,
-            rehearse,
-            sell_outs,
-            series_of,
-            small_stations,
-        )
-
-        plan = self.plan
-        self.before = self.play("as it is", self.scenario, plan)
-        stacks = [list(runs) for runs in zip(*self.before, strict=True)]
-        self.as_is = rehearse(self.scenario, self.before, plan.scale)
-        return {
-            "schema_version": 3,
-            "event": self.scenario.event.name,
-            "asked": event,
-            "window_start": plan.window.start.isoformat(),
-            "window_end": plan.window.end.isoformat(),
-            "lead_in_slots": plan.lead_in,
-            "speed": plan.speed,
-            "scale": plan.scale,
-            "quantile": plan.quantile,
-            "seed": plan.seed.root,
-            **self.as_is,
-            "series": series_of(self.before),
-            "sell_out": sell_outs(self.scenario, self.before),
-            "injected": [one.text for one in plan.injections],
-            "recovery": does_it_recover(
-                plan.injections, self.before, self.calm("as it is", self.scenario)
-            ),
-            "small_stations": small_stations(self.scenario, plan.scale),
-            "full_scale": {  # what is injected, no service alone could show
-                runs[0].stack: []
-                if plan.injections
-                else full_scale_waits(self.scenario, plan.scale, runs, self.seed)
-                for runs in stacks
-            },
-            "cross_check": {
-                runs[0].stack: check_against_queues(
-                    self.scenario, plan.scale, runs, is_struck=bool(plan.injections)
-                )
-                for runs in stacks
-            },
-        }
-
-    def compared(self, text: str, scenario: Scenario, factor: float) -> dict[str, Any]:
-        """Return what the model says of a variant, and the change pair by pair."""
-        from gameday.experiments.failures import does_it_recover
-        from gameday.experiments.rehearsal import (
-            objective_change,
-            rehearse,
-            sell_outs,
-            series_of,
-            service_change,
-            unseen,
-        )
-
-        plan = self.plan if factor == 1.0 else self.plan.times(factor)
-        after = self.play(text, scenario, plan)
-        return {
-            "text": text,
-            "unseen": unseen(self.scenario, scenario, plan.scale),
-            **rehearse(scenario, after, plan.scale),
-            "series": series_of(after),
-            "recovery": does_it_recover(plan.injections, after, self.calm(text, scenario, factor)),
-            "sell_out": sell_outs(scenario, after),
-            "change": service_change(self.before, after),
-            "objectives_change": objective_change(self.before, after),
-        }
-
-    def cures(self, result: dict[str, Any]) -> dict[str, Any] | None:
-        """Return what brings back a stack that mostly stays down though its trigger is gone."""
-        from gameday.experiments.failures import find_remedies
-
-        seen = result["recovery"] or {}
-        down = {
-            stack for stack, row in seen.items() if row["recovers"] and row["recovers"]["mid"] < 0.5
-        }
-        if not down:
-            return None
-        return find_remedies(
-            self.scenario,
-            self._calm,
-            self.plan.injections,
-            down,
-            partial(self.play, most=_CURE_REPLICATIONS),
-        )
-
-    def n_minus_one(self, demand: Demand, budget_s: float) -> dict[str, Any]:
-        """Return what can be lost at the peak with the objectives held."""
-        from gameday.experiments.failures import n_minus_one
-
-        cores = self._how["workers"] or os.cpu_count() or 1
-        with self.show.phase("model: what can be lost"):
-            return n_minus_one(
-                self.scenario,
-                demand,
-                self.plan,
-                seed=self.seed,
-                core_s=budget_s * cores,
-                progress=self.show.update,
-                **self._how,
-            )
-
-    def headroom(self) -> dict[str, Any]:
-        """Return the multiples of the forecast between which each objective first fails."""
-        from gameday.experiments.rehearsal import find_headroom
-
-        return find_headroom(
-            self.scenario,
-            self.before,
-            lambda factor: self.play(f"{factor:.3g}x", self.scenario, self.plan.times(factor)),
-        )
-
-    @property
-    def exit_code(self) -> int:
-        """1 where an objective fails in the model, as it is; 10 where nobody came by whom one could be judged."""
-        from gameday.experiments.rehearsal import NOBODY
-
-        rows = [row for stack in self.as_is["stacks"].values() for row in stack["objectives"]]
-        said = {row["said"] for row in rows}
-        return 1 if "fails" in said else 10 if NOBODY in said else 0
+        typer.echo(json.dumps(told, allow_nan=False) if as_json else f"pictures: {page}")

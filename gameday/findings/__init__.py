@@ -11,20 +11,10 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.findings.evidence import Evidence
-    from gameday.findings.finding import Finding
-    from gameday.findings.objectives import objective_table
-    from gameday.findings.search import find
-    from gameday.findings.sold_out import sell_outs_of_run
+    from gameday.findings.finding import Finding, Model
+    from gameday.findings.rules import RULES
+    from gameday.findings.search import Tests, find, run_rules
     from gameday.findings.standing import Standing, standing_of
-    from gameday.findings.summary import (
-        books,
-        compare_services,
-        followed,
-        machine_table,
-        redirect_table,
-        slot_series,
-        step_table,
-    )
     from gameday.findings.verdict import (
         Validity,
         Verdict,
@@ -37,21 +27,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Evidence",
     "Finding",
+    "Model",
+    "RULES",
     "Standing",
+    "Tests",
     "Validity",
     "Verdict",
-    "books",
-    "compare_services",
     "find",
-    "followed",
     "judge",
-    "machine_table",
-    "objective_table",
-    "redirect_table",
-    "sell_outs_of_run",
-    "slot_series",
+    "run_rules",
     "standing_of",
-    "step_table",
     "unmeasured_objectives",
     "validity",
     "worst_code",
@@ -62,21 +47,16 @@ __getattr__ = opening(
     {
         "Evidence": "evidence",
         "Finding": "finding",
+        "Model": "finding",
+        "RULES": "rules",
         "Standing": "standing",
+        "Tests": "search",
         "Validity": "verdict",
         "Verdict": "verdict",
-        "books": "summary",
-        "compare_services": "summary",
         "find": "search",
-        "followed": "summary",
         "judge": "verdict",
-        "machine_table": "summary",
-        "objective_table": "objectives",
-        "redirect_table": "summary",
-        "sell_outs_of_run": "sold_out",
-        "slot_series": "summary",
+        "run_rules": "search",
         "standing_of": "standing",
-        "step_table": "summary",
         "unmeasured_objectives": "verdict",
         "validity": "verdict",
         "worst_code": "verdict",

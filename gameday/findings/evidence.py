@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gameday.queueing import least_scale
 from gameday.record import RunRecord
@@ -12,7 +12,7 @@ from gameday.swarm import MachineUse
 from gameday.traffic import LoadPlan
 
 if TYPE_CHECKING:
-    from gameday.experiments.failures import PeakCase
+    from gameday.experiments.failures import PeakCase, StackLosses
     from gameday.experiments.replications import Replication
 
 __all__ = ["Evidence"]
@@ -32,7 +32,7 @@ class Evidence:
     """The model of the window at real speed: one entry a replication, in each one a stack."""
     event_scale: float | None = None
     """Share of full scale at which it was simulated."""
-    n_minus_one: dict[str, Any] = field(default_factory=dict)
+    n_minus_one: dict[str, StackLosses] = field(default_factory=dict)
     """What can be lost at the peak, stack by stack; empty where it was not asked."""
     load_share: float = 1.0
     """Load on the target as a share of what the forecast means for it; 1 in a cell."""
@@ -50,3 +50,7 @@ class Evidence:
         """The model at real speed, where its cell is large enough to judge by; else nothing."""
         is_large = (self.event_scale or 0.0) >= least_scale(self.scenario)
         return self.event if is_large else ()
+
+    def judged_runs(self, stack: str) -> list[Replication]:
+        """Return the replications of a stack at real speed that may be judged by; empty where there is none."""
+        return [run for runs in self.event_judged for run in runs if run.stack == stack]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
+from gameday.products import IsoInstant
 from gameday.vocabulary import Band
 
 __all__ = ["Basis", "Candidate", "Finding", "Model", "Severity"]
@@ -20,7 +20,6 @@ Model = Literal["", "agrees", "refuted", "not compared"]
 class Candidate:
     """One test of one rule on one subject, healthy or not: all of them count for Holm."""
 
-    rule: str
     stack: str
     subject: str
     """A step or a service."""
@@ -71,7 +70,7 @@ class Finding:
     p_value: float
     """After Holm's correction."""
     samples: int
-    first_breach: datetime | None
+    first_breach: IsoInstant | None
     """Event time, UTC."""
     load_share: float | None
     """Forecast load at the first breach, as a share of the window's peak."""
@@ -91,9 +90,3 @@ class Finding:
             "refuted": "model refuted by this run",
             "not compared": "model not compared with this run",
         }.get(self.model, "")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the finding as plain data for JSON."""
-        data = asdict(self) | {"doubt": self.doubt}
-        data["first_breach"] = self.first_breach.isoformat() if self.first_breach else None
-        return data

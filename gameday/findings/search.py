@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from gameday.findings.evidence import Evidence
-from gameday.findings.finding import Candidate, Finding, Severity
+from gameday.findings.finding import Candidate, Finding
+from gameday.findings.rule import Rule
 from gameday.findings.rules import RULES
 from gameday.findings.standing import Standing, standing_of
 from gameday.record.measures import LEAST_SAMPLES
 
-__all__ = ["find", "holm"]
+__all__ = ["Tests", "find", "holm", "run_rules"]
 
-_HURTS = ("missed_objective", "displaced", "lost_orders", "metastable", "peak_not_borne")
-"""Rules whose findings customers feel."""
+Tests = Mapping[str, tuple[Candidate, ...]]
+"""Rule -> every test it made."""
+
 _CHANCE = 0.05
 """Of one false finding in a healthy run, over all rules and services together (Holm, 1979)."""
 
 
-def find(evidence: Evidence) -> tuple[Finding, ...]:
-    """Return the findings, worst first. A healthy run has none but with a chance of 5 %."""
-    candidates = [candidate for rule in RULES for candidate in rule(evidence)]
-    corrected = holm([candidate.p_value for candidate in candidates])
+def run_rules(evidence: Evidence) -> Tests:
+    """Return every test that every rule makes."""
+    return {name: tuple(rule.look(evidence)) for name, rule in RULES.items()}
+
+
+def find(evidence: Evidence, tests: Tests | None = None) -> tuple[Finding, ...]:
+    """Return the findings, worst first. A healthy run has none but with a chance of 5 %.
+
+    `tests` are those of `run_rules`, where they were made already.
+    """
+    tests = run_rules(evidence) if tests is None else tests
+    pairs = [(RULES[name], candidate) for name, made in tests.items() for candidate in made]
+    p_values = holm([candidate.p_value for _, candidate in pairs])
     found: dict[str, Finding] = {}
-    for candidate, p_value in zip(candidates, corrected, strict=True):
-        enough = candidate.is_exact or candidate.samples >= LEAST_SAMPLES
-        if p_value < _CHANCE and candidate.is_wholly_bad and enough:
-            finding = _finding(evidence, candidate, p_value)
+    for (rule, candidate), p_value in zip(pairs, p_values, strict=True):
+        if p_value < _CHANCE and _speaks(candidate):
+            finding = _finding(evidence, rule, candidate, p_value)
             found.setdefault(finding.id, finding)  # the measurement comes before the model
-    compared = [candidate for candidate in candidates if candidate.rule == "disagreement"]
-    standing = standing_of(evidence, found.values(), compared)
+    standing = standing_of(found.values(), tests)
     findings = [_held_against(finding, standing) for finding in found.values()]
     return tuple(sorted(findings, key=lambda f: (f.severity, f.rule, f.id)))
+
+
+def _speaks(candidate: Candidate) -> bool:
+    enough = candidate.is_exact or candidate.samples >= LEAST_SAMPLES
+    return candidate.is_wholly_bad and enough
 
 
 def _held_against(finding: Finding, standing: Standing) -> Finding:
@@ -50,22 +65,21 @@ def _held_against(finding: Finding, standing: Standing) -> Finding:
 def holm(p_values: list[float]) -> list[float]:
     """Return p-values corrected for how many were looked at (step-down, Holm 1979)."""
     order = np.argsort(p_values, kind="stable")
-    out, largest, n = [1.0] * len(p_values), 0.0, len(p_values)
+    corrected, largest, n = [1.0] * len(p_values), 0.0, len(p_values)
     for rank, index in enumerate(order):
         largest = max(largest, min(1.0, (n - rank) * p_values[index]))
-        out[index] = largest
-    return out
+        corrected[index] = largest
+    return corrected
 
 
-def _finding(evidence: Evidence, candidate: Candidate, p_value: float) -> Finding:
-    window = evidence.plan.window
-    load = evidence.plan.forecast.sum(axis=(0, 1))[evidence.plan.lead_in :]
-    first = candidate.first_slot
-    slug = f"{candidate.rule}-{candidate.stack}-{candidate.subject}".replace(" ", "-")
+def _finding(evidence: Evidence, rule: Rule, candidate: Candidate, p_value: float) -> Finding:
+    plan, first = evidence.plan, candidate.first_slot
+    load = plan.forecast.sum(axis=(0, 1))[plan.lead_in :]
+    played = plan.quantile if candidate.quantile is None else candidate.quantile
     return Finding(
-        id=slug,
-        rule=candidate.rule,
-        severity=_severity(evidence, candidate),
+        id=f"{rule.name}-{candidate.stack}-{candidate.subject}".replace(" ", "-"),
+        rule=rule.name,
+        severity=rule.severity(candidate.tier, played),
         title=candidate.title,
         stack=candidate.stack,
         subject=candidate.subject,
@@ -75,26 +89,9 @@ def _finding(evidence: Evidence, candidate: Candidate, p_value: float) -> Findin
         basis=candidate.basis,
         p_value=p_value,
         samples=candidate.samples,
-        first_breach=window.instant(first) if first is not None else None,
-        load_share=float(load[first] / load.max()) if first is not None else None,
+        first_breach=None if first is None else plan.window.instant(first),
+        load_share=None if first is None else float(load[first] / load.max()),
         suggestion=candidate.suggestion,
-        evidence=candidate.evidence | {"played_quantile": evidence.plan.quantile},
+        evidence=candidate.evidence | {"played_quantile": plan.quantile},
         services=candidate.services,
     )
-
-
-def _severity(evidence: Evidence, candidate: Candidate) -> Severity:
-    """Return the severity at the forecast load that was played (anchors/practice.md §1.4).
-
-    S1: orders are lost at or below the median forecast. S2: customers are hurt at or below p90.
-    S3: the same beyond p90, or a service in trouble that customers do not feel yet. S4: the rest.
-    """
-    if candidate.rule == "disagreement":
-        return "S4"
-    hurts = candidate.rule in _HURTS
-    played = evidence.plan.quantile if candidate.quantile is None else candidate.quantile
-    if hurts and candidate.tier == 0 and played <= 0.5:
-        return "S1"
-    if played <= 0.9 and (hurts or candidate.tier == 0):
-        return "S2"
-    return "S3" if candidate.tier <= 1 else "S4"

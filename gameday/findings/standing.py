@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate, Finding, Model
-from gameday.findings.rules.disagreement import look_for_disagreement
+from gameday.findings.rules import RULES
 
 __all__ = ["Standing", "standing_of"]
 
@@ -38,17 +37,17 @@ class Standing:
 
 
 def standing_of(
-    evidence: Evidence, findings: Iterable[Finding], compared: Iterable[Candidate] | None = None
+    findings: Iterable[Finding], tests: Mapping[str, tuple[Candidate, ...]]
 ) -> Standing:
-    """Return the standing of the model in a run. `compared` are the tests of `disagreement`, if made already."""
-    tests = look_for_disagreement(evidence) if compared is None else compared
+    """Return the standing of the model in a run, of its findings and of every test that the rules made."""
     refuted: dict[Place, list[str]] = {}
     for finding in findings:
-        if finding.rule == "disagreement":
+        if RULES[finding.rule].refutes_model:
             for service in finding.services:
                 refuted.setdefault((finding.stack, service), []).append(_line(finding))
+    compared = [test for name in tests if RULES[name].refutes_model for test in tests[name]]
     return Standing(
-        frozenset((test.stack, service) for test in tests for service in test.services),
+        frozenset((test.stack, service) for test in compared for service in test.services),
         {place: tuple(lines) for place, lines in refuted.items()},
     )
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Finding
-from gameday.record import SESSIONS, STEPS, RunRecord
+from gameday.findings.rules import RULES, missed_objective
+from gameday.record import BySlot, RunRecord
 from gameday.record.measures import (
     LATENESS_BOUND_S,
     LEAST_SLOTS,
@@ -25,6 +26,7 @@ from gameday.record.measures import (
     number_of,
     service_series,
 )
+from gameday.scenario import Criterion
 from gameday.swarm import End, Health
 
 __all__ = [
@@ -40,11 +42,9 @@ _BUSY = 0.7
 """Share of a core beyond which the CPU may be what made a worker late."""
 
 _EXTRAPOLATED = 1.3
-"""The forecast may exceed the played load by so much and no more. Source: DESIGN §2, basis."""
+"""The forecast may exceed the played load by so much. Ours: beyond it a number is the model's alone."""
 _ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 10, 0)
 _NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 10: "WARN"}
-_FAILS = ("missed_objective", "lost_orders")
-"""Rules whose findings fail a run, where they were measured or the run bears out their model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,59 +84,62 @@ def worst_code(codes: list[int]) -> int:
 
 def validity(run: RunRecord, *, health: Health, end: End, why: str) -> Validity:
     """Return whether the generator followed its plan; a stopped run is not blamed for the rest."""
-    sessions = run.session_counts.sum(axis=0)
-    begun = sessions[SESSIONS.index("started")] + sessions[SESSIONS.index("held")]
-    off = sessions[SESSIONS.index("planned")] != begun
-    lateness = lateness_p99(run)
-    lost = int(run.step_counts[:, :, STEPS.index("lost")].sum())
+    sessions, steps = run.sessions_by_slot(slots=run.whole), run.steps_by_slot(slots=run.whole)
+    off = sessions["planned"] != sessions["started"] + sessions["held"]
+    imbalances = tuple(run.imbalances())
     faults = []
+    if health.workers_lost:
+        faults.append(f"the generator lost {health.workers_lost} worker(s)")
     if end == "worker_lost":
         faults.append(f"the generator broke: {why}")
     if end == "complete":
-        if off.any():
-            faults.append(f"session starts differ from the plan in {int(off.sum())} slots")
-        unfinished = int(run.step_counts[:, :, STEPS.index("unfinished")].sum())
-        gone = int(sessions[SESSIONS.index("lost")].sum())
-        if unfinished or gone:
-            faults.append(
-                f"{unfinished} steps were sent and never ended, {gone} sessions were lost"
-            )
-        if lost:
-            faults.append(
-                f"{lost} planned steps were lost by the generator: never sent, or never told of"
-            )
-    if health.workers_lost:
-        faults.insert(0, f"the generator lost {health.workers_lost} worker(s)")
-    if lateness > LATENESS_BOUND_S:
-        faults.append(
-            f"the generator was late: p99 {lateness * 1000:.0f} ms, bound "
-            f"{LATENESS_BOUND_S * 1000:.0f} ms; {_limit_of(health, run)}"
-        )
-    imbalances = tuple(run.imbalances())
+        faults += _unfinished(int(off.sum()), sessions, steps)
+    faults += _lateness(run, health)
     faults += [f"books do not balance: {line}" for line in imbalances]
     return Validity(
-        lateness,
-        int(sessions[0].sum()),
-        int(sessions[1].sum()),
-        int(off.sum()),
-        lost,
-        health.busiest,
-        health.busiest > _BUSY,
-        imbalances,
-        tuple(faults),
+        lateness_p99_s=lateness_p99(run),
+        sessions_planned=sessions.count("planned"),
+        sessions_started=sessions.count("started"),
+        slots_off=int(off.sum()),
+        steps_lost=steps.count("lost"),
+        busiest_worker=health.busiest,
+        near_limit=health.busiest > _BUSY,
+        imbalances=imbalances,
+        faults=tuple(faults),
     )
 
 
+def _unfinished(slots_off: int, sessions: BySlot, steps: BySlot) -> Iterator[str]:
+    """Yield what a run that went on to its end did not do as planned."""
+    if slots_off:
+        yield f"session starts differ from the plan in {slots_off} slots"
+    unfinished, gone = steps.count("unfinished"), sessions.count("lost")
+    if unfinished or gone:
+        yield f"{unfinished} steps were sent and never ended, {gone} sessions were lost"
+    if lost := steps.count("lost"):
+        yield f"{lost} planned steps were lost by the generator: never sent, or never told of"
+
+
+def _lateness(run: RunRecord, health: Health) -> Iterator[str]:
+    """Yield that the generator was late, where it was."""
+    late_s = lateness_p99(run)
+    if late_s > LATENESS_BOUND_S:
+        yield (
+            f"the generator was late: p99 {late_s * 1000:.0f} ms, bound "
+            f"{LATENESS_BOUND_S * 1000:.0f} ms; {_limit_of(health, run)}"
+        )
+
+
 def _limit_of(health: Health, run: RunRecord) -> str:
-    """Say what kept the generator from its plan: what is hit once in a hundred steps explains no p99."""
-    enough = 0.01 * run.step_counts[:, :, STEPS.index("achieved")].sum()
-    limits = {name: n for name, n in health.limits.items() if n >= enough}
-    said = [f"the limit was {name} ({n} times)" for name, n in limits.items()]
+    """Return what kept the generator from its plan: what is hit once in a hundred steps explains no p99."""
+    enough = 0.01 * run.steps_by_slot(slots=run.whole).total("achieved")
+    limits = {name: times for name, times in health.limits.items() if times >= enough}
+    reasons = [f"the limit was {name} ({times} times)" for name, times in limits.items()]
     if health.machine.is_too_busy:
-        said.append(f"this machine was busy: {health.machine.text}")
-    if health.busiest > _BUSY or not said:
-        said.append(f"busiest worker at {health.busiest:.0%} of a core")
-    return ", ".join(said)
+        reasons.append(f"this machine was busy: {health.machine.text}")
+    if health.busiest > _BUSY or not reasons:
+        reasons.append(f"busiest worker at {health.busiest:.0%} of a core")
+    return ", ".join(reasons)
 
 
 def judge(
@@ -153,43 +156,39 @@ def judge(
     `unmeasured`: objectives of which too little was seen; `unjudged`: what only the model could have told,
     and did not: that is never a pass.
     """
-    reasons: list[tuple[int, str]] = []
-    if end == "shop_lost":
-        reasons.append((9, why))
-    if end == "guardrail":
-        reasons.append((3, why))
-    if end == "person":
-        reasons.append((4, why))
-    if end == "worker_lost" and not faults:
-        reasons.append((7, f"the generator broke: {why}"))
-    reasons += [(7, fault) for fault in faults]
-    missed = [f for f in findings if f.rule in _FAILS and not f.doubt]
+    missed = [f for f in findings if RULES[f.rule].fails_run and not f.doubt]
+    reasons = [*_of_the_end(end, why, faults), *((7, fault) for fault in faults)]
     reasons += [(1, finding.title) for finding in missed]
-    reasons += [(10, said) for said in _warnings(findings, missed)]
+    reasons += [(10, warning) for warning in _warnings(findings, missed)]
     # A target that failed leaves little to measure: that is its miss, not our failure.
     unknown = 1 if missed else 7
-    reasons += [(unknown, f"not measured: {what}") for what in unmeasured if end == "complete"]
-    reasons += [(10, f"not judged: {what}") for what in unjudged]
+    if end == "complete":
+        reasons += [(unknown, f"not measured: {objective}") for objective in unmeasured]
+    reasons += [(10, f"not judged: {question}") for question in unjudged]
     code = worst_code([c for c, _ in reasons])
-    ranked = sorted(reasons, key=lambda r: _ORDER.index(r[0]))
+    ranked = sorted(reasons, key=lambda reason: _ORDER.index(reason[0]))
     return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))
+
+
+def _of_the_end(end: End, why: str, faults: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return the exit code and the reason of a run that did not go on to its end."""
+    if end == "worker_lost":
+        return [] if faults else [(7, f"the generator broke: {why}")]
+    code = {"shop_lost": 9, "guardrail": 3, "person": 4}.get(end)
+    return [] if code is None else [(code, why)]
 
 
 def _warnings(findings: tuple[Finding, ...], missed: list[Finding]) -> Iterator[str]:
     """Yield why nobody can be sure of a run that failed nothing: open S1 and S2, then what the run refutes."""
     for finding in findings:
         if finding.severity in ("S1", "S2") and finding not in missed:
-            yield f"{finding.severity} {finding.title}" + (
-                f" ({finding.doubt})" if finding.doubt else ""
-            )
-    refuted = {
-        (f.stack, service): None
-        for f in findings
-        if f.rule == "disagreement"
-        for service in f.services
-    }
+            doubt = f" ({finding.doubt})" if finding.doubt else ""
+            yield f"{finding.severity} {finding.title}{doubt}"
+    refuting = [finding for finding in findings if RULES[finding.rule].refutes_model]
+    refuted = {(f.stack, service): None for f in refuting for service in f.services}
     if refuted:
-        yield "model refuted by this run: " + ", ".join(f"{a} {b}" for a, b in refuted)
+        names = ", ".join(f"{stack} {service}" for stack, service in refuted)
+        yield f"model refuted by this run: {names}"
 
 
 def unmeasured_objectives(
@@ -199,30 +198,32 @@ def unmeasured_objectives(
 
     Those missed in what was measured, as `findings` have it, are known from however few.
     """
-    run, out = evidence.measured, []
-    missed = {
-        (f.stack, f.evidence["objective"])
-        for f in findings
-        if f.rule == "missed_objective" and f.basis == "measured"
-    }
+    run, scenario = evidence.measured, evidence.scenario
     if run is None:
         return ()
-    if not evidence.scenario.objectives:
-        out.append("the scenario has no objective")
+    unknown = [] if scenario.objectives else ["the scenario has no objective"]
     if evidence.load_share < 1 / _EXTRAPOLATED:
-        out.append(
+        unknown.append(
             f"objectives at the forecast load: the target met {evidence.load_share:.3g} of it "
             "(--scale against replay.target_fraction)"
         )
-    for criterion in evidence.scenario.objectives:
-        for stack in evidence.scenario.stack_names:
-            if criterion.is_of_service:
-                seen = service_series(run, criterion, stack)
-                if (~np.isnan(seen)).sum() < LEAST_SLOTS:
-                    out.append(f"{stack}: {criterion.text}: service not observed")
-                continue
-            _, n = number_of(run, criterion, stack)
-            least = least_samples(criterion)
-            if n < least and (stack, criterion.text) not in missed:
-                out.append(f"{stack}: {criterion.text}: {n} replies, {least} are needed")
-    return tuple(out)
+    known = {
+        (f.stack, f.evidence["objective"])
+        for f in findings
+        if f.rule == missed_objective.RULE.name and f.basis == "measured"
+    }
+    for criterion in scenario.objectives:
+        for stack in scenario.stack_names:
+            why = _unmeasured(run, criterion, stack)
+            if why is not None and (stack, criterion.text) not in known:
+                unknown.append(f"{stack}: {criterion.text}: {why}")
+    return tuple(unknown)
+
+
+def _unmeasured(run: RunRecord, criterion: Criterion, stack: str) -> str | None:
+    """Return why too little was seen to judge a criterion; None: enough was."""
+    if criterion.is_of_service:
+        slots = (~np.isnan(service_series(run, criterion, stack))).sum()
+        return "service not observed" if slots < LEAST_SLOTS else None
+    replies, least = number_of(run, criterion, stack)[1], least_samples(criterion)
+    return f"{replies} replies, {least} are needed" if replies < least else None

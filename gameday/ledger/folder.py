@@ -16,7 +16,7 @@ from gameday.files import write_whole
 from gameday.forecast import Demand
 from gameday.history import History
 from gameday.ledger.ledger import Ledger, RunRow
-from gameday.record import RunRecord
+from gameday.record import RunRecord, record_table
 from gameday.scenario import Scenario
 from gameday.scenario.reading import Assets, secrets_of
 from gameday.traffic import LoadPlan
@@ -63,7 +63,7 @@ class RunFolder:
         """Write run records, one file a name; a name without records leaves none."""
         for name, runs in records.items():
             if runs:
-                tables = [run.table(number) for number, run in enumerate(runs)]
+                tables = [record_table(run, number) for number, run in enumerate(runs)]
                 self._table(f"{name}.parquet", pd.concat(tables, ignore_index=True))
 
     def write_event(self, table: pd.DataFrame) -> None:

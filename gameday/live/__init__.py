@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
+    from gameday.live.callback import show_to
     from gameday.live.terminal import Show
     from gameday.live.web import serve_page
 
 __all__ = [
     "Show",
     "serve_page",
+    "show_to",
 ]
 
 __getattr__ = opening(
@@ -23,5 +25,6 @@ __getattr__ = opening(
     {
         "Show": "terminal",
         "serve_page": "web",
+        "show_to": "callback",
     },
 )

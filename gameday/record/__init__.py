@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.record.intervals.of_one_run import band_of, binomial_band, quantile_band, rounded
-    from gameday.record.intervals.of_replications import (
-        level_interval,
-        p_above,
-        t_bands,
-        t_interval,
-    )
+    from gameday.record.by_slot import BySlot, known_sum
+    from gameday.record.histograms import BINS, bin_of, one_bin, percentile
+    from gameday.record.record_table import record_table
     from gameday.record.run_record import (
         ATTEMPTS,
-        BINS,
         ENDS,
         FATES,
         LATENCIES,
@@ -29,16 +24,13 @@ if TYPE_CHECKING:
         STEPS,
         Orders,
         RunRecord,
-        bin_of,
         blank_record,
-        known_sum,
-        one_bin,
-        percentile,
     )
 
 __all__ = [
     "ATTEMPTS",
     "BINS",
+    "BySlot",
     "ENDS",
     "FATES",
     "LATENCIES",
@@ -48,26 +40,20 @@ __all__ = [
     "SESSIONS",
     "SESSION_ENDS",
     "STEPS",
-    "band_of",
     "bin_of",
-    "binomial_band",
     "blank_record",
     "known_sum",
-    "level_interval",
     "one_bin",
-    "p_above",
     "percentile",
-    "quantile_band",
-    "rounded",
-    "t_bands",
-    "t_interval",
+    "record_table",
 ]
 
 __getattr__ = opening(
     __name__,
     {
         "ATTEMPTS": "run_record",
-        "BINS": "run_record",
+        "BINS": "histograms",
+        "BySlot": "by_slot",
         "ENDS": "run_record",
         "FATES": "run_record",
         "LATENCIES": "run_record",
@@ -77,18 +63,11 @@ __getattr__ = opening(
         "SESSIONS": "run_record",
         "SESSION_ENDS": "run_record",
         "STEPS": "run_record",
-        "band_of": "intervals.of_one_run",
-        "bin_of": "run_record",
-        "binomial_band": "intervals.of_one_run",
+        "bin_of": "histograms",
         "blank_record": "run_record",
-        "known_sum": "run_record",
-        "level_interval": "intervals.of_replications",
-        "one_bin": "run_record",
-        "p_above": "intervals.of_replications",
-        "percentile": "run_record",
-        "quantile_band": "intervals.of_one_run",
-        "rounded": "intervals.of_one_run",
-        "t_bands": "intervals.of_replications",
-        "t_interval": "intervals.of_replications",
+        "known_sum": "by_slot",
+        "one_bin": "histograms",
+        "percentile": "histograms",
+        "record_table": "record_table",
     },
 )

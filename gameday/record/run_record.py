@@ -1,6 +1,6 @@
 """RunRecord: what one run showed, the same whether simulated or swarmed. The narrow waist.
 
-Books (DESIGN §7.6), balanced on every run:
+Accounts, balanced on every run:
   steps      planned = sent + after_failed + after_check + after_sold_out + after_abandoned
                        + after_waiting + delayed + held + lost                (by the slot they were planned in)
              achieved = done + failed + check_failed + sold_out + abandoned + waiting + unfinished
@@ -17,18 +17,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gameday.record.by_slot import BySlot, known_sum
+from gameday.record.histograms import BINS
 from gameday.vocabulary import Array, TimeGrid
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "ATTEMPTS",
-    "BINS",
     "ENDS",
     "FATES",
     "LATENCIES",
@@ -38,11 +35,7 @@ __all__ = [
     "STEPS",
     "Orders",
     "RunRecord",
-    "bin_of",
     "blank_record",
-    "known_sum",
-    "one_bin",
-    "percentile",
 ]
 
 STEPS = (
@@ -88,47 +81,10 @@ who left the queue in it, which over a run is `queue_s` again (Little's law). Wh
 the cache before the service, and found there. Attempts that asked for what had been asked before: retries and
 second requests, of callers or of theirs above."""
 LATENCIES = ("response", "service", "lateness")
-"""Intended -> last byte; send -> last byte; intended -> send (DESIGN §7.5)."""
+"""Intended start -> last byte; send -> last byte; intended start -> send."""
 
 _ROUNDING = 1e-6
 """Share by which sums of seconds may differ."""
-_FLOOR_S = 1e-4
-_WIDTH = math.log(1.01)
-BINS = 1400
-"""Latency bins, each 1 % wide, from 0.1 ms to about 110 s (DESIGN §7.11)."""
-
-
-def bin_of(seconds: Array | float) -> Array:
-    """Return the latency bin of each duration; below 0.1 ms is the first, above 110 s the last."""
-    place = np.log(np.maximum(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH
-    return np.minimum(place.astype(int) if isinstance(place, np.ndarray) else int(place), BINS - 1)
-
-
-def one_bin(seconds: float) -> int:
-    """Return the latency bin of one duration as the engines of the model book it: by `math`."""
-    return min(int(math.log(max(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH), BINS - 1)
-
-
-def percentile(histogram: Array, level: float, most_s: float = math.inf) -> float:
-    """Return the `level` quantile in seconds of counts over BINS (the last axis); NaN if empty.
-
-    Within a bin by the share of its counts below, so that runs that differ by less than one do; never above
-    `most_s`, the longest that can have been counted: a bin reaches up to 1 % beyond what is in it.
-    """
-    upto = np.cumsum(histogram, axis=-1)
-    if upto[-1] <= 0:
-        return float("nan")
-    rank = level * upto[-1]
-    place = min(int(np.searchsorted(upto, rank)), BINS - 1)
-    count = float(histogram[place])
-    share = (rank - (upto[place] - count)) / count if count else 0.5
-    return min(most_s, float(_FLOOR_S * np.exp((place + min(max(share, 0.0), 1.0)) * _WIDTH)))
-
-
-def known_sum(values: Array) -> Array:
-    """Return sums over the last axis of what was observed; NaN where nothing was."""
-    seen = ~np.isnan(values)
-    return np.asarray(np.where(seen.any(axis=-1), np.nansum(values, axis=-1), np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +146,69 @@ class RunRecord:
         """The slots of the window, after the lead-in."""
         return slice(self.lead_in, self.grid.slots)
 
-    def step_total(self, step: str, what: str, stack: str | None = None) -> int:
+    @property
+    def whole(self) -> slice:
+        """All slots, lead-in included."""
+        return slice(0, self.grid.slots)
+
+    def steps_by_slot(
+        self,
+        stack: str | None = None,
+        steps: Sequence[str] | None = None,
+        *,
+        slots: slice | None = None,
+    ) -> BySlot:
+        """Return STEPS of some steps together (default all), of one stack or all, over the window or `slots`."""
+        counts = self.step_counts[self._stacks(stack)].sum(axis=0)
+        if steps is not None:
+            counts = counts[[self.steps.index(step) for step in steps]]
+        return BySlot(STEPS, counts[:, :, slots or self.judged].sum(axis=0))
+
+    def sessions_by_slot(self, stack: str | None = None, *, slots: slice | None = None) -> BySlot:
+        """Return SESSIONS of one stack or all, over the window or `slots`."""
+        counts = self.session_counts[self._stacks(stack)].sum(axis=0)
+        return BySlot(SESSIONS, counts[:, slots or self.judged])
+
+    def attempts_by_slot(self, stack: str, service: str, *, slots: slice | None = None) -> BySlot:
+        """Return ATTEMPTS at a service, over the window or `slots`; NaN = not observed."""
+        rows = self.attempts[self.stacks.index(stack), self.services.index(service)]
+        return BySlot(ATTEMPTS, rows[:, slots or self.judged])
+
+    def loads_by_slot(self, stack: str, service: str, *, slots: slice | None = None) -> BySlot:
+        """Return LOADS of a service, over the window or `slots`; NaN = not observed."""
+        rows = self.loads[self.stacks.index(stack), self.services.index(service)]
+        return BySlot(LOADS, rows[:, slots or self.judged])
+
+    def latency_by_slot(self, stack: str, steps: Sequence[str], latency: str = "response") -> Array:
+        """Return histograms of one of LATENCIES of some steps together, over the window: (slots, BINS)."""
+        places = [self.steps.index(step) for step in steps]
+        rows = self.latency[self.stacks.index(stack), places, LATENCIES.index(latency)]
+        return np.asarray(rows[:, self.judged].sum(axis=0))
+
+    def visits_of(self, stack: str, service: str) -> Array:
+        """Return the histogram of a service's visits over the window, shape (BINS,)."""
+        rows = self.visits[self.stacks.index(stack), self.services.index(service), self.judged]
+        return np.asarray(rows.sum(axis=0))
+
+    def _stacks(self, stack: str | None) -> slice:
+        if stack is None:
+            return slice(None)
+        place = self.stacks.index(stack)
+        return slice(place, place + 1)
+
+    def step_total(self, step: str, measure: str, stack: str | None = None) -> int:
         """Return a step's count over the window, one stack's or all of them."""
-        mine = slice(None) if stack is None else [self.stacks.index(stack)]
-        part = self.step_counts[mine, self.steps.index(step), STEPS.index(what)]
-        return int(part[:, self.judged].sum())
+        return self.steps_by_slot(stack, [step]).count(measure)
 
     def longest_response_s(self, steps: Sequence[str]) -> float:
         """Return the seconds after which every customer of these steps has left."""
         return max(
             (float(self.longest_s[self.steps.index(step)]) for step in steps), default=math.inf
         )
+
+    def longest_visit_of(self, service: str) -> float:
+        """Return the seconds after which nobody waits for a service any more; inf where it is not known."""
+        return float(self.longest_visit_s[self.services.index(service)])
 
     def with_time_outs(self, seconds: Sequence[float]) -> RunRecord:
         """Return the record of a target that is known to wait so long, service by service, and no longer."""
@@ -212,141 +220,64 @@ class RunRecord:
         return np.asarray(rows[slots or self.judged].sum(axis=0))
 
     def utilisation(self, stack: str, service: str) -> Array:
-        """Return busy share of the servers per slot, 0 to 1, shape (slots,); NaN = not observed.
+        """Return busy share of the servers per slot, 0 to 1, lead-in included; NaN = not observed.
 
         Servers that are taken away end what they have begun, and scrapes are not at the slot's very ends: more
         than all servers' time counts as all of it.
         """
-        load = self.loads[self.stacks.index(stack), self.services.index(service)]
+        load = self.loads_by_slot(stack, service, slots=self.whole)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(np.minimum(1.0, load[0] / (load[2] * self.slot_wall_s)))
+            busy = load["busy_s"] / (load["servers"] * self.slot_wall_s)
+            return np.asarray(np.minimum(1.0, busy))
 
     def little_residual(self) -> float:
         """Return how far queue counts and waits disagree, the worst service's share; NaN: not known."""
-        counted, waited = (
-            self.loads[:, :, LOADS.index("queue_s")],
-            self.loads[:, :, LOADS.index("waited_s")],
-        )
-        counted, waited = known_sum(counted), known_sum(waited)
+        counted = known_sum(self.loads[:, :, LOADS.index("queue_s")])
+        waited = known_sum(self.loads[:, :, LOADS.index("waited_s")])
         known = ~np.isnan(waited)
         if not known.any():
             return float("nan")
         return float((np.abs(counted - waited)[known] / np.maximum(counted[known], 1.0)).max())
 
-    def attempt_total(self, stack: str, service: str, what: str) -> float:
+    def attempt_total(self, stack: str, service: str, outcome: str) -> float:
         """Return attempts at a service over the window; NaN if not observed."""
-        row = self.attempts[self.stacks.index(stack), self.services.index(service)]
-        return float(known_sum(row[ATTEMPTS.index(what), self.judged]))
+        return self.attempts_by_slot(stack, service).total(outcome)
 
     def imbalances(self) -> list[str]:
-        """Return every book that does not balance, in words; empty when all do."""
-        steps, sessions = self.step_counts.sum(axis=0), self.session_counts.sum(axis=(0, 2))
-        planned = steps[:, 0] - steps[:, FATES].sum(axis=1)
-        out = [
-            f"steps: {self.steps[i]}: planned differs from its ends by {int(planned[i].sum())}"
-            for i in np.flatnonzero(np.abs(planned).sum(axis=1))
-        ]
-        totals = steps.sum(axis=2)
-        for name, row in zip(self.steps, totals, strict=True):
-            out_, ended = row[STEPS.index("achieved")], row[ENDS].sum()
-            came = row[STEPS.index("sent")] + row[STEPS.index("extra")]
-            if out_ != ended or out_ != came:
-                out.append(f"steps: {name}: went out {out_}, ended {ended}, sent and extra {came}")
-        ended = sessions[SESSION_ENDS].sum()
-        if sessions[1] != ended:
-            out.append(f"sessions: started {sessions[1]}, ended {ended}")
-        for s, stack in enumerate(self.stacks):
-            for v, service in enumerate(self.services):
-                row = known_sum(self.attempts[s, v])
-                if not np.isnan(row).any() and row[0] != row[1:].sum():
-                    out.append(f"attempts: {stack} {service}: {row[0]:g} in, {row[1:].sum():g} out")
+        """Return every account that does not balance, in words; empty when all do."""
+        lines = [*self._step_imbalances(), *self._session_imbalances()]
+        lines += self._attempt_imbalances()
         if self.little_residual() > _ROUNDING:
-            out.append(
+            lines.append(
                 f"Little's law: queue counts and waits differ by {self.little_residual():.1e}"
             )
-        return out
+        return lines
 
-    def table(self, replication: int = 0) -> pd.DataFrame:
-        """Return the record as one long table, as `measured.parquet` holds it; zeros left out."""
-        import pandas as pd  # a worker never asks for it
+    def _step_imbalances(self) -> Iterator[str]:
+        counts = self.step_counts.sum(axis=0)
+        planned = counts[:, STEPS.index("planned")] - counts[:, FATES].sum(axis=1)
+        for number in np.flatnonzero(np.abs(planned).sum(axis=1)):
+            surplus = int(planned[number].sum())
+            yield f"steps: {self.steps[number]}: planned differs from its ends by {surplus}"
+        for name, totals in zip(self.steps, counts.sum(axis=2), strict=True):
+            went_out, ended = totals[STEPS.index("achieved")], totals[ENDS].sum()
+            came = totals[STEPS.index("sent")] + totals[STEPS.index("extra")]
+            if went_out != ended or went_out != came:
+                yield f"steps: {name}: went out {went_out}, ended {ended}, sent and extra {came}"
 
-        frames = [pd.DataFrame(columns, copy=False) for columns in self._columns()]
-        whole = pd.concat(frames, ignore_index=True)
-        whole["replication"] = replication
-        return whole
+    def _session_imbalances(self) -> Iterator[str]:
+        totals = self.session_counts.sum(axis=(0, 2))
+        started, ended = totals[SESSIONS.index("started")], totals[SESSION_ENDS].sum()
+        if started != ended:
+            yield f"sessions: started {started}, ended {ended}"
 
-    def _columns(self) -> Iterator[dict[str, object]]:
-        stacks, shift = np.array(self.stacks), self.lead_in
-        axes = {
-            "steps": (self.step_counts, self.steps, STEPS),
-            "services": (self.attempts, self.services, ATTEMPTS),
-            "loads": (self.loads, self.services, LOADS),
-        }
-        for table, (values, names, measures) in axes.items():
-            at = np.nonzero(values)
-            yield _rows(
-                table,
-                stacks[at[0]],
-                np.array(names)[at[1]],
-                np.array(measures)[at[2]],
-                at[3] - shift,
-                -1,
-                values[at],
-            )
-        at = np.nonzero(self.session_counts)
-        yield _rows(
-            "sessions",
-            stacks[at[0]],
-            "",
-            np.array(SESSIONS)[at[1]],
-            at[2] - shift,
-            -1,
-            self.session_counts[at],
-        )
-        at = np.nonzero(self.latency)
-        yield _rows(
-            "latency",
-            stacks[at[0]],
-            np.array(self.steps)[at[1]],
-            np.array(LATENCIES)[at[2]],
-            at[3] - shift,
-            at[4],
-            self.latency[at],
-        )
-        at = np.nonzero(self.visits)
-        yield _rows(
-            "visits",
-            stacks[at[0]],
-            np.array(self.services)[at[1]],
-            "visit",
-            at[2] - shift,
-            at[3],
-            self.visits[at],
-        )
-        for (stack, product), at_s in self.sold_out.items():
-            yield _rows("sold_out", np.array([stack]), product, "first", 0, -1, np.array([at_s]))
-        at = np.nonzero(self.session_delay)
-        yield _rows("sessions", stacks[at[0]], "", "delay", 0, at[1], self.session_delay[at])
-
-
-def _rows(
-    table: str,
-    stack: Array,
-    name: Array | str,
-    measure: Array | str,
-    slot: Array | int,
-    bin_: Array | int,
-    value: Array,
-) -> dict[str, object]:
-    return {
-        "table": np.full(len(value), table),
-        "stack": stack,
-        "name": name,
-        "measure": measure,
-        "slot": slot,
-        "bin": bin_,
-        "value": value.astype(float),
-    }
+    def _attempt_imbalances(self) -> Iterator[str]:
+        for s, stack in enumerate(self.stacks):
+            for v, service in enumerate(self.services):
+                arrived, *outcomes = totals = known_sum(self.attempts[s, v])
+                ended = sum(outcomes)
+                if not np.isnan(totals).any() and arrived != ended:
+                    yield f"attempts: {stack} {service}: {arrived:g} in, {ended:g} out"
 
 
 def blank_record(

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from gameday.report.forecast_pages import render_backtest, render_explanation, render_team
     from gameday.report.pages import render_import, render_plan, render_rehearsal
     from gameday.report.render import render_report
-    from gameday.report.run_summary import gather
+    from gameday.report.run_summary import Judged, RunAbout, Summary, gather, summary_json
 
 __all__ = [
+    "Judged",
+    "RunAbout",
+    "Summary",
     "compare_summaries",
     "gather",
     "render_backtest",
@@ -28,13 +31,18 @@ __all__ = [
     "render_remains",
     "render_report",
     "render_team",
+    "summary_json",
 ]
 
 __getattr__ = opening(
     __name__,
     {
         "compare_summaries": "comparison",
+        "Judged": "run_summary",
+        "RunAbout": "run_summary",
+        "Summary": "run_summary",
         "gather": "run_summary",
+        "summary_json": "run_summary",
         "render_backtest": "forecast_pages",
         "render_explanation": "forecast_pages",
         "render_import": "pages",

@@ -1,207 +1,318 @@
-"""From the rooms' products to one summary in plain data; every number is made upstream."""
+"""From the rooms' products to one summary of a run; every number is made upstream."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from gameday.capacity import CapacityRequest, Withheld
-from gameday.experiments.failures import does_it_recover, measured_recovery
-from gameday.experiments.rehearsal import rehearse
-from gameday.findings import (
-    Evidence,
-    Finding,
-    Validity,
-    Verdict,
-    books,
-    compare_services,
+from gameday.experiments.failures import (
+    MeasuredRecovery,
+    Recovery,
+    StackLosses,
+    does_it_recover,
+    measured_recovery,
+)
+from gameday.experiments.rehearsal import ModelAnswer, rehearse
+from gameday.findings import Evidence, Finding, Tests, Validity, Verdict, standing_of
+from gameday.findings.tables import (
+    Accounts,
+    Followed,
+    MachineRow,
+    ObjectiveRow,
+    RedirectRow,
+    RunSellOut,
+    ServiceRow,
+    SlotSeries,
+    StepRow,
+    accounts_of,
     followed,
-    machine_table,
-    objective_table,
-    redirect_table,
+    machine_row,
+    objective_rows,
+    redirect_rows,
     sell_outs_of_run,
+    service_rows,
     slot_series,
-    standing_of,
-    step_table,
+    step_rows,
 )
 from gameday.forecast import Demand, EventDemand
 from gameday.forecast.evaluation import actuals_table, demand_series
 from gameday.history import History
+from gameday.products import to_json
 from gameday.record import RunRecord
 from gameday.record.measures import LATENESS_BOUND_S
+from gameday.scenario import Scenario
 from gameday.traffic.fit import event_demand
 
-__all__ = ["gather"]
+__all__ = ["Judged", "RunAbout", "Summary", "gather", "summary_json"]
 
 SCHEMA_VERSION = 1
 
 
-def gather(
-    evidence: Evidence,
-    demand: Demand,
-    history: History,
-    findings: tuple[Finding, ...],
-    requests: tuple[CapacityRequest, ...],
-    withheld: tuple[Withheld, ...],
-    verdict: Verdict,
-    valid: Validity,
-    *,
-    run: dict[str, Any],
-) -> dict[str, Any]:
-    """Return the summary of a run. `run` holds run_id, event, started_utc, version, command."""
-    plan, measured = evidence.plan, evidence.measured
-    assert measured is not None
-    expected = event_demand(evidence.scenario, demand)
-    zones = {
-        stack: evidence.scenario.regions[evidence.scenario.stack_regions(stack)[0]].zone
-        for stack in evidence.scenario.stack_names
+@dataclass(frozen=True, slots=True)
+class RunAbout:
+    """Which run it is."""
+
+    run_id: str
+    event: str
+    started_utc: str
+    version: str
+    """Of gameday."""
+    command: str
+    target: dict[str, str] | str
+    """Stack -> URL, or in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRow:
+    """What stands behind the forecast, and how it did where the history knows better by now."""
+
+    backtest_wape: float | None
+    race: tuple[tuple[str, float], ...]
+    """Each forecast of the rolling-origin race with its error."""
+    strength_sigma: float
+    """Deviation of the logarithm of the event's strength."""
+    past_events: int
+    calibrated_to: float
+    """The highest quantile that the past can support."""
+    notes: tuple[str, ...]
+    actuals: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefutedRow:
+    """A service whose model the run refutes."""
+
+    stack: str
+    service: str
+    why: tuple[str, ...]
+    """What was measured against what was predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenRow:
+    """An objective in the case that requests are sized for, with all of a stack's placed."""
+
+    stack: str
+    text: str
+    of: str
+    """The case."""
+    before: str
+    after: str
+    change: str
+    said: str
+    holds_after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How a run was played, and with which model it is compared."""
+
+    window_utc: str
+    lead_in_slots: int
+    speed: float
+    scale: float
+    quantile: str
+    slot_wall_s: float
+    replications: int
+    """Of the model of the run as played."""
+    replications_at_real_speed: int
+    scale_at_real_speed: float | None
+    scenario_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a run came to when it was judged."""
+
+    evidence: Evidence
+    run: RunRecord
+    """What was measured."""
+    demand: Demand
+    history: History
+    tests: Tests
+    findings: tuple[Finding, ...]
+    requests: tuple[CapacityRequest, ...]
+    withheld: tuple[Withheld, ...]
+    verdict: Verdict
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in the numbers that its report shows; every one is made upstream."""
+
+    about: RunAbout
+    seed: int
+    history_sha256: str
+    machine: MachineRow
+    redirects: dict[str, RedirectRow]
+    verdict: Verdict
+    followed: Followed
+    findings: tuple[Finding, ...]
+    findings_by_severity: dict[str, int]
+    requests: tuple[CapacityRequest, ...]
+    requests_usd: float
+    proof: tuple[ProvenRow, ...]
+    withheld: tuple[Withheld, ...]
+    model_refuted: tuple[RefutedRow, ...]
+    objectives: tuple[ObjectiveRow, ...]
+    services: tuple[ServiceRow, ...]
+    steps: tuple[StepRow, ...]
+    event_model: ModelAnswer | None
+    """The model at real speed; None where there is none."""
+    sell_out: tuple[RunSellOut, ...]
+    injected: tuple[str, ...]
+    recovery: dict[str, MeasuredRecovery] | None
+    recovery_modelled: dict[str, Recovery] | None
+    n_minus_one: dict[str, StackLosses]
+    event_missing: str
+    """Why the model at real speed is missing, or has fewer replications than were wanted."""
+    series: SlotSeries
+    demand_series: dict[str, Any]
+    forecast: ForecastRow
+    validity: Validity
+    books: Accounts
+    notes: tuple[str, ...]
+    conditions: Conditions
+    caveats: tuple[str, ...]
+
+
+def gather(judged: Judged, about: RunAbout) -> Summary:
+    """Return the summary of a run."""
+    evidence, run, findings = judged.evidence, judged.run, judged.findings
+    scenario, plan = evidence.scenario, evidence.plan
+    expected = event_demand(scenario, judged.demand)
+    severities = sorted({finding.severity for finding in findings})
+    return Summary(
+        about=about,
+        seed=plan.seed.root,
+        history_sha256=judged.history.sha256,
+        machine=machine_row(evidence.machine),
+        redirects=redirect_rows(evidence, run),
+        verdict=judged.verdict,
+        followed=followed(evidence, run, judged.validity),
+        findings=findings,
+        findings_by_severity={s: sum(f.severity == s for f in findings) for s in severities},
+        requests=judged.requests,
+        requests_usd=sum(request.total_usd for request in judged.requests),
+        proof=tuple(_proven(judged.requests)),
+        withheld=judged.withheld,
+        model_refuted=_refuted(judged),
+        objectives=objective_rows(evidence, findings, judged.tests),
+        services=service_rows(evidence),
+        steps=step_rows(evidence, run),
+        event_model=_at_real_speed(evidence),
+        sell_out=sell_outs_of_run(evidence, run),
+        injected=tuple(injection.text for injection in plan.injections),
+        recovery=measured_recovery(plan.injections, run, plan.speed, evidence.calm),
+        recovery_modelled=_recovery_modelled(evidence),
+        n_minus_one=evidence.n_minus_one,
+        event_missing=evidence.event_missing,
+        series=slot_series(evidence, run),
+        demand_series=demand_series(expected, judged.history, plan.quantile),
+        forecast=_forecast(expected, judged.history),
+        validity=judged.validity,
+        books=accounts_of(run),
+        notes=run.notes,
+        conditions=_conditions(evidence),
+        caveats=_caveats(evidence),
+    )
+
+
+def summary_json(summary: Summary, scenario: Scenario) -> dict[str, Any]:
+    """Return a summary as `summary.json` holds it; times of findings also by the clocks of their regions."""
+    fields = to_json(summary)
+    about = fields.pop("about")
+    lateness_s = summary.validity.lateness_p99_s
+    fields["validity"] |= {
+        "lateness_bound_s": LATENESS_BOUND_S,
+        "lateness_p99_s": None if lateness_s != lateness_s else lateness_s,
     }
-    severities = sorted({f.severity for f in findings})
-    return {
-        "schema_version": SCHEMA_VERSION,
-        **run,
-        "seed": plan.seed.root,
-        **_circumstances(evidence, history),
-        "verdict": asdict(verdict),
-        "followed": followed(evidence, valid),
-        "findings": [
-            f.as_dict() | {"first_breach_local": _local(f.first_breach, zones.get(f.stack))}
-            for f in findings
-        ],
-        "findings_by_severity": {s: sum(f.severity == s for f in findings) for s in severities},
-        **_orders(requests, withheld),
-        "model_refuted": _refuted(evidence, findings),
-        "objectives": objective_table(evidence, findings),
-        "services": compare_services(evidence),
-        "steps": step_table(evidence),
-        "event_model": (
-            rehearse(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
-            if evidence.event
-            else None
-        ),
-        "sell_out": sell_outs_of_run(evidence),
-        **_failure(evidence, measured),
-        "series": slot_series(evidence),
-        "demand_series": demand_series(expected, history, plan.quantile),
-        "forecast": _forecast(expected, history),
-        "validity": asdict(valid)
-        | {
-            "lateness_bound_s": LATENESS_BOUND_S,
-            "lateness_p99_s": None
-            if valid.lateness_p99_s != valid.lateness_p99_s
-            else valid.lateness_p99_s,
-        },
-        "books": books(measured),
-        "notes": list(measured.notes),
-        "conditions": _conditions(evidence),
-        "caveats": list(_caveats(evidence)),
-    }
+    for row, finding in zip(fields["findings"], summary.findings, strict=True):
+        local = _local(finding.first_breach, _zone(scenario, finding.stack))
+        row |= {"doubt": finding.doubt, "first_breach_local": local}
+    for row, request in zip(fields["requests"], summary.requests, strict=True):
+        row |= {"latest_order": f"{request.latest_order:%Y-%m-%d}", "proven": request.proven}
+    return {"schema_version": SCHEMA_VERSION, **about, **fields}
 
 
-def _orders(
-    requests: tuple[CapacityRequest, ...], withheld: tuple[Withheld, ...]
-) -> dict[str, Any]:
-    """Return what is ordered, what that costs and proves, and what is withheld."""
-    return {
-        "requests": [_request(r) for r in requests],
-        "requests_usd": sum(r.total_usd for r in requests),
-        "proof": _proof(requests),
-        "withheld": [asdict(one) for one in withheld],
-    }
+def _zone(scenario: Scenario, stack: str) -> str:
+    """Return the clock of a stack's first region; UTC where a finding is of no single stack."""
+    if stack not in scenario.stack_names:
+        return "UTC"
+    return scenario.regions[scenario.stack_regions(stack)[0]].zone
 
 
-def _forecast(expected: EventDemand, history: History) -> dict[str, Any]:
-    """Return what stands behind the forecast, and how it did where the history knows better by now."""
-    demand = expected.organic
-    return {
-        "backtest_wape": demand.backtest_wape,
-        "race": [list(row) for row in demand.race],
-        "strength_sigma": demand.strength_sigma,
-        "past_events": demand.past_events,
-        "calibrated_to": demand.calibrated_to,
-        "notes": [*history.notes, *demand.notes],
-        "actuals": actuals_table(expected, history),
-    }
-
-
-def _circumstances(evidence: Evidence, history: History) -> dict[str, Any]:
-    """Return what a run depended on beside its plan: the past, this machine, the target's redirects."""
-    return {
-        "history_sha256": history.sha256,
-        "machine": machine_table(evidence),
-        "redirects": redirect_table(evidence),
-    }
-
-
-def _failure(evidence: Evidence, measured: RunRecord) -> dict[str, Any]:
-    """Return what was injected, whether it came back, what can be lost, and what the model cannot say."""
-    plan = evidence.plan
-    return {
-        "injected": [one.text for one in plan.injections],
-        "recovery": measured_recovery(plan.injections, measured, plan.speed, evidence.calm),
-        "recovery_modelled": does_it_recover(plan.injections, evidence.event, evidence.calm)
-        if evidence.event
-        else None,
-        "n_minus_one": evidence.n_minus_one,
-        "event_missing": evidence.event_missing,
-    }
-
-
-def _local(instant: datetime | None, zone: str | None) -> str | None:
+def _local(instant: datetime | None, zone: str) -> str | None:
     if instant is None:
         return None
-    return instant.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M %Z")
+    return instant.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %Z")
 
 
-def _request(request: CapacityRequest) -> dict[str, Any]:
-    data = asdict(request)
-    for name in ("window_start", "window_end", "needed_by", "expires"):
-        data[name] = getattr(request, name).strftime("%Y-%m-%dT%H:%MZ")
-    data["latest_order"] = request.latest_order.strftime("%Y-%m-%d")
-    data["peak"] = None if request.peak is None else f"{request.peak:%Y-%m-%dT%H:%MZ}"
-    return data | {"proven": request.proven}
+def _at_real_speed(evidence: Evidence) -> ModelAnswer | None:
+    if not evidence.event:
+        return None
+    return rehearse(evidence.scenario, evidence.event, evidence.event_scale or 1.0)
 
 
-def _refuted(evidence: Evidence, findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """Return the services whose model the run refutes, each with what was measured against what was predicted."""
-    refuted = standing_of(evidence, findings).refuted
-    return [
-        {"stack": stack, "service": service, "why": list(why)}
-        for (stack, service), why in refuted.items()
-    ]
+def _recovery_modelled(evidence: Evidence) -> dict[str, Recovery] | None:
+    if not evidence.event:
+        return None
+    return does_it_recover(evidence.plan.injections, evidence.event, evidence.calm)
 
 
-def _proof(requests: tuple[CapacityRequest, ...]) -> list[dict[str, Any]]:
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+def _forecast(expected: EventDemand, history: History) -> ForecastRow:
+    demand = expected.organic
+    return ForecastRow(
+        backtest_wape=demand.backtest_wape,
+        race=demand.race,
+        strength_sigma=demand.strength_sigma,
+        past_events=demand.past_events,
+        calibrated_to=demand.calibrated_to,
+        notes=(*history.notes, *demand.notes),
+        actuals=actuals_table(expected, history),
+    )
+
+
+def _refuted(judged: Judged) -> tuple[RefutedRow, ...]:
+    refuted = standing_of(judged.findings, judged.tests).refuted
+    return tuple(RefutedRow(stack, service, why) for (stack, service), why in refuted.items())
+
+
+def _proven(requests: tuple[CapacityRequest, ...]) -> Iterator[ProvenRow]:
+    """Yield the objectives of each stack's proof once: its requests share it."""
+    seen = set()
     for request in requests:
-        for text, numbers in request.proof.items():
-            if isinstance(numbers, dict):
-                of = {"stack": request.stack, "text": text, "of": request.proof["of"]}
-                rows.setdefault((request.stack, text), {**of, **numbers})
-    return list(rows.values())
+        for text, row in request.proof.objectives.items():
+            if (request.stack, text) not in seen:
+                seen.add((request.stack, text))
+                numbers = (row.before, row.after, row.change, row.said, row.holds_after)
+                yield ProvenRow(request.stack, text, request.proof.case, *numbers)
 
 
-def _conditions(evidence: Evidence) -> dict[str, Any]:
+def _conditions(evidence: Evidence) -> Conditions:
     plan = evidence.plan
-    return {
-        "window_utc": f"{plan.window.start:%Y-%m-%dT%H:%MZ} to {plan.window.end:%Y-%m-%dT%H:%MZ}",
-        "lead_in_slots": plan.lead_in,
-        "speed": plan.speed,
-        "scale": plan.scale,
-        "quantile": f"p{100 * plan.quantile:g}",
-        "slot_wall_s": plan.slot_wall_s,
-        "replications": len(evidence.predicted),
-        "replications_at_real_speed": len(evidence.event),
-        "scale_at_real_speed": evidence.event_scale,
-        "scenario_sha256": evidence.scenario.sha256(),
-    }
+    return Conditions(
+        window_utc=f"{plan.window.start:%Y-%m-%dT%H:%MZ} to {plan.window.end:%Y-%m-%dT%H:%MZ}",
+        lead_in_slots=plan.lead_in,
+        speed=plan.speed,
+        scale=plan.scale,
+        quantile=f"p{100 * plan.quantile:g}",
+        slot_wall_s=plan.slot_wall_s,
+        replications=len(evidence.predicted),
+        replications_at_real_speed=len(evidence.event),
+        scale_at_real_speed=evidence.event_scale,
+        scenario_sha256=evidence.scenario.sha256(),
+    )
 
 
 def _caveats(evidence: Evidence) -> tuple[str, ...]:
     plan = evidence.plan
-    out = [
+    caveats = [
         f"Played at {plan.speed:g}x: evidence of what the load does at its level, not of what time "
         "does (queue build-up over minutes, autoscaling, the sell-out minute)."
         if plan.speed > 1
@@ -213,15 +324,15 @@ def _caveats(evidence: Evidence) -> tuple[str, ...]:
         else f"The target met {evidence.load_share:.3g} of the load that the forecast means for it.",
     ]
     if evidence.event:
-        out.append(
+        caveats.append(
             "At real speed the model simulated the same window, after an hour of warm-up, in a cell of "
             f"{evidence.event_scale:.2g} of full scale, {len(evidence.event)} replications: the largest "
             "cell the engine carries beside the run. `gameday simulate --window all` has the whole event."
         )
     if evidence.event_missing or not evidence.event:
-        out.append(
+        caveats.append(
             f"The model of the window at real speed has {len(evidence.event) or 'no'} replications: "
             f"{evidence.event_missing or 'it was not asked'}. What rests on it is not judged."
         )
     cells = {note for run in evidence.predicted[:1] for note in run.notes}
-    return (*out, *sorted(cells))
+    return (*caveats, *sorted(cells))

@@ -18,6 +18,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import gameday.record.histograms
 import gameday.record.run_record
 import gameday.scenario.policies
 import gameday.scenario.quantile_functions
@@ -34,7 +35,12 @@ _COMMAND = "from gameday.simulate.compiled.warm import make; make()"
 
 def sources() -> list[Path]:
     """Return every file whose text goes into the machine code."""
-    shared = (gameday.record.run_record, gameday.scenario.quantile_functions, gameday.vocabulary)
+    shared = (
+        gameday.record.histograms,
+        gameday.record.run_record,
+        gameday.scenario.quantile_functions,
+        gameday.vocabulary,
+    )
     files = [Path(str(module.__file__)) for module in shared]
     policies = Path(str(gameday.scenario.policies.__file__)).parent
     for folder in (Path(__file__).parent / "compiled", policies):

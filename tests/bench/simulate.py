@@ -24,8 +24,9 @@ import numpy as np
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
 from gameday.queueing.closed_forms import mean_wait_s, wait_quantile_s
+from gameday.record.histograms import percentile
 from gameday.record.intervals.of_replications import t_interval
-from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
+from gameday.record.run_record import ATTEMPTS, RunRecord
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.blocks.service_times import Exponential
 from gameday.scenario.reading import read_scenario, scenario_of

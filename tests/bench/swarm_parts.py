@@ -28,7 +28,7 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
     monkey.patch_all()
     from locust.stats import RequestStats
 
-    from gameday.record.run_record import percentile
+    from gameday.record.histograms import percentile
     from gameday.swarm.locust_stats import merge
     from gameday.swarm.tally.samples import PACKED, Tally
     from gameday.swarm.tally.scoreboard import BINS

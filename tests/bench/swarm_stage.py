@@ -24,7 +24,8 @@ import numpy as np  # noqa: E402
 from locust import FastHttpUser  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
-from gameday.record.run_record import BINS, STEPS, percentile  # noqa: E402
+from gameday.record.histograms import BINS, percentile  # noqa: E402
+from gameday.record.run_record import STEPS  # noqa: E402
 from gameday.scenario import Scenario  # noqa: E402
 from gameday.scenario.reading import LoadedScenario  # noqa: E402
 from gameday.scenario.reading.assets import Assets  # noqa: E402

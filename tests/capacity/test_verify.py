@@ -106,8 +106,8 @@ def test_an_order_too_small_for_its_case_says_so_on_every_sheet(
         assert (row["before"], row["said"]) == (row["after"], "fails")
         assert row["holds_after"] is False
         assert "error rate of all steps < 1%: fails" in request.proven
-        for export in EXPORTERS.values():
-            assert request.proven in export((request,)).replace('""', '"')
+        for exporter in EXPORTERS.values():
+            assert request.proven in exporter.export((request,)).replace('""', '"')
         assert from_mapping(from_yaml(as_yaml(request)), "here").proven == request.proven
 
 
@@ -160,6 +160,6 @@ def test_an_order_of_a_model_that_was_not_compared_says_so(
     )
     assert doubted.proven == "holds (model not compared with this run)"
     assert doubted.proven_for == "p90, a zone lost"
-    for export in EXPORTERS.values():
-        assert "model not compared with this run" in export((doubted,))
-        assert "p90, a zone lost" in export((doubted,))
+    for exporter in EXPORTERS.values():
+        assert "model not compared with this run" in exporter.export((doubted,))
+        assert "p90, a zone lost" in exporter.export((doubted,))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.findings.search import holm
+from gameday.record.histograms import BINS, bin_of
 from gameday.record.intervals.of_one_run import binomial_band, quantile_band
-from gameday.record.run_record import BINS, bin_of
 from gameday.vocabulary import Seed
 
 p_lists = st.lists(st.floats(0, 1), max_size=40)

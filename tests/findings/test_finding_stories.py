@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gameday.findings import Finding, find
-from gameday.findings.objectives import objective_table
-from gameday.findings.summary import machine_table
+from gameday.findings.tables.objectives import objective_table
+from gameday.findings.tables.run_tables import machine_table
 from gameday.swarm.machine import BUSY_SHARE, MachineUse
 from tests.support import NIGHT
 from tests.support.small_runs import (

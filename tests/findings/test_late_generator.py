@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gameday.findings import Evidence, find, validity
+from gameday.record.histograms import bin_of
 from gameday.record.measures.of_criteria import LATENESS_BOUND_S, number_of
-from gameday.record.run_record import LATENCIES, RunRecord, bin_of
+from gameday.record.run_record import LATENCIES, RunRecord
 from gameday.swarm import Health
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, record_of
 

@@ -13,8 +13,9 @@ from gameday.experiments.failures.losses import n_minus_one
 from gameday.experiments.failures.recovery import does_it_recover
 from gameday.experiments.rehearsal.headroom import find_headroom
 from gameday.experiments.rehearsal.sell_out import sell_outs
-from gameday.experiments.rehearsal.stack_answers import NOBODY, Replications, rehearse
+from gameday.experiments.rehearsal.stack_answers import rehearse
 from gameday.experiments.replications import Look
+from gameday.experiments.replications.replication import NOBODY, Replications
 from gameday.scenario import Scenario
 from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate import replicate

@@ -15,8 +15,8 @@ from gameday.capacity import request_capacity
 from gameday.capacity.order import withhold
 from gameday.findings import Evidence, Finding, find, judge, unmeasured_objectives
 from gameday.findings.finding import Model, Severity
-from gameday.findings.objectives import objective_table
 from gameday.findings.standing import standing_of
+from gameday.findings.tables.objectives import objective_table
 from gameday.findings.verdict import Verdict
 from gameday.vocabulary import Band
 from tests.support.small_runs import (

@@ -13,8 +13,9 @@ import pytest
 from gameday.errors import ScenarioError
 from gameday.findings import Finding, find, judge, unmeasured_objectives, validity, worst_code
 from gameday.findings.finding import Severity
-from gameday.findings.objectives import objective_table
-from gameday.record.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, bin_of, blank_record
+from gameday.findings.tables.objectives import objective_table
+from gameday.record.histograms import bin_of
+from gameday.record.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, blank_record
 from gameday.swarm import Health
 from gameday.vocabulary import Band, TimeGrid
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, record_of

@@ -18,8 +18,9 @@ from gameday.queueing.closed_forms import (
     mean_wait_s,
     wait_quantile_s,
 )
+from gameday.record.histograms import percentile
 from gameday.record.intervals.of_replications import t_interval
-from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord
 from gameday.scenario import load_scenario
 from gameday.scenario.blocks.service_times import ServiceTime
 from gameday.simulate.compiled import queue_alone, run_compiled

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.experiments.failures.goodput import planned_goodput
+from gameday.record.histograms import bin_of, percentile
 from gameday.record.intervals.of_replications import level_interval
 from gameday.record.measures.of_criteria import service_number
-from gameday.record.run_record import bin_of, blank_record, percentile
+from gameday.record.run_record import blank_record
 from gameday.vocabulary import Band, TimeGrid
 
 GRID = TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 3)

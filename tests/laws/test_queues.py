@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from gameday.queueing.attempts import Attempt
 from gameday.queueing.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
 from gameday.queueing.station import Places
+from gameday.record.histograms import BINS, percentile
 from gameday.record.intervals.of_replications import t_interval
-from gameday.record.run_record import ATTEMPTS, BINS, LOADS, RunRecord, percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.reference.engine import run_reference
 from gameday.simulate.reference.pool import ServicePool

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from gameday.live.board import board_of, line_of
-from gameday.record.run_record import LATENCIES, SESSIONS, STEPS, bin_of
+from gameday.record.histograms import bin_of
+from gameday.record.run_record import LATENCIES, SESSIONS, STEPS
 from gameday.swarm.tally.scoreboard import BUSY_WARNING, Scoreboard
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed, TimeGrid

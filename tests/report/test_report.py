@@ -340,7 +340,7 @@ def test_an_objective_that_was_not_observed_is_in_the_table_and_in_junit(tmp_pat
         tmp_path, {"objectives": ["error rate of all steps < 1%", "utilisation of pay < 90%"]}
     )
     assert len(summary["objectives"]) == 2
-    from gameday.findings.objectives import objective_table
+    from gameday.findings.tables.objectives import objective_table
 
     scenario = busy_shop(tmp_path, {"objectives": ["utilisation of pay < 90%"]})
     plan = played(scenario)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.record.run_record import BINS, bin_of
+from gameday.record.histograms import BINS, bin_of
 from gameday.safety import GuardrailWatch
 from gameday.safety.guardrails import Breach
 from gameday.scenario import Scenario, load_scenario, parse_criterion

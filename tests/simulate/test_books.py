@@ -11,17 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gameday.record.run_record import (
-    ATTEMPTS,
-    BINS,
-    LOADS,
-    SESSIONS,
-    STEPS,
-    RunRecord,
-    bin_of,
-    blank_record,
-    percentile,
-)
+from gameday.record import record_table
+from gameday.record.histograms import BINS, bin_of, percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, SESSIONS, STEPS, RunRecord, blank_record
 from gameday.simulate.reference.engine import run_reference
 from gameday.vocabulary import Seed, TimeGrid
 from tests.support import NIGHT, examples
@@ -156,7 +148,7 @@ def record(tmp_path: Path) -> RunRecord:
 
 
 def test_the_table_s_totals_are_the_arrays(record: RunRecord) -> None:
-    table = record.table(replication=3)
+    table = record_table(record, replication=3)
     assert set(table["replication"]) == {3}
     assert (table["value"] != 0).all()
     sums = table.groupby(["table", "name", "measure"])["value"].sum()
@@ -179,7 +171,7 @@ def test_the_table_s_totals_are_the_arrays(record: RunRecord) -> None:
 
 
 def test_the_table_counts_slots_from_the_window_s_start(record: RunRecord) -> None:
-    table = record.table()
+    table = record_table(record)
     slots = table[table["table"] == "steps"].groupby("slot")["value"].sum()
     for slot, held in enumerate(record.step_counts.sum(axis=(0, 1, 2))):
         assert slots.get(slot - record.lead_in, 0) == held
@@ -196,4 +188,4 @@ def test_a_blank_record_has_balanced_books_and_an_empty_table() -> None:
     grid = TimeGrid(datetime(2026, 3, 10, tzinfo=UTC), 4)
     blank = blank_record("simpy", grid, 1, 60.0, (("main",), ("home",), ("edge",)))
     assert blank.imbalances() == []
-    assert len(blank.table()) == 0
+    assert len(record_table(blank)) == 0

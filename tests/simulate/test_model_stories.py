@@ -11,8 +11,9 @@ import pytest
 
 from gameday.queueing import build_cell
 from gameday.queueing.limited_sales import Sale
+from gameday.record.histograms import percentile
 from gameday.record.intervals.of_replications import t_interval
-from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord, percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs, simulate
 from gameday.simulate.offered import visits_per_s

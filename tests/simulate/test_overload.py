@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
+from gameday.record.histograms import percentile
+from gameday.record.run_record import ATTEMPTS, RunRecord
 from gameday.scenario.policies import (
     has_waited_too_long,
     may_retry,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from gameday.queueing.cell import least_scale
-from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
+from gameday.record.histograms import percentile
+from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord
 from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate import simulate
 from gameday.vocabulary import Array, Seed

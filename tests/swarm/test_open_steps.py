@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from gameday.record.run_record import bin_of
+from gameday.record.histograms import bin_of
 from gameday.swarm.engine.customer import Customer, Errand
 from gameday.swarm.engine.open_steps import open_steps
 

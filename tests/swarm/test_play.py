@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.record.run_record import LATENCIES, SESSION_ENDS, SESSIONS, RunRecord, percentile
+from gameday.record.histograms import percentile
+from gameday.record.run_record import LATENCIES, SESSION_ENDS, SESSIONS, RunRecord
 from gameday.scenario import Scenario
 from gameday.swarm.engine.open_arrivals import Engine
 from gameday.vocabulary import Draw, draw_keyed, session_key

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.record.run_record import BINS, LATENCIES, SESSIONS, STEPS, bin_of, percentile
+from gameday.record.histograms import BINS, bin_of, percentile
+from gameday.record.run_record import LATENCIES, SESSIONS, STEPS
 from gameday.swarm.tally.samples import OUTCOMES, PACKED, Tally
 from gameday.vocabulary import Seed
 

@@ -1,15 +1,12 @@
 """Formats a set of capacity requests can leave in; one format, one file."""
 
-from collections.abc import Callable
-
-from gameday.capacity.exporters.csv import to_csv
-from gameday.capacity.exporters.markdown import to_markdown
-from gameday.capacity.request import CapacityRequest
+from gameday.capacity.exporters import csv, markdown
+from gameday.capacity.exporters.exporter import Exporter
 
 __all__ = ["EXPORTERS"]
 
-EXPORTERS: dict[str, Callable[[tuple[CapacityRequest, ...]], str]] = {
-    "csv": to_csv,
-    "markdown": to_markdown,
+EXPORTERS: dict[str, Exporter] = {
+    "csv": csv.EXPORTER,
+    "markdown": markdown.EXPORTER,
 }
-"""Name for `--to` -> text of all requests."""
+"""Name for `--to` -> format."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 
+from gameday.capacity.exporters.exporter import Exporter
 from gameday.capacity.request import CapacityRequest
 
-__all__ = ["to_csv"]
+__all__ = ["EXPORTER"]
 
 _COLUMNS = (
     "id",
@@ -30,7 +31,7 @@ _COLUMNS = (
 )
 
 
-def to_csv(requests: tuple[CapacityRequest, ...]) -> str:
+def _to_csv(requests: tuple[CapacityRequest, ...]) -> str:
     """Return the order sheet."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -39,3 +40,6 @@ def to_csv(requests: tuple[CapacityRequest, ...]) -> str:
         values = (getattr(request, name) for name in _COLUMNS)
         writer.writerow([v.isoformat() if hasattr(v, "isoformat") else v for v in values])
     return out.getvalue()
+
+
+EXPORTER = Exporter(_to_csv, is_order_sheet=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from gameday.capacity.exporters.exporter import Exporter
 from gameday.capacity.request import CapacityRequest
 
-__all__ = ["to_markdown"]
+__all__ = ["EXPORTER"]
 
 
-def to_markdown(requests: tuple[CapacityRequest, ...]) -> str:
+def _to_markdown(requests: tuple[CapacityRequest, ...]) -> str:
     """Return a table, one line a request."""
     lines = [
         "| request | instances | order by | needed by | cost of the window | proven in the model |",
@@ -21,3 +22,6 @@ def to_markdown(requests: tuple[CapacityRequest, ...]) -> str:
             f"USD {r.total_usd:,.0f} | {r.proven}{f'; {r.proven_for}' if r.proven_for else ''} |"
         )
     return "\n".join(lines) + "\n"
+
+
+EXPORTER = Exporter(_to_markdown, is_order_sheet=True)

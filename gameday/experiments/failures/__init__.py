@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.experiments.failures.goodput import (
-        BACK,
-        Goodput,
-        Phases,
-        calm_shares,
-        phases,
-        planned_goodput,
+    from gameday.experiments.failures.goodput import BACK, Goodput, Phases, calm_shares, phases
+    from gameday.experiments.failures.losses import (
+        LossAnswer,
+        ObjectiveTest,
+        StackLosses,
+        n_minus_one,
     )
-    from gameday.experiments.failures.losses import n_minus_one
     from gameday.experiments.failures.peak_case import (
         PeakCase,
         case_words,
@@ -21,14 +19,25 @@ if TYPE_CHECKING:
         peak_cases,
         played_with,
     )
-    from gameday.experiments.failures.recovery import does_it_recover, measured_recovery
-    from gameday.experiments.failures.remedies import find_remedies
+    from gameday.experiments.failures.recovery import (
+        MeasuredRecovery,
+        Recovery,
+        does_it_recover,
+        measured_recovery,
+    )
+    from gameday.experiments.failures.remedies import Remedies, find_remedies
 
 __all__ = [
     "BACK",
     "Goodput",
+    "LossAnswer",
+    "ObjectiveTest",
+    "MeasuredRecovery",
     "PeakCase",
     "Phases",
+    "Recovery",
+    "Remedies",
+    "StackLosses",
     "calm_shares",
     "case_words",
     "does_it_recover",
@@ -38,7 +47,6 @@ __all__ = [
     "n_minus_one",
     "peak_cases",
     "phases",
-    "planned_goodput",
     "played_with",
 ]
 
@@ -47,8 +55,14 @@ __getattr__ = opening(
     {
         "BACK": "goodput",
         "Goodput": "goodput",
+        "LossAnswer": "losses",
+        "ObjectiveTest": "losses",
+        "MeasuredRecovery": "recovery",
         "PeakCase": "peak_case",
         "Phases": "goodput",
+        "Recovery": "recovery",
+        "Remedies": "remedies",
+        "StackLosses": "losses",
         "calm_shares": "goodput",
         "case_words": "peak_case",
         "does_it_recover": "recovery",
@@ -58,7 +72,6 @@ __getattr__ = opening(
         "n_minus_one": "losses",
         "peak_cases": "peak_case",
         "phases": "goodput",
-        "planned_goodput": "goodput",
         "played_with": "peak_case",
     },
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.experiments.replications.replication import Replication
-from gameday.record import STEPS, RunRecord
+from gameday.record import RunRecord
 from gameday.scenario.reading import Injection
 from gameday.vocabulary import SLOT_S, Array
 
@@ -45,11 +45,11 @@ class Phases:
 
 def phases(injections: tuple[Injection, ...], stack: str, slots: int) -> Phases | None:
     """Return the parts of a stack's window of so many slots; None where nothing is injected into it."""
-    injections = tuple(one for one in injections if one.stack in (None, stack))
+    injections = tuple(i for i in injections if i.stack in (None, stack))
     if not injections:
         return None
-    first = int(min(one.at_s for one in injections) // SLOT_S)
-    last = max(one.until_s for one in injections) / SLOT_S
+    first = int(min(injection.at_s for injection in injections) // SLOT_S)
+    last = max(injection.until_s for injection in injections) / SLOT_S
     end = slots if last == math.inf else min(slots, math.ceil(last))
     after = slice(end, slots) if end + _FOR_SLOTS <= slots else None
     return Phases(slice(0, first), slice(first, end), last >= slots, after)
@@ -69,9 +69,8 @@ class Goodput:
     @staticmethod
     def measured(record: RunRecord, stack: str, calm: Array | None) -> Goodput:
         """Return what a record saw of a stack."""
-        at = record.stacks.index(stack)
-        steps = record.step_counts[at][:, :, record.judged].sum(axis=0)
-        return Goodput(steps[STEPS.index("achieved")], steps[STEPS.index("done")], calm)
+        steps = record.steps_by_slot(stack)
+        return Goodput(steps["achieved"], steps["done"], calm)
 
     @staticmethod
     def modelled(run: Replication, calm: Array | None) -> Goodput:

@@ -7,18 +7,24 @@ replications share customers and chance with those in which nothing is lost.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from gameday.experiments.failures.goodput import BACK, planned_goodput
-from gameday.experiments.rehearsal.stack_answers import NOBODY
-from gameday.experiments.replications.replication import Look, Replication
+from gameday.experiments.replications.replication import NOBODY, Look, Replication
 from gameday.forecast import Demand
 from gameday.queueing import least_scale, step_tier
-from gameday.record.intervals import band_of, binomial_band, level_interval, p_above, t_interval
+from gameday.record.intervals import (
+    Interval,
+    binomial_band,
+    interval_of,
+    level_interval,
+    p_above,
+    t_interval,
+)
 from gameday.scenario import METRICS, Scenario
 from gameday.scenario.reading import parse_injections
 from gameday.simulate import LEAD_IN, at_real_speed, replicate_each
@@ -28,11 +34,16 @@ from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 __all__ = [
     "LOSS_LEAD_IN",
     "PEAK_SLOTS",
+    "Held",
     "Loss",
+    "LossAnswer",
+    "ObjectiveTest",
+    "StackLosses",
     "as_scheduled",
     "busiest_window",
     "losses",
     "n_minus_one",
+    "peak_plan",
 ]
 
 PEAK_SLOTS = 10
@@ -40,6 +51,74 @@ PEAK_SLOTS = 10
 _GOODPUT = f"goodput >= {BACK:.0%} of that with nothing lost"
 LOSS_LEAD_IN = 10
 """Minutes before, with nothing lost, that bring queues into their state; an hour where servers scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveTest:
+    """An objective that holds with nothing lost, tested with something lost."""
+
+    text: str
+    bound: float
+    unit: str
+    """s, share or count, of value and bound."""
+    value: Interval
+    p_value: float
+    """Chance of so high a number if the bound just held (one-sided t-test over replications)."""
+    samples: int
+    """Replies of all replications."""
+    tier: int
+    """Criticality of the step: 0 = orders are lost without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How surely the objectives hold in the peak's minutes."""
+
+    held: Interval
+    """Share of replications, of those in which somebody came, in which all hold."""
+    unmet: tuple[str, ...]
+    """Objectives on what nobody came to in any replication."""
+    misses: dict[str, float]
+    """Objective -> share of replications that miss it; those that none misses are left out."""
+    goodput: Interval
+    """Share of the steps that ended well."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossAnswer:
+    """What becomes of the objectives when one thing is lost."""
+
+    kind: str
+    """zone, instances or dependency."""
+    what: str
+    text: str
+    """As it is injected."""
+    said: str
+    misses_more: tuple[str, ...]
+    """Objectives that are missed with it and not without."""
+    goodput_change: Interval
+    """Against the same customers with nothing lost."""
+    tests: tuple[ObjectiveTest, ...]
+    held: Interval
+    unmet: tuple[str, ...]
+    misses: dict[str, float]
+    goodput: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class StackLosses:
+    """What can be lost in a stack at its peak."""
+
+    alone: tuple[str, ...]
+    """Services in one zone alone: no zone of theirs is asked for."""
+    from_utc: str
+    minutes: int
+    scale: float
+    """Of the scaled-down system it was asked of."""
+    replications: int
+    as_it_is: Held
+    """With nothing lost."""
+    rows: tuple[LossAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +134,7 @@ class Loss:
 def _peak_window(plan: LoadPlan, scenario: Scenario, stack: str) -> str:
     """Return the busiest minutes of a stack within a plan's window by its forecast, as START/END."""
     regions = [plan.regions.index(region) for region in scenario.stack_regions(stack)]
-    calm = (
-        plan.forecast[regions] / plan.traffic_factor()
-    )  # nothing is injected into what is asked here
+    calm = plan.forecast[regions] / plan.traffic_factor()  # without what the run injects
     return busiest_window(plan.window, calm[:, :, plan.lead_in :].sum(axis=(0, 1)), PEAK_SLOTS)
 
 
@@ -75,21 +152,23 @@ def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
     Zones are as large as each other and equally used, so one stands for all. Where a service is in one
     zone alone, losing the zone is losing the service.
     """
-    out = []
+    found = []
     fleets = {
         name: scenario.services[name].stacks[stack] for name in scenario.stack_services(stack)
     }
     if all(fleet.zones > 1 for fleet in fleets.values()):
         zones = max(fleet.zones for fleet in fleets.values())
         text = f"zone {stack}-a lost at +0m"
-        out.append(Loss("zone", f"any one of {zones} zones", text))
+        found.append(Loss("zone", f"any one of {zones} zones", text))
     for name, fleet in fleets.items():
         group = max(1, round(fleet.instances / fleet.zones))
         if group < fleet.instances:
             text = f"{group} instances of {name} in {stack} lost at +0m"
-            out.append(Loss("instances", f"{group} of {fleet.instances} instances of {name}", text))
-    out += [Loss("dependency", name, f"{name} in {stack} down at +0m") for name in fleets]
-    return tuple(out)
+            found.append(
+                Loss("instances", f"{group} of {fleet.instances} instances of {name}", text)
+            )
+    found += [Loss("dependency", name, f"{name} in {stack} down at +0m") for name in fleets]
+    return tuple(found)
 
 
 def n_minus_one(
@@ -100,107 +179,122 @@ def n_minus_one(
     seed: Seed,
     core_s: float,
     load_share: float = 1.0,
-    progress: Callable[[str], None] = lambda said: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[str], None] = lambda phase: None,
     **how: Any,
-) -> dict[str, dict[str, Any]]:
-    """Return stack -> its peak in the plan's window, what holds there with nothing lost, and a row a loss.
+) -> dict[str, StackLosses]:
+    """Return stack -> what can be lost at its peak in the plan's window; empty where it was cut short.
 
     A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
     in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence; `how`
     is as for `replicate_each`.
     """
-    out: dict[str, dict[str, Any]] = {}
-    scales = any(service.autoscale is not None for service in scenario.services.values())
+    answers = {}
     for stack in scenario.stack_names:
         lost = losses(scenario, stack)
-        peak = at_real_speed(
-            scenario,
-            demand,
-            seed=seed,
-            window=_peak_window(plan, scenario, stack),
-            core_s=core_s / len(scenario.stack_names) / (1 + len(lost)),
-            quantile=plan.quantile,
-            at_least=least_scale(scenario),
-            lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
+        within_s = core_s / len(scenario.stack_names) / (1 + len(lost))
+        window = _peak_window(plan, scenario, stack)
+        peak = peak_plan(
+            scenario, demand, window, seed=seed, quantile=plan.quantile, core_s=within_s
         )
         window_s = peak.window.slots * SLOT_S
-        struck = [peak.struck(parse_injections([one.text], scenario, window_s)) for one in lost]
+        struck = [peak.struck(parse_injections([loss.text], scenario, window_s)) for loss in lost]
         progress(f"{stack}: {len(lost)} losses at the peak")
-        there = as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds())
         seen = replicate_each(
-            there,
+            as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds()),
             [peak, *struck],
             Look.at(scenario, peak),
             seed=seed,
             stacks=(stack,),
             scale=peak.scale / load_share,
             new_customers=True,
-            cancelled=cancelled,
             **how,
         )
-        runs = [[each[0] for each in replications] for replications in seen]
-        if not all(len(one) > 1 for one in runs):
+        runs = [[replication[0] for replication in replications] for replications in seen]
+        if not all(len(replications) > 1 for replications in runs):
             return {}
-        out[stack] = {
-            "alone": [
-                name
-                for name in scenario.stack_services(stack)
-                if scenario.services[name].stacks[stack].zones == 1
-            ],
-            "from_utc": peak.window.start.isoformat(),
-            "minutes": peak.window.slots,
-            "scale": peak.scale,
-            "replications": len(runs[0]),
-            "as_it_is": _answer(scenario, runs[0], runs[0]),
-            "rows": [
-                _row(scenario, one, runs[0], after)
-                for one, after in zip(lost, runs[1:], strict=True)
-            ],
-        }
-    return out
+        answers[stack] = _of_stack(scenario, stack, peak, lost, runs)
+    return answers
 
 
-def _held(scenario: Scenario, run: Replication, base: Replication) -> dict[str, bool]:
+def peak_plan(
+    scenario: Scenario, demand: Demand, window: str, *, seed: Seed, quantile: float, core_s: float
+) -> LoadPlan:
+    """Return the minutes of a peak at real speed, in the largest cell that `core_s` core seconds carry.
+
+    Queues get into their state before it: longer where services scale.
+    """
+    scales = any(service.autoscale is not None for service in scenario.services.values())
+    return at_real_speed(
+        scenario,
+        demand,
+        seed=seed,
+        window=window,
+        core_s=core_s,
+        quantile=quantile,
+        at_least=least_scale(scenario),
+        lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
+    )
+
+
+def _of_stack(
+    scenario: Scenario,
+    stack: str,
+    peak: LoadPlan,
+    lost: tuple[Loss, ...],
+    runs: list[list[Replication]],
+) -> StackLosses:
+    """Return the answers of a stack; `runs` are those with nothing lost, then those of each loss."""
+    fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
+    as_it_is, *struck = runs
+    return StackLosses(
+        alone=tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
+        from_utc=peak.window.start.isoformat(),
+        minutes=peak.window.slots,
+        scale=peak.scale,
+        replications=len(as_it_is),
+        as_it_is=_held(scenario, as_it_is, as_it_is),
+        rows=tuple(
+            _answer(scenario, loss, as_it_is, after)
+            for loss, after in zip(lost, struck, strict=True)
+        ),
+    )
+
+
+def _holds(scenario: Scenario, run: Replication, base: Replication) -> dict[str, bool]:
     """Return of each objective whether it holds in a replication, and of goodput whether it stays.
 
     What nobody meets though somebody met it with nothing lost does not hold; what nobody met in either is left
     out: it neither holds nor fails. A step that fails at once is quick: so goodput
     must stay at BACK of what it is in `base`, the same customers with nothing lost.
     """
-    held = {}
-    for n, criterion in enumerate(scenario.objectives):
-        number, before = run.number_of(n)[0], base.number_of(n)[0]
-        if not math.isnan(number):
-            held[criterion.text] = criterion.holds(number)
+    holds = {}
+    for number, criterion in enumerate(scenario.objectives):
+        value, before = run.number_of(number)[0], base.number_of(number)[0]
+        if not math.isnan(value):
+            holds[criterion.text] = criterion.holds(value)
         elif not math.isnan(before):
-            held[criterion.text] = False
+            holds[criterion.text] = False
     if not math.isnan(calm := planned_goodput(base)):
-        held[_GOODPUT] = planned_goodput(run) >= BACK * calm
-    return held
+        holds[_GOODPUT] = planned_goodput(run) >= BACK * calm
+    return holds
 
 
-def _tests(
-    scenario: Scenario, before: dict[str, Any], runs: list[Replication]
-) -> list[dict[str, Any]]:
-    """Return of each objective that holds with nothing lost the chance of its number if its bound just held."""
-    out = []
-    for n, criterion in enumerate(scenario.objectives):
-        values = [run.number_of(n)[0] for run in runs]
-        if before["misses"].get(criterion.text, 0.0) >= 0.5 or any(v != v for v in values):
+def _tests(scenario: Scenario, before: Held, runs: list[Replication]) -> Iterator[ObjectiveTest]:
+    """Yield a test of each objective that holds with nothing lost and was met in every replication."""
+    for number, criterion in enumerate(scenario.objectives):
+        values = [run.number_of(number)[0] for run in runs]
+        if before.misses.get(criterion.text, 0.0) >= 0.5 or any(map(math.isnan, values)):
             continue
-        out.append(
-            {
-                "text": criterion.text,
-                "bound": criterion.value,
-                "unit": METRICS[criterion.metric],
-                "value": band_of(level_interval(values, METRICS[criterion.metric])),
-                "p_value": p_above(values, criterion.value),
-                "samples": sum(run.number_of(n)[1] for run in runs),
-                "tier": step_tier(scenario, criterion.subject),
-            }
+        unit = METRICS[criterion.metric]
+        yield ObjectiveTest(
+            text=criterion.text,
+            bound=criterion.value,
+            unit=unit,
+            value=interval_of(level_interval(values, unit)),
+            p_value=p_above(values, criterion.value),
+            samples=sum(run.number_of(number)[1] for run in runs),
+            tier=step_tier(scenario, criterion.subject),
         )
-    return out
 
 
 def as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
@@ -209,58 +303,60 @@ def as_scheduled(scenario: Scenario, later_s: float) -> Scenario:
     for name, service in scenario.services.items():
         policy = service.autoscale
         if policy is not None and policy.schedule:
-            moved = [one.model_copy(update={"at": one.at - later_s}) for one in policy.schedule]
+            moved = [step.model_copy(update={"at": step.at - later_s}) for step in policy.schedule]
             policy = policy.model_copy(update={"schedule": moved})
         services[name] = service.model_copy(update={"autoscale": policy})
     return scenario.model_copy(update={"services": services})
 
 
-def _answer(scenario: Scenario, runs: list[Replication], base: list[Replication]) -> dict[str, Any]:
-    """Return how surely every objective holds, the share of replications that miss each, and goodput.
-
-    Of the replications in which somebody came; `unmet` are objectives on what nobody came to in any.
-    """
-    every = [_held(scenario, run, calm) for run, calm in zip(runs, base, strict=True)]
-    held = [one for one in every if one]
-    good = sum(all(one.values()) for one in held)
-    texts = list(dict.fromkeys(text for one in held for text in one))
-    met = {text: [one[text] for one in held if text in one] for text in texts}
-    missed = {text: 1 - sum(seen) / len(seen) for text, seen in met.items()}
-    return {
-        "held": band_of(binomial_band(good, len(held))),
-        "unmet": [c.text for c in scenario.objectives if c.text not in met],
-        "misses": {text: share for text, share in missed.items() if share > 0},
-        "goodput": band_of(level_interval([planned_goodput(run) for run in runs], "share")),
-    }
+def _held(scenario: Scenario, runs: list[Replication], base: list[Replication]) -> Held:
+    """Return how surely every objective holds, over the replications in which somebody came."""
+    holds = [_holds(scenario, run, calm) for run, calm in zip(runs, base, strict=True)]
+    holds = [of_run for of_run in holds if of_run]
+    good = sum(all(of_run.values()) for of_run in holds)
+    texts = list(dict.fromkeys(text for of_run in holds for text in of_run))
+    met = {text: [of_run[text] for of_run in holds if text in of_run] for text in texts}
+    missed = {text: 1 - sum(of_runs) / len(of_runs) for text, of_runs in met.items()}
+    return Held(
+        held=interval_of(binomial_band(good, len(holds))),
+        unmet=tuple(c.text for c in scenario.objectives if c.text not in met),
+        misses={text: share for text, share in missed.items() if share > 0},
+        goodput=interval_of(level_interval([planned_goodput(run) for run in runs], "share")),
+    )
 
 
-def _row(
+def _answer(
     scenario: Scenario, loss: Loss, base: list[Replication], runs: list[Replication]
-) -> dict[str, Any]:
-    before, after = _answer(scenario, base, base), _answer(scenario, runs, base)
-    more = [
-        text
-        for text, share in after["misses"].items()
-        if share >= 0.5 > before["misses"].get(text, 0.0)
-    ]
+) -> LossAnswer:
+    before, after = _held(scenario, base, base), _held(scenario, runs, base)
+    more = tuple(
+        text for text, share in after.misses.items() if share >= 0.5 > before.misses.get(text, 0.0)
+    )
     change = t_interval(
         [planned_goodput(b) - planned_goodput(a) for a, b in zip(base, runs, strict=True)]
     )
+    return LossAnswer(
+        kind=loss.kind,
+        what=loss.what,
+        text=loss.text,
+        said=_in_words(scenario, before, after, more),
+        misses_more=more,
+        goodput_change=interval_of(change),
+        tests=tuple(_tests(scenario, before, runs)),
+        held=after.held,
+        unmet=after.unmet,
+        misses=after.misses,
+        goodput=after.goodput,
+    )
+
+
+def _in_words(scenario: Scenario, before: Held, after: Held, more: tuple[str, ...]) -> str:
     if not scenario.objectives:
-        said = "no objective to hold"
-    elif before["held"]["mid"] is None:
-        said = NOBODY
-    elif before["held"]["mid"] < 0.5:
-        said = "missed with nothing lost" + (", and more with it" if more else "")
-    else:
-        said = {1.0: "can be lost", 0.0: "cannot be lost"}.get(after["held"]["mid"], "in some")
-    return {
-        "kind": loss.kind,
-        "what": loss.what,
-        "text": loss.text,
-        "said": said,
-        "misses_more": more,
-        "goodput_change": band_of(change),
-        "tests": _tests(scenario, before, runs),
-        **after,
-    }
+        return "no objective to hold"
+    if before.held.mid is None:
+        return NOBODY
+    if before.held.mid < 0.5:
+        return "missed with nothing lost" + (", and more with it" if more else "")
+    if after.held.mid == 1.0:
+        return "can be lost"
+    return "cannot be lost" if after.held.mid == 0.0 else "in some"

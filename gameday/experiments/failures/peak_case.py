@@ -12,20 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from gameday.experiments.failures.losses import (
-    LOSS_LEAD_IN,
-    PEAK_SLOTS,
-    as_scheduled,
-    busiest_window,
-)
+from gameday.experiments.failures.losses import PEAK_SLOTS, as_scheduled, busiest_window, peak_plan
 from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
-from gameday.queueing import least_scale
 from gameday.scenario import Scenario
 from gameday.scenario.reading import parse_injections
-from gameday.simulate import LEAD_IN, at_real_speed, replicate_each
+from gameday.simulate import replicate_each
 from gameday.traffic import LoadPlan, event_steps
-from gameday.vocabulary import SLOT_S, Seed
+from gameday.vocabulary import SLOT_S, Array, Seed
 
 __all__ = ["PeakCase", "case_words", "level_words", "peak_cases", "played_with"]
 
@@ -54,7 +48,7 @@ def peak_cases(
     *,
     seed: Seed,
     core_s: float,
-    progress: Callable[[str], None] = lambda said: None,
+    progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[PeakCase, ...]:
     """Return the case of each stack; those that were cut short are left out.
@@ -62,39 +56,40 @@ def peak_cases(
     `plan` is the run's own. `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged
     allows.
     """
-    out = []
-    quantile = scenario.capacity.quantile
-    steps = sum(event_steps(scenario, demand, quantile).values())
-    scales = any(service.autoscale is not None for service in scenario.services.values())
+    cases = []
+    steps = np.asarray(sum(event_steps(scenario, demand, scenario.capacity.quantile).values()))
     for stack in scenario.stack_names:
-        regions = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
-        during = demand.during(scenario.stack_regions(stack))
-        load = np.asarray(steps)[regions].sum(axis=(0, 1)) * during
-        window = busiest_window(demand.grid, load, PEAK_SLOTS)
-        peak = at_real_speed(
+        window = _busiest_window(scenario, demand, steps, stack)
+        peak = peak_plan(
             scenario,
             demand,
+            window,
             seed=seed,
-            window=window,
-            quantile=quantile,
+            quantile=scenario.capacity.quantile,
             core_s=core_s / len(scenario.stack_names),
-            at_least=least_scale(scenario),
-            lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
         )
         fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
         case = PeakCase(
-            stack,
-            peak,
-            scenario.capacity.zones_lost,
-            tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
-            (peak.window.start - plan.window.start).total_seconds(),
-            (),
+            stack=stack,
+            plan=peak,
+            zones_lost=scenario.capacity.zones_lost,
+            whole=tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
+            later_s=(peak.window.start - plan.window.start).total_seconds(),
+            runs=(),
         )
         progress(f"{stack}: {case_words(case)}")
         runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
         if len(runs) > 1 and not cancelled():
-            out.append(replace(case, runs=runs))
-    return tuple(out)
+            cases.append(replace(case, runs=runs))
+    return tuple(cases)
+
+
+def _busiest_window(scenario: Scenario, demand: Demand, steps: Array, stack: str) -> str:
+    """Return the busiest minutes of the event in a stack's regions; `steps` are (regions, steps, slots)."""
+    names = scenario.stack_regions(stack)
+    regions = [demand.regions.index(region) for region in names]
+    load = steps[regions].sum(axis=(0, 1)) * demand.during(names)
+    return busiest_window(demand.grid, load, PEAK_SLOTS)
 
 
 def played_with(
@@ -112,7 +107,7 @@ def played_with(
         new_customers=True,
         **how,
     )
-    return tuple(each[0] for each in seen)
+    return tuple(replication[0] for replication in seen)
 
 
 def level_words(case: PeakCase) -> str:
@@ -137,11 +132,11 @@ def case_words(case: PeakCase) -> str:
 
 def _losses(scenario: Scenario, case: PeakCase) -> list[str]:
     """Return what is injected: of each service the instances of the zones lost; one zone is left."""
-    out = []
+    texts = []
     for name in scenario.stack_services(case.stack):
         fleet = scenario.services[name].stacks[case.stack]
         zones = min(case.zones_lost, fleet.zones - 1)
         gone = min(math.ceil(fleet.instances * zones / fleet.zones), fleet.instances - 1)
         if gone > 0:
-            out.append(f"{gone} instances of {name} in {case.stack} lost at +0m")
-    return out
+            texts.append(f"{gone} instances of {name} in {case.stack} lost at +0m")
+    return texts

@@ -5,17 +5,19 @@ A system that stays down though the trigger is gone is metastable (Huang et al.,
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from gameday.experiments.failures.goodput import Goodput, Phases, calm_shares, phases
-from gameday.experiments.rehearsal.stack_answers import NOBODY, Replications
+from gameday.experiments.replications.replication import NOBODY, Replications
 from gameday.record import RunRecord
-from gameday.record.intervals import band_of, binomial_band, level_interval
+from gameday.record.intervals import Interval, binomial_band, interval_of, level_interval
 from gameday.scenario.reading import Injection
 
-__all__ = ["measured_recovery", "does_it_recover"]
+__all__ = ["MeasuredRecovery", "Recovery", "does_it_recover", "measured_recovery"]
 
 _BACK_AGAIN = "comes back by itself"
 _BEARS = "does not go down"
@@ -23,14 +25,41 @@ _DOWN = "stays down"
 _ON_ITS_WAY = "still recovering at the window's end"
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Goodput of a stack in the model: share of the steps that go out in a minute which end well."""
+
+    before: Interval | None
+    """None: what is injected begins with the window."""
+    during: Annotated[Interval, Field(alias="in")]
+    after: Interval | None
+    """None, as what follows: something lasts to the window's end, or nobody came after it."""
+    recovers: Interval | None
+    """Share of replications that come back."""
+    minutes_to_recover: Interval | None
+    """Of those that do, from the end of what was injected."""
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRecovery:
+    """The same of one run that was measured: plain numbers, no intervals."""
+
+    before: float | None
+    during: Annotated[float | None, Field(alias="in")]
+    after: float | None
+    minutes_to_recover: float | None
+    """None: it does not come back, or was not played at real speed."""
+    said: str
+
+
 def does_it_recover(
     injections: tuple[Injection, ...], replications: Replications, calm: Replications = ()
-) -> dict[str, Any] | None:
+) -> dict[str, Recovery] | None:
     """Return stack -> goodput before, in and after, share of runs that come back, and how soon.
 
-    Goodput is the share of the steps that go out in a minute which end well: who has left sends none. It is
-    back when it is what it was before, as far as the `calm` runs with nothing injected keep it there. None
-    where nothing is injected; `after` and what follows None where something lasts to the window's end.
+    Goodput is back when it is what it was before, as far as the `calm` runs with nothing injected keep it
+    there: who has left sends no step. None where nothing is injected.
     """
     if not injections:
         return None
@@ -46,33 +75,34 @@ def does_it_recover(
 
 def measured_recovery(
     injections: tuple[Injection, ...], record: RunRecord, speed: float, calm: Replications = ()
-) -> dict[str, dict[str, Any]] | None:
-    """Return the same of one run that was measured: plain numbers, no intervals.
+) -> dict[str, MeasuredRecovery] | None:
+    """Return stack -> the same of one run that was measured; None where nothing is injected.
 
-    Whether it comes back is said of a run at real speed alone (DESIGN §7.2).
+    Whether it comes back is said of a run at real speed alone: at a higher one minutes are not what they are.
     """
     if not injections:
         return None
-    shares_calm, out = calm_shares(calm), {}
+    calm_share, answers = calm_shares(calm), {}
     for stack in record.stacks:
-        run = Goodput.measured(record, stack, shares_calm.get(stack))
+        run = Goodput.measured(record, stack, calm_share.get(stack))
         part = phases(injections, stack, len(run.sent))
         if part is None:
             continue
-        shares = {
-            name: None if where is None or not run.sent[where].sum() else run.share(where)
-            for name, where in (("before", part.before), ("in", part.during), ("after", part.after))
-        }
-        said = _said(part, run, shares, speed)
+        before, during, after = (
+            None if slots is None or not run.sent[slots].sum() else run.share(slots)
+            for slots in (part.before, part.during, part.after)
+        )
         minutes = run.minutes_to_recover(part) if speed == 1 else None
-        out[stack] = {**shares, "minutes_to_recover": minutes, "said": said}
-    return out
+        is_known = None not in (before, during, after)
+        answer = _in_words(part, run, speed, is_known=is_known)
+        answers[stack] = MeasuredRecovery(before, during, after, minutes, answer)
+    return answers
 
 
-def _said(part: Phases, run: Goodput, shares: dict[str, float | None], speed: float) -> str:
+def _in_words(part: Phases, run: Goodput, speed: float, *, is_known: bool) -> str:
     if part.after is None:
         return part.why
-    if None in shares.values():
+    if not is_known:
         return "not observed"
     if speed != 1:
         return f"played at {speed:g}x: whether it comes back is the model's to say"
@@ -81,33 +111,35 @@ def _said(part: Phases, run: Goodput, shares: dict[str, float | None], speed: fl
     return _ON_ITS_WAY if run.is_recovering(part) else _DOWN
 
 
-def _of_stack(part: Phases, runs: list[Goodput]) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "before": _band(runs, part.before) if part.before.stop else None,
-        "in": _band(runs, part.during),
-        "after": None,
-        "recovers": None,
-        "minutes_to_recover": None,
-    }
+def _of_stack(part: Phases, runs: list[Goodput]) -> Recovery:
+    before = _share(runs, part.before) if part.before.stop else None
+    during = _share(runs, part.during)
     if part.after is None:
-        return out | {"said": part.why}
+        return Recovery(before, during, None, None, None, part.why)
     runs = [run for run in runs if _is_met(run, part, part.after)]
     if not runs:
-        return out | {"said": NOBODY}
+        return Recovery(before, during, None, None, None, NOBODY)
     minutes = [run.minutes_to_recover(part) for run in runs]
-    back = [m for m in minutes if m is not None]
-    out |= {
-        "after": _band(runs, part.after),
-        "recovers": band_of(binomial_band(len(back), len(runs))),
-        "minutes_to_recover": band_of(level_interval(back, "number")) if back else None,
-    }
-    if len(back) == len(runs):
+    known = [minute for minute in minutes if minute is not None]
+    return Recovery(
+        before,
+        during,
+        _share(runs, part.after),
+        interval_of(binomial_band(len(known), len(runs))),
+        interval_of(level_interval(known, "number")) if known else None,
+        _of_replications(part, runs, minutes),
+    )
+
+
+def _of_replications(part: Phases, runs: list[Goodput], minutes: list[float | None]) -> str:
+    """Return whether the replications come back, in words."""
+    away = [run for run, minute in zip(runs, minutes, strict=True) if minute is None]
+    if not away:
         bears = not any(run.goes_down(part) for run in runs)
-        return out | {"said": _BEARS if bears else _BACK_AGAIN}
-    away = [run for run, m in zip(runs, minutes, strict=True) if m is None]
+        return _BEARS if bears else _BACK_AGAIN
     if 2 * sum(run.is_recovering(part) for run in away) > len(away):
-        return out | {"said": _ON_ITS_WAY}
-    return out | {"said": f"{_DOWN} in some replications" if back else _DOWN}
+        return _ON_ITS_WAY
+    return f"{_DOWN} in some replications" if len(away) < len(runs) else _DOWN
 
 
 def _is_met(run: Goodput, part: Phases, after: slice) -> bool:
@@ -115,5 +147,5 @@ def _is_met(run: Goodput, part: Phases, after: slice) -> bool:
     return bool(run.sent[after].any() and np.isfinite(run.expected(part)[after]).any())
 
 
-def _band(runs: list[Goodput], part: slice) -> dict[str, Any]:
-    return band_of(level_interval([run.share(part) for run in runs], "share"))
+def _share(runs: list[Goodput], part: slice) -> Interval:
+    return interval_of(level_interval([run.share(part) for run in runs], "share"))

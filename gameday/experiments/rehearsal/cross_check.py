@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gameday.experiments.replications.replication import QUANTITIES, SPANS, Replication
 from gameday.queueing import Cell, bounded_queue, build_cell, erlang_b, impatient_queue, mean_wait_s
-from gameday.record.intervals import band_of, t_interval
+from gameday.record.intervals import Interval, interval_of, t_interval
 from gameday.scenario import Scenario
+from gameday.vocabulary import Array, Band
 
-__all__ = ["check_against_queues"]
+__all__ = ["QueueCheck", "check_against_queues"]
 
 _LEVEL = 0.999
 """Of the interval: over some twenty services a false alarm comes once in fifty rehearsals."""
@@ -32,6 +32,24 @@ _HOUR = SPANS.index("peak_hour")
 
 
 @dataclass(frozen=True, slots=True)
+class QueueCheck:
+    """A service's queue: its answer on paper beside what was simulated."""
+
+    service: str
+    form: str | None
+    """The queue it is on paper, in Kendall's notation or by name; None: it is not compared."""
+    exact: bool
+    """Whether the paper's answer is exact, and not an approximation."""
+    paper: float | None
+    simulated: Interval | None
+    unit: str
+    """s: the mean wait; share: of attempts turned away."""
+    said: str
+    """agrees; DISAGREES (beyond the interval of an exact form); near, or far (from an approximation); or why
+    it is not compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Work:
     """What the visits to a service hold a server for."""
 
@@ -41,64 +59,93 @@ class _Work:
     calls_held: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    """A service's peak hour as it was simulated."""
+
+    per_s: Array
+    """Arrivals, mean of the replications, shape (slots,)."""
+    hold_s: float
+    """How long a visit holds a server, mean."""
+    turned_away: float
+    """Share of attempts, mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """A service as a queue on paper."""
+
+    work: _Work
+    servers: int
+    bound: int
+    """Most that wait."""
+    timeout_s: float
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether nobody waits: who finds all servers busy is turned away."""
+        return self.bound == 0 and not self.work.calls_held
+
+
 def check_against_queues(
     scenario: Scenario, scale: float, runs: list[Replication], *, is_struck: bool = False
-) -> list[dict[str, Any]]:
-    """Return per service of a stack: the queue it is on paper, its answer, and what was simulated.
-
-    `said`: agrees; DISAGREES (beyond the interval of an exact form); near, or far (from an
-    approximation); or why it is not compared.
-    """
+) -> tuple[QueueCheck, ...]:
+    """Return per service of a stack: the queue it is on paper, its answer, and what was simulated."""
     if is_struck:
-        return [{"service": n} | _not("something is injected") for n in runs[0].services]
+        return tuple(_not_compared(name, "something is injected") for name in runs[0].services)
     cell = build_cell(scenario, runs[0].stack, scale=scale)
-    return [
-        {"service": name} | _row(scenario, cell, name, n, runs)
-        for n, name in enumerate(runs[0].services)
-    ]
+    return tuple(_check(scenario, cell, name, runs) for name in runs[0].services)
 
 
-def _row(
-    scenario: Scenario, cell: Cell, name: str, n: int, runs: list[Replication]
-) -> dict[str, Any]:
-    servers, work = cell.stations[name].servers, _work(scenario, cell, name)
-    hour = runs[0].hour
-    per_s = np.mean([run.arrived[n, hour] for run in runs], axis=0) / 60.0
-    busy_s = sum(float(run.busy_s[n, hour].sum()) for run in runs)
-    hold_s = busy_s / max(1.0, sum(float(run.served[n, hour].sum()) for run in runs))
-    loads = per_s * hold_s / servers
-    away = float(np.mean([run.spans[_HOUR, _AWAY, n] for run in runs]))
-    if (why := scenario.services[name].off_paper) is not None:
-        return _not(why)
-    bound = cell.stations[name].queue_bound
-    is_loss = bound == 0 and not work.calls_held
-    quantity = _AWAY if is_loss else _WAIT
-    band = t_interval([float(run.spans[_HOUR, quantity, n]) for run in runs], _LEVEL)
-    if not is_loss and not _settles_s(float(loads.max()), servers, hold_s) < _SETTLES_S:
-        return _not(f"too near its capacity for minutes of their own ({loads.max():.0%})")
-    if np.isnan(band.mid) or not per_s.sum():
-        return _not("nobody came")
-    callers = _held_callers(scenario, cell, name)
-    if callers is not None and callers < _FEW * servers:
-        return _not(f"at most {callers} callers at a time: no open queue")
-    form, exact, answers = _paper(
-        work, per_s * hold_s, servers, bound, hold_s, scenario.services[name].timeout, away
+def _check(scenario: Scenario, cell: Cell, name: str, runs: list[Replication]) -> QueueCheck:
+    service, station = scenario.services[name], cell.stations[name]
+    queue = _Queue(
+        _work(scenario, cell, name), station.servers, station.queue_bound, service.timeout
     )
-    paper = float(np.average(answers, weights=per_s))
-    if exact and callers is None:
+    hour, number = _hour(runs, runs[0].services.index(name)), runs[0].services.index(name)
+    if service.off_paper is not None:
+        return _not_compared(name, service.off_paper)
+    load = float((hour.per_s * hour.hold_s / queue.servers).max())
+    if not queue.is_loss and not _settles_s(load, queue.servers, hour.hold_s) < _SETTLES_S:
+        return _not_compared(name, f"too near its capacity for minutes of their own ({load:.0%})")
+    quantity = _AWAY if queue.is_loss else _WAIT
+    band = t_interval([float(run.spans[_HOUR, quantity, number]) for run in runs], _LEVEL)
+    if np.isnan(band.mid) or not hour.per_s.sum():
+        return _not_compared(name, "nobody came")
+    callers = _held_callers(scenario, cell, name)
+    if callers is not None and callers < _FEW * queue.servers:
+        return _not_compared(name, f"at most {callers} callers at a time: no open queue")
+    form, is_exact, answers = _paper(queue, hour)
+    paper = float(np.average(answers, weights=hour.per_s))
+    is_exact = is_exact and callers is None
+    return QueueCheck(
+        service=name,
+        form=form,
+        exact=is_exact,
+        paper=paper,
+        simulated=interval_of(band),
+        unit="share" if queue.is_loss else "s",
+        said=_compared(paper, band, is_exact=is_exact),
+    )
+
+
+def _hour(runs: list[Replication], number: int) -> _Hour:
+    """Return the peak hour of the service with this number."""
+    hour = runs[0].hour
+    per_s = np.mean([run.arrived[number, hour] for run in runs], axis=0) / 60.0
+    busy_s = sum(float(run.busy_s[number, hour].sum()) for run in runs)
+    served = sum(float(run.served[number, hour].sum()) for run in runs)
+    turned_away = float(np.mean([run.spans[_HOUR, _AWAY, number] for run in runs]))
+    return _Hour(per_s, busy_s / max(1.0, served), turned_away)
+
+
+def _compared(paper: float, band: Band, *, is_exact: bool) -> str:
+    if is_exact:
         slack = 1e-6 + 0.02 * paper  # a minute's counts are given, a Poisson minute's are not
-        said = "agrees" if band.low - slack <= paper <= band.high + slack else "DISAGREES"
-    else:
-        is_near = abs(paper - band.mid) <= _NEAR * band.mid + 1e-4
-        said = "near" if is_near or band.low <= paper <= band.high else "far"
-    return {
-        "form": form,
-        "exact": exact and callers is None,
-        "paper": paper,
-        "simulated": band_of(band),
-        "unit": "share" if is_loss else "s",
-        "said": said,
-    }
+        agrees = band.low - slack <= paper <= band.high + slack
+        return "agrees" if agrees else "DISAGREES"
+    is_near = abs(paper - band.mid) <= _NEAR * band.mid + 1e-4
+    return "near" if is_near or band.low <= paper <= band.high else "far"
 
 
 def _settles_s(load: float, servers: int, hold_s: float) -> float:
@@ -121,34 +168,27 @@ def _held_callers(scenario: Scenario, cell: Cell, name: str) -> int | None:
     return sum(cell.stations[service].servers for service in above) if above else None
 
 
-def _paper(
-    work: _Work,
-    offered: Any,
-    servers: int,
-    bound: int,
-    hold_s: float,
-    timeout_s: float,
-    away: float,
-) -> tuple[str, bool, list[float]]:
+def _paper(queue: _Queue, hour: _Hour) -> tuple[str, bool, list[float]]:
     """Return the queue's name, whether its answer is exact, and the answer of each minute."""
-    if bound == 0 and not work.calls_held:
-        return "Erlang B", True, [erlang_b(float(a), servers) for a in offered]
+    work, servers, hold_s = queue.work, queue.servers, hour.hold_s
+    offered = [float(erlangs) for erlangs in hour.per_s * hold_s]
+    if queue.is_loss:
+        return "Erlang B", True, [erlang_b(erlangs, servers) for erlangs in offered]
     if work.is_exponential:
-        if away > 1e-4 and timeout_s < bound / servers * hold_s:
-            return (
-                "M/M/c+D",
-                True,
-                [
-                    impatient_queue(float(a), servers, hold_s, timeout_s, fixed=True)[1]
-                    for a in offered
-                ],
-            )
-        form = "Erlang C" if away == 0 else "M/M/c/K"
-        return form, True, [bounded_queue(float(a), servers, bound, hold_s)[1] for a in offered]
-    answers = [mean_wait_s(float(a), servers, hold_s, work.scv) for a in offered]
-    if servers == 1 and not work.calls_held and away == 0:
-        return "M/G/1", True, answers
-    return "M/G/c, Allen and Cunneen", False, answers
+        if hour.turned_away > 1e-4 and queue.timeout_s < queue.bound / servers * hold_s:
+            patient_s = queue.timeout_s
+            waits = [
+                impatient_queue(erlangs, servers, hold_s, patient_s, fixed=True)[1]
+                for erlangs in offered
+            ]
+            return "M/M/c+D", True, waits
+        form = "Erlang C" if hour.turned_away == 0 else "M/M/c/K"
+        waits = [bounded_queue(erlangs, servers, queue.bound, hold_s)[1] for erlangs in offered]
+        return form, True, waits
+    waits = [mean_wait_s(erlangs, servers, hold_s, work.scv) for erlangs in offered]
+    if servers == 1 and not work.calls_held and hour.turned_away == 0:
+        return "M/G/1", True, waits
+    return "M/G/c, Allen and Cunneen", False, waits
 
 
 def _work(scenario: Scenario, cell: Cell, name: str) -> _Work:
@@ -164,12 +204,5 @@ def _work(scenario: Scenario, cell: Cell, name: str) -> _Work:
     return _Work(mean, scv, laws == {"exponential"} and alike and not held, held)
 
 
-def _not(why: str) -> dict[str, Any]:
-    return {
-        "form": None,
-        "exact": False,
-        "paper": None,
-        "simulated": None,
-        "unit": "s",
-        "said": f"not compared: {why}",
-    }
+def _not_compared(service: str, why: str) -> QueueCheck:
+    return QueueCheck(service, None, False, None, None, "s", f"not compared: {why}")

@@ -1,28 +1,28 @@
 """What a busy service would wait at full scale: the same arrivals, all its servers, alone.
 
-A cell is slower than the whole at equal utilisation (DESIGN §7.3); how much of a wait is the cell's own is
-seen where the service is played alone at the scale it has.
+Few servers make their callers wait longer than many at equal utilisation: pooling. How much of a wait is the
+scaled-down system's own is seen where the service is played alone at full scale.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from gameday.experiments.replications.replication import QUANTITIES, SPANS, Replication
 from gameday.queueing import build_cell
 from gameday.record import percentile
-from gameday.record.intervals import band_of, level_interval
+from gameday.record.intervals import Interval, interval_of, level_interval
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import LogNormal, ServiceTime
-from gameday.vocabulary import Seed
+from gameday.vocabulary import Array, Seed
 
-__all__ = ["full_scale_waits"]
+__all__ = ["FullScaleWait", "full_scale_waits"]
 
 _BUSY = 0.6
-"""Peak-hour utilisation from which a service is worth it. Source: the project's issue on rehearsal."""
+"""Peak-hour utilisation from which a service is worth it. Ours: below it a queue of many servers hardly forms."""
 _MOST_REQUESTS = 4e7
 """Of all replications of one service together: about three seconds of a core."""
 _REPLICATIONS = 5
@@ -33,52 +33,75 @@ _HOUR, _BUSY_SHARE, _WAIT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class FullScaleWait:
+    """How long a busy service makes its callers wait: in the scaled-down system, and alone at full scale."""
+
+    service: str
+    servers: int
+    """At full scale."""
+    load: float
+    """Offered load over those servers; from 1 on there is no wait to speak of but a growing one."""
+    cell_wait_s: Interval
+    replications: int
+    requests: int
+    """Of a replication."""
+    wait_s: Interval
+    """Mean wait at full scale."""
+    p99_wait_s: Interval
+
+
 def full_scale_waits(
     scenario: Scenario, scale: float, runs: list[Replication], seed: Seed
-) -> list[dict[str, Any]]:
-    """Return busy services of a stack that hold no server for others: wait in the cell, and at full scale.
+) -> tuple[FullScaleWait, ...]:
+    """Return the busy services of a stack that hold no server for others.
 
-    `load` is the offered load over the servers at full scale; from 1 on there is no wait to speak of but
-    a growing one. Services whose servers wait for other services are left out: alone they are not.
+    Services whose servers wait for other services are left out: alone they are not what they are.
     """
-    rows = []
-    for n, name in enumerate(runs[0].services):
-        busy = float(np.mean([run.spans[_HOUR, _BUSY_SHARE, n] for run in runs]))
-        times = _times(scenario, runs[0].stack, name)
+    stack, rows = runs[0].stack, []
+    for number, name in enumerate(runs[0].services):
+        busy = float(np.mean([run.spans[_HOUR, _BUSY_SHARE, number] for run in runs]))
+        times = _times(scenario, stack, name)
         if not busy > _BUSY or times is None or scenario.services[name].off_paper:
             continue
-        per_s = np.mean([run.arrived[n, runs[0].hour] for run in runs], axis=0) / 60.0 / scale
-        servers = scenario.services[name].servers(runs[0].stack)
-        rows.append(
-            {
-                "service": name,
-                "servers": servers,
-                "load": round(float(per_s.mean()) * times.mean / servers, 4),
-                "cell_wait_s": band_of(
-                    level_interval([float(run.spans[_HOUR, _WAIT, n]) for run in runs], "s")
-                ),
-                **_alone(per_s, servers, times, seed.child("full scale", runs[0].stack, name)),
-            }
-        )
-    return rows
+        arrived = np.mean([run.arrived[number, runs[0].hour] for run in runs], axis=0)
+        queue = _Alone(arrived / 60.0 / scale, scenario.services[name].servers(stack), times)
+        waits = [float(run.spans[_HOUR, _WAIT, number]) for run in runs]
+        cell_wait_s = interval_of(level_interval(waits, "s"))
+        rows.append(_alone(name, queue, cell_wait_s, seed.child("full scale", stack, name)))
+    return tuple(rows)
 
 
-def _alone(per_s: Any, servers: int, time: ServiceTime, seed: Seed) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A service at full scale by itself."""
+
+    per_s: Array
+    """Arrivals in each minute of the peak hour."""
+    servers: int
+    times: ServiceTime
+
+
+def _alone(name: str, queue: _Alone, cell_wait_s: Interval, seed: Seed) -> FullScaleWait:
     from gameday.simulate.compiled import queue_alone  # numba: a second to import
 
-    requests = float(per_s.sum()) * 60.0
+    requests = float(queue.per_s.sum()) * 60.0
     count = int(min(_REPLICATIONS, max(2.0, _MOST_REQUESTS / max(1.0, requests))))
     played = [
-        queue_alone(per_s, 60.0, servers, time, seed=seed.child(str(number)))
+        queue_alone(queue.per_s, 60.0, queue.servers, queue.times, seed=seed.child(str(number)))
         for number in range(count)
     ]
     p99 = [percentile(run.waits.sum(axis=0), 0.99) for run in played]
-    return {
-        "replications": count,
-        "requests": round(requests),
-        "wait_s": band_of(level_interval([run.mean_wait_s for run in played], "s")),
-        "p99_wait_s": band_of(level_interval(p99, "s")),
-    }
+    return FullScaleWait(
+        service=name,
+        servers=queue.servers,
+        load=round(float(queue.per_s.mean()) * queue.times.mean / queue.servers, 4),
+        cell_wait_s=cell_wait_s,
+        replications=count,
+        requests=round(requests),
+        wait_s=interval_of(level_interval([run.mean_wait_s for run in played], "s")),
+        p99_wait_s=interval_of(level_interval(p99, "s")),
+    )
 
 
 def _times(scenario: Scenario, stack: str, name: str) -> ServiceTime | None:

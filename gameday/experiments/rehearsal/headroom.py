@@ -5,18 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from gameday.experiments.rehearsal.stack_answers import NOBODY, Replications, said_of
+from gameday.experiments.rehearsal.stack_answers import said_of
+from gameday.experiments.replications.replication import NOBODY, Replications
 from gameday.record.intervals import t_interval
 from gameday.scenario import Scenario
 
-__all__ = ["find_headroom"]
+__all__ = ["Headroom", "find_headroom"]
 
 _MOST, _LEAST = 8.0, 1 / 16
 _WIDTH = 1.06
 """A bracket this narrow is an answer."""
 _MOST_RUNS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """The multiples of the forecast between which an objective of a stack first fails."""
+
+    text: str
+    """The objective."""
+    said: str
+    """The answer in words."""
+    holds: float | None
+    """The largest multiple below `fails` at which the mean held; None where none did."""
+    fails: float | None
+    """The least multiple at which the mean failed; None where none did."""
+    surely_holds: float | None
+    """The largest multiple up to there at which the whole interval held."""
+    surely_fails: float | None
+    """The least multiple at which the whole interval failed."""
 
 
 @dataclass
@@ -44,13 +62,15 @@ class _Bracket:
     @property
     def surely_holds(self) -> float:
         """The largest multiple up to there at which its whole interval held."""
-        sure = (f for f, (_, said) in self.seen.items() if said == "holds" and f <= self.holds)
+        sure = (f for f, (_, answer) in self.seen.items() if answer == "holds" and f <= self.holds)
         return max(sure, default=0.0)
 
     @property
     def surely_fails(self) -> float:
         """The least multiple at which its whole interval failed."""
-        return min((f for f, (_, said) in self.seen.items() if said == "fails"), default=math.inf)
+        return min(
+            (f for f, (_, answer) in self.seen.items() if answer == "fails"), default=math.inf
+        )
 
     @property
     def said(self) -> str:
@@ -80,7 +100,7 @@ class _Bracket:
 
 def find_headroom(
     scenario: Scenario, base: Replications, play: Callable[[float], Replications]
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, tuple[Headroom, ...]]:
     """Return stack -> objectives with the multiples between which each first fails.
 
     `base` are replications at the forecast itself; `play` gives those of a multiple of it, the
@@ -103,16 +123,25 @@ def find_headroom(
             break
         factor = max(open_)[1]
         _look(scenario, brackets, factor, play(factor))
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for (stack, number), bracket in brackets.items():
-        rows.setdefault(stack, []).append(
-            {"text": scenario.objectives[number].text, "said": bracket.said}
-            | {
-                name: _finite(getattr(bracket, name))
-                for name in ("holds", "fails", "surely_holds", "surely_fails")
-            }
+    return {
+        stack: tuple(
+            _answer(scenario.objectives[number].text, bracket)
+            for (of_stack, number), bracket in brackets.items()
+            if of_stack == stack
         )
-    return rows
+        for stack in dict.fromkeys(stack for stack, _ in brackets)
+    }
+
+
+def _answer(text: str, bracket: _Bracket) -> Headroom:
+    return Headroom(
+        text,
+        bracket.said,
+        _finite(bracket.holds),
+        _finite(bracket.fails),
+        _finite(bracket.surely_holds),
+        _finite(bracket.surely_fails),
+    )
 
 
 def _finite(factor: float) -> float | None:

@@ -6,19 +6,23 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.experiments.replications.replication import (
+        NOBODY,
         QUANTITIES,
         SPANS,
         UNITS,
         Look,
         Replication,
+        Replications,
         first_run,
         peak_hour,
     )
 
 __all__ = [
     "Look",
+    "NOBODY",
     "QUANTITIES",
     "Replication",
+    "Replications",
     "SPANS",
     "UNITS",
     "first_run",
@@ -29,8 +33,10 @@ __getattr__ = opening(
     __name__,
     {
         "Look": "replication",
+        "NOBODY": "replication",
         "QUANTITIES": "replication",
         "Replication": "replication",
+        "Replications": "replication",
         "SPANS": "replication",
         "UNITS": "replication",
         "first_run": "replication",

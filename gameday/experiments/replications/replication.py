@@ -6,12 +6,13 @@ where the record was made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
-from gameday.record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
+from gameday.record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.record.measures import (
     LEAST_SAMPLES,
     SATURATED,
@@ -25,7 +26,20 @@ from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["QUANTITIES", "SPANS", "UNITS", "Look", "Replication", "peak_hour"]
+__all__ = [
+    "NOBODY",
+    "QUANTITIES",
+    "SPANS",
+    "UNITS",
+    "Look",
+    "Replication",
+    "Replications",
+    "first_run",
+    "peak_hour",
+]
+
+NOBODY = "not observed: no customer came"
+"""What is answered of what no customer met: it neither holds nor fails."""
 
 QUANTITIES = ("utilisation", "wait_s", "p99_s", "turned_away", "queue", "servers")
 """Of a service: busy share of its servers; mean wait for one; p99 of a visit, queue to reply; share of
@@ -89,6 +103,10 @@ class Replication:
         return float(self.numbers[objective, 0]), int(self.numbers[objective, 1])
 
 
+Replications = tuple[tuple[Replication, ...], ...]
+"""One entry a replication, in each one a stack."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What reads a Replication off a record of a single stack."""
@@ -105,62 +123,89 @@ class Look:
     def __call__(self, record: RunRecord) -> Replication:
         """Return what the record comes to."""
         [stack] = record.stacks
-        names = self.scenario.stack_services(stack)
-        mine = [record.services.index(name) for name in names]
-        attempts, loads = (a[0, mine][:, :, record.judged] for a in (record.attempts, record.loads))
-        histograms = record.visits[0, mine][:, record.judged]
-        longest_s = record.longest_visit_s[mine]
-        slots, hour = loads.shape[2], self.hours[stack]
-        steps = record.step_counts[0][:, :, record.judged].sum(axis=0)
-        series = np.stack(
-            [
-                _read(
-                    attempts[:, :, [i]],
-                    loads[:, :, [i]],
-                    histograms[:, [i]],
-                    longest_s,
-                    record.slot_wall_s,
-                )
-                for i in range(slots)
-            ],
-            axis=2,
-        )
-        spans = np.stack(
-            [
-                _read(
-                    attempts[:, :, part],
-                    loads[:, :, part],
-                    histograms[:, part],
-                    longest_s,
-                    record.slot_wall_s,
-                )
-                for part in (slice(0, slots), hour)
-            ]
-        )
+        seen, hour = _Services.of(record, self.scenario.stack_services(stack)), self.hours[stack]
+        minutes = [seen.quantities(slice(slot, slot + 1)) for slot in range(seen.slots)]
+        series = np.stack(minutes, axis=2)
+        spans = [seen.quantities(part) for part in (slice(0, seen.slots), hour)]
+        steps = record.steps_by_slot(stack)
         return Replication(
-            stack,
-            tuple(names),
-            record.grid.part(record.lead_in, slots),
-            hour,
-            series,
-            spans,
-            _numbers(record, self.scenario),
-            _fails_at(record, self.scenario),
-            _breaks_at(series, attempts),
-            attempts[:, 0],
-            attempts[:, 0] - attempts[:, _UNSERVED].sum(axis=1),
-            loads[:, LOADS.index("busy_s")],
-            attempts[:, _LOST].sum(axis=1),
-            loads[:, LOADS.index("lookups")],
-            loads[:, LOADS.index("hits")],
-            steps[STEPS.index("planned")] - steps[STEPS.index("sent")],
-            steps[STEPS.index("achieved")],
-            steps[STEPS.index("done")],
-            {product: at_s for (_, product), at_s in record.sold_out.items()},
-            tuple(record.imbalances()),
-            record.little_residual(),
-            record.notes,
+            stack=stack,
+            services=seen.names,
+            grid=record.grid.part(record.lead_in, seen.slots),
+            hour=hour,
+            series=series,
+            spans=np.stack(spans),
+            numbers=_numbers(record, self.scenario),
+            fails_at=_fails_at(record, self.scenario),
+            breaks_at=_breaks_at(series, seen.attempts),
+            arrived=seen.attempts[:, 0],
+            served=seen.attempts[:, 0] - seen.attempts[:, _UNSERVED].sum(axis=1),
+            busy_s=seen.loads[:, LOADS.index("busy_s")],
+            lost=seen.attempts[:, _LOST].sum(axis=1),
+            lookups=seen.loads[:, LOADS.index("lookups")],
+            hits=seen.loads[:, LOADS.index("hits")],
+            unreached=steps["planned"] - steps["sent"],
+            achieved=steps["achieved"],
+            done=steps["done"],
+            sold_out={product: at_s for (_, product), at_s in record.sold_out.items()},
+            imbalances=tuple(record.imbalances()),
+            little_residual=record.little_residual(),
+            notes=record.notes,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    """What a record has of a stack's services, over its window."""
+
+    names: tuple[str, ...]
+    attempts: Array
+    """Shape (services, ATTEMPTS, slots)."""
+    loads: Array
+    """Shape (services, LOADS, slots)."""
+    visits: Array
+    """Shape (services, slots, BINS)."""
+    longest_s: Array
+    """Shape (services,)."""
+    slot_wall_s: float
+
+    @staticmethod
+    def of(record: RunRecord, names: Sequence[str]) -> _Services:
+        """Return these services of a record of a single stack."""
+        places = [record.services.index(name) for name in names]
+        return _Services(
+            tuple(names),
+            record.attempts[0, places][:, :, record.judged],
+            record.loads[0, places][:, :, record.judged],
+            record.visits[0, places][:, record.judged],
+            record.longest_visit_s[places],
+            record.slot_wall_s,
+        )
+
+    @property
+    def slots(self) -> int:
+        """How many slots the window has."""
+        return int(self.loads.shape[2])
+
+    def quantities(self, part: slice) -> Array:
+        """Return QUANTITIES over some slots, shape (QUANTITIES, services)."""
+        attempts, loads = self.attempts[:, :, part], self.loads[:, :, part]
+        counts, load = attempts.sum(axis=2), loads.sum(axis=2)
+        busy_s, queue_s, servers = load[:, 0], load[:, 1], load[:, 2]
+        arrived = counts[:, 0]
+        histograms = zip(self.visits[:, part], self.longest_s, strict=True)
+        p99_s = [percentile(rows.sum(axis=0), 0.99, longest_s) for rows, longest_s in histograms]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.stack(
+                [
+                    np.minimum(1.0, busy_s / (servers * self.slot_wall_s)),
+                    queue_s / (arrived - counts[:, _SHED]),
+                    np.array(p99_s),
+                    counts[:, _LOST].sum(axis=1) / arrived,
+                    queue_s / (self.slot_wall_s * loads.shape[2]),
+                    servers / loads.shape[2],
+                ]
+            )
 
 
 def peak_hour(scenario: Scenario, plan: LoadPlan, stack: str) -> slice:
@@ -173,31 +218,6 @@ def peak_hour(scenario: Scenario, plan: LoadPlan, stack: str) -> slice:
     return slice(first, first + width)
 
 
-def _read(
-    attempts: Array, loads: Array, histograms: Array, longest_s: Array, slot_wall_s: float
-) -> Array:
-    """Return QUANTITIES over the slots given, shape (QUANTITIES, services)."""
-    counts, load = attempts.sum(axis=2), loads.sum(axis=2)
-    arrived = counts[:, 0]
-    seconds = slot_wall_s * loads.shape[2]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.stack(
-            [
-                np.minimum(1.0, load[:, 0] / (load[:, 2] * slot_wall_s)),
-                load[:, 1] / (arrived - counts[:, _SHED]),
-                np.array(
-                    [
-                        percentile(rows.sum(axis=0), 0.99, most)
-                        for rows, most in zip(histograms, longest_s, strict=True)
-                    ]
-                ),
-                counts[:, _LOST].sum(axis=1) / arrived,
-                load[:, 1] / seconds,
-                load[:, 2] / loads.shape[2],
-            ]
-        )
-
-
 def _numbers(record: RunRecord, scenario: Scenario) -> Array:
     """Return the number of each objective over the window, and from how many it is; NaN where nobody came.
 
@@ -207,9 +227,8 @@ def _numbers(record: RunRecord, scenario: Scenario) -> Array:
     for criterion in scenario.objectives:
         if criterion.is_of_service:
             seen = service_series(record, criterion, record.stacks[0])
-            at = record.services.index(criterion.subject)
-            nobody_came = not record.attempts[0, at, 0, record.judged].any()
-            known = seen[:0] if nobody_came else seen[~np.isnan(seen)]
+            arrived = record.attempts_by_slot(record.stacks[0], criterion.subject)["arrived"]
+            known = seen[~np.isnan(seen)] if arrived.any() else seen[:0]
             rows.append((float(known.mean()) if len(known) else float("nan"), len(known)))
         else:
             rows.append(number_of(record, criterion, record.stacks[0]))
@@ -237,7 +256,7 @@ def _breaks_at(series: Array, attempts: Array) -> Array:
     busy, arrived = series[QUANTITIES.index("utilisation")], attempts[:, 0]
     by_chance = scipy.stats.binom.sf(attempts[:, _LOST].sum(axis=1) - 1, arrived, TURNED_AWAY)
     turned = (by_chance < _CHANCE) & (arrived >= LEAST_SAMPLES)
-    out = []
+    breaks_at = []
     for row, lost in zip(busy, turned, strict=True):
         full = np.zeros(len(row), bool)
         if len(row) >= SATURATED_SLOTS:
@@ -245,5 +264,5 @@ def _breaks_at(series: Array, attempts: Array) -> Array:
                 np.nan_to_num(row), np.full(SATURATED_SLOTS, 1 / SATURATED_SLOTS), "valid"
             )
             full[SATURATED_SLOTS - 1 :] = mean > SATURATED
-        out.append(first_run(lost | full, 0.0))
-    return np.array(out)
+        breaks_at.append(first_run(lost | full, 0.0))
+    return np.array(breaks_at)

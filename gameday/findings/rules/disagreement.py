@@ -9,13 +9,14 @@ import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
+from gameday.findings.rule import Rule
 from gameday.queueing import visited_services
-from gameday.record import STEPS, RunRecord, percentile
+from gameday.record import RunRecord, percentile
 from gameday.record.measures import service_number, visit_count
 from gameday.scenario import quantile_level
 from gameday.vocabulary import Band
 
-__all__ = ["look_for_disagreement"]
+__all__ = ["RULE"]
 
 _TOLERANCE = {"utilisation": 0.05, "p50": 0.25, "p99": 0.35}
 """Differences that are no matter: points of utilisation, shares of a latency.
@@ -29,7 +30,7 @@ _NOISE = 0.01
 """Share of planned steps that may be lost by us before the comparison says nothing."""
 
 
-def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
+def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield tests of utilisation, p50 and p99 per stack and service: measured against predicted.
 
     Of steps none of whose services was seen, p50 and p99 of their responses.
@@ -37,8 +38,8 @@ def look_for_disagreement(evidence: Evidence) -> Iterator[Candidate]:
     run = evidence.measured
     if run is None or len(evidence.predicted) < 2:
         return
-    planned = run.step_counts[:, :, STEPS.index("planned")].sum()
-    if run.step_counts[:, :, STEPS.index("lost")].sum() > _NOISE * planned:
+    steps = run.steps_by_slot(slots=run.whole)
+    if steps.total("lost") > _NOISE * steps.total("planned"):
         return  # what we lost ourselves is no news of the model
     if evidence.machine.is_too_busy:
         return  # nor is what other work on this machine took
@@ -85,21 +86,21 @@ def _compare(
 ) -> Candidate:
     """Return the test of a measured number against predicted ones, the first of `numbers` against the others."""
     measured, predicted = numbers[0], np.array(numbers[1:])
-    n, mean = len(predicted), float(predicted.mean())
-    spread = max(float(predicted.std(ddof=1)) * float(np.sqrt(1 + 1 / n)), 1e-6)
+    count, mean = len(predicted), float(predicted.mean())
+    deviation = max(float(predicted.std(ddof=1)) * float(np.sqrt(1 + 1 / count)), 1e-6)
     away = abs(measured - mean)
-    half = float(scipy.stats.t.ppf(0.975, n - 1)) * spread
+    half = float(scipy.stats.t.ppf(0.975, count - 1)) * deviation
     bound = _TOLERANCE[metric] * (1.0 if metric == "utilisation" else mean)
+    beyond = max(0.0, away - bound) / deviation
     return Candidate(
-        rule="disagreement",
         stack=stack,
         subject=f"{metric} of {subject}",
         title=f"{stack}: model and measurement disagree on {metric} of {subject}",
         value=Band(away, away - half, away + half),
         bound=bound,
         unit="share" if metric == "utilisation" else "s",
-        p_value=float(2 * scipy.stats.t.sf(max(0.0, away - bound) / spread, n - 1)),
-        samples=n * 100,
+        p_value=float(2 * scipy.stats.t.sf(beyond, count - 1)),
+        samples=count * 100,
         basis="measured",
         tier=3,
         first_slot=None,
@@ -108,3 +109,6 @@ def _compare(
         evidence={"predicted": mean, "measured": measured},
         services=services,
     )
+
+
+RULE = Rule(name="disagreement", look=_look, servers_help=False, refutes_model=True)

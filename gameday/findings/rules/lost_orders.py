@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
+from gameday.findings.rule import Rule
 from gameday.vocabulary import Band
 
-__all__ = ["look_for_lost_orders"]
+__all__ = ["RULE"]
 
 
-def look_for_lost_orders(evidence: Evidence) -> Iterator[Candidate]:
+def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test of the order book by key, where the target lists its orders."""
     orders = evidence.measured.orders if evidence.measured is not None else None
     if orders is None or orders.in_shop < 0:
         return
     wrong = orders.confirmed_missing + orders.never_sent
     yield Candidate(
-        rule="lost_orders",
         stack="all",
         subject="orders",
         title="orders do not balance by key",
@@ -39,3 +39,8 @@ def look_for_lost_orders(evidence: Evidence) -> Iterator[Candidate]:
             "never_sent": orders.never_sent,
         },
     )
+
+
+RULE = Rule(
+    name="lost_orders", look=_look, hurts_customers=True, fails_run=True, servers_help=False
+)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
+from gameday.findings.rule import Rule
 from gameday.queueing import services_behind, step_tier
 from gameday.record import RunRecord, bin_of, percentile
 from gameday.record.intervals import binomial_band, level_interval, p_above, quantile_band
@@ -24,120 +26,118 @@ from gameday.record.measures import (
 from gameday.scenario import METRICS, Criterion
 from gameday.vocabulary import Band
 
-__all__ = ["look_for_missed_objective"]
+__all__ = ["RULE"]
 
 
-def look_for_missed_objective(evidence: Evidence) -> Iterator[Candidate]:
+def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per objective and stack: of the measurement, and of the model at real speed."""
     for criterion in evidence.scenario.objectives:
         for stack in evidence.scenario.stack_names:
             if evidence.measured is not None:
-                yield from _of_run(evidence, criterion, stack, evidence.measured)
+                seen = _of_run(evidence.measured, criterion, stack)
+                if seen is not None:
+                    yield _candidate(evidence, criterion, stack, seen)
             if len(evidence.event) > 1:
-                yield from _of_model(evidence, criterion, stack)
+                modelled = _of_model(evidence, criterion, stack)
+                if modelled is not None:
+                    yield _candidate(evidence, criterion, stack, modelled)
 
 
-def _of_run(
-    evidence: Evidence, criterion: Criterion, stack: str, run: RunRecord
-) -> Iterator[Candidate]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """The number of an objective, tested against its bound."""
+
+    band: Band
+    p_value: float
+    samples: int
+    first_slot: int | None = None
+    basis: Basis = "measured"
+    services: tuple[str, ...] = ()
+    """Whose model it rests on."""
+    is_exact: bool = False
+
+
+def _of_run(run: RunRecord, criterion: Criterion, stack: str) -> _Seen | None:
+    if criterion.is_of_service:
+        return _of_service(run, criterion, stack)
     if criterion.metric in ("error rate", "abandonment rate"):
-        bad, all_, share = share_of(run, criterion, stack)
-        yield _candidate(
-            evidence,
-            criterion,
-            stack,
-            binomial_band(bad, all_),
-            float(scipy.stats.binom.sf(bad - 1, all_, criterion.value)) if all_ else 1.0,
-            all_,
-            first_where(share > criterion.value),
+        bad, count, shares = share_of(run, criterion, stack)
+        return _Seen(
+            band=binomial_band(bad, count),
+            p_value=float(scipy.stats.binom.sf(bad - 1, count, criterion.value)) if count else 1.0,
+            samples=count,
+            first_slot=first_where(shares > criterion.value),
             is_exact=True,
         )
-        return
-    if criterion.is_of_service:
-        yield from _of_service(evidence, criterion, stack, run)
-        return
-    rows = latency_rows(run, criterion, stack)
-    histogram, level = rows.sum(axis=0), criterion.level
-    above, n = int(histogram[int(bin_of(criterion.value)) + 1 :].sum()), int(histogram.sum())
+    return _of_latency(run, criterion, stack)
+
+
+def _of_latency(run: RunRecord, criterion: Criterion, stack: str) -> _Seen:
+    """Return a quantile of response times; how many lie beyond the bound is binomial."""
+    rows, level = latency_rows(run, criterion, stack), criterion.level
+    histogram = rows.sum(axis=0)
+    count, above = int(histogram.sum()), int(histogram[int(bin_of(criterion.value)) + 1 :].sum())
     slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
     longest_s = run.longest_response_s(steps_of(run, criterion))
-    yield _candidate(
-        evidence,
-        criterion,
-        stack,
-        quantile_band(histogram, level, longest_s),
-        float(scipy.stats.binom.sf(above - 1, n, 1 - level)) if n else 1.0,
-        n,
-        first_where(slots > criterion.value),
+    return _Seen(
+        band=quantile_band(histogram, level, longest_s),
+        p_value=float(scipy.stats.binom.sf(above - 1, count, 1 - level)) if count else 1.0,
+        samples=count,
+        first_slot=first_where(slots > criterion.value),
         is_exact=True,
     )
 
 
-def _of_service(
-    evidence: Evidence, criterion: Criterion, stack: str, run: RunRecord
-) -> Iterator[Candidate]:
-    """Yield a test of the mean over the window's slots; each slot is many visits."""
-    seen = service_series(run, criterion, stack)
-    known = [float(v) for v in seen[~np.isnan(seen)]]
+def _of_service(run: RunRecord, criterion: Criterion, stack: str) -> _Seen | None:
+    """Return the mean over the window's slots, each of which is many visits; None where too few were seen."""
+    series = service_series(run, criterion, stack)
+    known = [float(value) for value in series[~np.isnan(series)]]
     if len(known) < LEAST_SLOTS:
-        return
-    yield _candidate(
-        evidence,
-        criterion,
-        stack,
-        level_interval(known, METRICS[criterion.metric]),
-        p_above(known, criterion.value),
-        LEAST_SAMPLES,
-        first_where(np.nan_to_num(seen) > criterion.value),
+        return None
+    return _Seen(
+        band=level_interval(known, METRICS[criterion.metric]),
+        p_value=p_above(known, criterion.value),
+        samples=LEAST_SAMPLES,
+        first_slot=first_where(np.nan_to_num(series) > criterion.value),
     )
 
 
-def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> Iterator[Candidate]:
+def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> _Seen | None:
+    """Return the mean over replications at real speed; None where it is not asked or not known."""
     if criterion.is_of_service:
-        return
-    place = evidence.scenario.objectives.index(criterion)
-    runs = [run for each in evidence.event_judged for run in each if run.stack == stack]
-    seen = [run.number_of(place) for run in runs]
-    values = [value for value, _ in seen if not np.isnan(value)]
+        return None
+    number = evidence.scenario.objectives.index(criterion)
+    numbers = [run.number_of(number) for run in evidence.judged_runs(stack)]
+    values = [value for value, _ in numbers if not np.isnan(value)]
     if len(values) < 2:
-        return
-    band = level_interval(values, METRICS[criterion.metric])
-    p_value = p_above(values, criterion.value)
-    counts = sum(count for _, count in seen)
-    behind = services_behind(evidence.scenario, stack, criterion)
-    yield _candidate(
-        evidence, criterion, stack, band, p_value, counts, None, basis="model only", services=behind
+        return None
+    return _Seen(
+        band=level_interval(values, METRICS[criterion.metric]),
+        p_value=p_above(values, criterion.value),
+        samples=sum(count for _, count in numbers),
+        basis="model only",
+        services=services_behind(evidence.scenario, stack, criterion),
     )
 
 
-def _candidate(
-    evidence: Evidence,
-    criterion: Criterion,
-    stack: str,
-    band: Band,
-    p_value: float,
-    samples: int,
-    first: int | None,
-    *,
-    basis: Basis = "measured",
-    services: tuple[str, ...] = (),
-    is_exact: bool = False,
-) -> Candidate:
+def _candidate(evidence: Evidence, criterion: Criterion, stack: str, seen: _Seen) -> Candidate:
     return Candidate(
-        rule="missed_objective",
         stack=stack,
         subject=f"{criterion.metric} of {criterion.subject}",
         title=f"{stack}: objective missed: {criterion.text}",
-        value=band,
+        value=seen.band,
         bound=criterion.value,
         unit=METRICS[criterion.metric],
-        p_value=p_value,
-        samples=samples,
-        basis=basis,
+        p_value=seen.p_value,
+        samples=seen.samples,
+        basis=seen.basis,
         tier=step_tier(evidence.scenario, criterion.subject),
-        first_slot=first,
+        first_slot=seen.first_slot,
         suggestion="see the saturated services of this stack and the capacity requests",
         evidence={"objective": criterion.text},
-        services=services,
-        is_exact=is_exact,
+        services=seen.services,
+        is_exact=seen.is_exact,
     )
+
+
+RULE = Rule(name="missed_objective", look=_look, hurts_customers=True, fails_run=True)

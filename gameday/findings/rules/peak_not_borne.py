@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from gameday.experiments.failures import PeakCase, case_words, level_words
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
+from gameday.findings.rule import Rule
 from gameday.queueing import services_behind, step_tier
 from gameday.record.intervals import level_interval, p_above
 from gameday.scenario import METRICS, Criterion
 
-__all__ = ["look_for_peak_not_borne"]
+__all__ = ["RULE"]
 
 
-def look_for_peak_not_borne(evidence: Evidence) -> Iterator[Candidate]:
+def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack and objective of the model with the fleets as they are."""
     for case in evidence.peak:
         for number, criterion in enumerate(evidence.scenario.objectives):
@@ -29,7 +30,6 @@ def _candidate(
 ) -> Candidate:
     unit = METRICS[criterion.metric]
     return Candidate(
-        rule="peak_not_borne",
         stack=case.stack,
         subject=criterion.text,
         title=f"{case.stack}: the forecast's peak at {level_words(case)}, is not borne: {criterion.text} fails",
@@ -46,3 +46,6 @@ def _candidate(
         quantile=case.plan.quantile,
         services=services_behind(evidence.scenario, case.stack, criterion),
     )
+
+
+RULE = Rule(name="peak_not_borne", look=_look, hurts_customers=True)

@@ -3,65 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
-from gameday.record import LOADS
+from gameday.findings.rule import Rule
 from gameday.record.intervals import binomial_band
 from gameday.record.measures import SATURATED_SLOTS
 from gameday.vocabulary import Array
 
-__all__ = ["look_for_retry_storm"]
+__all__ = ["RULE"]
 
 _REPEATED = 1 / 3
 """Of attempts: from there on retries make half as much work again. Ours."""
 
 
-def look_for_retry_storm(evidence: Evidence) -> Iterator[Candidate]:
+def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack and service whose repeated attempts are counted: of the worst three minutes."""
-    run, rules = evidence.measured, evidence.scenario.services.values()
-    if run is None or not any((r.retry and r.retry.attempts) or r.hedge for r in rules):
+    run, services = evidence.measured, evidence.scenario.services.values()
+    if run is None or not any((s.retry and s.retry.attempts) or s.hedge for s in services):
         return
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
-            at = run.stacks.index(stack), run.services.index(service)
-            asked = run.attempts[*at, 0, run.judged]
-            again = run.loads[*at, LOADS.index("repeats"), run.judged]
-            if not (np.isnan(asked) | np.isnan(again)).all():
-                yield from _of(evidence, stack, service, np.nan_to_num(asked), np.nan_to_num(again))
+            attempts = run.attempts_by_slot(stack, service)["arrived"]
+            repeats = run.loads_by_slot(stack, service)["repeats"]
+            if not (np.isnan(attempts) | np.isnan(repeats)).all():
+                worst = _Worst.of(np.nan_to_num(attempts), np.nan_to_num(repeats))
+                if worst.attempts:
+                    yield _candidate(evidence, stack, service, worst)
 
 
-def _of(
-    evidence: Evidence, stack: str, service: str, asked: Array, again: Array
-) -> Iterator[Candidate]:
-    width = min(SATURATED_SLOTS, len(asked))
-    sums = [np.convolve(row, np.ones(width), "valid") for row in (asked, again)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = np.where(sums[0] > 0, sums[1] / sums[0], 0.0)
-    at = int(shares.argmax())
-    attempts, repeated = (round(float(row[at])) for row in sums)
-    if attempts == 0:
-        return
-    yield Candidate(
-        rule="retry_storm",
+@dataclass(frozen=True, slots=True)
+class _Worst:
+    """The minutes in which the largest share of attempts is repeated."""
+
+    first_slot: int
+    share: float
+    attempts: int
+    repeated: int
+    choices: int
+    """Runs of minutes they were chosen from."""
+
+    @staticmethod
+    def of(attempts: Array, repeats: Array) -> _Worst:
+        """Return the worst minutes of attempts and repeated attempts, each (slots,)."""
+        width = min(SATURATED_SLOTS, len(attempts))
+        sums = [np.convolve(row, np.ones(width), "valid") for row in (attempts, repeats)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = np.where(sums[0] > 0, sums[1] / sums[0], 0.0)
+        slot = int(shares.argmax())
+        counts = [round(float(row[slot])) for row in sums]
+        return _Worst(slot, float(shares[slot]), counts[0], counts[1], len(shares))
+
+
+def _candidate(evidence: Evidence, stack: str, service: str, worst: _Worst) -> Candidate:
+    attempts, repeated = worst.attempts, worst.repeated
+    above = float(scipy.stats.binom.sf(repeated - 1, attempts, _REPEATED))
+    each = attempts / max(1, attempts - repeated)
+    return Candidate(
         stack=stack,
         subject=service,
-        title=f"{stack}: retry storm on {service}: {attempts / max(1, attempts - repeated):.1f} attempts for each "
-        "first one",
+        title=f"{stack}: retry storm on {service}: {each:.1f} attempts for each first one",
         unit="share",
         bound=_REPEATED,
         value=binomial_band(repeated, attempts),
         samples=attempts,
         basis="measured",
-        p_value=min(
-            1.0, len(shares) * float(scipy.stats.binom.sf(repeated - 1, attempts, _REPEATED))
-        ),
+        p_value=min(1.0, worst.choices * above),
         tier=evidence.scenario.services[service].tier,
-        first_slot=at if shares[at] > _REPEATED else None,
+        first_slot=worst.first_slot if worst.share > _REPEATED else None,
         suggestion=f"give those who ask {service}, and its own retries, a budget (retry.budget) and it a "
         "queue that is served within its callers' time-out",
         evidence={"attempts": attempts, "repeated": repeated},
     )
+
+
+RULE = Rule(name="retry_storm", look=_look)

@@ -6,8 +6,10 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.record.intervals.of_one_run import (
+        Interval,
         band_of,
         binomial_band,
+        interval_of,
         plain_number,
         quantile_band,
         rounded,
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Interval",
     "band_of",
     "binomial_band",
+    "interval_of",
     "level_interval",
     "p_above",
     "plain_number",
@@ -34,7 +38,9 @@ __all__ = [
 __getattr__ = opening(
     __name__,
     {
+        "Interval": "of_one_run",
         "band_of": "of_one_run",
+        "interval_of": "of_one_run",
         "binomial_band": "of_one_run",
         "level_interval": "of_replications",
         "p_above": "of_replications",

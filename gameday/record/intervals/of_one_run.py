@@ -1,14 +1,24 @@
-"""Intervals of one run: of a share, and of a quantile of a histogram; and both as plain data."""
+"""Intervals of one run: of a share, and of a quantile of a histogram; and both rounded for print."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
-from gameday.record.run_record import percentile
+from gameday.record.histograms import percentile
 from gameday.vocabulary import Array, Band
 
-__all__ = ["band_of", "binomial_band", "plain_number", "quantile_band", "rounded"]
+__all__ = [
+    "Interval",
+    "band_of",
+    "binomial_band",
+    "interval_of",
+    "plain_number",
+    "quantile_band",
+    "rounded",
+]
 
 
 def binomial_band(bad: int, all_: int) -> Band:
@@ -35,13 +45,25 @@ def plain_number(value: float, digits: int = 5) -> float | None:
     return None if np.isnan(value) or np.isinf(value) else round(float(value), digits)
 
 
-def band_of(band: Band) -> dict[str, float | None]:
-    """Return a band in plain data; None where there is no number."""
-    return {
-        "mid": plain_number(band.mid),
-        "low": plain_number(band.low),
-        "high": plain_number(band.high),
-    }
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its interval, rounded for print; None where there is none."""
+
+    mid: float | None
+    low: float | None
+    high: float | None
+
+
+def interval_of(band: Band) -> Interval:
+    """Return a band rounded to five digits."""
+    return Interval(plain_number(band.mid), plain_number(band.low), plain_number(band.high))
+
+
+def band_of(interval: Interval) -> Band:
+    """Return an interval that is known as a band; its digits are those that are printed."""
+    if interval.mid is None or interval.low is None or interval.high is None:
+        raise ValueError(f"no number has this interval: {interval}")
+    return Band(interval.mid, interval.low, interval.high)
 
 
 def rounded(values: Array) -> list[float | None]:

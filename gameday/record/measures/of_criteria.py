@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.record.run_record import LATENCIES, STEPS, RunRecord, bin_of, percentile
+from gameday.record.histograms import bin_of, percentile
+from gameday.record.run_record import LATENCIES, STEPS, RunRecord
 from gameday.scenario import METRICS, Criterion, quantile_level
 from gameday.vocabulary import Array
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Pareto,
         ServiceTime,
     )
-    from gameday.scenario.blocks.services import Lane, Service, Station
+    from gameday.scenario.blocks.services import Fleet, Lane, Service, Station
     from gameday.scenario.blocks.steps import TEMPLATE_WORD, Call, Exchange, Extract
     from gameday.scenario.blocks.template_values import Value
     from gameday.scenario.blocks.url_rules import UrlRule, parse_url_rule
@@ -33,6 +33,7 @@ __all__ = [
     "Exchange",
     "Exponential",
     "Extract",
+    "Fleet",
     "ForecastBlock",
     "GAUGES",
     "Gamma",
@@ -65,6 +66,7 @@ __getattr__ = opening(
         "Exchange": "steps",
         "Exponential": "service_times",
         "Extract": "steps",
+        "Fleet": "services",
         "ForecastBlock": "forecasting",
         "GAUGES": "observe",
         "Gamma": "service_times",

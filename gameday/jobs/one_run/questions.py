@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from gameday.capacity import CapacityRequest, Withheld, request_capacity, verify, withhold
-from gameday.experiments.failures import PeakCase, n_minus_one, peak_cases
-from gameday.findings import Evidence, Finding, standing_of
-from gameday.forecast import Demand
-from gameday.jobs.after_load import AfterLoad
-from gameday.live import Show
-from gameday.scenario import Scenario
-from gameday.traffic import LoadPlan
-from gameday.vocabulary import Seed
+from gameday.experiments.failures import PeakCase, StackLosses, n_minus_one, peak_cases
+from gameday.findings import Evidence, Finding, Standing
+from gameday.jobs.foresee import Foreseen
+from gameday.jobs.one_run.after_load import AfterLoad
+from gameday.jobs.one_run.run import Run
 
 __all__ = ["Questions"]
 
@@ -31,32 +27,29 @@ _PEAK_MOST_S = 30.0
 class Questions:
     """A run whose load is over: each question shows its phase, and is left out where a person ends it."""
 
-    scenario: Scenario
-    demand: Demand
-    plan: LoadPlan
-    seed: Seed
-    show: Show
+    run: Run
+    seen: Foreseen
     after: AfterLoad
 
     def is_cut(self) -> bool:
         """Return whether no more is to be asked of the model."""
         return self.after.why_cut() is not None
 
-    def losses(self, load_share: float) -> dict[str, Any]:
+    def losses(self, load_share: float) -> dict[str, StackLosses]:
         """Return what can be lost at the peak; `load_share` is that of Evidence."""
-        lost: dict[str, Any] = {}
+        lost: dict[str, StackLosses] = {}
         if self.after.played.end != "complete":
             return lost
-        with self.after.phase("what can be lost at the peak", self.show):
+        with self.after.phase("what can be lost at the peak", self.run.show):
             if not self.is_cut():
                 lost = n_minus_one(
-                    self.scenario,
-                    self.demand,
-                    self.plan,
-                    seed=self.seed,
+                    self.run.scenario,
+                    self.seen.demand,
+                    self.seen.plan,
+                    seed=self.run.order.seed,
                     core_s=_LOSSES_S * (os.cpu_count() or 1),
                     load_share=load_share,
-                    progress=self.show.update,
+                    progress=self.run.show.update,
                     cancelled=self.is_cut,
                 )
         return lost
@@ -66,42 +59,43 @@ class Questions:
         cases: tuple[PeakCase, ...] = ()
         if self.after.played.end != "complete":
             return cases
-        run_s = self.plan.duration_s + self.plan.lead_in_s
+        plan = self.seen.plan
+        run_s = plan.duration_s + plan.lead_in_s
         core_s = min(_PEAK_MOST_S, _PEAK_SHARE * run_s) * (os.cpu_count() or 1)
-        with self.after.phase("the peak that fleets are sized for", self.show):
+        with self.after.phase("the peak that fleets are sized for", self.run.show):
             if not self.is_cut():
                 cases = peak_cases(
-                    self.scenario,
-                    self.demand,
-                    self.plan,
-                    seed=self.seed,
+                    self.run.scenario,
+                    self.seen.demand,
+                    plan,
+                    seed=self.run.order.seed,
                     core_s=core_s,
-                    progress=self.show.update,
+                    progress=self.run.show.update,
                     cancelled=self.is_cut,
                 )
         return cases
 
     def capacity(
-        self, evidence: Evidence, findings: tuple[Finding, ...], run: str
+        self, evidence: Evidence, findings: tuple[Finding, ...], standing: Standing
     ) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
         """Return the requests, proven in the model in the case they are sized for, and those withheld."""
-        standing = standing_of(evidence, findings)
+        run, scenario, seed = self.run, self.run.scenario, self.run.order.seed
         wanted = request_capacity(
-            self.scenario, self.demand, findings, run=run, now=datetime.now(UTC)
+            scenario, self.seen.demand, findings, run=run.row.run_id, now=datetime.now(UTC)
         )
         requests, withheld = withhold(wanted, standing)
         if not requests:
             return requests, withheld
-        proven = verify(self.scenario, (), requests, standing, seed=self.seed)
-        with self.after.phase("capacity, proven in the model", self.show):
+        proven = verify(scenario, (), requests, standing, seed=seed)
+        with self.after.phase("capacity, proven in the model", run.show):
             if evidence.peak and not self.is_cut():
                 proven = verify(
-                    self.scenario,
+                    scenario,
                     evidence.peak,
                     requests,
                     standing,
-                    seed=self.seed,
-                    progress=self.show.update,
+                    seed=seed,
+                    progress=run.show.update,
                     cancelled=self.is_cut,
                 )
         return proven, withheld

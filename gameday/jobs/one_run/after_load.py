@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
-from gameday.capacity import CapacityRequest
 from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.ledger import RunFolder
 from gameday.live import Show
 from gameday.record import RunRecord
-from gameday.report import render_report
-from gameday.safety import Journal, StopWatch
+from gameday.report import Summary, render_report, summary_json
+from gameday.safety import StopWatch
 from gameday.simulate import AtRealSpeed, Take
 from gameday.swarm import End, Played
+
+if TYPE_CHECKING:
+    from gameday.jobs.one_run.run import Run
 
 __all__ = ["AfterLoad", "not_judged", "report", "written_after_load"]
 
@@ -78,25 +80,18 @@ def _interruptible(show: Show, instead: str) -> Iterator[None]:
         show.update(f"left out: {instead}")
 
 
-def report(
-    summary: dict[str, Any],
-    requests: tuple[CapacityRequest, ...],
-    folder: RunFolder,
-    journal: Journal,
-    show: Show,
-    *,
-    event: pd.DataFrame,
-) -> None:
+def report(run: Run, summary: Summary, *, event: pd.DataFrame) -> None:
     """Write what a run came to, then its pages; an interrupt costs the pages alone."""
+    told = summary_json(summary, run.scenario)
     with written_after_load():
-        folder.write_event(event)
-        folder.write_results(summary, requests)
+        run.folder.write_event(event)
+        run.folder.write_results(told, summary.requests)
     again = "`gameday report` draws it"
-    with show.phase("report"), _interruptible(show, again), written_after_load():
-        render_report(summary, folder.path)
+    with run.show.phase("report"), _interruptible(run.show, again), written_after_load():
+        render_report(told, run.folder.path)
     with written_after_load():
-        verdict = summary["verdict"]
-        journal.write("done", verdict=verdict["name"], exit_code=verdict["exit_code"])
+        verdict = summary.verdict
+        run.journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
 
 
 def not_judged(modelled: AtRealSpeed[T], *, peak_played: bool = True) -> tuple[str, ...]:

@@ -1,0 +1,186 @@
+"""The options that verbs share, and how what a person types becomes a value."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.swarm.control import Listen
+    from gameday.traffic import Asked
+
+__all__ = [
+    "DriftOption",
+    "DurationOption",
+    "EventOption",
+    "HistoryOption",
+    "InjectOption",
+    "JsonOption",
+    "KeyOption",
+    "ListenOption",
+    "QuantileOption",
+    "ScaleOption",
+    "SeedOption",
+    "SpareOption",
+    "SpeedOption",
+    "WindowOption",
+    "address_of",
+    "asked_of",
+    "check_folder",
+    "drift_of",
+    "listen_of",
+    "targets_of",
+]
+
+EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
+HistoryOption = Annotated[
+    Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="decides all chance in the run")]
+WindowOption = Annotated[
+    str, typer.Option(help="peak, all, or START/END (offset, or LOCAL@region)")
+]
+SpeedOption = Annotated[str | None, typer.Option(help="event time per wall time, as 20x")]
+DurationOption = Annotated[
+    str | None, typer.Option(help="wall time of the window, as 2m; sets the speed")
+]
+ScaleOption = Annotated[str, typer.Option(help="share of full scale, as 0.01; or auto")]
+InjectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="as 'payment down at +10m for 5m'; may be repeated; nothing: not even the scenario's own"
+    ),
+]
+SpareOption = Annotated[
+    bool, typer.Option("--n-minus-one/--no-n-minus-one", help="what can be lost at the peak")
+]
+ListenOption = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT where `gameday worker`s join; PORT alone: on 127.0.0.1"),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="file with the run's key, which workers must know; or GAMEDAY_KEY_FILE, GAMEDAY_KEY"
+    ),
+]
+DriftOption = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-conversion-drift",
+        help="let conversion differ by so much from the journeys', hour by hour, as 10%",
+    ),
+]
+_MOST_DRIFT = 0.5
+QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def asked_of(
+    window: str, speed: str | None, duration: str | None, scale: str, quantile: str | None
+) -> Asked:
+    """Return what was asked for; UsageError says which flag is wrong and how it is written."""
+    from gameday.scenario import parse_duration
+    from gameday.traffic import Asked
+
+    if speed is not None and duration is not None:
+        raise UsageError("--speed and --duration set the same thing; give one")
+    number = None if speed is None else _positive("--speed", speed.rstrip("xX"), "as 20x")
+    if number is not None and number < 1:
+        raise UsageError(f"--speed: must be 1x or more (got {speed})")
+    try:
+        seconds = None if duration is None else parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(f"--duration: {error} (got '{duration}')") from None
+    if seconds == 0:
+        raise UsageError("--duration: must be longer than nothing")
+    share = None if scale == "auto" else _positive("--scale", scale, "as 0.01, or auto")
+    level = None if quantile is None else _level(quantile)
+    return Asked(window, number, seconds, share, level)
+
+
+def _positive(flag: str, text: str, how: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 < number < 1e6:
+        raise UsageError(f"{flag}: must be a number above 0, {how} (got '{text}')")
+    return number
+
+
+def _level(text: str) -> float:
+    try:
+        level = float(text.removeprefix("p")) / 100 if text.startswith("p") else float("nan")
+    except ValueError:
+        level = float("nan")
+    if not 0 < level < 1:
+        raise UsageError(f"--quantile: must be a quantile, as p50 or p90 (got '{text}')")
+    return level
+
+
+def drift_of(text: str | None) -> float | None:
+    """Return how far conversion may drift, a share; UsageError says how it is written."""
+    if text is None:
+        return None
+    share = _positive("--allow-conversion-drift", text.rstrip("%"), "as 10%")
+    share = share / 100 if text.endswith("%") else share
+    if share > _MOST_DRIFT:
+        raise UsageError(
+            f"--allow-conversion-drift: must be at most {_MOST_DRIFT:.0%} (got '{text}')"
+        )
+    return share
+
+
+def address_of(flag: str, text: str) -> tuple[str, int]:
+    """Return host and port; UsageError says how they are written."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"{flag}: must be HOST:PORT, as in 127.0.0.1:5557 (got '{text}')")
+    return host.strip("[]"), int(port)
+
+
+def listen_of(text: str | None, key_file: Path | None, *, makes_key: bool) -> Listen | None:
+    """Return where workers join, a port alone on loopback, and the key they must know.
+
+    Where none is given, one is made and its file named.
+    """
+    from gameday.swarm.control import Listen, given_key, made_key
+
+    if text is None:
+        return None
+    alone = text.removeprefix(":")
+    host, port = address_of("--listen", f"127.0.0.1:{alone}" if alone.isdecimal() else text)
+    key = given_key(key_file)
+    if key is None and makes_key:
+        key, made = made_key()
+        typer.echo(
+            f"workers need this run's key: copy {made} (gameday worker --key-file FILE)", err=True
+        )
+    return Listen(host, port, key or "")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written before the work is done, not after."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: {out} cannot be written ({error.strerror})") from None
+    if not os.access(out, os.W_OK):
+        raise UsageError(f"--out: {out} cannot be written")
+
+
+def targets_of(given: list[str]) -> dict[str, str] | None:
+    """Return stack -> URL of what was typed as URL or STACK=URL; None where nothing was: the embedded shop."""
+    if not given:
+        return None
+    targets: dict[str, str] = {}
+    for text in given:
+        stack, separator, url = text.partition("=")
+        targets[stack if separator else ""] = url if separator else text
+    return targets

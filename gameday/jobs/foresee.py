@@ -1,0 +1,56 @@
+"""What every job begins with: the past, the demand that is forecast from it, and the plan that causes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameday.forecast import Demand, forecast_demand
+from gameday.forecast.evaluation import wape_words
+from gameday.history import History, read_history
+from gameday.jobs.one_run.order import Order
+from gameday.live import Show
+from gameday.safety import check_guardrails
+from gameday.scenario import Scenario
+from gameday.scenario.reading import LoadedScenario, injected
+from gameday.traffic import LoadPlan, plan_load
+from gameday.vocabulary import SLOT_S, Seed
+
+__all__ = ["Foreseen", "expect", "foresee"]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What is known before anything is sent."""
+
+    history: History
+    demand: Demand
+    plan: LoadPlan
+
+
+def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tuple[History, Demand]:
+    """Return the past, of a file or the scenario's own, and the demand forecast from it."""
+    with show.phase("history"):
+        history = read_history(scenario, file=file, seed=seed)
+        show.update(f"{history.grid.slots / 1440:.0f} days, {history.source}")
+    for note in history.notes:
+        show.say(f"history: {note}")
+    with show.phase("forecast"):
+        demand = forecast_demand(scenario, history)
+        show.update(wape_words(demand.race))
+    return history, demand
+
+
+def foresee(loaded: LoadedScenario, order: Order, show: Show) -> Foreseen:
+    """Return past, demand and plan of an order; nothing is sent."""
+    history, demand = expect(loaded.written, order.history, order.seed, show)
+    scenario, is_ours = loaded.played, not order.has_own_target
+    with show.phase("load plan"):
+        plan = plan_load(
+            scenario, demand, seed=order.seed, asked=order.asked, own_target=not is_ours
+        )
+        window_s = plan.window.slots * SLOT_S
+        plan = plan.struck(injected(order.inject, scenario, window_s, is_ours=is_ours))
+        check_guardrails(scenario, plan)
+        show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
+    return Foreseen(history, demand, plan)

@@ -1,0 +1,97 @@
+"""The load of a run: the model of it beforehand, the target, and the swarm that plays the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
+from gameday.jobs.one_run.run import Run
+from gameday.record import RunRecord
+from gameday.shop import Shops, begin_run, running_shops
+from gameday.simulate import simulate
+from gameday.swarm import Brief, Played, Progress, swarm
+from gameday.traffic import LoadPlan
+
+__all__ = ["play_load", "predict", "target"]
+
+
+def predict(
+    run: Run,
+    plan: LoadPlan,
+    servers: float | None,
+    wait_for_code: Callable[[Callable[[str], None]], None],
+) -> tuple[RunRecord, ...]:
+    """Return the model of the run as played, one record a replication.
+
+    `servers`: share of full scale that the target's servers are; None: the plan's own.
+    """
+    with run.show.phase("rehearsal in the model"):
+        wait_for_code(run.show.update)
+        predicted = simulate(
+            run.scenario,
+            plan,
+            seed=run.order.seed,
+            scale=servers,
+            cancelled=lambda: run.stop.reason is not None,
+            progress=lambda n: run.show.update(f"{n} replications of the run as played"),
+        )
+    run.stop.check()
+    return predicted
+
+
+@contextmanager
+def target(run: Run, plan: LoadPlan) -> Iterator[Shops | None]:
+    """Start the embedded shop where no target was given; None where one was."""
+    if run.order.has_own_target:
+        yield None
+        return
+    with running_shops(
+        run.loaded,
+        scale=plan.scale,
+        stock_scale=plan.clock.stock_scale,
+        seed=run.order.seed.root,
+        logs=run.folder.path,
+    ) as shops:
+        yield shops
+
+
+def play_load(run: Run, plan: LoadPlan, shops: Shops | None) -> Played:
+    """Play the plan against the targets, once they are there."""
+    with run.show.phase("swarm", total=plan.duration_s + plan.lead_in_s):
+        run.show.update("waiting for the target")
+        targets = {**(run.order.targets or {})} if shops is None else shops.addresses()
+        run.journal.write("targets", **targets)
+        with nullcontext() if shops is None else shops.answer_for_failures():
+            played = _swarm(run, plan, targets, shops)
+    if shops is None:
+        return played  # how long its own callers wait is not known
+    time_outs_s = [service.timeout for service in run.scenario.services.values()]
+    return replace(played, record=played.record.with_time_outs(time_outs_s))
+
+
+def _swarm(run: Run, plan: LoadPlan, targets: dict[str, str], shops: Shops | None) -> Played:
+    def watch(progress: Progress) -> None:
+        run.show.watch(progress, progress.at_s + plan.lead_in_s)
+
+    def began(at_s: float) -> None:
+        for url in () if shops is None else targets.values():
+            begin_run(
+                url,
+                window_at_s=at_s + plan.lead_in_s,
+                window_start=plan.window.start,
+                speed=plan.speed,
+                inject=[injection.text for injection in plan.injections],
+            )
+
+    return swarm(
+        run.scenario,
+        Brief(run.row.run_id, run.loaded, targets, run.order.workers, plan),
+        folder=run.folder.path,
+        listen=run.order.listen,
+        stop=run.stop,
+        journal=run.journal,
+        watch=watch,
+        began=began,
+        broken=None if shops is None else shops.fault,
+    )

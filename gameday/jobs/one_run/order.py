@@ -1,0 +1,57 @@
+"""What a replay is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gameday.safety import targets_by_stack
+from gameday.scenario import Scenario
+from gameday.swarm.control import Listen
+from gameday.traffic import Asked
+from gameday.traffic.plan import check_asked
+from gameday.vocabulary import Seed
+
+__all__ = ["Order", "checked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A replay as it is asked for."""
+
+    event: str
+    """A bundled scenario's name, or a YAML file."""
+    seed: Seed
+    out: Path
+    """Folder of all runs."""
+    asked: Asked = field(default_factory=Asked)
+    """Window, speed, scale and quantile."""
+    history: Path | None = None
+    targets: Mapping[str, str] | None = None
+    """Stack -> URL; None: the embedded shop."""
+    workers: int = 1
+    """Locust processes."""
+    listen: Listen | None = None
+    """Where workers of elsewhere join; None: they are started here."""
+    inject: tuple[str, ...] = ()
+    """What happens in the window, as `scenario/reading/injections.py` reads it."""
+    drift: float | None = None
+    """How far conversion may drift, a share; None: as the scenario says."""
+    n_minus_one: bool = True
+    """Whether what can be lost at the peak is asked."""
+    command: str = "gameday replay"
+    """How it was asked for: reports show it, so that it can be asked for again."""
+
+    @property
+    def has_own_target(self) -> bool:
+        """Whether the servers are the user's own, and not the embedded shop."""
+        return self.targets is not None
+
+
+def checked(order: Order, scenario: Scenario) -> Order:
+    """Return the order with an allowed target for every stack; refuse what cannot be, before all else."""
+    if order.targets is not None:
+        order = replace(order, targets=targets_by_stack({**order.targets}, scenario.stack_names))
+    check_asked(order.asked, scenario, order.inject, own_target=order.has_own_target)
+    return order

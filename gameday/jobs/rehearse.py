@@ -1,0 +1,300 @@
+"""The event in the queueing model at real speed: as it is, as it would be, what fails first; nothing is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gameday.errors import UsageError
+from gameday.experiments.failures import (
+    Remedies,
+    StackLosses,
+    does_it_recover,
+    find_remedies,
+    n_minus_one,
+)
+from gameday.experiments.rehearsal import (
+    FullScaleWait,
+    Headroom,
+    check_against_queues,
+    find_headroom,
+    full_scale_waits,
+    objective_change,
+    sell_outs,
+    series_of,
+    service_change,
+    small_stations,
+    unseen,
+)
+from gameday.experiments.rehearsal import rehearse as answers_of
+from gameday.experiments.replications import Look, Replication, Replications
+from gameday.forecast import Demand
+from gameday.jobs.foresee import expect
+from gameday.jobs.rehearsal import Rehearsal, Variant
+from gameday.live import Show, show_to
+from gameday.queueing import least_scale
+from gameday.scenario import Scenario
+from gameday.scenario.reading import LoadedScenario, WhatIf, injected, read_scenario, what_if
+from gameday.simulate import at_real_speed, compiling, on_cluster, replicate
+from gameday.traffic import Asked, LoadPlan
+from gameday.traffic.plan import check_asked
+from gameday.vocabulary import SLOT_S, Seed
+
+__all__ = ["RehearsalOrder", "rehearse", "rehearse_order"]
+
+_CURE_REPLICATIONS = 4
+"""Of each load and policy that is tried: which of many helps, not how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalOrder:
+    """A rehearsal as it is asked for."""
+
+    event: str
+    seed: Seed
+    asked: Asked
+    history: Path | None = None
+    what_if: tuple[str, ...] = ()
+    """As 'checkout.instances = 40', each a variant."""
+    inject: tuple[str, ...] = ()
+    headroom: bool = False
+    n_minus_one: bool = True
+    replications: int = 10
+    """Of each variant."""
+    budget_s: float = 30.0
+    """Seconds a variant; sets the scale where none is asked for."""
+    workers: int | None = None
+    """Processes; None: the cores."""
+    cluster: str | None = None
+    """A dask scheduler, as tcp://HOST:8786; None: this machine."""
+
+    @property
+    def core_s(self) -> float:
+        """Core seconds that a variant may take."""
+        return self.budget_s * (self.workers or os.cpu_count() or 1)
+
+
+def rehearse(
+    event: str,
+    *,
+    window: str = "peak",
+    scale: float | None = None,
+    quantile: float | None = None,
+    history: str | Path | None = None,
+    seed: int = 1,
+    what_if: Sequence[str] = (),
+    inject: Sequence[str] = (),
+    headroom: bool = False,
+    n_minus_one: bool = True,
+    replications: int = 10,
+    budget_s: float = 30.0,
+    workers: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Rehearsal:
+    """Rehearse an event in the queueing model, at real speed after an hour of warm-up; send nothing.
+
+    `what_if`: changes such as 'checkout.instances = 40', each a variant. `inject`: what breaks, such as 'payment
+    down at +10m for 5m'. `budget_s`: seconds a variant, which set a scale that is None. The others are as of
+    `replay`. GamedayError says what is wrong.
+    """
+    order = RehearsalOrder(
+        event=event,
+        seed=Seed(seed),
+        asked=Asked(window, 1.0, None, scale, quantile),
+        history=None if history is None else Path(history),
+        what_if=tuple(what_if),
+        inject=tuple(inject),
+        headroom=headroom,
+        n_minus_one=n_minus_one,
+        replications=replications,
+        budget_s=budget_s,
+        workers=workers,
+    )
+    return rehearse_order(order, show_to(progress))
+
+
+def rehearse_order(order: RehearsalOrder, show: Show) -> Rehearsal:
+    """Play the event and its variants in the model, and answer what was asked."""
+    loaded, variants = _read(order)
+    with on_cluster(order.cluster), compiling() as wait_for_code:
+        _, demand = expect(loaded.written, order.history, order.seed, show)
+        model = _Model.of(order, loaded.played, demand, show)
+        model.check_injections(variants)
+        with show.phase("engine"):
+            wait_for_code(show.update)
+        before = model.play("as it is", loaded.played, model.plan)
+        result = model.as_it_is(before)
+        return replace(
+            result,
+            what_ifs=tuple(model.variant(before, variant) for variant in variants),
+            headroom=model.headroom(before) if order.headroom else None,
+            cures=model.cures(result),
+            n_minus_one=model.losses(demand) if order.n_minus_one else None,
+        )
+
+
+def _read(order: RehearsalOrder) -> tuple[LoadedScenario, list[WhatIf]]:
+    """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
+    if order.asked.scale is not None and order.asked.scale > 1:
+        raise UsageError(f"--scale: must be at most 1, the whole (got {order.asked.scale:g})")
+    loaded = read_scenario(order.event)
+    variants = [what_if(loaded, text) for text in order.what_if]
+    for scenario in (loaded.played, *(variant.scenario for variant in variants)):
+        check_asked(order.asked, scenario, order.inject, own_target=False)
+    return loaded, variants
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """One event in the model; every variant of it draws the same chance."""
+
+    order: RehearsalOrder
+    scenario: Scenario
+    calm: LoadPlan
+    """With nothing injected."""
+    plan: LoadPlan
+    show: Show
+
+    @staticmethod
+    def of(order: RehearsalOrder, scenario: Scenario, demand: Demand, show: Show) -> _Model:
+        """Plan the event at real speed, in the largest scaled-down system that the budget carries."""
+        with show.phase("load plan"):
+            plan = at_real_speed(
+                scenario,
+                demand,
+                seed=order.seed,
+                window=order.asked.window,
+                scale=order.asked.scale,
+                quantile=order.asked.quantile,
+                core_s=order.core_s,
+                replications=order.replications,
+                at_least=least_scale(scenario),
+            )
+            show.update(f"{int(plan.played.sum())} sessions, scale {plan.scale:g}")
+        window_s = plan.window.slots * SLOT_S
+        struck = plan.struck(injected(order.inject, scenario, window_s, is_ours=True))
+        return _Model(order, scenario, plan, struck, show)
+
+    def check_injections(self, variants: list[WhatIf]) -> None:
+        """Raise UsageError where what is injected cannot happen to a variant."""
+        window_s = self.plan.window.slots * SLOT_S
+        for variant in variants:
+            injected(self.order.inject, variant.scenario, window_s, is_ours=True)
+
+    def how(self) -> dict[str, Any]:
+        """Return what all questions put to the model share."""
+        return {"replications": self.order.replications, "workers": self.order.workers}
+
+    def play(
+        self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None
+    ) -> Replications:
+        """Return replications of a variant, at most so many."""
+        count = self.order.replications if most is None else min(most, self.order.replications)
+        with self.show.phase(f"model: {name}"):
+            return replicate(
+                scenario,
+                plan,
+                Look.at(scenario, plan),
+                seed=self.order.seed,
+                progress=lambda n: self.show.update(f"{n} replications"),
+                new_customers=True,
+                **{**self.how(), "replications": count},
+            )
+
+    def undisturbed(self, name: str, scenario: Scenario, factor: float = 1.0) -> Replications:
+        """Return a variant with nothing injected: what its recovery is measured by; empty where nothing is."""
+        if not self.plan.injections:
+            return ()
+        return self.play(f"{name}, nothing injected", scenario, self.calm.times(factor))
+
+    def as_it_is(self, before: Replications) -> Rehearsal:
+        """Return what the model says of the event as it is, checked against paper."""
+        scenario, plan = self.scenario, self.plan
+        stacks = {runs[0].stack: list(runs) for runs in zip(*before, strict=True)}
+        answers = answers_of(scenario, before, plan.scale)
+        series, gone = series_of(before), sell_outs(scenario, before)
+        undisturbed = self.undisturbed("as it is", scenario)
+        return Rehearsal(
+            event=scenario.event.name,
+            asked=self.order.event,
+            window_start=plan.window.start.isoformat(),
+            window_end=plan.window.end.isoformat(),
+            lead_in_slots=plan.lead_in,
+            speed=plan.speed,
+            scale=plan.scale,
+            quantile=plan.quantile,
+            seed=plan.seed.root,
+            replications=answers.replications,
+            stacks=answers.stacks,
+            series=series,
+            sell_out=gone,
+            injected=tuple(injection.text for injection in plan.injections),
+            recovery=does_it_recover(plan.injections, before, undisturbed),
+            small_stations=small_stations(scenario, plan.scale),
+            full_scale={stack: self._full_scale(runs) for stack, runs in stacks.items()},
+            cross_check={
+                stack: check_against_queues(
+                    scenario, plan.scale, runs, is_struck=bool(plan.injections)
+                )
+                for stack, runs in stacks.items()
+            },
+        )
+
+    def _full_scale(self, runs: list[Replication]) -> tuple[FullScaleWait, ...]:
+        """Return what busy services wait at full scale; empty where something is injected: no service alone shows it."""
+        if self.plan.injections:
+            return ()
+        return full_scale_waits(self.scenario, self.plan.scale, runs, self.order.seed)
+
+    def variant(self, before: Replications, changed: WhatIf) -> Variant:
+        """Return what the model says of a variant, and the change pair by pair."""
+        scenario, plan = changed.scenario, self.plan
+        if changed.factor != 1.0:
+            plan = plan.times(changed.factor)
+        after = self.play(changed.text, scenario, plan)
+        undisturbed = self.undisturbed(changed.text, scenario, changed.factor)
+        answers = answers_of(scenario, after, plan.scale)
+        return Variant(
+            text=changed.text,
+            unseen=unseen(self.scenario, scenario, plan.scale),
+            replications=answers.replications,
+            stacks=answers.stacks,
+            series=series_of(after),
+            recovery=does_it_recover(plan.injections, after, undisturbed),
+            sell_out=sell_outs(scenario, after),
+            change=service_change(before, after),
+            objectives_change=objective_change(before, after),
+        )
+
+    def cures(self, result: Rehearsal) -> dict[str, Remedies] | None:
+        """Return what brings back the stacks that stay down; None where none does."""
+        down = result.stays_down()
+        if not down:
+            return None
+        play = partial(self.play, most=_CURE_REPLICATIONS)
+        return find_remedies(self.scenario, self.calm, self.plan.injections, down, play)
+
+    def headroom(self, before: Replications) -> dict[str, tuple[Headroom, ...]]:
+        """Return the multiples of the forecast between which each objective first fails."""
+        return find_headroom(
+            self.scenario,
+            before,
+            lambda factor: self.play(f"{factor:.3g}x", self.scenario, self.plan.times(factor)),
+        )
+
+    def losses(self, demand: Demand) -> dict[str, StackLosses]:
+        """Return what can be lost at the peak with the objectives held."""
+        with self.show.phase("model: what can be lost"):
+            return n_minus_one(
+                self.scenario,
+                demand,
+                self.plan,
+                seed=self.order.seed,
+                core_s=self.order.core_s,
+                progress=self.show.update,
+                **self.how(),
+            )
