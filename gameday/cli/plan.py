@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gameday.cli.options import (
+    DriftOption,
+    DurationOption,
+    EventOption,
+    HistoryOption,
+    QuantileOption,
+    ScaleOption,
+    SeedOption,
+    SpeedOption,
+    WindowOption,
     asked_of,
     check_folder,
     drift_of,
@@ -47,6 +56,24 @@ def add_to(app: typer.Typer) -> None:
     """Add this file's verb."""
     app.command()(plan)
 
+
+def plan(
+    event: EventOption,
+    window: WindowOption = "peak",
+    speed: SpeedOption = None,
+    duration: DurationOption = None,
+    scale: ScaleOption = "auto",
+    quantile: QuantileOption = None,
+    history: HistoryOption = None,
+    seed: SeedOption = 1,
+    drift: DriftOption = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to draw it in")] = None,
+    as_json: bool = typer.Option(False, "--json", help="print JSON"),
+) -> None:
+    """Say what a replay would send, slot by slot; send nothing.
+
+    Example: gameday plan --event primeday --scale 0.01 --out plan.html
+    """
     from gameday.jobs.one_run.order import Order
     from gameday.live import Show
     from gameday.vocabulary import Seed
@@ -66,13 +93,12 @@ def add_to(app: typer.Typer) -> None:
 
 def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None) -> None:
     """Print the plan of an order; SafetyRefusal where a replay would refuse it."""
-    from gameday.jobs.plan import plan_order
-    from gameday.products import to_json
+    from gameday.jobs.plan import plan_json, plan_order
     from gameday.report import render_plan
     from gameday.safety import check_ceilings
 
     planned = plan_order(order, show)
-    told = to_json(planned.answer, schema_version=3)
+    told = plan_json(planned.answer)
     if out is not None:
         told["page"] = str(render_plan(told, out))
     if as_json:

@@ -10,6 +10,7 @@ from gameday.jobs.foresee import foresee
 from gameday.jobs.one_run.order import Order, checked
 from gameday.jobs.past_runs import last_summary
 from gameday.live import Show
+from gameday.products import to_json
 from gameday.queueing import build_cell
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario, share_cut
@@ -18,7 +19,7 @@ from gameday.traffic import LoadPlan
 from gameday.traffic.fit import contradictions, residuals
 from gameday.traffic.plan import Outlook, outlook, sold_orders, stock_rows
 
-__all__ = ["Planned", "PlanAnswer", "plan_order"]
+__all__ = ["PlanAnswer", "Planned", "plan_json", "plan_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,18 @@ def plan_order(order: Order, show: Show) -> Planned:
     last = last_summary(order.out, loaded.played.event.name) or {}
     answer = _answer(loaded.played, seen.demand, seen.plan, last)
     return Planned(answer, seen.plan, loaded)
+
+
+def plan_json(answer: PlanAnswer) -> dict[str, Any]:
+    """Return a plan as `gameday plan --json` prints it, contradictions in words too."""
+    fields = to_json(answer, schema_version=3)
+    for row, contradiction in zip(fields["contradictions"], answer.contradictions, strict=True):
+        row |= {
+            "first": contradiction.first.isoformat(),
+            "last": contradiction.last.isoformat(),
+            "text": contradiction.text,
+        }
+    return fields
 
 
 def _answer(scenario: Scenario, demand: Demand, plan: LoadPlan, last: dict[str, Any]) -> PlanAnswer:

@@ -245,7 +245,7 @@ class _Model:
         )
 
     def _full_scale(self, runs: list[Replication]) -> tuple[FullScaleWait, ...]:
-        """Return what busy services wait at full scale; empty where something is injected: no service alone shows it."""
+        """Return what busy services wait at full scale; empty where something is injected."""
         if self.plan.injections:
             return ()
         return full_scale_waits(self.scenario, self.plan.scale, runs, self.order.seed)
