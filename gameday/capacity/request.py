@@ -66,6 +66,14 @@ class ProofRow:
     holds_after: bool
     """Whether the whole interval holds, in the case sized for, by a model that the run does not refute."""
 
+    @staticmethod
+    def of(data: dict[str, Any]) -> ProofRow:
+        """Return the row that a request file holds; what it does not say is not proven."""
+        before, after, change, answer = (
+            str(data.get(name, "")) for name in ("before", "after", "change", "said")
+        )
+        return ProofRow(before, after, change, answer, data.get("holds_after") is True)
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -87,10 +95,11 @@ class Proof:
 
     @staticmethod
     def of_mapping(data: dict[str, Any]) -> Proof:
-        """Return the proof that a request file holds; TypeError or ValueError where it is none."""
-        rows = {text: ProofRow(**row) for text, row in data.items() if isinstance(row, dict)}
-        count = int(data.get("replications", 0))
-        return Proof(str(data.get("of", "")), count, str(data.get("said", "")), rows)
+        """Return the proof that a request file holds; one of an older version proves nothing."""
+        if "of" not in data:
+            return Proof(why_not=str(data.get("said", "")))
+        rows = {text: ProofRow.of(row) for text, row in data.items() if isinstance(row, dict)}
+        return Proof(str(data["of"]), int(data.get("replications", 0)), objectives=rows)
 
     def in_a_line(self) -> str:
         """Return `holds`, or what does not, or why it was not played."""

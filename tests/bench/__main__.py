@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from gameday.capacity import request_capacity
-from gameday.findings import find, judge, validity
+from gameday.findings import find, judge, run_rules, validity
 from gameday.forecast import forecast_demand
 from gameday.history import History, read_history
-from gameday.report import gather, render_report
+from gameday.report import Judged, RunAbout, gather, render_report, summary_json
 from gameday.scenario import load_scenario
 from gameday.simulate.reference.engine import run_reference
 from gameday.swarm import Health
@@ -93,16 +93,20 @@ def report(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     requests = request_capacity(scenario, demand, findings, run="b", now=datetime.now(UTC))
     valid = validity(measured, health=Health(0.1), end="complete", why="")
     verdict = judge(findings, end="complete", why="", faults=valid.faults, unmeasured=())
-    about = {
-        "run_id": "bench",
-        "event": "small",
-        "started_utc": "-",
-        "version": "-",
-        "command": "python -m tests.bench",
-    }
-    gather_s, summary = timed(
-        lambda: gather(evidence, demand, history, findings, requests, (), verdict, valid, run=about)
+    judged = Judged(
+        evidence=evidence,
+        run=measured,
+        demand=demand,
+        history=history,
+        tests=run_rules(evidence),
+        findings=findings,
+        requests=requests,
+        withheld=(),
+        verdict=verdict,
+        validity=valid,
     )
+    about = RunAbout("bench", "small", "-", "-", "python -m tests.bench", "the embedded shop")
+    gather_s, summary = timed(lambda: summary_json(gather(judged, about), scenario))
     render_s, page = timed(lambda: render_report(summary, folder))
     return {
         "find_seconds": find_s,

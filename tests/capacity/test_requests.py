@@ -27,7 +27,7 @@ from gameday.capacity import (
     request_capacity,
     with_order,
 )
-from gameday.capacity.request import MOVES
+from gameday.capacity.request import MOVES, Proof, ProofRow
 from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
@@ -169,15 +169,22 @@ def test_a_request_round_trips_through_yaml(requests: tuple[CapacityRequest, ...
 
 
 @given(
-    proof=st.dictionaries(
-        st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30),
-        st.one_of(st.text("abc: <>#'\"{}-", max_size=20), st.booleans(), st.integers(0, 99)),
-        max_size=4,
+    proof=st.builds(
+        Proof,
+        case=st.text("abc: <>#'\"{}-", min_size=1, max_size=20),
+        replications=st.integers(0, 99),
+        objectives=st.dictionaries(
+            st.text(
+                st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30
+            ).filter(lambda text: text not in ("of", "replications")),
+            st.builds(ProofRow, *[st.text("abc: <>#'\"{}-", max_size=20)] * 4, st.booleans()),
+            max_size=4,
+        ),
     ),
     reason=st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=60),
 )
 def test_whatever_people_write_into_a_request_comes_back(
-    proof: dict[str, Any], reason: str, requests: tuple[CapacityRequest, ...]
+    proof: Proof, reason: str, requests: tuple[CapacityRequest, ...]
 ) -> None:
     move = Move("2026-02-01T12:00:00+00:00", "no", "draft", reason)
     request = replace(requests[0], proof=proof, history=(move,))

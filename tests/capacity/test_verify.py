@@ -11,6 +11,7 @@ import pytest
 from gameday.capacity import CapacityRequest, as_yaml, from_mapping, request_capacity
 from gameday.capacity.exporters import EXPORTERS
 from gameday.capacity.proof import verify
+from gameday.capacity.request import Proof
 from gameday.experiments.failures.peak_case import PeakCase, case_words, peak_cases, played_with
 from gameday.findings import find
 from gameday.findings.standing import Standing
@@ -89,12 +90,13 @@ def test_with_all_requests_placed_an_overloaded_shop_holds_what_it_missed_before
 ) -> None:
     assert "stock" in {r.service for r in proven}
     for request in proven:
-        row = request.proof["error rate of all steps < 1%"]
-        assert float(row["before"].split()[0]) > 1 > float(row["after"].split()[0])
-        assert (row["holds_after"], row["said"]) == (True, "holds")
-        assert request.proof["utilisation of stock < 80%"]["holds_after"] is True
+        rows = request.proof.objectives
+        row = rows["error rate of all steps < 1%"]
+        assert float(row.before.split()[0]) > 1 > float(row.after.split()[0])
+        assert (row.holds_after, row.said) == (True, "holds")
+        assert rows["utilisation of stock < 80%"].holds_after is True
         assert request.proven == "holds"
-        assert "p90, a zone lost" in request.proof["of"]
+        assert "p90, a zone lost" in request.proof.case
 
 
 def test_an_order_too_small_for_its_case_says_so_on_every_sheet(
@@ -102,9 +104,9 @@ def test_an_order_too_small_for_its_case_says_so_on_every_sheet(
 ) -> None:
     small = tuple(replace(r, instances_to=r.instances_from) for r in wanted)
     for request in verify(drowning, cases, small, BORNE_OUT, seed=SEED):
-        row = request.proof["error rate of all steps < 1%"]
-        assert (row["before"], row["said"]) == (row["after"], "fails")
-        assert row["holds_after"] is False
+        row = request.proof.objectives["error rate of all steps < 1%"]
+        assert (row.before, row.said) == (row.after, "fails")
+        assert row.holds_after is False
         assert "error rate of all steps < 1%: fails" in request.proven
         for exporter in EXPORTERS.values():
             assert request.proven in exporter.export((request,)).replace('""', '"')
@@ -116,7 +118,7 @@ def test_a_proof_is_refused_where_the_run_refutes_the_model_or_its_peak_was_not_
 ) -> None:
     refuted = replace(BORNE_OUT, refuted={("main", "pay"): ("pay is another",)})
     for request in verify(drowning, cases, wanted, refuted, seed=SEED):
-        assert request.proof["error rate of all steps < 1%"]["holds_after"] is False
+        assert request.proof.objectives["error rate of all steps < 1%"].holds_after is False
         assert "not proven: model refuted by this run" in request.proven
     elsewhere = tuple(replace(r, peak=demand_of(drowning).grid.start) for r in wanted)
     for request in verify(drowning, cases, elsewhere, BORNE_OUT, seed=SEED):
@@ -129,7 +131,7 @@ def test_a_sheet_of_a_version_that_proved_another_case_is_not_believed(
     wanted: tuple[CapacityRequest, ...],
 ) -> None:
     old = {"replications": 10, "p99 of checkout < 2s": {"after": "1 ms", "holds_after": True}}
-    assert replace(wanted[0], proof=old).proven.startswith("not proven")
+    assert replace(wanted[0], proof=Proof.of_mapping(old)).proven.startswith("not proven")
 
 
 def test_a_peak_that_the_fleets_do_not_bear_is_a_finding_and_one_they_bear_is_none(
@@ -151,13 +153,8 @@ def test_a_peak_that_the_fleets_do_not_bear_is_a_finding_and_one_they_bear_is_no
 def test_an_order_of_a_model_that_was_not_compared_says_so(
     wanted: tuple[CapacityRequest, ...], proven: tuple[CapacityRequest, ...]
 ) -> None:
-    doubted = replace(
-        proven[0],
-        proof={
-            "of": "p90, a zone lost",
-            "x": {"said": "holds (model not compared with this run)", "holds_after": True},
-        },
-    )
+    row = {"said": "holds (model not compared with this run)", "holds_after": True}
+    doubted = replace(proven[0], proof=Proof.of_mapping({"of": "p90, a zone lost", "x": row}))
     assert doubted.proven == "holds (model not compared with this run)"
     assert doubted.proven_for == "p90, a zone lost"
     for exporter in EXPORTERS.values():

@@ -33,7 +33,7 @@ def fair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     def nothing_may_be_read(*_: object, **__: object) -> None:
         raise AssertionError("the past was read before the options were judged")
 
-    monkeypatch.setattr("gameday.jobs.replay.read_history", nothing_may_be_read)
+    monkeypatch.setattr("gameday.jobs.foresee.read_history", nothing_may_be_read)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fair.yaml").write_text(FAIR)
     return str(tmp_path / "fair.yaml")

@@ -11,7 +11,10 @@ import pytest
 
 _CHILDREN = """
 import json, os, sys
-from gameday import game_day, live
+from types import SimpleNamespace
+from pathlib import Path
+from gameday import live, report
+from gameday.jobs import replay
 from gameday.cli import main
 
 def of_kind(kind):
@@ -24,7 +27,10 @@ def of_kind(kind):
     return os.open(kind, os.O_WRONLY | os.O_CREAT)
 
 def play(number, typed, verdict, streams):
-    game_day.replay = lambda *_: {"verdict": {"exit_code": verdict}, "folder": "runs/one"}
+    judged = SimpleNamespace(verdict=SimpleNamespace(exit_code=verdict))
+    played = SimpleNamespace(played=None)
+    replay.replay_order = lambda *_: replay.Replayed(judged, Path("runs/one"), played)
+    report.summary_json = lambda *_: {"verdict": {"exit_code": verdict}}
     for fd, kind in {"2": f"{number}.txt", **streams}.items():
         if kind == "closed":  # as the interpreter finds it when it starts
             name = ["stdin", "stdout", "stderr"][int(fd)]

@@ -80,9 +80,9 @@ def test_in_the_model_naive_stays_down_and_sound_comes_back(drill: str, kind: st
     assert modelled is not None
     assert measured is not None
     said = "stays down" if kind == "naive" else "comes back by itself"
-    assert modelled["main"]["said"] == measured["main"]["said"] == said
-    assert modelled["main"]["before"]["mid"] > 0.97
-    assert (modelled["main"]["after"]["mid"] < 0.5) == (kind == "naive")
+    assert modelled["main"].said == measured["main"].said == said
+    assert modelled["main"].before.mid > 0.97
+    assert (modelled["main"].after.mid < 0.5) == (kind == "naive")
     stable = [f for f in find(seen) if f.rule == "metastable"]
     assert [f.basis for f in stable] == (["measured"] if kind == "naive" else [])
     assert all(f.severity == "S1" for f in stable)
@@ -117,10 +117,10 @@ def test_what_brings_it_back_is_told_load_and_policies(
         )
 
     told = find_remedies(scenario, calm, injections, {"main"}, play)["main"]
-    said = {row["policy"]: row["said"] for row in told["policies"]}
-    assert 0.2 <= told["load"]["share"] <= 0.7
-    assert told["load"]["not_at"] == pytest.approx(told["load"]["share"] + 0.1)
-    assert told["replications"] == 2
+    said = {row.policy: row.said for row in told.policies}
+    assert 0.2 <= told.load.share <= 0.7
+    assert told.load.not_at == pytest.approx(told.load.share + 0.1)
+    assert told.replications == 2
     assert {said[name] for name in helps} == {"comes back by itself"}
     assert {said[name] for name in does_not} == {"stays down"}
 
@@ -136,7 +136,7 @@ def test_what_another_stack_suffers_for_good_is_not_waited_for() -> None:
         )
 
     told = find_remedies(scenario, struck(scenario, 80.0, []), (*own, other), {"main"}, play)
-    assert told["main"]["load"] is not None
+    assert told["main"].load is not None
 
 
 def shares_after(after: list[float], calm: float = 1.0) -> tuple[Goodput, Phases]:
@@ -171,7 +171,7 @@ def test_what_never_goes_down_does_not_come_back() -> None:
     seen = evidence(scenario, struck(scenario, 40.0, mild), struck(scenario, 40.0, []))
     told = does_it_recover(struck(scenario, 40.0, mild).injections, seen.event, seen.calm)
     assert told is not None
-    assert told["main"]["said"] == "does not go down"
+    assert told["main"].said == "does not go down"
 
 
 def test_a_run_that_ends_before_its_phases_says_so_in_numbers_json_can_hold() -> None:
@@ -181,8 +181,8 @@ def test_a_run_that_ends_before_its_phases_says_so_in_numbers_json_can_hold() ->
     record.step_counts[:, :, :, 1:] = 0  # stopped in its first minute
     told = measured_recovery(plan.injections, record, 1.0)
     assert told is not None
-    assert told["main"]["said"] == "not observed"
-    assert (told["main"]["in"], told["main"]["after"]) == (None, None)
+    assert told["main"].said == "not observed"
+    assert (told["main"].during, told["main"].after) == (None, None)
     json.dumps(told, allow_nan=False)
 
 
@@ -193,8 +193,8 @@ def test_played_faster_than_real_time_a_run_does_not_say_whether_it_comes_back()
     assert seen.measured is not None
     told = measured_recovery(plan.injections, seen.measured, 20.0)
     assert told is not None
-    assert "the model's to say" in told["main"]["said"]
-    assert told["main"]["minutes_to_recover"] is None
+    assert "the model's to say" in told["main"].said
+    assert told["main"].minutes_to_recover is None
     assert not [f for f in find(seen) if f.rule == "metastable" and f.basis == "measured"]
 
 
@@ -218,9 +218,9 @@ def test_what_a_growing_forecast_does_is_not_put_down_to_the_injection(tmp_path:
     blind = does_it_recover(plan.injections, seen.event, ())
     assert told is not None
     assert blind is not None
-    assert blind["main"]["said"] == "stays down", "against the minutes before alone"
-    assert told["main"]["said"] == "comes back by itself"
-    assert told["main"]["after"]["mid"] < 0.8
+    assert blind["main"].said == "stays down", "against the minutes before alone"
+    assert told["main"].said == "comes back by itself"
+    assert told["main"].after.mid < 0.8
     assert not [f for f in find(seen) if f.rule == "metastable"]
 
 
@@ -244,8 +244,8 @@ def test_what_is_on_its_way_at_the_window_s_end_is_no_metastable_state(tmp_path:
     assert told is not None
     assert measured is not None
     said = "still recovering at the window's end"
-    assert told["main"]["said"] == measured["main"]["said"] == said
-    assert told["main"]["recovers"]["mid"] == 0.0
+    assert told["main"].said == measured["main"].said == said
+    assert told["main"].recovers.mid == 0.0
     assert not [f for f in find(seen) if f.rule == "metastable"]
 
 
@@ -255,8 +255,8 @@ def test_what_begins_with_the_window_is_measured_by_the_calm_run(tmp_path: Path)
     seen = evidence(scenario, plan, growing(scenario, [15.0] * 8, []))
     told = does_it_recover(plan.injections, seen.event, seen.calm)
     assert told is not None
-    assert told["main"]["said"] == "comes back by itself"
-    assert told["main"]["before"] is None
+    assert told["main"].said == "comes back by itself"
+    assert told["main"].before is None
 
 
 # --- findings ---------------------------------------------------------------------------------------
@@ -351,23 +351,20 @@ def answer(scenario: Scenario) -> dict[str, Any]:
 def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:
     rows = {}
     for servers in (12, 8):  # 60 a second of 0.1 s keep 6 busy: of 8, 5 or 6 are left
-        rows[servers] = answer(two_services(tmp_path, servers))["rows"]
-    said = {
-        n: {(r["kind"], r["text"].split()[-4]): r["said"] for r in table}
-        for n, table in rows.items()
-    }
+        rows[servers] = answer(two_services(tmp_path, servers)).rows
+    said = {n: {(r.kind, r.text.split()[-4]): r.said for r in table} for n, table in rows.items()}
     assert said[12]["zone", "main-a"] == "can be lost"
     assert said[8]["zone", "main-a"] == "cannot be lost"
     for table in rows.values():
-        down = {r["what"]: r["said"] for r in table if r["kind"] == "dependency"}
+        down = {r.what: r.said for r in table if r.kind == "dependency"}
         assert down == {
             "desk": "cannot be lost",
             "helper": "cannot be lost",
             "extra": "can be lost",
         }
-        helper = next(r for r in table if r["what"] == "helper")
-        assert helper["goodput_change"]["mid"] == pytest.approx(-1.0, abs=0.01)
-        assert helper["misses_more"] == [
+        helper = next(r for r in table if r.what == "helper")
+        assert helper.goodput_change.mid == pytest.approx(-1.0, abs=0.01)
+        assert helper.misses_more == [
             "error rate of hit < 1 %",
             "goodput >= 95% of that with nothing lost",
         ]
@@ -383,8 +380,8 @@ def test_no_headroom_for_a_lost_zone_is_a_finding(tmp_path: Path) -> None:
 
 def test_what_is_missed_with_nothing_lost_is_said_of_every_row(tmp_path: Path) -> None:
     seen = answer(two_services(tmp_path, 5))
-    assert seen["as_it_is"]["misses"] == {"error rate of hit < 1 %": 1.0}
-    said = {row["what"]: row["said"] for row in seen["rows"] if row["kind"] == "dependency"}
+    assert seen.as_it_is.misses == {"error rate of hit < 1 %": 1.0}
+    said = {row.what: row.said for row in seen.rows if row.kind == "dependency"}
     more = "missed with nothing lost, and more with it"
     assert said == {"desk": more, "helper": more, "extra": "missed with nothing lost"}
 
@@ -394,7 +391,7 @@ def test_what_fails_fast_or_is_met_by_nobody_is_not_called_borne(tmp_path: Path)
     scenario = two_services(tmp_path, 12)
     [criterion] = load_small(tmp_path, desk() | {"objectives": ["p99 of hit < 2s"]}).objectives
     seen = answer(scenario.model_copy(update={"objectives": [criterion]}))
-    said = {row["what"]: row["said"] for row in seen["rows"] if row["kind"] == "dependency"}
+    said = {row.what: row.said for row in seen.rows if row.kind == "dependency"}
     assert said == {"desk": "cannot be lost", "helper": "cannot be lost", "extra": "can be lost"}
 
 
@@ -404,7 +401,7 @@ def test_the_peak_is_the_forecast_s_not_an_injected_surge_s(tmp_path: Path) -> N
     surge = growing(scenario, [60.0, 61.0] + [60.0] * 38, ["traffic 3x at +25m for 5m"])
     demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
     how = {"seed": Seed(1), "core_s": 1.0, "replications": 2, "workers": 1}
-    begins = [n_minus_one(scenario, demand, p, **how)["main"]["from_utc"] for p in (calm, surge)]  # type: ignore[arg-type]
+    begins = [n_minus_one(scenario, demand, p, **how)["main"].from_utc for p in (calm, surge)]  # type: ignore[arg-type]
     assert begins[0] == begins[1]
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gameday.findings.rules as family
 from gameday.findings import Evidence, find
 from gameday.findings.finding import Candidate
+from gameday.findings.rule import Rule
 from gameday.findings.rules import RULES
 from gameday.queueing.visited import step_tier
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, Orders, RunRecord
@@ -28,20 +30,31 @@ from tests.support.small_runs import (
     records_of,
 )
 
-Rule = Callable[[Evidence], Iterator[Candidate]]
 MODULES = [name for _, name, _ in pkgutil.iter_modules(family.__path__)]
-every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_rule_file_holds_one_rule_that_is_in_the_list(name: str) -> None:
     module = importlib.import_module(f"gameday.findings.rules.{name}")
-    assert module.__all__ == [f"look_for_{name}"]
-    assert getattr(module, f"look_for_{name}") in RULES
+    assert module.__all__ == ["RULE"]
+    assert RULES[module.RULE.name] is module.RULE
 
 
 def test_the_list_holds_nothing_but_the_rule_files() -> None:
-    assert sorted(f"look_for_{name}" for name in MODULES) == sorted(r.__name__ for r in RULES)
+    assert len(RULES) == len(MODULES)
+
+
+@every_rule
+@given(tier=st.integers(0, 3), quantile=st.floats(0.01, 0.999), more=st.floats(0, 0.5))
+def test_what_breaks_at_a_higher_forecast_or_hurts_less_is_never_more_severe(
+    rule: Rule, tier: int, quantile: float, more: float
+) -> None:
+    severity = rule.severity(tier, quantile)
+    assert rule.severity(min(3, tier + 1), quantile) >= severity
+    assert rule.severity(tier, min(0.999, quantile + more)) >= severity
+    assert severity != "S1" or rule.hurts_customers
+    assert severity == "S4" or not rule.refutes_model
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +82,13 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 def test_a_rule_makes_sound_tests_on_an_idle_run_and_none_of_them_is_bad(
     rule: Rule, idle: Evidence
 ) -> None:
-    found = list(rule(idle))
+    found = list(rule.look(idle))
     for candidate in found:
         assert isinstance(candidate, Candidate)
         assert math.isfinite(candidate.bound)
         assert 0 <= candidate.p_value <= 1
         assert not candidate.is_wholly_bad
         assert candidate.samples >= 0
-        assert candidate.rule == rule.__name__.removeprefix("look_for_")
         assert candidate.stack in (*idle.scenario.stack_names, "all")
         assert candidate.title
         assert candidate.suggestion
@@ -86,7 +98,7 @@ def test_a_rule_makes_sound_tests_on_an_idle_run_and_none_of_them_is_bad(
 
 @every_rule
 def test_a_rule_makes_sound_tests_on_a_run_nobody_came_to(rule: Rule, empty: Evidence) -> None:
-    for candidate in rule(empty):
+    for candidate in rule.look(empty):
         assert math.isfinite(candidate.bound)
         assert 0 <= candidate.p_value <= 1, candidate
         assert not candidate.is_wholly_bad
@@ -94,7 +106,7 @@ def test_a_rule_makes_sound_tests_on_a_run_nobody_came_to(rule: Rule, empty: Evi
 
 @every_rule
 def test_a_rule_names_the_services_whose_model_it_rests_on(rule: Rule, idle: Evidence) -> None:
-    for candidate in rule(idle):
+    for candidate in rule.look(idle):
         rests_on_model = candidate.basis == "model only" or candidate.rule == "disagreement"
         assert bool(candidate.services) == rests_on_model
         assert set(candidate.services) <= set(idle.scenario.services)
@@ -104,15 +116,15 @@ def test_a_rule_names_the_services_whose_model_it_rests_on(rule: Rule, idle: Evi
 def test_a_rule_tests_each_thing_once_and_always_the_same_things(
     rule: Rule, idle: Evidence
 ) -> None:
-    seen = [(c.stack, c.subject, c.basis) for c in rule(idle)]
+    seen = [(c.stack, c.subject, c.basis) for c in rule.look(idle)]
     assert len(seen) == len(set(seen))
-    assert seen == [(c.stack, c.subject, c.basis) for c in rule(idle)]
+    assert seen == [(c.stack, c.subject, c.basis) for c in rule.look(idle)]
 
 
 @every_rule
 def test_a_rule_is_silent_where_there_was_no_run(rule: Rule, idle: Evidence) -> None:
     nothing = replace(idle, measured=None, predicted=(), event=())
-    assert list(rule(nothing)) == []
+    assert list(rule.look(nothing)) == []
 
 
 def test_an_idle_run_and_an_empty_one_have_no_finding(idle: Evidence, empty: Evidence) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from gameday.findings import Finding, find
-from gameday.findings.tables.objectives import objective_table
-from gameday.findings.tables.run_tables import machine_table
+from gameday.findings.search import run_rules
+from gameday.findings.tables.objectives import objective_rows
+from gameday.findings.tables.run_tables import machine_row
+from gameday.products import to_json
 from gameday.swarm.machine import BUSY_SHARE, MachineUse
 from tests.support import NIGHT
 from tests.support.small_runs import (
@@ -99,19 +101,19 @@ def test_a_model_that_knows_the_overload_does_not_disagree(drowned: tuple[Findin
 
 def test_findings_travel_as_json(drowned: tuple[Finding, ...]) -> None:
     for finding in drowned:
-        data = json.loads(json.dumps(finding.as_dict(), allow_nan=False))
+        data = json.loads(json.dumps(to_json(finding), allow_nan=False))
         assert data["id"] == finding.id
         assert data["value"]["low"] == finding.value.low
 
 
-def test_the_objective_table_says_which_were_missed(tmp_path: Path) -> None:
+def test_the_objective_rows_say_which_were_missed(tmp_path: Path) -> None:
     scenario = busy_shop(tmp_path, ONE_STOCK)
     plan = played(scenario)
     evidence = evidence_of(scenario, plan, as_measured(record_of(scenario, plan, 1)), ())
-    rows = {row["text"]: row for row in objective_table(evidence, find(evidence))}
-    assert rows["error rate of all steps < 1%"]["missed"]
-    assert not rows["p99 of checkout < 2s"]["missed"]
-    assert all(row["measured"] for row in rows.values())
+    rows = {row.text: row for row in objective_rows(evidence, find(evidence), run_rules(evidence))}
+    assert rows["error rate of all steps < 1%"].missed
+    assert not rows["p99 of checkout < 2s"].missed
+    assert all(row.measured for row in rows.values())
 
 
 def test_model_and_measurement_disagree_where_the_service_is_not_what_was_written(
@@ -130,10 +132,10 @@ def test_model_and_measurement_disagree_where_the_service_is_not_what_was_writte
 
     crowded = replace(evidence, machine=MachineUse(2, 60.0, 0.2, BUSY_SHARE + 0.01))
     assert [f for f in find(crowded) if f.rule == "disagreement"] == []
-    assert str(machine_table(crowded)["not_compared"]).startswith("not compared: this machine")
+    assert str(machine_row(crowded.machine).not_compared).startswith("not compared: this machine")
     quiet = replace(evidence, machine=MachineUse(2, 60.0, 0.2, BUSY_SHARE))
     assert {f.subject for f in find(quiet) if f.rule == "disagreement"} == odd
-    assert machine_table(quiet)["not_compared"] is None
+    assert machine_row(quiet.machine).not_compared is None
 
 
 def test_model_and_measurement_agree_where_the_service_is_what_was_written(tmp_path: Path) -> None:
@@ -153,5 +155,6 @@ def test_an_objective_that_only_the_model_at_real_speed_misses_rests_on_the_mode
     event = records_of(drowning, plan, range(5))
     found = find(evidence_of(scenario, plan, healthy, (), event))
     assert {(f.rule, f.basis) for f in found} == {("missed_objective", "model only")}
-    rows = objective_table(evidence_of(scenario, plan, healthy, (), event), found)
-    assert any("in the model at real speed" in row["said"] for row in rows)
+    evidence = evidence_of(scenario, plan, healthy, (), event)
+    rows = objective_rows(evidence, found, run_rules(evidence))
+    assert any("in the model at real speed" in row.said for row in rows)

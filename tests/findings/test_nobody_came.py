@@ -49,14 +49,14 @@ def some(scenario: Scenario) -> Replications:
 
 
 def test_no_objective_holds_of_what_nobody_met(scenario: Scenario, nobody: Any, some: Any) -> None:
-    model = rehearse(scenario, nobody, 1.0)["stacks"]["main"]
-    assert {row["said"] for row in model["objectives"]} == {NOBODY}
-    assert all(row["value"]["mid"] is None for row in model["objectives"])
-    assert all(row["fails_in_some_minute"]["mid"] is None for row in model["objectives"])
-    assert not model["is_observed"]
-    model = rehearse(scenario, some, 1.0)["stacks"]["main"]
-    assert {row["said"] for row in model["objectives"]} == {"holds"}
-    assert model["is_observed"]
+    model = rehearse(scenario, nobody, 1.0).stacks["main"]
+    assert {row.said for row in model.objectives} == {NOBODY}
+    assert all(row.value.mid is None for row in model.objectives)
+    assert all(row.fails_in_some_minute.mid is None for row in model.objectives)
+    assert not model.is_observed
+    model = rehearse(scenario, some, 1.0).stacks["main"]
+    assert {row.said for row in model.objectives} == {"holds"}
+    assert model.is_observed
 
 
 def test_no_multiple_of_nobody_is_tried_or_called_headroom(scenario: Scenario, nobody: Any) -> None:
@@ -64,7 +64,7 @@ def test_no_multiple_of_nobody_is_tried_or_called_headroom(scenario: Scenario, n
         raise AssertionError(factor)
 
     rows = find_headroom(scenario, nobody, play)["main"]
-    assert {row["said"] for row in rows} == {NOBODY}
+    assert {row.said for row in rows} == {NOBODY}
 
 
 def test_what_nobody_met_can_neither_be_lost_nor_not(scenario: Scenario) -> None:
@@ -72,11 +72,11 @@ def test_what_nobody_met_can_neither_be_lost_nor_not(scenario: Scenario) -> None
     plan = flat_plan(scenario, 0.0, slots=8)
     how: dict[str, Any] = {"seed": Seed(1), "core_s": 5.0, "replications": 3, "workers": 1}
     answer = n_minus_one(scenario, demand, plan, **how)["main"]
-    assert answer["rows"]
-    assert {row["said"] for row in answer["rows"]} == {NOBODY}
-    assert all(row["held"]["mid"] is None for row in [answer["as_it_is"], *answer["rows"]])
-    assert answer["as_it_is"]["unmet"] == OBJECTIVES
-    assert answer["as_it_is"]["goodput"]["mid"] is None
+    assert answer.rows
+    assert {row.said for row in answer.rows} == {NOBODY}
+    assert all(row.held.mid is None for row in [answer.as_it_is, *answer.rows])
+    assert answer.as_it_is.unmet == OBJECTIVES
+    assert answer.as_it_is.goodput.mid is None
 
 
 def test_what_nobody_met_neither_stays_down_nor_comes_back(
@@ -86,23 +86,21 @@ def test_what_nobody_met_neither_stays_down_nor_comes_back(
     for calm in (nobody, ()):
         answer = does_it_recover(struck, nobody, calm)
         assert answer is not None
-        assert answer["main"]["said"] == NOBODY
-        assert answer["main"]["recovers"] is None
+        assert answer["main"].said == NOBODY
+        assert answer["main"].recovers is None
     answer = does_it_recover(struck, some, some)
     assert answer is not None
-    assert answer["main"]["recovers"]["mid"] == 1.0
+    assert answer["main"].recovers.mid == 1.0
 
 
 def test_of_replications_in_which_nobody_came_nothing_is_counted(
     scenario: Scenario, nobody: Any, some: Any
 ) -> None:
     mixed = (*nobody, *some)
-    rows = rehearse(scenario, mixed, 1.0)["stacks"]["main"]["objectives"]
-    alone = rehearse(scenario, some, 1.0)["stacks"]["main"]["objectives"]
-    assert [row["value"] for row in rows] == [row["value"] for row in alone]
-    assert [row["fails_in_some_minute"] for row in rows] == [
-        row["fails_in_some_minute"] for row in alone
-    ]
+    rows = rehearse(scenario, mixed, 1.0).stacks["main"].objectives
+    alone = rehearse(scenario, some, 1.0).stacks["main"].objectives
+    assert [row.value for row in rows] == [row.value for row in alone]
+    assert [row.fails_in_some_minute for row in rows] == [row.fails_in_some_minute for row in alone]
 
 
 def test_a_product_that_nobody_came_for_is_not_said_to_last(
@@ -110,8 +108,8 @@ def test_a_product_that_nobody_came_for_is_not_said_to_last(
 ) -> None:
     monkeypatch.setattr(Scenario, "stock", lambda *_: {"console": 5})
     monkeypatch.setattr(Scenario, "release", lambda *_: None)
-    assert sell_outs(scenario, nobody)["main"][0]["said"] == NOBODY
-    assert "does not sell out" in sell_outs(scenario, some)["main"][0]["said"]
+    assert sell_outs(scenario, nobody)["main"][0].said == NOBODY
+    assert "does not sell out" in sell_outs(scenario, some)["main"][0].said
 
 
 def test_a_plan_of_no_session_is_refused_before_anything_is_sent(scenario: Scenario) -> None:

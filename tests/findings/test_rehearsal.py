@@ -9,18 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gameday.experiments.rehearsal import objective_change, series_of, series_table, service_change
 from gameday.experiments.rehearsal.cross_check import check_against_queues
 from gameday.experiments.rehearsal.full_scale_wait import full_scale_waits
 from gameday.experiments.rehearsal.headroom import find_headroom
-from gameday.experiments.rehearsal.stack_answers import (
-    TOO_SMALL,
-    objective_change,
-    rehearse,
-    said_of,
-    series_of,
-    series_table,
-    service_change,
-)
+from gameday.experiments.rehearsal.stack_answers import TOO_SMALL, rehearse, said_of
 from gameday.experiments.replications import Look
 from gameday.experiments.replications.replication import (
     QUANTITIES,
@@ -59,25 +52,25 @@ def drowning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, LoadPl
 
 def test_the_service_without_servers_breaks_first_and_at_once(drowning: Any) -> None:
     scenario, _, runs = drowning
-    model = rehearse(scenario, runs, 1.0)["stacks"]["main"]
-    first = model["bottlenecks"][0]
-    assert first["service"] == "stock"
-    assert first["is_first"]["mid"] == 1.0
-    assert first["minutes_to_break"]["mid"] == 0.0
-    assert model["imbalances"] == []
-    assert model["little_residual"] < 1e-9
+    model = rehearse(scenario, runs, 1.0).stacks["main"]
+    first = model.bottlenecks[0]
+    assert first.service == "stock"
+    assert first.is_first.mid == 1.0
+    assert first.minutes_to_break.mid == 0.0
+    assert model.imbalances == []
+    assert model.little_residual < 1e-9
 
 
 def test_objectives_fail_hold_or_are_undecided_by_their_whole_interval(drowning: Any) -> None:
     scenario, _, runs = drowning
-    rows = rehearse(scenario, runs, 1.0)["stacks"]["main"]["objectives"]
-    said = {row["text"]: row["said"] for row in rows}
+    rows = rehearse(scenario, runs, 1.0).stacks["main"].objectives
+    said = {row.text: row.said for row in rows}
     assert said["error rate of all steps < 1%"] == "fails"
     assert said["utilisation of stock < 10%"] == "fails"
     assert said["p99 of home < 800ms"] == "holds"
     assert said_of(Band(1.0, 0.5, 1.5), lambda x: x < 1.2) == "undecided"
     assert said_of(Band(float("nan"), 0.0, 0.0), bool) == "not observed"
-    failing = {row["text"]: row["at_utc"] for row in rows}
+    failing = {row.text: row.at_utc for row in rows}
     assert failing["error rate of all steps < 1%"].startswith("2026-03-10T00:01")
     assert failing["p99 of home < 800ms"] is None
 
@@ -86,13 +79,13 @@ def test_more_servers_are_a_paired_change_for_the_better(drowning: Any, tmp_path
     _, plan, before = drowning
     more = load_small(tmp_path, small_shop(), {"objectives": OBJECTIVES})
     after = played(more, plan)
-    change = {row["service"]: row for row in service_change(before, after)["main"]}
-    assert change["stock"]["peak_hour"]["utilisation"]["high"] < -0.3
-    assert change["edge"]["peak_hour"]["p99_s"]["mid"] is not None
+    change = {row.service: row for row in service_change(before, after)["main"]}
+    assert change["stock"].peak_hour.utilisation.high < -0.3
+    assert change["edge"].peak_hour.p99_s.mid is not None
     moved = objective_change(before, after)["main"]
-    assert moved[1]["change"]["high"] < 0
+    assert moved[1].change.high < 0
     same = service_change(before, before)["main"]
-    assert all(row["event"]["utilisation"]["mid"] == 0.0 for row in same)
+    assert all(row.event.utilisation.mid == 0.0 for row in same)
 
 
 def test_of_those_that_break_in_one_minute_the_deepest_comes_first(drowning: Any) -> None:
@@ -102,9 +95,9 @@ def test_of_those_that_break_in_one_minute_the_deepest_comes_first(drowning: Any
         (replace(run, breaks_at=np.array([2 if n in ("edge", "pay") else -1 for n in names])),)
         for [run] in runs
     )
-    model = rehearse(scenario, both, 1.0)["stacks"]["main"]
-    assert model["bottlenecks"][0]["service"] == "pay"
-    assert model["bottlenecks"][0]["is_first"]["mid"] == 1.0
+    model = rehearse(scenario, both, 1.0).stacks["main"]
+    assert model.bottlenecks[0].service == "pay"
+    assert model.bottlenecks[0].is_first.mid == 1.0
 
 
 def test_every_minute_has_its_band_in_table_and_picture(drowning: Any) -> None:
@@ -116,8 +109,8 @@ def test_every_minute_has_its_band_in_table_and_picture(drowning: Any) -> None:
     assert (known.low <= known.mid).all()
     assert (known.mid <= known.high).all()
     drawn = series_of(runs)["main"]
-    assert len(drawn["slot_utc"]) == minutes
-    mid, low, high = drawn["services"]["stock"]["utilisation"]
+    assert len(drawn.slot_utc) == minutes
+    mid, low, high = drawn.services["stock"]["utilisation"]
     one = t_interval([run.series[0, 1, 0] for [run] in runs])
     assert (mid[0], low[0], high[0]) == pytest.approx((one.mid, one.low, one.high), abs=1e-3)
 
@@ -164,18 +157,18 @@ def test_headroom_lies_between_the_multiples_that_are_found(drowning: Any, bears
     scenario, _, base = drowning
     play = fake(scenario, base, bears)
     for row in find_headroom(scenario, play(1.0), play)["main"]:
-        assert row["holds"] < bears <= row["fails"]
-        assert row["fails"] <= 1.07 * row["holds"]
+        assert row.holds < bears <= row.fails
+        assert row.fails <= 1.07 * row.holds
 
 
 def test_who_bears_anything_and_who_bears_nothing_are_said_so(drowning: Any) -> None:
     scenario, _, base = drowning
     endless, hopeless = fake(scenario, base, 1e9), fake(scenario, base, 0.0)
     for row in find_headroom(scenario, endless(1.0), endless)["main"]:
-        assert (row["holds"], row["fails"]) == (8.0, None)
+        assert (row.holds, row.fails) == (8.0, None)
     for row in find_headroom(scenario, hopeless(1.0), hopeless)["main"]:
-        assert row["holds"] is None
-        assert row["fails"] <= 1 / 16
+        assert row.holds is None
+        assert row.fails <= 1 / 16
 
 
 def test_times_brings_so_many_times_the_customers(drowning: Any) -> None:
@@ -190,17 +183,16 @@ def test_a_service_waits_less_at_full_scale_than_in_its_cell(tmp_path: Path) -> 
     plan = flat_plan(scenario, 34.0, slots=30, scale=0.04, lead_in=1)
     runs = [run for [run] in played(scenario, plan, 6)]
     [row] = full_scale_waits(scenario, 0.04, runs, Seed(1))
-    assert (row["servers"], row["replications"]) == (100, 5)
-    assert row["load"] == pytest.approx(0.85, abs=0.02)
-    assert row["wait_s"]["high"] < 0.2 * row["cell_wait_s"]["low"]
-    assert row["wait_s"]["mid"] == pytest.approx(mean_wait_s(85.0, 100, 0.1), rel=0.25)
+    assert (row.servers, row.replications) == (100, 5)
+    assert row.load == pytest.approx(0.85, abs=0.02)
+    assert row.wait_s.high < 0.2 * row.cell_wait_s.low
+    assert row.wait_s.mid == pytest.approx(mean_wait_s(85.0, 100, 0.1), rel=0.25)
 
 
 def test_who_waits_for_others_or_is_idle_is_not_played_alone(drowning: Any) -> None:
     scenario, plan, runs = drowning
     names = {
-        row["service"]
-        for row in full_scale_waits(scenario, plan.scale, [r for [r] in runs], Seed(1))
+        row.service for row in full_scale_waits(scenario, plan.scale, [r for [r] in runs], Seed(1))
     }
     assert names <= {"stock"}
 
@@ -240,9 +232,9 @@ def test_a_service_that_fits_a_queue_on_paper_agrees_with_it(
     form: str, per_s: float, changes: dict[str, Any], tmp_path: Path
 ) -> None:
     row = paper(tmp_path, per_s, desk(**changes))
-    assert row["form"] == form
-    assert row["exact"]
-    assert row["said"] == "agrees", row
+    assert row.form == form
+    assert row.exact
+    assert row.said == "agrees", row
 
 
 def test_a_simulation_that_is_wrong_disagrees_with_paper(tmp_path: Path) -> None:
@@ -250,7 +242,7 @@ def test_a_simulation_that_is_wrong_disagrees_with_paper(tmp_path: Path) -> None
     plan = flat_plan(scenario, 30.0, slots=30, lead_in=1)
     runs = [run for [run] in played(scenario, plan, 10)]
     wrong = [replace(run, spans=run.spans * 1.3) for run in runs]
-    assert check_against_queues(scenario, 1.0, wrong)[0]["said"] == "DISAGREES"
+    assert check_against_queues(scenario, 1.0, wrong)[0].said == "DISAGREES"
 
 
 def test_what_paper_cannot_say_is_not_compared(tmp_path: Path) -> None:
@@ -260,7 +252,7 @@ def test_what_paper_cannot_say_is_not_compared(tmp_path: Path) -> None:
         ("b", 39.9, {"servers": 4}, "too near its capacity"),
         ("c", 0.0, {"servers": 4}, "nobody came"),
     ):
-        assert why in paper(tmp_path / folder, per_s, desk(**changes))["said"]
+        assert why in paper(tmp_path / folder, per_s, desk(**changes)).said
 
 
 def test_a_busy_shop_is_read_as_its_record_says(tmp_path: Path) -> None:
@@ -274,5 +266,5 @@ def test_a_busy_shop_is_read_as_its_record_says(tmp_path: Path) -> None:
 
 def test_in_a_cell_too_small_nothing_holds_or_fails(drowning: Any) -> None:
     scenario, _, runs = drowning
-    rows = rehearse(scenario, runs, 0.001)["stacks"]["main"]["objectives"]
-    assert {row["said"] for row in rows} == {TOO_SMALL}
+    rows = rehearse(scenario, runs, 0.001).stacks["main"].objectives
+    assert {row.said for row in rows} == {TOO_SMALL}

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from gameday.findings import Evidence, find
+from gameday.findings import Evidence, Finding, find
 from gameday.findings.finding import Candidate
 from gameday.vocabulary import Band
 from tests.support.small_runs import busy_shop, evidence_of, played
 
-room = importlib.import_module("gameday.findings.search")
+
+def find_only(evidence: Evidence, *made: tuple[str, Candidate]) -> tuple[Finding, ...]:
+    """Return what is found of these tests of these rules alone."""
+    tests: dict[str, tuple[Candidate, ...]] = {}
+    for rule, test in made:
+        tests[rule] = (*tests.get(rule, ()), test)
+    return find(evidence, tests)
 
 
-def candidate(rule: str, tier: int) -> Candidate:
+def candidate(tier: int) -> Candidate:
     return Candidate(
-        rule=rule,
         stack="main",
         subject="pay",
         title="t",
@@ -73,11 +75,9 @@ def test_severity_goes_by_who_is_hurt_and_at_which_forecast(
     quantile: float,
     severity: str,
     evidence: Evidence,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(room, "RULES", (lambda e: iter([candidate(rule, tier)]),))
     plan = replace(evidence.plan, quantile=quantile)
-    [finding] = find(replace(evidence, plan=plan))
+    [finding] = find_only(replace(evidence, plan=plan), (rule, candidate(tier)))
     assert finding.severity == severity
     assert finding.evidence["played_quantile"] == quantile
 
@@ -93,35 +93,27 @@ def test_severity_goes_by_who_is_hurt_and_at_which_forecast(
     ids=["not sure enough", "too few samples", "interval reaches the bound", "no interval"],
 )
 def test_a_breach_without_proof_is_no_finding(
-    change: dict[str, object], evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, object], evidence: Evidence
 ) -> None:
-    breach = replace(candidate("saturation", 0), **change)  # type: ignore[arg-type]
-    monkeypatch.setattr(room, "RULES", (lambda e: iter([breach]),))
-    assert find(evidence) == ()
+    breach = replace(candidate(0), **change)  # type: ignore[arg-type]
+    assert find_only(evidence, ("saturation", breach)) == ()
 
 
-def test_the_measurement_wins_over_the_model_for_the_same_breach(
-    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def rule(_: Evidence) -> Iterator[Candidate]:
-        yield candidate("missed_objective", 0)
-        yield replace(candidate("missed_objective", 0), basis="model only")
-
-    monkeypatch.setattr(room, "RULES", (rule,))
-    [finding] = find(evidence)
+def test_the_measurement_wins_over_the_model_for_the_same_breach(evidence: Evidence) -> None:
+    measured = candidate(0)
+    modelled = replace(measured, basis="model only")
+    missed = "missed_objective"
+    [finding] = find_only(evidence, (missed, measured), (missed, modelled))
     assert finding.basis == "measured"
 
 
-def test_findings_come_worst_first(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_come_worst_first(evidence: Evidence) -> None:
     kinds = [("disagreement", 3), ("saturation", 1), ("missed_objective", 0), ("displaced", 1)]
-    monkeypatch.setattr(room, "RULES", (lambda e: (candidate(*kind) for kind in kinds),))
-    severities = [finding.severity for finding in find(evidence)]
-    assert severities == ["S1", "S2", "S3", "S4"]
+    found = find_only(evidence, *((rule, candidate(tier)) for rule, tier in kinds))
+    assert [finding.severity for finding in found] == ["S1", "S2", "S3", "S4"]
 
 
-def test_a_finding_is_called_the_same_in_every_run(
-    evidence: Evidence, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(room, "RULES", (lambda e: iter([candidate("saturation", 0)]),))
+def test_a_finding_is_called_the_same_in_every_run(evidence: Evidence) -> None:
     other = replace(evidence, plan=played(evidence.scenario, seed=99))
-    assert find(evidence)[0].id == find(other)[0].id == "saturation-main-pay"
+    names = [find_only(e, ("saturation", candidate(0)))[0].id for e in (evidence, other)]
+    assert names == ["saturation-main-pay"] * 2

@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 
 from gameday.capacity import request_capacity
 from gameday.capacity.order import withhold
-from gameday.findings import Evidence, Finding, find, judge, unmeasured_objectives
+from gameday.findings import (
+    Evidence,
+    Finding,
+    find,
+    judge,
+    run_rules,
+    unmeasured_objectives,
+)
 from gameday.findings.finding import Model, Severity
 from gameday.findings.standing import standing_of
-from gameday.findings.tables.objectives import objective_table
+from gameday.findings.tables.objectives import objective_rows
 from gameday.findings.verdict import Verdict
 from gameday.vocabulary import Band
 from tests.support.small_runs import (
@@ -62,9 +69,9 @@ def test_a_refuted_model_fails_nothing_and_what_rests_on_it_is_marked(guessed: E
     verdict = verdict_of(guessed, findings)
     assert (verdict.name, verdict.exit_code) == ("WARN", 10)
     assert "model refuted by this run: main edge, main pay" in verdict.reasons
-    [row] = objective_table(guessed, findings)
-    assert (row["missed"], row["measured"]) == (False, True)
-    assert row["said"].endswith("in the model at real speed (model refuted by this run)")
+    [row] = objective_rows(guessed, findings, run_rules(guessed))
+    assert (row.missed, row.measured) == (False, True)
+    assert row.said.endswith("in the model at real speed (model refuted by this run)")
 
 
 def test_the_request_of_a_refuted_service_is_withheld_and_the_others_are_not(
@@ -74,7 +81,7 @@ def test_the_request_of_a_refuted_service_is_withheld_and_the_others_are_not(
     demand = flat_demand(scenario, guessed.plan.forecast[:, :, 2:3].repeat(120, axis=2))
     now = datetime(2026, 1, 1, tzinfo=UTC)
     wanted = request_capacity(scenario, demand, findings, run="r", now=now)
-    kept, withheld = withhold(wanted, standing_of(guessed, findings))
+    kept, withheld = withhold(wanted, standing_of(findings, run_rules(guessed)))
     assert {r.service for r in wanted} >= {"pay", "stock"}
     assert {(w.stack, w.service) for w in withheld} == {("main", "pay"), ("main", "edge")}
     assert all(w.why for w in withheld), "the edge holds a server while it waits for pay"
@@ -116,7 +123,7 @@ def test_where_no_service_is_observed_what_customers_met_refutes_the_model(
     evidence = replace(guessed, measured=blind)
     findings = find(evidence)
     assert any(f.subject.endswith("of step checkout") for f in findings)
-    assert ("main", "pay") in standing_of(evidence, findings).refuted
+    assert ("main", "pay") in standing_of(findings, run_rules(evidence)).refuted
     assert verdict_of(evidence, findings).exit_code == 10
 
 
@@ -125,7 +132,7 @@ def test_a_healthy_run_of_the_shop_that_was_declared_refutes_no_model(tmp_path: 
     plan = played(scenario)
     runs = records_of(scenario, plan, range(1, 7))
     evidence = evidence_of(scenario, plan, as_measured(runs[0]), runs[1:])
-    standing = standing_of(evidence, find(evidence))
+    standing = standing_of(find(evidence), run_rules(evidence))
     assert standing.refuted == {}
     assert standing.compared >= {("main", name) for name in scenario.stack_services("main")}
 

@@ -11,9 +11,17 @@ import numpy as np
 import pytest
 
 from gameday.errors import ScenarioError
-from gameday.findings import Finding, find, judge, unmeasured_objectives, validity, worst_code
+from gameday.findings import (
+    Finding,
+    find,
+    judge,
+    run_rules,
+    unmeasured_objectives,
+    validity,
+    worst_code,
+)
 from gameday.findings.finding import Severity
-from gameday.findings.tables.objectives import objective_table
+from gameday.findings.tables.objectives import objective_rows
 from gameday.record.histograms import bin_of
 from gameday.record.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, blank_record
 from gameday.swarm import Health
@@ -157,8 +165,8 @@ def test_an_objective_with_too_few_replies_is_never_passed(
         unmeasured=unmeasured_objectives(evidence),
     )
     assert verdict.exit_code == code
-    row = next(iter(objective_table(evidence, ())))
-    assert row["measured"] == (code == 0)
+    row = next(iter(objective_rows(evidence, (), run_rules(evidence))))
+    assert row.measured == (code == 0)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +196,10 @@ def test_a_miss_that_chance_does_not_explain_is_a_miss_from_however_few_replies(
     findings = find(evidence)
     unmeasured = unmeasured_objectives(evidence, findings)
     verdict = judge(findings, end="complete", why="", faults=(), unmeasured=unmeasured)
-    [row] = objective_table(evidence, findings)
-    assert (verdict.exit_code, row["missed"]) == ((1, True) if missed else (7, False))
+    [row] = objective_rows(evidence, findings, run_rules(evidence))
+    assert (verdict.exit_code, row.missed) == ((1, True) if missed else (7, False))
     assert (unmeasured == ()) == missed
-    assert ("too few replies: 20" in row["said"]) == (not missed)
+    assert ("too few replies: 20" in row.said) == (not missed)
 
 
 def test_an_objective_without_a_single_latency_is_unmeasured(tmp_path: Path) -> None:
@@ -255,7 +263,7 @@ def test_an_objective_that_is_a_lower_bound_is_never_passed_unjudged(tmp_path: P
     except ScenarioError:
         return
     evidence = evidence_of(scenario, played(scenario), run_of(400), ())
-    assert objective_table(evidence, ()) or unmeasured_objectives(evidence)
+    assert objective_rows(evidence, (), run_rules(evidence)) or unmeasured_objectives(evidence)
 
 
 def test_a_sound_run_has_no_fault(tmp_path: Path) -> None:

@@ -19,23 +19,25 @@ import pytest
 
 from gameday.capacity import request_capacity
 from gameday.capacity.order import Withheld
-from gameday.findings import find, judge, unmeasured_objectives, validity
+from gameday.capacity.request import Proof, ProofRow
+from gameday.findings import find, judge, run_rules, unmeasured_objectives, validity
 from gameday.history import History
 from gameday.record.run_record import Orders
-from gameday.report import gather, render_remains, render_report
+from gameday.report import Judged, RunAbout, gather, render_remains, render_report, summary_json
 from gameday.report.render import SECTIONS
 from gameday.swarm import Health
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
 from tests.support.small_shop import flat_demand
 
 HOSTILE = "<script>alert(1)</script>"
-ABOUT = {
-    "run_id": "20260310T000000-ab12",
-    "event": "small",
-    "started_utc": "2026-03-10T00:00:00+00:00",
-    "version": "0.1.0",
-    "command": "gameday replay --event small",
-}
+ABOUT = RunAbout(
+    run_id="20260310T000000-ab12",
+    event="small",
+    started_utc="2026-03-10T00:00:00+00:00",
+    version="0.1.0",
+    command="gameday replay --event small",
+    target="the embedded shop",
+)
 MOST_BYTES = 3 << 20
 
 
@@ -61,11 +63,12 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
         "synthetic",
         "0" * 64,
     )
-    findings = find(evidence)
+    tests = run_rules(evidence)
+    findings = find(evidence, tests)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     requests = request_capacity(scenario, demand, findings, run="r1", now=now)
-    row = {"before": "1", "after": "0", "change": "-1", "said": "holds", "holds_after": True}
-    proof = {"of": "p90, a zone lost", "p99 of checkout < 2s": row}
+    row = ProofRow("1", "0", "-1", "holds", holds_after=True)
+    proof = Proof("p90, a zone lost", objectives={"p99 of checkout < 2s": row})
     requests = tuple(replace(r, proof=proof) for r in requests)
     withheld = (Withheld("main", "pay", ("p50 of pay: predicted 1 ms, measured 9 ms",)),)
     valid = validity(measured, health=Health(0.2), end=end, why="asked to")  # type: ignore[arg-type]
@@ -76,9 +79,19 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
         faults=valid.faults,  # type: ignore[arg-type]
         unmeasured=unmeasured_objectives(evidence),
     )
-    return gather(
-        evidence, demand, history, findings, requests, withheld, verdict, valid, run=ABOUT
+    judged = Judged(
+        evidence=evidence,
+        run=measured,
+        demand=demand,
+        history=history,
+        tests=tests,
+        findings=findings,
+        requests=requests,
+        withheld=withheld,
+        verdict=verdict,
+        validity=valid,
     )
+    return summary_json(gather(judged, ABOUT), scenario)
 
 
 DROWNED = {
@@ -247,7 +260,19 @@ def test_a_run_stopped_before_its_first_reply_leaves_a_report_and_sound_json(
     valid = validity(nothing, health=Health(0.0), end="person", why="stopped by SIGINT")
     verdict = judge((), end="person", why="stopped by SIGINT", faults=valid.faults, unmeasured=())
     assert verdict.exit_code == 4
-    summary = gather(evidence, demand, history, (), (), (), verdict, valid, run=ABOUT)
+    judged = Judged(
+        evidence=evidence,
+        run=nothing,
+        demand=demand,
+        history=history,
+        tests=run_rules(evidence),
+        findings=(),
+        requests=(),
+        withheld=(),
+        verdict=verdict,
+        validity=valid,
+    )
+    summary = summary_json(gather(judged, ABOUT), scenario)
     page = render_report(summary, tmp_path)
     json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
     visible = "".join(Page(page.read_text(encoding="utf-8")).texts[""])
@@ -340,14 +365,15 @@ def test_an_objective_that_was_not_observed_is_in_the_table_and_in_junit(tmp_pat
         tmp_path, {"objectives": ["error rate of all steps < 1%", "utilisation of pay < 90%"]}
     )
     assert len(summary["objectives"]) == 2
-    from gameday.findings.tables.objectives import objective_table
+    from gameday.findings.tables.objectives import objective_rows
 
     scenario = busy_shop(tmp_path, {"objectives": ["utilisation of pay < 90%"]})
     plan = played(scenario)
     run = as_measured(records_of(scenario, plan, range(1))[0])
     run.loads[0, 2] = np.nan
-    [row] = objective_table(evidence_of(scenario, plan, run, ()), ())
-    assert not row["measured"]
+    evidence = evidence_of(scenario, plan, run, ())
+    [row] = objective_rows(evidence, (), run_rules(evidence))
+    assert not row.measured
 
 
 def test_a_killed_run_leaves_a_page_with_its_journal(tmp_path: Path) -> None:

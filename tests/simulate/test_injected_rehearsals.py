@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gameday.cli.rehearsal_text import drawn, say
-from gameday.cli.simulate import Rehearsal
 from gameday.errors import UsageError
 from gameday.forecast import Demand
+from gameday.jobs.rehearsal import Rehearsal
+from gameday.jobs.rehearse import RehearsalOrder, _Model
 from gameday.live import Show
+from gameday.products import to_json
 from gameday.report import render_rehearsal
 from gameday.scenario import Scenario
 from gameday.traffic import Asked
@@ -67,27 +69,31 @@ def two_stacks() -> tuple[Scenario, Demand]:
     return scenario, flat_demand(scenario, per_minute)
 
 
-def rehearsed(texts: list[str], window: str, scale: float, folder: Path) -> dict[str, Any]:
+def rehearsed(texts: list[str], window: str, scale: float, folder: Path) -> Rehearsal:
     """Return what a rehearsal says with these injected, once it was told and drawn."""
     scenario, demand = two_stacks()
-    how: dict[str, Any] = {"replications": 2, "workers": 1}
-    asked = Asked(window, 1.0, None, scale, None)
-    rehearsal = Rehearsal(scenario, demand, asked, Seed(1), 1.0, how, Show(quiet=True))
-    rehearsal.strike(texts, [])
-    result = rehearsal.result("small")
-    result |= {"what_ifs": [], "headroom": None, "n_minus_one": None}
-    result["cures"] = None
-    result["drawn"] = drawn(result)
+    order = RehearsalOrder(
+        event="small",
+        seed=Seed(1),
+        asked=Asked(window, 1.0, None, scale, None),
+        inject=tuple(texts),
+        replications=2,
+        workers=1,
+        budget_s=1.0,
+    )
+    model = _Model.of(order, scenario, demand, Show(quiet=True))
+    result = model.as_it_is(model.play("as it is", scenario, model.plan))
     say(result)
-    render_rehearsal(result, folder / "page.html")
-    json.dumps(result, allow_nan=False)
+    told = to_json(result, schema_version=3) | {"drawn": drawn(result)}
+    render_rehearsal(told, folder / "page.html")
+    json.dumps(told, allow_nan=False)
     return result
 
 
 def test_a_zone_of_one_stack_lost_leaves_the_other_stack_without_a_recovery(tmp_path: Path) -> None:
     window = "2026-03-09T20:10+00:00/2026-03-09T20:18+00:00"
     result = rehearsed(["zone us-a lost at +1m for 3m"], window, 1.0, tmp_path)
-    assert set(result["recovery"]) == {"us"}
+    assert set(result.recovery or {}) == {"us"}
     assert "Injected: zone us-a lost at +1m for 3m" in (tmp_path / "page.html").read_text()
 
 
@@ -137,4 +143,4 @@ def assert_played(
     window = f"2026-03-09T20:10+00:00/2026-03-09T20:{10 + minutes}+00:00"
     folder = tmp_path / str(next(FILES))
     with suppress(UsageError):  # such as two at one time
-        assert set(rehearsed(texts, window, scale, folder)["recovery"]) <= {"main", "us"}
+        assert set(rehearsed(texts, window, scale, folder).recovery or {}) <= {"main", "us"}

@@ -123,10 +123,10 @@ def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_polic
     seen = does_it_recover(injections, runs)
     assert seen is not None
     main = seen["main"]
-    assert main["said"] == said
-    assert main["before"]["mid"] > 0.95
-    assert (main["after"]["mid"] < 0.5) == (said == "stays down")
-    assert (main["minutes_to_recover"] is None) == (said == "stays down")
+    assert main.said == said
+    assert main.before.mid > 0.95
+    assert (main.after.mid < 0.5) == (said == "stays down")
+    assert (main.minutes_to_recover is None) == (said == "stays down")
 
 
 def test_what_lasts_to_the_end_is_not_asked_whether_it_comes_back(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_what_lasts_to_the_end_is_not_asked_whether_it_comes_back(tmp_path: Path
     )
     seen = does_it_recover(plan.injections, runs)
     assert seen is not None
-    assert (seen["main"]["after"], seen["main"]["recovers"]) == (None, None)
-    assert "not asked" in seen["main"]["said"]
+    assert (seen["main"].after, seen["main"].recovers) == (None, None)
+    assert "not asked" in seen["main"].said
     assert does_it_recover((), runs) is None
 
 

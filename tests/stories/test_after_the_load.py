@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gameday.jobs.after_load import AfterLoad, not_judged
+from gameday.jobs.one_run.after_load import AfterLoad, not_judged
 from gameday.live import Show
 from gameday.simulate.real_speed import AtRealSpeed
 from tests.support.program import Bench, until

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday import __version__
-from gameday.cli.replay import _listen
+from gameday.cli.options import listen_of
 from gameday.errors import UsageError
 from gameday.swarm.control.admission import Admission, Applicant
 from gameday.swarm.control.keys import Listen, given_key, made_key, worker_key
@@ -274,19 +274,19 @@ def test_a_run_listens_on_loopback_unless_an_address_is_written(
     monkeypatch: pytest.MonkeyPatch, text: str, host: str
 ) -> None:
     monkeypatch.setenv("GAMEDAY_KEY", KEY)
-    assert _listen(text, None, makes_key=True) == Listen(host, 5557, KEY)
+    assert listen_of(text, None, makes_key=True) == Listen(host, 5557, KEY)
 
 
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1:", "127.0.0.1:0", ":99999", "a:b"])
 def test_an_address_that_is_none_is_refused_before_a_key_is_made(text: str) -> None:
     with pytest.raises(UsageError, match="--listen: must be HOST:PORT"):
-        _listen(text, None, makes_key=True)
+        listen_of(text, None, makes_key=True)
     with pytest.raises(UsageError):
         worker_key()
 
 
 def test_a_key_that_is_made_is_named_and_never_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    listen = _listen("5557", None, makes_key=True)
+    listen = listen_of("5557", None, makes_key=True)
     assert listen is not None
     said = capsys.readouterr()
     assert "run.key" in said.err
