@@ -25,8 +25,8 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2
 
 check: $(VENV)/.installed-test
-	$(BIN)/ruff format --check gameday tests locustfiles
-	$(BIN)/ruff check gameday tests locustfiles
+	$(BIN)/ruff format --check gameday tests locustfiles docs
+	$(BIN)/ruff check gameday tests locustfiles docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.golden --check
