@@ -38,7 +38,7 @@ class Candidate:
     first_slot: int | None
     """First slot of the window in which it was bad; None = cannot say."""
     suggestion: str
-    evidence: dict[str, float | str] = field(default_factory=dict)
+    evidence: dict[str, float | int | str] = field(default_factory=dict)
     services: tuple[str, ...] = ()
     """Services whose model it rests on or, of a disagreement, refutes; empty: it rests on what was measured."""
     quantile: float | None = None
@@ -75,7 +75,7 @@ class Finding:
     load_share: float | None
     """Forecast load at the first breach, as a share of the window's peak."""
     suggestion: str
-    evidence: dict[str, float | str]
+    evidence: dict[str, float | int | str]
     services: tuple[str, ...] = ()
     """As the candidate's."""
     model: Model = ""

@@ -20,6 +20,7 @@ from gameday.experiments.failures.recovery import does_it_recover, measured_reco
 from gameday.experiments.failures.remedies import find_remedies
 from gameday.experiments.replications import Look
 from gameday.findings import Evidence, Finding, find
+from gameday.products import to_json
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading.injections import Injection, parse_injections
 from gameday.simulate import replicate, simulate
@@ -183,7 +184,7 @@ def test_a_run_that_ends_before_its_phases_says_so_in_numbers_json_can_hold() ->
     assert told is not None
     assert told["main"].said == "not observed"
     assert (told["main"].during, told["main"].after) == (None, None)
-    json.dumps(told, allow_nan=False)
+    json.dumps(to_json(told["main"]), allow_nan=False)
 
 
 def test_played_faster_than_real_time_a_run_does_not_say_whether_it_comes_back() -> None:
@@ -364,10 +365,10 @@ def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:
         }
         helper = next(r for r in table if r.what == "helper")
         assert helper.goodput_change.mid == pytest.approx(-1.0, abs=0.01)
-        assert helper.misses_more == [
+        assert helper.misses_more == (
             "error rate of hit < 1 %",
             "goodput >= 95% of that with nothing lost",
-        ]
+        )
 
 
 def test_no_headroom_for_a_lost_zone_is_a_finding(tmp_path: Path) -> None:

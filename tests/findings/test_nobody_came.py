@@ -75,7 +75,7 @@ def test_what_nobody_met_can_neither_be_lost_nor_not(scenario: Scenario) -> None
     assert answer.rows
     assert {row.said for row in answer.rows} == {NOBODY}
     assert all(row.held.mid is None for row in [answer.as_it_is, *answer.rows])
-    assert answer.as_it_is.unmet == OBJECTIVES
+    assert list(answer.as_it_is.unmet) == OBJECTIVES
     assert answer.as_it_is.goodput.mid is None
 
 

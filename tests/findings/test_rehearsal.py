@@ -57,7 +57,7 @@ def test_the_service_without_servers_breaks_first_and_at_once(drowning: Any) -> 
     assert first.service == "stock"
     assert first.is_first.mid == 1.0
     assert first.minutes_to_break.mid == 0.0
-    assert model.imbalances == []
+    assert model.imbalances == ()
     assert model.little_residual < 1e-9
 
 

@@ -146,15 +146,6 @@ def test_no_module_is_longer_than_400_lines(file: Path) -> Iterator[str]:
 
 
 @of_every_module
-def test_no_function_is_longer_than_45_lines(file: Path) -> Iterator[str]:
-    for node in ast.walk(tree_of(file)):
-        if isinstance(node, Function) and node.end_lineno is not None:
-            lines = node.end_lineno - node.lineno + 1
-            if lines > 45:
-                yield f"{node.name}: {lines} lines"
-
-
-@of_every_module
 def test_no_folder_lies_deeper_than_three(file: Path) -> Iterator[str]:
     if len(file.relative_to(HOUSE).parts) > 3:
         yield "lies deeper"

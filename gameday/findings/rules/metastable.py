@@ -53,7 +53,7 @@ class _Lost:
     bound: float
     samples: int
     p_value: float
-    evidence: dict[str, float | str]
+    evidence: dict[str, float | int | str]
 
 
 def _measured(part: Phases, after: slice, run: Goodput) -> _Lost:

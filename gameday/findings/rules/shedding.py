@@ -35,7 +35,7 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
 
 def _candidate(evidence: Evidence, stack: str, service: str, attempts: BySlot) -> Candidate:
     bad, arrived = attempts.count(*_TURNED_AWAY), attempts.count("arrived")
-    counts: dict[str, float | str] = {name: attempts.total(name) for name in _TURNED_AWAY}
+    counts: dict[str, float | int | str] = {name: attempts.total(name) for name in _TURNED_AWAY}
     worst = max(counts, key=lambda name: float(counts[name]))
     rows = {name: np.nan_to_num(attempts[name]) for name in ("arrived", *_TURNED_AWAY)}
     away = np.sum([rows[name] for name in _TURNED_AWAY], axis=0)

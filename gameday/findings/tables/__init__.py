@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         service_rows,
         step_rows,
     )
-    from gameday.findings.tables.slot_series import SlotSeries, slot_series
+    from gameday.findings.tables.series_by_slot import SlotSeries, slot_series
     from gameday.findings.tables.sold_out import RunSellOut, sell_outs_of_run
 
 __all__ = [
@@ -56,7 +56,7 @@ __getattr__ = opening(
         "RedirectRow": "run_tables",
         "RunSellOut": "sold_out",
         "ServiceRow": "run_tables",
-        "SlotSeries": "slot_series",
+        "SlotSeries": "series_by_slot",
         "StepRow": "run_tables",
         "accounts_of": "accounts",
         "followed": "run_tables",
@@ -65,7 +65,7 @@ __getattr__ = opening(
         "redirect_rows": "run_tables",
         "sell_outs_of_run": "sold_out",
         "service_rows": "run_tables",
-        "slot_series": "slot_series",
+        "slot_series": "series_by_slot",
         "step_rows": "run_tables",
     },
 )
