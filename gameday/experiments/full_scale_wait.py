@@ -16,7 +16,7 @@ from gameday.queueing import build_cell
 from gameday.record import percentile
 from gameday.record.intervals import band_of, level_interval
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import LogNormal, ServiceTime
+from gameday.scenario.service_times import LogNormal, ServiceTime
 from gameday.vocabulary import Seed
 
 __all__ = ["full_scale_waits"]

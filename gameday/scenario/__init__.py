@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from gameday.scenario.criteria import METRICS, Criterion, parse_criterion, quantile_level
     from gameday.scenario.faults import did_you_mean
     from gameday.scenario.model import Guardrail, Scenario
-    from gameday.scenario.quantile_functions import gamma_rows
     from gameday.scenario.reading.load import (
         bundled_scenarios,
         load_scenario,
@@ -31,7 +30,6 @@ __all__ = [
     "Scenario",
     "bundled_scenarios",
     "did_you_mean",
-    "gamma_rows",
     "length_law",
     "load_scenario",
     "local_to_utc",
@@ -55,7 +53,6 @@ __getattr__ = opening(
         "Scenario": "model",
         "bundled_scenarios": "reading.load",
         "did_you_mean": "faults",
-        "gamma_rows": "quantile_functions",
         "length_law": "renewal",
         "load_scenario": "reading.load",
         "local_to_utc": "units",

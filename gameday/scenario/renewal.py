@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft, special
 
-from gameday.scenario.blocks.service_times import (
+from gameday.scenario.service_times import (
     Empirical,
     Erlang,
     Exponential,

@@ -13,7 +13,7 @@ from typing import Any
 from gameday.queueing import Asked, Attempt, Cell, Places, StationAtWork, Switch, Visit
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service, Station
-from gameday.scenario.policies import (
+from gameday.scenario.caller_policies import (
     backoff_s,
     deadline_s,
     gives_up_at_s,

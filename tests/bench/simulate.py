@@ -27,9 +27,9 @@ from gameday.queueing.closed_forms import mean_wait_s, wait_quantile_s
 from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.blocks.service_times import Exponential
 from gameday.scenario.reading import read_scenario, scenario_of
 from gameday.scenario.reading.injections import parse_injections
+from gameday.scenario.service_times import Exponential
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.engine import run_reference

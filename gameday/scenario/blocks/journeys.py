@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Discriminator, Field, NonNegativeFloat, Tag, field_validator, model_validator
 
-from gameday.scenario.blocks.service_times import Exponential, ServiceTime
 from gameday.scenario.blocks.steps import PythonName
+from gameday.scenario.service_times import Exponential, ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share
 from gameday.vocabulary import LONGEST_WALK, Array
 

@@ -7,24 +7,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gameday.scenario.blocks.service_times import ServiceTime
-from gameday.scenario.policies import (
-    Autoscale,
-    Balance,
-    Breaker,
-    Cache,
-    CoDel,
-    Deadline,
-    Hedge,
-    Limit,
-    Load,
-    Pauses,
-    Pool,
-    QueueOrder,
-    Retry,
-    WarmUp,
-    places_of,
-)
+from gameday.scenario.caller_policies import Breaker, Cache, Deadline, Hedge, Retry
+from gameday.scenario.queue_policies import Balance, CoDel, Limit, Pool, QueueOrder, places_of
+from gameday.scenario.server_policies import Autoscale, Load, Pauses, WarmUp
+from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share
 
 __all__ = ["Fleet", "Lane", "Service", "Station"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gameday.scenario.policies.budget import Budget
+from gameday.scenario.caller_policies.budget import Budget
 from gameday.scenario.units import Block, Duration
 
 __all__ = ["Retry", "backoff_s", "lineage"]

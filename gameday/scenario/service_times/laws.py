@@ -1,7 +1,7 @@
-"""How long one visit to a service takes when nothing waits: the laws, each by inverse transform.
+"""Laws of service time: how long one visit takes when nothing waits, drawn by inverse transform.
 
-A draw is one uniform number in, seconds out, through the scalar functions of `inverse`, so that
-every engine that is handed the same uniform gets the same time to the last bit (DESIGN §7.9).
+A draw is one uniform number in, seconds out, through the scalar functions of `quantile_functions`: an
+engine that is handed the same uniform gets the same time to the last bit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gameday.scenario.quantile_functions import (
+from gameday.scenario.service_times.quantile_functions import (
     between,
     cubic,
     exponential,
