@@ -34,7 +34,9 @@ from gameday.scenario.units import (
 __all__ = ["CalendarEvent", "Scenario"]
 
 _LAUNCH_HALF_LIFE_S = 900.0
-"""A launch whose crowd is to be told by the past is taken to last as if it halved in so long. Ours."""
+"""Half-life that gives a launch its length on the calendar where it says none itself. Default: ours."""
+_LAUNCH_HALF_LIVES = 8
+"""Half-lives after which a launch is over on the calendar: 1/256 of its crowd is still to come."""
 
 
 class CalendarEvent(Block):
@@ -53,6 +55,20 @@ class CalendarEvent(Block):
     """How long after its end it is still felt, less and less."""
     regions: list[Name] | None = None
     """Absent: every region."""
+
+
+def _launch_event(name: str, launch: Launch, region: str) -> CalendarEvent:
+    """Return a launch as an event on the calendar of one region."""
+    half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
+    return CalendarEvent.model_validate(
+        {
+            "name": name,
+            "kind": "launch",
+            "start": launch.at[region].isoformat(timespec="minutes"),
+            "duration": f"{_LAUNCH_HALF_LIVES * half_life_s:.0f}s",
+            "regions": [region],
+        }
+    )
 
 
 class Region(Block):
@@ -95,9 +111,9 @@ class Replay(Block):
     """How the event is played."""
 
     speed: float = Field(default=20, ge=1, le=600)
-    """Event time per wall time. Source of the default: DESIGN §6."""
+    """Event time per wall time. Default: ours; 40 minutes of peak take two."""
     peak: Duration = 2400.0
-    """Length of the window `peak`. Source of the default: DESIGN §6."""
+    """Length of the window `peak`. Default: ours."""
     steps_per_s: float = Field(default=250, gt=0, le=5000)
     """`--scale auto` scales the hottest slot of all stacks together to this many steps a second.
 
@@ -132,9 +148,9 @@ class CapacityBlock(Block):
     max_utilisation: float = Field(default=0.75, gt=0, lt=1)
     """With one zone lost. Default: the usual target of synchronous services; ours."""
     max_wait_probability: float = Field(default=0.05, ge=1e-6, le=1)
-    """Share of visits that may queue. Source: Erlang C, DESIGN §5; tests/laws."""
+    """Share of visits that may queue, by Erlang C. Default: ours."""
     lead_time_days: int = Field(default=21, ge=0)
-    """From order to servers at work. A future-dated reservation needs 5-120 days (practice.md)."""
+    """From order to servers at work. Default: ours; AWS takes future-dated reservations 5 to 120 days ahead."""
     zones_lost: int = Field(default=1, ge=0, le=2)
     instances: dict[str, InstanceType]
 
@@ -266,16 +282,7 @@ class Scenario(Block):
         ]
         for name, launch in self.launches.items():
             if region in launch.at:
-                half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
-                event = CalendarEvent.model_validate(
-                    {
-                        "name": name,
-                        "kind": "launch",
-                        "start": launch.at[region].isoformat(timespec="minutes"),
-                        "duration": f"{8 * half_life_s:.0f}s",
-                        "regions": [region],
-                    }
-                )
+                event = _launch_event(name, launch, region)
                 found.append((event, *self.span(event, region)))
         return sorted(found, key=lambda item: (item[1], item[0].name))
 

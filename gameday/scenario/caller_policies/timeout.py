@@ -1,4 +1,4 @@
-"""Timeout: a caller waits so long for a reply and no longer; work already begun goes on."""
+"""Time-out: a caller stops waiting for a reply; work already begun goes on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ __all__ = ["gives_up_at_s"]
 
 
 def gives_up_at_s(arrived_s: float, timeout_s: float) -> float:
-    """Return the instant at which the caller of an attempt that arrived then stops waiting.
+    """Return the instant at which the caller stops waiting for an attempt that arrived at `arrived_s`.
 
-    An attempt still queued then leaves the queue (timed out); one in service is finished for
+    An attempt that is still queued leaves the queue (timed out); one in service is finished for
     nobody (orphaned): the server stays busy with it.
     """
     return arrived_s + timeout_s

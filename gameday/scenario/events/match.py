@@ -37,7 +37,7 @@ class Match:
         300,
         420,
     )
-    """Minutes from kick-off; halves of 45 min, 15 min between (anchors/forecast.md, probe)."""
+    """Minutes from kick-off; halves of 45 min, 15 min between."""
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False
 

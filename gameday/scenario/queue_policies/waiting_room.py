@@ -1,6 +1,6 @@
-"""A waiting room: so many a second are let on to what everybody wants; the others are told to come again.
+"""A waiting room: a token bucket admits customers to a sale at a rate; the others are told to come again.
 
-Who is let on is who asks when there is room: a draw, not a line.
+A customer is admitted who asks when there is a token: first come first served is not promised.
 """
 
 from __future__ import annotations
@@ -9,5 +9,5 @@ __all__ = ["room_now"]
 
 
 def room_now(room: float, since_s: float, per_s: float) -> float:
-    """Return how many may be let on now, `since_s` after `room` could: a second's worth at most, one at least."""
+    """Return how many may be admitted now, `since_s` after `room` might; at most a second's worth, or one."""
     return min(max(1.0, per_s), room + since_s * per_s)

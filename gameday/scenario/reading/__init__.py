@@ -6,7 +6,6 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.scenario.reading.assets import Assets
-    from gameday.scenario.reading.cross_checks import CUSTOMER_WORDS
     from gameday.scenario.reading.injections import Injection, injected, outages, parse_injections
     from gameday.scenario.reading.load import read_scenario
     from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from gameday.scenario.reading.plain_yaml import from_yaml, to_yaml
     from gameday.scenario.reading.secrets import Secrets, secrets_of
     from gameday.scenario.reading.selectors import split_css
+    from gameday.scenario.reading.step_checks import CUSTOMER_WORDS
     from gameday.scenario.reading.variants import WhatIf, what_if
     from gameday.scenario.reading.yaml_source import is_file
 
@@ -42,7 +42,7 @@ __getattr__ = opening(
     __name__,
     {
         "Assets": "assets",
-        "CUSTOMER_WORDS": "cross_checks",
+        "CUSTOMER_WORDS": "step_checks",
         "Injection": "injections",
         "Secrets": "secrets",
         "WhatIf": "variants",

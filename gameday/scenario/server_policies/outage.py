@@ -1,4 +1,4 @@
-"""Outage: a service with servers lost, slowed, or down; what is left of it and how long that is held."""
+"""Outage: a service with servers lost, slowed or down; what is left, and how long each visit holds it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ __all__ = ["servers_left", "stretched"]
 
 
 def servers_left(servers: int, share: float) -> int:
-    """Return the servers that work when `share` (0-1) of them does: one at least, while any is left.
+    """Return the servers left when `share` (0-1) of them works: at least one while the share is above 0.
 
-    Who is served by one that is lost is served to the end.
+    A visit in service at a server that is lost is served to the end.
     """
     return max(1, round(servers * share)) if share > 0 else 0
 
 
 def stretched(servers: int, left: int, share: float) -> float:
-    """Return how many times as long a server is held in an outage that leaves so many of them.
+    """Return the factor on service times in an outage that leaves `left` of `servers` servers.
 
-    Where servers do not divide, those left are held longer or shorter so that the capacity left is
-    exact, as a cell's are (DESIGN §7.3).
+    `left` is a whole number: visits hold it longer or shorter, so that the capacity left is exactly the share. A
+    scaled-down system is rounded in the same way.
     """
     return left / (servers * share) if share > 0 and servers > 0 else 1.0
