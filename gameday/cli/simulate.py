@@ -186,13 +186,13 @@ class Rehearsal:
 
     def strike(self, texts: list[str], variants: list[Scenario]) -> None:
         """Inject what is written into every variant; UsageError says what is wrong with it."""
-        from gameday.scenario.reading import injected
+        from gameday.scenario.reading import choose_injections
         from gameday.vocabulary import SLOT_S
 
         window_s = self.plan.window.slots * SLOT_S
         for variant in variants:  # it must be able to happen there too
-            injected(texts, variant, window_s, is_ours=True)
-        injections = injected(texts, self.scenario, window_s, is_ours=True)
+            choose_injections(texts, variant, window_s, is_ours=True)
+        injections = choose_injections(texts, self.scenario, window_s, is_ours=True)
         self._calm, self.plan = self.plan, self.plan.struck(injections)
 
     def play(

@@ -35,7 +35,7 @@ from gameday.safety import (
     targets_by_stack,
 )
 from gameday.scenario import Scenario
-from gameday.scenario.reading import LoadedScenario, injected, read_scenario
+from gameday.scenario.reading import LoadedScenario, choose_injections, read_scenario
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
@@ -92,7 +92,7 @@ def foresee(loaded: LoadedScenario, order: Order, show: Show) -> tuple[History, 
             scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
         )
         plan = plan.struck(
-            injected(
+            choose_injections(
                 order.inject, scenario, plan.window.slots * SLOT_S, is_ours=order.targets is None
             )
         )

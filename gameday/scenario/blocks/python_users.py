@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from gameday.scenario.faults import did_you_mean
+from gameday.scenario.faults import Fault, did_you_mean
 from gameday.scenario.model import Scenario
 
 __all__ = ["python_faults"]
 
 
-def python_faults(scenario: Scenario, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield every `module:Class` that is not there: (path in the document, fault)."""
+def python_faults(scenario: Scenario, folder: Path) -> Iterator[Fault]:
+    """Yield every `module:Class` that is not there."""
     named = [(("steps", name, "python"), step.python) for name, step in scenario.steps.items()]
     named += [(("journeys", name, "python"), j.python) for name, j in scenario.journeys.items()]
     for path, name in named:

@@ -6,7 +6,12 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.scenario.reading.assets import Assets
-    from gameday.scenario.reading.injections import Injection, injected, outages, parse_injections
+    from gameday.scenario.reading.injections import (
+        Injection,
+        choose_injections,
+        outages,
+        parse_injections,
+    )
     from gameday.scenario.reading.load import read_scenario
     from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
     from gameday.scenario.reading.long_walks import share_cut
@@ -24,8 +29,8 @@ __all__ = [
     "Injection",
     "Secrets",
     "WhatIf",
+    "choose_injections",
     "from_yaml",
-    "injected",
     "is_file",
     "outages",
     "parse_injections",
@@ -47,7 +52,7 @@ __getattr__ = opening(
         "Secrets": "secrets",
         "WhatIf": "variants",
         "from_yaml": "plain_yaml",
-        "injected": "injections",
+        "choose_injections": "injections",
         "is_file": "yaml_source",
         "outages": "injections",
         "parse_injections": "injections",
