@@ -44,7 +44,7 @@ _BEGIN_S = 2.0
 def begin_run(
     url: str, *, window_at_s: float, window_start: datetime, speed: float, inject: list[str]
 ) -> None:
-    """Tell an embedded shop when a run's window begins (Unix seconds), the event's instant then, and what is injected.
+    """Tell an embedded shop when a run's window begins (Unix seconds), the event's instant then, what is injected.
 
     CleanUpFailed when it does not answer: load is being sent by then.
     """
