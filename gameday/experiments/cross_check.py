@@ -68,7 +68,7 @@ def _row(
     hold_s = busy_s / max(1.0, sum(float(run.served[n, hour].sum()) for run in runs))
     loads = per_s * hold_s / servers
     away = float(np.mean([run.spans[_HOUR, _AWAY, n] for run in runs]))
-    if (why := scenario.services[name].off_paper) is not None:
+    if (why := scenario.services[name].why_no_closed_form) is not None:
         return _not(why)
     bound = cell.stations[name].queue_bound
     is_loss = bound == 0 and not work.calls_held

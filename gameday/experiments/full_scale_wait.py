@@ -45,7 +45,7 @@ def full_scale_waits(
     for n, name in enumerate(runs[0].services):
         busy = float(np.mean([run.spans[_HOUR, _BUSY_SHARE, n] for run in runs]))
         times = _times(scenario, runs[0].stack, name)
-        if not busy > _BUSY or times is None or scenario.services[name].off_paper:
+        if not busy > _BUSY or times is None or scenario.services[name].why_no_closed_form:
             continue
         per_s = np.mean([run.arrived[n, runs[0].hour] for run in runs], axis=0) / 60.0 / scale
         servers = scenario.services[name].servers(runs[0].stack)

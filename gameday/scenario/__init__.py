@@ -1,6 +1,6 @@
-"""The room where a person's words become a Scenario, or a list of every fault in them.
+"""The room where a scenario file becomes a Scenario, or a list of every fault in it.
 
-Job:   read a YAML file and its includes, check all of it, give each fault place and remedy.
+Job:   read a YAML file and its includes, check all of it, give each fault its position and remedy.
 In:    a bundled scenario's name or a YAML path.    Out: Scenario.
 Never: guess a value, read a history, know how a run is played.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         scenario_file,
         scenario_schema,
     )
-    from gameday.scenario.renewal import length_law, steps_in_time, timed, visit_density
+    from gameday.scenario.renewal import length_law, steps_in_time, visit_density, visits_in_time
     from gameday.scenario.units import local_to_utc, parse_duration
 
 __all__ = [
@@ -39,8 +39,8 @@ __all__ = [
     "scenario_file",
     "scenario_schema",
     "steps_in_time",
-    "timed",
     "visit_density",
+    "visits_in_time",
     "with_drift",
 ]
 
@@ -62,8 +62,8 @@ __getattr__ = opening(
         "scenario_file": "reading.load",
         "scenario_schema": "reading.load",
         "steps_in_time": "renewal",
-        "timed": "renewal",
         "visit_density": "renewal",
+        "visits_in_time": "renewal",
         "with_drift": "conversion_drift",
     },
 )

@@ -48,11 +48,11 @@ class CalendarEvent(Block):
     """In each region's own event zone."""
     duration: Duration = Field(gt=0)
     strength: float = Field(default=1.0, ge=0, le=20)
-    """Size against the kind's usual one (1). Enters as a multiplier of the log effect; 0: it does nothing."""
+    """Size relative to the kind's usual one (1): multiplies the log effect; 0: no effect."""
     lead: Duration | None = Field(default=None, le=30 * 86400)
-    """How long before its start customers already buy more, or wait; absent: as the kind's knots reach."""
+    """How long before its start customers already buy more, or less; absent: as far as the kind's knots reach."""
     lag: Duration | None = Field(default=None, le=30 * 86400)
-    """How long after its end it is still felt, less and less."""
+    """How long after its end an effect lasts, falling linearly."""
     regions: list[Name] | None = None
     """Absent: every region."""
 
@@ -91,16 +91,16 @@ class Guardrail(Block):
 
     when: CriterionText
     then: Literal["stop", "back off", "freeze"] = "stop"
-    """End the run; halve session starts, again each time it is crossed; let them grow no more."""
+    """End the run; halve session starts, each time it is crossed; or let them grow no more."""
 
 
 class Ceilings(Block):
     """What a run never exceeds: refused if the plan would, stopped if it does all the same."""
 
     requests_per_s: float | None = Field(default=None, gt=0)
-    """HTTP requests a second as they go out: redirects followed and second tries are each one."""
+    """HTTP requests sent per second; redirects that are followed and second tries count."""
     concurrency: int | None = Field(default=None, ge=1)
-    """Steps under way at one time."""
+    """Steps in progress at one time."""
     duration: Duration | None = None
     """Wall time, lead-in included."""
     orders: int | None = Field(default=None, ge=0)
@@ -124,13 +124,13 @@ class Replay(Block):
     spacing: Literal["poisson", "even"] = "poisson"
     """Session starts inside a slot: as independent customers come, or at equal distances."""
     dispersion: float = Field(default=1.0, ge=1, le=1000)
-    """With `spacing: poisson`, variance over mean of starts in short intervals; above 1 they come in bunches."""
+    """With `spacing: poisson`, index of dispersion of starts in short intervals; above 1 they come in bunches."""
     conversion_drift: float = Field(default=0.0, ge=0, le=0.5)
-    """How far, as a share, chances to go on to an order may differ from what the journeys say, hour by hour."""
+    """Share by which chances to go on to an order may differ from the journeys', hour by hour."""
     connections: Connections = Connections()
     ceilings: Ceilings = Ceilings()
     inject: list[str] = Field(default_factory=list)
-    """What happens in the window where the command says nothing of it: a drill's trigger."""
+    """Injections where the command names none: a drill's trigger."""
 
 
 class InstanceType(Block):
@@ -200,7 +200,7 @@ class Scenario(Block):
         return tuple(name for name, service in self.services.items() if stack in service.stacks)
 
     def exchanges(self, step: str, product: str | None) -> list[list[Exchange]]:
-        """Return what a customer who is about this product type does in a step: its own, or the step's."""
+        """Return the exchanges of a step for this product type: its own, or else the step's."""
         own = self.products[product].exchanges if product is not None else {}
         return own[step] if step in own else self.steps[step].exchanges
 
@@ -214,7 +214,7 @@ class Scenario(Block):
         return sum(e.requests for group in self.exchanges(step, product) for e in group)
 
     def depends_on_type(self, step: str) -> bool:
-        """Return whether what a step asks of services is another for one product type than for others."""
+        """Return whether a step's calls differ between product types."""
         called = {
             call.service
             for e in self.steps[step].each_exchange()
@@ -287,5 +287,5 @@ class Scenario(Block):
         return sorted(found, key=lambda item: (item[1], item[0].name))
 
     def sha256(self) -> str:
-        """Return the hash of everything the scenario says, hex."""
+        """Return the SHA-256 of the whole scenario, hex."""
         return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()

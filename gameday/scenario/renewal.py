@@ -22,7 +22,14 @@ from gameday.vocabulary import LONGEST_WALK, Array
 if TYPE_CHECKING:
     from gameday.scenario.blocks.journeys import Journey
 
-__all__ = ["Timed", "length_law", "quantiles", "steps_in_time", "timed", "visit_density"]
+__all__ = [
+    "VisitsInTime",
+    "length_law",
+    "quantiles",
+    "steps_in_time",
+    "visit_density",
+    "visits_in_time",
+]
 
 _BIN_S = 1.0
 """Resolution of event time: sixty bins a slot."""
@@ -118,8 +125,8 @@ def _equation(
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """A journey whose sessions end when their time is over."""
+class VisitsInTime:
+    """Visits of a journey whose sessions end when their time is over."""
 
     density: Array
     """Expected visits by step and bin after the start, shape (steps, bins); their sum is `visits`."""
@@ -132,7 +139,9 @@ class Timed:
     """From the first step sent to the last reply."""
 
 
-def timed(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Timed:
+def visits_in_time(
+    journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]
+) -> VisitsInTime:
     """Return the visits and the length of a journey with a length in time; `response_s`: event time, by step.
 
     A step is done if it would begin, replies taking so long, before the session's time is over.
@@ -147,7 +156,7 @@ def timed(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]
     replies_s = np.array([response_s[step] for step in steps])
     mean_s = float((density * at_s).sum() - (goes_on * at_s).sum())
     mean_s += float((density - goes_on).sum(axis=1) @ replies_s)
-    return Timed(density, grid.bin_s, density.sum(axis=1), ever, mean_s)
+    return VisitsInTime(density, grid.bin_s, density.sum(axis=1), ever, mean_s)
 
 
 def _chance_of_each(equation: _Equation, stays: Array) -> Array:

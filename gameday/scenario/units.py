@@ -1,6 +1,6 @@
-"""How a person writes quantities: durations with a unit, local times, instants, zones, names.
+"""Quantities as a person writes them: durations with a unit, local times, instants, zones, names.
 
-Every unit becomes SI at this door: durations are seconds, instants are UTC.
+They are converted here: durations to seconds, instants to UTC.
 """
 
 from __future__ import annotations

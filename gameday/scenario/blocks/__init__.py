@@ -1,4 +1,4 @@
-"""The blocks of a scenario: what a person may write of steps, journeys, services, products and the past."""
+"""The blocks of a scenario: steps, journeys, services, products, observation, history and forecast."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Journeys: customer behaviour model graphs (Menascé), one a class of customer."""
+"""Journeys: customer behaviour model graphs (Menascé), one for each class of customer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Reaction(Block):
 
 
 def _form(pause: Any) -> str:
-    """Return which of its forms a pause is written in."""
+    """Return the form in which a pause is written: the tag of its union."""
     if isinstance(pause, dict):
         return "law" if "law" in pause else "by next step"
     return "law" if isinstance(pause, Block) else "mean"
@@ -56,7 +56,7 @@ class Length(Block):
     steps: list[Share] | None = Field(default=None, min_length=1, max_length=LONGEST_WALK)
     """Chance of one step, of two, of three ...; sums to 1."""
     duration: Pause | None = None
-    """Time in which steps are begun, of event time, as if no reply had to wait: a mean (exponential) or a law."""
+    """Event time within which steps begin, as if replies took none: a mean (exponential) or a law."""
 
     @field_validator("steps")
     @classmethod
@@ -101,10 +101,10 @@ class Journey(Block):
     """`module:Class`, a Locust HttpUser or FastHttpUser: at each step of the walk its task of the
     step's name is played (`-` as `_`); the steps' exchanges then say what the model takes them for."""
     launch: Name | None = None
-    """The launch whose crowd walks this journey; absent: walked all day."""
+    """The launch whose crowd walks this journey; absent: a journey of the day."""
     share: dict[Name, Share] | None = None
     """Region -> share of the day's sessions that walk it; sums to 1 over the day's journeys. It decides what
-    the forecast of steps leaves open. Absent: as many as of any other."""
+    the forecast of steps does not determine. Absent: the same for every journey."""
     hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
     """Weight of the share by local hour; absent: even."""
     products: dict[Name, Share] | None = None
@@ -154,7 +154,7 @@ class Journey(Block):
         return self.length is not None and self.length.duration is not None
 
     def _without_pause(self) -> str | None:
-        """Return a step after which there is no pause; None: there is one after each."""
+        """Return a step that some step follows without a pause; None: every pause takes time."""
         if not (set(self.next) <= set(self.think) or "other" in self.think):
             return None  # the missing pause is a fault of its own, found when blocks are checked together
         for step, row in self.next.items():
@@ -225,9 +225,11 @@ class Journey(Block):
         walk may have; with a `length`, the sum over the steps it has, or over its time if replies took none.
         """
         if self.ends_by_time:
-            from gameday.scenario.renewal import timed  # imports scipy, which few journeys need
+            from gameday.scenario.renewal import (
+                visits_in_time,
+            )  # imports scipy, which few journeys need
 
-            return timed(self, steps, dict.fromkeys(steps, 0.0)).visits
+            return visits_in_time(self, steps, dict.fromkeys(steps, 0.0)).visits
         if self.length is not None:
             moves, nth_step, total = self.transition_matrix(steps), self.entry_vector(steps), 0.0
             for chance in self.length.goes_on:

@@ -1,4 +1,4 @@
-"""Services: where they run, how long they work, when they refuse, who asks again."""
+"""Services: instances, service times and policies; and the station that a service is at a scale."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Service(Block):
 
     stacks: dict[Name, Fleet]
     servers_per_instance: int = Field(ge=1, le=1_000_000)
-    """Requests one instance works on at once."""
+    """Requests that one instance serves at once."""
     queue_per_server: float = Field(ge=0, le=1_000_000)
     """Waiting places per server; beyond them an arrival is shed."""
     time: ServiceTime
@@ -98,7 +98,7 @@ class Service(Block):
     timeout: Duration = Field(gt=0)
     """How long a caller waits for one attempt, s."""
     deadline: Deadline = "own"
-    """Whether it heeds how long those wait who called its callers. Default: as most services do not."""
+    """Whether it observes the deadline of its callers' callers. Default: most services do not."""
     retry: Retry | None = None
     hedge: Hedge | None = None
     breaker: Breaker | None = None
@@ -106,14 +106,14 @@ class Service(Block):
     pool: Pool | None = None
     autoscale: Autoscale | None = None
     balance: Balance | None = None
-    """Absent: one queue for all instances, as if whoever is free took the next."""
+    """Absent: one queue for all instances, served by whichever is free."""
     limit: Limit | None = None
     queue_order: QueueOrder = "fifo"
     """Who of those who wait is served next. Default: whoever has waited longest."""
     codel: CoDel | None = None
     queue_share: dict[Name, Share] = Field(default_factory=dict)
     """Step -> share of the queue's places, and of the limit, that visits from it may fill; others may
-    fill all: what matters less is shed before what matters more."""
+    fill all. Less important steps are shed first."""
     load: Load | None = None
     pauses: Pauses | None = None
     warm_up: WarmUp | None = None
@@ -146,7 +146,7 @@ class Service(Block):
         return self.threads == "asynchronous"
 
     @property
-    def off_paper(self) -> str | None:
+    def why_no_closed_form(self) -> str | None:
         """Why no closed form covers this queue; None: fixed servers, work that depends on nothing, one queue."""
         if self.autoscale is not None:
             return "its servers change"

@@ -211,7 +211,7 @@ class Exchange(Block):
     calls: Calls = ()
     """Calls to other services that the entry service makes to answer it."""
     action: Literal["page", "sign_in", "search", "product", "add_to_cart", "place_order"] = "page"
-    """What the embedded shop does for it, beside its work."""
+    """What the embedded shop does for it, besides the work of its services."""
 
     @property
     def requests(self) -> int:

@@ -42,7 +42,7 @@ class Match:
     plateau: ClassVar[bool] = False
 
     masked_min: ClassVar[float | None] = None
-    """Nothing of it is kept from the fit."""
+    """None: the fit leaves out none of its minutes."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:

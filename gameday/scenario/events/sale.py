@@ -1,4 +1,4 @@
-"""A sale of hours or days: builds up, opens with a rush, holds, closes with a last one."""
+"""A sale of hours or days: it builds up, opens with a rush, holds, and closes with a second rush."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Sale:
     """Whether there is a lasting level between start and end."""
 
     masked_min: ClassVar[float | None] = None
-    """Nothing of it is kept from the fit."""
+    """None: the fit leaves out none of its minutes."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The shape of a day."""
+"""The daily season: one smooth curve over local time."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Events(Block):
     """How firmly an effect is held to what was learned of its kind elsewhere."""
 
     def columns(self, when: When) -> Iterator[Part]:
-        """Yield each kind's phases, its days before and after, and what a free day changes."""
+        """Yield each kind's phases, its effect on the days before and after, and what a free day changes."""
         for name, kind in KINDS.items():
             events = [o for o in when.occurrences if o.kind == name and o.strength > 0]
             width = len(kind.start_knots_min) + len(kind.end_knots_min) + kind.plateau
@@ -97,7 +97,7 @@ def _after(minute: Array, event: Occurrence) -> Array:
 
 
 def phased(kind: EventKind, from_start: Array, from_end: Array) -> Array:
-    """Return an event's columns: hats on its start, hats on its end, and what lasts between."""
+    """Return an event's columns: hat functions on its start and on its end, and a plateau between."""
     parts = [_hats(from_start, kind.start_knots_min), _hats(from_end, kind.end_knots_min)]
     if kind.plateau:
         parts.append(np.clip(np.minimum(from_start / 60, -from_end / 60), 0, 1)[:, None])

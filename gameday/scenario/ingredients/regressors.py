@@ -44,7 +44,7 @@ class Regressor(Block):
         return self
 
     def of(self, region: str) -> tuple[Array, Array]:
-        """Return (minutes since 1970 UTC, values from each on) of a region, in order of time."""
+        """Return (minutes since 1970 UTC, values that hold from then on) of a region, in order of time."""
         rows = [
             (instant.timestamp() / 60, value)
             for instant, value, whose in zip(
@@ -56,6 +56,6 @@ class Regressor(Block):
         return table[:, 0], np.log1p(table[:, 1]) if self.scale == "log" else table[:, 1]
 
     def columns(self, name: str, when: When) -> Iterator[Part]:
-        """Yield one column a lag, centred and scaled where the values were put together."""
+        """Yield one column for each lag; `when` holds the values centred and scaled."""
         lagged = [when.regressors[f"{name}+{lag:g}"] for lag in self.lags]
         yield name, np.stack(lagged, axis=1), np.full(len(lagged), self.ridge)

@@ -1,4 +1,4 @@
-"""From YAML to a Scenario: includes, positions, faults said all at once, what-ifs and injections."""
+"""From YAML to a Scenario: includes, positions, every fault at once, what-ifs and injections."""
 
 from typing import TYPE_CHECKING
 

@@ -19,7 +19,7 @@ _MOST_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What the swarm needs of those files."""
+    """Feeds and certificates, as the swarm needs them."""
 
     feeds: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """Feed -> column -> its values, top to bottom."""

@@ -1,11 +1,11 @@
 """Events injected at a minute: `zone us-a lost at +20m for 5m`.
 
-zone STACK-LETTER lost            a zone of a stack goes: of every service, its share of the instances
-N instances of SERVICE lost       N of the instances provisioned go, their share of those autoscaled, in every
-                                  stack or `in STACK`
-SERVICE slowed 3x                 its own work takes so many times as long
+zone STACK-LETTER lost            a zone of a stack is lost, with every service's instances in it
+N instances of SERVICE lost       N of the instances provisioned are lost, and the same share of those that
+                                  autoscaling added, in every stack or `in STACK`
+SERVICE slowed 3x                 its own work takes three times as long
 SERVICE down                      it refuses everybody
-cache of SERVICE flushed          what its callers kept is gone (no `for`: it fills again by itself)
+cache of SERVICE flushed          its callers' cache is emptied (no `for`: it fills again by itself)
 traffic 1.5x                      more customers, or fewer
 ... at +DURATION [for DURATION]   counted from the window's start; without `for`, to the end
 """

@@ -59,7 +59,7 @@ class Secrets:
         return text
 
     def mask_json(self, text: str) -> str:
-        """Return JSON with its texts masked; its numbers are never secrets' digits by chance."""
+        """Return JSON with its texts masked; its numbers stay, though a secret may have the same digits."""
         return json.dumps(self._masked(json.loads(text)), ensure_ascii=False)
 
     def _masked(self, data: Any) -> Any:
@@ -78,7 +78,7 @@ class Secrets:
 
 
 def secrets_of(scenario: Scenario, assets: Assets, environment: Mapping[str, str]) -> Secrets:
-    """Return what a run of `scenario` must not leave behind; `environment`: names and values."""
+    """Return the secrets of a run of `scenario`; `environment`: its variables, name -> value."""
     data = scenario.model_dump(mode="json", by_alias=True)
     found = _secrets_of_blocks(data) | _secrets_of_environment(environment)
     known = _names_of(data)
@@ -191,7 +191,7 @@ def _mask_fields(fields: dict[str, Any]) -> None:
 
 
 def _names_of(data: Any) -> frozenset[str]:
-    """Return the scenario's own names: a report that masks a service's name is of no use."""
+    """Return the scenario's own names, which are never masked: a report needs them."""
     out = {str(data["event"]["name"])}
     for block in (
         "regions",

@@ -31,11 +31,11 @@ _NOT_IN_THE_MODEL = ("tier",)
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """A scenario as it would be, and how many times the forecast comes."""
+    """A changed scenario, and the factor on the forecast."""
 
     text: str
     scenario: Scenario
-    """As it is played: conversion drift is in its journeys."""
+    """As it is simulated: conversion drift is in its journeys."""
     factor: float
     """Customers as a multiple of the forecast."""
 
