@@ -49,7 +49,7 @@ def schema() -> None:
     """
     from gameday.scenario import scenario_schema
 
-    typer.echo(json.dumps(scenario_schema(), indent=2))
+    typer.echo(scenario_schema(indent=2))
 
 
 def init(
@@ -91,7 +91,7 @@ def init(
         else:
             shutil.copy(source, folder / source.name)
             shutil.copytree(source.parent / "shared", folder / "shared")
-        (folder / "scenario.schema.json").write_text(json.dumps(scenario_schema(), indent=1))
+        (folder / "scenario.schema.json").write_text(scenario_schema(indent=1))
     except OSError as error:
         raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
     copied = folder / (_DRILLS if source.parent.name == _DRILLS else "") / source.name
@@ -122,7 +122,7 @@ def _init_recorded(folder: Path, har: Path, host: str | None) -> None:
         try:
             folder.mkdir(parents=True)
             shutil.copy(file, folder / file.name)
-            (folder / "scenario.schema.json").write_text(json.dumps(scenario_schema(), indent=1))
+            (folder / "scenario.schema.json").write_text(scenario_schema(indent=1))
         except OSError as error:
             raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
     typer.echo(

@@ -12,7 +12,7 @@ from gameday.jobs.one_run.order import Order
 from gameday.live import Show
 from gameday.safety import check_guardrails
 from gameday.scenario import Scenario
-from gameday.scenario.reading import LoadedScenario, injected
+from gameday.scenario.reading import LoadedScenario, choose_injections
 from gameday.traffic import LoadPlan, plan_load
 from gameday.vocabulary import SLOT_S, Seed
 
@@ -50,7 +50,7 @@ def foresee(loaded: LoadedScenario, order: Order, show: Show) -> Foreseen:
             scenario, demand, seed=order.seed, asked=order.asked, own_target=not is_ours
         )
         window_s = plan.window.slots * SLOT_S
-        plan = plan.struck(injected(order.inject, scenario, window_s, is_ours=is_ours))
+        plan = plan.struck(choose_injections(order.inject, scenario, window_s, is_ours=is_ours))
         check_guardrails(scenario, plan)
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
     return Foreseen(history, demand, plan)

@@ -38,7 +38,13 @@ from gameday.jobs.rehearsal import Rehearsal, Variant
 from gameday.live import Show, show_to
 from gameday.queueing import least_scale
 from gameday.scenario import Scenario
-from gameday.scenario.reading import LoadedScenario, WhatIf, injected, read_scenario, what_if
+from gameday.scenario.reading import (
+    LoadedScenario,
+    WhatIf,
+    choose_injections,
+    read_scenario,
+    what_if,
+)
 from gameday.simulate import at_real_speed, compiling, on_cluster, replicate
 from gameday.traffic import Asked, LoadPlan
 from gameday.traffic.plan import check_asked
@@ -176,14 +182,14 @@ class _Model:
             )
             show.update(f"{int(plan.played.sum())} sessions, scale {plan.scale:g}")
         window_s = plan.window.slots * SLOT_S
-        struck = plan.struck(injected(order.inject, scenario, window_s, is_ours=True))
+        struck = plan.struck(choose_injections(order.inject, scenario, window_s, is_ours=True))
         return _Model(order, scenario, plan, struck, show)
 
     def check_injections(self, variants: list[WhatIf]) -> None:
         """Raise UsageError where what is injected cannot happen to a variant."""
         window_s = self.plan.window.slots * SLOT_S
         for variant in variants:
-            injected(self.order.inject, variant.scenario, window_s, is_ours=True)
+            choose_injections(self.order.inject, variant.scenario, window_s, is_ours=True)
 
     def how(self) -> dict[str, Any]:
         """Return what all questions put to the model share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gameday.scenario.blocks import Service, Station
-from gameday.scenario.policies import METRICS, metric_of, servers_by_change, servers_wanted
+from gameday.scenario.server_policies import METRICS, metric_of, servers_by_change, servers_wanted
 
 __all__ = ["Scaling"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from gameday.scenario.blocks import Service, Station
-from gameday.scenario.policies import (
+from gameday.scenario.caller_policies import (
     failing_after,
     item_of,
     may_retry,

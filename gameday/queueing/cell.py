@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import Call, ServiceTime, Station
+from gameday.scenario.blocks import Call, Station
+from gameday.scenario.service_times import ServiceTime
 
 __all__ = ["Cell", "Visit", "build_cell", "least_scale"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gameday.scenario import Scenario
-from gameday.scenario.policies import room_now
+from gameday.scenario.queue_policies import room_now
 from gameday.vocabulary import Clock
 
 __all__ = ["DONE", "SOLD_OUT", "WAITING", "Sale", "sales"]

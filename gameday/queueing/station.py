@@ -16,24 +16,26 @@ from gameday.queueing.callers import Callers
 from gameday.queueing.cell import Visit
 from gameday.queueing.timed_changes import Switch, servers_lost
 from gameday.scenario.blocks import Lane, Service, Station
-from gameday.scenario.policies import (
+from gameday.scenario.caller_policies import is_too_late
+from gameday.scenario.queue_policies import (
     ORDERS,
-    cold_factor,
-    cold_share,
     first_of,
     has_waited_too_long,
     is_less_busy,
     is_over_limit,
     is_shed,
-    is_too_late,
-    load_factor,
     may_begin,
     next_limit,
     second_of,
-    seconds_with_pauses,
     share_of,
-    stretched,
     takes_last,
+)
+from gameday.scenario.server_policies import (
+    cold_factor,
+    cold_share,
+    load_factor,
+    seconds_with_pauses,
+    stretched,
 )
 
 __all__ = ["Places", "StationAtWork", "Waiting"]

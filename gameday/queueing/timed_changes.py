@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gameday.queueing.cell import Cell
 from gameday.scenario import Scenario
-from gameday.scenario.policies import servers_left
 from gameday.scenario.reading import Injection, outages
+from gameday.scenario.server_policies import servers_left
 from gameday.vocabulary import Clock
 
 __all__ = ["Switch", "servers_lost", "switches"]

@@ -1,6 +1,6 @@
-"""The room where a person's words become a Scenario, or a list of every fault in them.
+"""The room where a scenario file becomes a Scenario, or a list of every fault in it.
 
-Job:   read a YAML file and its includes, check all of it, give each fault place and remedy.
+Job:   read a YAML file and its includes, check all of it, give each fault its position and remedy.
 In:    a bundled scenario's name or a YAML path.    Out: Scenario.
 Never: guess a value, read a history, know how a run is played.
 """
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from gameday.scenario.criteria import METRICS, Criterion, parse_criterion, quantile_level
     from gameday.scenario.faults import did_you_mean
     from gameday.scenario.model import Guardrail, Scenario
-    from gameday.scenario.quantile_functions import gamma_rows
     from gameday.scenario.reading.load import (
         bundled_scenarios,
         load_scenario,
         scenario_file,
         scenario_schema,
     )
-    from gameday.scenario.renewal import length_law, steps_in_time, timed, visit_density
+    from gameday.scenario.renewal import length_law, steps_in_time, visit_density, visits_in_time
     from gameday.scenario.units import local_to_utc, parse_duration
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "Scenario",
     "bundled_scenarios",
     "did_you_mean",
-    "gamma_rows",
     "length_law",
     "load_scenario",
     "local_to_utc",
@@ -41,8 +39,8 @@ __all__ = [
     "scenario_file",
     "scenario_schema",
     "steps_in_time",
-    "timed",
     "visit_density",
+    "visits_in_time",
     "with_drift",
 ]
 
@@ -55,7 +53,6 @@ __getattr__ = opening(
         "Scenario": "model",
         "bundled_scenarios": "reading.load",
         "did_you_mean": "faults",
-        "gamma_rows": "quantile_functions",
         "length_law": "renewal",
         "load_scenario": "reading.load",
         "local_to_utc": "units",
@@ -65,8 +62,8 @@ __getattr__ = opening(
         "scenario_file": "reading.load",
         "scenario_schema": "reading.load",
         "steps_in_time": "renewal",
-        "timed": "renewal",
         "visit_density": "renewal",
+        "visits_in_time": "renewal",
         "with_drift": "conversion_drift",
     },
 )

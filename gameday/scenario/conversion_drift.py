@@ -1,50 +1,59 @@
-"""Conversion that may drift: journeys that order are walked in two forms, which the fit mixes hour by hour."""
+"""Conversion drift: each journey that orders becomes two, of lower and higher conversion.
+
+The fit of session starts mixes the two hour by hour.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 from gameday.scenario.blocks.journeys import Journey
 from gameday.scenario.model import Scenario
 
 __all__ = ["with_drift"]
 
-_ROOM = 35
-"""Letters of a journey's name that are kept."""
+_KEPT_LETTERS = 35
+"""Letters of a journey's name that its forms keep: a name has at most 40, the ending needs five."""
 
 
 def with_drift(scenario: Scenario) -> Scenario:
     """Return the scenario with each journey that orders as two, `NAME-less` and `NAME-more`, if it allows drift.
 
-    In one every chance to go on to a step that orders is lower by `replay.conversion_drift`, in the other higher,
-    what else may follow making room: of each chance the two have the mean that was written, unless it came to 1.
-    It is for plans and who plays them; the past was that of the journeys as they were written.
+    In one, every chance to go on to a step that orders is lower by the share `replay.conversion_drift`, in the
+    other higher; the other chances of the row make up for it. The mean of the two is the chance as written, unless
+    it was raised to 1. Plans and runs use this form; the past is that of the journeys as they were written.
     """
     drift = scenario.replay.conversion_drift
     if not drift:
         return scenario
     orders = {name for name, step in scenario.steps.items() if step.places_order}
-    daily = [name for name, journey in scenario.journeys.items() if journey.launch is None]
     journeys = dict[str, Journey]()
-    for name, journey in scenario.journeys.items():
-        if name in daily and journey.share is None:
-            even = dict.fromkeys(scenario.regions, 1 / len(daily))
-            journey = journey.model_copy(update={"share": even})
-        forms = [journey] if name not in daily else _forms(journey, orders, drift)
+    for name, journey in _with_shares(scenario).items():
+        forms = [journey] if journey.launch is not None else _forms(journey, orders, drift)
         for ending, form in zip(("less", "more") if len(forms) > 1 else ("",), forms, strict=True):
             journeys[_free(name, ending, {*journeys, *scenario.journeys} - {name})] = form
     replay = scenario.replay.model_copy(update={"conversion_drift": 0.0})
     return scenario.model_copy(update={"journeys": journeys, "replay": replay})
 
 
+def _with_shares(scenario: Scenario) -> dict[str, Journey]:
+    """Return the journeys, those of the day with an even share where they have none of their own."""
+    daily = [name for name, journey in scenario.journeys.items() if journey.launch is None]
+    even = {"share": dict.fromkeys(scenario.regions, 1 / max(1, len(daily)))}
+    return {
+        name: journey.model_copy(update=even)
+        if name in daily and journey.share is None
+        else journey
+        for name, journey in scenario.journeys.items()
+    }
+
+
 def _free(name: str, ending: str, taken: set[str]) -> str:
     """Return a name for a form that no other journey has."""
     if not ending:
         return name
-    tried, number = f"{name[:_ROOM]}-{ending}", 1
+    tried, number = f"{name[:_KEPT_LETTERS]}-{ending}", 1
     while tried in taken:
         number += 1
-        tried = f"{name[: _ROOM - 3]}-{number}-{ending}"
+        tried = f"{name[: _KEPT_LETTERS - 3]}-{number}-{ending}"
     return tried
 
 
@@ -54,15 +63,13 @@ def _forms(journey: Journey, orders: set[str], drift: float) -> list[Journey]:
     if not any(0 < sum(row.get(step, 0.0) for step in orders) < 1 for row in rows):
         return [journey]
     half = {region: share / 2 for region, share in (journey.share or {}).items()}
-    out = []
+    forms = []
     for factor in (1 - drift, 1 + drift):
-        changed: dict[str, Any] = {
-            "start": _scaled(journey.start, orders, factor),
-            "share": half,
-            "next": {step: _scaled(row, orders, factor) for step, row in journey.next.items()},
-        }
-        out.append(journey.model_copy(update=changed))
-    return out
+        start = _scaled(journey.start, orders, factor)
+        rows_after = {step: _scaled(row, orders, factor) for step, row in journey.next.items()}
+        changed = {"start": start, "share": half, "next": rows_after}
+        forms.append(journey.model_copy(update=changed))
+    return forms
 
 
 def _scaled(row: dict[str, float], orders: set[str], factor: float) -> dict[str, float]:

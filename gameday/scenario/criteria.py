@@ -1,4 +1,4 @@
-"""The one grammar of `p99 of checkout < 800ms for 30s`: objectives and guardrails speak it.
+"""The grammar of objectives and guardrails: `p99 of checkout < 800ms for 30s`.
 
     METRIC of SUBJECT  <|<=|>|>=  VALUE  [for DURATION]
 
@@ -66,7 +66,7 @@ class Criterion:
 
     @property
     def level(self) -> float:
-        """The quantile a latency metric speaks of, in (0, 1): 0.99 for p99."""
+        """The level in (0, 1) of a latency metric: 0.99 for p99."""
         return quantile_level(self.metric)
 
     @property

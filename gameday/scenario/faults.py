@@ -1,19 +1,21 @@
-"""Pydantic's faults in this house's words: what is wrong, what was got, what to do."""
+"""Pydantic's errors in plain words: what is wrong, what was got, what to do."""
 
 from __future__ import annotations
 
 import difflib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-__all__ = ["Fault", "did_you_mean", "fault_path", "fault_text", "unknown"]
+__all__ = ["Fault", "FaultPath", "did_you_mean", "fault_path", "fault_text", "unknown"]
 
-Fault = tuple[tuple[str | int, ...], str]
+FaultPath = tuple[str | int, ...]
+"""Where in the document: keys, and positions in lists."""
+Fault = tuple[FaultPath, str]
 """A path in the document and what is wrong there."""
 
 
@@ -29,18 +31,18 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"; use one of: {', '.join(names)}" if names else ""
 
 
-def fault_path(error: ErrorDetails, data: Any) -> tuple[str | int, ...]:
+def fault_path(error: ErrorDetails, data: Any) -> FaultPath:
     """Return the error's path as a person wrote it: union tags and wrapped lists left out."""
     path: list[str | int] = []
     here: Any = data
     for part in error["loc"]:
-        inside = part in here if isinstance(here, dict) else isinstance(here, list)
-        if inside and (isinstance(here, dict) or (isinstance(part, int) and part < len(here))):
+        is_inside = part in here if isinstance(here, dict) else isinstance(here, list)
+        if is_inside and (isinstance(here, dict) or (isinstance(part, int) and part < len(here))):
             here = here[part]
         elif isinstance(here, dict) and error["type"] == "missing" and part == error["loc"][-1]:
             here = None
         else:
-            continue  # a union's tag, or the list we put around a single exchange
+            continue  # a union's tag, or the list that reading puts around a single exchange
         path.append(part)
     return tuple(path)
 
@@ -57,16 +59,21 @@ def fault_text(error: ErrorDetails, root: type[BaseModel]) -> str:
     if kind == "value_error":
         return f"{context['error']} {got}"
     if kind in ("literal_error", "union_tag_invalid"):
-        options = str(context.get("expected") or context.get("expected_tags"))
-        names = [name.strip(" '") for name in options.replace(" or ", ", ").split(",")]
-        word = str(context.get("tag", error["input"]))
-        return f"unknown value '{word}'{did_you_mean(word, names)}"
+        return _unknown_value(context, error["input"])
     if kind == "union_tag_not_found":
         return f"needs its {context.get('discriminator', 'kind')} {got}"
     if kind == "string_pattern_mismatch":
         return f"must match {context['pattern']} {got}"
     message = error["msg"][0].lower() + error["msg"][1:]
     return f"{message.replace('input should be', 'must be')} {got}"
+
+
+def _unknown_value(context: Mapping[str, Any], value: Any) -> str:
+    """Return the fault of a value, or a union's tag, that is none of those pydantic expected."""
+    options = str(context.get("expected") or context.get("expected_tags"))
+    names = [name.strip(" '") for name in options.replace(" or ", ", ").split(",")]
+    word = str(context.get("tag", value))
+    return f"unknown value '{word}'{did_you_mean(word, names)}"
 
 
 def _got(value: Any) -> str:
@@ -115,9 +122,9 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [o for o in _options(annotation) if isinstance(o, type) and issubclass(o, BaseModel)]
 
 
-def unknown(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> list[Fault]:
-    """Return the fault of a name that is none of those known; nothing if it is one."""
+def unknown(path: FaultPath, kind: str, name: str, known: Iterable[str]) -> list[Fault]:
+    """Return the fault of a name of some `kind` that is none of those known; nothing if it is one."""
     names = list(known)
     if name in names:
         return []
-    return [(path, f"unknown {what} '{name}'{did_you_mean(name, names)}")]
+    return [(path, f"unknown {kind} '{name}'{did_you_mean(name, names)}")]

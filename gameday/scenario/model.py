@@ -34,7 +34,9 @@ from gameday.scenario.units import (
 __all__ = ["CalendarEvent", "Scenario"]
 
 _LAUNCH_HALF_LIFE_S = 900.0
-"""A launch whose crowd is to be told by the past is taken to last as if it halved in so long. Ours."""
+"""Half-life that gives a launch its length on the calendar where it says none itself. Default: ours."""
+_LAUNCH_HALF_LIVES = 8
+"""Half-lives after which a launch is over on the calendar: 1/256 of its crowd is still to come."""
 
 
 class CalendarEvent(Block):
@@ -46,13 +48,27 @@ class CalendarEvent(Block):
     """In each region's own event zone."""
     duration: Duration = Field(gt=0)
     strength: float = Field(default=1.0, ge=0, le=20)
-    """Size against the kind's usual one (1). Enters as a multiplier of the log effect; 0: it does nothing."""
+    """Size relative to the kind's usual one (1): multiplies the log effect; 0: no effect."""
     lead: Duration | None = Field(default=None, le=30 * 86400)
-    """How long before its start customers already buy more, or wait; absent: as the kind's knots reach."""
+    """How long before its start customers already buy more, or less; absent: as far as the kind's knots reach."""
     lag: Duration | None = Field(default=None, le=30 * 86400)
-    """How long after its end it is still felt, less and less."""
+    """How long after its end an effect lasts, falling linearly."""
     regions: list[Name] | None = None
     """Absent: every region."""
+
+
+def _launch_event(name: str, launch: Launch, region: str) -> CalendarEvent:
+    """Return a launch as an event on the calendar of one region."""
+    half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
+    return CalendarEvent.model_validate(
+        {
+            "name": name,
+            "kind": "launch",
+            "start": launch.at[region].isoformat(timespec="minutes"),
+            "duration": f"{_LAUNCH_HALF_LIVES * half_life_s:.0f}s",
+            "regions": [region],
+        }
+    )
 
 
 class Region(Block):
@@ -75,16 +91,16 @@ class Guardrail(Block):
 
     when: CriterionText
     then: Literal["stop", "back off", "freeze"] = "stop"
-    """End the run; halve session starts, again each time it is crossed; let them grow no more."""
+    """End the run; halve session starts, each time it is crossed; or let them grow no more."""
 
 
 class Ceilings(Block):
     """What a run never exceeds: refused if the plan would, stopped if it does all the same."""
 
     requests_per_s: float | None = Field(default=None, gt=0)
-    """HTTP requests a second as they go out: redirects followed and second tries are each one."""
+    """HTTP requests sent per second; redirects that are followed and second tries count."""
     concurrency: int | None = Field(default=None, ge=1)
-    """Steps under way at one time."""
+    """Steps in progress at one time."""
     duration: Duration | None = None
     """Wall time, lead-in included."""
     orders: int | None = Field(default=None, ge=0)
@@ -95,9 +111,9 @@ class Replay(Block):
     """How the event is played."""
 
     speed: float = Field(default=20, ge=1, le=600)
-    """Event time per wall time. Source of the default: DESIGN §6."""
+    """Event time per wall time. Default: ours; 40 minutes of peak take two."""
     peak: Duration = 2400.0
-    """Length of the window `peak`. Source of the default: DESIGN §6."""
+    """Length of the window `peak`. Default: ours."""
     steps_per_s: float = Field(default=250, gt=0, le=5000)
     """`--scale auto` scales the hottest slot of all stacks together to this many steps a second.
 
@@ -108,13 +124,13 @@ class Replay(Block):
     spacing: Literal["poisson", "even"] = "poisson"
     """Session starts inside a slot: as independent customers come, or at equal distances."""
     dispersion: float = Field(default=1.0, ge=1, le=1000)
-    """With `spacing: poisson`, variance over mean of starts in short intervals; above 1 they come in bunches."""
+    """With `spacing: poisson`, index of dispersion of starts in short intervals; above 1 they come in bunches."""
     conversion_drift: float = Field(default=0.0, ge=0, le=0.5)
-    """How far, as a share, chances to go on to an order may differ from what the journeys say, hour by hour."""
+    """Share by which chances to go on to an order may differ from the journeys', hour by hour."""
     connections: Connections = Connections()
     ceilings: Ceilings = Ceilings()
     inject: list[str] = Field(default_factory=list)
-    """What happens in the window where the command says nothing of it: a drill's trigger."""
+    """Injections where the command names none: a drill's trigger."""
 
 
 class InstanceType(Block):
@@ -132,9 +148,9 @@ class CapacityBlock(Block):
     max_utilisation: float = Field(default=0.75, gt=0, lt=1)
     """With one zone lost. Default: the usual target of synchronous services; ours."""
     max_wait_probability: float = Field(default=0.05, ge=1e-6, le=1)
-    """Share of visits that may queue. Source: Erlang C, DESIGN §5; tests/laws."""
+    """Share of visits that may queue, by Erlang C. Default: ours."""
     lead_time_days: int = Field(default=21, ge=0)
-    """From order to servers at work. A future-dated reservation needs 5-120 days (practice.md)."""
+    """From order to servers at work. Default: ours; AWS takes future-dated reservations 5 to 120 days ahead."""
     zones_lost: int = Field(default=1, ge=0, le=2)
     instances: dict[str, InstanceType]
 
@@ -184,7 +200,7 @@ class Scenario(Block):
         return tuple(name for name, service in self.services.items() if stack in service.stacks)
 
     def exchanges(self, step: str, product: str | None) -> list[list[Exchange]]:
-        """Return what a customer who is about this product type does in a step: its own, or the step's."""
+        """Return the exchanges of a step for this product type: its own, or else the step's."""
         own = self.products[product].exchanges if product is not None else {}
         return own[step] if step in own else self.steps[step].exchanges
 
@@ -198,7 +214,7 @@ class Scenario(Block):
         return sum(e.requests for group in self.exchanges(step, product) for e in group)
 
     def depends_on_type(self, step: str) -> bool:
-        """Return whether what a step asks of services is another for one product type than for others."""
+        """Return whether a step's calls differ between product types."""
         called = {
             call.service
             for e in self.steps[step].each_exchange()
@@ -266,19 +282,10 @@ class Scenario(Block):
         ]
         for name, launch in self.launches.items():
             if region in launch.at:
-                half_life_s = launch.half_life or _LAUNCH_HALF_LIFE_S
-                event = CalendarEvent.model_validate(
-                    {
-                        "name": name,
-                        "kind": "launch",
-                        "start": launch.at[region].isoformat(timespec="minutes"),
-                        "duration": f"{8 * half_life_s:.0f}s",
-                        "regions": [region],
-                    }
-                )
+                event = _launch_event(name, launch, region)
                 found.append((event, *self.span(event, region)))
         return sorted(found, key=lambda item: (item[1], item[0].name))
 
     def sha256(self) -> str:
-        """Return the hash of everything the scenario says, hex."""
+        """Return the SHA-256 of the whole scenario, hex."""
         return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()

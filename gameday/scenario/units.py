@@ -1,6 +1,6 @@
-"""How a person writes quantities: durations with a unit, local times, instants, zones, names.
+"""Quantities as a person writes them: durations with a unit, local times, instants, zones, names.
 
-Every unit becomes SI at this door: durations are seconds, instants are UTC.
+They are converted here: durations to seconds, instants to UTC.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "ZoneName",
     "local_to_utc",
     "parse_duration",
+    "sums_to_one",
 ]
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -30,6 +31,7 @@ _LONGEST_S = 36500 * 86400.0
 """A hundred years: longer is a slip of the pen, and leaves the calendar."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
 _DURATION_PATTERN = r"^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$"
+_SUM_TOLERANCE = 1e-6
 _YEARS = range(1900, 2201)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 
@@ -66,7 +68,7 @@ def _parse_instant(value: Any) -> datetime:
             if instant.tzinfo is not None and instant.year in _YEARS:
                 return instant.astimezone(UTC)
         except ValueError:
-            pass  # said below, with the form
+            pass  # the error below names the form
     raise ValueError("must be an instant with its offset, such as 2027-05-01T00:00Z")
 
 
@@ -84,6 +86,11 @@ def _parse_quantile(value: Any) -> float:
         if 0 < level < 1:
             return level
     raise ValueError("must be a quantile, such as p50, p90 or p99")
+
+
+def sums_to_one(total: float) -> bool:
+    """Return whether a sum of chances or shares is 1, but for rounding of what a person writes."""
+    return abs(total - 1) <= _SUM_TOLERANCE
 
 
 def local_to_utc(local: datetime, zone: str) -> datetime:

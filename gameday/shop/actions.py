@@ -1,4 +1,4 @@
-"""What the shop does beside its work, one function an action of `Exchange.action`."""
+"""What the shop does for an exchange beside its work: one function for each value of `Exchange.action`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ACTIONS", "Visitor"]
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One request with what the shop knows of its customer."""
+    """One request, with its customer's session and the shop's store."""
 
     request: Request
     session: Session
@@ -74,16 +74,20 @@ async def _add_to_cart(visitor: Visitor) -> Response:
     try:
         product = str((await visitor.request.json())["product"])
     except (ValueError, KeyError, TypeError):
-        return JSONResponse({"added": False, "why": "send {product}"}, status_code=422)
+        return _not_added("send {product}", 422)
     if visitor.store.product_type(product) is None:
-        return JSONResponse({"added": False, "why": "no such product"}, status_code=404)
+        return _not_added("no such product", 404)
     try:
         visitor.store.add_to_cart(visitor.session, product, visitor.now)
     except SoldOut:
-        return JSONResponse({"added": False, "why": "sold out"}, status_code=409)
+        return _not_added("sold out", 409)
     except NotYet:
-        return JSONResponse({"added": False, "why": "not yet: come again"}, status_code=425)
+        return _not_added("not yet: come again", 425)
     return JSONResponse({"added": True, "basket": len(visitor.session.cart)})
+
+
+def _not_added(why: str, status: int) -> JSONResponse:
+    return JSONResponse({"added": False, "why": why}, status_code=status)
 
 
 async def _place_order(visitor: Visitor) -> Response:

@@ -18,7 +18,26 @@ from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 __all__ = ["exposition"]
 
 
+_Read = Callable[[LiveStation], float]
+_GAUGES: dict[str, tuple[str, _Read]] = {
+    "shop_in_use": ("servers at work", lambda s: s.in_use),
+    "shop_capacity": ("servers", lambda s: s.servers),
+    "shop_queue": ("requests waiting", lambda s: s.queued),
+    "shop_in_flight": ("attempts not ended", lambda s: s.in_flight),
+}
+"""Name -> its help text, and how it is read."""
+_COUNTERS: dict[str, tuple[str, _Read]] = {
+    "shop_busy_seconds": ("server-seconds", lambda s: s.busy_s),
+    "shop_queue_seconds": ("waiting-seconds", lambda s: s.queue_s),
+    "shop_cache_lookups": ("answers callers looked for in the cache", lambda s: s.lookups),
+    "shop_cache_hits": ("and found there", lambda s: s.hits),
+    "shop_repeats": ("attempts at what had been asked before", lambda s: s.repeats),
+}
+
+
 class _Stations(Collector):
+    """Collects the numbers of every station at the moment they are read."""
+
     def __init__(self, services: LiveServices) -> None:
         self.services = services
 
@@ -26,13 +45,7 @@ class _Stations(Collector):
         stations = self.services.stations
         for station in stations.values():
             station.touch()
-        gauges: dict[str, tuple[str, Callable[[LiveStation], float]]] = {
-            "shop_in_use": ("servers at work", lambda s: s.in_use),
-            "shop_capacity": ("servers", lambda s: s.servers),
-            "shop_queue": ("requests waiting", lambda s: s.queued),
-            "shop_in_flight": ("attempts not ended", lambda s: s.in_flight),
-        }
-        for name, (meaning, read) in gauges.items():
+        for name, (meaning, read) in _GAUGES.items():
             gauge = GaugeMetricFamily(name, meaning, labels=["service"])
             for service, station in stations.items():
                 gauge.add_metric([service], read(station))
@@ -44,35 +57,27 @@ class _Stations(Collector):
         yield visits
 
     def _counters(self, stations: dict[str, LiveStation]) -> Iterator[Metric]:
-        busy = CounterMetricFamily("shop_busy_seconds", "server-seconds", labels=["service"])
-        queued = CounterMetricFamily("shop_queue_seconds", "waiting-seconds", labels=["service"])
-        looked = CounterMetricFamily(
-            "shop_cache_lookups", "answers callers looked for in the cache", labels=["service"]
-        )
-        found = CounterMetricFamily("shop_cache_hits", "and found there", labels=["service"])
-        again = CounterMetricFamily(
-            "shop_repeats", "attempts at what had been asked before", labels=["service"]
-        )
+        for name, (meaning, read) in _COUNTERS.items():
+            counter = CounterMetricFamily(name, meaning, labels=["service"])
+            for service, station in stations.items():
+                counter.add_metric([service], read(station))
+            yield counter
         ended = CounterMetricFamily(
             "shop_attempts", "attempts by how they ended", labels=["service", "outcome"]
         )
         for service, station in stations.items():
-            busy.add_metric([service], station.busy_s)
-            queued.add_metric([service], station.queue_s)
-            looked.add_metric([service], station.lookups)
-            found.add_metric([service], station.hits)
-            again.add_metric([service], station.repeats)
             for outcome in OUTCOMES:
                 ended.add_metric([service, outcome], station.counts[outcome])
-        yield from (busy, queued, looked, found, again, ended)
+        yield ended
 
 
 def _cumulative(station: LiveStation) -> list[tuple[str, float]]:
-    total, out = 0, []
+    """Return (upper bound, visits up to it) of the visit histogram."""
+    total, buckets = 0, []
     for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), station.buckets, strict=True):
         total += count
-        out.append((bound, float(total)))
-    return out
+        buckets.append((bound, float(total)))
+    return buckets
 
 
 def exposition(services: LiveServices) -> bytes:

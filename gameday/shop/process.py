@@ -1,4 +1,4 @@
-"""Shops started beside a run, each in its own process, watched while it goes on, ended with it."""
+"""The shops of a run: each in a process of its own, watched while the run goes on, ended with it."""
 
 from __future__ import annotations
 
@@ -29,35 +29,39 @@ from gameday.shop.watch import ShopWatch, is_stopped
 __all__ = ["Shops", "begin_run", "running_shops"]
 
 _READY_S = 30.0
+"""Longest wait for a shop's address."""
 _LOOK_EVERY_S = 0.2
 _ENDS_S = 2.0
+"""Longest wait for the exit code of a shop that does not start."""
 _REFUSED = (2, 5, 6)
-"""Exit codes of a shop that would not start, and said why: a file, a port, a disk."""
+"""Exit codes of a shop that would not start, and gave the reason: a file, a port, a disk."""
 _STOP_S = 6.0
-_TELL_S = 2.0
+"""Longest wait for a shop to end, after each signal."""
+_BEGIN_S = 2.0
+"""Longest wait for a shop's answer that a run may begin."""
 
 
 def begin_run(
     url: str, *, window_at_s: float, window_start: datetime, speed: float, inject: list[str]
 ) -> None:
-    """Tell a shop of ours when a run's window begins (Unix seconds), the event's instant then, what is injected.
+    """Tell an embedded shop when a run's window begins (Unix seconds), the event's instant then, what is injected.
 
-    CleanUpFailed when it does not hear: load is out by then.
+    CleanUpFailed when it does not answer: load is being sent by then.
     """
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TELL_S)
-    told = {
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_BEGIN_S)
+    message = {
         "window_in_s": window_at_s - time.time(),
         "window_start": window_start.isoformat(),
         "speed": speed,
         "inject": inject,
     }
     try:
-        connection.request("POST", "/run", json.dumps(told))
+        connection.request("POST", "/run", json.dumps(message))
         reply = connection.getresponse()
-        said = reply.read(4096).decode(errors="replace")
+        answer = reply.read(4096).decode(errors="replace")
         if reply.status != HTTPStatus.OK:
-            raise OSError(f"status {reply.status}: {said}")
+            raise OSError(f"status {reply.status}: {answer}")
     except (OSError, http.client.HTTPException) as error:
         raise CleanUpFailed(
             f"the shop at {url} was not told what is injected ({error}); load was stopped"
@@ -67,7 +71,7 @@ def begin_run(
 
 
 class Shops:
-    """The shops of one run, a process a stack."""
+    """The shops of one run, one process for each stack."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -97,7 +101,7 @@ class Shops:
 
     @contextmanager
     def answer_for_failures(self) -> Iterator[None]:
-        """Turn what fails while a shop is not well into ShopFailed: it failed of that."""
+        """Turn any failure into ShopFailed while a shop is not well: the shop is its cause."""
         try:
             yield
         except (PreflightFailed, StoppedByPerson, GeneratorFailed, CleanUpFailed) as error:
@@ -121,83 +125,70 @@ def running_shops(
     seed: int,
     logs: Path,
 ) -> Iterator[Shops]:
-    """Start a shop for each stack of a scenario; end them then. CleanUpFailed when one does not end."""
+    """Start a shop for each stack of a scenario; end them afterwards. CleanUpFailed when one does not end."""
+    sizes = ["--scale", repr(scale), "--stock-scale", repr(stock_scale), "--seed", str(seed)]
     shops = Shops(logs)
     try:
         for stack in loaded.played.stack_names:
-            shops.add(stack, _start(loaded, stack, scale, stock_scale, seed, logs))
+            shops.add(stack, _start(loaded, stack, sizes, logs))
         yield shops
     finally:
         shops.end()
 
 
 def _start(
-    loaded: LoadedScenario, stack: str, scale: float, stock_scale: float, seed: int, logs: Path
+    loaded: LoadedScenario, stack: str, sizes: list[str], logs: Path
 ) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "gameday.cli",
-        "shop",
-        "--event",
-        loaded.played.event.name,
-        "--scenario-on-stdin",
-        "--stack",
-        stack,
-        "--scale",
-        repr(scale),
-        "--stock-scale",
-        repr(stock_scale),
-        "--seed",
-        str(seed),
-        "--port",
-        "0",
-        "--json",
-        "--with-parent",
-    ]
-    with (logs / f"shop-{stack}.log").open("w") as log, tempfile.TemporaryFile("w+") as told:
-        told.write(loaded.text)  # no name on the disk: it may hold secrets
-        told.seek(0)
+    """Start the shop of one stack; `sizes`: its options of scale and seed."""
+    shop = [sys.executable, "-m", "gameday.cli", "shop", "--event", loaded.played.event.name]
+    here = ["--scenario-on-stdin", "--stack", stack]
+    ways = ["--port", "0", "--json", "--with-parent"]
+    with (logs / f"shop-{stack}.log").open("w") as log, tempfile.TemporaryFile("w+") as scenario:
+        scenario.write(loaded.text)  # no name on the disk: it may hold secrets
+        scenario.seek(0)
         return subprocess.Popen(
-            command,
+            [*shop, *here, *sizes, *ways],
             stdout=subprocess.PIPE,
             stderr=log,
-            stdin=told,
+            stdin=scenario,
             text=True,
             start_new_session=True,
         )
 
 
 def _address(watch: ShopWatch, logs: Path) -> str:
-    """Wait until a shop says where it is; raise why it does not."""
+    """Return a shop's URL once it is up; PreflightFailed or ShopFailed says why it is not."""
     out, until = watch.process.stdout, time.monotonic() + _READY_S
     assert out is not None
     while time.monotonic() < until:
         if select.select([out], [], [], _LOOK_EVERY_S)[0]:
             if line := out.readline():
                 return str(json.loads(line)["url"])
-            break  # it says no more: it is about to end
+            break  # its output is closed: it is about to end
         if is_stopped(watch.process.pid):
             raise ShopFailed(f"{watch.fault()}, while it started")
+    raise _start_failure(watch, logs)
+
+
+def _start_failure(watch: ShopWatch, logs: Path) -> PreflightFailed | ShopFailed:
+    """Return why a shop gave no address: it refused to start, or failed."""
     with suppress(subprocess.TimeoutExpired):
         watch.process.wait(_ENDS_S)
     code = watch.process.returncode
     if code not in _REFUSED:
-        what = (
-            watch.fault()
-            or f"the embedded shop of stack {watch.stack} said nothing in {_READY_S:g} s"
-        )
-        raise ShopFailed(f"{what}, while it started")
-    said = (logs / f"shop-{watch.stack}.log").read_text(errors="replace").strip().splitlines()
-    raise PreflightFailed(
-        f"the shop of stack {watch.stack} did not start (exit {code}): {said[-1] if said else 'no word'}"
+        silence = f"the embedded shop of stack {watch.stack} said nothing in {_READY_S:g} s"
+        return ShopFailed(f"{watch.fault() or silence}, while it started")
+    lines = (logs / f"shop-{watch.stack}.log").read_text(errors="replace").strip().splitlines()
+    return PreflightFailed(
+        f"the shop of stack {watch.stack} did not start (exit {code}): {lines[-1] if lines else 'no word'}"
     )
 
 
 def _stop(shops: dict[str, subprocess.Popen[str]]) -> None:
+    """End every process, first by SIGTERM, then by SIGKILL; CleanUpFailed when one does not end."""
     for shop in shops.values():
         if shop.poll() is None and is_stopped(shop.pid):
-            shop.kill()  # it cannot hear anything milder
+            shop.kill()  # a stopped process handles no other signal
         elif shop.poll() is None:
             shop.terminate()
     for stack, shop in shops.items():

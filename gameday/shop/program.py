@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.applications import Starlette
 
 from gameday.errors import PreflightFailed
 from gameday.files import scratch_folder
@@ -18,6 +18,7 @@ from gameday.shop.app import make_app
 __all__ = ["serve"]
 
 _BACKLOG = 2048
+"""Connections that may wait to be accepted; uvicorn's default."""
 
 
 def serve(
@@ -31,20 +32,21 @@ def serve(
     ready: Callable[[str], None],
     over: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Run the shop of `stack` on 127.0.0.1 until it is told to stop; call `ready(url)` once.
+    """Run the shop of `stack` on 127.0.0.1 until a signal stops it or `over()` is true; call `ready(url)` once.
 
-    It also stops when `over()` says so, asked twice a second.
-
-    `port` 0 takes a free one. PreflightFailed when the port is taken.
+    `over` is called twice a second. `port` 0 takes a free one. PreflightFailed when the port is taken.
     """
     cell = build_cell(scenario, stack, scale=scale)
-    with contextlib.ExitStack() as stack_:
-        listener = stack_.enter_context(_listen(port))
-        folder = stack_.enter_context(scratch_folder("shop"))
+    with _listen(port) as listener, scratch_folder("shop") as folder:
         app = make_app(
             scenario, cell, seed=seed, stock_scale=stock_scale, database=folder / "orders.db"
         )
-        config = uvicorn.Config(
+        asyncio.run(_run(_server(app), listener, ready, over))
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
@@ -54,8 +56,7 @@ def serve(
             timeout_keep_alive=60,
             timeout_graceful_shutdown=2,
         )
-        server = uvicorn.Server(config)
-        asyncio.run(_run(server, listener, ready, over))
+    )
 
 
 async def _run(

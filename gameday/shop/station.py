@@ -1,4 +1,4 @@
-"""Services of the shop: real waiting for real time, on the machines the model runs on too."""
+"""Services of the shop: the model's stations and callers on the event loop's clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from gameday.queueing import Asked, Attempt, Cell, Places, StationAtWork, Switch, Visit
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service, Station
-from gameday.scenario.policies import (
+from gameday.scenario.caller_policies import (
     backoff_s,
     deadline_s,
     gives_up_at_s,
@@ -33,7 +33,7 @@ BUCKETS_S = tuple(round(1e-3 * 1.15**k, 7) for k in range(67))
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who calls: the request it does it for, its lineage, its zone, and until when anybody waits."""
+    """Who calls: the request it is part of, its lineage, its zone, and until when anybody waits."""
 
     request: int
     line: int = 0
@@ -42,7 +42,7 @@ class Asker:
 
 
 class _Promise(asyncio.Future[bool]):
-    """A future that is given yes or no."""
+    """A future that is settled with yes or no."""
 
     def is_set(self) -> bool:
         return self.done()
@@ -51,8 +51,19 @@ class _Promise(asyncio.Future[bool]):
         self.set_result(is_well)
 
 
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try of a call: its attempts (a second one where it is hedged) and what ends them."""
+
+    visit: Visit
+    asker: Asker
+    awaited: Asked
+    timers: list[asyncio.TimerHandle]
+    """Time-outs of its attempts, and the hedge; cancelled once there is an answer."""
+
+
 class LiveStation(StationAtWork):
-    """A service on the event loop's clock, its callers, and its books since it began."""
+    """A service on the event loop's clock, its callers, and its counts since it began."""
 
     def __init__(self, station: Station, rule: Service) -> None:
         super().__init__(station, rule, asyncio.get_running_loop().time)
@@ -69,7 +80,7 @@ class LiveStation(StationAtWork):
         return 2 * self.counts["arrived"] - sum(self.counts.values())
 
     def touch(self) -> None:
-        """Book server-seconds and waiting-seconds up to now."""
+        """Add server-seconds and waiting-seconds up to now."""
         now = self.clock()
         spent = now - self._since
         self.busy_s += self.in_use * spent
@@ -87,14 +98,14 @@ class LiveStation(StationAtWork):
         self.visit_sum_s += took_s
 
     def finds(self, item: int) -> bool:
-        """Return whether callers have an answer kept, and count that they looked."""
-        is_there = self.callers.finds(item)
+        """Return whether the callers' cache holds an answer, and count the lookup."""
+        is_hit = self.callers.finds(item)
         self.lookups += 1
-        self.hits += is_there
-        return is_there
+        self.hits += is_hit
+        return is_hit
 
     async def work(self, seconds: float) -> None:
-        """Pass `seconds`; what timers overslept before is taken off, so that the mean is exact."""
+        """Sleep for `seconds`, less what earlier timers overslept, so that the mean is exact."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         await asyncio.sleep(max(0.0, seconds - self.overslept_s))
@@ -122,16 +133,16 @@ class LiveServices:
         task.add_done_callback(self._tasks.discard)
 
     def begin(self, planned: tuple[Switch, ...]) -> None:
-        """Let what is injected or scheduled happen at its instants of the event loop's clock."""
+        """Schedule what is injected or planned at its instants of the event loop's clock."""
         loop = asyncio.get_running_loop()
-        for one in planned:
-            switch = self.stations[one.service].switch
-            loop.call_at(one.at_s, partial(switch, one, is_over=False))
-            if one.until_s < math.inf:
-                loop.call_at(one.until_s, partial(switch, one, is_over=True))
+        for change in planned:
+            switch = self.stations[change.service].switch
+            loop.call_at(change.at_s, partial(switch, change, is_over=False))
+            if change.until_s < math.inf:
+                loop.call_at(change.until_s, partial(switch, change, is_over=True))
 
     def next_asker(self) -> Asker:
-        """Return who asks for a new request: it has a number of its own."""
+        """Return the caller of a new request, which has a number of its own."""
         self._requests += 1
         return Asker(self._requests, zone=self._requests)
 
@@ -140,7 +151,7 @@ class LiveServices:
         return draw(self._seed, asker.request + (asker.line << 32), 0, part, purpose)
 
     async def call(self, visit: Visit, asker: Asker) -> bool:
-        """Ask a service, again if its policy says so; return whether it answered well."""
+        """Call a service, with its cache and its retries; return whether the answer was good."""
         station = self.stations[visit.service]
         if station.rule.cache is None:
             return await self._ask(visit, asker)
@@ -153,20 +164,12 @@ class LiveServices:
         return is_well
 
     async def _ask(self, visit: Visit, asker: Asker) -> bool:
+        """Call a service, again after a bad answer as its retry policy says; return whether one was good."""
         rule, clock = self.rules[visit.service], asyncio.get_running_loop().time
         callers = self.stations[visit.service].callers
         for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
-            if number and rule.retry:
-                pause_s = backoff_s(
-                    rule.retry.backoff, number, self._uniform(visit, asker, number, Draw.BACKOFF)
-                )
-                if rule.deadline == "propagated" and is_too_late(
-                    clock() + pause_s, asker.deadline_s
-                ):
-                    return False
-                if not callers.takes_token():
-                    return False
-                await asyncio.sleep(pause_s)
+            if number and not await self._back_off(visit, asker, number):
+                return False
             if not callers.may_ask(clock()):
                 return False
             era = callers.era
@@ -176,32 +179,58 @@ class LiveServices:
                 return True
         return False
 
+    async def _back_off(self, visit: Visit, asker: Asker, number: int) -> bool:
+        """Wait before retry `number`; return False where deadline or retry budget allow none."""
+        rule, clock = self.rules[visit.service], asyncio.get_running_loop().time
+        assert rule.retry is not None
+        uniform = self._uniform(visit, asker, number, Draw.BACKOFF)
+        pause_s = backoff_s(rule.retry.backoff, number, uniform)
+        if rule.deadline == "propagated" and is_too_late(clock() + pause_s, asker.deadline_s):
+            return False
+        if not self.stations[visit.service].callers.takes_token():
+            return False
+        await asyncio.sleep(pause_s)
+        return True
+
     async def _try(self, visit: Visit, asker: Asker, number: int) -> bool:
-        """Ask once, or a second time when the answer is late; return whether one was good."""
+        """Call once, or a second time when the answer is late; return whether one answer was good."""
         loop, rule, reply = asyncio.get_running_loop(), self.rules[visit.service], _Promise()
-        asked, timers = Asked(reply), list[asyncio.TimerHandle]()
-        self._attempt(visit, asker, number, asked, timers)
+        this_try = _Try(visit, asker, Asked(reply), [])
+        self._attempt(this_try, number)
 
         def hedge() -> None:
             if not reply.done() and self.stations[visit.service].callers.takes_token():
-                self._attempt(visit, asker, hedge_number(number), asked, timers)
+                self._attempt(this_try, hedge_number(number))
 
         if rule.hedge is not None and not reply.done():
-            timers.append(loop.call_later(rule.hedge.after, hedge))
+            this_try.timers.append(loop.call_later(rule.hedge.after, hedge))
         is_well = await reply
-        for timer in timers:
+        for timer in this_try.timers:
             timer.cancel()
         return is_well
 
-    def _attempt(
-        self,
-        visit: Visit,
-        asker: Asker,
-        number: int,
-        asked: Asked,
-        timers: list[asyncio.TimerHandle],
-    ) -> None:
-        """Begin one attempt, and its caller's timer, unless it is refused at once."""
+    def _attempt(self, this_try: _Try, number: int) -> None:
+        """Begin one attempt, and its caller's time-out, unless it is refused at once."""
+        visit, asker = this_try.visit, this_try.asker
+        station, rule = self.stations[visit.service], self.rules[visit.service]
+        lane = self._admit(this_try, number)
+        if lane is None:
+            return
+        attempt = Attempt(station, lane, this_try.awaited, number, asker.deadline_s)
+        seconds, turn = 0.0, None
+        if station.takes_server(lane):
+            seconds = self._work_s(visit, asker, attempt)
+        else:
+            turn = _Promise()
+            attempt.wait(turn)
+        self._keep(self._serve(visit, asker, attempt, turn, seconds))
+        gives_up_s = gives_up_at_s(attempt.since_s, rule.timeout)
+        timer = asyncio.get_running_loop().call_at(gives_up_s, attempt.give_up)
+        this_try.timers.append(timer)
+
+    def _admit(self, this_try: _Try, number: int) -> Places | None:
+        """Return the lane that an attempt joins; None where it is refused, which its caller hears at once."""
+        visit, asker = this_try.visit, this_try.asker
         station, rule = self.stations[visit.service], self.rules[visit.service]
         station.count("arrived")
         station.repeats += bool(number or asker.line)
@@ -210,25 +239,13 @@ class LiveServices:
         lane = None if is_late else station.admit(visit, uniform, asker.zone)
         if lane is None:
             station.count("timed_out" if is_late else "shed")
-            if not asked.attempts:
-                asked.reply.settle(is_well=False)
-            return
-        one = Attempt(station, lane, asked, number, asker.deadline_s)
-        seconds, place = 0.0, None
-        if station.takes_server(lane):
-            seconds = self._work_s(visit, asker, number, lane)
-        else:
-            place = _Promise()
-            one.wait(place)
-        self._keep(self._serve(visit, asker, one, place, seconds))
-        timers.append(
-            asyncio.get_running_loop().call_at(
-                gives_up_at_s(one.since_s, rule.timeout), one.give_up
-            )
-        )
+            if not this_try.awaited.attempts:
+                this_try.awaited.reply.settle(is_well=False)
+        return lane
 
-    def _work_s(self, visit: Visit, asker: Asker, number: int, lane: Places) -> float:
-        """Return how long own work takes that begins now in a lane."""
+    def _work_s(self, visit: Visit, asker: Asker, attempt: Attempt) -> float:
+        """Return how long an attempt's own work takes, s, if it begins now."""
+        number, lane = attempt.number, attempt.lane
         station, phase = self.stations[visit.service], 0.0
         uniform = self._uniform(visit, asker, number, Draw.SERVICE_TIME)
         if station.rule.pauses is not None:
@@ -236,29 +253,36 @@ class LiveServices:
         return station.work_s(visit, lane, visit.time.seconds(uniform) * visit.factor, phase)
 
     async def _serve(
-        self, visit: Visit, asker: Asker, one: Attempt, place: _Promise | None, seconds: float
+        self, visit: Visit, asker: Asker, attempt: Attempt, turn: _Promise | None, seconds: float
     ) -> None:
-        """Do own work and the calls below, with a server held or not; finish even if nobody waits."""
+        """Do own work and the calls below, with a server held or not; finish even if nobody waits.
+
+        `turn`: whether a server becomes free for it; None: it has one, and its work takes `seconds`.
+        """
         station, rule = self.stations[visit.service], self.rules[visit.service]
-        if place is not None:
-            if not await place:
+        if turn is not None:
+            if not await turn:
                 return
-            seconds = self._work_s(visit, asker, one.number, one.lane)
+            seconds = self._work_s(visit, asker, attempt)
         await station.work(seconds)
         if rule.is_asynchronous:
-            station.release(one.lane)
-        until_s = deadline_s(asker.deadline_s, one.since_s, rule.timeout)
-        zone = one.lane.lane.zone if rule.balance else asker.zone
-        below = Asker(asker.request, lineage(asker.line, one.number), zone, until_s)
-        ok = True
+            station.release(attempt.lane)
+        is_well = await self._call_below(visit, asker, attempt)
+        if not rule.is_asynchronous:
+            station.release(attempt.lane)
+        attempt.end(is_well=is_well)
+
+    async def _call_below(self, visit: Visit, asker: Asker, attempt: Attempt) -> bool:
+        """Make the calls of a visit, group after group; return whether all went well."""
+        station, rule = self.stations[visit.service], self.rules[visit.service]
+        until_s = deadline_s(asker.deadline_s, attempt.since_s, rule.timeout)
+        zone = attempt.lane.lane.zone if rule.balance else asker.zone
+        below = Asker(asker.request, lineage(asker.line, attempt.number), zone, until_s)
         for group in visit.then:
             is_late = rule.deadline == "propagated" and is_too_late(station.clock(), until_s)
-            ok = not is_late and await self.together(group, below)
-            if not ok:
-                break
-        if not rule.is_asynchronous:
-            station.release(one.lane)
-        one.end(is_well=ok)
+            if is_late or not await self.together(group, below):
+                return False
+        return True
 
     async def together(self, group: tuple[Visit, ...], asker: Asker) -> bool:
         """Call all of a group at once; return whether every call that is not optional went well."""

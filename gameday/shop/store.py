@@ -1,4 +1,4 @@
-"""What the shop knows: its catalogue, its customers' sessions and carts, its orders, its stock."""
+"""The shop's state: its catalogue, its customers' sessions and carts, its orders, its stock."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Session:
 
 
 class Store:
-    """Everything of one stack that outlives a request."""
+    """The state of one stack that outlives a request."""
 
     def __init__(self, scenario: Scenario, selling: dict[str, Sale], file: Path) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self.items = {name: product.items for name, product in scenario.products.items()}
         self.selling = selling
-        """What is limited, by product type."""
+        """Sales of product types that are limited."""
         self._db = sqlite3.connect(file)
         self._db.executescript(
             """PRAGMA journal_mode = WAL;
@@ -86,7 +86,7 @@ class Store:
             session.cart.append(product)
             return
         in_cart = self._units(session)[self.product_type(product) or ""]
-        _raise(sale.put_in_cart(now, in_cart))
+        _refuse(sale.put_in_cart(now, in_cart))
         session.cart += [product] * (sale.cart_with(in_cart) - in_cart)
 
     def place_order(self, session: Session, key: str, run: str, now: float) -> int:
@@ -101,16 +101,21 @@ class Store:
             raise KeyError("cart")
         units = {kind: count for kind, count in self._units(session).items() if count}
         for kind, count in units.items():
-            _raise(self.selling[kind].would_order(now, count))
-        with self._db:
-            done = self._db.execute(
-                "INSERT INTO orders (key, run, customer, items) VALUES (?, ?, ?, ?)",
-                (key, run, session.customer, ",".join(session.cart)),
-            )
+            _refuse(self.selling[kind].would_order(now, count))
+        number = self._keep_order(session, key, run)
         for kind, count in units.items():
             self.selling[kind].order(now, count)
         session.cart.clear()
-        return int(done.lastrowid or 0)
+        return number
+
+    def _keep_order(self, session: Session, key: str, run: str) -> int:
+        """Write an order of what is in the cart; return its number."""
+        with self._db:
+            inserted = self._db.execute(
+                "INSERT INTO orders (key, run, customer, items) VALUES (?, ?, ?, ?)",
+                (key, run, session.customer, ",".join(session.cart)),
+            )
+        return int(inserted.lastrowid or 0)
 
     def _units(self, session: Session) -> dict[str, int]:
         """Return how many of each limited product type are in a cart."""
@@ -127,7 +132,7 @@ class Store:
         self._db.close()
 
 
-def _raise(told: str) -> None:
-    """Raise what a customer is told, where it is not that all is well."""
-    if told != DONE:
-        raise SoldOut if told == SOLD_OUT else NotYet
+def _refuse(outcome: str) -> None:
+    """Raise SoldOut or NotYet where a sale's answer to a customer is not DONE."""
+    if outcome != DONE:
+        raise SoldOut if outcome == SOLD_OUT else NotYet

@@ -1,4 +1,4 @@
-"""Whether a shop of ours is alive and answers: what it dies of is ours, not the target's."""
+"""Watches whether the embedded shop is alive and answers: its failures are the program's, not the target's."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ class ShopWatch(threading.Thread):
             self._connection.close()
 
     def fault(self) -> str | None:
-        """Return what became of the shop, with its process and when, once and for all; None: it is well."""
+        """Return how the shop failed, with its process and the instant, once and for all; None: it is well."""
         with self._lock:
-            if self._fault is None and (what := self._look()) is not None:
+            if self._fault is None and (failure := self._look()) is not None:
                 now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-                self._fault = f"the embedded shop of stack {self.stack} (pid {self.process.pid}) {what} at {now}"
+                shop = f"the embedded shop of stack {self.stack} (pid {self.process.pid})"
+                self._fault = f"{shop} {failure} at {now}"
             return self._fault
 
     def _look(self) -> str | None:
@@ -66,7 +67,7 @@ class ShopWatch(threading.Thread):
         return None
 
     def ask(self, url: str) -> None:
-        """Ask for the shop's health on a connection kept open: a full backlog does not hide it."""
+        """Check the shop's health on a connection kept open, so that a full backlog does not hide it."""
         address = urlsplit(url)
         if self._connection is None:
             self._connection = http.client.HTTPConnection(
@@ -95,13 +96,13 @@ def _ended(code: int) -> str:
 
 
 _BY_SIGNAL = 4
-"""With what a command of ours leaves that a signal told to stop."""
+"""Exit code of a command of this program that a signal stopped."""
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a signal holds the process still; False where the system does not tell.
+    """Return whether a signal has stopped the process (state T); False where the system does not tell.
 
-    A debugger that looks on (state `t`) does not count.
+    A process that a debugger traces (state t) does not count.
     """
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -20,8 +20,7 @@ from pathlib import Path
 
 import gameday.record.histograms
 import gameday.record.run_record
-import gameday.scenario.policies
-import gameday.scenario.quantile_functions
+import gameday.scenario
 import gameday.vocabulary
 from gameday.files import cache_folder
 
@@ -29,21 +28,18 @@ __all__ = ["compiling", "forget_old", "kept_folder", "sources"]
 
 _LARGEST = "kernel.run-*.nbc"
 """The kernel that takes the time: it is made last."""
+_ARITHMETIC = ("caller_policies", "queue_policies", "server_policies", "service_times")
+"""Folders of the scenario whose functions the kernel is compiled from."""
 _OLD_S = 30 * 86400.0
 _COMMAND = "from gameday.simulate.compiled.warm import make; make()"
 
 
 def sources() -> list[Path]:
     """Return every file whose text goes into the machine code."""
-    shared = (
-        gameday.record.histograms,
-        gameday.record.run_record,
-        gameday.scenario.quantile_functions,
-        gameday.vocabulary,
-    )
+    shared = (gameday.record.histograms, gameday.record.run_record, gameday.vocabulary)
     files = [Path(str(module.__file__)) for module in shared]
-    policies = Path(str(gameday.scenario.policies.__file__)).parent
-    for folder in (Path(__file__).parent / "compiled", policies):
+    scenario = Path(str(gameday.scenario.__file__)).parent
+    for folder in (Path(__file__).parent / "compiled", *(scenario / name for name in _ARITHMETIC)):
         files += folder.glob("*.py")
     return sorted(files)
 

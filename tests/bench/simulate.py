@@ -28,9 +28,9 @@ from gameday.record.histograms import percentile
 from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, RunRecord
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.blocks.service_times import Exponential
 from gameday.scenario.reading import read_scenario, scenario_of
 from gameday.scenario.reading.injections import parse_injections
+from gameday.scenario.service_times import Exponential
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.engine import run_reference

@@ -18,7 +18,7 @@ TOP = Path(__file__).parents[2]
 
 def made() -> dict[Path, str]:
     """Return file -> the text it must hold."""
-    schema = json.dumps(scenario_schema(), indent=1, sort_keys=True) + "\n"
+    schema = json.dumps(json.loads(scenario_schema(indent=1)), indent=1, sort_keys=True) + "\n"
     return {
         TOP / "reports" / "README.md": reports_readme(),
         TOP / "tests" / "golden" / "scenario.schema.json": schema,

@@ -22,7 +22,7 @@ from gameday.record.histograms import percentile
 from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord
 from gameday.scenario import load_scenario
-from gameday.scenario.blocks.service_times import ServiceTime
+from gameday.scenario.service_times import ServiceTime
 from gameday.simulate.compiled import queue_alone, run_compiled
 from gameday.vocabulary import Seed
 from tests.support import examples, small_shop

@@ -155,9 +155,9 @@ def test_a_file_is_read_once_however_many_files_include_it(
         files += [({f"left{level}": level}, below), ({f"right{level}": level}, below)]
     true_read = read._read_file
 
-    def counting(file: Path, **how: Any) -> read.Document:
-        reads.append(file.name)
-        return true_read(file, **how)
+    def counting(source: read._Source) -> read.Document:
+        reads.append(source.file.name)
+        return true_read(source)
 
     monkeypatch.setattr(read, "_read_file", counting)
     document = read_document(written(tmp_path, files))

@@ -10,26 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.scenario.policies import (
-    Autoscale,
+from gameday.scenario.caller_policies import (
     Retry,
     backoff_s,
-    cold_factor,
     deadline_s,
     failing_after,
-    first_of,
     gives_up_at_s,
     hedge_number,
-    is_shed,
     is_too_late,
     item_of,
+    trips,
+)
+from gameday.scenario.queue_policies import first_of, is_shed, second_of, share_of
+from gameday.scenario.server_policies import (
+    Autoscale,
+    cold_factor,
     load_factor,
-    second_of,
     seconds_with_pauses,
     servers_by_change,
     servers_wanted,
-    share_of,
-    trips,
 )
 
 COUNTS = st.integers(0, 1000)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from gameday.scenario.blocks.service_times import ServiceTime
+from gameday.scenario.service_times import ServiceTime
 from gameday.vocabulary import Draw, draw
 
 DRAWS = 40_000

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gameday.queueing import build_cell
 from gameday.record.run_record import ATTEMPTS
 from gameday.scenario import Scenario
-from gameday.scenario.policies import is_shed
+from gameday.scenario.queue_policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
 from gameday.simulate.reference.station import Asker, Services

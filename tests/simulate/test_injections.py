@@ -12,8 +12,8 @@ from gameday.experiments.failures.recovery import does_it_recover
 from gameday.experiments.replications import Look
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
-from gameday.scenario.policies import servers_left, stretched
 from gameday.scenario.reading.injections import outages, parse_injections
+from gameday.scenario.server_policies import servers_left, stretched
 from gameday.simulate import replicate, simulate
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed

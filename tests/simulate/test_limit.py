@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.record.run_record import ATTEMPTS, RunRecord
-from gameday.scenario.policies import is_over_limit, next_limit
+from gameday.scenario.queue_policies import is_over_limit, next_limit
 from gameday.simulate.compiled import run_compiled
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_plan, load_small

@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 
 from gameday.record.histograms import percentile
 from gameday.record.run_record import ATTEMPTS, RunRecord
-from gameday.scenario.policies import (
-    has_waited_too_long,
-    may_retry,
-    tokens_after_answer,
-    tokens_after_retry,
-)
+from gameday.scenario.caller_policies import may_retry, tokens_after_answer, tokens_after_retry
+from gameday.scenario.queue_policies import has_waited_too_long
 from gameday.simulate import simulate
 from gameday.vocabulary import Seed
 from tests.support import by_night

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from scipy import stats
 
 from gameday.scenario.blocks.journeys import Journey
-from gameday.scenario.blocks.service_times import ServiceTime
 from gameday.scenario.renewal import quantiles
+from gameday.scenario.service_times import ServiceTime
 from gameday.traffic import END, Course, Walks
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.journeys.chains import chain_of, length_law

@@ -15,7 +15,8 @@ from gameday.experiments.replications.replication import Replications
 from gameday.record.intervals import Interval
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service
-from gameday.scenario.policies import Budget, CoDel, Limit
+from gameday.scenario.caller_policies import Budget
+from gameday.scenario.queue_policies import CoDel, Limit
 from gameday.scenario.reading import Injection
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S

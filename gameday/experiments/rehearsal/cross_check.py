@@ -103,8 +103,8 @@ def _check(scenario: Scenario, cell: Cell, name: str, runs: list[Replication]) -
         _work(scenario, cell, name), station.servers, station.queue_bound, service.timeout
     )
     hour, number = _hour(runs, runs[0].services.index(name)), runs[0].services.index(name)
-    if service.off_paper is not None:
-        return _not_compared(name, service.off_paper)
+    if service.why_no_closed_form is not None:
+        return _not_compared(name, service.why_no_closed_form)
     load = float((hour.per_s * hour.hold_s / queue.servers).max())
     if not queue.is_loss and not _settles_s(load, queue.servers, hour.hold_s) < _SETTLES_S:
         return _not_compared(name, f"too near its capacity for minutes of their own ({load:.0%})")

@@ -16,7 +16,7 @@ from gameday.queueing import build_cell
 from gameday.record import percentile
 from gameday.record.intervals import Interval, interval_of, level_interval
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import LogNormal, ServiceTime
+from gameday.scenario.service_times import LogNormal, ServiceTime
 from gameday.vocabulary import Array, Seed
 
 __all__ = ["FullScaleWait", "full_scale_waits"]
@@ -62,7 +62,7 @@ def full_scale_waits(
     for number, name in enumerate(runs[0].services):
         busy = float(np.mean([run.spans[_HOUR, _BUSY_SHARE, number] for run in runs]))
         times = _times(scenario, stack, name)
-        if not busy > _BUSY or times is None or scenario.services[name].off_paper:
+        if not busy > _BUSY or times is None or scenario.services[name].why_no_closed_form:
             continue
         arrived = np.mean([run.arrived[number, runs[0].hour] for run in runs], axis=0)
         queue = _Alone(arrived / 60.0 / scale, scenario.services[name].servers(stack), times)

@@ -14,7 +14,7 @@ from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
 from gameday.record.intervals import level_interval, p_above
 from gameday.record.measures import TURNED_AWAY, first_where
-from gameday.scenario.policies import Autoscale
+from gameday.scenario.server_policies import Autoscale
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["RULE"]

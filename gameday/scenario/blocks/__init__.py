@@ -1,4 +1,4 @@
-"""The blocks of a scenario: what a person may write of steps, journeys, services, products and the past."""
+"""The blocks of a scenario: steps, journeys, services, products, observation, history and forecast."""
 
 from typing import TYPE_CHECKING
 
@@ -9,15 +9,6 @@ if TYPE_CHECKING:
     from gameday.scenario.blocks.history_block import Columns, Synthetic
     from gameday.scenario.blocks.journeys import COUNTDOWN, EXIT, Journey, Reaction, walked_visits
     from gameday.scenario.blocks.observe import GAUGES
-    from gameday.scenario.blocks.service_times import (
-        Empirical,
-        Erlang,
-        Exponential,
-        Gamma,
-        LogNormal,
-        Pareto,
-        ServiceTime,
-    )
     from gameday.scenario.blocks.services import Fleet, Lane, Service, Station
     from gameday.scenario.blocks.steps import TEMPLATE_WORD, Call, Exchange, Extract
     from gameday.scenario.blocks.template_values import Value
@@ -28,22 +19,15 @@ __all__ = [
     "Call",
     "Columns",
     "EXIT",
-    "Empirical",
-    "Erlang",
     "Exchange",
-    "Exponential",
     "Extract",
     "Fleet",
     "ForecastBlock",
     "GAUGES",
-    "Gamma",
     "Journey",
     "Lane",
-    "LogNormal",
-    "Pareto",
     "Reaction",
     "Service",
-    "ServiceTime",
     "Station",
     "Stretch",
     "Synthetic",
@@ -61,22 +45,15 @@ __getattr__ = opening(
         "Call": "steps",
         "Columns": "history_block",
         "EXIT": "journeys",
-        "Empirical": "service_times",
-        "Erlang": "service_times",
         "Exchange": "steps",
-        "Exponential": "service_times",
         "Extract": "steps",
         "Fleet": "services",
         "ForecastBlock": "forecasting",
         "GAUGES": "observe",
-        "Gamma": "service_times",
         "Journey": "journeys",
         "Lane": "services",
-        "LogNormal": "service_times",
-        "Pareto": "service_times",
         "Reaction": "journeys",
         "Service": "services",
-        "ServiceTime": "service_times",
         "Station": "services",
         "Stretch": "forecasting",
         "Synthetic": "history_block",

@@ -1,4 +1,4 @@
-"""How the swarm connects to a target: sockets, phases that may take too long, certificates."""
+"""How the swarm connects to a target: sockets, time-outs by phase, certificates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Connections(Block):
     """Bounds of a worker's sockets; durations are wall time, as the target's are."""
 
     most: int | None = Field(default=None, ge=1, le=200_000)
-    """Sockets a worker may hold. Absent: four fifths of its limit on file descriptors."""
+    """Most sockets of a worker. Absent: four fifths of its limit on file descriptors."""
     reuse: Share = 1.0
     """Chance that a session's first exchange finds an open connection; the others open one.
 
@@ -30,7 +30,7 @@ class Connections(Block):
     reply: Phase = 120.0
     """Between the request and the last byte of its reply."""
     idle: Phase = 55.0
-    """A connection nobody used for so long is closed. Default: below the usual 60 s of balancers."""
+    """A connection unused for this long is closed. Default: below the usual 60 s of load balancers."""
     verify: bool = True
     """Whether a TLS target must show a certificate for its name."""
     ca_file: str | None = None

@@ -1,4 +1,4 @@
-"""What a person may say of the forecast: its ingredients, and which minutes of the past count."""
+"""The block `forecast`: its ingredients, and which minutes of the past it learns from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Stretch(Block):
     step: Name | None = None
     """Absent: every step."""
     why: str = ""
-    """Said wherever the stretch is listed."""
+    """Shown wherever the stretch is listed."""
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> Stretch:

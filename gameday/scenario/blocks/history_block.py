@@ -1,4 +1,4 @@
-"""What is known of the past: until when, from which columns, or how it is made up."""
+"""The block `history`: until when the past is known, the columns of its file, or a synthetic past."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class HistoryBlock(Block):
     """What is known, until when."""
 
     until: Instant
-    """The forecast knows nothing at or after this instant."""
+    """The forecast sees nothing at or after this instant."""
     columns: Columns = Columns()
     time_zone: ZoneName = "UTC"
     """Zone of times written without an offset."""
     absent: Literal["zero", "unknown"] | None = None
-    """What a minute without a row says, between a file's first and last: nothing came, or nothing is known.
-    Absent: not known, and where it looks like nothing that is said."""
+    """What a minute without a row means, between a file's first and last: nobody came, or nothing is known.
+    Absent: nothing is known, with a warning where it looks as if nobody came."""
     synthetic: Synthetic | None = None
     urls: dict[Name, list[str]] = Field(default_factory=dict)
     """Step -> its requests in access logs: templates as `/p/{id}`, `POST /checkout`, `/index.php?route=cart`,

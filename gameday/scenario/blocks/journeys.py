@@ -1,4 +1,4 @@
-"""Journeys: customer behaviour model graphs (Menascé), one a class of customer."""
+"""Journeys: customer behaviour model graphs (Menascé), one for each class of customer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Discriminator, Field, NonNegativeFloat, Tag, field_validator, model_validator
 
-from gameday.scenario.blocks.service_times import Exponential, ServiceTime
 from gameday.scenario.blocks.steps import PythonName
-from gameday.scenario.units import Block, Duration, Name, Share
+from gameday.scenario.service_times import Exponential, ServiceTime
+from gameday.scenario.units import Block, Duration, Name, Share, sums_to_one
 from gameday.vocabulary import LONGEST_WALK, Array
 
 __all__ = ["COUNTDOWN", "EXIT", "Journey", "Length", "Reaction", "walked_visits"]
@@ -17,9 +17,7 @@ __all__ = ["COUNTDOWN", "EXIT", "Journey", "Length", "Reaction", "walked_visits"
 EXIT = "exit"
 """The transition that ends a session."""
 COUNTDOWN = 1 << 12
-"""What is added to a try's number in the key of the draw that says when it comes after a countdown."""
-
-_SUM_TOLERANCE = 1e-6
+"""Added to a try's number in the key of the draw of its instant after a countdown: a draw of its own."""
 
 
 class Reaction(Block):
@@ -30,11 +28,11 @@ class Reaction(Block):
     after: Duration
     """Pause before that, s of event time."""
     most: int = Field(default=2, ge=1, le=1000)
-    """Tries again in a row, for this reason, before giving up. Default: ours; no measured source."""
+    """Tries in a row, for this reason, before giving up. Default: ours; no measured source."""
 
 
 def _form(pause: Any) -> str:
-    """Return which of its forms a pause is written in."""
+    """Return the form in which a pause is written: the tag of its union."""
     if isinstance(pause, dict):
         return "law" if "law" in pause else "by next step"
     return "law" if isinstance(pause, Block) else "mean"
@@ -58,12 +56,12 @@ class Length(Block):
     steps: list[Share] | None = Field(default=None, min_length=1, max_length=LONGEST_WALK)
     """Chance of one step, of two, of three ...; sums to 1."""
     duration: Pause | None = None
-    """Time in which steps are begun, of event time, as if no reply had to wait: a mean (exponential) or a law."""
+    """Event time within which steps begin, as if replies took none: a mean (exponential) or a law."""
 
     @field_validator("steps")
     @classmethod
     def _sums_to_one(cls, steps: list[float] | None) -> list[float] | None:
-        if steps is not None and abs(sum(steps) - 1) > _SUM_TOLERANCE:
+        if steps is not None and not sums_to_one(sum(steps)):
             raise ValueError(f"the chances of lengths sum to {sum(steps):g}; they must sum to 1")
         return steps
 
@@ -103,30 +101,38 @@ class Journey(Block):
     """`module:Class`, a Locust HttpUser or FastHttpUser: at each step of the walk its task of the
     step's name is played (`-` as `_`); the steps' exchanges then say what the model takes them for."""
     launch: Name | None = None
-    """The launch whose crowd walks this journey; absent: walked all day."""
+    """The launch whose crowd walks this journey; absent: a journey of the day."""
     share: dict[Name, Share] | None = None
     """Region -> share of the day's sessions that walk it; sums to 1 over the day's journeys. It decides what
-    the forecast of steps leaves open. Absent: as many as of any other."""
+    the forecast of steps does not determine. Absent: the same for every journey."""
     hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
     """Weight of the share by local hour; absent: even."""
     products: dict[Name, Share] | None = None
     """Product type -> share of its sessions, in place of the products' own; sums to 1. Their `hours` weigh it."""
 
     @model_validator(mode="after")
-    def _rows_sum_to_one(self) -> Journey:
+    def _chances_sum_to_one(self) -> Journey:
         rows = {"start": self.start} | {f"next.{step}": row for step, row in self.next.items()}
         rows |= {} if self.products is None else {"products": self.products}
         for where, row in rows.items():
             total = sum(row.values())
-            if abs(total - 1) > _SUM_TOLERANCE:
+            if not sums_to_one(total):
                 off = f"{abs(total - 1):.3g} too {'much' if total > 1 else 'little'}"
                 raise ValueError(f"{where} sums to {total:g}, {off}; its chances must sum to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_belong_to_the_day(self) -> Journey:
         if self.launch is not None and (self.share or self.hours or self.products):
             raise ValueError(
                 "a launch's crowd has no `share` of the day, nor `hours` or `products`"
             )
         if self.hours is not None and sum(self.hours) <= 0:
             raise ValueError("at least one of the `hours` must have a weight above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _sessions_end(self) -> Journey:
         if self.length is not None:
             if leaves := [step for step, row in self.next.items() if EXIT in row]:
                 raise ValueError(
@@ -148,9 +154,9 @@ class Journey(Block):
         return self.length is not None and self.length.duration is not None
 
     def _without_pause(self) -> str | None:
-        """Return a step after which there is no pause; None: there is one after each."""
+        """Return a step that some step follows without a pause; None: every pause takes time."""
         if not (set(self.next) <= set(self.think) or "other" in self.think):
-            return None  # said elsewhere
+            return None  # the missing pause is a fault of its own, found when blocks are checked together
         for step, row in self.next.items():
             after = self.think[step] if step in self.think else self.think["other"]
             known = not isinstance(after, dict) or "other" in after or set(row) <= set(after)
@@ -159,6 +165,7 @@ class Journey(Block):
         return None
 
     def _never_ends(self) -> list[str]:
+        """Return the steps from which no path leads to the exit."""
         ends = {EXIT}
         while True:
             more = {s for s, row in self.next.items() if any(row.get(e, 0) > 0 for e in ends)}
@@ -167,13 +174,13 @@ class Journey(Block):
             ends |= more
 
     def reaction(self, outcome: str) -> Reaction | None:
-        """Return what a customer does after a step that ended so; None: goes."""
+        """Return what a customer does after a step with this outcome; None: leaves."""
         if outcome == "failed":
             return self.on_failure
         return {"sold_out": self.on_sold_out, "waiting": self.on_waiting}.get(outcome)
 
     def reached(self) -> set[str]:
-        """Return the steps that a session may come to."""
+        """Return the steps that a session may come to, and `exit` where it may end there."""
         seen, fresh = set[str](), {step for step, chance in self.start.items() if chance > 0}
         while fresh:
             seen |= fresh
@@ -218,13 +225,15 @@ class Journey(Block):
         walk may have; with a `length`, the sum over the steps it has, or over its time if replies took none.
         """
         if self.ends_by_time:
-            from gameday.scenario.renewal import timed  # scipy: only where it is asked
+            from gameday.scenario.renewal import (
+                visits_in_time,
+            )  # imports scipy, which few journeys need
 
-            return timed(self, steps, dict.fromkeys(steps, 0.0)).visits
+            return visits_in_time(self, steps, dict.fromkeys(steps, 0.0)).visits
         if self.length is not None:
-            moves, at, total = self.transition_matrix(steps), self.entry_vector(steps), 0.0
+            moves, nth_step, total = self.transition_matrix(steps), self.entry_vector(steps), 0.0
             for chance in self.length.goes_on:
-                total, at = total + chance * at, at @ moves
+                total, nth_step = total + chance * nth_step, nth_step @ moves
             return np.asarray(total)
         return walked_visits(self.transition_matrix(steps), self.entry_vector(steps))
 

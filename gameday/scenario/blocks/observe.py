@@ -1,4 +1,4 @@
-"""How a stack's own numbers are read: which series, from where, and what they must be."""
+"""The block `observe`: which series of a stack are read, and from where."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Observe(Block):
     series: dict[Name, str]
     """in_use, capacity, queue, busy_seconds, arrived, done, ... -> series selector or PromQL.
 
-    Counters (all but in_use, capacity, queue, in_flight) are given as they are, without rate(): how they grow is
-    reckoned by the instance, so a sum over a selector is read as that selector.
+    Counters (all but in_use, capacity, queue, in_flight) are given as they are, without rate(): their growth is
+    computed for each instance, so a sum over a selector is read as that selector.
     """
     latency: str | None = None
     """Histogram of visits' seconds, without its _bucket suffix."""

@@ -1,4 +1,4 @@
-"""Product types: who asks for them, which article, at what price, and what that changes for the services."""
+"""Product types: their share of sessions, their articles and prices, and what they change in the calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps and journeys written in Python: is the class there? Read, not run; what it does is the swarm's."""
+"""Steps and journeys written in Python: whether the class is there. The file is parsed, never run."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from gameday.scenario.faults import did_you_mean
+from gameday.scenario.faults import Fault, did_you_mean
 from gameday.scenario.model import Scenario
 
 __all__ = ["python_faults"]
 
 
-def python_faults(scenario: Scenario, folder: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield every `module:Class` that is not there: (path in the document, fault)."""
+def python_faults(scenario: Scenario, folder: Path) -> Iterator[Fault]:
+    """Yield every `module:Class` that is not there."""
     named = [(("steps", name, "python"), step.python) for name, step in scenario.steps.items()]
     named += [(("journeys", name, "python"), j.python) for name, j in scenario.journeys.items()]
     for path, name in named:
@@ -24,14 +24,20 @@ def python_faults(scenario: Scenario, folder: Path) -> Iterator[tuple[tuple[str 
 
 
 def _fault_of(name: str, folder: Path) -> str | None:
+    """Return what is wrong with `module:Class`; None where it is there, or is an installed module's."""
     module, _, attribute = name.partition(":")
-    place = folder.joinpath(*module.split("."))
-    files = (place.with_name(f"{place.name}.py"), place / "__init__.py")
+    path = folder.joinpath(*module.split("."))
+    files = (path.with_name(f"{path.name}.py"), path / "__init__.py")
     file = next((file for file in files if file.is_file()), None)
-    if file is None:
-        if (folder / module.split(".")[0]).is_dir() or find_spec(module.split(".")[0]) is None:
-            return f"no module '{module}' beside the scenario ({files[0].name}), nor installed"
-        return None
+    if file is not None:
+        return _missing_class(file, attribute)
+    if (folder / module.split(".")[0]).is_dir() or find_spec(module.split(".")[0]) is None:
+        return f"no module '{module}' beside the scenario ({files[0].name}), nor installed"
+    return None
+
+
+def _missing_class(file: Path, attribute: str) -> str | None:
+    """Return why a Python file cannot give `attribute`; None where it may."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError) as error:

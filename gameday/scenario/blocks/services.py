@@ -1,4 +1,4 @@
-"""Services: where they run, how long they work, when they refuse, who asks again."""
+"""Services: instances, service times and policies; and the station that a service is at a scale."""
 
 from __future__ import annotations
 
@@ -7,24 +7,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gameday.scenario.blocks.service_times import ServiceTime
-from gameday.scenario.policies import (
-    Autoscale,
-    Balance,
-    Breaker,
-    Cache,
-    CoDel,
-    Deadline,
-    Hedge,
-    Limit,
-    Load,
-    Pauses,
-    Pool,
-    QueueOrder,
-    Retry,
-    WarmUp,
-    places_of,
-)
+from gameday.scenario.caller_policies import Breaker, Cache, Deadline, Hedge, Retry
+from gameday.scenario.queue_policies import Balance, CoDel, Limit, Pool, QueueOrder, places_of
+from gameday.scenario.server_policies import Autoscale, Load, Pauses, WarmUp
+from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share
 
 __all__ = ["Fleet", "Lane", "Service", "Station"]
@@ -45,52 +31,52 @@ class Lane:
     """Servers with a queue of their own: an instance; where nothing balances, all of a service."""
 
     first: int
-    """Servers of the lanes before it: those added last are the first to go."""
+    """Servers of the lanes before it: autoscaling removes the last added first."""
     room: int
-    """Servers it can have."""
+    """Most servers it can have."""
     servers: int
-    """Servers it begins with; 0 = it is there once autoscaling has added it."""
+    """Servers it begins with; 0 = it exists only once autoscaling has added it."""
     queue_per_server: float
     zone: int
     """Zone it is in, from 0."""
     phase: float | None
-    """When it pauses among the others, 0-1; None = it stands for several instances."""
+    """Phase of its pauses among those of the other lanes, 0-1; None = it stands for several instances."""
 
     def servers_of(self, total: int) -> int:
-        """Return its servers when its service has so many."""
+        """Return its servers when its service has `total`."""
         return min(max(0, total - self.first), self.room)
 
     def places(self, servers: int) -> int:
-        """Return its waiting places when it has so many servers; as for all it can have while it has none."""
+        """Return its waiting places with `servers` servers; with 0, those of all the servers it can have."""
         return places_of(self.first, servers or self.room, self.queue_per_server)
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A service of one stack at one scale: what the model simulates and the shop runs."""
+    """A service of one stack at scale k: what the model simulates and the shop runs."""
 
     service: str
     servers: int
-    """c' = max(1, round(k c)), DESIGN §7.3."""
+    """c' = max(1, round(k c)), c the servers at full scale."""
     time_factor: float
     """c'/(k c): service times are multiplied by it so that utilisation is exact."""
     queue_bound: int
     """Waiting places, >= 0."""
     tokens: float
-    """Of the retry budget of its callers, x k; 0 where there is none."""
+    """Capacity of its callers' retry budget, x k; 0 = there is none."""
     most: int
-    """Servers once autoscaling has added all it may."""
+    """Most servers that autoscaling may reach."""
     least: int
-    """Servers below which autoscaling never goes."""
+    """Fewest servers that autoscaling may reach."""
     zones: int
     window: float
-    """Calls the breaker's share of failures is of, x k; 0 where there is none."""
+    """Calls that the circuit breaker's share of failures is of, x k; 0 = there is none."""
     key_share: float
-    """k: of the cache's keys, those the cell asks for."""
+    """Share of the cache's keys that are asked for: k, at most 1."""
     connections: int
-    """Of its callers' pool, x k; 0 = there is none."""
+    """Connections of its callers' pool, x k; 0 = there is none."""
     entries: int
-    """Answers its cache keeps, x k; 0 = it has none."""
+    """Answers that its cache holds, x k; 0 = it has none."""
     lanes: tuple[Lane, ...]
 
 
@@ -99,7 +85,7 @@ class Service(Block):
 
     stacks: dict[Name, Fleet]
     servers_per_instance: int = Field(ge=1, le=1_000_000)
-    """Requests one instance works on at once."""
+    """Requests that one instance serves at once."""
     queue_per_server: float = Field(ge=0, le=1_000_000)
     """Waiting places per server; beyond them an arrival is shed."""
     time: ServiceTime
@@ -112,7 +98,7 @@ class Service(Block):
     timeout: Duration = Field(gt=0)
     """How long a caller waits for one attempt, s."""
     deadline: Deadline = "own"
-    """Whether it heeds how long those wait who called its callers. Default: as most services do not."""
+    """Whether it observes the deadline of its callers' callers. Default: most services do not."""
     retry: Retry | None = None
     hedge: Hedge | None = None
     breaker: Breaker | None = None
@@ -120,19 +106,19 @@ class Service(Block):
     pool: Pool | None = None
     autoscale: Autoscale | None = None
     balance: Balance | None = None
-    """Absent: one queue for all instances, as if whoever is free took the next."""
+    """Absent: one queue for all instances, served by whichever is free."""
     limit: Limit | None = None
     queue_order: QueueOrder = "fifo"
     """Who of those who wait is served next. Default: whoever has waited longest."""
     codel: CoDel | None = None
     queue_share: dict[Name, Share] = Field(default_factory=dict)
     """Step -> share of the queue's places, and of the limit, that visits from it may fill; others may
-    fill all: what matters less is shed before what matters more."""
+    fill all. Less important steps are shed first."""
     load: Load | None = None
     pauses: Pauses | None = None
     warm_up: WarmUp | None = None
     tier: int = Field(default=1, ge=0, le=3)
-    """Criticality: 0 = orders are lost without it. Source: anchors/practice.md §1.4."""
+    """Criticality: 0 = orders are lost without it, 3 = the least."""
 
     @model_validator(mode="after")
     def _policies_can_act(self) -> Service:
@@ -160,8 +146,8 @@ class Service(Block):
         return self.threads == "asynchronous"
 
     @property
-    def off_paper(self) -> str | None:
-        """Why no queue on paper is this one; None: one of fixed servers, work as long as it says, one queue."""
+    def why_no_closed_form(self) -> str | None:
+        """Why no closed form covers this queue; None: fixed servers, work that depends on nothing, one queue."""
         if self.autoscale is not None:
             return "its servers change"
         named = (
@@ -187,49 +173,46 @@ class Service(Block):
         return self.stacks[stack].instances * self.servers_per_instance
 
     def station(self, name: str, stack: str, scale: float) -> Station:
-        """Return this service as a station of `stack` at scale k (DESIGN §7.3)."""
+        """Return this service as a station of `stack` at scale k."""
         exact = scale * self.servers(stack)
         servers = max(1, round(exact))
-        budget = self.retry.budget if self.retry is not None else None
-        tokens = max(1.0, scale * budget.most) if budget is not None else 0.0
-        most = (
-            max(servers, round(servers * self.autoscale.max_factor)) if self.autoscale else servers
-        )
-        least = max(1, round(servers * self.autoscale.min_factor)) if self.autoscale else servers
+        most = self.autoscale.most_servers(servers) if self.autoscale else servers
         zones = self.stacks[stack].zones
         lanes = self._lanes(servers, most, zones)
-        bound = sum(lane.places(lane.servers) for lane in lanes if lane.servers)
-        window = self.breaker.window(scale) if self.breaker is not None else 0.0
-        entries = max(1, round(scale * self.cache.entries)) if self.cache is not None else 0
-        links = max(1, round(scale * self.pool.connections)) if self.pool is not None else 0
+        budget = self.retry.budget if self.retry else None
         return Station(
-            name,
-            servers,
-            servers / exact,
-            bound,
-            tokens,
-            most,
-            least,
-            zones,
-            window,
-            min(1.0, scale),
-            links,
-            entries,
-            lanes,
+            service=name,
+            servers=servers,
+            time_factor=servers / exact,
+            queue_bound=sum(lane.places(lane.servers) for lane in lanes if lane.servers),
+            tokens=budget.tokens(scale) if budget else 0.0,
+            most=most,
+            least=self.autoscale.fewest_servers(servers) if self.autoscale else servers,
+            zones=zones,
+            window=self.breaker.window(scale) if self.breaker else 0.0,
+            key_share=min(1.0, scale),
+            connections=self.pool.connections_at(scale) if self.pool else 0,
+            entries=self.cache.entries_at(scale) if self.cache else 0,
+            lanes=lanes,
         )
 
     def _lanes(self, servers: int, most: int, zones: int) -> tuple[Lane, ...]:
-        """Return instances as large as at full scale, fewer of them; one for all where nothing balances."""
-        each, rooms = self.servers_per_instance, [most]
-        if self.balance is not None:
-            count = max(1, round(servers / each))
-            rooms = [servers // count + (n < servers % count) for n in range(count)]
-            more = most - servers
-            rooms += [min(each, more - done) for done in range(0, more, each)]
-        out, first = [], 0
+        """Return the lanes of a station that begins with `servers` servers and may reach `most`."""
+        rooms = self._lane_rooms(servers, most)
+        lanes, first = [], 0
         for number, room in enumerate(rooms):
             begins = min(max(0, servers - first), room)
             phase = number / len(rooms) if self.balance is not None else None
-            out.append(Lane(first, room, begins, self.queue_per_server, number % zones, phase))
+            lanes.append(Lane(first, room, begins, self.queue_per_server, number % zones, phase))
             first += room
-        return tuple(out)
+        return tuple(lanes)
+
+    def _lane_rooms(self, servers: int, most: int) -> list[int]:
+        """Return the most servers of each lane: an instance as at full scale, or all where nothing balances."""
+        if self.balance is None:
+            return [most]
+        each = self.servers_per_instance
+        count = max(1, round(servers / each))
+        rooms = [servers // count + (n < servers % count) for n in range(count)]
+        more = most - servers
+        return rooms + [min(each, more - done) for done in range(0, more, each)]

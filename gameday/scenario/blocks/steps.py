@@ -88,11 +88,11 @@ def _parse_calls(items: Any) -> tuple[tuple[Call, ...], ...]:
 
 
 def _write_calls(groups: tuple[tuple[Call, ...], ...]) -> list[Any]:
-    def one(call: Call) -> Any:
+    def written(call: Call) -> Any:
         name = call.service + "?" * call.optional
         return {name: _write_calls(call.then)} if call.then else name
 
-    return [one(g[0]) if len(g) == 1 else [one(c) for c in g] for g in groups]
+    return [written(g[0]) if len(g) == 1 else [written(c) for c in g] for g in groups]
 
 
 Calls = Annotated[
@@ -174,6 +174,16 @@ class Check(Block):
         return self
 
 
+_TEMPLATE_FIELDS = {
+    "path": "path",
+    "query": "query",
+    "headers": "headers",
+    "form": "form",
+    "json": "json_body",
+    "body": "body",
+}
+"""Field of an exchange as written -> its attribute; those that hold templates."""
+
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 """One line: what a reply gave is cleaned when it is filled in."""
@@ -195,17 +205,17 @@ class Exchange(Block):
     check: Check = Check()
     required: bool = True
     """Whether the step waits for it and fails with it; else it is sent and counts for itself alone,
-    and what it gives is kept only if it comes before the step has ended."""
+    and what it extracts is kept only if its reply comes before the step has ended."""
     redirects: int = Field(default=0, ge=0, le=10)
-    """Redirects that lead to its reply as a rule: each is one more request to the target."""
+    """Redirects that usually lead to its reply: each is one more request to the target."""
     calls: Calls = ()
-    """What the entry service asks of others to answer it."""
+    """Calls to other services that the entry service makes to answer it."""
     action: Literal["page", "sign_in", "search", "product", "add_to_cart", "place_order"] = "page"
-    """What the embedded shop does for it, beside its work."""
+    """What the embedded shop does for it, besides the work of its services."""
 
     @property
     def requests(self) -> int:
-        """HTTP requests it comes to: itself and the redirects declared."""
+        """HTTP requests it makes: itself and the declared redirects."""
         return 1 + self.redirects
 
     @field_validator("headers")
@@ -223,14 +233,9 @@ class Exchange(Block):
         return self
 
     def template_words(self) -> Iterator[tuple[str, str]]:
-        """Yield (field, word) of every `{word}` in the templates."""
+        """Yield (field as written, word) of every `{word}` in the templates, breadth first."""
         pending: list[tuple[str, Any]] = [
-            ("path", self.path),
-            ("query", self.query),
-            ("headers", self.headers),
-            ("form", self.form),
-            ("json", self.json_body),
-            ("body", self.body),
+            (field, getattr(self, name)) for field, name in _TEMPLATE_FIELDS.items()
         ]
         while pending:
             field, item = pending.pop(0)

@@ -1,4 +1,4 @@
-"""Words of one's own for templates: values drawn, counted or read from a file, per customer."""
+"""Template words that a scenario defines: values drawn, counted, or read from a file, for each customer."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["UrlRule", "parse_url_rule", "url_faults"]
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_NEVER_MEANT = frozenset(("HEAD", "OPTIONS"))
-"""Methods a program asks by on its own (probes, CORS preflights): only a rule that names them takes them."""
+_AUTOMATIC = frozenset(("HEAD", "OPTIONS"))
+"""Methods that programs send by themselves (probes, CORS preflights): only a rule that names them takes them."""
 _HOLE = re.compile(r"\{[^}]*\}")
 _UNESCAPED_QUERY = re.compile(r"(?<!\\)\?[\w-]+=")
 
@@ -49,12 +49,12 @@ class UrlRule:
 
     @property
     def rank(self) -> tuple[int, bool, int]:
-        """Sorts rules, the most particular first."""
+        """Sort key of rules: the most specific first."""
         return -len(self.query) - self.reads_whole, self.method is None, self.holes
 
     def takes(self, method: str, path: str, query: str) -> bool:
         """Return whether a request is of this rule; `path` is without its query."""
-        if method != self.method if self.method else method in _NEVER_MEANT:
+        if method != self.method if self.method else method in _AUTOMATIC:
             return False
         if self.reads_whole:
             return self.path.fullmatch(f"{path}?{query}" if query else path) is not None
@@ -62,15 +62,15 @@ class UrlRule:
             return False
         if not self.query:
             return True
-        asked = parse_qsl(query, keep_blank_values=True)
+        parameters = parse_qsl(query, keep_blank_values=True)
         return all(
-            any(name == key and value.fullmatch(text) for key, text in asked)
+            any(name == key and value.fullmatch(text) for key, text in parameters)
             for name, value in self.query
         )
 
 
 def parse_url_rule(text: str) -> UrlRule:
-    """Return the rule that `text` says; ValueError says what is wrong with it and what to write."""
+    """Return the rule that is written as `text`; ValueError says what is wrong with it and what to write."""
     method, blank, rest = text.partition(" ")
     if not blank or text.startswith(("/", "~")):
         method, rest = "", text
@@ -81,19 +81,23 @@ def parse_url_rule(text: str) -> UrlRule:
             f"as in 'POST /checkout' (got {text})"
         )
     if rest.startswith("~"):
-        return _of_pattern(text, method or None, rest[1:])
-    if "#" in rest:
+        return _pattern_rule(text, method or None, rest[1:])
+    return _template_rule(text, method or None, rest)
+
+
+def _template_rule(text: str, method: str | None, template: str) -> UrlRule:
+    if "#" in template:
         raise ValueError(f"no server is sent what follows '#'; leave it out (got {text})")
-    path, question, query = rest.partition("?")
+    path, question, query = template.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     if question and not pairs:
         raise ValueError(f"names no parameter behind '?'; write it, or leave '?' out (got {text})")
     wanted = tuple((name, _template(value) if value else re.compile(".*")) for name, value in pairs)
     pattern = re.compile(_template(path.rstrip("/")).pattern + "/?")
-    return UrlRule(text, method or None, pattern, wanted, holes=len(_HOLE.findall(path)))
+    return UrlRule(text, method, pattern, wanted, holes=len(_HOLE.findall(path)))
 
 
-def _of_pattern(text: str, method: str | None, pattern: str) -> UrlRule:
+def _pattern_rule(text: str, method: str | None, pattern: str) -> UrlRule:
     try:
         compiled = re.compile(f"(?:{pattern}).*")
         re.compile(pattern)

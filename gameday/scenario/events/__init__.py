@@ -1,5 +1,7 @@
-"""Kinds of event; one file a kind. Each knows its knots (where its effect may bend), and, for
-the synthetic past, one shape. What an event really does is learned from history.
+"""Kinds of event; one file a kind, and its name in KINDS.
+
+Each knows its knots (the minutes at which its effect may change slope) and, for the synthetic past, one shape.
+What an event really does is learned from history.
 """
 
 from gameday.scenario.events.launch import Launch

@@ -32,7 +32,7 @@ class Launch(Block):
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False
     masked_min: ClassVar[float | None] = 60.0
-    """A crowd adds to a day, it does not multiply it: these minutes after it are not learned."""
+    """A crowd adds to the day's traffic, it does not multiply it: the fit leaves out these minutes after it."""
 
     product: Name
     """The product type sold."""
@@ -49,8 +49,8 @@ class Launch(Block):
     waiting: Waiting | None = None
     """Who is there before the release; absent: nobody."""
     countdown: Duration | None = Field(default=None, gt=0)
-    """The page counts down: who was told "not yet" comes again in this time from the release on, evenly. Absent:
-    whenever the journey's `on_waiting` says."""
+    """The page counts down: customers told "not yet" come again within this time after the release, evenly.
+    Absent: when the journey's `on_waiting` says."""
     admits: dict[Name, PositiveFloat] | None = Field(default=None, min_length=1)
     """Region -> customers a minute let on to the cart at full scale; the others see a queue page. Absent: all."""
     per_customer: int | None = Field(default=None, ge=1)
@@ -62,7 +62,7 @@ class Launch(Block):
         return np.zeros_like(np.asarray(from_start_min, float))
 
     def crowd_share(self, from_start_min: Array, half_life_s: float) -> Array:
-        """Return the share of the crowd that starts in each whole minute from the release on, and before it."""
+        """Return the share of the crowd that starts in each whole minute, counted from the release."""
         half_min = half_life_s / 60
         t = np.asarray(from_start_min, float)
         after = 0.5 ** (np.maximum(t, 0) / half_min) * (1 - 0.5 ** (1 / half_min))

@@ -37,12 +37,12 @@ class Match:
         300,
         420,
     )
-    """Minutes from kick-off; halves of 45 min, 15 min between (anchors/forecast.md, probe)."""
+    """Minutes from kick-off; halves of 45 min, 15 min between."""
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False
 
     masked_min: ClassVar[float | None] = None
-    """Nothing of it is kept from the fit."""
+    """None: the fit leaves out none of its minutes."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:

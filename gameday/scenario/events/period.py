@@ -1,4 +1,4 @@
-"""A period: days looked at for what happens in them; of itself it changes nothing."""
+"""A period: days that are rehearsed as they come; it has no effect of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Period:
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = False
     masked_min: ClassVar[float | None] = None
-    """Nothing of it is kept from the fit."""
+    """None: the fit leaves out none of its minutes."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A sale of hours or days: builds up, opens with a rush, holds, closes with a last one."""
+"""A sale of hours or days: it builds up, opens with a rush, holds, and closes with a second rush."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sale:
         160,
         320,
     )
-    """Minutes from the start at which the opening may bend (anchors/forecast.md §4.4)."""
+    """Minutes from the start at which the effect's slope may change. Ours: denser towards the start."""
     end_knots_min: ClassVar[tuple[float, ...]] = (
         -240,
         -120,
@@ -51,19 +51,19 @@ class Sale:
         480,
         720,
     )
-    """Minutes from the end at which the closing may bend."""
+    """Minutes from the end at which the effect's slope may change."""
     plateau: ClassVar[bool] = True
     """Whether there is a lasting level between start and end."""
 
     masked_min: ClassVar[float | None] = None
-    """Nothing of it is kept from the fit."""
+    """None: the fit leaves out none of its minutes."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:
         """Return log of (traffic / ordinary traffic) at strength 1; minutes from start and end.
 
-        Shape: ours, in the manner of anchors/forecast.md §5 (2 h ramp, opening spike of
-        half-life 60 min, plateau, closing surge, 6 h after-dip).
+        Ours: a ramp of 2 h, an opening spike that halves in 60 min, a plateau, a closing surge, and a dip after
+        the end.
         """
         inside = (from_start_min >= 0) & (from_end_min < 0)
         ramp = np.where(from_start_min < 0, np.clip(1 + from_start_min / 120, 0, 1) * 0.35, 0.0)

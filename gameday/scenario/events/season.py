@@ -21,7 +21,7 @@ class Season:
     end_knots_min: ClassVar[tuple[float, ...]] = ()
     plateau: ClassVar[bool] = True
     masked_min: ClassVar[float | None] = None
-    """Nothing of it is kept from the fit."""
+    """None: the fit leaves out none of its minutes."""
 
     @staticmethod
     def log_effect(from_start_min: Array, from_end_min: Array) -> Array:

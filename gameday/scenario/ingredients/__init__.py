@@ -1,49 +1,29 @@
 """The ingredients of a forecast: log(1 + count) is their sum. One file an ingredient.
 
-Each holds what a person may set of it, and the columns that it adds to the design. A new one is a file
-and a line in `Ingredients`.
+Each holds what a person may set of it, and the columns that it adds to the design matrix. A new one is a file and
+a line in `Ingredients`.
 """
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pydantic import Field
+from gameday.doors import opening
 
-from gameday.scenario.ingredients.day import Day
-from gameday.scenario.ingredients.events import Events
-from gameday.scenario.ingredients.holidays import Holidays
-from gameday.scenario.ingredients.regressors import Regressor
-from gameday.scenario.ingredients.trend import Trend
-from gameday.scenario.ingredients.walk import Walk
-from gameday.scenario.ingredients.week import Week
-from gameday.scenario.ingredients.when import Occurrence, Origin, Part, Shape, When
-from gameday.scenario.ingredients.year import Year
-from gameday.scenario.units import Block, Name
+if TYPE_CHECKING:
+    from gameday.scenario.ingredients.block import Ingredients
+    from gameday.scenario.ingredients.regressors import Regressor
+    from gameday.scenario.ingredients.when import Occurrence, Origin, Part, Shape, When
 
 __all__ = ["Ingredients", "Occurrence", "Origin", "Part", "Regressor", "Shape", "When"]
 
-
-class Ingredients(Block):
-    """What the model is made of; `null` leaves one out."""
-
-    trend: Trend = Trend()
-    walk: Walk | None = Walk()
-    year: Year | None = Year()
-    day: Day | None = Day()
-    week: Week | None = Week()
-    holidays: Holidays | None = Holidays()
-    events: Events | None = Events()
-    regressors: dict[Name, Regressor] = Field(default_factory=dict)
-
-    def origin_columns(self, when: Origin) -> Iterator[Part]:
-        """Yield the columns that depend on where the past ends."""
-        for part in (self.trend, self.walk, self.year):
-            if part is not None:
-                yield from part.columns(when)
-
-    def calendar_columns(self, when: When) -> Iterator[Part]:
-        """Yield the columns that depend on the minute alone."""
-        for part in (self.day, self.week, self.holidays, self.events):
-            if part is not None:
-                yield from part.columns(when)
-        for name, regressor in self.regressors.items():
-            yield from regressor.columns(name, when)
+__getattr__ = opening(
+    __name__,
+    {
+        "Ingredients": "block",
+        "Occurrence": "when",
+        "Origin": "when",
+        "Part": "when",
+        "Regressor": "regressors",
+        "Shape": "when",
+        "When": "when",
+    },
+)

@@ -1,4 +1,4 @@
-"""The shape of a day."""
+"""The daily season: one smooth curve over local time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Day(Block):
     """A smooth curve over the local day; what recurs at a single minute is the profile's."""
 
     pairs: int = Field(default=14, ge=1, le=48)
-    """Harmonics. Source: the probe (anchors/forecast.md)."""
+    """Harmonics. Default: ours, by backtests."""
 
     def columns(self, when: When) -> Iterator[Part]:
         """Yield the harmonics of the day."""

@@ -1,4 +1,4 @@
-"""Public holidays: what they have in common, and how each that was seen differs."""
+"""Public holidays: an effect common to all, and how each one in the past differs from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Holidays(Block):
     """Which days they are comes from `calendar.holidays`, by country; moving ones are known there."""
 
     own: float = Field(default=1.0, gt=0, le=1e6)
-    """How firmly a holiday is held to what all have in common (0.1 holds that to none). Ours."""
+    """Ridge that shrinks a holiday's own effect to the common one, whose ridge is 0.1. Ours."""
 
     def columns(self, when: When) -> Iterator[Part]:
         """Yield one column for all of them, and one for each that the past has seen."""

@@ -1,4 +1,4 @@
-"""What else moves the counts and is known ahead: marketing spend, the weather, a price."""
+"""Regressors: what else moves the counts and is known ahead, as marketing spend, the weather, a price."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Regressor(Block):
     """From when on each value holds; within a region in order."""
     values: list[float]
     regions: list[Name] | None = None
-    """Whose each value is; absent: every region's."""
+    """Region of each value; absent: every region."""
     lags: list[Duration] = Field(default=[0.0], min_length=1, max_length=8)
-    """How long after the value its effect is looked for; each lag gets a column."""
+    """How long after the value its effect comes; each lag gets a column."""
     scale: Literal["linear", "log"] = "linear"
     """`log`: of 1 + the value, so that an effect is an elasticity; values must be 0 or more."""
     ridge: float = Field(default=0.1, gt=0, le=1e3)
@@ -44,18 +44,18 @@ class Regressor(Block):
         return self
 
     def of(self, region: str) -> tuple[Array, Array]:
-        """Return (minutes since 1970 UTC, values from each on) of a region, in order of time."""
-        mine = [
-            (at.timestamp() / 60, value)
-            for at, value, whose in zip(
+        """Return (minutes since 1970 UTC, values that hold from then on) of a region, in order of time."""
+        rows = [
+            (instant.timestamp() / 60, value)
+            for instant, value, whose in zip(
                 self.at, self.values, self.regions or [region] * len(self.at), strict=True
             )
             if whose == region
         ]
-        table = np.array(sorted(mine), float).reshape(-1, 2)
+        table = np.array(sorted(rows), float).reshape(-1, 2)
         return table[:, 0], np.log1p(table[:, 1]) if self.scale == "log" else table[:, 1]
 
     def columns(self, name: str, when: When) -> Iterator[Part]:
-        """Yield one column a lag, centred and scaled where the values were put together."""
+        """Yield one column for each lag; `when` holds the values centred and scaled."""
         lagged = [when.regressors[f"{name}+{lag:g}"] for lag in self.lags]
         yield name, np.stack(lagged, axis=1), np.full(len(lagged), self.ridge)

@@ -1,4 +1,4 @@
-"""A level that walks: each of the last days may lie on one of its own, and the last one stays."""
+"""The recent level as a random walk: one step a day, and the last level stays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Walk(Block):
     """A random walk by the day; how far it may go in one is raced."""
 
     days: int = Field(default=60, ge=1, le=400)
-    """So many days before the origin may differ. Default ours: what lies further back is the trend's."""
+    """Days before the origin that have steps. Default: ours; what lies further back is the trend's."""
 
     def columns(self, when: Origin) -> Iterator[Part]:
         """Yield a step for each of the last days."""

@@ -1,4 +1,4 @@
-"""The weekdays: each its own level and its own bend of the day's shape."""
+"""The weekly season: each weekday has a level and a change of the daily curve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Week(Block):
     """Day shape times weekday."""
 
     pairs: int = Field(default=3, ge=0, le=24)
-    """Harmonics by which a weekday's shape may differ. Default ours: three won over five on the traces in hand."""
+    """Harmonics in which a weekday may differ. Default: ours; in backtests on real traces three beat five."""
 
     def columns(self, when: When) -> Iterator[Part]:
         """Yield the columns of each weekday."""

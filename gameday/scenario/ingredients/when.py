@@ -1,4 +1,4 @@
-"""What an ingredient is given: minutes, and all that the calendar says of them."""
+"""What ingredients compute their columns from: minutes, and what the calendar knows of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Part = tuple[str, Array, Array]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a level may do; the candidates differ in it and are raced on rolling origins."""
+    """How the level may change: a candidate, compared with the others on rolling origins."""
 
     name: str
     knot_days: float
@@ -29,7 +29,7 @@ class Shape:
     half_life_days: float
     """Weight of the past halves in this time."""
     walk_min: float | None = None
-    """A new day's level is held to the day's before as by so many minutes of data; None: it does not walk."""
+    """Weight that ties a day's level to the day's before, in minutes of data; None: no random walk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Occurrence:
 
     name: str
     kind: str
-    """Whose effect it has: its own kind's or, where that one was never seen, the nearest one's."""
+    """The kind whose effect it has: its own or, where that was never seen, the nearest."""
     start_min: float
     end_min: float
     strength: float
@@ -63,7 +63,7 @@ class Origin:
 
     @property
     def year_angle(self) -> Array:
-        """How far a minute lies in its year, radians, shape (n,)."""
+        """Time of year, radians, shape (n,)."""
         return np.asarray(2 * np.pi * self.minute / (365.25 * DAY_MIN))
 
     @property

@@ -1,4 +1,4 @@
-"""The year: what its days have in common with those of the year before."""
+"""The yearly season."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Year(Block):
     """A smooth curve over the year, once a whole one is known."""
 
     pairs: int = Field(default=6, ge=1, le=26)
-    """Harmonics. Default ours: six tell a two-month season."""
+    """Harmonics. Default: ours; six resolve a season of two months."""
     from_days: int = Field(default=350, ge=300)
-    """Days of past below which nothing is said of the year."""
+    """Days of past below which there is no yearly season."""
 
     def columns(self, when: Origin) -> Iterator[Part]:
         """Yield the harmonics of the year."""

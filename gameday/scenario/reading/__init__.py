@@ -1,4 +1,4 @@
-"""From YAML to a Scenario: includes, positions, faults said all at once, what-ifs and injections."""
+"""From YAML to a Scenario: includes, positions, every fault at once, what-ifs and injections."""
 
 from typing import TYPE_CHECKING
 
@@ -6,14 +6,19 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.scenario.reading.assets import Assets
-    from gameday.scenario.reading.cross_checks import CUSTOMER_WORDS
-    from gameday.scenario.reading.injections import Injection, injected, outages, parse_injections
+    from gameday.scenario.reading.injections import (
+        Injection,
+        choose_injections,
+        outages,
+        parse_injections,
+    )
     from gameday.scenario.reading.load import read_scenario
     from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
     from gameday.scenario.reading.long_walks import share_cut
     from gameday.scenario.reading.plain_yaml import from_yaml, to_yaml
     from gameday.scenario.reading.secrets import Secrets, secrets_of
     from gameday.scenario.reading.selectors import split_css
+    from gameday.scenario.reading.step_checks import CUSTOMER_WORDS
     from gameday.scenario.reading.variants import WhatIf, what_if
     from gameday.scenario.reading.yaml_source import is_file
 
@@ -24,8 +29,8 @@ __all__ = [
     "Injection",
     "Secrets",
     "WhatIf",
+    "choose_injections",
     "from_yaml",
-    "injected",
     "is_file",
     "outages",
     "parse_injections",
@@ -42,12 +47,12 @@ __getattr__ = opening(
     __name__,
     {
         "Assets": "assets",
-        "CUSTOMER_WORDS": "cross_checks",
+        "CUSTOMER_WORDS": "step_checks",
         "Injection": "injections",
         "Secrets": "secrets",
         "WhatIf": "variants",
         "from_yaml": "plain_yaml",
-        "injected": "injections",
+        "choose_injections": "injections",
         "is_file": "yaml_source",
         "outages": "injections",
         "parse_injections": "injections",

@@ -1,11 +1,11 @@
-"""What must hold between objectives, guardrails and the steps and services that they speak of."""
+"""What must hold between objectives, guardrails and the steps and services that they name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gameday.scenario.criteria import Criterion
-from gameday.scenario.faults import Fault, unknown
+from gameday.scenario.faults import Fault, FaultPath, unknown
 from gameday.scenario.model import Scenario
 
 __all__ = ["criterion_faults"]
@@ -13,28 +13,37 @@ __all__ = ["criterion_faults"]
 
 def criterion_faults(scenario: Scenario) -> Iterator[Fault]:
     """Yield which objectives and guardrails could not be judged as they are written."""
-    items: list[tuple[tuple[str | int, ...], Criterion]] = [
-        (("objectives", i), c) for i, c in enumerate(scenario.objectives)
-    ]
-    items += [(("guardrails", i, "when"), g.when) for i, g in enumerate(scenario.guardrails)]
-    for path, criterion in items:
-        if path[0] == "objectives" and criterion.op.startswith(">"):
-            yield path, f"an objective is an upper bound: write < or <= (got '{criterion.text}')"
-        if path[0] == "objectives" and criterion.for_s:
-            yield path, f"an objective is judged over the window: no `for` (got '{criterion.text}')"
-        if path[0] == "guardrails" and criterion.op.startswith("<"):
-            yield path, f"a guardrail acts above a bound: write > or >= (got '{criterion.text}')"
-        if criterion.is_of_service:
-            yield from unknown(path, "service", criterion.subject, scenario.services)
-            if path[0] == "guardrails" and (why := _unreadable(scenario, criterion)):
-                yield path, f"{why}: it could never be read (got '{criterion.text}')"
-        else:
-            known = [*scenario.steps, "all steps"]
-            yield from unknown(path, "step", criterion.subject, known)
+    for i, objective in enumerate(scenario.objectives):
+        yield from _objective_faults(scenario, ("objectives", i), objective)
+    for i, guardrail in enumerate(scenario.guardrails):
+        yield from _guardrail_faults(scenario, ("guardrails", i, "when"), guardrail.when)
+
+
+def _objective_faults(scenario: Scenario, path: FaultPath, objective: Criterion) -> Iterator[Fault]:
+    if objective.op.startswith(">"):
+        yield path, f"an objective is an upper bound: write < or <= (got '{objective.text}')"
+    if objective.for_s:
+        yield path, f"an objective is judged over the window: no `for` (got '{objective.text}')"
+    yield from _subject_faults(scenario, path, objective)
+
+
+def _guardrail_faults(scenario: Scenario, path: FaultPath, criterion: Criterion) -> Iterator[Fault]:
+    if criterion.op.startswith("<"):
+        yield path, f"a guardrail acts above a bound: write > or >= (got '{criterion.text}')"
+    yield from _subject_faults(scenario, path, criterion)
+    if criterion.is_of_service and (why := _unreadable(scenario, criterion)):
+        yield path, f"{why}: it could never be read (got '{criterion.text}')"
+
+
+def _subject_faults(scenario: Scenario, path: FaultPath, criterion: Criterion) -> list[Fault]:
+    """Return the fault of a subject that is no service, or no step, of the scenario."""
+    if criterion.is_of_service:
+        return unknown(path, "service", criterion.subject, scenario.services)
+    return unknown(path, "step", criterion.subject, [*scenario.steps, "all steps"])
 
 
 def _unreadable(scenario: Scenario, criterion: Criterion) -> str:
-    """Return why `observe` cannot tell a service's number; empty where it can."""
+    """Return why `observe` cannot read a service's metric; empty where it can."""
     observe, name = scenario.observe, criterion.subject
     if observe.services is not None and name not in observe.services:
         return f"observe.services leaves '{name}' out; add it"

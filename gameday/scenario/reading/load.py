@@ -1,17 +1,16 @@
-"""Find a scenario by name or path, read it, and say every fault at once."""
+"""Find a scenario by name or path, read it, and report every fault at once."""
 
 from __future__ import annotations
 
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from gameday.errors import ScenarioError
 from gameday.scenario.blocks.python_users import python_faults
-from gameday.scenario.faults import did_you_mean, fault_path, fault_text
+from gameday.scenario.faults import Fault, did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
 from gameday.scenario.reading.assets import asset_faults, read_assets
 from gameday.scenario.reading.cross_checks import cross_faults
@@ -30,7 +29,7 @@ __all__ = [
 
 
 def _bundled_folder() -> Path:
-    """Return where scenarios are: in the wheel beside this room, in a checkout at the top."""
+    """Return the folder of the bundled scenarios: within the package in a wheel, else at the checkout's top."""
     package = Path(str(files("gameday")))
     packaged = package / "_bundled" / "scenarios"
     return packaged if packaged.is_dir() else package.parent / "scenarios"
@@ -68,25 +67,29 @@ def read_scenario(name_or_path: str, *, drift: float | None = None) -> LoadedSce
     `drift`: in place of its `replay.conversion_drift`.
     """
     file = scenario_file(name_or_path)
-    document = read_document(file)
+    document, folder = read_document(file), file.parent
     if document.faults and not document.data:
-        raise ScenarioError([f"{place}: {text}" for place, text in document.faults])
-    if files := list(read_regressor_files(document.data, file.parent)):
-        raise ScenarioError(_said(document, files))
+        raise ScenarioError([f"{position}: {text}" for position, text in document.faults])
+    if faults := list(read_regressor_files(document.data, folder)):
+        raise ScenarioError(_lines(document, faults))
     try:
         scenario = scenario_of(json.dumps(document.data))
     except ValidationError as error:
-        raise ScenarioError(_said(document, _model_faults(error, document))) from None
-    folder = file.parent
+        raise ScenarioError(_lines(document, _model_faults(error, document))) from None
+    faults = _faults_beyond_fields(scenario, folder)
+    if faults or document.faults:
+        raise ScenarioError(_lines(document, faults))
+    return LoadedScenario(_text(document, drift), read_assets(scenario, folder), folder.resolve())
+
+
+def _faults_beyond_fields(scenario: Scenario, folder: Path) -> list[Fault]:
+    """Return what no field shows by itself: between blocks, in files, in Python, and else in what is injected."""
     faults = [
         *cross_faults(scenario),
         *asset_faults(scenario, folder),
         *python_faults(scenario, folder),
     ]
-    faults = faults or injection_faults(scenario)
-    if faults or document.faults:
-        raise ScenarioError(_said(document, faults))
-    return LoadedScenario(_text(document, drift), read_assets(scenario, folder), folder.resolve())
+    return faults or injection_faults(scenario)
 
 
 def _text(document: Document, drift: float | None) -> str:
@@ -96,27 +99,27 @@ def _text(document: Document, drift: float | None) -> str:
     return json.dumps(data)
 
 
-def scenario_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a scenario file, for editors."""
+def scenario_schema(*, indent: int) -> str:
+    """Return the JSON Schema of a scenario file, for editors, as JSON text."""
     schema = Scenario.model_json_schema(by_alias=True)
     schema["properties"]["include"] = {
         "type": "array",
         "items": {"type": "string"},
         "description": "Files merged under this one; what stands here wins.",
     }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**head, **schema}, indent=indent)
 
 
-def _model_faults(
-    error: ValidationError, document: Document
-) -> list[tuple[tuple[str | int, ...], str]]:
+def _model_faults(error: ValidationError, document: Document) -> list[Fault]:
     return [(fault_path(e, document.data), fault_text(e, Scenario)) for e in error.errors()]
 
 
-def _said(document: Document, faults: list[tuple[tuple[str | int, ...], str]]) -> list[str]:
-    lines = [(place, text) for place, text in document.faults]
+def _lines(document: Document, faults: list[Fault]) -> list[str]:
+    """Return every fault as `file:line:column: what is wrong`, in order of the files."""
+    lines = list(document.faults)
     for path, text in faults:
         shown = ".".join(str(part) for part in path) or "scenario"
-        lines.append((document.place_of(path), f"{shown}: {text}"))
+        lines.append((document.position_of(path), f"{shown}: {text}"))
     lines.sort(key=lambda item: (item[0].file, item[0].line, item[0].column))
-    return list(dict.fromkeys(f"{place}: {text}" for place, text in lines))
+    return list(dict.fromkeys(f"{position}: {text}" for position, text in lines))

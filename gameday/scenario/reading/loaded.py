@@ -1,4 +1,4 @@
-"""A scenario as one run has it: read once, so that what is forecast, played and judged is one and the same."""
+"""A scenario as one run has it: read once, so that forecast, run and judgement are of the same scenario."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["LoadedScenario", "scenario_of"]
 
 @dataclass(frozen=True)
 class LoadedScenario:
-    """A scenario with every file it names. Whoever has it opens none of them again."""
+    """A scenario with the content of every file it names; none of them is opened again."""
 
     text: str
     """The scenario as JSON: its includes merged, conversion drift as the run wants it."""
     assets: Assets = field(default_factory=Assets)
-    """Its feeds and certificates."""
+    """The feeds and certificates it names."""
     folder: Path = Path()
     """Where its file lies, absolute: its own Python modules are found there."""
 
     @cached_property
     def written(self) -> Scenario:
-        """The scenario as it was written: the past was of these journeys."""
+        """The scenario as written: the past is of these journeys."""
         return scenario_of(self.text)
 
     @cached_property

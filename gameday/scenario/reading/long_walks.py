@@ -1,4 +1,4 @@
-"""Journeys whose walks would be cut, or whose sessions last too long to be solved for: refused at reading."""
+"""Journeys whose walks would be cut off, or whose session starts would take too much memory to solve for."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gameday.vocabulary import LONGEST_WALK, SLOT_S
 __all__ = ["long_walk_faults", "share_cut"]
 
 _MOST_CUT = 0.01
-"""Of a journey's sessions or of its steps. Default: ours; what is cut below it is said by `gameday plan`."""
+"""Share of a journey's sessions, or of its steps. Default: ours; `gameday plan` shows what is cut below it."""
 _SURELY_SHORT = LONGEST_WALK / 2
-"""Mean pauses that all but one in a thousand sessions last for, below which none comes to the last step."""
+"""In shortest mean pauses: if all but one in a thousand sessions are shorter, none comes to the last step."""
 _ENDED = 9.21
-"""Mean session lengths after which 1e-4 of an exponential law are left: as long as a lag kernel is kept."""
+"""Mean session lengths after which 1e-4 of an exponential law is left: the reach of a lag kernel."""
 _MARGIN_SLOTS = 360
 """Minutes forecast around an event."""
 _MOST_BYTES = 4 << 30
@@ -47,7 +47,7 @@ def _followers(journey: Journey) -> set[str]:
 
 
 def _cut_in_time(journey: Journey, steps: tuple[str, ...]) -> float:
-    """Return the share of sessions that their time would let come to the last step."""
+    """Return the share of sessions whose time would let them go beyond LONGEST_WALK steps."""
     from gameday.scenario.renewal import length_law, quantiles, steps_in_time  # scipy, if asked
 
     assert journey.length is not None
@@ -65,7 +65,7 @@ def long_walk_faults(scenario: Scenario) -> Iterator[Fault]:
     lasting_s = {}
     for name, journey in scenario.journeys.items():
         if not _is_whole(journey):
-            continue  # said elsewhere
+            continue  # a fault that journey_checks reports
         cut = share_cut(journey)
         if cut > _MOST_CUT:
             yield (

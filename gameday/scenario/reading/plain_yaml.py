@@ -1,4 +1,4 @@
-"""Plain data to YAML text and back, for files that people review; no positions, no includes."""
+"""Plain data as YAML text and back, for files that people review; no positions, no includes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What of a scenario is nobody else's to read, and its place taken by *** in what is written.
+"""The secrets of a scenario, which are masked (***) in everything that a run leaves.
 
-Names say it (`Authorization`, `password`, `api_key`), looks say it (eight characters or more, letters and digits
-mixed), and so does where it stands: the password in a URL, the environment.
+A text is a secret by the name it stands under (`Authorization`, `password`, `api_key`), by its looks (eight
+characters or more, letters and digits mixed), or by where it stands: the password in a URL, the environment.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Secrets:
         return text
 
     def mask_json(self, text: str) -> str:
-        """Return JSON with its texts masked; its numbers are never secrets' digits by chance."""
+        """Return JSON with its texts masked; its numbers stay, though a secret may have the same digits."""
         return json.dumps(self._masked(json.loads(text)), ensure_ascii=False)
 
     def _masked(self, data: Any) -> Any:
@@ -78,31 +78,46 @@ class Secrets:
 
 
 def secrets_of(scenario: Scenario, assets: Assets, environment: Mapping[str, str]) -> Secrets:
-    """Return what a run of `scenario` must not leave behind; `environment`: names and values."""
+    """Return the secrets of a run of `scenario`; `environment`: its variables, name -> value."""
     data = scenario.model_dump(mode="json", by_alias=True)
+    found = _secrets_of_blocks(data) | _secrets_of_environment(environment)
+    known = _names_of(data)
+    cells = {form for cell in _secret_cells(assets) - known for form in _written_forms(cell)}
+    tokens = {form for form in cells if _TOKEN.fullmatch(form)}
+    texts = {form for text in found - known for form in _written_forms(text)}
+    return Secrets(frozenset(texts | (cells - tokens)), frozenset(tokens))
+
+
+def _secrets_of_blocks(data: Any) -> set[str]:
+    """Return the secrets in what customers send, and users and passwords in any URL of the scenario."""
     found = set[str]()
     for name, value in _leaves([data.get("steps"), data.get("products"), data.get("values")]):
         found |= _secrets_in(name, value)
-    for name, value in environment.items():
-        if _NAME.search(name) and len(value) >= _LEAST and not value.startswith("/"):
-            found.add(value)
     for _, value in _leaves([data]):
         found |= {p for m in _USER_INFO.findall(value) for p in m.split(":") if len(p) >= 4}
-    known = _names_of(data)
-    cells = {
+    return found
+
+
+def _secrets_of_environment(environment: Mapping[str, str]) -> set[str]:
+    """Return values of variables with a secret's name; a path is none."""
+    return {
+        value
+        for name, value in environment.items()
+        if _NAME.search(name) and len(value) >= _LEAST and not value.startswith("/")
+    }
+
+
+def _secret_cells(assets: Assets) -> set[str]:
+    return {
         cell
         for columns in assets.feeds.values()
         for column, values in columns.items()
         for cell in values
         if _looks_secret(cell) or (_NAME.search(column) and len(cell) >= _LEAST_NAMED)
     }
-    written = {way for cell in cells - known for way in _written(cell)}
-    tokens = {way for way in written if _TOKEN.fullmatch(way)}
-    texts = {way for text in found - known for way in _written(text)}
-    return Secrets(frozenset(texts | (written - tokens)), frozenset(tokens))
 
 
-def _written(text: str) -> set[str]:
+def _written_forms(text: str) -> set[str]:
     """Return a text as it is, and as JSON, HTML and URLs write it."""
     in_json = json.dumps(text)[1:-1]
     urls = {quote(text), quote_plus(text), quote(text, safe="")}
@@ -116,21 +131,21 @@ def _written(text: str) -> set[str]:
 
 
 def _secrets_in(name: str, value: str) -> set[str]:
-    """Return what is secret in one value of a field or header so named."""
-    out = set[str]()
+    """Return what is secret in one value of a field or header of this name."""
+    found = set[str]()
     is_named = bool(_NAME.search(name))
     for literal in TEMPLATE_WORD.split(value)[::2]:
-        for token in _TOKEN.findall(literal):
-            if token.lower() in _SCHEMES:
-                continue
-            if _looks_secret(token) or (is_named and len(token) >= _LEAST_NAMED):
-                out.add(token)
-        if is_named and len(literal.strip()) >= _LEAST and literal.strip().lower() not in _SCHEMES:
-            out.add(literal.strip())
-        for field, token in _PAIR.findall(literal):
-            if _NAME.search(field) and len(token) >= _LEAST_NAMED:
-                out.add(token)
-    return out
+        found |= {
+            token
+            for token in _TOKEN.findall(literal)
+            if token.lower() not in _SCHEMES
+            and (_looks_secret(token) or (is_named and len(token) >= _LEAST_NAMED))
+        }
+        if is_named and len(literal.strip()) >= _LEAST:
+            found.add(literal.strip())
+        pairs = _PAIR.findall(literal)
+        found |= {t for field, t in pairs if _NAME.search(field) and len(t) >= _LEAST_NAMED}
+    return found
 
 
 def _looks_secret(token: str) -> bool:
@@ -176,7 +191,7 @@ def _mask_fields(fields: dict[str, Any]) -> None:
 
 
 def _names_of(data: Any) -> frozenset[str]:
-    """Return the scenario's own names: a report that masks a service's name is of no use."""
+    """Return the scenario's own names, which are never masked: a report needs them."""
     out = {str(data["event"]["name"])}
     for block in (
         "regions",

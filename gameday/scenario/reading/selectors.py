@@ -1,4 +1,4 @@
-"""Whether a place in a reply is written as it must be: said at the door, not when a reply comes."""
+"""Selectors of values in a reply, checked when the scenario is read and not when a reply comes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["check_css", "check_jsonpath", "split_css"]
 _ATTRIBUTE = re.compile(r"(.+)@([A-Za-z_:][\w:.-]*)", re.DOTALL)
 
 
-def split_css(place: str) -> tuple[str, str]:
+def split_css(selector: str) -> tuple[str, str]:
     """Return selector and attribute of `SELECTOR@ATTRIBUTE`; no attribute: empty."""
-    found = _ATTRIBUTE.fullmatch(place)
-    return (found[1], found[2]) if found else (place, "")
+    found = _ATTRIBUTE.fullmatch(selector)
+    return (found[1], found[2]) if found else (selector, "")
 
 
 def check_jsonpath(path: str) -> str:

@@ -31,11 +31,11 @@ _NOT_IN_THE_MODEL = ("tier",)
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """A scenario as it would be, and how many times the forecast comes."""
+    """A changed scenario, and the factor on the forecast."""
 
     text: str
     scenario: Scenario
-    """As it is played: conversion drift is in its journeys."""
+    """As it is simulated: conversion drift is in its journeys."""
     factor: float
     """Customers as a multiple of the forecast."""
 
@@ -44,49 +44,63 @@ def what_if(loaded: LoadedScenario, text: str) -> WhatIf:
     """Return a scenario changed as `text` says; UsageError says what is wrong with it."""
     data: dict[str, Any] = json.loads(loaded.text)
     factor = 1.0
-    for part in text.split(","):
-        found = _CHANGE.fullmatch(part)
-        if not found:
-            raise _fault(text, "must read SERVICE.FIELD = VALUE, as in 'checkout.instances = 40'")
-        name, value = found[1], found[2]
-        if name == "forecast":
-            factor *= _factor(text, value)
-        else:
-            _change(data, text, name.split("."), _value(value))
+    try:
+        for part in text.split(","):
+            found = _CHANGE.fullmatch(part)
+            if not found:
+                raise ValueError("must read SERVICE.FIELD = VALUE, as in 'checkout.instances = 40'")
+            name, value = found[1], found[2]
+            if name == "forecast":
+                factor *= _factor(value)
+            else:
+                service, *names = name.split(".")
+                _change(_service(data, service, names), names, _value(value))
+        scenario = _checked(data)
+    except ValueError as error:
+        raise UsageError(f"--what-if '{text}': {error}") from None
+    return WhatIf(text, with_drift(scenario), factor)
+
+
+def _checked(data: dict[str, Any]) -> Scenario:
+    """Return the scenario that `data` says; ValueError says everything that is wrong with it."""
     try:
         scenario = scenario_of(json.dumps(data))
     except ValidationError as error:
         lines = [
             f"{_dotted(fault_path(e, data))}: {fault_text(e, Scenario)}" for e in error.errors()
         ]
-        raise _fault(text, "; ".join(lines)) from None
-    if faults := [f"{_dotted(path)}: {said}" for path, said in cross_faults(scenario)]:
-        raise _fault(text, "; ".join(faults))
-    return WhatIf(text, with_drift(scenario), factor)
+        raise ValueError("; ".join(lines)) from None
+    if faults := [f"{_dotted(path)}: {fault}" for path, fault in cross_faults(scenario)]:
+        raise ValueError("; ".join(faults))
+    return scenario
 
 
-def _change(data: dict[str, Any], text: str, names: list[str], value: Any) -> None:
+def _service(data: dict[str, Any], service: str, names: list[str]) -> Any:
+    """Return a service's block; ValueError where there is none, or the field is none to change."""
     services = data.get("services", {})
-    if names[0] not in services:
-        raise _fault(text, f"no service '{names[0]}'{did_you_mean(names[0], services)}")
-    if len(names) < 2:
-        raise _fault(text, f"say which field of {names[0]}: a change reads SERVICE.FIELD = VALUE")
+    if service not in services:
+        raise ValueError(f"no service '{service}'{did_you_mean(service, services)}")
+    if not names:
+        raise ValueError(f"say which field of {service}: a change reads SERVICE.FIELD = VALUE")
     if names[-1] in _NOT_IN_THE_MODEL:
-        raise _fault(text, f"the model does not see {names[-1]}: they count in sizing alone")
-    service = services[names[0]]
-    if names[1] in ("instances", "zones") and len(names) == 2:
-        for fleet in service.get("stacks", {}).values():
-            fleet[names[1]] = value
+        raise ValueError(f"the model does not see {names[-1]}: they count in sizing alone")
+    return services[service]
+
+
+def _change(service: Any, names: list[str], value: Any) -> None:
+    """Set a field of a service's block; `instances` and `zones` alone are those of every stack."""
+    stacks = service.get("stacks", {})
+    if names in (["instances"], ["zones"]):
+        for fleet in stacks.values():
+            fleet[names[0]] = value
         return
-    place, names = (
-        service,
-        ["stacks", *names[1:]] if names[1] in service.get("stacks", {}) else names[1:],
-    )
-    for name in names[:-1]:
-        if not isinstance(place.setdefault(name, {}), dict):
-            raise _fault(text, f"'{name}' has no fields of its own")
-        place = place[name]
-    place[names[-1]] = value
+    *outer, field = ["stacks", *names] if names[0] in stacks else names
+    block = service
+    for name in outer:
+        if not isinstance(block.setdefault(name, {}), dict):
+            raise ValueError(f"'{name}' has no fields of its own")
+        block = block[name]
+    block[field] = value
 
 
 def _value(text: str) -> Any:
@@ -100,16 +114,12 @@ def _value(text: str) -> Any:
     return value if not isinstance(value, float) or abs(value) < float("inf") else text
 
 
-def _factor(text: str, value: str) -> float:
+def _factor(value: str) -> float:
     found = _FACTOR.fullmatch(value)
     if not found or not 0 < float(found[1]) <= _MOST_FACTOR:
-        raise _fault(text, f"the forecast's factor is written as 1.3x, up to {_MOST_FACTOR:g}x")
+        raise ValueError(f"the forecast's factor is written as 1.3x, up to {_MOST_FACTOR:g}x")
     return float(found[1])
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
-
-
-def _fault(text: str, said: str) -> UsageError:
-    return UsageError(f"--what-if '{text}': {said}")

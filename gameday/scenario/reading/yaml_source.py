@@ -1,4 +1,4 @@
-"""YAML in, plain data and positions out: JSON's scalars only, every key's place remembered."""
+"""YAML read as plain data with JSON's scalars, and the position of every key."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-__all__ = ["Document", "Place", "is_file", "read_document"]
+from gameday.scenario.faults import FaultPath
+
+__all__ = ["Document", "Position", "is_file", "read_document"]
 
 _JSON_SCALAR = re.compile(r"null|true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
-PathKey = tuple[str | int, ...]
-
+Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
+"""JSON's own types."""
 
 _DEEPEST = 60
+"""Of keys within keys, and of files that include one another: deeper is a loop."""
 _MOST_NODES = 200_000
+"""Of a file, aliases followed: more is a loop of aliases."""
 
 
 class _TooLarge(Exception):
-    """The document was given up; the fault is in its list."""
+    """Reading a document ended early; the fault is in its list."""
 
 
 def is_file(path: Path) -> bool:
-    """Return whether `path` is a file; a name no file can have is none."""
+    """Return whether `path` is a file; False too for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -36,7 +40,7 @@ def is_file(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A position in a file, counted from 1."""
 
     file: str
@@ -52,98 +56,136 @@ class Document:
     """What a scenario file and its includes say, and where each thing stands."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    places: dict[PathKey, Place] = field(default_factory=dict)
-    faults: list[tuple[Place, str]] = field(default_factory=list)
+    positions: dict[FaultPath, Position] = field(default_factory=dict)
+    faults: list[tuple[Position, str]] = field(default_factory=list)
 
-    def place_of(self, path: PathKey) -> Place:
-        """Return where `path` stands, or the nearest place above it that was written."""
+    def position_of(self, path: FaultPath) -> Position:
+        """Return where `path` stands, or the nearest key above it that was written."""
         for cut in range(len(path), -1, -1):
-            if path[:cut] in self.places:
-                return self.places[path[:cut]]
-        return Place("?", 1, 1)
+            if path[:cut] in self.positions:
+                return self.positions[path[:cut]]
+        return Position("?", 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file on its way into a document."""
+
+    file: Path
+    shown: str
+    """Its name in messages."""
+    includers: tuple[Path, ...] = ()
+    """The files that include it, the outermost first."""
+    seen: set[Path] = field(default_factory=set)
+    """All files read so far for this document."""
 
 
 def read_document(file: Path) -> Document:
     """Return the document of `file` with its includes merged under it (its own keys win)."""
-    document = _read_file(file, shown=str(file), trail=(), read=set())
+    document = _read_file(_Source(file, str(file)))
     document.data.pop("include", None)
     return document
 
 
-def _read_file(file: Path, *, shown: str, trail: tuple[Path, ...], read: set[Path]) -> Document:
-    """Return a file's document; `trail`: the files that include it; `read`: all that were read so far."""
-    read.add(file.resolve())
-    document = Document()
-    document.places[()] = Place(shown, 1, 1)
-    try:
-        text = file.read_text(encoding="utf-8")
-        root = YAML(typ="rt", pure=True).compose(text)
-    except OSError as error:
-        document.faults.append((document.places[()], f"cannot be read ({error.strerror})"))
-        return document
-    except UnicodeDecodeError as error:
-        document.faults.append((document.places[()], f"is not UTF-8 text (byte {error.start})"))
-        return document
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = Place(shown, mark.line + 1, mark.column + 1) if mark else document.places[()]
-        document.faults.append((at, f"is not YAML: {error.problem or error.context}"))
-        return document
-    except Exception as error:  # ruamel raises bare errors for reader faults
-        document.faults.append((document.places[()], f"is not YAML: {str(error).splitlines()[0]}"))
-        return document
-    if not isinstance(root, MappingNode):
-        document.faults.append((document.places[()], "must be a mapping; see `gameday schema`"))
+def _read_file(source: _Source) -> Document:
+    """Return a file's document, its includes merged under it."""
+    source.seen.add(source.file.resolve())
+    document = Document(positions={(): Position(source.shown, 1, 1)})
+    root = _compose(source.file, document)
+    if root is None:
         return document
     try:
-        document.data = _construct(root, (), shown, document)
+        document.data = _Construction(source.shown, document).mapping(root, ())
     except _TooLarge:
         return document
-    return _merge_includes(document, file, shown, (*trail, file.resolve()), read)
+    return _merge_includes(document, source)
 
 
-def _construct(node: Node, path: PathKey, shown: str, document: Document) -> Any:
-    mark = node.start_mark
-    document.places.setdefault(path, Place(shown, mark.line + 1, mark.column + 1))
-    if len(path) > _DEEPEST or len(document.places) > _MOST_NODES:
-        document.faults.append(
-            (document.places[path], "is nested too deep or too large; do not let aliases loop")
-        )
-        raise _TooLarge
-    if isinstance(node, MappingNode):
-        return _construct_mapping(node, path, shown, document)
-    if isinstance(node, SequenceNode):
-        return [_construct(n, (*path, i), shown, document) for i, n in enumerate(node.value)]
-    assert isinstance(node, ScalarNode)
-    text = node.value
+def _compose(file: Path, document: Document) -> MappingNode | None:
+    """Return the root node of a YAML file; None, and a fault in the document, where it has none."""
+    position = document.positions[()]
+    try:
+        root = YAML(typ="rt", pure=True).compose(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror})"
+    except UnicodeDecodeError as error:
+        fault = f"is not UTF-8 text (byte {error.start})"
+    except MarkedYAMLError as error:
+        if mark := error.problem_mark or error.context_mark:
+            position = Position(position.file, mark.line + 1, mark.column + 1)
+        fault = f"is not YAML: {error.problem or error.context}"
+    except Exception as error:  # ruamel raises bare errors for reader faults
+        fault = f"is not YAML: {str(error).splitlines()[0]}"
+    else:
+        if isinstance(root, MappingNode):
+            return root
+        fault = "must be a mapping; see `gameday schema`"
+    document.faults.append((position, fault))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Construction:
+    """Makes plain data of a file's YAML nodes and notes in the document where each stands."""
+
+    shown: str
+    document: Document
+
+    def mapping(self, node: MappingNode, path: FaultPath) -> dict[str, Plain]:
+        """Return a mapping; a key that is written twice is a fault, and the first counts."""
+        self._note(node, path)
+        out: dict[str, Plain] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here, position = (*path, key), self._position(key_node)
+            if key in out:
+                first, name = self.document.positions[here], ".".join(map(str, here))
+                fault = f"{name}: written twice; first at line {first.line}"
+                self.document.faults.append((position, fault))
+                continue
+            self.document.positions[here] = position
+            out[key] = self._value(value_node, here)
+        return out
+
+    def _value(self, node: Node, path: FaultPath) -> Plain:
+        if isinstance(node, MappingNode):
+            return self.mapping(node, path)
+        self._note(node, path)
+        if isinstance(node, SequenceNode):
+            return [self._value(n, (*path, i)) for i, n in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)
+        return _scalar(node)
+
+    def _note(self, node: Node, path: FaultPath) -> None:
+        """Note where a node stands; _TooLarge, and a fault, where there are too many or they nest too deep."""
+        document = self.document
+        document.positions.setdefault(path, self._position(node))
+        if len(path) > _DEEPEST or len(document.positions) > _MOST_NODES:
+            document.faults.append(
+                (
+                    document.positions[path],
+                    "is nested too deep or too large; do not let aliases loop",
+                )
+            )
+            raise _TooLarge
+
+    def _position(self, node: Node) -> Position:
+        return Position(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _scalar(node: ScalarNode) -> Plain:
+    """Return one of JSON's scalars where it is written as such, without quotes; else its text."""
+    text: str = node.value
     if node.style is None and _JSON_SCALAR.fullmatch(text):
         try:
-            return json.loads(text)
+            scalar: Plain = json.loads(text)
         except ValueError:
             return text  # a number with more digits than Python reads
+        return scalar
     return text
 
 
-def _construct_mapping(
-    node: MappingNode, path: PathKey, shown: str, document: Document
-) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        at = Place(shown, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if key in out:
-            where = ".".join(str(p) for p in (*path, key))
-            first = document.places[(*path, key)]
-            document.faults.append((at, f"{where}: written twice; first at line {first.line}"))
-            continue
-        document.places[(*path, key)] = at
-        out[key] = _construct(value_node, (*path, key), shown, document)
-    return out
-
-
-def _merge_includes(
-    document: Document, file: Path, shown: str, trail: tuple[Path, ...], read: set[Path]
-) -> Document:
+def _merge_includes(document: Document, source: _Source) -> Document:
     """Return `document` with its includes under it, the first on top.
 
     A file that was read before lies under the document already, higher up: merged again it would add nothing,
@@ -151,31 +193,40 @@ def _merge_includes(
     """
     names = document.data.get("include", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        at = document.place_of(("include",))
-        document.faults.append((at, "include: must be a list of files"))
+        position = document.position_of(("include",))
+        document.faults.append((position, "include: must be a list of files"))
         return document
+    includers = (*source.includers, source.file.resolve())
     for index, name in enumerate(names):
-        target = file.parent / name
-        at = document.place_of(("include", index))
-        if not is_file(target):
-            document.faults.append((at, f"include.{index}: no such file (got '{name[:80]}')"))
-            continue
-        if target.resolve() in trail:
-            document.faults.append((at, f"include.{index}: '{name}' includes itself"))
-            continue
-        if target.resolve() in read:
-            continue
-        if len(trail) > _DEEPEST:
-            fault = f"include.{index}: more than {_DEEPEST} files include one another in a row"
-            document.faults.append((at, fault))
-            continue
-        below = _read_file(target, shown=str(Path(shown).parent / name), trail=trail, read=read)
-        below.data.pop("include", None)
-        document.faults.extend(below.faults)
-        document.data = _merged(document.data, below.data)
-        for path, place in below.places.items():
-            document.places.setdefault(path, place)
+        target = source.file.parent / name
+        if (fault := _include_fault(target, name, includers, source.seen)) is not None:
+            position = document.position_of(("include", index))
+            document.faults.append((position, f"include.{index}: {fault}"))
+        elif target.resolve() not in source.seen:
+            shown = str(Path(source.shown).parent / name)
+            _merge_under(document, _read_file(_Source(target, shown, includers, source.seen)))
     return document
+
+
+def _include_fault(
+    target: Path, name: str, includers: tuple[Path, ...], seen: set[Path]
+) -> str | None:
+    """Return why a file cannot be included; None where it can, or was already."""
+    if not is_file(target):
+        return f"no such file (got '{name[:80]}')"
+    if target.resolve() in includers:
+        return f"'{name}' includes itself"
+    if target.resolve() not in seen and len(includers) > _DEEPEST:
+        return f"more than {_DEEPEST} files include one another in a row"
+    return None
+
+
+def _merge_under(document: Document, below: Document) -> None:
+    below.data.pop("include", None)
+    document.faults.extend(below.faults)
+    document.data = _merged(document.data, below.data)
+    for path, position in below.positions.items():
+        document.positions.setdefault(path, position)
 
 
 def _merged(over: Any, under: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.scenario.policies import item_of
+from gameday.scenario.caller_policies import item_of
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import item_at
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gameday.record import LOADS
-from gameday.scenario.policies import (
+from gameday.scenario.caller_policies import (
     backoff_s,
     failing_after,
     hedge_number,

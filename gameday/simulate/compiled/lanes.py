@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from gameday.scenario.policies import (
-    cold_factor,
-    first_of,
-    is_less_busy,
-    load_factor,
-    second_of,
-    seconds_with_pauses,
-)
+from gameday.scenario.queue_policies import first_of, is_less_busy, second_of
+from gameday.scenario.server_policies import cold_factor, load_factor, seconds_with_pauses
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import BALANCES
 from gameday.simulate.compiled.tables_at import lane_at

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.scenario import gamma_rows
-from gameday.scenario.blocks import (
+from gameday.scenario.service_times import (
     Empirical,
     Erlang,
     Exponential,
@@ -11,6 +10,7 @@ from gameday.scenario.blocks import (
     LogNormal,
     Pareto,
     ServiceTime,
+    gamma_rows,
 )
 from gameday.simulate.compiled.layout import LAWS
 

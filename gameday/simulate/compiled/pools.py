@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from gameday.record import ATTEMPTS
-from gameday.scenario.policies import (
-    has_waited_too_long,
-    is_too_late,
-    may_begin,
-    takes_last,
-)
+from gameday.scenario.caller_policies import is_too_late
+from gameday.scenario.queue_policies import has_waited_too_long, may_begin, takes_last
 from gameday.simulate.compiled.event_queue import HANDED, REPLY, now_then
 from gameday.simulate.compiled.free_lists import free_attempt
 from gameday.simulate.compiled.inlined import inlined

@@ -10,7 +10,8 @@ import numpy as np
 from gameday.queueing import Cell
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Lane, Service, Station
-from gameday.scenario.policies import METRICS, ORDERS
+from gameday.scenario.queue_policies import ORDERS
+from gameday.scenario.server_policies import METRICS
 from gameday.simulate.compiled import layout
 from gameday.vocabulary import Array
 

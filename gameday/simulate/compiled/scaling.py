@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from gameday.scenario.policies import (
+from gameday.scenario.queue_policies import places_of
+from gameday.scenario.server_policies import (
     cold_share,
     metric_of,
-    places_of,
     servers_by_change,
     servers_left,
     servers_wanted,

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from gameday.record import BINS
-from gameday.scenario.blocks import ServiceTime
+from gameday.scenario.service_times import ServiceTime
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.draws import bin_of, numbered, seconds_of, session_key
 from gameday.simulate.compiled.inlined import inlined

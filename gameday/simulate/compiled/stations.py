@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from gameday.record import ATTEMPTS, LOADS
-from gameday.scenario.policies import (
-    gives_up_at_s,
-    is_over_limit,
-    is_shed,
-    is_too_late,
-    lineage,
-    next_limit,
-    share_of,
-)
+from gameday.scenario.caller_policies import gives_up_at_s, is_too_late, lineage
+from gameday.scenario.queue_policies import is_over_limit, is_shed, next_limit, share_of
 from gameday.simulate.compiled.draws import bin_of, request_uniform, seconds_of, uniform_of
 from gameday.simulate.compiled.event_queue import (
     REPLY,

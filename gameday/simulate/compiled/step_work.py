@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gameday.scenario.policies import room_now
+from gameday.scenario.queue_policies import room_now
 from gameday.simulate.compiled.event_queue import (
     PATIENCE,
     STEP_OVER,

@@ -9,7 +9,8 @@ import numpy as np
 
 from gameday.queueing import Cell, Visit, sales, switches
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import Exchange, Journey, ServiceTime
+from gameday.scenario.blocks import Exchange, Journey
+from gameday.scenario.service_times import ServiceTime
 from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.laws import law_of
 from gameday.simulate.compiled.rules import band_rows, service_tables, table

@@ -1,6 +1,6 @@
 """Services in the model: how they are called, and what callers do when one is slow or full.
 
-Plain SimPy around the machines of `scenario`, each rule in the words of `scenario/policies`.
+Plain SimPy around the machines of `scenario`, each rule in the words of its policies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import simpy
 from gameday.queueing import Asked, Attempt, Cell, Places, Switch, Visit
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service
-from gameday.scenario.policies import (
+from gameday.scenario.caller_policies import (
     backoff_s,
     deadline_s,
     gives_up_at_s,

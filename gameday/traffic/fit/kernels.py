@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.scenario import timed, visit_density
+from gameday.scenario import visit_density, visits_in_time
 from gameday.scenario.blocks import Journey
 from gameday.vocabulary import SLOT_S, Array
 
@@ -26,7 +26,7 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
     dealt over what is kept. Where sessions end by time it is what replies of that length let them do.
     """
     if journey.ends_by_time:
-        found = timed(journey, steps, response_s)
+        found = visits_in_time(journey, steps, response_s)
         return _by_slot(found.density, found.bin_s)
     total = journey.visits_per_session(steps)
     mean_s = float(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.scenario import steps_in_time, timed
+from gameday.scenario import steps_in_time, visits_in_time
 from gameday.scenario.blocks import Journey, walked_visits
 from gameday.vocabulary import LONGEST_WALK, Array
 
@@ -46,7 +46,7 @@ def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, flo
     law = length_law(journey, steps)
     numbers = np.arange(len(law))
     if journey.ends_by_time:
-        found = timed(journey, steps, response_s)
+        found = visits_in_time(journey, steps, response_s)
         mean = float((law * numbers).sum())
         spread = float(np.sqrt(max(0.0, float((law * numbers**2).sum()) - mean**2)))
         return Chain(

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from scipy import optimize, special, stats
 
-from gameday.scenario.blocks import ServiceTime
+from gameday.scenario.service_times import ServiceTime
 from gameday.vocabulary import Array
 
 __all__ = ["FittedPause", "fit_pause"]

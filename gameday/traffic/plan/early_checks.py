@@ -8,7 +8,7 @@ from gameday.errors import UsageError
 from gameday.forecast import demand_grid
 from gameday.queueing import build_cell
 from gameday.scenario import Scenario
-from gameday.scenario.reading import injected
+from gameday.scenario.reading import choose_injections
 from gameday.traffic.plan.nominal import nominal_response
 from gameday.traffic.plan.shape import Asked, check_speed, named_window
 from gameday.vocabulary import SLOT_S, TimeGrid
@@ -25,7 +25,7 @@ def check_asked(
     are not ours, so neither broken nor scaled.
     """
     window_s = longest_window_s(asked, scenario)
-    injected(inject, scenario, window_s, is_ours=not own_target)
+    choose_injections(inject, scenario, window_s, is_ours=not own_target)
     speed = asked.speed or scenario.replay.speed
     if asked.duration_s:
         speed = window_s / asked.duration_s

@@ -1,4 +1,4 @@
-"""Deadline: a request carries when those who asked for it stop waiting; no work is done for nobody."""
+"""Deadline: a request carries the instant at which its callers stop waiting, so that no work is in vain."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ retries after that. Source: Google SRE book, chapter 22, deadline propagation.""
 
 
 def deadline_s(caller_deadline_s: float, arrived_s: float, timeout_s: float) -> float:
-    """Return the instant after which nobody waits for an attempt that arrived then."""
+    """Return the instant after which nobody waits for an attempt that arrived at `arrived_s`."""
     return min(caller_deadline_s, arrived_s + timeout_s)
 
 
 def is_too_late(now_s: float, deadline_s: float) -> bool:
-    """Return whether nobody waits any more."""
+    """Return whether the deadline has passed."""
     return now_s >= deadline_s

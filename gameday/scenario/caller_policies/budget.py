@@ -1,4 +1,4 @@
-"""Budget: callers retry only as often as they have lately been answered (a token bucket)."""
+"""Retry budget: a token bucket that good answers fill and retries empty."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ class Budget(Block):
     most: float = Field(default=1000, ge=1, le=1e9)
     """Tokens the bucket holds at full scale; it begins full. Default: ours, a few seconds' retries."""
 
+    def tokens(self, scale: float) -> float:
+        """Return the bucket's capacity at scale k: x k, at least one."""
+        return max(1.0, scale * self.most)
+
 
 def may_retry(tokens: float) -> bool:
     """Return whether there is a token for a retry."""
@@ -25,10 +29,10 @@ def may_retry(tokens: float) -> bool:
 
 
 def tokens_after_retry(tokens: float) -> float:
-    """Return the tokens left by a retry."""
+    """Return the tokens left after a retry."""
     return tokens - 1.0
 
 
 def tokens_after_answer(tokens: float, ratio: float, most: float) -> float:
-    """Return the tokens once a call has gone well."""
+    """Return the tokens after a call that went well."""
     return min(most, tokens + ratio)

@@ -1,4 +1,4 @@
-"""Cache: callers look for an answer they have kept before they ask; popular answers are kept."""
+"""Cache: callers look for a kept answer before they call; popular answers are kept."""
 
 from __future__ import annotations
 
@@ -32,17 +32,21 @@ class Cache(Block):
             raise ValueError("`entries` is more than `keys`: it would keep what nobody asks for")
         return self
 
+    def entries_at(self, scale: float) -> int:
+        """Return the answers that fit at scale k: x k, at least one."""
+        return max(1, round(scale * self.entries))
+
 
 def item_of(uniform: float, keys: int, skew: float, share: float) -> int:
-    """Return which item a caller asks for, 0 the most popular, where items stand for 1/share keys each.
+    """Return the item a caller asks for, 0 the most popular; an item stands for 1/share keys.
 
-    Ranks by the continuous Zipf law on [1, keys + 1). A cell of share k has k of the keys, so that each
-    is asked for as often as at full scale. Source: spatial sampling as in SHARDS, FAST 2015.
+    Inverse transform of the continuous Zipf law on [1, keys + 1). A system at scale k has a share k of the keys,
+    so that each is asked for as often as at full scale. Source: spatial sampling as in SHARDS, FAST 2015.
     """
-    whole = math.log(keys + 1.0)
+    log_keys = math.log(keys + 1.0)
     power = 1.0 - skew
     if abs(power) < 1e-9:
-        rank = math.exp(uniform * whole)
+        rank = math.exp(uniform * log_keys)
     else:
-        rank = math.exp(math.log(1.0 + uniform * (math.exp(power * whole) - 1.0)) / power)
+        rank = math.exp(math.log(1.0 + uniform * (math.exp(power * log_keys) - 1.0)) / power)
     return int((min(rank, float(keys)) - 1.0) * share)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gameday.scenario.policies.budget import Budget
+from gameday.scenario.caller_policies.budget import Budget
 from gameday.scenario.units import Block, Duration
 
 __all__ = ["Retry", "backoff_s", "lineage"]
@@ -30,9 +30,8 @@ def backoff_s(base_s: float, attempt: int, uniform: float) -> float:
 
 
 def lineage(parent: int, attempt: int) -> int:
-    """Return the number of the calls that `attempt` (0, 1, ...) of a caller makes.
+    """Return the number that keys the draws of the calls which `attempt` (0, 1, ...) of a caller makes.
 
-    It tells their draws from those of the caller's other attempts: a retry meets new luck in the
-    services below. The first attempt of the first caller is 0.
+    Each attempt has its own: a retry draws anew in the services below. The first attempt of the first caller is 0.
     """
     return parent * 16 + attempt

@@ -1,4 +1,4 @@
-"""Hedge: a caller who has waited long asks a second time and takes the first good answer."""
+"""Hedged requests: a caller who has waited long calls a second time and takes the first good answer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Hedge(Block):
     """
 
     after: Duration = Field(gt=0)
-    """How long the first has gone unanswered, s."""
+    """How long the first request must be unanswered, s."""
 
 
 def hedge_number(number: int) -> int:
-    """Return the number of the second request of try `number` (0-7), for its draws and its calls'."""
+    """Return the number of the second request of try `number` (0-7), which keys its draws and its calls' draws."""
     return 8 + number

@@ -1,4 +1,4 @@
-"""Breaker: callers stop asking a service that fails too often, and try again later."""
+"""Circuit breaker: callers stop calling a service that fails too often, and try again later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Breaker", "failing_after", "trips"]
 
 
 _FEWEST_CALLS = 10.0
-"""Of a cell's breaker: with fewer one failure alone would open it. Ours."""
+"""Calls that a scaled-down system's breaker counts: with fewer a single failure would open it. Ours."""
 
 
 class Breaker(Block):
@@ -27,15 +27,15 @@ class Breaker(Block):
     """How long nobody asks, s (wall time at any speed)."""
 
     def window(self, scale: float) -> float:
-        """Return the calls the share is of in a cell: x k, but no fewer than tell chance from failure."""
+        """Return the calls its failure share is of in a system at scale k: x k, but at least `_FEWEST_CALLS`."""
         return max(scale * self.calls, min(self.calls, _FEWEST_CALLS))
 
 
 def failing_after(failing: float, failed: float, calls: float) -> float:
-    """Return the share of failed calls, the latest weighing most, after one more (`failed`: 0 or 1)."""
+    """Return the exponentially weighted share of failed calls after one more (`failed`: 0 or 1)."""
     return failing + (failed - failing) / calls
 
 
 def trips(failing: float, failures: float) -> bool:
-    """Return whether so many have failed that nobody asks for a while."""
+    """Return whether the share of failed calls opens the breaker."""
     return failing >= failures

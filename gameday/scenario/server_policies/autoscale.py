@@ -1,4 +1,4 @@
-"""Autoscale: servers follow a metric, by target tracking or by steps, and a schedule; late by a delay."""
+"""Autoscale: servers follow a metric (target tracking or step scaling) and a schedule, after a delay."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Autoscale(Block):
     """Most servers, as a multiple of those provisioned."""
 
     @model_validator(mode="after")
-    def _says_what_to_do(self) -> Autoscale:
+    def _has_a_rule(self) -> Autoscale:
         if (self.target is not None) + bool(self.steps) > 1:
             raise ValueError("give `target` or `steps`, not both")
         if self.target is None and not self.steps and not self.schedule:
@@ -86,34 +86,51 @@ class Autoscale(Block):
             raise ValueError("a `target` of utilisation must be below 1")
         if self.metric == "utilisation" and any(band.above > 1 for band in self.steps):
             raise ValueError("a step `above` 1 never acts: utilisation is a share, 0-1")
-        for one, other in pairwise(sorted(self.steps, key=lambda band: band.above)):
-            if other.above < one.upto:
+        return self
+
+    @model_validator(mode="after")
+    def _steps_do_not_overlap(self) -> Autoscale:
+        for band, following in pairwise(sorted(self.steps, key=lambda band: band.above)):
+            if following.above < band.upto:
                 raise ValueError(
-                    f"two steps meet from {other.above:g} on: end the first with `below: {other.above:g}`"
+                    f"two steps meet from {following.above:g} on: end the first with "
+                    f"`below: {following.above:g}`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_is_within_bounds(self) -> Autoscale:
         if late := [s.factor for s in self.schedule if s.factor > self.max_factor]:
             raise ValueError(f"`schedule` asks for {late[0]:g} x, more than `max_factor` allows")
         if early := [s.factor for s in self.schedule if s.factor < self.min_factor]:
             raise ValueError(f"`schedule` asks for {early[0]:g} x, less than `min_factor` allows")
         return self
 
+    def most_servers(self, provisioned: int) -> int:
+        """Return the most servers it may reach from those provisioned."""
+        return max(provisioned, round(provisioned * self.max_factor))
+
+    def fewest_servers(self, provisioned: int) -> int:
+        """Return the fewest servers it may reach from those provisioned."""
+        return max(1, round(provisioned * self.min_factor))
+
 
 def metric_of(
     number: int, busy_s: float, queue_s: float, arrived: int, servers: int, interval_s: float
 ) -> float:
-    """Return a metric (its place in METRICS) of an interval with so many servers at its end."""
+    """Return a metric's value over an interval; `number`: its index in METRICS, `servers`: those at the end."""
     if number == 2:
         return arrived / (max(1, servers) * interval_s)
     return (busy_s + queue_s * number) / (max(1, servers) * interval_s)
 
 
 def servers_wanted(servers: int, metric: float, target: float) -> int:
-    """Return the servers that would have run at `target`: capacity x metric / target."""
+    """Return the servers at which the metric would have been at `target`: servers x metric / target."""
     return math.ceil(servers * metric / target - 1e-9)
 
 
 def servers_by_change(servers: int, change: float) -> int:
-    """Return the servers after a step: away from those there are by one at least, unless it is 0."""
+    """Return the servers after a scaling step: at least one more or fewer, unless `change` is 0."""
     if change > 0:
         return servers + math.ceil(servers * change - 1e-9)
     return servers - math.ceil(-servers * change - 1e-9)

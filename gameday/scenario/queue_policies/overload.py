@@ -1,4 +1,4 @@
-"""Overload: which of those who wait is served next, and who has waited too long to be served at all."""
+"""Overload: the order of service, and controlled delay: who has waited too long to be served at all."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CoDel(Block):
 def has_waited_too_long(
     waited_s: float, standing_s: float, target_s: float, interval_s: float
 ) -> bool:
-    """Return whether one who has waited so long is refused when a server is free.
+    """Return whether a request that has waited `waited_s` is refused when a server becomes free.
 
     `standing_s`: how long the queue has not been empty. Source: controlled delay (Nichols and
     Jacobson, 2012) as a bound on the wait, after "Fail at Scale".
@@ -44,7 +44,7 @@ def has_waited_too_long(
 
 
 def takes_last(order: int, standing_s: float, timeout_s: float) -> bool:
-    """Return whether the last to come is served first, by an order's place in ORDERS.
+    """Return whether the last to come is served first; `order`: its index in ORDERS.
 
     `standing_s`: how long the queue has not been empty.
     """

@@ -1,7 +1,7 @@
-"""How long one visit to a service takes when nothing waits: the laws, each by inverse transform.
+"""Laws of service time: how long one visit takes when nothing waits, drawn by inverse transform.
 
-A draw is one uniform number in, seconds out, through the scalar functions of `inverse`, so that
-every engine that is handed the same uniform gets the same time to the last bit (DESIGN §7.9).
+A draw is one uniform number in, seconds out, through the scalar functions of `quantile_functions`: an
+engine that is handed the same uniform gets the same time to the last bit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gameday.scenario.quantile_functions import (
+from gameday.scenario.service_times.quantile_functions import (
     between,
     cubic,
     exponential,
@@ -107,10 +107,10 @@ class _GammaShaped(Block):
 
     def seconds(self, uniform: float) -> float:
         """Return the time in seconds that belongs to `uniform` in (0, 1)."""
-        rows, place = gamma_rows(self.shape), gamma_place(normal_quantile(uniform))
-        row = int(place)
+        rows, position = gamma_rows(self.shape), gamma_place(normal_quantile(uniform))
+        row = int(position)
         before, first, second, behind = rows[row - 1 : row + 3]
-        return self.mean * math.exp(cubic(before, first, second, behind, place - row))
+        return self.mean * math.exp(cubic(before, first, second, behind, position - row))
 
 
 class Gamma(_GammaShaped):
@@ -187,13 +187,20 @@ class Empirical(Block):
 
     @field_validator("quantiles")
     @classmethod
-    def _whole_and_rising(cls, quantiles: dict[str, float]) -> dict[str, float]:
+    def _are_named_as_levels(cls, quantiles: dict[str, float]) -> dict[str, float]:
         try:
-            rows = sorted((float(name.removeprefix("p")), s) for name, s in quantiles.items())
+            for name in quantiles:
+                float(name.removeprefix("p"))
         except ValueError:
             raise ValueError("quantiles are named p0, p50, p99.9 ... p100") from None
         if any(not name.startswith("p") for name in quantiles):
             raise ValueError("quantiles are named p0, p50, p99.9 ... p100")
+        return quantiles
+
+    @field_validator("quantiles")
+    @classmethod
+    def _are_complete_and_rising(cls, quantiles: dict[str, float]) -> dict[str, float]:
+        rows = sorted((float(name.removeprefix("p")), s) for name, s in quantiles.items())
         if rows[0][0] != 0 or rows[-1][0] != 100:
             raise ValueError("the first quantile must be p0 and the last p100")
         if any(a[0] == b[0] or a[1] > b[1] for a, b in pairwise(rows)) or rows[-1][1] <= 0:
@@ -221,8 +228,8 @@ class Empirical(Block):
     def seconds(self, uniform: float) -> float:
         """Return the time in seconds that belongs to `uniform` in (0, 1)."""
         rows = self.rows
-        place = bisect_right(rows, uniform, hi=len(rows) - 1, key=lambda row: row[0])
-        return between(uniform, *rows[place - 1], *rows[place])
+        above = bisect_right(rows, uniform, hi=len(rows) - 1, key=lambda row: row[0])
+        return between(uniform, *rows[above - 1], *rows[above])
 
 
 ServiceTime = Annotated[

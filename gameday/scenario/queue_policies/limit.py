@@ -1,4 +1,4 @@
-"""Limit: a service admits no more than it has lately answered in time (adaptive concurrency)."""
+"""Limit: an adaptive concurrency limit; a service admits as many as it has lately answered in time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gameday.scenario.units import Block, Duration
 __all__ = ["Limit", "is_over_limit", "next_limit"]
 
 _BACK_OFF = 0.9
+"""Factor on the limit after a slow visit. Default: that of Netflix's concurrency-limits (AIMD)."""
 
 
 class Limit(Block):
@@ -19,7 +20,7 @@ class Limit(Block):
 
 
 def next_limit(limit: float, seconds: float, target_s: float, most: float) -> float:
-    """Return the limit after a visit of so many seconds: one more a round of quick ones, a tenth less.
+    """Return the limit after a visit of `seconds`: up by 1/limit after a quick one, down a tenth after a slow one.
 
     Source: additive increase, multiplicative decrease (Chiu & Jain, 1989), as for TCP and in
     Netflix's concurrency-limits.
@@ -30,5 +31,5 @@ def next_limit(limit: float, seconds: float, target_s: float, most: float) -> fl
 
 
 def is_over_limit(inside: int, limit: float) -> bool:
-    """Return whether an arrival is refused with so many waiting or in service; nobody, where nobody is."""
+    """Return whether an arrival is refused with `inside` waiting or in service; an empty service refuses none."""
     return inside >= max(1, int(limit))

@@ -1,7 +1,7 @@
-"""Inverse transforms: one uniform number in, one quantile out, through scalar `math`.
+"""Quantile functions for drawing by inverse transform: one uniform number in, one quantile out.
 
-Laws of service time call them, and the compiled engine jits them: the same uniform gives the same
-seconds everywhere, to the last bit (DESIGN §7.9).
+They use scalar `math` alone. The laws of service time call them and the compiled engine jits them, so that the
+same uniform gives the same seconds in every engine, to the last bit.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ def lognormal(z: float, mean: float, sigma: float) -> float:
 
 
 def pareto(uniform: float, low: float, share: float, shape: float) -> float:
-    """Return the quantile of Pareto's law cut off above; `share` of it lies below the cut."""
+    """Return the quantile of a truncated Pareto law; `share`: the part of the whole law below the cut."""
     return low * math.exp(-math.log1p(-uniform * share) / shape)
 
 
 def between(
     uniform: float, level: float, value: float, next_level: float, next_value: float
 ) -> float:
-    """Return the quantile on the line between two known ones."""
+    """Return the quantile by linear interpolation between two known ones."""
     return value + (uniform - level) / (next_level - level) * (next_value - value)
 
 
 _FIRST_Z, _PER_Z = -8.5, 32.0
 GAMMA_ROWS = 545
-"""Rows of a gamma law's table: from z = -8.5 to 8.5, beyond the outermost uniform at 8.13."""
+"""Rows of a gamma law's table: z from -8.5 to 8.5, beyond the outermost uniform, near 8.2."""
 
 
 def gamma_place(z: float) -> float:
-    """Return where in the table a normal quantile stands: rows, and the part of the next one."""
+    """Return the position of a normal quantile in the table, in rows; its fraction lies between two rows."""
     return (z - _FIRST_Z) * _PER_Z
 
 
 def cubic(before: float, first: float, second: float, behind: float, part: float) -> float:
-    """Return the value at `part` between `first` and `second` of the cubic through four rows."""
+    """Return the cubic (Lagrange) interpolation through four rows, at `part` (0-1) from `first` to `second`."""
     a1 = second - before / 3 - first / 2 - behind / 6
     a2 = (before + second) / 2 - first
     a3 = (behind - before) / 6 + (first - second) / 2
@@ -65,16 +65,16 @@ def cubic(before: float, first: float, second: float, behind: float, part: float
 
 @cache
 def gamma_rows(shape: float) -> tuple[float, ...]:
-    """Return the logarithm of the gamma quantile over its mean at every row's z.
+    """Return log(gamma quantile / mean) at the z of every row.
 
-    As a function of z it is smooth for every shape: the cubic errs by less than 1e-6 of the
-    quantile. Far below, where the quantile underflows, by its leading term u^(1/shape).
+    As a function of z it is smooth for every shape: cubic interpolation errs by less than 1e-6 of the quantile.
+    Where the quantile underflows, the leading term u^(1/shape) of the lower tail stands in.
     """
     from scipy.special import gammainccinv, gammaincinv, gammaln, log_ndtr, ndtr
 
     rows = []
-    for place in range(GAMMA_ROWS):
-        z = _FIRST_Z + place / _PER_Z
+    for row in range(GAMMA_ROWS):
+        z = _FIRST_Z + row / _PER_Z
         ratio = gammaincinv(shape, ndtr(z)) if z < 0 else gammainccinv(shape, ndtr(-z))
         leading = (log_ndtr(z) + gammaln(shape + 1)) / shape
         rows.append(float(math.log(ratio) if ratio > _TINY else leading) - math.log(shape))

@@ -13,20 +13,20 @@ class WarmUp(Block):
     """How cold a new server is, and for how long."""
 
     last: Duration = Field(gt=0)
-    """Until it is as quick as the others, s (wall time at any speed)."""
+    """Until it works as fast as the others, s (wall time at any speed)."""
     factor: float = Field(gt=1, le=100)
-    """Times as long as its work takes at first; it falls in a straight line to 1."""
+    """Factor on its work at first; it falls linearly to 1."""
 
 
 def cold_share(since_s: float, share: float, last_s: float, before: int, servers: int) -> float:
-    """Return the share of cold servers once there are more of them than before: those are still half warm.
+    """Return the share of servers that are cold once `before` servers have become `servers`.
 
-    `share` and `since_s` are those of the servers there were.
+    The new ones are cold; of those there were, `share` was cold `since_s` ago and has warmed up in part.
     """
-    still = share * max(0.0, 1.0 - since_s / last_s) * before
-    return (servers - before + still) / servers
+    still_cold = share * max(0.0, 1.0 - since_s / last_s) * before
+    return (servers - before + still_cold) / servers
 
 
 def cold_factor(since_s: float, share: float, last_s: float, factor: float) -> float:
-    """Return how many times as long work takes where `share` (0-1) of the servers came so long ago."""
+    """Return the factor on work, averaged over the servers, `since_s` after `share` (0-1) of them was cold."""
     return 1.0 + share * (factor - 1.0) * max(0.0, 1.0 - since_s / last_s)

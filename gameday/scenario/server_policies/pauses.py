@@ -1,4 +1,4 @@
-"""Pauses: an instance stands still now and then, as for a garbage collection, with all it works on."""
+"""Pauses: an instance stops at intervals, as for a garbage collection, and so does all its work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Pauses(Block):
     """Each instance stands still at equal distances; instances take turns."""
 
     every: Duration = Field(gt=0)
-    """From one pause's begin to the next one's."""
+    """From the start of one pause to the start of the next."""
     last: Duration = Field(gt=0)
     """How long each lasts."""
 
@@ -29,11 +29,11 @@ class Pauses(Block):
 def seconds_with_pauses(
     begins_s: float, work_s: float, every_s: float, pause_s: float, offset_s: float
 ) -> float:
-    """Return how long work takes that begins then, in an instance that pauses at offset + n every."""
+    """Return how long work takes, s, that begins at `begins_s`; pauses begin at offset_s + n every_s."""
     since = begins_s - offset_s
-    place = since - math.floor(since / every_s) * every_s
-    waits = max(0.0, pause_s - place)
-    left = work_s - (every_s - max(place, pause_s))
-    if left <= 0.0:
-        return waits + work_s
-    return waits + work_s + (1.0 + math.floor(left / (every_s - pause_s))) * pause_s
+    in_cycle_s = since - math.floor(since / every_s) * every_s
+    waits_s = max(0.0, pause_s - in_cycle_s)
+    left_s = work_s - (every_s - max(in_cycle_s, pause_s))
+    if left_s <= 0.0:
+        return waits_s + work_s
+    return waits_s + work_s + (1.0 + math.floor(left_s / (every_s - pause_s))) * pause_s

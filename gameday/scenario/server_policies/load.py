@@ -16,18 +16,18 @@ class Load(Block):
     """
 
     contention: float = Field(default=0.0, ge=0, le=1)
-    """Share of the work that only one can do at a time."""
+    """Share of the work that is serialised: one request at a time."""
     coherency: float = Field(default=0.0, ge=0, le=1)
-    """Share that every other at once adds to each: shared state, garbage to collect, thrashing."""
+    """Share that each other request in service adds: shared state, garbage to collect, thrashing."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Load:
+    def _slows_something(self) -> Load:
         if self.contention == self.coherency == 0:
             raise ValueError("give `contention` or `coherency` above 0, or leave `load` out")
         return self
 
 
 def load_factor(at_once: float, contention: float, coherency: float) -> float:
-    """Return how many times as long work takes with so many at once in an instance, itself included."""
+    """Return the factor on work with `at_once` requests in service in an instance, this one included."""
     others = max(0.0, at_once - 1.0)
     return 1.0 + contention * others + coherency * at_once * others

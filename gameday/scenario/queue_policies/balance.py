@@ -20,12 +20,12 @@ class Balance(Block):
 
 
 def first_of(uniform: float, n: int) -> int:
-    """Return one of n, numbered from 0."""
+    """Return the number, from 0, of an instance drawn among n."""
     return min(int(uniform * n), n - 1)
 
 
 def second_of(uniform: float, n: int) -> int:
-    """Return another of n than `first_of` by the same number; the only one where n is 1."""
+    """Return the number of a second instance, other than `first_of`, by the same draw; n = 1: the same one."""
     first = min(int(uniform * n), n - 1)
     if n == 1:
         return first
@@ -34,5 +34,5 @@ def second_of(uniform: float, n: int) -> int:
 
 
 def is_less_busy(inside: int, servers: int, other_inside: int, other_servers: int) -> bool:
-    """Return whether an instance has fewer requests a server than another."""
+    """Return whether an instance has fewer requests per server than another."""
     return inside * other_servers < other_inside * servers
