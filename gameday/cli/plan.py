@@ -108,7 +108,7 @@ def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
     from gameday.queueing import build_cell
     from gameday.scenario.reading import share_cut
     from gameday.simulate import visits_per_s
-    from gameday.traffic.fit import contradictions, residuals
+    from gameday.traffic.fit import find_contradictions, measure_residuals
     from gameday.traffic.plan import outlook
 
     seen = outlook(scenario, plan)
@@ -156,11 +156,11 @@ def _told(scenario: Scenario, demand: Demand, plan: LoadPlan) -> dict[str, Any]:
             }
             for stack in scenario.stack_names
         },
-        "residuals": [asdict(row) for row in residuals(plan)],
+        "residuals": [asdict(row) for row in measure_residuals(plan)],
         "contradictions": [
             asdict(row)
             | {"first": row.first.isoformat(), "last": row.last.isoformat(), "text": row.text}
-            for row in contradictions(scenario, plan)
+            for row in find_contradictions(scenario, plan)
         ],
     }
 
@@ -247,6 +247,7 @@ def _by_product(
     scenario: Scenario, demand: Demand, plan: LoadPlan, seen: Outlook
 ) -> dict[str, Any]:
     """Return what is ordered of which product type, when and where; and when what is limited would be gone."""
+    from gameday.products import to_json
     from gameday.traffic.plan import sold_orders, stock_rows
 
     regions = list(enumerate(plan.regions))
@@ -263,7 +264,7 @@ def _by_product(
             for name, rows in seen.orders_by_type.items()
         },
         "stock": [
-            row
+            to_json(row)
             for stack in scenario.stack_names
             for row in stock_rows(scenario, demand.strength_sigma, plan, seen, stack)
         ],

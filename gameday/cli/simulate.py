@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gameday.live import Show
     from gameday.scenario import Scenario
     from gameday.scenario.reading import LoadedScenario, WhatIf
-    from gameday.traffic import Asked, LoadPlan
+    from gameday.traffic import LoadPlan, ReplayOptions
     from gameday.vocabulary import Seed
 
 __all__ = ["add_to"]
@@ -111,21 +111,21 @@ def simulate(
 
 
 def _read(
-    event: str, what_if: list[str], asked: Asked, inject: list[str]
+    event: str, what_if: list[str], asked: ReplayOptions, inject: list[str]
 ) -> tuple[LoadedScenario, list[WhatIf]]:
     """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
     from gameday.scenario.reading import read_scenario
     from gameday.scenario.reading import what_if as changed
-    from gameday.traffic.plan import check_asked
+    from gameday.traffic.plan import check_options
 
     loaded = read_scenario(event)
     variants = [changed(loaded, text) for text in what_if]
     for each in (loaded.played, *(variant.scenario for variant in variants)):
-        check_asked(asked, each, inject, own_target=False)
+        check_options(asked, each, inject, own_target=False)
     return loaded, variants
 
 
-def _asked(window: str, scale: str, quantile: str | None) -> Asked:
+def _asked(window: str, scale: str, quantile: str | None) -> ReplayOptions:
     asked = asked_of(window, "1x", None, scale, quantile)
     if asked.scale is not None and asked.scale > 1:
         raise UsageError(f"--scale: must be at most 1, the whole (got {scale})")
@@ -159,7 +159,7 @@ class Rehearsal:
         self,
         scenario: Scenario,
         demand: Demand,
-        asked: Asked,
+        asked: ReplayOptions,
         seed: Seed,
         budget_s: float,
         how: dict[str, Any],

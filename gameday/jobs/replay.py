@@ -40,8 +40,8 @@ from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.control import Listen, check_listen, forget_brief, forget_killed
-from gameday.traffic import Asked, LoadPlan, plan_load
-from gameday.traffic.plan import check_asked
+from gameday.traffic import LoadPlan, ReplayOptions, plan_load
+from gameday.traffic.plan import check_options
 from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["Order", "check_targets", "expect", "foresee", "replay"]
@@ -56,7 +56,7 @@ class Order:
     event: str
     seed: Seed
     out: Path
-    asked: Asked = field(default_factory=Asked)
+    asked: ReplayOptions = field(default_factory=ReplayOptions)
     history: Path | None = None
     targets: dict[str, str] | None = None
     """Stack -> URL; None: the embedded shop."""
@@ -89,7 +89,7 @@ def foresee(loaded: LoadedScenario, order: Order, show: Show) -> tuple[History, 
     scenario = loaded.played
     with show.phase("load plan"):
         plan = plan_load(
-            scenario, demand, seed=order.seed, asked=order.asked, own_target=bool(order.targets)
+            scenario, demand, seed=order.seed, options=order.asked, own_target=bool(order.targets)
         )
         plan = plan.struck(
             injected(
@@ -240,7 +240,7 @@ def check_targets(order: Order, scenario: Scenario) -> Order:
     """Return the order with an allowed target for every stack; refuse what cannot be, before all else."""
     if order.targets is not None:
         order = replace(order, targets=targets_by_stack(order.targets, scenario.stack_names))
-    check_asked(order.asked, scenario, order.inject, own_target=bool(order.targets))
+    check_options(order.asked, scenario, order.inject, own_target=bool(order.targets))
     return order
 
 

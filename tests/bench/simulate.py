@@ -33,7 +33,7 @@ from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.engine import run_reference
-from gameday.traffic import Asked, LoadPlan, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, plan_load
 from gameday.traffic.fit.by_type import caused_by_type
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service
@@ -50,8 +50,8 @@ def primeday(window: str, scale: float, lead_in: int) -> tuple[Scenario, LoadPla
     """Return the bundled event at real speed in a cell."""
     scenario = load_scenario("primeday")
     demand = forecast_demand(scenario, read_history(scenario, file=None, seed=Seed(1)))
-    asked = Asked(window=window, speed=1.0, scale=scale, lead_in=lead_in)
-    return scenario, plan_load(scenario, demand, seed=Seed(1), asked=asked)
+    options = ReplayOptions(window=window, speed=1.0, scale=scale, lead_in=lead_in)
+    return scenario, plan_load(scenario, demand, seed=Seed(1), options=options)
 
 
 def visits(record: RunRecord) -> int:

@@ -22,7 +22,7 @@ from gameday.forecast import Demand
 from gameday.live import Show
 from gameday.report import render_rehearsal
 from gameday.scenario import Scenario
-from gameday.traffic import Asked
+from gameday.traffic import ReplayOptions
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_demand, load_small, merged, small_shop
 
@@ -71,7 +71,7 @@ def rehearsed(texts: list[str], window: str, scale: float, folder: Path) -> dict
     """Return what a rehearsal says with these injected, once it was told and drawn."""
     scenario, demand = two_stacks()
     how: dict[str, Any] = {"replications": 2, "workers": 1}
-    asked = Asked(window, 1.0, None, scale, None)
+    asked = ReplayOptions(window, 1.0, None, scale, None)
     rehearsal = Rehearsal(scenario, demand, asked, Seed(1), 1.0, how, Show(quiet=True))
     rehearsal.strike(texts, [])
     result = rehearsal.result("small")

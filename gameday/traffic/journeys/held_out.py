@@ -1,79 +1,108 @@
-"""How well fitted journeys tell the sessions they were not fitted to: overall, and by product type."""
+"""Goodness of fit: how well fitted journeys predict the sessions held out, overall and by product type."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from gameday.history.importers import Sessions
 from gameday.traffic.journeys.chains import chain_of, length_law
-from gameday.traffic.journeys.fitted import FittedJourney, jeffreys
+from gameday.traffic.journeys.fitted import (
+    FittedJourney,
+    GoodnessByType,
+    GoodnessOfFit,
+    LengthFit,
+    StepFit,
+    jeffreys,
+)
+from gameday.vocabulary import Array
 
-__all__ = ["against", "by_type"]
+__all__ = ["goodness_of_fit"]
 
 _MOST_TYPES = 8
-"""Product types told one by one."""
+"""Product types that are compared one by one."""
 _LEAST_SESSIONS = 20
+"""Held-out sessions about a type below which it is left out."""
 _DRAWN = 30
 """Lengths whose distribution is drawn."""
+_KOLMOGOROV_95 = 1.36
+"""95 % point of the Kolmogorov distribution: a gap of this over the root of the sample size is chance."""
 
 
-def by_type(journeys: tuple[FittedJourney, ...], test: Sessions, order: str) -> dict[str, Any]:
-    """Return how well the journeys tell the held-out sessions about each product type, largest first.
+def goodness_of_fit(
+    journeys: tuple[FittedJourney, ...], test: Sessions, order: str
+) -> GoodnessByType:
+    """Return how well the journeys predict the sessions held out; `order` is the step of an order."""
+    mixed = _Mixed(journeys, np.array([journey.share for journey in journeys]), test.steps)
+    whole = _compare(mixed, test)
+    types = _by_type(journeys, test, order)
+    return GoodnessByType(whole.sessions, whole.steps, whole.length, types)
 
-    Told: the classes are mixed as their own shares of the type say.
+
+def _by_type(
+    journeys: tuple[FittedJourney, ...], test: Sessions, order: str
+) -> dict[str, GoodnessOfFit]:
+    """Return the goodness of fit to the sessions about each product type, largest first.
+
+    The journeys are mixed by their own shares of the type.
     """
     about, out = test.about(order), {}
     counts = np.bincount(about, minlength=len(test.types))
     for k in sorted(range(1, len(test.types)), key=lambda k: -counts[k])[:_MOST_TYPES]:
         name = test.types[k]
-        weights = np.array([one.share * one.products.get(name, 0.0) for one in journeys])
+        weights = np.array([j.share * j.products.get(name, 0.0) for j in journeys])
         if counts[k] < _LEAST_SESSIONS or not weights.any():
             continue
-        out[name] = against(journeys, (weights / weights.sum()).tolist(), test.only(about == k))
+        mixed = _Mixed(journeys, weights / weights.sum(), test.steps)
+        out[name] = _compare(mixed, test.only(about == k))
     return out
 
 
-def against(
-    journeys: tuple[FittedJourney, ...], shares: list[float], test: Sessions
-) -> dict[str, Any]:
-    """Return step mix, conversion and length: told by the journeys so mixed, and of the sessions held out."""
-    steps = test.steps
-    chains = [chain_of(one.journey(), steps, dict.fromkeys(steps, 0.0)) for one in journeys]
-    mix_of = np.array(shares)
-    visits, ever = mix_of @ [chain.visits for chain in chains], mix_of @ [c.ever for c in chains]
-    laws = [length_law(one.journey(), steps) for one in journeys]
-    longest = max(len(law) for law in laws)
-    law = sum(
-        share * np.pad(row, (0, longest - len(row)))
-        for share, row in zip(shares, laws, strict=True)
-    )
-    lengths = np.diff(test.firsts)
-    upto = np.cumsum(np.bincount(lengths, minlength=longest)) / test.count
-    told = np.append(np.cumsum(law), np.ones(max(0, len(upto) - longest)))
-    mix = np.bincount(test.step, minlength=len(steps))
-    has = np.array([test.having(step).sum() for step in steps])
-    low, high = jeffreys(has, np.array(test.count))
-    return {
-        "sessions": test.count,
-        "steps": {
-            step: {
-                "mix_told": float(visits[s] / visits.sum()),
-                "mix_seen": float(mix[s] / mix.sum()),
-                "ever_told": float(ever[s]),
-                "ever_seen": float(has[s] / test.count),
-                "ever_low": float(low[s]),
-                "ever_high": float(high[s]),
-            }
-            for s, step in enumerate(steps)
-        },
-        "length": {
-            "mean_told": float((law * np.arange(longest)).sum()),
-            "mean_seen": float(lengths.mean()),
-            "distance": float(np.abs(told - upto).max()),
-            "chance": float(1.36 / np.sqrt(test.count)),
-            "upto_told": told[1 : _DRAWN + 1].round(5).tolist(),
-            "upto_seen": upto[1 : _DRAWN + 1].round(5).tolist(),
-        },
+class _Mixed:
+    """What journeys come to when so many sessions walk each of them; replies take no time."""
+
+    def __init__(
+        self, fitted: tuple[FittedJourney, ...], shares: Array, steps: tuple[str, ...]
+    ) -> None:
+        journeys = [journey.journey() for journey in fitted]
+        chains = [chain_of(journey, steps, dict.fromkeys(steps, 0.0)) for journey in journeys]
+        self.visits: Array = shares @ [chain.visits for chain in chains]
+        self.ever: Array = shares @ [chain.ever for chain in chains]
+        laws = [length_law(journey, steps) for journey in journeys]
+        longest = max(len(law) for law in laws)
+        self.lengths: Array = np.zeros(longest)
+        """Chance of n steps, n = 0, 1, ..."""
+        for share, law in zip(shares.tolist(), laws, strict=True):
+            self.lengths += share * np.pad(law, (0, longest - len(law)))
+
+
+def _compare(told: _Mixed, test: Sessions) -> GoodnessOfFit:
+    """Return step mix, conversion and length: of the mixed journeys, and of the sessions held out."""
+    mix = np.bincount(test.step, minlength=len(test.steps))
+    having = np.array([test.having(step).sum() for step in test.steps])
+    low, high = jeffreys(having, np.array(test.count))
+    steps = {
+        step: StepFit(
+            mix_told=float(told.visits[s] / told.visits.sum()),
+            mix_seen=float(mix[s] / mix.sum()),
+            ever_told=float(told.ever[s]),
+            ever_seen=float(having[s] / test.count),
+            ever_low=float(low[s]),
+            ever_high=float(high[s]),
+        )
+        for s, step in enumerate(test.steps)
     }
+    return GoodnessOfFit(test.count, steps, _compare_lengths(told.lengths, np.diff(test.firsts)))
+
+
+def _compare_lengths(law: Array, lengths: Array) -> LengthFit:
+    """Return steps a session: by their law, and of the sessions held out."""
+    upto = np.cumsum(np.bincount(lengths, minlength=len(law))) / len(lengths)
+    upto_law = np.append(np.cumsum(law), np.ones(max(0, len(upto) - len(law))))
+    return LengthFit(
+        mean_told=float((law * np.arange(len(law))).sum()),
+        mean_seen=float(lengths.mean()),
+        distance=float(np.abs(upto_law - upto).max()),
+        chance=float(_KOLMOGOROV_95 / np.sqrt(len(lengths))),
+        upto_told=upto_law[1 : _DRAWN + 1].round(5).tolist(),
+        upto_seen=upto[1 : _DRAWN + 1].round(5).tolist(),
+    )
