@@ -10,7 +10,7 @@ from gameday.traffic.fit.crowds import move_waiting_to_release
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps
 from gameday.traffic.plan.load_plan import LoadPlan
-from gameday.traffic.plan.products import minutes_of_day, mix_of_journeys, type_shares
+from gameday.traffic.plan.products import mix_of_journeys, type_shares_by_slot
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["caused_by_type", "steps_by_type"]
@@ -31,14 +31,22 @@ def steps_by_type(
     """
     if not scenario.products:
         return {None: steps}
-    types, daily = scenario.products, [j for j in scenario.journeys.values() if j.launch is None]
+    daily = [j for j in scenario.journeys.values() if j.launch is None]
     if not daily:
-        return {name: steps * block.share.get(region, 0.0) for name, block in types.items()}
-    minutes = minutes_of_day(scenario.regions[region].zone, grid)
+        return {
+            name: steps * block.share.get(region, 0.0) for name, block in scenario.products.items()
+        }
+    parts = _type_shares_of_steps(scenario, grid, region, daily)
+    return {name: part * steps for name, part in zip(scenario.products, parts, strict=True)}
+
+
+def _type_shares_of_steps(
+    scenario: Scenario, grid: TimeGrid, region: str, daily: list[Journey]
+) -> Array:
+    """Return each product type's share of the visits to each step, shape (types, steps, slots)."""
     weights = _journey_weights(scenario, grid, region, daily)
-    shares = np.stack([type_shares(scenario, region, j)[:, minutes] for j in daily])
-    parts = np.einsum("jst,jkt->kst", weights, shares)
-    return {name: parts[k] * steps for k, name in enumerate(scenario.products)}
+    shares = np.stack([type_shares_by_slot(scenario, region, j, grid) for j in daily])
+    return np.asarray(np.einsum("jst,jkt->kst", weights, shares))
 
 
 def _journey_weights(
@@ -67,15 +75,19 @@ def _region_parts(scenario: Scenario, plan: LoadPlan, r: int) -> Array:
     """Return the part of each product type in region `r` of `plan.caused`, shape (types, steps, slots)."""
     region = plan.regions[r]
     response_s = plan.event_response_s(scenario.regions[region].stack)
-    minutes = minutes_of_day(scenario.regions[region].zone, plan.grid)
     parts = np.zeros((len(scenario.products), *plan.caused[r].shape))
     for name, starts in zip(plan.journeys, plan.starts[r], strict=True):
         journey = scenario.journeys[name]
         kernel = lag_kernel(journey, plan.steps, response_s)
         buying = move_waiting_to_release(scenario, journey, region, plan.grid, starts)
-        shares = type_shares(scenario, region, journey)[:, minutes]
+        shares = type_shares_by_slot(scenario, region, journey, plan.grid)
         for part, share in zip(parts, shares, strict=True):
             if share.any():
                 part += caused_steps((share * buying)[None], [kernel])
+    return _summing_to(plan.caused[r], parts)
+
+
+def _summing_to(total: Array, parts: Array) -> Array:
+    """Return the parts (types, steps, slots) in proportion, so that they sum to `total` (steps, slots)."""
     parts = np.maximum(parts, _BEFORE_PLAN)
-    return np.asarray(parts * (plan.caused[r] / parts.sum(axis=0)))
+    return np.asarray(parts * (total / parts.sum(axis=0)))

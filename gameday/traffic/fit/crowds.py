@@ -25,20 +25,30 @@ def move_waiting_to_release(
     """
     if journey.launch is None or region not in scenario.launches[journey.launch].at:
         return starts
-    launch, reaction = scenario.launches[journey.launch], journey.on_waiting
+    launch = scenario.launches[journey.launch]
     opens = _release_slot(scenario, launch, region, grid)
-    slots = np.arange(grid.slots)
-    early = slots + 1 <= opens
+    early = np.arange(grid.slots) + 1 <= opens
     if not starts[early].any():
         return starts
     after_release = np.where(early, 0.0, starts)
-    if reaction is None:
+    if journey.on_waiting is None:
         return after_release
+    return np.asarray(after_release + _returning(starts, early, opens, launch, journey.on_waiting))
+
+
+def _returning(
+    starts: Array, early: Array, opens: float, launch: Launch, reaction: Reaction
+) -> Array:
+    """Return when those of the early starts who are still there at the release come again, shape (slots,).
+
+    They come evenly over the interval between two refreshes, from the release on.
+    """
     every_s = launch.countdown or reaction.after
+    slots = np.arange(len(starts))
     waits_s = np.maximum(0.0, opens - slots[early] - 0.5) * SLOT_S
-    returning = float((starts[early] * _chance_to_return(launch, reaction, waits_s)).sum())
-    returned = np.clip((np.arange(grid.slots + 1) - opens) * SLOT_S / every_s, 0.0, 1.0)
-    return np.asarray(after_release + returning * np.diff(returned))
+    count = float((starts[early] * _chance_to_return(launch, reaction, waits_s)).sum())
+    edges = (np.arange(len(starts) + 1) - opens) * SLOT_S / every_s
+    return np.asarray(count * np.diff(np.clip(edges, 0.0, 1.0)))
 
 
 def _release_slot(scenario: Scenario, launch: Launch, region: str, grid: TimeGrid) -> float:

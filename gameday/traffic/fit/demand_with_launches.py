@@ -7,6 +7,7 @@ import numpy as np
 from gameday.forecast import Demand, EventDemand, LaunchSteps
 from gameday.queueing import build_cell
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Journey
 from gameday.traffic.fit.crowds import steps_of_crowd
 from gameday.traffic.plan.nominal import StackResponses, event_response_s, nominal_response
 from gameday.vocabulary import Array
@@ -38,20 +39,27 @@ def launch_steps(scenario: Scenario, demand: Demand, crowds: dict[str, Array]) -
     `crowds`: launch -> session starts, shape (regions, slots). Who waits for the release is there at the release.
     """
     nominal = nominal_at(scenario, 1.0) if crowds else {}
-    known = [s for s, step in enumerate(demand.steps) if step in scenario.steps]
-    rows = [scenario.step_names.index(demand.steps[s]) for s in known]
     out = {name: np.zeros(demand.median.shape) for name in crowds}
     for journey in scenario.journeys.values():
-        if journey.launch not in crowds:
-            continue
-        for r, region in enumerate(demand.regions):
-            starts = crowds[journey.launch][r]
-            if not starts.any():
-                continue
+        if journey.launch in crowds:
+            starts = crowds[journey.launch]
+            out[journey.launch] += _journey_steps(scenario, demand, journey, starts, nominal)
+    return out
+
+
+def _journey_steps(
+    scenario: Scenario, demand: Demand, journey: Journey, starts: Array, nominal: StackResponses
+) -> Array:
+    """Return the steps that starts (regions, slots) of a journey cause, shape (regions, steps, slots)."""
+    out = np.zeros(demand.median.shape)
+    for r, region in enumerate(demand.regions):
+        if starts[r].any():
             response_s = event_response_s(nominal[scenario.regions[region].stack], speed=1.0)
-            caused = steps_of_crowd(scenario, journey, region, demand.grid, starts, response_s)
+            caused = steps_of_crowd(scenario, journey, region, demand.grid, starts[r], response_s)
             caused[caused < _OVER] = 0.0
-            out[journey.launch][r, known] += caused[rows]
+            for s, step in enumerate(demand.steps):
+                if step in scenario.steps:
+                    out[r, s] = caused[scenario.step_names.index(step)]
     return out
 
 

@@ -142,12 +142,17 @@ def _stretches(forecast: Array, caused: Array) -> list[slice]:
     for first in range(0, len(forecast), _QUARTER_SLOTS):
         slots = slice(first, min(first + _QUARTER_SLOTS, len(forecast)))
         total, missing = float(forecast[slots].sum()), float((forecast - caused)[slots].sum())
-        if abs(missing) <= max(_DEVIATIONS * np.sqrt(max(total, 1.0)), _LEAST * total):
+        if _may_be_chance(missing, total):
             continue
         if found and (found[-1][0].stop, found[-1][1]) == (first, missing > 0):
             slots = slice(found.pop()[0].start, slots.stop)
         found.append((slots, missing > 0))
     return [slots for slots, _ in found]
+
+
+def _may_be_chance(missing: float, total: float) -> bool:
+    """Return whether so many missing steps of a total are within its Poisson band, or too few to matter."""
+    return abs(missing) <= max(_DEVIATIONS * float(np.sqrt(max(total, 1.0))), _LEAST * total)
 
 
 @dataclass(frozen=True, slots=True, order=True)

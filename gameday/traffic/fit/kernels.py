@@ -30,10 +30,7 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
         found = timed(journey, steps, response_s)
         return _by_slot(found.density, found.bin_s)
     total = journey.visits_per_session(steps)
-    visits, bin_s = _visits_by_bin(journey, steps, response_s)
-    upto = np.cumsum(visits.sum(axis=0))
-    last = int(np.searchsorted(upto, total.sum() * (1 - _REST))) + 1
-    kept = visits[:, :last]
+    kept, bin_s = _visits_by_bin(journey, steps, response_s)
     share = np.divide(total, kept.sum(axis=1), out=np.zeros(len(steps)), where=total > 0)
     return _by_slot(kept * share[:, None], bin_s)
 
@@ -43,17 +40,19 @@ def _visits_by_bin(
 ) -> tuple[Array, float]:
     """Return visits by time since the start, shape (steps, bins), and the length of a bin, s.
 
-    The bins are doubled until they hold all visits but a rest.
+    The bins are doubled until they hold all visits but a rest; bins in which only the rest falls are cut off.
     """
-    total = journey.visits_per_session(steps)
+    enough = journey.visits_per_session(steps).sum() * (1 - _REST)
     mean_s = _mean_session_s(journey, steps, response_s)
     bins = 1 << 10
     while True:
         bin_s = max(_BIN_S, mean_s / 200 if bins >= _MOST_BINS else _BIN_S)
         visits = visit_density(journey, steps, response_s, bins, bin_s)
-        if visits.sum() >= total.sum() * (1 - _REST) or bins >= 4 * _MOST_BINS:
-            return visits, bin_s
+        if visits.sum() >= enough or bins >= 4 * _MOST_BINS:
+            break
         bins *= 2
+    last = int(np.searchsorted(np.cumsum(visits.sum(axis=0)), enough)) + 1
+    return visits[:, :last], bin_s
 
 
 def _mean_session_s(

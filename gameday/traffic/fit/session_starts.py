@@ -45,22 +45,37 @@ def fit_starts(
     then are solved for too and cut off. `mix` (journeys, slots) is each journey's share of the starts where the
     forecast leaves it open; default: as many sessions of each.
     """
-    lead = max(kernel.shape[1] for kernel in kernels)
-    wanted = np.pad(steps, ((0, 0), (lead, 0)), mode="edge")
-    journeys, slots = len(kernels), wanted.shape[1]
-    lags = np.stack([np.pad(k, ((0, 0), (0, lead - k.shape[1]))) for k in kernels])
+    lags = _stack(kernels)
+    journeys, _, lead = lags.shape
+    wanted = _with_lead(steps, lead)
     scale = max(float(wanted.sum(axis=0).mean() / lags.sum()), 1e-9)
     weight = scale / np.maximum(wanted, 1.0)
-    band = _normal_matrix(lags, weight * scale)
-    aim = _normal_side(lags, weight * wanted)
-    shares = np.full((journeys, slots), 1 / journeys)
-    if mix is not None:
-        shares = np.pad(mix, ((0, 0), (lead, 0)), mode="edge")
-    free = np.ones(slots, bool) if jumps is None else ~np.pad(jumps, (lead, 0))
-    _add_smoothness(band, shares, _SMOOTH * scale * free[1:])
+    band, aim = _normal_matrix(lags, weight * scale), _normal_side(lags, weight * wanted)
+    if mix is None:
+        mix = np.full((journeys, steps.shape[1]), 1 / journeys)
+    shares = _with_lead(mix, lead)
+    _add_smoothness(band, shares, _SMOOTH * scale * _is_smooth(jumps, wanted.shape[1])[1:])
     _add_mix(band, shares, _TOWARDS * float(band[0].mean()))
     solved = _non_negative(band, aim)
-    return np.asarray(solved.reshape(slots, journeys).T[:, lead:] * scale)
+    return np.asarray(solved.reshape(-1, journeys).T[:, lead:] * scale)
+
+
+def _is_smooth(jumps: Array | None, slots: int) -> Array:
+    """Return whether starts are like those of the slot before, shape (slots,); `jumps` are of the last slots."""
+    if jumps is None:
+        return np.ones(slots, bool)
+    return ~np.pad(jumps, (slots - len(jumps), 0))
+
+
+def _stack(kernels: list[Array]) -> Array:
+    """Return the kernels as one array, shape (journeys, steps, lags)."""
+    most = max(kernel.shape[1] for kernel in kernels)
+    return np.stack([np.pad(k, ((0, 0), (0, most - k.shape[1]))) for k in kernels])
+
+
+def _with_lead(rows: Array, lead: int) -> Array:
+    """Return rows (..., slots) with `lead` slots before them that are like their first."""
+    return np.pad(rows, ((0, 0), (lead, 0)), mode="edge")
 
 
 def _normal_matrix(lags: Array, weight: Array) -> Array:
@@ -68,19 +83,34 @@ def _normal_matrix(lags: Array, weight: Array) -> Array:
 
     `lags` has shape (journeys, steps, lags), `weight` (steps, slots).
     """
-    journeys, steps, most = lags.shape
+    journeys, _, most = lags.shape
     slots = weight.shape[1]
+    windows = _windows(weight, most)
+    band = np.zeros((most * journeys, slots * journeys))
+    for apart in range(min(most, slots)):
+        block = windows @ _lag_products(lags, apart)
+        _add_block(band, block[: slots - apart].reshape(-1, journeys, journeys), apart)
+    return band
+
+
+def _windows(weight: Array, most: int) -> Array:
+    """Return every slot's weights and those of the `most - 1` slots after it, shape (slots, steps * most)."""
+    steps, slots = weight.shape
     later = np.lib.stride_tricks.sliding_window_view(
         np.pad(weight, ((0, 0), (0, most - 1))), most, axis=1
     )
-    windows = later.transpose(1, 0, 2).reshape(slots, steps * most)
-    band = np.zeros((most * journeys, slots * journeys))
-    for apart in range(min(most, slots)):
-        both = np.zeros((steps, most, journeys, journeys))
-        both[:, apart:] = np.einsum("jsl,ksl->sljk", lags[:, :, apart:], lags[:, :, : most - apart])
-        block = windows @ both.reshape(steps * most, journeys * journeys)
-        _add_block(band, block[: slots - apart].reshape(-1, journeys, journeys), apart)
-    return band
+    return later.transpose(1, 0, 2).reshape(slots, steps * most)
+
+
+def _lag_products(lags: Array, apart: int) -> Array:
+    """Return the products of each two journeys' kernels, the second begun `apart` slots later.
+
+    Shape (steps * lags, journeys * journeys).
+    """
+    journeys, steps, most = lags.shape
+    both = np.zeros((steps, most, journeys, journeys))
+    both[:, apart:] = np.einsum("jsl,ksl->sljk", lags[:, :, apart:], lags[:, :, : most - apart])
+    return both.reshape(steps * most, journeys * journeys)
 
 
 def _add_block(band: Array, block: Array, apart: int) -> None:

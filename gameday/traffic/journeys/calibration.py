@@ -15,7 +15,7 @@ from gameday.history.importers import Sessions
 from gameday.traffic.journeys.fitted import Calibration, Conversion, FittedJourney, jeffreys
 from gameday.traffic.journeys.held_out import goodness_of_fit
 from gameday.traffic.journeys.pauses import FittedPause, fit_pause
-from gameday.traffic.plan.mix import hour_weights, measure_product_mix, shares_by_region
+from gameday.traffic.plan.mix import measure_group_mix, measure_product_mix
 from gameday.vocabulary import LONGEST_WALK, Array
 
 __all__ = ["CLASSES", "ORDER", "calibrate"]
@@ -137,14 +137,13 @@ def _class_mixes(fitted: _Classified, about: Array, zones: dict[str, str]) -> di
     """
     sessions = fitted.sessions
     names = [name for name, _ in CLASSES if (fitted.classes == name).any()]
-    group = np.array([names.index(name) for name in fitted.classes], int)
-    shares = shares_by_region(sessions, group, len(names))
-    hours = hour_weights(sessions, group, len(names), zones)
+    group = np.array([names.index(name) for name in fitted.classes])
+    mix = measure_group_mix(sessions, group, len(names), zones)
     return {
         name: _ClassMix(
             share=float((group == j).mean()),
-            regions={region: float(row[j]) for region, row in shares.items()},
-            hours=None if hours is None else [round(float(w), 4) for w in hours[j]],
+            regions=mix.shares(j),
+            hours=mix.hours(j),
             products=_type_shares(sessions.types, about[group == j]),
         )
         for j, name in enumerate(names)

@@ -43,26 +43,32 @@ class Chain:
 
 def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
     """Return what a journey comes to; `response_s` is each step's response in event time."""
-    law = length_law(journey, steps)
     if journey.ends_by_time:
-        found = timed(journey, steps, response_s)
-        mean = float((law * np.arange(len(law))).sum())
-        mean_steps = float(found.visits.sum())
-        return Chain(
-            steps, found.visits, found.ever, mean_steps, _deviation(law, mean), found.mean_s
-        )
+        return _timed_chain(journey, steps, response_s)
     moves, start = journey.transition_matrix(steps), journey.entry_vector(steps)
     visits = journey.visits_per_session(steps)
     mean = float(visits.sum())
-    pauses_s = np.array([_pause_s(journey, step, steps) for step in steps])
     responses_s = np.array([response_s[step] for step in steps])
     return Chain(
         steps,
         visits,
         _ever(journey, moves, start),
         mean,
-        _deviation(law, mean),
-        float(_goes_on(journey, moves, start) @ pauses_s + visits @ responses_s),
+        _deviation(length_law(journey, steps), mean),
+        float(_goes_on(journey, moves, start) @ _pauses_s(journey, steps) + visits @ responses_s),
+    )
+
+
+def _timed_chain(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
+    """Return what a journey comes to whose sessions end when their time is over."""
+    found, law = timed(journey, steps, response_s), length_law(journey, steps)
+    return Chain(
+        steps,
+        found.visits,
+        found.ever,
+        mean_steps=float(found.visits.sum()),
+        spread_steps=_deviation(law, float((law * np.arange(len(law))).sum())),
+        mean_s=found.mean_s,
     )
 
 
@@ -72,14 +78,17 @@ def _deviation(law: Array, mean: float) -> float:
     return float(np.sqrt(max(0.0, square - mean**2)))
 
 
-def _pause_s(journey: Journey, step: str, steps: tuple[str, ...]) -> float:
-    """Return the mean pause before the step that follows, over all visits to `step`, s.
+def _pauses_s(journey: Journey, steps: tuple[str, ...]) -> Array:
+    """Return the mean pause between each step and the next, over all visits to it, s, shape (steps,).
 
     A visit that ends the session counts with no pause.
     """
-    row = journey.next.get(step, {})
-    laws = [(chance, journey.think_law(step, to)) for to, chance in row.items() if to in steps]
-    return sum(chance * law.mean for chance, law in laws if law is not None)
+    pauses = []
+    for step in steps:
+        row = journey.next.get(step, {})
+        laws = [(chance, journey.think_law(step, to)) for to, chance in row.items() if to in steps]
+        pauses.append(sum(chance * law.mean for chance, law in laws if law is not None))
+    return np.array(pauses)
 
 
 def _ever(journey: Journey, moves: Array, start: Array) -> Array:

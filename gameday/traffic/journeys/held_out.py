@@ -67,31 +67,44 @@ class _Mixed:
         chains = [chain_of(journey, steps, dict.fromkeys(steps, 0.0)) for journey in journeys]
         self.visits: Array = shares @ [chain.visits for chain in chains]
         self.ever: Array = shares @ [chain.ever for chain in chains]
-        laws = [length_law(journey, steps) for journey in journeys]
-        longest = max(len(law) for law in laws)
-        self.lengths: Array = np.zeros(longest)
+        self.lengths = _mixed_law([length_law(journey, steps) for journey in journeys], shares)
         """Chance of n steps, n = 0, 1, ..."""
-        for share, law in zip(shares.tolist(), laws, strict=True):
-            self.lengths += share * np.pad(law, (0, longest - len(law)))
 
 
-def _compare(told: _Mixed, test: Sessions) -> GoodnessOfFit:
+def _mixed_law(laws: list[Array], shares: Array) -> Array:
+    """Return the mixture of laws of numbers 0, 1, ... of any lengths."""
+    longest = max(len(law) for law in laws)
+    mixed = np.zeros(longest)
+    for share, law in zip(shares.tolist(), laws, strict=True):
+        mixed += share * np.pad(law, (0, longest - len(law)))
+    return mixed
+
+
+def _compare(predicted: _Mixed, test: Sessions) -> GoodnessOfFit:
     """Return step mix, conversion and length: of the mixed journeys, and of the sessions held out."""
-    mix = np.bincount(test.step, minlength=len(test.steps))
+    steps = _compare_steps(predicted, test)
+    return GoodnessOfFit(
+        test.count, steps, _compare_lengths(predicted.lengths, np.diff(test.firsts))
+    )
+
+
+def _compare_steps(predicted: _Mixed, test: Sessions) -> dict[str, StepFit]:
+    """Return each step's share of all visits and the share of sessions that come to it."""
+    mix = predicted.visits / predicted.visits.sum()
+    seen = np.bincount(test.step, minlength=len(test.steps))
     having = np.array([test.having(step).sum() for step in test.steps])
     low, high = jeffreys(having, np.array(test.count))
-    steps = {
+    return {
         step: StepFit(
-            mix_told=float(told.visits[s] / told.visits.sum()),
-            mix_seen=float(mix[s] / mix.sum()),
-            ever_told=float(told.ever[s]),
+            mix_told=float(mix[s]),
+            mix_seen=float(seen[s] / seen.sum()),
+            ever_told=float(predicted.ever[s]),
             ever_seen=float(having[s] / test.count),
             ever_low=float(low[s]),
             ever_high=float(high[s]),
         )
         for s, step in enumerate(test.steps)
     }
-    return GoodnessOfFit(test.count, steps, _compare_lengths(told.lengths, np.diff(test.firsts)))
 
 
 def _compare_lengths(law: Array, lengths: Array) -> LengthFit:
@@ -103,6 +116,12 @@ def _compare_lengths(law: Array, lengths: Array) -> LengthFit:
         mean_seen=float(lengths.mean()),
         distance=float(np.abs(upto_law - upto).max()),
         chance=float(_KOLMOGOROV_95 / np.sqrt(len(lengths))),
-        upto_told=upto_law[1 : _DRAWN + 1].round(5).tolist(),
-        upto_seen=upto[1 : _DRAWN + 1].round(5).tolist(),
+        upto_told=_drawn(upto_law),
+        upto_seen=_drawn(upto),
     )
+
+
+def _drawn(upto: Array) -> list[float]:
+    """Return the part of a distribution of lengths that is drawn, from one step on."""
+    drawn: list[float] = upto[1 : _DRAWN + 1].round(5).tolist()
+    return drawn

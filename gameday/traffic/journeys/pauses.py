@@ -88,18 +88,23 @@ def fit_pause(train_s: Array, held_s: Array, resolution_s: float) -> FittedPause
     if min(counts) < _LEAST:
         return FittedPause(_seconds(mean_s), "exponential", *counts, {}, None, {})
     half_s = resolution_s / 2
-    candidates = {
-        "exponential": _Candidate(_seconds(mean_s), stats.expon(scale=mean_s).cdf),
-        "lognormal": _lognormal(train_s, half_s),
-        "gamma": _gamma(train_s, half_s, mean_s),
-        "empirical": _empirical(train_s, half_s),
-    }
+    candidates = _candidates(train_s, mean_s, half_s)
     scores = {name: _score(c.cdf, held_s, half_s) for name, c in candidates.items()}
     best = max(scores, key=lambda name: scores[name])
     law, cdf = candidates[best].law, candidates[best].cdf
     return FittedPause(
         law, best, *counts, scores, _distance(cdf, held_s, half_s), _quantiles(law, held_s)
     )
+
+
+def _candidates(train_s: Array, mean_s: float, half_s: float) -> dict[str, _Candidate]:
+    """Return the laws that pauses may have, fitted; `half_s` is half the unit in which the log tells time."""
+    return {
+        "exponential": _Candidate(_seconds(mean_s), stats.expon(scale=mean_s).cdf),
+        "lognormal": _lognormal(train_s, half_s),
+        "gamma": _gamma(train_s, half_s, mean_s),
+        "empirical": _empirical(train_s, half_s),
+    }
 
 
 def _quantiles(law: PauseLaw, held_s: Array) -> dict[str, tuple[float, float]]:

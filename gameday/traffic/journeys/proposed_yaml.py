@@ -36,30 +36,35 @@ def propose(found: Calibration, regions: list[str]) -> Proposal:
     """
     in_log = {region: region for region in found.journeys[0].regions if region != "all"}
     in_log = in_log or dict.fromkeys(regions, "all")
-    blocks = {journey.name: journey.block(_PATIENCE) for journey in found.journeys}
     if not in_log:
-        return Proposal(journeys=blocks)
-    types = [kind for kind in found.products if re.fullmatch(_TYPE_NAME, kind.name)]
-    shares = _by_region([journey.regions for journey in found.journeys], in_log)
-    blocks = {
+        return Proposal(journeys={j.name: j.block(_PATIENCE) for j in found.journeys})
+    types = [mix for mix in found.products if re.fullmatch(_TYPE_NAME, mix.name)]
+    return Proposal(
+        products=_product_blocks(types, in_log) if types else None,
+        journeys=_journey_blocks(found.journeys, types, in_log),
+    )
+
+
+def _product_blocks(types: list[ProductMix], in_log: dict[str, str]) -> dict[str, ProductBlock]:
+    """Return product type -> its block; `in_log`: region -> its name in the log."""
+    shares = _by_region(_shares_among(types), in_log)
+    return {mix.name: product_block(mix, share) for mix, share in zip(types, shares, strict=True)}
+
+
+def _journey_blocks(
+    journeys: tuple[FittedJourney, ...], types: list[ProductMix], in_log: dict[str, str]
+) -> dict[str, JourneyBlock]:
+    """Return journey -> its block with its shares; `in_log`: region -> its name in the log."""
+    shares = _by_region([journey.regions for journey in journeys], in_log)
+    return {
         journey.name: replace(
-            blocks[journey.name],
+            journey.block(_PATIENCE),
             share=share,
             hours=journey.hours,
             products=_own_types(journey, types),
         )
-        for journey, share in zip(found.journeys, shares, strict=True)
+        for journey, share in zip(journeys, shares, strict=True)
     }
-    if not types:
-        return Proposal(journeys=blocks)
-    type_shares = _by_region(_shares_among(types), in_log)
-    return Proposal(
-        products={
-            kind.name: product_block(kind, share)
-            for kind, share in zip(types, type_shares, strict=True)
-        },
-        journeys=blocks,
-    )
 
 
 def _by_region(rows: list[dict[str, float]], in_log: dict[str, str]) -> list[dict[str, float]]:
@@ -76,16 +81,16 @@ def _by_region(rows: list[dict[str, float]], in_log: dict[str, str]) -> list[dic
 def _shares_among(types: list[ProductMix]) -> list[dict[str, float]]:
     """Return, by region, each type's share of the sessions that are about one of these types."""
     totals = {
-        region: max(np.array([kind.share[region] for kind in types]).sum(), 1e-12)
+        region: max(np.array([mix.share[region] for mix in types]).sum(), 1e-12)
         for region in types[0].share
     }
-    return [{r: float(share / totals[r]) for r, share in kind.share.items()} for kind in types]
+    return [{r: float(share / totals[r]) for r, share in mix.share.items()} for mix in types]
 
 
 def _own_types(journey: FittedJourney, types: list[ProductMix]) -> dict[str, float] | None:
     """Return product type -> share of a journey's sessions about one; None where none is."""
-    mix = np.array([journey.products.get(kind.name, 0.0) for kind in types])
-    if not mix.any():
+    weights = np.array([journey.products.get(mix.name, 0.0) for mix in types])
+    if not weights.any():
         return None
-    chances = zip(types, chances_of(mix / mix.sum()), strict=True)
-    return {kind.name: chance for kind, chance in chances if chance > 0}
+    chances = zip(types, chances_of(weights / weights.sum()), strict=True)
+    return {mix.name: chance for mix, chance in chances if chance > 0}

@@ -84,15 +84,9 @@ class Course:
         }
         self.think = _think_laws(journey, steps)
         """Step -> next step -> law of the pause between them, s of event time; None: there is none."""
-        self.length, self.duration = None, None
-        if journey.length is not None and journey.length.steps is not None:
-            lengths = journey.length.steps
-            self.length = _Choice(list(range(1, 1 + len(lengths))), lengths)
-        if journey.length is not None and journey.length.duration is not None:
-            from gameday.scenario import length_law  # scipy: only where it is needed
-
-            self.duration = length_law(journey.length.duration)
-            """Law of the time in which steps are begun, s of event time."""
+        self.length = _length_choice(journey)
+        self.duration = _duration_law(journey)
+        """Law of the time in which steps are begun, s of event time; None: sessions do not end by time."""
 
     def first(self, key: int) -> int:
         """Return the first step of the session with this key."""
@@ -137,17 +131,20 @@ class Course:
     ) -> tuple[Array, Array]:
         """Return `after` of many sessions that are at `step`, bit for bit the same."""
         following = self.next[step].many(draw_many(keys, position, 0, Draw.NEXT_STEP))
-        most = np.full(len(keys), LONGEST_WALK)
-        if self.length is not None:
-            most = self.length.many(draw_many(keys, 0, _LENGTH, Draw.ENTRY))
         goes_on = following != END
-        is_over = goes_on & (position + 1 >= most)
+        is_over = goes_on & (position + 1 >= self._most_steps_many(keys))
         think_s = self._think_many(keys, position, step, np.where(is_over, _NOWHERE, following))
         if self.duration is not None and spent_s is not None:
             time_s = np.array([self._time_s(key) for key in keys.tolist()])
             late = goes_on & (spent_s + think_s > time_s)
             is_over, think_s = is_over | late, np.where(late, 0.0, think_s)
         return think_s, np.where(is_over, END, following)
+
+    def _most_steps_many(self, keys: Array) -> Array | int:
+        """Return `_most_steps` of many sessions, or of all where it is one number."""
+        if self.length is None:
+            return LONGEST_WALK
+        return self.length.many(draw_many(keys, 0, _LENGTH, Draw.ENTRY))
 
     def _think_many(self, keys: Array, position: int, step: int, following: Array) -> Array:
         """Return the pauses between a step and the ones that follow it, wall seconds; 0 to a step of no law."""
@@ -174,6 +171,23 @@ def _think_laws(
         steps.index(step): {_index(to, steps): journey.think_law(step, to) for to in row}
         for step, row in journey.next.items()
     }
+
+
+def _length_choice(journey: Journey) -> _Choice | None:
+    """Return the choice of a session's number of steps; None where the journey does not give its law."""
+    if journey.length is None or journey.length.steps is None:
+        return None
+    lengths = journey.length.steps
+    return _Choice(list(range(1, 1 + len(lengths))), lengths)
+
+
+def _duration_law(journey: Journey) -> ServiceTime | None:
+    """Return the law of the time in which a session begins steps; None where it does not end by time."""
+    if journey.length is None or journey.length.duration is None:
+        return None
+    from gameday.scenario import length_law  # scipy: only where it is needed
+
+    return length_law(journey.length.duration)
 
 
 def _index(name: str, steps: tuple[str, ...]) -> int:
@@ -240,10 +254,15 @@ class Walks:
         for r, j in np.ndindex(len(self.plan.regions), len(self.plan.journeys)):
             here = np.flatnonzero((part.region == r) & (part.journey == j))
             upto = self._upto(r, j)[self._minute(r, slots[here])]
-            keys = session_keys(self.plan.seed.root, numbers[here])
-            uniform = draw_many(keys, 0, 0, Draw.PRODUCT) * upto[:, -1]
-            out[here] = np.minimum((uniform[:, None] > upto).sum(axis=1), upto.shape[1] - 1)
+            out[here] = self._draw_products(upto, numbers[here])
         return out
+
+    def _draw_products(self, upto: Array, numbers: Array) -> Array:
+        """Return the product type of sessions by their cumulative shares of types, shape (sessions, types)."""
+        keys = session_keys(self.plan.seed.root, numbers)
+        uniform = draw_many(keys, 0, 0, Draw.PRODUCT) * upto[:, -1]
+        index = (uniform[:, None] > upto).sum(axis=1)
+        return np.asarray(np.minimum(index, upto.shape[1] - 1))
 
     def _upto(self, region: int, journey: int) -> Array:
         """Return the cumulative shares of product types by minute of the day, shape (1440, types)."""

@@ -17,7 +17,7 @@ from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Journey
 from gameday.traffic.fit.crowds import steps_of_crowd
-from gameday.vocabulary import SLOT_S, Array, supported
+from gameday.vocabulary import SLOT_S, Array, TimeGrid, supported
 
 __all__ = ["LaunchDay", "launch_days"]
 
@@ -61,40 +61,53 @@ def launch_days(scenario: Scenario, demand: Demand) -> list[LaunchDay]:
 
 
 def _launch_day(scenario: Scenario, demand: Demand, journey: Journey, region: str) -> LaunchDay:
+    """Return the day of the launch that `journey` walks for."""
     assert journey.launch is not None
-    launch, crowd = scenario.launches[journey.launch], demand.launches[journey.launch]
+    crowd = demand.launches[journey.launch]
     starts = crowd.starts[demand.regions.index(region)]
-    release = scenario.launch_at(journey.launch, region)
-    sale = _Sale(
-        _wanted_orders(scenario, journey, region, demand, starts),
-        _most_orders(scenario, journey, region),
-        launch.stock[region],
-    )
+    sale = _sale(scenario, journey, region, demand.grid, starts)
     sizes = {q: float(np.exp(NormalDist().inv_cdf(q) * crowd.log_sigma)) for q in LEVELS}
-    orders = {q: sale.orders(size)[0] for q, size in sizes.items()}
+    most_orders = {q: float(sale.orders(size)[0].max()) for q, size in sizes.items()}
     return LaunchDay(
         launch=journey.launch,
         region=region,
-        release=release,
-        sessions={q: size * float(starts.sum()) for q, size in sizes.items()},
-        sessions_a_minute={q: size * float(starts.max()) for q, size in sizes.items()},
-        orders_a_minute={q: float(row.max()) for q, row in orders.items()},
+        release=scenario.launch_at(journey.launch, region),
+        sessions=_times(sizes, starts.sum()),
+        sessions_a_minute=_times(sizes, starts.max()),
+        orders_a_minute=most_orders,
         stock=sale.stock,
-        sold_out_min=_sold_out_min(
-            sale, sizes, (release - demand.grid.start).total_seconds() / SLOT_S
-        ),
+        sold_out_min=_sold_out_min(sale, sizes),
         sold_out_chance=_sold_out_chance(sale, crowd.log_sigma),
         calibrated_to=supported(crowd.past_launches),
-        held_back=orders[0.5].max() >= sale.most,
+        held_back=most_orders[0.5] >= sale.most,
+    )
+
+
+def _times(sizes: dict[float, float], count: float) -> dict[float, float]:
+    """Return quantile -> a count of the median crowd at the crowd's size there."""
+    return {q: size * float(count) for q, size in sizes.items()}
+
+
+def _sale(
+    scenario: Scenario, journey: Journey, region: str, grid: TimeGrid, starts: Array
+) -> _Sale:
+    """Return the sale to a launch's crowd; `starts` are its session starts a minute, shape (slots,)."""
+    assert journey.launch is not None
+    release = scenario.launch_at(journey.launch, region)
+    return _Sale(
+        wanted=_wanted_orders(scenario, journey, region, grid, starts),
+        most=_most_orders(scenario, journey, region),
+        stock=scenario.launches[journey.launch].stock[region],
+        release_slot=(release - grid.start).total_seconds() / SLOT_S,
     )
 
 
 def _wanted_orders(
-    scenario: Scenario, journey: Journey, region: str, demand: Demand, starts: Array
+    scenario: Scenario, journey: Journey, region: str, grid: TimeGrid, starts: Array
 ) -> Array:
     """Return the orders a minute if there were stock for all, replies taking no time, shape (slots,)."""
     response_s = dict.fromkeys(scenario.step_names, 0.0)
-    steps = steps_of_crowd(scenario, journey, region, demand.grid, starts, response_s)
+    steps = steps_of_crowd(scenario, journey, region, grid, starts, response_s)
     places_order = [step.places_order for step in scenario.steps.values()]
     return np.asarray(steps[places_order].sum(axis=0))
 
@@ -121,6 +134,8 @@ class _Sale:
     most: float
     """Orders a minute that those let on to the cart make at most."""
     stock: int
+    release_slot: float
+    """When the release is, in slots."""
 
     def orders(self, size: float) -> tuple[Array, float | None]:
         """Return the orders a minute of a crowd `size` times the median, and when the last is, in slots.
@@ -139,9 +154,7 @@ class _Sale:
         return orders, sold_out
 
 
-def _sold_out_min(
-    sale: _Sale, sizes: dict[float, float], release_slot: float
-) -> dict[float, float | None]:
+def _sold_out_min(sale: _Sale, sizes: dict[float, float]) -> dict[float, float | None]:
     """Return quantile -> minutes from the release until all is sold; None: something is left.
 
     The larger the crowd, the sooner: the low quantile of the time is that of a large crowd.
@@ -149,7 +162,7 @@ def _sold_out_min(
     out: dict[float, float | None] = {}
     for level, opposite in zip(LEVELS, reversed(LEVELS), strict=True):
         _, sold_out = sale.orders(sizes[opposite])
-        out[level] = None if sold_out is None else max(0.0, sold_out - release_slot)
+        out[level] = None if sold_out is None else max(0.0, sold_out - sale.release_slot)
     return out
 
 

@@ -87,8 +87,8 @@ def plan_load(
     check_speed(speed, scenario, size.nominal)
     fit = _fit(path, size.nominal, speed)
     lead_in = _lead_in(fit.kernels) if options.lead_in is None else options.lead_in
-    lead_in = min(lead_in, demand.grid.index_of(window.start))
-    return _assemble(path, fit, size, window, lead_in, seed)
+    grid = _with_lead_in(demand.grid, window, lead_in)
+    return _assemble(path, fit, size, window, grid, seed)
 
 
 def _path_at(scenario: Scenario, demand: Demand, quantile: float) -> _Path:
@@ -117,11 +117,10 @@ def _choose_size(
     launched = launch_steps(scenario, demand, _launch_crowds(demand, path.quantile))
     total = sum(launched.values(), path.steps)[:, :, _slots_of(demand.grid, window)]
     chosen = choose_scale(scale, scenario, total, own_target=own_target)
-    if own_target:
-        return _Size(speed, chosen, nominal_at(scenario, scenario.replay.target_fraction))
-    if scale is not None:
-        return _Size(speed, chosen, nominal_at(scenario, chosen))
-    return _quick_enough(scenario, chosen, speed)
+    if scale is None and not own_target:
+        return _quick_enough(scenario, chosen, speed)
+    servers = scenario.replay.target_fraction if own_target else chosen
+    return _Size(speed, chosen, nominal_at(scenario, servers))
 
 
 def _quick_enough(scenario: Scenario, scale: float, speed: float) -> _Size:
@@ -167,13 +166,17 @@ def _fit(path: _Path, nominal: StackResponses, speed: float) -> _Fit:
         response_s = event_response_s(nominal[scenario.regions[region].stack], speed=speed)
         kernels[region] = [lag_kernel(journey, demand.steps, response_s) for journey in journeys]
         if daily:
-            starts[r, daily] = fit_starts(
-                path.steps[r],
-                [kernels[region][j] for j in daily],
-                mix=mix_of_journeys(scenario, demand.grid, region),
-                jumps=_jumps(scenario, demand.grid, region),
-            )
+            of_daily = [kernels[region][j] for j in daily]
+            starts[r, daily] = _fit_daily(scenario, demand.grid, region, path.steps[r], of_daily)
     return _Fit(starts, kernels)
+
+
+def _fit_daily(
+    scenario: Scenario, grid: TimeGrid, region: str, steps: Array, kernels: list[Array]
+) -> Array:
+    """Return the starts of journeys without a launch in a region, shape (journeys, slots)."""
+    mix, jumps = mix_of_journeys(scenario, grid, region), _jumps(scenario, grid, region)
+    return fit_starts(steps, kernels, mix=mix, jumps=jumps)
 
 
 def _jumps(scenario: Scenario, grid: TimeGrid, region: str) -> Array:
@@ -196,18 +199,23 @@ def _lead_in(kernels: dict[str, list[Array]]) -> int:
     return min(slots, _MOST_LEAD_IN)
 
 
+def _with_lead_in(grid: TimeGrid, window: TimeGrid, lead_in: int) -> TimeGrid:
+    """Return a window with `lead_in` slots before it, or as many as `grid` has."""
+    first = grid.index_of(window.start)
+    lead_in = min(lead_in, first)
+    return grid.part(first - lead_in, window.slots + lead_in)
+
+
 def _assemble(
-    path: _Path, fit: _Fit, size: _Size, window: TimeGrid, lead_in: int, seed: Seed
+    path: _Path, fit: _Fit, size: _Size, window: TimeGrid, grid: TimeGrid, seed: Seed
 ) -> LoadPlan:
-    """Return the plan of a window with `lead_in` slots before it."""
+    """Return the plan of a window; `grid` is the window with the lead-in before it."""
     scenario, demand = path.scenario, path.demand
-    first = demand.grid.index_of(window.start) - lead_in
-    grid = TimeGrid(demand.grid.instant(first), window.slots + lead_in)
     part = _slots_of(demand.grid, grid)
     starts = fit.starts[:, :, part]
     return LoadPlan(
         grid=grid,
-        lead_in=lead_in,
+        lead_in=grid.index_of(window.start),
         regions=demand.regions,
         steps=demand.steps,
         journeys=tuple(scenario.journeys),

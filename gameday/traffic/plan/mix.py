@@ -16,13 +16,13 @@ from gameday.vocabulary import Array
 
 __all__ = [
     "FittedPopularity",
+    "GroupMix",
     "ProductBlock",
     "ProductMix",
     "fit_popularity",
-    "hour_weights",
+    "measure_group_mix",
     "measure_product_mix",
     "product_block",
-    "shares_by_region",
 ]
 
 _LEAST_S = 2 * 86_400.0
@@ -97,27 +97,45 @@ def _likeliest(counts: Array) -> Array:
     return np.asarray(min(results, key=lambda result: float(result.fun)).x)
 
 
-def shares_by_region(seen: Sessions, group: Array, groups: int) -> dict[str, Array]:
-    """Return region -> share of its sessions in each group, shape (groups,); `all` where the log says none.
+@dataclass(frozen=True, slots=True)
+class GroupMix:
+    """How groups of sessions are mixed, by region and by local hour."""
 
-    `group` is (sessions,); those below 0 are left out.
+    by_region: dict[str, Array]
+    """Region (`all` where the log says none) -> share of its sessions in each group, shape (groups,)."""
+    by_hour: Array | None
+    """Weight of each group's share by local hour, shape (groups, 24), 1 in the mean of its sessions; None where
+    the log is shorter than two days."""
+
+    def shares(self, group: int) -> dict[str, float]:
+        """Return region -> share of its sessions in a group."""
+        return {region: float(row[group]) for region, row in self.by_region.items()}
+
+    def hours(self, group: int) -> list[float] | None:
+        """Return the weights of a group's share by local hour."""
+        if self.by_hour is None:
+            return None
+        return [round(float(weight), 4) for weight in self.by_hour[group]]
+
+
+def measure_group_mix(seen: Sessions, group: Array, groups: int, zones: dict[str, str]) -> GroupMix:
+    """Return how groups are mixed; `group` is each session's, shape (sessions,), those below 0 are left out.
+
+    `zones` are the time zones of the regions; UTC where there is none.
     """
-    out = {}
+    by_region = {}
     for number, name in enumerate(seen.regions or ("all",)):
         in_region = group[(seen.region_of == number) & (group >= 0)]
         counts = np.bincount(in_region, minlength=groups)
-        out[name] = counts / max(1, counts.sum())
-    return out
-
-
-def hour_weights(seen: Sessions, group: Array, groups: int, zones: dict[str, str]) -> Array | None:
-    """Return the weight of each group's share by local hour, shape (groups, 24), 1 in the mean of its sessions.
-
-    None where the log is shorter than two days. `zones` are those of the regions; UTC where there is none.
-    """
+        by_region[name] = counts / max(1, counts.sum())
     if seen.count == 0 or seen.at_s.max() - seen.at_s.min() < _LEAST_S:
-        return None
-    hour, known = _start_hours(seen, zones), group >= 0
+        return GroupMix(by_region, None)
+    return GroupMix(by_region, _hour_weights(group, groups, _start_hours(seen, zones)))
+
+
+def _hour_weights(group: Array, groups: int, hour: Array) -> Array:
+    """Return `GroupMix.by_hour`; `hour` is the local hour of each session's start, shape (sessions,)."""
+    known = group >= 0
     counts = np.zeros((groups, 24))
     np.add.at(counts, (group[known], hour[known]), 1)
     share = counts.sum(axis=1, keepdims=True) / max(1.0, counts.sum())
@@ -151,21 +169,14 @@ def measure_product_mix(
     group, n = about - 1, len(seen.types) - 1
     if n < 1 or not (group >= 0).any():
         return ()
-    shares, hours = shares_by_region(seen, group, n), hour_weights(seen, group, n, zones)
-    out = []
+    mix, out = measure_group_mix(seen, group, n, zones), []
     for k, name in enumerate(seen.types[1:]):
         categories = _categories(seen, name)
         counts = seen.catalogue.counts(categories)
-        out.append(
-            ProductMix(
-                name,
-                share={region: float(row[k]) for region, row in shares.items()},
-                hours=None if hours is None else [round(float(w), 4) for w in hours[k]],
-                price=seen.catalogue.price(categories),
-                popular=fit_popularity(counts) if len(counts) else None,
-            )
-        )
-    return tuple(mix for mix in out if any(mix.share.values()))
+        popular = fit_popularity(counts) if len(counts) else None
+        price = seen.catalogue.price(categories)
+        out.append(ProductMix(name, mix.shares(k), mix.hours(k), price, popular))
+    return tuple(product for product in out if any(product.share.values()))
 
 
 def _categories(seen: Sessions, product_type: str) -> list[str]:

@@ -121,14 +121,33 @@ def _http_traffic(
     requests = np.zeros((len(plan.regions), plan.grid.slots))
     redirects = size_bytes = 0.0
     for product, rows in steps_by_type.items():
-        sent = [[*chain.from_iterable(scenario.exchanges(step, product))] for step in plan.steps]
-        each = np.array([scenario.requests(step, product) for step in plan.steps])
-        hops = each - np.array([len(exchanges) for exchanges in sent])
-        sizes = np.array([sum(map(_size_bytes, exchanges)) for exchanges in sent])
-        requests += share * np.einsum("rst,s->rt", rows, each)
-        redirects += share * float(np.einsum("rst,s->", rows, hops))
-        size_bytes += share * float(np.einsum("rst,s->", rows, sizes))
+        each = _step_requests(scenario, plan.steps, product)
+        requests += share * np.einsum("rst,s->rt", rows, each.requests)
+        redirects += share * float(np.einsum("rst,s->", rows, each.redirects))
+        size_bytes += share * float(np.einsum("rst,s->", rows, each.size_bytes))
     return _HttpTraffic(requests, redirects, size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _StepRequests:
+    """What one visit to each step sends, arrays of shape (steps,)."""
+
+    requests: Array
+    redirects: Array
+    size_bytes: Array
+
+
+def _step_requests(
+    scenario: Scenario, steps: tuple[str, ...], product: str | None
+) -> _StepRequests:
+    """Return what one visit to each step sends in sessions about a product type."""
+    exchanges = [[*chain.from_iterable(scenario.exchanges(step, product))] for step in steps]
+    requests = np.array([scenario.requests(step, product) for step in steps])
+    return _StepRequests(
+        requests,
+        redirects=requests - np.array([len(row) for row in exchanges]),
+        size_bytes=np.array([sum(map(_size_bytes, row)) for row in exchanges]),
+    )
 
 
 def _size_bytes(exchange: Exchange) -> int:

@@ -11,7 +11,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.blocks import Journey
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["by_minute", "minutes_of_day", "mix_of_journeys", "type_shares"]
+__all__ = ["by_minute", "minutes_of_day", "mix_of_journeys", "type_shares", "type_shares_by_slot"]
 
 _DAY = 1440
 """Minutes of a day."""
@@ -36,13 +36,19 @@ def type_shares(scenario: Scenario, region: str, journey: Journey) -> Array:
     if journey.launch is not None:
         sold = scenario.launches[journey.launch].product
         return np.stack([np.full(_DAY, float(name == sold)) for name in products])
-    shares = {name: block.share.get(region, 0.0) for name, block in products.items()}
-    if journey.products is not None:
-        shares = {name: journey.products.get(name, 0.0) for name in products}
-    all_day = np.stack([np.full(_DAY, shares[name]) for name in products])
+    shares = journey.products
+    if shares is None:
+        shares = {name: block.share.get(region, 0.0) for name, block in products.items()}
+    all_day = np.stack([np.full(_DAY, shares.get(name, 0.0)) for name in products])
     weights = all_day * np.stack([by_minute(block.hours) for block in products.values()])
     weights = np.where(weights.sum(axis=0) > 0, weights, all_day)
     return np.asarray(weights / weights.sum(axis=0))
+
+
+def type_shares_by_slot(scenario: Scenario, region: str, journey: Journey, grid: TimeGrid) -> Array:
+    """Return `type_shares` at the region's local minute of every slot, shape (types, slots)."""
+    minutes = minutes_of_day(scenario.regions[region].zone, grid)
+    return np.asarray(type_shares(scenario, region, journey)[:, minutes])
 
 
 def mix_of_journeys(scenario: Scenario, grid: TimeGrid, region: str) -> Array:

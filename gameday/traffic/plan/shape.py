@@ -78,6 +78,13 @@ def choose_window(
         return grid.part(first, last - first)
     if window != "peak":
         return named_window(window, scenario, grid)
+    return _peak(scenario, grid, starts, spans)
+
+
+def _peak(
+    scenario: Scenario, grid: TimeGrid, starts: Array, spans: Sequence[tuple[int, int]]
+) -> TimeGrid:
+    """Return the busiest window of any stack; the arguments are those of `choose_window`."""
     width = max(1, round(scenario.replay.peak / SLOT_S))
     runs = []
     for stack in scenario.stack_names:
@@ -89,7 +96,7 @@ def choose_window(
 
 
 def _busiest(starts: Array, span: tuple[int, int], width: int) -> tuple[float, int, int]:
-    """Return the most starts in `width` slots in a row inside a span, the first of these slots and their number."""
+    """Return the most starts in `width` slots in a row inside a span, the first one and their number."""
     first, last = span
     width = min(width, last - first)
     upto = np.concatenate([[0.0], np.cumsum(starts[first:last])])
