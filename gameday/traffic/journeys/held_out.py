@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gameday.history.importers import Sessions
+from gameday.scenario.blocks import Journey
 from gameday.traffic.journeys.chains import chain_of, length_law
 from gameday.traffic.journeys.fitted import (
     FittedJourney,
@@ -25,62 +28,65 @@ _LEAST_SESSIONS = 20
 _DRAWN = 30
 """Lengths whose distribution is drawn."""
 _KOLMOGOROV_95 = 1.36
-"""95 % point of the Kolmogorov distribution: a gap of this over the root of the sample size is chance."""
+"""95 % point of the Kolmogorov distribution: chance alone exceeds this over the root of the sample size in 5 of 100."""
 
 
 def goodness_of_fit(
     journeys: tuple[FittedJourney, ...], test: Sessions, order: str
 ) -> GoodnessByType:
     """Return how well the journeys predict the sessions held out; `order` is the step of an order."""
-    mixed = _Mixed(journeys, np.array([journey.share for journey in journeys]), test.steps)
-    whole = _compare(mixed, test)
-    types = _by_type(journeys, test, order)
+    expected = [_expect(journey.journey(), test.steps) for journey in journeys]
+    whole = _compare(_mix(expected, [journey.share for journey in journeys]), test)
+    about, types = test.about(order), {}
+    for k in _largest_types(about, len(test.types)):
+        name = test.types[k]
+        weights = np.array([j.share * j.products.get(name, 0.0) for j in journeys])
+        if weights.any():
+            mixed = _mix(expected, (weights / weights.sum()).tolist())
+            types[name] = _compare(mixed, test.only(about == k))
     return GoodnessByType(whole.sessions, whole.steps, whole.length, types)
 
 
-def _by_type(
-    journeys: tuple[FittedJourney, ...], test: Sessions, order: str
-) -> dict[str, GoodnessOfFit]:
-    """Return the goodness of fit to the sessions about each product type, largest first.
-
-    The journeys are mixed by their own shares of the type.
-    """
-    about, out = test.about(order), {}
-    counts = np.bincount(about, minlength=len(test.types))
-    for k in sorted(range(1, len(test.types)), key=lambda k: -counts[k])[:_MOST_TYPES]:
-        name = test.types[k]
-        weights = np.array([j.share * j.products.get(name, 0.0) for j in journeys])
-        if counts[k] < _LEAST_SESSIONS or not weights.any():
-            continue
-        mixed = _Mixed(journeys, weights / weights.sum(), test.steps)
-        out[name] = _compare(mixed, test.only(about == k))
-    return out
+def _largest_types(about: Array, types: int) -> list[int]:
+    """Return the product types with enough sessions to compare, most first; type 0 stands for none."""
+    counts = np.bincount(about, minlength=types)
+    largest = sorted(range(1, types), key=lambda k: -counts[k])[:_MOST_TYPES]
+    return [k for k in largest if counts[k] >= _LEAST_SESSIONS]
 
 
-class _Mixed:
-    """What journeys come to when so many sessions walk each of them; replies take no time."""
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What sessions come to by a model; replies take no time."""
 
-    def __init__(
-        self, fitted: tuple[FittedJourney, ...], shares: Array, steps: tuple[str, ...]
-    ) -> None:
-        journeys = [journey.journey() for journey in fitted]
-        chains = [chain_of(journey, steps, dict.fromkeys(steps, 0.0)) for journey in journeys]
-        self.visits: Array = shares @ [chain.visits for chain in chains]
-        self.ever: Array = shares @ [chain.ever for chain in chains]
-        self.lengths = _mixed_law([length_law(journey, steps) for journey in journeys], shares)
-        """Chance of n steps, n = 0, 1, ..."""
+    visits: Array
+    """Expected visits of a session, shape (steps,)."""
+    ever: Array
+    """Chance that a session comes to a step, shape (steps,)."""
+    lengths: Array
+    """Chance of n steps, n = 0, 1, ..."""
 
 
-def _mixed_law(laws: list[Array], shares: Array) -> Array:
-    """Return the mixture of laws of numbers 0, 1, ... of any lengths."""
-    longest = max(len(law) for law in laws)
-    mixed = np.zeros(longest)
-    for share, law in zip(shares.tolist(), laws, strict=True):
-        mixed += share * np.pad(law, (0, longest - len(law)))
-    return mixed
+def _expect(journey: Journey, steps: tuple[str, ...]) -> _Expected:
+    """Return what sessions of one journey come to."""
+    chain = chain_of(journey, steps, dict.fromkeys(steps, 0.0))
+    return _Expected(chain.visits, chain.ever, length_law(journey, steps))
 
 
-def _compare(predicted: _Mixed, test: Sessions) -> GoodnessOfFit:
+def _mix(journeys: list[_Expected], shares: list[float]) -> _Expected:
+    """Return what sessions come to when these shares of them walk each journey."""
+    longest = max(len(journey.lengths) for journey in journeys)
+    lengths = np.zeros(longest)
+    for share, journey in zip(shares, journeys, strict=True):
+        lengths += share * np.pad(journey.lengths, (0, longest - len(journey.lengths)))
+    weights = np.array(shares)
+    return _Expected(
+        visits=weights @ [journey.visits for journey in journeys],
+        ever=weights @ [journey.ever for journey in journeys],
+        lengths=lengths,
+    )
+
+
+def _compare(predicted: _Expected, test: Sessions) -> GoodnessOfFit:
     """Return step mix, conversion and length: of the mixed journeys, and of the sessions held out."""
     steps = _compare_steps(predicted, test)
     return GoodnessOfFit(
@@ -88,7 +94,7 @@ def _compare(predicted: _Mixed, test: Sessions) -> GoodnessOfFit:
     )
 
 
-def _compare_steps(predicted: _Mixed, test: Sessions) -> dict[str, StepFit]:
+def _compare_steps(predicted: _Expected, test: Sessions) -> dict[str, StepFit]:
     """Return each step's share of all visits and the share of sessions that come to it."""
     mix = predicted.visits / predicted.visits.sum()
     seen = np.bincount(test.step, minlength=len(test.steps))
