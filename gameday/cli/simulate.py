@@ -193,7 +193,7 @@ class Rehearsal:
         for variant in variants:  # it must be able to happen there too
             injected(texts, variant, window_s, is_ours=True)
         injections = injected(texts, self.scenario, window_s, is_ours=True)
-        self._calm, self.plan = self.plan, self.plan.struck(injections)
+        self._calm, self.plan = self.plan, self.plan.with_injections(injections)
 
     def play(
         self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None

@@ -125,7 +125,9 @@ def n_minus_one(
             lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
         )
         window_s = peak.window.slots * SLOT_S
-        struck = [peak.struck(parse_injections([one.text], scenario, window_s)) for one in lost]
+        struck = [
+            peak.with_injections(parse_injections([one.text], scenario, window_s)) for one in lost
+        ]
         progress(f"{stack}: {len(lost)} losses at the peak")
         there = as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds())
         seen = replicate_each(

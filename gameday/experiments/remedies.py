@@ -57,7 +57,7 @@ def find_remedies(
         for stack in sorted(down)
     }
     for name, variant in policies(scenario):
-        answer = back(name, variant, calm.struck(injections))
+        answer = back(name, variant, calm.with_injections(injections))
         for stack in down:
             out[stack]["policies"].append(
                 {"policy": name, "said": answer[stack]["said"], "after": answer[stack]["after"]}
@@ -78,7 +78,9 @@ def _load(
     while low < high:
         at = (low + high) // 2
         drop = Injection(f"traffic {_SHARES[at]:g}x", end_s, math.inf, traffic=_SHARES[at])
-        answer = back(f"load falls to {_SHARES[at]:.0%}", plan=calm.struck((*injections, drop)))
+        answer = back(
+            f"load falls to {_SHARES[at]:.0%}", plan=calm.with_injections((*injections, drop))
+        )
         if _comes_back(answer[stack]):
             high = at
         else:

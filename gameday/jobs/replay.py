@@ -91,7 +91,7 @@ def foresee(loaded: LoadedScenario, order: Order, show: Show) -> tuple[History, 
         plan = plan_load(
             scenario, demand, seed=order.seed, options=order.asked, own_target=bool(order.targets)
         )
-        plan = plan.struck(
+        plan = plan.with_injections(
             injected(
                 order.inject, scenario, plan.window.slots * SLOT_S, is_ours=order.targets is None
             )

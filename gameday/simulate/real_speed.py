@@ -161,7 +161,7 @@ def real_speed_model(
         window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
     )
     servers = None if scale is None else calm.scale * scale / plan.scale
-    plans = [calm.struck(plan.injections), calm] if plan.injections else [calm]
+    plans = [calm.with_injections(plan.injections), calm] if plan.injections else [calm]
     done = [0]
 
     def play(stop_file: Path) -> AtRealSpeed[T]:

@@ -132,7 +132,7 @@ def every_policy(*, size: float = 1.0) -> dict[str, Any]:
         if name == "edge":
             del rule["cache"]  # all would be answered there
     scenario = scenario_of(json.dumps(data))
-    plan = plan.struck(parse_injections(["zone us-a lost at +3m for 3m"], scenario, 600.0))
+    plan = plan.with_injections(parse_injections(["zone us-a lost at +3m for 3m"], scenario, 600.0))
     return compared(scenario, plan, size) | {
         "conditions": "as all_features, with every policy on in every service and a zone lost for 3 minutes",
     }

@@ -28,7 +28,7 @@ _LEAST_SESSIONS = 20
 _DRAWN = 30
 """Lengths whose distribution is drawn."""
 _KOLMOGOROV_95 = 1.36
-"""95 % point of the Kolmogorov distribution: chance alone exceeds this over the root of the sample size in 5 of 100."""
+"""95 % point of the Kolmogorov distribution: the distance of a sample is below this over the root of its size."""
 
 
 def goodness_of_fit(

@@ -208,7 +208,7 @@ class LoadPlan:
             factor[first:last] *= 1.0 if change.traffic is None else change.traffic
         return factor
 
-    def struck(self, injections: tuple[Injection, ...]) -> LoadPlan:
+    def with_injections(self, injections: tuple[Injection, ...]) -> LoadPlan:
         """Return the plan with these injections; those that change the traffic multiply its arrays."""
         plan = replace(self, injections=injections)
         factor = plan.traffic_factor()

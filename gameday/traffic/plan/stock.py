@@ -36,7 +36,7 @@ class StockRow:
 
 
 def stock_rows(
-    scenario: Scenario, strength_sigma: float, plan: LoadPlan, seen: Outlook, stack: str
+    scenario: Scenario, strength_sigma: float, plan: LoadPlan, outlook: Outlook, stack: str
 ) -> Iterator[StockRow]:
     """Yield every product of limited stock in a stack.
 
@@ -46,20 +46,20 @@ def stock_rows(
     for product in scenario.stock(stack):
         limit, release = _limit(scenario, plan, product, stack), scenario.release(product, stack)
         limit = replace(limit, units=round(limit.units))
-        orders = seen.orders_by_type[product][limit.regions][:, limit.opens :]
+        orders = outlook.orders_by_type[product][limit.regions][:, limit.opens :]
         yield StockRow(
             stack=stack,
             product=product,
             units=round(limit.units),
             orders_asked=round(float(orders.sum()), 2),
             release_utc=None if release is None else release.isoformat(),
-            sold_out_utc=_sold_out_utc(strength_sigma, plan, seen, product, limit),
+            sold_out_utc=_sold_out_utc(strength_sigma, plan, outlook, product, limit),
             released_before=release is not None and release < plan.grid.start,
         )
 
 
 def _sold_out_utc(
-    strength_sigma: float, plan: LoadPlan, seen: Outlook, product: str, limit: Limit
+    strength_sigma: float, plan: LoadPlan, outlook: Outlook, product: str, limit: Limit
 ) -> dict[str, str | None]:
     """Return quantile of the event's strength -> when the orders come to the stock."""
     out: dict[str, str | None] = {}
@@ -68,15 +68,16 @@ def _sold_out_utc(
         factor = math.exp(beyond_plan * strength_sigma)
         # so many times the orders come to the stock when the plan's come to a share of it
         share = replace(limit, units=limit.units / factor, most=limit.most / factor)
-        slot = seen.sold_out(product, share)
+        slot = outlook.sold_out(product, share)
         out[f"p{100 * level:g}"] = None if slot is None else plan.grid.instant(slot).isoformat()
     return out
 
 
-def sold_orders(scenario: Scenario, plan: LoadPlan, seen: Outlook, product: str) -> float:
+def sold_orders(scenario: Scenario, plan: LoadPlan, outlook: Outlook, product: str) -> float:
     """Return how many orders can be filled: no stack sells another one's stock, or before release."""
     return sum(
-        seen.sold(product, _limit(scenario, plan, product, stack)) for stack in scenario.stack_names
+        outlook.sold(product, _limit(scenario, plan, product, stack))
+        for stack in scenario.stack_names
     )
 
 
