@@ -15,7 +15,7 @@ def main() -> None:
     scenario = gameday.load_scenario(event)
     history = gameday.read_history(scenario, file=None, seed=seed)
     demand = gameday.forecast_demand(scenario, history)
-    plan = gameday.plan_load(scenario, demand, seed=seed, asked=gameday.Asked(speed=20.0))
+    plan = gameday.plan_load(scenario, demand, seed=seed, options=gameday.ReplayOptions(speed=20.0))
     print(f"{int(plan.played.sum())} sessions in {plan.duration_s:.0f} s at {plan.speed:g}x")
 
     service = next(iter(scenario.services))

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from gameday.jobs.replay import replay
     from gameday.products import to_json
     from gameday.scenario import load_scenario
-    from gameday.traffic import Asked, plan_load
+    from gameday.traffic import ReplayOptions, plan_load
     from gameday.vocabulary import Seed
 
 __all__ = [
-    "Asked",
+    "ReplayOptions",
     "GamedayError",
     "Seed",
     "__version__",
@@ -48,7 +48,7 @@ _open = opening(
     __name__,
     {
         **_VERBS,
-        "Asked": "traffic",
+        "ReplayOptions": "traffic",
         "GamedayError": "errors",
         "Seed": "vocabulary",
         "to_json": "products",

@@ -111,8 +111,9 @@ def _import(
     """Fit journeys to events, write them, and tell."""
     from gameday.files import write_whole
     from gameday.history.importers import MinuteCounts, permits, read_clickstream
+    from gameday.products import to_json
     from gameday.scenario.reading import to_yaml
-    from gameday.traffic.journeys import calibrate, proposal
+    from gameday.traffic.journeys import calibrate, propose
 
     zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
     order = order_step(scenario)
@@ -124,7 +125,7 @@ def _import(
             f"say which is which, as in --regions '{strange[0]}={next(iter(zones))}'"
         )
     found = calibrate(seen, zones=zones, order=order)
-    text = to_yaml(proposal(found, list(zones)) | log.get("map", {}))
+    text = to_yaml(to_json(propose(found, list(zones))) | log.get("map", {}))
     write_whole(to.out, lambda path: path.write_text(text, encoding="utf-8"))
     told = _told(found) | {"schema_version": 2, "written": str(to.out), "log": log.get("told")}
     if minutes is not None and to.counts is not None:
@@ -209,13 +210,15 @@ def _pairs(flag: str, text: str | None) -> dict[str, str]:
 
 def _told(found: Calibration) -> dict[str, Any]:
     """Return all of it in plain data, for programs and for the page."""
+    from gameday.products import to_json
+
     return {
         "journeys": [
             {
                 "name": one.name,
                 "share": one.share,
                 "sessions": one.sessions,
-                "block": one.block("8s"),
+                "block": to_json(one.block("8s")),
                 "regions": one.regions,
                 "hours": one.hours,
                 "products": one.products,
@@ -239,8 +242,8 @@ def _told(found: Calibration) -> dict[str, Any]:
             for one in found.journeys
         ],
         "products": [asdict(one) for one in found.products],
-        "buys": list(found.buys),
-        "held_out": found.held_out,
+        "buys": [to_json(row) for row in found.buys],
+        "held_out": to_json(found.held_out),
         "notes": list(found.notes),
     }
 
@@ -254,30 +257,31 @@ def _say(found: Calibration, sessions: int, order_step: str) -> None:
         laws = ", ".join(f"{step}: {p.name}" for step, p in one.pauses.items())
         typer.echo(f"{one.name:<16} {one.share:>8.1%} {one.sessions:>10}  {laws}")
     for row in found.buys[:3]:
-        what = "sessions" if row["type"] == "all" else f"sessions that saw {row['type']}"
+        seen = row.product_type
+        what = "sessions" if seen == "all" else f"sessions that saw {seen}"
         typer.echo(
-            f"of {row['sessions']} {what} {row['buying']} bought: {row['share']:.2%} "
-            f"({row['low']:.2%} to {row['high']:.2%})"
+            f"of {row.sessions} {what} {row.buying} bought: {row.share:.2%} "
+            f"({row.low:.2%} to {row.high:.2%})"
         )
     held = found.held_out
-    typer.echo(f"of {held['sessions']} sessions held out (95 % interval):")
+    typer.echo(f"of {held.sessions} sessions held out (95 % interval):")
     typer.echo(f"{'step':<16} {'mix told':>9} {'seen':>8} {'ever told':>10} {'seen':>8}")
-    for step, row in held["steps"].items():
+    for step, fit in held.steps.items():
         typer.echo(
-            f"{step:<16} {row['mix_told']:>9.2%} {row['mix_seen']:>8.2%} {row['ever_told']:>10.2%} "
-            f"{row['ever_seen']:>8.2%} ({row['ever_low']:.2%} to {row['ever_high']:.2%})"
+            f"{step:<16} {fit.mix_told:>9.2%} {fit.mix_seen:>8.2%} {fit.ever_told:>10.2%} "
+            f"{fit.ever_seen:>8.2%} ({fit.ever_low:.2%} to {fit.ever_high:.2%})"
         )
-    length = held["length"]
+    length = held.length
     typer.echo(
-        f"steps a session: told {length['mean_told']:.2f}, seen {length['mean_seen']:.2f}; largest gap of their "
-        f"distributions {length['distance']:.3f} (chance alone: {length['chance']:.3f})"
+        f"steps a session: told {length.mean_told:.2f}, seen {length.mean_seen:.2f}; largest gap of their "
+        f"distributions {length.distance:.3f} (chance alone: {length.chance:.3f})"
     )
-    for name, row in held["types"].items():
-        order = row["steps"].get(order_step)
+    for name, of_type in held.types.items():
+        order, length = of_type.steps.get(order_step), of_type.length
         if order is not None:
             typer.echo(
-                f"held out, about {name} ({row['sessions']}): bought told {order['ever_told']:.2%}, seen "
-                f"{order['ever_seen']:.2%} ({order['ever_low']:.2%} to {order['ever_high']:.2%}); steps told "
-                f"{row['length']['mean_told']:.2f}, seen {row['length']['mean_seen']:.2f}, gap "
-                f"{row['length']['distance']:.3f} (chance: {row['length']['chance']:.3f})"
+                f"held out, about {name} ({of_type.sessions}): bought told {order.ever_told:.2%}, seen "
+                f"{order.ever_seen:.2%} ({order.ever_low:.2%} to {order.ever_high:.2%}); steps told "
+                f"{length.mean_told:.2f}, seen {length.mean_seen:.2f}, gap "
+                f"{length.distance:.3f} (chance: {length.chance:.3f})"
             )

@@ -12,7 +12,7 @@ from gameday.errors import UsageError
 
 if TYPE_CHECKING:
     from gameday.swarm.control import Listen
-    from gameday.traffic import Asked
+    from gameday.traffic import ReplayOptions
 
 __all__ = [
     "DriftOption",
@@ -83,10 +83,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 def asked_of(
     window: str, speed: str | None, duration: str | None, scale: str, quantile: str | None
-) -> Asked:
+) -> ReplayOptions:
     """Return what was asked for; UsageError says which flag is wrong and how it is written."""
     from gameday.scenario import parse_duration
-    from gameday.traffic import Asked
+    from gameday.traffic import ReplayOptions
 
     if speed is not None and duration is not None:
         raise UsageError("--speed and --duration set the same thing; give one")
@@ -101,7 +101,7 @@ def asked_of(
         raise UsageError("--duration: must be longer than nothing")
     share = None if scale == "auto" else _positive("--scale", scale, "as 0.01, or auto")
     level = None if quantile is None else _level(quantile)
-    return Asked(window, number, seconds, share, level)
+    return ReplayOptions(window, number, seconds, share, level)
 
 
 def _positive(flag: str, text: str, how: str) -> float:

@@ -140,14 +140,14 @@ def _show_products(answer: PlanAnswer) -> None:
             worth = f"; {product.can_be_sold:,.0f} can be sold{worth}"
         typer.echo(f"orders of {name} asked for: {where}{worth}")
     for row in answer.stock:
-        gone = [f"{at[:16]}Z at {level}" for level, at in row["sold_out_utc"].items() if at]
+        gone = [f"{at[:16]}Z at {level}" for level, at in row.sold_out_utc.items() if at]
         when = ", ".join(gone) + " of strength" if gone else "never in the window"
         early = "; released before what is played: all of it is taken to be there"
         typer.echo(
-            f"stock of {row['product']} in {row['stack']}: {row['units']:,} units, "
-            f"{row['orders_asked']:,.0f} orders asked for; on paper gone {when}"
+            f"stock of {row.product} in {row.stack}: {row.units:,} units, "
+            f"{row.orders_asked:,.0f} orders asked for; on paper gone {when}"
             + early
-            * row["released_before"]
+            * row.released_before
         )
 
 

@@ -47,10 +47,12 @@ def foresee(loaded: LoadedScenario, order: Order, show: Show) -> Foreseen:
     scenario, is_ours = loaded.played, not order.has_own_target
     with show.phase("load plan"):
         plan = plan_load(
-            scenario, demand, seed=order.seed, asked=order.asked, own_target=not is_ours
+            scenario, demand, seed=order.seed, options=order.asked, own_target=not is_ours
         )
         window_s = plan.window.slots * SLOT_S
-        plan = plan.struck(choose_injections(order.inject, scenario, window_s, is_ours=is_ours))
+        plan = plan.with_injections(
+            choose_injections(order.inject, scenario, window_s, is_ours=is_ours)
+        )
         check_guardrails(scenario, plan)
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
     return Foreseen(history, demand, plan)

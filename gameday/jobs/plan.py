@@ -16,8 +16,8 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario, share_cut
 from gameday.simulate import visits_per_s
 from gameday.traffic import LoadPlan
-from gameday.traffic.fit import contradictions, residuals
-from gameday.traffic.plan import Outlook, outlook, sold_orders, stock_rows
+from gameday.traffic.fit import Contradiction, Residual, find_contradictions, measure_residuals
+from gameday.traffic.plan import Outlook, StockRow, outlook, sold_orders, stock_rows
 
 __all__ = ["PlanAnswer", "Planned", "plan_json", "plan_order"]
 
@@ -102,14 +102,14 @@ class PlanAnswer:
     """Region -> journey -> session starts."""
     per_slot: dict[str, RegionSlots]
     products: dict[str, ProductOrders]
-    stock: tuple[Any, ...]
+    stock: tuple[StockRow, ...]
     journeys: dict[str, JourneyWalk]
     service_visits_per_s: dict[str, dict[str, list[float]]]
     """Stack -> service -> visits a second."""
     cells: dict[str, dict[str, int]]
     """Stack -> service -> servers in the scaled-down system."""
-    residuals: tuple[Any, ...]
-    contradictions: tuple[Any, ...]
+    residuals: tuple[Residual, ...]
+    contradictions: tuple[Contradiction, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,8 @@ def _answer(scenario: Scenario, demand: Demand, plan: LoadPlan, last: dict[str, 
         journeys={name: _journey(scenario, plan, seen, name) for name in seen.chains},
         service_visits_per_s=_service_visits(scenario, plan, seen),
         cells=_cells(scenario, plan),
-        residuals=tuple(residuals(plan)),
-        contradictions=tuple(contradictions(scenario, plan)),
+        residuals=tuple(measure_residuals(plan)),
+        contradictions=tuple(find_contradictions(scenario, plan)),
     )
 
 

@@ -46,8 +46,8 @@ from gameday.scenario.reading import (
     what_if,
 )
 from gameday.simulate import at_real_speed, compiling, on_cluster, replicate
-from gameday.traffic import Asked, LoadPlan
-from gameday.traffic.plan import check_asked
+from gameday.traffic import LoadPlan, ReplayOptions
+from gameday.traffic.plan import check_options
 from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["RehearsalOrder", "rehearse", "rehearse_order"]
@@ -62,7 +62,7 @@ class RehearsalOrder:
 
     event: str
     seed: Seed
-    asked: Asked
+    asked: ReplayOptions
     history: Path | None = None
     what_if: tuple[str, ...] = ()
     """As 'checkout.instances = 40', each a variant."""
@@ -110,7 +110,7 @@ def rehearse(
     order = RehearsalOrder(
         event=event,
         seed=Seed(seed),
-        asked=Asked(window, 1.0, None, scale, quantile),
+        asked=ReplayOptions(window, 1.0, None, scale, quantile),
         history=None if history is None else Path(history),
         what_if=tuple(what_if),
         inject=tuple(inject),
@@ -150,7 +150,7 @@ def _read(order: RehearsalOrder) -> tuple[LoadedScenario, list[WhatIf]]:
     loaded = read_scenario(order.event)
     variants = [what_if(loaded, text) for text in order.what_if]
     for scenario in (loaded.played, *(variant.scenario for variant in variants)):
-        check_asked(order.asked, scenario, order.inject, own_target=False)
+        check_options(order.asked, scenario, order.inject, own_target=False)
     return loaded, variants
 
 
@@ -182,7 +182,9 @@ class _Model:
             )
             show.update(f"{int(plan.played.sum())} sessions, scale {plan.scale:g}")
         window_s = plan.window.slots * SLOT_S
-        struck = plan.struck(choose_injections(order.inject, scenario, window_s, is_ours=True))
+        struck = plan.with_injections(
+            choose_injections(order.inject, scenario, window_s, is_ours=True)
+        )
         return _Model(order, scenario, plan, struck, show)
 
     def check_injections(self, variants: list[WhatIf]) -> None:

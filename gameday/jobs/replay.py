@@ -31,7 +31,7 @@ from gameday.safety import check_ceilings
 from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.simulate import AtRealSpeed, compiling, real_speed_model
 from gameday.swarm.control import check_listen
-from gameday.traffic import Asked
+from gameday.traffic import ReplayOptions
 from gameday.vocabulary import Seed
 
 __all__ = ["Replayed", "replay", "replay_order"]
@@ -76,7 +76,7 @@ def replay(
         event=event,
         seed=Seed(seed),
         out=Path(out),
-        asked=Asked(window, speed, None, scale, quantile),
+        asked=ReplayOptions(window, speed, None, scale, quantile),
         history=None if history is None else Path(history),
         targets=targets,
         workers=workers,

@@ -18,7 +18,7 @@ from gameday.record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.offered import expected_visits
 from gameday.simulate.replications import REPLICATIONS, replicate_each
-from gameday.traffic import Asked, LoadPlan, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, plan_load
 from gameday.vocabulary import Seed
 
 __all__ = ["LEAD_IN", "AtRealSpeed", "Take", "at_real_speed", "real_speed_model", "wait_for"]
@@ -78,8 +78,8 @@ def at_real_speed(
     """
 
     def at(scale: float) -> LoadPlan:
-        asked = Asked(window, 1.0, None, scale, quantile, lead_in)
-        return plan_load(scenario, demand, seed=seed, asked=asked)
+        options = ReplayOptions(window, 1.0, None, scale, quantile, lead_in)
+        return plan_load(scenario, demand, seed=seed, options=options)
 
     if scale is not None:
         return at(scale)
@@ -161,7 +161,7 @@ def real_speed_model(
         window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
     )
     servers = None if scale is None else calm.scale * scale / plan.scale
-    plans = [calm.struck(plan.injections), calm] if plan.injections else [calm]
+    plans = [calm.with_injections(plan.injections), calm] if plan.injections else [calm]
     done = [0]
 
     def play(stop_file: Path) -> AtRealSpeed[T]:

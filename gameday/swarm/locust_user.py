@@ -215,7 +215,7 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     """Return a brief made on the spot, for `locust -f` by hand."""
     from gameday.forecast import forecast_demand  # heavy, and of no use to a worker
     from gameday.history import read_history
-    from gameday.traffic import Asked, plan_load
+    from gameday.traffic import ReplayOptions, plan_load
 
     target, loaded = allowed_target(host), floor.loaded
     assert loaded is not None
@@ -227,9 +227,9 @@ def _own_brief(floor: _Floor, host: str) -> Brief:
     history = read_history(scenario, file=None, seed=seed)
     demand = forecast_demand(scenario, history)
     stack, scale = _met(target.url, scenario)
-    asked = Asked(scale=scale, speed=min(_BY_HAND_SPEED, scenario.replay.speed))
+    options = ReplayOptions(scale=scale, speed=min(_BY_HAND_SPEED, scenario.replay.speed))
     scenario = loaded.played
-    plan = plan_load(scenario, demand, seed=seed, asked=asked)
+    plan = plan_load(scenario, demand, seed=seed, options=options)
     check_ceilings(scenario, plan)
     run = time.strftime("by-hand-%Y%m%dT%H%M%S", time.gmtime())
     return Brief(run, loaded, {stack: target.url}, floor.workers(), plan)

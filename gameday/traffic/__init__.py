@@ -1,7 +1,7 @@
 """The room where an expectation becomes customers.
 
 Job:   find the session starts that cause the forecast, and lay out a run of them; fit journeys to sessions.
-In:    Scenario, Demand, Seed, what was asked; Sessions.    Out: LoadPlan, Calibration.
+In:    Scenario, Demand, Seed, ReplayOptions; Sessions.    Out: LoadPlan, Calibration.
 Never: send anything, simulate a queue, touch a clock.
 """
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from gameday.traffic.journeys.walks import END, Course, PlannedStep, Walks
     from gameday.traffic.plan.load import event_steps, plan_load
     from gameday.traffic.plan.load_plan import Arrivals, LoadPlan
-    from gameday.traffic.plan.shape import Asked
+    from gameday.traffic.plan.shape import ReplayOptions
 
 __all__ = [
     "Arrivals",
-    "Asked",
     "Course",
     "END",
     "LoadPlan",
     "PlannedStep",
+    "ReplayOptions",
     "Walks",
     "event_steps",
     "plan_load",
@@ -31,11 +31,11 @@ __getattr__ = opening(
     __name__,
     {
         "Arrivals": "plan.load_plan",
-        "Asked": "plan.shape",
         "Course": "journeys.walks",
         "END": "journeys.walks",
         "LoadPlan": "plan.load_plan",
         "PlannedStep": "journeys.walks",
+        "ReplayOptions": "plan.shape",
         "Walks": "journeys.walks",
         "event_steps": "plan.load",
         "plan_load": "plan.load",

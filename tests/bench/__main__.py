@@ -25,7 +25,7 @@ from gameday.report import Judged, RunAbout, gather, render_report, summary_json
 from gameday.scenario import load_scenario
 from gameday.simulate.reference.engine import run_reference
 from gameday.swarm import Health
-from gameday.traffic import Asked, plan_load
+from gameday.traffic import ReplayOptions, plan_load
 from gameday.vocabulary import Seed
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
 from tests.support.small_shop import flat_demand
@@ -61,7 +61,7 @@ def primeday(folder: Path, *, size: float = 1.0) -> dict[str, Any]:
     past_s, history = timed(lambda: read_history(scenario, file=None, seed=seed))
     again_s, history = timed(lambda: read_history(scenario, file=None, seed=seed))
     forecast_s, demand = timed(lambda: forecast_demand(scenario, history))
-    plan_s, plan = timed(lambda: plan_load(scenario, demand, seed=seed, asked=Asked()))
+    plan_s, plan = timed(lambda: plan_load(scenario, demand, seed=seed, options=ReplayOptions()))
     return {
         "history_seconds": past_s,
         "history_cached_seconds": again_s,

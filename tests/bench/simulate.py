@@ -34,7 +34,7 @@ from gameday.scenario.service_times import Exponential
 from gameday.simulate.compiled import kernel, queue_alone, run_compiled
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.engine import run_reference
-from gameday.traffic import Asked, LoadPlan, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, plan_load
 from gameday.traffic.fit.by_type import caused_by_type
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service
@@ -51,8 +51,8 @@ def primeday(window: str, scale: float, lead_in: int) -> tuple[Scenario, LoadPla
     """Return the bundled event at real speed in a cell."""
     scenario = load_scenario("primeday")
     demand = forecast_demand(scenario, read_history(scenario, file=None, seed=Seed(1)))
-    asked = Asked(window=window, speed=1.0, scale=scale, lead_in=lead_in)
-    return scenario, plan_load(scenario, demand, seed=Seed(1), asked=asked)
+    options = ReplayOptions(window=window, speed=1.0, scale=scale, lead_in=lead_in)
+    return scenario, plan_load(scenario, demand, seed=Seed(1), options=options)
 
 
 def visits(record: RunRecord) -> int:
@@ -133,7 +133,7 @@ def every_policy(*, size: float = 1.0) -> dict[str, Any]:
         if name == "edge":
             del rule["cache"]  # all would be answered there
     scenario = scenario_of(json.dumps(data))
-    plan = plan.struck(parse_injections(["zone us-a lost at +3m for 3m"], scenario, 600.0))
+    plan = plan.with_injections(parse_injections(["zone us-a lost at +3m for 3m"], scenario, 600.0))
     return compared(scenario, plan, size) | {
         "conditions": "as all_features, with every policy on in every service and a zone lost for 3 minutes",
     }

@@ -37,7 +37,9 @@ def struck(scenario: Scenario, per_s: float, texts: list[str], slots: int = MINU
     """Return a steady stream of customers to whom that happens; its forecast says what is played."""
     plan = flat_plan(scenario, per_s, slots=slots)
     steps = np.full((1, len(scenario.steps), slots), 60.0 * per_s)
-    return replace(plan, forecast=steps).struck(parse_injections(texts, scenario, 60.0 * slots))
+    return replace(plan, forecast=steps).with_injections(
+        parse_injections(texts, scenario, 60.0 * slots)
+    )
 
 
 def evidence(
@@ -206,7 +208,7 @@ def growing(scenario: Scenario, per_s: list[float], texts: list[str]) -> LoadPla
     plan = replace(
         plan, played=played, starts=played.astype(float), forecast=60.0 * np.ones((1, 1, 1)) * per_s
     )
-    return plan.struck(parse_injections(texts, scenario, 60.0 * len(per_s)))
+    return plan.with_injections(parse_injections(texts, scenario, 60.0 * len(per_s)))
 
 
 def test_what_a_growing_forecast_does_is_not_put_down_to_the_injection(tmp_path: Path) -> None:

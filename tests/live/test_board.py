@@ -26,21 +26,21 @@ def plan() -> LoadPlan:
 
     blank = np.zeros((1, 2, SLOTS))
     return LoadPlan(
-        TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), SLOTS),
-        2,
-        ("us",),
-        ("home", "cart"),
-        ("visitor",),
-        np.zeros((1, 1, SLOTS)),
-        blank,
-        blank,
-        np.zeros((1, 1, SLOTS), int),
-        {},
-        60.0,
-        1.0,
-        0.5,
-        Seed(1),
-        {},
+        grid=TimeGrid(datetime(2027, 7, 13, tzinfo=UTC), SLOTS),
+        lead_in=2,
+        regions=("us",),
+        steps=("home", "cart"),
+        journeys=("visitor",),
+        starts=np.zeros((1, 1, SLOTS)),
+        forecast=blank,
+        caused=blank,
+        played=np.zeros((1, 1, SLOTS), int),
+        half_life_slots={},
+        speed=60.0,
+        scale=1.0,
+        quantile=0.5,
+        seed=Seed(1),
+        nominal={},
     )
 
 

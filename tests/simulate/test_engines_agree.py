@@ -94,7 +94,7 @@ def test_random_troubled_shops_are_played_alike(
     slots = 2 + int(speed)
     plan = flat_plan(scenario, per_s, slots=slots, seed=seed, speed=speed, scale=scale, lead_in=1)
     told = [text for text in injected if _can_happen(scenario, text)]
-    plan = plan.struck(parse_injections(told, scenario, 60.0 * (slots - 1)))
+    plan = plan.with_injections(parse_injections(told, scenario, 60.0 * (slots - 1)))
     reference, compiled = both(scenario, plan, seed)
     assert reference.imbalances() == []
     assert differences(reference, compiled) == []

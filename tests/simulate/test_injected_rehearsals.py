@@ -24,7 +24,7 @@ from gameday.live import Show
 from gameday.products import to_json
 from gameday.report import render_rehearsal
 from gameday.scenario import Scenario
-from gameday.traffic import Asked
+from gameday.traffic import ReplayOptions
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_demand, load_small, merged, small_shop
 
@@ -75,7 +75,7 @@ def rehearsed(texts: list[str], window: str, scale: float, folder: Path) -> Rehe
     order = RehearsalOrder(
         event="small",
         seed=Seed(1),
-        asked=Asked(window, 1.0, None, scale, None),
+        asked=ReplayOptions(window, 1.0, None, scale, None),
         inject=tuple(texts),
         replications=2,
         workers=1,

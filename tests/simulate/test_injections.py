@@ -28,7 +28,7 @@ def struck(
     """Return a desk with a steady stream of customers to whom that happens."""
     scenario = load_small(folder, desk(**{"servers": 20, "mean": "200ms"} | shop), changes)
     plan = flat_plan(scenario, 20.0, slots=SLOTS)
-    return scenario, plan.struck(parse_injections([text], scenario, 60.0 * SLOTS))
+    return scenario, plan.with_injections(parse_injections([text], scenario, 60.0 * SLOTS))
 
 
 def series(record: RunRecord, what: str) -> Array:
@@ -118,7 +118,7 @@ def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_polic
     )
     plan = flat_plan(shop, 160.0, slots=16)
     injections = parse_injections([f"{trigger} at +3m for 2m"], shop, 60.0 * 16)
-    plan = plan.struck(injections)
+    plan = plan.with_injections(injections)
     runs = replicate(shop, plan, Look.at(shop, plan), seed=Seed(1), replications=4, workers=1)
     seen = does_it_recover(injections, runs)
     assert seen is not None

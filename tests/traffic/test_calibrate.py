@@ -15,12 +15,13 @@ from gameday.errors import HistoryError
 from gameday.history.importers import clickstream
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
 from gameday.history.importers.sessions import Sessions
+from gameday.products import to_json
 from gameday.scenario.blocks.journeys import EXIT, Journey
 from gameday.traffic import END, Course
 from gameday.traffic.journeys.calibration import calibrate
 from gameday.traffic.journeys.chains import chain_of
 from gameday.traffic.journeys.pauses import fit_pause
-from gameday.traffic.plan.mix import popular
+from gameday.traffic.plan.mix import fit_popularity
 from gameday.vocabulary import Array, Clock, session_key
 
 LOG = Path(__file__).parents[3] / "shared" / "data" / "rees46_multicategory_sample.parquet"
@@ -123,9 +124,9 @@ def test_the_order_of_rows_and_the_kind_of_file_are_no_matter(
         for t, name in ((table, "a.csv"), (mixed, "b.csv"), (mixed, "c.parquet"))
     ]
     blocks = [{one.name: one.block("9s") for one in each.journeys} for each in found]
-    shapes = [sorted((n, sorted(b["next"])) for n, b in each.items()) for each in blocks]
+    shapes = [sorted((n, sorted(b.next)) for n, b in each.items()) for each in blocks]
     assert shapes[0] == shapes[1] == shapes[2]
-    assert found[0].held_out["length"] == found[1].held_out["length"] == found[2].held_out["length"]
+    assert found[0].held_out.length == found[1].held_out.length == found[2].held_out.length
 
 
 def test_no_visit_is_lost_and_buyers_always_buy(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_odd_pauses_have_a_law_that_a_scenario_takes(pauses: list[float]) -> Non
         {
             "start": {"a": 1.0},
             "next": {"a": {"exit": 1.0}},
-            "think": {"a": found.law},
+            "think": {"a": found.law if isinstance(found.law, str) else to_json(found.law)},
             "patience": "9s",
         }
     )
@@ -304,10 +305,10 @@ def test_a_session_is_about_what_it_ordered_or_looked_at_most(tmp_path: Path) ->
 def test_the_journeys_of_a_real_log_tell_the_sessions_held_out() -> None:
     found = calibrate(read_clickstream(LOG, Clickstream()))
     held = found.held_out
-    assert held["length"]["distance"] < held["length"]["chance"]
-    for row in held["steps"].values():
-        assert row["ever_low"] <= row["ever_told"] <= row["ever_high"]
-    assert [row["type"] for row in found.buys[:3]] == ["all", "electronics", "appliances"]
+    assert held.length.distance < held.length.chance
+    for row in held.steps.values():
+        assert row.ever_low <= row.ever_told <= row.ever_high
+    assert [row.product_type for row in found.buys[:3]] == ["all", "electronics", "appliances"]
 
 
 @pytest.mark.parametrize("sessions", [0, 1, 3])
@@ -336,7 +337,7 @@ def test_how_demand_falls_off_is_found_again(exponent: float, shift: float) -> N
     ranks = np.arange(1, 501)
     weights = (ranks + shift) ** -exponent
     counts = np.sort(np.random.default_rng(2).multinomial(400_000, weights / weights.sum()))[::-1]
-    found = popular(counts.astype(float))
+    found = fit_popularity(counts.astype(float))
     assert found.items == 500
     assert found.distance < 0.01
     told = (ranks + found.shift) ** -found.exponent

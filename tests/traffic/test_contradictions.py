@@ -9,8 +9,8 @@ import pytest
 
 from gameday.scenario import Scenario
 from gameday.scenario.conversion_drift import with_drift
-from gameday.traffic import Asked, LoadPlan, plan_load
-from gameday.traffic.fit.forecast_conflicts import contradictions, residuals
+from gameday.traffic import LoadPlan, ReplayOptions, plan_load
+from gameday.traffic.fit.forecast_conflicts import find_contradictions, measure_residuals
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import flat_demand, load_small, small_shop
 
@@ -23,7 +23,7 @@ def planned(scenario: Scenario, steps: Array) -> LoadPlan:
         scenario,
         flat_demand(scenario, steps[None]),
         seed=Seed(1),
-        asked=Asked(window="all", speed=1.0),
+        options=ReplayOptions(window="all", speed=1.0),
     )
 
 
@@ -39,8 +39,8 @@ def wanted(slots: int = 48 * 60 + 240) -> Array:
 
 def test_forecasts_that_journeys_can_cause_contradict_nothing(scenario: Scenario) -> None:
     plan = planned(scenario, wanted())
-    assert contradictions(scenario, plan) == ()
-    for row in residuals(plan):
+    assert find_contradictions(scenario, plan) == ()
+    for row in measure_residuals(plan):
         assert row.in_band == 1.0
         assert abs(row.bias) < 1e-3
         assert abs(row.worst_hour) < 1e-2
@@ -52,7 +52,7 @@ def test_more_checkouts_than_carts_could_give_are_said_with_when_and_what_would_
     steps = wanted()
     steps[2, 1200:1320] *= 1.5
     plan = planned(scenario, steps)
-    found = [c for c in contradictions(scenario, plan) if c.step == "checkout"]
+    found = [c for c in find_contradictions(scenario, plan) if c.step == "checkout"]
     assert len(found) == 1
     [one] = found
     began = plan.grid.index_of(one.first)
@@ -74,7 +74,7 @@ def test_the_largest_contradiction_is_the_same_at_any_scale(
     steps = wanted()
     steps[2, 1200:1320] *= 1.5
     small, large = (
-        contradictions(scenario, planned(scenario, steps * factor))[0].first
+        find_contradictions(scenario, planned(scenario, steps * factor))[0].first
         for factor in (level, 1.0)
     )
     assert small == large
@@ -85,14 +85,16 @@ def test_conversion_that_may_drift_follows_a_forecast_whose_conversion_does(tmp_
     steps = np.array([1000.0, 1000.0, 200.0])[:, None] * np.ones(48 * 60 + 240)
     steps[2, 400:700] *= 1.08
     steps[2, 700:1000] *= 0.92
-    asked = Asked(window="2026-03-10T01:00Z/2026-03-10T14:00Z", speed=1.0, scale=1.0)
+    options = ReplayOptions(window="2026-03-10T01:00Z/2026-03-10T14:00Z", speed=1.0, scale=1.0)
     gaps = {}
     for drift in (0.0, 0.1):
         scenario = with_drift(
             load_small(tmp_path, small_shop(), {"replay": {"conversion_drift": drift}})
         )
-        plan = plan_load(scenario, flat_demand(scenario, steps[None]), seed=Seed(1), asked=asked)
+        plan = plan_load(
+            scenario, flat_demand(scenario, steps[None]), seed=Seed(1), options=options
+        )
         gap = (plan.caused - plan.forecast)[0, 2] / plan.forecast[0, 2]
         gaps[drift] = float(np.abs(gap[60:-60]).mean())
-        assert len(contradictions(scenario, plan)) == (0 if drift else 2)
+        assert len(find_contradictions(scenario, plan)) == (0 if drift else 2)
     assert gaps[0.1] < 0.25 * gaps[0.0]

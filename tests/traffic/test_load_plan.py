@@ -19,7 +19,7 @@ from gameday.forecast import Demand
 from gameday.forecast.data.crowds import crowds_of
 from gameday.forecast.forecast import event_spans
 from gameday.scenario import Scenario
-from gameday.traffic import Asked, LoadPlan, Walks, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, Walks, plan_load
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps
 from gameday.traffic.plan.load_plan import whole_starts
@@ -91,13 +91,13 @@ def demand(shop: Scenario) -> Demand:
 
 @pytest.fixture(scope="module")
 def plan(shop: Scenario, demand: Demand) -> LoadPlan:
-    return plan_load(shop, demand, seed=Seed(7), asked=Asked(speed=10, scale=0.05))
+    return plan_load(shop, demand, seed=Seed(7), options=ReplayOptions(speed=10, scale=0.05))
 
 
 @pytest.fixture(scope="module")
 def drop(launch: Scenario) -> LoadPlan:
     demand = replace(hill(launch, 50.0), launches=crowds_of(launch, GRID, []))
-    return plan_load(launch, demand, seed=Seed(7), asked=Asked(speed=10, scale=0.2))
+    return plan_load(launch, demand, seed=Seed(7), options=ReplayOptions(speed=10, scale=0.2))
 
 
 # --- whole sessions -----------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_the_starts_cause_the_forecast_to_within_its_poisson_band(plan: LoadPlan
 
 def test_at_any_speed_the_starts_cause_the_same_forecast(shop: Scenario, demand: Demand) -> None:
     for speed in (1.0, 30.0):
-        plan = plan_load(shop, demand, seed=Seed(7), asked=Asked(speed=speed, scale=0.05))
+        plan = plan_load(shop, demand, seed=Seed(7), options=ReplayOptions(speed=speed, scale=0.05))
         miss = (plan.caused - plan.forecast) / np.sqrt(np.maximum(plan.forecast, 1))
         assert np.abs(miss).max() < 2
 
@@ -157,9 +157,9 @@ def test_the_lead_in_lies_before_second_zero(plan: LoadPlan) -> None:
 def test_the_same_seed_gives_the_same_arrivals_and_another_seed_others(
     shop: Scenario, demand: Demand, plan: LoadPlan
 ) -> None:
-    again = plan_load(shop, demand, seed=Seed(7), asked=Asked(speed=10, scale=0.05))
+    again = plan_load(shop, demand, seed=Seed(7), options=ReplayOptions(speed=10, scale=0.05))
     np.testing.assert_array_equal(plan.arrivals().at_s, again.arrivals().at_s)
-    other = plan_load(shop, demand, seed=Seed(8), asked=Asked(speed=10, scale=0.05))
+    other = plan_load(shop, demand, seed=Seed(8), options=ReplayOptions(speed=10, scale=0.05))
     assert not np.array_equal(plan.arrivals().at_s[:100], other.arrivals().at_s[:100])
 
 
@@ -423,7 +423,9 @@ def test_a_speed_too_fast_is_refused_with_one_that_would_do_and_does(
     demand = hill(scenario)
 
     def ask(speed: float) -> LoadPlan:
-        return plan_load(scenario, demand, seed=Seed(1), asked=Asked(speed=speed, scale=0.05))
+        return plan_load(
+            scenario, demand, seed=Seed(1), options=ReplayOptions(speed=speed, scale=0.05)
+        )
 
     with pytest.raises(UsageError, match="--speed 600x is too fast") as caught:
         ask(600)
@@ -440,20 +442,20 @@ def test_real_time_is_never_too_fast_however_slow_the_services(tmp_path: Path) -
     scenario = load_small(tmp_path, small_shop(), slow)
     demand = hill(scenario)
     with pytest.raises(UsageError, match="up to 1x would do"):
-        plan_load(scenario, demand, seed=Seed(1), asked=Asked(speed=2, scale=0.05))
-    plan = plan_load(scenario, demand, seed=Seed(1), asked=Asked(speed=1, scale=0.05))
+        plan_load(scenario, demand, seed=Seed(1), options=ReplayOptions(speed=2, scale=0.05))
+    plan = plan_load(scenario, demand, seed=Seed(1), options=ReplayOptions(speed=1, scale=0.05))
     assert plan.speed == 1
 
 
 def test_a_duration_sets_the_speed(shop: Scenario, demand: Demand) -> None:
-    plan = plan_load(shop, demand, seed=Seed(1), asked=Asked(duration_s=240, scale=0.05))
+    plan = plan_load(shop, demand, seed=Seed(1), options=ReplayOptions(duration_s=240, scale=0.05))
     assert plan.speed == pytest.approx(10)
     assert plan.duration_s == pytest.approx(240)
 
 
 def test_a_duration_longer_than_the_window_is_refused(shop: Scenario, demand: Demand) -> None:
     with pytest.raises(UsageError, match="--duration"):
-        plan_load(shop, demand, seed=Seed(1), asked=Asked(duration_s=3000, scale=0.05))
+        plan_load(shop, demand, seed=Seed(1), options=ReplayOptions(duration_s=3000, scale=0.05))
 
 
 @settings(max_examples=examples(40))
@@ -475,7 +477,7 @@ def test_a_plan_at_auto_scale_sends_that_many_steps_a_wall_second(
     shop: Scenario, demand: Demand
 ) -> None:
     busy = replace(demand, median=demand.median * 50)
-    plan = plan_load(shop, busy, seed=Seed(1), asked=Asked(speed=10))
+    plan = plan_load(shop, busy, seed=Seed(1), options=ReplayOptions(speed=10))
     planned = Walks(shop, plan).planned_steps(plan.arrivals())[:, :, plan.lead_in :]
     assert planned.sum(axis=(0, 1)).max() / plan.slot_wall_s == pytest.approx(
         shop.replay.steps_per_s, rel=0.1
@@ -531,7 +533,10 @@ def test_shares_decide_what_the_forecast_leaves_open_hour_by_hour(tmp_path: Path
     scenario = load_small(tmp_path, mixed_shop())
     steps = 600.0 * np.array([1.0, 1.0, 0.2])[:, None] * np.ones(48 * 60 + 240)
     plan = plan_load(
-        scenario, flat_demand(scenario, steps[None]), seed=Seed(1), asked=Asked("all", 1.0)
+        scenario,
+        flat_demand(scenario, steps[None]),
+        seed=Seed(1),
+        options=ReplayOptions("all", 1.0),
     )
     slow = plan.starts[0, 1] / plan.starts[0].sum(axis=0)
     local = (

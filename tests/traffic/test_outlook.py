@@ -11,7 +11,7 @@ import pytest
 from gameday.errors import SafetyRefusal
 from gameday.safety import check_ceilings
 from gameday.scenario import Scenario
-from gameday.traffic import Asked, LoadPlan, Walks, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, Walks, plan_load
 from gameday.traffic.plan.plan_outlook import outlook
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_demand, load_small, small_shop
@@ -27,8 +27,10 @@ def scenario(tmp_path: Path) -> Scenario:
 
 
 def planned(scenario: Scenario, speed: float, scale: float) -> LoadPlan:
-    asked = Asked(window="2026-03-10T02:00Z/2026-03-10T04:00Z", speed=speed, scale=scale)
-    return plan_load(scenario, flat_demand(scenario, PER_MINUTE[None]), seed=Seed(1), asked=asked)
+    options = ReplayOptions(window="2026-03-10T02:00Z/2026-03-10T04:00Z", speed=speed, scale=scale)
+    return plan_load(
+        scenario, flat_demand(scenario, PER_MINUTE[None]), seed=Seed(1), options=options
+    )
 
 
 @pytest.mark.parametrize(("speed", "scale"), [(1.0, 1.0), (10.0, 0.5)])

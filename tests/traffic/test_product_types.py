@@ -13,9 +13,9 @@ from scipy import stats
 from gameday.forecast.demand import Crowd
 from gameday.scenario import Scenario
 from gameday.scenario.blocks.journeys import Reaction
-from gameday.traffic import Asked, LoadPlan, Walks, event_steps, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, Walks, event_steps, plan_load
 from gameday.traffic.fit.by_type import caused_by_type, steps_by_type
-from gameday.traffic.fit.crowds import as_they_buy
+from gameday.traffic.fit.crowds import move_waiting_to_release
 from gameday.traffic.plan.plan_outlook import outlook
 from gameday.traffic.plan.products import by_minute, minutes_of_day, type_shares
 from gameday.traffic.plan.stock import sold_orders, stock_rows
@@ -74,8 +74,8 @@ def scenario(tmp_path: Path) -> Scenario:
 def planned(scenario: Scenario) -> LoadPlan:
     steps = np.stack([PER_MINUTE, 0.5 * PER_MINUTE])
     demand = flat_demand(scenario, steps)
-    asked = Asked(window="2026-03-10T03:00Z/2026-03-10T05:00Z", speed=1.0, scale=1.0)
-    return plan_load(scenario, demand, seed=Seed(1), asked=asked)
+    options = ReplayOptions(window="2026-03-10T03:00Z/2026-03-10T05:00Z", speed=1.0, scale=1.0)
+    return plan_load(scenario, demand, seed=Seed(1), options=options)
 
 
 def test_the_parts_of_product_types_sum_to_the_whole_in_every_slot(scenario: Scenario) -> None:
@@ -208,12 +208,12 @@ def test_who_waits_buys_at_the_release_if_still_there(
     grid = TimeGrid(datetime(2026, 3, 10, 3, 0, tzinfo=UTC), 60)
     starts = np.zeros(60)
     starts[25:30], starts[30:] = 100.0, 7.0
-    moved = as_they_buy(told, fan, "eu", grid, starts)
+    moved = move_waiting_to_release(told, fan, "eu", grid, starts)
     assert not moved[:30].any()
     assert moved[30] + moved[31:].sum() == pytest.approx(500 * kept + 30 * 7)
     assert moved[31:] == pytest.approx(7.0)
     shopper = scenario.journeys["shopper"]
-    assert (as_they_buy(told, shopper, "eu", grid, starts) == starts).all()
+    assert (move_waiting_to_release(told, shopper, "eu", grid, starts) == starts).all()
 
 
 @pytest.mark.parametrize("short", ["eu", "uk"])
@@ -234,12 +234,12 @@ def test_no_stack_sells_the_stock_of_another(short: str, tmp_path: Path) -> None
     other = next(region for region in plan.regions if region != short)
     assert sold_orders(scenario, plan, seen, "toy") == pytest.approx(40 + orders[other])
     rows = {
-        row["stack"]: row
+        row.stack: row
         for stack in scenario.stack_names
         for row in stock_rows(scenario, 0.1, plan, seen, stack)
     }
     stack = scenario.regions[short].stack
-    assert rows[stack]["sold_out_utc"]["p50"] is not None
-    assert sum(row["orders_asked"] for row in rows.values()) == pytest.approx(
+    assert rows[stack].sold_out_utc["p50"] is not None
+    assert sum(row.orders_asked for row in rows.values()) == pytest.approx(
         sum(orders.values()), rel=1e-6
     )

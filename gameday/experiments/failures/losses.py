@@ -197,7 +197,9 @@ def n_minus_one(
             scenario, demand, window, seed=seed, quantile=plan.quantile, core_s=within_s
         )
         window_s = peak.window.slots * SLOT_S
-        struck = [peak.struck(parse_injections([loss.text], scenario, window_s)) for loss in lost]
+        struck = [
+            peak.with_injections(parse_injections([loss.text], scenario, window_s)) for loss in lost
+        ]
         progress(f"{stack}: {len(lost)} losses at the peak")
         seen = replicate_each(
             as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds()),

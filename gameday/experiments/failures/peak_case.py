@@ -99,7 +99,7 @@ def played_with(
     injected = parse_injections(_losses(scenario, case), scenario, case.plan.window.slots * SLOT_S)
     [seen] = replicate_each(
         as_scheduled(scenario, case.later_s),
-        [case.plan.struck(injected)],
+        [case.plan.with_injections(injected)],
         Look.at(scenario, case.plan),
         seed=seed,
         stacks=(case.stack,),

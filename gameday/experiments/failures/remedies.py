@@ -78,7 +78,7 @@ class _Trial:
         self, name: str, scenario: Scenario, *, then: tuple[Injection, ...] = ()
     ) -> Answers:
         """Return whether a variant comes back, where `then` is injected too."""
-        plan = self.calm.struck((*self.injections, *then))
+        plan = self.calm.with_injections((*self.injections, *then))
         replications = self.play(name, scenario, plan)
         return does_it_recover(self.injections, replications, self.as_it_is) or {}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from gameday.safety import targets_by_stack
 from gameday.scenario import Scenario
 from gameday.swarm.control import Listen
-from gameday.traffic import Asked
-from gameday.traffic.plan import check_asked
+from gameday.traffic import ReplayOptions
+from gameday.traffic.plan import check_options
 from gameday.vocabulary import Seed
 
 __all__ = ["Order", "checked"]
@@ -25,7 +25,7 @@ class Order:
     seed: Seed
     out: Path
     """Folder of all runs."""
-    asked: Asked = field(default_factory=Asked)
+    asked: ReplayOptions = field(default_factory=ReplayOptions)
     """Window, speed, scale and quantile."""
     history: Path | None = None
     targets: Mapping[str, str] | None = None
@@ -53,5 +53,5 @@ def checked(order: Order, scenario: Scenario) -> Order:
     """Return the order with an allowed target for every stack; refuse what cannot be, before all else."""
     if order.targets is not None:
         order = replace(order, targets=targets_by_stack({**order.targets}, scenario.stack_names))
-    check_asked(order.asked, scenario, order.inject, own_target=order.has_own_target)
+    check_options(order.asked, scenario, order.inject, own_target=order.has_own_target)
     return order

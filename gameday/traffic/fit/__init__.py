@@ -7,13 +7,13 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.traffic.fit.by_type import caused_by_type, steps_by_type
     from gameday.traffic.fit.demand_with_launches import event_demand
-    from gameday.traffic.fit.forecast_conflicts import contradictions, residuals
+    from gameday.traffic.fit.forecast_conflicts import find_contradictions, measure_residuals
 
 __all__ = [
     "caused_by_type",
-    "contradictions",
     "event_demand",
-    "residuals",
+    "find_contradictions",
+    "measure_residuals",
     "steps_by_type",
 ]
 
@@ -21,9 +21,9 @@ __getattr__ = opening(
     __name__,
     {
         "caused_by_type": "by_type",
-        "contradictions": "forecast_conflicts",
         "event_demand": "demand_with_launches",
-        "residuals": "forecast_conflicts",
+        "find_contradictions": "forecast_conflicts",
+        "measure_residuals": "forecast_conflicts",
         "steps_by_type": "by_type",
     },
 )

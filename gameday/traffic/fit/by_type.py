@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from gameday.scenario import Scenario
-from gameday.traffic.fit.crowds import as_they_buy
+from gameday.scenario.blocks import Journey
+from gameday.traffic.fit.crowds import move_waiting_to_release
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps
 from gameday.traffic.plan.load_plan import LoadPlan
-from gameday.traffic.plan.products import minutes_of_day, mix_of_journeys, type_shares
+from gameday.traffic.plan.products import mix_of_journeys, type_shares_by_slot
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["caused_by_type", "steps_by_type"]
+
+_NO_JOURNEY = 1e-12
+"""Weight of every journey at every step: a step that no journey visits is shared evenly among them."""
+_BEFORE_PLAN = 1e-300
+"""Steps of every type in every slot: what only sessions from before the plan cause is shared evenly."""
 
 
 def steps_by_type(
@@ -20,22 +26,38 @@ def steps_by_type(
 ) -> dict[str | None, Array]:
     """Return product type -> its part of a region's ordinary steps a minute; shapes (steps, slots).
 
-    A step's part is that of the sessions that come to it: as the day's journeys are mixed and as often as each
-    visits it. The parts sum to the whole; without products all of it is of None.
+    A type's part of a step is its share of the sessions that visit the step. The parts sum to the whole. Without
+    products the whole is under None.
     """
     if not scenario.products:
         return {None: steps}
-    types, daily = scenario.products, [j for j in scenario.journeys.values() if j.launch is None]
+    daily = [j for j in scenario.journeys.values() if j.launch is None]
     if not daily:
-        return {name: steps * block.share.get(region, 0.0) for name, block in types.items()}
-    minutes = minutes_of_day(scenario.regions[region].zone, grid)
-    visits = np.stack([j.visits_per_session(scenario.step_names) for j in daily])
+        return {
+            name: steps * block.share.get(region, 0.0) for name, block in scenario.products.items()
+        }
+    parts = _type_shares_of_steps(scenario, grid, region, daily)
+    return {name: part * steps for name, part in zip(scenario.products, parts, strict=True)}
+
+
+def _type_shares_of_steps(
+    scenario: Scenario, grid: TimeGrid, region: str, daily: list[Journey]
+) -> Array:
+    """Return each product type's share of the visits to each step, shape (types, steps, slots)."""
+    weights = _journey_weights(scenario, grid, region, daily)
+    shares = np.stack([type_shares_by_slot(scenario, region, j, grid) for j in daily])
+    return np.asarray(np.einsum("jst,jkt->kst", weights, shares))
+
+
+def _journey_weights(
+    scenario: Scenario, grid: TimeGrid, region: str, daily: list[Journey]
+) -> Array:
+    """Return each journey's share of the visits to each step, shape (journeys, steps, slots)."""
+    visits = np.stack([journey.visits_per_session(scenario.step_names) for journey in daily])
     weights = np.einsum("jt,js->jst", mix_of_journeys(scenario, grid, region), visits)
-    weights += 1e-12  # a step that no journey comes to is dealt evenly over them
+    weights += _NO_JOURNEY
     weights /= weights.sum(axis=0)
-    shares = np.stack([type_shares(scenario, region, j)[:, minutes] for j in daily])
-    parts = np.einsum("jst,jkt->kst", weights, shares)
-    return {name: parts[k] * steps for k, name in enumerate(scenario.products)}
+    return np.asarray(weights)
 
 
 def caused_by_type(scenario: Scenario, plan: LoadPlan) -> dict[str | None, Array]:
@@ -43,23 +65,29 @@ def caused_by_type(scenario: Scenario, plan: LoadPlan) -> dict[str | None, Array
     if not scenario.products:
         return {None: plan.caused}
     out: dict[str | None, Array] = {name: np.zeros_like(plan.caused) for name in scenario.products}
-    for r, region in enumerate(plan.regions):
-        replies = plan.nominal[scenario.regions[region].stack]
-        held = {step: plan.clock.event_s(replies[step].mean_s) for step in plan.steps}
-        minutes = minutes_of_day(scenario.regions[region].zone, plan.grid)
-        parts = np.zeros((len(scenario.products), *plan.caused[r].shape))
-        for j, name in enumerate(plan.journeys):
-            journey = scenario.journeys[name]
-            kernel = lag_kernel(journey, plan.steps, held)
-            shares = type_shares(scenario, region, journey)[:, minutes]
-            starts = as_they_buy(scenario, journey, region, plan.grid, plan.starts[r, j])
-            for part, share in zip(parts, shares, strict=True):
-                if share.any():
-                    part += caused_steps((share * starts)[None], [kernel])
-        parts = np.maximum(
-            parts, 1e-300
-        )  # sessions from before the plan's first slot are dealt alike
-        parts *= plan.caused[r] / parts.sum(axis=0)
-        for part, kind in zip(parts, scenario.products, strict=True):
-            out[kind][r] = part
+    for r in range(len(plan.regions)):
+        for name, part in zip(scenario.products, _region_parts(scenario, plan, r), strict=True):
+            out[name][r] = part
     return out
+
+
+def _region_parts(scenario: Scenario, plan: LoadPlan, r: int) -> Array:
+    """Return the part of each product type in region `r` of `plan.caused`, shape (types, steps, slots)."""
+    region = plan.regions[r]
+    response_s = plan.event_response_s(scenario.regions[region].stack)
+    parts = np.zeros((len(scenario.products), *plan.caused[r].shape))
+    for name, starts in zip(plan.journeys, plan.starts[r], strict=True):
+        journey = scenario.journeys[name]
+        kernel = lag_kernel(journey, plan.steps, response_s)
+        buying = move_waiting_to_release(scenario, journey, region, plan.grid, starts)
+        shares = type_shares_by_slot(scenario, region, journey, plan.grid)
+        for part, share in zip(parts, shares, strict=True):
+            if share.any():
+                part += caused_steps((share * buying)[None], [kernel])
+    return _summing_to(plan.caused[r], parts)
+
+
+def _summing_to(total: Array, parts: Array) -> Array:
+    """Return the parts (types, steps, slots) in proportion, so that they sum to `total` (steps, slots)."""
+    parts = np.maximum(parts, _BEFORE_PLAN)
+    return np.asarray(parts * (total / parts.sum(axis=0)))

@@ -1,30 +1,31 @@
-"""Where forecasts contradict the journeys: more of a step than its customers could cause, or fewer.
+"""Where forecasts contradict the journeys: more visits to a step than their customers can cause, or fewer.
 
-The fit leaves a residual of every step and slot. Chance explains one within its Poisson band; what lies beyond
-it, quarter of an hour after quarter of an hour, no starts could cause: a chance of the journeys would have to
-be another.
+The fit of session starts leaves a residual of every step and slot. Chance explains one within its Poisson band.
+Where the residual lies beyond it, quarter of an hour after quarter of an hour, no session starts can cause the
+forecast: one of the journeys' transition probabilities would have to be another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import EXIT
+from gameday.scenario.blocks import EXIT, Journey
 from gameday.traffic.plan.load_plan import LoadPlan
 from gameday.vocabulary import Array
 
-__all__ = ["Contradiction", "Residual", "contradictions", "residuals"]
+__all__ = ["Contradiction", "Residual", "find_contradictions", "measure_residuals"]
 
-_SLOTS = 15
-"""Looked at together: a quarter of an hour. Ours."""
+_QUARTER_SLOTS = 15
+"""Slots that are judged together: a quarter of an hour. Ours."""
 _DEVIATIONS = 3.0
 """Poisson deviations of a quarter of an hour beyond which chance does not explain it."""
 _LEAST = 0.02
-"""Of the forecast: less than that is no contradiction, however sure. Ours."""
+"""Share of the forecast below which a residual is no contradiction, however certain it is. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,89 +74,119 @@ class Contradiction:
         )
 
 
-def residuals(plan: LoadPlan) -> tuple[Residual, ...]:
+def measure_residuals(plan: LoadPlan) -> tuple[Residual, ...]:
     """Return how well each region's and step's forecast is met, over the plan's slots."""
-    out = []
-    for r, region in enumerate(plan.regions):
-        for s, step in enumerate(plan.steps):
-            wanted, caused = plan.forecast[r, s], plan.caused[r, s]
-            if wanted.sum() <= 0:
-                continue
-            deviation = np.sqrt(np.maximum(wanted, 1.0))
-            width = min(60, len(wanted))
-            hour = np.ones(width)
-            missed, asked = (np.convolve(row, hour, "valid") for row in (caused - wanted, wanted))
-            away = np.divide(missed, asked, out=np.zeros(len(asked)), where=asked > 0)
-            out.append(
-                Residual(
-                    region,
-                    step,
-                    float((np.abs(caused - wanted) <= 2 * deviation).mean()),
-                    float((caused - wanted).sum() / wanted.sum()),
-                    float(away[np.abs(away).argmax()]),
-                )
-            )
-    return tuple(out)
+    return tuple(
+        _residual(region, step, plan.forecast[r, s], plan.caused[r, s])
+        for r, region in enumerate(plan.regions)
+        for s, step in enumerate(plan.steps)
+        if plan.forecast[r, s].sum() > 0
+    )
 
 
-def contradictions(scenario: Scenario, plan: LoadPlan) -> tuple[Contradiction, ...]:
+def _residual(region: str, step: str, forecast: Array, caused: Array) -> Residual:
+    """Return how well a forecast is met; both are steps a minute, shape (slots,)."""
+    excess = caused - forecast
+    deviation = np.sqrt(np.maximum(forecast, 1.0))
+    return Residual(
+        region,
+        step,
+        in_band=float((np.abs(excess) <= 2 * deviation).mean()),
+        bias=float(excess.sum() / forecast.sum()),
+        worst_hour=_worst_hour(excess, forecast),
+    )
+
+
+def _worst_hour(excess: Array, forecast: Array) -> float:
+    """Return the excess as a share of the forecast, of the sixty slots in a row where it is furthest from 0."""
+    hour = np.ones(min(60, len(forecast)))
+    beyond, expected = (np.convolve(row, hour, "valid") for row in (excess, forecast))
+    share = np.divide(beyond, expected, out=np.zeros(len(expected)), where=expected > 0)
+    return float(share[np.abs(share).argmax()])
+
+
+def find_contradictions(scenario: Scenario, plan: LoadPlan) -> tuple[Contradiction, ...]:
     """Return where the plan's forecast is not what its journeys could cause, the largest first."""
-    out = []
-    for r, region in enumerate(plan.regions):
-        for s, step in enumerate(plan.steps):
-            for first, last in _stretches(plan.forecast[r, s], plan.caused[r, s]):
-                part = slice(first, last)
-                wanted, caused = (float(a[r, s, part].mean()) for a in (plan.forecast, plan.caused))
-                journey, before, chance = _inflow(scenario, plan, r, step, part)
-                needed = chance * wanted / max(caused, 1e-9)
-                out.append(
-                    Contradiction(
-                        region,
-                        step,
-                        plan.grid.instant(first),
-                        plan.grid.instant(last),
-                        wanted,
-                        caused,
-                        journey,
-                        before,
-                        chance,
-                        needed,
-                    )
-                )
-    return tuple(sorted(out, key=lambda c: -abs(c.forecast - c.caused)))
+    found = [
+        _contradiction(scenario, plan, r, s, slots)
+        for r in range(len(plan.regions))
+        for s in range(len(plan.steps))
+        for slots in _stretches(plan.forecast[r, s], plan.caused[r, s])
+    ]
+    return tuple(sorted(found, key=lambda c: -abs(c.forecast - c.caused)))
 
 
-def _stretches(wanted: Array, caused: Array) -> list[tuple[int, int]]:
-    """Return runs of quarters of an hour, as slots, whose residual has one sign and is no chance."""
-    found: list[tuple[int, int, bool]] = []
-    for first in range(0, len(wanted), _SLOTS):
-        part = slice(first, min(first + _SLOTS, len(wanted)))
-        total, away = float(wanted[part].sum()), float((wanted - caused)[part].sum())
-        if abs(away) <= max(_DEVIATIONS * np.sqrt(max(total, 1.0)), _LEAST * total):
+def _contradiction(
+    scenario: Scenario, plan: LoadPlan, r: int, s: int, slots: slice
+) -> Contradiction:
+    """Return the contradiction of region `r` and step `s` in a stretch of slots."""
+    forecast, caused = (float(a[r, s, slots].mean()) for a in (plan.forecast, plan.caused))
+    inflow = _largest_inflow(scenario, plan, r, plan.steps[s], slots)
+    return Contradiction(
+        region=plan.regions[r],
+        step=plan.steps[s],
+        first=plan.grid.instant(slots.start),
+        last=plan.grid.instant(slots.stop),
+        forecast=forecast,
+        caused=caused,
+        journey=inflow.journey,
+        before=inflow.before,
+        chance=inflow.chance,
+        needed=inflow.chance * forecast / max(caused, 1e-9),
+    )
+
+
+def _stretches(forecast: Array, caused: Array) -> list[slice]:
+    """Return the slots of each run of quarters of an hour whose residual has one sign and is not chance."""
+    found: list[tuple[slice, bool]] = []
+    for first in range(0, len(forecast), _QUARTER_SLOTS):
+        slots = slice(first, min(first + _QUARTER_SLOTS, len(forecast)))
+        total, missing = float(forecast[slots].sum()), float((forecast - caused)[slots].sum())
+        if _may_be_chance(missing, total):
             continue
-        if found and found[-1][1] == part.start and found[-1][2] == (away > 0):
-            found[-1] = (found[-1][0], part.stop, away > 0)
-        else:
-            found.append((part.start, part.stop, away > 0))
-    return [(first, last) for first, last, _ in found]
+        if found and (found[-1][0].stop, found[-1][1]) == (first, missing > 0):
+            slots = slice(found.pop()[0].start, slots.stop)
+        found.append((slots, missing > 0))
+    return [slots for slots, _ in found]
 
 
-def _inflow(
-    scenario: Scenario, plan: LoadPlan, region: int, step: str, part: slice
-) -> tuple[str, str, float]:
-    """Return journey, step before (or `start`) and chance through which most visits of a step come."""
-    most = (-1.0, plan.journeys[0], "start", 0.0)
-    for j, name in enumerate(plan.journeys):
-        journey = scenario.journeys[name]
-        starts = float(plan.starts[region, j, part].mean())
-        visits = dict(zip(plan.steps, journey.visits_per_session(plan.steps), strict=True))
-        ways = [
-            (starts * journey.start.get(step, 0.0), name, "start", journey.start.get(step, 0.0))
-        ]
-        ways += [
-            (starts * visits[before] * row[step], name, before, row[step])
-            for before, row in journey.next.items()
-            if step != EXIT and step in row
-        ]
-        most = max(most, *ways)
-    return most[1:]
+def _may_be_chance(missing: float, total: float) -> bool:
+    """Return whether so many missing steps of a total are within its Poisson band, or too few to matter."""
+    return abs(missing) <= max(_DEVIATIONS * float(np.sqrt(max(total, 1.0))), _LEAST * total)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Inflow:
+    """A way by which sessions come to a step."""
+
+    visits: float
+    """Visits a minute that come this way."""
+    journey: str
+    before: str
+    """The step before, or `start`."""
+    chance: float
+
+
+def _largest_inflow(scenario: Scenario, plan: LoadPlan, r: int, step: str, slots: slice) -> _Inflow:
+    """Return the way by which most visits to a step come in region `r` in these slots."""
+    nothing = _Inflow(-1.0, plan.journeys[0], "start", 0.0)
+    inflows = (
+        inflow
+        for j, name in enumerate(plan.journeys)
+        for inflow in _inflows(
+            name, scenario.journeys[name], float(plan.starts[r, j, slots].mean()), plan.steps, step
+        )
+    )
+    return max(nothing, *inflows)
+
+
+def _inflows(
+    name: str, journey: Journey, starts: float, steps: tuple[str, ...], step: str
+) -> Iterator[_Inflow]:
+    """Yield every way by which a journey with so many session starts a minute comes to a step."""
+    first = journey.start.get(step, 0.0)
+    yield _Inflow(starts * first, name, "start", first)
+    visits = dict(zip(steps, journey.visits_per_session(steps), strict=True))
+    for before, row in journey.next.items():
+        if step != EXIT and step in row:
+            yield _Inflow(starts * visits[before] * row[step], name, before, row[step])

@@ -1,4 +1,4 @@
-"""When, after a session starts, its steps fall: exact up to the bin, by discretised renewal."""
+"""When, after a session starts, its steps fall: a Markov renewal process, exact up to the bin of time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["lag_kernel"]
 _BIN_S = 1.0
 """Resolution of event time: sixty bins a slot."""
 _MOST_BINS = 1 << 15
-"""With more, bins are wider."""
+"""With more of them, bins are wider."""
 _REST = 1e-4
 """Visits still to come that may be cut off, as a share."""
 
@@ -23,32 +23,49 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
 
     `response_s` is each step's response in event time (speed x wall seconds). Starts are taken as uniform
     in their slot. The sum over lags is `journey.visits_per_session`: the rest below 1e-4 that is cut off is
-    dealt over what is kept. Where sessions end by time it is what replies of that length let them do.
+    spread over what is kept. A journey whose sessions end by time has the visits that these responses leave
+    time for.
     """
     if journey.ends_by_time:
         found = visits_in_time(journey, steps, response_s)
         return _by_slot(found.density, found.bin_s)
     total = journey.visits_per_session(steps)
-    mean_s = float(
-        sum(
-            visits * (journey.think_s(step) + response_s[step])
-            for step, visits in zip(steps, total, strict=True)
-            if visits > 0
-        )
-    )
+    kept, bin_s = _visits_by_bin(journey, steps, response_s)
+    share = np.divide(total, kept.sum(axis=1), out=np.zeros(len(steps)), where=total > 0)
+    return _by_slot(kept * share[:, None], bin_s)
+
+
+def _visits_by_bin(
+    journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]
+) -> tuple[Array, float]:
+    """Return visits by time since the start, shape (steps, bins), and the length of a bin, s.
+
+    The bins are doubled until they hold all visits but a rest; bins in which only the rest falls are cut off.
+    """
+    enough = journey.visits_per_session(steps).sum() * (1 - _REST)
+    mean_s = _mean_session_s(journey, steps, response_s)
     bins = 1 << 10
     while True:
         bin_s = max(_BIN_S, mean_s / 200 if bins >= _MOST_BINS else _BIN_S)
         visits = visit_density(journey, steps, response_s, bins, bin_s)
-        seen = visits.sum()
-        if seen >= total.sum() * (1 - _REST) or bins >= 4 * _MOST_BINS:
+        if visits.sum() >= enough or bins >= 4 * _MOST_BINS:
             break
         bins *= 2
-    upto = np.cumsum(visits.sum(axis=0))
-    last = int(np.searchsorted(upto, total.sum() * (1 - _REST))) + 1
-    kept = visits[:, :last]
-    share = np.divide(total, kept.sum(axis=1), out=np.zeros(len(steps)), where=total > 0)
-    return _by_slot(kept * share[:, None], bin_s)
+    last = int(np.searchsorted(np.cumsum(visits.sum(axis=0)), enough)) + 1
+    return visits[:, :last], bin_s
+
+
+def _mean_session_s(
+    journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]
+) -> float:
+    """Return the mean length of a session, s of event time, with a pause after its last step too."""
+    return float(
+        sum(
+            visits * (journey.think_s(step) + response_s[step])
+            for step, visits in zip(steps, journey.visits_per_session(steps), strict=True)
+            if visits > 0
+        )
+    )
 
 
 def _by_slot(visits: Array, bin_s: float) -> Array:

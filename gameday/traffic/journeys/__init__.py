@@ -1,4 +1,4 @@
-"""Journeys: learned from sessions, what they come to, walked."""
+"""Journeys: fitted to sessions, their expected visits and lengths, and the walks through them."""
 
 from typing import TYPE_CHECKING
 
@@ -7,19 +7,21 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.traffic.journeys.calibration import calibrate
     from gameday.traffic.journeys.fitted import Calibration
-    from gameday.traffic.journeys.proposed_yaml import proposal
+    from gameday.traffic.journeys.proposed_yaml import Proposal, propose
 
 __all__ = [
     "Calibration",
+    "Proposal",
     "calibrate",
-    "proposal",
+    "propose",
 ]
 
 __getattr__ = opening(
     __name__,
     {
         "Calibration": "fitted",
+        "Proposal": "proposed_yaml",
         "calibrate": "calibration",
-        "proposal": "proposed_yaml",
+        "propose": "proposed_yaml",
     },
 )

@@ -1,7 +1,7 @@
 """What a journey comes to, exactly: visits, conversion, how many steps and how long a session is.
 
-The chain is absorbing: everything follows from its fundamental matrix (Kemeny & Snell, 1960), as in
-Menasce's analysis of customer behaviour model graphs.
+A journey is an absorbing Markov chain, so all of it follows from the fundamental matrix (Kemeny & Snell, 1960),
+as in Menasce's analysis of customer behaviour model graphs.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.scenario import steps_in_time, visits_in_time
+from gameday.scenario import steps_in_time
 from gameday.scenario.blocks import Journey, walked_visits
 from gameday.vocabulary import LONGEST_WALK, Array
 
 __all__ = ["Chain", "chain_of", "length_law"]
 
 _REST = 1e-12
-"""Chance of longer sessions at which their law is cut off."""
+"""Chance of longer sessions below which their law is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,86 +43,101 @@ class Chain:
 
 def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
     """Return what a journey comes to; `response_s` is each step's response in event time."""
-    law = length_law(journey, steps)
-    numbers = np.arange(len(law))
     if journey.ends_by_time:
-        found = visits_in_time(journey, steps, response_s)
-        mean = float((law * numbers).sum())
-        spread = float(np.sqrt(max(0.0, float((law * numbers**2).sum()) - mean**2)))
-        return Chain(
-            steps, found.visits, found.ever, float(found.visits.sum()), spread, found.mean_s
-        )
+        return _timed_chain(journey, steps, response_s)
     moves, start = journey.transition_matrix(steps), journey.entry_vector(steps)
-    visits, ever = journey.visits_per_session(steps), _ever(journey, moves, start)
+    visits = journey.visits_per_session(steps)
     mean = float(visits.sum())
-    square = float((law * numbers**2).sum())
-    pauses = np.array([_pause_s(journey, step, steps) for step in steps])
-    responses = np.array([response_s[step] for step in steps])
-    goes_on = _goes_on(journey, moves, start)
+    responses_s = np.array([response_s[step] for step in steps])
     return Chain(
         steps,
         visits,
-        ever,
+        _ever(journey, moves, start),
         mean,
-        float(np.sqrt(max(0.0, square - mean**2))),
-        float(goes_on @ pauses + visits @ responses),
+        _deviation(length_law(journey, steps), mean),
+        float(_goes_on(journey, moves, start) @ _pauses_s(journey, steps) + visits @ responses_s),
     )
 
 
-def _pause_s(journey: Journey, step: str, steps: tuple[str, ...]) -> float:
-    """Return the mean pause after a step that another follows, as a share of its visits, s."""
-    row = journey.next.get(step, {})
-    laws = [(chance, journey.think_law(step, to)) for to, chance in row.items() if to in steps]
-    return sum(chance * law.mean for chance, law in laws if law is not None)
+def _timed_chain(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
+    """Return what a journey comes to whose sessions end when their time is over."""
+    found, law = visits_in_time(journey, steps, response_s), length_law(journey, steps)
+    return Chain(
+        steps,
+        found.visits,
+        found.ever,
+        mean_steps=float(found.visits.sum()),
+        spread_steps=_deviation(law, float((law * np.arange(len(law))).sum())),
+        mean_s=found.mean_s,
+    )
+
+
+def _deviation(law: Array, mean: float) -> float:
+    """Return the standard deviation of a law of numbers 0, 1, ... with this mean."""
+    square = float((law * np.arange(len(law)) ** 2).sum())
+    return float(np.sqrt(max(0.0, square - mean**2)))
+
+
+def _pauses_s(journey: Journey, steps: tuple[str, ...]) -> Array:
+    """Return the mean pause between each step and the next, over all visits to it, s, shape (steps,).
+
+    A visit that ends the session counts with no pause.
+    """
+    pauses = []
+    for step in steps:
+        row = journey.next.get(step, {})
+        laws = [(chance, journey.think_law(step, to)) for to, chance in row.items() if to in steps]
+        pauses.append(sum(chance * law.mean for chance, law in laws if law is not None))
+    return np.array(pauses)
 
 
 def _ever(journey: Journey, moves: Array, start: Array) -> Array:
-    """Return the chance that a session comes to each step: visits that do not go on from it."""
+    """Return the chance that a session comes to each step: its visits if none led on from that step."""
     if journey.length is None:
         return np.array(
             [walked_visits(_without(moves, step), start)[step] for step in range(len(start))]
         )
     out = np.zeros(len(start))
     for step in range(len(start)):
-        past, at = _without(moves, step), start
+        first_passage, standing = _without(moves, step), start
         for chance in journey.length.goes_on:
-            out[step] += chance * at[step]
-            at = at @ past
+            out[step] += chance * standing[step]
+            standing = standing @ first_passage
     return out
 
 
 def _without(moves: Array, step: int) -> Array:
-    """Return the chances with none that leads on from `step`: it is then visited once at most."""
-    past = moves.copy()
-    past[step] = 0.0
-    return past
+    """Return the transition probabilities with none that leads on from `step`: it is visited once at most."""
+    absorbed = moves.copy()
+    absorbed[step] = 0.0
+    return absorbed
 
 
 def _goes_on(journey: Journey, moves: Array, start: Array) -> Array:
     """Return the visits to each step after which the walk is not cut."""
     if journey.length is None:
         return walked_visits(moves, start, LONGEST_WALK - 1)
-    out, at = np.zeros(len(start)), start
+    out, standing = np.zeros(len(start)), start
     for chance in journey.length.goes_on[1:]:
-        out, at = out + chance * at, at @ moves
+        out, standing = out + chance * standing, standing @ moves
     return out
 
 
 def length_law(journey: Journey, steps: tuple[str, ...]) -> Array:
     """Return the chance that a session has n steps, n = 0, 1, ... LONGEST_WALK at most.
 
-    What is left out of a chain that ends sooner is below 1e-12.
+    Chances of more steps are cut off where they sum to less than 1e-12.
     """
     if journey.ends_by_time:
         return steps_in_time(journey, steps)
     if journey.length is not None and journey.length.steps is not None:
         return np.array([0.0, *journey.length.steps])
-    moves, at = journey.transition_matrix(steps), journey.entry_vector(steps)
+    moves, standing = journey.transition_matrix(steps), journey.entry_vector(steps)
     leaves = 1 - moves.sum(axis=1)
     law = [0.0]
-    while at.sum() > _REST and len(law) < LONGEST_WALK:
-        law.append(float(at @ leaves))
-        at = at @ moves
-    if at.sum() > _REST:  # whoever is still there takes the last step
-        law.append(float(at.sum()))
+    while standing.sum() > _REST and len(law) < LONGEST_WALK:
+        law.append(float(standing @ leaves))
+        standing = standing @ moves
+    if standing.sum() > _REST:  # sessions that are still walking take the last step
+        law.append(float(standing.sum()))
     return np.array(law)

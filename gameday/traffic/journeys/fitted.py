@@ -1,19 +1,58 @@
-"""The product: journeys as a log tells them, with intervals, and how well they do."""
+"""The product: journeys fitted to a log, with intervals and their goodness of fit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 from scipy import stats
 
+from gameday.products import WhereKnown, to_json
 from gameday.scenario.blocks import EXIT, Journey
-from gameday.traffic.journeys.pauses import FittedPause
+from gameday.traffic.journeys.pauses import FittedPause, PauseLaw
 from gameday.traffic.plan.mix import ProductMix
 from gameday.vocabulary import Array
 
-__all__ = ["Calibration", "FittedJourney", "chances_of", "jeffreys"]
+__all__ = [
+    "Calibration",
+    "Conversion",
+    "FittedJourney",
+    "GoodnessByType",
+    "GoodnessOfFit",
+    "JourneyBlock",
+    "LengthFit",
+    "StepFit",
+    "chances_of",
+    "jeffreys",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBlock:
+    """A journey's `length`, as a scenario writes it."""
+
+    steps: list[float]
+    """Chance of one step, of two ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyBlock:
+    """A journey, as a scenario writes it."""
+
+    start: dict[str, float]
+    next: dict[str, dict[str, float]]
+    think: dict[str, PauseLaw]
+    length: Annotated[LengthBlock | None, WhereKnown] = None
+    patience: str
+    """As `8s`."""
+    share: Annotated[dict[str, float] | None, WhereKnown] = None
+    """Region -> share of the day's sessions."""
+    hours: Annotated[list[float] | None, WhereKnown] = None
+    """Weight of the share by local hour."""
+    products: Annotated[dict[str, float] | None, WhereKnown] = None
+    """Product type -> share of its sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +62,9 @@ class FittedJourney:
     name: str
     steps: tuple[str, ...]
     sessions: int
-    """It was fitted to."""
+    """How many it was fitted to."""
     share: float
-    """Of all sessions."""
+    """Share of all sessions."""
     regions: dict[str, float]
     """Region (`all` where the log says none) -> share of its sessions."""
     hours: list[float] | None
@@ -35,7 +74,7 @@ class FittedJourney:
     counts: Array
     """Transitions, shape (1 + steps, steps + 1): the first row is the start, the last column the exit."""
     lengths: Array | None
-    """Sessions of one step, of two ...: of those whom no step of theirs ends; None: the chain ends them."""
+    """Sessions of one step, of two ...; None where chances to leave after each step fit better."""
     pauses: dict[str, FittedPause]
     """Step -> law of the pause after it."""
 
@@ -52,26 +91,84 @@ class FittedJourney:
         low, high = jeffreys(self.counts, total, level)
         return np.where(self.counts == 0, 0.0, low), np.where(self.counts == total, 1.0, high)
 
-    def block(self, patience: str) -> dict[str, Any]:
-        """Return the journey as a scenario writes it."""
+    def block(self, patience: str) -> JourneyBlock:
+        """Return the journey as a scenario writes it; `patience` as `8s`."""
         names = (*self.steps, EXIT)
         reached = [s for s, step in enumerate(self.steps) if self.counts[1 + s].sum() > 0]
-        chances = self.chances
-        length: dict[str, Any] = {}
+        chances, length = self.chances, None
         if self.lengths is not None:
             chances = _without_exit(self.counts)
-            length = {"length": {"steps": list(chances_of(self.lengths / self.lengths.sum()))}}
-        return {
-            "start": _named(self.steps, chances[0]),
-            "next": {self.steps[s]: _named(names, chances[1 + s]) for s in reached},
-            "think": {s: p.law for s, p in self.pauses.items()} | {"other": "0s"},
-            **length,
-            "patience": patience,
-        }
+            length = LengthBlock(chances_of(self.lengths / self.lengths.sum()))
+        return JourneyBlock(
+            start=_named(self.steps, chances[0]),
+            next={self.steps[s]: _named(names, chances[1 + s]) for s in reached},
+            think={step: pause.law for step, pause in self.pauses.items()} | {"other": "0s"},
+            length=length,
+            patience=patience,
+        )
 
     def journey(self) -> Journey:
         """Return the journey itself."""
-        return Journey.model_validate(self.block("30s"))
+        return Journey.model_validate(to_json(self.block("30s")))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How many of the sessions that came to see a product type ordered it, with a 95 % interval (Jeffreys)."""
+
+    product_type: Annotated[str, Field(alias="type")]
+    """`all`: any type."""
+    sessions: int
+    buying: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFit:
+    """A step as fitted journeys have it (told) and as sessions held out have it (seen)."""
+
+    mix_told: float
+    """Share of all steps."""
+    mix_seen: float
+    ever_told: float
+    """Share of sessions that come to it."""
+    ever_seen: float
+    ever_low: float
+    """Of what is seen, a 95 % interval."""
+    ever_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LengthFit:
+    """Steps a session as fitted journeys have them (told) and as sessions held out have them (seen)."""
+
+    mean_told: float
+    mean_seen: float
+    distance: float
+    """Largest gap of their distributions (Kolmogorov-Smirnov)."""
+    chance: float
+    """The gap that chance alone exceeds in 5 of 100 samples of this size."""
+    upto_told: list[float]
+    """Chance of one step at most, of two ..."""
+    upto_seen: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class GoodnessOfFit:
+    """How well journeys predict sessions that they were not fitted to."""
+
+    sessions: int
+    steps: dict[str, StepFit]
+    length: LengthFit
+
+
+@dataclass(frozen=True, slots=True)
+class GoodnessByType(GoodnessOfFit):
+    """The goodness of fit to all sessions held out, and to those about each product type."""
+
+    types: dict[str, GoodnessOfFit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +177,9 @@ class Calibration:
 
     journeys: tuple[FittedJourney, ...]
     products: tuple[ProductMix, ...]
-    buys: tuple[dict[str, Any], ...]
-    """Of all sessions, and of those that came to see each product type: how many ordered (of) it."""
-    held_out: dict[str, Any]
-    """How well the journeys tell the sessions they were not fitted to."""
+    buys: tuple[Conversion, ...]
+    """Of all sessions first, then of those that came to see each product type."""
+    held_out: GoodnessByType
     notes: tuple[str, ...]
 
 
@@ -96,7 +192,7 @@ def jeffreys(hits: Array, of: Array, level: float = 0.95) -> tuple[Array, Array]
 
 
 def chances_of(chances: Array) -> list[float]:
-    """Return chances of six digits that sum to 1."""
+    """Return the chances rounded to six digits that sum to 1; the largest takes the rest."""
     rounded = [round(float(c), 6) for c in chances]
     largest = int(np.argmax(rounded))
     rounded[largest] = round(rounded[largest] + 1 - sum(rounded), 6)
@@ -104,13 +200,16 @@ def chances_of(chances: Array) -> list[float]:
 
 
 def _named(names: tuple[str, ...], chances: Array) -> dict[str, float]:
-    """Return those above 0 by name."""
+    """Return name -> chance, of those above 0."""
     rows = zip(names, chances_of(chances[: len(names)]), strict=False)
     return {name: chance for name, chance in rows if chance > 0}
 
 
 def _without_exit(counts: Array) -> Array:
-    """Return the chances where a step follows; from where none ever did, back to where sessions start."""
+    """Return the transition probabilities of visits that a step follows, shape (1 + steps, steps).
+
+    After a step that none ever followed, the session goes where sessions start.
+    """
     moves = counts[:, :-1].copy()
     nowhere = (moves.sum(axis=1) == 0) & (counts.sum(axis=1) > 0)
     moves[nowhere] = counts[0, :-1]

@@ -1,79 +1,133 @@
-"""How well fitted journeys tell the sessions they were not fitted to: overall, and by product type."""
+"""Goodness of fit: how well fitted journeys predict the sessions held out, overall and by product type."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from gameday.history.importers import Sessions
+from gameday.scenario.blocks import Journey
 from gameday.traffic.journeys.chains import chain_of, length_law
-from gameday.traffic.journeys.fitted import FittedJourney, jeffreys
+from gameday.traffic.journeys.fitted import (
+    FittedJourney,
+    GoodnessByType,
+    GoodnessOfFit,
+    LengthFit,
+    StepFit,
+    jeffreys,
+)
+from gameday.vocabulary import Array
 
-__all__ = ["against", "by_type"]
+__all__ = ["goodness_of_fit"]
 
 _MOST_TYPES = 8
-"""Product types told one by one."""
+"""Product types that are compared one by one."""
 _LEAST_SESSIONS = 20
+"""Held-out sessions about a type below which it is left out."""
 _DRAWN = 30
 """Lengths whose distribution is drawn."""
+_KOLMOGOROV_95 = 1.36
+"""95 % point of the Kolmogorov distribution: the distance of a sample is below this over the root of its size."""
 
 
-def by_type(journeys: tuple[FittedJourney, ...], test: Sessions, order: str) -> dict[str, Any]:
-    """Return how well the journeys tell the held-out sessions about each product type, largest first.
-
-    Told: the classes are mixed as their own shares of the type say.
-    """
-    about, out = test.about(order), {}
-    counts = np.bincount(about, minlength=len(test.types))
-    for k in sorted(range(1, len(test.types)), key=lambda k: -counts[k])[:_MOST_TYPES]:
+def goodness_of_fit(
+    journeys: tuple[FittedJourney, ...], test: Sessions, order: str
+) -> GoodnessByType:
+    """Return how well the journeys predict the sessions held out; `order` is the step of an order."""
+    expected = [_expect(journey.journey(), test.steps) for journey in journeys]
+    whole = _compare(_mix(expected, [journey.share for journey in journeys]), test)
+    about, types = test.about(order), {}
+    for k in _largest_types(about, len(test.types)):
         name = test.types[k]
-        weights = np.array([one.share * one.products.get(name, 0.0) for one in journeys])
-        if counts[k] < _LEAST_SESSIONS or not weights.any():
-            continue
-        out[name] = against(journeys, (weights / weights.sum()).tolist(), test.only(about == k))
-    return out
+        weights = np.array([j.share * j.products.get(name, 0.0) for j in journeys])
+        if weights.any():
+            mixed = _mix(expected, (weights / weights.sum()).tolist())
+            types[name] = _compare(mixed, test.only(about == k))
+    return GoodnessByType(whole.sessions, whole.steps, whole.length, types)
 
 
-def against(
-    journeys: tuple[FittedJourney, ...], shares: list[float], test: Sessions
-) -> dict[str, Any]:
-    """Return step mix, conversion and length: told by the journeys so mixed, and of the sessions held out."""
-    steps = test.steps
-    chains = [chain_of(one.journey(), steps, dict.fromkeys(steps, 0.0)) for one in journeys]
-    mix_of = np.array(shares)
-    visits, ever = mix_of @ [chain.visits for chain in chains], mix_of @ [c.ever for c in chains]
-    laws = [length_law(one.journey(), steps) for one in journeys]
-    longest = max(len(law) for law in laws)
-    law = sum(
-        share * np.pad(row, (0, longest - len(row)))
-        for share, row in zip(shares, laws, strict=True)
+def _largest_types(about: Array, types: int) -> list[int]:
+    """Return the product types with enough sessions to compare, most first; type 0 stands for none."""
+    counts = np.bincount(about, minlength=types)
+    largest = sorted(range(1, types), key=lambda k: -counts[k])[:_MOST_TYPES]
+    return [k for k in largest if counts[k] >= _LEAST_SESSIONS]
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What sessions come to by a model; replies take no time."""
+
+    visits: Array
+    """Expected visits of a session, shape (steps,)."""
+    ever: Array
+    """Chance that a session comes to a step, shape (steps,)."""
+    lengths: Array
+    """Chance of n steps, n = 0, 1, ..."""
+
+
+def _expect(journey: Journey, steps: tuple[str, ...]) -> _Expected:
+    """Return what sessions of one journey come to."""
+    chain = chain_of(journey, steps, dict.fromkeys(steps, 0.0))
+    return _Expected(chain.visits, chain.ever, length_law(journey, steps))
+
+
+def _mix(journeys: list[_Expected], shares: list[float]) -> _Expected:
+    """Return what sessions come to when these shares of them walk each journey."""
+    longest = max(len(journey.lengths) for journey in journeys)
+    lengths = np.zeros(longest)
+    for share, journey in zip(shares, journeys, strict=True):
+        lengths += share * np.pad(journey.lengths, (0, longest - len(journey.lengths)))
+    weights = np.array(shares)
+    return _Expected(
+        visits=weights @ [journey.visits for journey in journeys],
+        ever=weights @ [journey.ever for journey in journeys],
+        lengths=lengths,
     )
-    lengths = np.diff(test.firsts)
-    upto = np.cumsum(np.bincount(lengths, minlength=longest)) / test.count
-    told = np.append(np.cumsum(law), np.ones(max(0, len(upto) - longest)))
-    mix = np.bincount(test.step, minlength=len(steps))
-    has = np.array([test.having(step).sum() for step in steps])
-    low, high = jeffreys(has, np.array(test.count))
+
+
+def _compare(predicted: _Expected, test: Sessions) -> GoodnessOfFit:
+    """Return step mix, conversion and length: of the mixed journeys, and of the sessions held out."""
+    steps = _compare_steps(predicted, test)
+    return GoodnessOfFit(
+        test.count, steps, _compare_lengths(predicted.lengths, np.diff(test.firsts))
+    )
+
+
+def _compare_steps(predicted: _Expected, test: Sessions) -> dict[str, StepFit]:
+    """Return each step's share of all visits and the share of sessions that come to it."""
+    mix = predicted.visits / predicted.visits.sum()
+    seen = np.bincount(test.step, minlength=len(test.steps))
+    having = np.array([test.having(step).sum() for step in test.steps])
+    low, high = jeffreys(having, np.array(test.count))
     return {
-        "sessions": test.count,
-        "steps": {
-            step: {
-                "mix_told": float(visits[s] / visits.sum()),
-                "mix_seen": float(mix[s] / mix.sum()),
-                "ever_told": float(ever[s]),
-                "ever_seen": float(has[s] / test.count),
-                "ever_low": float(low[s]),
-                "ever_high": float(high[s]),
-            }
-            for s, step in enumerate(steps)
-        },
-        "length": {
-            "mean_told": float((law * np.arange(longest)).sum()),
-            "mean_seen": float(lengths.mean()),
-            "distance": float(np.abs(told - upto).max()),
-            "chance": float(1.36 / np.sqrt(test.count)),
-            "upto_told": told[1 : _DRAWN + 1].round(5).tolist(),
-            "upto_seen": upto[1 : _DRAWN + 1].round(5).tolist(),
-        },
+        step: StepFit(
+            mix_told=float(mix[s]),
+            mix_seen=float(seen[s] / seen.sum()),
+            ever_told=float(predicted.ever[s]),
+            ever_seen=float(having[s] / test.count),
+            ever_low=float(low[s]),
+            ever_high=float(high[s]),
+        )
+        for s, step in enumerate(test.steps)
     }
+
+
+def _compare_lengths(law: Array, lengths: Array) -> LengthFit:
+    """Return steps a session: by their law, and of the sessions held out."""
+    upto = np.cumsum(np.bincount(lengths, minlength=len(law))) / len(lengths)
+    upto_law = np.append(np.cumsum(law), np.ones(max(0, len(upto) - len(law))))
+    return LengthFit(
+        mean_told=float((law * np.arange(len(law))).sum()),
+        mean_seen=float(lengths.mean()),
+        distance=float(np.abs(upto_law - upto).max()),
+        chance=float(_KOLMOGOROV_95 / np.sqrt(len(lengths))),
+        upto_told=_drawn(upto_law),
+        upto_seen=_drawn(upto),
+    )
+
+
+def _drawn(upto: Array) -> list[float]:
+    """Return the part of a distribution of lengths that is drawn, from one step on."""
+    drawn: list[float] = upto[1 : _DRAWN + 1].round(5).tolist()
+    return drawn

@@ -3,52 +3,94 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
-from gameday.traffic.journeys.fitted import Calibration, chances_of
-from gameday.traffic.plan.mix import block_of
+from gameday.products import WhereKnown
+from gameday.traffic.journeys.fitted import Calibration, FittedJourney, JourneyBlock, chances_of
+from gameday.traffic.plan.mix import ProductBlock, ProductMix, product_block
 
-__all__ = ["proposal"]
+__all__ = ["Proposal", "propose"]
+
+_TYPE_NAME = r"[a-z][a-z0-9_-]{0,39}"
+"""A product type that a scenario can name."""
+_PATIENCE = "8s"
+"""Of proposed journeys: no log says when customers leave a slow page. Ours."""
 
 
-def proposal(found: Calibration, regions: list[str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The blocks of a scenario that a log says."""
+
+    products: Annotated[dict[str, ProductBlock] | None, WhereKnown] = None
+    """Absent where the log has no product types, or no region is known."""
+    journeys: dict[str, JourneyBlock]
+
+
+def propose(found: Calibration, regions: list[str]) -> Proposal:
     """Return what a scenario includes: journeys and product types, their shares by region.
 
     `regions` are the scenario's: where the log says none, each has the shares of the whole.
     """
-    there = [region for region in found.journeys[0].regions if region != "all"]
-    names = {region: region for region in there} or dict.fromkeys(regions, "all")
-    blocks = {one.name: one.block("8s") for one in found.journeys}
-    types = [one for one in found.products if one.name in _sound_types(found)]
-    products: dict[str, dict[str, float]] = {one.name: {} for one in types}
-    for region, in_log in names.items():
-        shares = chances_of(np.array([one.regions[in_log] for one in found.journeys]))
-        for one, share in zip(found.journeys, shares, strict=True):
-            blocks[one.name].setdefault("share", {})[region] = share
-        of = np.array([one.share[in_log] for one in types])
-        for kind, share in zip(
-            types, chances_of(of / max(of.sum(), 1e-12)) if types else (), strict=True
-        ):
-            products[kind.name][region] = share
-    if not names:
-        return {"journeys": blocks}
-    for one in found.journeys:
-        if one.hours is not None:
-            blocks[one.name]["hours"] = one.hours
-        mix = np.array([one.products.get(kind.name, 0.0) for kind in types])
-        if mix.any():
-            pairs = zip(types, chances_of(mix / mix.sum()), strict=True)
-            blocks[one.name]["products"] = {kind.name: share for kind, share in pairs if share > 0}
-    if not types:
-        return {"journeys": blocks}
+    in_log = {region: region for region in found.journeys[0].regions if region != "all"}
+    in_log = in_log or dict.fromkeys(regions, "all")
+    if not in_log:
+        return Proposal(journeys={j.name: j.block(_PATIENCE) for j in found.journeys})
+    types = [mix for mix in found.products if re.fullmatch(_TYPE_NAME, mix.name)]
+    return Proposal(
+        products=_product_blocks(types, in_log) if types else None,
+        journeys=_journey_blocks(found.journeys, types, in_log),
+    )
+
+
+def _product_blocks(types: list[ProductMix], in_log: dict[str, str]) -> dict[str, ProductBlock]:
+    """Return product type -> its block; `in_log`: region -> its name in the log."""
+    shares = _by_region(_shares_among(types), in_log)
+    return {mix.name: product_block(mix, share) for mix, share in zip(types, shares, strict=True)}
+
+
+def _journey_blocks(
+    journeys: tuple[FittedJourney, ...], types: list[ProductMix], in_log: dict[str, str]
+) -> dict[str, JourneyBlock]:
+    """Return journey -> its block with its shares; `in_log`: region -> its name in the log."""
+    shares = _by_region([journey.regions for journey in journeys], in_log)
     return {
-        "products": {one.name: block_of(one, products[one.name]) for one in types},
-        "journeys": blocks,
+        journey.name: replace(
+            journey.block(_PATIENCE),
+            share=share,
+            hours=journey.hours,
+            products=_own_types(journey, types),
+        )
+        for journey, share in zip(journeys, shares, strict=True)
     }
 
 
-def _sound_types(found: Calibration) -> set[str]:
-    """Return the product types that a scenario can name."""
-    return {one.name for one in found.products if re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", one.name)}
+def _by_region(rows: list[dict[str, float]], in_log: dict[str, str]) -> list[dict[str, float]]:
+    """Return region -> share of each row, rounded so that a region's shares sum to 1.
+
+    `rows` hold shares by the log's names of regions; `in_log`: region -> its name in the log.
+    """
+    shares = {
+        region: chances_of(np.array([row[name] for row in rows])) for region, name in in_log.items()
+    }
+    return [{region: share[n] for region, share in shares.items()} for n in range(len(rows))]
+
+
+def _shares_among(types: list[ProductMix]) -> list[dict[str, float]]:
+    """Return, by region, each type's share of the sessions that are about one of these types."""
+    totals = {
+        region: max(np.array([mix.share[region] for mix in types]).sum(), 1e-12)
+        for region in types[0].share
+    }
+    return [{r: float(share / totals[r]) for r, share in mix.share.items()} for mix in types]
+
+
+def _own_types(journey: FittedJourney, types: list[ProductMix]) -> dict[str, float] | None:
+    """Return product type -> share of a journey's sessions about one; None where none is."""
+    weights = np.array([journey.products.get(mix.name, 0.0) for mix in types])
+    if not weights.any():
+        return None
+    chances = zip(types, chances_of(weights / weights.sum()), strict=True)
+    return {mix.name: chance for mix, chance in chances if chance > 0}

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.traffic.plan.early_checks import check_asked
+    from gameday.traffic.plan.early_checks import check_options
     from gameday.traffic.plan.launch_day import LaunchDay, launch_days
     from gameday.traffic.plan.nominal import Nominal
     from gameday.traffic.plan.plan_outlook import Outlook, outlook
-    from gameday.traffic.plan.stock import sold_orders, stock_rows
+    from gameday.traffic.plan.stock import StockRow, sold_orders, stock_rows
 
 __all__ = [
     "LaunchDay",
     "Nominal",
     "Outlook",
-    "check_asked",
+    "StockRow",
+    "check_options",
     "launch_days",
     "outlook",
     "sold_orders",
@@ -28,7 +29,8 @@ __getattr__ = opening(
         "LaunchDay": "launch_day",
         "Nominal": "nominal",
         "Outlook": "plan_outlook",
-        "check_asked": "early_checks",
+        "StockRow": "stock",
+        "check_options": "early_checks",
         "launch_days": "launch_day",
         "outlook": "plan_outlook",
         "sold_orders": "stock",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gameday.scenario.reading import Injection
-from gameday.traffic.plan.nominal import Nominal
+from gameday.traffic.plan.nominal import StackResponses, event_response_s
 from gameday.vocabulary import SLOT_S, Array, Clock, Seed, TimeGrid
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Arrivals:
     """Index of the journey, shape (sessions,)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
     """A window of the event at a speed and a scale."""
 
@@ -63,14 +63,15 @@ class LoadPlan:
     """Share of full scale, k."""
     quantile: float
     seed: Seed
-    nominal: dict[str, dict[str, Nominal]] = field(repr=False)
-    """Stack -> step -> response with no queue, in the cell."""
+    nominal: StackResponses = field(repr=False)
+    """Stack -> step -> response with no queue, in the scaled-down system (cell)."""
     spacing: str = "poisson"
-    """Places of starts inside a slot: as independent customers come, or `even`."""
+    """How starts lie inside a slot: `poisson`, as independent customers come, or `even`."""
     dispersion: float = 1.0
-    """Variance of starts in short intervals over that of independent customers: they come in bunches."""
+    """Index of dispersion of starts in short intervals: 1 for independent customers, more where they come in
+    bunches."""
     released: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
-    """Launch journey -> region -> slot of the grid of the release; who comes before waits, and comes evenly."""
+    """Launch journey -> region -> slot of the grid of the release; earlier starts are spread evenly in a slot."""
     injections: tuple[Injection, ...] = ()
     """What happens meanwhile; more or fewer customers are in the arrays already."""
 
@@ -99,12 +100,16 @@ class LoadPlan:
         """Wall seconds of the lead-in."""
         return self.clock.lead_in_s
 
+    def event_response_s(self, stack: str) -> dict[str, float]:
+        """Return each step's mean response with no queue in event time, s."""
+        return event_response_s(self.nominal[stack], speed=self.speed)
+
     def slot_of(self, at_s: float) -> int:
         """Return the window's slot at wall second `at_s`; outside 0..slots-1 it is not judged."""
         return int(np.floor(at_s / self.slot_wall_s))
 
     def arrivals(self) -> Arrivals:
-        """Return every session start: counts as `played`, places in the slot drawn from the seed.
+        """Return every session start: as many in each slot as `played`, their times in it drawn from the seed.
 
         Given its count, a Poisson stream is uniform in a slot; a launch's is denser early.
         """
@@ -127,28 +132,32 @@ class LoadPlan:
             yield self._part(part, streams)
 
     def _part(self, part: slice, streams: dict[tuple[int, int], np.random.Generator]) -> Arrivals:
-        times, regions, journeys = [], [], []
-        for (r, j), stream in streams.items():
-            counts = self.played[r, j, part]
-            place = self._places(counts, stream)
-            slot = np.repeat(np.arange(part.start, part.stop), counts)
-            if half := self.half_life_slots.get(self.journeys[j]):
-                of_crowd = -np.log2(1 - place * (1 - 0.5 ** (1 / half))) * half
-                first = self.released.get(self.journeys[j], {}).get(self.regions[r], 0)
-                place = np.where(slot >= first, of_crowd, place)
-            slot = slot - self.lead_in
-            times.append((slot + place) * self.slot_wall_s)
-            regions.append(np.full(len(place), r, np.int16))
-            journeys.append(np.full(len(place), j, np.int16))
-        at, region_of = np.concatenate(times), np.concatenate(regions)
-        order = np.argsort(at)  # four times as fast as the stable sort that ties need
-        in_order = at[order]
+        """Return the arrivals of some slots; `streams`: (region, journey) -> its generator."""
+        times = [self._times(r, j, part, stream) for (r, j), stream in streams.items()]
+        counts = [len(at_s) for at_s in times]
+        region, journey = (
+            np.repeat(np.array(indices, np.int16), counts) for indices in zip(*streams, strict=True)
+        )
+        at_s = np.concatenate(times)
+        order = np.argsort(at_s)  # four times as fast as the stable sort that ties need
+        in_order = at_s[order]
         if (in_order[1:] == in_order[:-1]).any():
-            order = np.argsort(at, kind="stable")
-        return Arrivals(in_order, region_of[order], np.concatenate(journeys)[order])
+            order = np.argsort(at_s, kind="stable")
+        return Arrivals(in_order, region[order], journey[order])
 
-    def _places(self, counts: Array, stream: np.random.Generator) -> Array:
-        """Return each start's place in its slot, in [0, 1), slot by slot."""
+    def _times(self, r: int, j: int, part: slice, stream: np.random.Generator) -> Array:
+        """Return the arrivals of one region and journey in some slots, wall seconds from the window's start."""
+        counts = self.played[r, j, part]
+        fraction = self._fractions(counts, stream)
+        slot = np.repeat(np.arange(part.start, part.stop), counts)
+        name = self.journeys[j]
+        if half_life := self.half_life_slots.get(name):
+            released = self.released.get(name, {}).get(self.regions[r], 0)
+            fraction = np.where(slot >= released, _decaying(fraction, half_life), fraction)
+        return np.asarray((slot - self.lead_in + fraction) * self.slot_wall_s)
+
+    def _fractions(self, counts: Array, stream: np.random.Generator) -> Array:
+        """Return how much of its slot has passed at each start, in [0, 1), slot by slot."""
         if self.spacing == "even":
             first = np.repeat(np.cumsum(counts) - counts, counts)
             return np.asarray((np.arange(counts.sum()) - first + 0.5) / np.repeat(counts, counts))
@@ -158,9 +167,9 @@ class LoadPlan:
         return self._bunched(counts, count, stream)
 
     def _bunched(self, counts: Array, count: int, stream: np.random.Generator) -> Array:
-        """Return places of customers who come in bunches of geometric size, so many that the dispersion is met.
+        """Return `_fractions` of a batch Poisson process whose geometric batches give the wanted dispersion.
 
-        With chance p that a customer is the first of a bunch its variance over its mean is (2 - p) / p.
+        With chance p that a customer is the first of a batch its variance over its mean is (2 - p) / p.
         """
         is_first = stream.random(count) < 2.0 / (self.dispersion + 1.0)
         is_first[(np.cumsum(counts) - counts)[counts > 0]] = True
@@ -169,7 +178,7 @@ class LoadPlan:
         return np.asarray(middle + (1.0 - middle) * _BUNCH_SLOTS * stream.random(count))
 
     def of_new_customers(self, number: int) -> LoadPlan:
-        """Return the plan with another draw of who comes when, one a number: Poisson, by the slot.
+        """Return the plan with new Poisson counts of session starts in each slot; `number` says which draw.
 
         A swarm plays the plan's own whole counts; a prediction of the event does not know them.
         """
@@ -189,16 +198,18 @@ class LoadPlan:
         )
 
     def traffic_factor(self) -> Array:
-        """Return by how much what is injected multiplies the customers of each slot, shape (grid.slots,)."""
+        """Return the factor by which injections multiply the customers of each slot, shape (grid.slots,)."""
         factor = np.ones(self.grid.slots)
-        for one in self.injections:
-            first = self.lead_in + round(one.at_s / SLOT_S)
-            last = self.grid.slots if one.for_s == np.inf else first + round(one.for_s / SLOT_S)
-            factor[first:last] *= 1.0 if one.traffic is None else one.traffic
+        for change in self.injections:
+            first = self.lead_in + round(change.at_s / SLOT_S)
+            last = self.grid.slots
+            if change.for_s != np.inf:
+                last = first + round(change.for_s / SLOT_S)
+            factor[first:last] *= 1.0 if change.traffic is None else change.traffic
         return factor
 
-    def struck(self, injections: tuple[Injection, ...]) -> LoadPlan:
-        """Return the plan with what is injected into it, changes of traffic laid upon its arrays."""
+    def with_injections(self, injections: tuple[Injection, ...]) -> LoadPlan:
+        """Return the plan with these injections; those that change the traffic multiply its arrays."""
         plan = replace(self, injections=injections)
         factor = plan.traffic_factor()
         if (factor == 1.0).all():
@@ -225,26 +236,19 @@ class LoadPlan:
 
     def sha256(self) -> str:
         """Return the hash of what is played: counts, seed, speed and scale, hex."""
-        head = "|".join(
-            map(
-                str,
-                (
-                    self.grid,
-                    self.lead_in,
-                    self.speed,
-                    self.scale,
-                    self.seed.root,
-                    self.spacing,
-                    self.dispersion,
-                ),
-            )
-        )
-        head += "".join(f"|{one.text}" for one in self.injections)
+        played = (self.speed, self.scale, self.seed.root, self.spacing, self.dispersion)
+        head = "|".join(map(str, (self.grid, self.lead_in, *played)))
+        head += "".join(f"|{injection.text}" for injection in self.injections)
         return hashlib.sha256(head.encode() + self.played.tobytes()).hexdigest()
 
 
+def _decaying(fraction: Array, half_life: float) -> Array:
+    """Return uniform numbers as fractions of a slot in which the rate halves every `half_life` slots."""
+    return np.asarray(-np.log2(1 - fraction * (1 - 0.5 ** (1 / half_life))) * half_life)
+
+
 def whole_starts(starts: Array, seed: Seed) -> Array:
-    """Return whole sessions per slot whose running sum never strays by one from `starts`."""
+    """Return whole sessions per slot whose running sum is always less than one away from that of `starts`."""
     phase = seed.stream("rounding").random(starts.shape[:2])[:, :, None]
     upto = np.floor(np.cumsum(starts, axis=2) + phase)
     return np.diff(upto, axis=2, prepend=0.0).astype(int)

@@ -1,36 +1,40 @@
-"""How classes of customer and product types are mixed, by region and hour, and which articles are asked for."""
+"""How classes of customer and product types are mixed, by region and hour, and which articles are in demand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from scipy import optimize
 
 from gameday.history.importers import Sessions
+from gameday.products import WhereKnown
 from gameday.vocabulary import Array
 
 __all__ = [
-    "Popular",
+    "FittedPopularity",
+    "GroupMix",
+    "ProductBlock",
     "ProductMix",
-    "block_of",
-    "hours_of",
-    "popular",
-    "product_mix",
-    "shares_by_region",
+    "fit_popularity",
+    "measure_group_mix",
+    "measure_product_mix",
+    "product_block",
 ]
 
 _LEAST_S = 2 * 86_400.0
-"""Of a log from which weights by hour are told: each hour is then there twice."""
+"""Length of a log below which there are no weights by hour: each hour is to be there twice."""
 _HOUR_WEIGHT = 30.0
-"""Sessions of the whole's mix that each hour begins with: an hour of few says little."""
+"""Sessions of the overall mix that are added to every hour (a prior): few sessions say little of an hour."""
+_MOST_ITEMS = 100_000
+"""Articles of a type in a proposed scenario, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Popular:
+class FittedPopularity:
     """How demand falls off over a type's articles: Zipf-Mandelbrot, fitted by likelihood."""
 
     items: int
@@ -49,62 +53,88 @@ class ProductMix:
     """Region (`all` where the log says none) -> share of the sessions that are about any type."""
     hours: list[float] | None
     price: float | None
-    popular: Popular | None
+    popular: FittedPopularity | None
 
 
-def popular(counts: Array) -> Popular:
+def fit_popularity(counts: Array) -> FittedPopularity:
     """Return the law of counts of articles, most first; `counts` has one entry an article, each above 0.
 
     Ranks are those of the counts themselves, so with few events the law is steeper than the truth.
     """
-    ranks, total = np.arange(1, len(counts) + 1), counts.sum()
     if len(counts) < 3:
-        return Popular(len(counts), 0.0, 0.0, 0.0)
+        return FittedPopularity(len(counts), 0.0, 0.0, 0.0)
+    parameters = _likeliest(counts)
+    gap = np.abs(
+        np.cumsum(_zipf_mandelbrot(len(counts), parameters)) - np.cumsum(counts) / counts.sum()
+    )
+    return FittedPopularity(
+        len(counts),
+        exponent=round(float(parameters[0]), 4),
+        shift=round(float(np.exp(parameters[1])), 4),
+        distance=float(gap.max()),
+    )
 
-    def law(at: Array) -> Array:
-        weights = (ranks + np.exp(at[1])) ** -at[0]
-        return np.asarray(weights / weights.sum())
 
-    def loss(at: Array) -> float:
-        return float(-(counts * np.log(np.maximum(law(at), 1e-300))).sum() / total)
+def _zipf_mandelbrot(items: int, parameters: Array) -> Array:
+    """Return the share of the article of each rank; parameters are the exponent and the logarithm of the shift."""
+    weights = (np.arange(1, items + 1) + np.exp(parameters[1])) ** -parameters[0]
+    return np.asarray(weights / weights.sum())
+
+
+def _likeliest(counts: Array) -> Array:
+    """Return the parameters of `_zipf_mandelbrot` that make the counts likeliest, from two starting points."""
+    total = counts.sum()
+
+    def loss(parameters: Array) -> float:
+        shares = _zipf_mandelbrot(len(counts), parameters)
+        return float(-(counts * np.log(np.maximum(shares, 1e-300))).sum() / total)
 
     bounds = [(0.0, 5.0), (np.log(0.01), np.log(1e5))]
-    found = min(
-        (
-            optimize.minimize(loss, np.array(start), method="Nelder-Mead", bounds=bounds)
-            for start in ((1.0, 0.0), (0.6, 3.0))
-        ),
-        key=lambda result: float(result.fun),
+    results = (
+        optimize.minimize(loss, np.array(start), method="Nelder-Mead", bounds=bounds)
+        for start in ((1.0, 0.0), (0.6, 3.0))
     )
-    gap = np.abs(np.cumsum(law(found.x)) - np.cumsum(counts) / total).max()
-    shift = float(np.exp(found.x[1]))
-    return Popular(len(counts), round(float(found.x[0]), 4), round(shift, 4), float(gap))
+    return np.asarray(min(results, key=lambda result: float(result.fun)).x)
 
 
-def shares_by_region(seen: Sessions, group: Array, groups: int) -> dict[str, Array]:
-    """Return region -> share of its sessions in each group, shape (groups,); `all` where the log says none.
+@dataclass(frozen=True, slots=True)
+class GroupMix:
+    """How groups of sessions are mixed, by region and by local hour."""
 
-    `group` is (sessions,); those below 0 are left out.
+    by_region: dict[str, Array]
+    """Region (`all` where the log says none) -> share of its sessions in each group, shape (groups,)."""
+    by_hour: Array | None
+    """Weight of each group's share by local hour, shape (groups, 24), 1 in the mean of its sessions; None where
+    the log is shorter than two days."""
+
+    def shares(self, group: int) -> dict[str, float]:
+        """Return region -> share of its sessions in a group."""
+        return {region: float(row[group]) for region, row in self.by_region.items()}
+
+    def hours(self, group: int) -> list[float] | None:
+        """Return the weights of a group's share by local hour."""
+        if self.by_hour is None:
+            return None
+        return [round(float(weight), 4) for weight in self.by_hour[group]]
+
+
+def measure_group_mix(seen: Sessions, group: Array, groups: int, zones: dict[str, str]) -> GroupMix:
+    """Return how groups are mixed; `group` is each session's, shape (sessions,), those below 0 are left out.
+
+    `zones` are the time zones of the regions; UTC where there is none.
     """
-    out = {}
+    by_region = {}
     for number, name in enumerate(seen.regions or ("all",)):
-        mine = group[(seen.region_of == number) & (group >= 0)]
-        counts = np.bincount(mine, minlength=groups)
-        out[name] = counts / max(1, counts.sum())
-    return out
-
-
-def hours_of(seen: Sessions, group: Array, groups: int, zones: dict[str, str]) -> Array | None:
-    """Return the weight of each group's share by local hour, shape (groups, 24), 1 in the mean of its sessions.
-
-    None where the log is shorter than two days. `zones` are those of the regions; UTC where there is none.
-    """
+        in_region = group[(seen.region_of == number) & (group >= 0)]
+        counts = np.bincount(in_region, minlength=groups)
+        by_region[name] = counts / max(1, counts.sum())
     if seen.count == 0 or seen.at_s.max() - seen.at_s.min() < _LEAST_S:
-        return None
-    starts, hour = seen.at_s[seen.firsts[:-1]], np.zeros(seen.count, int)
-    for number, name in enumerate(seen.regions or ("all",)):
-        mine = seen.region_of == number
-        hour[mine] = _local_hours(starts[mine], zones.get(name, "UTC"))
+        return GroupMix(by_region, None)
+    return GroupMix(by_region, _hour_weights(group, groups, _start_hours(seen, zones)))
+
+
+def _hour_weights(group: Array, groups: int, hour: Array) -> Array:
+    """Return `GroupMix.by_hour`; `hour` is the local hour of each session's start, shape (sessions,)."""
     known = group >= 0
     counts = np.zeros((groups, 24))
     np.add.at(counts, (group[known], hour[known]), 1)
@@ -113,45 +143,74 @@ def hours_of(seen: Sessions, group: Array, groups: int, zones: dict[str, str]) -
     return np.asarray(np.divide(weights, share, out=np.ones(counts.shape), where=share > 0))
 
 
+def _start_hours(seen: Sessions, zones: dict[str, str]) -> Array:
+    """Return the local hour at which each session starts, shape (sessions,)."""
+    starts_s, hour = seen.at_s[seen.firsts[:-1]], np.zeros(seen.count, int)
+    for number, name in enumerate(seen.regions or ("all",)):
+        here = seen.region_of == number
+        hour[here] = _local_hours(starts_s[here], zones.get(name, "UTC"))
+    return hour
+
+
 def _local_hours(at_s: Array, zone: str) -> Array:
     """Return the local hour of instants, s since 1970."""
-    whole, places = np.unique(at_s // 3600, return_inverse=True)
+    hours, index = np.unique(at_s // 3600, return_inverse=True)
     info = ZoneInfo(zone)
-    return np.array([datetime.fromtimestamp(3600 * h, info).hour for h in whole], int)[places]
+    return np.array([datetime.fromtimestamp(3600 * h, info).hour for h in hours], int)[index]
 
 
-def product_mix(seen: Sessions, about: Array, zones: dict[str, str]) -> tuple[ProductMix, ...]:
-    """Return the product types of a log, largest first; empty where it has none."""
+def measure_product_mix(
+    seen: Sessions, about: Array, zones: dict[str, str]
+) -> tuple[ProductMix, ...]:
+    """Return the product types of a log, largest first; empty where it has none.
+
+    `about` is the type each session is about, as by `Sessions.about`.
+    """
     group, n = about - 1, len(seen.types) - 1
     if n < 1 or not (group >= 0).any():
         return ()
-    shares, hours = shares_by_region(seen, group, n), hours_of(seen, group, n, zones)
-    out = []
+    mix, out = measure_group_mix(seen, group, n, zones), []
     for k, name in enumerate(seen.types[1:]):
-        rest = [t for t in seen.catalogue.seen if t == "other" or t not in seen.types]
-        own = rest if name == "other" else [name]
-        counts = seen.catalogue.counts(own)
-        out.append(
-            ProductMix(
-                name,
-                {region: float(row[k]) for region, row in shares.items()},
-                None if hours is None else [round(float(w), 4) for w in hours[k]],
-                seen.catalogue.price(own),
-                popular(counts) if len(counts) else None,
-            )
-        )
-    return tuple(one for one in out if any(one.share.values()))
+        categories = _categories(seen, name)
+        counts = seen.catalogue.counts(categories)
+        popular = fit_popularity(counts) if len(counts) else None
+        price = seen.catalogue.price(categories)
+        out.append(ProductMix(name, mix.shares(k), mix.hours(k), price, popular))
+    return tuple(product for product in out if any(product.share.values()))
 
 
-def block_of(one: ProductMix, regions: dict[str, float]) -> dict[str, Any]:
+def _categories(seen: Sessions, product_type: str) -> list[str]:
+    """Return the categories of the catalogue that make up a product type: `other` has all without their own."""
+    if product_type != "other":
+        return [product_type]
+    return [name for name in seen.catalogue.seen if name == "other" or name not in seen.types]
+
+
+@dataclass(frozen=True, slots=True)
+class PopularityBlock:
+    """A product's `popularity`, as a scenario writes it."""
+
+    exponent: float
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProductBlock:
+    """A product type, as a scenario writes it."""
+
+    share: dict[str, float]
+    """Region -> share of the sessions."""
+    hours: Annotated[list[float] | None, WhereKnown] = None
+    items: Annotated[int | None, WhereKnown] = None
+    popularity: Annotated[PopularityBlock | None, WhereKnown] = None
+    price: Annotated[float | None, WhereKnown] = None
+
+
+def product_block(mix: ProductMix, regions: dict[str, float]) -> ProductBlock:
     """Return a product type as a scenario writes it; `regions` are its shares there."""
-    block: dict[str, Any] = {"share": regions}
-    if one.hours is not None:
-        block["hours"] = one.hours
-    if one.popular is not None:
-        block["items"] = min(one.popular.items, 100_000)
-        if one.popular.items >= 3:
-            block["popularity"] = {"exponent": one.popular.exponent, "shift": one.popular.shift}
-    if one.price is not None:
-        block["price"] = round(one.price, 2)
-    return block
+    law, price = mix.popular, mix.price
+    block = ProductBlock(regions, mix.hours, price=None if price is None else round(price, 2))
+    if law is None:
+        return block
+    fitted = PopularityBlock(law.exponent, law.shift) if law.items >= 3 else None
+    return replace(block, items=min(law.items, _MOST_ITEMS), popularity=fitted)

@@ -1,4 +1,4 @@
-"""What a plan comes to, without sending anything: sessions, steps, requests, orders, customers by slot."""
+"""What a plan will send, reckoned and not sent: steps, requests, orders and customers by slot."""
 
 from __future__ import annotations
 
@@ -8,110 +8,149 @@ from itertools import chain
 import numpy as np
 
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import Exchange
+from gameday.scenario.blocks import Exchange, Journey
 from gameday.traffic.fit.by_type import caused_by_type
 from gameday.traffic.journeys.chains import Chain, chain_of
 from gameday.traffic.plan.load_plan import LoadPlan
 from gameday.vocabulary import SLOT_S, Array
 
-__all__ = ["Outlook", "outlook"]
+__all__ = ["Limit", "Outlook", "outlook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What bounds the orders of a product in a stack, as the plan is played."""
+
+    units: float
+    """Stock there; infinite where it has none."""
+    opens: int
+    """Slot of its release; 0 where it is sold all the time."""
+    most: float
+    """Customers a slot whom a waiting room lets on; the others wait for the next slot. Infinite without one."""
+    regions: list[int]
+    """Indices of the regions whose customers meet the stack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A plan's slots, as they are played; arrays by region and slot of the whole grid, lead-in included."""
+    """What is played in a plan's slots; arrays by region and slot of the whole grid, lead-in included."""
 
     steps: Array
     """Steps, shape (regions, steps, grid.slots)."""
     requests: Array
-    """HTTP requests, shape (regions, grid.slots): redirects as declared; others, and customers' second
-    tries, come on top."""
+    """HTTP requests, shape (regions, grid.slots), with declared redirects; undeclared ones and customers' second
+    tries come on top."""
     redirects: float
-    """How many of all requests are redirects, as declared."""
+    """How many of all requests are declared redirects."""
     orders: Array
     """Steps that place an order, same shape."""
     customers: Array
-    """Customers in a session at one time, in the mean of the slot, same shape."""
+    """Concurrent customers (in a session), in the mean of the slot, same shape."""
     request_bytes: float
     """Bytes of all requests as their templates are written, without cookies and what templates are filled with."""
     chains: dict[str, Chain]
-    """Journey -> what it comes to, with the first stack's responses when nothing waits."""
+    """Journey -> its expectations, with the first stack's nominal responses."""
     orders_by_type: dict[str, Array]
     """Product type -> its orders, shape as `orders`, of which they are the parts; empty without products."""
     steps_by_type: dict[str | None, Array]
     """Product type -> its steps a minute at full scale, shape as `steps`."""
 
-    def sold_out(
-        self, product: str, units: float, regions: list[int], opens: int, most: float = np.inf
-    ) -> int | None:
-        """Return the slot in which the orders asked for since slot `opens` come to `units`; None: never.
-
-        No more than `most` can order in a slot, as a waiting room lets on; the others wait for the next.
-        """
-        gone = np.flatnonzero(self._upto(product, regions, opens, most) >= max(units, 1e-9))
+    def sold_out(self, product: str, limit: Limit) -> int | None:
+        """Return the slot in which the orders since the release come to the stock; None: never."""
+        gone = np.flatnonzero(self._orders_upto(product, limit) >= max(limit.units, 1e-9))
         return int(gone[0]) if len(gone) else None
 
-    def sold(
-        self, product: str, units: float, regions: list[int], opens: int, most: float = np.inf
-    ) -> float:
-        """Return how many of `units` are sold by the last slot; the arguments are those of `sold_out`."""
-        upto = self._upto(product, regions, opens, most)
-        return min(units, float(upto[-1])) if len(upto) else 0.0
+    def sold(self, product: str, limit: Limit) -> float:
+        """Return how much of the stock is sold by the last slot."""
+        upto = self._orders_upto(product, limit)
+        return min(limit.units, float(upto[-1])) if len(upto) else 0.0
 
-    def _upto(self, product: str, regions: list[int], opens: int, most: float) -> Array:
-        """Return the orders let through up to the end of each slot, were there no end of the stock."""
-        asked = self.orders_by_type[product][regions].sum(axis=0)
-        upto, waiting, sold = np.zeros(len(asked)), 0.0, 0.0
-        for slot, orders in enumerate(asked.tolist()):
-            waiting += orders if slot >= opens else 0.0
-            sold += min(waiting, most)
-            waiting -= min(waiting, most)
-            upto[slot] = sold
+    def _orders_upto(self, product: str, limit: Limit) -> Array:
+        """Return the orders let on up to the end of each slot, as if the stock had no end."""
+        wanted = self.orders_by_type[product][limit.regions].sum(axis=0)
+        upto, waiting, ordered = np.zeros(len(wanted)), 0.0, 0.0
+        for slot, orders in enumerate(wanted.tolist()):
+            waiting += orders if slot >= limit.opens else 0.0
+            ordered += min(waiting, limit.most)
+            waiting -= min(waiting, limit.most)
+            upto[slot] = ordered
         return upto
 
 
 def outlook(scenario: Scenario, plan: LoadPlan) -> Outlook:
-    """Return what a plan comes to; what it sends is its forecast's share as the journeys cause it."""
+    """Return what a plan will send: the steps its session starts cause, as they are played."""
     share = plan.clock.stock_scale
-    steps, by_type = plan.caused * share, caused_by_type(scenario, plan)
-    requests, size = np.zeros((len(plan.regions), plan.grid.slots)), 0.0
-    redirects = 0.0
-    for product, rows in by_type.items():
-        asked = [[*chain.from_iterable(scenario.exchanges(step, product))] for step in plan.steps]
-        each = np.array([scenario.requests(step, product) for step in plan.steps])
-        requests += share * np.einsum("rst,s->rt", rows, each)
-        hops = each - np.array([len(one) for one in asked])
-        redirects += share * float(np.einsum("rst,s->", rows, hops))
-        sizes = np.array([sum(_size(exchange) for exchange in one) for one in asked])
-        size += share * float(np.einsum("rst,s->", rows, sizes))
-    places = np.array([one.places_order for one in scenario.steps.values()])
-    replies = _replies_s(plan, scenario.stack_names[0])
-    chains = {
-        name: chain_of(scenario.journeys[name], plan.steps, replies) for name in plan.journeys
-    }
+    steps, steps_by_type = plan.caused * share, caused_by_type(scenario, plan)
+    traffic = _http_traffic(scenario, plan, steps_by_type)
+    places_order = np.array([step.places_order for step in scenario.steps.values()])
+    response_s = plan.event_response_s(scenario.stack_names[0])
     return Outlook(
-        steps,
-        requests,
-        redirects,
-        steps[:, places].sum(axis=1),
-        _customers(scenario, plan),
-        size,
-        chains,
-        {
-            name: share * rows[:, places].sum(axis=1)
-            for name, rows in by_type.items()
+        steps=steps,
+        requests=traffic.requests,
+        redirects=traffic.redirects,
+        orders=steps[:, places_order].sum(axis=1),
+        customers=_customers(scenario, plan),
+        request_bytes=traffic.size_bytes,
+        chains={
+            name: chain_of(scenario.journeys[name], plan.steps, response_s)
+            for name in plan.journeys
+        },
+        orders_by_type={
+            name: share * rows[:, places_order].sum(axis=1)
+            for name, rows in steps_by_type.items()
             if name is not None
         },
-        by_type,
+        steps_by_type=steps_by_type,
     )
 
 
-def _replies_s(plan: LoadPlan, stack: str) -> dict[str, float]:
-    """Return each step's response in event time when nothing waits, s."""
-    return {step: plan.clock.event_s(plan.nominal[stack][step].mean_s) for step in plan.steps}
+@dataclass(frozen=True, slots=True)
+class _HttpTraffic:
+    """The requests of a plan as it is played; fields as those of Outlook."""
+
+    requests: Array
+    redirects: float
+    size_bytes: float
 
 
-def _size(exchange: Exchange) -> float:
+def _http_traffic(
+    scenario: Scenario, plan: LoadPlan, steps_by_type: dict[str | None, Array]
+) -> _HttpTraffic:
+    """Return the requests of steps a minute at full scale, shape (regions, steps, slots) for each type."""
+    share = plan.clock.stock_scale
+    requests = np.zeros((len(plan.regions), plan.grid.slots))
+    redirects = size_bytes = 0.0
+    for product, rows in steps_by_type.items():
+        each = _step_requests(scenario, plan.steps, product)
+        requests += share * np.einsum("rst,s->rt", rows, each.requests)
+        redirects += share * float(np.einsum("rst,s->", rows, each.redirects))
+        size_bytes += share * float(np.einsum("rst,s->", rows, each.size_bytes))
+    return _HttpTraffic(requests, redirects, size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _StepRequests:
+    """What one visit to each step sends, arrays of shape (steps,)."""
+
+    requests: Array
+    redirects: Array
+    size_bytes: Array
+
+
+def _step_requests(
+    scenario: Scenario, steps: tuple[str, ...], product: str | None
+) -> _StepRequests:
+    """Return what one visit to each step sends in sessions about a product type."""
+    exchanges = [[*chain.from_iterable(scenario.exchanges(step, product))] for step in steps]
+    requests = np.array([scenario.requests(step, product) for step in steps])
+    return _StepRequests(
+        requests,
+        redirects=requests - np.array([len(row) for row in exchanges]),
+        size_bytes=np.array([sum(map(_size_bytes, row)) for row in exchanges]),
+    )
+
+
+def _size_bytes(exchange: Exchange) -> int:
     """Return the bytes of a request's line, headers and body, as written."""
     body = exchange.body or exchange.form or exchange.json_body or ""
     head = f"{exchange.method} {exchange.path} HTTP/1.1\r\n{exchange.query or ''}"
@@ -120,27 +159,33 @@ def _size(exchange: Exchange) -> float:
 
 
 def _customers(scenario: Scenario, plan: LoadPlan) -> Array:
-    """Return customers at one time: by Little's law, the steps of a slot times how long each one keeps them.
-
-    How long depends on the journey: its mean over those whose sessions start then.
-    """
+    """Return concurrent customers by Little's law: steps a second times how long each keeps its customer."""
     out = np.zeros((len(plan.regions), plan.grid.slots))
-    journeys = [scenario.journeys[name] for name in plan.journeys]
-    visits = np.array([one.visits_per_session(plan.steps) for one in journeys])
-    for r, region in enumerate(plan.regions):
-        replies = _replies_s(plan, scenario.regions[region].stack)
-        think = np.array(
-            [
-                [
-                    one.think_s(step) + replies[step] if step in one.next else 0.0
-                    for step in plan.steps
-                ]
-                for one in journeys
-            ]
-        )
-        weights = np.einsum("jt,js->jst", np.maximum(plan.starts[r], 0.0), visits)
-        total = weights.sum(axis=0)
-        kept = (weights * think[:, :, None]).sum(axis=0)
-        held_s = np.divide(kept, total, out=np.zeros(total.shape), where=total > 0)
-        out[r] = (plan.caused[r] * held_s).sum(axis=0) / SLOT_S
+    for r in range(len(plan.regions)):
+        stay_s = _stay_s(scenario, plan, r)
+        out[r] = (plan.caused[r] * stay_s).sum(axis=0) / SLOT_S
     return np.asarray(plan.clock.played(out))
+
+
+def _stay_s(scenario: Scenario, plan: LoadPlan, r: int) -> Array:
+    """Return how long a step keeps its customer, reply and pause, s of event time, shape (steps, slots).
+
+    It depends on the journey: the mean is over the visits of sessions that start in the same slot.
+    """
+    response_s = plan.event_response_s(scenario.regions[plan.regions[r]].stack)
+    journeys = [scenario.journeys[name] for name in plan.journeys]
+    visits = np.array([journey.visits_per_session(plan.steps) for journey in journeys])
+    stay_s = np.array([_journey_stay_s(journey, plan.steps, response_s) for journey in journeys])
+    weights = np.einsum("jt,js->jst", np.maximum(plan.starts[r], 0.0), visits)
+    total = weights.sum(axis=0)
+    summed_s = (weights * stay_s[:, :, None]).sum(axis=0)
+    return np.asarray(np.divide(summed_s, total, out=np.zeros(total.shape), where=total > 0))
+
+
+def _journey_stay_s(
+    journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]
+) -> list[float]:
+    """Return how long each step keeps a customer of a journey, s; 0 for steps it does not have."""
+    return [
+        journey.think_s(step) + response_s[step] if step in journey.next else 0.0 for step in steps
+    ]
