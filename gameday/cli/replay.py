@@ -14,6 +14,7 @@ import typer
 from gameday.cli.replayed import say_run
 from gameday.cli.streams import verdict_stands
 from gameday.errors import UsageError
+from gameday.history.readers import readable_kinds
 
 if TYPE_CHECKING:
     from gameday.swarm.control import Listen
@@ -24,7 +25,7 @@ __all__ = ["KeyOption", "add_to", "address_of", "asked_of", "check_folder", "dri
 
 EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
 HistoryOption = Annotated[
-    Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")
+    Path | None, typer.Option(help=f"{readable_kinds()}; default: a synthetic past")
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="decides all chance in the run")]
 WindowOption = Annotated[
