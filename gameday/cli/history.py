@@ -113,7 +113,8 @@ def _import(
 ) -> None:
     """Fit journeys to events, write them, and tell."""
     from gameday.files import write_whole
-    from gameday.history.importers import MinuteCounts, permits, read_clickstream
+    from gameday.history.importers import MinuteCounts, assess_grains, read_clickstream
+    from gameday.products import to_json
     from gameday.scenario.reading import to_yaml
     from gameday.traffic.journeys import calibrate, proposal
 
@@ -133,7 +134,7 @@ def _import(
     if minutes is not None and to.counts is not None:
         table = minutes.table()
         _write_counts(table, to.counts)
-        told["counts"] = permits(table)
+        told["counts"] = [to_json(series) for series in assess_grains(table)]
     if to.page is not None:
         from gameday.report import render_import
 

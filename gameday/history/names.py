@@ -174,7 +174,7 @@ def _unnamed_rows(label: Label, count: int, source: str) -> NamedRows:
 
 
 def _spelling(label: Label, written: pd.Series, folded: pd.Series) -> dict[str, str]:
-    """Return folded word -> the scenario's name; without one, how it is mostly written, without blanks around it."""
+    """Return folded word -> the scenario's name; without a scenario, how it is mostly written, blanks cut."""
     if label.known is not None:
         return {_folded(name): name for name in label.known}
     rows = pd.DataFrame({"folded": folded, "written": written.str.strip()})
@@ -219,8 +219,8 @@ def require_one_count(table: pd.DataFrame, keys: pd.DataFrame, used: Columns, so
         values = unread[column].astype("string").fillna("").unique()[:_MOST_SHOWN]
         raise HistoryError(
             f"{source}: {int(is_twice.sum())} of {len(table)} rows share their minute and series with another "
-            f"row: column '{column}' tells them apart ({', '.join(map(str, values))}) and nothing reads it. Name it "
-            "under history.columns.region or history.columns.step, or sum over it, a row a minute and series; "
+            f"row: column '{column}' tells them apart ({', '.join(map(str, values))}) and nothing reads it. Name "
+            "it under history.columns.region or history.columns.step, or sum over it, a row a minute and series; "
             "where it names no series, leave it out of the file, and the last row counts"
         )
     rows = pd.DataFrame({"count": table[used.count][is_twice].astype("string")}).join(groups)

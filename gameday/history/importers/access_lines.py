@@ -100,7 +100,7 @@ def _path_of(target: str) -> str:
     if target.startswith("/") or "://" not in target:
         return target
     rest = target.partition("://")[2]
-    begins = min((at for at in map(rest.find, "/?") if at >= 0), default=len(rest))
+    begins = min((index for index in map(rest.find, "/?") if index >= 0), default=len(rest))
     path = rest[begins:]
     return path if path.startswith("/") else f"/{path}"
 
@@ -140,36 +140,30 @@ def _balancer_location(text: str) -> str:
     found = _BALANCER.match(text)
     quoted = [field for field, _ in _FIELDS.findall(found[7])] if found else []
     fields = [field for field in quoted if field]
-    said = fields[_REDIRECT_FIELD] if len(fields) > _REDIRECT_FIELD else ""
-    return said if said.startswith(("/", "http")) else ""
+    location = fields[_REDIRECT_FIELD] if len(fields) > _REDIRECT_FIELD else ""
+    return location if location.startswith(("/", "http")) else ""
 
 
 def _json(text: str) -> Line | None:
     try:
-        data = json.loads(text)
-        when = (
-            data.get("time_iso8601")
-            or data.get("msec")
-            or data.get("time_local")
-            or data.get("time")
-        )
-        at_s = _instant_s(str(when))
-        method, target = data.get("request_method"), data.get("request_uri")
-        if method is None:
-            method, target = data["request"].split()[:2]
-        target = _path_of(str(target))
-        if at_s is None or not target.startswith("/"):
-            return None
-        host = _client(str(data.get("remote_addr", "")), _first(data, _JSON_FORWARDED))
-        return (
-            at_s,
-            (host, str(data.get("http_user_agent") or "")),
-            method,
-            target,
-            int(data["status"]),
-        )
+        return _line_of(json.loads(text))
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
+
+
+def _line_of(data: dict[str, Any]) -> Line | None:
+    """Return the line that a JSON object with nginx's variables tells; it may raise where it is no such object."""
+    get = data.get
+    at_s = _instant_s(str(get("time_iso8601") or get("msec") or get("time_local") or get("time")))
+    method, target = get("request_method"), get("request_uri")
+    if method is None:
+        method, target = data["request"].split()[:2]
+    target = _path_of(str(target))
+    if at_s is None or not target.startswith("/"):
+        return None
+    host = _client(str(get("remote_addr", "")), _first(data, _JSON_FORWARDED))
+    agent = str(get("http_user_agent") or "")
+    return at_s, (host, agent), method, target, int(data["status"])
 
 
 def _json_location(text: str) -> str:

@@ -205,21 +205,24 @@ class _Log:
 
 def _events_of(part: pd.DataFrame, keys: pd.DataFrame, how: Clickstream) -> _PartEvents:
     """Return usable rows by our names; `keys` holds their time, type and customer."""
-    category = part[how.category].astype("string").fillna("none") if how.category else None
-    step = keys["type"].map(lambda event: how.steps.get(event, _USUAL.get(event, event)))
     region = part[how.region].astype("string").fillna("unknown") if how.region else None
-    since_1970 = keys["time"].dt.tz_convert(None).to_numpy("datetime64[ns]").astype(np.int64)
+    since_1970_ns = keys["time"].dt.tz_convert(None).to_numpy("datetime64[ns]").astype(np.int64)
     return _PartEvents(
         customer=pd.util.hash_array(keys["customer"].astype(str).to_numpy(object)),
-        at_s=since_1970 / 1e9,
-        step=step.to_numpy(object),
-        product_type=(
-            pd.Series("none", part.index) if category is None else category.str.split(".").str[0]
-        ),
+        at_s=since_1970_ns / 1e9,
+        step=keys["type"].map(lambda t: how.steps.get(t, _USUAL.get(t, t))).to_numpy(object),
+        product_type=_product_types(part, how.category),
         region=None if region is None else region.to_numpy(object),
         article=part.get(how.product) if how.product else None,
         price=part.get(how.price) if how.price else None,
     )
+
+
+def _product_types(part: pd.DataFrame, category: str | None) -> pd.Series:
+    """Return what stands before the first dot of each row's category; `none` where it has none."""
+    if category is None:
+        return pd.Series("none", part.index)
+    return part[category].astype("string").fillna("none").str.split(".").str[0]
 
 
 def _instants(column: pd.Series, file: str) -> pd.Series:

@@ -21,12 +21,12 @@ class Names:
 
     def codes(self, words: Array) -> Array:
         """Return each word's number, shape as `words`; new words get the next ones."""
-        codes, fresh = pd.factorize(words)
-        place = {name: n for n, name in enumerate(self.names)}
-        for word in fresh:
-            place.setdefault(str(word), len(place))
-        self.names = list(place)
-        return np.asarray(np.array([place[str(word)] for word in fresh], np.int32)[codes])
+        codes, distinct = pd.factorize(words)
+        number = {name: n for n, name in enumerate(self.names)}
+        for word in distinct:
+            number.setdefault(str(word), len(number))
+        self.names = list(number)
+        return np.asarray(np.array([number[str(word)] for word in distinct], np.int32)[codes])
 
 
 class EventRows:
@@ -51,10 +51,11 @@ class EventRows:
                 self._take(part)
 
     def _take(self, columns: tuple[Array, ...]) -> None:
-        mine = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(len(columns[0]), bool)
-        if mine.any():
-            self.parts.append(tuple(column[mine] for column in columns))
-            self._count += int(mine.sum())
+        count = len(columns[0])
+        is_kept = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(count, bool)
+        if is_kept.any():
+            self.parts.append(tuple(column[is_kept] for column in columns))
+            self._count += int(is_kept.sum())
 
     def joined(self) -> tuple[Array, ...]:
         """Return the columns whole."""

@@ -84,7 +84,7 @@ class LogSummary:
             'address, as nginx does by "$http_x_forwarded_for" behind the user agent'
         )
 
-    def said(self) -> Iterator[str]:
+    def describe(self) -> Iterator[str]:
         """Yield what to tell a person, in lines."""
         steps = max(1, self.minutes.total())
         yield (
@@ -99,7 +99,7 @@ class LogSummary:
                 f"{self.declared_robots} by their user agent{f' ({words})' if words else ''}, "
                 f"{self.of_robots - self.declared_robots} by pace or for asking for robots.txt"
             )
-        yield from self._said_of_requests()
+        yield from self._describe_requests()
         if sentence := self.one_address():
             yield f"  {sentence}"
         if self.malformed:
@@ -110,14 +110,14 @@ class LogSummary:
                 f"({(self.failed + self.refused) / steps:.1%})"
             )
 
-    def _said_of_requests(self) -> Iterator[str]:
-        of = max(1, self.lines - self.malformed - self.assets)
+    def _describe_requests(self) -> Iterator[str]:
+        pages = max(1, self.lines - self.malformed - self.assets)
         if self.unmapped:
             total, shown = self.unmapped.total(), self.unmapped.most_common(_SHOWN)
             yield (
-                f"  {total} requests are of no step ({total / of:.1%} of all but {self.assets} pictures, styles "
-                f"and scripts), most: {', '.join(f'{what} {n}' for what, n in shown)}; name them in history.urls "
-                "if they are one"
+                f"  {total} requests are of no step ({total / pages:.1%} of all but {self.assets} pictures, "
+                f"styles and scripts), most: {', '.join(f'{kind} {n}' for kind, n in shown)}; name them in "
+                "history.urls if they are one"
             )
         if self.parts:
             yield (
@@ -138,15 +138,18 @@ def minute_table(summary: LogSummary) -> pd.DataFrame:
 
     Every minute from the first step to the last is there: one without a row would be one without a log.
     """
-    minutes = sorted({minute for minute, _, _ in summary.minutes})
-    steps = sorted({step for _, step, _ in summary.minutes})
-    every = range(minutes[0], minutes[-1] + 1) if minutes else ()
-    keys = [(minute, step) for minute in every for step in steps]
-    return pd.DataFrame(
-        {
-            "time": [datetime.fromtimestamp(60 * minute, UTC).isoformat() for minute, _ in keys],
-            "step": [step for _, step in keys],
-            "count": [summary.minutes[minute, step, False] for minute, step in keys],
-            "robots": [summary.minutes[minute, step, True] for minute, step in keys],
-        }
-    )
+    seen = summary.minutes
+    minutes = {minute for minute, _, _ in seen}
+    steps = sorted({step for _, step, _ in seen})
+    every = range(min(minutes), max(minutes) + 1) if minutes else ()
+    rows = [
+        (
+            datetime.fromtimestamp(60 * minute, UTC).isoformat(),
+            step,
+            seen[minute, step, False],
+            seen[minute, step, True],
+        )
+        for minute in every
+        for step in steps
+    ]
+    return pd.DataFrame(rows, columns=["time", "step", "count", "robots"])

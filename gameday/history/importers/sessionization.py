@@ -138,15 +138,19 @@ def with_inferred(seen: Sessions, after: str, before: str) -> Sessions:
     earlier_s = np.where(is_first, seen.at_s[lacking], seen.at_s[np.maximum(lacking - 1, 0)])
     middle_s = (earlier_s + seen.at_s[lacking]) / 2
     note = f"{len(lacking)} of {len(needy)} {after} had no {before} in the log: one was inferred half way before"
+    inserted = _with_inserted(seen, lacking, middle_s, steps.index(before))
+    return replace(inserted, steps=steps, notes=(*seen.notes, note))
+
+
+def _with_inserted(seen: Sessions, index: Array, at_s: Array, step: int) -> Sessions:
+    """Return the sessions with an inferred event `step` before each event of `index`."""
     return replace(
         seen,
-        steps=steps,
-        session=np.insert(seen.session, lacking, seen.session[lacking]),
-        at_s=np.insert(seen.at_s, lacking, middle_s),
-        step=np.insert(seen.step, lacking, steps.index(before)),
-        type_of=np.insert(seen.type_of, lacking, seen.type_of[lacking]),
-        is_inferred=np.insert(seen.is_inferred, lacking, True),
-        notes=(*seen.notes, note),
+        session=np.insert(seen.session, index, seen.session[index]),
+        at_s=np.insert(seen.at_s, index, at_s),
+        step=np.insert(seen.step, index, step),
+        type_of=np.insert(seen.type_of, index, seen.type_of[index]),
+        is_inferred=np.insert(seen.is_inferred, index, True),
     )
 
 

@@ -74,8 +74,10 @@ class _Hop:
             return False
         if self.target is None:
             return at_s <= self.at_s + _HOP_S and not is_asset(target.partition("?")[0])
-        (path, _, query), (to, _, asked) = target.partition("?"), self.target.partition("?")
-        return path.rstrip("/") == to.rstrip("/") and (query == asked or not (query and asked))
+        path, _, query = target.partition("?")
+        end_path, _, end_query = self.target.partition("?")
+        is_query = query == end_query or not (query and end_query)
+        return path.rstrip("/") == end_path.rstrip("/") and is_query
 
 
 class _Visitor:
@@ -122,7 +124,7 @@ class Visits:
 
     def event(self, line: Line, location: str) -> Event | None:
         """Return the step that a line is, None if it is none; `location` is where its redirect leads, if known."""
-        at_s, who, method, target, status = line
+        at_s, who, method, target, _ = line
         path, _, query = target.partition("?")
         if ";jsessionid=" in path:
             path = path.partition(";")[0]
@@ -145,14 +147,25 @@ class Visits:
         if not found.counts or self._is_part(visitor, found, line, path):
             self._summary.parts[found.step] += 1
             return None
-        self._stepped(visitor, at_s)
+        return self._step(found.step, visitor, line)
+
+    def _step(self, step: str, visitor: _Visitor, line: Line) -> Event:
+        """Return a visitor's step, counted; who is too fast for a person is a robot."""
+        at_s, (_, agent), _, _, status = line
+        minute = int(at_s // 60)
+        visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
+        visitor.minute = minute
+        visitor.sitting = 1 if at_s - visitor.stepped_s > _SILENCE_S else visitor.sitting + 1
+        visitor.stepped_s = at_s
+        if visitor.steps > _A_MINUTE or visitor.sitting > _A_SITTING:
+            self._summary.robots.add(visitor.number)
         self._summary.failed += status >= 500
         self._summary.refused += 400 <= status < 500
-        word = _robot_word(who[1])
+        word = _robot_word(agent)
         if word is not None:
             self._summary.declared_robots += 1
             self._summary.robot_words[word] += 1
-        return int(at_s * 1e6), found.step, visitor.number, word is not None
+        return int(at_s * 1e6), step, visitor.number, word is not None
 
     def _visitor(self, who: tuple[str, str]) -> _Visitor:
         known = self._visitors.get(who)
@@ -176,31 +189,19 @@ class Visits:
     def _is_part(self, visitor: _Visitor, found: StepRule, line: Line, path: str) -> bool:
         """Return whether a request is of the step before: what its form sends, or a call of its page."""
         at_s, _, method, _, _ = line
-        before, sent = visitor.last, method in ("POST", "PUT", "PATCH")
+        before, is_sent = visitor.last, method in ("POST", "PUT", "PATCH")
         is_same = before is not None and before.step == found.step
         since_s = at_s - visitor.stepped_s
-        sends_form = (
-            before is found and sent and not visitor.last_sent and path == visitor.last_path
-        )
-        if is_same and sends_form and found.rule.method is None and since_s <= _SILENCE_S:
+        is_form = before is found and not visitor.last_sent and path == visitor.last_path
+        if is_form and is_sent and found.rule.method is None and since_s <= _SILENCE_S:
             visitor.last_sent = True
             return True
         if is_same and before is not found:
             if 0 <= since_s <= _PAGE_S:
                 return True
             self._summary.beside[found.step] += since_s <= _SILENCE_S
-        visitor.last, visitor.last_path, visitor.last_sent = found, path, sent
+        visitor.last, visitor.last_path, visitor.last_sent = found, path, is_sent
         return False
-
-    def _stepped(self, visitor: _Visitor, at_s: float) -> None:
-        """Count a visitor's pace; who is too fast for a person is a robot."""
-        minute = int(at_s // 60)
-        visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
-        visitor.minute = minute
-        visitor.sitting = 1 if at_s - visitor.stepped_s > _SILENCE_S else visitor.sitting + 1
-        visitor.stepped_s = at_s
-        if visitor.steps > _A_MINUTE or visitor.sitting > _A_SITTING:
-            self._summary.robots.add(visitor.number)
 
     def _no_step(self, method: str, path: str) -> None:
         template = _template(path)
