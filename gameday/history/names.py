@@ -185,11 +185,9 @@ def _spelling(label: Label, written: pd.Series, folded: pd.Series) -> dict[str, 
 def _unknown(label: Label, written: pd.Series, is_unknown: pd.Series, counts: pd.Series) -> str:
     """Return what to say of rows with an unknown label: the first one, and their shares of all counts."""
     row, kind = int(np.flatnonzero(is_unknown.to_numpy())[0]), label.kind
-    total = float(counts.sum()) or 1.0
-    shares = counts[is_unknown].groupby(written[is_unknown]).sum().sort_values(ascending=False)
-    shown = ", ".join(
-        f"'{word}' {count / total:.1%}" for word, count in shares[:_MOST_SHOWN].items()
-    )
+    sums = counts[is_unknown].groupby(written[is_unknown]).sum().sort_values(ascending=False)
+    shares = sums / (float(counts.sum()) or 1.0)
+    shown = ", ".join(f"'{word}' {share:.1%}" for word, share in shares[:_MOST_SHOWN].items())
     more = f" and {len(shares) - _MOST_SHOWN} more" if len(shares) > _MOST_SHOWN else ""
     is_given = bool(written.iloc[row].strip())
     fault = f"unknown {kind} '{written.iloc[row]}'" if is_given else f"no {kind} is given"

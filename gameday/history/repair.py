@@ -319,18 +319,21 @@ def _grid_of(rows: _Rows) -> TimeGrid:
 
 def _on_grid(rows: _Rows, grid: TimeGrid) -> tuple[Array, Array]:
     """Return counts, NaN where not known, and where no row stands at all; shape (regions, steps, slots)."""
-    regions, steps = rows.shape
-    shape = (regions, steps, grid.slots)
+    shape = (*rows.shape, grid.slots)
+    cell, count = _cells(rows, grid), rows.table["count"].to_numpy()
+    known = ~np.isnan(count)
+    sums = np.bincount(cell[known], count[known], minlength=int(np.prod(shape)))
+    seen = np.bincount(cell[known], minlength=len(sums)) > 0
+    is_absent = np.bincount(cell, minlength=len(sums)).reshape(shape) == 0
+    return np.where(seen, sums, np.nan).astype(np.float32).reshape(shape), is_absent
+
+
+def _cells(rows: _Rows, grid: TimeGrid) -> Array:
+    """Return of each row the flat index of its cell in an array of shape (regions, steps, slots)."""
     minute = rows.table["instant"].dt.floor("min")
     slot = ((minute - minute.min()) // _MINUTE).to_numpy(np.int64)
-    series = rows.table["region"].to_numpy(np.int64) * steps + rows.table["step"].to_numpy()
-    flat = series * grid.slots + slot
-    count = rows.table["count"].to_numpy()
-    known = ~np.isnan(count)
-    sums = np.bincount(flat[known], count[known], minlength=int(np.prod(shape)))
-    seen = np.bincount(flat[known], minlength=len(sums)) > 0
-    is_absent = np.bincount(flat, minlength=len(sums)).reshape(shape) == 0
-    return np.where(seen, sums, np.nan).astype(np.float32).reshape(shape), is_absent
+    region, step = rows.table["region"].to_numpy(np.int64), rows.table["step"].to_numpy()
+    return np.asarray((region * len(rows.steps) + step) * grid.slots + slot)
 
 
 def _report_gaps(counts: Array, rows: _Rows) -> None:

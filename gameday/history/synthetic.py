@@ -195,22 +195,27 @@ def _launch_steps(recipe: _Recipe, region: str) -> Array:
     """Return steps a minute of past launches' crowds, shape (steps, slots)."""
     scenario, grid = recipe.scenario, recipe.grid
     out = np.zeros((len(scenario.steps), grid.slots))
-    launches = [
-        (event, grid.index_of(start))
-        for event, start, _ in scenario.occurrences(region)
-        if event.kind == "launch" and start < grid.end
-    ]
+    launches = _past_launches(recipe, region)
     for journey in scenario.journeys.values():
         launch = scenario.launches.get(journey.launch or "")
         if launch is None or region not in launch.crowd or launch.half_life is None:
             continue
         visits = journey.visits_per_session(scenario.step_names)
-        for event, first in launches:
+        for strength, first in launches:
             slot = np.arange(max(0, first), min(grid.slots, first + 180))
-            crowd = event.strength * launch.crowd[region]
+            crowd = strength * launch.crowd[region]
             share = launch.crowd_share(slot - first, launch.half_life)
             out[:, slot] += visits[:, None] * crowd * share
     return out
+
+
+def _past_launches(recipe: _Recipe, region: str) -> list[tuple[float, int]]:
+    """Return strength and first slot of each launch before the past ends; the slot may be below 0."""
+    return [
+        (event.strength, recipe.grid.index_of(start))
+        for event, start, _ in recipe.scenario.occurrences(region)
+        if event.kind == "launch" and start < recipe.grid.end
+    ]
 
 
 def _add_robots(means: Array, block: Synthetic, grid: TimeGrid, rng: np.random.Generator) -> None:

@@ -122,13 +122,15 @@ def _transitions(found: Proposal) -> Block:
     moves = {step: Counter[str]() for step in found.steps}
     for here, to in zip(found.order, [*found.order[1:], "exit"], strict=True):
         moves[here][to] += 1
-    rows: Block = {}
-    for step, counts in moves.items():
-        shares = {to: round(n / counts.total(), 6) for to, n in counts.items()}
-        first = next(iter(shares))
-        shares[first] = round(1 - sum(s for to, s in shares.items() if to != first), 6)
-        rows[step] = {**shares}
-    return rows
+    return {step: {**_shares(counts)} for step, counts in moves.items()}
+
+
+def _shares(counts: Counter[str]) -> dict[str, float]:
+    """Return each count's share with six digits; the first one takes what rounding leaves of 1."""
+    shares = {name: round(n / counts.total(), 6) for name, n in counts.items()}
+    first = next(iter(shares))
+    shares[first] = round(1 - sum(share for name, share in shares.items() if name != first), 6)
+    return shares
 
 
 def _duration(seconds: float) -> str:

@@ -99,9 +99,8 @@ def _in_html(value: str, text: str) -> dict[str, str] | None:
 def _in_text(value: str, text: str) -> dict[str, str] | None:
     """Return a pattern by the shortest of what stands before the value on its line that finds it first."""
     first = text.index(value)
-    end = first + len(value)
     line = text[max(0, first - _AROUND) : first].rpartition("\n")[2]
-    behind = re.escape(text[end : end + 1].strip())
+    behind = re.escape(text[first + len(value) :][:1].strip())
     begins = [i for i in range(len(line)) if i == 0 or line[i - 1] in " <>\"'=:;,&?("]
     for begin in reversed(begins):
         before = line[begin:]
