@@ -23,7 +23,7 @@ Sample = tuple[float, str]
 _TIMEOUT_S = 10.0
 _STEP_S = 60
 _LEAST_POINTS = 30
-"""Minutes that only grow from which on they are no counts: by chance one in 10^32 does. Ours."""
+"""So many minutes that only grow are a counter's: in independent counts one such run in 10^32 is chance. Ours."""
 _MOST_POINTS = 10_000
 """Prometheus answers at most 11,000 points a series; longer stretches are asked for in parts."""
 

@@ -1,4 +1,4 @@
-"""The room's verb: a file's past, or the synthetic one from its cache."""
+"""Reading a history: from a file, or the synthetic one from its cache."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gameday.errors import HistoryError
-from gameday.history.absent import suspicion
+from gameday.history.absent import suspect_zeros
 from gameday.history.instants import in_zone, parsed_times, require_times, require_years
 from gameday.history.names import (
     Label,
@@ -107,7 +107,7 @@ def counts_from_table(table: pd.DataFrame, wanted: Wanted, name: str) -> GridCou
         counts[is_absent] = 0.0
     _report_gaps(counts, rows)
     if wanted.absent is None:
-        rows.notes.extend(_suspicions(counts, rows))
+        rows.notes.extend(_note_suspected_zeros(counts, rows))
     return GridCounts(grid, counts, rows.regions, rows.steps, tuple(rows.notes))
 
 
@@ -247,10 +247,10 @@ def _is_unsure(rows: _Rows, grid: TimeGrid) -> Array:
     return out
 
 
-def _suspicions(counts: Array, rows: _Rows) -> list[str]:
+def _note_suspected_zeros(counts: Array, rows: _Rows) -> list[str]:
     """Return a note on each series whose minutes without a row look like zeros."""
     found = (
-        suspicion(counts[r, s], f"{region} {step}")
+        suspect_zeros(counts[r, s], f"{region} {step}")
         for r, region in enumerate(rows.regions)
         for s, step in enumerate(rows.steps)
     )

@@ -65,7 +65,7 @@ class Ledger:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Commit what is written inside; a disk or a file that will not take it is said."""
+        """Commit what is written inside; PreflightFailed where the disk or the file does not take it."""
         try:
             with self._db:
                 yield

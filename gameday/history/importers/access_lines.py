@@ -35,7 +35,7 @@ _BALANCER = re.compile(
 _FIELDS = re.compile(rf'"({_QUOTED})"|([^\s"]\S*)')
 """What may follow the user agent: fields, quoted or not."""
 _REDIRECT_FIELD = 4
-"""Which quoted field behind the user agent of a load balancer says where it sent a client itself. Source: AWS,
+"""Index of the quoted field behind the user agent with the URL of the balancer's own redirect. Source: AWS,
 "Access logs for your Application Load Balancer"."""
 _JSON_FORWARDED = ("http_x_forwarded_for", "x_forwarded_for", "forwarded_for", "http_x_real_ip")
 _JSON_LOCATION = ("sent_http_location", "upstream_http_location", "location")
@@ -65,7 +65,7 @@ def _minute_s(minute: str, offset: str) -> float:
 
 @lru_cache(maxsize=100_000)
 def _is_inner(address: str) -> bool | None:
-    """Return whether an address is one of a network behind a proxy; None: it is no address."""
+    """Return whether an address is a private one, behind a proxy; None: it is no address."""
     try:
         known = ip_address(address.strip("[]"))
     except ValueError:
@@ -75,7 +75,7 @@ def _is_inner(address: str) -> bool | None:
 
 @lru_cache(maxsize=100_000)
 def _client(host: str, forwarded: str) -> str:
-    """Return whose request it is: the first outer address that proxies wrote down, else the peer's own."""
+    """Return the client's address: the first public one that proxies wrote down, else the peer's own."""
     named = [part.strip() for part in forwarded.split(",")]
     known = [part for part in named if _is_inner(part) is not None]
     outer = next((part for part in known if not _is_inner(part)), None)

@@ -1,4 +1,4 @@
-"""Access logs to events: streamed, redirects folded, robots apart, malformed lines counted and quoted.
+"""From access logs to events: streamed, redirects folded, robots left out, malformed lines counted.
 
 Events go to a Parquet file, from which sessions are read as from a clickstream.
 """
@@ -107,7 +107,7 @@ def _merged(files: list[Path], summary: LogSummary) -> Iterator[tuple[Line, str]
 
 
 def _parsed(file: Path, summary: LogSummary) -> Iterator[tuple[Line, str]]:
-    """Yield a file's lines, each with where its redirect leads; count those that are of no known form."""
+    """Yield a file's lines, each with the target of its redirect; malformed lines are counted."""
     name = _parser_of(file)
     parse, location = parsers[name], locations[name]
     for text in _text(file):
@@ -122,7 +122,7 @@ def _parsed(file: Path, summary: LogSummary) -> Iterator[tuple[Line, str]]:
 
 
 def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:
-    """Write the events of people; count everybody's by minute and step."""
+    """Write the events of people; count those of people and robots by minute and step."""
     robots = pa.array(sorted(summary.robots), pa.int64())
     with pa.parquet.ParquetWriter(people, _SCHEMA) as writer:
         for batch in pa.parquet.ParquetFile(spool).iter_batches(_PART_EVENTS):

@@ -37,13 +37,13 @@ _USUAL = {
 
 @dataclass(frozen=True, slots=True)
 class Clickstream:
-    """How a log is written."""
+    """Which columns of a log hold what, and what its names mean."""
 
     time: str = "event_time"
     event: str | None = "event_type"
     """None: every row is of the type `*`."""
     session: str | None = "user_session"
-    """None: sessions are cut by silence."""
+    """None: an inactivity timeout ends sessions."""
     user: str | None = "user_id"
     category: str | None = "category_code"
     """Product type: what stands before its first dot."""
@@ -56,7 +56,7 @@ class Clickstream:
     steps: dict[str, str] = field(default_factory=dict)
     """Event type -> step; types not named are called as in published logs, or keep their name."""
     silence_s: float = 1800.0
-    """A pause longer than this ends a session. Source: the usual half hour of web analytics."""
+    """Inactivity timeout. Source: the usual half hour of web analytics."""
     needs: dict[str, str] = field(default_factory=lambda: {"checkout": "cart"})
     """Step -> what must have come before it since the last one; where the log lacks it, it is inferred."""
 

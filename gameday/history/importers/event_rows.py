@@ -10,11 +10,11 @@ from gameday.vocabulary import Array
 __all__ = ["MOST_EVENTS", "EventRows", "Names"]
 
 MOST_EVENTS = 4_000_000
-"""Events held at once: about 300 MB. Of a longer log the sessions of some of who came are held, all of theirs."""
+"""Events held at once, about 300 MB. Of a longer log a sample of customers is held, with all their events."""
 
 
 class Names:
-    """Words as numbers, in order of their first coming."""
+    """Words as numbers, in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -30,19 +30,19 @@ class Names:
 
 
 class EventRows:
-    """Columns of events, grown part by part; of so many at most, all of whoever is kept at all.
+    """Columns of events, grown part by part; beyond a limit half of the customers are dropped, as often as needed.
 
-    Who is kept is told by the hash in the first column, so the order of parts is no matter.
+    The hash of a customer, the first column, decides whether it is kept, so the order of parts does not matter.
     """
 
     def __init__(self, most: int) -> None:
         self._most, self.parts = most, list[tuple[Array, ...]]()
         self.kept = 1.0
-        """Share of who came."""
+        """Share of customers that is kept."""
         self._count = 0
 
     def add(self, *columns: Array) -> None:
-        """Add a part, columns of one length, the first of them hashes of whose the events are."""
+        """Add a part: columns of one length, the first of them hashes of customers."""
         self._take(columns)
         while self._count > self._most:
             self.kept /= 2

@@ -1,4 +1,4 @@
-"""What reading access logs came to: steps, what was folded into them, what was left out and its share."""
+"""What was read of access logs: steps, requests folded into them, and what was left out with its share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 __all__ = ["LogSummary", "minute_table"]
 
 _SHOWN = 5
-"""Kinds of requests, or words of robots, that are named; the rest is a number."""
+"""So many kinds of requests, or words of robots, are listed by name."""
 _ONE_ADDRESS, _LEAST_REQUESTS = 0.5, 100
 """Share of the requests from one address, and their number, at which it is no customer's. Ours."""
 
@@ -42,11 +42,11 @@ class LogSummary:
     refused: int = 0
     """Steps answered by 400 to 499: they are kept as steps."""
     declared_robots: int = 0
-    """Events of visitors that name themselves."""
+    """Steps of visitors whose user agent says that they are robots."""
     robot_words: Counter[str] = field(default_factory=Counter)
-    """What they call themselves -> their steps."""
+    """Word in a user agent -> steps."""
     robots: set[int] = field(default_factory=set)
-    """Visitors whom their pace, or asking for robots.txt, betrayed."""
+    """Visitors that are robots by their pace, or because they asked for robots.txt."""
     minutes: Counter[tuple[int, str, bool]] = field(default_factory=Counter)
     """(Minute since 1970, step, whether of robots) -> events."""
     proposed: dict[str, list[str]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class LogSummary:
         )
 
     def describe(self) -> Iterator[str]:
-        """Yield what to tell a person, in lines."""
+        """Yield the summary as lines of text."""
         steps = max(1, self.minutes.total())
         yield (
             f"{self.lines} lines, {self.size / 1e6:.1f} MB: {self.of_people} steps of people, "

@@ -21,8 +21,7 @@ _DAY_MIN = 1440
 GRAINS_MIN = (1, 15, 60, _DAY_MIN)
 """Lengths of bins that are looked at."""
 _STEADY = 0.25
-"""Noise of chance alone, one standard deviation over the mean, above which a bin says little: below 16 events.
-Ours."""
+"""Coefficient of variation of a Poisson count above which a bin says little: below 16 events. Ours."""
 _OPEN = 0.1
 """An hour of the day, or a day of the week, with less than this of the busiest one's events is taken as closed."""
 

@@ -74,7 +74,7 @@ def template_of(path: str) -> str | None:
 
 
 def named_step(template: str, method: str = "GET") -> str | None:
-    """Return the step that a path is called as; None if as none."""
+    """Return the step that a path's name suggests; None where it suggests none."""
     lower = template.lower()
     if method == "POST" and _ORDERS.search(lower):
         return "checkout"

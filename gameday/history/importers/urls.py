@@ -27,7 +27,7 @@ class StepRule:
 
 
 class Urls:
-    """Requests -> the rule they are of, the most particular rule first."""
+    """Finds the rule that a request matches; the most specific one is tried first."""
 
     def __init__(self, rules: Iterable[StepRule]) -> None:
         self._rules = sorted(rules, key=lambda rule: (not rule.counts, rule.rule.rank))
@@ -35,7 +35,7 @@ class Urls:
         self._remembered = lru_cache(maxsize=_MOST_REMEMBERED)(self._found)
 
     def rule(self, method: str, path: str, query: str) -> StepRule | None:
-        """Return the rule that takes a request, None if it is no step; `path` is without its query."""
+        """Return the rule that a request matches, None if it is no step; `path` is without its query."""
         return self._remembered(method, path, query if self._reads_query else "")
 
     def _found(self, method: str, path: str, query: str) -> StepRule | None:

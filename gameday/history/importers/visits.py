@@ -1,6 +1,6 @@
 """Requests of a log to steps of visitors: redirects and forms folded into their cause, robots told by their pace.
 
-What is remembered does not grow with the log: who came within the last half hour, and whom behaviour betrayed.
+Memory does not grow with the log: it holds the visitors of the last half hour, and the robots found.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Event = tuple[int, str, int, bool]
 
 HOPS = frozenset((301, 302, 303, 307, 308))
 _HOP_S, _NAMED_HOP_S = 5.0, 60.0
-"""So soon a redirect's end comes: where the log does not say which request it is, and where it does. Ours."""
+"""A redirect's target is requested so soon: where the log does not name it, and where it does. Ours."""
 _EARLY_S = 1.0
-"""Lines are written as replies end, by clocks of whole seconds: by so much a hop may seem to precede its cause."""
+"""Lines are written when replies end, in whole seconds: a target may seem to precede its redirect by so much."""
 _PAGE_S = 1.0
 """Requests of one step by another rule so soon are the page's own calls. Ours; recordings are read so too."""
 _MOST_UNMAPPED = 2000
 _FIRST_LINES = 50_000
 """Lines by which it is told that all come from one address."""
 _A_MINUTE = 90
-"""Steps a minute that no person does. Ours: one and a half a second, for a minute."""
+"""More steps a minute are a robot's. Ours: one and a half a second, for a minute."""
 _A_SITTING = 500
-"""Steps without half an hour's silence that no person does, however slowly. Ours."""
+"""More steps without a pause of half an hour are a robot's, however slow. Ours."""
 _SILENCE_S = 1800.0
 _ROBOT = re.compile(
     r"(?<!cu)bot\b|bot/|crawl|spider|slurp|curl/|wget/|python-|java/|go-http|libwww|headless|monitor|pingdom|uptime",
@@ -61,7 +61,7 @@ def _template(path: str) -> str | None:
 
 @dataclass(slots=True)
 class _Hop:
-    """A redirect whose end is still to come."""
+    """A redirect whose target was not requested yet."""
 
     at_s: float
     method: str
@@ -69,7 +69,7 @@ class _Hop:
     """Path and query it leads to; None: the log does not say."""
 
     def leads_to(self, at_s: float, method: str, target: str) -> bool:
-        """Return whether a request in time is the end of it."""
+        """Return whether a request is the target, and comes in time."""
         if method != self.method:
             return False
         if self.target is None:
@@ -105,7 +105,7 @@ class _Visitor:
         """Of the last step, and whether something was sent for it."""
 
     def ends_hop(self, at_s: float, method: str, target: str) -> bool:
-        """Return whether a request is the end of a redirect; it is forgotten then."""
+        """Return whether a request is the target of a redirect; the redirect is forgotten then."""
         self.hops = [h for h in self.hops if -_EARLY_S <= at_s - h.at_s <= _NAMED_HOP_S]
         found = next((hop for hop in self.hops if hop.leads_to(at_s, method, target)), None)
         if found is None:
@@ -213,7 +213,7 @@ class Visits:
         known[key if key in known or len(known) < _MOST_UNMAPPED else "others"] += 1
 
     def forget(self, now_s: float) -> None:
-        """Forget who has not come for half an hour: so much is kept and no more."""
+        """Forget visitors who were silent for half an hour: memory does not grow with the log."""
         gone = [who for who, v in self._visitors.items() if v.seen_s < now_s - _SILENCE_S]
         for who in gone:
             del self._visitors[who]

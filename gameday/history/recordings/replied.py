@@ -14,11 +14,11 @@ from gameday.history.recordings.har_entries import Recorded
 __all__ = ["find_extraction"]
 
 _LEAST = 6
-"""Letters below which that a value occurs in a reply says nothing."""
+"""Shorter values occur in a reply by chance."""
 _LEAST_LETTERS = 16
-"""The same of letters without a digit: a word may stand anywhere."""
+"""The same for values of letters alone, which may be common words."""
 _AROUND, _LEAST_BEFORE = 40, 3
-"""Letters before a value that stand for where it is: at most, and at least."""
+"""Length of the text before a value by which a pattern finds it: at most, and at least."""
 
 
 def find_extraction(

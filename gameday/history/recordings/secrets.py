@@ -1,4 +1,4 @@
-"""What of a recording is nobody's business: told by names of fields, by the look of values, by where they recur.
+"""Secrets in a recording: found by the names of fields and by the form of values, wherever else they recur.
 
 Cards by Luhn's check digit (ISO/IEC 7812-1, annex B), web tokens by their form (RFC 7519).
 """
@@ -177,7 +177,7 @@ _COMMON = frozenset(
 _WRAPPERS = frozenset(("value", "values", "text", "content", "raw", "string", "input", "data"))
 """What a field is called that only wraps the value of the field above: its name says nothing of what it holds."""
 _LEAST_KNOWN = 4
-"""Letters of a secret below which that a text holds it says nothing."""
+"""Shorter secrets are not sought in texts: they would be found by chance."""
 
 
 @lru_cache(maxsize=10_000)
@@ -261,7 +261,7 @@ def _passes_luhn(text: str) -> bool:
 
 
 class SecretValues:
-    """Secrets that a recording holds: who knows one in a field knows it in a path."""
+    """The secrets of a recording: one learned from a field is found in a path too."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -295,6 +295,6 @@ class SecretValues:
         )
 
     def learn_all(self, values: Iterable[tuple[str, str]]) -> None:
-        """Remember (value, kind)s."""
+        """Remember pairs of a value and its kind."""
         for value, kind in values:
             self.learn(value, kind)
