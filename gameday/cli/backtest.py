@@ -11,6 +11,7 @@ import typer
 
 from gameday.cli.options import SeedOption
 from gameday.errors import HistoryError, UsageError
+from gameday.history.readers import readable_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def add_to(group: typer.Typer) -> None:
 def backtest(
     event: Annotated[str | None, typer.Option(help="whose calendar counts; default none")] = None,
     history: Annotated[
-        Path | None, typer.Option(help="CSV or Parquet; default the scenario's own")
+        Path | None, typer.Option(help=f"{readable_kinds()}; default the scenario's own")
     ] = None,
     horizon: Annotated[str, typer.Option(help="how far ahead, as 7d")] = "7d",
     origins: Annotated[int, typer.Option(min=1, max=50, help="how many, a horizon apart")] = 3,

@@ -11,6 +11,7 @@ import typer
 
 from gameday.cli.log_import import events_of_log, order_step, read_logs
 from gameday.errors import UsageError
+from gameday.history.readers import readable_kinds, writable_kinds
 
 if TYPE_CHECKING:
     from gameday.history.importers import Clickstream
@@ -31,7 +32,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_(
-    clickstream: Annotated[Path | None, typer.Option(help="CSV or Parquet, a row an event")] = None,
+    clickstream: Annotated[
+        Path | None, typer.Option(help=f"{readable_kinds()}, a row an event")
+    ] = None,
     access_log: Annotated[
         list[Path] | None,
         typer.Option(help="Common, Combined, nginx JSON, load balancer; gzip too; repeatable"),
@@ -53,7 +56,7 @@ def import_(
         str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
     ] = None,
     counts: Annotated[
-        Path | None, typer.Option(help="CSV or Parquet to write: a history, by the minute")
+        Path | None, typer.Option(help=f"{writable_kinds()} to write: a history, by the minute")
     ] = None,
     out: Annotated[Path, typer.Option(help="the YAML to write: journeys, products")] = Path(
         "journeys.yaml"
@@ -110,7 +113,7 @@ def _import(
 ) -> None:
     """Fit journeys to events, write them, and tell."""
     from gameday.files import write_whole
-    from gameday.history.importers import MinuteCounts, permits, read_clickstream
+    from gameday.history.importers import MinuteCounts, assess_grains, read_clickstream
     from gameday.products import to_json
     from gameday.scenario.reading import to_yaml
     from gameday.traffic.journeys import calibrate, propose
@@ -131,7 +134,7 @@ def _import(
     if minutes is not None and to.counts is not None:
         table = minutes.table()
         _write_counts(table, to.counts)
-        told["counts"] = permits(table)
+        told["counts"] = [to_json(series) for series in assess_grains(table)]
     if to.page is not None:
         from gameday.report import render_import
 
@@ -154,13 +157,13 @@ def _import(
 def _write_counts(table: Any, file: Path) -> None:
     """Write counts a minute as a history file."""
     from gameday.files import write_whole
+    from gameday.history.readers import find_reader, writable_suffixes
 
-    if file.suffix.lower() == ".parquet":
-        write_whole(file, lambda path: table.to_parquet(path, index=False))
-    elif file.suffix.lower() == ".csv":
-        write_whole(file, lambda path: table.to_csv(path, index=False))
-    else:
-        raise UsageError(f"--counts: must end in .csv or .parquet (got '{file.name}')")
+    kind = find_reader(file)
+    write = None if kind is None else kind.write_table
+    if write is None:
+        raise UsageError(f"--counts: must end in {writable_suffixes()} (got '{file.name}')")
+    write_whole(file, lambda path: write(table, path))
 
 
 def _permitted(row: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ def read_logs(files: list[Path], scenario: Scenario | None, events: Path) -> dic
     if summary.of_people == 0:
         raise HistoryError(
             f"{files[0]}: no step of a customer is left; "
-            + "; ".join(line.strip() for line in summary.said())
+            + "; ".join(line.strip() for line in summary.describe())
         )
     told = {
         "lines": summary.lines,
@@ -62,7 +62,7 @@ def read_logs(files: list[Path], scenario: Scenario | None, events: Path) -> dic
         "one_address": summary.one_address(),
         "proposed": summary.proposed,
     }
-    said = [*summary.said()]
+    said = [*summary.describe()]
     if summary.proposed:
         said.append(
             "  no --event: a map was proposed; read it over under history.urls of what is written"

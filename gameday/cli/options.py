@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.errors import UsageError
+from gameday.history.readers import readable_kinds
 
 if TYPE_CHECKING:
     from gameday.swarm.control import Listen
@@ -39,7 +40,7 @@ __all__ = [
 
 EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
 HistoryOption = Annotated[
-    Path | None, typer.Option(help="CSV or Parquet; default: a synthetic past")
+    Path | None, typer.Option(help=f"{readable_kinds()}; default: a synthetic past")
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="decides all chance in the run")]
 WindowOption = Annotated[

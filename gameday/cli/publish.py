@@ -12,6 +12,7 @@ import typer
 from gameday.cli.backtest import RIVALS_HELP, chosen_rivals
 from gameday.cli.options import EventOption, HistoryOption, SeedOption
 from gameday.errors import HistoryError, UsageError
+from gameday.history.readers import readable_kinds
 from gameday.jobs.publication_files import write_publication
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def publish(
 def refresh(
     folder: Annotated[Path, typer.Argument(help="what `gameday forecast publish` wrote")],
     add: Annotated[
-        Path, typer.Option(help="CSV or Parquet with the new minutes, columns as published from")
+        Path,
+        typer.Option(help=f"{readable_kinds()} with the new minutes, columns as published from"),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:

@@ -211,12 +211,8 @@ def _names_of_plan(tracker: Tracker) -> dict[str, str]:
 
 def _table(file: Path, clock: str, told: set[str], *, must_be: bool) -> pd.DataFrame | None:
     """Return minute, name and count of what the file holds now; a last line not yet whole is left for later."""
-    import io
-
-    import pandas as pd
-
     from gameday.history import minutes_of_table
-    from gameday.history.readers import READERS
+    from gameday.history.readers import find_reader, readable_suffixes
 
     if not file.is_file():
         if must_be:
@@ -224,20 +220,12 @@ def _table(file: Path, clock: str, told: set[str], *, must_be: bool) -> pd.DataF
                 f"{file}: no such file; check --actuals, or wait for it with --follow"
             )
         return None
-    if file.suffix.lower() == ".csv":
-        text = file.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if whole.count(b"\n") < 2:
-            return None
-        try:
-            table = pd.read_csv(io.BytesIO(whole), dtype=str, keep_default_na=False)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise HistoryError(f"{file}: cannot be read as CSV: {error}") from None
-    else:
-        reader = READERS.get(file.suffix.lower())
-        if reader is None:
-            raise HistoryError(f"{file}: must end in {' or '.join(READERS)}")
-        table = reader(file)
+    reader = find_reader(file)
+    if reader is None:
+        raise HistoryError(f"{file}: must end in {readable_suffixes()}")
+    table = reader.read_so_far(file)
+    if table is None:
+        return None
     minutes, notes = minutes_of_table(table, str(file), clock)
     _tell_once([f"{file}: {note}" for note in notes], told)
     return minutes

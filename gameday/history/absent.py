@@ -6,16 +6,16 @@ import numpy as np
 
 from gameday.vocabulary import Array
 
-__all__ = ["suspicion"]
+__all__ = ["suspect_zeros"]
 
 _LEAST_ROWS, _LEAST_GAPS = 24, 7
-"""Rows of a series, and gaps in it, from which on its minutes without a row are no mere outages. Ours."""
+"""Rows and gaps that a series must have before its missing rows are suspected to be zeros. Ours."""
 _LEAST_SHARE = 0.05
-"""Share of its minutes without a row. Ours."""
+"""Share of minutes without a row from which on that is suspected. Ours."""
 
 
-def suspicion(counts: Array, series: str) -> str | None:
-    """Return what to write where a series has rows for what came alone; None where it does not look so.
+def suspect_zeros(counts: Array, series: str) -> str | None:
+    """Return a warning where missing rows look like zeros, not like unknown minutes; None where they do not.
 
     `counts` has shape (slots,), NaN where there is no row. An export that groups by the minute has no row for a
     minute in which nothing came: no row says 0, and many gaps are there.

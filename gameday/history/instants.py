@@ -100,7 +100,8 @@ def require_times(times: pd.Series, column: pd.Series, name: str) -> None:
         )
 
 
-def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, what: str) -> None:
+def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, rule: str) -> None:
+    """Raise HistoryError where a value breaks the rule: the first one with its row, and how many do."""
     if not is_wrong.any():
         return
     row = int(np.flatnonzero(is_wrong.to_numpy())[0])
@@ -108,7 +109,7 @@ def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, what: str) -> Non
     number = (int(label) if isinstance(label, int | np.integer) else row) + 1
     share = f"; so are {int(is_wrong.sum())} of {len(is_wrong)} rows" if is_wrong.sum() > 1 else ""
     raise HistoryError(
-        f"{name}: row {number}: {column.name}: {what} (got '{column.iloc[row]}'{share}); {_REMEDY}"
+        f"{name}: row {number}: {column.name}: {rule} (got '{column.iloc[row]}'{share}); {_REMEDY}"
     )
 
 

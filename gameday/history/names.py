@@ -1,8 +1,9 @@
-"""Which column names a series, which name is whose, and what tells rows apart though nothing reads it."""
+"""Columns of a history: which holds what, which names it may hold, and which tells rows apart though unread."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,14 @@ from gameday.errors import HistoryError
 from gameday.scenario.blocks import Columns
 from gameday.vocabulary import Array
 
-__all__ = ["NamedRows", "columns_of", "named_rows", "require_one_count", "usual_columns"]
+__all__ = [
+    "Label",
+    "NamedRows",
+    "columns_of",
+    "named_rows",
+    "require_one_count",
+    "usual_columns",
+]
 
 _USUAL_NAMES = {
     "time": ("time", "ds", "timestamp", "slot_utc"),
@@ -49,24 +57,24 @@ def _folded(word: object) -> str:
     return str(word).strip().casefold()
 
 
-def usual_columns(table: pd.DataFrame, name: str) -> Columns:
+def usual_columns(table: pd.DataFrame, source: str) -> Columns:
     """Return which columns hold what, told by their names; HistoryError where time or count is not among them."""
     by_name = {_folded(column): str(column) for column in reversed(list(table.columns))}
-    named = {
-        what: next((by_name[usual] for usual in names if usual in by_name), None)
-        for what, names in _USUAL_NAMES.items()
+    found = {
+        role: next((by_name[usual] for usual in names if usual in by_name), None)
+        for role, names in _USUAL_NAMES.items()
     }
-    for what in ("time", "count"):
-        if named[what] is None:
+    for role in ("time", "count"):
+        if found[role] is None:
             raise HistoryError(
-                f"{name}: no column called {' or '.join(_USUAL_NAMES[what])} (has: "
+                f"{source}: no column called {' or '.join(_USUAL_NAMES[role])} (has: "
                 f"{', '.join(map(str, table.columns))}); rename it, or describe the file in a scenario"
                 + _if_wide(table)
             )
-    return Columns.model_validate(named)
+    return Columns.model_validate(found)
 
 
-def columns_of(table: pd.DataFrame, columns: Columns, name: str) -> Columns:
+def columns_of(table: pd.DataFrame, columns: Columns, source: str) -> Columns:
     """Return `columns` with region and step, where they name none, from columns of the file called so.
 
     HistoryError where one that is named is not there.
@@ -75,15 +83,16 @@ def columns_of(table: pd.DataFrame, columns: Columns, name: str) -> Columns:
     if missing := sorted(str(column) for column in wanted - set(table.columns)):
         have = ", ".join(map(str, table.columns))
         raise HistoryError(
-            f"{name}: no column {', '.join(missing)}; map it under history.columns (has: {have})"
+            f"{source}: no column {', '.join(missing)}; map it under history.columns (has: {have})"
             + (_if_wide(table) if columns.count in missing else "")
         )
+    unused = [column for column in table.columns if column not in wanted]
     found = {
-        what: next((c for c in table.columns if _folded(c) == what and c not in wanted), None)
-        for what in ("region", "step")
-        if getattr(columns, what) is None
+        label: next((column for column in unused if _folded(column) == label), None)
+        for label in ("region", "step")
+        if getattr(columns, label) is None
     }
-    return columns.model_copy(update={what: c for what, c in found.items() if c is not None})
+    return columns.model_copy(update={label: c for label, c in found.items() if c is not None})
 
 
 def _if_wide(table: pd.DataFrame) -> str:
@@ -103,6 +112,19 @@ def _if_wide(table: pd.DataFrame) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """One of the two labels of a series, its region or its step: where a file has it, and what it may be."""
+
+    kind: Literal["region", "step"]
+    column: str | None
+    """None: the file has no such column."""
+    known: tuple[str, ...] | None
+    """The scenario's; None: whatever the file names."""
+    default: str
+    """The label where neither file nor scenario has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class NamedRows:
     """Rows by the name of a region, or of a step."""
 
@@ -114,83 +136,71 @@ class NamedRows:
 
 
 def named_rows(
-    table: pd.DataFrame,
-    column: str | None,
-    known: tuple[str, ...] | None,
-    what: str,
-    *,
-    of: str,
-    counts: pd.Series,
-    alone: str,
-    notes: list[str],
+    table: pd.DataFrame, label: Label, counts: pd.Series, *, source: str, notes: list[str]
 ) -> NamedRows:
-    """Return each row's region or step; case and blanks are no matter, and said.
+    """Return each row's region or step; case and blanks are no matter, and noted.
 
-    `known` are the scenario's; None: those of the file. HistoryError names unknown ones with their share of the
-    counts, and a column that lacks though the scenario has several.
+    HistoryError names unknown ones with their share of `counts`, and a missing column though the scenario has
+    several.
     """
-    if column is None:
-        if known is not None and len(known) != 1:
-            raise HistoryError(
-                f"{of}: the scenario has {len(known)} {what}s; name the file's column under "
-                f"history.columns.{what}"
-            )
-        return NamedRows(known or (alone,), np.zeros(len(table), np.int32), None)
-    written = table[column].astype("string").fillna("")
+    if label.column is None:
+        return _unnamed_rows(label, len(table), source)
+    written = table[label.column].astype("string").fillna("")
     folded = written.str.strip().str.casefold()
-    spelt = (
-        _spellings(written, folded) if known is None else {_folded(word): word for word in known}
-    )
-    is_unknown = ~folded.isin(list(spelt)) | (folded == "")
+    spelling = _spelling(label, written, folded)
+    is_unknown = ~folded.isin(list(spelling)) | (folded == "")
     if is_unknown.any():
-        _refuse_unknown(written, is_unknown, column, known, what, of, counts)
-    names = tuple(sorted(spelt.values())) if known is None else known
-    number = folded.map({key: names.index(word) for key, word in spelt.items()})
-    other = written != folded.map(spelt)
-    if other.any():
-        examples = ", ".join(
-            f"'{w}' as {spelt[_folded(w)]}" for w in written[other].unique()[:_MOST_SHOWN]
-        )
+        raise HistoryError(f"{source}: {_unknown(label, written, is_unknown, counts)}")
+    is_other = written != folded.map(spelling)
+    if is_other.any():
+        words = written[is_other].unique()[:_MOST_SHOWN]
+        examples = ", ".join(f"'{word}' as {spelling[_folded(word)]}" for word in words)
         notes.append(
-            f"{column}: {int(other.sum())} rows are written in other ways and read as one: {examples}"
+            f"{label.column}: {int(is_other.sum())} rows are written in other ways and read as one: {examples}"
         )
+    names = tuple(sorted(spelling.values())) if label.known is None else label.known
+    number = folded.map({key: names.index(name) for key, name in spelling.items()})
     return NamedRows(names, number.to_numpy(np.int32), written)
 
 
-def _spellings(written: pd.Series, folded: pd.Series) -> dict[str, str]:
-    """Return folded word -> how it is mostly written, without blanks around it."""
+def _unnamed_rows(label: Label, count: int, source: str) -> NamedRows:
+    """Return `count` rows of the only region, or step, there is; HistoryError where there are several."""
+    if label.known is not None and len(label.known) != 1:
+        raise HistoryError(
+            f"{source}: the scenario has {len(label.known)} {label.kind}s; name the file's column under "
+            f"history.columns.{label.kind}"
+        )
+    return NamedRows(label.known or (label.default,), np.zeros(count, np.int32), None)
+
+
+def _spelling(label: Label, written: pd.Series, folded: pd.Series) -> dict[str, str]:
+    """Return folded word -> the scenario's name; without a scenario, how it is mostly written, blanks cut."""
+    if label.known is not None:
+        return {_folded(name): name for name in label.known}
     rows = pd.DataFrame({"folded": folded, "written": written.str.strip()})
     counts = rows.value_counts(["folded", "written"])  # the most frequent first
     return {key: word for key, word in reversed(list(counts.index)) if key}
 
 
-def _refuse_unknown(
-    written: pd.Series,
-    is_unknown: pd.Series,
-    column: str,
-    known: tuple[str, ...] | None,
-    what: str,
-    of: str,
-    counts: pd.Series,
-) -> None:
-    row = int(np.flatnonzero(is_unknown.to_numpy())[0])
-    total = float(counts.sum()) or 1.0
-    shares = counts[is_unknown].groupby(written[is_unknown]).sum().sort_values(ascending=False)
-    shown = ", ".join(
-        f"'{word}' {count / total:.1%}" for word, count in shares[:_MOST_SHOWN].items()
-    )
+def _unknown(label: Label, written: pd.Series, is_unknown: pd.Series, counts: pd.Series) -> str:
+    """Return what to say of rows with an unknown label: the first one, and their shares of all counts."""
+    row, kind = int(np.flatnonzero(is_unknown.to_numpy())[0]), label.kind
+    sums = counts[is_unknown].groupby(written[is_unknown]).sum().sort_values(ascending=False)
+    shares = sums / (float(counts.sum()) or 1.0)
+    shown = ", ".join(f"'{word}' {share:.1%}" for word, share in shares[:_MOST_SHOWN].items())
     more = f" and {len(shares) - _MOST_SHOWN} more" if len(shares) > _MOST_SHOWN else ""
-    first = written.iloc[row].strip()
-    said = f"unknown {what} '{written.iloc[row]}'" if first else f"no {what} is given"
-    has = f"; the scenario has {', '.join(known)}" if known else ""
-    raise HistoryError(
-        f"{of}: row {row + 1}: {column}: {said}{has}. Of all counts: {shown}{more}, in {int(is_unknown.sum())} "
-        f"of {len(written)} rows. Rename them, add them to the scenario, or leave the rows out of the file; where "
-        f"the column names no {what}s, rename it, or name another under history.columns.{what}"
+    is_given = bool(written.iloc[row].strip())
+    fault = f"unknown {kind} '{written.iloc[row]}'" if is_given else f"no {kind} is given"
+    has = f"; the scenario has {', '.join(label.known)}" if label.known else ""
+    return (
+        f"row {row + 1}: {label.column}: {fault}{has}. Of all counts: {shown}{more}, in "
+        f"{int(is_unknown.sum())} of {len(written)} rows. Rename them, add them to the scenario, or leave the "
+        f"rows out of the file; where the column names no {kind}s, rename it, or name another under "
+        f"history.columns.{kind}"
     )
 
 
-def require_one_count(table: pd.DataFrame, keys: pd.DataFrame, used: Columns, of: str) -> None:
+def require_one_count(table: pd.DataFrame, keys: pd.DataFrame, used: Columns, source: str) -> None:
     """Raise HistoryError where rows of one series and instant are told apart by a column that nothing reads.
 
     `keys` holds each row's series and instant, and its region and step as written. Where nothing tells them apart,
@@ -199,34 +209,33 @@ def require_one_count(table: pd.DataFrame, keys: pd.DataFrame, used: Columns, of
     is_twice = keys.duplicated(["series", "instant"], keep=False)
     if not is_twice.any():
         return
-    read = set(used.model_dump().values())
-    names = [c for c in table.columns if c not in read and not _numbers_rows(table[c])]
-    others = table[names][is_twice]
-    others = others.assign(
-        **{f"{what} as written": keys.loc[is_twice, what] for what in ("region", "step")}
-    )
     groups = keys.loc[is_twice, ["series", "instant"]]
-    telling = [str(c) for c in others.columns if _tells_apart(others[c], groups)]
+    unread = _unread(table, keys, used)[is_twice]
+    telling = [str(c) for c in unread.columns if _tells_apart(unread[c], groups)]
     if telling:
-        best = min(telling, key=lambda c: (_rank(c), others[c].nunique()))
-        values = ", ".join(
-            map(str, others[best].astype("string").fillna("").unique()[:_MOST_SHOWN])
-        )
+        column = min(telling, key=lambda c: (_rank(c), unread[c].nunique()))
+        values = unread[column].astype("string").fillna("").unique()[:_MOST_SHOWN]
         raise HistoryError(
-            f"{of}: {int(is_twice.sum())} of {len(table)} rows share their minute and series with another row: "
-            f"column '{best}' tells them apart ({values}) and nothing reads it. Name it under "
-            "history.columns.region or history.columns.step, or sum over it, a row a minute and series; where it "
-            "names no series, leave it out of the file, and the last row counts"
+            f"{source}: {int(is_twice.sum())} of {len(table)} rows share their minute and series with another "
+            f"row: column '{column}' tells them apart ({', '.join(map(str, values))}) and nothing reads it. Name "
+            "it under history.columns.region or history.columns.step, or sum over it, a row a minute and series; "
+            "where it names no series, leave it out of the file, and the last row counts"
         )
     rows = pd.DataFrame({"count": table[used.count][is_twice].astype("string")}).join(groups)
-    others_than_first = rows.drop_duplicates().duplicated(["series", "instant"]).sum()
-    if others_than_first >= _LEAST_ROWS and others_than_first > _MOST_TWICE * len(
-        keys.drop_duplicates()
-    ):
+    again = rows.drop_duplicates().duplicated(["series", "instant"]).sum()
+    if again >= _LEAST_ROWS and again > _MOST_TWICE * len(keys.drop_duplicates()):
         raise HistoryError(
-            f"{of}: {others_than_first} minutes have two counts or more and no column tells why: several series "
+            f"{source}: {again} minutes have two counts or more and no column tells why: several series "
             "in one file? Add a column that names them, or write a row a minute and series"
         )
+
+
+def _unread(table: pd.DataFrame, keys: pd.DataFrame, used: Columns) -> pd.DataFrame:
+    """Return the columns that nothing reads and that may name series, and the labels as they are written."""
+    read = set(used.model_dump().values())
+    names = [c for c in table.columns if c not in read and not _numbers_rows(table[c])]
+    written = {f"{label} as written": keys[label] for label in ("region", "step")}
+    return table[names].assign(**written)
 
 
 def _rank(column: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from typing import Any
+from dataclasses import dataclass
 from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -17,12 +17,39 @@ from gameday.vocabulary import Array
 
 __all__ = ["minutes_from_prometheus"]
 
+Sample = tuple[float, str]
+"""Instant since 1970, s, and the value as text: JSON has no NaN."""
+
 _TIMEOUT_S = 10.0
 _STEP_S = 60
 _LEAST_POINTS = 30
-"""Minutes that only grow from which on they are no counts: by chance one in 10^32 does. Ours."""
+"""So many minutes that only grow are a counter's: in independent counts one such run in 10^32 is chance. Ours."""
 _MOST_POINTS = 10_000
 """Prometheus answers at most 11,000 points a series; longer stretches are asked for in parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """One series of an answer."""
+
+    labels: dict[str, str]
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A range query, https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries."""
+
+    server: str
+    promql: str
+
+    def __str__(self) -> str:
+        return f"{self.server}: {self.promql}"
+
+    def address(self, first_s: int, last_s: int) -> str:
+        """Return what to ask for samples a minute apart, from `first_s` to `last_s` since 1970, both included."""
+        fields = {"query": self.promql, "start": first_s, "end": last_s, "step": _STEP_S}
+        return f"{self.server.rstrip('/')}/api/v1/query_range?{urlencode(fields)}"
 
 
 def minutes_from_prometheus(url: str, query: str, first_min: int, last_min: int) -> Array:
@@ -35,68 +62,62 @@ def minutes_from_prometheus(url: str, query: str, first_min: int, last_min: int)
     """
     out = np.full(max(0, last_min - first_min), np.nan)
     is_wrong = np.zeros(len(out), bool)
+    range_query = _Query(url, query)
     for begin in range(first_min, last_min, _MOST_POINTS):
         end = min(last_min, begin + _MOST_POINTS)
-        asked = {
-            "query": query,
-            "start": 60 * (begin + 1),
-            "end": 60 * end,
-            "step": _STEP_S,
-        }
-        answer = _answer(url, asked)
-        _require_one_place(answer, f"{url}: {query}")
+        answer = _ask(range_query, 60 * (begin + 1), 60 * end)
+        _require_one_label(answer, range_query)
         for series in answer:
-            _add(out, is_wrong, series["values"], first_min)
+            _add(out, is_wrong, series.samples, first_min)
     out[is_wrong] = np.nan
-    _require_counts(out, f"{url}: {query}")
+    _require_counts(out, range_query)
     return out
 
 
-def _require_one_place(answer: list[dict[str, Any]], of: str) -> None:
+def _require_one_label(answer: list[_Series], query: _Query) -> None:
     """Raise HistoryError where a label says that series of several regions or steps would be added up."""
     for label in ("region", "step", "team"):
-        if len(found := sorted({series.get("metric", {}).get(label, "") for series in answer})) > 1:
+        if len(found := sorted({series.labels.get(label, "") for series in answer})) > 1:
             raise HistoryError(
-                f"{of}: answers series of several {label}s ({', '.join(found[:5])}), which are not one count: "
+                f"{query}: answers series of several {label}s ({', '.join(found[:5])}), which are not one count: "
                 f'ask for one, as {label}="${label}", or sum over them'
             )
 
 
-def _require_counts(counts: Array, of: str) -> None:
+def _require_counts(counts: Array, query: _Query) -> None:
     """Raise HistoryError where numbers only grow: they are a counter's own, not what came in each minute."""
     known = counts[~np.isnan(counts)]
     rises = np.diff(known)
     if len(known) >= _LEAST_POINTS and (rises >= 0).all() and (rises > 0).mean() > 0.5:
         raise HistoryError(
-            f"{of}: its {len(known)} minutes only grow, as a counter does ({known[0]:g} to {known[-1]:g}); "
+            f"{query}: its {len(known)} minutes only grow, as a counter does ({known[0]:g} to {known[-1]:g}); "
             "write what each minute adds: sum(increase(NAME[1m]))"
         )
 
 
-def _answer(url: str, asked: dict[str, object]) -> list[dict[str, Any]]:
-    address = f"{url.rstrip('/')}/api/v1/query_range?{urlencode(asked)}"
+def _ask(query: _Query, first_s: int, last_s: int) -> list[_Series]:
+    """Return what the server answers; HistoryError where it does not, or with something else."""
+    address = query.address(first_s, last_s)
     if not address.startswith(("http://", "https://")):
         raise HistoryError(
-            f"{url}: must be a Prometheus server's address, as http://127.0.0.1:9090"
+            f"{query.server}: must be a Prometheus server's address, as http://127.0.0.1:9090"
         )
     try:
         with urlopen(address, timeout=_TIMEOUT_S) as response:
             result = json.load(response)["data"]["result"]
     except URLError as error:
-        said = getattr(error, "read", lambda: b"")().decode("utf-8", "replace")[:300]
-        raise HistoryError(f"{url}: {asked['query']}: {error.reason} {said}".rstrip()) from None
+        reply = getattr(error, "read", lambda: b"")().decode("utf-8", "replace")[:300]
+        raise HistoryError(f"{query}: {error.reason} {reply}".rstrip()) from None
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
-        raise HistoryError(
-            f"{url}: {asked['query']}: no answer of a Prometheus server ({error})"
-        ) from None
-    if not isinstance(result, list) or any("values" not in one for one in result):
-        raise HistoryError(f"{url}: {asked['query']}: must tell series over time")
-    return result
+        raise HistoryError(f"{query}: no answer of a Prometheus server ({error})") from None
+    if not isinstance(result, list) or any("values" not in series for series in result):
+        raise HistoryError(f"{query}: must tell series over time")
+    return [_Series(series.get("metric", {}), series["values"]) for series in result]
 
 
-def _add(out: Array, is_wrong: Array, values: list[list[float | str]], first_min: int) -> None:
+def _add(out: Array, is_wrong: Array, samples: list[Sample], first_min: int) -> None:
     """Add one series to `out`; where it has no count, mark the minute in `is_wrong`."""
-    for instant, text in values:
+    for instant, text in samples:
         slot, value = round(float(instant) / 60) - 1 - first_min, float(text)
         if not 0 <= slot < len(out):
             continue

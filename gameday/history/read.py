@@ -1,4 +1,4 @@
-"""The room's verb: a file's past, or the synthetic one from its cache."""
+"""Reading a history: from a file, or the synthetic one from its cache."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from gameday.files import cache_folder, write_whole
 from gameday.history.history import History
 from gameday.history.instants import last_year
 from gameday.history.names import usual_columns
-from gameday.history.readers import READERS
+from gameday.history.readers import reader_of
 from gameday.history.repair import Wanted, counts_from_table
-from gameday.history.synthetic import make_past, past_fingerprint
+from gameday.history.synthetic import (
+    make_past,
+    past_fingerprint,
+    synthetic_grid,
+    synthetic_history,
+)
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Columns
-from gameday.vocabulary import Seed, TimeGrid
+from gameday.vocabulary import Array, Seed
 
 __all__ = ["read_any_history", "read_history"]
 
@@ -31,7 +36,7 @@ def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> Histor
 
 def _from_file(scenario: Scenario, file: Path) -> History:
     block = scenario.history
-    asked = Wanted(
+    wanted = Wanted(
         block.columns,
         block.time_zone,
         scenario.region_names,
@@ -39,7 +44,7 @@ def _from_file(scenario: Scenario, file: Path) -> History:
         block.absent,
         max(last_year(), block.until.year + 1),
     )
-    history = _history_of(file, _table_of(file), asked)
+    history = _history_of(file, _table_of(file), wanted)
     if history.grid.start >= block.until:
         raise HistoryError(
             f"{file}: starts at {history.grid.start:%Y-%m-%dT%H:%MZ}, after history.until "
@@ -70,34 +75,37 @@ def read_any_history(
 def _table_of(file: Path) -> pd.DataFrame:
     if not file.is_file():
         raise HistoryError(f"{file}: no such history file; check --history")
-    reader = READERS.get(file.suffix.lower())
-    if reader is None:
-        raise HistoryError(f"{file}: must end in {' or '.join(READERS)} (got '{file.suffix}')")
-    return reader(file)
+    return reader_of(file).read_table(file)
 
 
-def _history_of(file: Path, table: pd.DataFrame, asked: Wanted) -> History:
-    grid, counts, regions, steps, notes = counts_from_table(table, asked, str(file))
+def _history_of(file: Path, table: pd.DataFrame, wanted: Wanted) -> History:
+    """Return the table's counts as a history; `file` is where it came from."""
+    found = counts_from_table(table, wanted, str(file))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return History(grid, regions, steps, counts, file.name, digest, notes)
+    return History(
+        found.grid, found.regions, found.steps, found.counts, file.name, digest, found.notes
+    )
 
 
 def _cached_past(scenario: Scenario, seed: Seed) -> History:
+    """Return the synthetic past, from the cache where it has it."""
     digest = past_fingerprint(scenario, seed)
-    cached = cache_folder() / f"past-{digest[:24]}.npy"
-    block = scenario.history.synthetic
-    if block is not None and cached.is_file():
-        grid = TimeGrid.between(
-            scenario.history.until - np.timedelta64(block.days, "D").item(), scenario.history.until
-        )
-        try:
-            counts = np.load(cached)
-        except (ValueError, OSError, EOFError):
-            counts = np.empty(0)  # a torn cache is no cache
-        if counts.shape == (len(scenario.regions), len(scenario.steps), grid.slots):
-            return History(
-                grid, scenario.region_names, scenario.step_names, counts, "synthetic", digest
-            )
+    file = cache_folder() / f"past-{digest[:24]}.npy"
+    grid = synthetic_grid(scenario)
+    counts = _cached_counts(file, (len(scenario.regions), len(scenario.steps), grid.slots))
+    if counts is not None:
+        return synthetic_history(scenario, grid, counts, digest)
     past = make_past(scenario, seed=seed)
-    write_whole(cached, lambda path: np.save(path, past.counts), optional=True)
+    write_whole(file, lambda path: np.save(path, past.counts), optional=True)
     return past
+
+
+def _cached_counts(file: Path, shape: tuple[int, int, int]) -> Array | None:
+    """Return what the cache holds; None where it holds nothing whole."""
+    if not file.is_file():
+        return None
+    try:
+        counts: Array = np.load(file)
+    except (ValueError, OSError, EOFError):
+        return None  # a torn cache is no cache
+    return counts if counts.shape == shape else None

@@ -19,13 +19,8 @@ def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFra
 
     HistoryError where they lie more than an hour apart: a day's total does not say how the day went.
     """
-    ordered = rows.sort_values("instant", kind="stable")
-    apart = ordered.groupby(["region", "step"])["instant"].diff().dropna()
-    if len(apart) < _LEAST_ROWS:
-        return rows
-    width = apart.mode()[0]
-    minutes = width / pd.Timedelta(minutes=1)
-    if minutes <= 1 or (apart == width).mean() <= _REGULAR:
+    minutes = _usual_distance_min(rows)
+    if minutes <= 1:
         return rows
     if minutes > _LONGEST_ROW_MIN or minutes % 1:
         raise HistoryError(
@@ -40,3 +35,14 @@ def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFra
     spread = rows.loc[rows.index.repeat(count)].reset_index(drop=True)
     offset = pd.to_timedelta(np.tile(np.arange(count), len(rows)), unit="min")
     return spread.assign(instant=spread["instant"] + offset, count=spread["count"] / count)
+
+
+def _usual_distance_min(rows: pd.DataFrame) -> float:
+    """Return how far apart the rows of a series regularly lie; 1 where they are few, or not regular."""
+    ordered = rows.sort_values("instant", kind="stable")
+    distances = ordered.groupby(["region", "step"])["instant"].diff().dropna()
+    if len(distances) < _LEAST_ROWS:
+        return 1.0
+    usual = distances.mode()[0]
+    is_regular = (distances == usual).mean() > _REGULAR
+    return float(usual / pd.Timedelta(minutes=1)) if is_regular else 1.0

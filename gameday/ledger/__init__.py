@@ -1,4 +1,4 @@
-"""The room that keeps what was.
+"""The room that keeps runs and their results.
 
 Job:   store runs, findings and requests in SQLite and a folder a run, and give them back.
 In:    what a run is played from and what it showed.    Out: a folder of files, rows.

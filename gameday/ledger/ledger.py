@@ -65,7 +65,7 @@ class Ledger:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Commit what is written inside; a disk or a file that will not take it is said."""
+        """Commit what is written inside; PreflightFailed where the disk or the file does not take it."""
         try:
             with self._db:
                 yield
@@ -118,12 +118,12 @@ class Ledger:
             folder = usual
         return replace(row, folder=str(folder))
 
-    def findings(self, run_id: str) -> list[dict[str, Any]]:
-        """Return a run's findings as they were written, worst first."""
+    def findings(self, run_id: str) -> list[str]:
+        """Return a run's findings, each as the JSON that was written, worst first."""
         rows = self._db.execute(
             "SELECT body FROM findings WHERE run_id = ? ORDER BY severity, finding", (run_id,)
         )
-        return [json.loads(body) for (body,) in rows]
+        return [body for (body,) in rows]
 
     def close(self) -> None:
         """Close the file."""

@@ -1,4 +1,4 @@
-"""The room with a window: what a person watches while a run goes on.
+"""The room that shows a run while it goes on.
 
 Job:   show phases and progress: on a terminal, as plain lines, on a page.
 In:    phases and numbers as they come.    Out: text on standard error, HTML on loopback.

@@ -27,15 +27,6 @@ def line_of(p: Progress) -> str:
 
 def board_of(p: Progress) -> RenderableType:
     """Return a run's progress as a table with what surrounds it."""
-    table = Table(
-        "step", "per s", "p50", "p99", "bad", box=None, pad_edge=False, header_style="dim"
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for step in p.steps:
-        table.add_row(
-            step.step, f"{step.per_s:.1f}", _ms(step.p50), _ms(step.p99), _share(step.bad_share)
-        )
     busy = ", ".join(f"worker {worker} {share:.0%}" for worker, share in p.busy) or "-"
     lines = [
         Text(f"forecast  {_sparks(p.forecast, p)}"),
@@ -45,12 +36,26 @@ def board_of(p: Progress) -> RenderableType:
             f"held for a socket {p.queued}   lateness p99 {_ms(p.lateness_p99_s)}   core {busy}"
         ),
         *(
-            Text(f"guardrail {what}: now {'-' if number is None else f'{number:.3g}'} -> {then}")
-            for what, then, number in p.guardrails
+            Text(f"guardrail {text}: now {'-' if number is None else f'{number:.3g}'} -> {then}")
+            for text, then, number in p.guardrails
         ),
         *(Text(warning, style="yellow") for warning in p.warnings),
     ]
-    return Group(table, *lines)
+    return Group(_steps_table(p), *lines)
+
+
+def _steps_table(p: Progress) -> Table:
+    """Return what each step showed last."""
+    table = Table(
+        "step", "per s", "p50", "p99", "bad", box=None, pad_edge=False, header_style="dim"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for step in p.steps:
+        table.add_row(
+            step.step, f"{step.per_s:.1f}", _ms(step.p50), _ms(step.p99), _share(step.bad_share)
+        )
+    return table
 
 
 def _sparks(counts: Sequence[float], p: Progress) -> str:

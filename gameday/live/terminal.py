@@ -27,22 +27,16 @@ class Show:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.alive = self.console.is_terminal and not quiet
         self._detail = ""
-        self._said = 0.0
+        self._printed_s = 0.0
         self._bar: Bar | None = None
         self._board: RenderableType = ""
 
     @contextmanager
     def phase(self, name: str, total: float | None = None) -> Iterator[None]:
         """Show `name` while it goes on, with its time and last detail when it is over."""
-        began, self._detail, self._board = time.monotonic(), "", ""
+        began_s, self._detail, self._board = time.monotonic(), "", ""
         if self.alive:
-            self._bar = Bar(
-                SpinnerColumn(),
-                TextColumn("{task.description:<34}"),
-                BarColumn(bar_width=30),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[detail]}", markup=False),
-            )
+            self._bar = _new_bar()
             self._task = self._bar.add_task(name, total=total, detail="")
             with Live(get_renderable=self._drawn, console=self.console, transient=True):
                 yield
@@ -50,9 +44,9 @@ class Show:
         else:
             self.console.print(f"{name} ...", markup=False)
             yield
-        took = time.monotonic() - began
+        took_s = time.monotonic() - began_s
         self.console.print(
-            f"  {name:<34} {took:6.1f} s  {self._detail}", soft_wrap=True, markup=False
+            f"  {name:<34} {took_s:6.1f} s  {self._detail}", soft_wrap=True, markup=False
         )
         sys.stderr.flush()
 
@@ -68,8 +62,8 @@ class Show:
         self._detail = detail
         if self._bar is not None:
             self._bar.update(self._task, detail=detail, completed=done)
-        elif time.monotonic() - self._said > _PLAIN_EVERY_S:
-            self._said = time.monotonic()
+        elif time.monotonic() - self._printed_s > _PLAIN_EVERY_S:
+            self._printed_s = time.monotonic()
             self.console.print(f"    {detail}", soft_wrap=True, markup=False)
 
     def watch(self, progress: Progress, done: float) -> None:
@@ -77,3 +71,14 @@ class Show:
         if self.alive:
             self._board = board_of(progress)
         self.update(line_of(progress), done)
+
+
+def _new_bar() -> Bar:
+    """Return the line of a phase that goes on: its name, how far it is, its time and last detail."""
+    return Bar(
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=30),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )

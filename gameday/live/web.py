@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,26 @@ _KEPT = 600
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#b0a000", "#999999")
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What a run shows now."""
+
+    numbers: dict[str, Any]
+    """As `live.json` has them; empty before load goes out."""
+    verdict: str
+    run_id: str
+
+
 class _Window:
     """What the page asks for: the run's numbers now, and the latencies of the last minutes."""
 
     def __init__(self, folder: Path, steps: list[str]) -> None:
         self.folder, self.steps = folder, steps
         self._past: deque[tuple[float, dict[str, float | None]]] = deque(maxlen=_KEPT)
+        """Wall seconds since the run's zero, and each step's p99 then, s."""
 
-    def now(self) -> dict[str, Any]:
-        """Return the latest numbers; empty before load goes out. With the run's verdict."""
+    def now(self) -> _Snapshot:
+        """Return the latest numbers and the verdict; the numbers' latencies are kept."""
         data = _read(self.folder / "live.json")
         manifest = _read(self.folder / "run.json")
         if data and (not self._past or self._past[-1][0] < data["at_s"]):
@@ -47,25 +59,25 @@ class _Window:
         verdict = manifest.get("verdict", "?")
         if verdict == "RUNNING" and not is_playing(self.folder):
             verdict = "ABORTED"
-        return {**data, "verdict": verdict, "run_id": self.folder.name}
+        return _Snapshot(data, verdict, self.folder.name)
 
     def forecast(self) -> dict[str, list[float]]:
         """Return the steps forecast by slot, launches included; of runs of older versions those planned."""
-        data = self.now()
-        counts = data.get("forecast", data.get("planned", []))
+        numbers = self.now().numbers
+        counts = numbers.get("forecast", numbers.get("planned", []))
         return {"slot": list(range(len(counts))), "steps": counts}
 
     def achieved(self) -> dict[str, list[float]]:
         """Return the steps that went out in every slot that is over."""
-        data = self.now()
-        is_over = data.get("verdict") != "RUNNING"
-        counts = data.get("achieved", [])[: None if is_over else data.get("slot", 0)]
+        now = self.now()
+        is_over = now.verdict != "RUNNING"
+        counts = now.numbers.get("achieved", [])[: None if is_over else now.numbers.get("slot", 0)]
         return {"slot": list(range(len(counts))), "steps": counts}
 
     def latencies(self) -> dict[str, list[float | None]]:
         """Return each step's p99 in milliseconds by wall second."""
         self.now()
-        columns: dict[str, list[float | None]] = {"at_s": [at for at, _ in self._past]}
+        columns: dict[str, list[float | None]] = {"at_s": [wall_s for wall_s, _ in self._past]}
         for step in self.steps:
             seen = [past.get(step) for _, past in self._past]
             columns[step] = [None if seconds is None else 1000 * seconds for seconds in seen]
@@ -152,34 +164,43 @@ def _blank(title: str, x: str, y: str) -> Any:
 
 def page_of(folder: Path, steps: list[str]) -> Starlette:
     """Return the application that shows the run in `folder`."""
-    window = _Window(folder, steps)
-    script, divs = components({"followed": _followed_chart(), "latency": _latency_chart(steps)})
-    templates = Environment(
-        loader=PackageLoader("gameday.live"), autoescape=True, undefined=StrictUndefined
-    )
-    html = templates.get_template("watch.html.j2").render(
-        library=Resources(mode="inline", components=["bokeh"]).render(),
-        script=script,
-        divs=divs,
-        run_id=folder.name,
-        every_ms=_EVERY_MS,
-    )
+    window, html = _Window(folder, steps), _html(folder.name, steps)
 
-    def answering(make: Callable[[], Any]) -> Callable[[Request], Response]:
-        return lambda request: JSONResponse(make(), headers={"Cache-Control": "no-store"})
+    def live(request: Request) -> Response:
+        now = window.now()
+        return _json({**now.numbers, "verdict": now.verdict, "run_id": now.run_id})
 
     return Starlette(
         routes=[
             Route("/", lambda request: HTMLResponse(html)),
-            Route("/live.json", answering(window.now)),
-            Route("/forecast.json", answering(window.forecast)),
-            Route("/achieved.json", answering(window.achieved)),
-            Route("/latencies.json", answering(window.latencies)),
+            Route("/live.json", live),
+            Route("/forecast.json", lambda request: _json(window.forecast())),
+            Route("/achieved.json", lambda request: _json(window.achieved())),
+            Route("/latencies.json", lambda request: _json(window.latencies())),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
         ],
     )
+
+
+def _html(run_id: str, steps: list[str]) -> str:
+    """Return the page; its charts ask for their numbers."""
+    script, divs = components({"followed": _followed_chart(), "latency": _latency_chart(steps)})
+    templates = Environment(
+        loader=PackageLoader("gameday.live"), autoescape=True, undefined=StrictUndefined
+    )
+    return templates.get_template("watch.html.j2").render(
+        library=Resources(mode="inline", components=["bokeh"]).render(),
+        script=script,
+        divs=divs,
+        run_id=run_id,
+        every_ms=_EVERY_MS,
+    )
+
+
+def _json(numbers: dict[str, Any]) -> Response:
+    return JSONResponse(numbers, headers={"Cache-Control": "no-store"})
 
 
 def serve_page(folder: Path, steps: list[str], *, port: int, ready: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""The room that says no, and remembers.
+"""The room of safety: what may be sent load, and what ends a run.
 
 Job:   allow targets, hold the machine's one run, judge guardrails, keep the journal, stop.
 In:    URLs, criteria, numbers as they come.    Out: a refusal, a reason to stop, journal lines.

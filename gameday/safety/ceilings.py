@@ -7,6 +7,7 @@ import numpy as np
 from gameday.errors import SafetyRefusal
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
+from gameday.vocabulary import Array
 
 __all__ = ["broken_ceiling", "check_ceilings"]
 
@@ -14,26 +15,7 @@ __all__ = ["broken_ceiling", "check_ceilings"]
 def check_ceilings(scenario: Scenario, plan: LoadPlan) -> None:
     """Raise SafetyRefusal where the plan itself is beyond a ceiling; nothing is sent then."""
     ceilings, over = scenario.replay.ceilings, []
-    requests = np.array(
-        [
-            max(scenario.requests(step, product) for product in (None, *scenario.products))
-            for step in scenario.steps
-        ]
-    )
-    steps_per_s = plan.clock.played_per_s(plan.caused.sum(axis=0))
-    requests_per_s = float((requests @ steps_per_s).max()) if steps_per_s.size else 0.0
-    nominal = np.array(
-        [max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps]
-    )
-    places = [step.places_order for step in scenario.steps.values()]
-    orders = float(steps_per_s[places].sum() * plan.slot_wall_s)
-    planned = {
-        "requests_per_s": requests_per_s,
-        "concurrency": float((nominal @ steps_per_s).max()) if steps_per_s.size else 0.0,
-        "duration": plan.duration_s + plan.lead_in_s,
-        "orders": orders,
-    }
-    for name, value in planned.items():
+    for name, value in _planned(scenario, plan).items():
         ceiling = getattr(ceilings, name)
         if ceiling is not None and value > ceiling:
             over.append(
@@ -43,6 +25,35 @@ def check_ceilings(scenario: Scenario, plan: LoadPlan) -> None:
         raise SafetyRefusal(
             "; ".join(over) + "; nothing was sent: lower --scale or --window, or raise the ceiling"
         )
+
+
+def _planned(scenario: Scenario, plan: LoadPlan) -> dict[str, float]:
+    """Return what the plan comes to, by the names of the ceilings: peak rates, seconds, orders.
+
+    The concurrency is that of Little's law: steps a second times the mean time of a step.
+    """
+    requests_a_step = np.array(
+        [
+            max(scenario.requests(step, product) for product in (None, *scenario.products))
+            for step in scenario.steps
+        ]
+    )
+    step_s = np.array(
+        [max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps]
+    )
+    steps_per_s = plan.clock.played_per_s(plan.caused.sum(axis=0))
+    is_order = [step.places_order for step in scenario.steps.values()]
+    return {
+        "requests_per_s": _peak(requests_a_step, steps_per_s),
+        "concurrency": _peak(step_s, steps_per_s),
+        "duration": plan.duration_s + plan.lead_in_s,
+        "orders": float(steps_per_s[is_order].sum() * plan.slot_wall_s),
+    }
+
+
+def _peak(a_step: Array, steps_per_s: Array) -> float:
+    """Return the largest sum over steps of a number a step, (steps,), times its rate, (steps, slots)."""
+    return float((a_step @ steps_per_s).max()) if steps_per_s.size else 0.0
 
 
 def broken_ceiling(scenario: Scenario, numbers: dict[str, float]) -> str | None:

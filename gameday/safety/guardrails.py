@@ -72,10 +72,10 @@ class Breach:
     @property
     def text(self) -> str:
         """Say which guardrail acts and why."""
-        what = self.guardrail.when.text
+        criterion = self.guardrail.when.text
         if self.unread:
-            return f"guardrail cannot be read: {what}: {self.unread}"
-        return f"guardrail crossed: {what}"
+            return f"guardrail cannot be read: {criterion}: {self.unread}"
+        return f"guardrail crossed: {criterion}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,11 @@ class GuardrailWatch:
         self.guardrails = tuple(scenario.guardrails)
         self.steps, self._expected = scenario.step_names, expected
         self._stacks = {
-            g.when.subject: [
-                stack
-                for stack in scenario.stack_names
-                if g.when.subject in scenario.stack_services(stack)
-            ]
+            g.when.subject: _stacks_of(scenario, g.when.subject)
             for g in self.guardrails
             if g.when.is_of_service
         }
+        """Service -> stacks that have it."""
         self._span = max([_SHORTEST_S, *(g.when.for_s for g in self.guardrails)])
         self._reports: list[_Report] = []
         self._services: list[tuple[float, dict[tuple[str, str, str], float]]] = []
@@ -178,9 +175,7 @@ class GuardrailWatch:
         for guardrail in self.guardrails:
             criterion, after_s = guardrail.when, now_s - _span_of(guardrail.when)
             if criterion.is_of_service:
-                stacks = self._stacks[criterion.subject]
-                seen = [self._readings(criterion, stack, after_s)[-1:] for stack in stacks]
-                out.append((guardrail, max((r[1] for rows in seen for r in rows), default=None)))
+                out.append((guardrail, self._highest_reading(criterion, after_s)))
             else:
                 recent = [r for r in self._reports if r.at_s > after_s]
                 out.append((guardrail, self._number(criterion, recent)))
@@ -196,7 +191,17 @@ class GuardrailWatch:
         self, criterion: Criterion, stack: str, after_s: float
     ) -> list[tuple[float, float]]:
         key = (stack, criterion.metric, criterion.subject)
-        return [(at, seen[key]) for at, seen in self._services if at > after_s and key in seen]
+        return [
+            (read_s, seen[key])
+            for read_s, seen in self._services
+            if read_s > after_s and key in seen
+        ]
+
+    def _highest_reading(self, criterion: Criterion, after_s: float) -> float | None:
+        """Return the highest of the stacks' last readings; None where there is none since `after_s`."""
+        stacks = self._stacks[criterion.subject]
+        last = [self._readings(criterion, stack, after_s)[-1:] for stack in stacks]
+        return max((number for readings in last for _, number in readings), default=None)
 
     def _service_breach(
         self, guardrail: Guardrail, now_s: float, since_s: float, faults: Mapping[str, str]
@@ -277,18 +282,24 @@ class GuardrailWatch:
         yet. For the rates it counts when its customer gives up, as one who left.
         """
         rows = self._rows(criterion)
-        outcomes = sum((r.outcomes[rows].sum(axis=0) for r in reports), np.zeros(3))
+        ended, bad, left = sum((r.outcomes[rows].sum(axis=0) for r in reports), np.zeros(3))
         if criterion.metric in ("error rate", "abandonment rate"):
-            column = 1 if criterion.metric == "error rate" else 2
-            return float(outcomes[column] / outcomes[0]) if outcomes[0] >= _LEAST else None
+            counted = bad if criterion.metric == "error rate" else left
+            return float(counted / ended) if ended >= _LEAST else None
         last = {r.worker: r.waiting[rows].sum(axis=0) for r in reports}
         waiting = sum(last.values(), np.zeros(BINS))
         waiting[: int(bin_of(criterion.value)) + 1] = 0.0
-        if outcomes[0] + waiting.sum() < _LEAST:
+        if ended + waiting.sum() < _LEAST:
             return None
         histogram = sum((r.latency[rows].sum(axis=0) for r in reports), waiting)
         return percentile(histogram, criterion.level)
 
 
 def _span_of(criterion: Criterion) -> float:
+    """Return how far back a criterion looks, s."""
     return max(criterion.for_s, _SHORTEST_S)
+
+
+def _stacks_of(scenario: Scenario, service: str) -> list[str]:
+    """Return the stacks that have a service."""
+    return [s for s in scenario.stack_names if service in scenario.stack_services(s)]

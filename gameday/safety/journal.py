@@ -45,9 +45,10 @@ class Journal:
                 "folder with --out"
             ) from error
 
-    def write(self, what: str, **facts: object) -> None:
+    def write(self, occurrence: str, **facts: object) -> None:
         """Append one line: the time in UTC, what happened, and its facts."""
-        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "what": what, **facts}
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"at": now, "what": occurrence, **facts}
         try:
             self._out.write(json.dumps(_finite(line), default=str, allow_nan=False) + "\n")
             self._out.flush()

@@ -6,13 +6,14 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gameday.errors import SafetyRefusal, UsageError
 
 __all__ = ["Target", "allowed_target", "targets_by_stack"]
 
 _PORTS = {"http": 80, "https": 443}
+_USER_INFO = re.compile(r"(?<=//)[^/]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,7 @@ def allowed_target(url: str) -> Target:
     Raises SafetyRefusal unless every address of the host is loopback, UsageError when the URL is
     no http address at all.
     """
-    try:
-        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"--target: {error} (got '{url}')") from None
-    if (
-        parts.scheme not in _PORTS
-        or not host
-        or port == 0
-        or parts.query
-        or parts.path not in ("", "/")
-    ):
-        raise UsageError(
-            f"--target: must be http(s)://HOST:PORT, as in http://127.0.0.1:8080 (got '{url}')"
-        )
+    parts, host, port = _split(url)
     addresses = _addresses(host)
     if not addresses or not all(a.is_loopback for a in addresses):
         where = ", ".join(map(str, addresses)) or "nowhere"
@@ -76,11 +63,22 @@ def allowed_target(url: str) -> Target:
             f"--target: must be http(s)://HOST:PORT without a user and password, which would be ignored; write "
             f"an Authorization header in the scenario (got '{parts.scheme}://***@{host}')"
         )
-    port = _PORTS[parts.scheme] if port is None else port
     return Target(parts.scheme, host.lower(), str(addresses[0]), port)
 
 
-_USER_INFO = re.compile(r"(?<=//)[^/]*@")
+def _split(url: str) -> tuple[SplitResult, str, int]:
+    """Return a URL in its parts, its host and its port; UsageError where it is no http address."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"--target: {error} (got '{url}')") from None
+    has_more = parts.query or parts.path not in ("", "/")
+    if parts.scheme not in _PORTS or not host or port == 0 or has_more:
+        raise UsageError(
+            f"--target: must be http(s)://HOST:PORT, as in http://127.0.0.1:8080 (got '{url}')"
+        )
+    return parts, host, _PORTS[parts.scheme] if port is None else port
 
 
 def _bracketed(name: str) -> str:

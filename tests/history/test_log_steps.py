@@ -181,7 +181,7 @@ def test_a_form_that_posts_to_its_own_address_counts_once(
     summary, steps = read(tmp_path, lines, shop(tmp_path, urls))
     assert steps.count("checkout") == count
     assert summary.parts["checkout"] == 144 - count or urls == {"checkout": ["POST /checkout"]}
-    assert "checkout" in "\n".join(summary.said())
+    assert "checkout" in "\n".join(summary.describe())
 
 
 def test_a_proposed_map_counts_an_order_by_what_sends_it_and_says_so(tmp_path: Path) -> None:
@@ -236,7 +236,9 @@ def test_rules_of_one_step_that_follow_each_other_are_said(tmp_path: Path) -> No
         for i, path in enumerate(("/checkout", "/thanks"))
     ]
     summary, _ = read(tmp_path, lines, scenario)
-    assert any(line.strip().startswith("9 checkout came right behind") for line in summary.said())
+    assert any(
+        line.strip().startswith("9 checkout came right behind") for line in summary.describe()
+    )
 
 
 ROUTES = {
@@ -355,7 +357,9 @@ def test_apps_are_customers_and_what_an_agent_rule_leaves_out_is_named_with_its_
     lines += [line.replace(BROWSER, "curl/8.1") for line in lines[:10]]
     summary, steps = read(tmp_path, lines)
     assert len(steps) == 30
-    assert any("10 of 40 steps (25.0%)" in line and "'curl/' 10" in line for line in summary.said())
+    assert any(
+        "10 of 40 steps (25.0%)" in line and "'curl/' 10" in line for line in summary.describe()
+    )
 
 
 def test_what_a_map_does_not_know_is_named_with_its_share(tmp_path: Path) -> None:
@@ -365,7 +369,7 @@ def test_what_a_map_does_not_know_is_named_with_its_share(tmp_path: Path) -> Non
     ]
     summary, _ = read(tmp_path, lines, shop(tmp_path))
     assert any(
-        "2 requests are of no step (66.7%" in s and "GET /about 2" in s for s in summary.said()
+        "2 requests are of no step (66.7%" in s and "GET /about 2" in s for s in summary.describe()
     )
 
 

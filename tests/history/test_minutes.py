@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
-from gameday.history.importers.minutes import MinuteCounts, permits
+from gameday.history.importers.minutes import MinuteCounts, assess_grains
 
 UCI = Path(__file__).parents[3] / "shared" / "data" / "uci_retail2_orders.parquet"
 
@@ -29,19 +29,19 @@ def series(per_minute: float, days: int = 28, *, open_hours: range = range(24)) 
 def test_the_finest_grain_is_the_first_in_which_chance_says_no_more_than_a_quarter(
     per_minute: float, finest: int | None
 ) -> None:
-    [row] = permits(series(per_minute))
-    assert row["finest_min"] == finest
-    for minutes, seen in row["grains"].items():
-        assert seen["mean"] == pytest.approx(per_minute * minutes, rel=0.15)
-        assert seen["noise"] == pytest.approx(seen["mean"] ** -0.5, rel=0.01)
-        assert seen["dispersion"] == pytest.approx(1.0, abs=1.0 if minutes == 1440 else 0.2)
+    [row] = assess_grains(series(per_minute))
+    assert row.finest_min == finest
+    for minutes, seen in row.grains.items():
+        assert seen.mean == pytest.approx(per_minute * minutes, rel=0.15)
+        assert seen.noise == pytest.approx(seen.mean**-0.5, rel=0.01)
+        assert seen.dispersion == pytest.approx(1.0, abs=1.0 if minutes == 1440 else 0.2)
 
 
 def test_a_shop_that_is_shut_at_night_is_told_by_its_open_hours() -> None:
-    [row] = permits(series(0.6, open_hours=range(9, 18)))
-    assert row["grains"][60]["mean"] == pytest.approx(36.0, rel=0.05)
-    assert row["grains"][60]["empty"] < 0.01
-    assert row["finest_min"] == 60
+    [row] = assess_grains(series(0.6, open_hours=range(9, 18)))
+    assert row.grains[60].mean == pytest.approx(36.0, rel=0.05)
+    assert row.grains[60].empty < 0.01
+    assert row.finest_min == 60
 
 
 def test_every_minute_from_first_to_last_is_in_the_table_whatever_the_parts() -> None:
@@ -80,8 +80,8 @@ def test_a_gift_shop_s_orders_can_be_told_by_the_day_in_one_country_and_not_even
     )
     minutes = MinuteCounts()
     read_clickstream(UCI, how, minutes)
-    de, uk = permits(minutes.table())
-    assert (uk["count"], de["count"]) == (49108, 1095)
-    assert (uk["finest_min"], de["finest_min"]) == (1440, None)
-    assert 0.3 < uk["grains"][60]["noise"] < 0.4
-    assert uk["grains"][15]["empty"] > 0.25
+    de, uk = assess_grains(minutes.table())
+    assert (uk.count, de.count) == (49108, 1095)
+    assert (uk.finest_min, de.finest_min) == (1440, None)
+    assert 0.3 < uk.grains[60].noise < 0.4
+    assert uk.grains[15].empty > 0.25

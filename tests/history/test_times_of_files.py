@@ -153,7 +153,7 @@ def test_an_order_of_several_articles_is_one_order_and_said(
     names = ["event_time", "event_type", "product_id", "user_session"]
     table = pd.DataFrame(rows, columns=names).assign(price=9.0)
     for part_rows in (250_000, 5):  # an order may lie across two parts
-        monkeypatch.setattr("gameday.history.importers.clickstream._PART_ROWS", part_rows)
+        monkeypatch.setattr("gameday.history.readers.parquet._PART_ROWS", part_rows)
         minutes = MinuteCounts()
         seen = read_clickstream(
             written(tmp_path, table, "parquet"), Clickstream(category=None), minutes

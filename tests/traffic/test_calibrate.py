@@ -276,7 +276,7 @@ def test_a_log_too_long_to_hold_is_held_in_part_whole_sessions_whatever_its_orde
     table = log(*(words[n % 4] for n in range(2400)))
     whole = read(table, tmp_path)
     monkeypatch.setattr(clickstream, "MOST_EVENTS", 1500)
-    monkeypatch.setattr(clickstream, "_PART_ROWS", 400)
+    monkeypatch.setattr("gameday.history.readers.parquet._PART_ROWS", 400)
     parts = [
         read(t, tmp_path, "part.parquet") for t in (table, table.sample(frac=1.0, random_state=3))
     ]

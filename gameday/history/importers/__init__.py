@@ -7,15 +7,15 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.history.importers.access_log import minute_table, read_access_logs
     from gameday.history.importers.clickstream import Clickstream, read_clickstream
-    from gameday.history.importers.minutes import MinuteCounts, permits
+    from gameday.history.importers.minutes import MinuteCounts, assess_grains
     from gameday.history.importers.sessions import Sessions
 
 __all__ = [
     "Clickstream",
     "MinuteCounts",
     "Sessions",
+    "assess_grains",
     "minute_table",
-    "permits",
     "read_access_logs",
     "read_clickstream",
 ]
@@ -26,8 +26,8 @@ __getattr__ = opening(
         "Clickstream": "clickstream",
         "MinuteCounts": "minutes",
         "Sessions": "sessions",
+        "assess_grains": "minutes",
         "minute_table": "access_log",
-        "permits": "minutes",
         "read_access_logs": "access_log",
         "read_clickstream": "clickstream",
     },

@@ -35,7 +35,7 @@ _BALANCER = re.compile(
 _FIELDS = re.compile(rf'"({_QUOTED})"|([^\s"]\S*)')
 """What may follow the user agent: fields, quoted or not."""
 _REDIRECT_FIELD = 4
-"""Which quoted field behind the user agent of a load balancer says where it sent a client itself. Source: AWS,
+"""Index of the quoted field behind the user agent with the URL of the balancer's own redirect. Source: AWS,
 "Access logs for your Application Load Balancer"."""
 _JSON_FORWARDED = ("http_x_forwarded_for", "x_forwarded_for", "forwarded_for", "http_x_real_ip")
 _JSON_LOCATION = ("sent_http_location", "upstream_http_location", "location")
@@ -65,7 +65,7 @@ def _minute_s(minute: str, offset: str) -> float:
 
 @lru_cache(maxsize=100_000)
 def _is_inner(address: str) -> bool | None:
-    """Return whether an address is one of a network behind a proxy; None: it is no address."""
+    """Return whether an address is a private one, behind a proxy; None: it is no address."""
     try:
         known = ip_address(address.strip("[]"))
     except ValueError:
@@ -75,7 +75,7 @@ def _is_inner(address: str) -> bool | None:
 
 @lru_cache(maxsize=100_000)
 def _client(host: str, forwarded: str) -> str:
-    """Return whose request it is: the first outer address that proxies wrote down, else the peer's own."""
+    """Return the client's address: the first public one that proxies wrote down, else the peer's own."""
     named = [part.strip() for part in forwarded.split(",")]
     known = [part for part in named if _is_inner(part) is not None]
     outer = next((part for part in known if not _is_inner(part)), None)
@@ -100,7 +100,7 @@ def _path_of(target: str) -> str:
     if target.startswith("/") or "://" not in target:
         return target
     rest = target.partition("://")[2]
-    begins = min((at for at in map(rest.find, "/?") if at >= 0), default=len(rest))
+    begins = min((index for index in map(rest.find, "/?") if index >= 0), default=len(rest))
     path = rest[begins:]
     return path if path.startswith("/") else f"/{path}"
 
@@ -140,36 +140,30 @@ def _balancer_location(text: str) -> str:
     found = _BALANCER.match(text)
     quoted = [field for field, _ in _FIELDS.findall(found[7])] if found else []
     fields = [field for field in quoted if field]
-    said = fields[_REDIRECT_FIELD] if len(fields) > _REDIRECT_FIELD else ""
-    return said if said.startswith(("/", "http")) else ""
+    location = fields[_REDIRECT_FIELD] if len(fields) > _REDIRECT_FIELD else ""
+    return location if location.startswith(("/", "http")) else ""
 
 
 def _json(text: str) -> Line | None:
     try:
-        data = json.loads(text)
-        when = (
-            data.get("time_iso8601")
-            or data.get("msec")
-            or data.get("time_local")
-            or data.get("time")
-        )
-        at_s = _instant_s(str(when))
-        method, target = data.get("request_method"), data.get("request_uri")
-        if method is None:
-            method, target = data["request"].split()[:2]
-        target = _path_of(str(target))
-        if at_s is None or not target.startswith("/"):
-            return None
-        host = _client(str(data.get("remote_addr", "")), _first(data, _JSON_FORWARDED))
-        return (
-            at_s,
-            (host, str(data.get("http_user_agent") or "")),
-            method,
-            target,
-            int(data["status"]),
-        )
+        return _line_of(json.loads(text))
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
+
+
+def _line_of(data: dict[str, Any]) -> Line | None:
+    """Return the line that a JSON object with nginx's variables tells; it may raise where it is no such object."""
+    get = data.get
+    at_s = _instant_s(str(get("time_iso8601") or get("msec") or get("time_local") or get("time")))
+    method, target = get("request_method"), get("request_uri")
+    if method is None:
+        method, target = data["request"].split()[:2]
+    target = _path_of(str(target))
+    if at_s is None or not target.startswith("/"):
+        return None
+    host = _client(str(get("remote_addr", "")), _first(data, _JSON_FORWARDED))
+    agent = str(get("http_user_agent") or "")
+    return at_s, (host, agent), method, target, int(data["status"])
 
 
 def _json_location(text: str) -> str:

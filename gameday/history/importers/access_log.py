@@ -1,4 +1,4 @@
-"""Access logs to events: streamed, redirects folded, robots apart, malformed lines counted and quoted.
+"""From access logs to events: streamed, redirects folded, robots left out, malformed lines counted.
 
 Events go to a Parquet file, from which sessions are read as from a clickstream.
 """
@@ -22,7 +22,7 @@ import pyarrow.parquet
 from gameday.errors import HistoryError
 from gameday.history.importers.access_lines import Line, format_of, locations, parsers
 from gameday.history.importers.log_summary import LogSummary, minute_table
-from gameday.history.importers.url_proposal import Asked, Proposed, propose
+from gameday.history.importers.url_proposal import Proposed, RequestCounts, propose
 from gameday.history.importers.urls import Urls
 from gameday.history.importers.visits import HOPS, Event, Visits, is_robot
 from gameday.scenario import Scenario
@@ -58,21 +58,26 @@ def read_access_logs(files: list[Path], scenario: Scenario | None, out: Path) ->
         found = _proposed(files)
         summary.proposed, summary.notes = found.urls, found.notes
         urls = Urls.of_proposal(found.urls)
-    visits = Visits(urls, summary)
+    events = _parts(Visits(urls, summary), _merged(files, summary))
     with tempfile.TemporaryDirectory(prefix="gameday-log-", dir=out.parent) as folder:
-        spool = Path(folder) / "events.parquet"
-        with pa.parquet.ParquetWriter(spool, _SCHEMA) as writer:
-            for events in _parts(visits, _merged(files, summary)):
-                columns = dict(zip(_SCHEMA.names, zip(*events, strict=True), strict=True))
-                writer.write_table(pa.table(columns, _SCHEMA))
-        people = Path(folder) / "people.parquet"
+        spool, people = Path(folder) / "events.parquet", Path(folder) / "people.parquet"
+        _spool(events, spool)
         _without_robots(spool, people, summary)
         people.replace(out)
     return summary
 
 
+def _spool(parts: Iterator[list[Event]], file: Path) -> None:
+    """Write everybody's events: who is a robot is known only when all are read."""
+    with pa.parquet.ParquetWriter(file, _SCHEMA) as writer:
+        for events in parts:
+            columns = dict(zip(_SCHEMA.names, zip(*events, strict=True), strict=True))
+            writer.write_table(pa.table(columns, _SCHEMA))
+
+
 def _proposed(files: list[Path]) -> Proposed:
-    found = propose(_asked(files))
+    """Return the map proposed for the files' first requests; HistoryError where nothing looks like a shop."""
+    found = propose(_count_requests(files))
     if not found.urls:
         raise HistoryError(
             f"{files[0]}: no path is called as steps of shops are; give --event with history.urls"
@@ -102,7 +107,7 @@ def _merged(files: list[Path], summary: LogSummary) -> Iterator[tuple[Line, str]
 
 
 def _parsed(file: Path, summary: LogSummary) -> Iterator[tuple[Line, str]]:
-    """Yield a file's lines, each with where its redirect leads; count those that are of no known form."""
+    """Yield a file's lines, each with the target of its redirect; malformed lines are counted."""
     name = _parser_of(file)
     parse, location = parsers[name], locations[name]
     for text in _text(file):
@@ -117,24 +122,21 @@ def _parsed(file: Path, summary: LogSummary) -> Iterator[tuple[Line, str]]:
 
 
 def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:
-    """Write the events of people; count everybody's by minute and step."""
+    """Write the events of people; count those of people and robots by minute and step."""
     robots = pa.array(sorted(summary.robots), pa.int64())
     with pa.parquet.ParquetWriter(people, _SCHEMA) as writer:
         for batch in pa.parquet.ParquetFile(spool).iter_batches(_PART_EVENTS):
-            is_robot = pa.compute.or_(
-                batch["is_robot"], pa.compute.is_in(batch["user_id"], value_set=robots)
-            )
-            minutes = (
-                batch["event_time"].to_numpy(zero_copy_only=False).astype("datetime64[m]")
-            ).astype(int)
-            rows = zip(
-                minutes.tolist(), batch["event_type"].to_pylist(), is_robot.to_pylist(), strict=True
-            )
-            summary.minutes.update(rows)
+            betrayed = pa.compute.is_in(batch["user_id"], value_set=robots)
+            is_robot = pa.compute.or_(batch["is_robot"], betrayed)
+            time = batch["event_time"].to_numpy(zero_copy_only=False)
+            minute = time.astype("datetime64[m]").astype(int).tolist()
+            step = batch["event_type"].to_pylist()
+            summary.minutes.update(zip(minute, step, is_robot.to_pylist(), strict=True))
             writer.write_batch(batch.filter(pa.compute.invert(is_robot)))
 
 
 def _parser_of(file: Path) -> str:
+    """Return the format of a file, a name of `parsers`; HistoryError where it is of none."""
     first = [line for line in islice(_text(file), _LOOKED_AT) if line.strip()]
     name = format_of(first)
     if name is None:
@@ -175,14 +177,14 @@ def _text(file: Path) -> Iterator[str]:
         raise HistoryError(f"{file}: cannot be read behind line {number} ({error})") from None
 
 
-def _asked(files: list[Path]) -> Asked:
-    """Count each file's first requests that were answered well."""
-    asked: Asked = Counter()
+def _count_requests(files: list[Path]) -> RequestCounts:
+    """Return how often each request was answered well in the files' first lines, robots left out."""
+    counts: RequestCounts = Counter()
     for file in files:
         parse = parsers[_parser_of(file)]
         for text in islice(_text(file), _PROPOSED_FROM // len(files)):
             line = parse(text)
             if line is not None and line[4] < 400 and not is_robot(line[1][1]):
                 path, _, query = line[3].partition("?")
-                asked[line[2], path, query] += 1
-    return asked
+                counts[line[2], path, query] += 1
+    return counts

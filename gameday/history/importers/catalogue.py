@@ -27,16 +27,21 @@ class Catalogue:
     ) -> None:
         """Count the events of a part; all of one length."""
         if articles is not None:
-            counts = pd.DataFrame({"type": types, "article": articles.astype("string")})
-            for (kind, article), n in counts.value_counts(["type", "article"]).items():
-                self.seen.setdefault(str(kind), Counter())[str(article)] += int(n)
-        if prices is None:
-            return
-        number = pd.to_numeric(prices, errors="coerce").to_numpy(float)
-        sound = np.isfinite(number) & (number > 0)
-        for first, mine in ((0, sound & ordered), (2, sound)):
-            of = pd.Series(number[mine]).groupby(types.to_numpy(object)[mine])
-            for kind, row in of.agg(["sum", "size"]).iterrows():
+            self._add_articles(types, articles)
+        if prices is not None:
+            self._add_prices(types.to_numpy(object), prices, ordered)
+
+    def _add_articles(self, types: pd.Series, articles: pd.Series) -> None:
+        counts = pd.DataFrame({"type": types, "article": articles.astype("string")})
+        for (kind, article), n in counts.value_counts(["type", "article"]).items():
+            self.seen.setdefault(str(kind), Counter())[str(article)] += int(n)
+
+    def _add_prices(self, types: Array, prices: pd.Series, ordered: Array) -> None:
+        price = pd.to_numeric(prices, errors="coerce").to_numpy(float)
+        is_price = np.isfinite(price) & (price > 0)
+        for first, chosen in ((0, is_price & ordered), (2, is_price)):
+            by_type = pd.Series(price[chosen]).groupby(types[chosen])
+            for kind, row in by_type.agg(["sum", "size"]).iterrows():
                 sums = self.worth.setdefault(str(kind), [0.0, 0.0, 0.0, 0.0])
                 sums[first] += float(row["sum"])
                 sums[first + 1] += float(row["size"])

@@ -10,39 +10,39 @@ from gameday.vocabulary import Array
 __all__ = ["MOST_EVENTS", "EventRows", "Names"]
 
 MOST_EVENTS = 4_000_000
-"""Events held at once: about 300 MB. Of a longer log the sessions of some of who came are held, all of theirs."""
+"""Events held at once, about 300 MB. Of a longer log a sample of customers is held, with all their events."""
 
 
 class Names:
-    """Words as numbers, in order of their first coming."""
+    """Words as numbers, in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
 
     def codes(self, words: Array) -> Array:
         """Return each word's number, shape as `words`; new words get the next ones."""
-        codes, fresh = pd.factorize(words)
-        place = {name: n for n, name in enumerate(self.names)}
-        for word in fresh:
-            place.setdefault(str(word), len(place))
-        self.names = list(place)
-        return np.asarray(np.array([place[str(word)] for word in fresh], np.int32)[codes])
+        codes, distinct = pd.factorize(words)
+        number = {name: n for n, name in enumerate(self.names)}
+        for word in distinct:
+            number.setdefault(str(word), len(number))
+        self.names = list(number)
+        return np.asarray(np.array([number[str(word)] for word in distinct], np.int32)[codes])
 
 
 class EventRows:
-    """Columns of events, grown part by part; of so many at most, all of whoever is kept at all.
+    """Columns of events, grown part by part; beyond a limit half of the customers are dropped, as often as needed.
 
-    Who is kept is told by the hash in the first column, so the order of parts is no matter.
+    The hash of a customer, the first column, decides whether it is kept, so the order of parts does not matter.
     """
 
     def __init__(self, most: int) -> None:
         self._most, self.parts = most, list[tuple[Array, ...]]()
         self.kept = 1.0
-        """Share of who came."""
+        """Share of customers that is kept."""
         self._count = 0
 
     def add(self, *columns: Array) -> None:
-        """Add a part, columns of one length, the first of them hashes of whose the events are."""
+        """Add a part: columns of one length, the first of them hashes of customers."""
         self._take(columns)
         while self._count > self._most:
             self.kept /= 2
@@ -51,10 +51,11 @@ class EventRows:
                 self._take(part)
 
     def _take(self, columns: tuple[Array, ...]) -> None:
-        mine = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(len(columns[0]), bool)
-        if mine.any():
-            self.parts.append(tuple(column[mine] for column in columns))
-            self._count += int(mine.sum())
+        count = len(columns[0])
+        is_kept = _spread(columns[0]) < self.kept if self.kept < 1 else np.ones(count, bool)
+        if is_kept.any():
+            self.parts.append(tuple(column[is_kept] for column in columns))
+            self._count += int(is_kept.sum())
 
     def joined(self) -> tuple[Array, ...]:
         """Return the columns whole."""

@@ -1,4 +1,4 @@
-"""What reading access logs came to: steps, what was folded into them, what was left out and its share."""
+"""What was read of access logs: steps, requests folded into them, and what was left out with its share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 __all__ = ["LogSummary", "minute_table"]
 
 _SHOWN = 5
-"""Kinds of requests, or words of robots, that are named; the rest is a number."""
+"""So many kinds of requests, or words of robots, are listed by name."""
 _ONE_ADDRESS, _LEAST_REQUESTS = 0.5, 100
 """Share of the requests from one address, and their number, at which it is no customer's. Ours."""
 
@@ -42,11 +42,11 @@ class LogSummary:
     refused: int = 0
     """Steps answered by 400 to 499: they are kept as steps."""
     declared_robots: int = 0
-    """Events of visitors that name themselves."""
+    """Steps of visitors whose user agent says that they are robots."""
     robot_words: Counter[str] = field(default_factory=Counter)
-    """What they call themselves -> their steps."""
+    """Word in a user agent -> steps."""
     robots: set[int] = field(default_factory=set)
-    """Visitors whom their pace, or asking for robots.txt, betrayed."""
+    """Visitors that are robots by their pace, or because they asked for robots.txt."""
     minutes: Counter[tuple[int, str, bool]] = field(default_factory=Counter)
     """(Minute since 1970, step, whether of robots) -> events."""
     proposed: dict[str, list[str]] = field(default_factory=dict)
@@ -84,8 +84,8 @@ class LogSummary:
             'address, as nginx does by "$http_x_forwarded_for" behind the user agent'
         )
 
-    def said(self) -> Iterator[str]:
-        """Yield what to tell a person, in lines."""
+    def describe(self) -> Iterator[str]:
+        """Yield the summary as lines of text."""
         steps = max(1, self.minutes.total())
         yield (
             f"{self.lines} lines, {self.size / 1e6:.1f} MB: {self.of_people} steps of people, "
@@ -99,7 +99,7 @@ class LogSummary:
                 f"{self.declared_robots} by their user agent{f' ({words})' if words else ''}, "
                 f"{self.of_robots - self.declared_robots} by pace or for asking for robots.txt"
             )
-        yield from self._said_of_requests()
+        yield from self._describe_requests()
         if sentence := self.one_address():
             yield f"  {sentence}"
         if self.malformed:
@@ -110,14 +110,14 @@ class LogSummary:
                 f"({(self.failed + self.refused) / steps:.1%})"
             )
 
-    def _said_of_requests(self) -> Iterator[str]:
-        of = max(1, self.lines - self.malformed - self.assets)
+    def _describe_requests(self) -> Iterator[str]:
+        pages = max(1, self.lines - self.malformed - self.assets)
         if self.unmapped:
             total, shown = self.unmapped.total(), self.unmapped.most_common(_SHOWN)
             yield (
-                f"  {total} requests are of no step ({total / of:.1%} of all but {self.assets} pictures, styles "
-                f"and scripts), most: {', '.join(f'{what} {n}' for what, n in shown)}; name them in history.urls "
-                "if they are one"
+                f"  {total} requests are of no step ({total / pages:.1%} of all but {self.assets} pictures, "
+                f"styles and scripts), most: {', '.join(f'{kind} {n}' for kind, n in shown)}; name them in "
+                "history.urls if they are one"
             )
         if self.parts:
             yield (
@@ -138,15 +138,18 @@ def minute_table(summary: LogSummary) -> pd.DataFrame:
 
     Every minute from the first step to the last is there: one without a row would be one without a log.
     """
-    minutes = sorted({minute for minute, _, _ in summary.minutes})
-    steps = sorted({step for _, step, _ in summary.minutes})
-    every = range(minutes[0], minutes[-1] + 1) if minutes else ()
-    keys = [(minute, step) for minute in every for step in steps]
-    return pd.DataFrame(
-        {
-            "time": [datetime.fromtimestamp(60 * minute, UTC).isoformat() for minute, _ in keys],
-            "step": [step for _, step in keys],
-            "count": [summary.minutes[minute, step, False] for minute, step in keys],
-            "robots": [summary.minutes[minute, step, True] for minute, step in keys],
-        }
-    )
+    seen = summary.minutes
+    minutes = {minute for minute, _, _ in seen}
+    steps = sorted({step for _, step, _ in seen})
+    every = range(min(minutes), max(minutes) + 1) if minutes else ()
+    rows = [
+        (
+            datetime.fromtimestamp(60 * minute, UTC).isoformat(),
+            step,
+            seen[minute, step, False],
+            seen[minute, step, True],
+        )
+        for minute in every
+        for step in steps
+    ]
+    return pd.DataFrame(rows, columns=["time", "step", "count", "robots"])

@@ -30,9 +30,9 @@ class Sessions:
     type_of: Array
     """Index of the product type."""
     is_inferred: Array
-    """Whether the log does not have it, and what follows says that it was."""
+    """Whether the event is not in the log, but a later one implies it."""
     is_cut: Array
-    """Whether the log ends before the session may have ended, shape (sessions,)."""
+    """Whether the session is right-censored, shape (sessions,): the log ends before it may have ended."""
     regions: tuple[str, ...]
     """Where customers are, as the log calls it; empty where it does not say."""
     region_of: Array
@@ -59,7 +59,7 @@ class Sessions:
         return out
 
     def cut_where(self, rest: Array) -> Sessions:
-        """Return the sessions with what is true in `rest`, (events,), as sessions of their own.
+        """Return the sessions, each cut in two where `rest`, shape (events,), becomes true.
 
         Within a session it must stay true once it is; the second part ends as the whole does.
         """

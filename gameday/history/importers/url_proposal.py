@@ -10,10 +10,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote
 
-__all__ = ["Asked", "Proposed", "is_asset", "named_step", "propose", "router_of", "template_of"]
+__all__ = [
+    "Proposed",
+    "RequestCounts",
+    "is_asset",
+    "named_step",
+    "propose",
+    "router_of",
+    "template_of",
+]
 
-Asked = Counter[tuple[str, str, str]]
-"""(Method, path, query) -> how often it was asked for."""
+RequestCounts = Counter[tuple[str, str, str]]
+"""(Method, path, query) -> requests."""
+TemplateCounts = Counter[tuple[str, str]]
+"""(Method, template of a path, with the parameter that chooses the page) -> requests."""
 
 _WORDS = (
     ("cart", r"checkout/(?:cart|basket|bag)\b|add[-_]?to[-_]?cart"),
@@ -64,7 +74,7 @@ def template_of(path: str) -> str | None:
 
 
 def named_step(template: str, method: str = "GET") -> str | None:
-    """Return the step that a path is called as; None if as none."""
+    """Return the step that a path's name suggests; None where it suggests none."""
     lower = template.lower()
     if method == "POST" and _ORDERS.search(lower):
         return "checkout"
@@ -85,36 +95,44 @@ def router_of(queries: Counter[str]) -> str | None:
     return None
 
 
-def propose(asked: Asked) -> Proposed:
+def propose(requests: RequestCounts) -> Proposed:
     """Return step -> rules, by what paths are called, and what was left out of them."""
-    named: dict[str, Counter[tuple[str, str]]] = {}
-    for (method, template), count in _templates(asked).items():
-        words = template.partition("?")[2].partition("=")[2]
-        step = named_step(f"/{words.strip('/')}" if words else template, method)
-        if step is not None:
-            named.setdefault(step, Counter())[method, template] += count
     out = Proposed()
-    for step, counts in named.items():
+    for step, counts in _by_step(_templates(requests)).items():
         kept = _frequent(step, _without_names(counts), out.notes)
         if step in _ACTIONS:
             kept = _once_an_action(step, kept, out.notes)
-        is_sent = {template for (method, template) in kept if method in _SENDING}
-        out.urls[step] = [
-            f"{method} {template}" if is_sent else template for method, template in kept
-        ]
-        out.urls[step] = list(dict.fromkeys(out.urls[step]))
+        is_sent = any(method in _SENDING for method, _ in kept)
+        rules = (f"{method} {template}" if is_sent else template for method, template in kept)
+        out.urls[step] = list(dict.fromkeys(rules))
     return out
 
 
-def _templates(asked: Asked) -> Counter[tuple[str, str]]:
-    """Count (method, template), with the parameter that chooses the page where one does."""
+def _by_step(counts: TemplateCounts) -> dict[str, TemplateCounts]:
+    """Return the templates by the step that each is called as; those called as none are left out."""
+    out: dict[str, TemplateCounts] = {}
+    for (method, template), count in counts.items():
+        words = template.partition("?")[2].partition("=")[2]
+        step = named_step(f"/{words.strip('/')}" if words else template, method)
+        if step is not None:
+            out.setdefault(step, Counter())[method, template] += count
+    return out
+
+
+def _routers(requests: RequestCounts) -> dict[str, str | None]:
+    """Return path -> the parameter that chooses its page, of paths whose own name tells no step."""
     queries: dict[str, Counter[str]] = {}
-    for (_, path, query), count in asked.items():
+    for (_, path, query), count in requests.items():
         if named_step(path) in (None, "home"):
             queries.setdefault(path, Counter())[query] += count
-    routers = {path: router_of(found) for path, found in queries.items()}
-    out = Counter[tuple[str, str]]()
-    for (method, path, query), count in asked.items():
+    return {path: router_of(found) for path, found in queries.items()}
+
+
+def _templates(requests: RequestCounts) -> TemplateCounts:
+    """Return the requests by their templates."""
+    routers = _routers(requests)
+    out = TemplateCounts()
+    for (method, path, query), count in requests.items():
         template = template_of(path)
         if template is None or method not in ("GET", *_SENDING):
             continue
@@ -126,10 +144,10 @@ def _templates(asked: Asked) -> Counter[tuple[str, str]]:
     return out
 
 
-def _without_names(counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+def _without_names(counts: TemplateCounts) -> TemplateCounts:
     """Return the templates with `{id}` for the last part where many share what is before it: names of articles."""
     siblings = Counter((m, t.rpartition("/")[0]) for m, t in counts if "?" not in t)
-    out = Counter[tuple[str, str]]()
+    out = TemplateCounts()
     for (method, template), count in counts.items():
         parent = template.rpartition("/")[0]
         is_name = parent and "?" not in template and siblings[method, parent] > _MOST_SIBLINGS
@@ -137,9 +155,7 @@ def _without_names(counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]
     return out
 
 
-def _frequent(
-    step: str, counts: Counter[tuple[str, str]], notes: list[str]
-) -> Counter[tuple[str, str]]:
+def _frequent(step: str, counts: TemplateCounts, notes: list[str]) -> TemplateCounts:
     """Return the templates that many of a step's requests are of; say what the others come to."""
     least = _LEAST_OF_STEP * counts.total()
     kept = Counter({key: n for key, n in counts.most_common() if n >= least})
@@ -151,17 +167,12 @@ def _frequent(
     return kept
 
 
-def _once_an_action(
-    step: str, counts: Counter[tuple[str, str]], notes: list[str]
-) -> Counter[tuple[str, str]]:
+def _once_an_action(step: str, counts: TemplateCounts, notes: list[str]) -> TemplateCounts:
     """Return the requests that each customer sends once an action; say which others were left out."""
     sent = Counter({key: n for key, n in counts.items() if key[0] in _SENDING})
     kept = sent if sent.total() >= _LEAST_SENT * counts.total() else counts
     if step == "checkout" and len(kept) > 1:
-        final = Counter({key: n for key, n in kept.items() if _FINAL.search(key[1].lower())})
-        many = max((final or kept).values()) / 2
-        key = min((k for k, n in (final or kept).items() if n >= many), key=lambda k: kept[k])
-        kept = Counter({key: kept[key]})
+        kept = _final_request(kept)
     if left := {key: n for key, n in counts.items() if key not in kept}:
         by = ", ".join(f"{method} {template}" for method, template in kept)
         others = ", ".join(f"{method} {template} ({n})" for (method, template), n in left.items())
@@ -170,3 +181,12 @@ def _once_an_action(
             f"left out: {others}"
         )
     return kept
+
+
+def _final_request(counts: TemplateCounts) -> TemplateCounts:
+    """Return the request that ends a checkout: one called so where any is, the rarest of the frequent ones."""
+    final = Counter({key: n for key, n in counts.items() if _FINAL.search(key[1].lower())})
+    candidates = final or counts
+    many = max(candidates.values()) / 2
+    last = min((key for key, n in candidates.items() if n >= many), key=lambda key: counts[key])
+    return Counter({last: counts[last]})

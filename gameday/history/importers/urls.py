@@ -27,19 +27,19 @@ class StepRule:
 
 
 class Urls:
-    """Requests -> the rule they are of, the most particular rule first."""
+    """Finds the rule that a request matches; the most specific one is tried first."""
 
     def __init__(self, rules: Iterable[StepRule]) -> None:
-        self._rules = sorted(rules, key=lambda one: (not one.counts, one.rule.rank))
-        self._reads_query = any(one.rule.reads_query for one in self._rules)
+        self._rules = sorted(rules, key=lambda rule: (not rule.counts, rule.rule.rank))
+        self._reads_query = any(rule.rule.reads_query for rule in self._rules)
         self._remembered = lru_cache(maxsize=_MOST_REMEMBERED)(self._found)
 
     def rule(self, method: str, path: str, query: str) -> StepRule | None:
-        """Return the rule that takes a request, None if it is no step; `path` is without its query."""
+        """Return the rule that a request matches, None if it is no step; `path` is without its query."""
         return self._remembered(method, path, query if self._reads_query else "")
 
     def _found(self, method: str, path: str, query: str) -> StepRule | None:
-        return next((one for one in self._rules if one.rule.takes(method, path, query)), None)
+        return next((r for r in self._rules if r.rule.takes(method, path, query)), None)
 
     @staticmethod
     def of_scenario(scenario: Scenario) -> Urls:
@@ -48,29 +48,53 @@ class Urls:
         That one is its action (the order, the sign-in), or its first; its others are of that step, not one more.
         """
         named = scenario.history.urls
-        rules = [StepRule(s, parse_url_rule(text)) for s, texts in named.items() for text in texts]
-        own: list[tuple[str, Exchange, bool]] = []
-        for step in scenario.steps:
-            for product in (None, *scenario.products):
-                if product is not None and step not in scenario.products[product].exchanges:
-                    continue
-                each = [e for group in scenario.exchanges(step, product) for e in group]
-                counting = _counting([e for e in each if e.required])
-                own += [(step, e, e is counting and step not in named) for e in each]
-        shared = Counter((e.method, TEMPLATE_WORD.sub("{}", e.path)) for _, e, _ in own)
-        for step, e, counts in own:
-            rule = _of_exchange(e)
-            rules.append(StepRule(step, rule, counts))
-            if rule.query and shared[e.method, TEMPLATE_WORD.sub("{}", e.path)] == 1:
-                rules.append(StepRule(step, replace(rule, query=()), counts))
+        exchanges = _exchanges(scenario)
+        shared = Counter(_method_and_path(e.exchange) for e in exchanges)
+        rules = _parsed(named)
+        for e in exchanges:
+            rule, counts = _of_exchange(e.exchange), e.counts and e.step not in named
+            rules.append(StepRule(e.step, rule, counts))
+            if rule.query and shared[_method_and_path(e.exchange)] == 1:
+                rules.append(StepRule(e.step, replace(rule, query=()), counts))
         return Urls(rules)
 
     @staticmethod
     def of_proposal(proposed: dict[str, list[str]]) -> Urls:
         """Return what `propose` made."""
-        return Urls(
-            StepRule(s, parse_url_rule(text)) for s, texts in proposed.items() for text in texts
-        )
+        return Urls(_parsed(proposed))
+
+
+@dataclass(frozen=True, slots=True)
+class _StepExchange:
+    """One exchange of a step."""
+
+    step: str
+    exchange: Exchange
+    counts: bool
+    """Whether the step is counted by it."""
+
+
+def _exchanges(scenario: Scenario) -> list[_StepExchange]:
+    """Return all exchanges of all steps, those of single products too."""
+    out = []
+    for step in scenario.steps:
+        for product in (None, *scenario.products):
+            if product is not None and step not in scenario.products[product].exchanges:
+                continue
+            each = [e for group in scenario.exchanges(step, product) for e in group]
+            counting = _counting([e for e in each if e.required])
+            out += [_StepExchange(step, e, counts=e is counting) for e in each]
+    return out
+
+
+def _parsed(rules: dict[str, list[str]]) -> list[StepRule]:
+    """Return rules as `history.urls` writes them: step -> texts."""
+    return [StepRule(s, parse_url_rule(text)) for s, texts in rules.items() for text in texts]
+
+
+def _method_and_path(e: Exchange) -> tuple[str, str]:
+    """Return what tells exchanges apart where queries do not: their words in braces are alike."""
+    return e.method, TEMPLATE_WORD.sub("{}", e.path)
 
 
 def _counting(required: list[Exchange]) -> Exchange | None:

@@ -1,6 +1,6 @@
 """Requests of a log to steps of visitors: redirects and forms folded into their cause, robots told by their pace.
 
-What is remembered does not grow with the log: who came within the last half hour, and whom behaviour betrayed.
+Memory does not grow with the log: it holds the visitors of the last half hour, and the robots found.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Event = tuple[int, str, int, bool]
 
 HOPS = frozenset((301, 302, 303, 307, 308))
 _HOP_S, _NAMED_HOP_S = 5.0, 60.0
-"""So soon a redirect's end comes: where the log does not say which request it is, and where it does. Ours."""
+"""A redirect's target is requested so soon: where the log does not name it, and where it does. Ours."""
 _EARLY_S = 1.0
-"""Lines are written as replies end, by clocks of whole seconds: by so much a hop may seem to precede its cause."""
+"""Lines are written when replies end, in whole seconds: a target may seem to precede its redirect by so much."""
 _PAGE_S = 1.0
 """Requests of one step by another rule so soon are the page's own calls. Ours; recordings are read so too."""
 _MOST_UNMAPPED = 2000
 _FIRST_LINES = 50_000
 """Lines by which it is told that all come from one address."""
 _A_MINUTE = 90
-"""Steps a minute that no person does. Ours: one and a half a second, for a minute."""
+"""More steps a minute are a robot's. Ours: one and a half a second, for a minute."""
 _A_SITTING = 500
-"""Steps without half an hour's silence that no person does, however slowly. Ours."""
+"""More steps without a pause of half an hour are a robot's, however slow. Ours."""
 _SILENCE_S = 1800.0
 _ROBOT = re.compile(
     r"(?<!cu)bot\b|bot/|crawl|spider|slurp|curl/|wget/|python-|java/|go-http|libwww|headless|monitor|pingdom|uptime",
@@ -61,7 +61,7 @@ def _template(path: str) -> str | None:
 
 @dataclass(slots=True)
 class _Hop:
-    """A redirect whose end is still to come."""
+    """A redirect whose target was not requested yet."""
 
     at_s: float
     method: str
@@ -69,13 +69,15 @@ class _Hop:
     """Path and query it leads to; None: the log does not say."""
 
     def leads_to(self, at_s: float, method: str, target: str) -> bool:
-        """Return whether a request in time is the end of it."""
+        """Return whether a request is the target, and comes in time."""
         if method != self.method:
             return False
         if self.target is None:
             return at_s <= self.at_s + _HOP_S and not is_asset(target.partition("?")[0])
-        (path, _, query), (to, _, asked) = target.partition("?"), self.target.partition("?")
-        return path.rstrip("/") == to.rstrip("/") and (query == asked or not (query and asked))
+        path, _, query = target.partition("?")
+        end_path, _, end_query = self.target.partition("?")
+        is_query = query == end_query or not (query and end_query)
+        return path.rstrip("/") == end_path.rstrip("/") and is_query
 
 
 class _Visitor:
@@ -103,7 +105,7 @@ class _Visitor:
         """Of the last step, and whether something was sent for it."""
 
     def ends_hop(self, at_s: float, method: str, target: str) -> bool:
-        """Return whether a request is the end of a redirect; it is forgotten then."""
+        """Return whether a request is the target of a redirect; the redirect is forgotten then."""
         self.hops = [h for h in self.hops if -_EARLY_S <= at_s - h.at_s <= _NAMED_HOP_S]
         found = next((hop for hop in self.hops if hop.leads_to(at_s, method, target)), None)
         if found is None:
@@ -122,7 +124,7 @@ class Visits:
 
     def event(self, line: Line, location: str) -> Event | None:
         """Return the step that a line is, None if it is none; `location` is where its redirect leads, if known."""
-        at_s, who, method, target, status = line
+        at_s, who, method, target, _ = line
         path, _, query = target.partition("?")
         if ";jsessionid=" in path:
             path = path.partition(";")[0]
@@ -145,14 +147,25 @@ class Visits:
         if not found.counts or self._is_part(visitor, found, line, path):
             self._summary.parts[found.step] += 1
             return None
-        self._stepped(visitor, at_s)
+        return self._step(found.step, visitor, line)
+
+    def _step(self, step: str, visitor: _Visitor, line: Line) -> Event:
+        """Return a visitor's step, counted; who is too fast for a person is a robot."""
+        at_s, (_, agent), _, _, status = line
+        minute = int(at_s // 60)
+        visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
+        visitor.minute = minute
+        visitor.sitting = 1 if at_s - visitor.stepped_s > _SILENCE_S else visitor.sitting + 1
+        visitor.stepped_s = at_s
+        if visitor.steps > _A_MINUTE or visitor.sitting > _A_SITTING:
+            self._summary.robots.add(visitor.number)
         self._summary.failed += status >= 500
         self._summary.refused += 400 <= status < 500
-        word = _robot_word(who[1])
+        word = _robot_word(agent)
         if word is not None:
             self._summary.declared_robots += 1
             self._summary.robot_words[word] += 1
-        return int(at_s * 1e6), found.step, visitor.number, word is not None
+        return int(at_s * 1e6), step, visitor.number, word is not None
 
     def _visitor(self, who: tuple[str, str]) -> _Visitor:
         known = self._visitors.get(who)
@@ -176,31 +189,19 @@ class Visits:
     def _is_part(self, visitor: _Visitor, found: StepRule, line: Line, path: str) -> bool:
         """Return whether a request is of the step before: what its form sends, or a call of its page."""
         at_s, _, method, _, _ = line
-        before, sent = visitor.last, method in ("POST", "PUT", "PATCH")
+        before, is_sent = visitor.last, method in ("POST", "PUT", "PATCH")
         is_same = before is not None and before.step == found.step
         since_s = at_s - visitor.stepped_s
-        sends_form = (
-            before is found and sent and not visitor.last_sent and path == visitor.last_path
-        )
-        if is_same and sends_form and found.rule.method is None and since_s <= _SILENCE_S:
+        is_form = before is found and not visitor.last_sent and path == visitor.last_path
+        if is_form and is_sent and found.rule.method is None and since_s <= _SILENCE_S:
             visitor.last_sent = True
             return True
         if is_same and before is not found:
             if 0 <= since_s <= _PAGE_S:
                 return True
             self._summary.beside[found.step] += since_s <= _SILENCE_S
-        visitor.last, visitor.last_path, visitor.last_sent = found, path, sent
+        visitor.last, visitor.last_path, visitor.last_sent = found, path, is_sent
         return False
-
-    def _stepped(self, visitor: _Visitor, at_s: float) -> None:
-        """Count a visitor's pace; who is too fast for a person is a robot."""
-        minute = int(at_s // 60)
-        visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
-        visitor.minute = minute
-        visitor.sitting = 1 if at_s - visitor.stepped_s > _SILENCE_S else visitor.sitting + 1
-        visitor.stepped_s = at_s
-        if visitor.steps > _A_MINUTE or visitor.sitting > _A_SITTING:
-            self._summary.robots.add(visitor.number)
 
     def _no_step(self, method: str, path: str) -> None:
         template = _template(path)
@@ -212,7 +213,7 @@ class Visits:
         known[key if key in known or len(known) < _MOST_UNMAPPED else "others"] += 1
 
     def forget(self, now_s: float) -> None:
-        """Forget who has not come for half an hour: so much is kept and no more."""
+        """Forget visitors who were silent for half an hour: memory does not grow with the log."""
         gone = [who for who, v in self._visitors.items() if v.seen_s < now_s - _SILENCE_S]
         for who in gone:
             del self._visitors[who]

@@ -1,17 +1,62 @@
-"""Readers of history files; one file a format. Each turns a path into a table, nothing more."""
+"""Kinds of table files that every input of counts or events may have; one file a kind, listed here once.
 
-from collections.abc import Callable
+Light to import: help texts name the kinds.
+"""
+
+from __future__ import annotations
+
 from pathlib import Path
 
-import pandas as pd
+from gameday.errors import HistoryError
+from gameday.history.readers.csv import CSV
+from gameday.history.readers.parquet import PARQUET
+from gameday.history.readers.table_format import TableFormat, TableParts
 
-from gameday.history.readers.csv import read_csv
-from gameday.history.readers.parquet import read_parquet
+__all__ = [
+    "READERS",
+    "TableFormat",
+    "TableParts",
+    "find_reader",
+    "readable_kinds",
+    "readable_suffixes",
+    "reader_of",
+    "writable_kinds",
+    "writable_suffixes",
+]
 
-__all__ = ["READERS"]
+READERS: list[TableFormat] = [CSV, PARQUET]
+"""All kinds; nothing else knows a suffix."""
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": read_csv,
-    ".parquet": read_parquet,
-}
-"""A file's suffix -> its reader; each raises HistoryError for what it cannot read."""
+
+def find_reader(file: Path) -> TableFormat | None:
+    """Return the kind of a file by its name's suffix; None where it is none of them."""
+    suffix = file.suffix.lower()
+    return next((kind for kind in READERS if kind.suffix == suffix), None)
+
+
+def reader_of(file: Path) -> TableFormat:
+    """Return the kind of a file by its name's suffix; HistoryError where it is none of them."""
+    kind = find_reader(file)
+    if kind is None:
+        raise HistoryError(f"{file}: must end in {readable_suffixes()} (got '{file.suffix}')")
+    return kind
+
+
+def readable_kinds() -> str:
+    """Return the names of the kinds that can be read, as a help text lists them."""
+    return " or ".join(kind.name for kind in READERS)
+
+
+def writable_kinds() -> str:
+    """Return the names of the kinds that can be written, as a help text lists them."""
+    return " or ".join(kind.name for kind in READERS if kind.write_table is not None)
+
+
+def readable_suffixes() -> str:
+    """Return the suffixes of files that can be read, as a message lists them."""
+    return " or ".join(kind.suffix for kind in READERS)
+
+
+def writable_suffixes() -> str:
+    """Return the suffixes of files that can be written, as a message lists them."""
+    return " or ".join(kind.suffix for kind in READERS if kind.write_table is not None)

@@ -2,18 +2,71 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from gameday.errors import HistoryError
+from gameday.history.readers.table_format import TableFormat, TableParts
 
-__all__ = ["read_csv"]
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["CSV"]
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Return the file as a table of text; HistoryError if it is not CSV."""
+def _parsed(text: Path | io.BytesIO, file: Path) -> pd.DataFrame:
+    """Return CSV as a table of text; HistoryError, which names `file`, if it is none."""
+    import pandas as pd  # heavy: help texts name the formats without it
+
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        return pd.read_csv(text, dtype=str, keep_default_na=False, encoding="utf-8")
     except (ValueError, OSError) as error:  # ParserError, EmptyDataError, UnicodeDecodeError
-        raise HistoryError(f"{path}: cannot be read as CSV: {error}") from None
+        raise HistoryError(f"{file}: cannot be read as CSV: {error}") from None
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    return _parsed(file, file)
+
+
+def _read_complete_rows(file: Path) -> pd.DataFrame | None:
+    """Return the rows whose line is ended: the last one may be half written."""
+    text = file.read_bytes()
+    ended = text[: text.rfind(b"\n") + 1]
+    return None if ended.count(b"\n") < 2 else _parsed(io.BytesIO(ended), file)
+
+
+def _read_selected_parts(file: Path, columns: Sequence[str]) -> TableParts:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    as_text = csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=True
+    )
+    try:
+        reader = csv.open_csv(file, convert_options=as_text)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise HistoryError(f"{file}: cannot be read ({error})") from None
+    return TableParts(tuple(reader.schema.names), _batches(reader, file))
+
+
+def _batches(reader: pa.csv.CSVStreamingReader, file: Path) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+
+    try:
+        with reader:
+            for batch in reader:
+                yield batch.to_pandas()
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise HistoryError(f"{file}: cannot be read ({error})") from None
+
+
+def _write_table(table: pd.DataFrame, file: Path) -> None:
+    table.to_csv(file, index=False)
+
+
+CSV = TableFormat(
+    "CSV", ".csv", _read_table, _read_selected_parts, _read_complete_rows, _write_table
+)

@@ -1,4 +1,4 @@
-"""A browser's recording (HAR 1.2): which requests of the shop it holds, in order, redirects folded.
+"""A browser's recording (HAR 1.2): the shop's requests in it, in order, redirects folded.
 
 Source of the format: the HAR 1.2 specification (Odvarko, 2012), as browsers export it.
 """
@@ -75,21 +75,20 @@ def read_har(file: Path, host: str | None = None) -> Recording:
     entries.sort(key=instant_of)
     origin = _shop(file, entries, host)
     reader = _Reader(origin, instant_of(entries[0]))
-    for why, what in faults:
-        reader.leave_out(why, what)
+    for why, request in faults:
+        reader.leave_out(why, request)
     for entry in entries:
         reader.take(entry)
     if not reader.kept:
         raise HistoryError(f"{file}: holds nothing of {origin} but pictures, styles and scripts")
-    kept = tuple(one for one, _ in reader.kept)
     return Recording(
         origin,
-        kept,
+        tuple(request for request, _ in reader.kept),
         dict(reader.left_out),
-        reader.first,
-        len(entries) + len(faults),
-        tuple(reader.listed),
-        reader.without_text,
+        begun=reader.first,
+        entries=len(entries) + len(faults),
+        listed=tuple(reader.listed),
+        without_text=reader.without_text,
     )
 
 
@@ -130,42 +129,48 @@ class _Reader:
     def __init__(self, origin: str, first: datetime) -> None:
         self.origin, self.first = origin, first
         self.kept: list[tuple[Recorded, str | None]] = []
+        """Requests of the shop, each with the address that its redirect leads to."""
         self.left_out, self.listed, self.without_text = Counter[str](), list[tuple[str, str]](), 0
 
-    def leave_out(self, why: str, what: str) -> None:
-        """Count a request that is no exchange of its own."""
+    def leave_out(self, why: str, shown: str) -> None:
+        """Count a request that is no exchange of its own; it is listed as `shown`."""
         self.left_out[why] += 1
-        self.listed.append((why, what))
+        self.listed.append((why, shown))
 
     def take(self, entry: dict[str, Any]) -> None:
         """Keep a request of the shop, fold it into what led there, or leave it out."""
-        request, response = entry["request"], entry["response"]
-        url = urlsplit(str(request["url"]))
-        method, status = str(request["method"]), int(response.get("status") or 0)
-        what = f"{method} {url.path or '/'}" + ("?..." if url.query else "")
-        leads_to = _onward(response, str(request["url"]))
-        if origin_of(entry) != self.origin:
-            is_alias = leads_to is not None and leads_to.startswith(self.origin + "/")
-            host = origin_of(entry) or f"{url.scheme}:"
-            why = "redirects to the shop's own address" if is_alias else f"of another host, {host}"
-            self.leave_out(why, what)
-        elif method not in _METHODS or not status:
-            self.leave_out("without a reply, or of a method that is none of a shop's", what)
-        elif _is_static(method, str(request["url"]), response):
-            self.leave_out("pictures, styles, scripts", what)
+        url, method = str(entry["request"]["url"]), str(entry["request"]["method"])
+        leads_to = _onward(entry["response"], url)
+        why = self._reason_to_leave_out(entry, leads_to)
+        parts = urlsplit(url)
+        shown = f"{method} {parts.path or '/'}" + ("?..." if parts.query else "")
+        if why is not None:
+            self.leave_out(why, shown)
         else:
-            self._keep(entry, leads_to, what)
+            self._keep(entry, leads_to, shown)
 
-    def _keep(self, entry: dict[str, Any], leads_to: str | None, what: str) -> None:
-        one = recorded(entry, self.first)
-        is_empty = one.status in (204, *_HOPS) or one.method == "HEAD"
-        self.without_text += not (one.reply or is_empty)
-        for place, (before, onward) in reversed([*enumerate(self.kept)]):
-            if onward is not None and _is_hop(before, onward, one, entry["request"]["url"]):
-                self.kept[place] = _joined(before, one), leads_to
-                self.leave_out("redirects, folded into what led there", what)
+    def _reason_to_leave_out(self, entry: dict[str, Any], leads_to: str | None) -> str | None:
+        """Return why a request is none of the shop's own exchanges; None where it is one."""
+        url, method = str(entry["request"]["url"]), str(entry["request"]["method"])
+        if (origin := origin_of(entry)) != self.origin:
+            if leads_to is not None and leads_to.startswith(self.origin + "/"):
+                return "redirects to the shop's own address"
+            return f"of another host, {origin or urlsplit(url).scheme + ':'}"
+        if method not in _METHODS or not int(entry["response"].get("status") or 0):
+            return "without a reply, or of a method that is none of a shop's"
+        return "pictures, styles, scripts" if _is_static(method, url, entry["response"]) else None
+
+    def _keep(self, entry: dict[str, Any], leads_to: str | None, shown: str) -> None:
+        """Keep a request, or fold it into the one whose redirect led to it."""
+        request = recorded(entry, self.first)
+        is_empty = request.status in (204, *_HOPS) or request.method == "HEAD"
+        self.without_text += not (request.reply or is_empty)
+        for index, (before, onward) in reversed([*enumerate(self.kept)]):
+            if onward is not None and _is_hop(before, onward, request, entry["request"]["url"]):
+                self.kept[index] = _joined(before, request), leads_to
+                self.leave_out("redirects, folded into what led there", shown)
                 return
-        self.kept.append((one, leads_to))
+        self.kept.append((request, leads_to))
 
 
 def _onward(response: dict[str, Any], url: str) -> str | None:
@@ -180,14 +185,15 @@ def _onward(response: dict[str, Any], url: str) -> str | None:
         return None
 
 
-def _is_hop(before: Recorded, onward: str, one: Recorded, url: str) -> bool:
+def _is_hop(before: Recorded, onward: str, request: Recorded, url: str) -> bool:
     """Return whether a request is where the one before was sent on to (RFC 9110 §15.4)."""
     method = before.method
     if (before.status in (301, 302) and method == "POST") or before.status == 303:
         method = "GET"
     there, here = urlsplit(onward), urlsplit(url)
     is_query = there.query == here.query or not (there.query and here.query)
-    return one.method in (method, "GET") and (there.path or "/") == (here.path or "/") and is_query
+    is_path = (there.path or "/") == (here.path or "/")
+    return request.method in (method, "GET") and is_path and is_query
 
 
 def _joined(before: Recorded, last: Recorded) -> Recorded:

@@ -29,6 +29,7 @@ __all__ = [
 
 _OF_CACHES = frozenset((206, 304))
 """Statuses that only a browser with the page in its cache is given: a fresh customer gets 200."""
+_URL_ENCODED = re.compile(r"[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Recorded:
         return self.kind in ("text/html", "application/xhtml+xml")
 
 
-def _entries(file: Path) -> list[dict[str, Any]]:
+def _entries(file: Path) -> list[Any]:
+    """Return what a HAR file has in log.entries; HistoryError where it has none."""
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -83,40 +85,60 @@ def _entries(file: Path) -> list[dict[str, Any]]:
 
 
 def sound_entries(file: Path) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Return the entries that can be read, and of the others what is wrong; HistoryError where none can."""
+    """Return the entries that can be read, and of the others what is wrong; HistoryError where none can.
+
+    Of each of the others: its place in the file with its fault, and its method and path.
+    """
     good, faults = list[dict[str, Any]](), list[tuple[str, str]]()
     for number, entry in enumerate(_entries(file)):
-        why = _unsound(entry)
-        if why is None:
+        fault = _fault_of(entry)
+        if fault is None:
             good.append(entry)
         else:
-            request = entry.get("request") if isinstance(entry, dict) else None
-            url = str(request.get("url", "?")) if isinstance(request, dict) else "?"
-            method = str(request.get("method", "?")) if isinstance(request, dict) else "?"
-            path = re.sub(r"^\w+://[^/?]*", "", url.partition("?")[0]) or "/"
-            faults.append((f"log.entries[{number}] {why}", f"{method} {path}"))
+            faults.append((f"log.entries[{number}] {fault}", _shown(entry)))
     if not good:
         raise HistoryError(f"{file}: {faults[0][0]}; export the recording again")
     return good, faults
 
 
-def _unsound(entry: Any) -> str | None:
+def _shown(entry: Any) -> str:
+    """Return method and path of an entry, as far as it has them."""
+    request = entry.get("request") if isinstance(entry, dict) else None
+    fields = request if isinstance(request, dict) else {}
+    url = str(fields.get("url", "?"))
+    path = re.sub(r"^\w+://[^/?]*", "", url.partition("?")[0]) or "/"
+    return f"{fields.get('method', '?')} {path}"
+
+
+def _fault_of(entry: Any) -> str | None:
     """Return what is wrong with an entry, None if nothing is."""
     request: Any = entry.get("request") if isinstance(entry, dict) else None
     response: Any = entry.get("response") if isinstance(entry, dict) else None
     is_pair = isinstance(request, dict) and isinstance(response, dict)
     if not is_pair or not all(isinstance(request.get(name), str) for name in ("url", "method")):
         return "has no request and response of a HAR"
-    for name, of in (("content", response), ("postData", request)):
-        if of.get(name) is not None and not isinstance(of[name], dict):
+    for name, parent in (("content", response), ("postData", request)):
+        if parent.get(name) is not None and not isinstance(parent[name], dict):
             return f"has a {name} that is no mapping"
     for name, value in (("status", response.get("status")), ("time", entry.get("time"))):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if value is not None and not _is_number(value):
             return f"has a {name} that is no number (got {value!r})"
+    return _fault_of_address(request["url"]) or _fault_of_time(entry)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _fault_of_address(url: str) -> str | None:
     try:
-        _ = urlsplit(request["url"]).port
+        _ = urlsplit(url).port
     except ValueError as error:
         return f"has an address that is none ({error})"
+    return None
+
+
+def _fault_of_time(entry: dict[str, Any]) -> str | None:
     try:
         instant_of(entry)
     except ValueError:
@@ -140,50 +162,64 @@ def kind_of(response: dict[str, Any]) -> str:
 
 def instant_of(entry: dict[str, Any]) -> datetime:
     """Return when a request went out; a time without an offset is UTC. ValueError where it is no time."""
-    at = datetime.fromisoformat(str(entry.get("startedDateTime")).replace("Z", "+00:00"))
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    text = str(entry.get("startedDateTime")).replace("Z", "+00:00")
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def recorded(entry: dict[str, Any], first: datetime) -> Recorded:
     """Return a sound entry as a request with its reply; `first` is when the recording begins."""
     request, response = entry["request"], entry["response"]
     url, post = urlsplit(str(request["url"])), request.get("postData") or {}
-    form, parsed, body = _body(post)
-    status = int(response["status"])
+    body, status = _body(post), int(response["status"])
     return Recorded(
-        (instant_of(entry) - first).total_seconds(),
-        max(0.0, float(entry.get("time") or 0.0)) / 1000,
-        str(request["method"]),
-        url.path or "/",
-        tuple(parse_qsl(url.query, keep_blank_values=True)),
-        pairs_of(request.get("headers")),
-        form,
-        parsed,
-        body,
-        str(post.get("mimeType") or ""),
-        200 if status in _OF_CACHES else status,
-        kind_of(response),
-        _text(response.get("content") or {}),
-        pairs_of(response.get("headers")),
+        at_s=(instant_of(entry) - first).total_seconds(),
+        took_s=max(0.0, float(entry.get("time") or 0.0)) / 1000,
+        method=str(request["method"]),
+        path=url.path or "/",
+        query=_fields(url.query),
+        headers=pairs_of(request.get("headers")),
+        form=body.form,
+        json=body.json,
+        body=body.text,
+        body_kind=str(post.get("mimeType") or ""),
+        status=200 if status in _OF_CACHES else status,
+        kind=kind_of(response),
+        reply=_text(response.get("content") or {}),
+        reply_headers=pairs_of(response.get("headers")),
     )
 
 
-def _body(post: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...] | None, Any, str | None]:
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A request's body: one of these, or none where it has no body."""
+
+    form: tuple[tuple[str, str], ...] | None = None
+    json: Any = None
+    text: str | None = None
+
+
+def _body(post: dict[str, Any]) -> _Body:
     """Return a body as a form, as JSON, or as text; told by what it is where its type does not say."""
     kind = str(post.get("mimeType") or "").partition(";")[0].strip().lower()
     text, params = str(post.get("text") or ""), pairs_of(post.get("params"))
     if kind == "application/x-www-form-urlencoded":
-        return tuple(parse_qsl(text, keep_blank_values=True)) or params, None, None
+        return _Body(form=_fields(text) or params)
     if text.lstrip().startswith(("{", "[")) and not kind.startswith("multipart/"):
         try:
-            return None, json.loads(text), None
+            return _Body(json=json.loads(text))
         except ValueError:
-            return None, None, text
-    if not kind and (params or re.fullmatch(r"[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*", text)):
-        return params or tuple(parse_qsl(text, keep_blank_values=True)), None, None
+            return _Body(text=text)
+    if not kind and (params or _URL_ENCODED.fullmatch(text)):
+        return _Body(form=params or _fields(text))
     if params and not text:
-        return None, None, _multipart(str(post.get("mimeType")), params)
-    return None, None, text or None
+        return _Body(text=_multipart(str(post.get("mimeType")), params))
+    return _Body(text=text or None)
+
+
+def _fields(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a query or of a form as it is sent."""
+    return tuple(parse_qsl(text, keep_blank_values=True))
 
 
 def _multipart(kind: str, params: tuple[tuple[str, str], ...]) -> str:

@@ -16,6 +16,7 @@ from gameday.history.recordings.secrets import (
     kind_of_value,
     looks_random,
 )
+from gameday.history.recordings.written_exchange import Check, WrittenExchange
 from gameday.scenario.blocks import TEMPLATE_WORD
 
 __all__ = ["Writer"]
@@ -37,6 +38,8 @@ _TEXTS = re.compile(r"xml|graphql|^multipart/form-data", re.IGNORECASE)
 """Types of bodies whose values have names, so that secrets are found in them."""
 _IN_PATHS = "%:@!$&'()*+,;=~"
 """Letters that stand in a path as they are, besides those that always do (RFC 3986)."""
+_ACTIONS = {"cart": "add_to_cart", "checkout": "place_order", "sign-in": "sign_in"}
+"""Step -> what is done by what it sends last."""
 
 
 class Writer(ValueWriter):
@@ -49,103 +52,99 @@ class Writer(ValueWriter):
         self.unsent: set[str] = set()
         """Names of headers that are a browser's own."""
 
-    def exchanges(self, name: str, requests: list[Recorded]) -> list[Any]:
-        """Return a step's exchanges: the first alone, behind it together what went out together."""
-        groups: list[list[Any]] = []
+    def write_step(self, name: str, requests: list[Recorded]) -> list[list[WrittenExchange]]:
+        """Return a step's exchanges in groups that go out together: the first alone, others as they did."""
+        groups: list[list[WrittenExchange]] = []
         ends_s = 0.0
-        for number, one in enumerate(requests):
-            exchange = self._exchange(name, one)
-            if number > 1 and one.at_s < ends_s:
+        for number, request in enumerate(requests):
+            exchange = self._write(name, request)
+            if number > 1 and request.at_s < ends_s:
                 groups[-1].append(exchange)
-                ends_s = max(ends_s, one.ended_s)
+                ends_s = max(ends_s, request.ended_s)
             else:
                 groups.append([exchange])
-                ends_s = one.ended_s
-        sent = [e for group in groups for e in group if e.get("method") == "POST"]
-        action = {"cart": "add_to_cart", "checkout": "place_order", "sign-in": "sign_in"}.get(name)
-        if sent and action:
-            sent[-1]["action"] = action
-        return [group[0] if len(group) == 1 else group for group in groups]
+                ends_s = request.ended_s
+        sent = [e for group in groups for e in group if e.method == "POST"]
+        if sent and name in _ACTIONS:
+            sent[-1].set_action(_ACTIONS[name])
+        return groups
 
-    def again(self, requests: list[Recorded], written: list[Recorded]) -> None:
+    def repeat_step(self, requests: list[Recorded], written: list[Recorded]) -> None:
         """Take a step's requests, done once more, for those written: later ones may need their replies."""
-        for one, first in zip(requests, written, strict=True):
-            self.written[id(one)] = self.written[id(first)]
+        for request, first in zip(requests, written, strict=True):
+            self.written[id(request)] = self.written[id(first)]
 
-    def _exchange(self, step: str, one: Recorded) -> dict[str, Any]:
-        self.where = f"{one.method} of step {step}"
-        out: dict[str, Any] = {} if one.method == "GET" else {"method": one.method}
-        out["path"] = self._path(step, one)
-        self.where = f"{one.method} {out['path']}"
-        names = [name for name, _ in one.query]
-        pairs = [(self._key(name), self.said(name, value, one)) for name, value in one.query]
+    def _write(self, step: str, request: Recorded) -> WrittenExchange:
+        self.where = f"{request.method} of step {step}"
+        out = WrittenExchange(self._path(step, request))
+        out.method = None if request.method == "GET" else request.method
+        self.where = f"{request.method} {out.path}"
+        names = [name for name, _ in request.query]
+        pairs = self._pairs(request.query, request)
         if len(set(names)) < len(names):
-            out["path"] += f"?{_fields_text(pairs)}"
+            out.path += f"?{_fields_text(pairs)}"
         elif pairs:
-            out["query"] = dict(pairs)
-        headers = self._headers(one)
-        headers |= self._body(one, out)
-        if headers:
-            out["headers"] = headers
-        if check := self._check(one):
-            out["check"] = check
-        self.written[id(one)] = out
+            out.query = dict(pairs)
+        out.headers = self._headers(request)
+        self._write_body(request, out)
+        out.check = self._check(request)
+        self.written[id(request)] = out
         self.where = ""
         return out
 
-    def _check(self, one: Recorded) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        if one.status >= 500:
-            self.note(f"was answered by {one.status}: 200 is expected of it")
-        elif one.status != 200:
-            out["status"] = [one.status]
-            if one.status >= 300:
-                self.note(
-                    f"was answered by {one.status}, which is expected of everybody: leave it out if it was a fault"
-                )
-        if one.kind.endswith("json") and (good := _good_flag(one.reply)):
-            out["jsonpath"] = {good: True}
-        return out
+    def _pairs(
+        self, fields: tuple[tuple[str, str], ...], request: Recorded
+    ) -> list[tuple[str, str]]:
+        """Return the fields of a query or a form as templates."""
+        return [(self._key(name), self.substitute(name, text, request)) for name, text in fields]
 
-    def _path(self, step: str, one: Recorded) -> str:
-        parts = one.path.split("/")
-        for at, part in enumerate(parts):
-            before = parts[at - 1] if at else ""
-            word = self._segment(step, part, before, one) if part else None
+    def _check(self, request: Recorded) -> Check:
+        """Return what is expected of the reply: what was recorded, but no fault of the server."""
+        status = None
+        if request.status >= 500:
+            self.note(f"was answered by {request.status}: 200 is expected of it")
+        elif request.status != 200:
+            status = request.status
+            if status >= 300:
+                self.note(
+                    f"was answered by {status}, which is expected of everybody: leave it out if it was a fault"
+                )
+        return Check(status, _good_flag(request.reply) if request.kind.endswith("json") else None)
+
+    def _path(self, step: str, request: Recorded) -> str:
+        parts = request.path.split("/")
+        for index, part in enumerate(parts):
+            before = parts[index - 1] if index else ""
+            word = self._segment(step, part, before, request) if part else None
             if word is not None:
                 self._known.add(word)
-                parts[at] = "{" + word + "}"
+                parts[index] = "{" + word + "}"
         words = {"{" + word + "}" for word in self._known}
         return "/".join(p if p in words else quote(p, safe=_IN_PATHS) for p in parts) or "/"
 
-    def _segment(self, step: str, part: str, before: str, one: Recorded) -> str | None:
+    def _segment(self, step: str, part: str, before: str, request: Recorded) -> str | None:
         """Return the word for one part of a path, None where it stands as it is."""
         is_item = step == "product"
-        singular = re.sub(r"[^a-z0-9]", "", before.lower()).removesuffix("s")
-        hints = (
-            frozenset((f"{singular}id", f"{singular}no", f"{singular}number"))
-            if singular
-            else frozenset()
-        )
-        word = self.taken(part, one, "item" if is_item else "id", hints)
+        word = self.extract(part, request, "item" if is_item else "id", _hints_of(before))
+        if word is not None:
+            return word
         varies = template_of(f"/{part}") == "/{id}"
         is_secret = kind_of_value(part) is not None or self._secrets.holds(part)
         is_code = _OF_TOKENS.search(before) and (varies or part != part.lower())
-        if word is not None:
-            return word
         if is_secret or is_code or (looks_random(part) and not is_item):
             return self.blank(f"{slug(before) or 'path'}-code").strip("{}")
         if is_item and varies:
-            return self.value("article", part)
+            return self.add_choice("article", part)
         if varies and not re.fullmatch(r"v\d+", part):
             self.note(
                 f"'{part}' in its path is sent as recorded, the same by everybody: no earlier reply gave it"
             )
         return None
 
-    def _headers(self, one: Recorded) -> dict[str, str]:
+    def _headers(self, request: Recorded) -> dict[str, str]:
+        """Return the headers that are the shop's own, with words for what is not everybody's."""
         out = {}
-        for name, value in one.headers:
+        for name, value in request.headers:
             lower = name.lower()
             if _BROWSERS.fullmatch(name) or (lower == "accept" and "json" not in value):
                 self.unsent.add(lower)
@@ -153,24 +152,24 @@ class Writer(ValueWriter):
             if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or self._secrets.holds(name):
                 self.note("a header with a name that cannot be written is left out")
             elif lower in ("accept", "x-requested-with"):
-                out[name] = self.literal(value)
+                out[name] = self.escape(value)
             else:
-                out[name] = self._header(name, value, one)
+                out[name] = self._header(name, value, request)
         return out
 
-    def _header(self, name: str, value: str, one: Recorded) -> str:
+    def _header(self, name: str, value: str, request: Recorded) -> str:
         """Return a header's value; of an authorization its scheme stays."""
         scheme, _, token = value.rpartition(" ")
-        word = self.taken(token, one, slug(name))
+        word = self.extract(token, request, slug(name))
         if word is not None:
             return f"{scheme} {{{word}}}".strip()
         if kind_of_name(name) in ("secret", "password"):
-            self._say_cookie(name, value, one)
+            self._note_cookie(name, value, request)
             return f"{scheme if scheme.isalpha() else ''} {self.blank(name)}".strip()
-        return re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "", self.said(name, value, one))
+        return re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "", self.substitute(name, value, request))
 
-    def _say_cookie(self, name: str, value: str, one: Recorded) -> None:
-        cookies = "; ".join(text for header, text in one.headers if header.lower() == "cookie")
+    def _note_cookie(self, name: str, value: str, request: Recorded) -> None:
+        cookies = "; ".join(text for header, text in request.headers if header.lower() == "cookie")
         if value and value in cookies:
             self.note(
                 f"{name} repeats a cookie's value, which no word gives yet: the shop may refuse it"
@@ -179,61 +178,84 @@ class Writer(ValueWriter):
     def _key(self, name: str) -> str:
         return "CHANGE-ME" if self._secrets.holds(name) else name
 
-    def _body(self, one: Recorded, out: dict[str, Any]) -> dict[str, str]:
-        """Write a request's body; return the headers it needs."""
-        kind = one.body_kind.partition(";")[0].strip().lower()
-        if one.form is not None:
-            pairs = [(self._key(name), self.said(name, value, one)) for name, value in one.form]
+    def _write_body(self, request: Recorded, out: WrittenExchange) -> None:
+        """Write a request's body, and the Content-Type that it needs."""
+        if request.form is not None:
+            pairs = self._pairs(request.form, request)
             if len({name for name, _ in pairs}) == len(pairs):
-                out["form"] = dict(pairs)
-                return {}
-            out["body"] = _fields_text(pairs)
-            return {"Content-Type": _FORM}
-        if one.json is not None:
-            data = self._json(one.json, one)
-            is_plain = isinstance(data, dict) and not _has_numeric(data)
-            out["json" if is_plain else "body"] = data if is_plain else _json_text(data)
-            known = "application/json" if not is_plain or kind != "application/json" else ""
-            return {"Content-Type": self._type(one, known)} if known else {}
-        if one.body is None:
-            return {}
-        if not _TEXTS.search(kind) or "filename=" in one.body:
-            what = one.body_kind.partition(";")[0] or "text without a type"
+                out.form = dict(pairs)
+            else:
+                out.body = _fields_text(pairs)
+                out.headers["Content-Type"] = _FORM
+        elif request.json is not None:
+            self._write_json(request, out)
+        elif request.body is not None:
+            self._write_text(request.body, request, out)
+
+    def _write_json(self, request: Recorded, out: WrittenExchange) -> None:
+        data = self._json(request.json, request)
+        is_plain = isinstance(data, dict) and not _has_numeric(data)
+        if is_plain:
+            out.json = data
+        else:
+            out.body = _json_text(data)
+        if not is_plain or _type_of(request.body_kind) != "application/json":
+            out.headers["Content-Type"] = _sendable_type(request, "application/json")
+
+    def _write_text(self, text: str, request: Recorded, out: WrittenExchange) -> None:
+        if not _TEXTS.search(_type_of(request.body_kind)) or "filename=" in text:
+            kind = request.body_kind.partition(";")[0] or "text without a type"
             self.note(
-                f"its body ({what}, {len(one.body)} letters) is not written: it is sent without one"
+                f"its body ({kind}, {len(text)} letters) is not written: it is sent without one"
             )
-            return {}
-        out["body"] = self.text(one.body)
-        return {"Content-Type": self._type(one, "text/plain")}
+            return
+        out.body = self.substitute_in_text(text)
+        out.headers["Content-Type"] = _sendable_type(request, "text/plain")
 
-    def _type(self, one: Recorded, default: str) -> str:
-        kind = one.body_kind
-        return kind if kind.isprintable() and kind and not TEMPLATE_WORD.search(kind) else default
-
-    def _json(self, data: Any, one: Recorded, parents: tuple[str, ...] = ()) -> Any:
+    def _json(self, data: Any, request: Recorded, parents: tuple[str, ...] = ()) -> Any:
+        """Return JSON with templates for its texts and numbers; `parents` are the names of what it is in."""
         if isinstance(data, dict):
             return {
-                self.literal(self._key(str(key))): self._json(part, one, (*parents, str(key)))
+                self.escape(self._key(str(key))): self._json(part, request, (*parents, str(key)))
                 for key, part in data.items()
             }
         if isinstance(data, list):
-            return [self._json(part, one, parents) for part in data]
+            return [self._json(part, request, parents) for part in data]
         name = parents[-1] if parents else "value"
         if isinstance(data, str):
-            return self.said(name, data, one, parents[:-1])
+            return self.substitute(name, data, request, parents[:-1])
         if data is None or isinstance(data, bool):
             return data
-        return self._number(name, data, one, parents[:-1])
+        return self._number(name, data, request, parents[:-1])
 
-    def _number(self, name: str, data: float, one: Recorded, parents: tuple[str, ...]) -> Any:
+    def _number(self, name: str, data: float, request: Recorded, parents: tuple[str, ...]) -> Any:
         """Return a number, or what stands for it: it is sent as a number again."""
         text = json.dumps(data)
-        said = self.said(name, text, one, parents)
-        if said == text:
+        template = self.substitute(name, text, request, parents)
+        if template == text:
             return data
-        is_word = TEMPLATE_WORD.fullmatch(said) and kind_of_name(name, parents) is None
-        is_choice = is_word and self.values.get(said[1:-1]) != ["CHANGE-ME"]
-        return Numeric(said) if is_choice and said != "{order_key}" else said
+        is_word = TEMPLATE_WORD.fullmatch(template) and kind_of_name(name, parents) is None
+        is_choice = is_word and self.values.get(template[1:-1]) != ["CHANGE-ME"]
+        return Numeric(template) if is_choice and template != "{order_key}" else template
+
+
+def _hints_of(before: str) -> frozenset[str]:
+    """Return what the number behind a part of a path may be called: of `/carts/7` cartid."""
+    singular = re.sub(r"[^a-z0-9]", "", before.lower()).removesuffix("s")
+    if not singular:
+        return frozenset()
+    return frozenset((f"{singular}id", f"{singular}no", f"{singular}number"))
+
+
+def _type_of(content_type: str) -> str:
+    """Return a content type in lower case, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _sendable_type(request: Recorded, default: str) -> str:
+    """Return the content type as it was sent; the default where that cannot be written."""
+    kind = request.body_kind
+    return kind if kind.isprintable() and kind and not TEMPLATE_WORD.search(kind) else default
 
 
 def _fields_text(pairs: list[tuple[str, str]]) -> str:

@@ -19,16 +19,23 @@ _LOOSE = re.compile(r"\b([\w-]+)\s*[=:]\s*([^\s&;,\"'<>]+)")
 def secrets_of(recording: Recording) -> SecretValues:
     """Return what must not be written of a recording's requests, wherever else it occurs."""
     out = SecretValues()
-    for one in recording.requests:
-        out.learn_all(_in_headers(one))
-        for name, value in (*one.query, *(one.form or ())):
-            out.learn_all(_in_field(name, value, ()))
-        out.learn_all(_in_json(one.json, ()))
-        out.learn_all(_in_text(one.body or ""))
-        loose = ((found[2], kind_of_name(found[1])) for found in _LOOSE.finditer(one.body or ""))
-        out.learn_all((value, kind) for value, kind in loose if kind is not None)
-        out.learn_all((found, "email") for found in EMAIL.findall(one.path))
+    for request in recording.requests:
+        out.learn_all(_in_request(request))
+        out.learn_all(_in_reply_headers(request))
     return out
+
+
+def _in_request(request: Recorded) -> Iterator[tuple[str, str]]:
+    """Yield (value, kind) of the secrets that a request sends."""
+    yield from _in_headers(request)
+    for name, value in (*request.query, *(request.form or ())):
+        yield from _in_field(name, value, ())
+    yield from _in_json(request.json, ())
+    body = request.body or ""
+    yield from _in_text(body)
+    loose = ((found[2], kind_of_name(found[1])) for found in _LOOSE.finditer(body))
+    yield from ((value, kind) for value, kind in loose if kind is not None)
+    yield from ((found, "email") for found in EMAIL.findall(request.path))
 
 
 def _in_field(name: str, value: str, parents: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -59,15 +66,18 @@ def _in_text(text: str) -> Iterator[tuple[str, str]]:
     yield from ((found, "email") for found in EMAIL.findall(text))
 
 
-def _in_headers(one: Recorded) -> Iterator[tuple[str, str]]:
-    for name, value in one.headers:
+def _in_headers(request: Recorded) -> Iterator[tuple[str, str]]:
+    for name, value in request.headers:
         if name.lower() == "cookie":
             yield from ((part.partition("=")[2].strip(), "cookie") for part in value.split(";"))
         elif (kind := kind_of_name(name)) in ("secret", "password"):
             yield value.rpartition(" ")[2], "secret"
         else:
             yield from _in_field(name, value, ()) if kind else _in_text(value)
-    for name, value in one.reply_headers:
+
+
+def _in_reply_headers(request: Recorded) -> Iterator[tuple[str, str]]:
+    for name, value in request.reply_headers:
         if name.lower() == "set-cookie":
-            texts = re.split(r"[\n;]", value)
-            yield from ((text.partition("=")[2].strip(), "cookie") for text in texts[:1])
+            cookie = re.split(r"[\n;]", value)[0]
+            yield cookie.partition("=")[2].strip(), "cookie"

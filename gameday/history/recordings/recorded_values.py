@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
 
 from gameday.history.recordings.har import Recorded, Recording
-from gameday.history.recordings.replied import place_of
+from gameday.history.recordings.replied import find_extraction
 from gameday.history.recordings.secrets import (
     EMAIL,
     SecretValues,
@@ -16,6 +15,7 @@ from gameday.history.recordings.secrets import (
     looks_random,
     words_of,
 )
+from gameday.history.recordings.written_exchange import WrittenExchange
 from gameday.scenario.blocks import TEMPLATE_WORD
 from gameday.scenario.reading import CUSTOMER_WORDS
 
@@ -58,7 +58,7 @@ class ValueWriter:
 
     def __init__(self, recording: Recording, secrets: SecretValues) -> None:
         self._requests, self._secrets = recording.requests, secrets
-        self.written: dict[int, dict[str, Any]] = {}
+        self.written: dict[int, WrittenExchange] = {}
         """Request -> its exchange, into which what it gives is written."""
         self._words: dict[str, str] = {}
         self._literals: dict[str, str] = {}
@@ -69,17 +69,19 @@ class ValueWriter:
 
     def note(self, text: str) -> None:
         """Tell a person, once."""
-        said = f"{self.where}: {text}" if self.where else text
-        if said not in self.notes:
-            self.notes.append(said)
+        line = f"{self.where}: {text}" if self.where else text
+        if line not in self.notes:
+            self.notes.append(line)
 
-    def said(self, name: str, value: str, one: Recorded, parents: tuple[str, ...] = ()) -> str:
+    def substitute(
+        self, name: str, value: str, request: Recorded, parents: tuple[str, ...] = ()
+    ) -> str:
         """Return the template text that stands for a field's value."""
         kind = kind_of_name(name, parents)
         if kind == "password":
             self.note(f"{self.shown(name)} is {{password}}; sign-ins need accounts, as by `feeds`")
             return "{password}"
-        if (word := self.taken(value, one, slug(name), _hints(name))) is not None:
+        if (word := self.extract(value, request, slug(name), _hints(name))) is not None:
             return "{" + word + "}"
         if _IDEMPOTENT.search("".join(words_of(name))):
             return "{order_key}"
@@ -87,21 +89,22 @@ class ValueWriter:
             return value
         names = (kind_of_text(m[1], m[3]) for pattern in PAIRED for m in pattern.finditer(value))
         if kind is None and any(names):
-            return self.text(value)
+            return self.substitute_in_text(value)
         if kind == "secret" or kind_of_value(value) in ("card", "token"):
             return self.blank(name)
+        return self._substitute_person(name, value, kind)
+
+    def _substitute_person(self, name: str, value: str, kind: str | None) -> str:
+        """Return what stands for a value that may name the recorder: each customer has an own address and name."""
         if kind == "email" and not EMAIL.search(value):
             return "{customer}"
         if EMAIL.search(value):
             rest = EMAIL.sub("", value)
-            return (
-                self.blank(name)
-                if self._secrets.holds(rest)
-                else EMAIL.sub(_MAIL, self.literal(value))
-            )
+            is_secret = self._secrets.holds(rest)
+            return self.blank(name) if is_secret else EMAIL.sub(_MAIL, self.escape(value))
         if kind in ("user", "person"):
             return self._person(name, kind)
-        return self._anybodys(name, value)
+        return self._substitute_plain(name, value)
 
     def _person(self, name: str, kind: str) -> str:
         """Return a made-up customer's own for what names the recorder."""
@@ -112,12 +115,12 @@ class ValueWriter:
         self.note(f"{self.shown(name)} is '{text}' for everybody, not what was typed")
         return text
 
-    def _anybodys(self, name: str, value: str) -> str:
+    def _substitute_plain(self, name: str, value: str) -> str:
         """Return a choice, or the value as it was."""
         if self._secrets.holds(value):
             return self.blank(name)
         if "{" not in value and (_SOUGHT.search(name) or _ITEM.search(name)):
-            return "{" + self.value(slug(name), value) + "}"
+            return "{" + self.add_choice(slug(name), value) + "}"
         if any(map(looks_random, re.split(r"[\s,;\"'<>()]+", value))):
             return self.blank(name)
         if is_id(name, value):
@@ -125,7 +128,7 @@ class ValueWriter:
                 f"{self.shown(name)} '{value}' is sent as recorded, the same by everybody: "
                 "no earlier reply gave it"
             )
-        return self.literal(value)
+        return self.escape(value)
 
     def shown(self, name: str) -> str:
         """Return a field's name as it may be printed."""
@@ -135,17 +138,17 @@ class ValueWriter:
         """Return the word for a secret that no reply gave; its value is not written."""
         self.note(f"{self.shown(name)} is not written; put test values under `values`")
         plain = slug(name) if not self._secrets.holds(name) else ""
-        return "{" + self.value(plain or "secret", _BLANK) + "}"
+        return "{" + self.add_choice(plain or "secret", _BLANK) + "}"
 
-    def text(self, text: str) -> str:
+    def substitute_in_text(self, text: str) -> str:
         """Return text that is neither form nor JSON with words for the secrets named in it."""
-        out = self.literal(text)
+        out = self.escape(text)
         for pattern in PAIRED:
-            out = pattern.sub(self._named, out)
+            out = pattern.sub(self._substitute_pair, out)
         out = EMAIL.sub(lambda m: m[0] if m[0].endswith("@example.com") else _MAIL, out)
         return self.blank("text") if self._secrets.holds(out.replace(_MAIL, "")) else out
 
-    def _named(self, found: re.Match[str]) -> str:
+    def _substitute_pair(self, found: re.Match[str]) -> str:
         name, between, value = found.groups()
         kind = kind_of_text(name, value)
         if kind is None or not value.strip() or TEMPLATE_WORD.search(value):
@@ -155,13 +158,13 @@ class ValueWriter:
             word = self._person(name, kind) if kind == "person" else self.blank(name)
         return found[0][: found.start(1) - found.start()] + name + between + word
 
-    def literal(self, text: str) -> str:
+    def escape(self, text: str) -> str:
         """Return text as a template that says it: what would be read as a word becomes one that says itself."""
 
         def word(found: re.Match[str]) -> str:
             known = self._literals.get(found[0])
             if known is None:
-                known = self.value(self._free("braces"), found[0])
+                known = self.add_choice(self._free("braces"), found[0])
                 self._literals[found[0]] = known
             return "{" + known + "}"
 
@@ -173,7 +176,7 @@ class ValueWriter:
             number += 1
         return word
 
-    def value(self, wanted: str, value: str) -> str:
+    def add_choice(self, wanted: str, value: str) -> str:
         """Return the word for what was chosen; the value is its first choice, others can be added."""
         is_free = re.fullmatch(r"[a-z][a-z0-9_-]*", wanted) and wanted not in CUSTOMER_WORDS
         word = wanted if is_free else f"any-{wanted}"
@@ -186,16 +189,17 @@ class ValueWriter:
             texts.append(value)
         return word
 
-    def taken(
-        self, value: str, one: Recorded, wanted: str, hints: frozenset[str] = frozenset()
+    def extract(
+        self, value: str, request: Recorded, wanted: str, hints: frozenset[str] = frozenset()
     ) -> str | None:
-        """Return the word for a value that an earlier reply gave, to be extracted there; None: none did."""
-        earlier = [r for r in self._requests if r.ended_s <= one.at_s and id(r) in self.written]
+        """Return the word for a value that an earlier reply gave, extracted there; None: none did."""
+        written = self.written
+        earlier = [r for r in self._requests if r.ended_s <= request.at_s and id(r) in written]
         for reply in reversed(earlier):
-            rule = place_of(value, reply, hints)
+            rule = find_extraction(value, reply, hints)
             if rule is None or any(self._secrets.holds(text) for text in rule.values()):
                 continue
-            extracts = self.written[id(reply)].setdefault("extract", {})
+            extracts = written[id(reply)].extract
             known = next((word for word, other in extracts.items() if other == rule), None)
             if known is None:
                 known = self._word(wanted)

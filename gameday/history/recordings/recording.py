@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from gameday.history.recordings.har import Recorded, Recording
 from gameday.history.recordings.recorded_exchanges import Writer
 from gameday.history.recordings.recorded_secrets import secrets_of
 from gameday.history.recordings.secrets import SecretValues
+from gameday.history.recordings.written_exchange import Block, WrittenExchange
 
 __all__ = ["Proposal", "propose_steps"]
 
@@ -31,18 +32,19 @@ Signature = tuple[str, str, str, tuple[str, ...]]
 """Method, template of the path, what tells the page (a parameter's value, an operation), the body's names."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a recording comes to, in plain data as a scenario writes it."""
+    """What a recording comes to."""
 
-    steps: dict[str, Any] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
+    steps: dict[str, Any]
+    """Step -> its block, as a scenario writes it."""
+    order: list[str]
     """Steps as they were done."""
-    pauses: dict[str, list[float]] = field(default_factory=dict)
+    pauses: dict[str, list[float]]
     """Step -> pauses after it, s."""
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any]
     """Words for what was searched and which articles were asked for: one choice each, to be added to."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
     """What was left out, guessed, or should be read over."""
 
 
@@ -63,192 +65,235 @@ class _Steps:
         self._routers = _routers(recording.requests)
         self._known: dict[str, list[Recorded]] = {}
         """Step -> the requests it was written from."""
+        self._written: dict[str, list[list[WrittenExchange]]] = {}
+        """Step -> its exchanges, in groups that go out together."""
         self._repeats: list[str] = []
         self._cut: list[str] = []
 
     def proposal(self) -> Proposal:
         """Return the steps and all that must be said of them."""
-        out = Proposal()
-        before: list[Recorded] = []
-        for requests in self._groups():
-            if before:
-                pause = max(0.0, requests[0].at_s - max(one.ended_s for one in before))
-                out.pauses.setdefault(out.order[-1], []).append(round(pause, 1))
-            before = requests
-            self._cut += [self._shown(one) for one in requests[_MOST_EXCHANGES:]]
-            requests = requests[:_MOST_EXCHANGES]
-            name = self._name(requests)
-            if name in self._known:
-                first = self._known[name]
-                places = [self._signature(one) for one in first]
-                same = [first[places.index(self._signature(one))] for one in requests]
-                self._writer.again(requests, same)
-                self._repeats += [f"{self._shown(one)} (step {name})" for one in requests]
-            else:
-                self._known[name] = requests
-                out.steps[name] = {"exchanges": self._writer.exchanges(name, requests)}
-            out.order.append(name)
-        out.values = {
+        groups = self._groups()
+        order = [self._add(requests) for requests in groups]
+        steps = _clean(
+            {
+                name: {"exchanges": [_block(group) for group in exchanges]}
+                for name, exchanges in self._written.items()
+            },
+            self._secrets,
+        )
+        values = {
             word: {"choice": texts, "drawn": "session"}
             for word, texts in self._writer.values.items()
         }
-        out.steps, out.values = _clean(out.steps, self._secrets), _clean(out.values, self._secrets)
-        out.notes = [
-            *self._counted(),
-            *self._writer.notes,
-            *self._said_of_words(),
-            *self._missing(out),
-        ]
-        return out
+        has_order = any(
+            "place_order" in str(step) for step in _clean(steps, self._secrets).values()
+        )
+        return Proposal(
+            steps,
+            order,
+            _pauses(groups, order),
+            _clean(values, self._secrets),
+            [
+                *self._count_requests(),
+                *self._writer.notes,
+                *self._note_words(),
+                *self._note_limits(has_order=has_order),
+            ],
+        )
+
+    def _add(self, requests: list[Recorded]) -> str:
+        """Return the name of the step that requests are, written where it is new."""
+        self._cut += [self._shown(request) for request in requests[_MOST_EXCHANGES:]]
+        requests = requests[:_MOST_EXCHANGES]
+        name = self._name(requests)
+        if name not in self._known:
+            self._known[name] = requests
+            self._written[name] = self._writer.write_step(name, requests)
+            return name
+        first = self._known[name]
+        signatures = [self._signature(request) for request in first]
+        same = [first[signatures.index(self._signature(request))] for request in requests]
+        self._writer.repeat_step(requests, same)
+        self._repeats += [f"{self._shown(request)} (step {name})" for request in requests]
+        return name
 
     def _groups(self) -> list[list[Recorded]]:
         """Return the requests step by step: a page and what it asks for; a form and what sends it."""
         out: list[list[Recorded]] = []
-        for one in self._recording.requests:
-            rests = not out or one.at_s - max(r.ended_s for r in out[-1]) > _THINKS_S
-            first = out[-1][0] if out else one
-            sends_form = (
-                bool(out)
-                and one.method == "POST"
-                and first.method == "GET"
-                and self._signature(one)[1:3] == self._signature(first)[1:3]
-            )
-            if out and (sends_form or not (rests or (one.is_page and not _has_api(one)))):
-                out[-1].append(one)
+        for request in self._recording.requests:
+            if out and self._belongs_to(out[-1], request):
+                out[-1].append(request)
             else:
-                out.append([one])
+                out.append([request])
         return out
 
-    def _signature(self, one: Recorded) -> Signature:
-        router = self._routers.get(one.path)
-        told = dict(_fields(one)).get(router, "") if router else _operation(one)
-        if not told and one.method != "GET":
-            told = next((value for name, value in _fields(one) if name.lower() in _TELLING), "")
-        names = [name for name, _ in one.form or ()]
-        names += one.json if isinstance(one.json, dict) else []
-        template = template_of(one.path) or one.path
-        return one.method, template, told, tuple(sorted(set(map(str, names))))
+    def _belongs_to(self, step: list[Recorded], request: Recorded) -> bool:
+        """Return whether a request is of the step before it: it sends its form, or its page asked for it."""
+        first = step[0]
+        is_form = request.method == "POST" and first.method == "GET"
+        if is_form and self._signature(request)[1:3] == self._signature(first)[1:3]:
+            return True
+        rests = request.at_s - max(r.ended_s for r in step) > _THINKS_S
+        is_new_page = request.is_page and not _has_api(request)
+        return not rests and not is_new_page
+
+    def _signature(self, request: Recorded) -> Signature:
+        """Return what tells a request from others."""
+        router = self._routers.get(request.path)
+        page = dict(_fields(request)).get(router, "") if router else _operation(request)
+        if not page and request.method != "GET":
+            fields = _fields(request)
+            page = next((value for name, value in fields if name.lower() in _TELLING), "")
+        names = [name for name, _ in request.form or ()]
+        names += request.json if isinstance(request.json, dict) else []
+        template = template_of(request.path) or request.path
+        return request.method, template, page, tuple(sorted(set(map(str, names))))
 
     def _name(self, requests: list[Recorded]) -> str:
         """Return a step's name by its first request; requests that it has all of have the same name."""
-        method, template, told, _ = self._signature(requests[0])
-        path = f"/{told.strip('/')}" if told else template
-        name = named_step(path, method)
-        if name is None:
-            words = [p for p in re.split(r"[^a-z0-9]+", path.lower()) if p and p != "id"]
-            name = "-".join(words[-2:])[:30].strip("-") or "page"
-            name = name if name[0].isalpha() else f"page-{name}"
-            name = "page" if self._secrets.holds(name) or self._secrets.holds(path) else name
-        here = {self._signature(one) for one in requests}
+        method, template, page, _ = self._signature(requests[0])
+        path = f"/{page.strip('/')}" if page else template
+        name = named_step(path, method) or self._name_of_path(path)
+        here = {self._signature(request) for request in requests}
         tried, number = name, 1
-        while tried in self._known and not here <= {self._signature(o) for o in self._known[tried]}:
+        while tried in self._known and not here <= {self._signature(r) for r in self._known[tried]}:
             number += 1
             tried = f"{name}-{number}"
         return tried
 
-    def _shown(self, one: Recorded) -> str:
-        """Return a request as it may be printed."""
-        text = f"{one.path}?{urlencode(one.query)}" if one.query else one.path
-        parts = [_BLANK if self._secrets.holds(p) else p for p in re.split(r"(?<=[/?&=])", text)]
-        return f"{one.method} {''.join(parts)}"
+    def _name_of_path(self, path: str) -> str:
+        """Return a step's name from the last two words of a path; `page` where they may hold a secret."""
+        words = [p for p in re.split(r"[^a-z0-9]+", path.lower()) if p and p != "id"]
+        name = "-".join(words[-2:])[:30].strip("-") or "page"
+        name = name if name[0].isalpha() else f"page-{name}"
+        return "page" if self._secrets.holds(name) or self._secrets.holds(path) else name
 
-    def _counted(self) -> list[str]:
+    def _shown(self, request: Recorded) -> str:
+        """Return a request as it may be printed."""
+        text = f"{request.path}?{urlencode(request.query)}" if request.query else request.path
+        parts = [_BLANK if self._secrets.holds(p) else p for p in re.split(r"(?<=[/?&=])", text)]
+        return f"{request.method} {''.join(parts)}"
+
+    def _count_requests(self) -> list[str]:
         """Return what became of every request of the file, with its share."""
-        of, steps = self._recording, len(self._recording.requests) - len(self._cut)
-        left = of.entries - steps
+        entries = self._recording.entries
+        written = len(self._recording.requests) - len(self._cut)
+        left = entries - written
         out = [
-            f"of {of.entries} requests in the file {steps} are in steps ({len(self._repeats)} of them done "
-            f"again), {left} ({left / of.entries:.0%}) are left out or folded:"
+            f"of {entries} requests in the file {written} are in steps ({len(self._repeats)} of them done "
+            f"again), {left} ({left / entries:.0%}) are left out or folded:"
         ]
-        kinds: dict[str, Counter[str]] = {}
-        for why, what in of.listed:
-            kinds.setdefault(why, Counter())[_masked(what, self._secrets)] += 1
-        if self._cut:
-            kinds[f"beyond the {_MOST_EXCHANGES} a step may have"] = Counter(self._cut)
-        if self._repeats:
-            kinds["done again, written once with what was recorded first"] = Counter(self._repeats)
-        for why, found in kinds.items():
-            rows = ", ".join(what if n == 1 else f"{what} ({n} times)" for what, n in found.items())
-            out.append(f"{found.total()} ({found.total() / of.entries:.0%}) {why}: {rows}")
+        for why, found in self._left_out().items():
+            rows = ", ".join(
+                request if n == 1 else f"{request} ({n} times)" for request, n in found.items()
+            )
+            out.append(f"{found.total()} ({found.total() / entries:.0%}) {why}: {rows}")
         return out
 
-    def _said_of_words(self) -> list[str]:
-        blanks = [w for w, texts in self._writer.values.items() if _BLANK in texts]
-        chosen = {
-            w: len(t)
-            for w, t in self._writer.values.items()
-            if _BLANK not in t and "braces" not in w
-        }
+    def _left_out(self) -> dict[str, Counter[str]]:
+        """Return why requests are no exchange of their own -> those requests, as they may be printed."""
+        out: dict[str, Counter[str]] = {}
+        for why, request in self._recording.listed:
+            out.setdefault(why, Counter())[_masked(request, self._secrets)] += 1
+        if self._cut:
+            out[f"beyond the {_MOST_EXCHANGES} a step may have"] = Counter(self._cut)
+        if self._repeats:
+            out["done again, written once with what was recorded first"] = Counter(self._repeats)
+        return out
+
+    def _note_words(self) -> list[str]:
+        """Return what a person must add to the values."""
+        values = self._writer.values
+        blanks = [word for word, texts in values.items() if _BLANK in texts]
+        chosen = [
+            f"{word} ({len(texts)})"
+            for word, texts in values.items()
+            if _BLANK not in texts and "braces" not in word
+        ]
         out = []
         if blanks:
             out.append(
                 f"{_BLANK} stands under `values` for {', '.join(blanks)}: until it is changed, the shop may refuse"
             )
         if chosen:
-            words = ", ".join(f"{word} ({n})" for word, n in chosen.items())
-            out.append(f"all customers choose among what was recorded: {words}; add to `values`")
+            out.append(
+                f"all customers choose among what was recorded: {', '.join(chosen)}; add to `values`"
+            )
         return out
 
-    def _missing(self, out: Proposal) -> list[str]:
+    def _note_limits(self, *, has_order: bool) -> list[str]:
         """Return what of the whole a recording like this cannot do."""
-        said, of = list[str](), self._recording
+        out, recording = list[str](), self._recording
         if self._writer.unsent:
-            said.append(
+            out.append(
                 f"headers of the browser and its cache are not written: {', '.join(sorted(self._writer.unsent))}"
             )
-        if cookies := _strange_cookies(of.requests):
+        if cookies := _strange_cookies(recording.requests):
             names = ", ".join(_masked(name, self._secrets) for name in cookies)
-            said.append(
+            out.append(
                 f"cookies that no recorded reply gave, so customers do not have them: {names}"
             )
-        if of.without_text:
-            said.append(
-                f"{of.without_text} of {len(of.requests)} replies have no text in the file: what they gave cannot "
-                "be found; export the recording with content"
+        if recording.without_text:
+            out.append(
+                f"{recording.without_text} of {len(recording.requests)} replies have no text in the file: what "
+                "they gave cannot be found; export the recording with content"
             )
-        hosts = {
-            why.removeprefix("of another host, ")
-            for why, _ in of.listed
-            if why.startswith("of another")
-        }
-        sending = [
-            what
-            for why, what in of.listed
-            if why.startswith("of another") and not what.startswith("GET")
-        ]
-        if hosts and sending:
-            said.append(
-                f"{len(sending)} of the requests to {', '.join(sorted(hosts))} send something: where they are the "
-                "shop's, the scenario does not do what was recorded. One host is played at a time: "
-                f"{of.origin}, or what --host names; record through one address (a proxy before both) to have all"
-            )
-        if not any("place_order" in str(step) for step in out.steps.values()):
-            said.append(
-                "no step places an order: give the exchange that does `action: place_order`"
-            )
-        return said
+        out += _note_other_hosts(recording)
+        if not has_order:
+            out.append("no step places an order: give the exchange that does `action: place_order`")
+        return out
+
+
+def _block(group: list[WrittenExchange]) -> Block | list[Block]:
+    """Return exchanges that go out together as a scenario writes them."""
+    blocks = [exchange.block() for exchange in group]
+    return blocks[0] if len(blocks) == 1 else blocks
+
+
+def _pauses(groups: list[list[Recorded]], order: list[str]) -> dict[str, list[float]]:
+    """Return step -> pauses after it, s; `order` names the step of each group."""
+    out: dict[str, list[float]] = {}
+    for step, before, after in zip(order, groups, groups[1:], strict=False):
+        pause_s = max(0.0, after[0].at_s - max(request.ended_s for request in before))
+        out.setdefault(step, []).append(round(pause_s, 1))
+    return out
+
+
+def _note_other_hosts(recording: Recording) -> list[str]:
+    """Return what to say where something was sent to other hosts: it is not played."""
+    prefix = "of another host, "
+    others = [(why, request) for why, request in recording.listed if why.startswith("of another")]
+    hosts = sorted({why.removeprefix(prefix) for why, _ in others})
+    sending = [request for _, request in others if not request.startswith("GET")]
+    if not sending:
+        return []
+    return [
+        f"{len(sending)} of the requests to {', '.join(hosts)} send something: where they are the "
+        "shop's, the scenario does not do what was recorded. One host is played at a time: "
+        f"{recording.origin}, or what --host names; record through one address (a proxy before both) to have all"
+    ]
 
 
 def _routers(requests: tuple[Recorded, ...]) -> dict[str, str]:
     """Return path -> the parameter, or field of a body, by which its pages are told apart."""
     queries: dict[str, Counter[str]] = {}
-    for one in requests:
-        if named_step(one.path) in (None, "home"):
-            queries.setdefault(one.path, Counter())[urlencode(_fields(one))] += 1
+    for request in requests:
+        if named_step(request.path) in (None, "home"):
+            queries.setdefault(request.path, Counter())[urlencode(_fields(request))] += 1
     found = {path: router_of(counts) for path, counts in queries.items()}
     return {path: router for path, router in found.items() if router is not None}
 
 
-def _fields(one: Recorded) -> list[tuple[str, str]]:
+def _fields(request: Recorded) -> list[tuple[str, str]]:
     """Return the parameters of a request and the fields of its body, which one address may tell pages by."""
-    data = one.json if isinstance(one.json, dict) else {}
-    told = [(str(name), part) for name, part in data.items() if isinstance(part, str)]
-    return [*one.query, *(one.form or ()), *told]
+    data = request.json if isinstance(request.json, dict) else {}
+    texts = [(str(name), part) for name, part in data.items() if isinstance(part, str)]
+    return [*request.query, *(request.form or ()), *texts]
 
 
-def _operation(one: Recorded) -> str:
+def _operation(request: Recorded) -> str:
     """Return the name of a GraphQL operation, or of its first field."""
-    data = one.json if isinstance(one.json, dict) else {}
+    data = request.json if isinstance(request.json, dict) else {}
     if isinstance(name := data.get("operationName"), str):
         return name
     text = data.get("query")
@@ -256,26 +301,29 @@ def _operation(one: Recorded) -> str:
     return (found[1] or found[2]) if found else ""
 
 
-def _has_api(one: Recorded) -> bool:
-    return any(name.lower() == "x-requested-with" for name, _ in one.headers)
+def _has_api(request: Recorded) -> bool:
+    """Return whether a request is a page's own call by its header X-Requested-With."""
+    return any(name.lower() == "x-requested-with" for name, _ in request.headers)
 
 
 def _masked(text: str, secrets: SecretValues) -> str:
+    """Return a request as it may be printed: parts of its path that hold a secret are blank."""
     return "".join(_BLANK if secrets.holds(p) else p for p in re.split(r"(?<=[/ ])", text))
 
 
 def _strange_cookies(requests: tuple[Recorded, ...]) -> list[str]:
+    """Return names of cookies that were sent though no recorded reply gave them."""
     given = {
         line.partition("=")[0].strip()
-        for one in requests
-        for name, value in one.reply_headers
+        for request in requests
+        for name, value in request.reply_headers
         if name.lower() == "set-cookie"
         for line in value.split("\n")
     }
     sent = [
         part.partition("=")[0].strip()
-        for one in requests
-        for name, value in one.headers
+        for request in requests
+        for name, value in request.headers
         if name.lower() == "cookie"
         for part in value.split(";")
     ]

@@ -11,17 +11,17 @@ from selectolax.lexbor import LexborHTMLParser
 
 from gameday.history.recordings.har_entries import Recorded
 
-__all__ = ["place_of"]
+__all__ = ["find_extraction"]
 
 _LEAST = 6
-"""Letters below which that a value occurs in a reply says nothing."""
+"""Shorter values occur in a reply by chance."""
 _LEAST_LETTERS = 16
-"""The same of letters without a digit: a word may stand anywhere."""
+"""The same for values of letters alone, which may be common words."""
 _AROUND, _LEAST_BEFORE = 40, 3
-"""Letters before a value that stand for where it is: at most, and at least."""
+"""Length of the text before a value by which a pattern finds it: at most, and at least."""
 
 
-def place_of(
+def find_extraction(
     value: str, reply: Recorded, hints: frozenset[str] = frozenset()
 ) -> dict[str, str] | None:
     """Return the extraction that gives `value` from a reply, as a scenario writes it; None: it is not there.
@@ -38,8 +38,12 @@ def place_of(
     if value in reply.reply:
         found = _in_html(value, reply.reply) if reply.is_page else None
         return found or _in_text(value, reply.reply)
-    for name, said in reply.reply_headers:
-        if said == value and name.lower() not in ("set-cookie", "date", "location"):
+    return _in_headers(value, reply)
+
+
+def _in_headers(value: str, reply: Recorded) -> dict[str, str] | None:
+    for name, text in reply.reply_headers:
+        if text == value and name.lower() not in ("set-cookie", "date", "location"):
             return {"header": name}
     return None
 
@@ -94,12 +98,10 @@ def _in_html(value: str, text: str) -> dict[str, str] | None:
 
 def _in_text(value: str, text: str) -> dict[str, str] | None:
     """Return a pattern by the shortest of what stands before the value on its line that finds it first."""
-    at = text.index(value)
-    line = text[max(0, at - _AROUND) : at].rpartition("\n")[2]
-    behind = re.escape(text[at + len(value) : at + len(value) + 1].strip())
-    begins = [
-        place for place in range(len(line)) if place == 0 or line[place - 1] in " <>\"'=:;,&?("
-    ]
+    first = text.index(value)
+    line = text[max(0, first - _AROUND) : first].rpartition("\n")[2]
+    behind = re.escape(text[first + len(value) :][:1].strip())
+    begins = [i for i in range(len(line)) if i == 0 or line[i - 1] in " <>\"'=:;,&?("]
     for begin in reversed(begins):
         before = line[begin:]
         pattern = f"{re.escape(before)}({_letters(value)}){behind}"

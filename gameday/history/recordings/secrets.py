@@ -1,4 +1,4 @@
-"""What of a recording is nobody's business: told by names of fields, by the look of values, by where they recur.
+"""Secrets in a recording: found by the names of fields and by the form of values, wherever else they recur.
 
 Cards by Luhn's check digit (ISO/IEC 7812-1, annex B), web tokens by their form (RFC 7519).
 """
@@ -177,7 +177,7 @@ _COMMON = frozenset(
 _WRAPPERS = frozenset(("value", "values", "text", "content", "raw", "string", "input", "data"))
 """What a field is called that only wraps the value of the field above: its name says nothing of what it holds."""
 _LEAST_KNOWN = 4
-"""Letters of a secret below which that a text holds it says nothing."""
+"""Shorter secrets are not sought in texts: they would be found by chance."""
 
 
 @lru_cache(maxsize=10_000)
@@ -193,29 +193,39 @@ def kind_of_name(name: str, parents: tuple[str, ...] = ()) -> str | None:
         if kind in above:  # what a secret is made of is secret too
             return kind
     words = words_of(name)
-    has, joined = set(words), "".join(words)
+    joined = "".join(words)
     if joined in _WRAPPERS and parents:
         return kind_of_name(parents[-1], parents[:-1])
-    every = has | {word for parent in parents for word in words_of(parent)}
+    words_above = {word for parent in parents for word in words_of(parent)}
+    every = words_above.union(words)
     if every & _PASSWORDS or re.search("passw(?:or)?d", joined):
         return "password"
-    if every & _SECRET_WORDS or joined in _SECRET_WORDS or joined in ("code", "key"):
+    if every & _SECRET_WORDS or _is_secret(words, joined):
         return "secret"
-    if (has & {"key"} and has & _KEYS) or (has & {"code"} and has & _CODES):
-        return "secret"
-    if has & {"key"} and words[0] in ("x", "ocp"):
-        return "secret"
-    if has & _EMAILS or joined == "email":
+    if _EMAILS.intersection(words) or joined == "email":
         return "email"
-    if joined in _NAMES or has & {"phone", "telephone", "mobile", "street", "surname"}:
+    is_of_people = any(_PEOPLE.intersection(words_of(parent)) for parent in parents)
+    if _is_of_person(words, joined) or (joined == "name" and is_of_people):
         return "person"
-    if has & {"name"} and has & _NAMED:
-        return "person"
-    if joined == "name" and any(set(words_of(parent)) & _PEOPLE for parent in parents):
-        return "person"
-    if joined in _USERS or (has & {"user", "login"} and has & {"name", "id"}):
+    if joined in _USERS or ({"user", "login"} & set(words) and {"name", "id"} & set(words)):
         return "user"
     return None
+
+
+def _is_secret(words: tuple[str, ...], joined: str) -> bool:
+    """Return whether a name's own words are those of a key or a code that is nobody else's."""
+    has = set(words)
+    is_key = "key" in has and (has & _KEYS or words[0] in ("x", "ocp"))
+    is_code = "code" in has and has & _CODES
+    return joined in _SECRET_WORDS or joined in ("code", "key") or bool(is_key or is_code)
+
+
+def _is_of_person(words: tuple[str, ...], joined: str) -> bool:
+    """Return whether a name's own words are those of a person's name, address or telephone."""
+    has = set(words)
+    is_named = "name" in has and has & _NAMED
+    is_contact = has & {"phone", "telephone", "mobile", "street", "surname"}
+    return joined in _NAMES or bool(is_named or is_contact)
 
 
 def kind_of_value(value: str) -> str | None:
@@ -245,13 +255,13 @@ def looks_random(text: str) -> bool:
 def _passes_luhn(text: str) -> bool:
     digits = [int(c) for c in reversed(text) if c.isdigit()]
     doubled = (
-        d if place % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for place, d in enumerate(digits)
+        d if index % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for index, d in enumerate(digits)
     )
     return sum(doubled) % 10 == 0
 
 
 class SecretValues:
-    """Secrets that a recording holds: who knows one in a field knows it in a path."""
+    """The secrets of a recording: one learned from a field is found in a path too."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -285,6 +295,6 @@ class SecretValues:
         )
 
     def learn_all(self, values: Iterable[tuple[str, str]]) -> None:
-        """Remember (value, kind)s."""
+        """Remember pairs of a value and its kind."""
         for value, kind in values:
             self.learn(value, kind)

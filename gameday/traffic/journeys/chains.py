@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.scenario import steps_in_time
+from gameday.scenario import steps_in_time, visits_in_time
 from gameday.scenario.blocks import Journey, walked_visits
 from gameday.vocabulary import LONGEST_WALK, Array
 
