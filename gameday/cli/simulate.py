@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,13 +28,12 @@ from gameday.cli.streams import verdict_stands
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gameday.experiments import Replications
     from gameday.forecast import Demand
     from gameday.live import Show
     from gameday.scenario import Scenario
     from gameday.scenario.reading import LoadedScenario, WhatIf
+    from gameday.simulate import RunControl
     from gameday.traffic import Asked, LoadPlan
     from gameday.vocabulary import Seed
 
@@ -87,7 +87,7 @@ def simulate(
     """
     from gameday.jobs.replay import expect
     from gameday.live import Show
-    from gameday.simulate import compiling, on_cluster
+    from gameday.simulate import RunControl, compiling, on_cluster
     from gameday.vocabulary import Seed
 
     asked = _asked(window, scale, quantile)
@@ -96,8 +96,8 @@ def simulate(
     check_folder(out)
     with on_cluster(cluster), compiling() as wait_for_code:
         _, demand = expect(loaded.written, history, Seed(seed), show)
-        how = {"replications": replications, "workers": workers}
-        rehearsal = Rehearsal(loaded.played, demand, asked, Seed(seed), budget, how, show)
+        control = RunControl(replications=replications, workers=workers)
+        rehearsal = Rehearsal(loaded.played, demand, asked, Seed(seed), budget, control, show)
         rehearsal.strike(inject or [], [v.scenario for v in variants])
         with show.phase("engine"):
             wait_for_code(show.update)
@@ -162,25 +162,23 @@ class Rehearsal:
         asked: Asked,
         seed: Seed,
         budget_s: float,
-        how: dict[str, Any],
+        control: RunControl,
         show: Show,
     ) -> None:
         from gameday.queueing import least_scale
-        from gameday.simulate import at_real_speed
+        from gameday.simulate import CoreBudget, plan_at_real_speed
 
-        self.scenario, self.show, self.seed, self._how = scenario, show, seed, how
-        cores = how["workers"] or os.cpu_count() or 1
+        self.scenario, self.show, self.seed, self._control = scenario, show, seed, control
+        cores = control.workers or os.cpu_count() or 1
         with show.phase("load plan"):
-            self.plan: LoadPlan = at_real_speed(
+            self.plan: LoadPlan = plan_at_real_speed(
                 scenario,
                 demand,
                 seed=self.seed,
                 window=asked.window,
                 scale=asked.scale,
                 quantile=asked.quantile,
-                core_s=budget_s * cores,
-                replications=how["replications"],
-                at_least=least_scale(scenario),
+                budget=CoreBudget(budget_s * cores, control.replications, least_scale(scenario)),
             )
             show.update(f"{int(self.plan.played.sum())} sessions, scale {self.plan.scale:g}")
 
@@ -202,21 +200,20 @@ class Rehearsal:
         from gameday.experiments import Look
         from gameday.simulate import replicate
 
-        how = (
-            self._how
-            if most is None
-            else self._how | {"replications": min(most, self._how["replications"])}
+        replications = self._control.replications
+        control = replace(
+            self._control,
+            replications=replications if most is None else min(most, replications),
+            progress=lambda done: self.show.update(f"{done} replications"),
         )
-        done: Callable[[int], None] = lambda n: self.show.update(f"{n} replications")  # noqa: E731
         with self.show.phase(f"model: {name}"):
             return replicate(
                 scenario,
                 plan,
                 Look.at(scenario, plan),
                 seed=self.seed,
-                progress=done,
+                control=control,
                 new_customers=True,
-                **how,
             )
 
     def calm(self, name: str, scenario: Scenario, factor: float = 1.0) -> Replications:
@@ -321,7 +318,7 @@ class Rehearsal:
         """Return what can be lost at the peak with the objectives held."""
         from gameday.experiments import n_minus_one
 
-        cores = self._how["workers"] or os.cpu_count() or 1
+        cores = self._control.workers or os.cpu_count() or 1
         with self.show.phase("model: what can be lost"):
             return n_minus_one(
                 self.scenario,
@@ -330,7 +327,7 @@ class Rehearsal:
                 seed=self.seed,
                 core_s=budget_s * cores,
                 progress=self.show.update,
-                **self._how,
+                control=self._control,
             )
 
     def headroom(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from gameday.experiments.replication import QUANTITIES, SPANS, Replication
-from gameday.queueing import Cell, bounded_queue, build_cell, erlang_b, impatient_queue, mean_wait_s
+from gameday.queueing import Cell, build_cell
+from gameday.queueing.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
 from gameday.record.intervals import band_of, t_interval
 from gameday.scenario import Scenario
 

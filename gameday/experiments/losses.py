@@ -21,7 +21,7 @@ from gameday.queueing import least_scale, step_tier
 from gameday.record.intervals import band_of, binomial_band, level_interval, p_above, t_interval
 from gameday.scenario import METRICS, Scenario
 from gameday.scenario.reading import parse_injections
-from gameday.simulate import LEAD_IN, at_real_speed, replicate_each
+from gameday.simulate import LEAD_IN, CoreBudget, RunControl, plan_at_real_speed, replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
@@ -101,27 +101,27 @@ def n_minus_one(
     core_s: float,
     load_share: float = 1.0,
     progress: Callable[[str], None] = lambda said: None,
-    cancelled: Callable[[], bool] = lambda: False,
-    **how: Any,
+    control: RunControl | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return stack -> its peak in the plan's window, what holds there with nothing lost, and a row a loss.
 
     A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
-    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence; `how`
-    is as for `replicate_each`.
+    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence.
     """
     out: dict[str, dict[str, Any]] = {}
     scales = any(service.autoscale is not None for service in scenario.services.values())
     for stack in scenario.stack_names:
         lost = losses(scenario, stack)
-        peak = at_real_speed(
+        peak = plan_at_real_speed(
             scenario,
             demand,
             seed=seed,
             window=_peak_window(plan, scenario, stack),
-            core_s=core_s / len(scenario.stack_names) / (1 + len(lost)),
+            budget=CoreBudget(
+                core_s / len(scenario.stack_names) / (1 + len(lost)),
+                least_scale=least_scale(scenario),
+            ),
             quantile=plan.quantile,
-            at_least=least_scale(scenario),
             lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
         )
         window_s = peak.window.slots * SLOT_S
@@ -136,8 +136,7 @@ def n_minus_one(
             stacks=(stack,),
             scale=peak.scale / load_share,
             new_customers=True,
-            cancelled=cancelled,
-            **how,
+            control=control,
         )
         runs = [[each[0] for each in replications] for replications in seen]
         if not all(len(one) > 1 for one in runs):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from gameday.forecast import Demand
 from gameday.queueing import least_scale
 from gameday.scenario import Scenario
 from gameday.scenario.reading import parse_injections
-from gameday.simulate import LEAD_IN, at_real_speed, replicate_each
+from gameday.simulate import LEAD_IN, CoreBudget, RunControl, plan_at_real_speed, replicate_each
 from gameday.traffic import LoadPlan, event_steps
 from gameday.vocabulary import SLOT_S, Seed
 
@@ -66,14 +65,15 @@ def peak_cases(
         during = demand.during(scenario.stack_regions(stack))
         load = np.asarray(steps)[regions].sum(axis=(0, 1)) * during
         window = busiest_window(demand.grid, load, PEAK_SLOTS)
-        peak = at_real_speed(
+        peak = plan_at_real_speed(
             scenario,
             demand,
             seed=seed,
             window=window,
             quantile=quantile,
-            core_s=core_s / len(scenario.stack_names),
-            at_least=least_scale(scenario),
+            budget=CoreBudget(
+                core_s / len(scenario.stack_names), least_scale=least_scale(scenario)
+            ),
             lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
         )
         fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
@@ -93,7 +93,11 @@ def peak_cases(
 
 
 def played_with(
-    case: PeakCase, scenario: Scenario, *, seed: Seed, **how: Any
+    case: PeakCase,
+    scenario: Scenario,
+    *,
+    seed: Seed,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Replication, ...]:
     """Return the case with the fleets of `scenario`; the same `seed` shares customers and chance."""
     injected = parse_injections(_losses(scenario, case), scenario, case.plan.window.slots * SLOT_S)
@@ -105,7 +109,7 @@ def played_with(
         stacks=(case.stack,),
         scale=case.plan.scale,
         new_customers=True,
-        **how,
+        control=RunControl(cancelled=cancelled),
     )
     return tuple(each[0] for each in seen)
 

@@ -14,6 +14,7 @@ from gameday.forecast import Demand
 from gameday.jobs.after_load import AfterLoad
 from gameday.live import Show
 from gameday.scenario import Scenario
+from gameday.simulate import RunControl
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
 
@@ -57,7 +58,7 @@ class Questions:
                     core_s=_LOSSES_S * (os.cpu_count() or 1),
                     load_share=load_share,
                     progress=self.show.update,
-                    cancelled=self.is_cut,
+                    control=RunControl(cancelled=self.is_cut),
                 )
         return lost
 

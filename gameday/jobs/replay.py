@@ -37,7 +37,7 @@ from gameday.safety import (
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, injected, read_scenario
 from gameday.shop import Shops, begin_run, running_shops
-from gameday.simulate import compiling, real_speed_model, simulate
+from gameday.simulate import RunControl, compiling, real_speed_model, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.swarm.control import Listen, check_listen, forget_brief, forget_killed
 from gameday.traffic import Asked, LoadPlan, plan_load
@@ -261,8 +261,10 @@ def _rehearse(
             plan,
             seed=seed,
             scale=servers,
-            cancelled=lambda: stop.reason is not None,
-            progress=lambda n: show.update(f"{n} replications of the run as played"),
+            control=RunControl(
+                cancelled=lambda: stop.reason is not None,
+                progress=lambda n: show.update(f"{n} replications of the run as played"),
+            ),
         )
     stop.check()
     return predicted

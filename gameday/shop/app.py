@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gameday.queueing import Cell, sales, switches
+from gameday.queueing import Cell, build_sales, plan_timed_changes
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Exchange
 from gameday.scenario.reading import parse_injections
@@ -94,7 +94,9 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        selling = sales(scenario, cell.stack, Clock(scale=cell.scale), stock_scale=stock_scale)
+        selling = build_sales(
+            scenario, cell.stack, Clock(scale=cell.scale), stock_scale=stock_scale
+        )
         store = Store(scenario, selling, database)
         shop.append(_Shop(cell, LiveServices(scenario, cell, seed), store))
         app.router.routes.extend(_routes(scenario, shop[0]))
@@ -143,11 +145,11 @@ def _begin(scenario: Scenario, shop: _Shop, body: bytes) -> Response:
         if not 0 < speed < math.inf or not math.isfinite(begins_s):
             raise ValueError("speed must be above 0, window_in_s a number of seconds")
         clock = Clock(speed, cell.scale, begins_s)
-        planned = switches(scenario, cell, injections, clock)
+        planned = plan_timed_changes(scenario, cell, injections, clock)
     except (ValueError, KeyError, TypeError) as error:
         return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
     shop.services.begin(planned)
-    for product, sale in sales(scenario, cell.stack, clock, window_start=start).items():
+    for product, sale in build_sales(scenario, cell.stack, clock, window_start=start).items():
         shop.store.selling[product].opens_s = sale.opens_s
     return JSONResponse({"begun": True, "switches": len(planned)})
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gameday.queueing import Asked, Attempt, Cell, Places, StationAtWork, Switch, Visit
+from gameday.queueing import (
+    Attempt,
+    Cell,
+    PendingRequest,
+    RunningLane,
+    RunningStation,
+    TimedChange,
+    Visit,
+)
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service, Station
 from gameday.scenario.policies import (
@@ -51,7 +59,7 @@ class _Promise(asyncio.Future[bool]):
         self.set_result(is_well)
 
 
-class LiveStation(StationAtWork):
+class LiveStation(RunningStation):
     """A service on the event loop's clock, its callers, and its books since it began."""
 
     def __init__(self, station: Station, rule: Service) -> None:
@@ -121,14 +129,14 @@ class LiveServices:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def begin(self, planned: tuple[Switch, ...]) -> None:
+    def begin(self, planned: tuple[TimedChange, ...]) -> None:
         """Let what is injected or scheduled happen at its instants of the event loop's clock."""
         loop = asyncio.get_running_loop()
         for one in planned:
-            switch = self.stations[one.service].switch
-            loop.call_at(one.at_s, partial(switch, one, is_over=False))
+            apply = self.stations[one.service].apply
+            loop.call_at(one.at_s, partial(apply, one, is_over=False))
             if one.until_s < math.inf:
-                loop.call_at(one.until_s, partial(switch, one, is_over=True))
+                loop.call_at(one.until_s, partial(apply, one, is_over=True))
 
     def next_asker(self) -> Asker:
         """Return who asks for a new request: it has a number of its own."""
@@ -171,7 +179,7 @@ class LiveServices:
                 return False
             era = callers.era
             is_well = await self._try(visit, asker, number)
-            callers.heard(clock(), era, is_well=is_well)
+            callers.note_answer(clock(), era, is_well=is_well)
             if is_well:
                 return True
         return False
@@ -179,7 +187,7 @@ class LiveServices:
     async def _try(self, visit: Visit, asker: Asker, number: int) -> bool:
         """Ask once, or a second time when the answer is late; return whether one was good."""
         loop, rule, reply = asyncio.get_running_loop(), self.rules[visit.service], _Promise()
-        asked, timers = Asked(reply), list[asyncio.TimerHandle]()
+        asked, timers = PendingRequest(reply), list[asyncio.TimerHandle]()
         self._attempt(visit, asker, number, asked, timers)
 
         def hedge() -> None:
@@ -198,7 +206,7 @@ class LiveServices:
         visit: Visit,
         asker: Asker,
         number: int,
-        asked: Asked,
+        asked: PendingRequest,
         timers: list[asyncio.TimerHandle],
     ) -> None:
         """Begin one attempt, and its caller's timer, unless it is refused at once."""
@@ -227,7 +235,7 @@ class LiveServices:
             )
         )
 
-    def _work_s(self, visit: Visit, asker: Asker, number: int, lane: Places) -> float:
+    def _work_s(self, visit: Visit, asker: Asker, number: int, lane: RunningLane) -> float:
         """Return how long own work takes that begins now in a lane."""
         station, phase = self.stations[visit.service], 0.0
         uniform = self._uniform(visit, asker, number, Draw.SERVICE_TIME)
@@ -248,7 +256,7 @@ class LiveServices:
         if rule.is_asynchronous:
             station.release(one.lane)
         until_s = deadline_s(asker.deadline_s, one.since_s, rule.timeout)
-        zone = one.lane.lane.zone if rule.balance else asker.zone
+        zone = one.lane.declared.zone if rule.balance else asker.zone
         below = Asker(asker.request, lineage(asker.line, one.number), zone, until_s)
         ok = True
         for group in visit.then:

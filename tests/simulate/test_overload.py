@@ -17,7 +17,7 @@ from gameday.scenario.policies import (
     tokens_after_answer,
     tokens_after_retry,
 )
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Seed
 from tests.support import by_night
 from tests.support.small_shop import desk, flat_plan, load_small
@@ -30,7 +30,7 @@ def played(folder: Path, per_s: float, **policy: Any) -> RunRecord:
     """Return ten minutes at a desk of 20 servers that bears 200 a second."""
     scenario = load_small(folder, desk(servers=20, mean="100ms", **(OVERLOADED | policy)))
     plan = flat_plan(scenario, per_s, slots=10)
-    return simulate(scenario, plan, seed=Seed(3), replications=1)[0]
+    return simulate(scenario, plan, seed=Seed(3), control=RunControl(replications=1))[0]
 
 
 def share_of(record: RunRecord, what: str) -> float:
@@ -113,7 +113,7 @@ def test_both_engines_refuse_the_same_of_those_who_waited_too_long(
     scenario = load_small(tmp_path, desk(servers=10, mean="100ms", **policy))
     plan = flat_plan(scenario, 130.0, slots=3)
     one, other = (
-        simulate(scenario, plan, seed=Seed(4), replications=1, engine=engine)[0]
+        simulate(scenario, plan, seed=Seed(4), control=RunControl(replications=1, engine=engine))[0]
         for engine in ("reference", "compiled")
     )
     assert share_of(one, "shed") > 0.1

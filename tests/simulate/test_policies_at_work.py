@@ -12,7 +12,7 @@ import pytest
 from gameday.queueing.cell import least_scale
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord, percentile
 from gameday.scenario.reading.injections import parse_injections
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service
 
@@ -34,7 +34,7 @@ def played(
     scenario = load_small(folder, desk(**policy), changes)
     plan = flat_plan(scenario, per_s, slots=slots, scale=scale)
     plan = plan.struck(parse_injections(list(inject), scenario, 60.0 * slots))
-    return simulate(scenario, plan, seed=Seed(3), replications=1)[0]
+    return simulate(scenario, plan, seed=Seed(3), control=RunControl(replications=1))[0]
 
 
 def attempts(record: RunRecord, what: str, service: int = 0) -> Array:
