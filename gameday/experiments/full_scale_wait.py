@@ -64,12 +64,12 @@ def full_scale_waits(
 
 
 def _alone(per_s: Any, servers: int, time: ServiceTime, seed: Seed) -> dict[str, Any]:
-    from gameday.simulate.compiled import queue_alone  # numba: a second to import
+    from gameday.simulate.compiled import run_single_queue  # numba: a second to import
 
     requests = float(per_s.sum()) * 60.0
     count = int(min(_REPLICATIONS, max(2.0, _MOST_REQUESTS / max(1.0, requests))))
     played = [
-        queue_alone(per_s, 60.0, servers, time, seed=seed.child(str(number)))
+        run_single_queue(per_s, 60.0, servers, time, seed=seed.child(str(number)))
         for number in range(count)
     ]
     p99 = [percentile(run.waits.sum(axis=0), 0.99) for run in played]

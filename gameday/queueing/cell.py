@@ -87,13 +87,21 @@ def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
         for name in scenario.stack_services(stack)
     }
     builder = _CellBuilder(scenario, stations)
-    visits: dict[tuple[str, str | None], tuple[tuple[Visit, ...], ...]] = {}
-    for step_name in scenario.steps:
-        visits[step_name, None] = builder.exchanges(step_name, None)
-        for product, block in scenario.products.items():
-            if step_name in block.calls or step_name in block.exchanges or block.without:
-                visits[step_name, product] = builder.exchanges(step_name, product)
+    visits = {
+        (step, product): builder.exchanges(step, product)
+        for step in scenario.steps
+        for product in (None, *_products_with_own_calls(scenario, step))
+    }
     return Cell(stack, scale, stations, visits, tuple(sorted(builder.notes)))
+
+
+def _products_with_own_calls(scenario: Scenario, step: str) -> list[str]:
+    """Return the product types whose customers may call other services in a step."""
+    return [
+        name
+        for name, block in scenario.products.items()
+        if step in block.calls or step in block.exchanges or block.without
+    ]
 
 
 def least_scale(scenario: Scenario) -> float:
@@ -119,20 +127,26 @@ class _CellBuilder:
 
     def exchanges(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
         """Return the entry visits of a step: groups in sequence, one visit an exchange."""
-        step, without = self.scenario.steps[step_name], frozenset[str]()
-        extra: tuple[tuple[Call, ...], ...] = ()
-        if product is not None:
-            block = self.scenario.products[product]
-            extra, without = block.calls.get(step_name, ()), frozenset(block.without)
+        step = self.scenario.steps[step_name]
+        extra, without = self._of_product(step_name, product)
         groups = list[tuple[Visit, ...]]()
         for exchanges in self.scenario.exchanges(step_name, product):
             calls = [step.entry_call(exchange, ()) for exchange in exchanges]
-            if not groups and exchanges:  # a product's own calls are made by the first exchange
+            if not groups:  # a product's own calls are made by the first exchange
                 calls[0] = step.entry_call(exchanges[0], extra)
             groups.append(
                 tuple(self._visit(call.without(without), step_name, count()) for call in calls)
             )
         return tuple(groups)
+
+    def _of_product(
+        self, step: str, product: str | None
+    ) -> tuple[tuple[tuple[Call, ...], ...], frozenset[str]]:
+        """Return the calls that a product type adds to a step, and the services it does without."""
+        if product is None:
+            return (), frozenset()
+        block = self.scenario.products[product]
+        return block.calls.get(step, ()), frozenset(block.without)
 
     def _visit(self, call: Call, step: str, numbers: Iterator[int]) -> Visit:
         """Return a call as a visit with all below it; `numbers` are given out depth first."""

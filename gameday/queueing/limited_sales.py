@@ -6,6 +6,7 @@ The embedded shop and the SimPy reference share this code; the compiled engine k
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,12 +105,15 @@ def build_sales(
         if not regions:
             continue
         sale = sales[launch.product]
-        if launch.admits is not None:
-            admits_per_min = sum(launch.admits.get(region, 0.0) for region in regions)
-            sale.admits_per_s = clock.scale * admits_per_min / 60
+        sale.admits_per_s = clock.scale * _admits_per_min(launch.admits, regions) / 60
         sale.most = launch.per_customer or 0
         if window_start is not None:
             first = scenario.release(launch.product, stack) or window_start
             sale.opens_s = clock.run_s((first - window_start).total_seconds())
             sale.countdown_s = clock.wall_s(launch.countdown or 0.0)
     return sales
+
+
+def _admits_per_min(admits: Mapping[str, float] | None, regions: list[str]) -> float:
+    """Return how many customers a waiting room admits a minute in these regions; 0: there is none."""
+    return sum((admits or {}).get(region, 0.0) for region in regions)

@@ -19,6 +19,7 @@ from gameday.scenario.blocks import Lane, Service, Station
 from gameday.scenario.policies import (
     ORDERS,
     Balance,
+    WarmUp,
     cold_factor,
     cold_share,
     first_of,
@@ -217,17 +218,24 @@ class RunningStation:
             is_last = takes_last(ORDERS.index(rule.queue_order), standing_s, rule.timeout)
             waiting = lane.queue.pop() if is_last else lane.queue.popleft()
             self._has_left(waiting)
-            if self.is_too_late(waiting.deadline_s):
-                lane.inside -= 1
-                waiting.refuse("timed_out")
-            elif (codel := rule.codel) is not None and has_waited_too_long(
-                now - waiting.since_s, standing_s, codel.target, codel.interval
-            ):
-                lane.inside -= 1
-                waiting.refuse("shed")
-            else:
+            refused_as = self._refused_as(waiting, now, standing_s)
+            if refused_as is None:
                 self._begins(lane)
                 waiting.take()
+            else:
+                lane.inside -= 1
+                waiting.refuse(refused_as)
+
+    def _refused_as(self, waiting: Waiting, now: float, standing_s: float) -> str | None:
+        """Return the outcome under which one who has waited is refused; None: it is served."""
+        if self.is_too_late(waiting.deadline_s):
+            return "timed_out"
+        codel, waited_s = self.rule.codel, now - waiting.since_s
+        if codel is not None and has_waited_too_long(
+            waited_s, standing_s, codel.target, codel.interval
+        ):
+            return "shed"
+        return None
 
     def leave(self, lane: RunningLane, took_s: float) -> None:
         """End a visit that took so long, queue to reply."""
@@ -245,12 +253,8 @@ class RunningStation:
         self.touch()
         lane.sized, lane.lost, lane.queue_bound = sized, lost, lane.declared.places(sized)
         servers = max(0, sized - lost)
-        if servers > lane.servers and (policy := self.rule.warm_up) is not None:
-            now = self.clock()
-            lane.cold_share = cold_share(
-                now - lane.cold_since_s, lane.cold_share, policy.last, lane.servers, servers
-            )
-            lane.cold_since_s = now
+        if servers > lane.servers and self.rule.warm_up is not None:
+            self._add_cold_servers(self.rule.warm_up, lane, servers)
         self.servers += servers - lane.servers
         lane.servers = servers
         self.hand_over(lane)
@@ -258,6 +262,14 @@ class RunningStation:
             waiting = lane.queue[0]
             self.leave_queue(lane, waiting)
             waiting.refuse("shed")
+
+    def _add_cold_servers(self, policy: WarmUp, lane: RunningLane, servers: int) -> None:
+        """Note that a lane has more servers from now on, which are cold."""
+        now = self.clock()
+        lane.cold_share = cold_share(
+            now - lane.cold_since_s, lane.cold_share, policy.last, lane.servers, servers
+        )
+        lane.cold_since_s = now
 
     def look(self) -> int | None:
         """Let autoscaling look; return how many servers there shall be after its delay, None = as before."""

@@ -94,5 +94,5 @@ def servers_lost(change: TimedChange, sized: list[int], zones: list[int] | None)
         is_in_zone = change.zone in (-1, zone)
         is_lost = to_lose > 0 and servers > 0 and is_in_zone and change.share_left < 1
         to_lose -= is_lost
-        lost.append(servers if is_lost else 0)
+        lost.append(servers * is_lost)
     return lost

@@ -154,14 +154,7 @@ def real_speed_model(
             why="this machine has one core, which the load needs for itself"
         )
         return
-    calm = plan_at_real_speed(
-        scenario,
-        demand,
-        seed=seed,
-        budget=CoreBudget(_BESIDE_LOAD * run_s / (2 if plan.injections else 1)),
-        quantile=plan.quantile,
-        window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
-    )
+    calm = _as_at_real_speed(scenario, demand, plan, seed, core_s=_BESIDE_LOAD * run_s)
     model = _BackgroundModel(
         scenario,
         calm,
@@ -170,17 +163,22 @@ def real_speed_model(
         seed=seed.child("event"),
         servers=None if scale is None else calm.scale * scale / plan.scale,
     )
-    with model.running() as (runs, stop):
+    with model.running(most_s=max(_LEAST_WAIT_S, run_s)) as wait_for_model:
+        yield wait_for_model
 
-        def take(
-            why_cut: Callable[[], str | None], tell: Callable[[str], None]
-        ) -> RealSpeedRuns[T]:
-            most_s = max(_LEAST_WAIT_S, run_s)
-            why = wait_for(runs, lambda: model.done, most_s=most_s, why_cut=why_cut, tell=tell)
-            stop()
-            return _what_was_seen(runs, why, has_calm=bool(plan.injections))
 
-        yield take
+def _as_at_real_speed(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, seed: Seed, *, core_s: float
+) -> LoadPlan:
+    """Return a plan's window at real speed, nothing injected; `core_s` must do for the injected one too."""
+    return plan_at_real_speed(
+        scenario,
+        demand,
+        seed=seed,
+        budget=CoreBudget(core_s / (2 if plan.injections else 1)),
+        quantile=plan.quantile,
+        window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
+    )
 
 
 class _BackgroundModel(Generic[T]):
@@ -202,13 +200,21 @@ class _BackgroundModel(Generic[T]):
         """Replications so far."""
 
     @contextmanager
-    def running(self) -> Iterator[tuple[Future[RealSpeedRuns[T]], Callable[[], None]]]:
-        """Yield what will be seen, and what stops it early; it is stopped at the latest on leaving."""
+    def running(self, *, most_s: float) -> Iterator[WaitForModel[T]]:
+        """Yield what waits for the outcome, at most so long; the model is stopped at the latest on leaving."""
         with scratch_folder("model") as folder, ThreadPoolExecutor(1, "event model") as thread:
             stop_file = folder / "stop"
             runs = thread.submit(self._play, stop_file)
+
+            def wait_for_model(
+                why_cut: Callable[[], str | None], tell: Callable[[str], None]
+            ) -> RealSpeedRuns[T]:
+                why = wait_for(runs, lambda: self.done, most_s=most_s, why_cut=why_cut, tell=tell)
+                stop_file.touch()
+                return _what_was_seen(runs, why, has_calm=self.struck is not None)
+
             try:
-                yield runs, stop_file.touch
+                yield wait_for_model
             finally:
                 stop_file.touch()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -60,22 +61,30 @@ class RunControl:
 
 
 @dataclass(frozen=True, slots=True)
+class _Case(Generic[T]):
+    """What all replications share."""
+
+    scenario: Scenario
+    look: Callable[[RunRecord], T]
+    scale: float | None
+    engine: Engine
+    stop_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Task(Generic[T]):
     """One replication of one stack, as it is handed to a process."""
 
     key: tuple[int, int, str]
     """Which plan, which replication of it, which stack."""
-    scenario: Scenario
     plan: LoadPlan
-    look: Callable[[RunRecord], T]
     seed: Seed
-    scale: float | None
-    engine: Engine
-    stop_file: Path | None
+    case: _Case[T]
 
     def is_stopped(self) -> bool:
         """Return whether nobody wants it any more."""
-        return self.stop_file is not None and self.stop_file.exists()
+        stop_file = self.case.stop_file
+        return stop_file is not None and stop_file.exists()
 
 
 def simulate(
@@ -143,30 +152,27 @@ def replicate_each(
     """
     control = control or RunControl()
     stacks = stacks or scenario.stack_names
+    case = _Case(scenario, look, scale, control.engine, control.stop_file)
     tasks = [
         _Task(
-            key=(index, number, stack),
-            scenario=scenario,
-            plan=plan.of_new_customers(number) if new_customers else plan,
-            look=look,
-            seed=seed.child("replication", str(number), stack),
-            scale=scale,
-            engine=control.engine,
-            stop_file=control.stop_file,
+            (index, number, stack),
+            plan.of_new_customers(number) if new_customers else plan,
+            seed.child("replication", str(number), stack),
+            case,
         )
-        for index, plan in enumerate(plans)
-        for number in range(control.replications)
-        for stack in stacks
+        for (index, plan), number, stack in product(
+            enumerate(plans), range(control.replications), stacks
+        )
     ]
     visits = sum(expected_visits(scenario, plan) for plan in plans) * control.replications
-    done = _played(tasks, visits, control, together=len(stacks) * len(plans))
+    done = _played(tasks, visits, control)
     return [_complete(done, index, control.replications, stacks) for index in range(len(plans))]
 
 
 def _played(
-    tasks: list[_Task[T]], visits: float, control: RunControl, *, together: int
+    tasks: list[_Task[T]], visits: float, control: RunControl
 ) -> dict[tuple[int, int, str], T]:
-    """Return task key -> what was seen, of those that ended; so many `together` are one replication."""
+    """Return task key -> what was seen, of those that ended; `visits`: of all of them together."""
     done: dict[tuple[int, int, str], T] = {}
     results = results_as_completed(
         _play,
@@ -178,7 +184,7 @@ def _played(
     for key, seen in results:
         if seen is not None:
             [done[key]] = seen
-        control.progress(len(done) // together)
+        control.progress(len(done) * control.replications // len(tasks))
         if control.cancelled():
             break
     return done
@@ -188,17 +194,17 @@ def _play(task: _Task[T]) -> tuple[tuple[int, int, str], tuple[T] | None]:
     """Return a task's key and what was seen of it; None for what was stopped."""
     try:
         record = run_engine(
-            task.engine,
-            task.scenario,
+            task.case.engine,
+            task.case.scenario,
             task.plan,
             task.key[2],
             seed=task.seed,
-            scale=task.scale,
+            scale=task.case.scale,
             stopped=task.is_stopped,
         )
     except Stopped:
         return task.key, None
-    return task.key, (task.look(record),)
+    return task.key, (task.case.look(record),)
 
 
 def _complete(

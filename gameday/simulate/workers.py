@@ -61,11 +61,7 @@ def results_as_completed(
     if processes == 1:  # joblib's one job is this process
         results = _in_one_process(work, tasks, setup, stop_file)
     else:
-        is_here = isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend)
-        pool = joblib.Parallel(
-            processes, return_as="generator_unordered", batch_size=1, **(setup if is_here else {})
-        )
-        results = pool([joblib.delayed(work)(task) for task in tasks])
+        results = _in_processes(work, tasks, setup, processes)
     try:
         yield from results
     except loky.process_executor.TerminatedWorkerError:
@@ -75,6 +71,18 @@ def results_as_completed(
         ) from None
     finally:
         results.close()
+
+
+def _in_processes(
+    work: Callable[[Task], Result], tasks: Sequence[Task], setup: dict[str, Any], processes: int
+) -> Generator[Result, None, None]:
+    """Yield results as they come, of processes of this machine or as `joblib.parallel_config` says."""
+    is_here = isinstance(joblib.parallel.get_active_backend()[0], joblib.parallel.LokyBackend)
+    pool = joblib.Parallel(
+        processes, return_as="generator_unordered", batch_size=1, **(setup if is_here else {})
+    )
+    results: Generator[Result, None, None] = pool([joblib.delayed(work)(task) for task in tasks])
+    return results
 
 
 def _in_one_process(

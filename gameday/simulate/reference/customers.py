@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import simpy
 
 from gameday.queueing import DONE, WAITING, Cell, Sale, Visit, build_sales
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import COUNTDOWN, Exchange, Journey
 from gameday.simulate.instants import Rank, at
+from gameday.simulate.records import regions_of
 from gameday.simulate.reference.station import Caller, Key, Process, Services
 from gameday.traffic import Arrivals, LoadPlan, PlannedStep, Walks
 from gameday.vocabulary import Draw, draw
@@ -71,10 +73,11 @@ class Customers:
         """Return the slot of the grid at simulated second `at_s`."""
         return int(at_s / self.plan.slot_wall_s + 1e-9)
 
-    def arrive(self, arrivals: Arrivals, sessions: list[int]) -> Process:
-        """Start every session of `sessions` (sorted by time) at its instant."""
-        offset = self.plan.lead_in_s
-        for number in sessions:
+    def arrive(self) -> Process:
+        """Start every session of the stack's regions at its instant."""
+        arrivals, offset = self.plan.arrivals(), self.plan.lead_in_s
+        regions = regions_of(self.scenario, self.plan, self.cell.stack)
+        for number in np.flatnonzero(np.isin(arrivals.region, regions)).tolist():
             yield at(self.env, float(arrivals.at_s[number]) + offset, Rank.CUSTOMER)
             self.env.process(self._play(self._session(arrivals, number)))
 
@@ -191,18 +194,14 @@ class Customers:
         groups = self.scenario.exchanges(step, session.product)
         sent = 0
         for group, exchanges in zip(visits, groups, strict=True):
-            processes = [
-                self.env.process(
-                    self._exchange(
-                        visit, exchange, session, (session.number, position, number, tries)
-                    )
-                )
+            outcomes = []
+            required = [
+                self._send(visit, exchange, session, (session.number, position, number, tries))
                 for number, (visit, exchange) in enumerate(zip(group, exchanges, strict=True), sent)
             ]
             sent += len(group)
-            outcomes = []
-            for process, exchange in zip(processes, exchanges, strict=True):
-                if exchange.required:
+            for process in required:
+                if process is not None:
                     outcomes.append((yield process))
             if answer.triggered:
                 return
@@ -211,6 +210,13 @@ class Customers:
                 answer.succeed(bad[0])
                 return
         answer.succeed("done")
+
+    def _send(
+        self, visit: Visit, exchange: Exchange, session: _Session, key: Key
+    ) -> simpy.Process | None:
+        """Send an exchange; return its process if the step waits for it."""
+        process = self.env.process(self._exchange(visit, exchange, session, key))
+        return process if exchange.required else None
 
     def _exchange(self, visit: Visit, exchange: Exchange, session: _Session, key: Key) -> Process:
         is_well = yield from self.services.call(visit, Caller(key, session.number))

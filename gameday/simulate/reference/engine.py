@@ -11,7 +11,7 @@ import simpy
 from gameday.queueing import build_cell, plan_timed_changes
 from gameday.record import SESSIONS, STEPS, RunRecord, one_bin
 from gameday.scenario import Scenario
-from gameday.simulate.records import blank, close, end_s, regions_of
+from gameday.simulate.records import blank, close, end_s
 from gameday.simulate.reference.customers import Customers, Tally
 from gameday.simulate.reference.pool import ServicePool
 from gameday.simulate.reference.station import Services
@@ -37,20 +37,24 @@ def run_reference(
     changes = plan_timed_changes(scenario, cell, plan.injections, plan.clock)
     services = Services(env, scenario, cell, seed.root, plan.grid.slots, plan.slot_wall_s, changes)
     customers = Customers(env, scenario, plan, cell, services)
-    arrivals = plan.arrivals()
-    here = np.isin(arrivals.region, regions_of(scenario, plan, stack))
-    env.process(customers.arrive(arrivals, np.flatnonzero(here).tolist()))
+    env.process(customers.arrive())
     env.run(until=end_s(scenario, plan))
     record = blank(scenario, plan, stack, "simpy")
     _fill_customers(record, customers.tally)
+    _fill_latencies(record, customers.tally.response)
     for name, pool in services.pools.items():
         _fill_service(record, tuple(scenario.services).index(name), pool)
-    gone = {
-        (stack, product): sale.gone_s - plan.lead_in_s
+    sold_out = _sold_out(customers, stack)
+    return replace(close(record, scenario, cell), notes=cell.notes, sold_out=sold_out)
+
+
+def _sold_out(customers: Customers, stack: str) -> dict[tuple[str, str], float]:
+    """Return (stack, product type) -> when somebody first met it sold out, s of the plan."""
+    return {
+        (stack, product): sale.gone_s - customers.plan.lead_in_s
         for product, sale in customers.sales.items()
         if sale.gone_s < inf
     }
-    return replace(close(record, scenario, cell), notes=cell.notes, sold_out=gone)
 
 
 def _bins(seconds: Array) -> Array:
@@ -64,12 +68,16 @@ def _fill_customers(record: RunRecord, tally: Tally) -> None:
         record.step_counts[0, step, row, min(slot, last)] += count
     for (slot, outcome), count in tally.sessions.items():
         record.session_counts[0, SESSIONS.index(outcome), min(slot, last)] += count
-    if tally.response:
-        rows = np.array(tally.response)
-        steps, slots = rows[:, 0].astype(int), np.minimum(rows[:, 1].astype(int), last)
-        np.add.at(record.latency[0, :, 0], (steps, slots, _bins(rows[:, 2])), 1)
     if tally.delay:
         np.add.at(record.session_delay[0], _bins(np.array(tally.delay)), 1)
+
+
+def _fill_latencies(record: RunRecord, response: list[tuple[int, int, float]]) -> None:
+    if response:
+        rows = np.array(response)
+        steps = rows[:, 0].astype(int)
+        slots = np.minimum(rows[:, 1].astype(int), record.grid.slots - 1)
+        np.add.at(record.latency[0, :, 0], (steps, slots, _bins(rows[:, 2])), 1)
 
 
 def _fill_service(record: RunRecord, service: int, pool: ServicePool) -> None:
