@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from gameday.forecast import Demand
-from gameday.queueing import servers_for
+from gameday.queueing.closed_forms import servers_for
 from gameday.scenario import Scenario
 from gameday.simulate import offered_erlangs
 from gameday.traffic import event_steps

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from gameday.errors import UsageError
 from gameday.experiments.failures import (
@@ -45,7 +44,14 @@ from gameday.scenario.reading import (
     read_scenario,
     what_if,
 )
-from gameday.simulate import at_real_speed, compiling, on_cluster, replicate
+from gameday.simulate import (
+    CoreBudget,
+    RunControl,
+    compiling,
+    on_cluster,
+    plan_at_real_speed,
+    replicate,
+)
 from gameday.traffic import LoadPlan, ReplayOptions
 from gameday.traffic.plan import check_options
 from gameday.vocabulary import SLOT_S, Seed
@@ -169,16 +175,14 @@ class _Model:
     def of(order: RehearsalOrder, scenario: Scenario, demand: Demand, show: Show) -> _Model:
         """Plan the event at real speed, in the largest scaled-down system that the budget carries."""
         with show.phase("load plan"):
-            plan = at_real_speed(
+            plan = plan_at_real_speed(
                 scenario,
                 demand,
                 seed=order.seed,
                 window=order.asked.window,
                 scale=order.asked.scale,
                 quantile=order.asked.quantile,
-                core_s=order.core_s,
-                replications=order.replications,
-                at_least=least_scale(scenario),
+                budget=CoreBudget(order.core_s, order.replications, least_scale(scenario)),
             )
             show.update(f"{int(plan.played.sum())} sessions, scale {plan.scale:g}")
         window_s = plan.window.slots * SLOT_S
@@ -193,24 +197,27 @@ class _Model:
         for variant in variants:
             choose_injections(self.order.inject, variant.scenario, window_s, is_ours=True)
 
-    def how(self) -> dict[str, Any]:
-        """Return what all questions put to the model share."""
-        return {"replications": self.order.replications, "workers": self.order.workers}
+    def control(self, most: int | None = None) -> RunControl:
+        """Return how replications are run, at most so many."""
+        count = self.order.replications if most is None else min(most, self.order.replications)
+        return RunControl(
+            replications=count,
+            workers=self.order.workers,
+            progress=lambda done: self.show.update(f"{done} replications"),
+        )
 
     def play(
         self, name: str, scenario: Scenario, plan: LoadPlan, most: int | None = None
     ) -> Replications:
         """Return replications of a variant, at most so many."""
-        count = self.order.replications if most is None else min(most, self.order.replications)
         with self.show.phase(f"model: {name}"):
             return replicate(
                 scenario,
                 plan,
                 Look.at(scenario, plan),
                 seed=self.order.seed,
-                progress=lambda n: self.show.update(f"{n} replications"),
                 new_customers=True,
-                **{**self.how(), "replications": count},
+                control=self.control(most),
             )
 
     def undisturbed(self, name: str, scenario: Scenario, factor: float = 1.0) -> Replications:
@@ -304,5 +311,5 @@ class _Model:
                 seed=self.order.seed,
                 core_s=self.order.core_s,
                 progress=self.show.update,
-                **self.how(),
+                control=self.control(),
             )

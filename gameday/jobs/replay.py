@@ -29,7 +29,7 @@ from gameday.live import Show, show_to
 from gameday.report import Judged, Summary, gather
 from gameday.safety import check_ceilings
 from gameday.scenario.reading import LoadedScenario, read_scenario
-from gameday.simulate import AtRealSpeed, compiling, real_speed_model
+from gameday.simulate import RealSpeedRuns, compiling, real_speed_model
 from gameday.swarm.control import check_listen
 from gameday.traffic import ReplayOptions
 from gameday.vocabulary import Seed
@@ -124,7 +124,7 @@ class _Shown:
     after: AfterLoad
     questions: Questions
     evidence: Evidence
-    modelled: AtRealSpeed[Replication]
+    modelled: RealSpeedRuns[Replication]
 
 
 def _show(run: Run, seen: Foreseen) -> _Shown:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from gameday.queueing.station import Places, StationAtWork
+from gameday.queueing.station import RunningLane, RunningStation
 
-__all__ = ["Asked", "Attempt", "Promise"]
+__all__ = ["Attempt", "PendingRequest", "Promise"]
 
 
 class Promise(Protocol):
@@ -23,20 +23,20 @@ class Promise(Protocol):
         """Give it, once."""
 
 
-class Asked:
-    """One try of a call: its reply, and the attempts that may still give it."""
+class PendingRequest:
+    """One request of a caller: its reply, and the attempts that may still give it (two where it hedges)."""
 
     def __init__(self, reply: Promise) -> None:
         self.reply = reply
         self.attempts: list[Attempt] = []
 
-    def give(self, attempt: Attempt, *, is_well: bool) -> None:
-        """Answer, unless another attempt may still do better; who is not needed leaves the queue."""
+    def answer(self, attempt: Attempt, *, is_well: bool) -> None:
+        """Settle the reply, unless another attempt may still do better; that one then leaves its queue."""
         self.attempts.remove(attempt)
         if is_well or not self.attempts:
             self.reply.settle(is_well=is_well)
             for other in self.attempts:
-                other.is_heard = True
+                other.is_answered = True
                 other.leave("cancelled")
 
 
@@ -45,61 +45,61 @@ class Attempt:
 
     def __init__(
         self,
-        station: StationAtWork,
-        lane: Places,
-        asked: Asked,
+        station: RunningStation,
+        lane: RunningLane,
+        request: PendingRequest,
         number: int,
         deadline_s: float = math.inf,
     ) -> None:
-        self.station, self.lane, self.asked, self.number = station, lane, asked, number
+        self.station, self.lane, self.request, self.number = station, lane, request, number
         self.since_s, self.deadline_s = station.clock(), deadline_s
-        self.place: Promise | None = None
+        self.grant: Promise | None = None
         """Whether it gets a server, where it must wait for one."""
-        self.is_heard = False
+        self.is_answered = False
         """Whether its caller has an answer, or has stopped waiting for this one."""
-        asked.attempts.append(self)
+        request.attempts.append(self)
 
-    def wait(self, place: Promise) -> None:
+    def wait(self, grant: Promise) -> None:
         """Join the queue of its lane."""
-        self.place = place
+        self.grant = grant
         self.station.wait(self.lane, self)
 
     def take(self) -> None:
-        """Hear that a server is there."""
-        assert self.place is not None
-        self.place.settle(is_well=True)
+        """Learn that a server is free for it."""
+        assert self.grant is not None
+        self.grant.settle(is_well=True)
 
     def refuse(self, outcome: str) -> None:
-        """Hear that there will be none."""
-        assert self.place is not None
-        self._tell(is_well=False)
+        """Learn that it gets no server."""
+        assert self.grant is not None
+        self._answer(is_well=False)
         self.station.count(outcome)
-        self.place.settle(is_well=False)
+        self.grant.settle(is_well=False)
 
-    def _tell(self, *, is_well: bool) -> None:
-        self.is_heard = True
-        self.asked.give(self, is_well=is_well)
+    def _answer(self, *, is_well: bool) -> None:
+        self.is_answered = True
+        self.request.answer(self, is_well=is_well)
 
     def leave(self, outcome: str) -> None:
         """Leave the queue, if it waits there."""
-        if self.place is not None and not self.place.is_set():
+        if self.grant is not None and not self.grant.is_set():
             self.station.leave_queue(self.lane, self)
             self.station.count(outcome)
-            self.place.settle(is_well=False)
+            self.grant.settle(is_well=False)
 
     def give_up(self) -> None:
-        """Its caller waits no longer."""
-        if not self.is_heard:
-            self._tell(is_well=False)
+        """Let its caller time out, unless it has an answer."""
+        if not self.is_answered:
+            self._answer(is_well=False)
             self.leave("timed_out")
 
     def end(self, *, is_well: bool) -> None:
-        """Reply, if anybody waits."""
+        """Reply, if anybody waits; orphaned work ends for nobody."""
         took_s = self.station.clock() - self.since_s
         self.station.leave(self.lane, took_s)
-        if self.is_heard:
+        if self.is_answered:
             self.station.count("orphaned")
             return
         self.station.count("done" if is_well else "failed")
         self.station.observe(took_s)
-        self._tell(is_well=is_well)
+        self._answer(is_well=is_well)

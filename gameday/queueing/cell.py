@@ -1,16 +1,17 @@
 """A cell: one stack with its arrivals and servers scaled by k, as model and shop run it.
 
 A service that holds its server while it calls others is busy for its own work plus theirs; one
-that calls asynchronously, for its own alone. So
-that the cell's utilisation is exact, the own work of each visit is stretched until the whole
-hold is c'/(k c) times what it is at full scale; where the calls alone are longer than that, the
-own work is nothing and the cell is busier than the full scale: `Cell.notes` says so.
+that calls asynchronously, for its own alone. A cell has c' = max(1, round(k c)) servers, so its
+utilisation is exact only if each visit holds its server c'/(k c) times as long as at full scale: the
+own work of the visit is stretched until it does. Where the calls alone last longer than that, own
+work is nothing and the cell is busier than the full scale: `Cell.notes` says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Call, Station
@@ -19,10 +20,10 @@ from gameday.scenario.service_times import ServiceTime
 __all__ = ["Cell", "Visit", "build_cell", "least_scale"]
 
 _MOST_STRETCH = 1.5
-"""Times its own that a service's time may be in a cell: beyond, one server stands for less than two
-thirds of one, and what it does to time-outs and waits is the cell's doing. Ours."""
+"""How many times as long a service may take in a cell. Ours: beyond, a server stands for less than two
+thirds of a real one, and time-outs and waits are an effect of the cell."""
 _FEWEST_CONNECTIONS = 4
-"""In a cell's pool: they are then within an eighth of the exact number. Ours."""
+"""In a cell's pool. Ours: rounded to whole ones they are then within an eighth of the exact number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,13 @@ class Visit:
     share: float
     """Of its station's queue that it may fill, 0-1."""
     number: int
-    """Place in the exchange's tree, depth first: the key of its draws."""
+    """Position in the exchange's call tree, depth first: part of the key of its draws."""
     then: tuple[tuple[Visit, ...], ...]
+    """The visits it makes: groups in sequence, those of a group in parallel."""
     mean_response_s: float
-    """Mean seconds to the reply when nothing waits: own work plus calls in sequence."""
+    """Mean time to the reply when nothing waits: own work plus calls in sequence."""
     mean_hold_s: float
-    """Mean seconds for which a server is held then: without the calls if they are asynchronous."""
+    """Mean time for which a server is held then: without the calls if they are asynchronous."""
 
     def walk(self) -> Iterator[Visit]:
         """Yield this visit and all below it."""
@@ -80,26 +82,34 @@ class Cell:
 
 
 def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
-    """Return `stack` at scale k in (0, 1] (or above)."""
+    """Return a stack's cell at scale k > 0; 1 = full scale."""
     stations = {
         name: scenario.services[name].station(name, stack, scale)
         for name in scenario.stack_services(stack)
     }
-    builder = _Builder(scenario, stations)
-    visits: dict[tuple[str, str | None], tuple[tuple[Visit, ...], ...]] = {}
-    for step_name in scenario.steps:
-        visits[step_name, None] = builder.step(step_name, None)
-        for product, block in scenario.products.items():
-            if step_name in block.calls or step_name in block.exchanges or block.without:
-                visits[step_name, product] = builder.step(step_name, product)
+    builder = _CellBuilder(scenario, stations)
+    visits = {
+        (step, product): builder.exchanges(step, product)
+        for step in scenario.steps
+        for product in (None, *_products_with_own_calls(scenario, step))
+    }
     return Cell(stack, scale, stations, visits, tuple(sorted(builder.notes)))
+
+
+def _products_with_own_calls(scenario: Scenario, step: str) -> list[str]:
+    """Return the product types whose customers may call other services in a step."""
+    return [
+        name
+        for name, block in scenario.products.items()
+        if step in block.calls or step in block.exchanges or block.without
+    ]
 
 
 def least_scale(scenario: Scenario) -> float:
     """Return the smallest scale whose cell can be judged.
 
-    No service's time is stretched too far, and no pool has so few connections that to round them matters: their
-    number, other than that of servers, is not made good by another time.
+    There no service's time is stretched beyond _MOST_STRETCH, and no pool has fewer than _FEWEST_CONNECTIONS:
+    unlike servers, rounded connections are not made good by a longer service time.
     """
     rules = scenario.services.values()
     servers = min(rule.servers(stack) for rule in rules for stack in rule.stacks)
@@ -108,61 +118,79 @@ def least_scale(scenario: Scenario) -> float:
     return min(1.0, max(1.0 / (_MOST_STRETCH * servers), of_pools))
 
 
-class _Builder:
-    """Walks call trees, bottom up."""
+class _CellBuilder:
+    """Turns call trees into visits, from the leaves up."""
 
     def __init__(self, scenario: Scenario, stations: dict[str, Station]) -> None:
         self.scenario = scenario
         self.stations = stations
         self.notes: set[str] = set()
 
-    def step(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
-        step, without = self.scenario.steps[step_name], frozenset[str]()
-        extra: tuple[tuple[Call, ...], ...] = ()
-        if product is not None:
-            block = self.scenario.products[product]
-            extra, without = block.calls.get(step_name, ()), frozenset(block.without)
-        groups = []
-        for index, group in enumerate(self.scenario.exchanges(step_name, product)):
-            own = [extra if index == place == 0 else () for place in range(len(group))]
-            calls = [
-                step.entry_call(e, x).without(without) for e, x in zip(group, own, strict=True)
-            ]
-            groups.append(tuple(self.visit(call, step_name, [0]) for call in calls))
+    def exchanges(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
+        """Return the entry visits of a step: groups in sequence, one visit an exchange."""
+        step = self.scenario.steps[step_name]
+        extra, without = self._of_product(step_name, product)
+        groups = list[tuple[Visit, ...]]()
+        for exchanges in self.scenario.exchanges(step_name, product):
+            calls = [step.entry_call(exchange, ()) for exchange in exchanges]
+            if not groups:  # a product's own calls are made by the first exchange
+                calls[0] = step.entry_call(exchanges[0], extra)
+            groups.append(
+                tuple(self._visit(call.without(without), step_name, count()) for call in calls)
+            )
         return tuple(groups)
 
-    def visit(self, call: Call, step: str, counter: list[int]) -> Visit:
-        number = counter[0]
-        counter[0] += 1
-        then = tuple(tuple(self.visit(c, step, counter) for c in group) for group in call.then)
+    def _of_product(
+        self, step: str, product: str | None
+    ) -> tuple[tuple[tuple[Call, ...], ...], frozenset[str]]:
+        """Return the calls that a product type adds to a step, and the services it does without."""
+        if product is None:
+            return (), frozenset()
+        block = self.scenario.products[product]
+        return block.calls.get(step, ()), frozenset(block.without)
+
+    def _visit(self, call: Call, step: str, numbers: Iterator[int]) -> Visit:
+        """Return a call as a visit with all below it; `numbers` are given out depth first."""
+        number = next(numbers)
+        then = tuple(
+            tuple(self._visit(below, step, numbers) for below in group) for group in call.then
+        )
         rule = self.scenario.services[call.service]
-        law, share = rule.time_for(step), rule.queue_share.get(step, 1.0)
+        law = rule.time_for(step)
+        calls_s = sum(max(visit.mean_response_s for visit in group) for group in then)
+        factor = self._own_work_factor(call, step, calls_s)
+        own_s = law.mean * factor
+        return Visit(
+            service=call.service,
+            optional=call.optional,
+            time=law,
+            factor=factor,
+            share=rule.queue_share.get(step, 1.0),
+            number=number,
+            then=then,
+            mean_response_s=own_s + calls_s,
+            mean_hold_s=own_s if rule.is_asynchronous else own_s + calls_s,
+        )
+
+    def _own_work_factor(self, call: Call, step: str, calls_s: float) -> float:
+        """Return how many times as long own work takes in the cell, where its calls take `calls_s`."""
+        rule = self.scenario.services[call.service]
         stretch = self.stations[call.service].time_factor
-        cell_calls_s = sum(max(v.mean_response_s for v in group) for group in then)
         if rule.is_asynchronous:
-            own_s = law.mean * stretch
-            return Visit(
-                call.service,
-                call.optional,
-                law,
-                stretch,
-                share,
-                number,
-                then,
-                own_s + cell_calls_s,
-                own_s,
-            )
-        factor = (stretch * self.full_response_s(call, step) - cell_calls_s) / law.mean
+            return stretch
+        hold_s = stretch * self._full_response_s(call, step)
+        factor = (hold_s - calls_s) / rule.time_for(step).mean
         if factor < 0:
             self.notes.add(
                 f"{call.service} on {step}: its calls alone outlast its share of the cell; "
                 "it is busier here than at full scale"
             )
-            factor = 0.0
-        hold_s = law.mean * factor + cell_calls_s
-        return Visit(call.service, call.optional, law, factor, share, number, then, hold_s, hold_s)
+            return 0.0
+        return factor
 
-    def full_response_s(self, call: Call, step: str) -> float:
+    def _full_response_s(self, call: Call, step: str) -> float:
         """Return the mean seconds to the reply at full scale when nothing waits."""
         own_s = self.scenario.services[call.service].time_for(step).mean
-        return own_s + sum(max(self.full_response_s(c, step) for c in group) for group in call.then)
+        return own_s + sum(
+            max(self._full_response_s(below, step) for below in group) for group in call.then
+        )

@@ -1,11 +1,12 @@
-"""What is sold of a product type that is limited: from when on, how much is left, who may have some.
+"""Sales of limited product types: when they open, how much is left, who may have some.
 
-One machine for the embedded shop and the SimPy reference; the compiled engine has the same in its tables.
+The embedded shop and the SimPy reference share this code; the compiled engine keeps the same state in its tables.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,64 +14,65 @@ from gameday.scenario import Scenario
 from gameday.scenario.queue_policies import room_now
 from gameday.vocabulary import Clock
 
-__all__ = ["DONE", "SOLD_OUT", "WAITING", "Sale", "sales"]
+__all__ = ["DONE", "SOLD_OUT", "WAITING", "Sale", "build_sales"]
 
 DONE, SOLD_OUT, WAITING = "done", "sold_out", "waiting"
 
 
 @dataclass(slots=True)
 class Sale:
-    """A product type in one stack. Instants are seconds of its keeper's clock."""
+    """The sale of a product type in one stack. Instants are seconds of the clock of the engine or shop."""
 
     left: int
-    """Units that are not ordered."""
+    """Units not yet ordered."""
     opens_s: float = -math.inf
-    """When it is released; before, everybody is told to come again."""
+    """When it is released; before, everybody is told to wait."""
     countdown_s: float = 0.0
-    """Those told so before come in so many wall seconds from the release on; 0: whenever they like."""
+    """Customers told to wait come back within so many wall seconds of the release; 0: whenever they like."""
     most: int = 0
     """Units a customer may have; 0 = as many as they like."""
     admits_per_s: float = 0.0
-    """Customers let on to the cart a second; 0 = everybody."""
+    """Rate at which a waiting room admits customers to the cart; 0 = everybody at once."""
     gone_s: float = math.inf
     """When somebody was first told that it is sold out."""
     room: float = 1.0
+    """How many customers could be admitted at `room_s`."""
     room_s: float = -math.inf
-    """How many could be let on, and when that was so."""
 
     def is_open(self, now: float) -> bool:
         """Return whether it is released."""
         return now >= self.opens_s
 
     def put_in_cart(self, now: float, in_cart: int) -> str:
-        """Return what a customer is told who puts one in a cart with `in_cart` of it."""
+        """Return the outcome of adding one to a cart that holds `in_cart`: DONE, SOLD_OUT or WAITING."""
         if now < self.opens_s:
             return WAITING
         if self.left <= 0:
             self.gone_s = min(self.gone_s, now)
             return SOLD_OUT
-        return DONE if in_cart or self._lets_on(now) else WAITING
+        return DONE if in_cart or self._admits(now) else WAITING
 
     def cart_with(self, in_cart: int) -> int:
-        """Return how many a cart holds with one more, or what a customer may have."""
+        """Return how many a cart holds after adding one; no more than a customer may have."""
         return in_cart if 0 < self.most <= in_cart else in_cart + 1
 
     def would_order(self, now: float, units: int) -> str:
-        """Return what a customer would be told who ordered `units`."""
+        """Return the outcome that an order of `units` would have now."""
         if now < self.opens_s:
             return WAITING
         return SOLD_OUT if self.left < units else DONE
 
     def order(self, now: float, units: int) -> str:
-        """Return what a customer is told who orders `units`, and take them away if there are so many."""
-        told = self.would_order(now, units)
-        if told == DONE:
+        """Return the outcome of an order of `units`; DONE takes them from the stock."""
+        outcome = self.would_order(now, units)
+        if outcome == DONE:
             self.left -= units
-        elif told == SOLD_OUT:
+        elif outcome == SOLD_OUT:
             self.gone_s = min(self.gone_s, now)
-        return told
+        return outcome
 
-    def _lets_on(self, now: float) -> bool:
+    def _admits(self, now: float) -> bool:
+        """Return whether the waiting room admits one more customer, and count them."""
         if self.admits_per_s <= 0:
             return True
         self.room = room_now(self.room, max(0.0, now - self.room_s), self.admits_per_s)
@@ -81,7 +83,7 @@ class Sale:
         return True
 
 
-def sales(
+def build_sales(
     scenario: Scenario,
     stack: str,
     clock: Clock,
@@ -89,23 +91,29 @@ def sales(
     stock_scale: float | None = None,
     window_start: datetime | None = None,
 ) -> dict[str, Sale]:
-    """Return product type -> its sale in a stack; those without a limit are left out.
+    """Return product type -> its sale in a stack; types without a limit are left out.
 
-    `stock_scale`: share of the stock that is there; None: the clock's. The window begins at `window_start` of the
-    event; without one everything is released. A stack that serves several regions sells from the first release on.
+    `stock_scale`: share of the stock that is there; None: the clock's. `window_start`: when the window begins;
+    without one everything is released. A stack that serves several regions sells from the first release on.
     """
     stock_scale = clock.stock_scale if stock_scale is None else stock_scale
-    out = {name: Sale(round(n * stock_scale)) for name, n in scenario.stock(stack).items()}
+    stock = scenario.stock(stack)
+    sales = {product: Sale(round(units * stock_scale)) for product, units in stock.items()}
     here = scenario.stack_regions(stack)
     for launch in scenario.launches.values():
-        if not (mine := [region for region in here if region in launch.at]):
+        regions = [region for region in here if region in launch.at]
+        if not regions:
             continue
-        sale = out[launch.product]
-        if launch.admits is not None:
-            sale.admits_per_s = clock.scale * sum(launch.admits.get(r, 0.0) for r in mine) / 60
+        sale = sales[launch.product]
+        sale.admits_per_s = clock.scale * _admits_per_min(launch.admits, regions) / 60
         sale.most = launch.per_customer or 0
         if window_start is not None:
             first = scenario.release(launch.product, stack) or window_start
             sale.opens_s = clock.run_s((first - window_start).total_seconds())
             sale.countdown_s = clock.wall_s(launch.countdown or 0.0)
-    return out
+    return sales
+
+
+def _admits_per_min(admits: Mapping[str, float] | None, regions: list[str]) -> float:
+    """Return how many customers a waiting room admits a minute in these regions; 0: there is none."""
+    return sum((admits or {}).get(region, 0.0) for region in regions)

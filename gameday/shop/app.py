@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gameday.queueing import Cell, sales, switches
+from gameday.queueing import Cell, build_sales, plan_timed_changes
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Exchange
 from gameday.scenario.reading import Injection, parse_injections
@@ -125,11 +125,11 @@ class _Shop:
         scenario, cell = self.scenario, self.cell
         try:
             run = self._read_begin(await request.body())
-            planned = switches(scenario, cell, run.injections, run.clock)
+            planned = plan_timed_changes(scenario, cell, run.injections, run.clock)
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse({"begun": False, "why": str(error)}, status_code=422)
         self.services.begin(planned)
-        selling = sales(scenario, cell.stack, run.clock, window_start=run.window_start)
+        selling = build_sales(scenario, cell.stack, run.clock, window_start=run.window_start)
         for product, sale in selling.items():
             self.store.selling[product].opens_s = sale.opens_s
         return JSONResponse({"begun": True, "switches": len(planned)})
@@ -159,7 +159,9 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        selling = sales(scenario, cell.stack, Clock(scale=cell.scale), stock_scale=stock_scale)
+        selling = build_sales(
+            scenario, cell.stack, Clock(scale=cell.scale), stock_scale=stock_scale
+        )
         store = Store(scenario, selling, database)
         shop = _Shop(scenario, cell, LiveServices(scenario, cell, seed), store)
         app.router.routes.extend([*_own_routes(shop), *_step_routes(shop)])

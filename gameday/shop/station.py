@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gameday.queueing import Asked, Attempt, Cell, Places, StationAtWork, Switch, Visit
+from gameday.queueing import (
+    Attempt,
+    Cell,
+    PendingRequest,
+    RunningLane,
+    RunningStation,
+    TimedChange,
+    Visit,
+)
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service, Station
 from gameday.scenario.caller_policies import (
@@ -57,12 +65,12 @@ class _Try:
 
     visit: Visit
     asker: Asker
-    awaited: Asked
+    awaited: PendingRequest
     timers: list[asyncio.TimerHandle]
     """Time-outs of its attempts, and the hedge; cancelled once there is an answer."""
 
 
-class LiveStation(StationAtWork):
+class LiveStation(RunningStation):
     """A service on the event loop's clock, its callers, and its counts since it began."""
 
     def __init__(self, station: Station, rule: Service) -> None:
@@ -132,14 +140,14 @@ class LiveServices:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def begin(self, planned: tuple[Switch, ...]) -> None:
+    def begin(self, planned: tuple[TimedChange, ...]) -> None:
         """Schedule what is injected or planned at its instants of the event loop's clock."""
         loop = asyncio.get_running_loop()
         for change in planned:
-            switch = self.stations[change.service].switch
-            loop.call_at(change.at_s, partial(switch, change, is_over=False))
+            apply = self.stations[change.service].apply
+            loop.call_at(change.at_s, partial(apply, change, is_over=False))
             if change.until_s < math.inf:
-                loop.call_at(change.until_s, partial(switch, change, is_over=True))
+                loop.call_at(change.until_s, partial(apply, change, is_over=True))
 
     def next_asker(self) -> Asker:
         """Return the caller of a new request, which has a number of its own."""
@@ -174,7 +182,7 @@ class LiveServices:
                 return False
             era = callers.era
             is_well = await self._try(visit, asker, number)
-            callers.heard(clock(), era, is_well=is_well)
+            callers.note_answer(clock(), era, is_well=is_well)
             if is_well:
                 return True
         return False
@@ -195,7 +203,7 @@ class LiveServices:
     async def _try(self, visit: Visit, asker: Asker, number: int) -> bool:
         """Call once, or a second time when the answer is late; return whether one answer was good."""
         loop, rule, reply = asyncio.get_running_loop(), self.rules[visit.service], _Promise()
-        this_try = _Try(visit, asker, Asked(reply), [])
+        this_try = _Try(visit, asker, PendingRequest(reply), [])
         self._attempt(this_try, number)
 
         def hedge() -> None:
@@ -228,7 +236,7 @@ class LiveServices:
         timer = asyncio.get_running_loop().call_at(gives_up_s, attempt.give_up)
         this_try.timers.append(timer)
 
-    def _admit(self, this_try: _Try, number: int) -> Places | None:
+    def _admit(self, this_try: _Try, number: int) -> RunningLane | None:
         """Return the lane that an attempt joins; None where it is refused, which its caller hears at once."""
         visit, asker = this_try.visit, this_try.asker
         station, rule = self.stations[visit.service], self.rules[visit.service]
@@ -276,7 +284,7 @@ class LiveServices:
         """Make the calls of a visit, group after group; return whether all went well."""
         station, rule = self.stations[visit.service], self.rules[visit.service]
         until_s = deadline_s(asker.deadline_s, attempt.since_s, rule.timeout)
-        zone = attempt.lane.lane.zone if rule.balance else asker.zone
+        zone = attempt.lane.declared.zone if rule.balance else asker.zone
         below = Asker(asker.request, lineage(asker.line, attempt.number), zone, until_s)
         for group in visit.then:
             is_late = rule.deadline == "propagated" and is_too_late(station.clock(), until_s)

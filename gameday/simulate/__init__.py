@@ -1,4 +1,4 @@
-"""The room where customers queue without a computer being hot.
+"""The room of the queueing model: customers queue in simulated time.
 
 Job:   play a load plan against the scenario's services, in simulated time.
 In:    LoadPlan, Scenario, Seed.    Out: RunRecord, one a replication.
@@ -15,21 +15,24 @@ if TYPE_CHECKING:
     from gameday.simulate.offered import offered_erlangs, visits_per_s
     from gameday.simulate.real_speed import (
         LEAD_IN,
-        AtRealSpeed,
-        Take,
-        at_real_speed,
+        CoreBudget,
+        RealSpeedRuns,
+        WaitForModel,
+        plan_at_real_speed,
         real_speed_model,
     )
-    from gameday.simulate.replications import replicate, replicate_each, simulate
+    from gameday.simulate.replications import RunControl, replicate, replicate_each, simulate
 
 __all__ = [
-    "AtRealSpeed",
+    "CoreBudget",
     "LEAD_IN",
-    "Take",
-    "at_real_speed",
+    "RealSpeedRuns",
+    "RunControl",
+    "WaitForModel",
     "compiling",
     "offered_erlangs",
     "on_cluster",
+    "plan_at_real_speed",
     "real_speed_model",
     "replicate",
     "replicate_each",
@@ -40,13 +43,15 @@ __all__ = [
 __getattr__ = opening(
     __name__,
     {
-        "AtRealSpeed": "real_speed",
+        "CoreBudget": "real_speed",
         "LEAD_IN": "real_speed",
-        "Take": "real_speed",
-        "at_real_speed": "real_speed",
+        "RealSpeedRuns": "real_speed",
+        "RunControl": "replications",
+        "WaitForModel": "real_speed",
         "compiling": "machine_code",
         "offered_erlangs": "offered",
         "on_cluster": "cluster",
+        "plan_at_real_speed": "real_speed",
         "real_speed_model": "real_speed",
         "replicate": "replications",
         "replicate_each": "replications",

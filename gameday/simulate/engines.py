@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from gameday.record import RunRecord
+from gameday.scenario import Scenario
+from gameday.traffic import LoadPlan
+from gameday.vocabulary import Seed
 
 __all__ = ["Engine", "Stopped", "run_engine"]
 
@@ -17,7 +20,14 @@ class Stopped(Exception):
 
 
 def run_engine(
-    engine: Engine, *asked: Any, stopped: Callable[[], bool] = lambda: False, **how: Any
+    engine: Engine,
+    scenario: Scenario,
+    plan: LoadPlan,
+    stack: str,
+    *,
+    seed: Seed,
+    scale: float | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> RunRecord:
     """Return one replication of one stack, as `run_reference` documents it.
 
@@ -29,7 +39,7 @@ def run_engine(
     if engine == "reference":
         from gameday.simulate.reference.engine import run_reference
 
-        return run_reference(*asked, **how)
+        return run_reference(scenario, plan, stack, seed=seed, scale=scale)
     from gameday.simulate.compiled import run_compiled  # numba: a second to import
 
-    return run_compiled(*asked, **how, stopped=stopped)
+    return run_compiled(scenario, plan, stack, seed=seed, scale=scale, stopped=stopped)

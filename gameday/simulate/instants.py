@@ -1,8 +1,7 @@
-"""When several things fall on one instant: their order, the same in every engine.
+"""The order of events that fall on one instant, the same in both engines: by rank of kind, then sequence.
 
-(time, rank of kind, sequence). At one instant SimPy first does all that follows from what has
-happened (processes begun, events succeeded), then the next of these, by rank: new servers, ends of
-work, retries, customers, time-outs, lost patience, looks at utilisation.
+Before the next of these events SimPy does all that follows from the last one at this instant (processes
+begun, events succeeded).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _BEHIND_SIMPYS_OWN = 2
 
 
 class Rank(IntEnum):
-    """Order of kinds within an instant: who waits no longer goes only after every reply of it."""
+    """Order of kinds within an instant: callers and customers give up only after every reply of it."""
 
     READY = 0
     WORK_END = 1

@@ -1,7 +1,7 @@
 """The compiled engine's machine code: made once for each version, kept where we may write.
 
-numba's own cache does not see that a helper in another module has changed, and writes beside the
-sources; so its folder is ours, under a hash of every source and compiler that goes in.
+numba's own cache does not notice that a function of another module has changed, and writes beside the
+sources. So its folder is set here, and named by a hash of every source and compiler that goes into the code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gameday.files import cache_folder
 __all__ = ["compiling", "forget_old", "kept_folder", "sources"]
 
 _LARGEST = "kernel.run-*.nbc"
-"""The kernel that takes the time: it is made last."""
+"""The largest kernel: it is made last, so the others are there too."""
 _ARITHMETIC = ("caller_policies", "queue_policies", "server_policies", "service_times")
 """Folders of the scenario whose functions the kernel is compiled from."""
 _OLD_S = 30 * 86400.0
@@ -51,13 +51,13 @@ def kept_folder() -> Path:
     text = hashlib.sha256("|".join([*versions, sys.version]).encode())
     for file in sources():
         text.update(file.read_bytes())
-    asked = os.environ.get("NUMBA_CACHE_DIR")
-    base = Path(asked) if asked else cache_folder()
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(chosen) if chosen else cache_folder()
     return base / f"kernels-{text.hexdigest()[:16]}"
 
 
 def forget_old() -> None:
-    """Remove what other versions made and nobody has written to for a month."""
+    """Remove the folders of other versions to which nobody has written for a month."""
     for folder in kept_folder().parent.glob("kernels-*"):
         if folder != kept_folder() and time.time() - folder.stat().st_mtime > _OLD_S:
             shutil.rmtree(folder, ignore_errors=True)
@@ -65,10 +65,10 @@ def forget_old() -> None:
 
 @contextmanager
 def compiling() -> Iterator[Callable[[Callable[[str], None]], None]]:
-    """Begin to make what is not kept yet, in a process of its own; yield what waits for it.
+    """Compile what is not kept yet, in a process of its own; yield a function that waits for it.
 
-    The one who waits hands over what shows a text. A process that fails is no fault here: whoever
-    simulates makes the code again, and says why that fails.
+    That function is given what shows a progress text. A process that fails is not reported here: whoever
+    simulates compiles again, and reports why that fails.
     """
     is_kept = any(kept_folder().rglob(_LARGEST))
     maker = None if is_kept else subprocess.Popen([sys.executable, "-c", _COMMAND])

@@ -1,12 +1,13 @@
-"""Work offered to each service: steps a minute times the work their call graphs ask for."""
+"""The load offered to each service: steps a minute times the visits of their call graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import chain
 
 import numpy as np
 
-from gameday.queueing import build_cell
+from gameday.queueing import Visit, build_cell
 from gameday.scenario import Scenario
 from gameday.traffic import LoadPlan
 from gameday.traffic.fit import caused_by_type
@@ -16,21 +17,21 @@ __all__ = ["expected_visits", "offered_erlangs", "visits_per_s"]
 
 
 def offered_erlangs(scenario: Scenario, stack: str, steps: Mapping[str | None, Array]) -> Array:
-    """Return busy servers asked for at full scale, shape (services, slots), when nothing waits.
+    """Return the offered load at full scale, erlangs, shape (services, slots): servers busy if nothing waits.
 
     `steps`: product type -> steps a minute, shape (regions, steps, slots); None: of no type. A service that
-    holds its server while it calls others is busy for theirs too. No retries: they come on top in trouble.
+    holds its server while it calls others is busy for their time too. Retries are left out.
     """
-    return _weighted(scenario, stack, steps, hold=True)
+    return _sum_over_visits(scenario, stack, steps, lambda visit: visit.mean_hold_s)
 
 
 def visits_per_s(scenario: Scenario, stack: str, steps: Mapping[str | None, Array]) -> Array:
     """Return visits a second to each service, shape (services, slots), without retries."""
-    return _weighted(scenario, stack, steps, hold=False)
+    return _sum_over_visits(scenario, stack, steps, lambda visit: 1.0)
 
 
 def expected_visits(scenario: Scenario, plan: LoadPlan) -> float:
-    """Return how many service visits a replication of `plan` comes to when nothing fails."""
+    """Return the service visits of a replication of `plan` when nothing fails."""
     steps = caused_by_type(scenario, plan)
     visits = sum(
         visits_per_s(scenario, stack, steps).sum() * SLOT_S for stack in scenario.stack_names
@@ -38,18 +39,22 @@ def expected_visits(scenario: Scenario, plan: LoadPlan) -> float:
     return float(plan.clock.played(visits))
 
 
-def _weighted(
-    scenario: Scenario, stack: str, steps: Mapping[str | None, Array], *, hold: bool
+def _sum_over_visits(
+    scenario: Scenario,
+    stack: str,
+    steps: Mapping[str | None, Array],
+    weight: Callable[[Visit], float],
 ) -> Array:
+    """Return visits a second to each service, each times its weight, shape (services, slots)."""
     cell = build_cell(scenario, stack, scale=1.0)
     services = list(scenario.services)
-    regions = [scenario.region_names.index(r) for r in scenario.stack_regions(stack)]
-    out = np.zeros((len(services), next(iter(steps.values())).shape[2]))
-    for product, asked in steps.items():
-        rows = asked[regions].sum(axis=0)
+    regions = [scenario.region_names.index(region) for region in scenario.stack_regions(stack)]
+    total = np.zeros((len(services), next(iter(steps.values())).shape[2]))
+    for product, per_min in steps.items():
+        of_stack = per_min[regions].sum(axis=0)
         for index, step in enumerate(scenario.steps):
-            for group in cell.exchanges(step, product):
-                for visit in (v for entry in group for v in entry.walk()):
-                    weight = visit.mean_hold_s if hold else 1.0
-                    out[services.index(visit.service)] += rows[index] / SLOT_S * weight
-    return out
+            for entry in chain.from_iterable(cell.exchanges(step, product)):
+                for visit in entry.walk():
+                    of_service = of_stack[index] / SLOT_S * weight(visit)
+                    total[services.index(visit.service)] += of_service
+    return total

@@ -17,25 +17,33 @@ from gameday.forecast import Demand
 from gameday.record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.offered import expected_visits
-from gameday.simulate.replications import REPLICATIONS, replicate_each
-from gameday.traffic import LoadPlan, ReplayOptions, plan_load
+from gameday.simulate.replications import REPLICATIONS, RunControl, replicate_each
+from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.vocabulary import Seed
 
-__all__ = ["LEAD_IN", "AtRealSpeed", "Take", "at_real_speed", "real_speed_model", "wait_for"]
+__all__ = [
+    "LEAD_IN",
+    "CoreBudget",
+    "RealSpeedRuns",
+    "WaitForModel",
+    "plan_at_real_speed",
+    "real_speed_model",
+    "wait_for",
+]
 
 LEAD_IN = 60
-"""Minutes before the window that bring customers, queues and servers into their state. Source: the
-project's issue on rehearsal."""
+"""Minutes of warm-up before the window, which bring customers, queues and servers into their state. Ours:
+several times as long as a session lasts or autoscaling takes."""
 _VISITS_PER_S = 2.0e6
-"""Service visits a core simulates in a second: half of what is measured on a quiet one (`make
-bench-simulate`)."""
+"""Service visits a core simulates in a second. Source: half of what `make bench-simulate` measures on a
+quiet one."""
 _BESIDE_LOAD = 0.5
-"""Share of the run's time in which a core that gives way to swarm and shop is the model's."""
+"""Share of the run's time in which a core that gives way to swarm and shop is the model's. Ours."""
 
 _LEAST_WAIT_S = 60.0
 """The model is waited for after the load as long as the run took, and at least so long. Ours: it was sized
 to end with the run; where it has not by then, other work has the machine."""
-_ASKED_EVERY_S = 0.2
+_POLL_S = 0.2
 
 T = TypeVar("T")
 Seen = tuple[tuple[T, ...], ...]
@@ -43,7 +51,7 @@ Seen = tuple[tuple[T, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AtRealSpeed(Generic[T]):
+class RealSpeedRuns(Generic[T]):
     """What the model saw of a window at real speed; nothing where one core is all there is."""
 
     event: Seen[T] = ()
@@ -54,39 +62,51 @@ class AtRealSpeed(Generic[T]):
     """Why it is missing or has fewer replications than were wanted; empty where it is whole."""
 
 
-Take = Callable[[Callable[[], str | None], Callable[[str], None]], AtRealSpeed[T]]
+WaitForModel = Callable[[Callable[[], str | None], Callable[[str], None]], RealSpeedRuns[T]]
 """Waits for a model: asks why to cut it short (None: go on), tells how far it is."""
 
 
-def at_real_speed(
+@dataclass(frozen=True, slots=True)
+class CoreBudget:
+    """How much computing a plan's replications may take, which decides its scale."""
+
+    core_s: float
+    """Seconds of one core, all replications together."""
+    replications: int = REPLICATIONS
+    least_scale: float = 0.0
+    """The plan is at least so large, even if that takes longer."""
+
+    def scale_for(self, visits: float) -> float:
+        """Return the scale that fits, of two digits, where a replication at full scale makes `visits`."""
+        fits = self.core_s * _VISITS_PER_S / max(1.0, self.replications * visits)
+        return max(float(f"{0.95 * fits:.1e}"), self.least_scale)  # rounded, yet not upwards
+
+
+def plan_at_real_speed(
     scenario: Scenario,
     demand: Demand,
     *,
     seed: Seed,
     window: str,
-    core_s: float,
+    budget: CoreBudget,
     quantile: float | None = None,
     scale: float | None = None,
-    at_least: float = 0.0,
-    replications: int = REPLICATIONS,
     lead_in: int = LEAD_IN,
 ) -> LoadPlan:
-    """Return the plan of a window at real speed, `lead_in` minutes before it included.
+    """Return the load plan of a window at real speed, `lead_in` minutes of warm-up before it included.
 
-    Without a `scale`, at the largest one of which so many replications take `core_s` seconds of a
-    core; at `at_least` even if that takes longer, and at most at full scale.
+    Without a `scale`, at the largest that the budget allows, and at most at full scale.
     """
 
-    def at(scale: float) -> LoadPlan:
-        options = ReplayOptions(window, 1.0, None, scale, quantile, lead_in)
-        return plan_load(scenario, demand, seed=seed, options=options)
+    def planned(scale: float) -> LoadPlan:
+        order = Asked(window, 1.0, None, scale, quantile, lead_in)
+        return plan_load(scenario, demand, seed=seed, options=order)
 
     if scale is not None:
-        return at(scale)
-    whole = at(1.0)
-    fits = core_s * _VISITS_PER_S / max(1.0, replications * expected_visits(scenario, whole))
-    fits = max(_rounded(fits), at_least)
-    return whole if fits >= 1.0 else at(fits)
+        return planned(scale)
+    whole = planned(1.0)
+    fits = budget.scale_for(expected_visits(scenario, whole))
+    return whole if fits >= 1.0 else planned(fits)
 
 
 def wait_for(
@@ -109,25 +129,8 @@ def wait_for(
         if waited >= most_s:
             return f"it was not done {most_s:.0f} s after the load, the most it is waited for"
         tell(f"{done()} of {REPLICATIONS} replications, {waited:.0f} s of at most {most_s:.0f} s")
-        wait([model], timeout=min(_ASKED_EVERY_S, most_s - waited))
+        wait([model], timeout=min(_POLL_S, most_s - waited))
     return ""
-
-
-def _taken(model: Future[AtRealSpeed[T]], why: str, *, has_calm: bool) -> AtRealSpeed[T]:
-    """Return what a model saw; fewer than two replications, which have no interval, are nothing."""
-    try:
-        seen = model.result()
-    except PreflightFailed as error:  # one of its processes was killed
-        return AtRealSpeed(why=f"it failed: {error}")
-    whole = min(len(seen.event), len(seen.calm) if has_calm else REPLICATIONS)
-    if whole >= REPLICATIONS:
-        return seen
-    return replace(seen, why=why) if whole > 1 else AtRealSpeed(why=why)
-
-
-def _rounded(scale: float) -> float:
-    """Return a scale of two digits that is not larger."""
-    return float(f"{0.95 * scale:.1e}")
 
 
 @contextmanager
@@ -139,7 +142,7 @@ def real_speed_model(
     *,
     seed: Seed,
     scale: float | None,
-) -> Iterator[Take[T]]:
+) -> Iterator[WaitForModel[T]]:
     """Begin the model of `plan`'s window at real speed beside its run; yield what waits for its outcome.
 
     Where something is injected the same customers are played with nothing injected too. `scale` is that of the
@@ -147,48 +150,99 @@ def real_speed_model(
     """
     run_s = plan.duration_s + plan.lead_in_s
     if (os.cpu_count() or 1) == 1:
-        yield lambda *_: AtRealSpeed(
+        yield lambda *_: RealSpeedRuns(
             why="this machine has one core, which the load needs for itself"
         )
         return
-    core_s = _BESIDE_LOAD * run_s / (2 if plan.injections else 1)
-    calm = at_real_speed(
+    calm = _as_at_real_speed(scenario, demand, plan, seed, core_s=_BESIDE_LOAD * run_s)
+    model = _BackgroundModel(
+        scenario,
+        calm,
+        struck=calm.with_injections(plan.injections) if plan.injections else None,
+        look=look_at(calm),
+        seed=seed.child("event"),
+        servers=None if scale is None else calm.scale * scale / plan.scale,
+    )
+    with model.running(most_s=max(_LEAST_WAIT_S, run_s)) as wait_for_model:
+        yield wait_for_model
+
+
+def _as_at_real_speed(
+    scenario: Scenario, demand: Demand, plan: LoadPlan, seed: Seed, *, core_s: float
+) -> LoadPlan:
+    """Return a plan's window at real speed, nothing injected; `core_s` must do for the injected one too."""
+    return plan_at_real_speed(
         scenario,
         demand,
         seed=seed,
-        core_s=core_s,
+        budget=CoreBudget(core_s / (2 if plan.injections else 1)),
         quantile=plan.quantile,
         window=f"{plan.window.start.isoformat()}/{plan.window.end.isoformat()}",
     )
-    servers = None if scale is None else calm.scale * scale / plan.scale
-    plans = [calm.with_injections(plan.injections), calm] if plan.injections else [calm]
-    done = [0]
 
-    def play(stop_file: Path) -> AtRealSpeed[T]:
+
+class _BackgroundModel(Generic[T]):
+    """Replications of a window in a thread, whose process gives way to load."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        calm: LoadPlan,
+        *,
+        struck: LoadPlan | None,
+        look: Callable[[RunRecord], T],
+        seed: Seed,
+        servers: float | None,
+    ) -> None:
+        self.scenario, self.calm, self.struck = scenario, calm, struck
+        self.look, self.seed, self.servers = look, seed, servers
+        self.done = 0
+        """Replications so far."""
+
+    @contextmanager
+    def running(self, *, most_s: float) -> Iterator[WaitForModel[T]]:
+        """Yield what waits for the outcome, at most so long; the model is stopped at the latest on leaving."""
+        with scratch_folder("model") as folder, ThreadPoolExecutor(1, "event model") as thread:
+            stop_file = folder / "stop"
+            runs = thread.submit(self._play, stop_file)
+
+            def wait_for_model(
+                why_cut: Callable[[], str | None], tell: Callable[[str], None]
+            ) -> RealSpeedRuns[T]:
+                why = wait_for(runs, lambda: self.done, most_s=most_s, why_cut=why_cut, tell=tell)
+                stop_file.touch()
+                return _what_was_seen(runs, why, has_calm=self.struck is not None)
+
+            try:
+                yield wait_for_model
+            finally:
+                stop_file.touch()
+
+    def _play(self, stop_file: Path) -> RealSpeedRuns[T]:
         seen = replicate_each(
-            scenario,
-            plans,
-            look_at(calm),
-            seed=seed.child("event"),
-            workers=1,
-            scale=servers,
-            beside_load=True,
+            self.scenario,
+            [self.calm] if self.struck is None else [self.struck, self.calm],
+            self.look,
+            seed=self.seed,
+            control=RunControl(
+                workers=1, beside_load=True, stop_file=stop_file, progress=self._note_done
+            ),
+            scale=self.servers,
             new_customers=True,
-            stop_file=stop_file,
-            progress=lambda whole: done.__setitem__(0, whole),
         )
-        return AtRealSpeed(seen[0], seen[1] if plan.injections else (), calm.scale)
+        return RealSpeedRuns(seen[0], () if self.struck is None else seen[1], self.calm.scale)
 
-    with scratch_folder("model") as folder, ThreadPoolExecutor(1, "event model") as thread:
-        model = thread.submit(play, folder / "stop")
+    def _note_done(self, replications: int) -> None:
+        self.done = replications
 
-        def take(why_cut: Callable[[], str | None], tell: Callable[[str], None]) -> AtRealSpeed[T]:
-            most_s = max(_LEAST_WAIT_S, run_s)
-            why = wait_for(model, lambda: done[0], most_s=most_s, why_cut=why_cut, tell=tell)
-            (folder / "stop").touch()
-            return _taken(model, why, has_calm=bool(plan.injections))
 
-        try:
-            yield take
-        finally:
-            (folder / "stop").touch()
+def _what_was_seen(runs: Future[RealSpeedRuns[T]], why: str, *, has_calm: bool) -> RealSpeedRuns[T]:
+    """Return what a model saw; fewer than two replications, which have no interval, are nothing."""
+    try:
+        seen = runs.result()
+    except PreflightFailed as error:  # one of its processes was killed
+        return RealSpeedRuns(why=f"it failed: {error}")
+    complete = min(len(seen.event), len(seen.calm) if has_calm else REPLICATIONS)
+    if complete >= REPLICATIONS:
+        return seen
+    return replace(seen, why=why) if complete > 1 else RealSpeedRuns(why=why)

@@ -31,7 +31,7 @@ from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading import read_scenario, scenario_of
 from gameday.scenario.reading.injections import parse_injections
 from gameday.scenario.service_times import Exponential
-from gameday.simulate.compiled import kernel, queue_alone, run_compiled
+from gameday.simulate.compiled import engine, run_compiled, run_single_queue
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import LoadPlan, ReplayOptions, plan_load
@@ -142,7 +142,7 @@ def every_policy(*, size: float = 1.0) -> dict[str, Any]:
 def large(*, size: float = 1.0) -> dict[str, Any]:
     """Play an hour around the peak at a larger scale; the kernel alone beside the whole."""
     scenario, plan = primeday("2027-07-13T18:45-07:00/2027-07-13T19:45-07:00", 0.1 * size, 5)
-    spent, original = [0.0], kernel.run
+    spent, original = [0.0], engine.run
 
     def timed(*rows: Any) -> int:
         began = time.process_time()
@@ -150,11 +150,11 @@ def large(*, size: float = 1.0) -> dict[str, Any]:
         spent[0] += time.process_time() - began
         return status
 
-    kernel.run = timed
+    engine.run = timed
     try:
         whole_s, count = seconds_of(run_compiled, scenario, plan)
     finally:
-        kernel.run = original
+        engine.run = original
     return {
         "visits": count,
         "whole_s": round(whole_s, 2),
@@ -193,7 +193,7 @@ def alone_per_s(requests: float, seed: int = 1) -> float:
     """Return requests a CPU second of M/M/20 at 90 %, statistics by the minute."""
     rates = np.full(round(requests / 18 / 60), 18.0)
     began = time.process_time()
-    seen = queue_alone(rates, 60.0, 20, ONE_SECOND, seed=Seed(seed))
+    seen = run_single_queue(rates, 60.0, 20, ONE_SECOND, seed=Seed(seed))
     return float(seen.arrived.sum() / (time.process_time() - began))
 
 
@@ -214,14 +214,14 @@ def one_queue(*, size: float = 1.0) -> dict[str, Any]:
 
 def accuracy(*, size: float = 1.0) -> dict[str, Any]:
     """Compare with Erlang C at 1e7 requests, and count how often intervals cover it."""
-    seen = queue_alone(np.full(round(9260 * size), 18.0), 60.0, 20, ONE_SECOND, seed=Seed(1))
+    seen = run_single_queue(np.full(round(9260 * size), 18.0), 60.0, 20, ONE_SECOND, seed=Seed(1))
     mean, p99 = mean_wait_s(18, 20, 1.0), wait_quantile_s(18, 20, 1.0, 0.99)
     found = percentile(seen.waits.sum(axis=0), 0.99)
     covered, seeds, warm_up = list[bool](), max(2, round(1000 * size)), 30
     for seed in range(seeds):
         waits = []
         for number in range(10):
-            run = queue_alone(
+            run = run_single_queue(
                 np.full(230, 18.0), 60.0, 20, ONE_SECOND, seed=Seed(seed).child(str(number))
             )
             waits.append(float(run.waited_s[warm_up:].sum() / run.arrived[warm_up:].sum()))
@@ -290,11 +290,13 @@ def play(kind: str, visits_: float) -> dict[str, Any]:
     """Play so many visits over 48 h in this process."""
     if kind == "one queue":
         rate = visits_ / 2880 / 60
-        queue_alone(np.full(2, 1.0), 60.0, 1, ONE_SECOND, seed=Seed(1))
+        run_single_queue(np.full(2, 1.0), 60.0, 1, ONE_SECOND, seed=Seed(1))
         began = time.perf_counter()
         servers = max(1, math.ceil(rate / 0.9))
         count = int(
-            queue_alone(np.full(2880, rate), 60.0, servers, ONE_SECOND, seed=Seed(1)).arrived.sum()
+            run_single_queue(
+                np.full(2880, rate), 60.0, servers, ONE_SECOND, seed=Seed(1)
+            ).arrived.sum()
         )
     else:
         scenario, plan = primeday("all", 0.01, 0)

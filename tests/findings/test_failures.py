@@ -23,7 +23,7 @@ from gameday.findings import Evidence, Finding, find
 from gameday.products import to_json
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading.injections import Injection, parse_injections
-from gameday.simulate import replicate, simulate
+from gameday.simulate import RunControl, replicate, simulate
 from gameday.simulate.replications import replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed
@@ -46,10 +46,19 @@ def evidence(
     scenario: Scenario, plan: LoadPlan, calm: LoadPlan | None = None, **more: Any
 ) -> Evidence:
     """Return a run of the model in the place of the shop's, and four at real speed beside it, calm ones too."""
-    [measured, *predicted] = simulate(scenario, plan, seed=Seed(9), replications=3, workers=1)
+    [measured, *predicted] = simulate(
+        scenario,
+        plan,
+        seed=Seed(9),
+        control=RunControl(replications=3, workers=1),
+    )
     plans = [plan, calm] if calm else [plan]
     event, *calm_runs = replicate_each(
-        scenario, plans, Look.at(scenario, plan), seed=Seed(4), replications=4, workers=1
+        scenario,
+        plans,
+        Look.at(scenario, plan),
+        seed=Seed(4),
+        control=RunControl(replications=4, workers=1),
     )
     return Evidence(
         scenario,
@@ -116,7 +125,11 @@ def test_what_brings_it_back_is_told_load_and_policies(
 
     def play(_: str, variant: Scenario, plan: LoadPlan) -> Any:
         return replicate(
-            variant, plan, Look.at(variant, plan), seed=Seed(4), replications=2, workers=1
+            variant,
+            plan,
+            Look.at(variant, plan),
+            seed=Seed(4),
+            control=RunControl(replications=2, workers=1),
         )
 
     told = find_remedies(scenario, calm, injections, {"main"}, play)["main"]
@@ -135,7 +148,11 @@ def test_what_another_stack_suffers_for_good_is_not_waited_for() -> None:
 
     def play(_: str, variant: Scenario, plan: LoadPlan) -> Any:
         return replicate(
-            variant, plan, Look.at(variant, plan), seed=Seed(4), replications=2, workers=1
+            variant,
+            plan,
+            Look.at(variant, plan),
+            seed=Seed(4),
+            control=RunControl(replications=2, workers=1),
         )
 
     told = find_remedies(scenario, struck(scenario, 80.0, []), (*own, other), {"main"}, play)
@@ -180,7 +197,12 @@ def test_what_never_goes_down_does_not_come_back() -> None:
 def test_a_run_that_ends_before_its_phases_says_so_in_numbers_json_can_hold() -> None:
     scenario = load_scenario("drills/surge-retries")
     plan = struck(scenario, 80.0, scenario.replay.inject)
-    [record] = simulate(scenario, plan, seed=Seed(9), replications=1, workers=1)
+    [record] = simulate(
+        scenario,
+        plan,
+        seed=Seed(9),
+        control=RunControl(replications=1, workers=1),
+    )
     record.step_counts[:, :, :, 1:] = 0  # stopped in its first minute
     told = measured_recovery(plan.injections, record, 1.0)
     assert told is not None
@@ -347,8 +369,8 @@ def answer(scenario: Scenario) -> dict[str, Any]:
     """Return what can be lost while 60 customers come a second."""
     plan = struck(scenario, 60.0, [])
     demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
-    how = {"seed": Seed(1), "core_s": 100.0, "replications": 6, "workers": 1}
-    return n_minus_one(scenario, demand, plan, **how)["main"]  # type: ignore[arg-type]
+    control = RunControl(replications=6, workers=1)
+    return n_minus_one(scenario, demand, plan, seed=Seed(1), core_s=100.0, control=control)["main"]
 
 
 def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:
@@ -403,8 +425,11 @@ def test_the_peak_is_the_forecast_s_not_an_injected_surge_s(tmp_path: Path) -> N
     calm = growing(scenario, [60.0, 61.0] + [60.0] * 38, [])
     surge = growing(scenario, [60.0, 61.0] + [60.0] * 38, ["traffic 3x at +25m for 5m"])
     demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
-    how = {"seed": Seed(1), "core_s": 1.0, "replications": 2, "workers": 1}
-    begins = [n_minus_one(scenario, demand, p, **how)["main"].from_utc for p in (calm, surge)]  # type: ignore[arg-type]
+    control = RunControl(replications=2, workers=1)
+    begins = [
+        n_minus_one(scenario, demand, p, seed=Seed(1), core_s=1.0, control=control)["main"].from_utc
+        for p in (calm, surge)
+    ]
     assert begins[0] == begins[1]
 
 

@@ -18,7 +18,7 @@ from gameday.experiments.replications import Look
 from gameday.experiments.replications.replication import NOBODY, Replications
 from gameday.scenario import Scenario
 from gameday.scenario.reading.injections import parse_injections
-from gameday.simulate import replicate
+from gameday.simulate import RunControl, replicate
 from gameday.swarm.control.run import _preflight
 from gameday.vocabulary import Seed
 from tests.support.small_shop import desk, flat_demand, flat_plan, load_small
@@ -34,7 +34,11 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 def played(scenario: Scenario, per_s: float) -> Replications:
     plan = flat_plan(scenario, per_s, slots=8)
     return replicate(
-        scenario, plan, Look.at(scenario, plan), seed=Seed(1), replications=3, workers=1
+        scenario,
+        plan,
+        Look.at(scenario, plan),
+        seed=Seed(1),
+        control=RunControl(replications=3, workers=1),
     )
 
 
@@ -70,8 +74,8 @@ def test_no_multiple_of_nobody_is_tried_or_called_headroom(scenario: Scenario, n
 def test_what_nobody_met_can_neither_be_lost_nor_not(scenario: Scenario) -> None:
     demand = flat_demand(scenario, np.zeros((1, 1, 300)))
     plan = flat_plan(scenario, 0.0, slots=8)
-    how: dict[str, Any] = {"seed": Seed(1), "core_s": 5.0, "replications": 3, "workers": 1}
-    answer = n_minus_one(scenario, demand, plan, **how)["main"]
+    control = RunControl(replications=3, workers=1)
+    answer = n_minus_one(scenario, demand, plan, seed=Seed(1), core_s=5.0, control=control)["main"]
     assert answer.rows
     assert {row.said for row in answer.rows} == {NOBODY}
     assert all(row.held.mid is None for row in [answer.as_it_is, *answer.rows])

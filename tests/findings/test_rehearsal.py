@@ -24,7 +24,7 @@ from gameday.experiments.replications.replication import (
 from gameday.queueing.closed_forms import mean_wait_s
 from gameday.record.intervals.of_replications import t_interval
 from gameday.scenario import Scenario
-from gameday.simulate import replicate
+from gameday.simulate import RunControl, replicate
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Band, Seed
 from tests.support.small_runs import busy_shop
@@ -35,7 +35,11 @@ OBJECTIVES = ["p99 of home < 800ms", "error rate of all steps < 1%", "utilisatio
 
 def played(scenario: Scenario, plan: LoadPlan, count: int = 4) -> Any:
     return replicate(
-        scenario, plan, Look.at(scenario, plan), seed=Seed(1), replications=count, workers=1
+        scenario,
+        plan,
+        Look.at(scenario, plan),
+        seed=Seed(1),
+        control=RunControl(replications=count, workers=1),
     )
 
 

@@ -23,7 +23,7 @@ from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord
 from gameday.scenario import load_scenario
 from gameday.scenario.service_times import ServiceTime
-from gameday.simulate.compiled import queue_alone, run_compiled
+from gameday.simulate.compiled import run_compiled, run_single_queue
 from gameday.vocabulary import Seed
 from tests.support import examples, small_shop
 
@@ -92,7 +92,7 @@ def test_a_queue_alone_waits_as_erlang_c_or_pollaczek_and_khinchine_say(
     rate = busy * servers / time.mean
     waits = []
     for seed in range(12):
-        run = queue_alone(np.full(500, rate), 60.0, servers, time, seed=Seed(seed))
+        run = run_single_queue(np.full(500, rate), 60.0, servers, time, seed=Seed(seed))
         waits.append(float(run.waited_s[20:].sum() / run.arrived[20:].sum()))
     paper = mean_wait_s(busy * servers, servers, time.mean, time.scv)
     band = t_interval(waits, 0.999)
@@ -100,7 +100,7 @@ def test_a_queue_alone_waits_as_erlang_c_or_pollaczek_and_khinchine_say(
 
 
 def test_a_queue_alone_at_ten_million_requests_is_within_its_goals() -> None:
-    run = queue_alone(np.full(9260, 18.0), 60.0, 20, EXPONENTIAL, seed=Seed(5))
+    run = run_single_queue(np.full(9260, 18.0), 60.0, 20, EXPONENTIAL, seed=Seed(5))
     assert run.mean_wait_s == pytest.approx(mean_wait_s(18, 20, 1.0), rel=0.015)
     p99 = percentile(run.waits.sum(axis=0), 0.99)
     assert p99 == pytest.approx(wait_quantile_s(18, 20, 1.0, 0.99), rel=0.025)
@@ -110,7 +110,7 @@ def test_a_queue_alone_at_ten_million_requests_is_within_its_goals() -> None:
 
 
 def test_a_queue_nobody_comes_to_is_empty() -> None:
-    run = queue_alone(np.array([0.0, 5.0, 0.0]), 60.0, 2, EXPONENTIAL, seed=Seed(1))
+    run = run_single_queue(np.array([0.0, 5.0, 0.0]), 60.0, 2, EXPONENTIAL, seed=Seed(1))
     assert run.arrived[[0, 2]].tolist() == [0, 0]
     assert run.arrived[1] > 200
 

@@ -11,9 +11,9 @@ import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gameday.queueing import RunningLane
 from gameday.queueing.attempts import Attempt
 from gameday.queueing.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
-from gameday.queueing.station import Places
 from gameday.record.histograms import BINS, percentile
 from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
@@ -137,18 +137,18 @@ def spied_waits(patch: pytest.MonkeyPatch) -> list[float]:
     waits: list[float] = []
     takes, wait = ServicePool.takes_server, ServicePool.wait
 
-    def taken(pool: ServicePool, lane: Places) -> bool:
+    def taken(pool: ServicePool, lane: RunningLane) -> bool:
         has_one = takes(pool, lane)
         if has_one:
             waits.append(0.0)
         return has_one
 
-    def watched(pool: ServicePool, lane: Places, one: Attempt) -> None:
+    def watched(pool: ServicePool, lane: RunningLane, one: Attempt) -> None:
         wait(pool, lane, one)
-        place, began = one.place, pool.env.now
-        assert isinstance(place, simpy.Event)
-        assert place.callbacks is not None
-        place.callbacks.append(lambda _: waits.append(pool.env.now - began))
+        grant, began = one.grant, pool.env.now
+        assert isinstance(grant, simpy.Event)
+        assert grant.callbacks is not None
+        grant.callbacks.append(lambda _: waits.append(pool.env.now - began))
 
     patch.setattr(ServicePool, "takes_server", taken)
     patch.setattr(ServicePool, "wait", watched)

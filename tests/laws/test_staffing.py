@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.queueing import servers_for
-from gameday.queueing.closed_forms import erlang_b, erlang_c, mean_wait_s, wait_quantile_s
+from gameday.queueing.closed_forms import (
+    erlang_b,
+    erlang_c,
+    mean_wait_s,
+    servers_for,
+    wait_quantile_s,
+)
 from gameday.record.intervals.of_replications import t_interval
 
 LOADS = st.floats(0.01, 300)

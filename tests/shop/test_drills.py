@@ -11,8 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from gameday.queueing import build_cell
-from gameday.queueing.timed_changes import switches
+from gameday.queueing import build_cell, plan_timed_changes
 from gameday.scenario import load_scenario
 from gameday.scenario.reading.injections import parse_injections
 from gameday.shop.station import Asker, LiveServices
@@ -52,7 +51,7 @@ def goodput(drill: str, seed: int) -> list[float]:
     async def whole() -> list[tuple[float, bool]]:
         cell = build_cell(scenario, "main", scale=1.0)
         live = LiveServices(scenario, cell, seed)
-        live.begin(switches(scenario, cell, injections, Clock()))
+        live.begin(plan_timed_changes(scenario, cell, injections, Clock()))
         visit = cell.exchanges("buy", None)[0][0]
 
         async def one(begins_s: float, number: int) -> tuple[float, bool]:

@@ -19,7 +19,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.queue_policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
-from gameday.simulate.reference.station import Asker, Services
+from gameday.simulate.reference.station import Caller, Services
 from tests.support import NIGHT
 from tests.support.small_shop import desk, load_small, service
 from tests.support.virtual_shop import in_virtual_time
@@ -41,7 +41,7 @@ def in_model(scenario: Scenario, at_s: list[float], seed: int) -> dict[str, dict
 
     def one(at: float, number: int) -> Iterator[Any]:
         yield env.timeout(at)
-        yield from services.call(visit, Asker((number, 0, 0, 0), number))
+        yield from services.call(visit, Caller((number, 0, 0, 0), number))
 
     for number, at in enumerate(at_s, start=1):
         env.process(one(at, number))

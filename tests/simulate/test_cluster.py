@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gameday.errors import PreflightFailed, UsageError
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.simulate.cluster import on_cluster
 from gameday.vocabulary import Seed
 from tests.support.small_shop import flat_plan, load_small, small_shop
@@ -19,14 +19,14 @@ def test_a_local_cluster_gives_the_same_bits(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     scenario = load_small(tmp_path, small_shop())
     plan = flat_plan(scenario, 2.0, slots=2)
-    at_home = simulate(scenario, plan, seed=Seed(4), replications=3)
+    at_home = simulate(scenario, plan, seed=Seed(4), control=RunControl(replications=3))
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         on_cluster(cluster.scheduler_address),
     ):
-        away = simulate(scenario, plan, seed=Seed(4), replications=3)
+        away = simulate(scenario, plan, seed=Seed(4), control=RunControl(replications=3))
     assert len(away) == len(at_home) == 3
     for one, other in zip(at_home, away, strict=True):
         np.testing.assert_array_equal(one.loads, other.loads)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gameday.record.run_record import RunRecord
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading.injections import parse_injections
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.simulate.compiled import run_compiled
 from gameday.simulate.reference.engine import run_reference
 from gameday.traffic import LoadPlan
@@ -192,7 +192,9 @@ def test_what_begins_much_at_once_finds_room_for_it(
 def test_a_person_may_have_the_reference_play_and_gets_the_same_record(tmp_path: Path) -> None:
     scenario = load_small(tmp_path, small_shop())
     plan = flat_plan(scenario, 2.0, slots=3)
-    [compiled] = simulate(scenario, plan, seed=Seed(5), replications=1)
-    [reference] = simulate(scenario, plan, seed=Seed(5), replications=1, engine="reference")
+    [compiled] = simulate(scenario, plan, seed=Seed(5), control=RunControl(replications=1))
+    [reference] = simulate(
+        scenario, plan, seed=Seed(5), control=RunControl(replications=1, engine="reference")
+    )
     assert differences(compiled, reference) == []
     assert (compiled.source, reference.source) == ("compiled", "simpy")

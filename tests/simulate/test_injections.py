@@ -14,7 +14,7 @@ from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.scenario.reading.injections import outages, parse_injections
 from gameday.scenario.server_policies import servers_left, stretched
-from gameday.simulate import replicate, simulate
+from gameday.simulate import RunControl, replicate, simulate
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import desk, flat_plan, load_small
@@ -39,7 +39,7 @@ def series(record: RunRecord, what: str) -> Array:
 
 def played(scenario: Scenario, plan: LoadPlan) -> RunRecord:
     """Return one replication."""
-    return simulate(scenario, plan, seed=Seed(3), replications=1)[0]
+    return simulate(scenario, plan, seed=Seed(3), control=RunControl(replications=1))[0]
 
 
 def test_work_that_is_slowed_keeps_servers_busy_so_many_times_as_long(tmp_path: Path) -> None:
@@ -119,7 +119,9 @@ def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_polic
     plan = flat_plan(shop, 160.0, slots=16)
     injections = parse_injections([f"{trigger} at +3m for 2m"], shop, 60.0 * 16)
     plan = plan.with_injections(injections)
-    runs = replicate(shop, plan, Look.at(shop, plan), seed=Seed(1), replications=4, workers=1)
+    runs = replicate(
+        shop, plan, Look.at(shop, plan), seed=Seed(1), control=RunControl(replications=4, workers=1)
+    )
     seen = does_it_recover(injections, runs)
     assert seen is not None
     main = seen["main"]
@@ -132,7 +134,11 @@ def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_polic
 def test_what_lasts_to_the_end_is_not_asked_whether_it_comes_back(tmp_path: Path) -> None:
     scenario, plan = struck(tmp_path, "desk slowed 2x at +3m")
     runs = replicate(
-        scenario, plan, Look.at(scenario, plan), seed=Seed(1), replications=2, workers=1
+        scenario,
+        plan,
+        Look.at(scenario, plan),
+        seed=Seed(1),
+        control=RunControl(replications=2, workers=1),
     )
     seen = does_it_recover(plan.injections, runs)
     assert seen is not None

@@ -15,7 +15,7 @@ from gameday.record.histograms import percentile
 from gameday.record.intervals.of_replications import t_interval
 from gameday.record.run_record import ATTEMPTS, LOADS, RunRecord
 from gameday.scenario import Scenario
-from gameday.simulate import offered_erlangs, simulate
+from gameday.simulate import RunControl, offered_erlangs, simulate
 from gameday.simulate.offered import visits_per_s
 from gameday.simulate.reference.customers import Customers
 from gameday.simulate.reference.engine import run_reference
@@ -75,8 +75,8 @@ def test_replications_differ_in_chance_and_do_not_depend_on_the_number_of_worker
 ) -> None:
     scenario = load_small(tmp_path, small_shop())
     plan = flat_plan(scenario, 2.0, slots=2)
-    one = simulate(scenario, plan, seed=Seed(4), workers=1)
-    two = simulate(scenario, plan, seed=Seed(4), workers=2)
+    one = simulate(scenario, plan, seed=Seed(4), control=RunControl(workers=1))
+    two = simulate(scenario, plan, seed=Seed(4), control=RunControl(workers=2))
     assert len(one) == len(two) == 10
     assert all(same(a, b) for a, b in zip(one, two, strict=True))
     assert not same(one[0], one[1])

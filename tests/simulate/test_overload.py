@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.record.histograms import percentile
-from gameday.record.run_record import ATTEMPTS, RunRecord
+from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
 from gameday.scenario.caller_policies import may_retry, tokens_after_answer, tokens_after_retry
 from gameday.scenario.queue_policies import has_waited_too_long
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Seed
 from tests.support import by_night
 from tests.support.small_shop import desk, flat_plan, load_small
@@ -27,7 +26,7 @@ def played(folder: Path, per_s: float, **policy: Any) -> RunRecord:
     """Return ten minutes at a desk of 20 servers that bears 200 a second."""
     scenario = load_small(folder, desk(servers=20, mean="100ms", **(OVERLOADED | policy)))
     plan = flat_plan(scenario, per_s, slots=10)
-    return simulate(scenario, plan, seed=Seed(3), replications=1)[0]
+    return simulate(scenario, plan, seed=Seed(3), control=RunControl(replications=1))[0]
 
 
 def share_of(record: RunRecord, what: str) -> float:
@@ -110,7 +109,7 @@ def test_both_engines_refuse_the_same_of_those_who_waited_too_long(
     scenario = load_small(tmp_path, desk(servers=10, mean="100ms", **policy))
     plan = flat_plan(scenario, 130.0, slots=3)
     one, other = (
-        simulate(scenario, plan, seed=Seed(4), replications=1, engine=engine)[0]
+        simulate(scenario, plan, seed=Seed(4), control=RunControl(replications=1, engine=engine))[0]
         for engine in ("reference", "compiled")
     )
     assert share_of(one, "shed") > 0.1

@@ -13,7 +13,7 @@ from gameday.queueing.cell import least_scale
 from gameday.record.histograms import percentile
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord
 from gameday.scenario.reading.injections import parse_injections
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service
 
@@ -34,8 +34,8 @@ def played(
     folder.mkdir(exist_ok=True)
     scenario = load_small(folder, desk(**policy), changes)
     plan = flat_plan(scenario, per_s, slots=slots, scale=scale)
-    plan = plan.with_injections(parse_injections(list(inject), scenario, 60.0 * slots))
-    return simulate(scenario, plan, seed=Seed(3), replications=1)[0]
+    plan = plan.struck(parse_injections(list(inject), scenario, 60.0 * slots))
+    return simulate(scenario, plan, seed=Seed(3), control=RunControl(replications=1))[0]
 
 
 def attempts(record: RunRecord, what: str, service: int = 0) -> Array:

@@ -12,7 +12,7 @@ import pytest
 
 from gameday.jobs.one_run.after_load import AfterLoad, not_judged
 from gameday.live import Show
-from gameday.simulate.real_speed import AtRealSpeed
+from gameday.simulate.real_speed import RealSpeedRuns
 from tests.support.program import Bench, until
 
 
@@ -23,8 +23,8 @@ def after(end: str = "complete", reason: str | None = None) -> AfterLoad:
     return AfterLoad(played, stop)
 
 
-WHOLE: AtRealSpeed[int] = AtRealSpeed()
-MISSING: AtRealSpeed[int] = AtRealSpeed(why="stopped by signal SIGINT")
+WHOLE: RealSpeedRuns[int] = RealSpeedRuns()
+MISSING: RealSpeedRuns[int] = RealSpeedRuns(why="stopped by signal SIGINT")
 QUIET = Show(quiet=True)
 
 
@@ -59,7 +59,7 @@ def test_a_load_that_ended_early_keeps_its_own_reason(end: str) -> None:
 
 
 def test_a_wait_that_is_interrupted_leaves_a_model_that_is_missing_and_says_why() -> None:
-    def interrupted(*_: Any) -> AtRealSpeed[int]:
+    def interrupted(*_: Any) -> RealSpeedRuns[int]:
         raise KeyboardInterrupt
 
     modelled = after(reason="signal SIGINT").real_speed(interrupted, QUIET)

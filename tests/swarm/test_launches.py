@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.queueing.limited_sales import DONE, WAITING, Sale, sales
+from gameday.queueing.limited_sales import DONE, WAITING, Sale, build_sales
 from gameday.record.run_record import STEPS, RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.reference.engine import run_reference
@@ -91,7 +91,7 @@ class Shop:
     """Answers by the sale's own rules, each request after 20 ms."""
 
     def __init__(self, scenario: Scenario, plan: LoadPlan) -> None:
-        self.sale = sales(
+        self.sale = build_sales(
             scenario,
             "main",
             Clock(plan.speed, plan.scale),
@@ -201,7 +201,7 @@ def test_more_stock_never_sells_out_earlier_in_the_model(tmp_path: Path) -> None
 def test_the_stock_that_is_sold_is_the_sale_s(tmp_path: Path) -> None:
     scenario = fair(tmp_path)
     plan = crowd(scenario)
-    [sale] = sales(scenario, "main", Clock(SPEED)).values()
+    [sale] = build_sales(scenario, "main", Clock(SPEED)).values()
     assert isinstance(sale, Sale)
     assert sale.left == 100
     shop = Shop(scenario, plan)

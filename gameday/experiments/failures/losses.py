@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from gameday.record.intervals import (
 )
 from gameday.scenario import METRICS, Scenario
 from gameday.scenario.reading import parse_injections
-from gameday.simulate import LEAD_IN, at_real_speed, replicate_each
+from gameday.simulate import LEAD_IN, CoreBudget, RunControl, plan_at_real_speed, replicate_each
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
@@ -180,13 +180,12 @@ def n_minus_one(
     core_s: float,
     load_share: float = 1.0,
     progress: Callable[[str], None] = lambda phase: None,
-    **how: Any,
+    control: RunControl | None = None,
 ) -> dict[str, StackLosses]:
     """Return stack -> what can be lost at its peak in the plan's window; empty where it was cut short.
 
     A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
-    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence; `how`
-    is as for `replicate_each`.
+    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence.
     """
     answers = {}
     for stack in scenario.stack_names:
@@ -209,7 +208,7 @@ def n_minus_one(
             stacks=(stack,),
             scale=peak.scale / load_share,
             new_customers=True,
-            **how,
+            control=control,
         )
         runs = [[replication[0] for replication in replications] for replications in seen]
         if not all(len(replications) > 1 for replications in runs):
@@ -226,14 +225,13 @@ def peak_plan(
     Queues get into their state before it: longer where services scale.
     """
     scales = any(service.autoscale is not None for service in scenario.services.values())
-    return at_real_speed(
+    return plan_at_real_speed(
         scenario,
         demand,
         seed=seed,
         window=window,
-        core_s=core_s,
+        budget=CoreBudget(core_s, least_scale=least_scale(scenario)),
         quantile=quantile,
-        at_least=least_scale(scenario),
         lead_in=LEAD_IN if scales else LOSS_LEAD_IN,
     )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.reading import parse_injections
-from gameday.simulate import replicate_each
+from gameday.simulate import RunControl, replicate_each
 from gameday.traffic import LoadPlan, event_steps
 from gameday.vocabulary import SLOT_S, Array, Seed
 
@@ -93,7 +92,11 @@ def _busiest_window(scenario: Scenario, demand: Demand, steps: Array, stack: str
 
 
 def played_with(
-    case: PeakCase, scenario: Scenario, *, seed: Seed, **how: Any
+    case: PeakCase,
+    scenario: Scenario,
+    *,
+    seed: Seed,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Replication, ...]:
     """Return the case with the fleets of `scenario`; the same `seed` shares customers and chance."""
     injected = parse_injections(_losses(scenario, case), scenario, case.plan.window.slots * SLOT_S)
@@ -105,7 +108,7 @@ def played_with(
         stacks=(case.stack,),
         scale=case.plan.scale,
         new_customers=True,
-        **how,
+        control=RunControl(cancelled=cancelled),
     )
     return tuple(replication[0] for replication in seen)
 

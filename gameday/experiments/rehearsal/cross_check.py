@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.experiments.replications.replication import QUANTITIES, SPANS, Replication
-from gameday.queueing import Cell, bounded_queue, build_cell, erlang_b, impatient_queue, mean_wait_s
+from gameday.queueing import Cell, build_cell
+from gameday.queueing.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
 from gameday.record.intervals import Interval, interval_of, t_interval
 from gameday.scenario import Scenario
 from gameday.vocabulary import Array, Band

@@ -83,12 +83,14 @@ class _Alone:
 
 
 def _alone(name: str, queue: _Alone, cell_wait_s: Interval, seed: Seed) -> FullScaleWait:
-    from gameday.simulate.compiled import queue_alone  # numba: a second to import
+    from gameday.simulate.compiled import run_single_queue  # numba: a second to import
 
     requests = float(queue.per_s.sum()) * 60.0
     count = int(min(_REPLICATIONS, max(2.0, _MOST_REQUESTS / max(1.0, requests))))
     played = [
-        queue_alone(queue.per_s, 60.0, queue.servers, queue.times, seed=seed.child(str(number)))
+        run_single_queue(
+            queue.per_s, 60.0, queue.servers, queue.times, seed=seed.child(str(number))
+        )
         for number in range(count)
     ]
     p99 = [percentile(run.waits.sum(axis=0), 0.99) for run in played]

@@ -15,7 +15,7 @@ from gameday.live import Show
 from gameday.record import RunRecord
 from gameday.report import Summary, render_report, summary_json
 from gameday.safety import StopWatch
-from gameday.simulate import AtRealSpeed, Take
+from gameday.simulate import RealSpeedRuns, WaitForModel
 from gameday.swarm import End, Played
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ class AfterLoad:
         with written_after_load():
             folder.write_records(measured=(self.played.record,), predicted=predicted)
 
-    def real_speed(self, take: Take[T], show: Show) -> AtRealSpeed[T]:
+    def real_speed(self, take: WaitForModel[T], show: Show) -> RealSpeedRuns[T]:
         """Return the model of the window at real speed, or why it is missing."""
-        modelled: AtRealSpeed[T] = AtRealSpeed(why="interrupted")
+        modelled: RealSpeedRuns[T] = RealSpeedRuns(why="interrupted")
         with self.phase(f"{_AT_REAL_SPEED}, in the model", show):
             modelled = take(self.why_cut, show.update)
         return modelled  # noqa: RET504 - the phase may end early
 
-    def outcome(self, modelled: AtRealSpeed[T]) -> tuple[End, str]:
+    def outcome(self, modelled: RealSpeedRuns[T]) -> tuple[End, str]:
         """Return how the run ended and why: by a person, too, where one left out what the verdict rests on.
 
         What can be lost, and the proof of requests, are no part of it: they say themselves that they are missing.
@@ -94,7 +94,7 @@ def report(run: Run, summary: Summary, *, event: pd.DataFrame) -> None:
         run.journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
 
 
-def not_judged(modelled: AtRealSpeed[T], *, peak_played: bool = True) -> tuple[str, ...]:
+def not_judged(modelled: RealSpeedRuns[T], *, peak_played: bool = True) -> tuple[str, ...]:
     """Return what no model at real speed, or no whole one, leaves unknown; and a peak that was not played."""
     out: tuple[str, ...] = ()
     if modelled.why:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from gameday.jobs.one_run.run import Run
 from gameday.record import RunRecord
 from gameday.shop import Shops, begin_run, running_shops
-from gameday.simulate import simulate
+from gameday.simulate import RunControl, simulate
 from gameday.swarm import Brief, Played, Progress, swarm
 from gameday.traffic import LoadPlan
 
@@ -33,8 +33,10 @@ def predict(
             plan,
             seed=run.order.seed,
             scale=servers,
-            cancelled=lambda: run.stop.reason is not None,
-            progress=lambda n: run.show.update(f"{n} replications of the run as played"),
+            control=RunControl(
+                cancelled=lambda: run.stop.reason is not None,
+                progress=lambda n: run.show.update(f"{n} replications of the run as played"),
+            ),
         )
     run.stop.check()
     return predicted

@@ -12,6 +12,7 @@ from gameday.findings import Evidence, Finding, Standing
 from gameday.jobs.foresee import Foreseen
 from gameday.jobs.one_run.after_load import AfterLoad
 from gameday.jobs.one_run.run import Run
+from gameday.simulate import RunControl
 
 __all__ = ["Questions"]
 
@@ -50,7 +51,7 @@ class Questions:
                     core_s=_LOSSES_S * (os.cpu_count() or 1),
                     load_share=load_share,
                     progress=self.run.show.update,
-                    cancelled=self.is_cut,
+                    control=RunControl(cancelled=self.is_cut),
                 )
         return lost
 

@@ -1,4 +1,4 @@
-"""What callers have kept in the compiled engine: least recently used first to go."""
+"""The callers' cache in the compiled engine: a linked list, least recently used first to go."""
 
 from __future__ import annotations
 
@@ -6,67 +6,67 @@ from gameday.scenario.caller_policies import item_of
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.tables_at import item_at
 
-__all__ = ["finds", "flush", "item", "keep"]
+__all__ = ["find_item", "flush_items", "item_of_uniform", "keep_item"]
 
 NONE = -1
 _item_of = inlined(item_of)
 
 
 @inlined
-def item(sv, uniform):
-    """Return what a caller asks for."""
-    return _item_of(uniform, sv.keys, sv.skew, sv.key_share)
+def item_of_uniform(service, uniform):
+    """Return the item a caller asks for, by a uniform number."""
+    return _item_of(uniform, service.keys, service.skew, service.key_share)
 
 
 @inlined
-def finds(w, sv, number):
-    """Return whether the answer is kept; it has then been used latest."""
-    if not item_at(w, sv.items_from + number).is_kept:
+def find_item(world, service, number):
+    """Return whether the cache holds an item; it then becomes the most recently used."""
+    if not item_at(world, service.items_from + number).is_cached:
         return False
-    _take_out(w, sv, number)
-    _put_first(w, sv, number)
+    _take_out(world, service, number)
+    _put_first(world, service, number)
     return True
 
 
 @inlined
-def keep(w, sv, number):
-    """Keep an answer; the one used longest ago goes if there is no room."""
-    if item_at(w, sv.items_from + number).is_kept:
-        _take_out(w, sv, number)
-    _put_first(w, sv, number)
-    if sv.kept > sv.entries:
-        _take_out(w, sv, sv.item_oldest)
+def keep_item(world, service, number):
+    """Put an item in the cache; the least recently used one goes if there is no room."""
+    if item_at(world, service.items_from + number).is_cached:
+        _take_out(world, service, number)
+    _put_first(world, service, number)
+    if service.cached > service.entries:
+        _take_out(world, service, service.item_oldest)
 
 
 @inlined
-def flush(w, sv):
-    """Forget every answer."""
-    while sv.item_oldest != NONE:
-        _take_out(w, sv, sv.item_oldest)
+def flush_items(world, service):
+    """Empty the cache."""
+    while service.item_oldest != NONE:
+        _take_out(world, service, service.item_oldest)
 
 
 @inlined
-def _take_out(w, sv, number):
-    one = item_at(w, sv.items_from + number)
-    if one.older == NONE:
-        sv.item_oldest = one.newer
+def _take_out(world, service, number):
+    entry = item_at(world, service.items_from + number)
+    if entry.older == NONE:
+        service.item_oldest = entry.newer
     else:
-        item_at(w, sv.items_from + one.older).newer = one.newer
-    if one.newer == NONE:
-        sv.item_newest = one.older
+        item_at(world, service.items_from + entry.older).newer = entry.newer
+    if entry.newer == NONE:
+        service.item_newest = entry.older
     else:
-        item_at(w, sv.items_from + one.newer).older = one.older
-    one.is_kept = 0
-    sv.kept -= 1
+        item_at(world, service.items_from + entry.newer).older = entry.older
+    entry.is_cached = 0
+    service.cached -= 1
 
 
 @inlined
-def _put_first(w, sv, number):
-    one = item_at(w, sv.items_from + number)
-    one.is_kept, one.older, one.newer = 1, sv.item_newest, NONE
-    if sv.item_newest == NONE:
-        sv.item_oldest = number
+def _put_first(world, service, number):
+    entry = item_at(world, service.items_from + number)
+    entry.is_cached, entry.older, entry.newer = 1, service.item_newest, NONE
+    if service.item_newest == NONE:
+        service.item_oldest = number
     else:
-        item_at(w, sv.items_from + sv.item_newest).newer = number
-    sv.item_newest = number
-    sv.kept += 1
+        item_at(world, service.items_from + service.item_newest).newer = number
+    service.item_newest = number
+    service.cached += 1

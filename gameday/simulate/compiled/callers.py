@@ -1,4 +1,4 @@
-"""The callers of a service in the compiled engine: look, ask, ask again, ask a second one, or do not ask."""
+"""The callers of a service in the compiled engine: cache, circuit breaker, retries and hedges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gameday.scenario.caller_policies import (
     tokens_after_retry,
     trips,
 )
-from gameday.simulate.compiled import caches
+from gameday.simulate.compiled.caches import find_item, item_of_uniform, keep_item
 from gameday.simulate.compiled.draws import uniform_of
 from gameday.simulate.compiled.event_queue import CALL_ENDED, HEDGE, RETRY, again_at, at, now_then
 from gameday.simulate.compiled.inlined import inlined
@@ -35,128 +35,137 @@ _tokens_after_answer, _is_too_late = inlined(tokens_after_answer), inlined(is_to
 
 
 @inlined
-def begin_call(spec, w, books, c, now, slot):
-    """A call begins, or is tried again: an answer is found, nobody may ask, or an attempt goes out."""
-    call = call_at(w, c)
+def begin_call(spec, world, stats, c, now, slot):
+    """Begin a call, or try it again: the cache answers, the breaker refuses, or an attempt goes out."""
+    call = call_at(world, c)
     s = visit_at(spec, call.visit).service
-    sv = service_at(w, s)
-    if sv.entries > 0 and call.number == 0:
-        call.item = caches.item(sv, uniform_of(spec, call, 0, _CACHE))
-        add_load(books, s, _LOOKUPS, slot, 1.0)
-        if caches.finds(w, sv, call.item):
-            add_load(books, s, _HITS, slot, 1.0)
-            _ends(spec, w, c, 1, now)
-            return
-    if sv.open_s > 0 and not _may_ask(sv, now):
-        _ends(spec, w, c, 0, now)
+    service = service_at(world, s)
+    if service.entries > 0 and call.number == 0 and _is_cached(spec, world, stats, s, call, slot):
+        _ends(spec, world, c, 1, now)
         return
-    call.first, call.second, call.is_hedged, call.era = NONE, NONE, 0, sv.era
-    is_under_way = begin_attempt(spec, w, books, c, call.number, now, slot)
-    if sv.hedge_s > 0 and is_under_way:
-        _will_hedge(w, sv, s, c, now)
+    if service.open_s > 0 and not _may_ask(service, now):
+        _ends(spec, world, c, 0, now)
+        return
+    call.first, call.second, call.is_hedged, call.era = NONE, NONE, 0, service.era
+    is_under_way = begin_attempt(spec, world, stats, c, call.number, now, slot)
+    if service.hedge_s > 0 and is_under_way:
+        _will_hedge(world, service, s, c, now)
 
 
 @inlined
-def _ends(spec, w, c, ok, now):
-    """A call is over before anything went out."""
-    call_at(w, c).ok = ok
-    if call_at(w, c).is_root:
-        call_at(w, c).outcome = outcome_of(spec, w, c, now)
-    now_then(w, CALL_ENDED, c)
+def _is_cached(spec, world, stats, s, call, slot):
+    """Return whether the callers' cache has the answer; count the lookup and the hit."""
+    service = service_at(world, s)
+    call.item = item_of_uniform(service, uniform_of(spec, call, 0, _CACHE))
+    add_load(stats, s, _LOOKUPS, slot, 1.0)
+    if not find_item(world, service, call.item):
+        return False
+    add_load(stats, s, _HITS, slot, 1.0)
+    return True
 
 
 @inlined
-def _may_ask(sv, now):
+def _ends(spec, world, c, ok, now):
+    """End a call before anything went out."""
+    call_at(world, c).ok = ok
+    if call_at(world, c).is_root:
+        call_at(world, c).outcome = outcome_of(spec, world, c, now)
+    now_then(world, CALL_ENDED, c)
+
+
+@inlined
+def _may_ask(service, now):
     """Return whether the breaker lets a request go out now; it counts as gone out."""
-    if sv.open_until_s == _CLOSED:
+    if service.open_until_s == _CLOSED:
         return True
-    if now < sv.open_until_s or sv.is_trying:
+    if now < service.open_until_s or service.is_trying:
         return False
-    sv.is_trying = 1
+    service.is_trying = 1
     return True
 
 
 @inlined
-def _heard(sv, era, ok, now):
-    """Note how a request was answered."""
-    if sv.open_s > 0 and era == sv.era:
-        if sv.open_until_s == _CLOSED:
-            sv.failing = _failing_after(sv.failing, 0.0 if ok else 1.0, sv.window)
-            if _trips(sv.failing, sv.failures):
-                sv.open_until_s, sv.is_trying = now + sv.open_s, 0
-                sv.era += 1
-        else:
-            sv.is_trying, sv.failing = 0, 0.0
-            sv.era += 1
-            sv.open_until_s = _CLOSED if ok else now + sv.open_s
-    if ok and sv.tokens_each > 0:
-        sv.tokens = _tokens_after_answer(sv.tokens, sv.tokens_each, sv.tokens_most)
+def _note_answer(service, era, ok, now):
+    """Note how a request was answered; the breaker counts only those sent in its present era."""
+    if service.open_s > 0 and era == service.era:
+        if service.open_until_s == _CLOSED:
+            service.failing = _failing_after(service.failing, 0.0 if ok else 1.0, service.window)
+            if _trips(service.failing, service.failures):
+                service.open_until_s, service.is_trying = now + service.open_s, 0
+                service.era += 1
+        else:  # the one request that was let out to try decides
+            service.is_trying, service.failing = 0, 0.0
+            service.era += 1
+            service.open_until_s = _CLOSED if ok else now + service.open_s
+    if ok and service.tokens_each > 0:
+        service.tokens = _tokens_after_answer(
+            service.tokens, service.tokens_each, service.tokens_most
+        )
 
 
 @inlined
-def _takes_token(sv):
-    """Take a token for a request more; return whether there was one, or none is needed."""
-    if sv.tokens_each == 0:
+def _takes_token(service):
+    """Take a token for one more request; return whether there was one, or none is needed."""
+    if service.tokens_each == 0:
         return True
-    if not _may_retry(sv.tokens):
+    if not _may_retry(service.tokens):
         return False
-    sv.tokens = _tokens_after_retry(sv.tokens)
+    service.tokens = _tokens_after_retry(service.tokens)
     return True
 
 
 @inlined
-def answer(spec, w, c, now):
-    """A caller hears of its try; return whether its call is over, else it will try again."""
-    call = call_at(w, c)
-    sv = service_at(w, visit_at(spec, call.visit).service)
-    _heard(sv, call.era, call.ok, now)
+def answer(spec, world, c, now):
+    """Give a caller the answer to its try; return whether its call is over, else it will try again."""
+    call = call_at(world, c)
+    service = service_at(world, visit_at(spec, call.visit).service)
+    _note_answer(service, call.era, call.ok, now)
     if call.ok:
-        if sv.entries > 0:
-            caches.keep(w, sv, call.item)
+        if service.entries > 0:
+            keep_item(world, service, call.item)
         return True
-    if call.number == sv.retries:
+    if call.number == service.retries:
         return True
     uniform = uniform_of(spec, call, call.number + 1, _BACKOFF)
-    again_s = now + _backoff_s(sv.backoff_s, call.number + 1, uniform)
-    if sv.is_heedful and _is_too_late(again_s, call.deadline_s):
-        return True
-    if not _takes_token(sv):
+    again_s = now + _backoff_s(service.backoff_s, call.number + 1, uniform)
+    is_late = service.is_heedful and _is_too_late(again_s, call.deadline_s)
+    if is_late or not _takes_token(service):
         return True
     call.number += 1
-    at(w, again_s, RETRY, c)
+    at(world, again_s, RETRY, c)
     return False
 
 
 @inlined
-def _will_hedge(w, sv, s, c, now):
-    """A call joins those who ask a second time: all of a service wait as long, as with time-outs."""
-    call = call_at(w, c)
-    call.hedge_at_s, call.is_hedged = now + sv.hedge_s, 1
-    call.before, call.behind = sv.newest_hedge, NONE
-    if sv.newest_hedge == NONE:
-        sv.oldest_hedge = c
+def _will_hedge(world, service, s, c, now):
+    """Start a call's hedge timer: all of a service are as long, so only the oldest is in the heap."""
+    call = call_at(world, c)
+    call.hedge_at_s, call.is_hedged = now + service.hedge_s, 1
+    call.before, call.behind = service.newest_hedge, NONE
+    if service.newest_hedge == NONE:
+        service.oldest_hedge = c
     else:
-        call_at(w, sv.newest_hedge).behind = c
-    sv.newest_hedge = c
-    if sv.is_hedge_armed:
-        call.hedge_seq = w.sequence
-        w.sequence += 1
+        call_at(world, service.newest_hedge).behind = c
+    service.newest_hedge = c
+    if service.is_hedge_armed:
+        call.hedge_seq = world.sequence
+        world.sequence += 1
     else:
-        call.hedge_seq = at(w, call.hedge_at_s, HEDGE, s)
-        sv.is_hedge_armed = 1
+        call.hedge_seq = at(world, call.hedge_at_s, HEDGE, s)
+        service.is_hedge_armed = 1
 
 
 @inlined
-def hedge(spec, w, books, s, seq, now, slot):
-    """An answer is late: its caller asks a second time."""
-    sv = service_at(w, s)
-    c = sv.oldest_hedge
-    if c != NONE and call_at(w, c).hedge_seq == seq:
-        hedge_no_more(w, sv, c)
-        if _takes_token(sv):
-            begin_attempt(spec, w, books, c, _hedge_number(call_at(w, c).number), now, slot)
-    c = sv.oldest_hedge
-    sv.is_hedge_armed = 0
+def hedge(spec, world, stats, s, seq, now, slot):
+    """Let the oldest hedge timer go off: its caller asks a second time, if its answer is late."""
+    service = service_at(world, s)
+    c = service.oldest_hedge
+    if c != NONE and call_at(world, c).hedge_seq == seq:
+        hedge_no_more(world, service, c)
+        if _takes_token(service):
+            begin_attempt(spec, world, stats, c, _hedge_number(call_at(world, c).number), now, slot)
+    c = service.oldest_hedge
+    service.is_hedge_armed = 0
     if c != NONE:
-        again_at(w, call_at(w, c).hedge_at_s, HEDGE, s, call_at(w, c).hedge_seq)
-        sv.is_hedge_armed = 1
+        again_at(world, call_at(world, c).hedge_at_s, HEDGE, s, call_at(world, c).hedge_seq)
+        service.is_hedge_armed = 1

@@ -31,7 +31,7 @@ from gameday.simulate.compiled.tables_at import (
     session_at,
     work_at,
 )
-from gameday.simulate.compiled.walks import END, after, first_step, slot_at, walk_on
+from gameday.simulate.compiled.walks import END, after, count_rest, first_step, slot_at
 from gameday.vocabulary import Draw
 
 __all__ = ["begin_session", "begin_step", "step_over"]
@@ -50,137 +50,160 @@ _REACTION, _COUNTDOWN = int(Draw.REACTION), COUNTDOWN
 
 
 @inlined
-def begin_session(spec, w, books, i, now):
+def begin_session(spec, world, stats, i, now):
     """A customer comes: the whole walk is planned, its first step begins."""
-    one = session_at(w, i)
-    one.began = min(slot_at(spec, now), spec.slots - 1)
-    count_session(books, _S_PLANNED, one.began)
-    count_session(books, _S_STARTED, one.began)
-    one.step, one.place, one.tries = first_step(spec, one.journey, one.key), 0, 0
-    one.works, one.is_over, one.cart = 0, 0, 0
-    one.planned_slot = slot_at(spec, one.nominal_s + spec.offset_s)
-    if one.planned_slot >= spec.slots:
-        _end(w, books, i, _S_FINISHED)
+    session = session_at(world, i)
+    session.began = min(slot_at(spec, now), spec.slots - 1)
+    count_session(stats, _S_PLANNED, session.began)
+    count_session(stats, _S_STARTED, session.began)
+    session.step = first_step(spec, session.journey, session.key)
+    session.position, session.tries = 0, 0
+    session.works, session.is_over, session.cart = 0, 0, 0
+    session.planned_slot = slot_at(spec, session.nominal_s + spec.offset_s)
+    if session.planned_slot >= spec.slots:
+        _end(world, stats, i, _S_FINISHED)
         return
-    count_step(books, one.step, _PLANNED, one.planned_slot)
-    walk_on(spec, books, one, _PLANNED)
-    begin_step(spec, w, books, i, now)
+    count_step(stats, session.step, _PLANNED, session.planned_slot)
+    count_rest(spec, stats, session, _PLANNED)
+    begin_step(spec, world, stats, i, now)
 
 
 @inlined
-def begin_step(spec, w, books, i, now):
+def begin_step(spec, world, stats, i, now):
     """Do the step a customer is at, for the first time or again."""
-    one = session_at(w, i)
-    one.sent_s, one.sent_slot = now, min(slot_at(spec, now), spec.slots - 1)
-    if one.tries:
-        count_step(books, one.step, _EXTRA, one.sent_slot)
+    session = session_at(world, i)
+    session.sent_s, session.sent_slot = now, min(slot_at(spec, now), spec.slots - 1)
+    if session.tries:
+        count_step(stats, session.step, _EXTRA, session.sent_slot)
     else:
-        count_step(books, one.step, _SENT, one.planned_slot)
-    count_step(books, one.step, _ACHIEVED, one.sent_slot)
-    k = new_work(w)
-    work = work_at(w, k)
-    work.session, work.place, work.tries = i, one.place, one.tries
-    work.script = script_of(spec, one.step, one.product)
+        count_step(stats, session.step, _SENT, session.planned_slot)
+    count_step(stats, session.step, _ACHIEVED, session.sent_slot)
+    k = _new_step_work(spec, world, session, i)
+    begin_to_wait(spec, world, i, now)
+    next_group(spec, world, k)
+
+
+@inlined
+def _new_step_work(spec, world, session, i):
+    """Return the index of the exchanges of a session's present step, none of them sent."""
+    k = new_work(world)
+    work = work_at(world, k)
+    work.session, work.position, work.tries = i, session.position, session.tries
+    work.script = script_of(spec, session.step, session.product)
     work.group = script_at(spec, work.script).group_from
     work.exchange, work.members, work.has_left = 0, 0, 0
-    one.work = k
-    one.works += 1
-    begin_to_wait(spec, w, i, now)
-    next_group(spec, w, k)
+    session.work = k
+    session.works += 1
+    return k
 
 
 @inlined
-def step_over(spec, w, books, i, now):
-    """Book a step's outcome and time, and go on as they demand."""
-    one = session_at(w, i)
-    outcome = one.outcome
-    count_step(books, one.step, _FIRST_OUTCOME + outcome, one.sent_slot)
-    count_response(books, one.step, one.sent_slot, bin_of(now - one.sent_s))
+def step_over(spec, world, stats, i, now):
+    """Count a step's outcome and time, and go on as they demand."""
+    session = session_at(world, i)
+    outcome = session.outcome
+    count_step(stats, session.step, _FIRST_OUTCOME + outcome, session.sent_slot)
+    count_response(stats, session.step, session.sent_slot, bin_of(now - session.sent_s))
     if outcome == DONE:
-        _go_on(spec, w, books, i, now)
-    elif not _try_again(spec, w, i, now):
-        _break_off(spec, w, books, i)
+        _go_on(spec, world, stats, i, now)
+    elif not _try_again(spec, world, i, now):
+        _break_off(spec, world, stats, i)
 
 
 @inlined
-def _try_again(spec, w, i, now):
-    one = session_at(w, i)
-    if one.outcome == ABANDONED or one.outcome == CHECK_FAILED:
+def _try_again(spec, world, i, now):
+    """Let a step be tried again as its outcome demands; return whether it is."""
+    session = session_at(world, i)
+    if session.outcome == ABANDONED or session.outcome == CHECK_FAILED:
         return False
-    if one.tries == 0 or one.mood != one.outcome:
-        one.mood, one.since = one.outcome, one.tries
-    journey = journey_at(spec, one.journey)
-    chance, pause, most = journey.failed_again, journey.failed_pause_s, journey.failed_most
-    if one.mood == SOLD_OUT:
-        chance, pause, most = (
-            journey.sold_out_again,
-            journey.sold_out_pause_s,
-            journey.sold_out_most,
-        )
-    if one.mood == WAITING:
-        chance, pause, most = (
-            journey.waiting_again,
-            journey.waiting_pause_s,
-            journey.waiting_most,
-        )
-    number = one.tries + 1
-    if one.tries - one.since >= most or keyed(one.key, one.place, number, _REACTION) >= chance:
+    if session.tries == 0 or session.mood != session.outcome:
+        session.mood, session.since = session.outcome, session.tries
+    chance, pause_s, most = _reaction(journey_at(spec, session.journey), session.mood)
+    if session.tries - session.since >= most:
         return False
-    due = now + pause
-    if one.mood == WAITING and number_at(spec.is_limited, one.product).n:
-        sale = sale_at(w, one.product)
-        if sale.countdown_s > 0 and now < sale.opens_s:
-            uniform = keyed(one.key, one.place, _COUNTDOWN + number, _REACTION)
-            due = sale.opens_s + uniform * sale.countdown_s
-    if slot_at(spec, due) >= spec.slots:
+    number = session.tries + 1
+    if keyed(session.key, session.position, number, _REACTION) >= chance:
         return False
-    one.tries += 1
-    at(w, due, PAUSE_OVER, i)
+    due_s = _due_again_s(spec, world, session, number, now, pause_s)
+    if slot_at(spec, due_s) >= spec.slots:
+        return False
+    session.tries = number
+    at(world, due_s, PAUSE_OVER, i)
     return True
 
 
 @inlined
-def _break_off(spec, w, books, i):
-    one = session_at(w, i)
-    if one.outcome == SOLD_OUT:
-        walk_on(spec, books, one, _AFTER_SOLD_OUT)
-        _end(w, books, i, _S_FINISHED)
-    elif one.outcome == WAITING:
-        walk_on(spec, books, one, _AFTER_WAITING)
-        _end(w, books, i, _S_FINISHED)
-    elif one.outcome == ABANDONED:
-        walk_on(spec, books, one, _AFTER_ABANDONED)
-        _end(w, books, i, _S_ABANDONED)
-    else:
-        walk_on(spec, books, one, _AFTER_FAILED)
-        _end(w, books, i, _S_FAILED)
+def _reaction(journey, outcome):
+    """Return a journey's probability to try again after an outcome, the pause before, s, and most tries."""
+    if outcome == SOLD_OUT:
+        return journey.sold_out_again, journey.sold_out_pause_s, journey.sold_out_most
+    if outcome == WAITING:
+        return journey.waiting_again, journey.waiting_pause_s, journey.waiting_most
+    return journey.failed_again, journey.failed_pause_s, journey.failed_most
 
 
 @inlined
-def _go_on(spec, w, books, i, now):
+def _due_again_s(spec, world, session, number, now, pause_s):
+    """Return when a step is tried again: after a pause, or by the countdown to a release."""
+    if session.mood == WAITING and number_at(spec.is_limited, session.product).n:
+        sale = sale_at(world, session.product)
+        if sale.countdown_s > 0 and now < sale.opens_s:
+            uniform = keyed(session.key, session.position, _COUNTDOWN + number, _REACTION)
+            return sale.opens_s + uniform * sale.countdown_s
+    return now + pause_s
+
+
+@inlined
+def _break_off(spec, world, stats, i):
+    """End a session whose step went wrong for good; its other planned steps are counted as left out."""
+    session = session_at(world, i)
+    if session.outcome == SOLD_OUT:
+        count_rest(spec, stats, session, _AFTER_SOLD_OUT)
+        _end(world, stats, i, _S_FINISHED)
+    elif session.outcome == WAITING:
+        count_rest(spec, stats, session, _AFTER_WAITING)
+        _end(world, stats, i, _S_FINISHED)
+    elif session.outcome == ABANDONED:
+        count_rest(spec, stats, session, _AFTER_ABANDONED)
+        _end(world, stats, i, _S_ABANDONED)
+    else:
+        count_rest(spec, stats, session, _AFTER_FAILED)
+        _end(world, stats, i, _S_FAILED)
+
+
+@inlined
+def _go_on(spec, world, stats, i, now):
     """Let the customer think, or end the session as planned."""
-    one = session_at(w, i)
-    spent_s = one.nominal_s + nominal_of(spec, one.step) - one.start_s
-    think, following = after(spec, one.journey, one.key, one.place, one.step, spent_s)
-    nominal = one.nominal_s + (nominal_of(spec, one.step) + think)
-    slot = slot_at(spec, nominal + spec.offset_s)
+    session = session_at(world, i)
+    response_s = nominal_of(spec, session.step)
+    think_s, following = after(
+        spec,
+        session.journey,
+        session.key,
+        session.position,
+        session.step,
+        session.nominal_s + response_s - session.start_s,
+    )
+    nominal_s = session.nominal_s + (response_s + think_s)
+    slot = slot_at(spec, nominal_s + spec.offset_s)
     if following == END or slot >= spec.slots:
-        late = now - (one.nominal_s + spec.offset_s + nominal_of(spec, one.step))
-        count_delay(books, bin_of(max(0.0, late)))
-        _end(w, books, i, _S_FINISHED)
-    elif slot_at(spec, now + think) >= spec.slots:
-        walk_on(spec, books, one, _DELAYED)
-        _end(w, books, i, _S_DISPLACED)
+        late_s = now - (session.nominal_s + spec.offset_s + response_s)
+        count_delay(stats, bin_of(max(0.0, late_s)))
+        _end(world, stats, i, _S_FINISHED)
+    elif slot_at(spec, now + think_s) >= spec.slots:
+        count_rest(spec, stats, session, _DELAYED)
+        _end(world, stats, i, _S_DISPLACED)
     else:
-        one.place += 1
-        one.step, one.nominal_s, one.planned_slot, one.tries = following, nominal, slot, 0
-        at(w, now + think, PAUSE_OVER, i)
+        session.position += 1
+        session.step, session.nominal_s = following, nominal_s
+        session.planned_slot, session.tries = slot, 0
+        at(world, now + think_s, PAUSE_OVER, i)
 
 
 @inlined
-def _end(w, books, i, how):
-    one = session_at(w, i)
-    count_session(books, how, one.began)
-    one.is_over = 1
-    if one.works == 0:
-        free_session(w, i)
+def _end(world, stats, i, outcome):
+    session = session_at(world, i)
+    count_session(stats, outcome, session.began)
+    session.is_over = 1
+    if session.works == 0:
+        free_session(world, i)

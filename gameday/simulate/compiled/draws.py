@@ -1,4 +1,4 @@
-"""Chance and service times for the kernels: `vocabulary.draw` and the laws, bit for bit."""
+"""Random numbers and service times for the kernels: `vocabulary.draw` and the laws, bit for bit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from gameday.record import one_bin
-from gameday.scenario import service_times as inverse
+from gameday.scenario import quantile_functions as quantiles
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import LAWS
 from gameday.simulate.compiled.tables_at import law_row, visit_at
@@ -26,12 +26,12 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S12, _ONE = (np.uint64(n) for n in (30, 27, 31, 12, 1))
 
-_normal, _exponential = inlined(inverse.normal_quantile), inlined(inverse.exponential)
-_lognormal, _pareto = inlined(inverse.lognormal), inlined(inverse.pareto)
+_normal, _exponential = inlined(quantiles.normal_quantile), inlined(quantiles.exponential)
+_lognormal, _pareto = inlined(quantiles.lognormal), inlined(quantiles.pareto)
 _gamma_place, _cubic, _between = (
-    inlined(inverse.gamma_place),
-    inlined(inverse.cubic),
-    inlined(inverse.between),
+    inlined(quantiles.gamma_place),
+    inlined(quantiles.cubic),
+    inlined(quantiles.between),
 )
 _, _EXPONENTIAL, _LOGNORMAL, _GAMMA, _PARETO, _EMPIRICAL = range(len(LAWS))
 
@@ -45,43 +45,43 @@ def _mix(x):
 
 @inlined
 def session_key(root, session):
-    """As `vocabulary.session_key`."""
+    """Return the key of a session's draws, as `vocabulary.session_key`."""
     return _mix(np.uint64(root) + _GOLDEN * (np.uint64(session) + _ONE))
 
 
 @inlined
 def keyed(key, step, attempt, purpose):
-    """As `vocabulary.draw_keyed`."""
-    place = np.uint64((step << 20) + (attempt << 4) + purpose + 1)
-    x = _mix(key + _GOLDEN * place)
+    """Return a uniform number in (0, 1), as `vocabulary.draw_keyed`."""
+    number = np.uint64((step << 20) + (attempt << 4) + purpose + 1)
+    x = _mix(key + _GOLDEN * number)
     return (np.float64(x >> _S12) + 0.5) * 2.0**-52
 
 
 @inlined
 def numbered(key, number):
-    """Return the uniform number in (0, 1) of this number in a stream of one's own."""
+    """Return the uniform number in (0, 1) at position `number` of the stream of a key."""
     return (np.float64(_mix(key + _GOLDEN * np.uint64(number)) >> _S12) + 0.5) * 2.0**-52
 
 
 @inlined
-def request_uniform(spec, session, line, place, exchange, visit, number, purpose):
-    """Return the uniform number of one request."""
+def request_uniform(spec, session, line, position, exchange, visit, number, purpose):
+    """Return the uniform number in (0, 1) of one request, for a purpose."""
     key = session_key(spec.root, session + (line << 32))
     part = visit_at(spec, visit).number + 64 * exchange + 2048 * number
-    return keyed(key, place, part, purpose)
+    return keyed(key, position, part, purpose)
 
 
 @inlined
 def uniform_of(spec, call, number, purpose):
-    """Return the uniform number of one request of a call."""
+    """Return the uniform number in (0, 1) of one request of a call, for a purpose."""
     return request_uniform(
-        spec, call.session, call.line, call.place, call.exchange, call.visit, number, purpose
+        spec, call.session, call.line, call.position, call.exchange, call.visit, number, purpose
     )
 
 
 @inlined
 def seconds_of(spec, visit, uniform):
-    """As `ServiceTime.seconds` of a visit's law."""
+    """Return a visit's service time, s, as `ServiceTime.seconds` of its law."""
     if visit.law == _EXPONENTIAL:
         return _exponential(uniform, visit.mean_s)
     if visit.law == _LOGNORMAL:
@@ -97,8 +97,8 @@ def seconds_of(spec, visit, uniform):
 
 @inlined
 def _gamma(spec, visit, uniform):
-    place = _gamma_place(_normal(uniform))
-    row = int(place)
+    position = _gamma_place(_normal(uniform))
+    row = int(position)
     first = visit.row_from + row - 1
     return math.exp(
         _cubic(
@@ -106,14 +106,14 @@ def _gamma(spec, visit, uniform):
             law_row(spec, first + 1),
             law_row(spec, first + 2),
             law_row(spec, first + 3),
-            place - row,
+            position - row,
         )
     )
 
 
 @inlined
 def _empirical(spec, visit, uniform):
-    """Rows are (level, seconds) in turn; the first level beyond the uniform ends its line."""
+    """Return a quantile of an empirical law, s: its rows are (level, seconds), between them it is linear."""
     row = visit.row_from + 2
     while row < visit.row_to - 2 and law_row(spec, row) <= uniform:
         row += 2

@@ -1,8 +1,8 @@
-"""What happens next: a heap by (time, rank of kind, sequence), and what happens at this very instant.
+"""The events to come: a binary heap by (time, rank of kind, sequence), and two rings for the present instant.
 
-At one instant everything that follows from an event comes before the next event of the heap:
-first the calls that begin (urgent), then what was answered (normal), each in the order it was said; so
-SimPy orders its processes and events. What nothing can come between is done at once.
+At one instant everything that follows from an event comes before the next event of the heap: first the
+calls that begin (urgent), then what was answered (normal), each first in, first out, as SimPy orders its
+processes and events. A follow-up that nothing can come between is done at once, without a ring.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
     "RETRY",
     "SCALE",
     "STEP_OVER",
-    "SWITCH",
+    "CHANGE",
     "TIMEOUT",
     "WORK_END",
     "again_at",
@@ -31,118 +31,118 @@ __all__ = [
     "is_before_all",
     "next_call",
     "next_key",
-    "next_what",
+    "next_packed",
     "now_first",
     "now_then",
 ]
 
-(ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY, SWITCH, HEDGE) = range(10)
-"""Kinds that have a time."""
+(ARRIVE, PAUSE_OVER, PATIENCE, TIMEOUT, RETRY, WORK_END, SCALE, READY, CHANGE, HEDGE) = range(10)
+"""Kinds that are scheduled in the heap."""
 (HANDED, REPLY, CALL_ENDED, STEP_OVER) = range(10, 14)
-"""Kinds that follow at this instant."""
+"""Kinds that follow at the present instant."""
 RANK = (3, 3, 5, 4, 2, 1, 6, 0, 0, 2)
-"""Of a timed kind: of what falls on one instant, servers come first, then ends of work; who waits
-no longer goes only after every reply of that instant."""
+"""Of each scheduled kind, as `instants.Rank`: at one instant new servers come first, then ends of work; callers
+and customers give up only after every reply of it."""
 
 _KIND_BITS = 4
 _RANK_SHIFT = 52
 
 
 @inlined
-def at(w, when, kind, index):
-    """Let something happen at `when`; return its sequence number."""
-    seq = w.sequence
-    w.sequence = seq + 1
-    again_at(w, when, kind, index, seq)
+def at(world, when, kind, index):
+    """Schedule an event; return its sequence number."""
+    seq = world.sequence
+    world.sequence = seq + 1
+    again_at(world, when, kind, index, seq)
     return seq
 
 
 @inlined
-def next_key(w, kind):
-    """Return the key of what is scheduled now but kept elsewhere."""
-    w.sequence += 1
-    return (RANK[kind] << _RANK_SHIFT) | (w.sequence - 1)
+def next_key(world, kind):
+    """Return the key of an event that is scheduled now but kept outside the heap."""
+    world.sequence += 1
+    return (RANK[kind] << _RANK_SHIFT) | (world.sequence - 1)
 
 
 @inlined
-def is_before_all(w, when, key):
-    """Return whether something comes before all of the heap."""
-    first = event_at(w, 0)
+def is_before_all(world, when, key):
+    """Return whether an instant and key come before all of the heap."""
+    first = event_at(world, 0)
     is_earlier = when < first.when_s or (when == first.when_s and key < first.key)
-    return is_earlier or w.event_count == 0
+    return is_earlier or world.event_count == 0
 
 
 @inlined
-def again_at(w, when, kind, index, seq):
-    """The same with a sequence number given before."""
+def again_at(world, when, kind, index, seq):
+    """Schedule an event under a sequence number given before."""
     key = (RANK[kind] << _RANK_SHIFT) | seq
-    i = w.event_count
-    w.event_count = i + 1
+    i = world.event_count
+    world.event_count = i + 1
     while i > 0:
-        above = event_at(w, (i - 1) >> 1)
+        above = event_at(world, (i - 1) >> 1)
         if above.when_s < when or (above.when_s == when and above.key < key):
             break
-        _put(event_at(w, i), above.when_s, above.key, above.what)
+        _put(event_at(world, i), above.when_s, above.key, above.packed)
         i = (i - 1) >> 1
-    _put(event_at(w, i), when, key, (index << _KIND_BITS) | kind)
+    _put(event_at(world, i), when, key, (index << _KIND_BITS) | kind)
 
 
 @inlined
-def _put(event, when, key, what):
-    event.when_s, event.key, event.what = when, key, what
+def _put(event, when, key, packed):
+    event.when_s, event.key, event.packed = when, key, packed
 
 
 @inlined
-def drop_first(w):
-    """Take the heap's first event away."""
-    n = w.event_count - 1
-    w.event_count = n
+def drop_first(world):
+    """Remove the heap's first event."""
+    n = world.event_count - 1
+    world.event_count = n
     if n == 0:
         return
-    last = event_at(w, n)
-    when, key, what = last.when_s, last.key, last.what
+    last = event_at(world, n)
+    when, key, packed = last.when_s, last.key, last.packed
     i, c = 0, 1
     while c < n:
-        below = event_at(w, c)
-        if c + 1 < n:  # which of two is first nobody can guess: reckoned, not branched on
-            other = event_at(w, c + 1)
+        below = event_at(world, c)
+        if c + 1 < n:  # arithmetic, not a branch: no predictor can guess it
+            other = event_at(world, c + 1)
             is_tie = other.when_s == below.when_s
             c += (other.when_s < below.when_s) | (is_tie & (other.key < below.key))
-            below = event_at(w, c)
+            below = event_at(world, c)
         if when < below.when_s or (when == below.when_s and key < below.key):
             break
-        _put(event_at(w, i), below.when_s, below.key, below.what)
+        _put(event_at(world, i), below.when_s, below.key, below.packed)
         i, c = c, 2 * c + 1
-    _put(event_at(w, i), when, key, what)
+    _put(event_at(world, i), when, key, packed)
 
 
 @inlined
-def now_first(w, call):
+def now_first(world, call):
     """Let a call begin at this instant."""
-    number_at(w.urgent, w.urgent_to & w.ring_mask).n = call
-    w.urgent_to += 1
+    number_at(world.urgent, world.urgent_to & world.ring_mask).n = call
+    world.urgent_to += 1
 
 
 @inlined
-def now_then(w, kind, index):
-    """Let something follow at this instant, after all that begins."""
-    number_at(w.normal, w.normal_to & w.ring_mask).n = (index << _KIND_BITS) | kind
-    w.normal_to += 1
+def now_then(world, kind, index):
+    """Let something follow at this instant, after all calls that begin."""
+    number_at(world.normal, world.normal_to & world.ring_mask).n = (index << _KIND_BITS) | kind
+    world.normal_to += 1
 
 
 @inlined
-def next_call(w):
+def next_call(world):
     """Return the call that begins at this instant; NONE if there is none."""
-    if w.urgent_from < w.urgent_to:
-        w.urgent_from += 1
-        return number_at(w.urgent, (w.urgent_from - 1) & w.ring_mask).n
+    if world.urgent_from < world.urgent_to:
+        world.urgent_from += 1
+        return number_at(world.urgent, (world.urgent_from - 1) & world.ring_mask).n
     return -1
 
 
 @inlined
-def next_what(w):
+def next_packed(world):
     """Return what follows at this instant, packed; NONE if the heap is next."""
-    if w.normal_from < w.normal_to:
-        w.normal_from += 1
-        return number_at(w.normal, (w.normal_from - 1) & w.ring_mask).n
+    if world.normal_from < world.normal_to:
+        world.normal_from += 1
+        return number_at(world.normal, (world.normal_from - 1) & world.ring_mask).n
     return -1

@@ -1,6 +1,6 @@
-"""Places for sessions, works, calls and attempts: taken from a stack, given back to it.
+"""Free indices of sessions, works, calls and attempts, each a stack: `new_` pops one, `free_` pushes it.
 
-Whoever leaves less than one event may begin says so, and the loop asks for more room before the next.
+A pop that leaves fewer than one event may need sets `is_tight`: the loop then asks for more room before going on.
 """
 
 from __future__ import annotations
@@ -21,56 +21,56 @@ __all__ = [
 
 
 @inlined
-def new_session(w):
-    w.sessions_free -= 1
-    if w.sessions_free < w.room:
-        w.is_tight = 1
-    return number_at(w.free_sessions, w.sessions_free).n
+def new_session(world):
+    world.sessions_free -= 1
+    if world.sessions_free < world.room:
+        world.is_tight = 1
+    return number_at(world.free_sessions, world.sessions_free).n
 
 
 @inlined
-def free_session(w, place):
-    number_at(w.free_sessions, w.sessions_free).n = place
-    w.sessions_free += 1
+def free_session(world, index):
+    number_at(world.free_sessions, world.sessions_free).n = index
+    world.sessions_free += 1
 
 
 @inlined
-def new_work(w):
-    w.works_free -= 1
-    if w.works_free < w.room:
-        w.is_tight = 1
-    return number_at(w.free_works, w.works_free).n
+def new_work(world):
+    world.works_free -= 1
+    if world.works_free < world.room:
+        world.is_tight = 1
+    return number_at(world.free_works, world.works_free).n
 
 
 @inlined
-def free_work(w, place):
-    number_at(w.free_works, w.works_free).n = place
-    w.works_free += 1
+def free_work(world, index):
+    number_at(world.free_works, world.works_free).n = index
+    world.works_free += 1
 
 
 @inlined
-def new_call(w):
-    w.calls_free -= 1
-    if w.calls_free < w.room:
-        w.is_tight = 1
-    return number_at(w.free_calls, w.calls_free).n
+def new_call(world):
+    world.calls_free -= 1
+    if world.calls_free < world.room:
+        world.is_tight = 1
+    return number_at(world.free_calls, world.calls_free).n
 
 
 @inlined
-def free_call(w, place):
-    number_at(w.free_calls, w.calls_free).n = place
-    w.calls_free += 1
+def free_call(world, index):
+    number_at(world.free_calls, world.calls_free).n = index
+    world.calls_free += 1
 
 
 @inlined
-def new_attempt(w):
-    w.attempts_free -= 1
-    if w.attempts_free < w.room:
-        w.is_tight = 1
-    return number_at(w.free_attempts, w.attempts_free).n
+def new_attempt(world):
+    world.attempts_free -= 1
+    if world.attempts_free < world.room:
+        world.is_tight = 1
+    return number_at(world.free_attempts, world.attempts_free).n
 
 
 @inlined
-def free_attempt(w, place):
-    number_at(w.free_attempts, w.attempts_free).n = place
-    w.attempts_free += 1
+def free_attempt(world, index):
+    number_at(world.free_attempts, world.attempts_free).n = index
+    world.attempts_free += 1

@@ -18,76 +18,90 @@ _seconds_with_pauses = inlined(seconds_with_pauses)
 
 
 @inlined
-def _works(w, place, zone):
-    """Return whether a lane has servers, and is in the zone if one is asked for."""
-    lane = lane_at(w, place)
+def _works(world, index, zone):
+    """Return whether a lane has servers, and is in `zone` unless that is NONE."""
+    lane = lane_at(world, index)
     return lane.servers > 0 and (zone == NONE or lane.zone == zone)
 
 
 @inlined
-def _how_many(w, sv, zone):
+def _how_many(world, service, zone):
     count = 0
-    for place in range(sv.lane_from, sv.lane_to):
-        count += _works(w, place, zone)
+    for index in range(service.lane_from, service.lane_to):
+        count += _works(world, index, zone)
     return count
 
 
 @inlined
-def _numbered(w, sv, zone, number):
+def _numbered(world, service, zone, number):
     """Return the lane of this number among those that work."""
-    for place in range(sv.lane_from, sv.lane_to):
-        if _works(w, place, zone):
+    for index in range(service.lane_from, service.lane_to):
+        if _works(world, index, zone):
             if number == 0:
-                return place
+                return index
             number -= 1
     return NONE
 
 
 @inlined
-def _is_better(w, place, other):
+def _is_better(world, index, other):
     """Return whether a lane is less busy than another."""
-    a, b = lane_at(w, place), lane_at(w, other)
+    a, b = lane_at(world, index), lane_at(world, other)
     return _is_less_busy(a.inside, a.servers, b.inside, b.servers)
 
 
 @inlined
-def choose_lane(w, sv, uniform, from_zone):
+def choose_lane(world, service, uniform, from_zone):
     """Return the lane of an attempt from a zone, as the service balances; NONE if none works."""
-    zone = from_zone % sv.zones if sv.is_in_zone else NONE
-    count = _how_many(w, sv, zone)
-    if count == 0 and sv.is_in_zone:
+    zone = from_zone % service.zones if service.is_in_zone else NONE
+    count = _how_many(world, service, zone)
+    if count == 0 and service.is_in_zone:
         zone = NONE
-        count = _how_many(w, sv, zone)
+        count = _how_many(world, service, zone)
     if count == 0:
         return NONE
-    if sv.balance == _ROUND_ROBIN:
-        own = from_zone % sv.zones if sv.is_in_zone else 0
-        counter = lane_at(w, sv.lane_from + own % (sv.lane_to - sv.lane_from))
-        counter.turn += 1
-        return _numbered(w, sv, zone, (counter.turn - 1) % count)
-    if sv.balance == _LEAST_CONNECTIONS:
-        best = _numbered(w, sv, zone, 0)
-        for place in range(best + 1, sv.lane_to):
-            if _works(w, place, zone) and _is_better(w, place, best):
-                best = place
-        return best
-    one = _numbered(w, sv, zone, _first_of(uniform, count))
-    if sv.balance == _TWO_CHOICES:
-        other = _numbered(w, sv, zone, _second_of(uniform, count))
-        if _is_better(w, other, one):
-            return other
-    return one
+    if service.balance == _ROUND_ROBIN:
+        return _numbered(world, service, zone, _next_turn(world, service, from_zone) % count)
+    if service.balance == _LEAST_CONNECTIONS:
+        return _least_busy(world, service, zone)
+    first = _numbered(world, service, zone, _first_of(uniform, count))
+    if service.balance == _TWO_CHOICES:
+        second = _numbered(world, service, zone, _second_of(uniform, count))
+        if _is_better(world, second, first):
+            return second
+    return first
 
 
 @inlined
-def work_seconds(sv, lane, seconds, phase, now):
-    """Return how long work takes that begins now in a lane, if others, cold or pauses hold it up."""
-    if sv.contention > 0 or sv.coherency > 0:
-        at_once = lane.in_use * sv.each / max(1, lane.servers)
-        seconds *= _load_factor(at_once, sv.contention, sv.coherency)
-    if sv.cold_s > 0:
-        seconds *= _cold_factor(now - lane.cold_since_s, lane.cold_share, sv.cold_s, sv.cold_factor)
-    if sv.pause_every_s > 0:
-        every_s = sv.pause_every_s
-        seconds = _seconds_with_pauses(now, seconds, every_s, sv.pause_s, phase * every_s)
+def _next_turn(world, service, from_zone):
+    """Return a round robin's turn, from 0; with zone affinity each zone has turns of its own."""
+    own = from_zone % service.zones if service.is_in_zone else 0
+    counter = lane_at(world, service.lane_from + own % (service.lane_to - service.lane_from))
+    counter.turn += 1
+    return counter.turn - 1
+
+
+@inlined
+def _least_busy(world, service, zone):
+    """Return the first of the lanes with the fewest requests a server."""
+    best = _numbered(world, service, zone, 0)
+    for index in range(best + 1, service.lane_to):
+        if _works(world, index, zone) and _is_better(world, index, best):
+            best = index
+    return best
+
+
+@inlined
+def work_seconds(service, lane, seconds, phase, now):
+    """Return how long work takes that begins now in a lane, s, with contention, cold servers and pauses."""
+    if service.contention > 0 or service.coherency > 0:
+        at_once = lane.in_use * service.servers_per_instance / max(1, lane.servers)
+        seconds *= _load_factor(at_once, service.contention, service.coherency)
+    if service.cold_s > 0:
+        seconds *= _cold_factor(
+            now - lane.cold_since_s, lane.cold_share, service.cold_s, service.cold_factor
+        )
+    if service.pause_every_s > 0:
+        every_s = service.pause_every_s
+        seconds = _seconds_with_pauses(now, seconds, every_s, service.pause_s, phase * every_s)
     return seconds

@@ -1,9 +1,10 @@
-"""The map of the compiled engine's memory: every table is an array of records, one dtype each.
+"""The compiled engine's memory: every table is an array of records, one dtype each.
 
-A kernel is handed three single records, SPEC, WORLD and BOOKS, that hold numbers and the addresses
-of the tables; `session_at(w, i)` is record i of `w.sessions`. A record is a bare pointer to numba:
-handing it on costs nothing, where an array's reference would be counted at every call. Links are
-indices, NONE where there is none. Both engines know the same things by the same names.
+A kernel is given three single records that hold numbers and the addresses of the tables: SPEC (what does not
+change), WORLD (what does) and STATS (what is counted). `session_at(world, i)` is record i of
+`world.sessions`. To numba a record is a bare pointer: passing it on costs nothing, where an array's
+reference would be counted at every call. Links are indices, NONE where there is none. Indices have the same
+names everywhere: i session, k work of a step, c call, a attempt, s service, j journey.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from gameday.simulate.compiled.inlined import inlined
+from gameday.vocabulary import Array
 
 __all__ = [
     "ATTEMPT",
     "BALANCES",
-    "BOOKS",
+    "CHANGE",
     "CALL",
     "CHOICE",
     "EVENT",
@@ -30,11 +32,15 @@ __all__ = [
     "JOURNEY",
     "LANE",
     "LAWS",
+    "LOOK",
     "MEMBER",
     "NEXT",
     "NONE",
     "NUMBER",
+    "ORDER",
     "PATIENT",
+    "PAUSE",
+    "Row",
     "SALE",
     "SCRIPT",
     "SERVICE",
@@ -43,18 +49,24 @@ __all__ = [
     "SMALL",
     "SPEC",
     "SUM",
-    "SWITCH",
+    "STATS",
     "VISIT",
     "WORK",
     "WORLD",
     "reader",
+    "signed",
+    "table",
 ]
 
 NONE = -1
 
 
+Row = dict[str, float]
+"""Some fields of a record; the others are 0."""
+
+
 def _dtype(**fields: str) -> np.dtype[Any]:
-    """Return the dtype with these fields, each `letter: names`."""
+    """Return the aligned dtype with these fields; the letter of a group of names says their type."""
     kinds = {"f": "f8", "i": "i8", "u": "u8", "n": "i4", "s": "f4"}
     parts = [(name, kinds[kind]) for kind, names in fields.items() for name in names.split()]
     return np.dtype(parts, align=True)
@@ -66,32 +78,37 @@ SESSION = _dtype(
     u="key",
     f="start_s nominal_s sent_s deadline_s",
     i="number deadline_seq",
-    n="journey product place step began planned_slot sent_slot tries since mood outcome work works cart before "
+    n="journey product position step began planned_slot sent_slot tries since mood outcome work works cart before "
     "behind is_over",
 )
-"""A customer. `before`, `behind`: neighbours among those of a journey whose patience runs."""
+"""A customer. `position`: of the step in its walk; `tries`: of the step before this one, `since`: how many of
+them before `mood`, the outcome it reacts to; `before`, `behind`: neighbours in the list of a journey's customers
+whose patience runs."""
 
-WORK = _dtype(n="session script group exchange pending place tries bad bad_at has_left members")
-"""The exchanges of one step, done once. `members`: exchanges that have not ended."""
+WORK = _dtype(
+    n="session script group exchange pending position tries bad_outcome bad_member has_left members"
+)
+"""The exchanges of one step, tried once. `members`: exchanges that have not ended; `pending`: required ones of the
+present group that have not; `bad_outcome`: of the first of them that went wrong, `bad_member`."""
 
 CALL = _dtype(
     f="deadline_s hedge_at_s",
     i="session line hedge_seq item era",
-    n="visit parent is_root exchange place number ok member outcome zone first second is_hedged before "
+    n="visit parent is_root exchange position number ok member outcome zone first second is_hedged before "
     "behind",
 )
-"""A caller waiting for a service: of an exchange (`is_root`) or of an attempt above. `item`: what it
-looked for in the cache; `first`, `second`: attempts under way, where callers hedge; `before`, `behind`:
-neighbours among those who will ask a second time (`is_hedged`)."""
+"""A caller that waits for a service: an exchange (`is_root`) or an attempt. `line`: its lineage, which retries led
+to it; `item`: what it looked up in the cache; `first`, `second`: attempts under way, where callers hedge;
+`before`, `behind`: neighbours in the list of those whose hedge timer runs (`is_hedged`)."""
 
 ATTEMPT = _dtype(
     f="arrived_s deadline_s caller_s",
     i="deadline_seq session line",
-    n="call visit number exchange place group pending ok has_replied is_queued ahead after before behind "
+    n="call visit number exchange position group pending ok has_replied is_queued ahead after before behind "
     "lane zone",
 )
-"""The server's side of one try. `ahead`, `after`: neighbours in the queue; `before`, `behind`:
-neighbours among those whose caller still waits; `caller_s`: the caller's own deadline."""
+"""The server's side of one request. `ahead`, `after`: neighbours in the queue; `before`, `behind`: neighbours in
+the list of those whose caller's timer runs; `caller_s`: until when anybody waits for the caller."""
 
 SERVICE = _dtype(
     f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
@@ -99,36 +116,36 @@ SERVICE = _dtype(
     "contention coherency cold_s cold_factor pause_every_s pause_s "
     "queue_since_scaling acted_s scale_cooldown_s hedge_s open_s failures window failing open_until_s "
     "skew key_share places_each",
-    i="in_use servers queued wanted slot oldest newest is_armed retries most is_down order "
-    "lane_from lane_to balance is_in_zone zones outage connected connections each is_plain is_heedful "
-    "arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
-    "is_hedge_armed is_trying era keys entries items_from kept item_oldest item_newest",
+    i="in_use servers queued wanted slot oldest newest is_armed retries most is_down queue_order "
+    "lane_from lane_to balance is_in_zone zones outage connected connections servers_per_instance is_plain "
+    "is_heedful arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
+    "is_hedge_armed is_trying era keys entries items_from cached item_oldest item_newest",
 )
-"""A service, its rules, and what its lanes come to together. `oldest`, `newest`: of the callers who
-wait; `balance`: its place in BALANCES, NONE = one lane. A rule that is not there is 0: `scale_interval_s`
-(it does not scale), `limit_target_s`, `tokens_each` (retries have no budget), `codel_interval_s` (whoever
-waits is served), `cold_s` (new servers are as quick as old ones), `pause_every_s`, `open_s` (no breaker),
-`hedge_s`, `entries` (no cache). Bands: rows of three: above, below, change. `is_heedful`: it heeds
-deadlines; `is_plain`: its work takes as long as it says; `each`: servers an instance."""
+"""A service, its policies, and the sums over its lanes. `oldest`, `newest`: of the attempts whose caller's timer
+runs; `balance`: index in BALANCES, NONE = one lane. A policy that is absent is 0: `scale_interval_s`
+(autoscaling), `limit_target_s`, `tokens_each` (retry budget), `codel_interval_s`, `cold_s` (warm-up),
+`pause_every_s`, `open_s` (breaker), `hedge_s`, `entries` (cache). Bands of autoscaling: rows of three: above,
+below, change. `is_heedful`: it heeds deadlines; `is_plain`: only outages change how long its work takes."""
 
 LANE = _dtype(
     f="limit most_inside standing_since_s cold_since_s cold_share phase",
     i="inside in_use servers queued first last queue_bound sized lost room before zone turn",
 )
-"""Servers with a queue of their own. `first`, `last`: of its queue; `before`: servers of the lanes before
-it; `sized`: its servers with those that are `lost`; `phase` below 0 = drawn."""
+"""Servers with a queue of their own, as `queueing.RunningLane`. `first`, `last`: of its queue; `before`: servers
+of the lanes before it; `phase` below 0 = drawn."""
 BALANCES = ("round_robin", "random", "least_connections", "two_choices")
 
-ITEM = _dtype(n="older newer is_kept")
-"""An answer callers may have kept, with its neighbours by last use."""
+ITEM = _dtype(n="older newer is_cached")
+"""An item that callers may have in their cache, with its neighbours by last use."""
 
 SALE = _dtype(f="opens_s countdown_s admits_per_s gone_s room room_s", i="left most")
-"""What is sold of a product type that is limited, as `scenario.sales.Sale`."""
+"""The sale of a limited product type, as `queueing.Sale`."""
 
 PATIENT = _dtype(i="oldest newest is_armed")
-"""Of a journey: whose patience runs."""
+"""Of a journey: the list of customers whose patience runs."""
 
-EVENT = _dtype(f="when_s", i="key what")
+EVENT = _dtype(f="when_s", i="key packed")
+"""`key`: rank of the kind and sequence number; `packed`: kind and index of what it is about."""
 NUMBER, SUM, SMALL, SHARE = _dtype(i="n"), _dtype(f="x"), _dtype(n="n"), _dtype(s="x")
 
 WORLD = _dtype(
@@ -138,9 +155,9 @@ WORLD = _dtype(
     "sessions_free works_free calls_free attempts_free "
     "room ring_mask event_count is_tight is_starved sequence urgent_from urgent_to normal_from normal_to",
 )
-"""Addresses of tables, of the stacks of what is free in them, and how much is. `room`: what one event
-may begin of anything; `is_tight`: something has less left; `is_starved`: the last session of this part
-of the plan has come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
+"""Addresses of tables and of their free lists, and how many are free. `room`: the most that one event may begin of
+anything; `is_tight`: some table has less left; `is_starved`: the last session of this part of the plan has
+come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 
 # --- what does not change ----------------------------------------------------------------------------
 
@@ -149,34 +166,53 @@ JOURNEY = _dtype(
     i="failed_most sold_out_most waiting_most start_from start_to length_from length_to time",
 )
 NEXT = _dtype(i="choice_from choice_to")
-"""Of a journey and step, `journey * steps + step`."""
+"""Of a journey and step, at index `journey * steps + step`: its choices of the next one."""
 CHOICE = _dtype(f="upto", i="step pause")
+"""A row of a cumulative distribution; `upto`: the sum of the weights to here."""
 PAUSE = _dtype(f="mean_s second third", i="law row_from row_to")
-"""A law as a visit's; before it in the table those of no length, of law `deterministic`."""
+"""A law of think time, as a visit's of service time; the first of the table has no length."""
 SCRIPT = _dtype(i="group_from group_to")
 GROUP = _dtype(i="member_from member_to")
 """Of exchanges in a script, or of calls below a visit."""
 MEMBER = _dtype(i="visit is_required is_optional action")
+CART, ORDER, LOOK = 1, 2, 3
+"""`action`: what an exchange does with a limited product; 0 = nothing."""
 VISIT = _dtype(
     f="mean_s second third factor share hold_s",
     i="law row_from row_to service number group_from group_to is_held",
 )
-"""`law`: its place in LAWS; `second`, `third`: its other parameters; rows: those of its table."""
+"""`law`: index in LAWS; `second`, `third`: its other parameters; rows: those of its table; `factor`: own work is
+the law's time x `factor`; `is_held`: the server waits for the calls below."""
 LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
-SWITCH = _dtype(f="at_s until_s share slow", i="service zone is_down is_flush least")
-"""What is injected or scheduled."""
+CHANGE = _dtype(
+    f="at_s until_s share_left slow_factor", i="service zone is_down is_flush least_servers"
+)
+"""What is injected or scheduled, as `queueing.TimedChange`."""
 
 SPEC = _dtype(
     f="slot_s until_s offset_s speed",
     i="slots steps products service_count root arrivals "
-    "switches switch_count "
+    "changes change_count "
     "journeys nexts choices pauses nominal scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",
 )
 
-BOOKS = _dtype(i="steps sessions attempts loads response visits delay slots")
+STATS = _dtype(i="steps sessions attempts loads response visits delay slots")
 """Addresses of a record's arrays, in their own order."""
+
+
+def table(dtype: np.dtype[Any], rows: list[Row]) -> Array:
+    """Return rows, all of the same fields, as a table; it has one row at least, so its address is ours."""
+    records = np.zeros(max(1, len(rows)), dtype)
+    for name in rows[0] if rows else ():
+        records[name] = [row[name] for row in rows]
+    return records
+
+
+def signed(root: int) -> int:
+    """Return an unsigned 64-bit number as the signed one of the same bits."""
+    return root - (1 << 64) if root >= 1 << 63 else root
 
 
 def reader(dtype: np.dtype[Any]) -> Any:

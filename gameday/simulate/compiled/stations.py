@@ -1,4 +1,4 @@
-"""A service in the compiled engine: attempts that are refused, served or wait, and callers who give up."""
+"""A service in the compiled engine: attempts are refused, served or queued, and callers time out."""
 
 from __future__ import annotations
 
@@ -64,228 +64,264 @@ _lineage, _is_over_limit, _next_limit = (
 
 
 @inlined
-def begin_attempt(spec, w, books, c, number, now, slot):
-    """A caller asks: it is refused (False), served, or put in the queue; and it will wait so long."""
-    call = call_at(w, c)
+def begin_attempt(spec, world, stats, c, number, now, slot):
+    """Begin an attempt, served or queued, and its caller's timer; return False if it is refused."""
+    call = call_at(world, c)
     s = visit_at(spec, call.visit).service
-    sv = service_at(w, s)
-    count_attempt(books, s, _ARRIVED, slot)
-    if number > 0 or call.line > 0:
-        add_load(books, s, _REPEATS, slot, 1.0)
-    is_late = sv.is_heedful and _is_too_late(now, call.deadline_s)
-    place = NONE
-    if not is_late:
-        sv.arrived_since_scaling += 1
-        place = NONE if sv.is_down else _lane(spec, w, sv, call, number)
-    if place == NONE:
-        count_attempt(books, s, _TIMED_OUT if is_late else _SHED, slot)
+    service = service_at(world, s)
+    lane_index = _admit(spec, world, stats, s, c, number, now, slot)
+    if lane_index == NONE:
         if call.first == NONE:
             call.ok = 0
-            now_then(w, REPLY, c)
+            now_then(world, REPLY, c)
         return False
-    lane = lane_at(w, place)
-    a = new_attempt(w)
-    one = attempt_at(w, a)
-    one.call, one.visit, one.number, one.exchange = c, call.visit, number, call.exchange
-    one.caller_s = call.deadline_s
-    if sv.hedge_s > 0:
-        if call.first == NONE:
-            call.first = a
-        else:
-            call.second = a
-    one.session, one.line, one.place, one.arrived_s = call.session, call.line, call.place, now
-    one.has_replied, one.is_queued = 0, 0
-    one.lane, one.zone = place, call.zone if sv.balance == NONE else lane.zone
+    lane = lane_at(world, lane_index)
+    a = _new_attempt(world, service, c, number, lane_index, now)
     lane.inside += 1
-    touch(spec, w, books, s, now)
-    _begin_to_wait(spec, w, sv, s, a, now)
-    if may_begin_at(sv, lane):
+    touch(spec, world, stats, s, now)
+    _begin_to_wait(spec, world, service, s, a, now)
+    if may_begin_at(service, lane):
         lane.in_use += 1
-        sv.connected += 1
-        sv.in_use += 1
-        begin_own_work(spec, w, a, now)
+        service.connected += 1
+        service.in_use += 1
+        begin_own_work(spec, world, a, now)
     else:
-        join_queue(w, sv, lane, a)
+        join_queue(world, service, lane, a)
     return True
 
 
 @inlined
-def _lane(spec, w, sv, call, number):
-    """Return where an attempt goes; NONE if it is refused."""
-    place = sv.lane_from
-    if sv.balance != NONE:
-        place = choose_lane(w, sv, uniform_of(spec, call, number, _BALANCE), call.zone)
-        if place == NONE:
+def _admit(spec, world, stats, s, c, number, now, slot):
+    """Return the lane that an attempt enters, NONE if it is refused; count which."""
+    call, service = call_at(world, c), service_at(world, s)
+    count_attempt(stats, s, _ARRIVED, slot)
+    if number > 0 or call.line > 0:
+        add_load(stats, s, _REPEATS, slot, 1.0)
+    if service.is_heedful and _is_too_late(now, call.deadline_s):
+        count_attempt(stats, s, _TIMED_OUT, slot)
+        return NONE
+    service.arrived_since_scaling += 1
+    lane_index = NONE if service.is_down else _lane_for(spec, world, service, call, number)
+    if lane_index == NONE:
+        count_attempt(stats, s, _SHED, slot)
+    return lane_index
+
+
+@inlined
+def _new_attempt(world, service, c, number, lane_index, now):
+    """Return the index of a new attempt of a call, in a lane."""
+    a = new_attempt(world)
+    attempt, call = attempt_at(world, a), call_at(world, c)
+    attempt.call, attempt.visit, attempt.number = c, call.visit, number
+    attempt.exchange, attempt.caller_s = call.exchange, call.deadline_s
+    if service.hedge_s > 0:
+        if call.first == NONE:
+            call.first = a
+        else:
+            call.second = a
+    attempt.session, attempt.line, attempt.position = call.session, call.line, call.position
+    attempt.arrived_s = now
+    attempt.has_replied, attempt.is_queued = 0, 0
+    attempt.lane = lane_index
+    attempt.zone = call.zone if service.balance == NONE else lane_at(world, lane_index).zone
+    return a
+
+
+@inlined
+def _lane_for(spec, world, service, call, number):
+    """Return the lane for an attempt; NONE if it is shed, or over the concurrency limit."""
+    index = service.lane_from
+    if service.balance != NONE:
+        uniform = uniform_of(spec, call, number, _BALANCE)
+        index = choose_lane(world, service, uniform, call.zone)
+        if index == NONE:
             return NONE
-    lane = lane_at(w, place)
+    lane = lane_at(world, index)
     share = visit_at(spec, call.visit).share
-    if not may_begin_at(sv, lane) and _is_shed(
+    if not may_begin_at(service, lane) and _is_shed(
         lane.servers, lane.servers, lane.queued, _share_of(lane.queue_bound, share)
     ):
         return NONE
-    if sv.limit_target_s > 0 and _is_over_limit(lane.inside, lane.limit * share):
+    if service.limit_target_s > 0 and _is_over_limit(lane.inside, lane.limit * share):
         return NONE
-    return place
+    return index
 
 
 @inlined
-def _begin_to_wait(spec, w, sv, s, a, now):
-    """A caller's timer: all of a service are as long, so only the oldest needs a place in the heap."""
-    one = attempt_at(w, a)
-    one.deadline_s = _gives_up_at_s(now, sv.timeout_s)
-    one.before, one.behind = sv.newest, NONE
-    if sv.newest == NONE:
-        sv.oldest = a
+def _begin_to_wait(spec, world, service, s, a, now):
+    """Start a caller's timer: all of a service are as long, so only the oldest is in the heap."""
+    attempt = attempt_at(world, a)
+    attempt.deadline_s = _gives_up_at_s(now, service.timeout_s)
+    attempt.before, attempt.behind = service.newest, NONE
+    if service.newest == NONE:
+        service.oldest = a
     else:
-        attempt_at(w, sv.newest).behind = a
-    sv.newest = a
-    if sv.is_armed:
-        one.deadline_seq = w.sequence
-        w.sequence += 1
+        attempt_at(world, service.newest).behind = a
+    service.newest = a
+    if service.is_armed:
+        attempt.deadline_seq = world.sequence
+        world.sequence += 1
     else:
-        one.deadline_seq = at(w, one.deadline_s, TIMEOUT, s)
-        sv.is_armed = 1
+        attempt.deadline_seq = at(world, attempt.deadline_s, TIMEOUT, s)
+        service.is_armed = 1
 
 
 @inlined
-def time_out(spec, w, books, s, seq, now, slot):
-    """A timer of a service's callers goes off: its owner gives up, if it still waits."""
-    sv = service_at(w, s)
-    a = sv.oldest
-    if a != NONE and attempt_at(w, a).deadline_seq == seq:
-        _give_up(spec, w, books, s, a, now, slot)
-    a = sv.oldest
-    sv.is_armed = 0
+def time_out(spec, world, stats, s, seq, now, slot):
+    """Let the oldest timer of a service's callers go off: its owner gives up, if it still waits."""
+    service = service_at(world, s)
+    a = service.oldest
+    if a != NONE and attempt_at(world, a).deadline_seq == seq:
+        _give_up(spec, world, stats, s, a, now, slot)
+    a = service.oldest
+    service.is_armed = 0
     if a != NONE:
-        again_at(w, attempt_at(w, a).deadline_s, TIMEOUT, s, attempt_at(w, a).deadline_seq)
-        sv.is_armed = 1
-
-
-@inlined
-def _give_up(spec, w, books, s, a, now, slot):
-    one = attempt_at(w, a)
-    give(spec, w, books, s, a, 0, now)
-    if one.is_queued:
-        touch(spec, w, books, s, now)
-        leave_queue(spec, w, books, s, a, now)
-        count_attempt(books, s, _TIMED_OUT, slot)
-        free_attempt(w, a)
-
-
-@inlined
-def begin_own_work(spec, w, a, now):
-    """A server is there: its own work begins."""
-    one = attempt_at(w, a)
-    visit = visit_at(spec, one.visit)
-    uniform = request_uniform(
-        spec, one.session, one.line, one.place, one.exchange, one.visit, one.number, _SERVICE_TIME
-    )
-    sv = service_at(w, visit.service)
-    seconds = seconds_of(spec, visit, uniform) * visit.factor * sv.slow
-    seconds = max(0.0, seconds + (sv.stretch - 1.0) * visit.hold_s)
-    if not sv.is_plain:
-        phase = lane_at(w, one.lane).phase
-        if sv.pause_every_s > 0 and phase < 0:
-            phase = request_uniform(
-                spec,
-                one.session,
-                one.line,
-                one.place,
-                one.exchange,
-                one.visit,
-                one.number,
-                _INSTANCE,
-            )
-        seconds = work_seconds(sv, lane_at(w, one.lane), seconds, phase, now)
-    one.group = visit.group_from
-    at(w, now + seconds, WORK_END, a)
-
-
-@inlined
-def own_work_ended(spec, w, books, a, now, slot):
-    """Own work is done: calls below begin, with the server held or not."""
-    visit = visit_at(spec, attempt_at(w, a).visit)
-    if not visit.is_held:
-        _release(spec, w, books, visit.service, attempt_at(w, a).lane, now)
-    next_calls(spec, w, books, a, now, slot)
-
-
-@inlined
-def _release(spec, w, books, s, place, now):
-    """Free a server; who is next takes it."""
-    lane = lane_at(w, place)
-    touch(spec, w, books, s, now)
-    lane.in_use -= 1
-    service_at(w, s).in_use -= 1
-    hand_over(spec, w, books, s, lane, now)
-
-
-@inlined
-def next_calls(spec, w, books, a, now, slot):
-    """Make the next group of calls, all at once; without one more, the attempt is over."""
-    one = attempt_at(w, a)
-    visit = visit_at(spec, one.visit)
-    if one.group == visit.group_to:
-        _finish(spec, w, books, a, 1, now, slot)
-        return
-    until_s = min(one.caller_s, one.deadline_s)
-    if service_at(w, visit.service).is_heedful and _is_too_late(now, until_s):
-        _finish(spec, w, books, a, 0, now, slot)
-        return
-    group = group_at(spec, one.group)
-    one.pending, one.ok = group.member_to - group.member_from, 1
-    for member in range(group.member_from, group.member_to):
-        c = new_call(w)
-        call = call_at(w, c)
-        call.visit, call.parent, call.is_root, call.member = (
-            member_at(spec, member).visit,
-            a,
-            0,
-            member,
+        again_at(
+            world, attempt_at(world, a).deadline_s, TIMEOUT, s, attempt_at(world, a).deadline_seq
         )
-        call.session, call.place, call.exchange = one.session, one.place, one.exchange
-        call.line, call.number, call.zone = _lineage(one.line, one.number), 0, one.zone
-        call.deadline_s = until_s
-        now_first(w, c)
+        service.is_armed = 1
 
 
 @inlined
-def child_ended(spec, w, books, a, is_well, now, slot):
-    """A call that an attempt made has ended: well, or it was optional."""
-    one = attempt_at(w, a)
-    if not is_well:
-        one.ok = 0
-    one.pending -= 1
-    if one.pending:
+def _give_up(spec, world, stats, s, a, now, slot):
+    attempt = attempt_at(world, a)
+    give(spec, world, stats, s, a, 0, now)
+    if attempt.is_queued:
+        touch(spec, world, stats, s, now)
+        leave_queue(spec, world, stats, s, a, now)
+        count_attempt(stats, s, _TIMED_OUT, slot)
+        free_attempt(world, a)
+
+
+@inlined
+def begin_own_work(spec, world, a, now):
+    """Begin an attempt's own work, with the server it has."""
+    attempt = attempt_at(world, a)
+    visit = visit_at(spec, attempt.visit)
+    service = service_at(world, visit.service)
+    seconds = seconds_of(spec, visit, _uniform_of_attempt(spec, attempt, _SERVICE_TIME))
+    seconds = seconds * visit.factor * service.slow
+    seconds = max(0.0, seconds + (service.stretch - 1.0) * visit.hold_s)
+    if not service.is_plain:
+        lane = lane_at(world, attempt.lane)
+        phase = lane.phase
+        if service.pause_every_s > 0 and phase < 0:
+            phase = _uniform_of_attempt(spec, attempt, _INSTANCE)
+        seconds = work_seconds(service, lane, seconds, phase, now)
+    attempt.group = visit.group_from
+    at(world, now + seconds, WORK_END, a)
+
+
+@inlined
+def _uniform_of_attempt(spec, attempt, purpose):
+    """Return an attempt's uniform number in (0, 1) for a purpose."""
+    return request_uniform(
+        spec,
+        attempt.session,
+        attempt.line,
+        attempt.position,
+        attempt.exchange,
+        attempt.visit,
+        attempt.number,
+        purpose,
+    )
+
+
+@inlined
+def own_work_ended(spec, world, stats, a, now, slot):
+    """End own work: the calls below begin, with the server held or not."""
+    visit = visit_at(spec, attempt_at(world, a).visit)
+    if not visit.is_held:
+        _release(spec, world, stats, visit.service, attempt_at(world, a).lane, now)
+    next_calls(spec, world, stats, a, now, slot)
+
+
+@inlined
+def _release(spec, world, stats, s, lane_index, now):
+    """Free a server; who is next takes it."""
+    lane = lane_at(world, lane_index)
+    touch(spec, world, stats, s, now)
+    lane.in_use -= 1
+    service_at(world, s).in_use -= 1
+    hand_over(spec, world, stats, s, lane, now)
+
+
+@inlined
+def next_calls(spec, world, stats, a, now, slot):
+    """Make the next group of calls, all at once; without one more, the attempt is over."""
+    attempt = attempt_at(world, a)
+    visit = visit_at(spec, attempt.visit)
+    if attempt.group == visit.group_to:
+        _finish(spec, world, stats, a, 1, now, slot)
         return
-    if one.ok:
-        one.group += 1
-        next_calls(spec, w, books, a, now, slot)
-    else:
-        _finish(spec, w, books, a, 0, now, slot)
+    until_s = min(attempt.caller_s, attempt.deadline_s)
+    if service_at(world, visit.service).is_heedful and _is_too_late(now, until_s):
+        _finish(spec, world, stats, a, 0, now, slot)
+        return
+    group = group_at(spec, attempt.group)
+    attempt.pending, attempt.ok = group.member_to - group.member_from, 1
+    for member in range(group.member_from, group.member_to):
+        _call_below(spec, world, a, member, until_s)
 
 
 @inlined
-def _finish(spec, w, books, a, ok, now, slot):
-    """Free the server if it is still held; the caller hears, if it still waits."""
-    one = attempt_at(w, a)
-    s = visit_at(spec, one.visit).service
-    if visit_at(spec, one.visit).is_held:
-        _release(spec, w, books, s, one.lane, now)
-    sv, lane = service_at(w, s), lane_at(w, one.lane)
-    lane.inside -= 1
-    if sv.limit_target_s > 0:
-        took_s = now - one.arrived_s
-        lane.limit = _next_limit(lane.limit, took_s, sv.limit_target_s, lane.most_inside)
-    sv.connected -= 1
-    if sv.connections > 0:
-        touch(spec, w, books, s, now)
-        for place in range(sv.lane_from, sv.lane_to):
-            hand_over(spec, w, books, s, lane_at(w, place), now)
-    if one.has_replied:
-        count_attempt(books, s, _ORPHANED, slot)
+def _call_below(spec, world, a, member, until_s):
+    """Let an attempt make one call of its group, at this instant."""
+    c = new_call(world)
+    call, attempt = call_at(world, c), attempt_at(world, a)
+    call.visit, call.parent, call.is_root = member_at(spec, member).visit, a, 0
+    call.member, call.number, call.zone = member, 0, attempt.zone
+    call.session, call.position = attempt.session, attempt.position
+    call.exchange, call.line = attempt.exchange, _lineage(attempt.line, attempt.number)
+    call.deadline_s = until_s
+    now_first(world, c)
+
+
+@inlined
+def child_ended(spec, world, stats, a, is_well, now, slot):
+    """Note that a call of an attempt has ended; `is_well` also if it was optional."""
+    attempt = attempt_at(world, a)
+    if not is_well:
+        attempt.ok = 0
+    attempt.pending -= 1
+    if attempt.pending:
+        return
+    if attempt.ok:
+        attempt.group += 1
+        next_calls(spec, world, stats, a, now, slot)
     else:
-        count_attempt(books, s, _DONE if ok else _FAILED, slot)
-        count_visit(books, s, slot, bin_of(now - one.arrived_s))
-        give(spec, w, books, s, a, ok, now)
-    free_attempt(w, a)
+        _finish(spec, world, stats, a, 0, now, slot)
+
+
+@inlined
+def _finish(spec, world, stats, a, ok, now, slot):
+    """End an attempt: it frees its server if it still holds it, and replies if anybody waits."""
+    attempt = attempt_at(world, a)
+    visit = visit_at(spec, attempt.visit)
+    s = visit.service
+    if visit.is_held:
+        _release(spec, world, stats, s, attempt.lane, now)
+    _leave(spec, world, stats, s, a, now)
+    if attempt.has_replied:
+        count_attempt(stats, s, _ORPHANED, slot)
+    else:
+        count_attempt(stats, s, _DONE if ok else _FAILED, slot)
+        count_visit(stats, s, slot, bin_of(now - attempt.arrived_s))
+        give(spec, world, stats, s, a, ok, now)
+    free_attempt(world, a)
+
+
+@inlined
+def _leave(spec, world, stats, s, a, now):
+    """Take an attempt out of its lane, and give its connection back."""
+    service, attempt = service_at(world, s), attempt_at(world, a)
+    lane = lane_at(world, attempt.lane)
+    lane.inside -= 1
+    if service.limit_target_s > 0:
+        took_s = now - attempt.arrived_s
+        lane.limit = _next_limit(lane.limit, took_s, service.limit_target_s, lane.most_inside)
+    service.connected -= 1
+    if service.connections > 0:
+        touch(spec, world, stats, s, now)
+        for index in range(service.lane_from, service.lane_to):
+            hand_over(spec, world, stats, s, lane_at(world, index), now)

@@ -1,11 +1,35 @@
-"""`session_at(w, i)` and its like: one record of one table."""
+"""Accessors of the tables, `session_at(world, i)` and its like: one record, one cell, or one count."""
 
 from __future__ import annotations
 
 from gameday.record import ATTEMPTS, BINS, LATENCIES, LOADS, SESSIONS, STEPS
-from gameday.simulate.compiled import layout
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.layout import reader
+from gameday.simulate.compiled.layout import (
+    ATTEMPT,
+    CALL,
+    CHANGE,
+    CHOICE,
+    EVENT,
+    GROUP,
+    ITEM,
+    JOURNEY,
+    LANE,
+    MEMBER,
+    NEXT,
+    NUMBER,
+    PATIENT,
+    PAUSE,
+    SALE,
+    SCRIPT,
+    SERVICE,
+    SESSION,
+    SHARE,
+    SMALL,
+    SUM,
+    VISIT,
+    WORK,
+    reader,
+)
 
 __all__ = [
     "add_load",
@@ -36,92 +60,88 @@ __all__ = [
     "service_at",
     "session_at",
     "sum_at",
-    "switch_at",
+    "change_at",
     "visit_at",
     "work_at",
 ]
 
-_session, _work, _call, _attempt = map(
-    reader, (layout.SESSION, layout.WORK, layout.CALL, layout.ATTEMPT)
-)
-_service, _patient, _event = map(reader, (layout.SERVICE, layout.PATIENT, layout.EVENT))
-_lane, _sale = reader(layout.LANE), reader(layout.SALE)
-_item = reader(layout.ITEM)
-_pause = reader(layout.PAUSE)
-_switch = reader(layout.SWITCH)
-_number, _sum = reader(layout.NUMBER), reader(layout.SUM)
-_small, _share = reader(layout.SMALL), reader(layout.SHARE)
-_journey, _next, _choice = map(reader, (layout.JOURNEY, layout.NEXT, layout.CHOICE))
-_script, _group, _member, _visit = map(
-    reader, (layout.SCRIPT, layout.GROUP, layout.MEMBER, layout.VISIT)
-)
+_session, _work, _call, _attempt = map(reader, (SESSION, WORK, CALL, ATTEMPT))
+_service, _patient, _event = map(reader, (SERVICE, PATIENT, EVENT))
+_lane, _sale = reader(LANE), reader(SALE)
+_item = reader(ITEM)
+_pause = reader(PAUSE)
+_change = reader(CHANGE)
+_number, _sum = reader(NUMBER), reader(SUM)
+_small, _share = reader(SMALL), reader(SHARE)
+_journey, _next, _choice = map(reader, (JOURNEY, NEXT, CHOICE))
+_script, _group, _member, _visit = map(reader, (SCRIPT, GROUP, MEMBER, VISIT))
 _STEPS, _SESSIONS, _ATTEMPTS, _LOADS = len(STEPS), len(SESSIONS), len(ATTEMPTS), len(LOADS)
 _LATENCIES = len(LATENCIES)
 
 
 @inlined
-def session_at(w, i):
-    return _session(w.sessions, i)
+def session_at(world, i):
+    return _session(world.sessions, i)
 
 
 @inlined
-def work_at(w, k):
-    return _work(w.works, k)
+def work_at(world, k):
+    return _work(world.works, k)
 
 
 @inlined
-def call_at(w, c):
-    return _call(w.calls, c)
+def call_at(world, c):
+    return _call(world.calls, c)
 
 
 @inlined
-def attempt_at(w, a):
-    return _attempt(w.attempts, a)
+def attempt_at(world, a):
+    return _attempt(world.attempts, a)
 
 
 @inlined
-def service_at(w, s):
-    return _service(w.services, s)
+def service_at(world, s):
+    return _service(world.services, s)
 
 
 @inlined
-def lane_at(w, place):
-    return _lane(w.lanes, place)
+def lane_at(world, index):
+    return _lane(world.lanes, index)
 
 
 @inlined
-def item_at(w, place):
-    return _item(w.items, place)
+def item_at(world, index):
+    return _item(world.items, index)
 
 
 @inlined
-def sale_at(w, product):
-    return _sale(w.sales, product)
+def sale_at(world, product):
+    return _sale(world.sales, product)
 
 
 @inlined
-def patient_at(w, j):
-    return _patient(w.patients, j)
+def patient_at(world, j):
+    return _patient(world.patients, j)
 
 
 @inlined
-def event_at(w, place):
-    return _event(w.events, place)
+def event_at(world, index):
+    return _event(world.events, index)
 
 
 @inlined
-def number_at(address, place):
-    return _number(address, place)
+def number_at(address, index):
+    return _number(address, index)
 
 
 @inlined
-def sum_at(address, place):
-    return _sum(address, place)
+def sum_at(address, index):
+    return _sum(address, index)
 
 
 @inlined
-def switch_at(spec, place):
-    return _switch(spec.switches, place)
+def change_at(spec, index):
+    return _change(spec.changes, index)
 
 
 @inlined
@@ -135,13 +155,13 @@ def next_at(spec, j, step):
 
 
 @inlined
-def choice_at(spec, place):
-    return _choice(spec.choices, place)
+def choice_at(spec, index):
+    return _choice(spec.choices, index)
 
 
 @inlined
-def pause_at(spec, place):
-    return _pause(spec.pauses, place)
+def pause_at(spec, index):
+    return _pause(spec.pauses, index)
 
 
 @inlined
@@ -155,23 +175,23 @@ def script_of(spec, step, product):
 
 
 @inlined
-def script_at(spec, place):
-    return _script(spec.scripts, place)
+def script_at(spec, index):
+    return _script(spec.scripts, index)
 
 
 @inlined
-def group_at(spec, place):
-    return _group(spec.groups, place)
+def group_at(spec, index):
+    return _group(spec.groups, index)
 
 
 @inlined
-def member_at(spec, place):
-    return _member(spec.members, place)
+def member_at(spec, index):
+    return _member(spec.members, index)
 
 
 @inlined
-def visit_at(spec, place):
-    return _visit(spec.visits, place)
+def visit_at(spec, index):
+    return _visit(spec.visits, index)
 
 
 @inlined
@@ -180,35 +200,35 @@ def law_row(spec, row):
 
 
 @inlined
-def count_step(books, step, what, slot):
-    _number(books.steps, (step * _STEPS + what) * books.slots + slot).n += 1
+def count_step(stats, step, outcome, slot):
+    _number(stats.steps, (step * _STEPS + outcome) * stats.slots + slot).n += 1
 
 
 @inlined
-def count_session(books, what, slot):
-    _number(books.sessions, what * books.slots + slot).n += 1
+def count_session(stats, outcome, slot):
+    _number(stats.sessions, outcome * stats.slots + slot).n += 1
 
 
 @inlined
-def count_attempt(books, s, what, slot):
-    _sum(books.attempts, (s * _ATTEMPTS + what) * books.slots + slot).x += 1.0
+def count_attempt(stats, s, outcome, slot):
+    _sum(stats.attempts, (s * _ATTEMPTS + outcome) * stats.slots + slot).x += 1.0
 
 
 @inlined
-def add_load(books, s, what, slot, amount):
-    _sum(books.loads, (s * _LOADS + what) * books.slots + slot).x += amount
+def add_load(stats, s, load, slot, amount):
+    _sum(stats.loads, (s * _LOADS + load) * stats.slots + slot).x += amount
 
 
 @inlined
-def count_response(books, step, slot, place):
-    _small(books.response, (step * _LATENCIES * books.slots + slot) * BINS + place).n += 1
+def count_response(stats, step, slot, latency_bin):
+    _small(stats.response, (step * _LATENCIES * stats.slots + slot) * BINS + latency_bin).n += 1
 
 
 @inlined
-def count_visit(books, s, slot, place):
-    _share(books.visits, (s * books.slots + slot) * BINS + place).x += 1.0
+def count_visit(stats, s, slot, latency_bin):
+    _share(stats.visits, (s * stats.slots + slot) * BINS + latency_bin).x += 1.0
 
 
 @inlined
-def count_delay(books, place):
-    _number(books.delay, place).n += 1
+def count_delay(stats, latency_bin):
+    _number(stats.delay, latency_bin).n += 1

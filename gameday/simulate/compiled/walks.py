@@ -1,4 +1,4 @@
-"""Walks in the compiled engine: `traffic.Course` over tables."""
+"""Walks in the compiled engine: the rules of `traffic.Course`, over tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gameday.simulate.compiled.tables_at import (
 )
 from gameday.vocabulary import LONGEST_WALK, Draw
 
-__all__ = ["END", "after", "first_step", "slot_at", "walk_on"]
+__all__ = ["END", "after", "count_rest", "first_step", "slot_at"]
 
 END = -1
 _LENGTH = 1
@@ -29,16 +29,17 @@ def slot_at(spec, when):
 
 @inlined
 def _choose(spec, first, last, uniform):
+    """Return the choice of a cumulative distribution, rows first to last - 1, by a uniform number."""
     total = choice_at(spec, last - 1).upto
-    for place in range(first, last):
-        if choice_at(spec, place).upto >= uniform * total:
-            return place
+    for index in range(first, last):
+        if choice_at(spec, index).upto >= uniform * total:
+            return index
     return last - 1
 
 
 @inlined
 def first_step(spec, j, key):
-    """Return where a customer begins."""
+    """Return the step a session begins with."""
     journey = journey_at(spec, j)
     first, last = journey.start_from, journey.start_to
     if last - first == 1:
@@ -47,7 +48,7 @@ def first_step(spec, j, key):
 
 
 @inlined
-def _most(spec, j, key):
+def _most_steps(spec, j, key):
     """Return how many steps a session has at most."""
     journey = journey_at(spec, j)
     first, last = journey.length_from, journey.length_to
@@ -57,36 +58,44 @@ def _most(spec, j, key):
 
 
 @inlined
-def after(spec, j, key, place, step, spent_s):
+def after(spec, j, key, position, step, spent_s):
     """Return the pause after a step and the next one, or END; `spent_s` as `Course.after` has it."""
     row = next_at(spec, j, step)
     first, last = row.choice_from, row.choice_to
     chosen = first
     if last - first > 1:
-        chosen = _choose(spec, first, last, keyed(key, place, 0, _NEXT))
+        chosen = _choose(spec, first, last, keyed(key, position, 0, _NEXT))
     choice = choice_at(spec, chosen)
-    if choice.step != END and place + 1 >= _most(spec, j, key):
+    if choice.step != END and position + 1 >= _most_steps(spec, j, key):
         return 0.0, END
-    pause, think = pause_at(spec, choice.pause), 0.0
+    pause, think_s = pause_at(spec, choice.pause), 0.0
     if pause.mean_s:
-        think = seconds_of(spec, pause, keyed(key, place, 0, _THINK)) / spec.speed
-    if choice.step != END and journey_at(spec, j).time:
-        law = pause_at(spec, journey_at(spec, j).time)
-        if spent_s + think > seconds_of(spec, law, keyed(key, 0, _LENGTH, _ENTRY)) / spec.speed:
-            return 0.0, END
-    return think, choice.step
+        think_s = seconds_of(spec, pause, keyed(key, position, 0, _THINK)) / spec.speed
+    if choice.step != END and _is_out_of_time(spec, j, key, spent_s + think_s):
+        return 0.0, END
+    return think_s, choice.step
 
 
 @inlined
-def walk_on(spec, books, one, what):
-    """Book the planned steps behind the one under way."""
-    place, step, nominal = one.place, one.step, one.nominal_s
+def _is_out_of_time(spec, j, key, spent_s):
+    """Return whether a session that ends by time begins no further step."""
+    time = journey_at(spec, j).time
+    if not time:
+        return False
+    uniform = keyed(key, 0, _LENGTH, _ENTRY)
+    return spent_s > seconds_of(spec, pause_at(spec, time), uniform) / spec.speed
+
+
+@inlined
+def count_rest(spec, stats, session, outcome):
+    """Count the planned steps behind the present one under an outcome."""
+    position, step, nominal_s = session.position, session.step, session.nominal_s
     while True:
-        spent_s = nominal + nominal_of(spec, step) - one.start_s
-        think, following = after(spec, one.journey, one.key, place, step, spent_s)
-        nominal += nominal_of(spec, step) + think
-        slot = slot_at(spec, nominal + spec.offset_s)
+        spent_s = nominal_s + nominal_of(spec, step) - session.start_s
+        think_s, following = after(spec, session.journey, session.key, position, step, spent_s)
+        nominal_s += nominal_of(spec, step) + think_s
+        slot = slot_at(spec, nominal_s + spec.offset_s)
         if following == END or slot >= spec.slots:
             return
-        count_step(books, following, what, slot)
-        place, step = place + 1, following
+        count_step(stats, following, outcome, slot)
+        position, step = position + 1, following

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gameday.simulate.compiled import kernel, layout
+from gameday.simulate.compiled.kernel import begin, let_come, run
+from gameday.simulate.compiled.layout import SPEC, STATS, WORLD
 from gameday.simulate.machine_code import forget_old
 
 __all__ = ["make"]
@@ -12,10 +13,10 @@ __all__ = ["make"]
 
 def make() -> None:
     """Compile by playing nothing: no session, no service, no time."""
-    spec, world, books = (np.zeros(1, d) for d in (layout.SPEC, layout.WORLD, layout.BOOKS))
+    spec, world, stats = (np.zeros(1, dtype) for dtype in (SPEC, WORLD, STATS))
     spec["slot_s"] = spec["slots"] = 1
-    kernel.begin(spec, world)
-    kernel.let_come(spec, world)
+    begin(spec, world)
+    let_come(spec, world)
     world["is_starved"] = 1
-    kernel.run(spec, world, books)
+    run(spec, world, stats)
     forget_old()

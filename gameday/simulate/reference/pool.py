@@ -1,29 +1,29 @@
-"""A station of the model: its books per slot, on SimPy's clock."""
+"""A station of the model on SimPy's clock, with its statistics per slot."""
 
 from __future__ import annotations
 
 import simpy
 
-from gameday.queueing import StationAtWork
+from gameday.queueing import RunningStation
 from gameday.record import ATTEMPTS, LOADS
 from gameday.scenario.blocks import Service, Station
 
 __all__ = ["ServicePool"]
 
 _LOOKUPS, _HITS, _REPEATS = (LOADS.index(name) for name in ("lookups", "hits", "repeats"))
-_PLACE = {name: place for place, name in enumerate(ATTEMPTS)}
+_COLUMN = {outcome: column for column, outcome in enumerate(ATTEMPTS)}
 
 
-class ServicePool(StationAtWork):
-    """A service, its callers, and its books per slot."""
+class ServicePool(RunningStation):
+    """A service, its callers, and its statistics per slot."""
 
     def __init__(
-        self, env: simpy.Environment, station: Station, rule: Service, slots: int, slot_s: float
+        self, env: simpy.Environment, declared: Station, rule: Service, slots: int, slot_s: float
     ) -> None:
-        super().__init__(station, rule, lambda: float(env.now))
+        super().__init__(declared, rule, lambda: float(env.now))
         self.env = env
         self.slot_s, self.slots = slot_s, slots
-        self.attempts = [[0] * 8 for _ in range(slots)]
+        self.attempts = [[0] * len(ATTEMPTS) for _ in range(slots)]
         self.loads = [[0.0] * len(LOADS) for _ in range(slots)]
         self.visit_s: list[tuple[int, float]] = []
         self._since, self._slot = 0.0, 0
@@ -33,7 +33,7 @@ class ServicePool(StationAtWork):
         return min(int(self.env.now / self.slot_s + 1e-9), self.slots - 1)
 
     def touch(self) -> None:
-        """Book server-seconds, waiting-seconds and servers up to now."""
+        """Add up server-seconds in use, waiting-seconds and servers provided, slot by slot, to now."""
         now = self.env.now
         while self._slot < self.slots and now > (self._slot + 1) * self.slot_s:
             self._book((self._slot + 1) * self.slot_s)
@@ -43,7 +43,7 @@ class ServicePool(StationAtWork):
         self._since = now
 
     def _book(self, until: float) -> None:
-        """Book what was so up to an instant of the slot that is under way."""
+        """Add up the present state until an instant of the slot under way."""
         if until <= self._since:
             return
         row, spent = self.loads[self._slot], until - self._since
@@ -54,31 +54,31 @@ class ServicePool(StationAtWork):
         self._since = until
 
     def count(self, outcome: str) -> None:
-        """Count an attempt in the slot it is."""
-        self.attempts[self.slot()][_PLACE[outcome]] += 1
+        """Count an attempt in the present slot."""
+        self.attempts[self.slot()][_COLUMN[outcome]] += 1
 
     def observe(self, took_s: float) -> None:
-        """Book how long a visit took."""
+        """Note the duration of a visit."""
         self.visit_s.append((self.slot(), took_s))
 
     def book_wait(self, since_s: float) -> None:
-        """Book how long one had waited; after the last slot nothing counts."""
+        """Add the wait of an attempt that leaves the queue; time after the last slot does not count."""
         waited = min(self.env.now, self.slots * self.slot_s) - since_s
         self.loads[self.slot()][3] += max(0.0, waited)
 
     def book_those_who_wait(self) -> None:
-        """Book it for everybody who is in a queue at the end."""
+        """Add the waits of those still in a queue at the end."""
         self.touch()
         for lane in self.lanes:
-            for one in lane.queue:
-                self.book_wait(one.since_s)
+            for waiting in lane.queue:
+                self.book_wait(waiting.since_s)
 
     def repeats(self) -> None:
-        """Book an attempt that asks for what has been asked before."""
+        """Count an attempt that repeats an earlier one: a retry, a hedge, or below one."""
         self.loads[self.slot()][_REPEATS] += 1.0
 
     def finds(self, item: int) -> bool:
-        """Return whether callers have an answer kept, and book that they looked."""
+        """Return whether the callers' cache holds an item; count the lookup and the hit."""
         row, is_there = self.loads[self.slot()], self.callers.finds(item)
         row[_LOOKUPS] += 1.0
         row[_HITS] += is_there

@@ -1,6 +1,7 @@
 """Services in the model: how they are called, and what callers do when one is slow or full.
 
-Plain SimPy around the machines of `scenario`, each rule in the words of its policies.
+Plain SimPy processes around the stations of `queueing`; the arithmetic of each policy is that of
+`scenario.policies`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import simpy
 
-from gameday.queueing import Asked, Attempt, Cell, Places, Switch, Visit
+from gameday.queueing import Attempt, Cell, PendingRequest, RunningLane, TimedChange, Visit
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Service
 from gameday.scenario.caller_policies import (
@@ -23,20 +24,22 @@ from gameday.scenario.caller_policies import (
     is_too_late,
     lineage,
 )
+from gameday.scenario.server_policies import Autoscale
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.reference.pool import ServicePool
 from gameday.vocabulary import Draw, draw
 
-__all__ = ["Asker", "Key", "Process", "Services"]
+__all__ = ["Caller", "Key", "Process", "Services"]
 
 Process = Generator[simpy.Event, Any, Any]
 
 Key = tuple[int, int, int, int]
-"""What a call's draws are keyed by: session, place of the step, number of its exchange, lineage."""
+"""What a call's draws are keyed by: session, position of the step in its walk, number of its exchange, lineage
+(which retries led to it)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Caller:
     """Who calls: the key of the draws, the zone it is in, and until when anybody waits."""
 
     key: Key
@@ -65,7 +68,7 @@ class Services:
         seed: int,
         slots: int,
         slot_s: float,
-        injected: tuple[Switch, ...] = (),
+        changes: tuple[TimedChange, ...] = (),
     ) -> None:
         self.env, self.seed = env, seed
         self.rules: dict[str, Service] = {name: scenario.services[name] for name in cell.stations}
@@ -75,150 +78,168 @@ class Services:
         }
         for name, rule in self.rules.items():
             if rule.autoscale is not None:
-                env.process(self._scale(self.pools[name], rule))
-        for one in injected:
-            env.process(self._switch(self.pools[one.service], one))
+                env.process(self._autoscale(self.pools[name], rule.autoscale))
+        for change in changes:
+            env.process(self._apply(self.pools[change.service], change))
 
-    def call(self, visit: Visit, asker: Asker) -> Process:
+    def call(self, visit: Visit, caller: Caller) -> Process:
         """Ask a service, again if its policy says so; return whether it answered well.
 
         The lineage of an exchange's own call is the number of times its step was tried before.
         """
         pool = self.pools[visit.service]
         if pool.rule.cache is None:
-            return (yield from self._ask(visit, asker))
-        item = pool.callers.item(self._uniform(visit, asker.key, 0, Draw.CACHE))
+            return (yield from self._ask(visit, caller))
+        item = pool.callers.item(self._uniform(visit, caller.key, 0, Draw.CACHE))
         if pool.finds(item):
             return True
-        is_well = yield from self._ask(visit, asker)
+        is_well = yield from self._ask(visit, caller)
         if is_well:
             pool.callers.keep(item)
         return is_well
 
-    def _ask(self, visit: Visit, asker: Asker) -> Process:
-        env, pool, rule = self.env, self.pools[visit.service], self.rules[visit.service]
-        callers = pool.callers
+    def _ask(self, visit: Visit, caller: Caller) -> Process:
+        """Send a request, and retries while the policy allows; return whether one was answered well."""
+        env, rule = self.env, self.rules[visit.service]
+        callers = self.pools[visit.service].callers
         for number in range(1 + (rule.retry.attempts if rule.retry else 0)):
             if number and rule.retry:
-                uniform = self._uniform(visit, asker.key, number, Draw.BACKOFF)
+                uniform = self._uniform(visit, caller.key, number, Draw.BACKOFF)
                 again_s = env.now + backoff_s(rule.retry.backoff, number, uniform)
-                if rule.deadline == "propagated" and is_too_late(again_s, asker.deadline_s):
+                if rule.deadline == "propagated" and is_too_late(again_s, caller.deadline_s):
                     return False
                 if not callers.takes_token():
                     return False
                 yield at(env, again_s, Rank.RETRY)
             if not callers.may_ask(env.now):
                 return False
-            reply = _Promise(env)
-            asked, era = Asked(reply), callers.era
-            self._attempt(visit, asker, number, asked)
-            if rule.hedge is not None and not reply.is_set():
-                due = at(env, env.now + rule.hedge.after, Rank.RETRY)
-                due.callbacks.append(self._hedge(visit, asker, number, asked))
-            is_well = yield reply
-            callers.heard(env.now, era, is_well=is_well)
+            era = callers.era
+            is_well = yield self._send(visit, caller, number)
+            callers.note_answer(env.now, era, is_well=is_well)
             if is_well:
                 return True
         return False
 
-    def _hedge(self, visit: Visit, asker: Asker, number: int, asked: Asked) -> Any:
-        """Return what is done when an answer is late: ask a second time."""
+    def _send(self, visit: Visit, caller: Caller, number: int) -> _Promise:
+        """Send a request, and a hedge when its answer is late; return the promise of an answer."""
+        reply = _Promise(self.env)
+        request, hedge = PendingRequest(reply), self.rules[visit.service].hedge
+        self._attempt(visit, caller, number, request)
+        if hedge is not None and not reply.is_set():
+            due = at(self.env, self.env.now + hedge.after, Rank.RETRY)
+            due.callbacks.append(lambda _: self._send_hedge(visit, caller, number, request))
+        return reply
 
-        def ask(_: simpy.Event) -> None:
-            if not asked.reply.is_set() and self.pools[visit.service].callers.takes_token():
-                self._attempt(visit, asker, hedge_number(number), asked)
-
-        return ask
+    def _send_hedge(
+        self, visit: Visit, caller: Caller, number: int, request: PendingRequest
+    ) -> None:
+        """Ask a second time, where there is no answer yet and the retry budget allows it."""
+        if not request.reply.is_set() and self.pools[visit.service].callers.takes_token():
+            self._attempt(visit, caller, hedge_number(number), request)
 
     def _uniform(self, visit: Visit, key: Key, number: int, purpose: Draw) -> float:
-        session, place, exchange, line = key
+        session, position, exchange, line = key
         part = visit.number + 64 * exchange + 2048 * number
-        return draw(self.seed, session + (line << 32), place, part, purpose)
+        return draw(self.seed, session + (line << 32), position, part, purpose)
 
-    def _attempt(self, visit: Visit, asker: Asker, number: int, asked: Asked) -> None:
+    def _attempt(self, visit: Visit, caller: Caller, number: int, request: PendingRequest) -> None:
         """Begin one attempt, and its caller's timer, unless it is refused at once."""
-        pool, rule, now = self.pools[visit.service], self.rules[visit.service], self.env.now
-        pool.count("arrived")
-        if number or asker.key[3]:
-            pool.repeats()
-        uniform = self._uniform(visit, asker.key, number, Draw.BALANCE) if rule.balance else 0.0
-        is_late = pool.is_too_late(asker.deadline_s)
-        lane = None if is_late else pool.admit(visit, uniform, asker.zone)
+        lane = self._admit(visit, caller, number)
         if lane is None:
-            pool.count("timed_out" if is_late else "shed")
-            if not asked.attempts:
-                asked.reply.settle(is_well=False)
+            if not request.attempts:
+                request.reply.settle(is_well=False)
             return
-        one = Attempt(pool, lane, asked, number, asker.deadline_s)
-        seconds, place = 0.0, None
+        pool, timeout_s = self.pools[visit.service], self.rules[visit.service].timeout
+        attempt = Attempt(pool, lane, request, number, caller.deadline_s)
+        work_s = 0.0
         if pool.takes_server(lane):
-            seconds = self._work_s(visit, asker.key, number, lane)
+            work_s = self._work_s(visit, caller.key, number, lane)
         else:
-            place = _Promise(self.env)
-            one.wait(place)
-        self.env.process(self._serve(visit, asker, one, place, seconds))
-        if rule.timeout > 0:
-            timer = at(self.env, gives_up_at_s(now, rule.timeout), Rank.TIMEOUT)
-            timer.callbacks.append(lambda _: one.give_up())
+            attempt.wait(_Promise(self.env))
+        self.env.process(self._serve(visit, caller, attempt, work_s))
+        if timeout_s > 0:
+            timer = at(self.env, gives_up_at_s(self.env.now, timeout_s), Rank.TIMEOUT)
+            timer.callbacks.append(lambda _: attempt.give_up())
 
-    def _work_s(self, visit: Visit, key: Key, number: int, lane: Places) -> float:
-        """Return how long own work takes that begins now in a lane."""
+    def _admit(self, visit: Visit, caller: Caller, number: int) -> RunningLane | None:
+        """Return the lane that an attempt enters, None if it is refused; count which."""
+        pool = self.pools[visit.service]
+        pool.count("arrived")
+        if number or caller.key[3]:
+            pool.repeats()
+        if pool.is_too_late(caller.deadline_s):
+            pool.count("timed_out")
+            return None
+        uniform = 0.0
+        if pool.rule.balance:
+            uniform = self._uniform(visit, caller.key, number, Draw.BALANCE)
+        lane = pool.admit(visit, uniform, caller.zone)
+        if lane is None:
+            pool.count("shed")
+        return lane
+
+    def _work_s(self, visit: Visit, key: Key, number: int, lane: RunningLane) -> float:
+        """Return how long own work takes that begins now in a lane, s."""
         pool, phase = self.pools[visit.service], 0.0
         uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
         if pool.rule.pauses is not None:
             phase = self._uniform(visit, key, number, Draw.INSTANCE)
         return pool.work_s(visit, lane, visit.time.seconds(uniform) * visit.factor, phase)
 
-    def _serve(
-        self, visit: Visit, asker: Asker, one: Attempt, place: _Promise | None, seconds: float
-    ) -> Process:
+    def _serve(self, visit: Visit, caller: Caller, attempt: Attempt, work_s: float) -> Process:
         """Do own work and the calls below, with a server held or not; finish even if nobody waits."""
-        env, pool, rule = self.env, one.station, one.station.rule
-        if place is not None:
-            if not (yield place):
+        pool, rule = attempt.station, attempt.station.rule
+        if attempt.grant is not None:
+            if not (yield attempt.grant):
                 return
-            seconds = self._work_s(visit, asker.key, one.number, one.lane)
-        yield at(env, env.now + seconds, Rank.WORK_END)
+            work_s = self._work_s(visit, caller.key, attempt.number, attempt.lane)
+        yield at(self.env, self.env.now + work_s, Rank.WORK_END)
         if rule.is_asynchronous:
-            pool.release(one.lane)
-        until_s = deadline_s(asker.deadline_s, one.since_s, rule.timeout)
-        below = Asker(
-            (*asker.key[:3], lineage(asker.key[3], one.number)),
-            one.lane.lane.zone if rule.balance else asker.zone,
-            until_s,
-        )
-        ok = True
-        for group in visit.then:
-            if rule.deadline == "propagated" and is_too_late(env.now, until_s):
-                ok = False
-            else:
-                ok = yield from self.together(group, below)
-            if not ok:
-                break
+            pool.release(attempt.lane)
+        is_well = True
+        if visit.then:
+            is_well = yield from self._call_below(visit, self._as_caller(caller, attempt))
         if not rule.is_asynchronous:
-            pool.release(one.lane)
-        one.end(is_well=ok)
+            pool.release(attempt.lane)
+        attempt.end(is_well=is_well)
 
-    def together(self, group: tuple[Visit, ...], asker: Asker) -> Process:
+    def _as_caller(self, caller: Caller, attempt: Attempt) -> Caller:
+        """Return an attempt as the caller of the services below it."""
+        rule = attempt.station.rule
+        return Caller(
+            (*caller.key[:3], lineage(caller.key[3], attempt.number)),
+            attempt.lane.declared.zone if rule.balance else caller.zone,
+            deadline_s(caller.deadline_s, attempt.since_s, rule.timeout),
+        )
+
+    def _call_below(self, visit: Visit, caller: Caller) -> Process:
+        """Make a visit's calls, group by group; return whether all that are required went well."""
+        heeds_deadline = self.rules[visit.service].deadline == "propagated"
+        for group in visit.then:
+            if heeds_deadline and is_too_late(self.env.now, caller.deadline_s):
+                return False
+            if not (yield from self.together(group, caller)):
+                return False
+        return True
+
+    def together(self, group: tuple[Visit, ...], caller: Caller) -> Process:
         """Call all of a group at once; return whether every call that is not optional went well."""
-        calls = [(visit, self.env.process(self.call(visit, asker))) for visit in group]
-        ok = True
+        calls = [(visit, self.env.process(self.call(visit, caller))) for visit in group]
+        is_well = True
         for visit, process in calls:
             answered = yield process
-            ok = ok and (answered or visit.optional)
-        return ok
+            is_well = is_well and (answered or visit.optional)
+        return is_well
 
-    def _switch(self, pool: ServicePool, one: Switch) -> Process:
-        """Do what is injected or scheduled, until it is over."""
-        yield at(self.env, one.at_s, Rank.READY)
-        pool.switch(one, is_over=False)
-        if one.until_s < math.inf:
-            yield at(self.env, one.until_s, Rank.READY)
-            pool.switch(one, is_over=True)
+    def _apply(self, pool: ServicePool, change: TimedChange) -> Process:
+        """Let an injected or scheduled change begin, and end."""
+        yield at(self.env, change.at_s, Rank.READY)
+        pool.apply(change, is_over=False)
+        if change.until_s < math.inf:
+            yield at(self.env, change.until_s, Rank.READY)
+            pool.apply(change, is_over=True)
 
-    def _scale(self, pool: ServicePool, rule: Service) -> Process:
-        policy = rule.autoscale
-        assert policy is not None
+    def _autoscale(self, pool: ServicePool, policy: Autoscale) -> Process:
         while True:
             yield at(self.env, self.env.now + policy.interval, Rank.SCALE)
             wanted = pool.look()

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from gameday.queueing import sales
+from gameday.queueing import build_sales
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
 from gameday.swarm.control.run_spec import Brief
@@ -85,7 +85,7 @@ def gather_company(
         for j, name in enumerate(plan.journeys):
             at = scenario.stack_names.index(stack)
             cast_of[r, j] = len(casts)
-            selling = sales(
+            selling = build_sales(
                 scenario,
                 stack,
                 Clock(plan.speed, plan.scale),

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import EXIT, Journey, ServiceTime
+from gameday.scenario.blocks import EXIT, Journey
+from gameday.scenario.service_times import ServiceTime
 from gameday.traffic.plan.load_plan import Arrivals, LoadPlan
 from gameday.traffic.plan.products import minutes_of_day, type_shares
 from gameday.vocabulary import (
