@@ -38,8 +38,8 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, injected, read_scenario
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import compiling, real_speed_model, simulate
-from gameday.swarm import Brief, Played, Progress, swarm
-from gameday.swarm.control import Listen, check_listen, forget_brief, forget_killed
+from gameday.swarm import Played, Progress, RunSpec, Supervision, swarm
+from gameday.swarm.control import Listen, check_listen, forget_killed, forget_run_spec
 from gameday.traffic import Asked, LoadPlan, plan_load
 from gameday.traffic.plan import check_asked
 from gameday.vocabulary import SLOT_S, Seed
@@ -116,7 +116,7 @@ def replay(order: Order, show: Show) -> dict[str, Any]:
         stack.enter_context(one_run_at_a_time(run_id))
         path = order.out / scenario.event.name / run_id
         forget_killed(order.out)
-        stack.callback(forget_brief, path)  # once the journal is closed
+        stack.callback(forget_run_spec, path)  # once the journal is closed
         journal = Journal(path / "journal.jsonl")
         stack.callback(journal.close)
         ledger = Ledger(order.out)
@@ -316,7 +316,7 @@ def _swarm(
         show.update("waiting for the target")
         targets = (order.targets or {}) if shop is None else shop.addresses()
         journal.write("targets", **targets)
-        brief = Brief(
+        spec = RunSpec(
             row.run_id,
             loaded,
             targets,
@@ -326,14 +326,12 @@ def _swarm(
         with nullcontext() if shop is None else shop.answer_for_failures():
             played = swarm(
                 loaded.played,
-                brief,
+                spec,
                 folder=folder,
                 listen=order.listen,
-                stop=stop,
-                journal=journal,
-                watch=watch,
-                began=began,
-                broken=None if shop is None else shop.fault,
+                supervision=Supervision(
+                    stop, journal, watch, began, None if shop is None else shop.fault
+                ),
             )
     if shop is None:
         return played  # how long its own callers wait is not known

@@ -28,7 +28,7 @@ _SHORTEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where workers of elsewhere join, and what they must know."""
+    """Where workers on other machines join, and the key they must know."""
 
     host: str
     port: int
@@ -78,14 +78,12 @@ def _made_file() -> Path:
     return cache_folder() / "run.key"
 
 
-def _key_in(file: Path, said_by: str) -> str:
+def _key_in(file: Path, source: str) -> str:
     try:
-        return _long_enough(file.read_text(), f"{said_by}: {file}")
+        return _long_enough(file.read_text(), f"{source}: {file}")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "is no text"
-        raise UsageError(
-            f"{said_by}: {file}: {why}; name a file that holds the run's key"
-        ) from None
+        raise UsageError(f"{source}: {file}: {why}; name a file that holds the run's key") from None
 
 
 def _long_enough(text: str, where: str) -> str:
