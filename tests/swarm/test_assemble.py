@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -227,11 +229,12 @@ def test_a_customer_that_broke_down_in_its_last_step_makes_the_run_invalid(
     scenario: Scenario, plan: LoadPlan, whole_sessions: Reports
 ) -> None:
     """It was sent and never ended: nobody knows how, so nobody may call it good."""
-    broken, done = [dict(report) for report in whole_sessions], STEPS.index("done")
+    broken, done = list(whole_sessions), STEPS.index("done")
     at = next(i for i, r in enumerate(broken) if any(s[2] == done for s in r.counts.steps))
-    broken[at]["steps"] = [list(row) for row in broken[at]["steps"]]
-    row = next(row for row in broken[at]["steps"] if row[2] == done)
+    steps = [list(row) for row in broken[at].counts.steps]
+    row = next(row for row in steps if row[2] == done)
     row[4] -= 1
+    broken[at] = replace(broken[at], counts=replace(broken[at].counts, steps=steps))
     record = assembled(scenario, plan, broken)
     assert total(record, "unfinished") == 1
     assert faults_of(record) != ()

@@ -110,7 +110,7 @@ def test_an_order_of_a_lost_worker_may_be_in_the_shop_and_no_other_that_nobody_s
     observer = Observer(everything, {})
     whole = assembly_of(everything, plan, run.reports).record(observer, {"main": told | strange})
     cut = assembly_of(everything, plan, silent).record(observer, {"main": told | strange})
-    assert lost["orders"]
+    assert lost.counts.orders
     assert whole.orders is not None
     assert cut.orders is not None
     assert whole.orders.never_sent == cut.orders.never_sent == len(strange)

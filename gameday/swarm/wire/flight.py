@@ -11,9 +11,9 @@ class Flight:
     """A request from the moment it is due to its reply."""
 
     __slots__ = (
-        "asked",
         "became_get",
         "due",
+        "exchange",
         "first_sent",
         "held_at",
         "hop_path",
