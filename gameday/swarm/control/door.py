@@ -1,4 +1,4 @@
-"""Locust's sockets behind a challenge: messages of who has not proven the run's key are not heard.
+"""Locust's sockets behind a challenge: messages of peers that have not proven the run's key are dropped.
 
 A stranger is sent a challenge and nothing else. What a stranger sends, well formed or not, reaches
 neither Locust nor us.
@@ -42,7 +42,7 @@ def require_run_key(on_refused: Callable[[str], None]) -> None:
 
 
 class _Server(rpc.Server):
-    """The master's socket: hands on the messages of admitted workers only."""
+    """The master's socket: passes on the messages of admitted workers only."""
 
     admission: ClassVar[Admission | None] = None
     """One for the process: Locust may open its socket anew, its workers stay admitted."""
@@ -55,7 +55,7 @@ class _Server(rpc.Server):
         super().__init__(host, port)
 
     def recv_from_client(self) -> tuple[str, Message]:
-        """Return the next message of an admitted worker: who sent it, and what."""
+        """Return the next message of an admitted worker, and who sent it."""
         while True:
             try:
                 frames = self.socket.recv_multipart()
@@ -99,7 +99,7 @@ class _Server(rpc.Server):
 
 
 class _Client(rpc.Client):
-    """A worker's socket: proves the key, and hears no run that does not know it."""
+    """A worker's socket: proves the key, and leaves a run that does not know it."""
 
     applicant: ClassVar[Applicant | None] = None
     welcomed: ClassVar[bool] = False
@@ -157,7 +157,7 @@ def _message(frames: list[bytes]) -> Message | None:
 
 
 def _run_key() -> str:
-    """Return the key that is given; else a new one, and say where it is."""
+    """Return the key that is given; else a new one, whose file is written to standard error."""
     key = given_key()
     if key is None:
         key, file = made_key()

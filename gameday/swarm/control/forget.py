@@ -1,4 +1,4 @@
-"""A run's folder without its secrets: at the run's end, and by the next run where one was killed."""
+"""Removes secrets from a run's folder: at the run's end, or by the next run where one was killed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def forget_run_spec(run: Path) -> None:
 
 
 def masked(run: Path, secrets: Secrets) -> None:
-    """Write every text in a run's folder anew in which something secret stands."""
+    """Rewrite every text in a run's folder that holds a secret, with the secret masked."""
     for file in [f for f in run.rglob("*") if f.suffix in _TEXTS and f.name != RUN_SPEC_FILE]:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
         clean = _clean(file.suffix, text, secrets)

@@ -78,12 +78,12 @@ class Master:
             gevent.spawn(self._watch)
 
     def on_tally(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Hand a worker's counts on. Nobody's are refused: what was sent was sent."""
+        """Pass a worker's counts on, whoever it is: what was sent was sent."""
         self._hear(msg.data.pop("who"))
         self.tell("tally", **msg.data)
 
     def on_alive(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Hear that a worker is there."""
+        """Note that a worker is there."""
         self._hear(msg.data["who"])
 
     def _hear(self, who: str) -> None:
@@ -148,7 +148,7 @@ class Master:
         )
 
     def _watch(self) -> None:
-        """Pulse, and find who has gone silent."""
+        """Tell workers that we are here, and find those that have fallen silent."""
         while not self.is_over:
             self._send("gameday_pulse", at=time.time())
             gevent.sleep(_PULSE_S)

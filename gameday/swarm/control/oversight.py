@@ -1,4 +1,4 @@
-"""What watches over a run: guardrails, ceilings, how busy we are; and what it does about them."""
+"""Guardrails and ceilings of a run that is under way: when to hold the load down, when to stop."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Oversight:
         self._orders: set[tuple[int, str]] = set()
 
     def start(self, window_epoch_s: float) -> None:
-        """Load is about to go out."""
+        """Begin to watch services: load is about to go out."""
         self.t0 = window_epoch_s
         self.guardrails.start(window_epoch_s - self.spec.plan.lead_in_s)
         if self.guardrails.watches_services:
@@ -75,7 +75,7 @@ class Oversight:
             self._guard.start()
 
     def finish(self) -> None:
-        """Load is over."""
+        """Stop watching: load is over."""
         if self._guard is not None:
             self._guard.over.set()
             self._guard.join(5.0)
@@ -116,7 +116,7 @@ class Oversight:
         }
 
     def _expected(self, step: str, from_s: float, to_s: float) -> float:
-        """Return how many of a step the plan sends between two instants, as things stand."""
+        """Return how many of a step the plan sends between two instants, less what will not be reached."""
         plan = self.spec.plan
         due = self._assembly.still_due()
         row = due.sum(axis=0) if step == "all steps" else due[plan.steps.index(step)]
@@ -168,7 +168,7 @@ class Oversight:
 
 
 def _guarded(scenario: Scenario) -> Scenario:
-    """Return the scenario observing only what its guardrails on services need: it is read often."""
+    """Return the scenario with only those series observed that its guardrails need: they are read often."""
     series = {k: v for k, v in scenario.observe.series.items() if k in _GUARDED_SERIES}
     services = sorted({g.when.subject for g in scenario.guardrails if g.when.is_of_service})
     observe = scenario.observe.model_copy(

@@ -100,7 +100,7 @@ class Processes:
             os.write(self._pulse, b".")
 
     def lost(self, *, before_start: bool) -> str | None:
-        """Return which process ended the run by its own end; None while it can go on.
+        """Return which process has ended so that the run cannot go on; None while it can.
 
         Once load is out, the sessions of a lost worker go to the others: only the last
         one's end is the run's.
@@ -133,7 +133,7 @@ class Processes:
         """End every process that still runs, by its pid; CleanUpFailed if one will not."""
         if self.listen is not None and self.master is not None:
             with suppress(subprocess.TimeoutExpired):
-                self.master.wait(_QUIT_S)  # it tells the workers of elsewhere to go
+                self.master.wait(_QUIT_S)  # it tells the workers on other machines to end
         _end([process for process in [self.master, *self.workers] if process is not None])
         for fd in (self.reports, self._pulse):
             if fd >= 0:
@@ -165,7 +165,7 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def check_listen(listen: Listen | None) -> None:
-    """Raise PreflightFailed where workers of elsewhere could not join."""
+    """Raise PreflightFailed where workers on other machines could not join."""
     if listen is None:
         return
     try:

@@ -130,7 +130,7 @@ def swarm(
 
 
 def _preflight(spec: RunSpec, tls: ssl.SSLContext | None) -> None:
-    """Ask each target once, as one customer would; PreflightFailed says who cannot be played to, or of no plan."""
+    """Ask each target once; PreflightFailed where one does not answer, or the plan has no session."""
     if not spec.plan.played.any():
         raise PreflightFailed(
             "the plan has no session: the forecast of the window at this scale is of none; nothing would be "

@@ -22,8 +22,9 @@ class SessionAssignment(NamedTuple):
 
 
 def assigned_sessions(assignments: tuple[SessionAssignment, ...], at_s: Array) -> Array:
-    """Return the numbers of the sessions assigned to a worker; `assignments` are in order of time, starts
-    `at_s` too.
+    """Return the numbers of the sessions that a worker plays by its `assignments`, which are in order of time.
+
+    `at_s`: every session's start, sorted, wall seconds from the window's start.
     """
     parts = []
     for index, assignment in enumerate(assignments):

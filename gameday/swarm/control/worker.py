@@ -75,7 +75,7 @@ class Worker:
         gevent.spawn(self._play_or_go, msg.data["brief"])
 
     def on_pong(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Take the master's time in answer to ours: the quickest answer tells it best."""
+        """Note the master's clock offset; the answer with the shortest round trip is used (Cristian 1989)."""
         now = time.time()
         self._offsets.append(
             (now - msg.data["asked"], msg.data["now"] - (msg.data["asked"] + now) / 2)
@@ -191,7 +191,7 @@ class Worker:
             self._send_tally(engine)
 
     def _watch_lease(self, engine: Engine) -> None:
-        """Show that we live, and stop by ourselves where the master has gone.
+        """Tell the master that we are here, and stop by ourselves where it has gone.
 
         Silence is counted in looks, not in time: a process that was held up hears of the master
         only after its first looks.

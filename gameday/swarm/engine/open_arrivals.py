@@ -132,7 +132,7 @@ class Engine:
         now, player = time.perf_counter(), self.player
         if player.stopping:
             return player.awake == 0 or now > self._stopped_at + _RAMP_DOWN_S
-        if self._upcoming or player.sleeping or player.awake:
+        if player.awake or player.sleeping or self._upcoming:
             patience = max(journey.patience for journey in self.scenario.journeys.values())
             return now > player.t0 + self.plan.duration_s + patience + 1.0
         return now > player.t0 + (self.arrivals.at_s[-1] if len(self.arrivals.at_s) else 0.0)
@@ -201,7 +201,7 @@ class Engine:
         return min(start, self.player.sleeping.timers.next_s())
 
     def _keep_house(self, now: float) -> None:
-        """Do what need not be done for every step; raise what went wrong while the hub called us."""
+        """Sweep, count and open connections where it is time; raise a fault of our own code in the hub."""
         if self.sockets.fault is not None:
             raise self.sockets.fault
         if now - self._swept > _SWEEP_EVERY_S:
@@ -248,7 +248,7 @@ class Engine:
             self.player.stopping = True
 
     def end_now(self) -> None:
-        """Wait for nothing more: Locust's own Stop."""
+        """Stop at once, without waiting for replies under way: Locust's own Stop."""
         self.stop()
         self._stopped_at = -_RAMP_DOWN_S
 

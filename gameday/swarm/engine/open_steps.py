@@ -1,4 +1,4 @@
-"""How long the steps under way have been waiting: what a silent target shows before anyone gives up."""
+"""The ages of steps under way: a target that falls silent shows there before any customer gives up."""
 
 from __future__ import annotations
 

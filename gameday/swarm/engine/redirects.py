@@ -1,4 +1,4 @@
-"""Where a redirect leads: inside the target, or nowhere a load generator may follow."""
+"""Where a redirect leads: it is followed only inside the target."""
 
 from __future__ import annotations
 

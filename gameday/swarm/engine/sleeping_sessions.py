@@ -1,4 +1,4 @@
-"""Customers asleep: rows of arrays, counted in bytes, due at an instant each."""
+"""Customers who think between two steps, as rows of arrays: about 70 bytes each."""
 
 from __future__ import annotations
 

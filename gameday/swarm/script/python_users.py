@@ -21,6 +21,7 @@ from locust.exception import CatchResponseError, StopUser
 
 from gameday.errors import UsageError
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Journey
 from gameday.swarm.engine.customer import Customer
 from gameday.swarm.tally.samples import ABANDONED, CHECK_FAILED, DONE, FAILED
 
@@ -135,24 +136,23 @@ def _classes(scenario: Scenario, path: str) -> dict[str, type[User]]:
     classes: dict[str, type[User]] = {}
     names = [(f"steps.{n}", step.python) for n, step in scenario.steps.items()]
     names += [(f"journeys.{n}", journey.python) for n, journey in scenario.journeys.items()]
-    for where, name in names:
-        if name is not None and name not in classes:
-            classes[name] = _imported(where, name, path)
-    for journey_name, journey in scenario.journeys.items():
+    for where, reference in names:
+        if reference is not None and reference not in classes:
+            classes[reference] = _imported(where, reference, path)
+    for name, journey in scenario.journeys.items():
         if journey.python is not None:
-            where, kind = (
-                f"journeys.{journey_name}.python: {journey.python}",
-                classes[journey.python],
-            )
-            _check_tasks(where, kind, list(journey.next))
+            _check_tasks(name, journey, classes[journey.python])
     return classes
 
 
-def _check_tasks(where: str, kind: type[User], steps: list[str]) -> None:
-    """Raise UsageError where a class has no task of its own for a step."""
-    missing = [s for s in steps if not callable(getattr(kind, _task_of(s), None))]
+def _check_tasks(name: str, journey: Journey, kind: type[User]) -> None:
+    """Raise UsageError where the class that plays a journey has no task for one of its steps."""
+    tasks = [_task_of(step) for step in journey.next]
+    missing = [task for task in tasks if not callable(getattr(kind, task, None))]
     if missing:
-        raise UsageError(f"{where} has no task {', '.join(map(_task_of, missing))}")
+        raise UsageError(
+            f"journeys.{name}.python: {journey.python} has no task {', '.join(missing)}"
+        )
 
 
 def _imported(where: str, name: str, path: str) -> type[User]:

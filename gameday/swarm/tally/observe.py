@@ -1,4 +1,4 @@
-"""The target's own numbers, as the scenario's `observe` block names them: scraped or by PromQL."""
+"""The target's own metrics that the scenario's `observe` block names: scraped, or by PromQL."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
 
 
 class Observer:
-    """Reads the stacks' own numbers; what cannot be read is absent, never zero."""
+    """Reads the stacks' own metrics; what cannot be read is absent, never zero."""
 
     def __init__(
         self, scenario: Scenario, targets: dict[str, str], tls: ssl.SSLContext | None = None
@@ -273,6 +273,6 @@ def _buckets(families: _Families, latency: str | None, service: str) -> dict[str
 
 
 def unsummed(query: str) -> str:
-    """Return what a PromQL sum over a plain selector sums: the restart of one instance shows only there."""
+    """Return the selector inside a plain PromQL sum: only single series show that an instance restarted."""
     found = _SUM.fullmatch(query.strip())
     return found[1].strip() if found and _SELECTOR.fullmatch(found[1].strip()) else query

@@ -1,4 +1,4 @@
-"""From samples of what targets expose to attempts, loads and visits by the slot; what is missing is not known."""
+"""From samples of the targets' metrics to attempts, loads and visits by slot; what is missing stays NaN."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fold_samples(
 
 
 class _Folding:
-    """One service of one stack."""
+    """Folds the samples of one service of one stack."""
 
     def __init__(self, record: RunRecord, stack: str, service: str, *, is_whole: bool) -> None:
         """`is_whole`: what a sample does not hold was not there; a server of series may have missed it."""
@@ -108,8 +108,8 @@ class _Folding:
         busy_s = self._busy_s(before, after, elapsed_s)
         self._add(record.loads, LOADS.index("busy_s"), slot, busy_s * in_slot)
         for load, series in _LOAD_COUNTERS.items():
-            growth = self._grown(before, after, series)
-            self._add(record.loads, LOADS.index(load), slot, growth * in_slot)
+            grown_by = self._grown(before, after, series) * in_slot
+            self._add(record.loads, LOADS.index(load), slot, grown_by)
         servers = total(after.values.get(self._key("capacity")))
         record.loads[*self.index, LOADS.index("servers"), slot] = servers
 
@@ -157,7 +157,7 @@ class _Folding:
         }
 
     def _fold_in_flight(self, samples: list[Sample]) -> None:
-        """Book what was left in flight at the end; what a process took with it when it went is not known."""
+        """Count what was left in flight at the end; unknown where a process restarted on the way."""
         seen = [total(s.values.get(self._key("in_flight"))) for s in samples]
         known = [count for count in seen if not math.isnan(count)]
         if known and self.is_continuous:

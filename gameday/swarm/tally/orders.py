@@ -1,4 +1,4 @@
-"""The orders of a run by their keys: what customers were told, what the shop holds, what we lost."""
+"""The orders of a run by their keys: confirmed to customers, held by the shop, lost by us."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that read the target's own numbers: a slow target delays nobody else."""
+"""Threads that read the target's own metrics, so that a slow target delays nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sampler(threading.Thread):
             self.samples.append(sample)
 
     def finish(self) -> None:
-        """Stop, and take one last sample: what the drain left."""
+        """Stop, and take one last sample after the drain."""
         self.over.set()
         self.join(10.0)
         self._take()

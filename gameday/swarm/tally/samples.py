@@ -1,4 +1,4 @@
-"""What a worker counted since it last said so: samples in one array, counted in batches.
+"""What a worker counted since its last report: samples in one array, counted in batches.
 
 A step costs one `extend` while the clock runs; sorting, binning and adding up are numpy's, a few
 times a second.

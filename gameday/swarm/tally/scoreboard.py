@@ -1,4 +1,4 @@
-"""What a run shows while it runs: forecast against achieved, latencies, who waits, how busy we are."""
+"""What a run shows while it plays: forecast against achieved, latencies, customers, how busy we are."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class Scoreboard:
         return self._rate(lambda starts: starts.requests)
 
     def _rate(self, count: Callable[[_Starts], int]) -> float:
-        """Return a count of the last reports over their time: the very last one may be short."""
+        """Return a count of the last reports over the time they cover: the last one may be short."""
         return sum(
             sum(map(count, lately)) / sum(starts.seconds for starts in lately)
             for lately in self._lately.values()

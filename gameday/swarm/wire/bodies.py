@@ -1,4 +1,4 @@
-"""Content codings undone, and never beyond a bound: a small reply may hold a huge body."""
+"""Decodes content codings, up to a bound: a small reply may hold a huge body."""
 
 from __future__ import annotations
 

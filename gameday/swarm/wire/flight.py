@@ -1,4 +1,4 @@
-"""One exchange on its way: what is sent, by when it must be back, and who asks for it."""
+"""One exchange on its way: its request, when it was due and sent, and how long its customer waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How connections come to be: opened in time, connected, hands shaken; and how they end."""
+"""Opens connections to a target: paced, connected, TLS handshake done; and closes them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Opening:
         return True
 
     def _open(self, now: float, flight: Flight | None = None) -> bool:
-        """Begin to open a connection, for `flight` or for who waits; False where we have none left."""
+        """Begin to open a connection, for `flight` or the next that waits; False where none may be opened."""
         if self.count >= self.max_sockets or not self._may_open(now):
             return False
         try:
@@ -143,7 +143,7 @@ class Opening:
             pass
 
     def go_on_opening(self, connection: Connection, event: int, now: float) -> None:
-        """Connect, then shake hands where TLS is spoken; OSError where that fails."""
+        """Finish connecting, then the TLS handshake where there is one; OSError where that fails."""
         if connection.tls is None:
             connection.connected()
             if now - connection.opened_at > _RETRANSMITTED_S:

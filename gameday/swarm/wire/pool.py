@@ -1,4 +1,4 @@
-"""The kept-alive connections to one target: bounded, used again, swept."""
+"""The pool of kept-alive connections to one target, bounded and with timeouts."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Pool(Opening):
         self._issue(connection, flight, now)
 
     def on_event(self, connection: Connection, event: int, now: float) -> None:
-        """Hear news that is not simply a reply's bytes."""
+        """Handle an epoll event that is more than a reply's bytes."""
         try:
             if not connection.ready:
                 self.go_on_opening(connection, event, now)
@@ -193,7 +193,7 @@ class Pool(Opening):
         self.drop(connection)
 
     def sweep(self, now: float) -> None:
-        """End what has taken too long; close what nobody needs; open for who waits."""
+        """End what has timed out; close idle connections; open some for flights that wait."""
         limits = self.limits
         for connection in [c for c in self.sockets.open.values() if c.pool is self]:
             flight = connection.flight

@@ -1,4 +1,4 @@
-"""A reply as its bytes come in, however they are cut."""
+"""Parses a reply from its bytes, however they are cut."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Reading:
             self._kept.append(data)
 
     def close(self) -> str | None:
-        """The target closed: return None if that ends the reply, else what is wrong."""
+        """Return what is wrong with a reply where the target has closed; None if closing ends it."""
         if self.head is not None and self._missing == UNTIL_CLOSE and not self.ended:
             self.ended = True
             return None
