@@ -42,14 +42,14 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
     rng = np.random.default_rng(1)
     seconds = rng.lognormal(-4.0, 1.2, samples)
     stats, tally = RequestStats(), Tally(stacks=1, steps=4, lead_in=0, slot_wall_s=3.0, t0=0.0)
-    tally.line_of[:] = range(4)
+    tally.exchange_of[:] = range(4)
     costs, histogram, sizes = [], np.zeros(BINS, int), []
     for first in range(0, len(seconds), _BATCH):
         batch = (1.0 + seconds[first : first + _BATCH]).tolist()
         sample, began = tally.samples.extend, time.process_time()
         for place, took in enumerate(batch):
             sample(PACKED(place & 3, 1.0, 1.0, took, 200, 1.0))
-        merge(stats, engine.lines, tally.count())
+        merge(stats, engine.exchanges, tally.count())
         costs.append(time.process_time() - began)
         if first % (25 * _BATCH) == 0:
             for *_, kind, _, bin_, n in tally.take()["latency"]:
@@ -79,7 +79,7 @@ def play_in_locust(
 ) -> dict[str, Any]:
     """Play as a replay does; return requests, and how many a CPU second of all processes, ours included, sent."""
     from gameday.safety import Journal, StopWatch
-    from gameday.swarm import Brief, swarm
+    from gameday.swarm import RunSpec, Supervision, swarm
     from tests.bench.plans import plan_of, scenario_of
 
     scenario, loaded = scenario_of(*customers, replay)
@@ -98,16 +98,15 @@ def play_in_locust(
         with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
             folder = Path(name)
             journal = stack.enter_context(closing(Journal(folder / "journal.jsonl")))
-            brief = Brief("bench", loaded, {"main": url}, workers, plan)
+            spec = RunSpec("bench", loaded, {"main": url}, workers, plan)
             played = swarm(
                 scenario,
-                brief,
+                spec,
                 folder=folder,
                 listen=None,
-                stop=StopWatch(folder),
-                journal=journal,
-                watch=lambda progress: None,
-                began=lambda at_s: None,
+                supervision=Supervision(
+                    StopWatch(folder), journal, lambda progress: None, lambda at_s: None
+                ),
             )
             lines = (folder / "journal.jsonl").read_text().splitlines()
     finally:

@@ -29,8 +29,8 @@ from gameday.record.run_record import STEPS  # noqa: E402
 from gameday.scenario import Scenario  # noqa: E402
 from gameday.scenario.reading import LoadedScenario  # noqa: E402
 from gameday.scenario.reading.assets import Assets  # noqa: E402
-from gameday.swarm.control.run_spec import Brief  # noqa: E402
-from gameday.swarm.control.session_assignment import Deal  # noqa: E402
+from gameday.swarm.control.run_spec import RunSpec  # noqa: E402
+from gameday.swarm.control.session_assignment import SessionAssignment  # noqa: E402
 from gameday.swarm.engine.open_arrivals import Engine  # noqa: E402
 from gameday.swarm.locust_stats import merge, merge_faults  # noqa: E402
 from gameday.traffic import LoadPlan  # noqa: E402
@@ -43,15 +43,15 @@ def engine_of(
     """Return an engine as a worker has it, with Locust's own statistics beside."""
     environment = Environment(user_classes=[FastHttpUser])
     environment.create_local_runner()
-    brief = Brief("bench", replace(loaded, assets=Assets(ca_pem=ca)), {"main": url}, 1, plan)
-    engine = Engine(brief, scenario, environment)
+    spec = RunSpec("bench", replace(loaded, assets=Assets(ca_pem=ca)), {"main": url}, 1, plan)
+    engine = Engine(spec, scenario, environment)
 
     def count(samples: Any, faults: Any) -> None:
-        merge(environment.stats, engine.lines, samples)
-        merge_faults(environment.stats, engine.lines, faults)
+        merge(environment.stats, engine.exchanges, samples)
+        merge_faults(environment.stats, engine.exchanges, faults)
 
     engine.on_count = count
-    engine.deal((Deal(-1e9, 0, 1),))
+    engine.assign((SessionAssignment(-1e9, 0, 1),))
     return engine, environment
 
 
@@ -65,7 +65,7 @@ def play(
         nonlocal most
         while True:
             gevent.sleep(0.5)
-            most = max(most, len(engine.play.rows))
+            most = max(most, len(engine.player.sleeping))
 
     looking = gevent.spawn(look)
     if stop_after_s is not None:
@@ -82,10 +82,10 @@ def play(
     engine.count()
     report = engine.tally.take()
     counts = dict.fromkeys(STEPS, 0)
-    for _, _, what, _, n in report["steps"]:
+    for _, _, what, _, n in report.steps:
         counts[STEPS[what]] += n
     histograms = np.zeros((3, BINS), int)
-    for _, _, kind, _, bin_, n in report["latency"]:
+    for _, _, kind, _, bin_, n in report.latency:
         histograms[kind, bin_] += n
     total = environment.stats.total
     return {
@@ -103,7 +103,7 @@ def play(
         "locust_p99_ms": total.get_response_time_percentile(0.99),
         "limits": engine.gauges.limits(),
         "peak_mib": _status("VmHWM") // 1024,
-        "bytes_a_row": engine.play.rows.bytes_each,
+        "bytes_a_row": engine.player.sleeping.bytes_each,
         "most_waiting": most,
         "memory": memory_of_a_customer(),
     }
@@ -111,10 +111,10 @@ def play(
 
 def memory_of_a_customer() -> dict[str, float]:
     """Return bytes that cookies and extracted values cost a customer, measured on 10,000 of each."""
-    from gameday.swarm.wire.cookies import Jar
+    from gameday.swarm.wire.cookies import CookieJar
 
-    def jar(number: int) -> Jar:
-        one = Jar()
+    def jar(number: int) -> CookieJar:
+        one = CookieJar()
         one.keep((b"sid=%032x; Path=/" % number,), host="shop", path=lambda: "/", secure=False)
         return one
 

@@ -117,8 +117,8 @@ def test_a_product_that_nobody_came_for_is_not_said_to_last(
 
 
 def test_a_plan_of_no_session_is_refused_before_anything_is_sent(scenario: Scenario) -> None:
-    brief: Any = SimpleNamespace(
+    spec: Any = SimpleNamespace(
         plan=flat_plan(scenario, 0.0), targets={"main": "http://127.0.0.1:9"}
     )
     with pytest.raises(PreflightFailed, match="the plan has no session"):
-        _preflight(brief, None)
+        _preflight(spec, None)

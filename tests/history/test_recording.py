@@ -23,8 +23,8 @@ from gameday.history.recordings.recording import propose_steps
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading.assets import read_assets
-from gameday.swarm.script.prepared_steps import written
-from gameday.swarm.script.template_variables import Words
+from gameday.swarm.script.prepared_steps import prepare_steps
+from gameday.swarm.script.template_variables import TemplateVariables
 from gameday.swarm.wire.heads import read_head
 from gameday.vocabulary import session_key
 from tests.support.small_site import Site, running_site
@@ -131,18 +131,18 @@ def init(folder: Path, har: Path) -> Scenario:
 
 def play(scenario: Scenario, site: Site, order: list[str], session: int) -> Counter[str]:
     """Do the steps once as a customer of the swarm does; return how their replies are judged."""
-    words = Words(scenario, "run", read_assets(scenario, Path()))
-    scenes = written(scenario, allowed_target(site.url), words, "run")
+    words = TemplateVariables(scenario, "run", read_assets(scenario, Path()))
+    scenes = prepare_steps(scenario, allowed_target(site.url), words, "run")
     who = SimpleNamespace(
         key=session_key(1, session),
         session=session,
-        place=0,
+        position=0,
         region="here",
         memory={},
         product_type="article",
     )
     cookie, judged = b"", Counter[str]()
-    for who.place, step in enumerate(order):
+    for who.position, step in enumerate(order):
         for line in (line for group in scenes[step, None].groups for line in group):
             request, hops = line.request(who, cookie), 0
             while True:

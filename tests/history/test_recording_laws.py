@@ -293,8 +293,8 @@ def test_values_that_name_nobody_are_sent_as_recorded(pairs: list[tuple[str, str
 
     from gameday.safety import allowed_target
     from gameday.scenario.reading.assets import read_assets
-    from gameday.swarm.script.prepared_steps import written
-    from gameday.swarm.script.template_variables import Words
+    from gameday.swarm.script.prepared_steps import prepare_steps
+    from gameday.swarm.script.template_variables import TemplateVariables
 
     entries = [
         entry(0),
@@ -314,11 +314,11 @@ def test_values_that_name_nobody_are_sent_as_recorded(pairs: list[tuple[str, str
         file = folder / "a.yaml"
         file.write_text(recorded_text("a", recording, propose_steps(recording)))
         scenario = load_scenario(str(file))
-        words = Words(scenario, "run", read_assets(scenario, folder))
+        words = TemplateVariables(scenario, "run", read_assets(scenario, folder))
     who = SimpleNamespace(
-        key=1, session=1, place=0, region="here", memory={}, product_type="article"
+        key=1, session=1, position=0, region="here", memory={}, product_type="article"
     )
-    scenes = written(scenario, allowed_target(SHOP), words, "run")
+    scenes = prepare_steps(scenario, allowed_target(SHOP), words, "run")
     sent = [
         line.request(who, b"").decode() for s in scenes.values() for g in s.groups for line in g
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from rich.console import Console
 from gameday.live.board import board_of, line_of
 from gameday.record.histograms import bin_of
 from gameday.record.run_record import LATENCIES, SESSIONS, STEPS
+from gameday.swarm.tally.reports import GaugeReading, TallyCounts, WorkerReport
 from gameday.swarm.tally.scoreboard import BUSY_WARNING, Scoreboard
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Seed, TimeGrid
@@ -55,7 +55,7 @@ def report(
     seconds: float = 0.05,
     late: float = 0.001,
     starts: int = 0,
-) -> dict[str, Any]:
+) -> WorkerReport:
     """Return one worker's report, all of it about `home`."""
     counts = {"achieved": sent, "done": done, "failed": bad}
     latency = [
@@ -63,27 +63,32 @@ def report(
         for kind, value in (("response", seconds), ("lateness", late))
         if done + bad
     ]
-    return {
-        "worker": worker,
-        "number": 0,
-        "latency": latency,
-        "delay": [],
-        "faults": [],
-        "orders": [],
-        "steps": [[0, 0, STEPS.index(what), slot, n] for what, n in counts.items() if n],
-        "sessions": [[0, SESSIONS.index("started"), slot, starts]] if starts else [],
-        "gauges": {
-            "busy": busy,
-            "awake": 3,
-            "most_awake": 5,
-            "waiting": 40,
-            "sockets": 5,
-            "queued": 1,
-            "limits": {},
-            "seconds": 1.0,
-            "requests": 25,
-        },
-    }
+    return WorkerReport(
+        TallyCounts(
+            worker=worker,
+            number=0,
+            latency=latency,
+            delay=[],
+            faults=[],
+            redirects=[],
+            orders=[],
+            gone=[],
+            steps=[[0, 0, STEPS.index(what), slot, n] for what, n in counts.items() if n],
+            sessions=[[0, SESSIONS.index("started"), slot, starts]] if starts else [],
+        ),
+        GaugeReading(
+            busy=busy,
+            awake=3,
+            most_awake=5,
+            waiting=40,
+            sockets=5,
+            queued=1,
+            limits={},
+            open=[],
+            seconds=1.0,
+            requests=25,
+        ),
+    )
 
 
 def test_a_scoreboard_adds_up_what_every_worker_says(plan: LoadPlan) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.record.run_record import ATTEMPTS, RunRecord, percentile
+from gameday.record.histograms import percentile
+from gameday.record.run_record import ATTEMPTS, RunRecord
 from gameday.scenario.caller_policies import may_retry, tokens_after_answer, tokens_after_retry
 from gameday.scenario.queue_policies import has_waited_too_long
 from gameday.simulate import RunControl, simulate

@@ -14,6 +14,7 @@ from gameday.scenario import Scenario
 from gameday.swarm import Health
 from gameday.swarm.tally.assemble import Assembly
 from gameday.swarm.tally.observe import Observer
+from gameday.swarm.tally.reports import WorkerReport
 from gameday.traffic import LoadPlan
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
@@ -111,7 +112,7 @@ def lone_step(folder: Path, *exchanges: Any, **journey: Any) -> Scenario:
     return busy_shop(folder, changes)
 
 
-def assembly_of(scenario: Scenario, plan: LoadPlan, reports: list[dict[str, Any]]) -> Assembly:
+def assembly_of(scenario: Scenario, plan: LoadPlan, reports: list[WorkerReport]) -> Assembly:
     """Return an assembly that has heard these reports."""
     assembly = Assembly(scenario, plan)
     for report in reports:
@@ -119,7 +120,7 @@ def assembly_of(scenario: Scenario, plan: LoadPlan, reports: list[dict[str, Any]
     return assembly
 
 
-def assembled(scenario: Scenario, plan: LoadPlan, reports: list[dict[str, Any]]) -> RunRecord:
+def assembled(scenario: Scenario, plan: LoadPlan, reports: list[WorkerReport]) -> RunRecord:
     """Return what these reports come to."""
     return assembly_of(scenario, plan, reports).record(Observer(scenario, {}), None)
 

@@ -10,12 +10,12 @@ from typing import Any
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
 from gameday.scenario.reading.assets import read_assets
-from gameday.swarm.script.prepared_steps import Line, written
-from gameday.swarm.script.template_variables import Words
+from gameday.swarm.script.prepared_steps import PreparedExchange, prepare_steps
+from gameday.swarm.script.template_variables import TemplateVariables
 from gameday.vocabulary import session_key
 from tests.support.small_runs import busy_shop
 
-__all__ = ["Who", "line_of", "said_by", "speakers"]
+__all__ = ["Who", "exchange_of", "said_by", "speakers"]
 
 RUN = "r1"
 
@@ -25,7 +25,7 @@ class Who:
     """A customer at a step."""
 
     session: int = 7
-    place: int = 0
+    position: int = 0
     root: int = 1
     region: str = "eu"
     product_type: str = ""
@@ -52,11 +52,11 @@ def said_by(
 ) -> Callable[[str, Who], str]:
     """Return what a customer says for a word, in a scenario with these changes."""
     scenario = _shop(folder, changes, files or {})
-    words = Words(scenario, RUN, read_assets(scenario, folder))
+    words = TemplateVariables(scenario, RUN, read_assets(scenario, folder))
     return lambda word, who: words.getter(word)(who)
 
 
-def line_of(folder: Path, exchange: dict[str, Any], **changes: Any) -> Line:
+def exchange_of(folder: Path, exchange: dict[str, Any], **changes: Any) -> PreparedExchange:
     """Return an exchange as it is sent by a scenario with these changes."""
     known = {"extract": {word: {"header": f"X-{word}"} for word in ("word", "other")}}
     steps = {
@@ -64,6 +64,6 @@ def line_of(folder: Path, exchange: dict[str, Any], **changes: Any) -> Line:
         "product": {"exchanges": [{"path": "/p"} | known]},
     }
     scenario = _shop(folder, {"steps": steps, **changes}, {})
-    words = Words(scenario, RUN, read_assets(scenario, folder))
+    words = TemplateVariables(scenario, RUN, read_assets(scenario, folder))
     target = allowed_target("http://127.0.0.1:8001")
-    return written(scenario, target, words, RUN)["home", None].groups[0][0]
+    return prepare_steps(scenario, target, words, RUN)["home", None].groups[0][0]

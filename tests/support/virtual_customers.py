@@ -25,10 +25,11 @@ import pytest
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario
 from gameday.scenario.reading.assets import Assets
-from gameday.swarm.control.run_spec import Brief
-from gameday.swarm.control.session_assignment import Deal
+from gameday.swarm.control.run_spec import RunSpec
+from gameday.swarm.control.session_assignment import SessionAssignment
 from gameday.swarm.engine.customer import Customer
 from gameday.swarm.engine.open_arrivals import Engine
+from gameday.swarm.tally.reports import WorkerReport, message_items, report_of
 from gameday.swarm.wire.flight import Flight
 from gameday.swarm.wire.heads import Head, read_head
 from gameday.swarm.wire.pool import Pool
@@ -187,10 +188,10 @@ class VirtualClock:
 class Run:
     """What became of a run: reports in order, and every exchange as Locust's tables hear of it."""
 
-    reports: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[WorkerReport] = field(default_factory=list)
     exchanges: list[Array] = field(default_factory=list)
     """Rows (number, due, done, bytes), instants on the engine's clock."""
-    line_faults: dict[tuple[int, str], int] = field(default_factory=dict)
+    exchange_faults: dict[tuple[int, str], int] = field(default_factory=dict)
     sleepers: int = 0
     """Customers who slept at the end."""
 
@@ -205,7 +206,7 @@ def play(
     seed: int = 1,
     assets: Assets | None = None,
     stacks: tuple[str, ...] | None = None,
-    deals: Mapping[int, tuple[Deal, ...]] | None = None,
+    assignments: Mapping[int, tuple[SessionAssignment, ...]] | None = None,
     happens: Mapping[float, Callable[[Engine, int], None]] | None = None,
 ) -> Run:
     """Play a plan by so many workers, one after the other, each from the same start.
@@ -215,7 +216,7 @@ def play(
     """
     run, names = Run(), scenario.stack_names
     urls = {stack: f"http://127.0.0.1:{8001 + names.index(stack)}" for stack in stacks or names}
-    brief = Brief(
+    spec = RunSpec(
         run_id="r1",
         loaded=LoadedScenario("", assets or Assets()),
         targets=urls,
@@ -223,27 +224,30 @@ def play(
         plan=plan,
     )
     for worker in range(workers):
-        mine = deals[worker] if deals else (Deal(_EVER_S, worker, workers),)
+        mine = (
+            assignments[worker] if assignments else (SessionAssignment(_EVER_S, worker, workers),)
+        )
         chance = Seed(seed).stream("reports", str(worker))
-        _play_one(brief, scenario, target, run, (worker, mine, chance, share), happens or {})
+        _play_one(spec, scenario, target, run, (worker, mine, chance, share), happens or {})
     return run
 
 
 def _play_one(
-    brief: Brief,
+    spec: RunSpec,
     scenario: Scenario,
     target: Target,
     run: Run,
-    who: tuple[int, tuple[Deal, ...], np.random.Generator, float],
+    who: tuple[int, tuple[SessionAssignment, ...], np.random.Generator, float],
     happens: Mapping[float, Callable[[Engine, int], None]],
 ) -> None:
-    worker, deals, chance, share = who
+    worker, assignments, chance, share = who
     clock = VirtualClock()
 
     def take() -> None:
         engine.count()
-        report = {**engine.tally.take(), "gauges": engine.gauges.read()}
-        run.reports.append(json.loads(json.dumps(report)))
+        report = WorkerReport(engine.tally.take(), engine.gauges.read())
+        message = json.loads(json.dumps(dict(message_items(report))))
+        run.reports.append(report_of(message))
 
     def perhaps() -> None:
         if chance.random() < share:
@@ -252,19 +256,19 @@ def _play_one(
     def hear(samples: Array, faults: dict[tuple[int, str], int]) -> None:
         run.exchanges.append(samples)
         for key, n in faults.items():
-            run.line_faults[key] = run.line_faults.get(key, 0) + n
+            run.exchange_faults[key] = run.exchange_faults.get(key, 0) + n
 
     with _virtual(clock, target, lambda: engine, perhaps):
-        engine = Engine(brief, scenario)
+        engine = Engine(spec, scenario)
         engine.on_count, engine.tally.worker = hear, worker
-        engine.deal(deals)
+        engine.assign(assignments)
         engine.set_clock(_EPOCH_S)
         clock.after_each = lambda: engine.sockets.after_turn()
         for at_s, act in happens.items():
             clock.at(engine.t0 + at_s, lambda now, act=act: act(engine, worker))  # type: ignore[misc]
         engine.run()
         take()
-    run.sleepers += len(engine.play.rows)
+    run.sleepers += len(engine.player.sleeping)
 
 
 @contextmanager
@@ -318,11 +322,11 @@ def _asked(flight: Any, at_s: float, steps: tuple[str, ...], *, alone: bool) -> 
     customer = flight if isinstance(flight, Customer) else flight.owner
     return Asked(
         customer.session,
-        customer.place,
+        customer.position,
         steps[customer.step],
         customer.tries,
         flight.hops,
-        flight.asked.number,
+        flight.exchange.number,
         at_s,
         alone,
         flight.resent,

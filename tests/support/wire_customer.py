@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gameday.swarm.wire.cookies import Jar
+from gameday.swarm.wire.cookies import CookieJar
 
 __all__ = ["HOST", "Customer"]
 
@@ -13,7 +13,7 @@ class Customer:
     """Is told Set-Cookie lines, and says which cookies it sends."""
 
     def __init__(self, host: str = HOST, *, secure: bool = False) -> None:
-        self.jar, self.host, self.secure = Jar(), host, secure
+        self.jar, self.host, self.secure = CookieJar(), host, secure
 
     def told(self, *lines: str, path: str = "/") -> None:
         values = tuple(line.encode() for line in lines)

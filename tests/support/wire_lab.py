@@ -21,7 +21,7 @@ from gameday.swarm.wire import sockets
 from gameday.swarm.wire.connection import Connection
 from gameday.swarm.wire.flight import Flight
 from gameday.swarm.wire.heads import Head
-from gameday.swarm.wire.pool import Pool, Rules
+from gameday.swarm.wire.pool import Pool, PoolLimits
 from gameday.swarm.wire.sockets import Sockets
 
 __all__ = ["FINE", "Asked", "Desk", "Heard", "Lab", "Peer", "Shop", "get"]
@@ -91,7 +91,7 @@ class Desk:
         self.clock = _Clock()
         self.now = self.clock.perf_counter
         self.sockets = _CountedSockets(self.clock)
-        self.pool = Pool(target, Rules(most, **bounds), self.sockets, tls=tls)
+        self.pool = Pool(target, PoolLimits(most, **bounds), self.sockets, tls=tls)
         self.pool.connect_to(self._on_reply, self._on_fault)
         self.heard: dict[Flight, Heard] = {}
         self.sent: list[Flight] = []
@@ -146,7 +146,7 @@ class Desk:
     def check_books(self) -> None:
         """Every connection is counted once and either idle or has something to do."""
         pool, open_ = self.pool, [*self.sockets.open.values()]
-        assert pool.count == len(open_) <= pool.rules.most
+        assert pool.count == len(open_) <= pool.limits.max_sockets
         assert len({id(c) for c in pool.idle}) == len(pool.idle)
         assert all(any(c is o for o in open_) and c.flight is None for c in pool.idle)
         busy = [c.flight for c in open_ if c.flight is not None]

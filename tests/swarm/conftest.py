@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 with pytest.MonkeyPatch.context() as patch:  # the engine runs inside Locust; the tests do not
@@ -12,6 +10,7 @@ with pytest.MonkeyPatch.context() as patch:  # the engine runs inside Locust; th
 
 
 from gameday.scenario import Scenario
+from gameday.swarm.tally.reports import WorkerReport
 from gameday.traffic import LoadPlan
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
@@ -38,6 +37,6 @@ def plan(scenario: Scenario) -> LoadPlan:
 
 
 @pytest.fixture(scope="module")
-def reports(scenario: Scenario, plan: LoadPlan) -> list[dict[str, Any]]:
+def reports(scenario: Scenario, plan: LoadPlan) -> list[WorkerReport]:
     """What a worker said of that plan, played against a rough target."""
     return play(scenario, plan, rough(1, mean_s=2.0)).reports

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from gameday.record.run_record import SESSIONS, STEPS
 from gameday.scenario import Scenario
 from gameday.swarm import Health
 from gameday.swarm.engine.open_arrivals import Engine
+from gameday.swarm.tally.reports import WorkerReport
 from gameday.traffic import LoadPlan
 from tests.support import examples
 from tests.support.small_shop import flat_plan
@@ -21,7 +22,7 @@ from tests.support.small_stage import assembled, assembly_of, faults_of, recorde
 from tests.support.virtual_customers import Target, play, rough
 
 quickly = settings(max_examples=examples(25), deadline=None)
-Reports = list[dict[str, Any]]
+Reports = list[WorkerReport]
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +93,8 @@ def test_no_exchange_fails_that_was_not_heard_of(seed: int, everything: Scenario
     plan = flat_plan(everything, 1.5, slots=4, speed=20.0, seed=seed)
     run = play(everything, plan, rough(seed), seed=seed)
     ended = np.concatenate([rows[:, 0] for rows in run.exchanges]).astype(int)
-    for number in {number for number, _ in run.line_faults}:
-        failed = sum(n for (which, _), n in run.line_faults.items() if which == number)
+    for number in {number for number, _ in run.exchange_faults}:
+        failed = sum(n for (which, _), n in run.exchange_faults.items() if which == number)
         assert failed <= np.count_nonzero(ended == number)
 
 
@@ -194,16 +195,16 @@ def test_without_any_of_the_reports_on_whole_sessions_the_books_balance_and_the_
 def test_a_report_that_never_came_is_counted_by_its_number(
     scenario: Scenario, plan: LoadPlan, reports: Reports
 ) -> None:
-    assert [report["number"] for report in reports] == list(range(len(reports)))
+    assert [report.counts.number for report in reports] == list(range(len(reports)))
     assert assembly_of(scenario, plan, reports).reports_lost == 0
     assert assembly_of(scenario, plan, reports[:1] + reports[3:]).reports_lost == 2
 
 
 def test_reports_of_several_workers_are_numbered_apart(scenario: Scenario, plan: LoadPlan) -> None:
     reports = play(scenario, plan, rough(1), workers=3, share=0.05).reports
-    mixed = sorted(reports, key=lambda report: (report["number"], report["worker"]))
+    mixed = sorted(reports, key=lambda report: (report.counts.number, report.counts.worker))
     assert assembly_of(scenario, plan, mixed).reports_lost == 0
-    missing = [r for r in mixed if (r["worker"], r["number"]) != (1, 1)]
+    missing = [r for r in mixed if (r.counts.worker, r.counts.number) != (1, 1)]
     assert assembly_of(scenario, plan, missing).reports_lost == 1
 
 
@@ -216,11 +217,11 @@ def test_a_run_of_which_a_report_is_missing_is_never_valid(
 ) -> None:
     sound = []
     for missing, report in enumerate(reports):
-        planned = any(what not in UNPLANNED for _, _, what, _, _ in report["steps"])
-        if planned or report["sessions"]:
+        planned = any(what not in UNPLANNED for _, _, what, _, _ in report.counts.steps)
+        if planned or report.counts.sessions:
             record = assembled(scenario, plan, reports[:missing] + reports[missing + 1 :])
             if not faults_of(record):
-                sound.append((report["steps"], report["sessions"]))
+                sound.append((report.counts.steps, report.counts.sessions))
     assert sound == []
 
 
@@ -228,11 +229,12 @@ def test_a_customer_that_broke_down_in_its_last_step_makes_the_run_invalid(
     scenario: Scenario, plan: LoadPlan, whole_sessions: Reports
 ) -> None:
     """It was sent and never ended: nobody knows how, so nobody may call it good."""
-    broken, done = [dict(report) for report in whole_sessions], STEPS.index("done")
-    at = next(i for i, r in enumerate(broken) if any(s[2] == done for s in r["steps"]))
-    broken[at]["steps"] = [list(row) for row in broken[at]["steps"]]
-    row = next(row for row in broken[at]["steps"] if row[2] == done)
+    broken, done = list(whole_sessions), STEPS.index("done")
+    at = next(i for i, r in enumerate(broken) if any(s[2] == done for s in r.counts.steps))
+    steps = [list(row) for row in broken[at].counts.steps]
+    row = next(row for row in steps if row[2] == done)
     row[4] -= 1
+    broken[at] = replace(broken[at], counts=replace(broken[at].counts, steps=steps))
     record = assembled(scenario, plan, broken)
     assert total(record, "unfinished") == 1
     assert faults_of(record) != ()
@@ -266,7 +268,9 @@ def test_reports_taken_at_any_moment_add_up_to_the_same_record(
 def test_a_report_is_whole_numbers_and_names_alone(reports: Reports) -> None:
     for report in reports:
         for name in ("steps", "latency", "sessions", "delay"):
-            assert all(type(n) is int and n >= 0 for row in report[name] for n in row)
+            assert all(
+                type(n) is int and n >= 0 for row in getattr(report.counts, name) for n in row
+            )
 
 
 def test_every_reply_has_its_three_latencies(

@@ -19,8 +19,8 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading.assets import read_assets
 from gameday.scenario.reading.load import read_scenario
 from gameday.scenario.reading.secrets import secrets_of
-from gameday.swarm.control.forget import BRIEF_FILE, forget_brief, forget_killed
-from gameday.swarm.control.run_spec import Brief, write_brief
+from gameday.swarm.control.forget import RUN_SPEC_FILE, forget_killed, forget_run_spec
+from gameday.swarm.control.run_spec import RunSpec, write_run_spec
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
 
@@ -71,7 +71,7 @@ def begun(folder: Path, run: Path, planted: dict[str, str]) -> None:
     assets = read_assets(scenario, folder)
     plan = flat_plan(scenario, 0.1)
     loaded = read_scenario(str(folder / "small.yaml"))
-    write_brief(run / BRIEF_FILE, Brief("r1", loaded, {}, 1, plan))
+    write_run_spec(run / RUN_SPEC_FILE, RunSpec("r1", loaded, {}, 1, plan))
     secrets = secrets_of(scenario, assets, {})
     (run / "scenario.json").write_text(secrets.masked_scenario(scenario))
     said = list(planted.values())
@@ -104,10 +104,10 @@ def test_a_planted_secret_is_in_no_file_after_the_end_nor_after_a_kill_and_the_n
         run = folder / "reports" / "small" / "r1"
         begun(folder, run, planted)
         assert left(run, planted) == set(WHERE)
-        assert stat.S_IMODE((run / BRIEF_FILE).stat().st_mode) == 0o600
+        assert stat.S_IMODE((run / RUN_SPEC_FILE).stat().st_mode) == 0o600
         forget_killed(folder / "reports")
         assert left(run, planted) == set()
-        assert not (run / BRIEF_FILE).exists()
+        assert not (run / RUN_SPEC_FILE).exists()
         assert json.loads((run / "summary.json").read_text())["seed"] == 1234567890
         shown = json.loads((run / "scenario.json").read_text())
         assert set(shown["steps"]) == {"home", "product", "checkout"}
@@ -118,16 +118,16 @@ def test_a_run_that_still_plays_keeps_what_it_needs(tmp_path: Path) -> None:
     begun(tmp_path, run, {where: f"abc12{where}" for where in WHERE})
     journal = Journal(run / "journal.jsonl")
     forget_killed(tmp_path / "reports")
-    assert (run / BRIEF_FILE).is_file()
+    assert (run / RUN_SPEC_FILE).is_file()
     journal.close()
     forget_killed(tmp_path / "reports")
-    assert not (run / BRIEF_FILE).exists()
+    assert not (run / RUN_SPEC_FILE).exists()
 
 
 def test_a_brief_cut_off_by_a_kill_or_of_another_version_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".swarm.7.json").write_text('{"scenario": "secr')
-    (tmp_path / BRIEF_FILE).write_text('{"other": 1}')
-    forget_brief(tmp_path)
+    (tmp_path / RUN_SPEC_FILE).write_text('{"other": 1}')
+    forget_run_spec(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,17 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from gameday.record.histograms import bin_of
-from gameday.swarm.engine.customer import Customer, Errand
+from gameday.swarm.engine.customer import Customer, ExchangeFlight
 from gameday.swarm.engine.open_steps import open_steps
 
 NOW_S = 1000.0
 
 
 def customer(step: int, *, due: float, sent: float, is_single: bool = True) -> Any:
-    cast: Any = SimpleNamespace(journey=SimpleNamespace(patience=30.0))
-    out = Customer(cast, 1, 1)
-    part: Any = SimpleNamespace(single=object() if is_single else None)
-    out.step, out.due, out.sent, out.step_due, out.part = step, due, sent, due, part
+    cohort: Any = SimpleNamespace(journey=SimpleNamespace(patience=30.0))
+    out = Customer(cohort, 1, 1)
+    prepared: Any = SimpleNamespace(only_exchange=object() if is_single else None)
+    out.step, out.due, out.sent, out.step_due, out.prepared = step, due, sent, due, prepared
     return out
 
 
@@ -42,11 +42,11 @@ def test_what_our_own_bound_on_sockets_holds_back_does_not_wait_for_the_target()
 def test_a_step_of_several_exchanges_waits_once_and_one_that_has_ended_no_more() -> None:
     owner = customer(1, due=NOW_S - 3.0, sent=0.0, is_single=False)
     line: Any = SimpleNamespace(required=True)
-    errands = [Errand(owner, line, b"", NOW_S - 2.0, 0.0) for _ in range(3)]
+    errands = [ExchangeFlight(owner, line, b"", NOW_S - 2.0, 0.0) for _ in range(3)]
     for errand in errands:
         errand.sent = NOW_S - 2.0
     assert open_steps([pool_of(*errands)], [], NOW_S) == [(1, bin_of(3.0), 1)]
-    owner.turn += 1
+    owner.steps_ended += 1
     assert open_steps([pool_of(*errands)], [], NOW_S) == []
 
 

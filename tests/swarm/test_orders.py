@@ -9,21 +9,22 @@ import pytest
 
 from gameday.scenario import Scenario
 from gameday.swarm.tally.observe import Observer
+from gameday.swarm.tally.reports import WorkerReport
 from gameday.traffic import LoadPlan
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_plan
 from tests.support.small_stage import assembly_of
 from tests.support.virtual_customers import Answer, Asked, Run, Target, play, rough
 
-Reports = list[dict[str, Any]]
+Reports = list[WorkerReport]
 
 
 def test_an_order_book_holds_each_key_once(
     scenario: Scenario, plan: LoadPlan, reports: Reports
 ) -> None:
     assembly = assembly_of(scenario, plan, reports)
-    said = {key for r in reports for _, key, what in r["orders"] if what == "confirmed"}
-    sent = {key for r in reports for _, key, _ in r["orders"]}
+    said = {key for r in reports for _, key, what in r.counts.orders if what == "confirmed"}
+    sent = {key for r in reports for _, key, _ in r.counts.orders}
     shop = {"main": (said | {"nobody's"}) - {min(said)}}
     orders = assembly.record(Observer(scenario, {}), shop).orders
     assert orders is not None
@@ -66,8 +67,8 @@ def test_orders_are_booked_by_the_key_that_was_sent(everything: Scenario) -> Non
     plan, target = flat_plan(everything, 6.0, slots=4, speed=20.0), rough(5)
     reports = play(everything, plan, target).reports
     sent = {a.header("Idempotency-Key") for a in target.asked if a.method == "POST"}
-    booked = {key for report in reports for _, key, _ in report["orders"]}
-    confirmed = {key for r in reports for _, key, what in r["orders"] if what == "confirmed"}
+    booked = {key for report in reports for _, key, _ in report.counts.orders}
+    confirmed = {key for r in reports for _, key, what in r.counts.orders if what == "confirmed"}
     assert len(sent) > 20
     assert confirmed
     assert confirmed <= sent
@@ -102,14 +103,14 @@ def test_an_order_of_a_lost_worker_may_be_in_the_shop_and_no_other_that_nobody_s
 ) -> None:
     plan, target = flat_plan(everything, 6.0, slots=4, speed=20.0), rough(5)
     run = play(everything, plan, target, workers=8, share=0.0)
-    told = {key for report in run.reports for _, key, _ in report["orders"]}
-    lost = max(run.reports, key=lambda report: len(report["orders"]))
+    told = {key for report in run.reports for _, key, _ in report.counts.orders}
+    lost = max(run.reports, key=lambda report: len(report.counts.orders))
     silent = [report for report in run.reports if report is not lost]
     strange = {"r1-0-400", "r1-99999-1", "r1-x-1", "nobody's"}
     observer = Observer(everything, {})
     whole = assembly_of(everything, plan, run.reports).record(observer, {"main": told | strange})
     cut = assembly_of(everything, plan, silent).record(observer, {"main": told | strange})
-    assert lost["orders"]
+    assert lost.counts.orders
     assert whole.orders is not None
     assert cut.orders is not None
     assert whole.orders.never_sent == cut.orders.never_sent == len(strange)

@@ -43,7 +43,7 @@ def visit(folder: Path, answers: dict[str, Answer], **exchange: Any) -> tuple[Ru
 
 def outcome(run: Run) -> str:
     """Return the only fault there was, or `done`."""
-    [faults] = [report["faults"] for report in run.reports]
+    [faults] = [report.counts.faults for report in run.reports]
     return faults[0][2] if faults else "done"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections import Counter
+from dataclasses import fields
 from math import ceil, floor
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from gameday.record.histograms import BINS, bin_of, percentile
 from gameday.record.run_record import LATENCIES, SESSIONS, STEPS
+from gameday.swarm.tally.reports import TallyCounts
 from gameday.swarm.tally.samples import OUTCOMES, PACKED, Tally
 from gameday.vocabulary import Seed
 
@@ -87,7 +89,7 @@ def added(rows: list[list[int]]) -> Counter[Any]:
     return out
 
 
-def taken(tally: Tally) -> dict[str, Any]:
+def taken(tally: Tally) -> TallyCounts:
     tally.count()
     return tally.take()
 
@@ -99,9 +101,9 @@ def test_counts_are_what_a_plain_count_gives(samples: list[Sample]) -> None:
     for sample in samples:
         sample.into(tally)
     report, (steps, latency) = taken(tally), counted_plainly(samples)
-    assert added(report["steps"]) == steps
-    assert added(report["latency"]) == latency
-    assert report["latency"] == [] or sum(row[-1] for row in report["latency"]) == 3 * len(samples)
+    assert added(report.steps) == steps
+    assert added(report.latency) == latency
+    assert report.latency == [] or sum(row[-1] for row in report.latency) == 3 * len(samples)
 
 
 @given(samples=samples, data=st.data())
@@ -121,7 +123,7 @@ def test_the_reports_of_any_workers_taken_at_any_moments_add_up_to_the_count_of_
     reports += [taken(tally) for tally in tallies]
     whole = counted_plainly(samples)
     for name, plain in zip(("steps", "latency"), whole, strict=True):
-        assert sum((added(report[name]) for report in reports), Counter()) == plain
+        assert sum((added(getattr(report, name)) for report in reports), Counter()) == plain
 
 
 @given(
@@ -138,7 +140,7 @@ def test_a_percentile_of_merged_reports_is_within_one_in_a_hundred_of_the_true_o
         tally = blank()
         for value in values[part::parts]:
             Sample(0, 0, 0, False, 0.0, 0.0, value, 0.0).into(tally)
-        for _, _, kind, _, bin_, n in taken(tally)["latency"]:
+        for _, _, kind, _, bin_, n in taken(tally).latency:
             if kind == LATENCIES.index("service"):
                 histogram[bin_] += n
     exact = sorted(values)[ceil(level * len(values)) - 1]
@@ -149,7 +151,7 @@ def test_what_does_not_fit_the_bins_is_kept_in_the_first_or_the_last() -> None:
     tally = blank()
     for value in (0.0, 5e-5, 500.0):
         Sample(0, 0, 0, False, 0.0, 0.0, value, 0.0).into(tally)
-    service = [row for row in taken(tally)["latency"] if row[2] == LATENCIES.index("service")]
+    service = [row for row in taken(tally).latency if row[2] == LATENCIES.index("service")]
     assert {row[4]: row[5] for row in service} == {0: 2, BINS - 1: 1}
 
 
@@ -186,11 +188,11 @@ def test_sessions_delays_faults_and_steps_never_reached_are_counted_as_they_come
     for one in faults:
         tally.fault(*one)
     report = taken(tally)
-    assert added(report["sessions"]) == Counter(ends)
-    assert added(report["steps"]) == Counter(rest)
-    assert added(report["faults"]) == Counter(faults)
+    assert added(report.sessions) == Counter(ends)
+    assert added(report.steps) == Counter(rest)
+    assert added(report.faults) == Counter(faults)
     delays = Counter((stack, int(bin_of(max(0.0, s)))) for stack, s in late)
-    assert added(report["delay"]) == delays
+    assert added(report.delay) == delays
 
 
 def test_what_was_taken_is_not_taken_again_and_reports_are_numbered() -> None:
@@ -199,24 +201,23 @@ def test_what_was_taken_is_not_taken_again_and_reports_are_numbered() -> None:
     tally.session(0, 1, 0)
     tally.order(1, "key", "confirmed")
     first, second = taken(tally), taken(tally)
-    assert (first["number"], second["number"]) == (0, 1)
-    assert first["orders"] == [[1, "key", "confirmed"]]
-    assert all(second[name] == [] for name in second if name not in ("worker", "number"))
+    assert (first.number, second.number) == (0, 1)
+    assert first.orders == [[1, "key", "confirmed"]]
+    names = {field.name for field in fields(TallyCounts)} - {"worker", "number"}
+    assert all(getattr(second, name) == [] for name in names)
 
 
 def test_exchanges_are_told_apart_by_their_numbers() -> None:
     """A step of one exchange is that exchange; of several, each is told for itself."""
     tally = blank()
-    tally.line_of[tally.code(1, 2)] = 40
+    tally.exchange_of[tally.code(1, 2)] = 40
     Sample(1, 2, 1, True, 2.0, 0.5, 1.0, 0.0).into(tally)  # of one exchange, failed, tried again
     Sample(0, 1, 0, False, 3.0, 0.0, 2.0, 0.0).into(tally)  # of several
     tally.samples.extend(PACKED(-1 - 17, T0 + 3.0, T0 + 3.5, T0 + 4.0, 250.0, 0.0))
     told = tally.count()
     assert told.tolist() == [[40, T0 + 2.0, T0 + 3.5, 100.0], [17, T0 + 3.0, T0 + 4.0, 250.0]]
     assert len(tally.count()) == 0
-    assert (
-        sum(n for *_, what, _, n in tally.take()["steps"] if what == STEPS.index("achieved")) == 2
-    )
+    assert sum(n for *_, what, _, n in tally.take().steps if what == STEPS.index("achieved")) == 2
 
 
 def test_memory_is_what_cells_there_are_however_often_each_is_counted() -> None:
@@ -233,7 +234,7 @@ def test_memory_is_what_cells_there_are_however_often_each_is_counted() -> None:
             tally.count()
         held = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        assert sum(row[-1] for row in tally.take()["latency"]) == 3 * size * times
+        assert sum(row[-1] for row in tally.take().latency) == 3 * size * times
         return held
 
     few, many = held_after(2), held_after(20)

@@ -9,7 +9,7 @@ import pytest
 
 from gameday.scenario import Scenario
 from gameday.scenario.reading.load import read_scenario
-from gameday.swarm.control.run_spec import Brief, write_brief
+from gameday.swarm.control.run_spec import RunSpec, write_run_spec
 from gameday.traffic import LoadPlan
 from tests.support.knocking import KEY, Guest, Master
 
@@ -17,7 +17,7 @@ from tests.support.knocking import KEY, Guest, Master
 @pytest.fixture
 def master(tmp_path: Path, plan: LoadPlan) -> Iterator[Master]:
     loaded, target = read_scenario("primeday"), {"main": "http://127.0.0.1:9"}
-    write_brief(tmp_path / "swarm.json", Brief("run", loaded, target, 1, plan))
+    write_run_spec(tmp_path / "swarm.json", RunSpec("run", loaded, target, 1, plan))
     run = Master(tmp_path, GAMEDAY_BRIEF=str(tmp_path / "swarm.json"))
     yield run
     run.close()

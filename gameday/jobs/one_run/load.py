@@ -10,7 +10,7 @@ from gameday.jobs.one_run.run import Run
 from gameday.record import RunRecord
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import RunControl, simulate
-from gameday.swarm import Brief, Played, Progress, swarm
+from gameday.swarm import Played, Progress, RunSpec, Supervision, swarm
 from gameday.traffic import LoadPlan
 
 __all__ = ["play_load", "predict", "target"]
@@ -88,12 +88,10 @@ def _swarm(run: Run, plan: LoadPlan, targets: dict[str, str], shops: Shops | Non
 
     return swarm(
         run.scenario,
-        Brief(run.row.run_id, run.loaded, targets, run.order.workers, plan),
+        RunSpec(run.row.run_id, run.loaded, targets, run.order.workers, plan),
         folder=run.folder.path,
         listen=run.order.listen,
-        stop=run.stop,
-        journal=run.journal,
-        watch=watch,
-        began=began,
-        broken=None if shops is None else shops.fault,
+        supervision=Supervision(
+            run.stop, run.journal, watch, began, None if shops is None else shops.fault
+        ),
     )

@@ -22,7 +22,7 @@ from gameday.report import RunAbout
 from gameday.safety import Journal, StopWatch, one_run_at_a_time
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario
-from gameday.swarm.control import forget_brief, forget_killed
+from gameday.swarm.control import forget_killed, forget_run_spec
 from gameday.traffic import LoadPlan
 
 __all__ = ["Run", "begun"]
@@ -109,7 +109,7 @@ def begun(order: Order, loaded: LoadedScenario, show: Show) -> Iterator[Run]:
         stack.enter_context(one_run_at_a_time(run_id))
         path = order.out / event / run_id
         forget_killed(order.out)
-        stack.callback(forget_brief, path)  # once the journal is closed
+        stack.callback(forget_run_spec, path)  # once the journal is closed
         journal = Journal(path / "journal.jsonl")
         stack.callback(journal.close)
         ledger = Ledger(order.out)

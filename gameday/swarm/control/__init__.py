@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.swarm.control.forget import forget_brief, forget_killed
+    from gameday.swarm.control.forget import forget_killed, forget_run_spec
     from gameday.swarm.control.keys import (
         KEY_FILE_VARIABLE,
         KEY_VARIABLE,
@@ -20,7 +20,7 @@ __all__ = [
     "KEY_VARIABLE",
     "Listen",
     "check_listen",
-    "forget_brief",
+    "forget_run_spec",
     "forget_killed",
     "given_key",
     "made_key",
@@ -34,7 +34,7 @@ __getattr__ = opening(
         "KEY_VARIABLE": "keys",
         "Listen": "keys",
         "check_listen": "processes",
-        "forget_brief": "forget",
+        "forget_run_spec": "forget",
         "forget_killed": "forget",
         "given_key": "keys",
         "made_key": "keys",

@@ -24,7 +24,7 @@ _SHOWN = 40
 
 
 def _proof(key: str, of: str, version: str, challenge: str, answer: str, who: str) -> str:
-    """Return what proves the key: `of` tells the two sides apart, so that neither can echo the other."""
+    """Return the proof of the key by one side, `of`: no side can send the other's proof back to it."""
     text = json.dumps([of, version, challenge, answer, who]).encode()
     return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()
 
@@ -41,7 +41,7 @@ class Admission:
     def challenge(self, who: str) -> dict[str, str]:
         """Return the challenge of `who` that is open, else a new one.
 
-        A worker that waits for the run to begin asks again and again: all that it asked comes at once.
+        A worker that waits for the run to begin asks again and again, and all of it arrives at once.
         """
         if who not in self._challenges:
             while len(self._challenges) >= _MOST_WAITING:

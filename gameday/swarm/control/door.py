@@ -1,4 +1,4 @@
-"""Locust's sockets with a door: what comes from who has not proven the run's key is not heard.
+"""Locust's sockets behind a challenge: messages of peers that have not proven the run's key are dropped.
 
 A stranger is sent a challenge and nothing else. What a stranger sends, well formed or not, reaches
 neither Locust nor us.
@@ -23,16 +23,16 @@ from gameday.errors import UsageError
 from gameday.swarm.control.admission import Admission, Applicant
 from gameday.swarm.control.keys import given_key, made_key, worker_key
 
-__all__ = ["guard_the_door"]
+__all__ = ["require_run_key"]
 
 _CHALLENGE, _PROOF, _WELCOME, _TURNED_AWAY = (
     f"gameday_{word}" for word in ("challenge", "proof", "welcome", "turned_away")
 )
-_MOST_TOLD = 20
-"""Refusals that are told one by one: who knocks for ever must not fill a disk."""
+_MOST_REPORTED = 20
+"""Refusals that are reported one by one: who tries for ever must not fill a disk."""
 
 
-def guard_the_door(on_refused: Callable[[str], None]) -> None:
+def require_run_key(on_refused: Callable[[str], None]) -> None:
     """Let every master of this process ask for the run's key, and every worker prove it.
 
     `on_refused` hears why a worker was turned away.
@@ -42,12 +42,12 @@ def guard_the_door(on_refused: Callable[[str], None]) -> None:
 
 
 class _Server(rpc.Server):
-    """The master's socket: hands on the messages of admitted workers only."""
+    """The master's socket: passes on the messages of admitted workers only."""
 
     admission: ClassVar[Admission | None] = None
     """One for the process: Locust may open its socket anew, its workers stay admitted."""
     on_refused: Callable[[str], None]
-    told: ClassVar[int] = 0
+    refusals: ClassVar[int] = 0
 
     def __init__(self, host: str, port: int) -> None:
         if _Server.admission is None:
@@ -55,7 +55,7 @@ class _Server(rpc.Server):
         super().__init__(host, port)
 
     def recv_from_client(self) -> tuple[str, Message]:
-        """Return the next message of an admitted worker: who sent it, and what."""
+        """Return the next message of an admitted worker, and who sent it."""
         while True:
             try:
                 frames = self.socket.recv_multipart()
@@ -66,14 +66,14 @@ class _Server(rpc.Server):
             assert self.admission is not None
             if who not in self.admission.admitted:
                 if message is not None:
-                    self._knocked(who, message)
+                    self._answer_stranger(who, message)
             elif message is None:
                 raise RPCReceiveError("a message that cannot be read", addr=who)
             elif message.node_id == who and message.type != _PROOF:  # nobody speaks for another
                 return who, message
 
-    def _knocked(self, who: str, message: Message) -> None:
-        """Hear a stranger: one who has proven the key is heard from its next message on."""
+    def _answer_stranger(self, who: str, message: Message) -> None:
+        """Answer a stranger: one who proves the key is heard from its next message on."""
         assert self.admission is not None
         if message.type == "client_ready":
             if self.admission.is_unanswered(who):
@@ -90,16 +90,16 @@ class _Server(rpc.Server):
                 self._refuse(why)
 
     def _refuse(self, why: str) -> None:
-        _Server.told += 1
-        if self.told <= _MOST_TOLD:
+        _Server.refusals += 1
+        if self.refusals <= _MOST_REPORTED:
             self.on_refused(f"a worker was turned away: {why}")
 
-    def _say(self, what: str, who: str, data: dict[str, str]) -> None:
-        self.send_to_client(Message(what, data, who))
+    def _say(self, kind: str, who: str, data: dict[str, str]) -> None:
+        self.send_to_client(Message(kind, data, who))
 
 
 class _Client(rpc.Client):
-    """A worker's socket: proves the key, and hears no run that does not know it."""
+    """A worker's socket: proves the key, and leaves a run that does not know it."""
 
     applicant: ClassVar[Applicant | None] = None
     welcomed: ClassVar[bool] = False
@@ -157,7 +157,7 @@ def _message(frames: list[bytes]) -> Message | None:
 
 
 def _run_key() -> str:
-    """Return the key that is given; else a new one, and say where it is."""
+    """Return the key that is given; else a new one, whose file is written to standard error."""
     key = given_key()
     if key is None:
         key, file = made_key()

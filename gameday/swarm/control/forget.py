@@ -1,4 +1,4 @@
-"""A run's folder without its secrets: at the run's end, and by the next run where one was killed."""
+"""Removes secrets from a run's folder: at the run's end, or by the next run where one was killed."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from gameday.errors import CleanUpFailed, PreflightFailed
 from gameday.files import write_whole
 from gameday.safety import is_playing
 from gameday.scenario.reading import Secrets, secrets_of
-from gameday.swarm.control.run_spec import read_brief
+from gameday.swarm.control.run_spec import read_run_spec
 
-__all__ = ["BRIEF_FILE", "forget_brief", "forget_killed", "masked"]
+__all__ = ["RUN_SPEC_FILE", "forget_run_spec", "forget_killed", "masked"]
 
-BRIEF_FILE = "swarm.json"
+RUN_SPEC_FILE = "swarm.json"
 """Holds the scenario and its feeds while a run plays, its owner's alone to read."""
 _TEXTS = frozenset({".json", ".jsonl", ".log", ".md", ".html", ".xml"})
 
 
 def forget_killed(reports: Path) -> None:
-    """Do as `forget_brief` does for every run under `reports` that nobody plays any more."""
+    """Do as `forget_run_spec` does for every run under `reports` that nobody plays any more."""
     for folder in {file.parent for file in reports.glob("*/*/*swarm*.json")}:
         if not is_playing(folder):
-            forget_brief(folder)
+            forget_run_spec(folder)
 
 
-def forget_brief(run: Path) -> None:
-    """Mask in every text of a run's folder what its brief shows to be secret, then remove the brief.
+def forget_run_spec(run: Path) -> None:
+    """Mask in every text of a run's folder what its specification shows to be secret, then remove that.
 
     One that was cut off while it was written is removed; nothing was played by it. CleanUpFailed where a text
-    cannot be written anew; the brief is gone then, too.
+    cannot be written anew; the specification is gone then, too.
     """
     try:
-        if (run / BRIEF_FILE).is_file():
+        if (run / RUN_SPEC_FILE).is_file():
             with suppress(ValueError, KeyError, TypeError):  # of a version that wrote it otherwise
-                brief = read_brief(run / BRIEF_FILE)
-                masked(run, secrets_of(brief.loaded.written, brief.loaded.assets, os.environ))
+                spec = read_run_spec(run / RUN_SPEC_FILE)
+                masked(run, secrets_of(spec.loaded.written, spec.loaded.assets, os.environ))
     except PreflightFailed as error:
         raise CleanUpFailed(f"secrets may be left in {run}: {error}") from error
     finally:
-        for file in (run / BRIEF_FILE, *run.glob(".swarm.*.json")):
+        for file in (run / RUN_SPEC_FILE, *run.glob(".swarm.*.json")):
             with suppress(NotADirectoryError):  # what was to be the run's folder is a file
                 file.unlink(missing_ok=True)
 
 
 def masked(run: Path, secrets: Secrets) -> None:
-    """Write every text in a run's folder anew in which something secret stands."""
-    for file in [f for f in run.rglob("*") if f.suffix in _TEXTS and f.name != BRIEF_FILE]:
+    """Rewrite every text in a run's folder that holds a secret, with the secret masked."""
+    for file in [f for f in run.rglob("*") if f.suffix in _TEXTS and f.name != RUN_SPEC_FILE]:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
         clean = _clean(file.suffix, text, secrets)
         if clean != text:

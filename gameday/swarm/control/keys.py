@@ -1,4 +1,4 @@
-"""The run's key: who knows it may join the run as a worker. It is given, or made anew for the run.
+"""The run's key, with which workers prove that they may join. It is given, or made anew for the run.
 
 It comes from a file or the environment, never from the command line; no run folder and no journal
 holds it.
@@ -28,7 +28,7 @@ _SHORTEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where workers of elsewhere join, and what they must know."""
+    """Where workers on other machines join, and the key they must know."""
 
     host: str
     port: int
@@ -50,7 +50,7 @@ def given_key(file: Path | None = None) -> str | None:
 
 
 def made_key() -> tuple[str, Path]:
-    """Return a new key, and the file it was written to: its owner's alone, the same for every run of a user."""
+    """Return a new key, and the file it was written to: readable by its owner alone, one a user."""
     key = secrets.token_hex(32)
 
     def write(path: Path) -> None:
@@ -62,7 +62,7 @@ def made_key() -> tuple[str, Path]:
 
 
 def worker_key() -> str:
-    """Return the key a worker answers with: what is given, else what a run on this machine made."""
+    """Return a worker's key: the one that is given, else the one that a run on this machine made."""
     key = given_key()
     if key is None and _made_file().is_file():
         key = _key_in(_made_file(), "the key of the last run here")
@@ -78,14 +78,12 @@ def _made_file() -> Path:
     return cache_folder() / "run.key"
 
 
-def _key_in(file: Path, said_by: str) -> str:
+def _key_in(file: Path, source: str) -> str:
     try:
-        return _long_enough(file.read_text(), f"{said_by}: {file}")
+        return _long_enough(file.read_text(), f"{source}: {file}")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "is no text"
-        raise UsageError(
-            f"{said_by}: {file}: {why}; name a file that holds the run's key"
-        ) from None
+        raise UsageError(f"{source}: {file}: {why}; name a file that holds the run's key") from None
 
 
 def _long_enough(text: str, where: str) -> str:

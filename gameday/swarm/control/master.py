@@ -1,4 +1,4 @@
-"""The master's side of the run: deals sessions to workers, watches them, hands their reports on."""
+"""The master's side of the run: assigns sessions to workers, watches them, hands their reports on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from locust.env import Environment
 from locust.runners import LocalRunner
 
 from gameday.safety import held_to
-from gameday.swarm.control.run_spec import PULSE_VARIABLE, Brief, brief_text
-from gameday.swarm.control.session_assignment import Deal
+from gameday.swarm.control.run_spec import PULSE_VARIABLE, RunSpec, run_spec_text
+from gameday.swarm.control.session_assignment import SessionAssignment
 from gameday.swarm.control.worker import LEASE_S
 
-__all__ = ["Director"]
+__all__ = ["Master"]
 
 _START_AHEAD_S = 1.0
 _PULSE_S = 0.4
@@ -25,19 +25,21 @@ _SILENT_S = LEASE_S + 0.5
 """A worker silent for so long is lost: by then its own lease has run out, and it sends nothing."""
 _LOOK_EVERY_S = 0.2
 _UNWATCHED_S = 4.0
-"""Without a word of the conductor for so long, guardrails and ceilings are blind: the run is stopped."""
-_DEAL_AHEAD_S = 0.5
-"""A new deal holds for sessions that start so long after it: it is then everywhere in time."""
+"""Where the parent process is silent for so long nobody watches the guardrails: the run is stopped."""
+_ASSIGN_AHEAD_S = 0.5
+"""An assignment holds for sessions that start so long after it: it has then reached every worker."""
+_EVER_S = -1e18
+"""From when on the first assignments hold."""
 
 
-class Director:
-    """Knows who plays. One a run; `tell` says to whoever conducts what happens."""
+class Master:
+    """Knows who plays, one a run. `on_<word>` hears `gameday_<word>`; `tell` reports to the parent process."""
 
-    def __init__(self, environment: Environment, brief: Brief, report: TextIO | None) -> None:
-        self.environment, self.runner, self.brief = environment, environment.runner, brief
-        self._text = brief_text(brief)
+    def __init__(self, environment: Environment, spec: RunSpec, report: TextIO | None) -> None:
+        self.environment, self.runner, self.spec = environment, environment.runner, spec
+        self._text = run_spec_text(spec)
         self._report = report
-        self.deals: dict[str, list[Deal]] = {}
+        self.assignments: dict[str, list[SessionAssignment]] = {}
         self._heard: dict[str, float] = {}
         self._ready: set[str] = set()
         self._done: set[str] = set()
@@ -46,10 +48,10 @@ class Director:
         self.start_epoch_s = 0.0
         self.stopping = False
         self._held_to: float | None = None
-        """Session starts a second that a guardrail leaves; every deal says it, to who comes late too."""
+        """Session starts a second that a guardrail leaves; every assignment repeats it, for late comers."""
 
-    def send_brief(self, workers: set[str], *, late: bool) -> None:
-        """Brief workers, who then begin to play; `late`: while the others play."""
+    def send_run_spec(self, workers: set[str], *, late: bool) -> None:
+        """Send workers what they need to begin; `late`: while the others play."""
         if not (self.stopping or self.is_over):
             for who in sorted(workers):
                 self._send("gameday_brief", who, brief=self._text, late=late)
@@ -61,27 +63,27 @@ class Director:
         self._send("gameday_pong", msg.data["who"], asked=msg.data["asked"], now=time.time())
 
     def on_ready(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Start the clock with the last worker expected; deal anew for one that joins later."""
+        """Start the clock with the last worker expected; assign anew for one that joins later."""
         who = msg.data["who"]
         self._heard[who] = time.monotonic()
         self._ready.add(who)
         self._numbers.setdefault(who, len(self._numbers))
         if self.start_epoch_s:
             self.tell("joined", worker=self._numbers[who])
-            self._deal_anew()
-        elif len(self._ready) >= self.brief.workers:
+            self._reassign()
+        elif len(self._ready) >= self.spec.workers:
             self.start_epoch_s = time.time() + _START_AHEAD_S
             self.tell("started", at=self.start_epoch_s)
-            self._deal(-float("inf"))
+            self._assign(_EVER_S)
             gevent.spawn(self._watch)
 
     def on_tally(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Hand a worker's counts on. Nobody's are refused: what was sent was sent."""
+        """Pass a worker's counts on, whoever it is: what was sent was sent."""
         self._hear(msg.data.pop("who"))
         self.tell("tally", **msg.data)
 
     def on_alive(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Hear that a worker is there."""
+        """Note that a worker is there."""
         self._hear(msg.data["who"])
 
     def _hear(self, who: str) -> None:
@@ -89,28 +91,28 @@ class Director:
         if who in self._lost:  # it had only been held up: it may have new sessions
             self._lost.discard(who)
             self.tell("joined", worker=self._numbers[who])
-            self._deal_anew()
+            self._reassign()
 
     def on_done(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """A worker has played all it was dealt."""
+        """Note that a worker has played all its sessions."""
         self._done.add(msg.data["who"])
         self._see_end()
 
     def on_refused(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """A worker will not play."""
+        """Report that a worker will not play."""
         self.tell("refused", why=msg.data["why"], code=msg.data["code"])
 
     # --- what the master does -----------------------------------------------------------------
 
     @property
-    def players(self) -> list[str]:
-        """Who plays now, by their numbers."""
+    def playing(self) -> list[str]:
+        """The workers that play now, by their numbers."""
         return sorted(self._ready - self._lost, key=self._numbers.__getitem__)
 
     @property
     def is_over(self) -> bool:
         """Whether the clock ran and nobody plays any more."""
-        return bool(self.start_epoch_s) and not set(self.players) - self._done
+        return bool(self.start_epoch_s) and not set(self.playing) - self._done
 
     def plays_for_s(self) -> float:
         """Return wall seconds since load began to go out; 0 before."""
@@ -123,64 +125,65 @@ class Director:
 
     def _now_s(self) -> float:
         """Return wall seconds from the window's start."""
-        return time.time() - self.start_epoch_s - self.brief.plan.lead_in_s
+        return time.time() - self.start_epoch_s - self.spec.plan.lead_in_s
 
-    def _deal_anew(self) -> None:
+    def _reassign(self) -> None:
         if not self.stopping:
-            self._deal(self._now_s() + _DEAL_AHEAD_S)
+            self._assign(self._now_s() + _ASSIGN_AHEAD_S)
 
-    def _deal(self, from_s: float) -> None:
+    def _assign(self, from_s: float) -> None:
         """Share out the sessions that start from `from_s` on."""
-        players = [who for who in self.players if who not in self._done]
+        playing = [who for who in self.playing if who not in self._done]
         for who in self._ready:
-            index = players.index(who) if who in players else -1
-            deals = self.deals.setdefault(who, [Deal(-1e18, -1, 1)] if from_s > -1e18 else [])
-            deals.append(Deal(max(from_s, -1e18), index, max(1, len(players))))
+            turn = playing.index(who) if who in playing else -1
+            before = [SessionAssignment(_EVER_S, -1, 1)] if from_s > _EVER_S else []
+            assignments = self.assignments.setdefault(who, before)
+            assignments.append(SessionAssignment(from_s, turn, max(1, len(playing))))
         self._send(
             "gameday_deal",
             at=self.start_epoch_s,
-            deals=self.deals,
+            deals=self.assignments,
             numbers=self._numbers,
             held_to=self._held_to,
         )
 
     def _watch(self) -> None:
-        """Pulse, and find who has gone silent."""
+        """Tell workers that we are here, and find those that have fallen silent."""
         while not self.is_over:
             self._send("gameday_pulse", at=time.time())
             gevent.sleep(_PULSE_S)
             if isinstance(self.runner, LocalRunner):
                 continue
-            for who in [w for w in self.players if w not in self._done]:
+            for who in [w for w in self.playing if w not in self._done]:
                 if time.monotonic() - self._heard[who] > _SILENT_S:
                     self._lose(who)
 
     def _lose(self, who: str) -> None:
         self._lost.add(who)
         self.tell("lost", worker=self._numbers[who])
-        self._deal_anew()
+        self._reassign()
         self._see_end()
 
     def _see_end(self) -> None:
         if self.is_over:
             self.tell("finished")
 
-    def _send(self, what: str, who: str | None = None, **facts: Any) -> None:
-        self.runner.send_message(what, facts, who)
+    def _send(self, message: str, who: str | None = None, **facts: Any) -> None:
+        self.runner.send_message(message, facts, who)
 
-    def tell(self, what: str, **facts: object) -> None:
-        """Tell the conductor; without one any more, stop: nobody is watching."""
+    def tell(self, event: str, **facts: object) -> None:
+        """Write an event for the parent process; where it has gone, stop: nobody is watching."""
         if self._report is None:
             return
         try:
-            self._report.write(json.dumps({"what": what, **facts}) + "\n")
+            self._report.write(json.dumps({"what": event, **facts}) + "\n")
             self._report.flush()
         except OSError:
             self._report = None
             self.stop()
 
-    def watch_conductor(self, folder: Path) -> None:
-        """Do as the run's folder asks: hold down, stop; stop too when the conductor has gone."""
+    def watch_parent(self, folder: Path) -> None:
+        """Do as the run's folder asks, hold or stop; stop too where the parent process has gone."""
         parent, pulse = os.getppid(), int(os.environ[PULSE_VARIABLE])
         os.set_blocking(pulse, False)
         silent_s = 0.0
@@ -199,7 +202,7 @@ class Director:
 
 
 def _has_news(fd: int) -> bool:
-    """Return whether anything came in; what it was is of no matter."""
+    """Return whether anything came in."""
     try:
         return bool(os.read(fd, 4096))
     except BlockingIOError:

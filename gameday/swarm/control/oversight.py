@@ -1,4 +1,4 @@
-"""What watches over a run: guardrails, ceilings, how busy we are; and what it does about them."""
+"""Guardrails and ceilings of a run that is under way: when to hold the load down, when to stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,10 @@ from gameday.errors import PreflightFailed
 from gameday.files import write_whole
 from gameday.safety import Breach, GuardrailWatch, ask_to_hold, broken_ceiling
 from gameday.scenario import Scenario
-from gameday.swarm.control.run_spec import Brief
+from gameday.swarm.control.run_spec import RunSpec
 from gameday.swarm.tally.assemble import Assembly
 from gameday.swarm.tally.observe import Observer
+from gameday.swarm.tally.reports import WorkerReport
 from gameday.swarm.tally.sampler import GuardSampler
 from gameday.swarm.tally.scoreboard import Progress, Scoreboard
 from gameday.vocabulary import Array
@@ -34,86 +34,90 @@ _BACK_OFF = 0.5
 class Oversight:
     """Judges a run while it goes on."""
 
+    t0 = 0.0
+    """When the window starts, seconds since the epoch."""
+    _starts_per_s: float | None = None
+    """Session starts that guardrails leave; None: all."""
+    _observer: Observer | None = None
+    _guard: GuardSampler | None = None
+
     def __init__(
         self,
         scenario: Scenario,
-        brief: Brief,
+        spec: RunSpec,
         folder: Path,
         note: Callable[..., None],
         assembly: Assembly,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._tls, self._assembly = tls, assembly
-        self.scenario, self.brief, self.folder, self.note = scenario, brief, folder, note
-        longest_s = np.array([scenario.longest_patience_s(step) for step in brief.plan.steps])
-        self.board = Scoreboard(brief.plan, assembly.planned, longest_s)
+        self.scenario, self.spec, self.folder, self.note = scenario, spec, folder, note
+        self._assembly, self._tls = assembly, tls
+        longest_s = np.array([scenario.longest_patience_s(step) for step in spec.plan.steps])
+        self.board = Scoreboard(spec.plan, assembly.planned, longest_s)
         self.guardrails = GuardrailWatch(scenario, self._expected)
         self.held: list[str] = []
         """What guardrails held the load down to, in words."""
-        self._starts_per_s: float | None = None
         self._warned: set[str] = set()
         self._services: deque[tuple[float, dict[tuple[str, str, str], float]]] = deque()
-        self._guard: GuardSampler | None = None
-        self._observer: Observer | None = None
+        """Numbers of the services, from the sampler's thread."""
         self._orders: set[tuple[int, str]] = set()
-        self.t0 = 0.0
-        """When the window starts, seconds since the epoch."""
 
     def start(self, window_epoch_s: float) -> None:
-        """Load is about to go out."""
+        """Begin to watch services: load is about to go out."""
         self.t0 = window_epoch_s
-        self.guardrails.start(window_epoch_s - self.brief.plan.lead_in_s)
+        self.guardrails.start(window_epoch_s - self.spec.plan.lead_in_s)
         if self.guardrails.watches_services:
-            self._observer = Observer(_guarded(self.scenario), self.brief.targets, self._tls)
+            self._observer = Observer(_guarded(self.scenario), self.spec.targets, self._tls)
             observer = self._observer
-            self._guard = GuardSampler(observer, lambda at, seen: self._services.append((at, seen)))
+            self._guard = GuardSampler(
+                observer, lambda at_s, numbers: self._services.append((at_s, numbers))
+            )
             self._guard.start()
 
     def finish(self) -> None:
-        """Load is over."""
+        """Stop watching: load is over."""
         if self._guard is not None:
             self._guard.over.set()
             self._guard.join(5.0)
 
-    def add(self, now_s: float, report: dict[str, Any], outcomes: Array, latency: Array) -> None:
+    def add(self, now_s: float, report: WorkerReport, outcomes: Array, latency: Array) -> None:
         """Take one worker's report and what the record made of it."""
         self.board.add(now_s, report)
         waiting = np.zeros_like(latency)
-        for step, bin_, n in report["gauges"]["open"]:
+        for step, bin_, n in report.gauges.open:
             waiting[step, bin_] += n
-        self.guardrails.add(now_s, outcomes, latency, waiting, worker=report["worker"])
-        self._orders.update((stack, key) for stack, key, _ in report["orders"])
+        self.guardrails.add(now_s, outcomes, latency, waiting, worker=report.counts.worker)
+        self._orders.update((stack, key) for stack, key, _ in report.counts.orders)
 
     def why_stop(self, now_s: float) -> str | None:
         """Return why the run must stop now, or None; hold load down where that is enough."""
         while self._services:
             self.guardrails.add_services(*self._services.popleft())
-        over = broken_ceiling(
-            self.scenario,
-            {
-                "concurrency": self.board.gauge("most_awake"),
-                "orders": len(self._orders),
-                "requests_per_s": self.board.requests_per_s(),
-                "duration": self._at_s(now_s) + self.brief.plan.lead_in_s,
-            },
-        )
+        over = broken_ceiling(self.scenario, self._usage(now_s))
         if over is not None:
             return over
         faults = self._observer.faults if self._observer is not None else {}
         breach = self.guardrails.crossed(now_s, dict(faults))
-        if breach is None:
-            return None
-        if breach.guardrail.then == "stop":
-            return breach.text
+        if breach is None or breach.guardrail.then == "stop":
+            return None if breach is None else breach.text
         try:
             self._hold(breach, now_s)
         except PreflightFailed as error:  # load that cannot be held is stopped
             return f"{breach.text}; it could not be held: {error}"
         return None
 
+    def _usage(self, now_s: float) -> dict[str, float]:
+        """Return ceiling -> how much of it the run uses."""
+        return {
+            "concurrency": self.board.most_awake,
+            "orders": len(self._orders),
+            "requests_per_s": self.board.requests_per_s(),
+            "duration": self._at_s(now_s) + self.spec.plan.lead_in_s,
+        }
+
     def _expected(self, step: str, from_s: float, to_s: float) -> float:
-        """Return how many of a step the plan sends between two instants, as things stand."""
-        plan = self.brief.plan
+        """Return how many of a step the plan sends between two instants, less what will not be reached."""
+        plan = self.spec.plan
         due = self._assembly.still_due()
         row = due.sum(axis=0) if step == "all steps" else due[plan.steps.index(step)]
         upto = np.append(0.0, np.cumsum(row))
@@ -132,12 +136,12 @@ class Oversight:
             now_per_s = min(now_per_s, self._starts_per_s)
         self._starts_per_s = now_per_s * (_BACK_OFF if guardrail.then == "back off" else 1.0)
         ask_to_hold(self.folder, self._starts_per_s)
-        said = (
+        why = (
             f"{breach.text}: {guardrail.then} to "
             f"{self._starts_per_s:.3g} session starts/s from {self._at_s(now_s):+.0f} s"
         )
-        self.held.append(said)
-        self.note("holding", why=said, starts_per_s=self._starts_per_s)
+        self.held.append(why)
+        self.note("holding", why=why, starts_per_s=self._starts_per_s)
 
     def _at_s(self, now_s: float) -> float:
         return now_s - self.t0
@@ -149,18 +153,22 @@ class Oversight:
             for guardrail, number in self.guardrails.states(now_s)
         )
         progress = self.board.progress(self._at_s(now_s), states, tuple(self.held))
+        self._note_warnings()
+        text = json.dumps({"schema_version": 1, "run_id": self.spec.run_id, **asdict(progress)})
+        write_whole(self.folder / "live.json", lambda path: path.write_text(text), optional=True)
+        return progress
+
+    def _note_warnings(self) -> None:
+        """Note the first warning of each worker that is too busy."""
         for warning in self.board.busy_warnings():
             worker = warning.split(" uses ")[0]
             if worker not in self._warned:
                 self._warned.add(worker)
                 self.note("warning", warning=warning)
-        text = json.dumps({"schema_version": 1, "run_id": self.brief.run_id, **asdict(progress)})
-        write_whole(self.folder / "live.json", lambda path: path.write_text(text), optional=True)
-        return progress
 
 
 def _guarded(scenario: Scenario) -> Scenario:
-    """Return the scenario observing only what its guardrails on services need: it is read often."""
+    """Return the scenario with only those series observed that its guardrails need: they are read often."""
     series = {k: v for k, v in scenario.observe.series.items() if k in _GUARDED_SERIES}
     services = sorted({g.when.subject for g in scenario.guardrails if g.when.is_of_service})
     observe = scenario.observe.model_copy(

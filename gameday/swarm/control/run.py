@@ -1,4 +1,4 @@
-"""The room's verb: start the Locust processes, watch them and the target, close the books."""
+"""The room's verb: start the Locust processes, watch them and the target, balance the accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -27,21 +27,32 @@ from gameday.scenario import Scenario
 from gameday.swarm.control.keys import Listen
 from gameday.swarm.control.oversight import Oversight
 from gameday.swarm.control.processes import Processes
-from gameday.swarm.control.run_spec import Brief, write_brief
+from gameday.swarm.control.run_events import (
+    Finished,
+    LoadStarted,
+    RunEvent,
+    TurnedAway,
+    Unwatched,
+    WorkerJoined,
+    WorkerLost,
+    WorkerRefused,
+)
+from gameday.swarm.control.run_spec import RunSpec, write_run_spec
 from gameday.swarm.machine import MachineMeter, MachineUse
 from gameday.swarm.tally.assemble import Assembly
-from gameday.swarm.tally.observe import ONLY_HTTP2, Observer, fetch
+from gameday.swarm.tally.observe import ONLY_HTTP2, Observer, Sample, fetch
+from gameday.swarm.tally.reports import WorkerReport
 from gameday.swarm.tally.sampler import Sampler
 from gameday.swarm.tally.scoreboard import Progress
 from gameday.swarm.wire.tls import tls_context
 
-__all__ = ["End", "Health", "Played", "swarm"]
+__all__ = ["End", "Health", "Played", "Supervision", "swarm"]
 
 End = Literal["complete", "guardrail", "person", "worker_lost", "shop_lost"]
 """How a run ended."""
 
 _READY_S = 60.0
-"""A worker imports its libraries in a second or two; the largest plan is dealt in ten."""
+"""A worker imports its libraries in a second or two; the largest plan is laid out in ten."""
 _BUSY_S = 5
 """Reports, one a second, over which a worker's share of a core is averaged: one second is noise."""
 _WIND_DOWN_S = 8.0
@@ -72,59 +83,60 @@ class Played:
     health: Health
 
 
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """Who may stop a run from outside, and who hears of it."""
+
+    stop: StopWatch
+    journal: Journal
+    watch: Callable[[Progress], None]
+    """Hears how far the run is, with every report of a worker."""
+    began: Callable[[float], None]
+    """Hears when load goes out, Unix seconds."""
+    broken: Callable[[], str | None] | None = None
+    """Tells what became of a target that is ours, the embedded shop; None where the target is not ours."""
+
+    def fault(self) -> str | None:
+        """Return what became of a target that is ours; None while it is well."""
+        return None if self.broken is None else self.broken()
+
+
 def swarm(
     scenario: Scenario,
-    brief: Brief,
+    spec: RunSpec,
     *,
     folder: Path,
     listen: Listen | None,
-    stop: StopWatch,
-    journal: Journal,
-    watch: Callable[[Progress], None],
-    began: Callable[[float], None],
-    broken: Callable[[], str | None] | None = None,
+    supervision: Supervision,
 ) -> Played:
-    """Play the brief against its targets and return what happened.
-
-    `began` hears when load goes out (Unix seconds). `broken` tells what became of a target that is
-    ours, the embedded shop; None: the target is somebody else's, and what it does is its own.
+    """Play the run against its targets and return what happened.
 
     Raises SafetyRefusal or PreflightFailed before anything is sent, GeneratorFailed when Locust
     does not start. Once load went out it always returns, whatever ended the run.
     """
     tls = None
-    if any(url.startswith("https:") for url in brief.targets.values()):
+    if any(url.startswith("https:") for url in spec.targets.values()):
         verify = scenario.replay.connections.verify
-        tls = tls_context(brief.loaded.assets.ca_pem, verify=verify)
-    _preflight(brief, tls)
-    write_brief(folder / "swarm.json", brief)
+        tls = tls_context(spec.loaded.assets.ca_pem, verify=verify)
+    _preflight(spec, tls)
+    write_run_spec(folder / "swarm.json", spec)
     with ExitStack() as stack:
-        processes = Processes(brief, folder, listen)
+        processes = Processes(spec, folder, listen)
         stack.callback(processes.end)
         processes.start()
-        run = _Run(scenario, brief, folder, processes, stop, journal, watch, began, tls, broken)
-        end, why = run.play()
-        if run.assembly.reports_lost and end == "complete":
-            end, why = "worker_lost", f"{run.assembly.reports_lost} reports of a worker were lost"
-        observer = run.observer
-        if scenario.observe.source == "prometheus":
-            last = run.t0 + brief.plan.grid.slots * brief.plan.slot_wall_s
-            run.assembly.samples = observer.read_range(run.t0, last, brief.plan.slot_wall_s)
-        keys = observer.orders(brief.run_id) if end != "shop_lost" else None
-        record = run.assembly.record(observer, keys)
-        if end != "shop_lost" and broken is not None and (fault := broken()):
-            end, why = "shop_lost", fault
-    return Played(record, end, why, run.health())
+        run = _Run(scenario, spec, folder, processes, supervision, tls)
+        run.play()
+        return run.result()
 
 
-def _preflight(brief: Brief, tls: ssl.SSLContext | None) -> None:
-    """Ask each target once, as one customer would; PreflightFailed says who cannot be played to, or of no plan."""
-    if not brief.plan.played.any():
+def _preflight(spec: RunSpec, tls: ssl.SSLContext | None) -> None:
+    """Ask each target once; PreflightFailed where one does not answer, or the plan has no session."""
+    if not spec.plan.played.any():
         raise PreflightFailed(
             "the plan has no session: the forecast of the window at this scale is of none; nothing would be "
             "sent, and nothing observed; choose another --window or a larger --scale"
         )
-    for stack, url in brief.targets.items():
+    for stack, url in spec.targets.items():
         try:
             fetch(allowed_target(url).url, "/", 5.0, tls=tls)
         except OSError as error:
@@ -144,39 +156,36 @@ def _preflight(brief: Brief, tls: ssl.SSLContext | None) -> None:
 class _Run:
     """One run from its first report to its last."""
 
+    end: tuple[End, str] = ("complete", "")
+    """How it ended, and why."""
+    t0 = 0.0
+    """When load went out, seconds since the epoch; 0 before."""
+    sampler: Sampler | None = None
+    machine = MachineUse()
+    _finished = False
+    _stop_asked_at: float | None = None
+
     def __init__(
         self,
         scenario: Scenario,
-        brief: Brief,
+        spec: RunSpec,
         folder: Path,
         processes: Processes,
-        stop: StopWatch,
-        journal: Journal,
-        watch: Callable[[Progress], None],
-        began: Callable[[float], None],
+        supervision: Supervision,
         tls: ssl.SSLContext | None,
-        broken: Callable[[], str | None] | None,
     ) -> None:
-        self.brief, self.folder, self.processes = brief, folder, processes
-        self.stop, self.journal, self.watch, self.began = stop, journal, watch, began
-        self.broken = broken or (lambda: None)
-        self.assembly = Assembly(scenario, brief.plan)
-        self.observer = Observer(scenario, brief.targets, tls)
-        self.oversight = Oversight(scenario, brief, folder, self._note, self.assembly, tls)
-        self.t0 = 0.0
-        self.sampler: Sampler | None = None
-        self.meter = MachineMeter(tuple(brief.targets.values()))
-        self.machine = MachineUse()
-        self._lost: set[int] = set()
-        self._turned_away: list[str] = []
-        self.end: tuple[End, str]
-        self.end = ("complete", "")
-        self._finished = False
-        self._stop_asked_at: float | None = None
+        self.scenario, self.spec, self.folder = scenario, spec, folder
+        self.processes, self.supervision = processes, supervision
+        self.assembly = Assembly(scenario, spec.plan)
+        self.observer = Observer(scenario, spec.targets, tls)
+        self.oversight = Oversight(scenario, spec, folder, self._note, self.assembly, tls)
+        self.meter = MachineMeter(tuple(spec.targets.values()))
+        self._lost = set[int]()
+        self._turned_away = list[str]()
         self._heard = time.monotonic()
 
-    def play(self) -> tuple[End, str]:
-        """Watch until every worker is done or the run is over; return how it ended and why.
+    def play(self) -> None:
+        """Watch until every worker is done or the run is over.
 
         A second Ctrl-C ends the processes at once; what they told by then is kept.
         """
@@ -194,7 +203,6 @@ class _Run:
             self._note("machine", use=self.machine.text)
         if self.oversight.held and self.end[0] == "complete":
             self.end = ("guardrail", "; ".join(self.oversight.held))
-        return self.end
 
     def _watch(self) -> None:
         """Take reports until the run is over."""
@@ -204,15 +212,32 @@ class _Run:
             while True:
                 selector.select(timeout=0.2)
                 self.processes.pulse()
-                reports, closed = self.processes.read()
-                self._heard = time.monotonic() if reports else self._heard
-                for report in reports:
-                    self._take(report)
-                if self._over(closed, began):
+                events, closed = self.processes.read()
+                self._heard = time.monotonic() if events else self._heard
+                for event in events:
+                    self._take(event)
+                if self._is_over(closed, began):
                     break
 
-    def health(self) -> Health:
-        """Return how the generator fared."""
+    def result(self) -> Played:
+        """Return the finished run: its record, how it ended, how the generator fared."""
+        end, why = self.end
+        if self.assembly.reports_lost and end == "complete":
+            end, why = "worker_lost", f"{self.assembly.reports_lost} reports of a worker were lost"
+        if self.scenario.observe.source == "prometheus":
+            self.assembly.samples = self._samples_of_prometheus()
+        keys = self.observer.orders(self.spec.run_id) if end != "shop_lost" else None
+        record = self.assembly.record(self.observer, keys)
+        if end != "shop_lost" and (fault := self.supervision.fault()):
+            end, why = "shop_lost", fault
+        return Played(record, end, why, self._health())
+
+    def _samples_of_prometheus(self) -> list[Sample]:
+        plan = self.spec.plan
+        end_s = self.t0 + plan.grid.slots * plan.slot_wall_s
+        return self.observer.read_range(self.t0, end_s, plan.slot_wall_s)
+
+    def _health(self) -> Health:
         limits: dict[str, int] = {}
         for found in self.assembly.limits.values():
             for name, n in found.items():
@@ -220,44 +245,54 @@ class _Run:
         busiest = 0.0
         for busy in self.assembly.busy.values():
             width = min(_BUSY_S, len(busy))
-            busiest = max(
-                busiest, float(np.convolve(busy, np.full(width, 1 / width), "valid").max())
-            )
+            means = np.convolve(busy, np.full(width, 1 / width), "valid")
+            busiest = max(busiest, float(means.max()))
         return Health(busiest, limits, len(self._lost), self.machine)
 
-    def _take(self, report: dict[str, Any]) -> None:
-        what = report.pop("what")
-        if what == "started":
-            self.t0 = self.assembly.t0 = float(report["at"])
-            self._note("load started", at_epoch_s=self.t0)
-            self.began(self.t0)
-            self.meter.start()
-            self.oversight.start(self.t0 + self.brief.plan.lead_in_s)
-            self.sampler = Sampler(self.observer, self.brief, self.t0, self.assembly.samples)
-            self.sampler.start()
-        elif what == "tally":
-            now = time.time()
-            self.oversight.add(now, report, *self.assembly.add(report))
-            self.watch(self.oversight.progress(now))
-        elif what in ("lost", "joined"):
-            self._note(f"worker {what}", worker=report["worker"])
-            if what == "lost":
-                self._lost.add(report["worker"])
-                self.oversight.board.gone(report["worker"])
-        elif what == "turned_away":
-            self._turned_away.append(str(report["why"]))
-            self._note("worker turned away", why=report["why"])
-        elif what == "finished":
-            self._finished = True
-        elif what == "unwatched" and self._stop_asked_at is None:
-            self._ask(("worker_lost", f"nobody watched for {report['seconds']:.0f} s"))
-        elif what == "refused" and self.t0:
-            self._note("worker refused", why=report["why"])  # a late one: the others play on
-        elif what == "refused":
-            refusal = SafetyRefusal if report["code"] == SafetyRefusal.exit_code else UsageError
-            raise refusal(str(report["why"]))
+    def _take(self, event: RunEvent) -> None:
+        match event:
+            case LoadStarted(at_epoch_s):
+                self._load_started(at_epoch_s)
+            case WorkerReport():
+                now = time.time()
+                self.oversight.add(now, event, *self.assembly.add(event))
+                self.supervision.watch(self.oversight.progress(now))
+            case WorkerJoined(worker):
+                self._note("worker joined", worker=worker)
+            case WorkerLost(worker):
+                self._note("worker lost", worker=worker)
+                self._lost.add(worker)
+                self.oversight.board.gone(worker)
+            case TurnedAway(why):
+                self._turned_away.append(why)
+                self._note("worker turned away", why=why)
+            case WorkerRefused():
+                self._refused(event)
+            case Unwatched(seconds):
+                if self._stop_asked_at is None:
+                    self._ask_to_stop("worker_lost", f"nobody watched for {seconds:.0f} s")
+            case Finished():
+                self._finished = True
 
-    def _over(self, closed: bool, began: float) -> bool:
+    def _load_started(self, at_epoch_s: float) -> None:
+        self.t0 = self.assembly.t0 = at_epoch_s
+        self._note("load started", at_epoch_s=self.t0)
+        self.supervision.began(self.t0)
+        self.meter.start()
+        self.oversight.start(self.t0 + self.spec.plan.lead_in_s)
+        self.sampler = Sampler(self.observer, self.spec, self.t0, self.assembly.samples)
+        self.sampler.start()
+
+    def _refused(self, event: WorkerRefused) -> None:
+        """Raise why a worker will not play; where it comes late, the others play on."""
+        if self.t0:
+            self._note("worker refused", why=event.why)
+            return
+        refusal = SafetyRefusal if event.code == SafetyRefusal.exit_code else UsageError
+        raise refusal(event.why)
+
+    def _is_over(self, closed: bool, began: float) -> bool:
+        """Return whether nothing more is to come; ask for a stop where one is due."""
         if self._finished:
             if self._stop_asked_at is None:
                 self._check()  # the processes may see the wish to stop before we do
@@ -266,45 +301,50 @@ class _Run:
             "Locust closed its reports" if closed else None
         )
         if not self.t0:
-            self.stop.check()
-            if (fault := self.broken()) is not None:
-                raise ShopFailed(fault)
-            if lost or time.monotonic() - began > _READY_S:
-                why = lost or f"no worker was ready within {_READY_S:.0f} s"
-                words = "; ".join(self._turned_away[:3]) or self.processes.last_words()
-                raise GeneratorFailed(f"{why}: {words}")
+            self._check_start(lost, began)
             return False
         hangs = time.monotonic() - self._heard > _SILENT_S
         if hangs and self._stop_asked_at is None:
             lost = f"Locust has said nothing for {_SILENT_S:.0f} s"
         if lost and self._stop_asked_at is None:
-            self._ask(("worker_lost", lost))
+            self._ask_to_stop("worker_lost", lost)
         elif self._stop_asked_at is None:
             self._check()
-        waited = time.monotonic() - (self._stop_asked_at or time.monotonic())
-        alone = lost is not None and self.brief.workers == 1
-        return closed or hangs or alone or waited > _WIND_DOWN_S
+        waited_s = time.monotonic() - (self._stop_asked_at or time.monotonic())
+        alone = lost is not None and self.spec.workers == 1
+        return closed or hangs or alone or waited_s > _WIND_DOWN_S
+
+    def _check_start(self, lost: str | None, began: float) -> None:
+        """Raise what keeps load from going out: a wish to stop, a dead shop, a worker lost or not ready."""
+        self.supervision.stop.check()
+        if (fault := self.supervision.fault()) is not None:
+            raise ShopFailed(fault)
+        if lost or time.monotonic() - began > _READY_S:
+            why = lost or f"no worker was ready within {_READY_S:.0f} s"
+            words = "; ".join(self._turned_away[:3]) or self.processes.last_words()
+            raise GeneratorFailed(f"{why}: {words}")
 
     def _check(self) -> None:
-        if (fault := self.broken()) is not None:
-            self._ask(("shop_lost", fault))
-        elif self.stop.reason is not None:
-            self._ask(("person", f"stopped by {self.stop.reason}"))
+        """Ask for a stop where the shop, a person or a guardrail demands it."""
+        if (fault := self.supervision.fault()) is not None:
+            self._ask_to_stop("shop_lost", fault)
+        elif (reason := self.supervision.stop.reason) is not None:
+            self._ask_to_stop("person", f"stopped by {reason}")
         elif (why := self.oversight.why_stop(time.time())) is not None:
-            self._ask(("guardrail", why))
+            self._ask_to_stop("guardrail", why)
 
-    def _ask(self, end: tuple[End, str]) -> None:
-        self.end, self._stop_asked_at = end, time.monotonic()
-        self._note("stopping", how=end[0], why=end[1])
+    def _ask_to_stop(self, end: End, why: str) -> None:
+        self.end, self._stop_asked_at = (end, why), time.monotonic()
+        self._note("stopping", how=end, why=why)
         try:
             ask_to_stop(self.folder)
         except OSError as error:
             self.processes.end()
             raise CleanUpFailed(f"load was stopped: {self.folder}: {error.strerror}") from error
 
-    def _note(self, what: str, **facts: object) -> None:
+    def _note(self, event: str, **facts: object) -> None:
         """Write to the journal; load is out, so a full disk is no pre-flight any more."""
         try:
-            self.journal.write(what, **facts)
+            self.supervision.journal.write(event, **facts)
         except PreflightFailed as error:
             raise CleanUpFailed(f"load was stopped: {error}") from error

@@ -1,4 +1,4 @@
-"""What the Locust processes are told: which scenario and plan, which targets, which run."""
+"""What the Locust processes play: which scenario and plan, which targets, which run."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from gameday.traffic.plan import Nominal
 from gameday.vocabulary import Seed, TimeGrid
 
 __all__ = [
-    "BRIEF_VARIABLE",
+    "RUN_SPEC_VARIABLE",
     "PULSE_VARIABLE",
     "REPORT_VARIABLE",
-    "Brief",
-    "brief_of",
-    "brief_text",
-    "read_brief",
-    "write_brief",
+    "RunSpec",
+    "run_spec_of",
+    "run_spec_text",
+    "read_run_spec",
+    "write_run_spec",
 ]
 
-BRIEF_VARIABLE = "GAMEDAY_BRIEF"
-"""Environment variable that names the brief's file."""
+RUN_SPEC_VARIABLE = "GAMEDAY_BRIEF"
+"""Environment variable that names the file of the run's specification."""
 
 REPORT_VARIABLE = "GAMEDAY_REPORT_FD"
 """Environment variable that holds the file descriptor on which the master says what happens."""
@@ -39,7 +39,7 @@ PULSE_VARIABLE = "GAMEDAY_PULSE_FD"
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class RunSpec:
     """One run, as its Locust processes need to know it."""
 
     run_id: str
@@ -53,17 +53,17 @@ class Brief:
     """A curve and a seed: every worker lays out the same sessions from it."""
 
 
-def brief_text(brief: Brief) -> str:
-    """Return `brief` as JSON."""
-    plan = brief.plan
+def run_spec_text(spec: RunSpec) -> str:
+    """Return `spec` as JSON."""
+    plan = spec.plan
     return json.dumps(
         {
-            "run_id": brief.run_id,
-            "scenario": brief.loaded.text,
-            "assets": asdict(brief.loaded.assets),
-            "targets": brief.targets,
-            "python_path": str(brief.loaded.folder),
-            "workers": brief.workers,
+            "run_id": spec.run_id,
+            "scenario": spec.loaded.text,
+            "assets": asdict(spec.loaded.assets),
+            "targets": spec.targets,
+            "python_path": str(spec.loaded.folder),
+            "workers": spec.workers,
             "plan": {
                 "start": plan.grid.start.isoformat(),
                 "slots": plan.grid.slots,
@@ -91,37 +91,39 @@ def brief_text(brief: Brief) -> str:
     )
 
 
-def brief_of(text: str) -> Brief:
-    """Return the brief in `brief_text`."""
+def run_spec_of(text: str) -> RunSpec:
+    """Return the specification in `run_spec_text`."""
     data: dict[str, Any] = json.loads(text)
-    plan = data.pop("plan")
-    start, slots, seed = plan.pop("start"), plan.pop("slots"), plan.pop("seed")
-    nominal = {
-        stack: {step: Nominal(**values) for step, values in steps.items()}
-        for stack, steps in plan.pop("nominal").items()
-    }
-    lists: dict[str, Any] = {
-        **{name: np.array(plan.pop(name)) for name in ("starts", "forecast", "caused", "played")},
-        **{name: tuple(plan.pop(name)) for name in ("regions", "steps", "journeys")},
-    }
-    grid = TimeGrid(datetime.fromisoformat(start), slots)
-    whole = LoadPlan(grid=grid, seed=Seed(seed), nominal=nominal, **lists, **plan)
     loaded = LoadedScenario(
         data.pop("scenario"), Assets(**data.pop("assets")), Path(data.pop("python_path"))
     )
-    return Brief(loaded=loaded, plan=whole, **data)
+    return RunSpec(loaded=loaded, plan=_plan_of(data.pop("plan")), **data)
 
 
-def write_brief(file: Path, brief: Brief) -> None:
-    """Write `brief` to a file that only its owner reads: feeds may hold passwords."""
+def _plan_of(data: dict[str, Any]) -> LoadPlan:
+    """Return the plan that `run_spec_text` wrote as `data`."""
+    grid = TimeGrid(datetime.fromisoformat(data.pop("start")), data.pop("slots"))
+    nominal = {
+        stack: {step: Nominal(**values) for step, values in steps.items()}
+        for stack, steps in data.pop("nominal").items()
+    }
+    for name in ("regions", "steps", "journeys"):
+        data[name] = tuple(data[name])
+    for name in ("starts", "forecast", "caused", "played"):
+        data[name] = np.array(data[name])
+    return LoadPlan(grid=grid, seed=Seed(data.pop("seed")), nominal=nominal, **data)
+
+
+def write_run_spec(file: Path, spec: RunSpec) -> None:
+    """Write `spec` to a file that only its owner reads: feeds may hold passwords."""
 
     def write(path: Path) -> None:
         path.touch(mode=0o600)
-        path.write_text(brief_text(brief))
+        path.write_text(run_spec_text(spec))
 
     write_whole(file, write)
 
 
-def read_brief(file: Path | None = None) -> Brief:
-    """Return the brief in `file`, or in the file that GAMEDAY_BRIEF names."""
-    return brief_of((file or Path(os.environ[BRIEF_VARIABLE])).read_text())
+def read_run_spec(file: Path | None = None) -> RunSpec:
+    """Return the specification in `file`, or in the file that GAMEDAY_BRIEF names."""
+    return run_spec_of((file or Path(os.environ[RUN_SPEC_VARIABLE])).read_text())

@@ -1,4 +1,4 @@
-"""Who plays which sessions: by turns from an instant on, dealt anew when workers come or go."""
+"""Who plays which sessions: round-robin from an instant on, assigned anew when workers come or go."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ import numpy as np
 
 from gameday.vocabulary import Array
 
-__all__ = ["Deal", "dealt"]
+__all__ = ["SessionAssignment", "assigned_sessions"]
 
 
-class Deal(NamedTuple):
-    """From `from_s` on, a worker plays every `players`-th session, by its turn."""
+class SessionAssignment(NamedTuple):
+    """From `from_s` on, a worker plays every `workers`-th session, by its turn."""
 
     from_s: float
-    """Wall second from the window's start; sessions that start earlier are dealt by the deal before."""
+    """Wall second from the window's start; earlier starts go by the assignment before."""
     turn: int
     """-1 = none at all."""
-    players: int
+    workers: int
 
 
-def dealt(deals: tuple[Deal, ...], at_s: Array) -> Array:
-    """Return the numbers of the sessions that `deals`, in order of time, give; `at_s` is sorted."""
+def assigned_sessions(assignments: tuple[SessionAssignment, ...], at_s: Array) -> Array:
+    """Return the numbers of the sessions that a worker plays by its `assignments`, which are in order of time.
+
+    `at_s`: every session's start, sorted, wall seconds from the window's start.
+    """
     parts = []
-    for place, deal in enumerate(deals):
-        first = int(np.searchsorted(at_s, deal.from_s))
+    for index, assignment in enumerate(assignments):
+        first = int(np.searchsorted(at_s, assignment.from_s))
         last = len(at_s)
-        if place + 1 < len(deals):
-            last = int(np.searchsorted(at_s, deals[place + 1].from_s))
-        if deal.turn >= 0 and first < last:
-            begin = first + (deal.turn - first) % deal.players
-            parts.append(np.arange(begin, last, deal.players))
+        if index + 1 < len(assignments):
+            last = int(np.searchsorted(at_s, assignments[index + 1].from_s))
+        if assignment.turn >= 0 and first < last:
+            begin = first + (assignment.turn - first) % assignment.workers
+            parts.append(np.arange(begin, last, assignment.workers))
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""A worker's side of the run: gets the brief, plays its deals, reports, and stops by itself."""
+"""A worker's side of the run: gets its specification, plays its sessions, reports, and stops by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -14,13 +15,14 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, LocalRunner
 
 from gameday.errors import GeneratorFailed, SafetyRefusal, UsageError
-from gameday.swarm.control.run_spec import Brief, brief_of
-from gameday.swarm.control.session_assignment import Deal
+from gameday.swarm.control.run_spec import RunSpec, run_spec_of
+from gameday.swarm.control.session_assignment import SessionAssignment
 from gameday.swarm.engine.open_arrivals import Engine
 from gameday.swarm.locust_stats import merge, merge_faults
+from gameday.swarm.tally.reports import WorkerReport, message_items
 from gameday.vocabulary import Array
 
-__all__ = ["LEASE_S", "Player"]
+__all__ = ["LEASE_S", "Worker"]
 
 LEASE_S = 1.5
 """A worker that has not heard from its master for so long sends nothing more until it does."""
@@ -31,8 +33,21 @@ _ALIVE_EVERY_S = 0.4
 _PINGS = 5
 
 
-class Player:
-    """Plays in one Locust process: the worker, or the only one."""
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What the master last said of this worker's share of the run."""
+
+    start_epoch_s: float
+    """When the lead-in begins, by the master's clock."""
+    number: int
+    """Of the worker, for its reports."""
+    assignments: tuple[SessionAssignment, ...]
+    held_to: float | None
+    """Session starts a second that a guardrail leaves, all workers together."""
+
+
+class Worker:
+    """Plays in one Locust process: the worker, or the only one. `on_<word>` hears `gameday_<word>`."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -40,8 +55,8 @@ class Player:
         self.who = str(getattr(self.runner, "client_id", ""))
         self.is_alone = isinstance(self.runner, LocalRunner)
         self.engine: Engine | None = None
-        self._dealt, self._pong = Event(), Event()
-        self._deal: dict[str, Any] = {}
+        self._assigned, self._pong = Event(), Event()
+        self._share: _Share | None = None
         self._offsets: list[tuple[float, float]] = []
         self._playing = self._orphaned = False
         self._offset = 0.0
@@ -50,19 +65,17 @@ class Player:
     # --- what the master says ---------------------------------------------------------------
 
     def on_brief(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Take the run's brief and begin to play; it is sent again to who asks to join again."""
+        """Take the run's specification and begin to play; who asks to join again gets it again."""
         if self._playing:
             return
         is_new = getattr(self.runner, "worker_state", "") == STATE_INIT
-        if (
-            msg.data["late"] and is_new
-        ):  # Locust deals no users any more: its listeners hear it here
+        if msg.data["late"] and is_new:  # Locust spawns no users for it, which would tell listeners
             environment.events.test_start.fire(environment=environment)
         self._playing = True
         gevent.spawn(self._play_or_go, msg.data["brief"])
 
     def on_pong(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Take the master's time in answer to ours: the quickest answer tells it best."""
+        """Note the master's clock offset; the answer with the shortest round trip is used (Cristian 1989)."""
         now = time.time()
         self._offsets.append(
             (now - msg.data["asked"], msg.data["now"] - (msg.data["asked"] + now) / 2)
@@ -70,18 +83,21 @@ class Player:
         self._pong.set()
 
     def on_deal(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Take the deals: for the first time, or anew because a worker came or went."""
-        self._deal = msg.data
-        mine = msg.data["deals"].get(self.who)
-        if self.engine is not None and mine is not None:
-            if self._dealt.is_set():
-                self.engine.deal(tuple(Deal(*deal) for deal in mine))
+        """Take our sessions: for the first time, or anew because a worker came or went."""
+        own = msg.data["deals"].get(self.who)
+        if own is None:
+            return
+        assignments = tuple(SessionAssignment(*assignment) for assignment in own)
+        number, held_to = msg.data["numbers"][self.who], msg.data["held_to"]
+        self._share = _Share(msg.data["at"], number, assignments, held_to)
+        if self.engine is not None:
+            if self._assigned.is_set():
+                self.engine.assign(assignments)
             self._renew()
-        if mine is not None:
-            self._dealt.set()
+        self._assigned.set()
 
     def on_pulse(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Hear that the master is there, or was: a word that lay here unheard is an old one."""
+        """Hear that the master is there, or was when it sent this."""
         self._renew(max(0.0, time.time() + self._offset - msg.data["at"]))
 
     def on_hold(self, environment: Environment, msg: Any, **_: Any) -> None:
@@ -99,19 +115,19 @@ class Player:
             self.engine.stop()
 
     def _renew(self, old_s: float = 0.0) -> None:
-        """Renew the lease by a word of the master that is `old_s` old."""
+        """Renew the lease by a message of the master that is `old_s` old."""
         if self.engine is not None and not self.is_alone:
             self.engine.lease_until = time.perf_counter() + LEASE_S - old_s
 
     # --- what the worker does ---------------------------------------------------------------
 
     def greet(self) -> None:
-        """Say that we are set up and hear what we are told."""
+        """Tell the master that we are set up."""
         self._say("gameday_hello")
 
     def _play_or_go(self, text: str) -> None:
         try:
-            self._play(brief_of(text))
+            self._play(run_spec_of(text))
         except (SafetyRefusal, UsageError) as error:
             self._say("gameday_refused", why=str(error), code=error.exit_code)
             sys.stderr.write(f"{error}\n")
@@ -124,21 +140,15 @@ class Player:
         finally:
             self._playing = False
 
-    def _play(self, brief: Brief) -> None:
-        engine = Engine(brief, brief.loaded.played, self.environment)
+    def _play(self, spec: RunSpec) -> None:
+        engine = Engine(spec, spec.loaded.played, self.environment)
         engine.on_count = self._count
         self._offset = self._clock_offset()
-        self._dealt.clear()
+        self._assigned.clear()
         self._say("gameday_ready")
-        self._dealt.wait()
+        self._assigned.wait()
         self.engine = engine
-        mine = self._deal["deals"][self.who]
-        engine.deal(tuple(Deal(*deal) for deal in mine))
-        if self._deal["held_to"] is not None:
-            engine.hold(self._deal["held_to"])
-        engine.tally.worker = self._deal["numbers"][self.who]
-        engine.set_clock(self._deal["at"] - self._offset)
-        engine.open_ahead(time.perf_counter())
+        self._set_up(engine)
         self._renew()
         jobs = [gevent.spawn(self._report, engine), gevent.spawn(self._watch_lease, engine)]
         try:
@@ -147,11 +157,22 @@ class Player:
             gevent.killall(jobs)
         self._send_tally(engine)
         self._say("gameday_done")
+        self._assigned.clear()
+        self.engine = None
         if self._orphaned:
             self.environment.process_exit_code = GeneratorFailed.exit_code
             gevent.spawn(self.runner.quit)
-        self._dealt.clear()
-        self.engine = None
+
+    def _set_up(self, engine: Engine) -> None:
+        """Give the engine its share of the sessions, and the clock."""
+        share = self._share
+        assert share is not None  # what `_assigned` waits for
+        engine.assign(share.assignments)
+        if share.held_to is not None:
+            engine.hold(share.held_to)
+        engine.tally.worker = share.number
+        engine.set_clock(share.start_epoch_s - self._offset)
+        engine.open_ahead(time.perf_counter())
 
     def _clock_offset(self) -> float:
         """Return the master's clock minus ours, seconds; 0 in the master's own process."""
@@ -170,7 +191,7 @@ class Player:
             self._send_tally(engine)
 
     def _watch_lease(self, engine: Engine) -> None:
-        """Show that we live, and stop by ourselves where the master has gone.
+        """Tell the master that we are here, and stop by ourselves where it has gone.
 
         Silence is counted in looks, not in time: a process that was held up hears of the master
         only after its first looks.
@@ -189,12 +210,13 @@ class Player:
 
     def _send_tally(self, engine: Engine) -> None:
         engine.count()
-        self._say("gameday_tally", **engine.tally.take(), gauges=engine.gauges.read())
+        report = WorkerReport(engine.tally.take(), engine.gauges.read())
+        self._say("gameday_tally", **dict(message_items(report)))
 
-    def _say(self, what: str, **facts: Any) -> None:
-        self.runner.send_message(what, {"who": self.who, **facts})
+    def _say(self, message: str, **facts: Any) -> None:
+        self.runner.send_message(message, {"who": self.who, **facts})
 
     def _count(self, samples: Array, faults: dict[tuple[int, str], int]) -> None:
         assert self.engine is not None
-        merge(self.environment.stats, self.engine.lines, samples)
-        merge_faults(self.environment.stats, self.engine.lines, faults)
+        merge(self.environment.stats, self.engine.exchanges, samples)
+        merge_faults(self.environment.stats, self.engine.exchanges, faults)

@@ -1,4 +1,4 @@
-"""Where a redirect leads: inside the target, or nowhere a load generator may follow."""
+"""Where a redirect leads: it is followed only inside the target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from gameday.safety import Target
 from gameday.swarm.wire import Head
 
-__all__ = ["onward_path"]
+__all__ = ["becomes_get", "onward_path"]
 
 
 def onward_path(target: Target, here: str, head: Head) -> str | None:
@@ -26,6 +26,13 @@ def onward_path(target: Target, here: str, head: Head) -> str | None:
         return None  # no address at all
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return quote(path, safe=string.punctuation)
+
+
+def becomes_get(method: str, status: int) -> bool:
+    """Return whether a redirect's next hop is a GET, as browsers do it (Fetch standard, HTTP-redirect fetch)."""
+    if status == 303:
+        return method not in ("GET", "HEAD")
+    return method == "POST" and status in (301, 302)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

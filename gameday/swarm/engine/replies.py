@@ -1,11 +1,11 @@
-"""Reading a reply: was it good, and what does a later request need from it."""
+"""How a reply is judged, and what later requests need from it."""
 
 from __future__ import annotations
 
 import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from gameday.swarm.wire.bodies import decoded
 __all__ = ["Verdict", "verdict_of"]
 
 Find = Callable[[Head, bytes], str | None]
+Passes = Callable[[Head, bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,14 @@ class Verdict:
     """How an exchange's reply is judged, prepared once."""
 
     good: frozenset[int]
-    """Statuses that are fine."""
+    """Statuses of a good reply."""
     sold_out: int
     """The status that means the product is gone; 0 = none."""
     wait: frozenset[int]
-    """Statuses that mean: come again."""
+    """Statuses by which a target asks a customer to wait and come again."""
     wait_text: bytes | None
-    """What a body says that means it."""
-    checks: tuple[tuple[str, Callable[[Head, bytes], bool]], ...]
+    """Text in a body that asks for the same."""
+    checks: tuple[tuple[str, Passes], ...]
     """Name -> whether the reply passes."""
     latency_s: float
     """Longest service time; infinite where none is asked."""
@@ -46,7 +47,7 @@ class Verdict:
     def __call__(
         self, head: Head, body: bytes, seconds: float, memory: dict[str, str]
     ) -> tuple[str, str]:
-        """Return (done | sold_out | waiting | failed | check_failed, why); put what was found in `memory`."""
+        """Return (done | sold_out | waiting | failed | check_failed, why); extracted values go to `memory`."""
         status = head.status
         if status == self.sold_out:
             return "sold_out", ""
@@ -78,41 +79,51 @@ class Verdict:
 def verdict_of(exchange: Exchange) -> Verdict:
     """Return how the exchange's replies are judged."""
     check = exchange.check
-    checks: list[tuple[str, Callable[[Head, bytes], bool]]] = [
-        (f"header_{name}", _header_is(name, wanted)) for name, wanted in check.header.items()
-    ]
-    if check.body_contains is not None:
-        text = check.body_contains.encode()
-        checks.append(("body", lambda head, body: text in body))
-    for path, value in check.jsonpath.items():
-        checks.append((f"jsonpath_{path}", _json_is(path, value)))
+    checks = tuple(_checks(exchange))
     extracts = tuple((word, _finder(rule)) for word, rule in exchange.extract.items())
     wait_text = check.wait.body_contains if check.wait else None
-    reads_body = (
-        check.body_contains is not None
-        or wait_text is not None
-        or bool(check.jsonpath)
-        or any(rule.header is None for rule in exchange.extract.values())
-    )
     return Verdict(
         check.good,
         check.sold_out or 0,
         frozenset(check.wait.status if check.wait else ()),
         None if wait_text is None else wait_text.encode(),
-        tuple(checks),
+        checks,
         float("inf") if check.latency is None else check.latency,
         extracts,
-        reads_body,
+        _reads_body(exchange),
         is_simple=not checks and not extracts and check.latency is None and wait_text is None,
     )
 
 
-def _header_is(name: str, wanted: str) -> Callable[[Head, bytes], bool]:
+def _reads_body(exchange: Exchange) -> bool:
+    """Return whether judging a reply, or extracting from it, needs its body."""
+    check = exchange.check
+    return (
+        check.body_contains is not None
+        or (check.wait is not None and check.wait.body_contains is not None)
+        or bool(check.jsonpath)
+        or any(rule.header is None for rule in exchange.extract.values())
+    )
+
+
+def _checks(exchange: Exchange) -> Iterator[tuple[str, Passes]]:
+    """Yield what a reply is checked for beside its status, by name."""
+    check = exchange.check
+    for name, wanted in check.header.items():
+        yield f"header_{name}", _header_is(name, wanted)
+    if check.body_contains is not None:
+        text = check.body_contains.encode()
+        yield "body", lambda head, body: text in body
+    for path, value in check.jsonpath.items():
+        yield f"jsonpath_{path}", _json_is(path, value)
+
+
+def _header_is(name: str, wanted: str) -> Passes:
     key, value = name.lower().encode(), wanted.encode()
     return lambda head, body: head.get(key) == value
 
 
-def _json_is(path: str, wanted: object) -> Callable[[Head, bytes], bool]:
+def _json_is(path: str, wanted: object) -> Passes:
     def passes(head: Head, body: bytes) -> bool:
         found = _at_jsonpath(body, path)
         is_alike = [isinstance(value, bool) for value in found] == [isinstance(wanted, bool)]

@@ -1,4 +1,4 @@
-"""What follows a step: the outcome booked, another try, a pause, or the session's end."""
+"""What follows a step: its outcome counted, another try, a pause to think, or the session's end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from math import floor
 
 from gameday.record import SESSIONS, STEPS
 from gameday.scenario.blocks import COUNTDOWN, Reaction
-from gameday.swarm.engine.customer import Cast, Customer
-from gameday.swarm.engine.sleeping_sessions import Rows
+from gameday.swarm.engine.customer import Cohort, Customer
+from gameday.swarm.engine.sleeping_sessions import SleepingSessions
 from gameday.swarm.tally.samples import DONE, OUTCOMES, PACKED, SOLD_OUT, WAITING, Tally
 from gameday.traffic import END, LoadPlan
 from gameday.vocabulary import Draw, draw_keyed
 
-__all__ = ["Walking"]
+__all__ = ["SessionFlow"]
 
 _AFTER = tuple(
     -1
@@ -21,7 +21,7 @@ _AFTER = tuple(
     else STEPS.index("after_check" if name == "check_failed" else f"after_{name}")
     for name in OUTCOMES
 )
-"""Outcome -> what the steps behind it are booked as."""
+"""Outcome -> the STEPS column that counts the planned steps behind it."""
 _ENDS = {
     "done": "finished",
     "sold_out": "finished",
@@ -34,12 +34,12 @@ _DELAYED, _HELD = STEPS.index("delayed"), STEPS.index("held")
 _HELD_SESSION = SESSIONS.index("held")
 
 
-class Walking:
-    """The walk of every session. Instants are seconds of the engine's clock."""
+class SessionFlow:
+    """Takes sessions from step to step. Instants are seconds of the engine's clock."""
 
-    def __init__(self, plan: LoadPlan, casts: tuple[Cast, ...], tally: Tally) -> None:
-        self.plan, self.casts, self.tally = plan, casts, tally
-        self.rows = Rows(casts)
+    def __init__(self, plan: LoadPlan, cohorts: tuple[Cohort, ...], tally: Tally) -> None:
+        self.plan, self.cohorts, self.tally = plan, cohorts, tally
+        self.sleeping = SleepingSessions(cohorts)
         self.awake = 0
         """Customers with a step under way."""
         self.sample = tally.samples.extend
@@ -62,74 +62,77 @@ class Walking:
         raise NotImplementedError
 
     def step_over(self, customer: Customer, due: float, sent: float, now: float, size: int) -> None:
-        """Book a step's outcome and times, and go on as they demand."""
-        part, outcome = customer.part, customer.outcome
+        """Count a step's outcome and times, then go on with the session."""
+        prepared, outcome = customer.prepared, customer.outcome
         if outcome == DONE and not customer.tries:
-            self.sample(PACKED(part.code, due, sent, now, size, customer.nominal_s))
+            self.sample(PACKED(prepared.code, due, sent, now, size, customer.nominal_s))
         else:
-            code = part.code + outcome * self.tally.span + bool(customer.tries) * self.tally.extra
+            code = prepared.code + outcome * self.tally.span
+            code += bool(customer.tries) * self.tally.extra
             self.sample(PACKED(code, due, sent, now, size, customer.nominal_s))
-        if part.scene.places_order:
-            self._book_order(customer)
+        if prepared.script.places_order:
+            self._note_order(customer)
         if outcome == SOLD_OUT:
-            self.tally.sold_out(customer.cast.stack, customer.product_type, now - self.t0)
+            self.tally.sold_out(customer.cohort.stack, customer.product_type, now - self.t0)
         if outcome == DONE:
             self._go_on(customer, now)
         else:
             if outcome not in (SOLD_OUT, WAITING):
-                self.tally.fault(customer.cast.stack, customer.step, customer.why)
+                self.tally.fault(customer.cohort.stack, customer.step, customer.why)
             self._after_bad(customer, now)
 
-    def _book_order(self, customer: Customer) -> None:
-        key = customer.part.scene.order_key(customer)
+    def _note_order(self, customer: Customer) -> None:
+        key = customer.prepared.script.order_key(customer)
         if customer.outcome == DONE:
-            self.tally.order(customer.cast.stack, key, "confirmed")
+            self.tally.order(customer.cohort.stack, key, "confirmed")
         elif customer.outcome not in (SOLD_OUT, WAITING):
-            self.tally.order(customer.cast.stack, key, "unknown")
+            self.tally.order(customer.cohort.stack, key, "unknown")
 
     def _after_bad(self, customer: Customer, now: float) -> None:
-        """Try again if the customer's mood is so, else end the session."""
-        journey, outcome, tries = customer.cast.journey, customer.outcome, customer.tries
-        if not tries or customer.mood != outcome:
-            customer.mood, customer.since = outcome, tries
+        """Try the step again where the journey's reaction says so, else end the session."""
+        journey, outcome, tries = customer.cohort.journey, customer.outcome, customer.tries
+        if not tries or customer.retry_reason != outcome:
+            customer.retry_reason, customer.tries_at_reason = outcome, tries
         reaction = None if self.stopping else journey.reaction(OUTCOMES[outcome])
-        if reaction is not None and tries - customer.since < reaction.most:
-            chance = draw_keyed(customer.key, customer.place, tries + 1, Draw.REACTION)
+        if reaction is not None and tries - customer.tries_at_reason < reaction.most:
+            chance = draw_keyed(customer.key, customer.position, tries + 1, Draw.REACTION)
             due = self._due_again(customer, reaction, now)
             if chance < reaction.again and due < self._until:
                 customer.tries = tries + 1
                 self._sleep(customer, due)
                 return
-        self._rest(customer, _AFTER[outcome])
+        self._count_unreached(customer, _AFTER[outcome])
         self._end(customer, _SESSION_END[outcome])
 
     def _due_again(self, customer: Customer, reaction: Reaction, now: float) -> float:
         """Return when a step is tried again: after a pause, or by the countdown to a release."""
-        if customer.outcome == WAITING and customer.cast.selling:
-            sale = customer.cast.selling.get(customer.product_type)
+        if customer.outcome == WAITING and customer.cohort.sales:
+            sale = customer.cohort.sales.get(customer.product_type)
             if sale is not None and sale.countdown_s and not sale.is_open(now - self.t0):
                 number = COUNTDOWN + customer.tries + 1
-                uniform = draw_keyed(customer.key, customer.place, number, Draw.REACTION)
+                uniform = draw_keyed(customer.key, customer.position, number, Draw.REACTION)
                 return self.t0 + sale.opens_s + uniform * sale.countdown_s
         return now + self.clock.wall_s(reaction.after)
 
     def _go_on(self, customer: Customer, now: float) -> None:
         """Let the customer think, or end the session as planned."""
-        cast, here_s = customer.cast, customer.part.nominal_s
+        cohort, here_s = customer.cohort, customer.prepared.nominal_s
         spent_s = 0.0
-        if cast.course.duration is not None:
-            spent_s = customer.nominal_s + here_s - cast.began(customer.session)
-        think_s, following = cast.course.after(customer.key, customer.place, customer.step, spent_s)
+        if cohort.course.duration is not None:
+            spent_s = customer.nominal_s + here_s - cohort.starts_at_s(customer.session)
+        think_s, following = cohort.course.after(
+            customer.key, customer.position, customer.step, spent_s
+        )
         nominal_s = customer.nominal_s + (here_s + think_s)
         due = now + think_s
         if following == END or nominal_s / self.slot_wall_s >= self._slots:
-            self.tally.ended_late(cast.stack, now - self.t0 - (customer.nominal_s + here_s))
+            self.tally.ended_late(cohort.stack, now - self.t0 - (customer.nominal_s + here_s))
             self._end(customer, _FINISHED)
         elif due >= self._until:
-            self._rest(customer, _DELAYED)
+            self._count_unreached(customer, _DELAYED)
             self._end(customer, _DISPLACED)
         else:
-            customer.place += 1
+            customer.position += 1
             customer.step, customer.nominal_s, customer.tries = following, nominal_s, 0
             if think_s or self.stopping:
                 self._sleep(customer, due)
@@ -138,32 +141,33 @@ class Walking:
 
     def _sleep(self, customer: Customer, due: float) -> None:
         self.awake -= 1
-        self.rows.sleep(customer, due)
+        self.sleeping.sleep(customer, due)
 
     def hold(self, customer: Customer) -> None:
-        """Book a session that a guardrail keeps from starting, and all its steps."""
-        slot = customer.began + self.lead_in
-        self.tally.session(customer.cast.stack, _HELD_SESSION, slot)
-        self.tally.not_reached(customer.cast.stack, customer.step, _HELD, slot)
-        self._rest(customer, _HELD)
+        """Count a session that a guardrail keeps from starting, and all its steps."""
+        slot = customer.start_slot + self.lead_in
+        self.tally.session(customer.cohort.stack, _HELD_SESSION, slot)
+        self.tally.not_reached(customer.cohort.stack, customer.step, _HELD, slot)
+        self._count_unreached(customer, _HELD)
 
-    def _rest(self, customer: Customer, why: int) -> None:
-        """Book every planned step behind this one as not reached."""
-        cast, place, step, at = customer.cast, customer.place, customer.step, customer.nominal_s
+    def _count_unreached(self, customer: Customer, why: int) -> None:
+        """Count every planned step behind this one as not reached, under STEPS[why]."""
+        cohort, position, step = customer.cohort, customer.position, customer.step
+        nominal_s = customer.nominal_s
         while True:
-            here_s, spent_s = cast.parts[step].nominal_s, 0.0
-            if cast.course.duration is not None:
-                spent_s = at + here_s - cast.began(customer.session)
-            think_s, following = cast.course.after(customer.key, place, step, spent_s)
-            at += here_s + think_s
-            slot = floor(at / self.slot_wall_s)
+            here_s, spent_s = cohort.steps[step].nominal_s, 0.0
+            if cohort.course.duration is not None:
+                spent_s = nominal_s + here_s - cohort.starts_at_s(customer.session)
+            think_s, following = cohort.course.after(customer.key, position, step, spent_s)
+            nominal_s += here_s + think_s
+            slot = floor(nominal_s / self.slot_wall_s)
             if following == END or slot >= self._slots:
                 return
-            self.tally.not_reached(cast.stack, following, why, slot + self.lead_in)
-            place, step = place + 1, following
+            self.tally.not_reached(cohort.stack, following, why, slot + self.lead_in)
+            position, step = position + 1, following
 
-    def _end(self, customer: Customer, how: int) -> None:
-        customer.over = True
+    def _end(self, customer: Customer, session_end: int) -> None:
+        customer.has_ended = True
         self.awake -= 1
         self.on_end(customer)
-        self.tally.session(customer.cast.stack, how, customer.began + self.lead_in)
+        self.tally.session(customer.cohort.stack, session_end, customer.start_slot + self.lead_in)

@@ -1,4 +1,4 @@
-"""When waiting customers are due: calendar buckets of rows, opened one by one.
+"""When sleeping customers are due: a calendar queue (Brown 1988) whose buckets are opened one by one.
 
 A waiting customer costs four bytes here. Buckets are a tenth of a second; the one that is open is
 kept sorted by the exact instant, so nothing is early and nothing waits for a bucket's edge.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from array import array
 from bisect import insort
 
-__all__ = ["Calendar"]
+__all__ = ["TimerBuckets"]
 
 _WIDTH_S = 0.1
 
 
-class Calendar:
-    """Rows by the second they are due, measured on any one clock."""
+class TimerBuckets:
+    """Rows by the instant they are due, measured on any one clock."""
 
     __slots__ = ("_buckets", "_due", "_near", "_opened", "waiting")
 
@@ -28,7 +28,7 @@ class Calendar:
         self._opened = -(1 << 62)
         """The last bucket that is open."""
         self.waiting = 0
-        """Rows in the calendar."""
+        """How many rows wait."""
 
     def put(self, row: int) -> None:
         """Let `row` wait until its instant."""
@@ -75,8 +75,8 @@ class Calendar:
         else:
             numbers = list(range(first, number + 1))
         due = self._due
-        for which in numbers:
-            bucket = self._buckets.pop(which, None)
+        for opened in numbers:
+            bucket = self._buckets.pop(opened, None)
             if bucket:
                 self._near.extend((-due[row], row) for row in bucket)
         self._near.sort()

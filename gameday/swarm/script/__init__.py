@@ -1,3 +1,3 @@
-"""What customers send: a scenario's steps prepared for a target, words filled in, Python users."""
+"""What customers send: a scenario's steps prepared for a target, template variables, Python users."""
 
 __all__: list[str] = []

@@ -1,29 +1,28 @@
-"""Who plays and with what: connections to every target, and each cast's steps prepared for it."""
+"""Who plays and with what: connections to every target, and each cohort's steps prepared for it."""
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 
-from gameday.queueing import build_sales
+from gameday.queueing import Sale, build_sales
 from gameday.safety import allowed_target
 from gameday.scenario import Scenario
-from gameday.swarm.control.run_spec import Brief
-from gameday.swarm.engine.customer import Cast, Part
-from gameday.swarm.script.prepared_steps import Line, Scene, written
-from gameday.swarm.script.template_variables import Words
+from gameday.swarm.control.run_spec import RunSpec
+from gameday.swarm.engine.customer import Cohort, PreparedStep
+from gameday.swarm.script.prepared_steps import PreparedExchange, StepScript, prepare_steps
+from gameday.swarm.script.template_variables import TemplateVariables
 from gameday.swarm.tally.samples import Tally
-from gameday.swarm.wire.pool import Pool, Rules
+from gameday.swarm.wire.pool import Pool, PoolLimits
 from gameday.swarm.wire.sockets import Sockets
 from gameday.swarm.wire.tls import tls_context
-from gameday.traffic import Arrivals, Walks
+from gameday.traffic import Arrivals, LoadPlan, Walks
 from gameday.vocabulary import Array, Clock
 
-__all__ = ["Company", "gather_company", "open_pools"]
+__all__ = ["Population", "gather_population", "open_pools"]
 
 _FD_SHARE = 0.8
 """Share of a process's file descriptors that its sockets may take."""
@@ -31,128 +30,170 @@ _MOST_SOCKETS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """The casts of a run."""
+class Population:
+    """Everybody who can play in a run."""
 
-    casts: tuple[Cast, ...]
-    cast_of: Array
-    """Index of the cast by (region, journey); -1 where their stack has no target here."""
-    lines: dict[int, Line]
+    cohorts: tuple[Cohort, ...]
+    cohort_of: Array
+    """Index of the cohort by (region, journey); -1 where their stack has no target here."""
+    exchanges: dict[int, PreparedExchange]
     """Every exchange by its number."""
 
 
-def open_pools(scenario: Scenario, brief: Brief, sockets: Sockets) -> dict[str, Pool]:
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """What the cohorts of one stack share."""
+
+    number: int
+    pool: Pool
+    scripts: dict[tuple[str, str | None], StepScript]
+    """(Step, product type) -> its exchanges, as `prepare_steps` returns them."""
+    sales: dict[str, Sale]
+
+
+def open_pools(scenario: Scenario, spec: RunSpec, sockets: Sockets) -> dict[str, Pool]:
     """Return a pool for every stack that has a target; nothing is connected yet."""
     rules = scenario.replay.connections
-    most = (rules.most or _most_sockets()) // len(brief.targets)
-    out = {}
-    for stack, url in brief.targets.items():
+    limits = PoolLimits(
+        max(1, (rules.most or _most_sockets()) // len(spec.targets)),
+        rules.connect,
+        rules.handshake,
+        rules.first_byte,
+        rules.reply,
+        rules.idle,
+        rules.reuse,
+    )
+    pools = {}
+    for stack, url in spec.targets.items():
         target, tls = allowed_target(url), None
         if target.scheme == "https":
-            tls = tls_context(brief.loaded.assets.ca_pem, verify=rules.verify)
-        bounds = Rules(
-            max(1, most),
-            rules.connect,
-            rules.handshake,
-            rules.first_byte,
-            rules.reply,
-            rules.idle,
-            rules.reuse,
-        )
-        out[stack] = Pool(target, bounds, sockets, tls=tls)
-    return out
+            tls = tls_context(spec.loaded.assets.ca_pem, verify=rules.verify)
+        pools[stack] = Pool(target, limits, sockets, tls=tls)
+    return pools
 
 
-def gather_company(
+def gather_population(
     scenario: Scenario,
-    brief: Brief,
+    spec: RunSpec,
     pools: Mapping[str, Pool],
     tally: Tally,
     walks: Walks,
     arrivals: Arrivals,
-) -> Company:
-    """Return everybody who can play: the customers of the stacks that have a pool."""
-    plan, casts = brief.plan, list[Cast]()
-    words = Words(scenario, brief.run_id, brief.loaded.assets)
-    scenes = {
-        stack: written(scenario, pool.target, words, brief.run_id) for stack, pool in pools.items()
-    }
-    cast_of = np.full((len(plan.regions), len(plan.journeys)), -1)
+) -> Population:
+    """Return the customers of the stacks that have a pool."""
+    plan, cohorts = spec.plan, list[Cohort]()
+    stacks = _stacks(scenario, spec, pools)
+    gathering = _Gathering(scenario, plan, tally, walks, arrivals)
+    cohort_of = np.full((len(plan.regions), len(plan.journeys)), -1)
     for r, region in enumerate(plan.regions):
-        stack = scenario.regions[region].stack
-        if stack not in pools:
+        stack = stacks.get(scenario.regions[region].stack)
+        if stack is None:
             continue  # another target's customers
-        for j, name in enumerate(plan.journeys):
-            at = scenario.stack_names.index(stack)
-            cast_of[r, j] = len(casts)
-            selling = build_sales(
-                scenario,
-                stack,
-                Clock(plan.speed, plan.scale),
-                stock_scale=0.0,
-                window_start=plan.window.start,
-            )
-            parts = _parts(
-                plan.steps, at, walks.nominal_s[r], scenes[stack], tally, _python(scenario, name)
-            )
-            casts.append(
-                Cast(
-                    len(casts),
-                    at,
-                    region,
-                    scenario.journeys[name],
-                    walks.courses[j],
-                    parts,
-                    _own_parts(parts, plan.steps, scenes[stack]),
-                    pools[stack],
-                    lambda session: walks.product(arrivals, session),
-                    arrivals.at_s.item,
-                    selling,
-                )
-            )
-    lines = {
-        line.number: line
-        for scene in chain.from_iterable(of_stack.values() for of_stack in scenes.values())
-        for group in scene.groups
-        for line in group
-    }
-    return Company(tuple(casts), cast_of, lines)
+        for j in range(len(plan.journeys)):
+            cohort_of[r, j] = len(cohorts)
+            cohorts.append(gathering.cohort(len(cohorts), stack, r, j))
+    return Population(tuple(cohorts), cohort_of, _exchanges(stacks.values()))
 
 
-def _own_parts(
-    parts: tuple[Part, ...], steps: tuple[str, ...], scenes: Mapping[tuple[str, str | None], Scene]
-) -> dict[tuple[int, str], Part]:
-    """Return (step, product type) -> the step as they play it who do it otherwise."""
+@dataclass(frozen=True, slots=True)
+class _Gathering:
+    """Makes the cohorts of a plan."""
+
+    scenario: Scenario
+    plan: LoadPlan
+    tally: Tally
+    walks: Walks
+    arrivals: Arrivals
+
+    def cohort(self, number: int, stack: _Stack, region: int, journey: int) -> Cohort:
+        """Return the cohort of a region and a journey, by their indices in the plan."""
+        name, walks, arrivals = self.plan.journeys[journey], self.walks, self.arrivals
+        prepare = _Preparation(stack, _python_classes(self.scenario, name), self.tally)
+        steps = prepare.steps(self.plan.steps, walks.nominal_s[region])
+        return Cohort(
+            number,
+            stack.number,
+            self.plan.regions[region],
+            self.scenario.journeys[name],
+            walks.courses[journey],
+            steps,
+            _steps_by_product(steps, self.plan.steps, stack.scripts),
+            stack.pool,
+            product=lambda session: walks.product(arrivals, session),
+            starts_at_s=arrivals.at_s.item,
+            sales=stack.sales,
+        )
+
+
+def _stacks(scenario: Scenario, spec: RunSpec, pools: Mapping[str, Pool]) -> dict[str, _Stack]:
+    plan = spec.plan
+    variables = TemplateVariables(scenario, spec.run_id, spec.loaded.assets)
+    clock = Clock(plan.speed, plan.scale)
     return {
-        (steps.index(step), product): replace(parts[steps.index(step)], scene=scene)
-        for (step, product), scene in scenes.items()
+        name: _Stack(
+            scenario.stack_names.index(name),
+            pool,
+            prepare_steps(scenario, pool.target, variables, spec.run_id),
+            build_sales(scenario, name, clock, stock_scale=0.0, window_start=plan.window.start),
+        )
+        for name, pool in pools.items()
+    }
+
+
+def _exchanges(stacks: Iterable[_Stack]) -> dict[int, PreparedExchange]:
+    return {
+        exchange.number: exchange
+        for stack in stacks
+        for script in stack.scripts.values()
+        for exchange in script.exchanges
+    }
+
+
+def _steps_by_product(
+    prepared: tuple[PreparedStep, ...],
+    steps: tuple[str, ...],
+    scripts: Mapping[tuple[str, str | None], StepScript],
+) -> dict[tuple[int, str], PreparedStep]:
+    """Return (step, product type) -> the step of those types whose exchanges differ."""
+    return {
+        (steps.index(step), product): replace(prepared[steps.index(step)], script=script)
+        for (step, product), script in scripts.items()
         if product is not None
     }
 
 
-def _parts(
-    steps: tuple[str, ...],
-    stack: int,
-    nominal_s: list[float],
-    scenes: Mapping[tuple[str, str | None], Scene],
-    tally: Tally,
-    python: dict[str, str | None],
-) -> tuple[Part, ...]:
-    out, varied = [], {step for step, product in scenes if product is not None}
-    for i, step in enumerate(steps):
-        groups, code = scenes[step, None].groups, tally.code(stack, i)
-        single = groups[0][0] if len(groups) == len(groups[0]) == 1 else None
-        single = None if step in varied else single  # each exchange is then counted for itself
-        plain, fine = None, frozenset[int]()
-        if single is not None and python[step] is None:
-            tally.line_of[code] = single.number
-            plain = single.constant
-            fine = single.verdict.good if single.verdict.is_simple else fine
-        out.append(Part(scenes[step, None], code, nominal_s[i], single, plain, python[step], fine))
-    return tuple(out)
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    """Prepares the steps of one cohort."""
+
+    stack: _Stack
+    python_classes: dict[str, str | None]
+    tally: Tally
+
+    def steps(self, names: tuple[str, ...], nominal_s: list[float]) -> tuple[PreparedStep, ...]:
+        """Return the steps by their index; `nominal_s` are their mean responses with no queue."""
+        varied = {step for step, product in self.stack.scripts if product is not None}
+        return tuple(
+            self._step(name, index, nominal_s[index], is_varied=name in varied)
+            for index, name in enumerate(names)
+        )
+
+    def _step(self, name: str, index: int, nominal_s: float, *, is_varied: bool) -> PreparedStep:
+        """Return a step; one whose exchanges differ by product has each counted for itself."""
+        script, code = self.stack.scripts[name, None], self.tally.code(self.stack.number, index)
+        exchange = None if is_varied else script.only_exchange
+        constant, good_statuses = None, frozenset[int]()
+        if exchange is not None and self.python_classes[name] is None:
+            self.tally.exchange_of[code] = exchange.number
+            constant = exchange.constant
+            good_statuses = exchange.verdict.good if exchange.verdict.is_simple else good_statuses
+        python_class = self.python_classes[name]
+        return PreparedStep(
+            script, code, nominal_s, exchange, constant, python_class, good_statuses
+        )
 
 
-def _python(scenario: Scenario, journey: str) -> dict[str, str | None]:
+def _python_classes(scenario: Scenario, journey: str) -> dict[str, str | None]:
     """Return which class plays each step of a journey; None where its exchanges do."""
     whole = scenario.journeys[journey].python
     return {name: step.python or whole for name, step in scenario.steps.items()}

@@ -21,21 +21,25 @@ from locust.exception import CatchResponseError, StopUser
 
 from gameday.errors import UsageError
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Journey
 from gameday.swarm.engine.customer import Customer
 from gameday.swarm.tally.samples import ABANDONED, CHECK_FAILED, DONE, FAILED
 
-__all__ = ["Hands"]
+__all__ = ["PythonUsers"]
 
 _MOST_WHY = 80
 Over = Callable[[Customer, float], None]
 """What is called with a customer whose step has ended, and when it was sent."""
 
 
-class Hands:
+class PythonUsers:
     """The Locust users of one worker."""
 
+    requests = 0
+    """What they sent since somebody last set this to 0."""
+
     def __init__(self, scenario: Scenario, environment: Environment | None, path: str) -> None:
-        self._classes: dict[str, type[User]] = {}
+        self._classes = _classes(scenario, path)
         self._users: dict[int, dict[str, User]] = {}
         """Session -> class -> its user."""
         self._faults: dict[Any, list[BaseException]] = {}
@@ -43,31 +47,13 @@ class Hands:
         self._group = Group()
         self.playing: set[Customer] = set()
         """Whose tasks are under way."""
-        self.requests = 0
-        """What they sent since somebody last set this to 0."""
         self._steps = list(scenario.steps)
-        names = [(f"steps.{n}", s.python) for n, s in scenario.steps.items()]
-        names += [(f"journeys.{n}", j.python) for n, j in scenario.journeys.items()]
-        for where, name in names:
-            if name is not None and name not in self._classes:
-                self._classes[name] = _imported(where, name, path)
-        for name, journey in scenario.journeys.items():
-            if journey.python is not None:
-                self._check_tasks(f"journeys.{name}", journey.python, list(journey.next))
-        self._whole = {j.python for j in scenario.journeys.values()}
+        self._of_journeys = {journey.python for journey in scenario.journeys.values()}
+        """Classes that play whole journeys: a task a step."""
         self._environment = environment
         if self._classes and environment is not None:
             _guard_sockets()
             environment.events.request.add_listener(self._on_request)
-
-    def _check_tasks(self, where: str, name: str, steps: list[str]) -> None:
-        missing = [
-            s for s in steps if not callable(getattr(self._classes[name], _task_of(s), None))
-        ]
-        if missing:
-            raise UsageError(
-                f"{where}.python: {name} has no task {', '.join(map(_task_of, missing))}"
-            )
 
     def _on_request(
         self, exception: BaseException | None = None, response: Any = None, **_: Any
@@ -82,56 +68,59 @@ class Hands:
         self._group.spawn(self._play, customer, clock, over)
 
     def _play(self, customer: Customer, clock: Callable[[], float], over: Over) -> None:
-        me, sent = gevent.getcurrent(), clock()
+        greenlet, sent = gevent.getcurrent(), clock()
         self.playing.add(customer)
-        faults = self._faults[me] = []
-        customer.outcome, customer.why = ABANDONED, "patience"
-        try:
-            with gevent.Timeout(customer.cast.journey.patience, exception=False):
-                self._do_tasks(customer)
-                customer.outcome, customer.why = DONE, ""
-        except StopUser:
-            customer.outcome, customer.why = DONE, ""
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # whatever a user's own code raises is a failed step
-            customer.outcome, customer.why = FAILED, _named(error)
-        del self._faults[me]
+        faults = self._faults[greenlet] = []
+        customer.outcome, customer.why = self._outcome_of_tasks(customer)
+        del self._faults[greenlet]
         self.playing.discard(customer)
         if faults and customer.outcome == DONE:
             is_check = isinstance(faults[0], CatchResponseError)
             customer.outcome, customer.why = CHECK_FAILED if is_check else FAILED, _named(faults[0])
         over(customer, sent)
 
+    def _outcome_of_tasks(self, customer: Customer) -> tuple[int, str]:
+        """Do a step's tasks within the customer's patience; return the outcome and why it is bad."""
+        outcome = (ABANDONED, "patience")
+        try:
+            with gevent.Timeout(customer.cohort.journey.patience, exception=False):
+                self._do_tasks(customer)
+                outcome = (DONE, "")
+        except StopUser:
+            outcome = (DONE, "")
+        except (Exception, SystemExit) as error:  # a user's own code may raise anything
+            outcome = (FAILED, _named(error))
+        return outcome
+
     def _do_tasks(self, customer: Customer) -> None:
-        name = customer.part.python
+        name = customer.prepared.python_class
         assert name is not None
         own = self._users.setdefault(customer.session, {})
         user = own.get(name)
         if user is None:
-            user = own[name] = self._hire(customer, self._classes[name])
-        if name in self._whole:
+            user = own[name] = self._user(customer, self._classes[name])
+        if name in self._of_journeys:
             getattr(user, _task_of(self._steps[customer.step]))()
             return
-        for each in dict.fromkeys(user.tasks):
-            each(user)
+        for task in dict.fromkeys(user.tasks):
+            task(user)
 
-    def _hire(self, customer: Customer, kind: type[User]) -> User:
-        host = customer.cast.pool.target.url
+    def _user(self, customer: Customer, kind: type[User]) -> User:
+        """Return a customer's own instance of a class, its `on_start` done."""
+        host = customer.cohort.pool.target.url
         user = type(kind.__name__, (kind,), {"host": host})(self._environment)
         user.gameday = customer
         user.on_start()
         return user
 
     def dismiss(self, customer: Customer) -> None:
-        """A session has ended: its users go."""
+        """End the users of a session that has ended."""
         for user in self._users.pop(customer.session, {}).values():
             self._group.spawn(self._let_go, customer, user)
 
     def _let_go(self, customer: Customer, user: User) -> None:
-        """Call a user's own `on_stop`, which may send requests, or fail: nobody's step any more."""
-        with gevent.Timeout(customer.cast.journey.patience, exception=False):
+        """Call a user's own `on_stop`, which may send requests, or fail: no step counts it."""
+        with gevent.Timeout(customer.cohort.journey.patience, exception=False):
             try:
                 user.on_stop()
             except (Exception, SystemExit) as error:
@@ -140,6 +129,30 @@ class Hands:
     def close(self) -> None:
         """End what still plays."""
         self._group.kill(block=True, timeout=1.0)
+
+
+def _classes(scenario: Scenario, path: str) -> dict[str, type[User]]:
+    """Return `module:Class` -> the class; UsageError where one cannot play what the scenario says."""
+    classes: dict[str, type[User]] = {}
+    names = [(f"steps.{n}", step.python) for n, step in scenario.steps.items()]
+    names += [(f"journeys.{n}", journey.python) for n, journey in scenario.journeys.items()]
+    for where, reference in names:
+        if reference is not None and reference not in classes:
+            classes[reference] = _imported(where, reference, path)
+    for name, journey in scenario.journeys.items():
+        if journey.python is not None:
+            _check_tasks(name, journey, classes[journey.python])
+    return classes
+
+
+def _check_tasks(name: str, journey: Journey, kind: type[User]) -> None:
+    """Raise UsageError where the class that plays a journey has no task for one of its steps."""
+    tasks = [_task_of(step) for step in journey.next]
+    missing = [task for task in tasks if not callable(getattr(kind, task, None))]
+    if missing:
+        raise UsageError(
+            f"journeys.{name}.python: {journey.python} has no task {', '.join(missing)}"
+        )
 
 
 def _imported(where: str, name: str, path: str) -> type[User]:

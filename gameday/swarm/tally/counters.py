@@ -73,17 +73,9 @@ def grown_buckets(
     """
     if not after or set(before) != set(after):
         return {}
-    anew = {
-        name
-        for bound in after
-        for name, value in after[bound].items()
-        if value < before[bound].get(name, math.nan)
-    }
-    top = max(after)
-    if any(
-        math.isnan(_risen(before[top].get(name, math.nan), after[top].get(name, math.nan)))
-        for name in anew
-    ):
+    anew, top = _restarted(before, after), max(after)
+    rises = (_risen(before[top].get(n, math.nan), after[top].get(n, math.nan)) for n in anew)
+    if any(map(math.isnan, rises)):
         return {}
     since = {
         bound: {name: 0.0 if name in anew else value for name, value in before[bound].items()}
@@ -91,6 +83,16 @@ def grown_buckets(
     }
     gained = {bound: grown(since[bound], after[bound], ever=ever) for bound in after}
     return gained if _all_known(gained) else {}
+
+
+def _restarted(before: Mapping[float, Instances], after: Mapping[float, Instances]) -> set[str]:
+    """Return the instances of which any bucket fell."""
+    return {
+        name
+        for bound in after
+        for name, value in after[bound].items()
+        if value < before[bound].get(name, math.nan)
+    }
 
 
 def _all_known(values: Mapping[str, float] | Mapping[float, float]) -> bool:

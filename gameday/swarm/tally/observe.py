@@ -1,4 +1,4 @@
-"""The target's own numbers, as the scenario's `observe` block names them: scraped or by PromQL."""
+"""The target's own metrics that the scenario's `observe` block names: scraped, or by PromQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -46,7 +48,59 @@ ONLY_HTTP2 = "it speaks only HTTP/2"
 """What `fetch` says of such a target."""
 
 
-def _said(error: Exception) -> str:
+def fetch(
+    url: str, path: str, timeout_s: float = _TIMEOUT_S, *, tls: ssl.SSLContext | None = None
+) -> bytes:
+    """Return the body of a GET; OSError when there is none in time or its status is not 200.
+
+    The whole answer has `timeout_s`, whatever the target dribbles, and at most 8 MiB. `tls` is how
+    an https target is spoken to; default: as the system trusts.
+    """
+    connection = _connection(url, timeout_s, tls)
+    answers: list[tuple[int, bytes] | Exception] = []
+
+    def ask() -> None:
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            answers.append((response.status, response.read(_MOST_BYTES)))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            answers.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    if connection.sock is not None and asking.is_alive():
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread, which then ends
+    connection.close()
+    if not answers:
+        raise OSError(f"no whole answer within {timeout_s:g} s")
+    return _good_body(answers[0])
+
+
+def _connection(
+    url: str, timeout_s: float, tls: ssl.SSLContext | None
+) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, parts.port or 443, timeout=timeout_s, context=tls)
+    return http.client.HTTPConnection(host, parts.port or 80, timeout=timeout_s)
+
+
+def _good_body(answer: tuple[int, bytes] | Exception) -> bytes:
+    """Return the body of a reply with status 200; OSError says what came instead."""
+    if isinstance(answer, Exception):
+        raise OSError(_reason(answer)) from None
+    status, body = answer
+    if status != 200:
+        raise OSError(f"status {status}")
+    return body
+
+
+def _reason(error: Exception) -> str:
+    """Return why there is no reply, in words; a target that speaks only HTTP/2 is recognised."""
     if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
         # HTTP/2 begins with a SETTINGS frame: its type, 4, stands in the fourth byte (RFC 9113 §4.1)
         line = str(error.args[0])
@@ -56,53 +110,8 @@ def _said(error: Exception) -> str:
     return ONLY_HTTP2 if is_tls else str(error) or type(error).__name__
 
 
-def fetch(
-    url: str, path: str, timeout_s: float = _TIMEOUT_S, *, tls: ssl.SSLContext | None = None
-) -> bytes:
-    """Return the body of a GET; OSError when there is none in time or its status is not 200.
-
-    The whole answer has `timeout_s`, whatever the target dribbles, and at most 8 MiB. `tls` is how
-    an https target is spoken to; default: as the system trusts.
-    """
-    parts = urlsplit(url)
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(
-            parts.hostname or "", parts.port or 443, timeout=timeout_s, context=tls
-        )
-    else:
-        connection = http.client.HTTPConnection(
-            parts.hostname or "", parts.port or 80, timeout=timeout_s
-        )
-    answer: list[tuple[int, bytes] | Exception] = []
-
-    def ask() -> None:
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            answer.append((response.status, response.read(_MOST_BYTES)))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            answer.append(error)
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(timeout_s)
-    if connection.sock is not None and asking.is_alive():
-        with contextlib.suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread, which then ends
-    connection.close()
-    if not answer:
-        raise OSError(f"no whole answer within {timeout_s:g} s")
-    if isinstance(answer[0], Exception):
-        raise OSError(_said(answer[0])) from None
-    status, body = answer[0]
-    if status != 200:
-        raise OSError(f"status {status}")
-    return body
-
-
 class Observer:
-    """Reads the stacks' own numbers; what cannot be read is absent, never zero."""
+    """Reads the stacks' own metrics; what cannot be read is absent, never zero."""
 
     def __init__(
         self, scenario: Scenario, targets: dict[str, str], tls: ssl.SSLContext | None = None
@@ -143,68 +152,66 @@ class Observer:
 
     def read_range(self, start_s: float, end_s: float, step_s: float) -> list[Sample]:
         """Return samples from the Prometheus server at every `step_s` from start to end."""
-        by_time: dict[float, dict[Key, Instances]] = {}
+        values_at: dict[float, dict[Key, Instances]] = {}
+        span = {"start": start_s, "end": end_s, "step": step_s}
         for stack, services in self.services.items():
-            for service in services:
-                for name, query in self.rules.series.items():
-                    asked = query.replace("$service", service).replace("$stack", stack)
-                    asked = asked if name in GAUGES else unsummed(asked)
-                    found = self._query(asked, start_s, end_s, step_s, stack)
-                    for at, instances in found.items():
-                        by_time.setdefault(at, {})[stack, service, name] = instances
-        return [Sample(at, values) for at, values in sorted(by_time.items())]
+            for service, (name, template) in product(services, self.rules.series.items()):
+                query = template.replace("$service", service).replace("$stack", stack)
+                query = query if name in GAUGES else unsummed(query)
+                for instant_s, instances in self._query(query, span, stack).items():
+                    values_at.setdefault(instant_s, {})[stack, service, name] = instances
+        return [Sample(instant_s, values) for instant_s, values in sorted(values_at.items())]
 
-    def _query(
-        self, query: str, start_s: float, end_s: float, step_s: float, stack: str
-    ) -> dict[float, Instances]:
-        """Return instant -> its series by labels; a fault, and nothing, where the answer is none of Prometheus."""
-        asked = urlencode({"query": query, "start": start_s, "end": end_s, "step": step_s})
+    def _query(self, query: str, span: dict[str, float], stack: str) -> dict[float, Instances]:
+        """Return instant -> its series by labels; empty, and a fault noted, where the answer cannot be read."""
+        parameters = urlencode({"query": query, **span})
         try:
-            body = fetch(self.rules.url or "", f"/api/v1/query_range?{asked}", 10.0)
-            series = json.loads(body)["data"]["result"]
-            if not isinstance(series, list):
-                raise TypeError("result is no list")
-            found: dict[float, dict[str, float]] = {}
-            for number, each in enumerate(series):
-                name = str(sorted(each["metric"].items())) if each.get("metric") else str(number)
-                for instant, value in each["values"]:
-                    found.setdefault(float(instant), {})[name] = float(value)
-            return dict(found)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
+            body = fetch(self.rules.url or "", f"/api/v1/query_range?{parameters}", 10.0)
+            return _range_of(json.loads(body)["data"]["result"])
+        except _UNREADABLE as error:
             self.faults[stack] = f"{self.rules.url}: {query}: {error}"
             return {}
 
     def _picked(self, stack: str, families: _Families) -> dict[Key, Instances]:
-        out: dict[Key, Instances] = {}
+        picked: dict[Key, Instances] = {}
         for service in self.services[stack]:
             for name, selector in self.rules.series.items():
                 if found := _select(families, selector.replace("$service", service)):
-                    out[stack, service, name] = found
+                    picked[stack, service, name] = found
             for bound, instances in _buckets(families, self.rules.latency, service).items():
-                out[stack, service, f"le={bound}"] = instances
-        return out
+                picked[stack, service, f"le={bound}"] = instances
+        return picked
 
     def orders(self, run_id: str) -> dict[str, set[str]] | None:
         """Return each stack's order keys of a run; None where they cannot be read."""
         if self.rules.orders is None:
             return None
-        out = {}
+        keys = {}
         for stack, url in self.targets.items():
             try:
-                asked = f"{self.rules.orders}?run={quote(run_id)}"
-                body = fetch(url, asked, 10.0, tls=self._tls)
-                out[stack] = set(map(str, json.loads(body)["keys"]))
-            except (
-                OSError,
-                ValueError,
-                KeyError,
-                TypeError,
-                RecursionError,
-                AttributeError,
-            ) as error:
+                path = f"{self.rules.orders}?run={quote(run_id)}"
+                body = fetch(url, path, 10.0, tls=self._tls)
+                keys[stack] = set(map(str, json.loads(body)["keys"]))
+            except _UNREADABLE as error:
                 self.faults[stack] = f"{url}{self.rules.orders}: {error}"
                 return None
-        return out
+        return keys
+
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError)
+"""What reading JSON of any shape from a target may raise."""
+
+
+def _range_of(result: list[dict[str, Any]]) -> dict[float, Instances]:
+    """Return instant -> its series by labels, of the result of a Prometheus range query."""
+    if not isinstance(result, list):
+        raise TypeError("result is no list")
+    found: dict[float, dict[str, float]] = {}
+    for number, series in enumerate(result):
+        name = str(sorted(series["metric"].items())) if series.get("metric") else str(number)
+        for instant_s, value in series["values"]:
+            found.setdefault(float(instant_s), {})[name] = float(value)
+    return dict(found)
 
 
 def _is_bound(text: str) -> bool:
@@ -266,6 +273,6 @@ def _buckets(families: _Families, latency: str | None, service: str) -> dict[str
 
 
 def unsummed(query: str) -> str:
-    """Return what a PromQL sum over a plain selector sums: the restart of one instance shows only there."""
+    """Return the selector inside a plain PromQL sum: only single series show that an instance restarted."""
     found = _SUM.fullmatch(query.strip())
     return found[1].strip() if found and _SELECTOR.fullmatch(found[1].strip()) else query

@@ -1,4 +1,4 @@
-"""From samples of what targets expose to attempts, loads and visits by the slot; what is missing is not known."""
+"""From samples of the targets' metrics to attempts, loads and visits by slot; what is missing stays NaN."""
 
 from __future__ import annotations
 
@@ -39,23 +39,22 @@ def fold_samples(
         if len(seen) < 2:
             continue
         for service in observer.services.get(stack, []):
-            _Folding(record, stack, service, is_whole=observer.rules.source == "metrics").fold(
-                seen, first_s
-            )
+            is_whole = observer.rules.source == "metrics"
+            _Folding(record, stack, service, is_whole=is_whole).fold(seen, first_s)
 
 
 class _Folding:
-    """One service of one stack."""
+    """Folds the samples of one service of one stack."""
 
     def __init__(self, record: RunRecord, stack: str, service: str, *, is_whole: bool) -> None:
         """`is_whole`: what a sample does not hold was not there; a server of series may have missed it."""
         self.record, self.name = record, (stack, service)
-        self.at = record.stacks.index(stack), record.services.index(service)
+        self.index = record.stacks.index(stack), record.services.index(service)
         self.ever: dict[str, set[str]] | None = {} if is_whole else None
         self.is_continuous = True
 
     def fold(self, samples: list[Sample], first_s: float) -> None:
-        """Add what happened between each two samples to the slot of its middle; the drain to the last one."""
+        """Add what happened between any two samples to the slot of their middle; the drain to the last slot."""
         record = self.record
         for before, after in pairwise(samples):
             self._meet(before)
@@ -90,32 +89,32 @@ class _Folding:
 
     def _add(self, array: np.ndarray, row: int, slot: int, value: float) -> None:
         if not math.isnan(value):
-            array[*self.at, row, slot] = np.nansum([array[*self.at, row, slot], value])
+            array[*self.index, row, slot] = np.nansum([array[*self.index, row, slot], value])
 
     def _fold_attempts(self, before: Sample, after: Sample, slot: int) -> None:
         """Add attempts by how they ended: all of a slot or none, or they would not add up."""
-        pairs = {what: self._pair(before, after, what) for what in ATTEMPTS[:-1]}
-        exposed = {what: pair for what, pair in pairs.items() if None not in pair}
-        if not all(is_continuous(*pair, ever=self._known(w)) for w, pair in exposed.items()):
+        pairs = {name: self._pair(before, after, name) for name in ATTEMPTS[:-1]}
+        exposed = {name: pair for name, pair in pairs.items() if None not in pair}
+        if not all(is_continuous(*pair, ever=self._known(n)) for n, pair in exposed.items()):
             self.is_continuous = False
-        growths = {what: self._grown(before, after, what) for what in exposed}
+        growths = {name: self._grown(before, after, name) for name in exposed}
         if not any(map(math.isnan, growths.values())):
-            for what, growth in growths.items():
-                self._add(self.record.attempts, ATTEMPTS.index(what), slot, growth)
+            for name, growth in growths.items():
+                self._add(self.record.attempts, ATTEMPTS.index(name), slot, growth)
 
     def _fold_loads(self, before: Sample, after: Sample, slot: int) -> None:
-        record, elapsed = self.record, after.at_s - before.at_s
-        in_slot = min(1.0, record.slot_wall_s / elapsed)
-        busy_s = self._busy_s(before, after, elapsed)
+        record, elapsed_s = self.record, after.at_s - before.at_s
+        in_slot = min(1.0, record.slot_wall_s / elapsed_s)
+        busy_s = self._busy_s(before, after, elapsed_s)
         self._add(record.loads, LOADS.index("busy_s"), slot, busy_s * in_slot)
-        for what, series in _LOAD_COUNTERS.items():
-            growth = self._grown(before, after, series)
-            self._add(record.loads, LOADS.index(what), slot, growth * in_slot)
+        for load, series in _LOAD_COUNTERS.items():
+            grown_by = self._grown(before, after, series) * in_slot
+            self._add(record.loads, LOADS.index(load), slot, grown_by)
         servers = total(after.values.get(self._key("capacity")))
-        record.loads[*self.at, LOADS.index("servers"), slot] = servers
+        record.loads[*self.index, LOADS.index("servers"), slot] = servers
 
     def _busy_s(self, before: Sample, after: Sample, elapsed_s: float) -> float:
-        """Return server-seconds in use between two samples: as counted, or else a gauge taken as lasting."""
+        """Return server-seconds in use between two samples: counted, or else by a gauge taken as constant."""
         busy_s = self._grown(before, after, "busy_seconds")
         servers = total(after.values.get(self._key("capacity")))
         pair = self._pair(before, after, "busy_seconds")
@@ -137,7 +136,7 @@ class _Folding:
             count, below = gained[bound] - below, gained[bound]
             if count > 0:
                 first, last = _bins(low, min(bound, 100.0))
-                self.record.visits[*self.at, slot, first:last] += count / (last - first)
+                self.record.visits[*self.index, slot, first:last] += count / (last - first)
             low = bound
 
     def _buckets(self, sample: Sample) -> dict[float, Instances]:
@@ -158,12 +157,12 @@ class _Folding:
         }
 
     def _fold_in_flight(self, samples: list[Sample]) -> None:
-        """Book what was left in flight at the end; what a process took with it when it went is not known."""
+        """Count what was left in flight at the end; unknown where a process restarted on the way."""
         seen = [total(s.values.get(self._key("in_flight"))) for s in samples]
         known = [count for count in seen if not math.isnan(count)]
         if known and self.is_continuous:
-            self.record.attempts[*self.at, _IN_FLIGHT, :] = 0.0
-            self.record.attempts[*self.at, _IN_FLIGHT, -1] = known[-1] - known[0]
+            self.record.attempts[*self.index, _IN_FLIGHT, :] = 0.0
+            self.record.attempts[*self.index, _IN_FLIGHT, -1] = known[-1] - known[0]
 
 
 def _bins(low_s: float, high_s: float) -> tuple[int, int]:

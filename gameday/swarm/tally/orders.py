@@ -1,4 +1,4 @@
-"""The orders of a run by their keys: what customers were told, what the shop holds, what we lost."""
+"""The orders of a run by their keys: confirmed to customers, held by the shop, lost by us."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from gameday.scenario import Scenario
 from gameday.traffic import Arrivals, LoadPlan, Walks
 from gameday.vocabulary import Array
 
-__all__ = ["OrderBook", "order_key"]
+__all__ = ["OrderAccount", "order_key"]
 
 
-def order_key(run: str, session: int, place: int) -> str:
-    """Return the key of the order that a session places with the step at `place`."""
-    return f"{run}-{session}-{place}"
+def order_key(run: str, session: int, position: int) -> str:
+    """Return the key of the order that a session places with the step at this position of its walk."""
+    return f"{run}-{session}-{position}"
 
 
-class OrderBook:
-    """Notes what became of each key, as (stack, key)."""
+class OrderAccount:
+    """Notes what became of each order, as (stack, key)."""
 
     def __init__(self, scenario: Scenario, plan: LoadPlan, walks: Walks) -> None:
         self.scenario, self.plan, self._walks = scenario, plan, walks
         self._orders: dict[str, set[tuple[int, str]]] = {"confirmed": set(), "unknown": set()}
 
-    def add(self, said: list[list[object]]) -> None:
+    def add(self, rows: list[list[object]]) -> None:
         """Take a worker's orders: (stack, key, confirmed | unknown)."""
-        for stack, key, what in said:
-            self._orders[str(what)].add((int(str(stack)), str(key)))
+        for stack, key, fate in rows:
+            self._orders[str(fate)].add((int(str(stack)), str(key)))
 
     def close(self, in_shops: dict[str, set[str]] | None, lost: Array) -> Orders | None:
-        """Return the book, given each stack's keys and the steps that we lost, (stacks, steps)."""
+        """Return the account, given each stack's keys and the steps that we lost, (stacks, steps)."""
         confirmed, unknown = self._orders["confirmed"], self._orders["unknown"]
         unknown = unknown - confirmed
         if in_shops is None:
@@ -37,7 +37,7 @@ class OrderBook:
             return Orders(len(confirmed), len(unknown), -1, -1, -1)
         names = self.scenario.stack_names
         held = {(names.index(stack), key) for stack, found in in_shops.items() for key in found}
-        unknown |= self._untold(held - confirmed - unknown, lost)
+        unknown |= self._of_lost_workers(held - confirmed - unknown, lost)
         return Orders(
             len(confirmed),
             len(unknown),
@@ -46,8 +46,8 @@ class OrderBook:
             len(held - confirmed - unknown),
         )
 
-    def _untold(self, strays: set[tuple[int, str]], lost: Array) -> set[tuple[int, str]]:
-        """Return those of `strays` that a lost worker sent: planned, and no more than steps were lost."""
+    def _of_lost_workers(self, strays: set[tuple[int, str]], lost: Array) -> set[tuple[int, str]]:
+        """Return those of `strays` that a lost worker sent: planned, and at most as many as steps were lost."""
         places_order = [step.places_order for step in self.scenario.steps.values()]
         left = lost[:, places_order].sum(axis=1)
         out = set[tuple[int, str]]()
@@ -61,12 +61,22 @@ class OrderBook:
         return out
 
     def _is_planned(self, arrivals: Arrivals, stack: int, key: str) -> bool:
-        *_, session, place = ["", *key.rsplit("-", 2)]
-        if not (session.isdecimal() and place.isdecimal() and int(session) < len(arrivals.at_s)):
+        """Return whether the plan holds the order of a key, in this stack."""
+        session, position = _session_and_position(key)
+        if not 0 <= session < len(arrivals.at_s):
             return False
-        region = self.plan.regions[arrivals.region[int(session)]]
-        walk = self._walks.planned(arrivals, int(session))
+        region = self.plan.regions[arrivals.region[session]]
         if self.scenario.stack_names[stack] != self.scenario.regions[region].stack:
             return False
-        names = [self.plan.steps[one.step] for one in walk]
-        return int(place) < len(names) and self.scenario.steps[names[int(place)]].places_order
+        walk = list(self._walks.planned(arrivals, session))
+        if position >= len(walk):
+            return False
+        return self.scenario.steps[self.plan.steps[walk[position].step]].places_order
+
+
+def _session_and_position(key: str) -> tuple[int, int]:
+    """Return what `order_key` made a key of; -1 where another made it."""
+    *_, session, position = ["", *key.rsplit("-", 2)]
+    if not (session.isdecimal() and position.isdecimal()):
+        return -1, -1
+    return int(session), int(position)

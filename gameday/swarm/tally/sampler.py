@@ -1,4 +1,4 @@
-"""Threads that read the target's own numbers: a slow target delays nobody else."""
+"""Threads that read the target's own metrics, so that a slow target delays nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from gameday.swarm.control.run_spec import Brief
+from gameday.swarm.control.run_spec import RunSpec
 from gameday.swarm.tally.counters import grown, is_continuous, total
 from gameday.swarm.tally.observe import Observer, Sample
 
@@ -19,9 +19,9 @@ _GUARD_EVERY_S = 2.0
 class Sampler(threading.Thread):
     """Samples at every slot's boundary, for the record."""
 
-    def __init__(self, observer: Observer, brief: Brief, t0: float, samples: list[Sample]) -> None:
+    def __init__(self, observer: Observer, spec: RunSpec, t0: float, samples: list[Sample]) -> None:
         super().__init__(name="sampler", daemon=True)
-        self.observer, self.plan, self.t0, self.samples = observer, brief.plan, t0, samples
+        self.observer, self.plan, self.t0, self.samples = observer, spec.plan, t0, samples
         self.over = threading.Event()
 
     def run(self) -> None:
@@ -39,7 +39,7 @@ class Sampler(threading.Thread):
             self.samples.append(sample)
 
     def finish(self) -> None:
-        """Stop, and take one last sample: what the drain left."""
+        """Stop, and take one last sample after the drain."""
         self.over.set()
         self.join(10.0)
         self._take()
@@ -66,22 +66,28 @@ class GuardSampler(threading.Thread):
 
 
 def service_numbers(before: Sample, now: Sample) -> dict[tuple[str, str, str], float]:
-    """Return what two samples say of each service: (stack, metric, service) -> utilisation, queue.
+    """Return (stack, metric, service) -> its utilisation or queue between two samples.
 
     What a sample lacks, or holds as no number, is absent.
     """
-    out: dict[tuple[str, str, str], float] = {}
-    elapsed = now.at_s - before.at_s
+    numbers: dict[tuple[str, str, str], float] = {}
+    elapsed_s = now.at_s - before.at_s
     for (stack, service, series), instances in now.values.items():
         value = total(instances)
         if series == "queue":
-            out[stack, "queue", service] = value
-        if series != "capacity" or not value > 0 or elapsed <= 0:
-            continue
-        key = (stack, service, "busy_seconds")
-        busy = before.values.get(key), now.values.get(key)
-        share = grown(*busy) / (elapsed * value) if is_continuous(*busy) else math.nan
-        if math.isnan(share):  # only a gauge, or a restart: what is in use now
-            share = total(now.values.get((stack, service, "in_use"))) / value
-        out[stack, "utilisation", service] = share
-    return {key: number for key, number in out.items() if math.isfinite(number)}
+            numbers[stack, "queue", service] = value
+        elif series == "capacity" and value > 0 and elapsed_s > 0:
+            numbers[stack, "utilisation", service] = _utilisation(before, now, stack, service)
+    return {key: number for key, number in numbers.items() if math.isfinite(number)}
+
+
+def _utilisation(before: Sample, now: Sample, stack: str, service: str) -> float:
+    """Return the share of a service's servers in use: as counted, or else the gauge of this moment."""
+    servers = total(now.values.get((stack, service, "capacity")))
+    key = (stack, service, "busy_seconds")
+    busy_s = before.values.get(key), now.values.get(key)
+    if is_continuous(*busy_s):
+        share = grown(*busy_s) / ((now.at_s - before.at_s) * servers)
+        if not math.isnan(share):
+            return share
+    return total(now.values.get((stack, service, "in_use"))) / servers

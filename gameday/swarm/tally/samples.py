@@ -1,4 +1,4 @@
-"""What a worker counted since it last said so: samples in one array, counted in batches.
+"""What a worker counted since its last report: samples in one array, counted in batches.
 
 A step costs one `extend` while the clock runs; sorting, binning and adding up are numpy's, a few
 times a second.
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gameday.record import BINS, LATENCIES, STEPS, bin_of
+from gameday.swarm.tally.reports import TallyCounts
 from gameday.vocabulary import Array
 
 __all__ = [
@@ -49,29 +50,32 @@ _OUTCOME = np.array([STEPS.index(name) for name in OUTCOMES])
 class Tally:
     """Counts and latencies since the last `take`."""
 
+    worker = number = 0
+    """Of this worker, and of its next report."""
+
     def __init__(
         self, *, stacks: int, steps: int, lead_in: int, slot_wall_s: float, t0: float
     ) -> None:
-        self._pairs, self._steps = stacks * steps, steps
-        self.span = self._pairs
-        """What one outcome further adds to a code."""
+        self.span, self._steps = stacks * steps, steps
+        """What one outcome further adds to a code: the number of (stack, step) pairs."""
         self._lead_in, self._slot_wall_s, self.t0 = lead_in, slot_wall_s, t0
         self.samples = bytearray()
         """PACKED: six numbers for every step that ended: its code, when it was due, sent and done on the
         engine's clock, bytes received, and when it would have been due at nominal responses, from
         the window's start. And six for every exchange of a step that has several: -1 - its number,
         due, sent, done, bytes, 0."""
-        self.line_of = np.full(self._pairs, -1)
+        self.exchange_of = np.full(self.span, -1)
         """The number of the exchange of a step that has but one, by `code`; else -1."""
-        self.worker = self.number = 0
-        self._counts: dict[int, int] = defaultdict(int)
-        self._bins: dict[int, int] = defaultdict(int)
-        self._sessions: dict[tuple[int, int, int], int] = defaultdict(int)
-        self._late = array("d")
-        self._delay: dict[tuple[int, int], int] = defaultdict(int)
-        self._faults: dict[tuple[int, int, str], int] = defaultdict(int)
-        self.line_faults: dict[tuple[int, str], int] = defaultdict(int)
-        self._redirects: dict[int, int] = defaultdict(int)
+        self._counts = defaultdict[int, int](int)
+        """Steps by slot, column and (stack, step) pair, as `_key` makes one number of them."""
+        self._bins = defaultdict[int, int](int)
+        """Latencies by slot, kind, bin and pair."""
+        self._sessions = defaultdict[tuple[int, int, int], int](int)
+        self._delays_s = array("d")
+        self._delay = defaultdict[tuple[int, int], int](int)
+        self._faults = defaultdict[tuple[int, int, str], int](int)
+        self.exchange_faults = defaultdict[tuple[int, str], int](int)
+        self._redirects = defaultdict[int, int](int)
         self._orders: list[tuple[int, str, str]] = []
         self._gone: dict[tuple[int, str], float] = {}
 
@@ -84,40 +88,40 @@ class Tally:
         """What is added to the code of a step that was tried again."""
         return self.span * len(OUTCOMES)
 
-    def session(self, stack: int, what: int, slot: int) -> None:
-        """Count a session that started or ended; `slot` counts from the grid's first."""
-        self._sessions[stack, what, slot] += 1
+    def session(self, stack: int, column: int, slot: int) -> None:
+        """Count a session under SESSIONS[column]; `slot` counts from the grid's first."""
+        self._sessions[stack, column, slot] += 1
 
     def not_reached(self, stack: int, step: int, why: int, slot: int) -> None:
         """Count a planned step that will never be sent, under STEPS[why]."""
-        self._counts[self._place(slot, why, self.code(stack, step))] += 1
+        self._counts[self._key(slot, why, self.code(stack, step))] += 1
 
     def ended_late(self, stack: int, seconds: float) -> None:
         """Add a session's delay against its plan."""
-        self._late.extend((stack, seconds))
+        self._delays_s.extend((stack, seconds))
 
     def fault(self, stack: int, step: int, why: str) -> None:
         """Count a reason why a step was not done."""
         self._faults[stack, step, why] += 1
 
-    def line_fault(self, number: int, why: str) -> None:
+    def exchange_fault(self, number: int, why: str) -> None:
         """Count a reason why an exchange failed, for Locust's own tables."""
-        self.line_faults[number, why] += 1
+        self.exchange_faults[number, why] += 1
 
     def redirect(self, step: int) -> None:
         """Count a redirect that was followed: one more request."""
         self._redirects[step] += 1
 
-    def order(self, stack: int, key: str, what: str) -> None:
+    def order(self, stack: int, key: str, fate: str) -> None:
         """Note what became of an order: confirmed or unknown."""
-        self._orders.append((stack, key, what))
+        self._orders.append((stack, key, fate))
 
     def sold_out(self, stack: int, product: str, at_s: float) -> None:
         """Note that a customer was told that a product is gone, s from the window's start."""
         self._gone[stack, product] = min(at_s, self._gone.get((stack, product), at_s))
 
-    def _place(self, slot: Any, what: Any, pair: Any) -> Any:
-        return (slot * len(STEPS) + what) * self._pairs + pair
+    def _key(self, slot: Any, column: Any, pair: Any) -> Any:
+        return (slot * len(STEPS) + column) * self.span + pair
 
     def count(self) -> Array:
         """Count what was sampled since the last call.
@@ -133,34 +137,35 @@ class Tally:
             self._count_steps(code, raw)
         else:
             self._count_steps(code[is_step], raw[:, is_step])
-        line = np.where(is_step, self.line_of[code % self._pairs], -1 - code)
+        line = np.where(is_step, self.exchange_of[code % self.span], -1 - code)
         exchanges = np.stack([line, raw[1], raw[3], raw[4]], axis=1)
         return exchanges if (line >= 0).all() else np.asarray(exchanges[line >= 0])
 
     def _count_steps(self, code: Array, rows: Array) -> None:
-        _, due, sent, done, _, nominal = rows
-        pair, rest = code % self._pairs, code // self._pairs
-        outcome, extra = rest % len(OUTCOMES), rest >= len(OUTCOMES)
-        went_out, planned = self._slots(due - self.t0), self._slots(nominal)
-        what = np.concatenate(
-            [
-                np.where(extra, _EXTRA, _SENT),
-                np.full(len(code), _ACHIEVED),
-                _OUTCOME[outcome],
-            ]
-        )
-        slot = np.concatenate([np.where(extra, went_out, planned), went_out, went_out])
-        self._add(self._counts, self._place(slot, what, np.tile(pair, 3)))
+        """Add steps that ended: each under three columns, and with three latencies."""
+        _, due, sent, done, _, nominal_s = rows
+        pair, rest = code % self.span, code // self.span
+        outcome, is_extra = rest % len(OUTCOMES), rest >= len(OUTCOMES)
+        went_out, planned = self._slots(due - self.t0), self._slots(nominal_s)
+        sent_as = np.where(is_extra, _EXTRA, _SENT)
+        columns = np.concatenate([sent_as, np.full(len(code), _ACHIEVED), _OUTCOME[outcome]])
+        slots = np.concatenate([np.where(is_extra, went_out, planned), went_out, went_out])
+        self._add(self._counts, self._key(slots, columns, np.tile(pair, 3)))
         times = np.stack([done - due, done - sent, np.maximum(sent - due, 0.0)])
+        self._add(self._bins, self._latency_keys(went_out, times, pair))
+
+    def _latency_keys(self, slots: Array, times_s: Array, pair: Array) -> Array:
+        """Return the cells that count latencies; `times_s` has the shape (LATENCIES, steps that ended)."""
         kind = np.arange(len(LATENCIES))[:, None]
-        keys = ((went_out * len(LATENCIES) + kind) * BINS + bin_of(times)) * self._pairs + pair
-        self._add(self._bins, keys.ravel())
+        cells = (slots * len(LATENCIES) + kind) * BINS + bin_of(times_s)
+        return np.asarray((cells * self.span + pair).ravel())
 
     def _count_delays(self) -> None:
-        stack, seconds = np.array(self._late).reshape(-1, 2).T
-        del self._late[:]
-        for one, bin_ in zip(stack.astype(int), bin_of(np.maximum(seconds, 0.0)), strict=True):
-            self._delay[int(one), int(bin_)] += 1
+        stacks, seconds = np.array(self._delays_s).reshape(-1, 2).T
+        del self._delays_s[:]
+        bins = bin_of(np.maximum(seconds, 0.0))
+        for stack, bin_ in zip(stacks.astype(int), bins, strict=True):
+            self._delay[int(stack), int(bin_)] += 1
 
     def _slots(self, at_s: Array) -> Array:
         """Return the grid's slots of instants counted from the window's start."""
@@ -181,45 +186,42 @@ class Tally:
         for key, n in zip(found.tolist(), counts.tolist(), strict=True):
             into[key] += n
 
-    def take(self) -> dict[str, Any]:
+    def take(self) -> TallyCounts:
         """Return all counts as lists of whole numbers, and begin anew. Call `count` before."""
-        out = {
-            "worker": self.worker,
-            "number": self.number,
-            "steps": self._table(self._counts, len(STEPS)),
-            "latency": self._table(self._bins, BINS, len(LATENCIES)),
-            "sessions": [[*key, n] for key, n in self._sessions.items()],
-            "delay": [[*key, n] for key, n in self._delay.items()],
-            "faults": [[*key, n] for key, n in self._faults.items()],
-            "redirects": [[step, n] for step, n in self._redirects.items()],
-            "orders": [list(order) for order in self._orders],
-            "gone": [[*key, at_s] for key, at_s in self._gone.items()],
-        }
+        counts = TallyCounts(
+            self.worker,
+            self.number,
+            steps=self._table(self._counts, len(STEPS)),
+            latency=self._table(self._bins, BINS, len(LATENCIES)),
+            sessions=[[*key, n] for key, n in self._sessions.items()],
+            delay=[[*key, n] for key, n in self._delay.items()],
+            faults=[[*key, n] for key, n in self._faults.items()],
+            redirects=[[step, n] for step, n in self._redirects.items()],
+            orders=[list(order) for order in self._orders],
+            gone=[[*key, at_s] for key, at_s in self._gone.items()],
+        )
         self.number += 1
-        for book in (
-            self._counts,
-            self._bins,
-            self._sessions,
-            self._delay,
-            self._faults,
-            self._redirects,
-        ):
-            book.clear()
-        self._orders.clear()
-        self._gone.clear()
-        return out
+        self._clear()
+        return counts
 
-    def _table(self, book: dict[int, int], *sizes: int) -> list[list[int]]:
-        """Return rows [stack, step, what, slot, n], or [stack, step, kind, slot, bin, n]."""
-        keys = np.fromiter(book.keys(), np.int64, len(book))
-        rest, pair = np.divmod(keys, self._pairs)
+    def _clear(self) -> None:
+        for counts in (self._counts, self._bins, self._redirects):
+            counts.clear()
+        for counts_by_key in (self._sessions, self._delay, self._faults, self._gone):
+            counts_by_key.clear()
+        self._orders.clear()
+
+    def _table(self, counts: dict[int, int], *sizes: int) -> list[list[int]]:
+        """Return rows [stack, step, column, slot, n], or [stack, step, kind, slot, bin, n]."""
+        keys = np.fromiter(counts.keys(), np.int64, len(counts))
+        rest, pair = np.divmod(keys, self.span)
         digits = []
         for size in sizes:
             rest, digit = np.divmod(rest, size)
             digits.append(digit)
         columns = [digits[-1], rest, *digits[:-1]]
-        counts = np.fromiter(book.values(), np.int64, len(book))
+        numbers = np.fromiter(counts.values(), np.int64, len(counts))
         table: list[list[int]] = np.stack(
-            [pair // self._steps, pair % self._steps, *columns, counts], axis=1
+            [pair // self._steps, pair % self._steps, *columns, numbers], axis=1
         ).tolist()
         return table

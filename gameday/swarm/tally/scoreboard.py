@@ -1,14 +1,15 @@
-"""What a run shows while it runs: forecast against achieved, latencies, who waits, how busy we are."""
+"""What a run shows while it plays: forecast against achieved, latencies, customers, how busy we are."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from gameday.record import BINS, LATENCIES, SESSIONS, STEPS, percentile
+from gameday.swarm.tally.reports import GaugeReading, TallyCounts, WorkerReport
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import Array
 
@@ -70,6 +71,29 @@ class Progress:
     warnings: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Steps that one report tells of."""
+
+    at_s: float
+    """When the report came."""
+    steps: Array
+    """Shape (steps, 3 = sent, done, bad)."""
+    latency: Array
+    """Response times, shape (steps, BINS)."""
+    lateness: Array
+    """Shape (BINS,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    """Session starts and requests of one report."""
+
+    sessions: int
+    requests: int
+    seconds: float
+
+
 class Scoreboard:
     """Adds up reports as they come; `progress` is what to show."""
 
@@ -82,42 +106,50 @@ class Scoreboard:
         self._forecast = tuple(np.round(forecast, 1).tolist())
         self._achieved = np.zeros(plan.grid.slots, int)
         self._sent = self._done = self._bad = 0
-        self._recent: deque[tuple[float, Array, Array, Array]] = deque()
-        self._gauges: dict[int, dict[str, Any]] = {}
+        self._recent: deque[_Counts] = deque()
+        self._gauges: dict[int, GaugeReading] = {}
         self._busy: dict[int, deque[float]] = {}
-        self._lately: dict[int, deque[tuple[int, int, float]]] = {}
-        """Worker -> how many sessions its last reports say were started, and in how many seconds."""
+        """Worker -> its share of a core in its last reports."""
+        self._lately: dict[int, deque[_Starts]] = {}
+        """Worker -> what its last reports say was started."""
 
-    def add(self, now_s: float, report: dict[str, Any]) -> None:
+    def add(self, now_s: float, report: WorkerReport) -> None:
         """Add one worker's report."""
-        steps = len(self.plan.steps)
-        counts = np.zeros((steps, 3), int)
-        latency = np.zeros((steps, BINS), int)
+        worker, gauges = report.counts.worker, report.gauges
+        steps = self._steps_of(report.counts)
+        self._recent.append(_Counts(now_s, steps, *self._latencies_of(report.counts)))
+        sent, done, bad = steps.sum(axis=0).tolist()
+        self._sent, self._done, self._bad = self._sent + sent, self._done + done, self._bad + bad
+        while self._recent[0].at_s < now_s - _RECENT_S:
+            self._recent.popleft()
+        starts = sum(n for _, column, _, n in report.counts.sessions if column == _STARTED)
+        lately = self._lately.setdefault(worker, deque(maxlen=_LATELY))
+        if starts or lately:  # before the first session there is no load to speak of
+            lately.append(_Starts(starts, gauges.requests, gauges.seconds))
+        self._gauges[worker] = gauges
+        self._busy.setdefault(worker, deque(maxlen=5)).append(gauges.busy)
+
+    def _steps_of(self, counts: TallyCounts) -> Array:
+        """Return a report's steps, (steps, 3 = sent, done, bad); add those sent to their slots."""
+        steps = np.zeros((len(self.plan.steps), 3), int)
+        if counts.steps:
+            _, step, column, slot, n = np.array(counts.steps).T
+            sent = n * (column == _ACHIEVED)
+            np.add.at(self._achieved, np.minimum(slot, len(self._achieved) - 1), sent)
+            np.add.at(steps, (step, 0), sent)
+            np.add.at(steps, (step, 1), n * np.isin(column, _DONE))
+            np.add.at(steps, (step, 2), n * np.isin(column, _BAD))
+        return steps
+
+    def _latencies_of(self, counts: TallyCounts) -> tuple[Array, Array]:
+        """Return a report's response times, (steps, BINS), and lateness, (BINS,)."""
+        latency = np.zeros((len(self.plan.steps), BINS), int)
         lateness = np.zeros(BINS, int)
-        if report["steps"]:
-            _, step, what, slot, n = np.array(report["steps"]).T
-            out = n * (what == _ACHIEVED)
-            np.add.at(self._achieved, np.minimum(slot, len(self._achieved) - 1), out)
-            np.add.at(counts, (step, 0), out)
-            np.add.at(counts, (step, 1), n * np.isin(what, _DONE))
-            np.add.at(counts, (step, 2), n * np.isin(what, _BAD))
-        if report["latency"]:
-            _, step, kind, _, bin_, n = np.array(report["latency"]).T
+        if counts.latency:
+            _, step, kind, _, bin_, n = np.array(counts.latency).T
             np.add.at(latency, (step, bin_), n * (kind == _RESPONSE))
             np.add.at(lateness, bin_, n * (kind == _LATENESS))
-        self._sent, self._done, self._bad = (
-            np.array([self._sent, self._done, self._bad]) + counts.sum(axis=0)
-        ).tolist()
-        self._recent.append((now_s, counts, latency, lateness))
-        while self._recent[0][0] < now_s - _RECENT_S:
-            self._recent.popleft()
-        starts = sum(n for _, what, _, n in report["sessions"] if what == _STARTED)
-        lately = self._lately.setdefault(report["worker"], deque(maxlen=_LATELY))
-        if starts or lately:  # before the first session there is no load to speak of
-            gauges = report["gauges"]
-            lately.append((starts, gauges["requests"], gauges["seconds"]))
-        self._gauges[report["worker"]] = report["gauges"]
-        self._busy.setdefault(report["worker"], deque(maxlen=5)).append(report["gauges"]["busy"])
+        return latency, lateness
 
     @property
     def sent(self) -> int:
@@ -126,16 +158,16 @@ class Scoreboard:
 
     def starts_per_s(self) -> float:
         """Return how many sessions started a wall second lately."""
-        return self._rate(0)
+        return self._rate(lambda starts: starts.sessions)
 
     def requests_per_s(self) -> float:
         """Return how many requests went out a wall second lately, redirects and second tries included."""
-        return self._rate(1)
+        return self._rate(lambda starts: starts.requests)
 
-    def _rate(self, column: int) -> float:
-        """Return a count of the last reports over their time: the very last one may be short."""
+    def _rate(self, count: Callable[[_Starts], int]) -> float:
+        """Return a count of the last reports over the time they cover: the last one may be short."""
         return sum(
-            sum(row[column] for row in lately) / sum(row[2] for row in lately)
+            sum(map(count, lately)) / sum(starts.seconds for starts in lately)
             for lately in self._lately.values()
             if lately
         )
@@ -154,9 +186,10 @@ class Scoreboard:
         self._busy.pop(worker, None)
         self._lately.pop(worker, None)
 
-    def gauge(self, name: str) -> float:
-        """Return a gauge added up over the workers."""
-        return sum(float(gauges[name]) for gauges in self._gauges.values())
+    @property
+    def most_awake(self) -> int:
+        """The most customers with a step under way at one time since the last reports, all workers."""
+        return sum(gauges.most_awake for gauges in self._gauges.values())
 
     def progress(
         self,
@@ -165,9 +198,7 @@ class Scoreboard:
         warnings: tuple[str, ...] = (),
     ) -> Progress:
         """Return what to show at wall second `at_s` of the window."""
-        plan = self.plan
-        lateness = sum((r[3] for r in self._recent), np.zeros(BINS, int))
-        slot = int((at_s + plan.lead_in_s) // plan.slot_wall_s)
+        plan, gauges = self.plan, self._gauges.values()
         return Progress(
             at_s,
             plan.duration_s,
@@ -177,38 +208,47 @@ class Scoreboard:
             self._planned,
             tuple(self._achieved.tolist()),
             self._forecast,
-            max(0, min(slot, plan.grid.slots - 1)),
+            self._slot(at_s),
             self._steps(),
-            int(self.gauge("awake")),
-            int(self.gauge("waiting")),
-            int(self.gauge("sockets")),
-            int(self.gauge("queued")),
-            _known(percentile(lateness, 0.99)),
-            tuple((worker, float(np.mean(shares))) for worker, shares in self._busy.items()),
-            guardrails,
-            (*warnings, *self.busy_warnings()),
+            in_flight=sum(reading.awake for reading in gauges),
+            waiting=sum(reading.waiting for reading in gauges),
+            sockets=sum(reading.sockets for reading in gauges),
+            queued=sum(reading.queued for reading in gauges),
+            lateness_p99_s=self._lateness_p99_s(),
+            busy=tuple((worker, float(np.mean(b))) for worker, b in self._busy.items()),
+            guardrails=guardrails,
+            warnings=(*warnings, *self.busy_warnings()),
         )
+
+    def _slot(self, at_s: float) -> int:
+        """Return the slot of the grid that is played at wall second `at_s` of the window."""
+        slot = int((at_s + self.plan.lead_in_s) // self.plan.slot_wall_s)
+        return max(0, min(slot, self.plan.grid.slots - 1))
+
+    def _lateness_p99_s(self) -> float | None:
+        lateness = sum((counts.lateness for counts in self._recent), np.zeros(BINS, int))
+        return _known(percentile(lateness, 0.99))
 
     def _steps(self) -> tuple[StepNow, ...]:
         if not self._recent:
             return ()
-        counts = sum((r[1] for r in self._recent), np.zeros((len(self.plan.steps), 3), int))
-        latency = sum((r[2] for r in self._recent), np.zeros((len(self.plan.steps), BINS), int))
-        span = max(1.0, self._recent[-1][0] - self._recent[0][0])
-        out = []
-        for i, step in enumerate(self.plan.steps):
-            ended = int(counts[i, 1] + counts[i, 2])
-            p50, p99 = (percentile(latency[i], q, self._longest_s[i]) for q in (0.5, 0.99))
-            out.append(
-                StepNow(
-                    step,
-                    counts[i, 0] / span,
-                    _known(p50),
-                    _known(p99),
-                    counts[i, 2] / ended if ended else None,
-                )
-            )
-        return tuple(out)
+        counts = sum((c.steps for c in self._recent), np.zeros((len(self.plan.steps), 3), int))
+        latency = sum((c.latency for c in self._recent), np.zeros((len(counts), BINS), int))
+        span_s = max(1.0, self._recent[-1].at_s - self._recent[0].at_s)
+        return tuple(
+            self._step(i, counts[i].tolist(), latency[i], span_s) for i in range(len(counts))
+        )
+
+    def _step(self, index: int, counts: list[int], latency: Array, span_s: float) -> StepNow:
+        sent, done, bad = counts
+        longest_s = self._longest_s[index]
+        return StepNow(
+            self.plan.steps[index],
+            sent / span_s,
+            _known(percentile(latency, 0.5, longest_s)),
+            _known(percentile(latency, 0.99, longest_s)),
+            bad / (done + bad) if done + bad else None,
+        )
 
 
 def _known(value: float) -> float | None:

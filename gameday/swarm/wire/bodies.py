@@ -1,4 +1,4 @@
-"""Content codings undone, and never beyond a bound: a small reply may hold a huge body."""
+"""Decodes content codings, up to a bound: a small reply may hold a huge body."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def decoded(body: bytes, coding: bytes) -> bytes:
 
 def _gunzip(body: bytes) -> bytes:
     """Undo gzip, member by member, in small pieces: what follows a member is copied for it."""
-    out, size, place, rest, part = [], 0, 0, b"", None
-    while rest or place < len(body):
+    out, size, start, rest, member = [], 0, 0, b"", None
+    while rest or start < len(body):
         if not rest:
-            rest, place = body[place : place + _MEMBER_PART], place + _MEMBER_PART
-        if part is None:
+            rest, start = body[start : start + _MEMBER_PART], start + _MEMBER_PART
+        if member is None:
             rest = rest.lstrip(b"\0")  # padding between members
             if not rest:
                 continue
-            part = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
-            out.append(part.decompress(rest, _MOST_DECODED - size + 1))
+            out.append(member.decompress(rest, _MOST_DECODED - size + 1))
         except zlib.error:
             raise BadReply("malformed_body") from None
         size += len(out[-1])
         if size > _MOST_DECODED:
             raise BadReply("body_too_long")
-        rest = part.unused_data if part.eof else part.unconsumed_tail
-        part = None if part.eof else part
-    if part is not None:
+        rest = member.unused_data if member.eof else member.unconsumed_tail
+        member = None if member.eof else member
+    if member is not None:
         raise BadReply("malformed_body")
     return b"".join(out)
 
@@ -60,14 +60,14 @@ def _inflate(body: bytes) -> bytes:
     )
 
 
-def _inflated(part: zlib._Decompress, body: bytes, most: int) -> bytes:
+def _inflated(decompressor: zlib._Decompress, body: bytes, most: int) -> bytes:
     try:
-        out = part.decompress(body, most + 1)
+        out = decompressor.decompress(body, most + 1)
     except zlib.error:
         raise BadReply("malformed_body") from None
     if len(out) > most:
         raise BadReply("body_too_long")
-    if not part.eof:
+    if not decompressor.eof:
         raise BadReply("malformed_body")
     return out
 

@@ -1,4 +1,4 @@
-"""One socket to a target, never waited for."""
+"""One non-blocking socket to a target."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fault_of(error: OSError) -> str:
 
 
 class Connection:
-    """A socket with what is under way on it. States: opening, shaking, idle, busy, closed."""
+    """A socket and the exchange on it. States: connecting, TLS handshake, idle, busy, closed."""
 
     __slots__ = (
         "deadline",
@@ -81,7 +81,7 @@ class Connection:
         self.last = 0.0
         """When its last reply ended; 0 = none came yet."""
         self.deadline = deadline
-        """When connecting, or shaking hands, has taken too long."""
+        """When connecting, or the handshake, has taken too long."""
         self.transmit: Callable[[bytes], int] = self.sock.send
         """Sends what it can; returns how many of the bytes given are taken care of."""
 

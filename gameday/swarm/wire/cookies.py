@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from email.utils import parsedate
 from typing import NamedTuple
 
-__all__ = ["Jar"]
+__all__ = ["CookieJar"]
 
 _MOST_COOKIES = 180
 _MOST_BYTES = 4096
@@ -28,7 +28,14 @@ class _Attributes(NamedTuple):
     lives_s: float | None = None
     """Max-Age."""
     expires_at: float | None = None
+    """Expires."""
     secure: bool = False
+
+    def ends_at(self) -> float:
+        """Return when the cookie expires: Max-Age goes before Expires (RFC 6265 §5.3, step 3)."""
+        if self.lives_s is not None:
+            return time.time() + self.lives_s
+        return _NEVER if self.expires_at is None else self.expires_at
 
 
 class _Cookie(NamedTuple):
@@ -41,7 +48,7 @@ _Key = tuple[bytes, str, str]
 """Name, path, and the domain where it is not the host's own (RFC 6265 §5.3, step 11)."""
 
 
-class Jar:
+class CookieJar:
     """The cookies of one customer at one target: of its host, or of a domain above it."""
 
     __slots__ = ("_cookies", "plain")
@@ -67,21 +74,23 @@ class Jar:
         name, value = name.strip(b" \t"), value.strip(b" \t")
         if not equals or not name or len(name) + len(value) > _MOST_BYTES:
             return True
-        said = _attributes(rest)
-        if said == _PLAIN:
+        attributes = _attributes(rest)
+        if attributes == _PLAIN:
             self._put((name, "/", ""), _Cookie(value, _NEVER, secure=False))
             return True
-        if not _covers(said.domain, host) or (said.secure and not secure):
+        if not _covers(attributes.domain, host) or (attributes.secure and not secure):
             return True
-        expires_at = _NEVER if said.expires_at is None else said.expires_at
-        if said.lives_s is not None:
-            expires_at = time.time() + said.lives_s
-        key = (name, said.path or _directory(path()), "" if said.domain == host else said.domain)
-        if expires_at != _NEVER and expires_at <= time.time():
+        domain = "" if attributes.domain == host else attributes.domain
+        key = (name, attributes.path or _directory(path()), domain)
+        return self._keep_until(key, _Cookie(value, attributes.ends_at(), attributes.secure))
+
+    def _keep_until(self, key: _Key, cookie: _Cookie) -> bool:
+        """Keep a cookie, or remove one that has expired; return as `_keep` does."""
+        if cookie.expires_at != _NEVER and cookie.expires_at <= time.time():
             self._cookies.pop(key, None)
             return True
-        self._put(key, _Cookie(value, expires_at, said.secure))
-        return key[1] == "/" and expires_at == _NEVER and not said.secure
+        self._put(key, cookie)
+        return key[1] == "/" and cookie.expires_at == _NEVER and not cookie.secure
 
     def _put(self, key: _Key, cookie: _Cookie) -> None:
         if key not in self._cookies and len(self._cookies) >= _MOST_COOKIES:
@@ -125,21 +134,21 @@ def _attributes(rest: bytes) -> _Attributes:
 
 
 def _read_attributes(rest: str) -> _Attributes:
-    out = _Attributes()
+    attributes = _Attributes()
     for part in rest.split(";"):
         name, _, value = part.partition("=")
         name, value = name.strip().lower(), value.strip()
         if name == "domain":
-            out = out._replace(domain=value.removeprefix(".").lower())
+            attributes = attributes._replace(domain=value.removeprefix(".").lower())
         elif name == "path":
-            out = out._replace(path=value if value.startswith("/") else "")
+            attributes = attributes._replace(path=value if value.startswith("/") else "")
         elif name == "secure":
-            out = out._replace(secure=True)
+            attributes = attributes._replace(secure=True)
         elif name == "max-age" and re.fullmatch(r"-?\d{1,15}", value):
-            out = out._replace(lives_s=float(value))
+            attributes = attributes._replace(lives_s=float(value))
         elif name == "expires" and (instant := _instant(value)) is not None:
-            out = out._replace(expires_at=instant)
-    return out
+            attributes = attributes._replace(expires_at=instant)
+    return attributes
 
 
 def _instant(text: str) -> float | None:
@@ -169,7 +178,7 @@ def _directory(path: str) -> str:
     return path[: path.rfind("/")] or "/"
 
 
-def _within(path: str, where: str) -> bool:
-    return path == where or (
-        path.startswith(where) and (where.endswith("/") or path[len(where)] == "/")
+def _within(path: str, scope: str) -> bool:
+    return path == scope or (
+        path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/")
     )

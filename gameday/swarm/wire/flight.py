@@ -1,4 +1,4 @@
-"""One exchange on its way: what is sent, by when it must be back, and who asks for it."""
+"""One exchange on its way: its request, when it was due and sent, and how long its customer waits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Flight:
     """A request from the moment it is due to its reply."""
 
     __slots__ = (
-        "asked",
         "became_get",
         "due",
+        "exchange",
         "first_sent",
         "held_at",
         "hop_path",
@@ -25,9 +25,9 @@ class Flight:
         "sent",
     )
 
-    asked: Any
-    """What is asked: tells `head_only` (its reply has no body), `keeps_body` (somebody reads it) and
-    `resend` (it may go out again on another connection when the first proved stale)."""
+    exchange: Any
+    """Tells `head_only` (its reply has no body), `keeps_body` (the body is read) and `resend` (it may go
+    out again on another connection when the first proved stale)."""
     request: bytes
     due: float
     """Intended instant, seconds of the engine's clock."""
@@ -51,9 +51,9 @@ class Flight:
     """Whether it went out a second time, the first connection having proved stale."""
 
     def __init__(
-        self, asked: Any, request: bytes, due: float, patience: float, patient_since: float
+        self, exchange: Any, request: bytes, due: float, patience: float, patient_since: float
     ) -> None:
-        self.asked, self.request, self.due = asked, request, due
+        self.exchange, self.request, self.due = exchange, request, due
         self.patience, self.patient_since = patience, patient_since
         self.sent = self.first_sent = 0.0
         self.hops, self.hop_path = 0, ""

@@ -57,23 +57,23 @@ class _Listener:
         self.status, self.keeps_alive = 0, False
 
     def on_headers_complete(self) -> None:
-        """Ask now: of a message without a body, the parser knows nothing once it has ended.
+        """Read status and version now: once a message without a body has ended, the parser knows neither.
 
         Whether the connection lives on is read here: the parser takes a reply without a length for
         one that ends it, though to a HEAD it does not.
         """
         self.status = self.parser.get_status_code()
-        said = b",".join(value for name, value in self.headers if name == b"connection")
-        words = {word.strip() for word in said.lower().split(b",")}
+        connection = b",".join(value for name, value in self.headers if name == b"connection")
+        options = {option.strip() for option in connection.lower().split(b",")}
         is_old = self.parser.get_http_version() == "1.0"
-        self.keeps_alive = b"keep-alive" in words if is_old else b"close" not in words
+        self.keeps_alive = b"keep-alive" in options if is_old else b"close" not in options
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
 
 _remembered: dict[bytes, Head] = {}
-"""Heads repeat while the date's second lasts: reading one anew costs ten times a look-up."""
+"""Heads repeat while the second in their Date lasts: reading one anew costs ten times a look-up."""
 
 WHOLE: dict[bytes, Head] = {}
 """Those whose body has a length and whose connection lives on, without their last four bytes."""

@@ -1,4 +1,4 @@
-"""How connections come to be: opened in time, connected, hands shaken; and how they end."""
+"""Opens connections to a target: paced, connected, TLS handshake done; and closes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gameday.swarm.wire.heads import Head
 from gameday.swarm.wire.sockets import Sockets
 from gameday.swarm.wire.tls import Tls
 
-__all__ = ["Opening", "Rules"]
+__all__ = ["Opening", "PoolLimits"]
 
 _OPENED_PER_S, _BURST = 4000.0, 512.0
 """Connections opened a second, and at once: a target that hesitates for a moment must not be met
@@ -33,41 +33,51 @@ _OURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """Bounds of a pool; times in seconds."""
+class PoolLimits:
+    """Bounds of a pool."""
 
-    most: int
+    max_sockets: int
     """Sockets that may be open."""
-    connect: float = 5.0
-    handshake: float = 5.0
-    first_byte: float = 60.0
-    reply: float = 120.0
-    idle: float = 55.0
-    reuse: float = 1.0
+    connect_s: float = 5.0
+    """Longest time to connect."""
+    handshake_s: float = 5.0
+    """Longest TLS handshake."""
+    first_byte_s: float = 60.0
+    """Longest time from sending a request to its reply's first byte."""
+    reply_s: float = 120.0
+    """Longest time from sending a request to its reply's last byte."""
+    idle_s: float = 55.0
+    """After so long without a request a connection is closed."""
+    reuse_share: float = 1.0
     """Chance that a session's first exchange may take a connection that is open."""
 
 
 class Opening:
-    """The connections of a pool from their beginning to the moment they may be used."""
+    """The connections of a pool from being opened to the moment they may be used."""
 
     def __init__(
-        self, target: Target, rules: Rules, sockets: Sockets, *, tls: ssl.SSLContext | None = None
+        self,
+        target: Target,
+        limits: PoolLimits,
+        sockets: Sockets,
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.target, self.rules, self.sockets = target, rules, sockets
-        self.is_secure, self.reuse = target.scheme == "https", rules.reuse
+        self.target, self.limits, self.sockets = target, limits, sockets
+        self.is_secure, self.reuse_share = target.scheme == "https", limits.reuse_share
         self._tls = tls
         self.idle: list[Connection] = []
         self.queue: deque[Flight] = deque()
         """Flights that wait for a connection to open, or for our own bound on them."""
         self.count = self._opening = 0
-        self.most = rules.most
+        self.max_sockets = limits.max_sockets
         self.issued = 0
         """Requests that went out: redirects followed and second tries are each one."""
         self.held = 0
         """How often our own bound on sockets held a flight back."""
-        self.limits: dict[str, int] = {}
-        """What else of ours did, and how often."""
-        self._allowed, self._paced = _BURST, 0.0
+        self.hindrances: dict[str, int] = {}
+        """What else of ours held flights back, and how often."""
+        self._allowed, self._paced_at = _BURST, 0.0
         self.slow_connects = 0
         """Connections whose first SYN the target dropped: its listen backlog was full."""
 
@@ -84,17 +94,17 @@ class Opening:
 
     def open_ahead(self, wanted: int, now: float) -> None:
         """See that `wanted` connections are open or opening."""
-        for _ in range(min(wanted, self.most) - self.count):
+        for _ in range(min(wanted, self.max_sockets) - self.count):
             if not self._open(now):
                 return
 
     def _held_back(self, by: str) -> None:
-        self.limits[by] = self.limits.get(by, 0) + 1
+        self.hindrances[by] = self.hindrances.get(by, 0) + 1
 
     def _may_open(self, now: float) -> bool:
-        """Return whether the pace of new connections allows one more, and count it."""
-        self._allowed = min(_BURST, self._allowed + max(0.0, now - self._paced) * _OPENED_PER_S)
-        self._paced = now
+        """Return whether a token bucket allows one more new connection, and take its token."""
+        self._allowed = min(_BURST, self._allowed + max(0.0, now - self._paced_at) * _OPENED_PER_S)
+        self._paced_at = now
         if self._allowed < 1.0:
             self._held_back("the pace of new connections")
             return False
@@ -102,15 +112,15 @@ class Opening:
         return True
 
     def _open(self, now: float, flight: Flight | None = None) -> bool:
-        """Begin to open a connection, for `flight` or for who waits; False where we have none left."""
-        if self.count >= self.most or not self._may_open(now):
+        """Begin to open a connection, for `flight` or the next that waits; False where none may be opened."""
+        if self.count >= self.max_sockets or not self._may_open(now):
             return False
         try:
-            connection = Connection(self, self.target, now + self.rules.connect)
+            connection = Connection(self, self.target, now + self.limits.connect_s)
         except OSError as error:
             if error.errno in _OURS:  # not the target's fault: wait until something closes
                 self._held_back(_OURS[error.errno])
-                self.most = max(1, self.count)
+                self.max_sockets = max(1, self.count)
                 return False
             self._fail_one(flight, fault_of(error), now)
             return True
@@ -121,25 +131,25 @@ class Opening:
         return True
 
     def _fail_one(self, flight: Flight | None, fault: str, now: float) -> None:
-        """A connection could not be had: whoever waited for it learns so."""
+        """Report a connection that could not be had to whoever waited for it."""
         if flight is None and self.queue:
             flight = self.queue.popleft()
         if flight is not None:
             self._on_fault(flight, fault, now)
 
     def _make_up(self, now: float) -> None:
-        """A place has become free: open a connection for who waits."""
+        """Open connections for the flights that wait, as far as there is room."""
         while self._opening < len(self.queue) and self._open(now):
             pass
 
     def go_on_opening(self, connection: Connection, event: int, now: float) -> None:
-        """Connect, then shake hands where TLS is spoken; OSError where that fails."""
+        """Finish connecting, then the TLS handshake where there is one; OSError where that fails."""
         if connection.tls is None:
             connection.connected()
             if now - connection.opened_at > _RETRANSMITTED_S:
                 self.slow_connects += 1
             if self._tls is not None:
-                connection.deadline = now + self.rules.handshake
+                connection.deadline = now + self.limits.handshake_s
                 connection.shake(Tls(self._tls, self.target.host))
         done = self._tls is None
         if connection.tls is not None:
@@ -162,9 +172,9 @@ class Opening:
             self._opening -= 1
         connection.flight = connection.reading = None
         self.count -= 1
-        self.most = self.rules.most  # what we lacked may have become free
+        self.max_sockets = self.limits.max_sockets  # what we lacked may have become free
         self.sockets.drop(connection)
 
     def use(self, connection: Connection, flight: Flight | None, now: float) -> None:
-        """A connection can be used: for `flight`, else for who waits."""
+        """Send on a connection that is free: `flight`, else the next that waits."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The kept-alive connections to one target: bounded, used again, swept."""
+"""The pool of kept-alive connections to one target, bounded and with timeouts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import deque
 from gameday.swarm.wire.connection import Connection, fault_of
 from gameday.swarm.wire.flight import Flight
 from gameday.swarm.wire.heads import WHOLE, BadReply, read_head
-from gameday.swarm.wire.opening import Opening, Rules
+from gameday.swarm.wire.opening import Opening, PoolLimits
 from gameday.swarm.wire.reading import Reading
 
-__all__ = ["Pool", "Rules"]
+__all__ = ["Pool", "PoolLimits"]
 
 _READ = 1 << 16
 _BLANK = b"\r\n\r\n"
@@ -27,7 +27,7 @@ class Pool(Opening):
             flight.sent = now
             self._issue(self.idle.pop(), flight, now)
             return
-        if self.count < self.most:
+        if self.count < self.max_sockets:
             flight.sent = now
         else:
             self.held += 1
@@ -38,7 +38,7 @@ class Pool(Opening):
 
     def send_alone(self, flight: Flight, now: float) -> None:
         """Send `flight` on a connection opened for it, if there is room for one."""
-        if self.count >= self.most and self.idle:
+        if self.count >= self.max_sockets and self.idle:
             self.drop(self.idle.pop(0))
         flight.sent = now
         if not self._open(now, flight):
@@ -64,8 +64,8 @@ class Pool(Opening):
 
     @staticmethod
     def _reading(flight: Flight) -> Reading:
-        asked = flight.asked
-        return Reading(head_only=asked.head_only, keeps_body=asked.keeps_body)
+        exchange = flight.exchange
+        return Reading(head_only=exchange.head_only, keeps_body=exchange.keeps_body)
 
     def take(self, connection: Connection, now: float) -> None:
         """Read what has come in on a connection."""
@@ -83,7 +83,7 @@ class Pool(Opening):
         if connection.reading is None:  # all in one piece, as most replies are
             raw, blank, body = data.partition(_BLANK)
             head = WHOLE.get(raw)
-            if head is None and blank and not flight.asked.head_only:
+            if head is None and blank and not flight.exchange.head_only:
                 try:
                     head = read_head(raw + blank)
                 except BadReply as fault:
@@ -94,7 +94,7 @@ class Pool(Opening):
                 head is not None
                 and head.length == len(body)
                 and blank
-                and not (body and flight.asked.head_only)
+                and not (body and flight.exchange.head_only)
                 and (connection.tls is None or not connection.tls.closed)
             ):
                 connection.flight = None
@@ -131,7 +131,7 @@ class Pool(Opening):
             self._on_reply(flight, head, reading.body, reading.received, now)
 
     def _settle(self, connection: Connection, keeps_alive: bool, now: float) -> None:
-        """The exchange on a connection is over: use it again, or not."""
+        """End the exchange on a connection: use the connection again, or close it."""
         connection.flight = connection.reading = None
         if not keeps_alive or connection.rest:
             self.drop(connection)
@@ -141,7 +141,7 @@ class Pool(Opening):
         self.use(connection, None, now)
 
     def use(self, connection: Connection, flight: Flight | None, now: float) -> None:
-        """A connection can be used: for `flight`, else for who waits."""
+        """Send on a connection that is free: `flight`, else the next that waits."""
         if flight is not None:
             self._issue(connection, flight, now)
         elif self.queue:
@@ -158,7 +158,7 @@ class Pool(Opening):
         self._issue(connection, flight, now)
 
     def on_event(self, connection: Connection, event: int, now: float) -> None:
-        """Hear news that is not simply a reply's bytes."""
+        """Handle an epoll event that is more than a reply's bytes."""
         try:
             if not connection.ready:
                 self.go_on_opening(connection, event, now)
@@ -172,7 +172,7 @@ class Pool(Opening):
             self._broke(connection, fault_of(error), now)
 
     def _broke(self, connection: Connection, fault: str, now: float) -> None:
-        """A connection is of no more use: tell who was waiting on it, or send again."""
+        """Close a broken connection; its flight fails, or goes again where the connection proved stale."""
         flight, was_ready = connection.flight, connection.ready
         reading = connection.reading
         waited = flight is not None and connection.opened_at < flight.sent
@@ -193,8 +193,8 @@ class Pool(Opening):
         self.drop(connection)
 
     def sweep(self, now: float) -> None:
-        """End what has taken too long; close what nobody needs; open for who waits."""
-        rules = self.rules
+        """End what has timed out; close idle connections; open some for flights that wait."""
+        limits = self.limits
         for connection in [c for c in self.sockets.open.values() if c.pool is self]:
             flight = connection.flight
             if flight is not None and flight.has_left(now):
@@ -204,18 +204,18 @@ class Pool(Opening):
                     phase = "connect" if connection.tls is None else "handshake"
                     self._broke(connection, f"timeout_{phase}", now)
             elif flight is None:
-                if now - (connection.last or connection.opened_at) > rules.idle:
+                if now - (connection.last or connection.opened_at) > limits.idle_s:
                     self._drop_idle(connection)
             elif connection.reading is None or not connection.reading.received:
-                if now - flight.sent > rules.first_byte:
+                if now - flight.sent > limits.first_byte_s:
                     self._give_up(connection, flight, "timeout_first_byte", now)
-            elif now - flight.sent > rules.reply:
+            elif now - flight.sent > limits.reply_s:
                 self._give_up(connection, flight, "timeout_reply", now)
         if self.queue:
             self._sweep_queue(now)
 
     def _sweep_queue(self, now: float) -> None:
-        """Let go of flights whose customers left while they waited for a connection to open."""
+        """Fail the flights whose customers lost patience while waiting for a connection."""
         if now > self._queue_swept + _QUEUE_SWEEP_S:
             self._queue_swept = now
             left = [flight for flight in self.queue if flight.sent and flight.has_left(now)]
@@ -236,5 +236,5 @@ class Pool(Opening):
 
 def _may_go_again(flight: Flight, fault: str) -> bool:
     """Return whether a request that met a closed connection may be sent on another."""
-    may = flight.asked.resend or flight.became_get
+    may = flight.exchange.resend or flight.became_get
     return may and not flight.resent and fault.startswith("connection_")

@@ -1,4 +1,4 @@
-"""A reply as its bytes come in, however they are cut."""
+"""Parses a reply from its bytes, however they are cut."""
 
 from __future__ import annotations
 
@@ -85,12 +85,7 @@ class Reading:
             self._start += data
             end = self._start.find(_BLANK)
             if end < 0:
-                if self.received - 3 > MOST_HEAD:  # the empty line may have begun
-                    raise BadReply("head_too_long")
-                is_settings = self._start[:1] == b"\0" and len(self._start) < 9
-                if not b"HTTP/1.".startswith(self._start[:7]) and not is_settings:
-                    read_head(self._start)  # names what it is instead
-                    raise BadReply("malformed_reply")
+                self._check_start()
                 return False
             if self.received - len(self._start) + end > MOST_HEAD:
                 raise BadReply("head_too_long")
@@ -102,6 +97,15 @@ class Reading:
                 raise BadReply("unexpected_upgrade")
         self._take(data)
         return self.ended
+
+    def _check_start(self) -> None:
+        """Raise BadReply where the bytes so far cannot become a head."""
+        if self.received - 3 > MOST_HEAD:  # the empty line may have begun
+            raise BadReply("head_too_long")
+        is_settings = self._start[:1] == b"\0" and len(self._start) < 9
+        if not b"HTTP/1.".startswith(self._start[:7]) and not is_settings:
+            read_head(self._start)  # names what it is instead
+            raise BadReply("malformed_reply")
 
     def _begin_body(self, head: Head) -> None:
         self.head = head
@@ -136,7 +140,7 @@ class Reading:
             self._kept.append(data)
 
     def close(self) -> str | None:
-        """The target closed: return None if that ends the reply, else what is wrong."""
+        """Return what is wrong with a reply where the target has closed; None if closing ends it."""
         if self.head is not None and self._missing == UNTIL_CLOSE and not self.ended:
             self.ended = True
             return None

@@ -15,19 +15,19 @@ __all__ = ["Sockets"]
 
 _BATCH = 1024
 _MANY = 8
-"""After so much news at once there is soon more: it is not worth the way through the hub."""
+"""After so many events at once there are soon more: polling again costs less than the way through the hub."""
 _LONGEST_TURN_S = 0.002
 """After this long the hub's other watchers (heartbeats, reports) have their turn."""
 
 
 class Sockets:
-    """What is open, by descriptor. `turn` lets every socket that has news be heard."""
+    """The open connections by descriptor; `turn` handles the events of all of them."""
 
     def __init__(self) -> None:
         self._epoll: select.epoll = get_original("select", "epoll")()
         self.open: dict[int, Connection] = {}
         self._added: set[int] = set()
-        """Numbers given since the last look: older news of the same number is not theirs."""
+        """Descriptors opened since the last poll: an older event of the same number is not theirs."""
         self._watcher: Any = None
         self.fault: BaseException | None = None
         """What went wrong in our own code while the hub called: the engine raises it."""
@@ -35,7 +35,7 @@ class Sockets:
         """Called after each turn: replies may have made something due."""
 
     def watch_from(self, hub: Any) -> None:
-        """Let gevent's hub call `turn` whenever a socket has news."""
+        """Let gevent's hub call `turn` whenever a socket has an event."""
         self._watcher = hub.loop.io(self._epoll.fileno(), 1)
         self._watcher.start(self._on_news)
 
@@ -48,7 +48,7 @@ class Sockets:
             self._watcher.stop()
 
     def turn(self, wait_s: float = 0.0) -> None:
-        """Handle what has come in, for some milliseconds at most."""
+        """Handle the events that have come in, for some milliseconds at most."""
         clock, poll, found = time.perf_counter, self._epoll.poll, self.open.get
         until = clock() + _LONGEST_TURN_S
         while True:

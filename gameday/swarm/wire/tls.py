@@ -32,7 +32,7 @@ def tls_context(ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
 
 
 class Tls:
-    """The TLS side of one connection: plain bytes on one face, records on the other."""
+    """The TLS layer of one connection: plain bytes on one side, records on the other."""
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()

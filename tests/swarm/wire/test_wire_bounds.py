@@ -170,7 +170,7 @@ def test_a_lack_of_descriptors_of_ours_is_no_fault_of_the_target(
         lab.desk.sweep(60.0)
         no_descriptors(False)
         assert not lab.desk.heard, "the wait is ours: nobody lost patience with the target"
-        assert lab.desk.pool.limits["file descriptors"] >= 1
+        assert lab.desk.pool.hindrances["file descriptors"] >= 1
         lab.desk.sweep()
         [(peer, _)] = lab.shop.asked(lab.desk)
         peer.send(FINE)

@@ -12,10 +12,10 @@ import pytest
 from gameday.safety import Target
 from gameday.swarm.wire.connection import Connection
 from gameday.swarm.wire.flight import Flight
-from gameday.swarm.wire.pool import Rules
+from gameday.swarm.wire.pool import PoolLimits
 from tests.support.wire_lab import FINE, Desk, Lab, Peer, get
 
-RULES = Rules(8)
+LIMITS = PoolLimits(8)
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def test_a_target_that_does_not_accept_is_timeout_connect(full: Target, alone: b
     desk = Desk(full)
     flight = desk.send(alone=alone)
     desk.sockets.turn(0.01)
-    desk.sweep_at(flight.sent + RULES.connect - 0.1)
+    desk.sweep_at(flight.sent + LIMITS.connect_s - 0.1)
     assert not desk.heard
-    desk.sweep_at(desk.now() + RULES.connect + 0.1)
+    desk.sweep_at(desk.now() + LIMITS.connect_s + 0.1)
     assert desk.heard[flight].fault == "timeout_connect"
     desk.check_books()
     desk.sockets.close()
@@ -66,7 +66,7 @@ def test_every_flight_that_waits_for_connections_is_told(full: Target) -> None:
     desk = Desk(full, most=3)
     flights = [desk.send() for _ in range(5)]
     for ahead in range(1, 6):
-        desk.sweep(ahead * (RULES.connect + 0.1))
+        desk.sweep(ahead * (LIMITS.connect_s + 0.1))
         desk.check_books()
     assert {desk.heard[flight].fault for flight in flights} == {"timeout_connect"}
     desk.sockets.close()
@@ -99,10 +99,10 @@ def test_a_target_that_is_silent_in_the_handshake_is_timeout_handshake() -> None
             lab.shop.look()
         [connection] = lab.desk.sockets.open.values()
         assert connection.tls is not None
-        since = connection.deadline - RULES.handshake
-        lab.desk.sweep_at(since + RULES.handshake - 0.1)
+        since = connection.deadline - LIMITS.handshake_s
+        lab.desk.sweep_at(since + LIMITS.handshake_s - 0.1)
         assert not lab.desk.heard
-        lab.desk.sweep_at(since + RULES.handshake + 0.1)
+        lab.desk.sweep_at(since + LIMITS.handshake_s + 0.1)
         assert lab.desk.heard[flight].fault == "timeout_handshake"
         lab.desk.check_books()
 
@@ -110,7 +110,7 @@ def test_a_target_that_is_silent_in_the_handshake_is_timeout_handshake() -> None
 def test_a_target_that_does_not_answer_is_timeout_first_byte(lab: Lab) -> None:
     flight = lab.desk.send()
     lab.shop.asked(lab.desk)
-    check_bound(lab, flight, RULES.first_byte, "timeout_first_byte")
+    check_bound(lab, flight, LIMITS.first_byte_s, "timeout_first_byte")
     lab.check_works()
 
 
@@ -130,7 +130,7 @@ def test_a_target_that_stops_in_a_reply_is_timeout_reply(lab: Lab, part: bytes) 
     [(peer, _)] = lab.shop.asked(lab.desk)
     peer.send(part)
     lab.desk.turn()
-    check_bound(lab, flight, RULES.reply, "timeout_reply")
+    check_bound(lab, flight, LIMITS.reply_s, "timeout_reply")
     lab.check_works()
 
 
@@ -141,7 +141,7 @@ def test_a_target_that_does_not_take_the_request_is_timeout_first_byte(lab: Lab)
     for _ in range(3):
         lab.desk.turn(0.01)
     assert next(iter(lab.desk.sockets.open.values())).rest
-    check_bound(lab, flight, RULES.first_byte, "timeout_first_byte")
+    check_bound(lab, flight, LIMITS.first_byte_s, "timeout_first_byte")
 
 
 def nothing(peer: Peer) -> None:
@@ -202,9 +202,9 @@ def test_a_connection_that_idles_too_long_is_closed(lab: Lab) -> None:
     last = next(iter(lab.desk.sockets.open.values())).last
     lab.desk.pool.open_ahead(2, last)
     lab.desk.sockets.turn(0.01)
-    lab.desk.sweep_at(last + RULES.idle - 0.5)
+    lab.desk.sweep_at(last + LIMITS.idle_s - 0.5)
     assert lab.desk.pool.count == 2
-    lab.desk.sweep_at(last + RULES.idle + 0.5)
+    lab.desk.sweep_at(last + LIMITS.idle_s + 0.5)
     assert lab.desk.pool.count == 0
     lab.desk.check_books()
     lab.check_works()

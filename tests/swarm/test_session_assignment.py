@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario
-from gameday.swarm.control.master import Director
-from gameday.swarm.control.run_spec import Brief
-from gameday.swarm.control.session_assignment import Deal, dealt
-from gameday.swarm.control.worker import LEASE_S, Player
+from gameday.swarm.control.master import Master
+from gameday.swarm.control.run_spec import RunSpec
+from gameday.swarm.control.session_assignment import SessionAssignment, assigned_sessions
+from gameday.swarm.control.worker import LEASE_S, Worker
 from gameday.swarm.engine.open_arrivals import Engine
 from gameday.traffic import LoadPlan
 from tests.support import examples
@@ -39,21 +39,26 @@ History = list[tuple[float, list[int]]]
 instants = st.integers(-20, 120).map(lambda tenth: tenth / 10)
 starts = st.lists(instants | st.floats(-2.0, 12.0), max_size=80).map(sorted)
 histories: st.SearchStrategy[History] = st.builds(
-    lambda first, later: [(EVER_S, first), *sorted(later, key=lambda deal: deal[0])],
+    lambda first, later: [(EVER_S, first), *sorted(later, key=lambda assignment: assignment[0])],
     st.lists(st.sampled_from(WORKERS), unique=True),
     st.lists(st.tuples(instants, st.lists(st.sampled_from(WORKERS), unique=True)), max_size=8),
 )
 
 
-def deals_of(worker: int, history: History) -> tuple[Deal, ...]:
+def deals_of(worker: int, history: History) -> tuple[SessionAssignment, ...]:
     return tuple(
-        Deal(from_s, players.index(worker) if worker in players else -1, max(1, len(players)))
+        SessionAssignment(
+            from_s, players.index(worker) if worker in players else -1, max(1, len(players))
+        )
         for from_s, players in history
     )
 
 
 def shares(history: History, at_s: Any) -> list[set[int]]:
-    return [set(dealt(deals_of(w, history), np.array(at_s, float)).tolist()) for w in WORKERS]
+    return [
+        set(assigned_sessions(deals_of(w, history), np.array(at_s, float)).tolist())
+        for w in WORKERS
+    ]
 
 
 def players_at(history: History, at_s: float) -> list[int]:
@@ -101,14 +106,14 @@ class _Over(BaseException):
     """The story is told."""
 
 
-class Master:
-    """A Director with workers who speak to it in virtual time."""
+class MasterInVirtualTime:
+    """A Master with workers who speak to it in virtual time."""
 
     def __init__(self, plan: LoadPlan, expected: int) -> None:
         self.clock, self.said = VirtualClock(), list[tuple[float, str, Any]]()
         runner = SimpleNamespace(send_message=self._hear)
-        brief = Brief("r1", LoadedScenario(""), {"main": "http://127.0.0.1:8001"}, expected, plan)
-        self.director = Director(SimpleNamespace(runner=runner), brief, None)  # type: ignore[arg-type]
+        spec = RunSpec("r1", LoadedScenario(""), {"main": "http://127.0.0.1:8001"}, expected, plan)
+        self.master = Master(SimpleNamespace(runner=runner), spec, None)  # type: ignore[arg-type]
         self._jobs: list[Any] = []
         self._heard: dict[str, float] = {}
 
@@ -121,7 +126,7 @@ class Master:
 
         def speak(now: float) -> None:
             self._heard[message.data["who"]] = now
-            getattr(self.director, f"on_{what}")(None, message)
+            getattr(self.master, f"on_{what}")(None, message)
 
         return speak
 
@@ -145,9 +150,9 @@ class Master:
             except _Over:
                 pass
 
-    def deals(self) -> list[tuple[float, dict[str, Any], dict[str, float]]]:
+    def assignments(self) -> list[tuple[float, dict[str, Any], dict[str, float]]]:
         """Return when, from the window's start, who was dealt what, and how long each was silent."""
-        zero = self.director.start_epoch_s + self.director.brief.plan.lead_in_s
+        zero = self.master.start_epoch_s + self.master.spec.plan.lead_in_s
         return [
             (at - zero, facts["deals"], facts["ago"])
             for at, what, facts in self.said
@@ -169,7 +174,7 @@ def test_whoever_comes_goes_or_falls_silent_the_masters_deals_share_every_sessio
     joins: list[float], silences: list[list[float]], expected: int, everything: Scenario
 ) -> None:
     plan = flat_plan(everything, 3.0, slots=4, lead_in=1, speed=20.0)
-    at_s, master = plan.arrivals().at_s, Master(plan, expected)
+    at_s, master = plan.arrivals().at_s, MasterInVirtualTime(plan, expected)
     for worker, ready in enumerate([*[0.0] * expected, *joins]):
         master.clock.at(master.clock.now_s + ready, master.say("ready", worker))
         for beat in range(1, 45):
@@ -178,41 +183,45 @@ def test_whoever_comes_goes_or_falls_silent_the_masters_deals_share_every_sessio
                 master.clock.at(master.clock.now_s + at, master.say("alive", worker))
     master.run(18.0)
     before: dict[str, set[int]] = {}
-    for now_s, deals, ago in master.deals():
+    for now_s, assignments, ago in master.assignments():
         after = {
-            who: set(dealt(tuple(Deal(*deal) for deal in mine), at_s).tolist())
-            for who, mine in deals.items()
+            who: set(
+                assigned_sessions(
+                    tuple(SessionAssignment(*assignment) for assignment in mine), at_s
+                ).tolist()
+            )
+            for who, mine in assignments.items()
         }
         holders = Counter(session for share in after.values() for session in share)
         assert not holders or max(holders.values()) == 1
         started = set(range(int(np.searchsorted(at_s, now_s, side="right"))))
         for who, share in after.items():
             assert share & started == before.get(who, set() if before else share) & started
-        for who, mine in deals.items():
-            plays = Deal(*mine[-1]).turn >= 0
+        for who, mine in assignments.items():
+            plays = SessionAssignment(*mine[-1]).turn >= 0
             assert plays if ago[who] < LEASE_S else ago[who] < 3.0 or not plays
-        if any(Deal(*mine[-1]).turn >= 0 for mine in deals.values()):
-            last = max(Deal(*mine[-1]).from_s for mine in deals.values())
+        if any(SessionAssignment(*mine[-1]).turn >= 0 for mine in assignments.values()):
+            last = max(SessionAssignment(*mine[-1]).from_s for mine in assignments.values())
             assert {s for s, at in enumerate(at_s) if at >= last} <= set(holders)
         before = after
-    assert master.deals()
+    assert master.assignments()
 
 
 def test_a_worker_that_was_held_up_is_bound_by_when_its_master_spoke_not_by_when_it_hears(
     everything: Scenario,
 ) -> None:
     """While it stood still it was taken for lost, and what starts since then is another's."""
-    master = Master(flat_plan(everything, 1.0, slots=4, speed=20.0), 1)
+    master = MasterInVirtualTime(flat_plan(everything, 1.0, slots=4, speed=20.0), 1)
     master.clock.at(master.clock.now_s, master.say("ready", 0))
     master.run(2.0)
     spoken_s, _, pulse = next(said for said in master.said if said[1] == "gameday_pulse")
-    player = Player(SimpleNamespace(runner=SimpleNamespace(client_id="w0")))  # type: ignore[arg-type]
+    worker = Worker(SimpleNamespace(runner=SimpleNamespace(client_id="w0")))  # type: ignore[arg-type]
     engine: Any = SimpleNamespace(lease_until=spoken_s)
-    player.engine = engine
+    worker.engine = engine
     with pytest.MonkeyPatch.context() as patch:
         for name in ("time", "monotonic", "perf_counter"):
             patch.setattr(time, name, lambda: spoken_s + 5.0)
-        player.on_pulse(None, SimpleNamespace(data=pulse))  # type: ignore[arg-type]
+        worker.on_pulse(None, SimpleNamespace(data=pulse))  # type: ignore[arg-type]
     assert engine.lease_until <= spoken_s + LEASE_S + 0.1
 
 
@@ -264,17 +273,17 @@ def test_whoever_joins_or_leaves_every_session_is_played_once_and_by_its_holder(
     play(everything, plan, alone)
 
     def hear(until: int) -> Any:
-        def deal(engine: Engine, worker: int) -> None:
-            engine.deal(deals_of(worker, history[:until]))
+        def assign(engine: Engine, worker: int) -> None:
+            engine.assign(deals_of(worker, history[:until]))
 
-        return deal
+        return assign
 
     run = play(
         everything,
         plan,
         together,
         workers=len(WORKERS),
-        deals={worker: deals_of(worker, history[:1]) for worker in WORKERS},
+        assignments={worker: deals_of(worker, history[:1]) for worker in WORKERS},
         happens={history[k - 1][0] - 0.5 + k * 1e-6: hear(k) for k in range(2, len(history) + 1)},
     )
     assert told(alone) == told(together)
@@ -297,6 +306,6 @@ def test_the_customers_of_a_stack_without_a_target_are_nobodys_to_play(tmp_path:
     run = play(scenario, plan, target, stacks=("asia",))
     played = {asked.session for asked in target.asked}
     assert played == set(np.flatnonzero(region_of == plan.regions.index("in")).tolist())
-    assert {row[0] for report in run.reports for row in report["steps"]} == {1}
+    assert {row[0] for report in run.reports for row in report.counts.steps} == {1}
     first: Asked = target.asked[0]
     assert first.header("Host") == "127.0.0.1:8002"

@@ -100,7 +100,7 @@ def test_every_draw_is_one_of_what_was_offered(says: Says, who: Who) -> None:
 def test_a_counter_gives_no_number_to_two_customers_and_knows_of_no_worker(
     says: Says, one: int, other: int
 ) -> None:
-    assert says("ticket", Who(one, place=3)) == str(1000 + 7 * one)
+    assert says("ticket", Who(one, position=3)) == str(1000 + 7 * one)
     assert says("plain", Who(one)) == str(one)
     assert (says("ticket", Who(one)) == says("ticket", Who(other))) == (one == other)
 
@@ -151,7 +151,7 @@ def test_a_feed_in_turn_gives_session_n_row_n_and_begins_anew_after_the_last(say
     for who in speakers(23):
         row = (says("people.name", who), says("people.city", who))
         assert row == ROWS[who.session % len(ROWS)]
-        later = Who(who.session, place=9)
+        later = Who(who.session, position=9)
         assert says("people.name", later) == row[0]
 
 

@@ -15,7 +15,7 @@ from gameday.record.run_record import STEPS
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.scenario.reading.assets import Assets
-from gameday.swarm.control.run_spec import BRIEF_VARIABLE, Brief, read_brief, write_brief
+from gameday.swarm.control.run_spec import RUN_SPEC_VARIABLE, RunSpec, read_run_spec, write_run_spec
 from gameday.swarm.tally.assemble import Assembly
 from gameday.traffic import LoadPlan, Walks
 from tests.support.small_runs import busy_shop, played
@@ -62,14 +62,14 @@ def same_plan(one: LoadPlan, other: LoadPlan) -> None:
         np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
 
 
-def brief_of_plan(plan: LoadPlan, **changes: Any) -> Brief:
+def brief_of_plan(plan: LoadPlan, **changes: Any) -> RunSpec:
     given: dict[str, Any] = {
         "run_id": "r1",
         "loaded": LoadedScenario("{}", Assets(), Path("/shop")),
         "targets": {"main": "http://127.0.0.1:8080"},
         "workers": 1,
     } | changes
-    return Brief(plan=plan, **given)
+    return RunSpec(plan=plan, **given)
 
 
 feeds = st.dictionaries(
@@ -105,17 +105,17 @@ def test_a_brief_read_back_is_the_brief_that_was_written(
     tmp_path: Path,
 ) -> None:
     plan = flat_plan(scenario, per_s, seed=seed, speed=speed, scale=scale, lead_in=lead_in)
-    brief = brief_of_plan(
+    spec = brief_of_plan(
         replace(plan, spacing=spacing, dispersion=1.0 + workers),
         workers=workers,
         loaded=LoadedScenario("{}", assets, Path("/shop")),
     )
-    write_brief(tmp_path / "swarm.json", brief)
-    back = read_brief(tmp_path / "swarm.json")
-    same_plan(brief.plan, back.plan)
-    for field in fields(Brief):
+    write_run_spec(tmp_path / "swarm.json", spec)
+    back = read_run_spec(tmp_path / "swarm.json")
+    same_plan(spec.plan, back.plan)
+    for field in fields(RunSpec):
         if field.name != "plan":
-            assert getattr(back, field.name) == getattr(brief, field.name), field.name
+            assert getattr(back, field.name) == getattr(spec, field.name), field.name
 
 
 def test_a_worker_reads_in_the_brief_the_scenario_the_master_loaded(tmp_path: Path) -> None:
@@ -130,18 +130,18 @@ def test_a_worker_reads_in_the_brief_the_scenario_the_master_loaded(tmp_path: Pa
         },
     )
     loaded = read_scenario(str(tmp_path / "small.yaml"))
-    write_brief(tmp_path / "b.json", brief_of_plan(played(scenario, 1.0), loaded=loaded))
-    assert read_brief(tmp_path / "b.json").loaded == loaded
+    write_run_spec(tmp_path / "b.json", brief_of_plan(played(scenario, 1.0), loaded=loaded))
+    assert read_run_spec(tmp_path / "b.json").loaded == loaded
     assert loaded.written == scenario
 
 
 def test_a_process_finds_its_brief_by_the_environment(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    brief = brief_of_plan(played(scenario, 1.0))
-    write_brief(tmp_path / "b.json", brief)
-    monkeypatch.setenv(BRIEF_VARIABLE, str(tmp_path / "b.json"))
-    same_plan(brief.plan, read_brief().plan)
+    spec = brief_of_plan(played(scenario, 1.0))
+    write_run_spec(tmp_path / "b.json", spec)
+    monkeypatch.setenv(RUN_SPEC_VARIABLE, str(tmp_path / "b.json"))
+    same_plan(spec.plan, read_run_spec().plan)
 
 
 @pytest.mark.parametrize(("lead_in", "speed"), [(0, 1.0), (2, 20.0), (3, 7.0)])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from gameday.errors import UsageError
-from gameday.swarm.script.python_users import Hands
+from gameday.swarm.script.python_users import PythonUsers
 
 MODULE = """\
 from locust import HttpUser, TaskSet, task
@@ -33,11 +33,11 @@ number = 7
 """
 
 
-def hands(folder: Path, name: str | None, journey: str | None = None) -> Hands:
+def python_users(folder: Path, name: str | None, journey: str | None = None) -> PythonUsers:
     steps = {"home": SimpleNamespace(python=name), "sign-in": SimpleNamespace(python=None)}
     walk = SimpleNamespace(python=journey, next={"home": {}, "sign-in": {}})
     scenario = SimpleNamespace(steps=steps, journeys={"visitor": walk})
-    return Hands(scenario, None, str(folder))  # type: ignore[arg-type]
+    return PythonUsers(scenario, None, str(folder))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -64,15 +64,15 @@ def test_a_class_that_cannot_play_a_step_is_refused_by_its_place(
     module, _, kind = name.partition(":")
     full = f"{module}_{folder.name}:{kind}" if module != "nowhere" else name
     with pytest.raises(UsageError) as caught:
-        hands(folder, full)
+        python_users(folder, full)
     assert str(caught.value).startswith("steps.home.python: ")
     assert says in str(caught.value)
 
 
 def test_a_journeys_class_needs_a_task_for_every_step(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"journeys\.visitor\.python: .* has no task sign_in"):
-        hands(folder, None, f"users_{folder.name}:Walk")
+        python_users(folder, None, f"users_{folder.name}:Walk")
 
 
 def test_a_class_with_tasks_is_taken(folder: Path) -> None:
-    hands(folder, f"users_{folder.name}:Good")
+    python_users(folder, f"users_{folder.name}:Good")

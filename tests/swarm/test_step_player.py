@@ -41,7 +41,9 @@ def seconds_of(record: RunRecord, kind: str) -> float:
 
 
 def faults(run: Run) -> list[str]:
-    return [why for report in run.reports for _, _, why, n in report["faults"] for _ in range(n)]
+    return [
+        why for report in run.reports for _, _, why, n in report.counts.faults for _ in range(n)
+    ]
 
 
 GROUPS: list[Any] = [
@@ -87,7 +89,7 @@ def test_of_several_bad_outcomes_the_first_to_come_names_the_step(tmp_path: Path
     )
     run, record = alone(lone_step(tmp_path, *GROUPS), target)
     assert (ended(record), faults(run)) == ("failed", ["connection_reset"])
-    assert run.line_faults == {(1, "status_404"): 1, (2, "connection_reset"): 1}
+    assert run.exchange_faults == {(1, "status_404"): 1, (2, "connection_reset"): 1}
 
 
 @pytest.mark.parametrize("bad", [Answer(500), Answer(fault="connection_reset"), Answer(404)])
@@ -103,7 +105,7 @@ def test_an_optional_exchange_is_not_waited_for_and_never_fails_the_step(
     assert ended(record) == "done"
     assert target.asked[-1].at_s - target.asked[0].at_s == pytest.approx(1.0)
     assert seconds_of(record, "response") == pytest.approx(5.0, rel=0.01)
-    assert sum(run.line_faults.values()) == 1
+    assert sum(run.exchange_faults.values()) == 1
     took = {int(n): done - due for rows in run.exchanges for n, due, done, _ in rows}
     assert took == pytest.approx({0: 1.0, 1: 3.0, 2: 4.0}, abs=0.001)
 
@@ -208,7 +210,7 @@ def test_what_was_held_back_and_comes_after_its_customer_has_left_is_nobodys(
     assert set(faults(run)) == {"patience"}
     assert total(record, "abandoned") == record.session_counts[0, SESSION_ENDS].sum() == sessions
     assert len(target.asked) == 2 * sessions
-    assert set(run.line_faults) == {(0, "patience")}
+    assert set(run.exchange_faults) == {(0, "patience")}
 
 
 def test_a_sessions_delay_is_what_replies_took_above_the_plan(tmp_path: Path) -> None:

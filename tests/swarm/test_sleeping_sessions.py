@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.swarm.engine.customer import Customer
-from gameday.swarm.engine.sleeping_sessions import Rows
-from gameday.swarm.engine.timer_buckets import Calendar
-from gameday.swarm.wire.cookies import Jar
+from gameday.swarm.engine.sleeping_sessions import SleepingSessions
+from gameday.swarm.engine.timer_buckets import TimerBuckets
+from gameday.swarm.wire.cookies import CookieJar
 from gameday.vocabulary import Seed
 from tests.support import examples
 from tests.support.small_shop import flat_plan, load_small, merged, small_shop
@@ -49,27 +49,27 @@ def test_whoever_is_due_the_longest_is_taken_first_never_early_and_nobody_is_los
     moves: list[tuple[str, float]],
 ) -> None:
     due: array[float] = array("d")
-    calendar, waiting, now = Calendar(due), list[float](), 0.0
+    timers, waiting, now = TimerBuckets(due), list[float](), 0.0
     for move, number in [*moves, ("now", 100.0)]:
         if move == "sleep":
             due.append(number)
-            calendar.put(len(due) - 1)
+            timers.put(len(due) - 1)
             insort(waiting, number)
         elif move == "take":
-            row = calendar.take(now)
+            row = timers.take(now)
             if row < 0:
                 assert not waiting or waiting[0] > now
             else:
                 assert due[row] == waiting.pop(0) <= now
         else:
             now = number if move == "now" else now + number
-        assert calendar.waiting == len(waiting)
-        next_s = calendar.next_s()
+        assert timers.waiting == len(waiting)
+        next_s = timers.next_s()
         assert next_s <= waiting[0] + 1e-9 if waiting else next_s == inf
-    rows = [calendar.take(now) for _ in waiting]
+    rows = [timers.take(now) for _ in waiting]
     assert [due[row] for row in rows] == waiting
     assert len(set(rows)) == len(rows)
-    assert (calendar.take(now), calendar.waiting) == (-1, 0)
+    assert (timers.take(now), timers.waiting) == (-1, 0)
 
 
 @given(dues=st.lists(instants, min_size=1, max_size=50), now=instants)
@@ -77,31 +77,31 @@ def test_a_clock_that_waits_for_the_calendars_word_never_turns_in_vain_for_long(
     dues: list[float], now: float
 ) -> None:
     """An engine that sleeps until `next_s` wakes for somebody, or for a bucket; never for nothing."""
-    calendar = Calendar(array("d", dues))
+    timers = TimerBuckets(array("d", dues))
     for row in range(len(dues)):
-        calendar.put(row)
+        timers.put(row)
     turns = 0
-    while calendar.waiting:
-        turns += calendar.take(now) < 0
-        now = max(nextafter(now, inf), calendar.next_s()) if calendar.waiting else now
+    while timers.waiting:
+        turns += timers.take(now) < 0
+        now = max(nextafter(now, inf), timers.next_s()) if timers.waiting else now
     assert turns <= 600 + 2 * len(dues)
 
 
-def cast_of(number: int, patience: float) -> Any:
+def cohort_of(number: int, patience: float) -> Any:
     return SimpleNamespace(number=number, journey=SimpleNamespace(patience=patience))
 
 
-CASTS = tuple(cast_of(number, float(number + 1)) for number in range(7))
+COHORTS = tuple(cohort_of(number, float(number + 1)) for number in range(7))
 FIELDS = (
     "key",
     "session",
-    "place",
+    "position",
     "step",
     "nominal_s",
-    "began",
+    "start_slot",
     "tries",
-    "since",
-    "mood",
+    "tries_at_reason",
+    "retry_reason",
     "jar",
     "memory",
 )
@@ -110,21 +110,21 @@ customers = st.fixed_dictionaries(
     {
         "key": st.integers(0, 2**64 - 1),
         "session": st.integers(0, 2**32 - 1),
-        "place": st.integers(0, 499),
+        "position": st.integers(0, 499),
         "step": st.integers(0, 255),
         "nominal_s": st.floats(-1e6, 1e6),
-        "began": st.integers(-10_000, 10_000_000),
+        "start_slot": st.integers(-10_000, 10_000_000),
         "tries": st.integers(0, 2000),
-        "since": st.integers(0, 2000),
-        "mood": st.integers(0, 5),
-        "jar": st.none() | st.builds(Jar),
+        "tries_at_reason": st.integers(0, 2000),
+        "retry_reason": st.integers(0, 5),
+        "jar": st.none() | st.builds(CookieJar),
         "memory": st.none() | st.dictionaries(st.text(), st.text()),
     }
 )
 
 
-def customer_of(cast: Any, facts: dict[str, Any]) -> Customer:
-    customer = Customer(cast, facts["key"], facts["session"])
+def customer_of(cohort: Any, facts: dict[str, Any]) -> Customer:
+    customer = Customer(cohort, facts["key"], facts["session"])
     for name in FIELDS:
         setattr(customer, name, facts[name])
     return customer
@@ -135,7 +135,7 @@ class Bed:
     """A customer as it lay down."""
 
     due: float
-    cast: int
+    cohort: int
     facts: dict[str, Any]
 
 
@@ -144,11 +144,11 @@ class Bed:
 def test_a_customer_wakes_as_it_lay_down_whoever_slept_in_its_row_before(
     data: st.DataObject,
 ) -> None:
-    rows, beds, now = Rows(CASTS), list[Bed](), 0.0
+    rows, beds, now = SleepingSessions(COHORTS), list[Bed](), 0.0
     for _ in range(data.draw(st.integers(1, 40))):
         if data.draw(st.booleans()):
             bed = Bed(data.draw(instants), data.draw(st.integers(0, 6)), data.draw(customers))
-            rows.sleep(customer_of(CASTS[bed.cast], bed.facts), bed.due)
+            rows.sleep(customer_of(COHORTS[bed.cohort], bed.facts), bed.due)
             beds.append(bed)
         now += data.draw(st.floats(0.0, 10.0))
         woken = rows.wake(now)
@@ -164,9 +164,9 @@ def test_a_customer_wakes_as_it_lay_down_whoever_slept_in_its_row_before(
 
 
 def same(woken: Customer, bed: Bed) -> bool:
-    if woken.due != bed.due or woken.cast is not CASTS[bed.cast]:
+    if woken.due != bed.due or woken.cohort is not COHORTS[bed.cohort]:
         return False
-    return woken.patience == bed.cast + 1.0 and all(
+    return woken.patience == bed.cohort + 1.0 and all(
         getattr(woken, name) is bed.facts[name]
         if name == "jar"
         else getattr(woken, name) == bed.facts[name]
@@ -175,14 +175,17 @@ def same(woken: Customer, bed: Bed) -> bool:
 
 
 def test_a_customer_wakes_with_nothing_under_way() -> None:
-    rows, nobody = Rows(CASTS), dict.fromkeys(FIELDS, 0) | {"jar": None, "memory": None}
-    customer = customer_of(CASTS[0], nobody)
+    rows, nobody = (
+        SleepingSessions(COHORTS),
+        dict.fromkeys(FIELDS, 0) | {"jar": None, "memory": None},
+    )
+    customer = customer_of(COHORTS[0], nobody)
     customer.outcome, customer.why, customer.hops, customer.resent = 3, "status_500", 2, True
     customer.patient_since = customer.first_sent = 77.0
     rows.sleep(customer, 1.0)
     woken = rows.wake(2.0)
     assert woken is not None
-    assert (woken.outcome, woken.why, woken.hops, woken.resent, woken.over) == (
+    assert (woken.outcome, woken.why, woken.hops, woken.resent, woken.has_ended) == (
         0,
         "",
         0,
@@ -193,10 +196,10 @@ def test_a_customer_wakes_with_nothing_under_way() -> None:
 
 
 def test_a_row_that_has_become_free_holds_on_to_nothing() -> None:
-    rows, jar, memory = Rows(CASTS), Jar(), {"token": "t"}
+    rows, jar, memory = SleepingSessions(COHORTS), CookieJar(), {"token": "t"}
     before = sys.getrefcount(jar), sys.getrefcount(memory)
     facts = dict.fromkeys(FIELDS, 0) | {"jar": jar, "memory": memory}
-    rows.sleep(customer_of(CASTS[0], facts), 1.0)
+    rows.sleep(customer_of(COHORTS[0], facts), 1.0)
     assert rows.wake(2.0) is not None
     del facts
     assert (sys.getrefcount(jar), sys.getrefcount(memory)) == before
@@ -207,9 +210,9 @@ def test_a_sleeper_costs_what_it_is_said_to_and_its_place_is_used_again() -> Non
     many = 50_000
     due = (1.0 + 20.0 * Seed(1).stream("due").random(many)).tolist()
     facts = dict.fromkeys(FIELDS, 1) | {"jar": None, "memory": None}
-    customer = customer_of(CASTS[0], facts)
+    customer = customer_of(COHORTS[0], facts)
     tracemalloc.start()
-    rows = Rows(CASTS)
+    rows = SleepingSessions(COHORTS)
     sizes = []
     for turn in range(3):
         for at in due:

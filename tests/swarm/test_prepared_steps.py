@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.errors import ScenarioError
-from gameday.swarm.script.prepared_steps import Line
+from gameday.swarm.script.prepared_steps import PreparedExchange
 from tests.support import examples
-from tests.support.small_words import Who, line_of
+from tests.support.small_words import Who, exchange_of
 
 OURS = {
     "host",
@@ -91,7 +91,7 @@ class Read:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
-def sent(line: Line, value: str = "", cookies: bytes = b"", **more: str) -> Read:
+def sent(line: PreparedExchange, value: str = "", cookies: bytes = b"", **more: str) -> Read:
     return Read(line.request(Who(memory={"word": value, **more}), cookies))
 
 
@@ -124,9 +124,9 @@ TEMPLATES: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Line]:
+def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PreparedExchange]:
     return {
-        name: line_of(tmp_path_factory.mktemp(name), exchange)
+        name: exchange_of(tmp_path_factory.mktemp(name), exchange)
         for name, exchange in TEMPLATES.items()
     }
 
@@ -137,7 +137,7 @@ words = settings(deadline=None, max_examples=examples(150))
 @given(value=values)
 @words
 def test_whatever_a_word_holds_a_request_is_one_request_with_the_headers_it_has(
-    value: str, lines: dict[str, Line]
+    value: str, lines: dict[str, PreparedExchange]
 ) -> None:
     for name, line in lines.items():
         read, plain = sent(line, value), sent(line, "x")
@@ -151,7 +151,7 @@ def test_whatever_a_word_holds_a_request_is_one_request_with_the_headers_it_has(
 @given(value=values)
 @words
 def test_a_word_in_a_path_is_quoted_and_stands_for_itself(
-    value: str, lines: dict[str, Line]
+    value: str, lines: dict[str, PreparedExchange]
 ) -> None:
     assert unquote(sent(lines["path"], value).path) == f"/p/{value}/x{value}"
 
@@ -159,7 +159,7 @@ def test_a_word_in_a_path_is_quoted_and_stands_for_itself(
 @given(value=values)
 @words
 def test_a_word_in_a_query_or_a_form_is_quoted_and_stands_for_itself(
-    value: str, lines: dict[str, Line]
+    value: str, lines: dict[str, PreparedExchange]
 ) -> None:
     def fields(text: str) -> list[tuple[str, str]]:
         pairs = [pair.split("=") for pair in text.split("&")]
@@ -176,7 +176,7 @@ def test_a_word_in_a_query_or_a_form_is_quoted_and_stands_for_itself(
 @given(value=values, other=values)
 @words
 def test_words_in_json_are_said_however_deep_they_stand_and_never_filled_again(
-    value: str, other: str, lines: dict[str, Line]
+    value: str, other: str, lines: dict[str, PreparedExchange]
 ) -> None:
     read = sent(lines["json"], value, other=other)
     said = {"word": value or "", "other": other or ""}
@@ -195,7 +195,9 @@ def test_words_in_json_are_said_however_deep_they_stand_and_never_filled_again(
 
 @given(value=values)
 @words
-def test_a_body_is_sent_as_it_stands_with_its_own_type(value: str, lines: dict[str, Line]) -> None:
+def test_a_body_is_sent_as_it_stands_with_its_own_type(
+    value: str, lines: dict[str, PreparedExchange]
+) -> None:
     read = sent(lines["body"], value)
     assert read.body.decode() == f"<a>{value}</a>\n"
     assert read.header("Content-Type") == ["text/xml"]
@@ -204,14 +206,16 @@ def test_a_body_is_sent_as_it_stands_with_its_own_type(value: str, lines: dict[s
 
 @given(value=values)
 @words
-def test_a_word_in_a_header_is_said_on_its_one_line(value: str, lines: dict[str, Line]) -> None:
+def test_a_word_in_a_header_is_said_on_its_one_line(
+    value: str, lines: dict[str, PreparedExchange]
+) -> None:
     [said] = sent(lines["headers"], value).header("X-Word")
     assert said == "<" + "".join(c for c in value if c.isprintable()) + ">"
 
 
 @pytest.mark.parametrize("where", TEMPLATES)
 def test_half_a_character_that_a_reply_gave_is_no_end_of_the_run(
-    where: str, lines: dict[str, Line]
+    where: str, lines: dict[str, PreparedExchange]
 ) -> None:
     r"""JSON can say `"\ud800"`, which no encoding can; a target's odd reply is the target's."""
     found = json.loads('"a\\ud800b"')
@@ -220,7 +224,7 @@ def test_half_a_character_that_a_reply_gave_is_no_end_of_the_run(
 
 @pytest.mark.parametrize("where", TEMPLATES)
 def test_cookies_are_one_header_more_and_change_nothing_else(
-    where: str, lines: dict[str, Line]
+    where: str, lines: dict[str, PreparedExchange]
 ) -> None:
     plain, with_cookies = sent(lines[where], "x"), sent(lines[where], "x", b"a=1; b=2")
     assert with_cookies.header("Cookie") == ["a=1; b=2"]
@@ -246,7 +250,7 @@ CONSTANT: list[dict[str, Any]] = [
 def test_a_request_without_words_is_prepared_whole(
     exchange: dict[str, Any], tmp_path: Path
 ) -> None:
-    line = line_of(tmp_path, exchange)
+    line = exchange_of(tmp_path, exchange)
     assert line.constant == line.request(Who(), b"")
     read = Read(line.constant or b"")
     assert read.method == exchange.get("method", "GET")
@@ -255,20 +259,22 @@ def test_a_request_without_words_is_prepared_whole(
 
 
 @pytest.mark.parametrize("where", TEMPLATES)
-def test_a_request_with_words_is_prepared_for_nobody(where: str, lines: dict[str, Line]) -> None:
+def test_a_request_with_words_is_prepared_for_nobody(
+    where: str, lines: dict[str, PreparedExchange]
+) -> None:
     assert lines[where].constant is None
 
 
 @pytest.mark.parametrize("name", ["User-Agent", "user-agent", "HOST", "accept-encoding"])
 def test_a_header_of_the_scenario_takes_the_place_of_ours(name: str, tmp_path: Path) -> None:
-    read = Read(line_of(tmp_path, {"path": "/", "headers": {name: "mine"}}).request(Who(), b""))
+    read = Read(exchange_of(tmp_path, {"path": "/", "headers": {name: "mine"}}).request(Who(), b""))
     assert read.header(name) == ["mine"]
     assert len({key.lower() for key, _ in read.headers}) == len(read.headers)
 
 
 def test_a_content_type_of_the_scenario_takes_the_place_of_ours(tmp_path: Path) -> None:
     exchange = {"method": "POST", "json": {}, "headers": {"content-type": "application/ld+json"}}
-    read = Read(line_of(tmp_path, exchange).request(Who(), b""))
+    read = Read(exchange_of(tmp_path, exchange).request(Who(), b""))
     assert read.header("Content-Type") == ["application/ld+json"]
 
 
@@ -277,7 +283,7 @@ def test_a_header_that_a_scenario_writes_over_lines_is_refused_or_sent_on_one(
     own: str, tmp_path: Path
 ) -> None:
     with suppress(ScenarioError):
-        read = Read(line_of(tmp_path, {"headers": {"X-Own": own}}).request(Who(), b""))
+        read = Read(exchange_of(tmp_path, {"headers": {"X-Own": own}}).request(Who(), b""))
         assert {name.lower() for name, _ in read.headers} == OURS | {"x-own"}
 
 
@@ -295,7 +301,7 @@ def test_a_word_in_a_fields_name_stands_as_written_or_is_said_or_refused(
     exchange: dict[str, Any], tmp_path: Path
 ) -> None:
     with suppress(ScenarioError):
-        raw = line_of(tmp_path, exchange).request(Who(), b"")
+        raw = exchange_of(tmp_path, exchange).request(Who(), b"")
         read = Read(raw)
         text = unquote(raw.decode())
         assert "synthetic-7" in text or "{customer}" in text
@@ -316,7 +322,7 @@ def test_a_word_in_a_fields_name_stands_as_written_or_is_said_or_refused(
 def test_only_what_may_come_twice_without_harm_is_sent_again_by_itself(
     exchange: dict[str, Any], resend: bool, tmp_path: Path
 ) -> None:
-    assert line_of(tmp_path, exchange).resend == resend
+    assert exchange_of(tmp_path, exchange).resend == resend
 
 
 @pytest.mark.parametrize("own", ["consent=yes", "consent={region}"])
@@ -324,7 +330,7 @@ def test_only_what_may_come_twice_without_harm_is_sent_again_by_itself(
 def test_a_cookie_header_of_the_scenario_and_the_customers_cookies_are_one_header(
     own: str, cookies: bytes, tmp_path: Path
 ) -> None:
-    line = line_of(tmp_path, {"path": "/", "headers": {"cookie": own}})
+    line = exchange_of(tmp_path, {"path": "/", "headers": {"cookie": own}})
     said = own.replace("{region}", "eu") + ("; " + cookies.decode() if cookies else "")
     for raw in (line.request(Who(), cookies), line.onward(Who(), "/next", cookies, as_get=True)):
         assert [v for name, v in Read(raw).headers if name.lower() == "cookie"] == [said]
