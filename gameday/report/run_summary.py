@@ -28,6 +28,7 @@ from gameday.findings import (
 from gameday.forecast import Demand, EventDemand
 from gameday.forecast.evaluation import actuals_table, demand_series
 from gameday.history import History
+from gameday.products import to_json
 from gameday.record import RunRecord
 from gameday.record.measures import LATENESS_BOUND_S
 from gameday.traffic.fit import event_demand
@@ -83,7 +84,7 @@ def gather(
         "sell_out": sell_outs_of_run(evidence),
         **_failure(evidence, measured),
         "series": slot_series(evidence),
-        "demand_series": demand_series(expected, history, plan.quantile),
+        "demand_series": to_json(demand_series(expected, history, plan.quantile)),
         "forecast": _forecast(expected, history),
         "validity": asdict(valid)
         | {
@@ -113,15 +114,15 @@ def _orders(
 
 def _forecast(expected: EventDemand, history: History) -> dict[str, Any]:
     """Return what stands behind the forecast, and how it did where the history knows better by now."""
-    demand = expected.organic
+    demand, actuals = expected.organic, actuals_table(expected, history)
     return {
         "backtest_wape": demand.backtest_wape,
-        "race": [list(row) for row in demand.race],
+        "race": [list(row) for row in demand.benchmark],
         "strength_sigma": demand.strength_sigma,
         "past_events": demand.past_events,
         "calibrated_to": demand.calibrated_to,
         "notes": [*history.notes, *demand.notes],
-        "actuals": actuals_table(expected, history),
+        "actuals": None if actuals is None else to_json(actuals),
     }
 
 

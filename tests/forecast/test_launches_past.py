@@ -11,7 +11,7 @@ import pytest
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.crowds import crowd_notes
-from gameday.forecast.data.launches import lessons
+from gameday.forecast.data.launches import learn_launches
 from gameday.forecast.forecast import demand_grid, forecast_demand, models_of
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
@@ -72,7 +72,7 @@ def without_crowds(scenario: Scenario) -> History:
 def learned(scenario: Scenario, history: History) -> list:  # type: ignore[type-arg]
     grid = demand_grid(scenario)
     models, _ = models_of(scenario, history, grid.epoch_min + grid.slots)
-    return lessons(scenario, history, models)
+    return learn_launches(scenario, history, models)
 
 
 @pytest.mark.parametrize(("half_life", "size"), [(3.0, 30_000), (12.0, 60_000)])

@@ -6,7 +6,7 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.forecast.evaluation.backtest import Backtest
-    from gameday.forecast.evaluation.benchmark import backtest_wape, race_words, wape_words
+    from gameday.forecast.evaluation.benchmark import backtest_wape, benchmark_words, wape_words
     from gameday.forecast.evaluation.leave_one_event_out import main_kind
     from gameday.forecast.evaluation.outlier_effect import outlier_rows
     from gameday.forecast.evaluation.scores import actuals_table, demand_series, thin
@@ -18,7 +18,7 @@ __all__ = [
     "demand_series",
     "main_kind",
     "outlier_rows",
-    "race_words",
+    "benchmark_words",
     "thin",
     "wape_words",
 ]
@@ -32,7 +32,7 @@ __getattr__ = opening(
         "demand_series": "scores",
         "main_kind": "leave_one_event_out",
         "outlier_rows": "outlier_effect",
-        "race_words": "benchmark",
+        "benchmark_words": "benchmark",
         "thin": "scores",
         "wape_words": "benchmark",
     },
