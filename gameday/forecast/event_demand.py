@@ -160,15 +160,16 @@ class EventDemand:
 
         `per_step`, shape (steps,): how much each step counts in the sum, as busy vCPUs do; default 1.
         """
-        curves = _EventCurves(self, self._weights(region, step), *self._span(region))
+        weights = self._weights(region, step)
         if per_step is not None:
-            curves = replace(curves, weights=curves.weights * per_step)
+            weights = weights * per_step
+        curves = _EventCurves(self, weights, *self._span(region))
         organic, smooth = self.organic, curves.summed(self.organic.smooth)
-        is_event = curves.summed(np.abs(organic.event_log_effect))[int(smooth.argmax())] > 0
+        effect = curves.summed(np.abs(organic.event_log_effect))
         peak = peak_of(
             smooth,
             organic.peaks.get((region, step), PeakErrors.unknown()),
-            organic.strength_sigma if is_event else 0.0,
+            organic.strength_sigma if effect[smooth.argmax()] > 0 else 0.0,
             curves.with_launches(),
         )
         return replace(peak, slot=peak.slot + curves.first)

@@ -23,9 +23,9 @@ from gameday.forecast.evaluation.benchmark import (
     OURS,
     backtest_wape,
     benchmark_model,
+    benchmark_notes,
     benchmark_words,
     pooled_benchmark,
-    race_notes,
 )
 from gameday.forecast.evaluation.rolling_origin import weighed_folds
 from gameday.forecast.model.regional import fit_models
@@ -163,7 +163,7 @@ def test_a_rival_that_says_nothing_is_named_and_not_scored() -> None:
     ours = absolute_errors(np.ones((9, 1)), np.ones((9, 1)))
     silent = absolute_errors(np.ones((9, 1)), np.full((9, 1), np.nan))
     assert dict(pooled_benchmark([{OURS: ours, "last week": silent}])) == {OURS: 0.0}
-    (note,) = race_notes(["here"], [{OURS: ours, "last week": silent}])
+    (note,) = benchmark_notes(["here"], [{OURS: ours, "last week": silent}])
     assert "last week said nothing of some minutes" in note
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gameday.forecast.data.training_data import daily
-from gameday.forecast.model.blend import FACTORS, TIE
+from gameday.forecast.model.blend import FACTORS, RECONCILIATION
 from gameday.forecast.model.reconciliation import reconcile_tree, reconciled_models
 from tests.support.made_up import counts_of, past_of
 
@@ -55,7 +55,7 @@ def test_a_day_is_scaled_as_a_whole_and_the_ingredients_still_sum() -> None:
     past = past_of(counts_of(21, (300.0, 40.0), seed=1))
     model = reconciled_models([past], past.end_min, past.end_min + 3 * 1440, "sale")[0]
     minute = past.end_min + np.arange(0, 3 * 1440)
-    factor = model.blend.parts(minute)[TIE]
+    factor = model.blend.parts(minute)[RECONCILIATION]
     for day in range(3):
         np.testing.assert_allclose(
             np.ptp(factor[1440 * day : 1440 * (day + 1)], axis=0), 0, atol=1e-12

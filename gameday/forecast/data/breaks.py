@@ -53,10 +53,10 @@ def propose_breaks(past: Past) -> list[SlopeBreak]:
     minute, log = minute[::thin], log[::thin]
     ends = _change_points(log, max(3, _LEAST_DAYS // thin))
     growths = [_growth(minute[a:b], log[a:b]) for a, b in itertools.pairwise([0, *ends])]
-    starts = [datetime.fromtimestamp(60 * minute[first], UTC) for first in ends[:-1]]
+    changes = zip(minute[ends[:-1]], growths[:-1], growths[1:], strict=True)
     return [
-        SlopeBreak(past.calendar.region, start, before, after)
-        for start, before, after in zip(starts, growths[:-1], growths[1:], strict=True)
+        SlopeBreak(past.calendar.region, datetime.fromtimestamp(60 * start, UTC), before, after)
+        for start, before, after in changes
         if abs(np.log(after / before)) > _LEAST_CHANGE
     ]
 

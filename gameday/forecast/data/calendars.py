@@ -104,10 +104,8 @@ class RegionCalendar:
         if self.country is None:
             return {}, None
         ends = self._local(np.array([self.seen_from_min, self.seen_until_min]))
-        all_years = [*ends.year, *np.unique(stamps.year)]
-        by_name = _public_holidays(self.country, range(min(all_years), max(all_years) + 1))
-        local = _days(stamps)
-        each = {name: np.asarray(local.isin(days)) for name, days in by_name.items()}
+        by_name = _public_holidays(self.country, [*ends.year, *np.unique(stamps.year)])
+        each = {name: np.asarray(_days(stamps).isin(days)) for name, days in by_name.items()}
         is_any = np.any([*each.values(), np.zeros(len(stamps), bool)], axis=0)
         first, last = _days(ends)
         seen = {n for n, days in by_name.items() if any(first <= day < last for day in days)}
@@ -119,10 +117,11 @@ def _days(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return stamps.tz_localize(None).normalize()
 
 
-def _public_holidays(country: str, years: range) -> dict[str, list[pd.Timestamp]]:
-    """Return name -> days of a country's public holidays."""
+def _public_holidays(country: str, years: list[int]) -> dict[str, list[pd.Timestamp]]:
+    """Return name -> days of a country's public holidays, from the first of the years to the last."""
+    span = range(min(years), max(years) + 1)
     by_name: dict[str, list[pd.Timestamp]] = {}
-    found = holidays.country_holidays(country, years=years, language="en_US")
+    found = holidays.country_holidays(country, years=span, language="en_US")
     for day, name in sorted(found.items()):
         by_name.setdefault(name, []).append(pd.Timestamp(day))
     return by_name
@@ -189,7 +188,7 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
         region=region,
         zone=scenario.regions[region].zone,
         country=scenario.calendar.holidays.get(region),
-        occurrences=tuple(replace(o, kind=borrowed.get(o.kind, o.kind)) for o in events),
+        occurrences=_with_kinds(events, borrowed),
         launches=_launches(scenario, region),
         block=scenario.forecast,
         regressors=_regressors(scenario, region, first, until),
@@ -197,6 +196,11 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
         seen_from_min=first,
         seen_until_min=until,
     )
+
+
+def _with_kinds(events: list[Occurrence], kinds: dict[str, str]) -> tuple[Occurrence, ...]:
+    """Return the events, those of some kinds as of others."""
+    return tuple(replace(event, kind=kinds.get(event.kind, event.kind)) for event in events)
 
 
 def _events(scenario: Scenario, region: str) -> list[Occurrence]:

@@ -29,17 +29,23 @@ def crowds_of(scenario: Scenario, grid: TimeGrid, learned: list[LaunchLesson]) -
 def _crowd(scenario: Scenario, grid: TimeGrid, name: str, learned: list[LaunchLesson]) -> Crowd:
     launch = scenario.launches[name]
     lessons = {lesson.region: lesson for lesson in learned if lesson.launch == name}
-    half_life_s = launch.half_life or next((known.half_life_s for known in lessons.values()), None)
-    if half_life_s is None:
-        raise HistoryError(f"launches.{name}.half_life: {_UNKNOWN}")
+    half_life_s = _half_life_s(scenario, name, list(lessons.values()))
     starts = np.zeros((len(scenario.regions), grid.slots))
     for region in launch.at:
         size = _size(scenario, name, region, lessons.get(region))
         release = grid.index_of(scenario.launch_at(name, region))
         share = launch.crowd_share(np.arange(grid.slots) - release, half_life_s)
         starts[scenario.region_names.index(region)] = size * share
-    learned_from = min((_number_seen(lessons.get(region)) for region in launch.at), default=0)
-    return Crowd(starts, _sigma(list(lessons.values())), half_life_s, learned_from)
+    fewest = min((_number_seen(lessons.get(region)) for region in launch.at), default=0)
+    return Crowd(starts, _sigma(list(lessons.values())), half_life_s, fewest)
+
+
+def _half_life_s(scenario: Scenario, name: str, lessons: list[LaunchLesson]) -> float:
+    """Return a launch's half-life: as declared, else as past launches say."""
+    half_life_s = scenario.launches[name].half_life
+    if not half_life_s and not lessons:
+        raise HistoryError(f"launches.{name}.half_life: {_UNKNOWN}")
+    return half_life_s or lessons[0].half_life_s
 
 
 def _number_seen(lesson: LaunchLesson | None) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.model.design import Columns, calendar_columns
 from gameday.scenario.events import KINDS
+from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Rows", "in_event", "known_sums", "late_width", "make_rows", "without_launches"]
@@ -82,13 +83,18 @@ def make_rows(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Rows:
     widths, near = _widths(grid, calendar)
     edges = _edges(grid, widths)
     width = np.diff(edges)
-    mean = np.empty((len(width), len(counts)), np.float32)
-    for series, row in enumerate(counts):
-        known, total = known_sums(row, edges[:-1])
-        mean[:, series] = np.where(known > 0, total / np.maximum(known, 1), np.nan)
     middle = grid.epoch_min + edges[:-1] + width / 2
-    fixed = calendar_columns(calendar, middle)
+    mean, fixed = _means(counts, edges[:-1]), calendar_columns(calendar, middle)
     return Rows(middle, width.astype(float), mean, near[edges[:-1]], fixed)
+
+
+def _means(counts: Array, begins: Array) -> Array:
+    """Return the mean of the known counts from each of `begins` to the next, (rows, series); NaN of none."""
+    mean = np.empty((len(begins), len(counts)), np.float32)
+    for series, row in enumerate(counts):
+        known, total = known_sums(row, begins)
+        mean[:, series] = np.where(known > 0, total / np.maximum(known, 1), np.nan)
+    return mean
 
 
 def known_sums(counts: Array, begins: Array) -> tuple[Array, Array]:
@@ -131,14 +137,17 @@ def _widths(grid: TimeGrid, calendar: RegionCalendar) -> tuple[Array, Array]:
     near = np.zeros(grid.slots, bool)
     for event in calendar.occurrences:
         if KINDS[event.kind].start_knots_min:
-            around = _slots(
-                grid, event.start_min - _EVENT_MARGIN_MIN, event.end_min + _EVENT_MARGIN_MIN
-            )
+            around = _near(grid, event)
             near[around] = True
             width[around] = np.minimum(width[around], _MARGIN_MIN)
             for edge in (event.start_min, event.end_min):
                 width[_slots(grid, edge - _SHARP_MIN[0], edge + _SHARP_MIN[1])] = 1
     return width, near
+
+
+def _near(grid: TimeGrid, event: Occurrence) -> slice:
+    """Return the slots of an event and its margin."""
+    return _slots(grid, event.start_min - _EVENT_MARGIN_MIN, event.end_min + _EVENT_MARGIN_MIN)
 
 
 def _edges(grid: TimeGrid, width: Array) -> Array:

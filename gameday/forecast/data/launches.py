@@ -99,16 +99,24 @@ def _steps_per_session(scenario: Scenario, launch: str) -> float | None:
 
 def _excesses(scenario: Scenario, known: History, model: Model, region: int) -> list[_Excess]:
     """Return what each past launch of a region, of those that stand out, brought."""
-    found = []
-    for event, start, _ in scenario.occurrences(scenario.region_names[region]):
-        if event.kind == "launch" and event.name not in scenario.launches:
-            release = start.timestamp() // 60
-            counts = _counts_after(known, region, int(release) - known.grid.epoch_min)
-            if counts is not None:
-                expected = model.blend.counts(release + np.arange(_WINDOW_MIN)).sum(axis=1)
-                level = _level(known, model, region, release)
-                found.append(_Excess(event.strength, counts - level * expected, level * expected))
-    return [excess for excess in found if excess.is_seen]
+    found = [
+        _excess(known, model, region, start.timestamp() // 60, event.strength)
+        for event, start, _ in scenario.occurrences(scenario.region_names[region])
+        if event.kind == "launch" and event.name not in scenario.launches
+    ]
+    return [excess for excess in found if excess is not None and excess.is_seen]
+
+
+def _excess(
+    known: History, model: Model, region: int, release: float, strength: float
+) -> _Excess | None:
+    """Return what came above the model from a launch on; None if it is not wholly in the known past."""
+    counts = _counts_after(known, region, int(release) - known.grid.epoch_min)
+    if counts is None:
+        return None
+    expected = model.blend.counts(release + np.arange(_WINDOW_MIN)).sum(axis=1)
+    level = _level(known, model, region, release)
+    return _Excess(strength, counts - level * expected, level * expected)
 
 
 def _counts_after(known: History, region: int, first: int) -> Array | None:

@@ -66,9 +66,9 @@ def find_outliers(past: Past, names: tuple[str, ...]) -> list[Masked]:
     for series, step in enumerate(names):
         mean, expected = rows.mean[:, series].astype(float), usual[:, series]
         for first, last in _stretches(mean, expected, rows.width, hour):
-            times = float(np.nansum(mean[first:last]) / max(np.nansum(expected[first:last]), 1e-9))
-            part = rows.where(slice(first, last))
-            found.append(_masked(past.calendar.region, step, part, times))
+            part = slice(first, last)
+            times = float(np.nansum(mean[part]) / max(np.nansum(expected[part]), 1e-9))
+            found.append(_masked(past.calendar.region, step, rows.where(part), times))
     return _unless_kept(found, past.calendar.block)
 
 
@@ -99,9 +99,7 @@ def _usual_counts(past: Past) -> tuple[Rows, Array]:
 
 def _stretches(mean: Array, expected: Array, width: Array, hour: Array) -> list[tuple[int, int]]:
     """Return (first row, row after the last) of what stands out of one series; all have shape (rows,)."""
-    noise = 1 / np.sqrt(1 + expected * width)
-    # Half a count: nothing seen where little was expected is no outage.
-    off = np.log((mean + 0.5 / width) / (expected + 0.5 / width))
+    noise, off = 1 / np.sqrt(1 + expected * width), _log_ratio(mean, expected, width)
     sharp = off - _rolling_median(off, width)
     z = sharp / np.maximum(_hourly_scale(sharp, hour), noise)
     taken = np.zeros(len(off), bool)
@@ -111,6 +109,11 @@ def _stretches(mean: Array, expected: Array, width: Array, hour: Array) -> list[
     ):
         taken[first:last] = True
     return runs_of(taken)
+
+
+def _log_ratio(mean: Array, expected: Array, width: Array) -> Array:
+    """Return log of actual over expected, half a count more on both sides: a few missing counts are no outage."""
+    return np.asarray(np.log((mean + 0.5 / width) / (expected + 0.5 / width)))
 
 
 def _scale(off: Array, noise: Array) -> float:

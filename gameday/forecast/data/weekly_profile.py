@@ -60,13 +60,12 @@ def recurring_quarters(
     centre = _median(table.reshape(-1, log_ratio.shape[1]))
     for group in (slice(0, 5), slice(5, 7)):
         members = np.isin(weekday, np.arange(7)[group])
-        if members.sum() < _LEAST_DAYS:
-            continue
-        shared = _shared(table[members], centre)
-        factors[group] = shared  # a weekday that only events fell on is like the others
-        beside = table[members] - centre - shared
-        for number, own in _by_weekday(beside, weekday[members]).items():
-            factors[number] = shared + own
+        if members.sum() >= _LEAST_DAYS:
+            shared = _shared(table[members], centre)
+            factors[group] = shared  # a weekday that only events fell on is like the others
+            beside = table[members] - centre - shared
+            for number, own in _by_weekday(beside, weekday[members]).items():
+                factors[number] = shared + own
     return factors
 
 
@@ -119,13 +118,13 @@ def by_day(
     if not len(minute):
         return np.empty((0, PER_DAY, values.shape[1])), np.empty(0, int)
     row, quarter = _quarters_of(minute, width)
-    slot, weekday = calendar.slot_of_day(quarter)[0], calendar.weekday(quarter)
+    slot = calendar.slot_of_day(quarter)[0]
     # Local dates: the local noon of each row's day, in whole days.
     date = np.round((quarter - slot) / 1440).astype(int)
     _, first, day = np.unique(date, return_index=True, return_inverse=True)
     table = np.full((day[-1] + 1, PER_DAY, values.shape[1]), np.nan)
     table[day, slot // _QUARTER_MIN] = values[row]
-    return table, weekday[first]
+    return table, calendar.weekday(quarter)[first]
 
 
 def _quarters_of(minute: Array, width: Array) -> tuple[Array, Array]:

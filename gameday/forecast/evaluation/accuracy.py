@@ -8,7 +8,7 @@ mean pinball loss over the levels, over the mean actual.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -142,15 +142,21 @@ def mean_accuracy(several: list[Accuracy], volumes: Array | None = None) -> Accu
     `volumes`, shape (several,): what came in each; WAPE, wQL and bias are then those of all minutes together.
     Without, all count alike.
     """
-    names = list(asdict(several[0]))
-    rows = np.array([list(asdict(accuracy).values()) for accuracy in several])
-    weight = np.ones_like(rows)
+    scores = np.array([list(asdict(accuracy).values()) for accuracy in several])
+    weight = _score_weights(len(several), volumes)
+    weight = np.where(np.isnan(scores), 0.0, weight)
+    whole = weight.sum(axis=0)
+    mean = (weight * np.nan_to_num(scores)).sum(axis=0) / np.where(whole > 0, whole, 1.0)
+    return Accuracy(*np.where(whole > 0, mean, np.nan).tolist())
+
+
+def _score_weights(number: int, volumes: Array | None) -> Array:
+    """Return how much each score counts in a mean, shape (number, scores)."""
+    names = [score.name for score in fields(Accuracy)]
+    weight = np.ones((number, len(names)))
     if volumes is not None:
         weight[:, [name in _SHARES_OF_VOLUME for name in names]] = volumes[:, None]
-    weight = np.where(np.isnan(rows), 0.0, weight)
-    whole = weight.sum(axis=0)
-    mean = (weight * np.nan_to_num(rows)).sum(axis=0) / np.where(whole > 0, whole, 1.0)
-    return Accuracy(*np.where(whole > 0, mean, np.nan).tolist())
+    return weight
 
 
 def _peak_errors(actual: Array, forecast: Array, day: int) -> tuple[float, float, float]:
@@ -159,11 +165,11 @@ def _peak_errors(actual: Array, forecast: Array, day: int) -> tuple[float, float
         return _peak_errors_of_days(actual, forecast)
     unknown = np.isnan(actual) | np.isnan(forecast)
     y, f = (five_minute_means(np.where(unknown, np.nan, x)) for x in (actual, forecast))
-    if not np.isfinite(y).any():
+    if np.isnan(y).all():
         return (float("nan"),) * 3
-    tops = int(np.nanargmax(y)), int(np.nanargmax(f))
-    size = float(f[tops[1]] / max(y[tops[0]], 1e-9) - 1)
-    return size, float(abs(tops[0] - tops[1])), _daily_peak_error(y, f, day)
+    at_y, at_f = int(np.nanargmax(y)), int(np.nanargmax(f))
+    size = float(f[at_f] / max(y[at_y], 1e-9) - 1)
+    return size, float(abs(at_y - at_f)), _daily_peak_error(y, f, day)
 
 
 def _peak_errors_of_days(actual: Array, forecast: Array) -> tuple[float, float, float]:

@@ -153,11 +153,10 @@ def backtest(
         known = history.known_before_minute(origin)
         pasts, masked = prepare(calendars(known), known)
         masked_share = max(masked_share, _masked_minutes(masked) / known.counts.size)
-        models = (
-            fit_models([daily(past) for past in pasts], horizon_min, kind)
-            if by_day
-            else reconciled_models(pasts, origin, origin + horizon_min, kind)
-        )
+        if by_day:
+            models = fit_models([daily(past) for past in pasts], horizon_min, kind)
+        else:
+            models = reconciled_models(pasts, origin, origin + horizon_min, kind)
         for region, model in enumerate(models):
             found = _forecast(model, _counted(model, history, region), horizon_min, rivals)
             scored += found.scores(history.steps)
@@ -203,7 +202,7 @@ def _forecast_of_model(model: Model, slots: Array) -> _Forecast:
 
 def _forecast_of_rival(rival: Rival, past: Past, slots: Array, horizon_min: int) -> _Forecast:
     """Return a rival's forecast, its bands by split conformal prediction, by hour, from the last known horizon."""
-    counts, errors = rival(past, slots), _rival_errors(rival, past, horizon_min)
+    counts, errors = rival(past, slots), _errors_of_rival(rival, past, horizon_min)
     hour = past.calendar.slot_of_day(slots)[0] // 60
     then = Ahead(hour, np.zeros(len(slots)), np.zeros(len(slots), bool))
     bands = np.empty((*counts.shape, len(LEVELS)))
@@ -212,11 +211,11 @@ def _forecast_of_rival(rival: Rival, past: Past, slots: Array, horizon_min: int)
     return _Forecast(counts, bands)
 
 
-def _rival_errors(rival: Rival, past: Past, horizon_min: int) -> list[Errors]:
+def _errors_of_rival(rival: Rival, past: Past, horizon_min: int) -> list[Errors]:
     """Return a rival's errors over the last known horizon, or third of the past if shorter, of each series."""
-    back = min(horizon_min, int(past.end_min - past.first_min) // 3)
-    minute = past.slots_between(past.end_min - back, past.end_min, 1)
-    expected = rival(past.until(past.end_min - back), minute)
+    origin = past.end_min - min(horizon_min, int(past.end_min - past.first_min) // 3)
+    minute = past.slots_between(origin, past.end_min, 1)
+    expected = rival(past.until(origin), minute)
     log_ratio = np.log1p(past.actual(minute)) - np.log1p(expected)
     hour = past.calendar.slot_of_day(minute)[0] // 60
     zero, none = np.zeros(len(minute)), np.zeros(len(minute), bool)

@@ -109,18 +109,22 @@ def candidate_shapes(past: Past) -> tuple[Shape, ...]:
 def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> list[Fold]:
     """Return what every shape would have forecast from each origin before the end of the past."""
     horizon = min(horizon_min, past.grid.slots // 3)
-    stride = next((s for s in _STRIDES if horizon / s <= _MOST_SCORED), _STRIDES[-1])
     residues = None if past.is_daily else past.residues(days=56 + int(2 * horizon / 1440))
     folds = []
     for back in _FOLDS:
         origin = past.end_min - int(horizon * back)
-        if origin - past.first_min < _LEAST_DAYS * 1440:
-            continue
-        minute = past.slots_between(origin, origin + horizon, 1 if past.is_daily else stride)
-        if len(minute):
-            candidates = _Candidates.fit(past, origin, shapes, residues)
-            folds.append(candidates.score(minute, back))
+        if origin - past.first_min >= _LEAST_DAYS * 1440:
+            minute = past.slots_between(origin, origin + horizon, _stride(past, horizon))
+            if len(minute):
+                candidates = _Candidates.fit(past, origin, shapes, residues)
+                folds.append(candidates.score(minute, back))
     return folds
+
+
+def _stride(past: Past, horizon: int) -> int:
+    """Return which of the slots ahead are scored: every so many, or all where they are days."""
+    fitting = (stride for stride in _STRIDES if horizon / stride <= _MOST_SCORED)
+    return 1 if past.is_daily else next(fitting, _STRIDES[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +154,9 @@ class _Candidates:
     def score(self, minute: Array, back: float) -> Fold:
         """Return what they forecast of slots that start at `minute`, beside what came."""
         past, slot = self.past, self.past.calendar.slot_of_day(minute)
+        actual = past.actual(minute).astype(np.float32)
         quarter, recurring = self._recurring(minute, slot)
         log_mean, known = self._log_means(minute, quarter + recurring)
-        actual = past.actual(minute).astype(np.float32)
         return Fold(
             origin=self.origin,
             back=back,
@@ -160,7 +164,7 @@ class _Candidates:
             lead_days=(minute - self.origin) / 1440,
             hour=slot[0] // 60,
             in_event=in_event(minute, past.calendar),
-            actual=np.where(known[:, None], actual, np.nan),
+            actual=_where_known(actual, known),
             log_mean=log_mean,
             recurring=np.broadcast_to(recurring, actual.shape),
         )
@@ -185,6 +189,11 @@ class _Candidates:
         return log_mean, known
 
 
+def _where_known(counts: Array, known: Array) -> Array:
+    """Return counts, (n, series), NaN where what the calendar holds was not known, (n,)."""
+    return np.where(known[:, None], counts, np.nan)
+
+
 def quarters_of(rows: Rows, fit: Fit) -> Array:
     """Return what of the last weeks' rows recurs by the quarter hour beside a fit, shape (7, 96, series)."""
     late = rows.where(rows.minute >= fit.design.origin_min - QUARTERS_DAYS * 1440)
@@ -197,16 +206,20 @@ def fold_errors(folds: list[Fold]) -> Array:
 
     Of a sparse series sums of several minutes are scored: one by one, 0 would win.
     """
-    errors = np.full((len(folds), *folds[0].log_mean.shape[::2]), np.nan)
-    for index, fold in enumerate(folds):
-        known = ~np.isnan(fold.actual)
-        number, total = known.sum(axis=0), np.nansum(fold.actual, axis=0)
-        enough = (number >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
-        runs = _run_lengths(number, total, len(known))
-        for candidate, log_mean in enumerate(fold.log_mean):
-            missed = np.where(known, np.expm1(log_mean) - fold.actual, 0)
-            error = _summed_error(missed, runs)
-            errors[index, candidate] = np.where(enough, error / np.maximum(total, 1e-9), np.nan)
+    return np.stack([_errors_of_fold(fold) for fold in folds])
+
+
+def _errors_of_fold(fold: Fold) -> Array:
+    """Return the same of one fold, (candidates, series)."""
+    known = ~np.isnan(fold.actual)
+    number, total = known.sum(axis=0), np.nansum(fold.actual, axis=0)
+    enough = (number >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
+    runs = _run_lengths(number, total, len(known))
+    errors = np.full(fold.log_mean.shape[::2], np.nan)
+    for candidate, log_mean in enumerate(fold.log_mean):
+        missed = np.where(known, np.expm1(log_mean) - fold.actual, 0)
+        error = _summed_error(missed, runs)
+        errors[candidate] = np.where(enough, error / np.maximum(total, 1e-9), np.nan)
     return errors
 
 

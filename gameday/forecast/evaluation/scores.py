@@ -77,28 +77,32 @@ class DemandSeries:
 
 def actuals_table(demand: EventDemand, history: History) -> ActualsScore | None:
     """Return how the median did against the history's own counts; None where it holds none of the event's span."""
+    actual = _actual_in_span(demand, history)
+    if actual is None:
+        return None
+    known = ~np.isnan(actual)
+    forecast = np.where(known, demand.median, 0.0)
+    came, expected = np.nansum(actual, axis=(0, 1)), forecast.sum(axis=(0, 1))
+    slots = int(came.argmax()), int(expected.argmax())
+    return ActualsScore(
+        wape=pooled_wape([absolute_errors(_flat(actual), _flat(forecast))]),
+        minutes=int(known.any(axis=(0, 1)).sum()),
+        peak_actual=float(came.max()),
+        peak_forecast=float(expected.max()),
+        peak_actual_at=demand.grid.instant(slots[0]).isoformat(),
+        peak_forecast_at=demand.grid.instant(slots[1]).isoformat(),
+        peak_error=float(expected.max() / came.max() - 1),
+        peak_minutes_off=abs(slots[0] - slots[1]),
+    )
+
+
+def _actual_in_span(demand: EventDemand, history: History) -> Array | None:
+    """Return the history's counts within the event's span, NaN elsewhere, shaped as the median; None: none."""
     actual = _actual(demand, history)
     if actual is None:
         return None
     actual = np.where(demand.in_span, actual, np.nan)
-    known = ~np.isnan(actual)
-    if not known.any():
-        return None
-    forecast = np.where(known, demand.median, 0.0)
-    totals = np.nansum(actual, axis=(0, 1)), forecast.sum(axis=(0, 1))
-    slots = [int(total.argmax()) for total in totals]
-    highest = [total.max() for total in totals]
-    instants = [demand.grid.instant(slot).isoformat() for slot in slots]
-    return ActualsScore(
-        wape=pooled_wape([absolute_errors(_flat(actual), _flat(forecast))]),
-        minutes=int(known.any(axis=(0, 1)).sum()),
-        peak_actual=float(highest[0]),
-        peak_forecast=float(highest[1]),
-        peak_actual_at=instants[0],
-        peak_forecast_at=instants[1],
-        peak_error=float(highest[1] / highest[0] - 1),
-        peak_minutes_off=abs(slots[0] - slots[1]),
-    )
+    return actual if np.isfinite(actual).any() else None
 
 
 def _flat(counts: Array) -> Array:
@@ -139,9 +143,8 @@ class _Drawn:
 
     def region(self, number: int) -> RegionSeries:
         """Return the series of one region."""
-        demand, median = self.demand, self.demand.median
-        launched, actual = demand.launched(), self.actual
-        spans = demand.organic.spans[number]
+        median, launched = self.demand.median, self.demand.launched()
+        actual = self.actual
         return RegionSeries(
             p50=self._summed(median[number]),
             path=self._summed(self.path[number]),
@@ -149,8 +152,12 @@ class _Drawn:
             p10=self._band(0.1, number),
             p90=self._band(0.9, number),
             actual=None if actual is None else self._summed(actual[number]),
-            event=[demand.grid.instant(slot).isoformat() for slot in spans],
+            event=self._span(number),
         )
+
+    def _span(self, region: int) -> list[str]:
+        spans, grid = self.demand.organic.spans, self.demand.grid
+        return [grid.instant(slot).isoformat() for slot in spans[region]]
 
     def _summed(self, counts: Array) -> list[float | None]:
         return thin(counts.sum(axis=0), self.begins)

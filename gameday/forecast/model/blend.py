@@ -70,8 +70,11 @@ class Blend:
 
     def counts(self, minute: Array) -> Array:
         """Return medians at `minute` (minutes since 1970 UTC), shape (n, series)."""
-        recurring = profile_at(self.profile, self.calendar.slot_of_day(minute))
-        return np.asarray(self.smooth(minute) * np.exp(recurring))
+        return np.asarray(self.smooth(minute) * np.exp(self._recurring(minute)))
+
+    def _recurring(self, minute: Array) -> Array:
+        """Return the log factor of single minutes, shape (n, series)."""
+        return profile_at(self.profile, self.calendar.slot_of_day(minute))
 
     def means(self, minute: Array) -> Array:
         """Return expected counts, shape (n, series): these add up, over minutes and over series."""
@@ -100,8 +103,7 @@ class Blend:
             columns = fit.design.columns(minute + self.middle_min, fixed)
             for name, part in fit.parts(columns).items():
                 logs[name] = logs.get(name, 0.0) + weight * part
-        logs[PROFILE] = profile_at(self.profile, self.calendar.slot_of_day(minute))
-        logs[PROFILE] = logs[PROFILE] + quarters_at(self.quarters, self.calendar, minute)
+        logs[PROFILE] = self._recurring(minute) + quarters_at(self.quarters, self.calendar, minute)
         if self.reconciliation is not None:
             logs[RECONCILIATION] = self.reconciliation.at(minute)
         return logs

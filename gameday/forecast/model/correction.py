@@ -56,9 +56,8 @@ class LevelCorrection:
     def learn(self, actual: Array, planned: Array) -> None:
         """Take in one hour: counts, NaN where unknown, and what was planned, shape (n,) each."""
         moved = np.maximum(np.expm1(np.log1p(planned) + self.level), 0)
-        known = ~np.isnan(actual)
-        self._plain.append(float(np.abs(actual - planned)[known].sum()))
-        self._moved.append(float(np.abs(actual - moved)[known].sum()))
+        self._plain.append(_summed_error(actual, planned))
+        self._moved.append(_summed_error(actual, moved))
         keep = 0.5 ** (1 / self.half_life_min)
         # Half a count, so that a minute without any is an error of finite size.
         for log_error in np.log(actual + 0.5) - np.log(planned + 0.5):
@@ -67,6 +66,10 @@ class LevelCorrection:
             if np.isfinite(log_error):
                 self._errors += (1 - keep) * log_error
                 self._weight += 1 - keep
+
+
+def _summed_error(actual: Array, planned: Array) -> float:
+    return float(np.abs(actual - planned)[~np.isnan(actual)].sum())
 
 
 def corrected(actual: Array, planned: Array, *, every_min: int = 60) -> Array:

@@ -28,14 +28,19 @@ def mean_factor_by_hour(errors: Errors) -> Array:
     if len(away) < LEAST_POOL:
         return factors
     if expected.mean() < _DENSE:
-        counted = (1 + expected) * np.exp(away) - 1
-        share = counted.sum() / max(float(expected.sum()), 1e-9)
-        return np.full(24, np.clip(share, 1 / _MOST, _MOST))
+        return np.full(24, _ratio_of_sums(away, expected))
     for number in range(24):
         near = away[(hour - number + 1) % 24 <= 2]
         if len(near) >= LEAST_POOL:
             factors[number] = _smearing(near)
     return factors
+
+
+def _ratio_of_sums(log_ratio: Array, expected: Array) -> float:
+    """Return the summed actual over the summed expected counts, within bounds."""
+    counted = (1 + expected) * np.exp(log_ratio) - 1
+    share = counted.sum() / max(float(expected.sum()), 1e-9)
+    return float(np.clip(share, 1 / _MOST, _MOST))
 
 
 def _smearing(log_ratios: Array) -> float:

@@ -39,10 +39,14 @@ class Residues:
         late = counts[:, first:]
         # Row by row: a copy of all counts would be the largest thing in memory.
         self.sparse = np.array([_mean(row) < _SPARSE for row in late])
-        rows = np.concatenate([late, _total(late)[None]]) if self.sparse.any() else late
         self.block = late_width(grid)
-        self.log = np.stack([_to_block(row, self.minute, self.block) for row in rows])
+        self.log = self._log_ratios(late)
         self.log[:, in_event(self.minute, calendar)] = np.nan
+
+    def _log_ratios(self, counts: Array) -> Array:
+        """Return each series' minutes against their rows; last, where some are sparse, those of the sum of all."""
+        rows = np.concatenate([counts, _total(counts)[None]]) if self.sparse.any() else counts
+        return np.stack([_to_block(row, self.minute, self.block) for row in rows])
 
     def profile(self, origin: float) -> Array:
         """Return the profile known at `origin`, shape (2 = weekday/weekend, 1440, series)."""
@@ -98,10 +102,15 @@ def _shrunk(residual: Array, slot: Array, block: int) -> Array:
     count = np.bincount(slot, minlength=_SLOTS)
     residual, raw = _clipped(residual - np.median(residual), slot, count)
     mean, noise = _beside_each_other(raw, block), _noise(residual, raw, slot, count)
+    return _level(mean * _signal_share(mean, noise, count), block)
+
+
+def _signal_share(mean: Array, noise: Array, count: Array) -> Array:
+    """Return the share of each slot's mean that is kept; 0 of what does not stand out of its noise."""
     signal = np.maximum(mean**2 - _STANDS_OUT**2 * noise, 0)
-    is_told = (count > 2) & (signal + noise > 0)
-    share = np.divide(signal, signal + noise, out=np.zeros(_SLOTS), where=is_told)
-    return _level(mean * share, block)
+    is_known = (count > 2) & (signal + noise > 0)
+    share = np.divide(signal, signal + noise, out=np.zeros(_SLOTS), where=is_known)
+    return np.asarray(share)
 
 
 def _clipped(residual: Array, slot: Array, count: Array) -> tuple[Array, Array]:

@@ -136,14 +136,19 @@ def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     past, weights = candidates.past, candidates.weights
     fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in candidates.shapes)
     profile, quarters = _recurring(past, fits[candidates.best])
-    factors = [
-        mean_factor_by_hour(_blend_errors(candidates.folds, weights, s))
-        for s in range(len(past.counts))
-    ]
-    mean_factor = np.stack(factors, axis=1)
+    mean_factor = _mean_factors(candidates)
     blend = Blend(fits, weights, profile, quarters, mean_factor, past.columns, past.middle_min)
     errors = [] if past.is_daily else event_errors(past, blend, kind)
     return Model(past, blend, candidates.shapes, candidates.folds, candidates.scores, errors)
+
+
+def _mean_factors(candidates: _Candidates) -> Array:
+    """Return mean over median by local hour, shape (24, series)."""
+    factors = [
+        mean_factor_by_hour(_blend_errors(candidates.folds, candidates.weights, series))
+        for series in range(len(candidates.past.counts))
+    ]
+    return np.stack(factors, axis=1)
 
 
 def _recurring(past: Past, fit: Fit) -> tuple[Array, Array]:

@@ -255,9 +255,8 @@ def _chance_share(rows: Rows) -> Array:
     jumps = (rows.mean[1::thin] - rows.mean[:-1:thin]) ** 2 / 2
     known = ~np.isnan(jumps)
     own = np.where(known, jumps, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    poisson = np.nanmean(rows.mean / width, axis=0)
-    share = np.clip(own / np.maximum(poisson, 1e-12), 0, 1)
-    return np.asarray(share.astype(np.float32))
+    poisson = np.maximum(np.nanmean(rows.mean / width, axis=0), 1e-12)
+    return np.asarray(np.clip(own / poisson, 0, 1).astype(np.float32))
 
 
 def influence(fit: Fit, learned: Rows, more: Rows, columns: Columns, series: int) -> float:

@@ -150,8 +150,7 @@ def error_spread(model: Model, step: int) -> list[ErrorSpread]:
     """Return the spread of one series' earlier errors by how far ahead, by hour of day, and inside events."""
     errors = model.errors(step)
     known = ~np.isnan(errors.log_ratio)
-    groups = [*_by_horizon(errors), *_by_hour(errors)]
-    groups += [("event", "off events", ~errors.in_event), ("event", "in events", errors.in_event)]
+    groups = [*_by_horizon(errors), *_by_hour(errors), *_by_event(errors)]
     spreads = [
         _spread(kind, label, errors.log_ratio[known & members]) for kind, label, members in groups
     ]
@@ -180,6 +179,11 @@ def _by_hour(errors: Errors) -> list[tuple[str, str, Array]]:
         )
         for first in range(0, 24, _HOURS)
     ]
+
+
+def _by_event(errors: Errors) -> list[tuple[str, str, Array]]:
+    """Return (event, label, which errors) off and in events."""
+    return [("event", "off events", ~errors.in_event), ("event", "in events", errors.in_event)]
 
 
 def _spread(kind: str, label: str, log_ratios: Array) -> ErrorSpread | None:

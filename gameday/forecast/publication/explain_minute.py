@@ -134,13 +134,10 @@ class _Series:
 
     @staticmethod
     def of(scenario: Scenario, question: Question, demand: EventDemand, fitted: Fitted) -> _Series:
-        """Return the series; a model fitted anew where the minute lies beyond the event's."""
+        """Return the series and what explains it."""
         region = demand.regions.index(question.region)
         step = fitted.known.steps.index(question.step)
-        models, masked = fitted.models, fitted.masked
-        grid = demand_grid(scenario)
-        if _end(scenario, question) > grid.epoch_min + grid.slots:
-            models, masked = models_of(scenario, fitted.known, _end(scenario, question))
+        models, masked = _models(scenario, question, fitted)
         own = [m for m in masked if (m.region, m.step) == (question.region, question.step)]
         launches = _launches(demand, region, step, question.instant)
         return _Series(question, models[region], region, step, own, launches)
@@ -190,6 +187,16 @@ def explain_forecast(
 
 def _hashes(scenario: Scenario, fitted: Fitted, series: _Series) -> InputHashes:
     return InputHashes(fitted.known.sha256, masks_hash(series.masked), calendar_hash(scenario))
+
+
+def _models(
+    scenario: Scenario, question: Question, fitted: Fitted
+) -> tuple[list[Model], list[Masked]]:
+    """Return the models and the masks, fitted anew where the minute lies beyond the event's."""
+    grid, end = demand_grid(scenario), _end(scenario, question)
+    if end > grid.epoch_min + grid.slots:
+        return models_of(scenario, fitted.known, end)
+    return fitted.models, fitted.masked
 
 
 def _launches(

@@ -117,22 +117,21 @@ def look_ahead(
     `sums`: name -> by how much each region's steps count in it, shape (regions, steps). They have quantiles and
     peaks of their own, for those of steps do not add. The first is the parent that days are reconciled with.
     """
+    _require_days(known)
+    pasts, _ = prepare(calendars, known)
+    weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
+    horizons = _fit(pasts, weights, weeks * _WEEK_MIN, kind, event)
+    regions = [_region(horizon, weeks) for horizon in horizons]
+    return Outlook((*known.steps, *sums), tuple(regions), tuple(_notes(known, weeks)))
+
+
+def _require_days(known: History) -> None:
+    """Raise HistoryError where too little is known to look years ahead."""
     days_known = known.grid.slots / 1440
     if days_known < _LEAST_DAYS:
         raise HistoryError(
             f"{known.source}: {days_known:.1f} days known; an outlook needs at least {_LEAST_DAYS}"
         )
-    pasts, _ = prepare(calendars, known)
-    weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
-    horizons = _fit(
-        [_with_sums(past, w) for past, w in zip(pasts, weights, strict=True)],
-        weights,
-        weeks * _WEEK_MIN,
-        kind,
-        event,
-    )
-    regions = tuple(_region(horizon, weeks) for horizon in horizons)
-    return Outlook((*known.steps, *sums), regions, tuple(_notes(days_known, weeks)))
 
 
 def _with_sums(past: Past, weights: Array) -> Past:
@@ -148,7 +147,8 @@ def _fit(
     kind: str,
     event: EventDemand | None,
 ) -> list[_Horizon]:
-    """Return each region's models, of days and of minutes."""
+    """Return each region's models, of days and of minutes, the sums of steps as further series."""
+    pasts = [_with_sums(past, w) for past, w in zip(pasts, weights, strict=True)]
     by_day = [daily(past) for past in pasts]
     days = fit_models(by_day, horizon_min, kind)
     # Errors of forecasts a year ahead, from half as long a past, say nothing of next week.
@@ -161,8 +161,8 @@ def _fit(
     ]
 
 
-def _notes(days_known: float, weeks: int) -> list[str]:
-    notes = ["only events on the calendar are in it"]
+def _notes(known: History, weeks: int) -> list[str]:
+    notes, days_known = ["only events on the calendar are in it"], known.grid.slots / 1440
     if days_known < 350:
         notes.append(f"{days_known:.0f} days known: no year to tell the seasons by")
     elif days_known < 700:
@@ -262,12 +262,12 @@ def _launches(horizon: _Horizon, edges: Array) -> list[LaunchSteps]:
     event, weights = horizon.event, horizon.weights
     if event is None:
         return []
-    region, minute = event.regions.index(horizon.region), event.grid.minutes()
-    day = np.searchsorted(edges, minute, "right") - 1
-    inside = (day >= 0) & (day < len(edges) - 1)
+    region, days = event.regions.index(horizon.region), len(edges) - 1
+    day = np.searchsorted(edges, event.grid.minutes(), "right") - 1
+    inside = (day >= 0) & (day < days)
     added = []
     for launch in event.launches.values():
-        steps = np.zeros((len(event.steps), len(edges) - 1))
+        steps = np.zeros((len(event.steps), days))
         np.add.at(steps.T, day[inside], launch.median[region].T[inside])
         added.append(LaunchSteps(np.concatenate([steps, weights @ steps]), launch.log_sigma))
     return added
@@ -283,10 +283,10 @@ def _minutes_totals(horizon: _Horizon, edges: Array, means: Array) -> Array:
     reach = int(np.searchsorted(edges, minutes.past.end_min + _reach_min(minutes))) - 1
     if reach < 1 or minutes.past.grid.slots < LONG_PAST_DAYS * 1440:
         return means
-    totals = daily_totals(minutes, edges[: reach + 1])
-    errors = [np.broadcast_to(daily_error(m), totals.shape) for m in (minutes, horizon.days)]
+    own, other = daily_totals(minutes, edges[: reach + 1]), means[:, :reach].T
+    errors = [np.broadcast_to(daily_error(m), own.shape) for m in (minutes, horizon.days)]
     combined = means.copy()
-    combined[:, :reach] = combine_totals(totals, errors[0], means[:, :reach].T, errors[1])[0].T
+    combined[:, :reach] = combine_totals(own, errors[0], other, errors[1])[0].T
     return combined
 
 
@@ -308,18 +308,17 @@ def _coherent(means: Array, weights: Array, error: Array) -> Array:
 
 def _quantiles(horizon: _Horizon, starts: Array) -> dict[float, Array]:
     """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days err alike."""
-    days = horizon.days
-    median = days.blend.counts(starts)
-    lead_days, none = (starts - days.past.end_min) / 1440, np.zeros(len(starts), bool)
-    ahead = Ahead(np.zeros(len(starts), int), lead_days, none)
+    median, end_min = horizon.days.blend.counts(starts), horizon.days.past.end_min
+    none = np.zeros(len(starts), bool)
+    ahead = Ahead(np.zeros(len(starts), int), (starts - end_min) / 1440, none)
+    is_near = (starts - end_min < _NEAR_MIN)[:, None]
     quantiles = {level: np.empty(median.T.shape) for level in LEVELS}
-    for series in range(median.shape[1]):
+    for series, row in enumerate(median.T):
         far, close = (
-            make_bands(model.errors(series), LEVELS).counts(ahead, median[:, series])
-            for model in (days, horizon.near)
+            make_bands(model.errors(series), LEVELS).counts(ahead, row)
+            for model in (horizon.days, horizon.near)
         )
-        counts = np.where((1440 * lead_days < _NEAR_MIN)[:, None], close, far)
-        for level, column in zip(LEVELS, counts.T, strict=True):
+        for level, column in zip(LEVELS, np.where(is_near, close, far).T, strict=True):
             quantiles[level][series] = column
     return quantiles
 
@@ -354,15 +353,21 @@ def _peak(
 ) -> tuple[int, Peak]:
     """Return the day of one series' highest minute among `ordinary` days, and that peak."""
     minutes = horizon.minutes
-    days = np.flatnonzero(ordinary)
-    candidates = sorted(days[np.argsort(totals[days])[-_TOP_DAYS:]].tolist())
     curves = {
-        day: _day_curve(minutes, series, edges[day : day + 2], totals[day]) for day in candidates
+        day: _day_curve(minutes, series, edges[day : day + 2], totals[day])
+        for day in _highest_days(totals, ordinary)
     }
-    top = max(candidates, key=lambda day: float(curves[day].max()))
-    noon = np.array([float(edges[top] + edges[top + 1]) / 2])
+    top = max(curves, key=lambda day: float(curves[day].max()))
+    noon = edges[top : top + 2].mean(keepdims=True)
     sigma = horizon.sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
     return top, peak_of(curves[top], peak_errors([(minutes, series)]), sigma)
+
+
+def _highest_days(totals: Array, ordinary: Array) -> list[int]:
+    """Return the numbers of the `ordinary` days with the highest totals, in order."""
+    days = np.flatnonzero(ordinary)
+    highest: list[int] = days[np.argsort(totals[days])[-_TOP_DAYS:]].tolist()
+    return sorted(highest)
 
 
 def _day_curve(minutes: Model, series: int, edges: Array, total: float) -> Array:
@@ -385,7 +390,8 @@ def _with_event(
         peak = event.peak(horizon.region, step, per_step)
         minute = event.grid.epoch_min + peak.slot
         day = int(np.searchsorted(edges, minute, "right")) - 1
-        if 0 <= day < len(edges) - 1 and peak.size[0.5] >= found[number][1].size[0.5]:
+        is_within = 0 <= day < len(edges) - 1
+        if is_within and peak.size[0.5] >= found[number][1].size[0.5]:
             highest[number] = day, replace(peak, slot=int(minute - edges[day]))
     return highest
 

@@ -255,17 +255,16 @@ def team_region(
 ) -> TeamRegion:
     """Return what a team's page shows of one region beside its peak: the event there, and what changed."""
     calendar, slots = published.state.calendar, _drawn_slots(published, series)
-    grid, zone = published.demand.grid, ZoneInfo(calendar.zone)
+    minutes, zone = published.demand.grid.minutes()[slots], ZoneInfo(calendar.zone)
     median, low, high = (
         rows[series, slots] for rows in (published.median, published.low, published.high)
     )
-    hour = calendar.slot_of_day(grid.minutes()[slots].astype(float))[0] // 60
     log_distance = np.log1p(np.stack([low, high], axis=1)) - np.log1p(median)[:, None]
-    instants = tuple(grid.instant(int(slot)).astimezone(zone) for slot in slots)
+    instants = tuple(datetime.fromtimestamp(60 * int(minute), zone) for minute in minutes)
     return TeamRegion(
         at_local=_local(peak.instant, calendar.zone),
         line=BandLine(instants, _rounded(median), _rounded(low), _rounded(high)),
-        spread=_spread(hour, log_distance),
+        spread=_spread(calendar.slot_of_day(minutes.astype(float))[0] // 60, log_distance),
         change=peak_change(peak, previous),
     )
 

@@ -103,8 +103,12 @@ class _Minute:
     slot: int
     count: float
     planned: float
-    log_error: float
     log_spread: float
+
+    @property
+    def log_error(self) -> float:
+        """Log of actual over planned: half a count more on both sides, so that none is an error of finite size."""
+        return math.log(self.count + 0.5) - math.log(self.planned + 0.5)
 
 
 @dataclass(slots=True)
@@ -140,17 +144,19 @@ class SeriesTrack:
         self._hour.append((count, planned))
         alerts: list[Alert] = []
         if math.isfinite(count):
-            self.minutes += 1
-            self.absolute_error += abs(count - planned)
-            self.actual += count
-            self.held.append(bool(self.plan.low[slot] <= count <= self.plan.high[slot]))
-            log_error = math.log(count + 0.5) - math.log(planned + 0.5)
-            alerts = self._alerts(_Minute(slot, count, planned, log_error, self.plan.spread(slot)))
+            self._score(slot, count, planned)
+            alerts = self._alerts(_Minute(slot, count, planned, self.plan.spread(slot)))
         if len(self._hour) == 60:
-            actual, plan = (np.array(column) for column in zip(*self._hour, strict=True))
-            self.level.learn(actual, plan)
+            self.level.learn(*(np.array(counts) for counts in zip(*self._hour, strict=True)))
             self._hour = []
         return alerts
+
+    def _score(self, slot: int, count: float, planned: float) -> None:
+        """Count a known minute in the plan's scores."""
+        self.minutes += 1
+        self.absolute_error += abs(count - planned)
+        self.actual += count
+        self.held.append(bool(self.plan.low[slot] <= count <= self.plan.high[slot]))
 
     def _alerts(self, minute: _Minute) -> list[Alert]:
         """Return the alerts of a known minute: a launch that does not come or a sharp edge, and drift."""
@@ -224,14 +230,17 @@ class SeriesTrack:
         drifting = max(self._cusum) > _LIMIT or share < _LEAST_HELD
         if not drifting or slot < self._drift_slot + _HELD_MIN:
             return []
-        self._drift_slot = slot
+        alert = self._alert(slot, "drift", self._drift_words(share))
+        self._drift_slot, self._cusum = slot, [0.0, 0.0]
+        return [alert]
+
+    def _drift_words(self, share: float) -> str:
         if share < _LEAST_HELD:
             why = f"the 80 % band holds {100 * share:.0f} % of the last three hours"
         else:
-            side_name = "above" if self._cusum[0] > self._cusum[1] else "below"
-            why = f"it lies {side_name} the plan for long"
-        self._cusum = [0.0, 0.0]
-        return [self._alert(slot, "drift", f"the plan no longer fits: {why}")]
+            side = "above" if self._cusum[0] > self._cusum[1] else "below"
+            why = f"it lies {side} the plan for long"
+        return f"the plan no longer fits: {why}"
 
     def outlook(self) -> TrackSummary:
         """Return how the plan does so far, and the factor to apply to what is to come."""

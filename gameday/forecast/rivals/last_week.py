@@ -39,10 +39,15 @@ def weeks_before(past: Past, minute: Array, weeks: int) -> Array:
     counts = _filled(past, minute, unknown, weeks * _WEEK_DAYS)
     counts = _filled(past, minute, counts, 1, most=_WEEK_DAYS)
     for series in np.flatnonzero(np.isnan(counts).any(axis=0)):
-        known = past.counts[series][~np.isnan(past.counts[series])]
-        usual = np.median(known) if len(known) else np.nan
+        usual = _median(past.counts[series])
         counts[:, series] = np.where(np.isnan(counts[:, series]), usual, counts[:, series])
     return counts
+
+
+def _median(counts: Array) -> float:
+    """Return the median of what is known; NaN where nothing is."""
+    known = counts[~np.isnan(counts)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def _filled(past: Past, minute: Array, counts: Array, days: int, most: float = np.inf) -> Array:
@@ -53,10 +58,10 @@ def _filled(past: Past, minute: Array, counts: Array, days: int, most: float = n
     while tries < most and (missing := np.isnan(filled[:, ever]).any(axis=1)).any():
         rows = np.flatnonzero(missing)
         then = past.calendar.days_before(minute[rows], days * back[rows])
-        rows, then = rows[then >= past.first_min], then[then >= past.first_min]
-        if not len(rows):
+        within = then >= past.first_min
+        if not within.any():
             break
-        before = past.actual(nearest(past, then))
+        rows, before = rows[within], past.actual(nearest(past, then[within]))
         filled[rows] = np.where(np.isnan(filled[rows]), before, filled[rows])
         back, tries = back + 1, tries + 1
     return filled

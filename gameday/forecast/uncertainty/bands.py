@@ -97,12 +97,15 @@ class Bands:
 
     def log_distance(self, ahead: Ahead, expected: Array) -> Array:
         """Return each minute's distances from the log of 1 + what is expected, shape (n, levels)."""
-        lead = self.by_lead[np.searchsorted(_LEADS_DAYS, ahead.lead_days)]
+        lead = self._lead_factor(ahead.lead_days)
         scaled = self.by_hour[ahead.hour, _octave_class(expected, self.octave[ahead.hour])]
         ordinary = scaled * (lead * _spread(self.noise, expected))[:, None]
         distance = np.where(ahead.in_event[:, None], self.within_events, ordinary)
         most = np.maximum(np.abs(distance), self.reach)
         return np.asarray(np.clip(distance * self.widened, -most, most))
+
+    def _lead_factor(self, lead_days: Array) -> Array:
+        return np.asarray(self.by_lead[np.searchsorted(_LEADS_DAYS, lead_days)])
 
     def counts(self, ahead: Ahead, expected: Array) -> Array:
         """Return the quantiles around what is expected, counts, shape (n, levels).
@@ -114,8 +117,7 @@ class Bands:
         counts = np.maximum(np.expm1(log), 0)
         few = (expected < FEW) & ~ahead.in_event
         if few.any():
-            lead = self.by_lead[np.searchsorted(_LEADS_DAYS, ahead.lead_days[few])]
-            wide = lead[:, None] * self.widened
+            wide = self._lead_factor(ahead.lead_days[few])[:, None] * self.widened
             counts[few] = whole_counts(expected[few], self.levels, self.few, wide)
         most = np.where(ahead.in_event, np.inf, ceiling(self.seen, expected))
         return np.asarray(np.minimum(counts, most[:, None]))
@@ -127,26 +129,29 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     # Few counts have quantiles of their own; their errors say nothing of the others.
     many = known.where(known.expected >= FEW)
     part = many if len(many.minute) >= LEAST_POOL else known
-    log_ratios = part.log_ratio if events is None else np.append(part.log_ratio, events)
-    has_errors = len(part.log_ratio) > 0
     actual, ordinary = known.actual, ~known.in_event
     return replace(
         _plain_bands(part, levels, events),
         widened=_widening(part, levels),
-        reach=float(np.nanquantile(np.abs(log_ratios), _FARTHEST)) if has_errors else 0.0,
+        reach=_reach(part.log_ratio, events),
         few=dispersion(actual[ordinary], known.expected[ordinary]),
         seen=most_seen(actual[ordinary], known.expected[ordinary]),
     )
+
+
+def _reach(log_ratio: Array, events: Array | None) -> float:
+    """Return the log error beyond which nothing is widened: nearly all errors, of events too, are smaller."""
+    if not len(log_ratio):
+        return 0.0
+    every = log_ratio if events is None else np.append(log_ratio, events)
+    return float(np.nanquantile(np.abs(every), _FARTHEST))
 
 
 def _plain_bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
     """Return the bands that the errors give, not widened, with nothing said of few counts and of the most seen."""
     noise = noise_of(errors)
     scaled = errors.log_ratio / _spread(noise, errors.expected)
-    ordinary = scaled[~errors.in_event]
-    distinct = max(LEAST_POOL, len(np.unique(errors.minute)))
-    widest = _quantiles(ordinary if len(ordinary) >= LEAST_POOL else scaled, levels, distinct)
-    octave, by_hour = _by_hour(errors.where(~errors.in_event), ordinary, widest, levels)
+    octave, by_hour = _by_hour(errors, scaled, levels)
     return Bands(
         levels=levels,
         noise=noise,
@@ -161,6 +166,11 @@ def _plain_bands(errors: Errors, levels: tuple[float, ...], events: Array | None
     )
 
 
+def _distinct(errors: Errors) -> int:
+    """Return how many minutes the errors are of: origins share some."""
+    return max(LEAST_POOL, len(np.unique(errors.minute)))
+
+
 def _within_events(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Array:
     """Return the log distances inside events: of `events`, else of earlier origins' minutes in events.
 
@@ -169,27 +179,27 @@ def _within_events(errors: Errors, levels: tuple[float, ...], events: Array | No
     busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
     if len(busy) >= LEAST_POOL:
         return _quantiles(busy, levels, len(busy))
-    distinct = max(LEAST_POOL, len(np.unique(errors.minute)))
-    found, prior = _quantiles(errors.log_ratio, levels, distinct), _prior(levels)
+    found = _quantiles(errors.log_ratio, levels, _distinct(errors))
+    prior = _prior(levels)
     return np.where(np.abs(found) > np.abs(prior), found, prior)
 
 
-def _by_hour(
-    errors: Errors, scaled: Array, widest: Array, levels: tuple[float, ...]
-) -> tuple[Array, Array]:
-    """Return each hour's median octave, (24,), and its quantiles by octaves from it, (24, 9, levels).
+def _by_hour(errors: Errors, scaled: Array, levels: tuple[float, ...]) -> tuple[Array, Array]:
+    """Return each hour's median octave, (24,), and its quantiles by octaves from it, (24, 9, levels), off events.
 
-    An hour's errors are its own and those of the hours beside it; where they are few, `widest` stands for them.
+    An hour's errors are its own and those of the hours beside it; where they are few, those of all hours.
     """
+    ordinary, off_events = errors.where(~errors.in_event), scaled[~errors.in_event]
+    widest = off_events if len(off_events) >= LEAST_POOL else scaled
+    widest = _quantiles(widest, levels, _distinct(errors))
     middle, by_hour = np.zeros(24), np.tile(widest, (24, _LEVELS_OF_HOUR, 1))
-    octaves = _octave(errors.expected)
+    octaves = _octave(ordinary.expected)
     for hour in range(24):
-        near = np.flatnonzero((errors.hour - hour + 1) % 24 <= 2)
-        if len(near) < LEAST_POOL:
-            continue
-        middle[hour] = np.median(octaves[near])
-        away = np.clip(octaves[near] - middle[hour], -_OCTAVES, _OCTAVES)
-        by_hour[hour] = _by_octave(scaled[near], errors.minute[near], away, levels)
+        near = np.flatnonzero((ordinary.hour - hour + 1) % 24 <= 2)
+        if len(near) >= LEAST_POOL:
+            middle[hour], pool = np.median(octaves[near]), off_events[near]
+            away = np.clip(octaves[near] - middle[hour], -_OCTAVES, _OCTAVES)
+            by_hour[hour] = _by_octave(pool, ordinary.minute[near], away, levels)
     return middle, by_hour
 
 
@@ -224,20 +234,20 @@ def _spread(noise: tuple[float, float], expected: Array) -> Array:
 
 def noise_of(errors: Errors) -> tuple[float, float]:
     """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, both >= 0."""
-    known = ~np.isnan(errors.log_ratio)
-    if known.sum() < LEAST_POOL:
+    known = errors.where(~np.isnan(errors.log_ratio))
+    if len(known.minute) < LEAST_POOL:
         return 1.0, 0.0
-    away = errors.log_ratio[known]
-    chance = 1 / (1 + np.maximum(errors.expected[known], 0))
-    rows = [(chance[part].mean(), _robust_sd(away[part]) ** 2) for part in tenths(chance)]
-    design = np.array([[1.0, c] for c, _ in rows])
-    (a, b), _ = nnls(design, np.array([v for _, v in rows]))
-    return (float(a), float(b)) if a + b * float(chance.min()) > 1e-12 else (1.0, 0.0)
+    chance = 1 / (1 + np.maximum(known.expected, 0))
+    parts = tenths(chance)
+    design = np.array([[1.0, chance[part].mean()] for part in parts])
+    variance = np.array([_robust_variance(known.log_ratio[part]) for part in parts])
+    a, b = map(float, nnls(design, variance)[0])
+    return (a, b) if a + b * float(chance.min()) > 1e-12 else (1.0, 0.0)
 
 
-def _robust_sd(values: Array) -> np.float64:
-    """Return the median absolute deviation, scaled to the standard deviation of normal values."""
-    return np.float64(1.4826 * np.median(np.abs(values - np.median(values))))
+def _robust_variance(values: Array) -> np.float64:
+    """Return the squared median absolute deviation, scaled to the variance of normal values."""
+    return np.float64((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
 
 
 def _quantiles(pool: Array, levels: tuple[float, ...], distinct: int) -> Array:
@@ -287,14 +297,24 @@ def _widening(errors: Errors, levels: tuple[float, ...]) -> Array:
     for index, level in enumerate(levels):
         sides, promised = _sides(levels, index)
         if level != 0.5 and not np.isnan(ratio[:, sides]).all():
-            widest = np.where(np.isnan(ratio[:, sides]), -np.inf, ratio[:, sides]).max(axis=1)
-            found = np.clip(_weighted_quantile(widest, weight, promised), 1, _WIDEST)
+            found = np.clip(_width_that_holds(ratio[:, sides], weight, promised), 1, _WIDEST)
             # A few origins tell little: they are weighed against one that needed nothing.
             factors[index] = 1 + (found - 1) * len(needed) / (len(needed) + 1)
-    # A wider level is widened at least as much as a narrower one: bands stay in order.
+    return _in_order(factors, levels)
+
+
+def _width_that_holds(ratio: Array, weight: Array, promised: float) -> float:
+    """Return how many times as wide a band must be to hold a share of minutes; `ratio`: (n, its sides)."""
+    widest = np.where(np.isnan(ratio), -np.inf, ratio).max(axis=1)
+    return _weighted_quantile(widest, weight, promised)
+
+
+def _in_order(factors: Array, levels: tuple[float, ...]) -> Array:
+    """Return the factors, each level's at least that of the levels nearer to the median: bands do not cross."""
     order = np.argsort(np.abs(np.array(levels) - 0.5), kind="stable")
-    factors[order] = np.maximum.accumulate(factors[order])
-    return factors
+    ordered = factors.copy()
+    ordered[order] = np.maximum.accumulate(factors[order])
+    return ordered
 
 
 def _sides(levels: tuple[float, ...], index: int) -> tuple[list[int], float]:
@@ -316,12 +336,11 @@ def _needed_widths(errors: Errors, levels: tuple[float, ...]) -> list[Array]:
         apart = (errors.minute < first) | (errors.minute > last)
         if apart.sum() < LEAST_POOL:
             continue
-        bands = _plain_bands(errors.where(apart), levels, None)
-        ahead = Ahead(here.hour, here.lead_days, here.in_event)
-        distance = bands.log_distance(ahead, here.expected)
-        needed.append(
-            here.log_ratio[:, None] / np.where(np.abs(distance) < 1e-12, np.nan, distance)
+        distance = _plain_bands(errors.where(apart), levels, None).log_distance(
+            Ahead(here.hour, here.lead_days, here.in_event), here.expected
         )
+        distance = np.where(np.abs(distance) < 1e-12, np.nan, distance)
+        needed.append(here.log_ratio[:, None] / distance)
     return needed
 
 

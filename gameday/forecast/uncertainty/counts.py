@@ -53,18 +53,17 @@ def dispersion(actual: Array, expected: Array) -> tuple[float, float]:
     if len(actual) < _LEAST:
         return 1.0, 0.0
     score = _poisson_scores(actual, expected)
-    rows = [
-        (
-            expected[part].mean(),
-            (np.diff(np.quantile(score[part], (0.1, 0.9)))[0] / _P10_TO_P90) ** 2,
-        )
-        for part in tenths(expected)
-    ]
+    rows = [(expected[part].mean(), _score_variance(score[part])) for part in tenths(expected)]
     level, variance = np.array(rows).T
     # What is beyond a Poisson count's own chance; in tenths that vary less there is none.
     beyond = np.maximum(variance - 1, 0)
     (b, a), _ = nnls(np.stack([np.ones(len(level)), level], axis=1), beyond)
     return 1 + float(b), float(min(a, _MOST_RATE))
+
+
+def _score_variance(score: Array) -> np.float64:
+    """Return the variance of normal values of the same distance between p10 and p90."""
+    return np.float64((np.diff(np.quantile(score, (0.1, 0.9)))[0] / _P10_TO_P90) ** 2)
 
 
 def _poisson_scores(actual: Array, expected: Array) -> Array:
@@ -114,12 +113,17 @@ def most_seen(actual: Array, expected: Array) -> Array:
     highest = np.full(_STEPS, -1.0)
     np.maximum.at(highest, step, actual)
     top = np.flatnonzero(highest >= 0)[-1]
-    most = np.array([highest[max(0, k - _NEAR) : k + _NEAR + 1].max() for k in range(_STEPS)])
-    # Where nothing was expected near a level, the next higher one that is known stands for it.
-    for k in range(_STEPS - 2, -1, -1):
-        most[k] = most[k + 1] if most[k] < 0 and k < top else most[k]
+    most = _filled(highest, top)
     # A forecast above all that was ever expected is off by no more, in proportion, than those below it were.
     most[top + 1 :] = most[top] * 2.0 ** ((np.arange(top + 1, _STEPS) - top) / 2)
+    return most
+
+
+def _filled(highest: Array, top: int) -> Array:
+    """Return the highest of the half octaves near each; below `top`, of the next one where none is known, -1."""
+    most = np.array([highest[max(0, k - _NEAR) : k + _NEAR + 1].max() for k in range(_STEPS)])
+    for k in range(_STEPS - 2, -1, -1):
+        most[k] = most[k + 1] if most[k] < 0 and k < top else most[k]
     return most
 
 

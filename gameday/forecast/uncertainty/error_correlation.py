@@ -50,6 +50,12 @@ class _Hours:
     def number(self) -> int:
         return 24 * sum(self.days)
 
+    def by_origin(self, values: Array) -> tuple[Array, ...]:
+        """Return values of hours, (hours, regions, steps), as each origin's, (days, 24, regions, steps)."""
+        ends = np.cumsum([24 * days for days in self.days])[:-1]
+        parts = np.split(values, ends)
+        return tuple(part.reshape(-1, 24, *values.shape[1:]) for part in parts if len(part))
+
 
 def correlate_errors(models: Sequence[Model]) -> ErrorCorrelation:
     """Return how the models' series erred together on earlier origins; all models have the same origins."""
@@ -61,9 +67,7 @@ def correlate_errors(models: Sequence[Model]) -> ErrorCorrelation:
         for step in range(shape[1]):
             errors = model.errors(step).log_ratio if folds else np.empty(0)
             means[:, region, step], share[region, step] = _hourly_means(errors, hours)
-    ends = np.cumsum([24 * number for number in hours.days])[:-1]
-    origins = [part.reshape(-1, 24, *shape) for part in np.split(means, ends) if len(part)]
-    return ErrorCorrelation(tuple(origins), share)
+    return ErrorCorrelation(hours.by_origin(means), share)
 
 
 def _hours_of(folds: list[Fold]) -> _Hours:
@@ -83,13 +87,17 @@ def _hourly_means(errors: Array, hours: _Hours) -> tuple[Array, float]:
         return np.full(hours.number, np.nan), 0.0
     score, hour = _normal_scores(errors[known]), hours.of_minute[known]
     share = _shared_variance(score, hour)
-    number = np.bincount(hour, minlength=hours.number).astype(float)
+    number = np.bincount(hour, minlength=hours.number)
+    mean = _smoothed_mean(np.bincount(hour, score, minlength=hours.number), number.astype(float))
+    variance = max(float(np.mean(mean[number > 0] ** 2)), 1e-12)
+    return np.where(number > 0, mean * np.sqrt(share / variance), np.nan), share
+
+
+def _smoothed_mean(total: Array, number: Array) -> Array:
+    """Return hourly means, over as many hours beside each as it takes for a few scores each, shape (hours,)."""
     width = np.ones(2 * int(_LEAST_SCORES / number[number > 0].mean() / 2) + 1)
-    total = np.convolve(np.bincount(hour, score, minlength=hours.number), width, "same")
-    mean = total / np.maximum(np.convolve(number, width, "same"), 1)
-    spread = float(np.mean(mean[number > 0] ** 2))
-    scaled = mean * np.sqrt(share / max(spread, 1e-12))
-    return np.where(number > 0, scaled, np.nan), share
+    summed = np.convolve(total, width, "same")
+    return np.asarray(summed / np.maximum(np.convolve(number, width, "same"), 1))
 
 
 def _shared_variance(score: Array, hour: Array) -> float:

@@ -23,8 +23,7 @@ _Z90 = NormalDist().inv_cdf(0.9)
 def sample_paths(demand: Demand, number: int, seed: Seed) -> Array:
     """Return `number` paths, steps a minute, float32, shape (number, regions, steps, slots)."""
     rng = seed.stream("sample paths")
-    log = np.log1p(demand.median)
-    levels = sorted(demand.marginal)
+    log, levels = np.log1p(demand.median), sorted(demand.marginal)
     away = np.stack([np.log1p(demand.marginal[level]) - log for level in levels])
     strength = _strength_share(demand, away[levels.index(0.1)], away[levels.index(0.9)])
     paths = np.empty((number, *demand.median.shape), np.float32)
@@ -83,10 +82,9 @@ def _distance(score: Array, levels: list[float], away: Array) -> Array:
         slope = (away[k + 1] - away[k]) / (known[k + 1] - known[k])
         within = np.clip(score, known[k], known[k + 1]) - np.clip(0.0, known[k], known[k + 1])
         distance += slope * within
-    beyond = np.minimum(score - known[0], 0), np.maximum(score - known[-1], 0)
-    for end, beside, past_end in ((0, 1, beyond[0]), (-1, -2, beyond[1])):
+    for end, beside, side in ((0, 1, np.minimum), (-1, -2, np.maximum)):
         slope = (away[end] - away[beside]) / (known[end] - known[beside])
-        distance += np.minimum(slope, away[end] / known[end]) * past_end
+        distance += np.minimum(slope, away[end] / known[end]) * side(score - known[end], 0)
     return distance
 
 

@@ -11,7 +11,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -128,15 +128,18 @@ def peak_errors(members: Sequence[tuple[Model, int]]) -> PeakErrors:
     ]
     if not days:
         return PeakErrors(np.empty(0), np.empty(0), 0, chance)
-    points = max(len(day.curve) for day in days)
-    curves = np.stack([np.pad(day.curve, (0, points - len(day.curve))) for day in days])
+    curves = _stacked([day.curve for day in days])
     expected = _median_maximum(curves, np.array([day.every_min for day in days]), chance)
-    highest, late_min = (
-        np.array([day.highest for day in days]),
-        np.array([day.late_min for day in days]),
-    )
+    highest = np.array([day.highest for day in days])
+    late_min = np.array([day.late_min for day in days])
     distinct = len(np.unique(np.round([day.start / 1440 for day in days])))
     return PeakErrors(np.log(highest / expected), late_min, distinct, chance)
+
+
+def _stacked(curves: list[Array]) -> Array:
+    """Return curves of several lengths in one, 0 behind their ends, shape (days, points)."""
+    points = max(len(curve) for curve in curves)
+    return np.stack([np.pad(curve, (0, points - len(curve))) for curve in curves])
 
 
 def _chance(members: Sequence[tuple[Model, int]]) -> float:
@@ -157,16 +160,18 @@ def _days(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Iterat
     day = ((minute - minute[0]) // 1440).astype(int)
     for number in range(int(day[-1]) + 1):
         within, start = day == number, minute[0] + 1440 * number
-        if start + 1440 > past.end_min or np.isnan(actual[within]).mean() > 0.1:
-            continue
-        counts = _counts_of_day(members, int(start - past.first_min))
-        scored = _scored_day(curve[within], minute[within] - start, counts)
-        if scored is not None:
-            every_min = float(minute[1] - minute[0]) if len(minute) > 1 else 1.0
-            yield _ScoredDay(curve[within], every_min, *scored, start)
+        if start + 1440 <= past.end_min and np.isnan(actual[within]).mean() <= 0.1:
+            counts = _counts_of_day(members, int(start - past.first_min))
+            top = _scored_peak(curve[within], minute[within] - start, counts)
+            if top is not None:
+                yield _ScoredDay(curve[within], _stride_min(minute), *top, start)
 
 
-def _scored_day(curve: Array, minute: Array, counts: Array) -> tuple[float, float] | None:
+def _stride_min(minute: Array) -> float:
+    return float(minute[1] - minute[0]) if len(minute) > 1 else 1.0
+
+
+def _scored_peak(curve: Array, minute: Array, counts: Array) -> tuple[float, float] | None:
     """Return a day's highest count, and how much later than the curve's it came; None where there is none.
 
     `minute`: of the curve's points within the day; `counts`: of every minute, shape (1440,).
@@ -203,15 +208,23 @@ def _median_maximum(curves: Array, every_min: Array, chance: float) -> Array:
     is found by bisection.
     """
     top = -np.sort(-curves, axis=1)[:, :_TOP]
-    log = np.log(np.maximum(top, 1e-9))
-    spread = np.sqrt(chance / (1 + top)) + 1e-6
+    log, spread = np.log(np.maximum(top, 1e-9)), np.sqrt(chance / (1 + top)) + 1e-6
     share = np.maximum(every_min, 1.0)[:, None]
-    low, high = log[:, 0], log[:, 0] + 8 * spread.max(axis=1)
+
+    def is_below(middle: Array) -> Array:
+        log_share = log_ndtr((middle[:, None] - log) / spread)
+        return np.asarray((share * log_share).sum(axis=1) < np.log(0.5))
+
+    return np.exp(_bisected(is_below, log[:, 0], log[:, 0] + 8 * spread.max(axis=1)))
+
+
+def _bisected(is_below: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Return where `is_below` turns false between low and high, elementwise."""
     for _ in range(40):
         middle = (low + high) / 2
-        below = (share * log_ndtr((middle[:, None] - log) / spread)).sum(axis=1) < np.log(0.5)
+        below = is_below(middle)
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray(np.exp(high))
+    return high
 
 
 def peak_of(
