@@ -87,12 +87,12 @@ def backtest(
 
 def _published(event: str, past: History, rivals: list[Rival]) -> dict[str, Any]:
     """Return what the event's forecast says of itself, as `forecast show` prints it."""
-    from gameday.forecast import raced
+    from gameday.forecast import benchmark_forecast
     from gameday.forecast.evaluation import backtest_wape
     from gameday.scenario import load_scenario
 
     try:
-        race = raced(load_scenario(event), past, rivals)
+        race = benchmark_forecast(load_scenario(event), past, rivals)
     except HistoryError as error:
         return {"backtest_wape": None, "race": [], "untold": str(error)}
     return {"backtest_wape": backtest_wape(race), "race": race}
@@ -231,10 +231,10 @@ def _untold(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _left_out(found: Backtest) -> list[str]:
-    if found.left_out < _MUCH:
+    if found.masked_share < _MUCH:
         return []
     return [
-        f"{100 * found.left_out:.1f} % of what was known was left out as robots, outages or glitches: more "
+        f"{100 * found.masked_share:.1f} % of what was known was left out as robots, outages or glitches: more "
         "than is usual; `gameday forecast outliers` lists it, and forecast.keep keeps what was customers'"
     ]
 
@@ -244,7 +244,7 @@ def _stamp(minute: float) -> str:
 
 
 def _say(data: dict[str, Any]) -> None:
-    from gameday.forecast.evaluation import race_words
+    from gameday.forecast.evaluation import benchmark_words
 
     typer.echo(
         f"{data['history']}: {len(data['origins'])} origins, {data['horizon_days']:g} days ahead by the "
@@ -268,7 +268,8 @@ def _say(data: dict[str, Any]) -> None:
         typer.echo(f"{name:<18}" + "".join(f"{cell:>10}" for cell in cells))
     if "race" in data:
         typer.echo(
-            f"of the event's own forecast, on its own origins: {data.get('untold') or race_words(data['race'])}"
+            "of the event's own forecast, on its own origins: "
+            f"{data.get('untold') or benchmark_words(data['race'])}"
         )
     for note in data["notes"]:
         typer.echo(f"  {note}")

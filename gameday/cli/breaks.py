@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -44,12 +43,20 @@ def breaks(
     pasts, _ = prepare(list(region_calendars(scenario, known).values()), known)
     found = [one for past in pasts for one in propose_breaks(past)]
     if as_json:
-        rows = [{**asdict(one), "at": one.at.isoformat()} for one in found]
+        rows = [
+            {
+                "region": one.region,
+                "at": one.start.isoformat(),
+                "before_per_year": one.before_per_year,
+                "after_per_year": one.after_per_year,
+            }
+            for one in found
+        ]
         typer.echo(json.dumps({"schema_version": 1, "event": scenario.event.name, "breaks": rows}))
         return
     for one in found:
         typer.echo(
-            f"{one.region}: from {one.at:%Y-%m-%d} on x {one.after_per_year:.2f} a year, "
+            f"{one.region}: from {one.start:%Y-%m-%d} on x {one.after_per_year:.2f} a year, "
             f"before x {one.before_per_year:.2f}"
         )
     if not found:

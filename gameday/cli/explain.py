@@ -58,7 +58,8 @@ def explain(
     Example: gameday forecast explain --event primeday --region us --step checkout --at 2027-07-13T20:00
     """
     from gameday.forecast import demand_of, fit
-    from gameday.forecast.publication import Question, answer
+    from gameday.forecast.publication import Question, explain_forecast
+    from gameday.products import to_json
     from gameday.scenario import load_scenario
     from gameday.traffic.fit import event_demand
 
@@ -72,7 +73,8 @@ def explain(
     demand = event_demand(scenario, demand_of(scenario, fitted))
     if instant is None:
         instant = demand.grid.instant(demand.peak(region, step).slot)
-    data = answer(scenario, past, Question(region, step, instant, earlier), demand, fitted)
+    question = Question(region, step, instant, earlier)
+    data = to_json(explain_forecast(scenario, past, question, demand, fitted), schema_version=2)
     if page is not None:
         from gameday.report import render_explanation
 
@@ -164,24 +166,33 @@ def outliers(
     Example: gameday forecast outliers --event primeday
     """
     from gameday.forecast.evaluation import outlier_rows
+    from gameday.products import to_json
     from gameday.scenario import load_scenario
 
     scenario = with_stretches(load_scenario(event), mask, keep)
     if region is not None:
         known_name("--region", region, scenario.regions)
     past = told_past(scenario, history, seed)
-    rows = [r for r in outlier_rows(scenario, past) if region in (None, r["region"])]
+    rows = [r for r in outlier_rows(scenario, past) if region in (None, r.region)]
     if as_json:
-        typer.echo(json.dumps({"schema_version": 1, "event": scenario.event.name, "rows": rows}))
+        typer.echo(
+            json.dumps(
+                {
+                    "schema_version": 1,
+                    "event": scenario.event.name,
+                    "rows": [to_json(row) for row in rows],
+                }
+            )
+        )
         return
     typer.echo(
         f"{'region':<8}{'step':<12}{'from, UTC':<18}{'minutes':>8}  {'kind':<11}{'times':>8}{'effect':>10}"
     )
     for row in rows:
-        times = "-" if row["times"] is None else f"{row['times']:.2f}"
+        times = "-" if row.times is None else f"{row.times:.2f}"
         typer.echo(
-            f"{row['region']:<8}{row['step']:<12}{row['start'][:16]:<18}{row['minutes']:>8}  {row['kind']:<11}"
-            f"{times:>8}{100 * row['effect']:>+9.3f} %"
+            f"{row.region:<8}{row.step:<12}{row.start[:16]:<18}{row.minutes:>8}  {row.kind:<11}"
+            f"{times:>8}{100 * row.effect:>+9.3f} %"
         )
     typer.echo(
         f"{len(rows)} stretches; `times` what was expected; `effect` on the event's forecast, were it learned from"

@@ -97,6 +97,7 @@ def _summary(
     as_json: bool,
 ) -> None:
     from gameday.forecast.evaluation import actuals_table
+    from gameday.products import to_json
     from gameday.traffic.plan import launch_days
 
     actuals, notes = actuals_table(demand, past), [*past.notes, *demand.organic.notes]
@@ -111,8 +112,8 @@ def _summary(
                     "totals": totals,
                     "launches": launches,
                     "backtest_wape": demand.organic.backtest_wape,
-                    "race": demand.organic.race,
-                    "actuals": actuals,
+                    "race": demand.organic.benchmark,
+                    "actuals": None if actuals is None else to_json(actuals),
                     "notes": notes,
                 }
             )
@@ -121,10 +122,10 @@ def _summary(
     _say(scenario, demand, [*rows, *totals], launches, notes)
     if actuals:
         typer.echo(
-            f"against what happened: WAPE {100 * actuals['wape']:.1f} % a minute over "
-            f"{actuals['minutes']} minutes; hottest minute {actuals['peak_forecast']:.0f} forecast "
-            f"({actuals['peak_forecast_at'][:16]}), {actuals['peak_actual']:.0f} actual "
-            f"({actuals['peak_actual_at'][:16]}), {100 * actuals['peak_error']:+.1f} %"
+            f"against what happened: WAPE {100 * actuals.wape:.1f} % a minute over "
+            f"{actuals.minutes} minutes; hottest minute {actuals.peak_forecast:.0f} forecast "
+            f"({actuals.peak_forecast_at[:16]}), {actuals.peak_actual:.0f} actual "
+            f"({actuals.peak_actual_at[:16]}), {100 * actuals.peak_error:+.1f} %"
         )
 
 
@@ -154,7 +155,7 @@ def _say(
     launches: list[dict[str, Any]],
     notes: list[str],
 ) -> None:
-    from gameday.forecast.evaluation import race_words
+    from gameday.forecast.evaluation import benchmark_words
 
     typer.echo(
         f"{scenario.event.name}, steps of the event in each region's own time"
@@ -179,7 +180,7 @@ def _say(
         )
     for row in launches:
         say_launch(row)
-    typer.echo(race_words(demand.organic.race))
+    typer.echo(benchmark_words(demand.organic.benchmark))
     for note in notes:
         typer.echo(f"  {note}")
 

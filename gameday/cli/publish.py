@@ -51,7 +51,7 @@ def publish(
     Example: gameday forecast publish --event primeday --out forecasts/primeday
     """
     from gameday.forecast import fit, model_notes, past_events
-    from gameday.forecast.data import lessons
+    from gameday.forecast.data import learn_launches
     from gameday.forecast.model import state_of, strength_sigma
     from gameday.scenario.reading import read_scenario
     from gameday.simulate import on_cluster
@@ -66,7 +66,7 @@ def publish(
     known, models = fitted.known, fitted.models
     sigma, events = strength_sigma(models), past_events(scenario, models)
     states = [state_of(model, known.steps, sigma, events, beside) for model in models]
-    learned = lessons(scenario, known, models) if known.steps == scenario.step_names else []
+    learned = learn_launches(scenario, known, models) if known.steps == scenario.step_names else []
     notes = [*model_notes(scenario, models, fitted.masked, known.steps), *known.notes[:20]]
     kept = {
         "hashes": {"data": known.sha256},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -257,24 +256,35 @@ def _from_server(tracker: Tracker, url: str, query: str) -> list[Alert]:
 
 def _tell(alert: Alert, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"schema_version": 1, **asdict(alert), "at": alert.at.isoformat()}))
+        typer.echo(
+            json.dumps(
+                {
+                    "schema_version": 1,
+                    "at": alert.instant.isoformat(),
+                    "series": alert.series,
+                    "kind": alert.kind,
+                    "words": alert.words,
+                }
+            )
+        )
     else:
-        typer.echo(f"{alert.at:%Y-%m-%dT%H:%MZ}  {alert.kind:<6}{alert.series}: {alert.words}")
+        typer.echo(f"{alert.instant:%Y-%m-%dT%H:%MZ}  {alert.kind:<6}{alert.series}: {alert.words}")
 
 
 def _summary(tracker: Tracker, *, as_json: bool) -> None:
     until = tracker.grid.start + timedelta(minutes=tracker.next_slot)
     rows = {name: one.outlook() for name, one in tracker.series.items()}
     if as_json:
-        said: dict[str, Any] = {"schema_version": 1, "until": until.isoformat(), "series": rows}
+        from gameday.products import to_json
+
+        series = {name: to_json(row) for name, row in rows.items()}
+        said: dict[str, Any] = {"schema_version": 1, "until": until.isoformat(), "series": series}
         typer.echo(json.dumps(said))
         return
     typer.echo(f"tracked until {until:%Y-%m-%dT%H:%MZ}")
     typer.echo(f"{'series':<24}{'minutes':>8}{'WAPE':>9}{'in 80 %':>9}{'level':>8}  from now on")
     for name, row in rows.items():
-        wape = "-" if row["wape"] is None else f"{100 * float(row['wape']):.1f} %"
-        held = "-" if row["coverage_80"] is None else f"{100 * float(row['coverage_80']):.0f} %"
-        applied = f"x {row['applied']:.3f}" if row["pays"] else "the plan as it is"
-        typer.echo(
-            f"{name:<24}{row['minutes']:>8}{wape:>9}{held:>9}{row['level']:>8.3f}  {applied}"
-        )
+        wape = "-" if row.wape is None else f"{100 * row.wape:.1f} %"
+        held = "-" if row.coverage_80 is None else f"{100 * row.coverage_80:.0f} %"
+        applied = f"x {row.applied:.3f}" if row.pays else "the plan as it is"
+        typer.echo(f"{name:<24}{row.minutes:>8}{wape:>9}{held:>9}{row.level:>8.3f}  {applied}")

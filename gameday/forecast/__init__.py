@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gameday.forecast.demand import Demand
     from gameday.forecast.event_demand import EventDemand, LaunchSteps
     from gameday.forecast.forecast import (
+        benchmark_forecast,
         demand_grid,
         demand_of,
         event_spans,
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
         forecast_demand,
         model_notes,
         past_events,
-        raced,
     )
 
 __all__ = [
     "Demand",
     "EventDemand",
     "LaunchSteps",
+    "benchmark_forecast",
     "demand_grid",
     "demand_of",
     "event_spans",
@@ -34,7 +35,6 @@ __all__ = [
     "forecast_demand",
     "model_notes",
     "past_events",
-    "raced",
 ]
 
 __getattr__ = opening(
@@ -43,6 +43,7 @@ __getattr__ = opening(
         "Demand": "demand",
         "EventDemand": "event_demand",
         "LaunchSteps": "event_demand",
+        "benchmark_forecast": "forecast",
         "demand_grid": "forecast",
         "demand_of": "forecast",
         "event_spans": "forecast",
@@ -50,6 +51,5 @@ __getattr__ = opening(
         "forecast_demand": "forecast",
         "model_notes": "forecast",
         "past_events": "forecast",
-        "raced": "forecast",
     },
 )

@@ -6,12 +6,12 @@ What is printed, drawn or alarmed on is `EventDemand`, this with the launches.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
-from gameday.forecast.uncertainty.error_correlation import Together
+from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation
 from gameday.forecast.uncertainty.peaks import PeakErrors
 from gameday.vocabulary import Array, TimeGrid, supported
 
@@ -34,6 +34,10 @@ class Crowd:
     past_launches: int
     """Past launches that its spread rests on, in the region with the fewest; 0: the spread is a prior."""
 
+    def of_region(self, region: int) -> Crowd:
+        """Return the crowd of one region alone."""
+        return replace(self, starts=self.starts[region : region + 1])
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -54,26 +58,26 @@ class Demand:
     """Spread of the log of the event's size around its forecast."""
     past_events: int
     """Events of this kind in the past that were known; they set what is calibrated."""
-    together: Together
-    """How steps and regions are off together: what paths are drawn from."""
+    error_correlation: ErrorCorrelation
+    """How steps and regions err together: what sample paths are drawn from."""
     launches: dict[str, Crowd]
     """Launch -> who comes for it."""
     backtest_wape: float | None
-    """The forecast's own error in `race`: summed absolute error over summed counts, all minutes; None: untold."""
-    race: tuple[tuple[str, float], ...]
+    """The forecast's own WAPE in `benchmark`, summed absolute error over summed counts; None: unknown."""
+    benchmark: tuple[tuple[str, float], ...]
     """Name -> its WAPE over the same minutes of the same origins, the forecast's own first."""
     notes: tuple[str, ...]
     """What was masked, what is prior and not calibrated."""
     spans: tuple[tuple[int, int], ...]
     """Per region the event's own span: its first slot, and the slot after its last. All else is margin."""
     smooth: Array
-    """The median without what recurs at single minutes, shape as `median`: what peaks are told of."""
+    """The median without what recurs at single minutes, shape as `median`: what peaks are computed from."""
     peaks: dict[tuple[str, str], PeakErrors]
     """(region, step), either of them `all` for a sum -> how daily peaks were off before; absent: unknown."""
 
     @property
     def calibrated_to(self) -> float:
-        """The highest quantile that the past events can support (DESIGN §7.8)."""
+        """The highest quantile that the past events can support: 1 - 1 / (n + 1) of n."""
         return supported(self.past_events)
 
     def during(self, regions: Sequence[str]) -> Array:
@@ -87,9 +91,9 @@ class Demand:
     def path(self, quantile: float) -> Array:
         """Return one day that could happen: the event's strength at `quantile`, shape as median.
 
-        The log effect of the event is stretched by one factor for all steps and regions, so
-        that what it does most is exp(z sigma) times the median's (DESIGN §7.8). Where events do nothing,
-        all is moved by what whole hours have been off by, together.
+        The log effect of the event is stretched by one factor for all steps and regions, so that its largest
+        effect is exp(z sigma) times the median's: marginal quantiles of every minute at once are no day that
+        happens, and do not add. Where events do nothing, all is moved by the common error of whole hours.
         """
         z = NormalDist().inv_cdf(quantile)
         peak = float(np.abs(self.event_log_effect).max(initial=0.0))
@@ -99,12 +103,12 @@ class Demand:
         return np.asarray(self.median * np.exp(self.event_log_effect * stretch))
 
     def _days_sigma(self) -> float:
-        """Return the spread of the log of an ordinary day's level: what of the bands hours share."""
+        """Return the spread of the log of an ordinary day's level: the part of the bands that hours share."""
         if 0.9 not in self.marginal:
             return self.strength_sigma
         wide = np.log1p(self.marginal[0.9]) - np.log1p(self.median)
         each = wide.mean(axis=2) / NormalDist().inv_cdf(0.9)
-        return float(np.mean(np.sqrt(self.together.share) * each))
+        return float(np.mean(np.sqrt(self.error_correlation.share) * each))
 
     def launch_crowd(self, launch: str, quantile: float) -> Array:
         """Return session starts of a launch at its crowd's `quantile`, shape (regions, slots)."""

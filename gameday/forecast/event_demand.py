@@ -7,7 +7,7 @@ own clock (`Demand.spans`); the margins before and after it are there for lead-i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import NormalDist
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gameday.forecast.demand import Demand
-from gameday.forecast.uncertainty.peaks import Crowded, Peak, PeakErrors, peak_of
+from gameday.forecast.uncertainty.peaks import LaunchedCurve, Peak, PeakErrors, peak_of
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["ALL", "EventDemand", "EventNumbers", "LaunchSteps", "quantile_of_sum"]
@@ -50,14 +50,15 @@ def quantile_of_sum(
 
     Day and crowds are off independently: the squares of their distances from their medians add up.
     """
-    away = [quantile - median, *(one.at(level) - one.median for one in launches)]
+    away = [quantile - median, *(launch.at(level) - launch.median for launch in launches)]
     distance = np.sign(sum(away)) * np.sqrt(sum(np.square(part) for part in away))
-    return np.asarray(np.maximum(median + sum(one.median for one in launches) + distance, 0.0))
+    middle = median + sum(launch.median for launch in launches)
+    return np.asarray(np.maximum(middle + distance, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class EventNumbers:
-    """What is said of a whole event, of one region and step or of sums of them."""
+    """The numbers of a whole event, of one region and step or of sums of them."""
 
     region: str
     step: str
@@ -78,7 +79,7 @@ class EventNumbers:
 
 @dataclass(frozen=True, slots=True)
 class EventDemand:
-    """What is expected per region, step and minute: organic, launched, and both."""
+    """What is expected per region, step and minute: organic, of launches, and both."""
 
     organic: Demand
     launches: dict[str, LaunchSteps]
@@ -111,12 +112,12 @@ class EventDemand:
 
     def launched(self, quantile: float = 0.5) -> Array:
         """Return what launches add at `quantile` of their crowds, steps a minute, shape as `median`."""
-        return sum((one.at(quantile) for one in self.launches.values()), self._nothing)
+        return sum((launch.at(quantile) for launch in self.launches.values()), self._nothing)
 
     @property
     def launched_mean(self) -> Array:
         """What launches add on average, steps a minute, shape as `median`."""
-        return sum((one.mean for one in self.launches.values()), self._nothing)
+        return sum((launch.mean for launch in self.launches.values()), self._nothing)
 
     @property
     def _nothing(self) -> Array:
@@ -144,7 +145,7 @@ class EventDemand:
         return np.asarray(self.organic.path(quantile) + self.launched(quantile))
 
     def numbers(self, region: str, step: str) -> EventNumbers:
-        """Return what is said of the event in its span, `all` standing for the sum of regions, or of steps."""
+        """Return the numbers of the event in its span, `all` standing for the sum of regions, or of steps."""
         weights = self._weights(region, step)
         organic, launched = (
             float((x.sum(axis=2) * weights).sum())
@@ -162,20 +163,16 @@ class EventDemand:
         weights = self._weights(region, step)
         if per_step is not None:
             weights = weights * per_step
-        first, last = self._span(region)
-        inside = self.in_span[:, :, first:last]
-
-        def summed(values: Array) -> Array:
-            return np.asarray(np.einsum("rs,rst->t", weights, values[:, :, first:last] * inside))
-
-        launches = [(summed(one.median), one.log_sigma) for one in self.launches.values()]
-        launches = [(steps, sigma) for steps, sigma in launches if steps.any()]
-        crowded = Crowded(summed(self.organic.median), tuple(launches)) if launches else None
-        errors = self.organic.peaks.get((region, step), PeakErrors.unknown())
-        smooth = summed(self.organic.smooth)
-        lifted = summed(np.abs(self.organic.event_log_effect))[int(smooth.argmax())] > 0
-        peak = peak_of(smooth, errors, self.organic.strength_sigma if lifted else 0.0, crowded)
-        return Peak(peak.slot + first, peak.expected, peak.size, peak.minutes, peak.days)
+        curves = _EventCurves(self, weights, *self._span(region))
+        organic, smooth = self.organic, curves.summed(self.organic.smooth)
+        effect = curves.summed(np.abs(organic.event_log_effect))
+        peak = peak_of(
+            smooth,
+            organic.peaks.get((region, step), PeakErrors.unknown()),
+            organic.strength_sigma if effect[smooth.argmax()] > 0 else 0.0,
+            curves.with_launches(),
+        )
+        return replace(peak, slot=peak.slot + curves.first)
 
     def _weights(self, region: str, step: str) -> Array:
         rows = np.array([region in (ALL, name) for name in self.regions], float)
@@ -190,21 +187,52 @@ class EventDemand:
         ]
         return min(a for a, _ in spans), max(b for _, b in spans)
 
-    def table(self, *, what: str = "step") -> pd.DataFrame:
-        """Return every minute: region, `what` (step or team), slot_utc, in_event, quantiles, mean, their parts."""
+    def table(self, *, series_column: str = "step") -> pd.DataFrame:
+        """Return every minute: region, step (or team), slot_utc, in_event, quantiles, mean, their parts."""
+        minutes = pd.to_datetime(self.grid.minutes(), unit="m", utc=True)
         index = pd.MultiIndex.from_product(
-            [self.regions, self.steps, pd.to_datetime(self.grid.minutes(), unit="m", utc=True)],
-            names=["region", what, "slot_utc"],
+            [self.regions, self.steps, minutes], names=["region", series_column, "slot_utc"]
         )
-        organic, shape = self.organic, self.organic.median.shape
+        flat = {name: values.ravel() for name, values in self._columns().items()}
+        return pd.DataFrame(flat, index=index).reset_index()
+
+    def _columns(self) -> dict[str, Array]:
+        """Return the table's columns, shape as `median` each."""
+        organic = self.organic
         levels = sorted(organic.marginal)
-        columns = {"in_event": np.broadcast_to(self.in_span, shape)}
+        columns = {"in_event": np.broadcast_to(self.in_span, organic.median.shape)}
         columns |= {_name(q): self.marginal(q) for q in levels}
         columns["mean"] = self.mean
         columns |= {f"organic_{_name(q)}": organic.marginal[q] for q in levels if q in (0.1, 0.9)}
-        columns |= {"launch_p50": self.launched(), "launch_mean": self.launched_mean}
-        flat = {name: values.ravel() for name, values in columns.items()}
-        return pd.DataFrame(flat, index=index).reset_index()
+        return columns | {"launch_p50": self.launched(), "launch_mean": self.launched_mean}
+
+
+@dataclass(frozen=True, slots=True)
+class _EventCurves:
+    """Sums of an event's curves over regions and steps, within its span."""
+
+    demand: EventDemand
+    weights: Array
+    """How much each region and step counts, shape (regions, steps)."""
+    first: int
+    last: int
+
+    def summed(self, values: Array) -> Array:
+        """Return the weighted sum of values, (regions, steps, slots), at each slot of the span."""
+        inside = self.demand.in_span[:, :, self.first : self.last]
+        part = values[:, :, self.first : self.last]
+        return np.asarray(np.einsum("rs,rst->t", self.weights, part * inside))
+
+    def with_launches(self) -> LaunchedCurve | None:
+        """Return the organic median and the launches on top of it; None where there are none."""
+        crowds = [
+            (self.summed(launch.median), launch.log_sigma)
+            for launch in self.demand.launches.values()
+        ]
+        launches = tuple((steps, sigma) for steps, sigma in crowds if steps.any())
+        return (
+            LaunchedCurve(self.summed(self.demand.organic.median), launches) if launches else None
+        )
 
 
 def _name(level: float) -> str:

@@ -11,25 +11,25 @@ import numpy as np
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar, known_until, region_calendars
 from gameday.forecast.data.crowds import crowd_notes, crowds_of
-from gameday.forecast.data.launches import lessons
+from gameday.forecast.data.launches import learn_launches
 from gameday.forecast.data.outliers import Masked
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.demand import Demand
 from gameday.forecast.evaluation.benchmark import (
     PLAIN,
     backtest_wape,
-    compared,
-    mean_race,
-    race_notes,
+    benchmark_model,
+    benchmark_notes,
+    pooled_benchmark,
 )
 from gameday.forecast.evaluation.leave_one_event_out import known_events, main_kind, support
 from gameday.forecast.event_demand import ALL
-from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.rivals import Rival
-from gameday.forecast.uncertainty.curves import curves_of, stacked
-from gameday.forecast.uncertainty.error_correlation import together_of
+from gameday.forecast.uncertainty.curves import Curves, curves_of, stack_curves
+from gameday.forecast.uncertainty.error_correlation import correlate_errors
 from gameday.forecast.uncertainty.peaks import PeakErrors, peak_errors
 from gameday.history import History
 from gameday.scenario import Scenario
@@ -37,6 +37,7 @@ from gameday.vocabulary import QUANTILES, TimeGrid
 
 __all__ = [
     "Fitted",
+    "benchmark_forecast",
     "demand_grid",
     "demand_of",
     "event_spans",
@@ -46,7 +47,6 @@ __all__ = [
     "model_notes",
     "models_of",
     "past_events",
-    "raced",
 ]
 
 _MARGIN = timedelta(hours=3)
@@ -54,7 +54,7 @@ _MARGIN = timedelta(hours=3)
 _LEAST_DAYS = 14
 _WEEK_MIN = 7 * 1440
 _FAR, _MOST_FAR = 0.25, 5
-"""By what share a week to come must lie off what all of the past says to be told, and of how many series. Ours."""
+"""By what share the coming week must lie off what all of the past says to be noted, and how many series. Ours."""
 
 
 def demand_grid(scenario: Scenario) -> TimeGrid:
@@ -75,7 +75,7 @@ def event_spans(scenario: Scenario, grid: TimeGrid) -> tuple[tuple[int, int], ..
 def forecast_demand(
     scenario: Scenario, history: History, *, rivals: Sequence[Rival] = PLAIN
 ) -> Demand:
-    """Return the demand of the scenario's event from what was known at `history.until`, raced against `rivals`.
+    """Return the demand of the scenario's event from what was known at `history.until`, `rivals` beside it.
 
     Raises HistoryError when less than 14 days were known.
     """
@@ -89,7 +89,7 @@ class Fitted:
     known: History
     """What was known at `history.until`."""
     models: list[Model]
-    """A region each."""
+    """One per region."""
     masked: list[Masked]
     """What of the past was left out."""
 
@@ -101,48 +101,66 @@ def fit(scenario: Scenario, history: History) -> Fitted:
 
 
 def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = PLAIN) -> Demand:
-    """Return the demand of the scenario's event that fitted models tell, raced against `rivals`."""
+    """Return the demand of the scenario's event that fitted models forecast, benchmarked against `rivals`."""
     known, models, grid = fitted.known, fitted.models, demand_grid(scenario)
-    learned = lessons(scenario, known, models) if scenario.launches else []
-    races = [compared(model, rivals) for model in models]
-    bands = [[model.bands(s, QUANTILES) for s in range(len(known.steps))] for model in models]
-    curves = [
-        curves_of(model.blend, model.past.calendar, model.past.end_min, each, grid)
-        for model, each in zip(models, bands, strict=True)
-    ]
-    race = mean_race(races)
+    learned = learn_launches(scenario, known, models) if scenario.launches else []
+    benchmarks = [benchmark_model(model, rivals) for model in models]
+    benchmark = pooled_benchmark(benchmarks)
+    curves = _curves(fitted, grid)
     return Demand(
         grid=grid,
         regions=scenario.region_names,
         steps=known.steps,
-        **stacked(curves),
+        median=curves.median,
+        mean=curves.mean,
+        marginal=curves.marginal,
+        event_log_effect=curves.event_log_effect,
         strength_sigma=strength_sigma(models),
         past_events=past_events(scenario, models),
-        together=together_of(models),
+        error_correlation=correlate_errors(models),
         launches=crowds_of(scenario, grid, learned),
-        backtest_wape=backtest_wape(race),
-        race=race,
+        backtest_wape=backtest_wape(benchmark),
+        benchmark=benchmark,
         notes=(
             *model_notes(scenario, models, fitted.masked, known.steps),
-            *race_notes(scenario.region_names, races),
+            *benchmark_notes(scenario.region_names, benchmarks),
             *crowd_notes(scenario, learned),
         ),
         spans=event_spans(scenario, grid),
+        smooth=curves.smooth,
         peaks=_peaks(scenario.region_names, known.steps, models),
     )
 
 
-def raced(
+def _curves(fitted: Fitted, grid: TimeGrid) -> Curves:
+    """Return what the models forecast of every minute, all regions'."""
+    steps = range(len(fitted.known.steps))
+    return stack_curves(
+        [
+            curves_of(
+                model.blend,
+                model.past.calendar,
+                model.past.end_min,
+                [model.bands(s, QUANTILES) for s in steps],
+                grid,
+            )
+            for model in fitted.models
+        ]
+    )
+
+
+def benchmark_forecast(
     scenario: Scenario, history: History, rivals: Sequence[Rival]
 ) -> tuple[tuple[str, float], ...]:
-    """Return the race of the scenario's forecast, as `forecast_demand` publishes it; HistoryError likewise."""
-    return mean_race([compared(model, rivals) for model in fit(scenario, history).models])
+    """Return the benchmark of the scenario's forecast that `forecast_demand` publishes; HistoryError likewise."""
+    models = fit(scenario, history).models
+    return pooled_benchmark([benchmark_model(model, rivals) for model in models])
 
 
 def _peaks(
     regions: tuple[str, ...], steps: tuple[str, ...], models: list[Model]
 ) -> dict[tuple[str, str], PeakErrors]:
-    """Return how daily peaks were off, of every region and step and of all sums over either."""
+    """Return earlier errors of daily peaks, of every region and step and of all sums over either."""
     return {
         (region, step): peak_errors(
             [
@@ -174,7 +192,7 @@ def models_of(
     _require_regressors(calendars, end_min)
     pasts, masked = prepare(calendars, known)
     origin = float(known.grid.epoch_min + known.grid.slots)
-    return tied_models(pasts, origin, end_min, main_kind(scenario)), masked
+    return reconciled_models(pasts, origin, end_min, main_kind(scenario)), masked
 
 
 def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None:
@@ -192,18 +210,11 @@ def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None
 def model_notes(
     scenario: Scenario, models: list[Model], masked: list[Masked], names: tuple[str, ...]
 ) -> list[str]:
-    """Return what was left out, borrowed, and how far the past supports what is said."""
+    """Return what was left out and borrowed, and how far the past supports the forecast."""
     notes = []
     for model in models:
         calendar = model.past.calendar
-        mine = [m for m in masked if m.region == calendar.region]
-        if mine:
-            minutes = sum((m.end - m.start).total_seconds() for m in mine) / 60
-            kinds = sorted({m.kind for m in mine})
-            notes.append(
-                f"{calendar.region}: {len(mine)} stretches of single steps, {minutes:.0f} minutes in all, "
-                f"left out ({', '.join(kinds)}); `gameday forecast outliers` lists them"
-            )
+        notes += _mask_notes(calendar.region, [m for m in masked if m.region == calendar.region])
         for kind, near in calendar.borrowed:
             notes.append(
                 f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
@@ -212,31 +223,47 @@ def model_notes(
     return [*notes, *level_notes(models, names), support(kind, past_events(scenario, models))]
 
 
-def level_notes(models: list[Model], names: tuple[str, ...]) -> list[str]:
-    """Return a note for series whose week to come the last days decide: it lies far off what all the past says."""
-    far = []
-    for model in models:
-        minute = model.past.end_min + np.arange(0, _WEEK_MIN, 60.0)
-        all_past = np.zeros_like(model.blend.weights)
-        all_past[0] = 1.0  # candidates begin with the steady one
-        told = [
-            b.smooth(minute).sum(axis=0)
-            for b in (model.blend, replace(model.blend, weights=all_past))
-        ]
-        share = told[0] / np.maximum(told[1], 1e-9) - 1
-        far += [
-            (abs(float(s)), f"{model.past.calendar.region} {name}", float(s))
-            for name, s in zip(names, share, strict=True)
-            if abs(s) > _FAR and told[1].max() > 0
-        ]
-    out = [
-        f"{series}: the level of the last days decides, {100 * s:+.0f} % against what all of the past says; "
-        "if it was passing, leave it out (`forecast.mask`)"
-        for _, series, s in sorted(far, reverse=True)[:_MOST_FAR]
+def _mask_notes(region: str, masked: list[Masked]) -> list[str]:
+    """Return a note on what of a region's past was left out, if anything was."""
+    if not masked:
+        return []
+    minutes = sum((m.end - m.start).total_seconds() for m in masked) / 60
+    kinds = sorted({m.kind for m in masked})
+    return [
+        f"{region}: {len(masked)} stretches of single steps, {minutes:.0f} minutes in all, "
+        f"left out ({', '.join(kinds)}); `gameday forecast outliers` lists them"
     ]
-    return out + (
-        [f"so it is with {len(far) - _MOST_FAR} more series"] if len(far) > _MOST_FAR else []
-    )
+
+
+def level_notes(models: list[Model], names: tuple[str, ...]) -> list[str]:
+    """Return a note on series whose coming week the last days decide, far off what all of the past says."""
+    far = [
+        (share, f"{model.past.calendar.region} {name}")
+        for model in models
+        for name, share in _recent_effects(model, names).items()
+        if abs(share) > _FAR
+    ]
+    far.sort(key=lambda each: (abs(each[0]), each[1]), reverse=True)
+    notes = [
+        f"{series}: the level of the last days decides, {100 * share:+.0f} % against what all of the past says; "
+        "if it was passing, leave it out (`forecast.mask`)"
+        for share, series in far[:_MOST_FAR]
+    ]
+    rest = len(far) - _MOST_FAR
+    return notes + ([f"so it is with {rest} more series"] if rest > 0 else [])
+
+
+def _recent_effects(model: Model, names: tuple[str, ...]) -> dict[str, float]:
+    """Return series -> its coming week's total over that by the steady level model, less 1; 0 of no counts."""
+    minute = model.past.end_min + np.arange(0, _WEEK_MIN, 60.0)
+    all_past = np.zeros_like(model.blend.weights)
+    all_past[0] = 1.0  # candidates begin with the steady one
+    blends = model.blend, replace(model.blend, weights=all_past)
+    recent, steady = (blend.smooth(minute).sum(axis=0) for blend in blends)
+    share = recent / np.maximum(steady, 1e-9) - 1
+    if not steady.max() > 0:
+        share = np.zeros_like(share)
+    return {name: float(s) for name, s in zip(names, share, strict=True)}
 
 
 def past_events(scenario: Scenario, models: list[Model]) -> int:

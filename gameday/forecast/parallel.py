@@ -13,18 +13,18 @@ __all__ = ["side_by_side"]
 
 
 def side_by_side(task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Return `task(*one)` of all arguments, in order.
+    """Return `task(*each)` of all arguments, in order.
 
-    numpy gives way to other threads in its kernels; beside one another each has one thread of linear algebra, for
-    more would wait for one another (primeday took 10.3 s in place of 6.1). One alone has what the environment
-    says: `gameday` says one, for two on a busy machine take five times as long; OPENBLAS_NUM_THREADS=2 on an idle
-    one fits a thousand series of one region in 177 s in place of 232.
+    numpy releases the interpreter lock in its kernels. With several tasks each has one thread of linear algebra,
+    for more would wait for one another (primeday took 10.3 s in place of 6.1). A single task has what the
+    environment says: `gameday` says one, for two on a busy machine take five times as long; OPENBLAS_NUM_THREADS=2
+    on an idle one fits a thousand series of one region in 177 s in place of 232.
     """
-    asked = list(arguments)
-    jobs = max(1, min(os.cpu_count() or 1, len(asked)))
+    tasks = list(arguments)
+    jobs = max(1, min(os.cpu_count() or 1, len(tasks)))
     with threadpool_limits(1 if jobs > 1 else None, "blas"):
         return list(
             joblib.Parallel(n_jobs=jobs, prefer="threads")(
-                joblib.delayed(task)(*one) for one in asked
+                joblib.delayed(task)(*each) for each in tasks
             )
         )

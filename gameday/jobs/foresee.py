@@ -37,7 +37,7 @@ def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tup
         show.say(f"history: {note}")
     with show.phase("forecast"):
         demand = forecast_demand(scenario, history)
-        show.update(wape_words(demand.race))
+        show.update(wape_words(demand.benchmark))
     return history, demand
 
 

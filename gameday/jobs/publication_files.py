@@ -12,7 +12,7 @@ from gameday.errors import HistoryError
 
 if TYPE_CHECKING:
     from gameday.forecast.model import State
-    from gameday.forecast.publication import Published
+    from gameday.forecast.publication import EarlierPeak, PeakChange, Published, TeamPeak
     from gameday.scenario import Scenario
 
 __all__ = ["file_sha256", "write_publication"]
@@ -24,12 +24,13 @@ def write_publication(
     """Write the publication, its manifest last; return what the command says of it."""
     from gameday.files import write_whole
     from gameday.forecast.model import known_until, save_state
-    from gameday.forecast.publication import calendar_hash, peaks_of, published_table
+    from gameday.forecast.publication import calendar_hash, published_table, team_peaks
+    from gameday.products import to_json
 
     before = _previous(folder)
     forecasts, left_out = _forecasts(scenario, states, kept["lessons"])
     notes = [*notes, *left_out]
-    peaks = {one.state.calendar.region: peaks_of(one) for one in forecasts}
+    peaks = {one.state.calendar.region: team_peaks(one) for one in forecasts}
     write_whole(
         folder / "forecast.parquet",
         lambda path: _parquet(path, (published_table(one.demand) for one in forecasts)),
@@ -43,7 +44,8 @@ def write_publication(
         mine = {region: rows[series] for region, rows in peaks.items()}
         page = {"team": team, "event": scenario.event.name, "until": until, "notes": told}
         _write_page(forecasts, series, folder, page, mine, before)
-    rows = [row for region in peaks.values() for row in region]
+    every = [peak for region in peaks.values() for peak in region]
+    rows = [to_json(peak) for peak in every]
     manifest = {
         "schema_version": 3,
         "event": scenario.event.name,
@@ -64,7 +66,7 @@ def write_publication(
     for old in (folder / "state").glob("*.npz"):  # none before the manifest names the new ones
         if old.name not in names.values():
             old.unlink()
-    return {"until": until, "peaks": rows, "changes": _changes(rows, before), "notes": notes}
+    return {"until": until, "peaks": rows, "changes": _changes(every, before), "notes": notes}
 
 
 def _forecasts(
@@ -99,19 +101,21 @@ def _write_page(
     series: int,
     folder: Path,
     page: dict[str, Any],
-    peaks: dict[str, dict[str, Any]],
-    before: dict[tuple[str, str], dict[str, Any]],
+    peaks: dict[str, TeamPeak],
+    before: dict[tuple[str, str], EarlierPeak],
 ) -> None:
     """Write one team's page: its regions beside what the page says anyway."""
     from gameday.forecast.publication import team_region
+    from gameday.products import to_json
     from gameday.report import render_team
 
     team, regions = page["team"], []
     for published in forecasts:
         region = published.state.calendar.region
-        row = team_region(published, series, peaks[region], before.get((region, team)))
-        if row["change"]:
-            row["change"]["words"] = _words(row["change"])
+        found = team_region(published, series, peaks[region], before.get((region, team)))
+        row = {**to_json(peaks[region]), **to_json(found)}
+        if found.change is not None:
+            row["change"]["words"] = _words(found.change)
         regions.append(row)
     render_team({**page, "regions": regions}, folder / "teams" / f"{_safe(team)}.html")
 
@@ -145,11 +149,15 @@ def _parquet(path: Path, tables: Any) -> None:
             writer.close()
 
 
-def _previous(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+def _previous(folder: Path) -> dict[tuple[str, str], EarlierPeak]:
     """Return (region, team) -> its peak in the publication that lies there; nothing where none does."""
+    from gameday.forecast.publication import EarlierPeak
+    from gameday.products import from_json
+
     try:
         kept = json.loads((folder / "publication.json").read_text(encoding="utf-8"))
-        return {(row["region"], row["team"]): row for row in kept["peaks"]}
+        peaks = [from_json(EarlierPeak, row) for row in kept["peaks"]]
+        return {(peak.region, peak.team): peak for peak in peaks}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -159,24 +167,24 @@ def _previous(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _changes(
-    rows: list[dict[str, Any]], before: dict[tuple[str, str], dict[str, Any]]
+    peaks: list[TeamPeak], before: dict[tuple[str, str], EarlierPeak]
 ) -> list[dict[str, Any]]:
     """Return what moved by more than a thousandth, most first, and why."""
-    from gameday.forecast.publication import change_of
+    from gameday.forecast.publication import peak_change
 
     out = []
-    for row in rows:
-        moved = change_of(row, before.get((row["region"], row["team"])))
-        if moved is None or not moved["before"] or not moved["after"]:
+    for peak in peaks:
+        moved = peak_change(peak, before.get((peak.region, peak.team)))
+        if moved is None or not moved.before or not moved.after:
             continue
-        times = moved["after"] / moved["before"]
+        times = moved.after / moved.before
         if abs(times - 1) > 0.001:
             out.append(
                 {
-                    "region": row["region"],
-                    "team": row["team"],
-                    "before": moved["before"],
-                    "after": moved["after"],
+                    "region": peak.region,
+                    "team": peak.team,
+                    "before": moved.before,
+                    "after": moved.after,
                     "times": times,
                     "words": _words(moved),
                 }
@@ -184,12 +192,12 @@ def _changes(
     return sorted(out, key=lambda row: -abs(math.log(row["times"])))
 
 
-def _words(moved: dict[str, Any]) -> str:
-    told = [(n, f) for n, f in moved["factors"] if f > 0 and abs(f - 1) >= 0.001]
+def _words(moved: PeakChange) -> str:
+    told = [(n, f) for n, f in moved.factors if f > 0 and abs(f - 1) >= 0.001]
     told.sort(key=lambda pair: -abs(math.log(pair[1])))
     launches = [
         f"launch {name} {before:,.0f} -> {after:,.0f}"
-        for name, before, after in moved["launches"]
+        for name, before, after in moved.launches
         if abs(after - before) > 0.001 * max(after, before)
     ]
     return "; ".join([*launches, *(f"{name} {100 * (f - 1):+.1f} %" for name, f in told[:3])])

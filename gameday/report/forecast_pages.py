@@ -51,7 +51,7 @@ def render_team(data: dict[str, Any], file: Path) -> Path:
                 row["factors"], row["expected"], row["launches"].items()
             ),
             "picture": line_picture(
-                row["line"]["at"],
+                [datetime.fromisoformat(t) for t in row["line"]["at"]],
                 {"p50": row["line"]["p50"]},
                 label=f"{data['team']} in {row['region']}",
                 band=(row["line"]["p10"], row["line"]["p90"]),

@@ -39,7 +39,12 @@ from gameday.findings.tables import (
     step_rows,
 )
 from gameday.forecast import Demand, EventDemand
-from gameday.forecast.evaluation import actuals_table, demand_series
+from gameday.forecast.evaluation import (
+    ActualsScore,
+    DemandSeries,
+    actuals_table,
+    demand_series,
+)
 from gameday.history import History
 from gameday.products import to_json
 from gameday.record import RunRecord
@@ -79,7 +84,7 @@ class ForecastRow:
     calibrated_to: float
     """The highest quantile that the past can support."""
     notes: tuple[str, ...]
-    actuals: dict[str, Any] | None
+    actuals: ActualsScore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ class Summary:
     event_missing: str
     """Why the model at real speed is missing, or has fewer replications than were wanted."""
     series: SlotSeries
-    demand_series: dict[str, Any]
+    demand_series: DemandSeries
     forecast: ForecastRow
     validity: Validity
     books: Accounts
@@ -269,7 +274,7 @@ def _forecast(expected: EventDemand, history: History) -> ForecastRow:
     demand = expected.organic
     return ForecastRow(
         backtest_wape=demand.backtest_wape,
-        race=demand.race,
+        race=demand.benchmark,
         strength_sigma=demand.strength_sigma,
         past_events=demand.past_events,
         calibrated_to=demand.calibrated_to,

@@ -221,12 +221,12 @@ def test_the_report_s_chart_draws_launches_and_the_margin_apart_from_the_event(
     past = read_history(scenario, file=None, seed=Seed(1))
     demand = event_demand(scenario, forecast_demand(scenario, past))
     drawn = demand_series(demand, past, 0.5)
-    assert len(drawn["at"]) <= 600
-    for region, rows in drawn["regions"].items():
-        assert max(rows["p50"]) == pytest.approx(shown[region, "all"]["median_then"], rel=1e-3)
-        assert max(rows["organic"]) < max(rows["p50"])
+    assert len(drawn.instants) <= 600
+    for region, rows in drawn.regions.items():
+        assert max(rows.p50) == pytest.approx(shown[region, "all"]["median_then"], rel=1e-3)
+        assert max(rows.organic) < max(rows.p50)
         start, end = scenario.span(scenario.event, region)
-        assert rows["event"] == [start.isoformat(), end.isoformat()]
+        assert rows.event == [start.isoformat(), end.isoformat()]
 
 
 def tracked(

@@ -11,11 +11,11 @@ from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar, bare_calendars
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.data.training_data import Past
-from gameday.forecast.evaluation.benchmark import compared, mean_race
+from gameday.forecast.evaluation.benchmark import benchmark_model, pooled_benchmark
 from gameday.forecast.evaluation.rolling_origin import candidate_shapes
 from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.design import Columns
-from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.solve import _root, fit_rows
 from gameday.forecast.uncertainty.peaks import peak_errors, peak_of
 from gameday.scenario.blocks.forecasting import ForecastBlock
@@ -47,7 +47,7 @@ def test_six_years_of_minutes_are_fitted() -> None:
 )
 def test_a_past_of_any_length_from_two_weeks_to_ten_years_is_forecast(days: int) -> None:
     past, coming = years_of(days)
-    model = tied_models([past], past.end_min, past.end_min + 1440, "sale")[0]
+    model = reconciled_models([past], past.end_min, past.end_min + 1440, "sale")[0]
     said = model.blend.counts(past.end_min + np.arange(1440.0))[:, 0]
     assert np.abs(said - coming).sum() / coming.sum() < 0.06
 
@@ -73,7 +73,7 @@ def test_a_degenerate_past_is_forecast_without_a_warning(name: str) -> None:
     steps = tuple(f"s{i}" for i in range(len(counts)))
     history = history_of(counts, steps)
     pasts, _ = prepare(bare_calendars(history, "UTC", None), history)
-    model = tied_models(pasts, pasts[0].end_min, pasts[0].end_min + 1440, "sale")[0]
+    model = reconciled_models(pasts, pasts[0].end_min, pasts[0].end_min + 1440, "sale")[0]
     at = model.past.end_min + np.arange(0, 1440.0, 10)
     then = ahead(model.past.calendar, at, model.past.end_min)
     for series in range(len(steps)):
@@ -82,7 +82,7 @@ def test_a_degenerate_past_is_forecast_without_a_warning(name: str) -> None:
         assert np.isfinite(bands).all()
         assert (np.diff(bands, axis=1) >= -1e-9 * np.abs(bands[:, 1:])).all()
         peak_of(model.blend.smooth(at)[:, series], peak_errors([(model, series)]), 0.0)
-    assert all(np.isfinite(wape) for _, wape in mean_race([compared(model)]))
+    assert all(np.isfinite(wape) for _, wape in pooled_benchmark([benchmark_model(model)]))
 
 
 def test_a_series_of_which_no_minute_is_known_is_one_clear_error() -> None:

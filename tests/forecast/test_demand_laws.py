@@ -15,7 +15,7 @@ from gameday.forecast import Demand, demand_grid
 from gameday.forecast.data.crowds import crowd_notes
 from gameday.forecast.demand import Crowd
 from gameday.forecast.event_demand import LaunchSteps, quantile_of_sum
-from gameday.forecast.uncertainty.error_correlation import Together
+from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation
 from tests.support.small_shop import flat_demand, load_small, small_shop
 
 LEVELS = st.floats(0.01, 0.999)
@@ -106,7 +106,7 @@ def test_where_events_do_nothing_a_path_stays_within_what_hours_are_off_by(
         event_log_effect=rise.median * 0,
         strength_sigma=0.5,
         marginal=bands,
-        together=Together((), np.full((1, 3), 0.6)),
+        error_correlation=ErrorCorrelation((), np.full((1, 3), 0.6)),
     )
     factor = calm.path(level) / rise.median
     np.testing.assert_allclose(factor, factor.flat[0])  # one for all steps and minutes

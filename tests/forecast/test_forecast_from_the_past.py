@@ -104,7 +104,7 @@ def test_nothing_at_or_after_until_can_change_the_forecast(
     for quantile, band in blind.marginal.items():
         np.testing.assert_array_equal(band, tempted.marginal[quantile])
     assert blind.strength_sigma == tempted.strength_sigma
-    assert blind.race == tempted.race
+    assert blind.benchmark == tempted.benchmark
 
 
 def test_the_same_past_gives_the_same_forecast(short: tuple[Scenario, History]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.crowds import crowd_notes
-from gameday.forecast.data.launches import lessons
+from gameday.forecast.data.launches import learn_launches
 from gameday.forecast.forecast import demand_grid, forecast_demand, models_of
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
@@ -72,7 +72,7 @@ def without_crowds(scenario: Scenario) -> History:
 def learned(scenario: Scenario, history: History) -> list:  # type: ignore[type-arg]
     grid = demand_grid(scenario)
     models, _ = models_of(scenario, history, grid.epoch_min + grid.slots)
-    return lessons(scenario, history, models)
+    return learn_launches(scenario, history, models)
 
 
 @pytest.mark.parametrize(("half_life", "size"), [(3.0, 30_000), (12.0, 60_000)])
@@ -81,7 +81,7 @@ def test_past_crowds_tell_how_large_and_how_fast_the_next_one_is(
 ) -> None:
     (lesson,) = learned(scenario, with_past_crowds(scenario, half_life, size))
     assert len(lesson.seen) == 2
-    assert lesson.told == pytest.approx(size, rel=0.1)
+    assert lesson.mean == pytest.approx(size, rel=0.1)
     assert lesson.half_life_s == pytest.approx(60 * half_life, rel=0.15)
 
 

@@ -82,7 +82,7 @@ def test_a_bridge_s_factors_multiply_from_one_forecast_to_the_other(eventful: Mo
     moved = bridge(one, other)
     product = np.prod([factor for _, factor in moved.factors])
     assert moved.before * product == pytest.approx(moved.after, rel=1e-9)
-    assert {row.what for row in error_spread(eventful, 0)} == {"horizon", "hour", "event"}
+    assert {row.kind for row in error_spread(eventful, 0)} == {"horizon", "hour", "event"}
 
 
 @settings(deadline=None, max_examples=3)

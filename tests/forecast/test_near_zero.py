@@ -12,7 +12,7 @@ from scipy.stats import nbinom, poisson
 
 from gameday.forecast.data.training_data import Past
 from gameday.forecast.model.ahead import ahead
-from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model
 from gameday.forecast.uncertainty.counts import BEYOND, ceiling, dispersion, most_seen, whole_counts
 from gameday.forecast.uncertainty.paths import _distance
@@ -49,7 +49,7 @@ def nearly_zero(kind: str, level: float, seed: int) -> Array:
 @cache
 def model_of_counts(kind: str, level: float, seed: int) -> tuple[Past, Model]:
     past = past_of(nearly_zero(kind, level, seed)[None, : _DAYS * 1440])
-    return past, tied_models([past], past.end_min, past.end_min + _AHEAD * 1440, "sale")[0]
+    return past, reconciled_models([past], past.end_min, past.end_min + _AHEAD * 1440, "sale")[0]
 
 
 def published(past: Past, model: Model) -> tuple[Array, Array]:
@@ -181,7 +181,7 @@ def test_a_law_with_no_closure_is_forecast_as_before() -> None:
     minute = MONDAY.timestamp() / 60 + np.arange(_DAYS * 1440.0)
     counts = np.random.default_rng(6).poisson(law(minute, 200.0)).astype(float)
     past = past_of(counts[None])
-    model = tied_models([past], past.end_min, past.end_min + _AHEAD * 1440, "sale")[0]
+    model = reconciled_models([past], past.end_min, past.end_min + _AHEAD * 1440, "sale")[0]
     median, bands = published(past, model)
     truth = law(past.end_min + np.arange(_AHEAD * 1440.0), 200.0)
     np.testing.assert_allclose(median, truth, rtol=0.08)

@@ -12,17 +12,22 @@ from hypothesis import strategies as st
 
 from gameday.forecast.data.calendars import RegionCalendar, bare_calendars
 from gameday.forecast.data.training_data import Past, daily
-from gameday.forecast.evaluation.accuracy import judge, mean_accuracy, missed, pooled_wape
+from gameday.forecast.evaluation.accuracy import (
+    absolute_errors,
+    mean_accuracy,
+    pooled_wape,
+    score_accuracy,
+)
 from gameday.forecast.evaluation.backtest import backtest
 from gameday.forecast.evaluation.benchmark import (
     OURS,
     backtest_wape,
-    compared,
-    mean_race,
-    race_notes,
-    race_words,
+    benchmark_model,
+    benchmark_notes,
+    benchmark_words,
+    pooled_benchmark,
 )
-from gameday.forecast.evaluation.rolling_origin import raced_folds
+from gameday.forecast.evaluation.rolling_origin import weighed_folds
 from gameday.forecast.model.regional import fit_models
 from gameday.forecast.rivals import RIVALS
 from gameday.forecast.rivals.last_week import week_before_errors
@@ -90,14 +95,17 @@ def test_parts_pool_to_the_wape_of_the_whole(seed: int, cut: int) -> None:
     actual = rng.poisson(3.0, (99, 4)).astype(float)
     actual[rng.random(actual.shape) < 0.2] = np.nan
     said = rng.gamma(2.0, 2.0, actual.shape)
-    whole = pooled_wape([missed(actual, said)])
+    whole = pooled_wape([absolute_errors(actual, said)])
     known = ~np.isnan(actual)
     assert whole == pytest.approx(np.abs(said - actual)[known].sum() / actual[known].sum())
-    parts = [missed(actual[part], said[part]) for part in (slice(0, cut), slice(cut, None))]
+    parts = [
+        absolute_errors(actual[part], said[part]) for part in (slice(0, cut), slice(cut, None))
+    ]
     assert pooled_wape(parts) == pytest.approx(whole)
     assert pooled_wape([parts[0] + parts[1]]) == pytest.approx(whole)
     judged = [
-        judge(y, f, None, np.ones(9), day=1440) for y, f in zip(actual.T, said.T, strict=True)
+        score_accuracy(y, f, None, np.ones(9), day=1440)
+        for y, f in zip(actual.T, said.T, strict=True)
     ]
     assert mean_accuracy(judged, np.nansum(actual, axis=0)).wape == pytest.approx(whole)
 
@@ -105,9 +113,9 @@ def test_parts_pool_to_the_wape_of_the_whole(seed: int, cut: int) -> None:
 def test_who_says_nothing_of_a_minute_is_not_scored_on_fewer() -> None:
     actual, said = np.ones(50), np.ones(50)
     said[7] = np.nan
-    assert np.isnan(judge(actual, said, None, np.ones(9), day=1440).wape)
+    assert np.isnan(score_accuracy(actual, said, None, np.ones(9), day=1440).wape)
     actual[7] = np.nan
-    assert judge(actual, said, None, np.ones(9), day=1440).wape == 0
+    assert score_accuracy(actual, said, None, np.ones(9), day=1440).wape == 0
 
 
 @pytest.fixture(scope="module")
@@ -115,17 +123,17 @@ def raced() -> tuple[object, dict[str, object]]:
     counts = counts_of(21, (300.0, 4.0), seed=3)
     counts[:, 8 * 1440 : 10 * 1440] = np.nan  # a gap in the week before the last
     model = fit_models([past_of(counts)], 3 * 1440, "sale")[0]
-    return model, compared(model)  # type: ignore[return-value]
+    return model, benchmark_model(model)  # type: ignore[return-value]
 
 
 def test_the_headline_is_the_race_s_own_row_over_the_minutes_of_its_rivals(raced) -> None:  # type: ignore[no-untyped-def]
     model, found = raced
-    race = mean_race([found])
+    race = pooled_benchmark([found])
     assert backtest_wape(race) == dict(race)[OURS] == round(model.wape(), 4)
-    assert f"backtest WAPE {100 * dict(race)[OURS]:.1f} %" in race_words(race)
+    assert f"backtest WAPE {100 * dict(race)[OURS]:.1f} %" in benchmark_words(race)
     counted = {tuple(parts.total) for parts in found.values()}
     assert len(counted) == 1, "all over the same minutes"
-    folds = raced_folds(model.folds)
+    folds = weighed_folds(model.folds)
     for name in PLAIN:
         said: list[Array] = [RIVALS[name](model.past.until(f.origin), f.minute) for f in folds]
         by_hand = sum(np.nansum(np.abs(s - f.actual)) for s, f in zip(said, folds, strict=True))
@@ -135,25 +143,27 @@ def test_the_headline_is_the_race_s_own_row_over_the_minutes_of_its_rivals(raced
 def test_a_race_of_two_regions_is_of_their_volume(raced) -> None:  # type: ignore[no-untyped-def]
     _, found = raced
     ours = found[OURS]
-    twice = mean_race([found, found])
-    assert twice == mean_race([found])
-    busy = missed(np.full((9, 2), 1e9), np.full((9, 2), 2e9))
-    assert dict(mean_race([{OURS: ours}, {OURS: busy}]))[OURS] == pytest.approx(1.0, abs=1e-3)
+    twice = pooled_benchmark([found, found])
+    assert twice == pooled_benchmark([found])
+    busy = absolute_errors(np.full((9, 2), 1e9), np.full((9, 2), 2e9))
+    assert dict(pooled_benchmark([{OURS: ours}, {OURS: busy}]))[OURS] == pytest.approx(
+        1.0, abs=1e-3
+    )
 
 
 def test_where_nothing_was_counted_no_wape_is_told() -> None:
-    nothing = missed(np.zeros((9, 1)), np.zeros((9, 1)))
-    race = mean_race([{OURS: nothing, "last week": nothing}])
+    nothing = absolute_errors(np.zeros((9, 1)), np.zeros((9, 1)))
+    race = pooled_benchmark([{OURS: nothing, "last week": nothing}])
     assert race == ()
     assert backtest_wape(race) is None
-    assert "cannot be told" in race_words(race)
+    assert "cannot be told" in benchmark_words(race)
 
 
 def test_a_rival_that_says_nothing_is_named_and_not_scored() -> None:
-    ours = missed(np.ones((9, 1)), np.ones((9, 1)))
-    silent = missed(np.ones((9, 1)), np.full((9, 1), np.nan))
-    assert dict(mean_race([{OURS: ours, "last week": silent}])) == {OURS: 0.0}
-    (note,) = race_notes(["here"], [{OURS: ours, "last week": silent}])
+    ours = absolute_errors(np.ones((9, 1)), np.ones((9, 1)))
+    silent = absolute_errors(np.ones((9, 1)), np.full((9, 1), np.nan))
+    assert dict(pooled_benchmark([{OURS: ours, "last week": silent}])) == {OURS: 0.0}
+    (note,) = benchmark_notes(["here"], [{OURS: ours, "last week": silent}])
     assert "last week said nothing of some minutes" in note
 
 

@@ -12,7 +12,7 @@ from gameday.forecast.demand import Demand
 from gameday.forecast.event_demand import EventDemand, LaunchSteps
 from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.regional import Model, fit_models
-from gameday.forecast.uncertainty.error_correlation import Together, together_of
+from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation, correlate_errors
 from gameday.forecast.uncertainty.paths import sample_paths, sums_of, total_quantiles
 from gameday.vocabulary import QUANTILES, Seed, TimeGrid
 from tests.support.made_up import MONDAY, counts_of, later, law, occurrence, past_of
@@ -39,7 +39,7 @@ def demand_of(model: Model, days: int, sigma: float = 0.1) -> Demand:
         model.blend.log_event(minute).T[None],
         sigma,
         2,
-        together_of([model]),
+        correlate_errors([model]),
         {},
         0.1,
         (),
@@ -124,7 +124,7 @@ def test_series_that_were_off_together_are_drawn_together() -> None:
     spread = []
     for past in (counts, alone):
         drawn = demand_of(fit_models([past_of(past.astype(float))], 3 * 1440, "sale")[0], 1)
-        assert (drawn.together.share > 0.5).all()
+        assert (drawn.error_correlation.share > 0.5).all()
         paths = sample_paths(drawn, 300, Seed(8)).astype(float)
         hours = np.log(paths[:, 0].reshape(300, 2, 24, 60).mean(axis=3))
         away = (hours - hours.mean(axis=0)) / hours.std(axis=0)
@@ -134,6 +134,6 @@ def test_series_that_were_off_together_are_drawn_together() -> None:
 
 
 def test_without_earlier_origins_minutes_are_drawn_alone(demand: Demand) -> None:
-    alone = replace(demand, together=Together((), np.zeros((1, 2))))
+    alone = replace(demand, error_correlation=ErrorCorrelation((), np.zeros((1, 2))))
     paths = sample_paths(replace(alone, strength_sigma=0.0), 300, Seed(9))
     assert (paths <= alone.marginal[0.9]).mean() == pytest.approx(0.9, abs=0.02)

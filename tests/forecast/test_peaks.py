@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gameday.forecast.uncertainty.peaks import Crowded, PeakErrors, peak_errors, peak_of
+from gameday.forecast.uncertainty.peaks import LaunchedCurve, PeakErrors, peak_errors, peak_of
 from tests.support import NIGHT
 from tests.support.made_up import counts_of, law, model_of, past_of
 
@@ -83,7 +83,7 @@ def crowd_at(slot: int, size: float, slots: int = 1440) -> np.ndarray:
 
 def test_a_launch_far_above_the_day_is_the_peak_with_the_crowd_s_own_spread() -> None:
     day, crowd = np.full(1440, 100.0), crowd_at(900, 50_000.0)
-    peak = peak_of(day, errors_of(1.0), 0.0, Crowded(day, ((crowd, 0.3),)))
+    peak = peak_of(day, errors_of(1.0), 0.0, LaunchedCurve(day, ((crowd, 0.3),)))
     assert (peak.slot, peak.expected, peak.minutes) == (900, 50_100.0, {})
     assert peak.size[0.5] == pytest.approx(50_100, rel=1e-3)
     assert peak.size[0.9] == pytest.approx(100 + 50_000 * np.exp(1.2816 * 0.3), rel=5e-3)
@@ -94,7 +94,7 @@ def test_a_launch_far_below_the_day_s_peak_changes_nothing() -> None:
     crowd = crowd_at(int(day.argmin()), 10.0)
     plain, launched = (
         peak_of(day, errors_of(1.0), 0.1, crowded)
-        for crowded in (None, Crowded(day, ((crowd, 0.3),)))
+        for crowded in (None, LaunchedCurve(day, ((crowd, 0.3),)))
     )
     assert launched.slot == plain.slot
     for level, size in plain.size.items():
@@ -106,13 +106,13 @@ def test_a_launch_never_lowers_a_peak() -> None:
     low = peak_of(day, errors_of(1.0), 0.1).size
     for size in (1.0, 300.0, 3000.0):
         crowd = crowd_at(int(day.argmax()), size)
-        high = peak_of(day, errors_of(1.0), 0.1, Crowded(day, ((crowd, 0.3),))).size
+        high = peak_of(day, errors_of(1.0), 0.1, LaunchedCurve(day, ((crowd, 0.3),))).size
         assert all(high[level] >= low[level] * (1 - 2e-3) for level in low)
         low = {level: min(value, high[level]) for level, value in high.items()}
 
 
 def test_where_no_day_was_foretold_a_launch_still_has_its_spread() -> None:
     day, crowd = np.full(60, 100.0), crowd_at(30, 1000.0, 60)
-    peak = peak_of(day, PeakErrors.unknown(), 0.0, Crowded(day, ((crowd, 0.3),)))
+    peak = peak_of(day, PeakErrors.unknown(), 0.0, LaunchedCurve(day, ((crowd, 0.3),)))
     assert peak.size[0.1] < peak.size[0.5] == pytest.approx(1100, rel=1e-3)
     assert peak_of(day, PeakErrors.unknown(), 0.0).size == {0.5: 100.0}

@@ -17,8 +17,8 @@ from gameday.forecast.publication.outlook import look_ahead
 from gameday.forecast.publication.published import (
     Published,
     demand_of_state,
-    peaks_of,
     published_table,
+    team_peaks,
     team_region,
 )
 from gameday.vocabulary import TimeGrid
@@ -44,26 +44,26 @@ def published(state: State, grid: TimeGrid = GRID) -> Published:
 
 def test_a_page_is_told_in_the_clock_of_its_region(state: State) -> None:
     here = published(state)
-    told = team_region(here, 0, peaks_of(here)[0], None)
-    assert told["line"]["at"][0].strftime("%d %H:%M") == "02 09:00"
-    assert told["at_local"].endswith("Asia/Tokyo")
+    told = team_region(here, 0, team_peaks(here)[0], None)
+    assert told.line.instants[0].strftime("%d %H:%M") == "02 09:00"
+    assert told.at_local.endswith("Asia/Tokyo")
 
 
 def test_a_peak_in_an_event_says_how_many_stand_behind_it_and_an_ordinary_one_how_many_days(
     state: State,
 ) -> None:
     in_event, ordinary = (
-        peaks_of(published(state, g))[0] for g in (GRID, TimeGrid(later(31), 1440))
+        team_peaks(published(state, g))[0] for g in (GRID, TimeGrid(later(31), 1440))
     )
-    assert in_event["past_events"] == 2
-    assert in_event["calibrated_to"] == pytest.approx(2 / 3)
-    assert ordinary["past_events"] is None
-    assert ordinary["calibrated_to"] == pytest.approx(1 - 1 / (ordinary["days"] + 1))
+    assert in_event.past_events == 2
+    assert in_event.calibrated_to == pytest.approx(2 / 3)
+    assert ordinary.past_events is None
+    assert ordinary.calibrated_to == pytest.approx(1 - 1 / (ordinary.days + 1))
 
 
 def test_a_kept_state_publishes_what_it_did_before(state: State, tmp_path: Path) -> None:
     kept = load_state(save_state(state, tmp_path), state.calendar)
-    assert (kept.past_events, kept.sigma, kept.race) == (2, 0.1, state.race)
+    assert (kept.past_events, kept.sigma, kept.benchmark) == (2, 0.1, state.benchmark)
     one, other = (published_table(published(s).demand) for s in (state, kept))
     assert one["team"].tolist() == other["team"].tolist()
     for name in ("p10", "p50", "p90", "p99", "mean"):

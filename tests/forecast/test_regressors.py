@@ -200,7 +200,7 @@ def test_a_slope_break_is_proposed_where_there_is_one(rises: bool) -> None:
     found = propose_breaks(past_of(counts))
     assert len(found) == rises
     for one in found:
-        assert abs((one.at - later(70)).days) <= 7
+        assert abs((one.start - later(70)).days) <= 7
         assert one.after_per_year > 10 * one.before_per_year
 
 

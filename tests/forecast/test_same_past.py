@@ -14,7 +14,7 @@ from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import bare_calendars
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.evaluation.backtest import origins_of
-from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.history import History, read_any_history
 from gameday.scenario.blocks.history_block import Columns
 from gameday.vocabulary import Array
@@ -39,7 +39,7 @@ def rows_of(start: datetime = START) -> pd.DataFrame:
 def forecast_of(history: History) -> Array:
     """Return two days after the past, hour by hour, shape (minutes, series)."""
     (past,), _ = prepare(bare_calendars(history, "Europe/Berlin", None), history)
-    model = tied_models([past], past.end_min, past.end_min + 2 * 1440, "sale")[0]
+    model = reconciled_models([past], past.end_min, past.end_min + 2 * 1440, "sale")[0]
     return model.blend.counts(past.end_min + np.arange(0, 2 * 1440, 60.0))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.reconciliation import reconciled_models
 from tests.support.made_up import MONDAY, counts_of, law, model_of, past_of
 
 LEVELS = (0.02, 0.1, 0.4, 2.0, 300.0)
@@ -13,7 +13,7 @@ LEVELS = (0.02, 0.1, 0.4, 2.0, 300.0)
 
 def test_a_sparse_series_forecast_adds_up_to_what_comes() -> None:
     past = past_of(counts_of(42, LEVELS, seed=21))
-    model = tied_models([past], past.end_min, past.end_min + 7 * 1440, "sale")[0]
+    model = reconciled_models([past], past.end_min, past.end_min + 7 * 1440, "sale")[0]
     minute = past.end_min + np.arange(7 * 1440.0)
     means = model.blend.means(minute).sum(axis=0)
     truth = np.array([law(minute, level).sum() for level in LEVELS])
@@ -24,7 +24,7 @@ def test_a_sparse_series_forecast_adds_up_to_what_comes() -> None:
 
 def test_forty_sparse_children_add_up_to_their_region() -> None:
     past = past_of(counts_of(28, (0.05,) * 40, seed=22))
-    model = tied_models([past], past.end_min, past.end_min + 3 * 1440, "sale")[0]
+    model = reconciled_models([past], past.end_min, past.end_min + 3 * 1440, "sale")[0]
     minute = past.end_min + np.arange(3 * 1440.0)
     truth = 40 * law(minute, 0.05).sum()
     assert model.blend.means(minute).sum() == pytest.approx(truth, rel=0.06)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gameday.forecast.data.training_data import daily
-from gameday.forecast.model.blend import FACTORS, TIE
-from gameday.forecast.model.reconciliation import closed_tree, tied_models
+from gameday.forecast.model.blend import FACTORS, RECONCILIATION
+from gameday.forecast.model.reconciliation import reconcile_tree, reconciled_models
 from tests.support.made_up import counts_of, past_of
 
 COUNTS = st.floats(0.1, 1e6)
@@ -28,7 +28,7 @@ PARENTS = arrays(float, (3,), elements=st.floats(1, 1e7))
 def test_children_move_toward_their_parent_and_never_beyond_it(
     children: np.ndarray, parent: np.ndarray, spread: np.ndarray, own: np.ndarray
 ) -> None:
-    moved = closed_tree(children, parent, spread, own)
+    moved = reconcile_tree(children, parent, spread, own)
     before, after = parent - children.sum(axis=1), parent - moved.sum(axis=1)
     assert (moved >= 0).all()
     assert (np.abs(after) <= np.abs(before) + 1e-6 * parent).all()
@@ -36,7 +36,7 @@ def test_children_move_toward_their_parent_and_never_beyond_it(
 
 @given(children=CHILDREN, spread=SPREADS)
 def test_where_they_agree_nothing_moves(children: np.ndarray, spread: np.ndarray) -> None:
-    moved = closed_tree(children, children.sum(axis=1), spread, np.ones(3))
+    moved = reconcile_tree(children, children.sum(axis=1), spread, np.ones(3))
     np.testing.assert_allclose(moved, children, rtol=1e-9, atol=1e-6)
 
 
@@ -48,14 +48,14 @@ def test_it_is_weighted_least_squares() -> None:
     weight = np.diag(1 / np.concatenate([own, spread[0]]) ** 2)
     told = np.concatenate([parent, children[0]])
     best = np.linalg.solve(summing.T @ weight @ summing, summing.T @ weight @ told)
-    np.testing.assert_allclose(closed_tree(children, parent, spread, own)[0], best, rtol=1e-9)
+    np.testing.assert_allclose(reconcile_tree(children, parent, spread, own)[0], best, rtol=1e-9)
 
 
 def test_a_day_is_scaled_as_a_whole_and_the_ingredients_still_sum() -> None:
     past = past_of(counts_of(21, (300.0, 40.0), seed=1))
-    model = tied_models([past], past.end_min, past.end_min + 3 * 1440, "sale")[0]
+    model = reconciled_models([past], past.end_min, past.end_min + 3 * 1440, "sale")[0]
     minute = past.end_min + np.arange(0, 3 * 1440)
-    factor = model.blend.parts(minute)[TIE]
+    factor = model.blend.parts(minute)[RECONCILIATION]
     for day in range(3):
         np.testing.assert_allclose(
             np.ptp(factor[1440 * day : 1440 * (day + 1)], axis=0), 0, atol=1e-12

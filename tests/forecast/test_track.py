@@ -22,7 +22,7 @@ def plan_of(days: int = 2, level: float = 400.0) -> Plan:
 def tracked(plan: Plan, counts: Array) -> tuple[Tracker, list[tuple[str, int]]]:
     tracker = Tracker([plan])
     alerts = tracker.feed({plan.name: counts}, 0, len(counts))
-    return tracker, [(a.kind, plan.grid.index_of(a.at)) for a in alerts]
+    return tracker, [(a.kind, plan.grid.index_of(a.instant)) for a in alerts]
 
 
 def noisy(plan: Plan, seed: int) -> Array:
@@ -34,7 +34,7 @@ def test_a_plan_that_holds_says_nothing(seed: int) -> None:
     plan = plan_of()
     tracker, alerts = tracked(plan, noisy(plan, seed))
     assert alerts == []
-    assert tracker.series[plan.name].outlook()["applied"] == 1.0
+    assert tracker.series[plan.name].outlook().applied == 1.0
 
 
 @pytest.mark.parametrize("times", [2.5, 8.0, 0.2])
@@ -64,8 +64,8 @@ def test_a_level_that_moved_is_drift_and_then_pays_to_follow() -> None:
     assert "drift" in [kind for kind, _ in alerts]
     assert min(at for kind, at in alerts if kind == "drift") <= 240
     told = tracker.series[plan.name].outlook()
-    assert told["pays"]
-    assert told["applied"] == pytest.approx(1.3, rel=0.1)
+    assert told.pays
+    assert told.applied == pytest.approx(1.3, rel=0.1)
 
 
 def test_minutes_fed_one_by_one_or_all_at_once_are_the_same() -> None:
@@ -77,7 +77,7 @@ def test_minutes_fed_one_by_one_or_all_at_once_are_the_same() -> None:
     found = [
         a for i in range(len(counts)) for a in single.feed({plan.name: counts[i : i + 1]}, i, 1)
     ]
-    assert [(a.kind, plan.grid.index_of(a.at)) for a in found] == alerts
+    assert [(a.kind, plan.grid.index_of(a.instant)) for a in found] == alerts
     assert single.series[plan.name].outlook() == whole.series[plan.name].outlook()
 
 

@@ -52,7 +52,7 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
         scenario,
         plan.forecast[:, :, 2:3].repeat(90, axis=2),
         notes=("a prior",),
-        race=(("ridge", 0.1),),
+        benchmark=(("ridge", 0.1),),
         strength_sigma=0.0,
     )
     history = History(

@@ -13,7 +13,7 @@ import numpy as np
 from gameday.forecast import Demand
 from gameday.forecast.data.crowds import crowds_of
 from gameday.forecast.forecast import event_spans
-from gameday.forecast.uncertainty.error_correlation import Together
+from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation
 from gameday.queueing import build_cell
 from gameday.scenario import Scenario, load_scenario
 from gameday.traffic import LoadPlan
@@ -149,13 +149,13 @@ def flat_demand(scenario: Scenario, per_minute: Array, **changes: Any) -> Demand
         "median": per_minute,
         "mean": per_minute,
         "marginal": {0.5: per_minute},
-        "together": Together((), np.zeros(per_minute.shape[:2])),
+        "error_correlation": ErrorCorrelation((), np.zeros(per_minute.shape[:2])),
         "event_log_effect": np.zeros_like(per_minute),
         "strength_sigma": 0.15,
         "past_events": 1,
         "launches": crowds_of(scenario, grid, []),
         "backtest_wape": 0.1,
-        "race": (),
+        "benchmark": (),
         "notes": (),
         "smooth": per_minute,
         "peaks": {},

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from gameday.forecast.data.breaks import propose_breaks
     from gameday.forecast.data.calendars import RegionCalendar, bare_calendars, region_calendars
     from gameday.forecast.data.crowds import crowds_of
-    from gameday.forecast.data.launches import LaunchLesson, lessons
+    from gameday.forecast.data.launches import LaunchLesson, learn_launches
     from gameday.forecast.data.preparation import prepare
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "RegionCalendar",
     "bare_calendars",
     "crowds_of",
-    "lessons",
+    "learn_launches",
     "prepare",
     "propose_breaks",
     "region_calendars",
@@ -29,7 +29,7 @@ __getattr__ = opening(
         "RegionCalendar": "calendars",
         "bare_calendars": "calendars",
         "crowds_of": "crowds",
-        "lessons": "launches",
+        "learn_launches": "launches",
         "prepare": "preparation",
         "propose_breaks": "breaks",
         "region_calendars": "calendars",

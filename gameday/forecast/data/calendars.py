@@ -1,4 +1,4 @@
-"""What is to be forecast: regions with their calendars, and what a person said of the model."""
+"""Regions' calendars: clock, holidays, events and regressors, and the settings of the model."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from gameday.vocabulary import Array
 
 __all__ = ["RegionCalendar", "bare_calendars", "known_until", "region_calendars"]
 
+_LAUNCH_LEAD_MIN = 5
+"""Minutes before a launch that are masked with it: its crowd gathers."""
+
 
 @dataclass(frozen=True)
 class RegionCalendar:
@@ -36,6 +39,7 @@ class RegionCalendar:
     borrowed: tuple[tuple[str, str], ...] = ()
     """(kind never seen, kind whose effect it borrows)."""
     seen_from_min: float = 0.0
+    """Start of the past, minutes since 1970 UTC."""
     seen_until_min: float = 0.0
 
     def when(self, minute: Array) -> When:
@@ -53,8 +57,8 @@ class RegionCalendar:
             is_holiday=is_holiday,
             occurrences=self.occurrences,
             regressors={
-                name: values[np.maximum(np.searchsorted(at, minute, "right") - 1, 0)]
-                for name, (at, values) in self.regressors.items()
+                name: values[np.maximum(np.searchsorted(since, minute, "right") - 1, 0)]
+                for name, (since, values) in self.regressors.items()
             },
         )
 
@@ -64,9 +68,9 @@ class RegionCalendar:
         days = pd.date_range(first.tz_localize(None).floor("D"), last.tz_localize(None).ceil("D"))
         # Where clocks skip midnight, the day begins when they have: at the first instant that is.
         instants = days.tz_localize(self.zone, nonexistent="shift_forward", ambiguous=True)
-        minute = (instants.tz_convert("UTC") - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(minutes=1)
-        at = minute.to_numpy(float)
-        return np.asarray(at[(at >= begin) & (at <= end)])
+        minutes = (instants.tz_convert("UTC") - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(minutes=1)
+        minute = minutes.to_numpy(float)
+        return np.asarray(minute[(minute >= begin) & (minute <= end)])
 
     def days_before(self, minute: Array, days: Array | int) -> Array:
         """Return when it was the same local time so many days before, minutes since 1970 UTC, shape (n,).
@@ -100,19 +104,27 @@ class RegionCalendar:
         if self.country is None:
             return {}, None
         ends = self._local(np.array([self.seen_from_min, self.seen_until_min]))
-        all_years = [*ends.year, *np.unique(stamps.year)]
-        years = range(min(all_years), max(all_years) + 1)
-        by_name: dict[str, list[pd.Timestamp]] = {}
-        for day, name in sorted(
-            holidays.country_holidays(self.country, years=years, language="en_US").items()
-        ):
-            by_name.setdefault(name, []).append(pd.Timestamp(day))
-        first, last = (end.tz_localize(None).normalize() for end in ends)
-        local = stamps.tz_localize(None).normalize()
-        each = {name: np.asarray(local.isin(days)) for name, days in by_name.items()}
+        by_name = _public_holidays(self.country, [*ends.year, *np.unique(stamps.year)])
+        each = {name: np.asarray(_days(stamps).isin(days)) for name, days in by_name.items()}
+        is_any = np.any([*each.values(), np.zeros(len(stamps), bool)], axis=0)
+        first, last = _days(ends)
         seen = {n for n, days in by_name.items() if any(first <= day < last for day in days)}
-        anyone = np.any([*each.values(), np.zeros(len(stamps), bool)], axis=0)
-        return {name: is_one for name, is_one in each.items() if name in seen}, anyone
+        return {name: is_on for name, is_on in each.items() if name in seen}, is_any
+
+
+def _days(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the local days of local instants."""
+    return stamps.tz_localize(None).normalize()
+
+
+def _public_holidays(country: str, years: list[int]) -> dict[str, list[pd.Timestamp]]:
+    """Return name -> days of a country's public holidays, from the first of the years to the last."""
+    span = range(min(years), max(years) + 1)
+    by_name: dict[str, list[pd.Timestamp]] = {}
+    found = holidays.country_holidays(country, years=span, language="en_US")
+    for day, name in sorted(found.items()):
+        by_name.setdefault(name, []).append(pd.Timestamp(day))
+    return by_name
 
 
 def region_calendars(scenario: Scenario, history: History) -> dict[str, RegionCalendar]:
@@ -135,70 +147,96 @@ def _regressors(
     scenario: Scenario, region: str, first: float, until: float
 ) -> dict[str, tuple[Array, Array]]:
     """Return regressor and lag -> (minutes, values from each on), centred and scaled by what the past saw."""
-    out = {}
+    scaled = {}
     for name, regressor in scenario.forecast.ingredients.regressors.items():
-        at, values = regressor.of(region)
-        if not len(at) or at[0] > first:
+        since, values = regressor.of(region)
+        if not len(since) or since[0] > first:
             raise HistoryError(
                 f"forecast.ingredients.regressors.{name}: says nothing of {region} where its past begins; "
                 "add earlier values"
             )
-        seen = values[np.searchsorted(at, np.arange(first, until, 60), "right") - 1]
-        # What never moved in the past cannot tell what it does: it is left out of the sum.
-        moves = seen.std() > 1e-6 * max(1.0, float(np.abs(seen).max()))
-        scaled = (values - seen.mean()) / seen.std() if moves else np.zeros(len(values))
+        seen = values[np.searchsorted(since, np.arange(first, until, 60), "right") - 1]
         for lag in regressor.lags:
-            out[f"{name}+{lag:g}"] = (at + lag / 60, scaled)
-    return out
+            scaled[f"{name}+{lag:g}"] = (since + lag / 60, _scaled(values, seen))
+    return scaled
+
+
+def _scaled(values: Array, seen: Array) -> Array:
+    """Return values less the mean of those seen over their standard deviation; 0 where they never moved.
+
+    What never moved in the past cannot tell what it does: it is left out of the sum.
+    """
+    moves = seen.std() > 1e-6 * max(1.0, float(np.abs(seen).max()))
+    return np.asarray((values - seen.mean()) / seen.std() if moves else np.zeros(len(values)))
 
 
 def known_until(calendar: RegionCalendar) -> dict[str, float]:
     """Return regressor and lag -> minute up to which it is known: a last value holds as long as the one before."""
     return {
-        name: float(at[-1] + (at[-1] - at[-2]))
-        for name, (at, _) in calendar.regressors.items()
-        if len(at) > 1
+        name: float(since[-1] + (since[-1] - since[-2]))
+        for name, (since, _) in calendar.regressors.items()
+        if len(since) > 1
     }
 
 
 def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalendar:
     first = float(history.grid.epoch_min)
     until = first + history.grid.slots
-    events, launches = [], []
+    events = _events(scenario, region)
+    borrowed = _borrowed(events, first, until)
+    return RegionCalendar(
+        region=region,
+        zone=scenario.regions[region].zone,
+        country=scenario.calendar.holidays.get(region),
+        occurrences=_with_kinds(events, borrowed),
+        launches=_launches(scenario, region),
+        block=scenario.forecast,
+        regressors=_regressors(scenario, region, first, until),
+        borrowed=tuple(sorted(borrowed.items())),
+        seen_from_min=first,
+        seen_until_min=until,
+    )
+
+
+def _with_kinds(events: list[Occurrence], kinds: dict[str, str]) -> tuple[Occurrence, ...]:
+    """Return the events, those of some kinds as of others."""
+    return tuple(replace(event, kind=kinds.get(event.kind, event.kind)) for event in events)
+
+
+def _events(scenario: Scenario, region: str) -> list[Occurrence]:
+    """Return the events that the model learns, of the past and to come; launches are none."""
+    return [
+        Occurrence(
+            name=event.name,
+            kind=event.kind,
+            start_min=start.timestamp() / 60,
+            end_min=end.timestamp() / 60,
+            strength=event.strength,
+            lead_min=(event.lead or 0.0) / 60,
+            lag_min=(event.lag or 0.0) / 60,
+        )
+        for event, start, end in scenario.occurrences(region)
+        if KINDS[event.kind].masked_min is None and event.strength > 0
+    ]
+
+
+def _launches(scenario: Scenario, region: str) -> tuple[tuple[float, float], ...]:
+    """Return (start, end) of the time that each launch's crowd is masked for, minutes since 1970 UTC."""
+    masked = []
     for event, start, end in scenario.occurrences(region):
-        begin, finish = start.timestamp() / 60, end.timestamp() / 60
-        masked = KINDS[event.kind].masked_min
-        if masked is not None:
-            launches.append((begin - 5, finish + masked))
-        elif event.strength > 0:
-            events.append(
-                Occurrence(
-                    event.name,
-                    event.kind,
-                    begin,
-                    finish,
-                    event.strength,
-                    (event.lead or 0.0) / 60,
-                    (event.lag or 0.0) / 60,
-                )
-            )
+        minutes = KINDS[event.kind].masked_min
+        if minutes is not None:
+            begin, finish = start.timestamp() / 60, end.timestamp() / 60
+            masked.append((begin - _LAUNCH_LEAD_MIN, finish + minutes))
+    return tuple(masked)
+
+
+def _borrowed(events: list[Occurrence], first: float, until: float) -> dict[str, str]:
+    """Return kind that the past from `first` to `until` has not seen -> the nearest kind that it has."""
     seen = {o.kind for o in events if o.start_min >= first and o.start_min < until}
-    borrowed = {
-        o.kind: near
+    nearest = {
+        o.kind: next((near for near in KINDS[o.kind].nearest if near in seen), None)
         for o in events
         if o.kind not in seen
-        for near in [next((n for n in KINDS[o.kind].nearest if n in seen), None)]
-        if near is not None
     }
-    return RegionCalendar(
-        region,
-        scenario.regions[region].zone,
-        scenario.calendar.holidays.get(region),
-        tuple(replace(o, kind=borrowed.get(o.kind, o.kind)) for o in events),
-        tuple(launches),
-        scenario.forecast,
-        _regressors(scenario, region, first, until),
-        tuple(sorted(borrowed.items())),
-        first,
-        until,
-    )
+    return {kind: near for kind, near in nearest.items() if near is not None}

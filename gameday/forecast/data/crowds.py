@@ -13,57 +13,74 @@ from gameday.vocabulary import TimeGrid, supported
 __all__ = ["crowd_notes", "crowds_of"]
 
 _PRIOR_SIGMA = 0.3
-"""Spread of the log of a crowd where the past cannot tell. Ours: one twice as large as said is p99."""
+"""Spread of the log of a crowd where the past cannot tell. Ours: one twice as large as forecast is p99."""
 _PRIOR_WEIGHT = 2.0
 """The prior counts as so many past launches beyond the first."""
 
 
+_UNKNOWN = "not given, and no past launch there tells it; declare it"
+
+
 def crowds_of(scenario: Scenario, grid: TimeGrid, learned: list[LaunchLesson]) -> dict[str, Crowd]:
-    """Return every launch's crowd; HistoryError where one is neither declared nor told by the past."""
+    """Return every launch's crowd; HistoryError where one is neither declared nor known from the past."""
     return {name: _crowd(scenario, grid, name, learned) for name in scenario.launches}
 
 
 def _crowd(scenario: Scenario, grid: TimeGrid, name: str, learned: list[LaunchLesson]) -> Crowd:
     launch = scenario.launches[name]
-    told = {one.region: one for one in learned if one.launch == name}
-    half_life = launch.half_life or next((one.half_life_s for one in told.values()), None)
-    if half_life is None:
-        raise HistoryError(f"launches.{name}.half_life: {_UNTOLD}")
+    lessons = {lesson.region: lesson for lesson in learned if lesson.launch == name}
+    half_life_s = _half_life_s(scenario, name, list(lessons.values()))
     starts = np.zeros((len(scenario.regions), grid.slots))
     for region in launch.at:
-        if region in launch.crowd:
-            size = launch.strength * launch.crowd[region]
-        elif region in told:
-            size = told[region].told
-        else:
-            raise HistoryError(f"launches.{name}.crowd.{region}: {_UNTOLD}")
-        at = grid.index_of(scenario.launch_at(name, region))
-        share = launch.crowd_share(np.arange(grid.slots) - at, half_life)
+        size = _size(scenario, name, region, lessons.get(region))
+        release = grid.index_of(scenario.launch_at(name, region))
+        share = launch.crowd_share(np.arange(grid.slots) - release, half_life_s)
         starts[scenario.region_names.index(region)] = size * share
-    past = [len(told[region].seen) if region in told else 0 for region in launch.at]
-    return Crowd(starts, _sigma(list(told.values())), half_life, min(past, default=0))
+    fewest = min((_number_seen(lessons.get(region)) for region in launch.at), default=0)
+    return Crowd(starts, _sigma(list(lessons.values())), half_life_s, fewest)
 
 
-_UNTOLD = "not given, and no past launch there tells it; declare it"
+def _half_life_s(scenario: Scenario, name: str, lessons: list[LaunchLesson]) -> float:
+    """Return a launch's half-life: as declared, else as past launches say."""
+    half_life_s = scenario.launches[name].half_life
+    if not half_life_s and not lessons:
+        raise HistoryError(f"launches.{name}.half_life: {_UNKNOWN}")
+    return half_life_s or lessons[0].half_life_s
 
 
-def _sigma(told: list[LaunchLesson]) -> float:
+def _number_seen(lesson: LaunchLesson | None) -> int:
+    return 0 if lesson is None else len(lesson.seen)
+
+
+def _size(scenario: Scenario, name: str, region: str, lesson: LaunchLesson | None) -> float:
+    """Return a launch's sessions in a region: as declared, else as past launches there say."""
+    launch = scenario.launches[name]
+    if region in launch.crowd:
+        return launch.strength * launch.crowd[region]
+    if lesson is None:
+        raise HistoryError(f"launches.{name}.crowd.{region}: {_UNKNOWN}")
+    return lesson.mean
+
+
+def _sigma(lessons: list[LaunchLesson]) -> float:
     """Return the spread of the log of a crowd: of past ones about their mean, shrunk to the prior."""
-    square = sum(float(np.var(np.log(one.seen)) * len(one.seen)) for one in told)
-    number = sum(len(one.seen) - 1 for one in told)
+    square = sum(float(np.var(np.log(lesson.seen)) * len(lesson.seen)) for lesson in lessons)
+    number = sum(len(lesson.seen) - 1 for lesson in lessons)
     total = _PRIOR_WEIGHT * _PRIOR_SIGMA**2 + square
     return float(np.sqrt(total / (_PRIOR_WEIGHT + number)))
 
 
 def crowd_notes(scenario: Scenario, learned: list[LaunchLesson]) -> list[str]:
     """Return for every launch and region where its size and decay come from."""
-    told = {(one.launch, one.region): one for one in learned}
-    places = [(name, region) for name, launch in scenario.launches.items() for region in launch.at]
+    lessons = {(lesson.launch, lesson.region): lesson for lesson in learned}
+    launched = [
+        (name, region) for name, launch in scenario.launches.items() for region in launch.at
+    ]
     return [
-        *(_note(scenario, name, region, told.get((name, region))) for name, region in places),
+        *(_note(scenario, name, region, lessons.get((name, region))) for name, region in launched),
         *(
             f"launch {name} in {region} begins outside the event there: what comes outside is in no number of it"
-            for name, region in places
+            for name, region in launched
             if not _begins_within(scenario, name, region)
         ),
         *(
@@ -87,7 +104,7 @@ def _note(scenario: Scenario, name: str, region: str, lesson: LaunchLesson | Non
             f"launch {name} in {region}: crowd as declared, no past launch there to learn from; its spread, "
             f"{_PRIOR_SIGMA:g} in logs, is prior, not calibrated"
         )
-    past = f"past launches ({len(lesson.seen)}), at its strength, say {lesson.told:,.0f}"
+    past = f"past launches ({len(lesson.seen)}), at its strength, say {lesson.mean:,.0f}"
     decay = f"they halve in {lesson.half_life_s / 60:.1f} min"
     if region in launch.crowd:
         past = f"crowd as declared, {launch.strength * launch.crowd[region]:,.0f}; {past}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.model.design import Columns, calendar_columns
 from gameday.scenario.events import KINDS
+from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Rows", "in_event", "late_width", "make_rows", "without_launches"]
+__all__ = ["Rows", "in_event", "known_sums", "late_width", "make_rows", "without_launches"]
 
 _COARSE_MIN = 15
 """Width of an ordinary row, minutes, for a past of up to 400 days."""
@@ -60,6 +61,17 @@ class Rows:
             self.are_totals,
         )
 
+    def followed_by(self, later: Rows) -> Rows:
+        """Return these rows of means and then the later ones."""
+        values = np.concatenate([self.calendar.values, later.calendar.values])
+        return Rows(
+            np.concatenate([self.minute, later.minute]),
+            np.concatenate([self.width, later.width]),
+            np.concatenate([self.mean, later.mean]),
+            np.concatenate([self.in_event, later.in_event]),
+            replace(self.calendar, values=values),
+        )
+
     @property
     def counted(self) -> Array:
         """Of how many counts each row's is the mean: its minutes, or one total; shape (rows,)."""
@@ -68,16 +80,27 @@ class Rows:
 
 def make_rows(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Rows:
     """Return the rows of one region's counts, shape (series, slots)."""
-    edges, near = _edges(grid, calendar)
+    widths, near = _widths(grid, calendar)
+    edges = _edges(grid, widths)
     width = np.diff(edges)
-    mean = np.empty((len(width), len(counts)), np.float32)
-    for series, row in enumerate(counts):
-        known = np.add.reduceat(~np.isnan(row), edges[:-1], dtype=np.int32)
-        total = np.add.reduceat(np.nan_to_num(row), edges[:-1], dtype=np.float64)
-        mean[:, series] = np.where(known > 0, total / np.maximum(known, 1), np.nan)
     middle = grid.epoch_min + edges[:-1] + width / 2
-    fixed = calendar_columns(calendar, middle)
+    mean, fixed = _means(counts, edges[:-1]), calendar_columns(calendar, middle)
     return Rows(middle, width.astype(float), mean, near[edges[:-1]], fixed)
+
+
+def _means(counts: Array, begins: Array) -> Array:
+    """Return the mean of the known counts from each of `begins` to the next, (rows, series); NaN of none."""
+    mean = np.empty((len(begins), len(counts)), np.float32)
+    for series, row in enumerate(counts):
+        known, total = known_sums(row, begins)
+        mean[:, series] = np.where(known > 0, total / np.maximum(known, 1), np.nan)
+    return mean
+
+
+def known_sums(counts: Array, begins: Array) -> tuple[Array, Array]:
+    """Return how many counts are known from each of `begins` to the next, and their sums."""
+    known = np.add.reduceat(~np.isnan(counts), begins, dtype=np.int64)
+    return known, np.add.reduceat(np.nan_to_num(counts), begins, dtype=np.float64)
 
 
 def without_launches(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Array:
@@ -92,13 +115,13 @@ def without_launches(counts: Array, grid: TimeGrid, calendar: RegionCalendar) ->
 
 def in_event(minute: Array, calendar: RegionCalendar) -> Array:
     """Return whether minutes lie in a declared event or its margin, shape (n,)."""
-    out = np.zeros(len(minute), bool)
+    inside = np.zeros(len(minute), bool)
     for event in calendar.occurrences:
         if KINDS[event.kind].start_knots_min:
-            out |= (minute > event.start_min - _EVENT_MARGIN_MIN) & (
+            inside |= (minute > event.start_min - _EVENT_MARGIN_MIN) & (
                 minute < event.end_min + _EVENT_MARGIN_MIN
             )
-    return out
+    return inside
 
 
 def late_width(grid: TimeGrid) -> int:
@@ -106,25 +129,32 @@ def late_width(grid: TimeGrid) -> int:
     return _LONG_MIN[1] if grid.slots > _LONG_PAST_DAYS * 1440 else _COARSE_MIN
 
 
-def _edges(grid: TimeGrid, calendar: RegionCalendar) -> tuple[Array, Array]:
-    """Return row boundaries, and for each slot whether it is near an event."""
+def _widths(grid: TimeGrid, calendar: RegionCalendar) -> tuple[Array, Array]:
+    """Return how wide a row each slot belongs in, minutes, and whether it is near an event, (slots,) each."""
     width = np.full(grid.slots, late_width(grid))
     if grid.slots > _LONG_PAST_DAYS * 1440:
         width[: -_LATE_DAYS * 1440] = _LONG_MIN[0]
     near = np.zeros(grid.slots, bool)
     for event in calendar.occurrences:
-        if not KINDS[event.kind].start_knots_min:
-            continue
-        around = _slots(
-            grid, event.start_min - _EVENT_MARGIN_MIN, event.end_min + _EVENT_MARGIN_MIN
-        )
-        near[around] = True
-        width[around] = np.minimum(width[around], _MARGIN_MIN)
-        for at in (event.start_min, event.end_min):
-            width[_slots(grid, at - _SHARP_MIN[0], at + _SHARP_MIN[1])] = 1
+        if KINDS[event.kind].start_knots_min:
+            around = _near(grid, event)
+            near[around] = True
+            width[around] = np.minimum(width[around], _MARGIN_MIN)
+            for edge in (event.start_min, event.end_min):
+                width[_slots(grid, edge - _SHARP_MIN[0], edge + _SHARP_MIN[1])] = 1
+    return width, near
+
+
+def _near(grid: TimeGrid, event: Occurrence) -> slice:
+    """Return the slots of an event and its margin."""
+    return _slots(grid, event.start_min - _EVENT_MARGIN_MIN, event.end_min + _EVENT_MARGIN_MIN)
+
+
+def _edges(grid: TimeGrid, width: Array) -> Array:
+    """Return row boundaries, as slots: where the clock is a multiple of the width, or the width changes."""
     clock = (grid.epoch_min + np.arange(grid.slots)) % width
     start = (clock == 0) | np.concatenate([[True], width[1:] != width[:-1]])
-    return np.append(np.flatnonzero(start), grid.slots), near
+    return np.append(np.flatnonzero(start), grid.slots)
 
 
 def _slots(grid: TimeGrid, begin: float, end: float) -> slice:

@@ -1,7 +1,7 @@
 """Minutes that are not customers: robots, outages and glitches, found, listed and left out.
 
-A first fit that few of them can bend, and what is left of each quarter hour: high or low against
-its own hour's spread, on the day's own level. Never inside declared events.
+The residuals of a first robust fit, by quarter hour: high or low against their own hour's spread, about the day's
+own level. Never inside declared events.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from gameday.forecast.data.fit_rows import Rows
+from gameday.forecast.data.runs import runs_of
 from gameday.forecast.data.training_data import Past
-from gameday.forecast.data.weekly_profile import quarters_at, recurring_quarters, rows_off
+from gameday.forecast.data.weekly_profile import (
+    log_ratio_of_rows,
+    quarters_at,
+    recurring_quarters,
+)
 from gameday.forecast.evaluation.rolling_origin import candidate_shapes
 from gameday.forecast.model.solve import fit_rows
 from gameday.scenario.blocks import ForecastBlock, Stretch
@@ -22,7 +28,7 @@ from gameday.vocabulary import Array
 __all__ = ["Masked", "asked_masks", "find_outliers", "mask"]
 
 _SEED_SCALES = 5.0
-"""A row this far off starts a mask. Source: anchors/forecast.md §4.9."""
+"""A row this far off starts a mask. Ours: chance alone passes it once in a million rows."""
 _GROW_SCALES = 2.5
 """Its neighbours belong to it while they are this far off, to the same side. Ours."""
 _LEAST_RATIO = 1.5
@@ -54,55 +60,65 @@ class Masked:
 
 def find_outliers(past: Past, names: tuple[str, ...]) -> list[Masked]:
     """Return what is taken for robots, outages and glitches in one region's series, by start."""
-    fit = fit_rows(past.rows, past.design(candidate_shapes(past)[0]))
-    said = fit.log_mean(fit.design.columns(past.rows.minute, past.rows.calendar))
-    order = np.flatnonzero(~past.rows.in_event)
-    rows, said = past.rows.where(order), said[order].astype(float)
-    # What comes at the same quarter hour on most days is the shop's own doing.
-    recurs = recurring_quarters(rows, rows_off(rows, said), past.calendar, days=np.inf)
-    usual = np.maximum(np.expm1(said), 0) * np.exp(quarters_at(recurs, past.calendar, rows.minute))
+    rows, usual = _usual_counts(past)
+    hour = past.calendar.slot_of_day(rows.minute)[0] // 60
     found = []
     for series, step in enumerate(names):
         mean, expected = rows.mean[:, series].astype(float), usual[:, series]
-        for first, last, kind in _stretches(mean, expected, rows.minute, rows.width, past):
-            inside = slice(first, last)
-            times = float(np.nansum(mean[inside]) / max(np.nansum(expected[inside]), 1e-9))
-            found.append(
-                Masked(
-                    past.calendar.region,
-                    step,
-                    _instant(rows.minute[first] - rows.width[first] / 2),
-                    _instant(rows.minute[last - 1] + rows.width[last - 1] / 2),
-                    kind if kind == "glitch" else _name_of(times),
-                    times,
-                    f"{times:.2g} times what was expected",
-                )
-            )
+        for first, last in _stretches(mean, expected, rows.width, hour):
+            part = slice(first, last)
+            times = float(np.nansum(mean[part]) / max(np.nansum(expected[part]), 1e-9))
+            found.append(_masked(past.calendar.region, step, rows.where(part), times))
     return _unless_kept(found, past.calendar.block)
 
 
-def _stretches(
-    mean: Array, expected: Array, minute: Array, width: Array, past: Past
-) -> list[tuple[int, int, str]]:
-    """Return (first row, row after the last, kind) of what stands out of one series."""
-    noise = 1 / np.sqrt(1 + expected * width)
-    # Half a count: nothing seen where little was expected is no outage.
-    off = np.log((mean + 0.5 / width) / (expected + 0.5 / width))
-    hour = past.calendar.slot_of_day(minute)[0] // 60
+def _masked(region: str, step: str, rows: Rows, times: float) -> Masked:
+    """Return the stretch of some rows, in which `times` as much was counted as expected."""
+    return Masked(
+        region,
+        step,
+        _instant(rows.minute[0] - rows.width[0] / 2),
+        _instant(rows.minute[-1] + rows.width[-1] / 2),
+        "glitch" if rows.width.sum() > _GLITCH_MIN else _name_of(times),
+        times,
+        f"{times:.2g} times what was expected",
+    )
+
+
+def _usual_counts(past: Past) -> tuple[Rows, Array]:
+    """Return the rows outside events, and what a first robust fit expects of them, shape (rows, series)."""
+    fit = fit_rows(past.rows, past.design(candidate_shapes(past)[0]))
+    fitted = fit.log_mean(fit.design.columns(past.rows.minute, past.rows.calendar))
+    order = np.flatnonzero(~past.rows.in_event)
+    rows, fitted = past.rows.where(order), fitted[order].astype(float)
+    # What comes at the same quarter hour on most days is the shop's own doing.
+    recurs = recurring_quarters(rows, log_ratio_of_rows(rows, fitted), past.calendar, days=np.inf)
+    quarters = quarters_at(recurs, past.calendar, rows.minute)
+    return rows, np.maximum(np.expm1(fitted), 0) * np.exp(quarters)
+
+
+def _stretches(mean: Array, expected: Array, width: Array, hour: Array) -> list[tuple[int, int]]:
+    """Return (first row, row after the last) of what stands out of one series; all have shape (rows,)."""
+    noise, off = 1 / np.sqrt(1 + expected * width), _log_ratio(mean, expected, width)
     sharp = off - _rolling_median(off, width)
     z = sharp / np.maximum(_hourly_scale(sharp, hour), noise)
-    whole = off / max(1.4826 * float(np.nanmedian(np.abs(off))), float(np.nanmedian(noise)), 1e-9)
     taken = np.zeros(len(off), bool)
     for first, last in (
         *_runs(z, off, _SEED_SCALES, np.log(_LEAST_RATIO)),
-        *_runs(whole, off, _GLITCH_SCALES, np.log(_GLITCH_RATIO)),
+        *_runs(off / _scale(off, noise), off, _GLITCH_SCALES, np.log(_GLITCH_RATIO)),
     ):
         taken[first:last] = True
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], taken.astype(np.int8), [0]])))
-    return [
-        (int(a), int(b), "glitch" if width[a:b].sum() > _GLITCH_MIN else "")
-        for a, b in zip(edges[::2], edges[1::2], strict=True)
-    ]
+    return runs_of(taken)
+
+
+def _log_ratio(mean: Array, expected: Array, width: Array) -> Array:
+    """Return log of actual over expected, half a count more on both sides: a few missing counts are no outage."""
+    return np.asarray(np.log((mean + 0.5 / width) / (expected + 0.5 / width)))
+
+
+def _scale(off: Array, noise: Array) -> float:
+    """Return the robust spread of a whole series, not below that of chance."""
+    return max(1.4826 * float(np.nanmedian(np.abs(off))), float(np.nanmedian(noise)), 1e-9)
 
 
 def _rolling_median(off: Array, width: Array) -> Array:
@@ -124,15 +140,12 @@ def _hourly_scale(off: Array, hour: Array) -> Array:
 
 def _runs(z: Array, off: Array, seed: float, least: float) -> list[tuple[int, int]]:
     """Return runs of rows to one side that hold a seed and are large enough, hysteresis at half."""
-    out = []
+    runs = []
     for side in (1, -1):
         here = np.nan_to_num(side * z) > min(_GROW_SCALES, seed / 2)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], here.astype(np.int8), [0]])))
-        for first, last in zip(edges[::2], edges[1::2], strict=True):
-            strong = side * z[first:last] > seed
-            if (strong & (side * off[first:last] > least)).any():
-                out.append((int(first), int(last)))
-    return out
+        is_seed = (side * z > seed) & (side * off > least)
+        runs += [(first, last) for first, last in runs_of(here) if is_seed[first:last].any()]
+    return runs
 
 
 def _name_of(times: float) -> str:
@@ -173,9 +186,11 @@ def mask(past: Past, masked: list[Masked], names: tuple[str, ...]) -> Past:
     if not masked:
         return past
     counts = past.counts.copy()
-    for one in masked:
-        first, last = (int(t.timestamp() / 60 - past.first_min) for t in (one.start, one.end))
-        counts[names.index(one.step), max(0, first) : max(0, last)] = np.nan
+    for stretch in masked:
+        first, last = (
+            int(t.timestamp() / 60 - past.first_min) for t in (stretch.start, stretch.end)
+        )
+        counts[names.index(stretch.step), max(0, first) : max(0, last)] = np.nan
     return replace(past, counts=counts)
 
 

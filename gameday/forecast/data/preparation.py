@@ -1,4 +1,4 @@
-"""From a history to what is learned from: launches' crowds, robots and what a person masked taken out."""
+"""From a history to the training data: launches' crowds, robots and what a person masked taken out."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def prepare(calendars: Sequence[RegionCalendar], known: History) -> tuple[list[P
     for index, calendar in enumerate(calendars):
         counts = without_launches(known.counts[index], known.grid, calendar)
         past = Past(calendar, known.grid, counts)
-        asked = asked_masks(past, known.steps)
+        declared = asked_masks(past, known.steps)
         _require_minutes(
             past, known.steps, "no minute of the past is known; give its counts, 0 where none came"
         )
-        past = mask(past, asked, known.steps)
+        past = mask(past, declared, known.steps)
         _require_minutes(
             past, known.steps, "masks leave no minute of the past to learn from; mask less"
         )
         found = find_outliers(past, known.steps)
         pasts.append(mask(past, found, known.steps))
-        masked += asked + found
+        masked += declared + found
     return pasts, masked
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from gameday.forecast.data.calendars import RegionCalendar
-from gameday.forecast.data.fit_rows import Rows, make_rows
+from gameday.forecast.data.fit_rows import Rows, known_sums, make_rows
 from gameday.forecast.model.design import Columns, Design, calendar_columns
 from gameday.forecast.model.profile import Residues
 from gameday.scenario.ingredients import Shape
@@ -126,13 +126,14 @@ def daily(past: Past) -> Past:
     starts = past.calendar.midnights(past.first_min, past.end_min)
     edges = (starts - past.first_min).astype(int)
     totals = np.full((len(past.counts), max(0, len(edges) - 1)), np.nan)
-    for series, row in enumerate(past.counts):
-        if not len(edges) > 1:
-            break
-        whole = row[: edges[-1]]
-        known = np.add.reduceat(~np.isnan(whole), edges[:-1], dtype=np.int64)
-        total = np.add.reduceat(np.nan_to_num(whole), edges[:-1], dtype=np.float64)
-        minutes = np.diff(edges)
-        enough = known >= _KNOWN * minutes
-        totals[series] = np.where(enough, total * minutes / np.maximum(known, 1), np.nan)
+    if len(edges) > 1:
+        for series, row in enumerate(past.counts):
+            totals[series] = _daily_totals(row, edges)
     return replace(past, counts=totals, starts=starts[:-1])
+
+
+def _daily_totals(counts: Array, edges: Array) -> Array:
+    """Return the totals of days between `edges`, shape (days,); NaN of a day of which too little is known."""
+    whole, minutes = counts[: edges[-1]], np.diff(edges)
+    known, total = known_sums(whole, edges[:-1])
+    return np.where(known >= _KNOWN * minutes, total * minutes / np.maximum(known, 1), np.nan)

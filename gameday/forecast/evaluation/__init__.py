@@ -6,19 +6,27 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.forecast.evaluation.backtest import Backtest
-    from gameday.forecast.evaluation.benchmark import backtest_wape, race_words, wape_words
+    from gameday.forecast.evaluation.benchmark import backtest_wape, benchmark_words, wape_words
     from gameday.forecast.evaluation.leave_one_event_out import main_kind
     from gameday.forecast.evaluation.outlier_effect import outlier_rows
-    from gameday.forecast.evaluation.scores import actuals_table, demand_series, thin
+    from gameday.forecast.evaluation.scores import (
+        ActualsScore,
+        DemandSeries,
+        actuals_table,
+        demand_series,
+        thin,
+    )
 
 __all__ = [
+    "ActualsScore",
     "Backtest",
+    "DemandSeries",
     "actuals_table",
     "backtest_wape",
     "demand_series",
     "main_kind",
     "outlier_rows",
-    "race_words",
+    "benchmark_words",
     "thin",
     "wape_words",
 ]
@@ -27,12 +35,14 @@ __getattr__ = opening(
     __name__,
     {
         "Backtest": "backtest",
+        "ActualsScore": "scores",
+        "DemandSeries": "scores",
         "actuals_table": "scores",
         "backtest_wape": "benchmark",
         "demand_series": "scores",
         "main_kind": "leave_one_event_out",
         "outlier_rows": "outlier_effect",
-        "race_words": "benchmark",
+        "benchmark_words": "benchmark",
         "thin": "scores",
         "wape_words": "benchmark",
     },

@@ -1,14 +1,14 @@
-"""How a forecast is judged: the field's own measures, each over the minutes that are known.
+"""How accurate a forecast is: the usual measures, each over the minutes that are known.
 
 WAPE: summed absolute error over summed actuals, of all minutes together. MASE, RMSSE: absolute and root squared
-error over that of last week's same minute within the past. wQL: twice the mean pinball loss over the levels,
-over the mean actual. Source of the set: anchors/forecast.md §2.
+error over that of last week's same minute within the past (Hyndman & Koehler 2006; M5 competition). wQL: twice the
+mean pinball loss over the levels, over the mean actual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -16,13 +16,13 @@ from gameday.vocabulary import Array
 
 __all__ = [
     "LEVELS",
+    "AbsoluteErrors",
     "Accuracy",
-    "Missed",
+    "absolute_errors",
     "five_minute_means",
-    "judge",
     "mean_accuracy",
-    "missed",
     "pooled_wape",
+    "score_accuracy",
 ]
 
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -32,36 +32,36 @@ _PEAK_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class AbsoluteErrors:
     """What a WAPE is made of, so that those of several series, regions and origins pool to one of all."""
 
-    wrong: Array
-    """Summed absolute error, shape (series,); NaN where nothing was said of a minute that is scored."""
-    total: Array
+    error: Array
+    """Summed absolute error, shape (series,); NaN where a minute that is scored was not forecast."""
+    actual: Array
     """Summed actuals, shape (series,)."""
 
-    def __add__(self, other: Missed) -> Missed:
+    def __add__(self, other: AbsoluteErrors) -> AbsoluteErrors:
         """Return both origins' together."""
-        return Missed(self.wrong + other.wrong, self.total + other.total)
+        return AbsoluteErrors(self.error + other.error, self.actual + other.actual)
 
     def by_series(self) -> Array:
-        """Return each series' WAPE, shape (series,); NaN where nothing was counted, or something not said."""
-        told = self.total > 0
-        return np.where(told, self.wrong / np.where(told, self.total, 1.0), np.nan)
+        """Return each series' WAPE, shape (series,); NaN where nothing was counted, or something not forecast."""
+        counted = self.actual > 0
+        return np.where(counted, self.error / np.where(counted, self.actual, 1.0), np.nan)
 
 
-def missed(actual: Array, said: Array) -> Missed:
-    """Return by how much `said` missed `actual`, shape (n, series) each, over the minutes that are known."""
+def absolute_errors(actual: Array, forecast: Array) -> AbsoluteErrors:
+    """Return the errors of a forecast, shape (n, series) as the actuals, over the minutes that are known."""
     known = ~np.isnan(actual)
-    wrong = np.where(known, np.abs(said - actual), 0.0)
-    return Missed(wrong.sum(axis=0, dtype=float), np.nansum(actual, axis=0, dtype=float))
+    error = np.where(known, np.abs(forecast - actual), 0.0)
+    return AbsoluteErrors(error.sum(axis=0, dtype=float), np.nansum(actual, axis=0, dtype=float))
 
 
-def pooled_wape(parts: Iterable[Missed]) -> float:
+def pooled_wape(parts: Iterable[AbsoluteErrors]) -> float:
     """Return the one WAPE of all parts: summed absolute error over summed actuals; NaN where it cannot be told."""
     parts = list(parts)
-    wrong, total = sum(p.wrong.sum() for p in parts), sum(p.total.sum() for p in parts)
-    return float(wrong / total) if total > 0 else float("nan")
+    error, actual = sum(p.error.sum() for p in parts), sum(p.actual.sum() for p in parts)
+    return float(error / actual) if actual > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Accuracy:
     peak_size: float
     """Error of the highest five-minute mean, as a share."""
     peak_minutes: float
-    """How far that peak was from where it was said to be."""
+    """How far that peak was from where it was forecast."""
     daily_peak: float
     """Mean absolute error of each day's highest five-minute mean, as a share."""
 
@@ -88,46 +88,48 @@ class Accuracy:
         return {k: round(v, 4) if np.isfinite(v) else None for k, v in asdict(self).items()}
 
 
-def judge(actual: Array, said: Array, bands: Array | None, naive: Array, *, day: int) -> Accuracy:
-    """Return the scores of `said` against `actual`, shape (n,); bands have shape (n, LEVELS).
+def score_accuracy(
+    actual: Array, forecast: Array, bands: Array | None, naive: Array, *, day: int
+) -> Accuracy:
+    """Return the scores of a forecast against `actual`, shape (n,); bands have shape (n, LEVELS).
 
     `naive`: how far the past's slots lay from the same time a week before; `day`: slots in a day. All are NaN
     where a minute that is known was not forecast: no model is scored on fewer minutes than another.
     """
     known = ~np.isnan(actual)
-    y, f = actual[known], said[known]
+    y, f = actual[known], forecast[known]
     if not len(y) or y.sum() <= 0 or np.isnan(f).any():
         return Accuracy(*[float("nan")] * 10)
-    wrong, total = np.abs(y - f), y.sum()
-    wape = pooled_wape([missed(actual[:, None], said[:, None])])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mase = wrong.mean() / np.nanmean(np.abs(naive)) if np.isfinite(naive).any() else np.nan
-        rmsse = (
-            np.sqrt((wrong**2).mean() / np.nanmean(naive**2))
-            if np.isfinite(naive).any()
-            else np.nan
-        )
-    wql = c80 = c95 = float("nan")
-    if bands is not None:
-        inside = bands[known]
-        away = y[:, None] - inside
-        levels = np.array(LEVELS)
-        wql = float(2 * np.maximum(levels * away, (levels - 1) * away).mean() / y.mean())
-        c80 = float(((y >= inside[:, 1]) & (y <= inside[:, 5])).mean())
-        c95 = float(((y >= inside[:, 0]) & (y <= inside[:, 6])).mean())
-    size, minutes, daily = _peaks(actual, np.where(known, said, np.nan), day)
     return Accuracy(
-        wape,
-        float(mase),
-        float(rmsse),
-        wql,
-        c80,
-        c95,
-        float(f.sum() / total - 1),
-        size,
-        minutes,
-        daily,
+        pooled_wape([absolute_errors(actual[:, None], forecast[:, None])]),
+        *_scaled_errors(np.abs(y - f), naive),
+        *_quantile_scores(y, None if bands is None else bands[known]),
+        float(f.sum() / y.sum() - 1),
+        *_peak_errors(actual, np.where(known, forecast, np.nan), day),
     )
+
+
+def _scaled_errors(error: Array, naive: Array) -> tuple[float, float]:
+    """Return MASE and RMSSE of absolute errors, shape (n,), against the naive forecast's."""
+    if not np.isfinite(naive).any():
+        return float("nan"), float("nan")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mase = error.mean() / np.nanmean(np.abs(naive))
+        rmsse = np.sqrt((error**2).mean() / np.nanmean(naive**2))
+    return float(mase), float(rmsse)
+
+
+def _quantile_scores(actual: Array, bands: Array | None) -> tuple[float, float, float]:
+    """Return wQL and the shares of actuals, shape (n,), within the 80 % and the 95 % band, (n, LEVELS)."""
+    if bands is None:
+        return float("nan"), float("nan"), float("nan")
+    away, levels = actual[:, None] - bands, np.array(LEVELS)
+    pinball = np.maximum(levels * away, (levels - 1) * away)
+    coverage = [
+        float(((actual >= bands[:, low]) & (actual <= bands[:, high])).mean())
+        for low, high in ((1, 5), (0, 6))
+    ]
+    return float(2 * pinball.mean() / actual.mean()), coverage[0], coverage[1]
 
 
 _SHARES_OF_VOLUME = ("wape", "wql", "bias")
@@ -140,37 +142,53 @@ def mean_accuracy(several: list[Accuracy], volumes: Array | None = None) -> Accu
     `volumes`, shape (several,): what came in each; WAPE, wQL and bias are then those of all minutes together.
     Without, all count alike.
     """
-    rows = np.array([list(asdict(one).values()) for one in several])
-    weight = np.ones_like(rows)
-    if volumes is not None:
-        weight[:, [name in _SHARES_OF_VOLUME for name in asdict(several[0])]] = volumes[:, None]
-    weight = np.where(np.isnan(rows), 0.0, weight)
+    scores = np.array([list(asdict(accuracy).values()) for accuracy in several])
+    weight = _score_weights(len(several), volumes)
+    weight = np.where(np.isnan(scores), 0.0, weight)
     whole = weight.sum(axis=0)
-    mean = (weight * np.nan_to_num(rows)).sum(axis=0) / np.where(whole > 0, whole, 1.0)
+    mean = (weight * np.nan_to_num(scores)).sum(axis=0) / np.where(whole > 0, whole, 1.0)
     return Accuracy(*np.where(whole > 0, mean, np.nan).tolist())
 
 
-def _peaks(actual: Array, said: Array, day: int) -> tuple[float, float, float]:
-    if day == 1:  # slots are days: the highest one stands for itself
-        known = ~np.isnan(actual) & ~np.isnan(said)
-        highest = [int(np.argmax(np.where(known, x, -1.0))) for x in (actual, said)]
-        size = float(said[highest[1]] / max(float(actual[highest[0]]), 1e-9) - 1)
-        return size, 1440.0 * abs(highest[0] - highest[1]), float("nan")
-    smooth = [
-        five_minute_means(np.where(np.isnan(actual) | np.isnan(said), np.nan, x))
-        for x in (actual, said)
-    ]
-    if not np.isfinite(smooth[0]).any():
+def _score_weights(number: int, volumes: Array | None) -> Array:
+    """Return how much each score counts in a mean, shape (number, scores)."""
+    names = [score.name for score in fields(Accuracy)]
+    weight = np.ones((number, len(names)))
+    if volumes is not None:
+        weight[:, [name in _SHARES_OF_VOLUME for name in names]] = volumes[:, None]
+    return weight
+
+
+def _peak_errors(actual: Array, forecast: Array, day: int) -> tuple[float, float, float]:
+    """Return the relative error of the peak's size, its distance in minutes, and the daily peaks' mean error."""
+    if day == 1:
+        return _peak_errors_of_days(actual, forecast)
+    unknown = np.isnan(actual) | np.isnan(forecast)
+    y, f = (five_minute_means(np.where(unknown, np.nan, x)) for x in (actual, forecast))
+    if np.isnan(y).all():
         return (float("nan"),) * 3
-    at = [int(np.nanargmax(x)) for x in smooth]
-    size = float(smooth[1][at[1]] / max(smooth[0][at[0]], 1e-9) - 1)
+    at_y, at_f = int(np.nanargmax(y)), int(np.nanargmax(f))
+    size = float(f[at_f] / max(y[at_y], 1e-9) - 1)
+    return size, float(abs(at_y - at_f)), _daily_peak_error(y, f, day)
+
+
+def _peak_errors_of_days(actual: Array, forecast: Array) -> tuple[float, float, float]:
+    """Return the same where slots are days: the highest one stands for itself."""
+    known = ~np.isnan(actual) & ~np.isnan(forecast)
+    tops = [int(np.argmax(np.where(known, x, -1.0))) for x in (actual, forecast)]
+    size = float(forecast[tops[1]] / max(float(actual[tops[0]]), 1e-9) - 1)
+    return size, 1440.0 * abs(tops[0] - tops[1]), float("nan")
+
+
+def _daily_peak_error(actual: Array, forecast: Array, day: int) -> float:
+    """Return the mean absolute relative error of whole days' highest means; NaN where there is no whole day."""
     days = len(actual) // day
-    tops = [x[: days * day].reshape(days, day) for x in smooth]
+    tops = [x[: days * day].reshape(days, day) for x in (actual, forecast)]
     whole = (np.nan_to_num(tops[0]) > 0).any(axis=1) if days else np.zeros(0, bool)
     if not whole.any():
-        return size, float(abs(at[0] - at[1])), float("nan")
-    y, f = (np.nanmax(t[whole], axis=1) for t in tops)
-    return size, float(abs(at[0] - at[1])), float(np.mean(np.abs(f / np.maximum(y, 1e-9) - 1)))
+        return float("nan")
+    y, f = (np.nanmax(top[whole], axis=1) for top in tops)
+    return float(np.mean(np.abs(f / np.maximum(y, 1e-9) - 1)))
 
 
 def five_minute_means(values: Array, *, least: int = 1) -> Array:

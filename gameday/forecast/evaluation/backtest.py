@@ -1,6 +1,6 @@
-"""What would have been said, had it been said before: rolling origins over a history, rivals beside.
+"""Backtest: what would have been forecast from earlier origins of a history, beside rivals.
 
-At each origin nothing later is known: robots are found anew, candidates raced anew, bands made anew.
+At each origin nothing later is known: robots are found anew, level models weighted anew, bands made anew.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import numpy as np
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import without_launches
+from gameday.forecast.data.outliers import Masked
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.data.training_data import Past, daily
-from gameday.forecast.evaluation.accuracy import LEVELS, Accuracy, judge, mean_accuracy
+from gameday.forecast.evaluation.accuracy import LEVELS, Accuracy, mean_accuracy, score_accuracy
 from gameday.forecast.evaluation.benchmark import OURS
 from gameday.forecast.model.ahead import Ahead, ahead
-from gameday.forecast.model.reconciliation import tied_models
+from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model, fit_models
 from gameday.forecast.rivals import Rival
 from gameday.forecast.rivals.last_week import week_before_errors
@@ -41,20 +42,20 @@ class Scored:
     origin_min: float
     accuracy: Accuracy
     volume: float
-    """What came in the minutes that are scored."""
+    """Counts in the minutes that are scored."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """All scores, and what the first series' forecasts were, for a picture."""
+    """All scores, and the first series' forecasts, for a picture."""
 
     grain_min: int
     horizon_min: int
     scored: tuple[Scored, ...]
     drawn: dict[str, Array]
     """Slots' starts, actual, and each model's counts of the first series, shape (n,) each."""
-    left_out: float
-    """Share of the minutes known that was taken for robots, outages and the like, at the origin with the most."""
+    masked_share: float
+    """Share of the known minutes taken for robots, outages and the like, at the origin with the most."""
 
     def mean(self, model: str) -> Accuracy:
         """Return a model's mean over origins and series; WAPE, wQL and bias are those of all minutes together."""
@@ -63,7 +64,7 @@ class Backtest:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Ours first, then the rivals in their order."""
+        """The forecast itself first, then the rivals in their order."""
         return tuple(dict.fromkeys(s.model for s in self.scored))
 
 
@@ -81,6 +82,56 @@ def origins_of(history: History, horizon_min: int, number: int) -> list[float]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Forecast:
+    """What one model forecast from one origin."""
+
+    counts: Array
+    """Shape (n, series)."""
+    bands: Array
+    """Shape (n, series, LEVELS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """One region from one origin: what came of it, and what each model forecast."""
+
+    past: Past
+    slots: Array
+    """Starts of the scored slots, minutes since 1970 UTC, shape (n,)."""
+    actual: Array
+    """Shape (n, series)."""
+    forecasts: dict[str, _Forecast]
+
+    @property
+    def drawn(self) -> dict[str, Array]:
+        """Return the curves of the first series, as `Backtest.drawn`."""
+        models = {name: forecast.counts[:, 0] for name, forecast in self.forecasts.items()}
+        return {"at": self.slots, "actual": self.actual[:, 0], **models}
+
+    def scores(self, steps: tuple[str, ...]) -> list[Scored]:
+        """Return the scores of each model and series, all over the same minutes."""
+        naive, day = week_before_errors(self.past), 1 if self.past.is_daily else 1440
+        return [
+            Scored(
+                model,
+                self.past.calendar.region,
+                name,
+                self.past.end_min,
+                score_accuracy(
+                    self.actual[:, step],
+                    forecast.counts[:, step],
+                    forecast.bands[:, step],
+                    naive[step],
+                    day=day,
+                ),
+                float(np.nansum(self.actual[:, step])),
+            )
+            for step, name in enumerate(steps)
+            for model, forecast in self.forecasts.items()
+        ]
+
+
 def backtest(
     calendars: Callable[[History], Sequence[RegionCalendar]],
     history: History,
@@ -91,101 +142,84 @@ def backtest(
     rivals: Sequence[Rival],
     by_day: bool = False,
 ) -> Backtest:
-    """Return the scores of our model and `rivals` from each origin, minutes since 1970 UTC.
+    """Return the scores of the forecast and of `rivals` from each origin, minutes since 1970 UTC.
 
-    `calendars`: what the regions' calendars are to one who knows so much of the history.
+    `calendars`: the regions' calendars as known with so much of the history.
     """
     scored: list[Scored] = []
-    drawn: dict[str, list[Array]] = {}
-    left_out = 0.0
+    drawn: list[dict[str, Array]] = []
+    masked_share = 0.0
     for origin in origins:
         known = history.known_before_minute(origin)
         pasts, masked = prepare(calendars(known), known)
-        minutes = sum((m.end - m.start).total_seconds() for m in masked) / 60
-        left_out = max(left_out, minutes / known.counts.size)
-        models = (
-            fit_models([daily(past) for past in pasts], horizon_min, kind)
-            if by_day
-            else tied_models(pasts, origin, origin + horizon_min, kind)
-        )
-        for index, model in enumerate(models):
-            whole = _came(model.past.calendar, history, index)
-            whole = daily(whole) if by_day else whole
-            at = whole.slots_between(origin, origin + horizon_min, 1)
-            actual = whole.actual(at)
-            said = {OURS: _ours(model, at)}
-            for rival in rivals:
-                said[rival.name] = _rival(rival, model.past, at, horizon_min)
-            scored += _judged(said, actual, model.past, history.steps, origin)
-            if index == 0:
-                drawn.setdefault("at", []).append(at)
-                drawn.setdefault("actual", []).append(actual[:, 0])
-                for who, (counts, _) in said.items():
-                    drawn.setdefault(who, []).append(counts[:, 0])
-    return Backtest(
-        1440 if by_day else 1,
-        horizon_min,
-        tuple(scored),
-        {name: np.concatenate(parts) for name, parts in drawn.items()},
-        left_out,
-    )
+        masked_share = max(masked_share, _masked_minutes(masked) / known.counts.size)
+        if by_day:
+            models = fit_models([daily(past) for past in pasts], horizon_min, kind)
+        else:
+            models = reconciled_models(pasts, origin, origin + horizon_min, kind)
+        for region, model in enumerate(models):
+            found = _forecast(model, _counted(model, history, region), horizon_min, rivals)
+            scored += found.scores(history.steps)
+            drawn += [found.drawn] if region == 0 else []
+    grain_min = 1440 if by_day else 1
+    return Backtest(grain_min, horizon_min, tuple(scored), _joined(drawn), masked_share)
 
 
-def _judged(
-    said: dict[str, tuple[Array, Array]],
-    actual: Array,
-    past: Past,
-    steps: tuple[str, ...],
-    origin: float,
-) -> list[Scored]:
-    """Return the scores of what each model said of one region's series, all over the same minutes."""
-    naive, day = week_before_errors(past), 1 if past.is_daily else 1440
-    return [
-        Scored(
-            who,
-            past.calendar.region,
-            name,
-            origin,
-            judge(
-                actual[:, step],
-                counts[:, step],
-                bands[:, step],
-                naive[step],
-                day=day,
-            ),
-            float(np.nansum(actual[:, step])),
-        )
-        for step, name in enumerate(steps)
-        for who, (counts, bands) in said.items()
-    ]
+def _masked_minutes(masked: list[Masked]) -> float:
+    return sum((m.end - m.start).total_seconds() for m in masked) / 60
 
 
-def _came(calendar: RegionCalendar, history: History, region: int) -> Past:
-    """Return what came of a region; launches' crowds come beside a forecast, and are no part of it."""
+def _joined(origins: list[dict[str, Array]]) -> dict[str, Array]:
+    """Return the origins' curves, one after the other."""
+    names = origins[0] if origins else ()
+    return {name: np.concatenate([curves[name] for curves in origins]) for name in names}
+
+
+def _counted(model: Model, history: History, region: int) -> Past:
+    """Return what was counted in a region, at the model's grain, without launches' crowds, as forecast."""
+    calendar = model.past.calendar
     counts = without_launches(history.counts[region], history.grid, calendar)
-    return Past(calendar, history.grid, counts)
+    counted = Past(calendar, history.grid, counts)
+    return daily(counted) if model.past.is_daily else counted
 
 
-def _ours(model: Model, at: Array) -> tuple[Array, Array]:
-    """Return (counts (n, series), bands (n, series, LEVELS))."""
-    said, then = model.blend.counts(at), ahead(model.past.calendar, at, model.past.end_min)
-    bands = [model.bands(s, LEVELS).counts(then, said[:, s]) for s in range(said.shape[1])]
-    return said, np.stack(bands, axis=1)
+def _forecast(model: Model, counted: Past, horizon_min: int, rivals: Sequence[Rival]) -> _Origin:
+    """Return what the model and the rivals forecast from the end of the model's past, and what came."""
+    past = model.past
+    slots = counted.slots_between(past.end_min, past.end_min + horizon_min, 1)
+    forecasts = {OURS: _forecast_of_model(model, slots)}
+    for rival in rivals:
+        forecasts[rival.name] = _forecast_of_rival(rival, past, slots, horizon_min)
+    return _Origin(past, slots, counted.actual(slots), forecasts)
 
 
-def _rival(rival: Rival, past: Past, at: Array, horizon_min: int) -> tuple[Array, Array]:
-    """Return a rival's (counts, bands): split conformal, by hour, on what it says of the last horizon known."""
-    counts = rival(past, at)
-    back = min(horizon_min, int(past.end_min - past.first_min) // 3)
-    origin = past.end_min - back
-    then = past.slots_between(origin, past.end_min, 1)
-    before = rival(past.until(origin), then)
-    missed = np.log1p(past.actual(then)) - np.log1p(before)
-    hours = [past.calendar.slot_of_day(minute)[0] // 60 for minute in (then, at)]
-    asked = Ahead(hours[1], np.zeros(len(at)), np.zeros(len(at), bool))
-    flat, none = np.zeros(len(then)), np.zeros(len(then), bool)
+def _forecast_of_model(model: Model, slots: Array) -> _Forecast:
+    counts = model.blend.counts(slots)
+    then = ahead(model.past.calendar, slots, model.past.end_min)
+    bands = [model.bands(s, LEVELS).counts(then, counts[:, s]) for s in range(counts.shape[1])]
+    return _Forecast(counts, np.stack(bands, axis=1))
+
+
+def _forecast_of_rival(rival: Rival, past: Past, slots: Array, horizon_min: int) -> _Forecast:
+    """Return a rival's forecast, its bands by split conformal prediction, by hour, from the last known horizon."""
+    counts, errors = rival(past, slots), _errors_of_rival(rival, past, horizon_min)
+    hour = past.calendar.slot_of_day(slots)[0] // 60
+    then = Ahead(hour, np.zeros(len(slots)), np.zeros(len(slots), bool))
     bands = np.empty((*counts.shape, len(LEVELS)))
     for step in range(counts.shape[1]):
-        errors = Errors(missed[:, step], hours[0], flat, none, flat, then, before[:, step])
-        bands[:, step] = make_bands(errors, LEVELS).counts(asked, counts[:, step])
-    return counts, bands
+        bands[:, step] = make_bands(errors[step], LEVELS).counts(then, counts[:, step])
+    return _Forecast(counts, bands)
+
+
+def _errors_of_rival(rival: Rival, past: Past, horizon_min: int) -> list[Errors]:
+    """Return a rival's errors over the last known horizon, or third of the past if shorter, of each series."""
+    origin = past.end_min - min(horizon_min, int(past.end_min - past.first_min) // 3)
+    minute = past.slots_between(origin, past.end_min, 1)
+    expected = rival(past.until(origin), minute)
+    log_ratio = np.log1p(past.actual(minute)) - np.log1p(expected)
+    hour = past.calendar.slot_of_day(minute)[0] // 60
+    zero, none = np.zeros(len(minute)), np.zeros(len(minute), bool)
+    return [
+        Errors(ratios, hour, zero, none, zero, minute, counts)
+        for ratios, counts in zip(log_ratio.T, expected.T, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""Past events of the main kind, each left out in turn: what the model would have said of it."""
+"""Leave-one-event-out cross-validation: how far off the model is on past events it has not seen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from gameday.forecast.data.training_data import Past
 from gameday.forecast.model.blend import Blend
+from gameday.forecast.model.design import Design
 from gameday.forecast.model.solve import fit_rows
 from gameday.scenario import Scenario
 from gameday.scenario.events import KINDS
@@ -36,14 +37,14 @@ def known_events(past: Past, kind: str) -> list[Occurrence]:
     def was_seen(event: Occurrence) -> bool:
         if event.start_min < past.first_min or event.end_min > past.end_min:
             return False
-        first, last = (int(at - past.first_min) for at in (event.start_min, event.end_min))
+        first, last = (int(m - past.first_min) for m in (event.start_min, event.end_min))
         return bool((~np.isnan(past.counts[:, first:last])).mean() > 0.5)
 
     return [o for o in past.calendar.occurrences if o.kind == kind and was_seen(o)]
 
 
 def support(kind: str, number: int, where: str = "") -> str:
-    """Return in words how far so many past events of a kind carry what is said of the next."""
+    """Return in words how well so many past events of a kind support the forecast of the next."""
     if number == 0:
         return (
             f"no past event of kind '{kind}'{where} known: what it does is not learned; without a kind to borrow "
@@ -56,18 +57,21 @@ def support(kind: str, number: int, where: str = "") -> str:
 
 
 def event_errors(past: Past, blend: Blend, kind: str) -> list[Array]:
-    """Return, per known past event of the kind, its log errors when left out, (minutes, series) each.
+    """Return the log errors of each known past event of the kind when left out, (minutes, series) each.
 
     The candidate that weighs most stands for the blend.
     """
     design = blend.fits[int(blend.weights.sum(axis=1).argmax())].design
-    known, found = known_events(past, kind), []
-    for event in known[:: -(-len(known) // _MOST_LEFT_OUT) or 1]:
-        gone = (past.rows.minute > event.start_min - _MARGIN_MIN) & (
-            past.rows.minute < event.end_min + _MARGIN_MIN
-        )
-        fit = fit_rows(past.rows.where(~gone), design)
-        minute = np.arange(event.start_min, event.end_min, _EVERY_MIN)
-        log_mean = np.maximum(fit.log_mean(design.columns(minute)), 0)
-        found.append(np.log1p(past.actual(minute)) - log_mean)
-    return found
+    known = known_events(past, kind)
+    every = -(-len(known) // _MOST_LEFT_OUT) or 1
+    return [_errors_without(past, design, event) for event in known[::every]]
+
+
+def _errors_without(past: Past, design: Design, event: Occurrence) -> Array:
+    """Return an event's log errors by a fit that has not seen it, (minutes, series)."""
+    minute = past.rows.minute
+    near = (minute > event.start_min - _MARGIN_MIN) & (minute < event.end_min + _MARGIN_MIN)
+    fit = fit_rows(past.rows.where(~near), design)
+    scored = np.arange(event.start_min, event.end_min, _EVERY_MIN)
+    log_mean = np.maximum(fit.log_mean(design.columns(scored)), 0)
+    return np.asarray(np.log1p(past.actual(scored)) - log_mean)

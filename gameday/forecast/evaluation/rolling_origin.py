@@ -1,8 +1,8 @@
-"""What each candidate would have said before: rolling origins, its errors, and the weight it earns."""
+"""Rolling-origin evaluation: what each candidate would have forecast, its errors, and the weight it earns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from gameday.forecast.data.fit_rows import Rows, in_event
 from gameday.forecast.data.training_data import Past
 from gameday.forecast.data.weekly_profile import (
     QUARTERS_DAYS,
+    log_ratio_of_rows,
     quarters_at,
     recurring_quarters,
-    rows_off,
 )
 from gameday.forecast.model.blend import profile_at
 from gameday.forecast.model.profile import Residues
@@ -25,7 +25,7 @@ __all__ = [
     "candidate_shapes",
     "fold_errors",
     "quarters_of",
-    "raced_folds",
+    "weighed_folds",
     "rolling_folds",
     "scores_of",
     "weights_of",
@@ -33,7 +33,7 @@ __all__ = [
 
 _FOLDS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25)
 """Origins so many horizons before the end of the past."""
-_RACED = 1.0
+_WEIGHED = 1.0
 """Older origins than this tell of the spread of errors alone, not of which candidate is best now."""
 _POWER = 16.0
 """A candidate's weight falls with this power of its error: one that is 10 % worse counts a fifth. Ours."""
@@ -42,14 +42,31 @@ _STRIDES = (1, 7, 13, 29, 61, 121)
 _MOST_SCORED = 3000
 _LEAST_SCORED = 200
 _LEAST_COUNT = 3.0
-"""Counts that one scored sum holds on average; anchors/forecast.md §0.8 asks for 15 or 60 minutes. Ours."""
+"""Counts that one scored sum holds on average: single minutes of a sparse series would favour a forecast of 0.
+Ours."""
 _LEAST_DAYS = 4.0
 """A fold is fitted to at least so many days."""
+_SHORT_PAST = (
+    (Shape("steady", 14.0, 0.5, 60.0), Shape("growing", 14.0, 7.0, 30.0)),
+    (
+        Shape("walking", 14.0, 0.5, 14.0, walk_min=45.0),
+        Shape("strolling", 14.0, 0.5, 60.0, walk_min=300.0),
+    ),
+)
+"""Level models of a past of less than 200 days, and those of them that are random walks."""
+_LONG_PAST = (
+    (Shape("steady", 60.0, 30.0, 240.0), Shape("growing", 60.0, 120.0, 720.0)),
+    (
+        Shape("walking", 60.0, 30.0, 120.0, walk_min=45.0),
+        Shape("strolling", 60.0, 30.0, 240.0, walk_min=300.0),
+    ),
+)
+"""The same of a longer past."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One origin: what was said from it, and what came."""
+    """One origin: what was forecast from it, and what came."""
 
     origin: float
     back: float
@@ -69,88 +86,119 @@ class Fold:
     recurring: Array
     """Log of the single minutes' factor in that, shape (n, series), float32."""
 
+    def without_last(self) -> Fold:
+        """Return the fold without its last series."""
+        return replace(
+            self,
+            actual=self.actual[:, :-1],
+            log_mean=self.log_mean[:, :, :-1],
+            recurring=self.recurring[:, :-1],
+        )
+
 
 def candidate_shapes(past: Past) -> tuple[Shape, ...]:
-    """Return the levels raced for a past: by its length, and without those that walk where days are forecast.
+    """Return the level models weighted for a past: by its length; where days are forecast, no random walks.
 
-    A level that walked for the last weeks says nothing of a year ahead.
+    A random walk over the last weeks says nothing of a year ahead.
     """
-    if (past.end_min - past.first_min) / 1440 < 200:
-        knot, damp, slow, quick = 14.0, (0.5, 7.0), (60.0, 30.0), 14.0
-    else:
-        knot, damp, slow, quick = 60.0, (30.0, 120.0), (240.0, 720.0), 120.0
-    plain = (
-        Shape("steady", knot, damp[0], slow[0]),
-        Shape("growing", knot, damp[1], slow[1]),
-    )
-    if past.is_daily:
-        return plain
-    return (
-        *plain,
-        Shape("walking", knot, damp[0], quick, walk_min=45.0),
-        Shape("strolling", knot, damp[0], slow[0], walk_min=300.0),
-    )
+    is_short = (past.end_min - past.first_min) / 1440 < 200
+    plain, walks = _SHORT_PAST if is_short else _LONG_PAST
+    return plain if past.is_daily else plain + walks
 
 
 def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> list[Fold]:
-    """Return what every shape would have said from each origin before the end of the past."""
-    end = past.end_min
+    """Return what every shape would have forecast from each origin before the end of the past."""
     horizon = min(horizon_min, past.grid.slots // 3)
-    stride = next((s for s in _STRIDES if horizon / s <= _MOST_SCORED), _STRIDES[-1])
     residues = None if past.is_daily else past.residues(days=56 + int(2 * horizon / 1440))
     folds = []
     for back in _FOLDS:
-        origin = end - int(horizon * back)
-        if origin - past.first_min < _LEAST_DAYS * 1440:
-            continue
-        minute = past.slots_between(origin, origin + horizon, 1 if past.is_daily else stride)
-        if len(minute):
-            folds.append(_fold(past, origin, back, minute, shapes, residues))
+        origin = past.end_min - int(horizon * back)
+        if origin - past.first_min >= _LEAST_DAYS * 1440:
+            minute = past.slots_between(origin, origin + horizon, _stride(past, horizon))
+            if len(minute):
+                candidates = _Candidates.fit(past, origin, shapes, residues)
+                folds.append(candidates.score(minute, back))
     return folds
 
 
-def _fold(
-    past: Past,
-    origin: float,
-    back: float,
-    minute: Array,
-    shapes: tuple[Shape, ...],
-    residues: Residues | None,
-) -> Fold:
-    rows, fixed = past.rows.before(origin), past.columns(minute)
-    slot = past.calendar.slot_of_day(minute)
-    fits = [fit_rows(rows, past.design(shape, origin=origin)) for shape in shapes]
-    quarter = recurring = np.zeros((1, 1), np.float32)
-    if residues is not None:
-        recurring = profile_at(residues.profile(origin), slot).astype(np.float32)
-        quarters = quarters_of(rows, fits[0])
-        quarter = quarters_at(quarters, past.calendar, minute).astype(np.float32)
-    said = np.empty((len(shapes), len(minute), len(past.counts)), np.float32)
-    known = np.ones(len(minute), bool)
-    for index, fit in enumerate(fits):
-        columns = fit.design.columns(minute + past.middle_min, fixed)
-        smooth = np.maximum(np.expm1(fit.log_mean(columns)), 0)
-        said[index] = np.log1p(smooth * np.exp(quarter + recurring))
-        known &= fit.is_known(columns)
-    actual = past.actual(minute).astype(np.float32)
-    return Fold(
-        origin,
-        back,
-        minute,
-        (minute - origin) / 1440,
-        slot[0] // 60,
-        in_event(minute, past.calendar),
-        np.where(known[:, None], actual, np.nan),
-        said,
-        np.broadcast_to(recurring, actual.shape),
-    )
+def _stride(past: Past, horizon: int) -> int:
+    """Return which of the slots ahead are scored: every so many, or all where they are days."""
+    fitting = (stride for stride in _STRIDES if horizon / stride <= _MOST_SCORED)
+    return 1 if past.is_daily else next(fitting, _STRIDES[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """The candidates fitted to what was known at one origin."""
+
+    past: Past
+    """All of it, for what came."""
+    origin: float
+    fits: list[Fit]
+    quarters: Array | None
+    """What recurs by the quarter hour of the week, (7, 96, series); None where days are forecast."""
+    profile: Array | None
+    """What recurs by the minute of the day, (2, 1440, series); likewise."""
+
+    @staticmethod
+    def fit(
+        past: Past, origin: float, shapes: tuple[Shape, ...], residues: Residues | None
+    ) -> _Candidates:
+        """Return the candidates of an origin; `residues`: None where days are forecast."""
+        rows = past.rows.before(origin)
+        fits = [fit_rows(rows, past.design(shape, origin=origin)) for shape in shapes]
+        if residues is None:
+            return _Candidates(past, origin, fits, None, None)
+        return _Candidates(past, origin, fits, quarters_of(rows, fits[0]), residues.profile(origin))
+
+    def score(self, minute: Array, back: float) -> Fold:
+        """Return what they forecast of slots that start at `minute`, beside what came."""
+        past, slot = self.past, self.past.calendar.slot_of_day(minute)
+        actual = past.actual(minute).astype(np.float32)
+        quarter, recurring = self._recurring(minute, slot)
+        log_mean, known = self._log_means(minute, quarter + recurring)
+        return Fold(
+            origin=self.origin,
+            back=back,
+            minute=minute,
+            lead_days=(minute - self.origin) / 1440,
+            hour=slot[0] // 60,
+            in_event=in_event(minute, past.calendar),
+            actual=_where_known(actual, known),
+            log_mean=log_mean,
+            recurring=np.broadcast_to(recurring, actual.shape),
+        )
+
+    def _recurring(self, minute: Array, slot: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Return the log factors by the quarter hour, and by the single minute, (n, series) or (1, 1) each."""
+        if self.quarters is None or self.profile is None:
+            return np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32)
+        quarter = quarters_at(self.quarters, self.past.calendar, minute)
+        return quarter.astype(np.float32), profile_at(self.profile, slot).astype(np.float32)
+
+    def _log_means(self, minute: Array, recurring: Array) -> tuple[Array, Array]:
+        """Return each candidate's log(1 + count), float32, and where all knew what the calendar holds."""
+        fixed = self.past.columns(minute)
+        log_mean = np.empty((len(self.fits), len(minute), len(self.past.counts)), np.float32)
+        known = np.ones(len(minute), bool)
+        for index, fit in enumerate(self.fits):
+            columns = fit.design.columns(minute + self.past.middle_min, fixed)
+            smooth = np.maximum(np.expm1(fit.log_mean(columns)), 0)
+            log_mean[index] = np.log1p(smooth * np.exp(recurring))
+            known &= fit.is_known(columns)
+        return log_mean, known
+
+
+def _where_known(counts: Array, known: Array) -> Array:
+    """Return counts, (n, series), NaN where what the calendar holds was not known, (n,)."""
+    return np.where(known[:, None], counts, np.nan)
 
 
 def quarters_of(rows: Rows, fit: Fit) -> Array:
     """Return what of the last weeks' rows recurs by the quarter hour beside a fit, shape (7, 96, series)."""
     late = rows.where(rows.minute >= fit.design.origin_min - QUARTERS_DAYS * 1440)
     fitted = fit.log_mean(fit.design.columns(late.minute, late.calendar))
-    return recurring_quarters(late, rows_off(late, fitted), fit.design.calendar)
+    return recurring_quarters(late, log_ratio_of_rows(late, fitted), fit.design.calendar)
 
 
 def fold_errors(folds: list[Fold]) -> Array:
@@ -158,42 +206,49 @@ def fold_errors(folds: list[Fold]) -> Array:
 
     Of a sparse series sums of several minutes are scored: one by one, 0 would win.
     """
-    shape = (len(folds), *folds[0].log_mean.shape[::2])
-    out = np.full(shape, np.nan)
-    for index, fold in enumerate(folds):
-        known = ~np.isnan(fold.actual)
-        number, total = known.sum(axis=0), np.nansum(fold.actual, axis=0)
-        enough = (number >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
-        runs = np.ceil(_LEAST_COUNT * number / np.maximum(total, 1e-9)).clip(
-            1, len(known) // 7 or 1
-        )
-        for candidate, said in enumerate(fold.log_mean):
-            missed = np.where(known, np.expm1(said) - fold.actual, 0)
-            wrong = _summed_error(missed, runs.astype(int))
-            out[index, candidate] = np.where(enough, wrong / np.maximum(total, 1e-9), np.nan)
-    return out
+    return np.stack([_errors_of_fold(fold) for fold in folds])
+
+
+def _errors_of_fold(fold: Fold) -> Array:
+    """Return the same of one fold, (candidates, series)."""
+    known = ~np.isnan(fold.actual)
+    number, total = known.sum(axis=0), np.nansum(fold.actual, axis=0)
+    enough = (number >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
+    runs = _run_lengths(number, total, len(known))
+    errors = np.full(fold.log_mean.shape[::2], np.nan)
+    for candidate, log_mean in enumerate(fold.log_mean):
+        missed = np.where(known, np.expm1(log_mean) - fold.actual, 0)
+        error = _summed_error(missed, runs)
+        errors[candidate] = np.where(enough, error / np.maximum(total, 1e-9), np.nan)
+    return errors
+
+
+def _run_lengths(number: Array, total: Array, most: int) -> Array:
+    """Return how many minutes each series' scored sums are of, given minutes known and counts, (series,) each."""
+    runs = np.ceil(_LEAST_COUNT * number / np.maximum(total, 1e-9))
+    return runs.clip(1, most // 7 or 1).astype(int)
 
 
 def _summed_error(missed: Array, runs: Array) -> Array:
     """Return the summed absolute error of runs of so many minutes, (n, series) and (series,) to (series,)."""
-    wrong = np.abs(missed).sum(axis=0)
+    error = np.abs(missed).sum(axis=0)
     for series in np.flatnonzero(runs > 1):
         starts = np.arange(0, len(missed), runs[series])
-        wrong[series] = np.abs(np.add.reduceat(missed[:, series], starts)).sum()
-    return np.asarray(wrong)
+        error[series] = np.abs(np.add.reduceat(missed[:, series], starts)).sum()
+    return np.asarray(error)
 
 
 def weights_of(folds: list[Fold]) -> tuple[Array, Array]:
-    """Return (weights, scores) of the candidates, shape (candidates, series) each; untold they weigh alike."""
-    scores = scores_of(raced_folds(folds))
+    """Return (weights, scores) of the candidates, shape (candidates, series) each; unscored they weigh alike."""
+    scores = scores_of(weighed_folds(folds))
     log = np.log(np.where(np.isnan(scores), 1.0, scores))
     relative = np.exp(-_POWER * (log - log.min(axis=0)))
     return relative / relative.sum(axis=0), scores
 
 
-def raced_folds(folds: list[Fold]) -> list[Fold]:
+def weighed_folds(folds: list[Fold]) -> list[Fold]:
     """Return the folds that tell which candidate is best now."""
-    return [fold for fold in folds if fold.back <= _RACED] or folds
+    return [fold for fold in folds if fold.back <= _WEIGHED] or folds
 
 
 def scores_of(folds: list[Fold]) -> Array:

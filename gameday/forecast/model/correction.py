@@ -1,8 +1,8 @@
 """The level as it is today: an hourly correction of a frozen plan, used only where it has lately paid.
 
-An exponentially weighted mean of the log errors of the last minutes moves the minutes to come. It
-is judged by what it would have done over the last two days and left out where it did not help: on a
-level that does not move it could only add noise. Source: anchors/forecast.md §2, §4.10.
+An exponentially weighted mean of the log errors of the last minutes moves the minutes to come. It is judged by
+what it would have done over the last two days and left out where it did not help: on a level that does not move it
+could only add noise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MUST_WIN = 0.03
 
 @dataclass(slots=True)
 class LevelCorrection:
-    """What the last minutes say of a plan's level; fed minute by minute."""
+    """The level of the last minutes against a plan's; fed hour by hour."""
 
     half_life_min: float = HALF_LIFE_MIN
     _errors: float = 0.0
@@ -54,27 +54,29 @@ class LevelCorrection:
         return self.level if self.pays else 0.0
 
     def learn(self, actual: Array, planned: Array) -> None:
-        """Take in one hour: counts, NaN where unknown, and what the plan said, shape (n,) each."""
+        """Take in one hour: counts, NaN where unknown, and what was planned, shape (n,) each."""
         moved = np.maximum(np.expm1(np.log1p(planned) + self.level), 0)
-        known = ~np.isnan(actual)
-        self._plain.append(float(np.abs(actual - planned)[known].sum()))
-        self._moved.append(float(np.abs(actual - moved)[known].sum()))
+        self._plain.append(_summed_error(actual, planned))
+        self._moved.append(_summed_error(actual, moved))
         keep = 0.5 ** (1 / self.half_life_min)
         # Half a count, so that a minute without any is an error of finite size.
-        error = np.log(actual + 0.5) - np.log(planned + 0.5)
-        for one in error:
+        for log_error in np.log(actual + 0.5) - np.log(planned + 0.5):
             self._errors *= keep
             self._weight *= keep
-            if np.isfinite(one):
-                self._errors += (1 - keep) * one
+            if np.isfinite(log_error):
+                self._errors += (1 - keep) * log_error
                 self._weight += 1 - keep
 
 
+def _summed_error(actual: Array, planned: Array) -> float:
+    return float(np.abs(actual - planned)[~np.isnan(actual)].sum())
+
+
 def corrected(actual: Array, planned: Array, *, every_min: int = 60) -> Array:
-    """Return the plan as it would have been said hour by hour, shape (n,), from what was known then."""
-    state, out = LevelCorrection(), planned.copy()
+    """Return the plan as it would have been corrected hour by hour, shape (n,), from what was known then."""
+    state, moved = LevelCorrection(), planned.copy()
     for first in range(0, len(planned), every_min):
         part = slice(first, first + every_min)
-        out[part] = np.maximum(np.expm1(np.log1p(planned[part]) + state.in_use), 0)
+        moved[part] = np.maximum(np.expm1(np.log1p(planned[part]) + state.in_use), 0)
         state.learn(actual[part], planned[part])
-    return out
+    return moved

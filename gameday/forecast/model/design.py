@@ -69,5 +69,5 @@ class Design:
     def columns(self, minute: Array, fixed: Columns | None = None) -> Columns:
         """Return every column at `minute`; `fixed`, if given, is `calendar_columns(minute)`."""
         origin = Origin(minute, self.first_min, self.origin_min, self.shape)
-        mine = _joined(self.calendar.block.ingredients.origin_columns(origin), len(minute))
-        return mine.beside(fixed or calendar_columns(self.calendar, minute))
+        own = _joined(self.calendar.block.ingredients.origin_columns(origin), len(minute))
+        return own.beside(fixed or calendar_columns(self.calendar, minute))

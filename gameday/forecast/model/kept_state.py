@@ -6,10 +6,10 @@ import hashlib
 import json
 import zipfile
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from gameday.errors import HistoryError
 from gameday.files import write_whole
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import Rows
-from gameday.forecast.model.blend import Blend, Tie
+from gameday.forecast.model.blend import Blend, Reconciliation
 from gameday.forecast.model.design import Design, calendar_columns
 from gameday.forecast.model.solve import Fit
 from gameday.forecast.model.state import State
@@ -48,39 +48,29 @@ def save_state(state: State, folder: Path) -> Path:
     for array in arrays.values():
         digest.update(np.ascontiguousarray(array).tobytes())
     file = folder / f"{state.calendar.region}-{digest.hexdigest()[:16]}.npz"
-    write_whole(file, lambda path: np.savez(path, **arrays))
+    write_whole(file, lambda path: np.savez(path, **cast(dict[str, Any], arrays)))
     return file
 
 
-def _arrays(state: State) -> dict[str, Any]:
+def _arrays(state: State) -> dict[str, Array]:
     """Return all that a state holds, by name; what is no array is JSON in `said`."""
-    fits, tie = state.blend.fits, state.blend.tie
-    said = {
-        "version": VERSION,
-        "names": state.names,
-        "first_min": state.first_min,
-        "end_min": state.end_min,
-        "sigma": state.sigma,
-        "past_events": state.past_events,
-        "race": state.race,
-        "region": state.calendar.region,
-        "fits": [{"shape": asdict(f.design.shape), "blocks": f.blocks} for f in fits],
-        "levels": state.bands[0].levels,
-    }
-    arrays: dict[str, Any] = {
-        "said": np.array(json.dumps(said)),
+    blend, reconciliation = state.blend, state.blend.reconciliation
+    arrays = {
+        "said": np.array(_header(state)),
         "minute": state.rows.minute,
         "width": state.rows.width,
         "mean": state.rows.mean,
         "in_event": state.rows.in_event,
-        "weights": state.blend.weights,
-        "profile": state.blend.profile.astype(np.float32),
-        "smear": state.blend.smear,
-        "quarters": state.blend.quarters.astype(np.float32),
-        "tie_at": np.empty(0) if tie is None else tie.midnights,
-        "tie": np.empty((0, len(state.names))) if tie is None else tie.log_factor,
+        "weights": blend.weights,
+        "profile": blend.profile.astype(np.float32),
+        "smear": blend.mean_factor,
+        "quarters": blend.quarters.astype(np.float32),
     }
-    for index, fit in enumerate(fits):
+    if reconciliation is None:
+        arrays |= {"tie_at": np.empty(0), "tie": np.empty((0, len(state.names)))}
+    else:
+        arrays |= {"tie_at": reconciliation.midnights, "tie": reconciliation.log_factor}
+    for index, fit in enumerate(blend.fits):
         arrays |= {
             f"c{index}": fit.coefficients,
             f"s{index}": fit.scale,
@@ -89,91 +79,135 @@ def _arrays(state: State) -> dict[str, Any]:
         }
     for name in _BAND_FIELDS:
         arrays[f"b_{name}"] = np.stack([getattr(b, name) for b in state.bands])
-    for name in ("log_size", "minutes"):
-        arrays[f"p_{name}"] = np.concatenate([getattr(p, name) for p in state.peaks])
-    arrays["p_days"] = np.array([len(p.minutes) for p in state.peaks])
-    arrays["p_distinct"] = np.array([p.distinct for p in state.peaks])
-    arrays["p_chance"] = np.array([p.chance for p in state.peaks])
-    return arrays
+    return arrays | _peak_arrays(state.peaks)
+
+
+def _header(state: State) -> str:
+    """Return as JSON what of a state is no array."""
+    return json.dumps(
+        {
+            "version": VERSION,
+            "names": state.names,
+            "first_min": state.first_min,
+            "end_min": state.end_min,
+            "sigma": state.sigma,
+            "past_events": state.past_events,
+            "race": state.benchmark,
+            "region": state.calendar.region,
+            "fits": [
+                {"shape": asdict(fit.design.shape), "blocks": fit.blocks}
+                for fit in state.blend.fits
+            ],
+            "levels": state.bands[0].levels,
+        }
+    )
+
+
+def _peak_arrays(peaks: tuple[PeakErrors, ...]) -> dict[str, Array]:
+    """Return all series' peak errors, one after the other."""
+    return {
+        "p_log_size": np.concatenate([p.log_size for p in peaks]),
+        "p_minutes": np.concatenate([p.minutes for p in peaks]),
+        "p_days": np.array([len(p.minutes) for p in peaks]),
+        "p_distinct": np.array([p.distinct for p in peaks]),
+        "p_chance": np.array([p.chance for p in peaks]),
+    }
 
 
 def load_state(file: Path, calendar: RegionCalendar) -> State:
     """Return what `save_state` wrote of a region; HistoryError where it is not there or not whole."""
     try:
         with file.open("rb") as whole, np.load(whole) as kept:
-            return _loaded({name: kept[name] for name in kept.files}, calendar)
+            arrays = {name: kept[name] for name in kept.files}
+        return _state(_Kept(arrays, json.loads(str(arrays["said"])), calendar))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise HistoryError(
             f"{file}: no published model is kept there, or not a whole one ({error}); publish anew"
         ) from None
 
 
-def _loaded(kept: dict[str, Array], calendar: RegionCalendar) -> State:
-    said = json.loads(str(kept["said"]))
-    if said["version"] != VERSION:
-        raise ValueError(f"written as version {said['version']}, read as {VERSION}")
-    names, end = tuple(said["names"]), said["end_min"]
-    width = calendar_columns(calendar, np.array([end])).values.shape[1]
-    if width != len(kept["h0"]):
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A state's file as read, and the calendar it was fitted with."""
+
+    arrays: dict[str, Array]
+    header: dict[str, Any]
+    calendar: RegionCalendar
+
+
+def _state(kept: _Kept) -> State:
+    """Return the state of a file; ValueError or KeyError where it is of another version or calendar."""
+    header, arrays, calendar = kept.header, kept.arrays, kept.calendar
+    if header["version"] != VERSION:
+        raise ValueError(f"written as version {header['version']}, read as {VERSION}")
+    end_min = header["end_min"]
+    width = calendar_columns(calendar, np.array([end_min])).values.shape[1]
+    if width != len(arrays["h0"]):
         raise ValueError("it was fitted with another calendar")
+    return State(
+        calendar=calendar,
+        names=tuple(header["names"]),
+        first_min=header["first_min"],
+        end_min=end_min,
+        rows=Rows(
+            arrays["minute"],
+            arrays["width"],
+            arrays["mean"],
+            arrays["in_event"],
+            calendar_columns(calendar, arrays["minute"]),
+        ),
+        blend=_blend(kept),
+        bands=_bands(kept),
+        peaks=_peaks(arrays),
+        sigma=header["sigma"],
+        past_events=header["past_events"],
+        benchmark=header["race"],
+    )
+
+
+def _blend(kept: _Kept) -> Blend:
+    header, arrays, calendar = kept.header, kept.arrays, kept.calendar
     fits = tuple(
         Fit(
-            Design(calendar, said["first_min"], end, Shape(**one["shape"])),
-            kept[f"c{i}"],
-            kept[f"s{i}"],
-            tuple(one["blocks"]),
-            kept[f"u{i}"],
-            kept[f"h{i}"],
+            Design(calendar, header["first_min"], header["end_min"], Shape(**fit["shape"])),
+            arrays[f"c{i}"],
+            arrays[f"s{i}"],
+            tuple(fit["blocks"]),
+            arrays[f"u{i}"],
+            arrays[f"h{i}"],
         )
-        for i, one in enumerate(said["fits"])
+        for i, fit in enumerate(header["fits"])
     )
-    tie = Tie(kept["tie_at"], kept["tie"]) if len(kept["tie"]) else None
-    blend = Blend(
-        fits,
-        kept["weights"],
-        kept["profile"].astype(float),
-        kept["quarters"].astype(float),
-        kept["smear"],
-        partial(calendar_columns, calendar),
-        0.0,
-        tie,
-    )
-    rows = Rows(
-        kept["minute"],
-        kept["width"],
-        kept["mean"],
-        kept["in_event"],
-        calendar_columns(calendar, kept["minute"]),
-    )
-    bands = tuple(
-        Bands(tuple(said["levels"]), *(kept[f"b_{n}"][s] for n in _BAND_FIELDS))
-        for s in range(len(names))
-    )
-    return State(
-        calendar,
-        names,
-        said["first_min"],
-        end,
-        rows,
-        blend,
-        bands,
-        _peaks(kept),
-        said["sigma"],
-        said["past_events"],
-        said["race"],
+    midnights, log_factor = arrays["tie_at"], arrays["tie"]
+    return Blend(
+        fits=fits,
+        weights=arrays["weights"],
+        profile=arrays["profile"].astype(float),
+        quarters=arrays["quarters"].astype(float),
+        mean_factor=arrays["smear"],
+        columns=partial(calendar_columns, calendar),
+        reconciliation=Reconciliation(midnights, log_factor) if len(log_factor) else None,
     )
 
 
-def _peaks(kept: dict[str, Array]) -> tuple[PeakErrors, ...]:
-    ends = np.concatenate([[0], np.cumsum(kept["p_days"])])
+def _bands(kept: _Kept) -> tuple[Bands, ...]:
+    levels = tuple(kept.header["levels"])
+    return tuple(
+        Bands(levels, *(kept.arrays[f"b_{name}"][series] for name in _BAND_FIELDS))
+        for series in range(len(kept.header["names"]))
+    )
+
+
+def _peaks(arrays: dict[str, Array]) -> tuple[PeakErrors, ...]:
+    ends = np.concatenate([[0], np.cumsum(arrays["p_days"])])
     return tuple(
         PeakErrors(
-            kept["p_log_size"][first:last],
-            kept["p_minutes"][first:last],
+            arrays["p_log_size"][first:last],
+            arrays["p_minutes"][first:last],
             int(distinct),
             float(chance),
         )
         for first, last, distinct, chance in zip(
-            ends[:-1], ends[1:], kept["p_distinct"], kept["p_chance"], strict=True
+            ends[:-1], ends[1:], arrays["p_distinct"], arrays["p_chance"], strict=True
         )
     )

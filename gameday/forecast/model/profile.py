@@ -1,9 +1,8 @@
 """The minute profile: what recurs at the same minute of the day and no smooth curve holds.
 
-Empirical Bayes: how a minute lies to the mean of its own row (a quarter hour) is kept as far as it stands out
-of its noise, so the spike on the hour survives and chance does not; what a row is, the fit and its recurring
-quarters tell. A series too sparse to tell its own takes that of all series of its region together. Source:
-anchors/forecast.md §4.3.
+Empirical Bayes: a minute's ratio to the mean of its own row (a quarter hour) is kept as far as it stands out of
+its noise, so the spike on the hour survives and chance does not; the rows' own level is left to the fit and its
+recurring quarters. A series too sparse for a profile of its own takes that of all series of its region together.
 """
 
 from __future__ import annotations
@@ -40,22 +39,24 @@ class Residues:
         late = counts[:, first:]
         # Row by row: a copy of all counts would be the largest thing in memory.
         self.sparse = np.array([_mean(row) < _SPARSE for row in late])
-        rows = late
-        if self.sparse.any():
-            rows = np.concatenate([late, _together(late)[None]])
         self.block = late_width(grid)
-        self.log = np.stack([_to_block(row, self.minute, self.block) for row in rows])
+        self.log = self._log_ratios(late)
         self.log[:, in_event(self.minute, calendar)] = np.nan
+
+    def _log_ratios(self, counts: Array) -> Array:
+        """Return each series' minutes against their rows; last, where some are sparse, those of the sum of all."""
+        rows = np.concatenate([counts, _total(counts)[None]]) if self.sparse.any() else counts
+        return np.stack([_to_block(row, self.minute, self.block) for row in rows])
 
     def profile(self, origin: float) -> Array:
         """Return the profile known at `origin`, shape (2 = weekday/weekend, 1440, series)."""
         use = (self.minute < origin) & (self.minute >= origin - _DAYS * 1440)
-        slot, out = self.slot[use], np.zeros((_SLOTS, len(self.sparse)))
+        slot, profile = self.slot[use], np.zeros((_SLOTS, len(self.sparse)))
         for series in np.flatnonzero(~self.sparse):
-            out[:, series] = _kept(self.log[series, use], slot, self.block)
+            profile[:, series] = _shrunk(self.log[series, use], slot, self.block)
         if self.sparse.any():
-            out[:, self.sparse] = _kept(self.log[-1, use], slot, self.block)[:, None]
-        return out.reshape(2, 1440, -1)
+            profile[:, self.sparse] = _shrunk(self.log[-1, use], slot, self.block)[:, None]
+        return profile.reshape(2, 1440, -1)
 
 
 def minute_profile(counts: Array, grid: TimeGrid, calendar: RegionCalendar) -> Array:
@@ -68,8 +69,8 @@ def _mean(row: Array) -> float:
     return float(row[known].mean(dtype=float)) if known.any() else 0.0
 
 
-def _together(counts: Array) -> Array:
-    """Return the sum of all series, shape (slots,); where some are not known, for them as the others lie then.
+def _total(counts: Array) -> Array:
+    """Return the sum of all series, shape (slots,); a series unknown in a slot is taken to move as the others.
 
     NaN where what is known makes less than half of it.
     """
@@ -92,30 +93,44 @@ def _to_block(row: Array, minute: Array, block: int) -> Array:
     return np.asarray(np.log1p(row) - np.log1p(mean), np.float32)
 
 
-def _kept(residual: Array, slot: Array, block: int) -> Array:
+def _shrunk(residual: Array, slot: Array, block: int) -> Array:
     """Return each slot's mean residual, shrunk by its own noise, shape (2880,)."""
     known = ~np.isnan(residual)
     residual, slot = residual[known].astype(float), slot[known]
     if not len(residual):
         return np.zeros(_SLOTS)
-    residual -= np.median(residual)
-    bound = _CLIP * 1.4826 * np.median(np.abs(residual))
     count = np.bincount(slot, minlength=_SLOTS)
-    have, centre = count > 2, _centre(residual, slot)
-    for _ in range(2):  # a slot's own outliers are clipped about its own mean
-        residual = centre[slot] + np.clip(residual - centre[slot], -bound, bound)
-        mean = centre
-        centre = np.bincount(slot, residual, minlength=_SLOTS) / np.maximum(count, 1)
-    raw, mean = mean, _beside_each_other(mean, block)
-    # A quiet hour is noisier, in logs, than a busy one: each is measured by its own minutes.
-    square = np.bincount(slot // 60, (residual - raw[slot]) ** 2, minlength=_SLOTS // 60)
-    hourly = square / np.maximum(np.bincount(slot // 60, minlength=_SLOTS // 60), 1)
-    noise = np.repeat(hourly, 60) / np.maximum(count, 1)
+    residual, raw = _clipped(residual - np.median(residual), slot, count)
+    mean, noise = _beside_each_other(raw, block), _noise(residual, raw, slot, count)
+    return _level(mean * _signal_share(mean, noise, count), block)
+
+
+def _signal_share(mean: Array, noise: Array, count: Array) -> Array:
+    """Return the share of each slot's mean that is kept; 0 of what does not stand out of its noise."""
     signal = np.maximum(mean**2 - _STANDS_OUT**2 * noise, 0)
-    share = np.divide(
-        signal, signal + noise, out=np.zeros(_SLOTS), where=have & (signal + noise > 0)
-    )
-    return _level(mean * share, block)
+    is_known = (count > 2) & (signal + noise > 0)
+    share = np.divide(signal, signal + noise, out=np.zeros(_SLOTS), where=is_known)
+    return np.asarray(share)
+
+
+def _clipped(residual: Array, slot: Array, count: Array) -> tuple[Array, Array]:
+    """Return residuals, outliers clipped about their own slot's mean, and the slots' means, shape (2880,)."""
+    bound = _CLIP * 1.4826 * np.median(np.abs(residual))
+    mean = _centre(residual, slot)
+    residual = mean[slot] + np.clip(residual - mean[slot], -bound, bound)
+    mean = np.bincount(slot, residual, minlength=_SLOTS) / np.maximum(count, 1)
+    return mean[slot] + np.clip(residual - mean[slot], -bound, bound), mean
+
+
+def _noise(residual: Array, mean: Array, slot: Array, count: Array) -> Array:
+    """Return the variance of each slot's mean, shape (2880,), from the residuals of its hour.
+
+    A quiet hour is noisier, in logs, than a busy one.
+    """
+    hour = slot // 60
+    square = np.bincount(hour, (residual - mean[slot]) ** 2, minlength=_SLOTS // 60)
+    hourly = square / np.maximum(np.bincount(hour, minlength=_SLOTS // 60), 1)
+    return np.repeat(hourly, 60) / np.maximum(count, 1)
 
 
 def _centre(residual: Array, slot: Array) -> Array:
@@ -136,8 +151,8 @@ def _beside_each_other(mean: Array, block: int) -> Array:
     The day's slope is the smooth fit's; that the log of a few counts lies below that of their mean is chance's.
     The slope is the median of all pairs' (Theil & Sen), which few spikes do not move.
     """
-    rows, (one, other) = mean.reshape(-1, block), np.triu_indices(block, 1)
-    slope = np.median((rows[:, other] - rows[:, one]) / (other - one), axis=1)
+    rows, (first, second) = mean.reshape(-1, block), np.triu_indices(block, 1)
+    slope = np.median((rows[:, second] - rows[:, first]) / (second - first), axis=1)
     line = slope[:, None] * (np.arange(block) - (block - 1) / 2)
     flat = rows - line
     return np.asarray(flat - np.median(flat, axis=1, keepdims=True)).ravel()

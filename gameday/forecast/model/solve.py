@@ -1,7 +1,7 @@
-"""The fit: ridge on log counts, one Gram and one factorisation for all series of a calendar.
+"""The fit: ridge regression on log counts, one Gram matrix and one factorisation for all series of a calendar.
 
-Robust by Huber's pseudo-responses: the residual is clipped, the Gram stays, so that all series
-share it; a missing count takes the fit's own value. Source: anchors/forecast.md §4.1.
+Robust by Huber's pseudo-responses (Huber 1981): residuals are clipped and the Gram matrix stays, so that all
+series share it; a missing count takes the fit's own value.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gameday.forecast.data.closures import opened
+from gameday.forecast.data.closures import without_closures
 from gameday.forecast.data.fit_rows import Rows
 from gameday.forecast.model.design import Columns, Design
 from gameday.vocabulary import Array
@@ -18,11 +18,12 @@ from gameday.vocabulary import Array
 __all__ = ["Fit", "fit_rows", "influence"]
 
 _HUBER = 1.0
-"""Residuals beyond this many scales are clipped. Ours: near the median; 2.5 was the probe's."""
+"""Residuals beyond this many scales are clipped. Ours: low, so that the fit is
+near a median regression."""
 _RIDGE = 30.0
-"""Overall penalty per 10,000 minutes of weight. Source: the probe."""
+"""Overall penalty per 10,000 minutes of weight. Ours: set by trial in a prototype."""
 _FEW = 3.0
-"""Chance in few counts is lopsided, by 1 / sqrt(counts): so many times that is added to the bound. Ours."""
+"""Few counts are skewed, by 1 / sqrt(counts): so many times that is added to the bound. Ours."""
 _PASSES = 6
 _WARM_PASSES = 2
 _MOST_SCALED = 4_000_000
@@ -35,7 +36,7 @@ _BLOCK_ROWS = 8192
 _EVENT_HALF_LIFE_DAYS = 720.0
 """Events are few, so they are forgotten slowly. Ours: two years halve an event's weight."""
 _OWN_GRAM = 0.02
-"""A series that misses more rows than this share beyond what all miss is solved on its own rows: the
+"""A series that misses more than this share of the rows that some series has is solved on its own rows: the
 pseudo-responses of so many missing ones would not settle in a few passes. Ours."""
 
 
@@ -53,7 +54,7 @@ class Fit:
     supported: Array
     """Whether the past moves each column at all, shape (columns,)."""
     held: Array
-    """What the calendar's columns, the last ones, were held to, shape (calendar columns, series)."""
+    """What the calendar's columns, the last ones, were shrunk to, shape (calendar columns, series)."""
 
     @property
     def calendar_columns(self) -> int:
@@ -73,123 +74,217 @@ class Fit:
         }
 
     def is_known(self, columns: Columns) -> Array:
-        """Return whether the past has seen all that the calendar says of these minutes, shape (n,)."""
+        """Return whether the past has seen all that the calendar holds of these minutes, shape (n,)."""
         new = columns.values[:, ~self.supported]
         return np.asarray(~(np.abs(new) > 1e-6).any(axis=1))
+
+    def without_last(self) -> Fit:
+        """Return the fit without its last series."""
+        return replace(
+            self,
+            coefficients=self.coefficients[:, :-1],
+            scale=self.scale[:-1],
+            held=self.held[:, :-1],
+        )
 
 
 def fit_rows(
     rows: Rows, design: Design, prior: Array | None = None, *, start: Fit | None = None
 ) -> Fit:
-    """Return the fit of `rows`, the calendar's columns held to `prior`, (calendar columns, series), or to 0.
+    """Return the fit of `rows`, the calendar's columns shrunk to `prior`, (calendar columns, series), or to 0.
 
-    Inside declared events no residual is clipped: they are the lesson. `start`, an earlier fit of nearly the
-    same rows, saves most of the passes.
+    Inside declared events no residual is clipped: they are what events are learned from. `start`, an earlier fit
+    of nearly the same rows, saves most of the passes.
     """
-    rows = opened(rows, design.calendar)
+    rows = without_closures(rows, design.calendar)
     lost = np.isnan(rows.mean)
     held = np.zeros((len(rows.calendar.blocks), lost.shape[1])) if prior is None else prior
-    shared = np.asarray(lost.all(axis=1))
-    rows, lost = rows.where(~shared), lost[~shared]
+    known = ~np.asarray(lost.all(axis=1))
+    rows, lost = rows.where(known), lost[known]
     columns = design.columns(rows.minute, rows.calendar)
-    own = np.flatnonzero(lost.mean(axis=0) > _OWN_GRAM) if len(lost) else np.empty(0, int)
-    common = np.setdiff1d(np.arange(lost.shape[1]), own)
-    series = lost.shape[1]
-    coefficients, scale = np.zeros((len(columns.blocks), series)), np.full(series, np.nan)
-    said = (
-        None if start is None else start.log_mean(start.design.columns(rows.minute, rows.calendar))
-    )
-    for group in ([common] if len(common) else []) + [np.array([one]) for one in own]:
-        seen = np.asarray(~lost[:, group].all(axis=1))
-        some = replace(rows.where(seen), mean=rows.mean[seen][:, group])
-        whole = np.zeros((len(columns.blocks), len(group)))
-        whole[len(whole) - len(held) :] = held[:, group]
-        before = None if said is None else (said[seen][:, group], start.scale[group])  # type: ignore[union-attr]
-        coefficients[:, group], scale[group] = _solved(
-            some, columns.rows(seen), design, whole, before
-        )
+    before = None if start is None else (_log_mean(start, rows), start.scale)
+    coefficients, scale = _Problem(rows, lost, columns, design, held, before).solve()
     supported = np.asarray((np.abs(columns.values) > 1e-6).any(axis=0))
     return Fit(design, coefficients, scale, columns.blocks, supported, held)
 
 
-def _solved(
-    rows: Rows, columns: Columns, design: Design, prior: Array, before: tuple[Array, Array] | None
-) -> tuple[Array, Array]:
+def _log_mean(fit: Fit, rows: Rows) -> Array:
+    return fit.log_mean(fit.design.columns(rows.minute, rows.calendar))
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """All series of a region, to be fitted to rows that some of them have."""
+
+    rows: Rows
+    lost: Array
+    """Which are missing, shape (rows, series)."""
+    columns: Columns
+    design: Design
+    held: Array
+    """What the last columns' coefficients are shrunk to, shape (calendar columns, series); the others' to 0."""
+    before: tuple[Array, Array] | None
+    """An earlier fit's log(1 + count) of these rows, (rows, series), and its scales, (series,)."""
+
+    def solve(self) -> tuple[Array, Array]:
+        """Return (coefficients (columns, series), scale (series,)); 0 and NaN of series without any row."""
+        series = self.lost.shape[1]
+        coefficients, scale = np.zeros((len(self.columns.blocks), series)), np.full(series, np.nan)
+        for group in _groups(self.lost):
+            seen = np.asarray(~self.lost[:, group].all(axis=1))
+            if seen.any():
+                before = self.before
+                if before is not None:
+                    before = before[0][seen][:, group], before[1][group]
+                coefficients[:, group], scale[group] = _solve(self._system(group, seen), before)
+        return coefficients, scale
+
+    def _system(self, group: Array, seen: Array) -> _System:
+        """Return the equations of some series, on the rows that any of them has."""
+        rows = replace(self.rows.where(seen), mean=self.rows.mean[seen][:, group])
+        shrunk_to = np.zeros((len(self.columns.blocks), len(group)))
+        shrunk_to[len(shrunk_to) - len(self.held) :] = self.held[:, group]
+        return _System.of(rows, self.columns.rows(seen), self.design, shrunk_to)
+
+
+def _groups(lost: Array) -> list[Array]:
+    """Return the series that are solved together: those that miss about the same rows, and each other by itself.
+
+    `lost`: which are missing, shape (rows, series).
+    """
+    own = np.flatnonzero(lost.mean(axis=0) > _OWN_GRAM) if len(lost) else np.empty(0, int)
+    common = np.setdiff1d(np.arange(lost.shape[1]), own)
+    return ([common] if len(common) else []) + [np.array([series]) for series in own]
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """The penalised normal equations of series that share their rows, ready to be solved again and again."""
+
+    log: Array
+    """log(1 + mean), shape (rows, series)."""
+    matrix: Array
+    """Shape (rows, columns), float32."""
+    weighted: Array
+    """The same, each row by its weight."""
+    root: Array
+    """R with R'R the inverse of the penalised Gram matrix, shape (columns, columns)."""
+    ridge: Array
+    """Shape (columns, 1)."""
+    shrunk_to: Array
+    """What the coefficients are shrunk to, shape (columns, series)."""
+    missing: Array
+    """Shape (rows, series)."""
+    ordinary: Array
+    """Which rows lie in no event, shape (rows, 1)."""
+    floor: Array
+    """The log spread of a Poisson count of each series' mean, shape (series,)."""
+
+    @staticmethod
+    def of(rows: Rows, columns: Columns, design: Design, shrunk_to: Array) -> _System:
+        """Return the equations of rows and their columns."""
+        weight, log = _weights(rows, design), _log(rows)
+        return _System(
+            log=log,
+            matrix=columns.values,
+            weighted=columns.values * weight[:, None].astype(np.float32),
+            root=_root(columns, weight),
+            ridge=_ridge(columns, weight)[:, None],
+            shrunk_to=shrunk_to,
+            missing=np.isnan(log),
+            ordinary=~rows.in_event[:, None],
+            floor=1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.counted)),
+        )
+
+    def right(self, pull: Array, coefficients: Array) -> Array:
+        """Return the right-hand side for what coefficients are still to be moved by, shape (columns, series)."""
+        pulled = (self.weighted.T @ pull).astype(np.float64)
+        return np.asarray(pulled - self.ridge * (coefficients - self.shrunk_to))
+
+    def clipped(self, residual: Array, scale: Array) -> Array:
+        """Return residuals, clipped outside events; 0 where nothing is known. `scale`: shape (series,)."""
+        bound = (_HUBER * (scale * (1 + _FEW * self.floor))).astype(np.float32)
+        known = np.where(self.missing, np.float32(0), residual)
+        return np.asarray(np.where(self.ordinary, np.clip(known, -bound, bound), known))
+
+    def spread(self, residual: Array) -> Array:
+        """Return the robust spread of residuals, not far below that of Poisson counts, shape (series,)."""
+        thin = 1 + self.log.size // _MOST_SCALED
+        known = np.where(self.missing[::thin], np.nan, np.abs(residual[::thin]))
+        return np.maximum(1.4826 * np.nanmedian(known, axis=0), 0.2 * self.floor)
+
+
+def _solve(system: _System, before: tuple[Array, Array] | None) -> tuple[Array, Array]:
     """Return (coefficients (columns, series), scale (series,)) of series that share their rows.
 
-    `before`: what an earlier fit said of these rows, and its scales.
+    `before`: an earlier fit's log(1 + count) of these rows, and its scales.
     """
-    matrix, weight = columns.values, _weights(rows, design)
-    if not len(matrix):
-        return np.zeros((matrix.shape[1], rows.mean.shape[1])), np.full(rows.mean.shape[1], np.nan)
-    weighted = matrix * weight[:, None].astype(np.float32)
-    root, ridge = _root(columns, weight), _ridge(columns, weight)[:, None]
-    log = _log(rows)
-    gone = np.isnan(log)
-    floor = 1 / np.sqrt(1 + np.nanmean(rows.mean, axis=0) * np.median(rows.counted))
-    few = 1 + _FEW * floor
-    calm, thin = ~rows.in_event[:, None], 1 + log.size // _MOST_SCALED
+    log, matrix = system.log, system.matrix
     if before is None:
-        pull = np.where(gone, np.nanmedian(log, axis=0), log)
+        pull = np.where(system.missing, np.nanmedian(log, axis=0), log)
     else:
-        pull = before[0] + _clipped(log - before[0], gone, calm, before[1] * few)
-    coefficients = np.zeros_like(prior)
+        pull = before[0] + system.clipped(log - before[0], before[1])
+    coefficients = np.zeros_like(system.shrunk_to)
     for _ in range(_PASSES if before is None else _WARM_PASSES):
         # Each pass adds what the last one missed: sums in single precision then err by a share of the residual,
         # not of the counts, which the trend of a long past would make large.
-        right = (weighted.T @ pull).astype(np.float64) - ridge * (coefficients - prior)
-        coefficients += root.T @ (root @ right)
+        right = system.right(pull, coefficients)
+        coefficients += system.root.T @ (system.root @ right)
         residual = log - matrix @ coefficients.astype(np.float32)
-        middle = np.where(gone[::thin], np.nan, np.abs(residual[::thin]))
-        scale = np.maximum(1.4826 * np.nanmedian(middle, axis=0), 0.2 * floor)
-        pull = _clipped(residual, gone, calm, scale * few)
+        scale = system.spread(residual)
+        pull = system.clipped(residual, scale)
     return coefficients, scale
 
 
 def _log(rows: Rows) -> Array:
-    """Return log(1 + mean) of rows, what chance takes from the log of a few counts given back.
+    """Return log(1 + mean) of rows, corrected for what chance takes from the mean log of few counts.
 
-    As much chance as a row has beside the next one, but no more than a Poisson count's.
+    By the second-order Taylor expansion of the log.
+    """
+    chance = _chance_share(rows) * rows.mean / rows.counted[:, None].astype(np.float32)
+    return np.asarray(np.log1p(rows.mean) + chance / (2 * (1 + rows.mean) ** 2))
+
+
+def _chance_share(rows: Rows) -> Array:
+    """Return the variance of each series' rows over that of Poisson counts, at most 1, shape (series,), float32.
+
+    The variance is that of the differences of neighbouring rows.
     """
     width = rows.counted[:, None].astype(np.float32)
     thin = 1 + rows.mean.size // _MOST_SCALED
     jumps = (rows.mean[1::thin] - rows.mean[:-1:thin]) ** 2 / 2
-    told = ~np.isnan(jumps)
-    own = np.where(told, jumps, 0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
-    poisson = np.nanmean(rows.mean / width, axis=0)
-    share = np.clip(own / np.maximum(poisson, 1e-12), 0, 1).astype(np.float32)
-    chance = share * rows.mean / width
-    return np.asarray(np.log1p(rows.mean) + chance / (2 * (1 + rows.mean) ** 2))
+    known = ~np.isnan(jumps)
+    own = np.where(known, jumps, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    poisson = np.maximum(np.nanmean(rows.mean / width, axis=0), 1e-12)
+    return np.asarray(np.clip(own / poisson, 0, 1).astype(np.float32))
 
 
-def _clipped(residual: Array, gone: Array, calm: Array, scale: Array) -> Array:
-    """Return what the next pass is to follow: residuals, clipped outside events; 0 where nothing is known."""
-    bound = (_HUBER * scale).astype(np.float32)
-    known = np.where(gone, np.float32(0), residual)
-    return np.asarray(np.where(calm, np.clip(known, -bound, bound), known))
-
-
-def influence(fit: Fit, learned: Rows, more: Rows, asked: Columns, series: int) -> float:
-    """Return by how much the mean log forecast of `asked` rises had `more` rows been learned from too.
+def influence(fit: Fit, learned: Rows, more: Rows, columns: Columns, series: int) -> float:
+    """Return by how much the mean log forecast at `columns` rises had `more` rows been learned from too.
 
     To first order, with the residuals clipped as the fit clips them.
     """
-    seen = learned.where(np.asarray(~np.isnan(learned.mean[:, series])))
-    columns = fit.design.columns(seen.minute, seen.calendar)
-    root = _root(columns, _weights(seen, fit.design))
+    root = _root_of(fit, learned.where(np.asarray(~np.isnan(learned.mean[:, series]))))
     extra = fit.design.columns(more.minute, more.calendar)
     bound = _HUBER * fit.scale[series]
     missed = np.log1p(more.mean[:, series]) - fit.log_mean(extra)[:, series]
     push = np.clip(np.nan_to_num(missed), -bound, bound) * _weights(more, fit.design)
     moved = root.T @ (root @ (extra.values.T.astype(float) @ push))
-    return float((asked.values @ moved).mean())
+    return float((columns.values @ moved).mean())
+
+
+def _root_of(fit: Fit, rows: Rows) -> Array:
+    """Return `_root` of a fit to such rows."""
+    columns = fit.design.columns(rows.minute, rows.calendar)
+    return _root(columns, _weights(rows, fit.design))
 
 
 def _root(columns: Columns, weight: Array) -> Array:
     """Return R with R'R the inverse of the penalised Gram matrix, shape (columns, columns).
 
-    Scaled to a diagonal of ones (Jacobi) before it is factorised, for the trend of ten years is a thousand times a
-    weekday; columns that are one another's sums, as equal regressors, are told apart by `_ROUNDING` alone.
+    Scaled to a diagonal of ones (Jacobi preconditioning) before its Cholesky factorisation, for the trend of ten
+    years is a thousand times a weekday; `_ROUNDING` keeps it positive definite where columns are collinear, as
+    equal regressors are.
     """
     gram = _gram(columns.values, weight) + np.diag(_ridge(columns, weight))
     size = np.sqrt(np.diag(gram))

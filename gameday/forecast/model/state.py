@@ -1,4 +1,4 @@
-"""What of a model is kept, so that new minutes can be added to it without starting over."""
+"""The state that is kept of a model, so that new minutes can be added to it without starting over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import Rows, without_launches
 from gameday.forecast.data.outliers import asked_masks, mask
 from gameday.forecast.data.training_data import Past
-from gameday.forecast.evaluation.benchmark import PLAIN, compared
+from gameday.forecast.evaluation.benchmark import PLAIN, benchmark_model
 from gameday.forecast.model.blend import Blend
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.solve import fit_rows
@@ -46,8 +46,8 @@ class State:
     """Spread of the event's log size."""
     past_events: int
     """Events of its kind that stand behind it."""
-    race: dict[str, list[float | None]]
-    """Name -> each series' score on earlier origins, ours first; None where it cannot be told."""
+    benchmark: dict[str, list[float | None]]
+    """Name -> each series' WAPE on earlier origins, this forecast first; None where it cannot be told."""
 
 
 def state_of(
@@ -57,23 +57,22 @@ def state_of(
     past_events: int,
     rivals: Sequence[Rival] = PLAIN,
 ) -> State:
-    """Return what of a model is kept, raced against `rivals`."""
-    bands = tuple(model.bands(s, QUANTILES) for s in range(len(names)))
+    """Return what is kept of a model, benchmarked against `rivals`."""
     past = model.past
     return State(
-        past.calendar,
-        names,
-        past.first_min,
-        past.end_min,
-        past.rows,
-        model.blend,
-        bands,
-        tuple(peak_errors([(model, s)]) for s in range(len(names))),
-        sigma,
-        past_events,
-        {
-            name: [round(float(v), 4) if np.isfinite(v) else None for v in missed.by_series()]
-            for name, missed in compared(model, rivals).items()
+        calendar=past.calendar,
+        names=names,
+        first_min=past.first_min,
+        end_min=past.end_min,
+        rows=past.rows,
+        blend=model.blend,
+        bands=tuple(model.bands(s, QUANTILES) for s in range(len(names))),
+        peaks=tuple(peak_errors([(model, s)]) for s in range(len(names))),
+        sigma=sigma,
+        past_events=past_events,
+        benchmark={
+            name: [round(float(v), 4) if np.isfinite(v) else None for v in errors.by_series()]
+            for name, errors in benchmark_model(model, rivals).items()
         },
     )
 
@@ -81,22 +80,13 @@ def state_of(
 def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
     """Return the state with counts, (series, slots), of the minutes after its end, and how many rows it left out.
 
-    The fits start where they were; the candidates' weights, bands, profile and the tie to days and region stay
-    until the next whole fit.
+    The fits start where they were; the candidates' weights, bands, profile and reconciliation stay until the next
+    whole fit.
     """
-    plain = Past(
-        state.calendar, grid, without_launches(counts.astype(np.float32), grid, state.calendar)
-    )
-    fresh = mask(plain, asked_masks(plain, state.names), state.names).rows
-    # Rows are means: what single minutes are leaves them as they are.
-    said = np.log1p(state.blend.smooth(fresh.minute))
-    with np.errstate(invalid="ignore"):
-        floor = 1 / np.sqrt(1 + np.expm1(said) * fresh.width[:, None])
-    scale = np.maximum(np.stack([fit.scale for fit in state.blend.fits]).min(axis=0), floor)
-    odd = (np.abs(np.log1p(fresh.mean) - said) > _NEW_SCALES * scale) & ~fresh.in_event[:, None]
-    odd &= ~_kept_by_a_person(fresh, state)
+    fresh = _new_rows(state, counts, grid)
+    odd = _odd(fresh, state) & ~_kept_by_a_person(fresh, state)
     fresh = replace(fresh, mean=np.where(odd, np.nan, fresh.mean).astype(np.float32))
-    rows = _joined(state.rows, fresh)
+    rows = state.rows.followed_by(fresh)
     end = float(grid.epoch_min + grid.slots)
     fits = side_by_side(
         lambda fit: fit_rows(rows, replace(fit.design, origin_min=end), fit.held, start=fit),
@@ -106,28 +96,34 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
     return moved, int(odd.sum())
 
 
+def _new_rows(state: State, counts: Array, grid: TimeGrid) -> Rows:
+    """Return the rows of new counts, without launches and what a person masked."""
+    counts = without_launches(counts.astype(np.float32), grid, state.calendar)
+    plain = Past(state.calendar, grid, counts)
+    return mask(plain, asked_masks(plain, state.names), state.names).rows
+
+
+def _odd(rows: Rows, state: State) -> Array:
+    """Return which rows and series outside events lie far off the forecast, shape (rows, series)."""
+    # Rows are means: the minute profile leaves them as they are.
+    expected = np.log1p(state.blend.smooth(rows.minute))
+    with np.errstate(invalid="ignore"):
+        floor = 1 / np.sqrt(1 + np.expm1(expected) * rows.width[:, None])
+    scale = np.maximum(np.stack([fit.scale for fit in state.blend.fits]).min(axis=0), floor)
+    is_far = np.abs(np.log1p(rows.mean) - expected) > _NEW_SCALES * scale
+    return np.asarray(is_far & ~rows.in_event[:, None])
+
+
 def _kept_by_a_person(rows: Rows, state: State) -> Array:
     """Return which rows and series lie in a stretch that is to be learned from, shape (rows, series)."""
-    out = np.zeros(rows.mean.shape, bool)
-    for one in state.calendar.block.keep:
-        if one.region in (None, state.calendar.region):
-            inside = (rows.minute >= one.start.timestamp() / 60) & (
-                rows.minute < one.end.timestamp() / 60
-            )
-            out |= inside[:, None] & np.array([one.step in (None, name) for name in state.names])
-    return out
-
-
-def _joined(old: Rows, new: Rows) -> Rows:
-    minute = np.concatenate([old.minute, new.minute])
-    values = np.concatenate([old.calendar.values, new.calendar.values])
-    return Rows(
-        minute,
-        np.concatenate([old.width, new.width]),
-        np.concatenate([old.mean, new.mean]),
-        np.concatenate([old.in_event, new.in_event]),
-        replace(old.calendar, values=values),
-    )
+    kept = np.zeros(rows.mean.shape, bool)
+    for stretch in state.calendar.block.keep:
+        if stretch.region in (None, state.calendar.region):
+            begin, end = stretch.start.timestamp() / 60, stretch.end.timestamp() / 60
+            inside = (rows.minute >= begin) & (rows.minute < end)
+            named = np.array([stretch.step in (None, name) for name in state.names])
+            kept |= inside[:, None] & named
+    return kept
 
 
 def known_until(state: State) -> datetime:

@@ -17,6 +17,8 @@ _PRIOR_WEIGHT = 2.0
 
 def strength_sigma(models: Sequence[Model]) -> float:
     """Return the spread of the log of the event's size around its forecast."""
-    misses = [float(np.nanmean(e)) for m in models for e in m.left_out if len(m.left_out) > 1]
+    misses = [
+        float(np.nanmean(e)) for m in models for e in m.event_errors if len(m.event_errors) > 1
+    ]
     total = _PRIOR_WEIGHT * PRIOR_SIGMA**2 + float(np.sum(np.square(misses)))
     return float(np.sqrt(total / (_PRIOR_WEIGHT + len(misses))))

@@ -5,32 +5,44 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.forecast.publication.explain_minute import Question, answer, calendar_hash
+    from gameday.forecast.publication.explain_minute import (
+        Explanation,
+        Question,
+        calendar_hash,
+        explain_forecast,
+    )
     from gameday.forecast.publication.outlook import Outlook, look_ahead
     from gameday.forecast.publication.published import (
+        EarlierPeak,
+        PeakChange,
         Published,
-        change_of,
+        TeamPeak,
         demand_of_state,
-        peaks_of,
+        peak_change,
         published_table,
+        team_peaks,
         team_region,
     )
     from gameday.forecast.publication.track import Alert, Plan, Tracker
 
 __all__ = [
     "Alert",
+    "EarlierPeak",
+    "Explanation",
     "Outlook",
+    "PeakChange",
     "Plan",
     "Published",
     "Question",
+    "TeamPeak",
     "Tracker",
-    "answer",
     "calendar_hash",
-    "change_of",
     "demand_of_state",
+    "explain_forecast",
     "look_ahead",
-    "peaks_of",
+    "peak_change",
     "published_table",
+    "team_peaks",
     "team_region",
 ]
 
@@ -38,18 +50,22 @@ __getattr__ = opening(
     __name__,
     {
         "Alert": "track",
+        "EarlierPeak": "published",
+        "Explanation": "explain_minute",
         "Outlook": "outlook",
+        "PeakChange": "published",
         "Plan": "track",
         "Published": "published",
         "Question": "explain_minute",
+        "TeamPeak": "published",
         "Tracker": "track",
-        "answer": "explain_minute",
         "calendar_hash": "explain_minute",
-        "change_of": "published",
         "demand_of_state": "published",
+        "explain_forecast": "explain_minute",
         "look_ahead": "outlook",
-        "peaks_of": "published",
+        "peak_change": "published",
         "published_table": "published",
+        "team_peaks": "published",
         "team_region": "published",
     },
 )

@@ -1,8 +1,8 @@
 """Why a forecast is what it is: its ingredients as factors, and what changed since the last one.
 
-The factors multiply to the forecast exactly, and launches' crowds are added to that: log(1 + count) is a sum of
-ingredients, a factor `small counts` takes the 1 away again (it is 1 for all but the quietest series), and what
-recurs and ties are factors already.
+The factors multiply to the forecast exactly, and launches' crowds are added to the product. The model sums
+ingredients of log(1 + count); the factor `small counts` takes the 1 away again (it is near 1 for all but the
+quietest series). The minute profile and the reconciliation are factors already.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from gameday.forecast.model.blend import FACTORS, PROFILE
 from gameday.forecast.model.regional import Model
+from gameday.forecast.uncertainty.bands import Errors
 from gameday.vocabulary import Array
 
 __all__ = [
@@ -39,7 +42,13 @@ _ORDER = (
     "time of day",
     PROFILE,
 )
-"""Ingredients in the order in which they are told; then holidays, regressors, events."""
+"""Order in which ingredients are listed; then holidays, regressors, events."""
+_LEAST_ERRORS = 20
+"""Fewer errors have no spread worth telling."""
+_LEADS_DAYS = (1, 3, 7, 28, 90, np.inf)
+"""Ends of the stretches ahead that errors are told apart by."""
+_HOURS = 3
+"""Width of the stretches of the day that errors are told apart by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Waterfall:
 
     region: str
     step: str
-    at: datetime
+    instant: datetime
     factors: tuple[tuple[str, float], ...]
     """(ingredient, factor); the first is a count a minute, the others multiply it."""
     forecast: float
@@ -59,11 +68,14 @@ class Waterfall:
 
 @dataclass(frozen=True, slots=True)
 class ErrorSpread:
-    """How far forecasts of so far ahead were off before, as log ratios."""
+    """Quantiles of earlier forecasts' relative errors, actual over forecast less 1."""
 
-    what: str
+    kind: Annotated[str, Field(alias="what")]
+    """horizon, hour or event: by what errors are told apart."""
     of: str
+    """Which of these."""
     errors: int
+    """How many errors there are."""
     p10: float
     p50: float
     p90: float
@@ -74,6 +86,7 @@ class Bridge:
     """From the previous forecast to this one."""
 
     before: float
+    """Steps a minute, as `after`."""
     after: float
     factors: tuple[tuple[str, float], ...]
     """(ingredient, factor by which it moved what is not of launches); their product is after / before of that."""
@@ -85,32 +98,34 @@ def waterfall(
     model: Model,
     step: int,
     name: str,
-    at: datetime,
+    instant: datetime,
     launches: Mapping[str, float] = MappingProxyType({}),
 ) -> Waterfall:
     """Return the ingredients of one minute's forecast of series number `step`, called `name`.
 
     `launches`: what each adds to that minute, steps a minute.
     """
-    minute = np.array([at.timestamp() // 60])
+    minute = np.array([instant.timestamp() // 60])
     logs = {k: float(v[0, step]) for k, v in model.blend.parts(minute).items()}
-    told = waterfall_of(model.past.calendar.region, name, at, logs)
+    organic = waterfall_of(model.past.calendar.region, name, instant, logs)
     added = tuple((launch, steps) for launch, steps in launches.items() if steps > 0)
-    return replace(told, forecast=told.forecast + sum(n for _, n in added), launches=added)
+    return replace(
+        organic, forecast=organic.forecast + sum(steps for _, steps in added), launches=added
+    )
 
 
-def waterfall_of(region: str, name: str, at: datetime, logs: Mapping[str, float]) -> Waterfall:
+def waterfall_of(region: str, name: str, instant: datetime, logs: Mapping[str, float]) -> Waterfall:
     """Return ingredients, as logs, as factors that multiply to the forecast; without launches."""
     whole = sum(log for name, log in logs.items() if name not in FACTORS)
     moved = sum(logs.get(name, 0.0) for name in FACTORS)
     forecast = max(float(np.expm1(whole)), 0.0) * float(np.exp(moved))
-    factors = [(k, float(np.exp(logs[k]))) for k in _told(logs)]
+    factors = [(k, float(np.exp(logs[k]))) for k in _in_order(logs)]
     # 1 - exp(-whole) is what expm1 leaves of exp: 1 for dense series, 0 where less than none is expected.
     factors.append((_SMALL, float(max(-np.expm1(-whole), 0.0))))
-    return Waterfall(region, name, at, tuple(factors), forecast)
+    return Waterfall(region, name, instant, tuple(factors), forecast)
 
 
-def _told(logs: Mapping[str, float]) -> list[str]:
+def _in_order(logs: Mapping[str, float]) -> list[str]:
     known = [name for name in _ORDER if name in logs]
     return known + sorted(name for name in logs if name not in _ORDER)
 
@@ -132,29 +147,48 @@ def _ratio(new: float, old: float) -> float:
 
 
 def error_spread(model: Model, step: int) -> list[ErrorSpread]:
-    """Return the spread of earlier errors by how far ahead, by hour of day, and inside events."""
+    """Return the spread of one series' earlier errors by how far ahead, by hour of day, and inside events."""
     errors = model.errors(step)
     known = ~np.isnan(errors.log_ratio)
-    leads = np.array([1, 3, 7, 28, 90, np.inf])
-    stretch = np.searchsorted(leads, errors.lead_days)
-    out = []
-    for index, lead in enumerate(leads):
-        label = f"up to {lead:g} d ahead" if np.isfinite(lead) else "farther ahead"
-        out += _spread("horizon", label, errors.log_ratio[known & (stretch == index)])
-    for hour in range(0, 24, 3):
-        mine = known & (errors.hour >= hour) & (errors.hour < hour + 3)
-        out += _spread("hour", f"{hour:02d}:00-{hour + 3:02d}:00", errors.log_ratio[mine])
-    for label, mine in (("off events", ~errors.in_event), ("in events", errors.in_event)):
-        out += _spread("event", label, errors.log_ratio[known & mine])
-    left_out = [e[:, step] for e in model.left_out]
-    if left_out:
-        pool = np.concatenate(left_out)
-        out += _spread("event", "past events, each left out", pool[~np.isnan(pool)])
-    return out
+    groups = [*_by_horizon(errors), *_by_hour(errors), *_by_event(errors)]
+    spreads = [
+        _spread(kind, label, errors.log_ratio[known & members]) for kind, label, members in groups
+    ]
+    if model.event_errors:
+        pool = np.concatenate([event[:, step] for event in model.event_errors])
+        spreads.append(_spread("event", "past events, each left out", pool[~np.isnan(pool)]))
+    return [spread for spread in spreads if spread is not None]
 
 
-def _spread(what: str, of: str, pool: Array) -> list[ErrorSpread]:
-    if len(pool) < 20:
-        return []
-    low, mid, high = np.expm1(np.quantile(pool, (0.1, 0.5, 0.9)))
-    return [ErrorSpread(what, of, len(pool), float(low), float(mid), float(high))]
+def _by_horizon(errors: Errors) -> list[tuple[str, str, Array]]:
+    """Return (horizon, label, which errors) of each stretch ahead."""
+    stretch = np.searchsorted(np.array(_LEADS_DAYS), errors.lead_days)
+    labels = [
+        f"up to {lead:g} d ahead" if np.isfinite(lead) else "farther ahead" for lead in _LEADS_DAYS
+    ]
+    return [("horizon", label, stretch == number) for number, label in enumerate(labels)]
+
+
+def _by_hour(errors: Errors) -> list[tuple[str, str, Array]]:
+    """Return (hour, label, which errors) of each stretch of the local day."""
+    return [
+        (
+            "hour",
+            f"{first:02d}:00-{first + _HOURS:02d}:00",
+            (errors.hour >= first) & (errors.hour < first + _HOURS),
+        )
+        for first in range(0, 24, _HOURS)
+    ]
+
+
+def _by_event(errors: Errors) -> list[tuple[str, str, Array]]:
+    """Return (event, label, which errors) off and in events."""
+    return [("event", "off events", ~errors.in_event), ("event", "in events", errors.in_event)]
+
+
+def _spread(kind: str, label: str, log_ratios: Array) -> ErrorSpread | None:
+    """Return the quantiles of errors; None where they are few."""
+    if len(log_ratios) < _LEAST_ERRORS:
+        return None
+    low, mid, high = np.expm1(np.quantile(log_ratios, (0.1, 0.5, 0.9)))
+    return ErrorSpread(kind, label, len(log_ratios), float(low), float(mid), float(high))

@@ -1,7 +1,7 @@
 """Years ahead: every week of two years, and the highest day and minute of the next one.
 
-Told by the daily model, so that weeks are sums of days; the minute of a peak by the minutes' shape of
-its day. Only what stands on the calendar is in it.
+Forecast by the daily model, so that weeks are sums of days; the minute of a peak by the minutes' shape of its
+day. Only events on the calendar are in it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import in_event
 from gameday.forecast.data.preparation import prepare
-from gameday.forecast.data.training_data import daily
+from gameday.forecast.data.training_data import Past, daily
 from gameday.forecast.event_demand import ALL, EventDemand, LaunchSteps, quantile_of_sum
 from gameday.forecast.model.ahead import Ahead
 from gameday.forecast.model.reconciliation import (
     LONG_PAST_DAYS,
-    closed_tree,
+    combine_totals,
     daily_error,
-    pooled,
-    totals,
+    daily_totals,
+    reconcile_tree,
 )
 from gameday.forecast.model.regional import Model, fit_models
 from gameday.forecast.model.strength import strength_sigma
@@ -38,7 +38,7 @@ __all__ = ["Outlook", "RegionOutlook", "look_ahead"]
 LEVELS = (0.1, 0.5, 0.9)
 _WEEK_MIN = 7 * 1440
 _NEAR_MIN = 8 * _WEEK_MIN
-"""Up to here bands are those of origins that foretold as far, and no farther. Ours."""
+"""Up to here bands are those of origins scored as far ahead, and no farther. Ours."""
 _TOP_DAYS = 6
 """Days of a year whose minutes are looked at for its highest: those of the highest totals. Ours."""
 _LEAST_DAYS = 56
@@ -75,6 +75,31 @@ class Outlook:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Horizon:
+    """One region's models, and what all its numbers of the years ahead are made with."""
+
+    days: Model
+    """The daily model, scored over the whole horizon."""
+    near: Model
+    """The daily model, scored over the next weeks only."""
+    minutes: Model
+    weights: Array
+    """By how much each step counts in each sum, shape (sums, steps)."""
+    sigma: float
+    """Spread of the log of an event's size."""
+    event: EventDemand | None
+
+    @property
+    def region(self) -> str:
+        return self.minutes.past.calendar.region
+
+    def midnights(self, weeks: int) -> Array:
+        """Return the local midnights from the end of the past to two weeks beyond the horizon."""
+        end = self.minutes.past.end_min
+        return self.minutes.past.calendar.midnights(end, end + (weeks + 2) * _WEEK_MIN)
+
+
 def look_ahead(
     known: History,
     calendars: Sequence[RegionCalendar],
@@ -87,37 +112,57 @@ def look_ahead(
     """Return the outlook of a history; HistoryError where less than 56 days are known.
 
     `event`: the demand of the event that is planned. Weeks get its launches, and where its peak is the highest of
-    the year it is told as of the event itself. None: there is none.
+    the year, that peak is the event's own. None: there is none.
 
     `sums`: name -> by how much each region's steps count in it, shape (regions, steps). They have quantiles and
-    peaks of their own, for those of steps do not add. The first is the parent that days are tied to.
+    peaks of their own, for those of steps do not add. The first is the parent that days are reconciled with.
     """
+    _require_days(known)
+    pasts, _ = prepare(calendars, known)
+    weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
+    horizons = _fit(pasts, weights, weeks * _WEEK_MIN, kind, event)
+    regions = [_region(horizon, weeks) for horizon in horizons]
+    return Outlook((*known.steps, *sums), tuple(regions), tuple(_notes(known, weeks)))
+
+
+def _require_days(known: History) -> None:
+    """Raise HistoryError where too little is known to look years ahead."""
     days_known = known.grid.slots / 1440
     if days_known < _LEAST_DAYS:
         raise HistoryError(
             f"{known.source}: {days_known:.1f} days known; an outlook needs at least {_LEAST_DAYS}"
         )
-    pasts, _ = prepare(calendars, known)
-    weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
-    pasts = [
-        replace(past, counts=np.concatenate([past.counts, w.astype(np.float32) @ past.counts]))
-        for past, w in zip(pasts, weights, strict=True)
-    ]
-    horizon = weeks * _WEEK_MIN
+
+
+def _with_sums(past: Past, weights: Array) -> Past:
+    """Return the past with the weighted sums of its steps as further series."""
+    summed = weights.astype(np.float32) @ past.counts
+    return replace(past, counts=np.concatenate([past.counts, summed]))
+
+
+def _fit(
+    pasts: list[Past],
+    weights: list[Array],
+    horizon_min: int,
+    kind: str,
+    event: EventDemand | None,
+) -> list[_Horizon]:
+    """Return each region's models, of days and of minutes, the sums of steps as further series."""
+    pasts = [_with_sums(past, w) for past, w in zip(pasts, weights, strict=True)]
     by_day = [daily(past) for past in pasts]
-    days = fit_models(by_day, horizon, kind)
-    # What is off a year ahead, known for half as long, says nothing of next week.
-    near = days if horizon <= _NEAR_MIN else fit_models(by_day, _NEAR_MIN, kind)
-    minutes = fit_models(pasts, min(horizon, int(known.grid.slots / 4)), kind)
-    regions = tuple(
-        _region((day, close), minute, w, weeks, strength_sigma(minutes), event)
+    days = fit_models(by_day, horizon_min, kind)
+    # Errors of forecasts a year ahead, from half as long a past, say nothing of next week.
+    near = days if horizon_min <= _NEAR_MIN else fit_models(by_day, _NEAR_MIN, kind)
+    minutes = fit_models(pasts, min(horizon_min, int(pasts[0].grid.slots / 4)), kind)
+    sigma = strength_sigma(minutes)
+    return [
+        _Horizon(day, close, minute, w, sigma, event)
         for day, close, minute, w in zip(days, near, minutes, weights, strict=True)
-    )
-    return Outlook((*known.steps, *sums), regions, tuple(_notes(known, days_known, weeks)))
+    ]
 
 
-def _notes(known: History, days_known: float, weeks: int) -> list[str]:
-    notes = ["only events on the calendar are in it"]
+def _notes(known: History, weeks: int) -> list[str]:
+    notes, days_known = ["only events on the calendar are in it"], known.grid.slots / 1440
     if days_known < 350:
         notes.append(f"{days_known:.0f} days known: no year to tell the seasons by")
     elif days_known < 700:
@@ -132,87 +177,121 @@ def _notes(known: History, days_known: float, weeks: int) -> list[str]:
     return notes
 
 
-def _region(
-    both: tuple[Model, Model],
-    minutes: Model,
-    weights: Array,
-    weeks: int,
-    sigma: float,
-    event: EventDemand | None,
-) -> RegionOutlook:
-    """Return one region's outlook from its models of days, of all the horizon and of what is near."""
-    days, near = both
-    past, calendar = minutes.past, minutes.past.calendar
-    edges = calendar.midnights(past.end_min, past.end_min + (weeks + 2) * _WEEK_MIN)
-    means = days.blend.means(edges[:-1]).T
-    coherent = _coherent(means, weights, daily_error(days))
-    factor = np.divide(coherent, means, out=np.ones_like(means), where=means > 0)
-    bands = {level: rows * factor for level, rows in _bands(days, near, edges[:-1]).items()}
-    weekday = calendar.weekday(edges)
-    monday = int(np.flatnonzero(weekday == 0)[0])
-    whole = min(weeks, (len(edges) - 1 - monday) // 7)
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """Totals of days, or of weeks, shape (series, days) each."""
 
-    def by_week(rows: Array) -> Array:
-        part = rows[:, monday : monday + 7 * whole]
-        return np.asarray(part.reshape(len(rows), whole, 7).sum(axis=2))
+    means: Array
+    quantiles: dict[float, Array]
 
-    crowds = [
-        LaunchSteps(by_week(one.median), one.log_sigma)
-        for one in _launches(event, calendar.region, weights, edges)
-    ]
-    weekly = {level: by_week(rows) for level, rows in bands.items()}
-    year = min(365, len(edges) - 1)
-    told = _as_published(minutes, days, edges[: year + 1], coherent[:, :year])
-    top, peaks = _peaks(minutes, edges[: year + 1], told, sigma, event)
-    if event is not None:
-        top, peaks = _with_event(top, peaks, event, calendar.region, weights, edges[: year + 1])
+
+@dataclass(frozen=True, slots=True)
+class _Weeks:
+    """Whole local weeks among days."""
+
+    monday: int
+    """Number of the first day that is a Monday."""
+    number: int
+
+    @property
+    def days(self) -> slice:
+        return slice(self.monday, self.monday + 7 * self.number)
+
+    def sums(self, days: Array) -> Array:
+        """Return weeks' sums of days, (series, days) to (series, weeks)."""
+        part = days[:, self.days]
+        return np.asarray(part.reshape(len(days), self.number, 7).sum(axis=2))
+
+
+def _region(horizon: _Horizon, weeks: int) -> RegionOutlook:
+    """Return one region's outlook."""
+    edges = horizon.midnights(weeks)
+    whole = _whole_weeks(horizon, edges, weeks)
+    in_days = _totals_of_days(horizon, edges)
+    weekly = _totals_of_weeks(horizon, edges, whole, in_days)
+    year = edges[: min(365, len(edges) - 1) + 1]
+    peak_days, peaks = _peaks(horizon, year, _minutes_totals(horizon, year, in_days.means))
     return RegionOutlook(
-        calendar.region,
-        tuple(_instant(m) for m in edges[monday : monday + 7 * whole : 7]),
-        by_week(coherent) + sum(one.mean for one in crowds),
+        region=horizon.region,
+        weeks=tuple(_instant(m) for m in edges[whole.days][::7]),
+        means=weekly.means,
+        totals=weekly.quantiles,
+        days=tuple(_instant(m) for m in year[:-1]),
+        peak_day=tuple(_instant(edges[day]) for day in peak_days),
+        peaks=peaks,
+        wape=horizon.days.wape(),
+    )
+
+
+def _whole_weeks(horizon: _Horizon, edges: Array, weeks: int) -> _Weeks:
+    """Return the whole weeks, at most so many, between midnights."""
+    monday = int(np.flatnonzero(horizon.minutes.past.calendar.weekday(edges) == 0)[0])
+    return _Weeks(monday, min(weeks, (len(edges) - 1 - monday) // 7))
+
+
+def _totals_of_weeks(horizon: _Horizon, edges: Array, whole: _Weeks, in_days: _Totals) -> _Totals:
+    """Return what is expected of whole weeks and its quantiles, launches included, (series, weeks) each."""
+    crowds = [
+        LaunchSteps(whole.sums(launch.median), launch.log_sigma)
+        for launch in _launches(horizon, edges)
+    ]
+    weekly = {level: whole.sums(rows) for level, rows in in_days.quantiles.items()}
+    return _Totals(
+        whole.sums(in_days.means) + sum(crowd.mean for crowd in crowds),
         {
             level: quantile_of_sum(weekly[0.5], rows, crowds, level)
             for level, rows in weekly.items()
         },
-        tuple(_instant(m) for m in edges[:year]),
-        tuple(_instant(edges[day]) for day in top),
-        peaks,
-        days.wape(),
     )
 
 
-def _launches(
-    event: EventDemand | None, region: str, weights: Array, edges: Array
-) -> list[LaunchSteps]:
+def _totals_of_days(horizon: _Horizon, edges: Array) -> _Totals:
+    """Return the totals of the days between `edges`.
+
+    Means add up; each series' quantiles are moved by the same factor as its mean.
+    """
+    means = horizon.days.blend.means(edges[:-1]).T
+    coherent = _coherent(means, horizon.weights, daily_error(horizon.days))
+    factor = np.divide(coherent, means, out=np.ones_like(means), where=means > 0)
+    quantiles = _quantiles(horizon, edges[:-1])
+    return _Totals(coherent, {level: rows * factor for level, rows in quantiles.items()})
+
+
+def _launches(horizon: _Horizon, edges: Array) -> list[LaunchSteps]:
     """Return what each launch adds to days between `edges`, shape (series, days): the steps', then the sums'."""
+    event, weights = horizon.event, horizon.weights
     if event is None:
         return []
-    place, minute = event.regions.index(region), event.grid.minutes()
-    day = np.searchsorted(edges, minute, "right") - 1
-    inside = (day >= 0) & (day < len(edges) - 1)
-    out = []
-    for one in event.launches.values():
-        steps = np.zeros((len(event.steps), len(edges) - 1))
-        np.add.at(steps.T, day[inside], one.median[place].T[inside])
-        out.append(LaunchSteps(np.concatenate([steps, weights @ steps]), one.log_sigma))
-    return out
+    region, days = event.regions.index(horizon.region), len(edges) - 1
+    day = np.searchsorted(edges, event.grid.minutes(), "right") - 1
+    inside = (day >= 0) & (day < days)
+    added = []
+    for launch in event.launches.values():
+        steps = np.zeros((len(event.steps), days))
+        np.add.at(steps.T, day[inside], launch.median[region].T[inside])
+        added.append(LaunchSteps(np.concatenate([steps, weights @ steps]), launch.log_sigma))
+    return added
 
 
-def _as_published(minutes: Model, days: Model, edges: Array, means: Array) -> Array:
-    """Return totals of days, (series, days): pooled with the minutes' own where those reach, as a forecast's."""
+def _minutes_totals(horizon: _Horizon, edges: Array, means: Array) -> Array:
+    """Return the totals of the days between `edges`, (series, days), combined with the minutes' own where those
+    reach, as in an event's forecast.
+
+    `means`: the daily model's, of as many days or more.
+    """
+    minutes, means = horizon.minutes, means[:, : len(edges) - 1]
     reach = int(np.searchsorted(edges, minutes.past.end_min + _reach_min(minutes))) - 1
     if reach < 1 or minutes.past.grid.slots < LONG_PAST_DAYS * 1440:
         return means
-    mine = totals(minutes, edges[: reach + 1])
-    theirs = means[:, :reach].T
-    errors = [np.broadcast_to(daily_error(m), mine.shape) for m in (minutes, days)]
-    out = means.copy()
-    out[:, :reach] = pooled(mine, errors[0], theirs, errors[1])[0].T
-    return out
+    own, other = daily_totals(minutes, edges[: reach + 1]), means[:, :reach].T
+    errors = [np.broadcast_to(daily_error(m), own.shape) for m in (minutes, horizon.days)]
+    combined = means.copy()
+    combined[:, :reach] = combine_totals(own, errors[0], other, errors[1])[0].T
+    return combined
 
 
 def _reach_min(minutes: Model) -> float:
-    """Return how far ahead the minutes' model was held against what came."""
+    """Return how far ahead the minutes' model was scored on earlier origins, minutes."""
     return 1440 * max((float(fold.lead_days.max()) for fold in minutes.folds), default=0.0)
 
 
@@ -220,83 +299,101 @@ def _coherent(means: Array, weights: Array, error: Array) -> Array:
     """Return daily means that add up, (series, days): steps moved toward their sum's own, sums made of them."""
     steps = weights.shape[1]
     parts, whole = means[:steps] * weights[0][:, None], means[steps]
-    moved = closed_tree(parts.T, whole, parts.T * error[:steps], whole * error[steps]).T
+    moved = reconcile_tree(parts.T, whole, parts.T * error[:steps], whole * error[steps]).T
     own = weights[0] > 0
     leaves = means[:steps].copy()
     leaves[own] = moved[own] / weights[0][own, None]
     return np.concatenate([leaves, weights @ leaves])
 
 
-def _bands(days: Model, near: Model, starts: Array) -> dict[float, Array]:
-    """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days are off alike."""
-    said = days.blend.counts(starts)
-    lead, none = (starts - days.past.end_min) / 1440, np.zeros(len(starts), bool)
-    at = Ahead(np.zeros(len(starts), int), lead, none)
-    out = {level: np.empty(said.T.shape) for level in LEVELS}
-    for series in range(said.shape[1]):
+def _quantiles(horizon: _Horizon, starts: Array) -> dict[float, Array]:
+    """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days err alike."""
+    median, end_min = horizon.days.blend.counts(starts), horizon.days.past.end_min
+    none = np.zeros(len(starts), bool)
+    ahead = Ahead(np.zeros(len(starts), int), (starts - end_min) / 1440, none)
+    is_near = (starts - end_min < _NEAR_MIN)[:, None]
+    quantiles = {level: np.empty(median.T.shape) for level in LEVELS}
+    for series, row in enumerate(median.T):
         far, close = (
-            make_bands(model.errors(series), LEVELS).counts(at, said[:, series])
-            for model in (days, near)
+            make_bands(model.errors(series), LEVELS).counts(ahead, row)
+            for model in (horizon.days, horizon.near)
         )
-        counts = np.where((1440 * lead < _NEAR_MIN)[:, None], close, far)
-        for level, column in zip(LEVELS, counts.T, strict=True):
-            out[level][series] = column
-    return out
+        for level, column in zip(LEVELS, np.where(is_near, close, far).T, strict=True):
+            quantiles[level][series] = column
+    return quantiles
 
 
 def _peaks(
-    minutes: Model, edges: Array, totals: Array, sigma: float, event: EventDemand | None
-) -> tuple[list[int], tuple[Peak, ...]]:
-    """Return each series' day with the highest minute, and that peak; a day's minutes sum to its total.
+    horizon: _Horizon, edges: Array, totals: Array
+) -> tuple[tuple[int, ...], tuple[Peak, ...]]:
+    """Return each series' day with the highest minute of the year, and that peak.
 
-    Days of the event are left to its own demand.
+    `totals`: of the days between `edges`, (series, days). Days of the event are left to its own demand: its peak
+    is taken where it is the higher one, or where all days are the event's.
     """
-    tops, peaks, calendar = [], [], minutes.past.calendar
-    other = np.ones(len(edges) - 1, bool)
+    ordinary = _ordinary_days(horizon, edges)
+    found = [_peak(horizon, edges, series, row, ordinary) for series, row in enumerate(totals)]
+    if horizon.event is not None:
+        found = _with_event(horizon, horizon.event, edges, found)
+    return tuple(day for day, _ in found), tuple(peak for _, peak in found)
+
+
+def _ordinary_days(horizon: _Horizon, edges: Array) -> Array:
+    """Return which days are not the event's, shape (days,); all of them where no day is left otherwise."""
+    ordinary, event = np.ones(len(edges) - 1, bool), horizon.event
     if event is not None:
-        first, last = event.organic.spans[event.regions.index(calendar.region)]
+        first, last = event.organic.spans[event.regions.index(horizon.region)]
         begins, ends = event.grid.epoch_min + first, event.grid.epoch_min + last
-        other = (edges[1:] <= begins) | (edges[:-1] >= ends)
-    for series, row in enumerate(totals):
-        days = np.flatnonzero(other) if other.any() else np.arange(len(row))
-        candidates = sorted(days[np.argsort(row[days])[-_TOP_DAYS:]].tolist())
-        best: tuple[float, int, Array] | None = None
-        for day in candidates:
-            at = np.arange(edges[day], edges[day + 1])
-            shape = minutes.blend.smooth(at)[:, series]
-            hour = calendar.slot_of_day(at)[0] // 60
-            # Totals are means; what is learned of peaks is learned of medians.
-            mean = shape * minutes.blend.smear[hour, series]
-            scaled = shape * row[day] / max(float(mean.sum()), 1e-9)
-            if best is None or scaled.max() > best[0]:
-                best = (float(scaled.max()), day, scaled)
-        assert best is not None  # a year has days
-        tops.append(best[1])
-        noon = np.array([float(edges[best[1]] + edges[best[1] + 1]) / 2])
-        own = sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
-        peaks.append(peak_of(best[2], peak_errors([(minutes, series)]), own))
-    return tops, tuple(peaks)
+        ordinary = (edges[1:] <= begins) | (edges[:-1] >= ends)
+    return ordinary if ordinary.any() else np.ones(len(edges) - 1, bool)
+
+
+def _peak(
+    horizon: _Horizon, edges: Array, series: int, totals: Array, ordinary: Array
+) -> tuple[int, Peak]:
+    """Return the day of one series' highest minute among `ordinary` days, and that peak."""
+    minutes = horizon.minutes
+    curves = {
+        day: _day_curve(minutes, series, edges[day : day + 2], totals[day])
+        for day in _highest_days(totals, ordinary)
+    }
+    top = max(curves, key=lambda day: float(curves[day].max()))
+    noon = edges[top : top + 2].mean(keepdims=True)
+    sigma = horizon.sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
+    return top, peak_of(curves[top], peak_errors([(minutes, series)]), sigma)
+
+
+def _highest_days(totals: Array, ordinary: Array) -> list[int]:
+    """Return the numbers of the `ordinary` days with the highest totals, in order."""
+    days = np.flatnonzero(ordinary)
+    highest: list[int] = days[np.argsort(totals[days])[-_TOP_DAYS:]].tolist()
+    return sorted(highest)
+
+
+def _day_curve(minutes: Model, series: int, edges: Array, total: float) -> Array:
+    """Return the smooth medians of a day's minutes whose means sum to `total`, shape (minutes,)."""
+    minute = np.arange(edges[0], edges[1])
+    shape = minutes.blend.smooth(minute)[:, series]
+    hour = minutes.past.calendar.slot_of_day(minute)[0] // 60
+    # Totals are means; peaks are learned from medians.
+    mean = shape * minutes.blend.mean_factor[hour, series]
+    return np.asarray(shape * total / max(float(mean.sum()), 1e-9))
 
 
 def _with_event(
-    tops: list[int],
-    peaks: tuple[Peak, ...],
-    event: EventDemand,
-    region: str,
-    weights: Array,
-    edges: Array,
-) -> tuple[list[int], tuple[Peak, ...]]:
-    """Return the same with the event's peak where it is the higher one, or where all days are the event's."""
-    days, out = list(tops), list(peaks)
-    asked = [(step, None) for step in event.steps] + [(ALL, row) for row in weights]
-    for series, (step, per_step) in enumerate(asked):
-        told = event.peak(region, step, per_step)
-        minute = event.grid.epoch_min + told.slot
+    horizon: _Horizon, event: EventDemand, edges: Array, found: list[tuple[int, Peak]]
+) -> list[tuple[int, Peak]]:
+    """Return (day, peak) of each series, the event's where that is at least as high."""
+    series = [(step, None) for step in event.steps] + [(ALL, row) for row in horizon.weights]
+    highest = list(found)
+    for number, (step, per_step) in enumerate(series):
+        peak = event.peak(horizon.region, step, per_step)
+        minute = event.grid.epoch_min + peak.slot
         day = int(np.searchsorted(edges, minute, "right")) - 1
-        if 0 <= day < len(edges) - 1 and told.size[0.5] >= out[series].size[0.5]:
-            days[series] = day
-            out[series] = replace(told, slot=int(minute - edges[day]))
-    return days, tuple(out)
+        is_within = 0 <= day < len(edges) - 1
+        if is_within and peak.size[0.5] >= found[number][1].size[0.5]:
+            highest[number] = day, replace(peak, slot=int(minute - edges[day]))
+    return highest
 
 
 def _instant(minute: float) -> datetime:

@@ -16,18 +16,19 @@ import numpy as np
 from gameday.forecast.model.correction import LevelCorrection
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Alert", "Plan", "SeriesTrack", "Tracker"]
+__all__ = ["Alert", "Plan", "SeriesTrack", "TrackSummary", "Tracker"]
 
 _EDGE, _CERTAIN = 5.0, 10.0
-"""Spreads off the level for two minutes in a row, or for one. Ours: a band's spread is that of days."""
+"""Spreads off the level for two minutes in a row, or for one. Ours: wide, for a band's spread is that of days."""
 _EDGE_RATIO = 1.25
 """What is less than this many times off its level is no edge, however sure. Ours."""
 _QUIET_MIN = 30
 """An edge is said once; again after so many minutes without one."""
 _SLACK, _LIMIT = 0.5, 12.0
-"""CUSUM: what each minute forgives, and where it alarms, in spreads of an hour's mean. Ours: half a shift."""
+"""CUSUM: what each minute forgives, and where it alarms, in spreads of an hour's mean. Ours: half of a
+shift of one spread, the usual slack."""
 _HELD_MIN, _LEAST_HELD = 180, 0.6
-"""Drift too where an 80 % band holds less than this of so many minutes. Source: anchors/forecast.md §4.10."""
+"""Drift too where an 80 % band holds less than this share of so many minutes. Ours."""
 _CAME, _TOLD = 0.5, 3.0
 """A launch came if this share of its crowd did; it can be told where that is so many spreads of the day. Ours:
 half is below the p1 of a crowd whose log spread is the prior's 0.3."""
@@ -72,11 +73,42 @@ class Plan:
 class Alert:
     """Something to look at."""
 
-    at: datetime
+    instant: datetime
     series: str
     kind: str
     """edge, drift, or launch: one that is planned and does not come."""
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSummary:
+    """How a plan does so far, and the factor to apply to what is to come."""
+
+    minutes: int
+    wape: float | None
+    """None where nothing was counted yet, as `coverage_80`."""
+    coverage_80: float | None
+    """Share of minutes within the plan's 80 % band."""
+    level: float
+    """Today's level as a factor of the plan."""
+    applied: float
+    """The same where it pays to apply it, else 1."""
+    pays: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Minute:
+    """One minute of one series: what came against what was planned."""
+
+    slot: int
+    count: float
+    planned: float
+    log_spread: float
+
+    @property
+    def log_error(self) -> float:
+        """Log of actual over planned: half a count more on both sides, so that none is an error of finite size."""
+        return math.log(self.count + 0.5) - math.log(self.planned + 0.5)
 
 
 @dataclass(slots=True)
@@ -85,135 +117,141 @@ class SeriesTrack:
 
     plan: Plan
     level: LevelCorrection = field(default_factory=LevelCorrection)
-    seen: int = 0
-    wrong: float = 0.0
-    total: float = 0.0
+    minutes: int = 0
+    """Minutes known so far."""
+    absolute_error: float = 0.0
+    """Summed over them, as `actual`."""
+    actual: float = 0.0
     held: list[bool] = field(default_factory=list)
+    """Whether each known minute lay within the 80 % band."""
     _smooth: float = 0.0
-    _over: int = 0
+    """Exponentially weighted log error of the last minutes: the level that edges are measured from."""
+    _run: int = 0
+    """Minutes in a row off that level, negative below it."""
     _quiet_until: int = -1
-    _sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    _told_drift: int = -_HELD_MIN
+    _cusum: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    """Upward and downward."""
+    _drift_slot: int = -_HELD_MIN
+    """When drift was last alerted on."""
     _hour: list[tuple[float, float]] = field(default_factory=list)
+    """(actual, planned) of this hour's minutes so far."""
     _absent: int = 0
     """Minutes in a row in which a launch was due and did not come."""
 
     def feed(self, slot: int, count: float) -> list[Alert]:
-        """Take in one minute's count, NaN where unknown; return what is to be said at once."""
+        """Take in one minute's count, NaN where unknown; return the alerts it causes."""
         planned = float(self.plan.median[slot])
         self._hour.append((count, planned))
-        out: list[Alert] = []
+        alerts: list[Alert] = []
         if math.isfinite(count):
-            self.seen += 1
-            self.wrong += abs(count - planned)
-            self.total += count
-            self.held.append(bool(self.plan.low[slot] <= count <= self.plan.high[slot]))
-            error = math.log(count + 0.5) - math.log(planned + 0.5)
-            spread = self.plan.spread(slot)
-            self._absent = self._absent + 1 if self._is_absent(slot, count) else 0
-            # Where a launch is due and does not come, the level must not be learned from it.
-            out += (
-                self._no_launch(slot, count)
-                if self._absent
-                else self._edge(slot, count, error, spread)
-            )
-            out += self._drift(slot, error / spread)
+            self._score(slot, count, planned)
+            alerts = self._alerts(_Minute(slot, count, planned, self.plan.spread(slot)))
         if len(self._hour) == 60:
-            actual, said = (np.array(column) for column in zip(*self._hour, strict=True))
-            self.level.learn(actual, said)
+            self.level.learn(*(np.array(counts) for counts in zip(*self._hour, strict=True)))
             self._hour = []
-        return out
+        return alerts
 
-    def _is_absent(self, slot: int, count: float) -> bool:
+    def _score(self, slot: int, count: float, planned: float) -> None:
+        """Count a known minute in the plan's scores."""
+        self.minutes += 1
+        self.absolute_error += abs(count - planned)
+        self.actual += count
+        self.held.append(bool(self.plan.low[slot] <= count <= self.plan.high[slot]))
+
+    def _alerts(self, minute: _Minute) -> list[Alert]:
+        """Return the alerts of a known minute: a launch that does not come or a sharp edge, and drift."""
+        self._absent = self._absent + 1 if self._is_absent(minute) else 0
+        # Where a launch is due and does not come, the level must not be learned from it.
+        sharp = self._no_launch(minute) if self._absent else self._edge(minute)
+        return sharp + self._drift(minute.slot, minute.log_error / minute.log_spread)
+
+    def _alert(self, slot: int, kind: str, words: str) -> Alert:
+        return Alert(self.plan.grid.instant(slot), self.plan.name, kind, words)
+
+    def _is_absent(self, minute: _Minute) -> bool:
         """Return whether less than half of the launch that is due came, and chance does not explain it."""
-        due = self.plan.launched(slot)
-        if _CAME * due < _TOLD * self.plan.organic_noise(slot):
+        due = self.plan.launched(minute.slot)
+        if _CAME * due < _TOLD * self.plan.organic_noise(minute.slot):
             return False  # too small beside the day to be told
-        day = math.exp(self._smooth) * (float(self.plan.median[slot]) - due)
-        return count - day < _CAME * due
+        day = math.exp(self._smooth) * (minute.planned - due)
+        return minute.count - day < _CAME * due
 
-    def _no_launch(self, slot: int, count: float) -> list[Alert]:
-        """Return an alert the second minute that a launch does not come; it is said once."""
+    def _no_launch(self, minute: _Minute) -> list[Alert]:
+        """Return an alert in the second minute that a launch does not come, once."""
         if self._absent != 2:
             return []
-        planned, due = float(self.plan.median[slot]), self.plan.launched(slot)
-        return [
-            Alert(
-                self.plan.grid.instant(slot),
-                self.plan.name,
-                "launch",
-                f"the launch has not come: {count:,.0f} a minute; "
-                f"planned {planned:,.0f}, {due:,.0f} of it the launch",
-            )
-        ]
-
-    def _edge(self, slot: int, count: float, error: float, spread: float) -> list[Alert]:
-        off = error - self._smooth
-        far = abs(off) > _EDGE * spread and abs(off) > math.log(_EDGE_RATIO)
-        same = far and self._over * off > 0
-        self._over = (
-            0
-            if not far
-            else (self._over + (1 if off > 0 else -1) if same else (1 if off > 0 else -1))
+        words = (
+            f"the launch has not come: {minute.count:,.0f} a minute; "
+            f"planned {minute.planned:,.0f}, {self.plan.launched(minute.slot):,.0f} of it the launch"
         )
-        sharp = abs(self._over) >= 2 or (far and abs(off) > _CERTAIN * spread)
+        return [self._alert(minute.slot, "launch", words)]
+
+    def _edge(self, minute: _Minute) -> list[Alert]:
+        """Return an alert on a sharp edge: two minutes in a row off the recent level, or one far off it."""
+        off = minute.log_error - self._smooth
+        far = abs(off) > _EDGE * minute.log_spread and abs(off) > math.log(_EDGE_RATIO)
+        self._count_run(off, far=far)
         if not far:  # an edge must not become the level it is measured from
-            self._smooth = _MEMORY * self._smooth + (1 - _MEMORY) * error
+            self._smooth = _MEMORY * self._smooth + (1 - _MEMORY) * minute.log_error
+        sharp = abs(self._run) >= 2 or (far and abs(off) > _CERTAIN * minute.log_spread)
         if not sharp:
             return []
-        if slot < self._quiet_until:
-            self._quiet_until = slot + _QUIET_MIN
-            return []
-        self._quiet_until = slot + _QUIET_MIN
-        planned, peak = float(self.plan.median[slot]), float(self.plan.high.max())
-        beyond = f", beyond the highest expected at all (p90 {peak:,.0f})" if count > peak else ""
-        return [
-            Alert(
-                self.plan.grid.instant(slot),
-                self.plan.name,
-                "edge",
-                f"{count:,.0f} a minute, {math.exp(off):.2g} times the level of the last minutes; "
-                f"planned {planned:,.0f}{beyond}",
-            )
-        ]
+        is_quiet, self._quiet_until = minute.slot < self._quiet_until, minute.slot + _QUIET_MIN
+        return [] if is_quiet else [self._alert(minute.slot, "edge", self._edge_words(minute, off))]
+
+    def _count_run(self, off: float, *, far: bool) -> None:
+        """Count minutes in a row off the recent level to the same side."""
+        side = 1 if off > 0 else -1
+        same = far and self._run * off > 0
+        self._run = 0 if not far else (self._run + side if same else side)
+
+    def _edge_words(self, minute: _Minute, off: float) -> str:
+        highest = float(self.plan.high.max())
+        beyond = (
+            f", beyond the highest expected at all (p90 {highest:,.0f})"
+            if minute.count > highest
+            else ""
+        )
+        return (
+            f"{minute.count:,.0f} a minute, {math.exp(off):.2g} times the level of the last minutes; "
+            f"planned {minute.planned:,.0f}{beyond}"
+        )
 
     def _drift(self, slot: int, scaled: float) -> list[Alert]:
+        """Return an alert where the two-sided CUSUM (Page 1954) passes its limit, or the band holds too few.
+
+        `scaled`: the log error in spreads.
+        """
         step = max(-3.0, min(3.0, scaled)) / math.sqrt(60)
         for side, sign in enumerate((1.0, -1.0)):
-            self._sums[side] = max(0.0, self._sums[side] + sign * step - _SLACK / math.sqrt(60))
+            self._cusum[side] = max(0.0, self._cusum[side] + sign * step - _SLACK / math.sqrt(60))
         recent = self.held[-_HELD_MIN:]
         share = sum(recent) / len(recent) if len(recent) == _HELD_MIN else 1.0
-        drifting = max(self._sums) > _LIMIT or share < _LEAST_HELD
-        if not drifting or slot < self._told_drift + _HELD_MIN:
+        drifting = max(self._cusum) > _LIMIT or share < _LEAST_HELD
+        if not drifting or slot < self._drift_slot + _HELD_MIN:
             return []
-        self._told_drift = slot
-        why = (
-            f"the 80 % band holds {100 * share:.0f} % of the last three hours"
-            if share < _LEAST_HELD
-            else (
-                f"it lies {'above' if self._sums[0] > self._sums[1] else 'below'} the plan for long"
-            )
-        )
-        self._sums = [0.0, 0.0]
-        return [
-            Alert(
-                self.plan.grid.instant(slot),
-                self.plan.name,
-                "drift",
-                f"the plan no longer fits: {why}",
-            )
-        ]
+        alert = self._alert(slot, "drift", self._drift_words(share))
+        self._drift_slot, self._cusum = slot, [0.0, 0.0]
+        return [alert]
 
-    def outlook(self) -> dict[str, float | bool | None]:
+    def _drift_words(self, share: float) -> str:
+        if share < _LEAST_HELD:
+            why = f"the 80 % band holds {100 * share:.0f} % of the last three hours"
+        else:
+            side = "above" if self._cusum[0] > self._cusum[1] else "below"
+            why = f"it lies {side} the plan for long"
+        return f"the plan no longer fits: {why}"
+
+    def outlook(self) -> TrackSummary:
         """Return how the plan does so far, and the factor to apply to what is to come."""
-        return {
-            "minutes": self.seen,
-            "wape": self.wrong / self.total if self.total else None,
-            "coverage_80": sum(self.held) / len(self.held) if self.held else None,
-            "level": math.exp(self.level.level),
-            "applied": math.exp(self.level.in_use),
-            "pays": self.level.pays,
-        }
+        return TrackSummary(
+            minutes=self.minutes,
+            wape=self.absolute_error / self.actual if self.actual else None,
+            coverage_80=sum(self.held) / len(self.held) if self.held else None,
+            level=math.exp(self.level.level),
+            applied=math.exp(self.level.in_use),
+            pays=self.level.pays,
+        )
 
 
 class Tracker:
@@ -227,12 +265,11 @@ class Tracker:
 
     def feed(self, counts: dict[str, Array], first_slot: int, slots: int) -> list[Alert]:
         """Take in whole minutes not seen yet: name -> counts from `first_slot` on; return alerts by time."""
-        out = []
-        for slot in range(
-            max(self.next_slot, first_slot), min(first_slot + slots, self.grid.slots)
-        ):
+        alerts = []
+        last = min(first_slot + slots, self.grid.slots)
+        for slot in range(max(self.next_slot, first_slot), last):
             for name, track in self.series.items():
                 if name in counts:
-                    out += track.feed(slot, float(counts[name][slot - first_slot]))
+                    alerts += track.feed(slot, float(counts[name][slot - first_slot]))
             self.next_slot = slot + 1
-        return out
+        return alerts

@@ -1,6 +1,6 @@
-"""What people would use instead, raced on the same origins with the same calendar. One file a rival.
+"""What people would use instead, benchmarked on the same origins with the same calendar. One file a rival.
 
-`last week` and `median of weeks` need nothing; the others are extras, raced where they are installed.
+`last week` and `median of weeks` need nothing; the others are extras, benchmarked where they are installed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Rival(Protocol):
     minutes: bool
     """Whether it forecasts minutes."""
 
-    def __call__(self, past: Past, at: Array) -> Array:
-        """Return counts of slots that start at `at`, minutes since 1970 UTC, shape (n, series)."""
+    def __call__(self, past: Past, minute: Array) -> Array:
+        """Return counts of slots that start at `minute`, minutes since 1970 UTC, shape (n, series)."""
 
 
 RIVALS: dict[str, Rival] = {
@@ -43,7 +43,7 @@ RIVALS: dict[str, Rival] = {
 
 
 def installed(*, daily: bool) -> list[Rival]:
-    """Return the rivals that can be raced here at a grain."""
+    """Return the rivals that can be benchmarked here at a grain."""
     return [
         rival
         for rival in RIVALS.values()

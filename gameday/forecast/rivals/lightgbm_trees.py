@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gameday.forecast.data.training_data import Past
+from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import Array
 
 __all__ = ["LightGBMTrees"]
@@ -31,35 +32,42 @@ class LightGBMTrees:
     daily = False
     minutes = True
 
-    def __call__(self, past: Past, at: Array) -> Array:
+    def __call__(self, past: Past, minute: Array) -> Array:
         """Return its forecast, shape (n, series)."""
         import lightgbm
 
-        minute = past.slots_between(past.first_min, past.end_min, 1)
-        known, asked = _features(past, minute), _features(past, at)
-        out = np.empty((len(at), len(past.counts)))
+        learned = _features(past, past.slots_between(past.first_min, past.end_min, 1))
+        coming = _features(past, minute)
+        counts = np.empty((len(minute), len(past.counts)))
         for series, row in enumerate(past.counts):
-            have = ~np.isnan(row)
-            data = lightgbm.Dataset(known[have], np.log1p(row[have]))
+            known = ~np.isnan(row)
+            data = lightgbm.Dataset(learned[known], np.log1p(row[known]))
             trees = lightgbm.train(_SETTINGS, data, _ROUNDS)
-            out[:, series] = np.maximum(np.expm1(trees.predict(asked)), 0)
-        return out
+            counts[:, series] = np.maximum(np.expm1(trees.predict(coming)), 0)
+        return counts
 
 
 def _features(past: Past, minute: Array) -> Array:
+    """Return the clock, the calendar and the distance to events of minutes, shape (n, features)."""
     day, _ = past.calendar.slot_of_day(minute)
     when = past.calendar.when(minute)
     columns = [day, day % 60, when.weekday, when.is_free]
     for kind in dict.fromkeys(o.kind for o in when.occurrences):
-        mine = [o for o in when.occurrences if o.kind == kind]
-        starts = np.array(sorted(o.start_min for o in mine))
-        columns += [_since(minute, starts), _until(minute, starts)]
-        columns.append(
-            np.sum([(minute >= o.start_min) & (minute < o.end_min) for o in mine], axis=0)
-        )
-        near = [(np.abs(minute - start) < _NEAR_MIN) for start in starts]
-        columns.append(np.sum(near, axis=0))
+        columns += _event_features(minute, [o for o in when.occurrences if o.kind == kind])
     return np.stack(columns, axis=1).astype(float)
+
+
+def _event_features(minute: Array, events: list[Occurrence]) -> list[Array]:
+    """Return minutes since and until a start, and how many events of a kind are on and near, (n,) each."""
+    starts = np.array(sorted(event.start_min for event in events))
+    inside = [(minute >= event.start_min) & (minute < event.end_min) for event in events]
+    near = [np.abs(minute - start) < _NEAR_MIN for start in starts]
+    return [
+        _since(minute, starts),
+        _until(minute, starts),
+        np.sum(inside, axis=0),
+        np.sum(near, axis=0),
+    ]
 
 
 def _since(minute: Array, starts: Array) -> Array:

@@ -21,16 +21,21 @@ class MedianWeeks:
     daily = True
     minutes = True
 
-    def __call__(self, past: Past, at: Array) -> Array:
+    def __call__(self, past: Past, minute: Array) -> Array:
         """Return the median of four weeks, shape (n, series)."""
-        ahead, found = weeks_to_known(past, at), []
-        for week in range(_WEEKS):
-            then = past.calendar.days_before(at, 7 * (ahead + week))
-            counts = np.full((len(at), len(past.counts)), np.nan)
-            known = then >= past.first_min
-            counts[known] = past.actual(nearest(past, then[known]))
-            found.append(counts)
-        weeks = np.stack(found)
+        weeks = _weeks(past, minute)
         empty = np.isnan(weeks).all(axis=0)
         middle = np.nanmedian(np.where(empty, 0.0, weeks), axis=0)
-        return np.where(empty, weeks_before(past, at, 1), middle) if empty.any() else middle
+        return np.where(empty, weeks_before(past, minute, 1), middle) if empty.any() else middle
+
+
+def _weeks(past: Past, minute: Array) -> Array:
+    """Return counts at the same local time of the last four known weeks, (4, n, series); NaN before the past."""
+    back, weeks = weeks_to_known(past, minute), []
+    for week in range(_WEEKS):
+        then = past.calendar.days_before(minute, 7 * (back + week))
+        counts = np.full((len(minute), len(past.counts)), np.nan)
+        known = then >= past.first_min
+        counts[known] = past.actual(nearest(past, then[known]))
+        weeks.append(counts)
+    return np.stack(weeks)

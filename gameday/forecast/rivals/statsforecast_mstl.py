@@ -18,18 +18,26 @@ class StatsForecastMSTL:
     daily = True
     minutes = False
 
-    def __call__(self, past: Past, at: Array) -> Array:
+    def __call__(self, past: Past, minute: Array) -> Array:
         """Return its forecast, shape (n, series)."""
-        from statsforecast.models import MSTL, AutoETS
-
-        seasons = [7, 365] if past.counts.shape[1] > 2 * 365 + 14 else [7]
-        out = np.empty((len(at), len(past.counts)))
-        ahead = np.round((at - past.end_min) / 1440).astype(int)
+        counts = np.empty((len(minute), len(past.counts)))
+        ahead = np.round((minute - past.end_min) / 1440).astype(int)
         for series, row in enumerate(past.counts):
-            log = np.log1p(row)
-            slots = np.arange(len(log))
-            whole = np.interp(slots, slots[~np.isnan(log)], log[~np.isnan(log)])
-            model = MSTL(season_length=seasons, trend_forecaster=AutoETS(model="ZZN", damped=True))
-            said = model.forecast(y=whole, h=int(ahead.max()) + 1)["mean"]
-            out[:, series] = np.maximum(np.expm1(said[np.clip(ahead, 0, None)]), 0)
-        return out
+            log = _forecast(_interpolated(np.log1p(row)), int(ahead.max()) + 1)
+            counts[:, series] = np.maximum(np.expm1(log[np.clip(ahead, 0, None)]), 0)
+        return counts
+
+
+def _forecast(values: Array, days: int) -> Array:
+    """Return the forecast of the next days, shape (days,)."""
+    from statsforecast.models import MSTL, AutoETS
+
+    seasons = [7, 365] if len(values) > 2 * 365 + 14 else [7]
+    model = MSTL(season_length=seasons, trend_forecaster=AutoETS(model="ZZN", damped=True))
+    return np.asarray(model.forecast(y=values, h=days)["mean"])
+
+
+def _interpolated(values: Array) -> Array:
+    """Return values with gaps, NaN, filled linearly, shape (n,)."""
+    slots, known = np.arange(len(values)), ~np.isnan(values)
+    return np.asarray(np.interp(slots, slots[known], values[known]))

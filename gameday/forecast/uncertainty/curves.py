@@ -1,10 +1,9 @@
-"""What a model tells of minutes: medians, means, bands and what events do, as a demand holds them."""
+"""What a model forecasts of minutes: medians, means, bands and event effects, as a demand holds them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,15 +13,15 @@ from gameday.forecast.model.blend import Blend
 from gameday.forecast.uncertainty.bands import Bands
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Curves", "curves_of", "stacked"]
+__all__ = ["Curves", "curves_of", "stack_curves"]
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """One region's minutes; each field is the `Demand`'s of its name, without the axis `region`."""
+    """One region's minutes, or all regions' stacked; each field is the `Demand`'s of its name."""
 
     median: Array
-    """Shape (steps, slots), as the others."""
+    """Shape (steps, slots), or (regions, steps, slots) where stacked, as the others."""
     mean: Array
     smooth: Array
     event_log_effect: Array
@@ -33,28 +32,29 @@ class Curves:
 def curves_of(
     blend: Blend, calendar: RegionCalendar, end_min: float, bands: Sequence[Bands], grid: TimeGrid
 ) -> Curves:
-    """Return what a region's model, its past ending at `end_min`, tells of the minutes of `grid`."""
+    """Return what a region's model, its past ending at `end_min`, forecasts of the minutes of `grid`."""
     minute = grid.minutes().astype(float)
-    median, at = blend.counts(minute).T, ahead(calendar, minute, end_min)
-    told = np.stack([band.counts(at, row) for band, row in zip(bands, median, strict=True)])
+    median, then = blend.counts(minute).T, ahead(calendar, minute, end_min)
+    quantiles = np.stack([band.counts(then, row) for band, row in zip(bands, median, strict=True)])
     levels = bands[0].levels
     return Curves(
         median,
         blend.means(minute).T,
         blend.smooth(minute).T,
         blend.log_event(minute).T,
-        {level: told[:, :, i] for i, level in enumerate(levels)},
+        {level: quantiles[:, :, i] for i, level in enumerate(levels)},
     )
 
 
-def stacked(curves: Sequence[Curves]) -> dict[str, Any]:
-    """Return the fields of a `Demand` that regions' curves make up, by name."""
-    out: dict[str, Any] = {
-        field.name: np.stack([getattr(one, field.name) for one in curves])
-        for field in fields(Curves)
-        if field.name != "marginal"
-    }
-    out["marginal"] = {
-        level: np.stack([one.marginal[level] for one in curves]) for level in curves[0].marginal
-    }
-    return out
+def stack_curves(regions: Sequence[Curves]) -> Curves:
+    """Return the regions' curves in one, with the axis `region` first."""
+    return Curves(
+        np.stack([curves.median for curves in regions]),
+        np.stack([curves.mean for curves in regions]),
+        np.stack([curves.smooth for curves in regions]),
+        np.stack([curves.event_log_effect for curves in regions]),
+        {
+            level: np.stack([curves.marginal[level] for curves in regions])
+            for level in regions[0].marginal
+        },
+    )

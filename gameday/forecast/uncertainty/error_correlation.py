@@ -1,4 +1,4 @@
-"""How series are off together: by the hour, over steps and regions, and from one hour to the next."""
+"""How series err together: within the hour, over steps and regions, and from one hour to the next."""
 
 from __future__ import annotations
 
@@ -13,70 +13,101 @@ from gameday.forecast.model.regional import Model
 from gameday.forecast.uncertainty.bands import LEAST_POOL
 from gameday.vocabulary import Array
 
-__all__ = ["Together", "together_of"]
+__all__ = ["ErrorCorrelation", "correlate_errors"]
 
 _LEAST_SCORES = 4
-"""Errors that one hour's mean rests on: where fewer are scored, hours beside it are drawn on."""
+"""Errors that one hour's mean rests on: where fewer are scored, the hours beside it are averaged in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """What earlier origins' errors were, as normal scores of each series' own, by UTC hour."""
+class ErrorCorrelation:
+    """Hourly means of earlier origins' errors, as normal scores of each series' own errors, by UTC hour.
+
+    Resampling whole days of them keeps how series err together, and over hours.
+    """
 
     hours: tuple[Array, ...]
     """Per origin, shape (days, 24, regions, steps); NaN where nothing was known. Their variance is `share`."""
     share: Array
-    """Of a minute's variance what its hour accounts for, 0 to 1, shape (regions, steps)."""
+    """Share of a minute's variance that its hour accounts for, 0 to 1, shape (regions, steps)."""
+
+    @staticmethod
+    def none(steps: int) -> ErrorCorrelation:
+        """Return that of one region from which no paths are drawn."""
+        return ErrorCorrelation((), np.zeros((1, steps)))
 
 
-def together_of(models: Sequence[Model]) -> Together:
-    """Return how the models' series were off together on earlier origins; all models have the same origins."""
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """The hours that all folds scored, numbered through."""
+
+    of_minute: Array
+    """Number of each scored minute's hour."""
+    days: list[int]
+    """Each fold's days."""
+
+    @property
+    def number(self) -> int:
+        return 24 * sum(self.days)
+
+    def by_origin(self, values: Array) -> tuple[Array, ...]:
+        """Return values of hours, (hours, regions, steps), as each origin's, (days, 24, regions, steps)."""
+        ends = np.cumsum([24 * days for days in self.days])[:-1]
+        parts = np.split(values, ends)
+        return tuple(part.reshape(-1, 24, *values.shape[1:]) for part in parts if len(part))
+
+
+def correlate_errors(models: Sequence[Model]) -> ErrorCorrelation:
+    """Return how the models' series erred together on earlier origins; all models have the same origins."""
     folds = models[0].folds
-    slot, days = _hours_of(folds)
+    hours = _hours_of(folds)
     shape = (len(models), len(models[0].past.counts))
-    hours, share = np.full((24 * sum(days), *shape), np.nan), np.zeros(shape)
+    means, share = np.full((hours.number, *shape), np.nan), np.zeros(shape)
     for region, model in enumerate(models):
         for step in range(shape[1]):
-            hours[:, region, step], share[region, step] = _hourly(
-                model.errors(step).log_ratio if folds else np.empty(0), slot, len(hours)
-            )
-    ends = np.cumsum([24 * number for number in days])[:-1]
-    return Together(
-        tuple(part.reshape(-1, 24, *shape) for part in np.split(hours, ends) if len(part)), share
-    )
+            errors = model.errors(step).log_ratio if folds else np.empty(0)
+            means[:, region, step], share[region, step] = _hourly_means(errors, hours)
+    return ErrorCorrelation(hours.by_origin(means), share)
 
 
-def _hours_of(folds: list[Fold]) -> tuple[Array, list[int]]:
-    """Return each scored minute's hour, numbered through all folds' days, and each fold's days."""
-    slots, days = [np.empty(0, int)], list[int]()
+def _hours_of(folds: list[Fold]) -> _Hours:
+    """Return the hours that all folds scored, whole days of each fold."""
+    numbers, days = [np.empty(0, int)], list[int]()
     for fold in folds:
         day = (fold.minute // 1440 - fold.minute[0] // 1440).astype(int)
-        slots.append(24 * (sum(days) + day) + (fold.minute % 1440 // 60).astype(int))
+        numbers.append(24 * (sum(days) + day) + (fold.minute % 1440 // 60).astype(int))
         days.append(int(day[-1]) + 1)
-    return np.concatenate(slots), days
+    return _Hours(np.concatenate(numbers), days)
 
 
-def _hourly(errors: Array, slot: Array, slots: int) -> tuple[Array, float]:
-    """Return one series' hourly mean scores, shape (slots,), scaled to the share of the variance that they are."""
+def _hourly_means(errors: Array, hours: _Hours) -> tuple[Array, float]:
+    """Return one series' hourly mean scores, shape (hours,), scaled to their share of the variance, and that."""
     known = ~np.isnan(errors)
     if known.sum() < LEAST_POOL:
-        return np.full(slots, np.nan), 0.0
-    score = _normal_scores(errors[known])
-    here = slot[known]
-    # What minutes beside each other share; where few are scored, hours beside each other.
-    near = np.diff(here) <= 2
-    share = float(np.clip(np.mean((score[1:] * score[:-1])[near]), 0.0, 1.0)) if near.any() else 0.0
-    number = np.bincount(here, minlength=slots).astype(float)
+        return np.full(hours.number, np.nan), 0.0
+    score, hour = _normal_scores(errors[known]), hours.of_minute[known]
+    share = _shared_variance(score, hour)
+    number = np.bincount(hour, minlength=hours.number)
+    mean = _smoothed_mean(np.bincount(hour, score, minlength=hours.number), number.astype(float))
+    variance = max(float(np.mean(mean[number > 0] ** 2)), 1e-12)
+    return np.where(number > 0, mean * np.sqrt(share / variance), np.nan), share
+
+
+def _smoothed_mean(total: Array, number: Array) -> Array:
+    """Return hourly means, over as many hours beside each as it takes for a few scores each, shape (hours,)."""
     width = np.ones(2 * int(_LEAST_SCORES / number[number > 0].mean() / 2) + 1)
-    total = np.convolve(np.bincount(here, score, minlength=slots), width, "same")
-    mean = total / np.maximum(np.convolve(number, width, "same"), 1)
-    spread = float(np.mean(mean[number > 0] ** 2))
-    scaled = mean * np.sqrt(share / max(spread, 1e-12))
-    return np.where(number > 0, scaled, np.nan), share
+    summed = np.convolve(total, width, "same")
+    return np.asarray(summed / np.maximum(np.convolve(number, width, "same"), 1))
+
+
+def _shared_variance(score: Array, hour: Array) -> float:
+    """Return the correlation of neighbouring scores, 0 to 1: of minutes, or of hours where few are scored."""
+    near = np.diff(hour) <= 2
+    return float(np.clip(np.mean((score[1:] * score[:-1])[near]), 0.0, 1.0)) if near.any() else 0.0
 
 
 def _normal_scores(values: Array) -> Array:
-    """Return what each value would be were they normal: the quantile of its rank, equal ones alike."""
+    """Return each value's normal score: the standard normal quantile of its rank, ties alike."""
     order = np.sort(values)
     rank = (np.searchsorted(order, values, "left") + np.searchsorted(order, values, "right")) / 2
     return np.asarray(ndtri(rank / len(values)))

@@ -1,8 +1,8 @@
-"""Days that could happen: drawn so that each minute has its band, and series move together as they did.
+"""Sample paths: days that could happen, drawn so that each minute has its band, and series move together.
 
-A path is one draw of the event's strength for all regions and steps (DESIGN §7.8), one stretch of an earlier
-origin's errors by the hour, of all series at once, and for the rest of each minute chance of its own. Sums of
-paths are paths of the sums: quantiles of totals are read from them.
+A path is one draw of the event's strength for all regions and steps; a block of hours of an earlier origin's
+errors, of all series at once (block bootstrap); and for the rest of each minute chance of its own. Sums of paths
+are paths of the sums: quantiles of totals are read from them.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ _Z90 = NormalDist().inv_cdf(0.9)
 def sample_paths(demand: Demand, number: int, seed: Seed) -> Array:
     """Return `number` paths, steps a minute, float32, shape (number, regions, steps, slots)."""
     rng = seed.stream("sample paths")
-    log = np.log1p(demand.median)
-    levels = sorted(demand.marginal)
+    log, levels = np.log1p(demand.median), sorted(demand.marginal)
     away = np.stack([np.log1p(demand.marginal[level]) - log for level in levels])
     strength = _strength_share(demand, away[levels.index(0.1)], away[levels.index(0.9)])
-    out = np.empty((number, *demand.median.shape), np.float32)
-    for path in out:
+    paths = np.empty((number, *demand.median.shape), np.float32)
+    for path in paths:
         score = strength * rng.standard_normal() + np.sqrt(1 - strength**2) * _scores(demand, rng)
         path[:] = np.maximum(np.expm1(log + _distance(score, levels, away)), 0)
-    return out
+    return paths
 
 
 def _strength_share(demand: Demand, low: Array, high: Array) -> Array:
@@ -47,49 +46,54 @@ def _strength_share(demand: Demand, low: Array, high: Array) -> Array:
 def _scores(demand: Demand, rng: np.random.Generator) -> Array:
     """Return normal scores, shape as the median: an origin's hours from one of its days on, and chance."""
     own = rng.standard_normal(demand.median.shape, dtype=np.float32)
-    together = demand.together
-    if not together.hours:
+    origins = demand.error_correlation.hours
+    if not origins:
         return own
-    block = together.hours[int(rng.integers(len(together.hours)))]
+    block = origins[int(rng.integers(len(origins)))]
     minute = demand.grid.minutes()
     day = (minute // 1440 - minute[0] // 1440 + int(rng.integers(len(block)))) % len(block)
     hourly = np.moveaxis(block[day, minute % 1440 // 60], 0, -1)
-    # An hour nobody scored: another origin's of the same hour of the day, or chance alone.
-    for other in together.hours:
+    hourly = _filled(hourly, origins, minute, rng)
+    mixed = hourly + np.sqrt(1 - demand.error_correlation.share)[:, :, None] * own
+    return np.where(np.isnan(hourly), own, mixed)
+
+
+def _filled(
+    hourly: Array, origins: tuple[Array, ...], minute: Array, rng: np.random.Generator
+) -> Array:
+    """Return hourly scores, those that nobody scored taken from other origins' same hour of the day, if any."""
+    for other in origins:
         if not np.isnan(hourly).any():
             break
         spare = other[int(rng.integers(len(other))), minute % 1440 // 60]
         hourly = np.where(np.isnan(hourly), np.moveaxis(spare, 0, -1), hourly)
-    mixed = hourly + np.sqrt(1 - together.share)[:, :, None] * own
-    return np.where(np.isnan(hourly), own, mixed)
+    return hourly
 
 
 def _distance(score: Array, levels: list[float], away: Array) -> Array:
-    """Return log distances at normal scores, in straight lines through the quantiles' and on beyond them.
+    """Return log distances at normal scores, piecewise linear through the quantiles' and on beyond them.
 
     Beyond the outermost no steeper than from the median to it: what one minute in a hundred passed by far is not
     passed by as far again.
     """
-    at = [NormalDist().inv_cdf(level) for level in levels]
-    out = np.zeros_like(score)
+    known = [NormalDist().inv_cdf(level) for level in levels]
+    distance = np.zeros_like(score)
     for k in range(len(levels) - 1):
-        slope = (away[k + 1] - away[k]) / (at[k + 1] - at[k])
-        out += slope * (np.clip(score, at[k], at[k + 1]) - np.clip(0.0, at[k], at[k + 1]))
-    for end, beside, beyond in (
-        (0, 1, np.minimum(score - at[0], 0)),
-        (-1, -2, np.maximum(score - at[-1], 0)),
-    ):
-        slope = (away[end] - away[beside]) / (at[end] - at[beside])
-        out += np.minimum(slope, away[end] / at[end]) * beyond
-    return out
+        slope = (away[k + 1] - away[k]) / (known[k + 1] - known[k])
+        within = np.clip(score, known[k], known[k + 1]) - np.clip(0.0, known[k], known[k + 1])
+        distance += slope * within
+    for end, beside, side in ((0, 1, np.minimum), (-1, -2, np.maximum)):
+        slope = (away[end] - away[beside]) / (known[end] - known[beside])
+        distance += np.minimum(slope, away[end] / known[end]) * side(score - known[end], 0)
+    return distance
 
 
 def sums_of(demand: EventDemand) -> list[tuple[str, str]]:
     """Return (region, step) of the sums worth telling: over steps, over regions, over both."""
     regions, steps = demand.regions, demand.steps
-    out = [(region, ALL) for region in regions if len(steps) > 1]
-    out += [(ALL, step) for step in steps if len(regions) > 1]
-    return out + ([(ALL, ALL)] if len(regions) > 1 and len(steps) > 1 else [])
+    sums = [(region, ALL) for region in regions if len(steps) > 1]
+    sums += [(ALL, step) for step in steps if len(regions) > 1]
+    return sums + ([(ALL, ALL)] if len(regions) > 1 and len(steps) > 1 else [])
 
 
 def total_quantiles(
@@ -97,18 +101,24 @@ def total_quantiles(
 ) -> dict[tuple[str, str], dict[float, float]]:
     """Return (region, step), either of them `all` -> quantile -> steps in the event's span, launches included.
 
-    Read off `number` days that could happen: quantiles of sums are those of summed days.
+    Read off `number` sample paths: quantiles of sums are those of summed days.
     """
+    each = _total_draws(demand, number, seed)
+    quantiles = {}
+    for region, step in names:
+        rows = [r for r, name in enumerate(demand.regions) if region in (ALL, name)]
+        columns = [s for s, name in enumerate(demand.steps) if step in (ALL, name)]
+        total = each[:, rows][:, :, columns].sum(axis=(1, 2))
+        quantiles[region, step] = {q: float(np.quantile(total, q)) for q in demand.organic.marginal}
+    return quantiles
+
+
+def _total_draws(demand: EventDemand, number: int, seed: Seed) -> Array:
+    """Return sample paths' totals in the event's span, launches included, shape (number, regions, steps)."""
     paths = sample_paths(demand.organic, number, seed)
     each = np.einsum("nrst,rst->nrs", paths, demand.in_span & np.ones_like(paths[0], bool))
     rng = seed.stream("launch crowds")
     for launch in demand.launches.values():
         times = np.exp(launch.log_sigma * rng.standard_normal(number))
         each = each + times[:, None, None] * (launch.median * demand.in_span).sum(axis=2)
-    out = {}
-    for region, step in names:
-        rows = [r for r, name in enumerate(demand.regions) if region in (ALL, name)]
-        columns = [s for s, name in enumerate(demand.steps) if step in (ALL, name)]
-        total = each[:, rows][:, :, columns].sum(axis=(1, 2))
-        out[region, step] = {q: float(np.quantile(total, q)) for q in demand.organic.marginal}
-    return out
+    return np.asarray(each)
