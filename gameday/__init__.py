@@ -56,10 +56,12 @@ _open = opening(
 )
 
 
-def __getattr__(name: str) -> Any:
-    found = _open(name)
-    if name not in _VERBS:
-        return found
-    from gameday.errors import in_python_words
+if not TYPE_CHECKING:
 
-    return in_python_words(found)
+    def __getattr__(name: str) -> Any:
+        found = _open(name)
+        if name not in _VERBS:
+            return found
+        from gameday.errors import in_python_words
+
+        return in_python_words(found)

@@ -31,20 +31,21 @@ __all__ = [
     "withhold",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "CapacityRequest": "request",
-        "EXPORTERS": "exporters",
-        "Move": "request",
-        "Withheld": "order",
-        "as_yaml": "request",
-        "from_mapping": "request",
-        "moved": "request",
-        "request_capacity": "order",
-        "vcpus_per_step": "units",
-        "verify": "proof",
-        "with_order": "order",
-        "withhold": "order",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "CapacityRequest": "request",
+            "EXPORTERS": "exporters",
+            "Move": "request",
+            "Withheld": "order",
+            "as_yaml": "request",
+            "from_mapping": "request",
+            "moved": "request",
+            "request_capacity": "order",
+            "vcpus_per_step": "units",
+            "verify": "proof",
+            "with_order": "order",
+            "withhold": "order",
+        },
+    )

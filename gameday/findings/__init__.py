@@ -42,23 +42,24 @@ __all__ = [
     "worst_code",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Evidence": "evidence",
-        "Finding": "finding",
-        "Model": "finding",
-        "RULES": "rules",
-        "Standing": "standing",
-        "Tests": "search",
-        "Validity": "verdict",
-        "Verdict": "verdict",
-        "find": "search",
-        "judge": "verdict",
-        "run_rules": "search",
-        "standing_of": "standing",
-        "unmeasured_objectives": "verdict",
-        "validity": "verdict",
-        "worst_code": "verdict",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Evidence": "evidence",
+            "Finding": "finding",
+            "Model": "finding",
+            "RULES": "rules",
+            "Standing": "standing",
+            "Tests": "search",
+            "Validity": "verdict",
+            "Verdict": "verdict",
+            "find": "search",
+            "judge": "verdict",
+            "run_rules": "search",
+            "standing_of": "standing",
+            "unmeasured_objectives": "verdict",
+            "validity": "verdict",
+            "worst_code": "verdict",
+        },
+    )

@@ -37,19 +37,20 @@ __all__ = [
     "past_events",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Demand": "demand",
-        "EventDemand": "event_demand",
-        "LaunchSteps": "event_demand",
-        "benchmark_forecast": "forecast",
-        "demand_grid": "forecast",
-        "demand_of": "forecast",
-        "event_spans": "forecast",
-        "fit": "forecast",
-        "forecast_demand": "forecast",
-        "model_notes": "forecast",
-        "past_events": "forecast",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Demand": "demand",
+            "EventDemand": "event_demand",
+            "LaunchSteps": "event_demand",
+            "benchmark_forecast": "forecast",
+            "demand_grid": "forecast",
+            "demand_of": "forecast",
+            "event_spans": "forecast",
+            "fit": "forecast",
+            "forecast_demand": "forecast",
+            "model_notes": "forecast",
+            "past_events": "forecast",
+        },
+    )

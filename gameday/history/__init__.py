@@ -23,13 +23,14 @@ __all__ = [
     "read_history",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "History": "history",
-        "minutes_from_prometheus": "prometheus",
-        "minutes_of_table": "repair",
-        "read_any_history": "read",
-        "read_history": "read",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "History": "history",
+            "minutes_from_prometheus": "prometheus",
+            "minutes_of_table": "repair",
+            "read_any_history": "read",
+            "read_history": "read",
+        },
+    )

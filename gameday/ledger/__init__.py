@@ -19,11 +19,12 @@ __all__ = [
     "RunRow",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Ledger": "ledger",
-        "RunFolder": "folder",
-        "RunRow": "ledger",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Ledger": "ledger",
+            "RunFolder": "folder",
+            "RunRow": "ledger",
+        },
+    )

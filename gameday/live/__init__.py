@@ -20,11 +20,12 @@ __all__ = [
     "show_to",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Show": "terminal",
-        "serve_page": "web",
-        "show_to": "callback",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Show": "terminal",
+            "serve_page": "web",
+            "show_to": "callback",
+        },
+    )

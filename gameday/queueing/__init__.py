@@ -38,26 +38,27 @@ __all__ = [
     "visited_services",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Attempt": "attempts",
-        "Cell": "cell",
-        "DONE": "limited_sales",
-        "PendingRequest": "attempts",
-        "RunningLane": "station",
-        "RunningStation": "station",
-        "SOLD_OUT": "limited_sales",
-        "Sale": "limited_sales",
-        "TimedChange": "timed_changes",
-        "Visit": "cell",
-        "WAITING": "limited_sales",
-        "build_cell": "cell",
-        "build_sales": "limited_sales",
-        "least_scale": "cell",
-        "plan_timed_changes": "timed_changes",
-        "services_behind": "visited",
-        "step_tier": "visited",
-        "visited_services": "visited",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Attempt": "attempts",
+            "Cell": "cell",
+            "DONE": "limited_sales",
+            "PendingRequest": "attempts",
+            "RunningLane": "station",
+            "RunningStation": "station",
+            "SOLD_OUT": "limited_sales",
+            "Sale": "limited_sales",
+            "TimedChange": "timed_changes",
+            "Visit": "cell",
+            "WAITING": "limited_sales",
+            "build_cell": "cell",
+            "build_sales": "limited_sales",
+            "least_scale": "cell",
+            "plan_timed_changes": "timed_changes",
+            "services_behind": "visited",
+            "step_tier": "visited",
+            "visited_services": "visited",
+        },
+    )

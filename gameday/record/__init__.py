@@ -48,26 +48,27 @@ __all__ = [
     "record_table",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "ATTEMPTS": "run_record",
-        "BINS": "histograms",
-        "BySlot": "by_slot",
-        "ENDS": "run_record",
-        "FATES": "run_record",
-        "LATENCIES": "run_record",
-        "LOADS": "run_record",
-        "Orders": "run_record",
-        "RunRecord": "run_record",
-        "SESSIONS": "run_record",
-        "SESSION_ENDS": "run_record",
-        "STEPS": "run_record",
-        "bin_of": "histograms",
-        "blank_record": "run_record",
-        "known_sum": "by_slot",
-        "one_bin": "histograms",
-        "percentile": "histograms",
-        "record_table": "record_table",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "ATTEMPTS": "run_record",
+            "BINS": "histograms",
+            "BySlot": "by_slot",
+            "ENDS": "run_record",
+            "FATES": "run_record",
+            "LATENCIES": "run_record",
+            "LOADS": "run_record",
+            "Orders": "run_record",
+            "RunRecord": "run_record",
+            "SESSIONS": "run_record",
+            "SESSION_ENDS": "run_record",
+            "STEPS": "run_record",
+            "bin_of": "histograms",
+            "blank_record": "run_record",
+            "known_sum": "by_slot",
+            "one_bin": "histograms",
+            "percentile": "histograms",
+            "record_table": "record_table",
+        },
+    )

@@ -34,22 +34,23 @@ __all__ = [
     "summary_json",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "compare_summaries": "comparison",
-        "Judged": "run_summary",
-        "RunAbout": "run_summary",
-        "Summary": "run_summary",
-        "gather": "run_summary",
-        "summary_json": "run_summary",
-        "render_backtest": "forecast_pages",
-        "render_explanation": "forecast_pages",
-        "render_import": "pages",
-        "render_plan": "pages",
-        "render_rehearsal": "pages",
-        "render_remains": "aborted_run",
-        "render_report": "render",
-        "render_team": "forecast_pages",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "compare_summaries": "comparison",
+            "Judged": "run_summary",
+            "RunAbout": "run_summary",
+            "Summary": "run_summary",
+            "gather": "run_summary",
+            "summary_json": "run_summary",
+            "render_backtest": "forecast_pages",
+            "render_explanation": "forecast_pages",
+            "render_import": "pages",
+            "render_plan": "pages",
+            "render_rehearsal": "pages",
+            "render_remains": "aborted_run",
+            "render_report": "render",
+            "render_team": "forecast_pages",
+        },
+    )

@@ -35,23 +35,24 @@ __all__ = [
     "targets_by_stack",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Breach": "guardrails",
-        "GuardrailWatch": "guardrails",
-        "Journal": "journal",
-        "StopWatch": "stop",
-        "Target": "targets",
-        "allowed_target": "targets",
-        "ask_to_hold": "stop",
-        "ask_to_stop": "stop",
-        "broken_ceiling": "ceilings",
-        "check_ceilings": "ceilings",
-        "check_guardrails": "guardrails",
-        "held_to": "stop",
-        "is_playing": "journal",
-        "one_run_at_a_time": "lock",
-        "targets_by_stack": "targets",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Breach": "guardrails",
+            "GuardrailWatch": "guardrails",
+            "Journal": "journal",
+            "StopWatch": "stop",
+            "Target": "targets",
+            "allowed_target": "targets",
+            "ask_to_hold": "stop",
+            "ask_to_stop": "stop",
+            "broken_ceiling": "ceilings",
+            "check_ceilings": "ceilings",
+            "check_guardrails": "guardrails",
+            "held_to": "stop",
+            "is_playing": "journal",
+            "one_run_at_a_time": "lock",
+            "targets_by_stack": "targets",
+        },
+    )

@@ -44,26 +44,27 @@ __all__ = [
     "with_drift",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Criterion": "criteria",
-        "Guardrail": "model",
-        "METRICS": "criteria",
-        "Scenario": "model",
-        "bundled_scenarios": "reading.load",
-        "did_you_mean": "faults",
-        "length_law": "renewal",
-        "load_scenario": "reading.load",
-        "local_to_utc": "units",
-        "parse_criterion": "criteria",
-        "parse_duration": "units",
-        "quantile_level": "criteria",
-        "scenario_file": "reading.load",
-        "scenario_schema": "reading.load",
-        "steps_in_time": "renewal",
-        "visit_density": "renewal",
-        "visits_in_time": "renewal",
-        "with_drift": "conversion_drift",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Criterion": "criteria",
+            "Guardrail": "model",
+            "METRICS": "criteria",
+            "Scenario": "model",
+            "bundled_scenarios": "reading.load",
+            "did_you_mean": "faults",
+            "length_law": "renewal",
+            "load_scenario": "reading.load",
+            "local_to_utc": "units",
+            "parse_criterion": "criteria",
+            "parse_duration": "units",
+            "quantile_level": "criteria",
+            "scenario_file": "reading.load",
+            "scenario_schema": "reading.load",
+            "steps_in_time": "renewal",
+            "visit_density": "renewal",
+            "visits_in_time": "renewal",
+            "with_drift": "conversion_drift",
+        },
+    )

@@ -20,12 +20,13 @@ __all__ = [
     "serve",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Shops": "process",
-        "begin_run": "process",
-        "running_shops": "process",
-        "serve": "program",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Shops": "process",
+            "begin_run": "process",
+            "running_shops": "process",
+            "serve": "program",
+        },
+    )

@@ -40,22 +40,23 @@ __all__ = [
     "visits_per_s",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "CoreBudget": "real_speed",
-        "LEAD_IN": "real_speed",
-        "RealSpeedRuns": "real_speed",
-        "RunControl": "replications",
-        "WaitForModel": "real_speed",
-        "compiling": "machine_code",
-        "offered_erlangs": "offered",
-        "on_cluster": "cluster",
-        "plan_at_real_speed": "real_speed",
-        "real_speed_model": "real_speed",
-        "replicate": "replications",
-        "replicate_each": "replications",
-        "simulate": "replications",
-        "visits_per_s": "offered",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "CoreBudget": "real_speed",
+            "LEAD_IN": "real_speed",
+            "RealSpeedRuns": "real_speed",
+            "RunControl": "replications",
+            "WaitForModel": "real_speed",
+            "compiling": "machine_code",
+            "offered_erlangs": "offered",
+            "on_cluster": "cluster",
+            "plan_at_real_speed": "real_speed",
+            "real_speed_model": "real_speed",
+            "replicate": "replications",
+            "replicate_each": "replications",
+            "simulate": "replications",
+            "visits_per_s": "offered",
+        },
+    )

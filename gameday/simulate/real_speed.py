@@ -18,7 +18,7 @@ from gameday.record import RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate.offered import expected_visits
 from gameday.simulate.replications import REPLICATIONS, RunControl, replicate_each
-from gameday.traffic import Asked, LoadPlan, plan_load
+from gameday.traffic import LoadPlan, ReplayOptions, plan_load
 from gameday.vocabulary import Seed
 
 __all__ = [
@@ -99,7 +99,7 @@ def plan_at_real_speed(
     """
 
     def planned(scale: float) -> LoadPlan:
-        order = Asked(window, 1.0, None, scale, quantile, lead_in)
+        order = ReplayOptions(window, 1.0, None, scale, quantile, lead_in)
         return plan_load(scenario, demand, seed=seed, options=order)
 
     if scale is not None:

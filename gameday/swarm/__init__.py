@@ -28,18 +28,19 @@ __all__ = [
     "swarm",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "BUSY_SHARE": "machine",
-        "End": "control.run",
-        "Health": "control.run",
-        "MachineUse": "machine",
-        "Played": "control.run",
-        "Progress": "tally.scoreboard",
-        "RunSpec": "control.run_spec",
-        "Supervision": "control.run",
-        "machine_now": "machine",
-        "swarm": "control.run",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "BUSY_SHARE": "machine",
+            "End": "control.run",
+            "Health": "control.run",
+            "MachineUse": "machine",
+            "Played": "control.run",
+            "Progress": "tally.scoreboard",
+            "RunSpec": "control.run_spec",
+            "Supervision": "control.run",
+            "machine_now": "machine",
+            "swarm": "control.run",
+        },
+    )

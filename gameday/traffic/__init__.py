@@ -27,17 +27,18 @@ __all__ = [
     "plan_load",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Arrivals": "plan.load_plan",
-        "Course": "journeys.walks",
-        "END": "journeys.walks",
-        "LoadPlan": "plan.load_plan",
-        "PlannedStep": "journeys.walks",
-        "ReplayOptions": "plan.shape",
-        "Walks": "journeys.walks",
-        "event_steps": "plan.load",
-        "plan_load": "plan.load",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Arrivals": "plan.load_plan",
+            "Course": "journeys.walks",
+            "END": "journeys.walks",
+            "LoadPlan": "plan.load_plan",
+            "PlannedStep": "journeys.walks",
+            "ReplayOptions": "plan.shape",
+            "Walks": "journeys.walks",
+            "event_steps": "plan.load",
+            "plan_load": "plan.load",
+        },
+    )

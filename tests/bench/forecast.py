@@ -454,7 +454,7 @@ def thousand(*, size: float = 1.0) -> dict[str, Any]:
 
 def coverage(*, size: float = 1.0) -> dict[str, Any]:
     """The 80 % and 95 % bands over 200 histories in full, each counted once."""
-    from test_coverage import shares
+    from tests.forecast.test_coverage import shares
 
     out, most = {}, max(2, _some(200, size))
     for wander in (0.0, 0.02):

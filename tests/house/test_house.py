@@ -110,7 +110,7 @@ def _gives_late(file: Path) -> bool:
     """Return whether a module gives names when they are asked for, by a `__getattr__` of its own."""
     return any(
         isinstance(node, ast.Assign) and "__getattr__" in map(dotted, node.targets)
-        for node in tree_of(file).body
+        for node in ast.walk(tree_of(file))
     )
 
 

@@ -34,7 +34,7 @@ def played(
     folder.mkdir(exist_ok=True)
     scenario = load_small(folder, desk(**policy), changes)
     plan = flat_plan(scenario, per_s, slots=slots, scale=scale)
-    plan = plan.struck(parse_injections(list(inject), scenario, 60.0 * slots))
+    plan = plan.with_injections(parse_injections(list(inject), scenario, 60.0 * slots))
     return simulate(scenario, plan, seed=Seed(3), control=RunControl(replications=1))[0]
 
 

@@ -29,17 +29,18 @@ __all__ = [
     "peak_hour",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Look": "replication",
-        "NOBODY": "replication",
-        "QUANTITIES": "replication",
-        "Replication": "replication",
-        "Replications": "replication",
-        "SPANS": "replication",
-        "UNITS": "replication",
-        "first_run": "replication",
-        "peak_hour": "replication",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Look": "replication",
+            "NOBODY": "replication",
+            "QUANTITIES": "replication",
+            "Replication": "replication",
+            "Replications": "replication",
+            "SPANS": "replication",
+            "UNITS": "replication",
+            "first_run": "replication",
+            "peak_hour": "replication",
+        },
+    )

@@ -13,7 +13,7 @@ from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
 from gameday.record.intervals import p_above, t_interval
 from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
-from gameday.scenario.server_policies import Pool
+from gameday.scenario.queue_policies import Pool
 from gameday.vocabulary import Array
 
 __all__ = ["RULE"]

@@ -45,27 +45,28 @@ __all__ = [
     "step_rows",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Accounts": "accounts",
-        "Compared": "run_tables",
-        "Followed": "run_tables",
-        "MachineRow": "run_tables",
-        "ObjectiveRow": "objectives",
-        "RedirectRow": "run_tables",
-        "RunSellOut": "sold_out",
-        "ServiceRow": "run_tables",
-        "SlotSeries": "series_by_slot",
-        "StepRow": "run_tables",
-        "accounts_of": "accounts",
-        "followed": "run_tables",
-        "machine_row": "run_tables",
-        "objective_rows": "objectives",
-        "redirect_rows": "run_tables",
-        "sell_outs_of_run": "sold_out",
-        "service_rows": "run_tables",
-        "slot_series": "series_by_slot",
-        "step_rows": "run_tables",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Accounts": "accounts",
+            "Compared": "run_tables",
+            "Followed": "run_tables",
+            "MachineRow": "run_tables",
+            "ObjectiveRow": "objectives",
+            "RedirectRow": "run_tables",
+            "RunSellOut": "sold_out",
+            "ServiceRow": "run_tables",
+            "SlotSeries": "series_by_slot",
+            "StepRow": "run_tables",
+            "accounts_of": "accounts",
+            "followed": "run_tables",
+            "machine_row": "run_tables",
+            "objective_rows": "objectives",
+            "redirect_rows": "run_tables",
+            "sell_outs_of_run": "sold_out",
+            "service_rows": "run_tables",
+            "slot_series": "series_by_slot",
+            "step_rows": "run_tables",
+        },
+    )

@@ -22,16 +22,17 @@ __all__ = [
     "region_calendars",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "LaunchLesson": "launches",
-        "RegionCalendar": "calendars",
-        "bare_calendars": "calendars",
-        "crowds_of": "crowds",
-        "learn_launches": "launches",
-        "prepare": "preparation",
-        "propose_breaks": "breaks",
-        "region_calendars": "calendars",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "LaunchLesson": "launches",
+            "RegionCalendar": "calendars",
+            "bare_calendars": "calendars",
+            "crowds_of": "crowds",
+            "learn_launches": "launches",
+            "prepare": "preparation",
+            "propose_breaks": "breaks",
+            "region_calendars": "calendars",
+        },
+    )

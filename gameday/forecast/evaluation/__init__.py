@@ -31,19 +31,20 @@ __all__ = [
     "wape_words",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Backtest": "backtest",
-        "ActualsScore": "scores",
-        "DemandSeries": "scores",
-        "actuals_table": "scores",
-        "backtest_wape": "benchmark",
-        "demand_series": "scores",
-        "main_kind": "leave_one_event_out",
-        "outlier_rows": "outlier_effect",
-        "benchmark_words": "benchmark",
-        "thin": "scores",
-        "wape_words": "benchmark",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Backtest": "backtest",
+            "ActualsScore": "scores",
+            "DemandSeries": "scores",
+            "actuals_table": "scores",
+            "backtest_wape": "benchmark",
+            "demand_series": "scores",
+            "main_kind": "leave_one_event_out",
+            "outlier_rows": "outlier_effect",
+            "benchmark_words": "benchmark",
+            "thin": "scores",
+            "wape_words": "benchmark",
+        },
+    )

@@ -19,15 +19,16 @@ __all__ = [
     "strength_sigma",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "State": "state",
-        "known_until": "state",
-        "load_state": "kept_state",
-        "refreshed": "state",
-        "save_state": "kept_state",
-        "state_of": "state",
-        "strength_sigma": "strength",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "State": "state",
+            "known_until": "state",
+            "load_state": "kept_state",
+            "refreshed": "state",
+            "save_state": "kept_state",
+            "state_of": "state",
+            "strength_sigma": "strength",
+        },
+    )

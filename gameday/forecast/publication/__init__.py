@@ -46,26 +46,27 @@ __all__ = [
     "team_region",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Alert": "track",
-        "EarlierPeak": "published",
-        "Explanation": "explain_minute",
-        "Outlook": "outlook",
-        "PeakChange": "published",
-        "Plan": "track",
-        "Published": "published",
-        "Question": "explain_minute",
-        "TeamPeak": "published",
-        "Tracker": "track",
-        "calendar_hash": "explain_minute",
-        "demand_of_state": "published",
-        "explain_forecast": "explain_minute",
-        "look_ahead": "outlook",
-        "peak_change": "published",
-        "published_table": "published",
-        "team_peaks": "published",
-        "team_region": "published",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Alert": "track",
+            "EarlierPeak": "published",
+            "Explanation": "explain_minute",
+            "Outlook": "outlook",
+            "PeakChange": "published",
+            "Plan": "track",
+            "Published": "published",
+            "Question": "explain_minute",
+            "TeamPeak": "published",
+            "Tracker": "track",
+            "calendar_hash": "explain_minute",
+            "demand_of_state": "published",
+            "explain_forecast": "explain_minute",
+            "look_ahead": "outlook",
+            "peak_change": "published",
+            "published_table": "published",
+            "team_peaks": "published",
+            "team_region": "published",
+        },
+    )

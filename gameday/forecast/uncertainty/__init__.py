@@ -12,10 +12,11 @@ __all__ = [
     "total_quantiles",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "sums_of": "paths",
-        "total_quantiles": "paths",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "sums_of": "paths",
+            "total_quantiles": "paths",
+        },
+    )

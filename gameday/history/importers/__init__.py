@@ -20,15 +20,16 @@ __all__ = [
     "read_clickstream",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Clickstream": "clickstream",
-        "MinuteCounts": "minutes",
-        "Sessions": "sessions",
-        "assess_grains": "minutes",
-        "minute_table": "access_log",
-        "read_access_logs": "access_log",
-        "read_clickstream": "clickstream",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Clickstream": "clickstream",
+            "MinuteCounts": "minutes",
+            "Sessions": "sessions",
+            "assess_grains": "minutes",
+            "minute_table": "access_log",
+            "read_access_logs": "access_log",
+            "read_clickstream": "clickstream",
+        },
+    )

@@ -15,11 +15,12 @@ __all__ = [
     "recorded_text",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "propose_steps": "recording",
-        "read_har": "har",
-        "recorded_text": "recorded_scenario",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "propose_steps": "recording",
+            "read_har": "har",
+            "recorded_text": "recorded_scenario",
+        },
+    )

@@ -28,15 +28,16 @@ __all__ = [
     "wait_quantile_s",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "bounded_queue": "bounded",
-        "erlang_b": "erlang",
-        "erlang_c": "erlang",
-        "impatient_queue": "impatient",
-        "mean_wait_s": "erlang",
-        "servers_for": "erlang",
-        "wait_quantile_s": "erlang",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "bounded_queue": "bounded",
+            "erlang_b": "erlang",
+            "erlang_c": "erlang",
+            "impatient_queue": "impatient",
+            "mean_wait_s": "erlang",
+            "servers_for": "erlang",
+            "wait_quantile_s": "erlang",
+        },
+    )

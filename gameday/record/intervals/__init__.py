@@ -35,19 +35,20 @@ __all__ = [
     "t_interval",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Interval": "of_one_run",
-        "band_of": "of_one_run",
-        "interval_of": "of_one_run",
-        "binomial_band": "of_one_run",
-        "level_interval": "of_replications",
-        "p_above": "of_replications",
-        "plain_number": "of_one_run",
-        "quantile_band": "of_one_run",
-        "rounded": "of_one_run",
-        "t_bands": "of_replications",
-        "t_interval": "of_replications",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Interval": "of_one_run",
+            "band_of": "of_one_run",
+            "interval_of": "of_one_run",
+            "binomial_band": "of_one_run",
+            "level_interval": "of_replications",
+            "p_above": "of_replications",
+            "plain_number": "of_one_run",
+            "quantile_band": "of_one_run",
+            "rounded": "of_one_run",
+            "t_bands": "of_replications",
+            "t_interval": "of_replications",
+        },
+    )

@@ -47,26 +47,27 @@ __all__ = [
     "visit_count",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "BAD": "of_criteria",
-        "LATENESS_BOUND_S": "of_criteria",
-        "LEAST_SAMPLES": "of_criteria",
-        "LEAST_SLOTS": "of_criteria",
-        "SATURATED": "of_criteria",
-        "SATURATED_SLOTS": "of_criteria",
-        "TURNED_AWAY": "of_criteria",
-        "bad_slots": "of_criteria",
-        "first_where": "of_criteria",
-        "latency_rows": "of_criteria",
-        "lateness_p99": "of_criteria",
-        "least_samples": "of_criteria",
-        "number_of": "of_criteria",
-        "service_number": "of_criteria",
-        "service_series": "of_criteria",
-        "share_of": "of_criteria",
-        "steps_of": "of_criteria",
-        "visit_count": "of_criteria",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "BAD": "of_criteria",
+            "LATENESS_BOUND_S": "of_criteria",
+            "LEAST_SAMPLES": "of_criteria",
+            "LEAST_SLOTS": "of_criteria",
+            "SATURATED": "of_criteria",
+            "SATURATED_SLOTS": "of_criteria",
+            "TURNED_AWAY": "of_criteria",
+            "bad_slots": "of_criteria",
+            "first_where": "of_criteria",
+            "latency_rows": "of_criteria",
+            "lateness_p99": "of_criteria",
+            "least_samples": "of_criteria",
+            "number_of": "of_criteria",
+            "service_number": "of_criteria",
+            "service_series": "of_criteria",
+            "share_of": "of_criteria",
+            "steps_of": "of_criteria",
+            "visit_count": "of_criteria",
+        },
+    )

@@ -43,26 +43,27 @@ __all__ = [
     "trips",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Breaker": "breaker",
-        "Budget": "budget",
-        "Cache": "cache",
-        "Deadline": "deadline",
-        "Hedge": "hedge",
-        "Retry": "retry",
-        "backoff_s": "retry",
-        "deadline_s": "deadline",
-        "failing_after": "breaker",
-        "gives_up_at_s": "timeout",
-        "hedge_number": "hedge",
-        "is_too_late": "deadline",
-        "item_of": "cache",
-        "lineage": "retry",
-        "may_retry": "budget",
-        "tokens_after_answer": "budget",
-        "tokens_after_retry": "budget",
-        "trips": "breaker",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Breaker": "breaker",
+            "Budget": "budget",
+            "Cache": "cache",
+            "Deadline": "deadline",
+            "Hedge": "hedge",
+            "Retry": "retry",
+            "backoff_s": "retry",
+            "deadline_s": "deadline",
+            "failing_after": "breaker",
+            "gives_up_at_s": "timeout",
+            "hedge_number": "hedge",
+            "is_too_late": "deadline",
+            "item_of": "cache",
+            "lineage": "retry",
+            "may_retry": "budget",
+            "tokens_after_answer": "budget",
+            "tokens_after_retry": "budget",
+            "trips": "breaker",
+        },
+    )

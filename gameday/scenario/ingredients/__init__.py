@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Ingredients", "Occurrence", "Origin", "Part", "Regressor", "Shape", "When"]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Ingredients": "block",
-        "Occurrence": "when",
-        "Origin": "when",
-        "Part": "when",
-        "Regressor": "regressors",
-        "Shape": "when",
-        "When": "when",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Ingredients": "block",
+            "Occurrence": "when",
+            "Origin": "when",
+            "Part": "when",
+            "Regressor": "regressors",
+            "Shape": "when",
+            "When": "when",
+        },
+    )

@@ -43,26 +43,27 @@ __all__ = [
     "takes_last",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Balance": "balance",
-        "CoDel": "overload",
-        "Limit": "limit",
-        "ORDERS": "overload",
-        "Pool": "pool",
-        "QueueOrder": "overload",
-        "first_of": "balance",
-        "has_waited_too_long": "overload",
-        "is_less_busy": "balance",
-        "is_over_limit": "limit",
-        "is_shed": "shed",
-        "may_begin": "pool",
-        "next_limit": "limit",
-        "places_of": "shed",
-        "room_now": "waiting_room",
-        "second_of": "balance",
-        "share_of": "shed",
-        "takes_last": "overload",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Balance": "balance",
+            "CoDel": "overload",
+            "Limit": "limit",
+            "ORDERS": "overload",
+            "Pool": "pool",
+            "QueueOrder": "overload",
+            "first_of": "balance",
+            "has_waited_too_long": "overload",
+            "is_less_busy": "balance",
+            "is_over_limit": "limit",
+            "is_shed": "shed",
+            "may_begin": "pool",
+            "next_limit": "limit",
+            "places_of": "shed",
+            "room_now": "waiting_room",
+            "second_of": "balance",
+            "share_of": "shed",
+            "takes_last": "overload",
+        },
+    )

@@ -43,26 +43,27 @@ __all__ = [
     "what_if",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Assets": "assets",
-        "CUSTOMER_WORDS": "step_checks",
-        "Injection": "injections",
-        "Secrets": "secrets",
-        "WhatIf": "variants",
-        "from_yaml": "plain_yaml",
-        "choose_injections": "injections",
-        "is_file": "yaml_source",
-        "outages": "injections",
-        "parse_injections": "injections",
-        "read_scenario": "load",
-        "LoadedScenario": "loaded",
-        "scenario_of": "loaded",
-        "secrets_of": "secrets",
-        "share_cut": "long_walks",
-        "split_css": "selectors",
-        "to_yaml": "plain_yaml",
-        "what_if": "variants",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Assets": "assets",
+            "CUSTOMER_WORDS": "step_checks",
+            "Injection": "injections",
+            "Secrets": "secrets",
+            "WhatIf": "variants",
+            "from_yaml": "plain_yaml",
+            "choose_injections": "injections",
+            "is_file": "yaml_source",
+            "outages": "injections",
+            "parse_injections": "injections",
+            "read_scenario": "load",
+            "LoadedScenario": "loaded",
+            "scenario_of": "loaded",
+            "secrets_of": "secrets",
+            "share_cut": "long_walks",
+            "split_css": "selectors",
+            "to_yaml": "plain_yaml",
+            "what_if": "variants",
+        },
+    )

@@ -38,22 +38,23 @@ __all__ = [
     "stretched",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Autoscale": "autoscale",
-        "Load": "load",
-        "METRICS": "autoscale",
-        "Pauses": "pauses",
-        "WarmUp": "warm_up",
-        "cold_factor": "warm_up",
-        "cold_share": "warm_up",
-        "load_factor": "load",
-        "metric_of": "autoscale",
-        "seconds_with_pauses": "pauses",
-        "servers_by_change": "autoscale",
-        "servers_left": "outage",
-        "servers_wanted": "autoscale",
-        "stretched": "outage",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Autoscale": "autoscale",
+            "Load": "load",
+            "METRICS": "autoscale",
+            "Pauses": "pauses",
+            "WarmUp": "warm_up",
+            "cold_factor": "warm_up",
+            "cold_share": "warm_up",
+            "load_factor": "load",
+            "metric_of": "autoscale",
+            "seconds_with_pauses": "pauses",
+            "servers_by_change": "autoscale",
+            "servers_left": "outage",
+            "servers_wanted": "autoscale",
+            "stretched": "outage",
+        },
+    )

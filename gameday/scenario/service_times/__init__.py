@@ -45,24 +45,25 @@ __all__ = [
     "pareto",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Deterministic": "laws",
-        "Empirical": "laws",
-        "Erlang": "laws",
-        "Exponential": "laws",
-        "Gamma": "laws",
-        "LogNormal": "laws",
-        "Pareto": "laws",
-        "ServiceTime": "laws",
-        "between": "quantile_functions",
-        "cubic": "quantile_functions",
-        "exponential": "quantile_functions",
-        "gamma_place": "quantile_functions",
-        "gamma_rows": "quantile_functions",
-        "lognormal": "quantile_functions",
-        "normal_quantile": "quantile_functions",
-        "pareto": "quantile_functions",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Deterministic": "laws",
+            "Empirical": "laws",
+            "Erlang": "laws",
+            "Exponential": "laws",
+            "Gamma": "laws",
+            "LogNormal": "laws",
+            "Pareto": "laws",
+            "ServiceTime": "laws",
+            "between": "quantile_functions",
+            "cubic": "quantile_functions",
+            "exponential": "quantile_functions",
+            "gamma_place": "quantile_functions",
+            "gamma_rows": "quantile_functions",
+            "lognormal": "quantile_functions",
+            "normal_quantile": "quantile_functions",
+            "pareto": "quantile_functions",
+        },
+    )

@@ -21,11 +21,12 @@ numba.config.CACHE_DIR = str(kept_folder())  # before any kernel of this folder 
 
 __all__ = ["SingleQueueRun", "run_compiled", "run_single_queue"]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "SingleQueueRun": "single_queue",
-        "run_compiled": "engine",
-        "run_single_queue": "single_queue",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "SingleQueueRun": "single_queue",
+            "run_compiled": "engine",
+            "run_single_queue": "single_queue",
+        },
+    )

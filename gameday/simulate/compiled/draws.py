@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from gameday.record import one_bin
-from gameday.scenario import quantile_functions as quantiles
+from gameday.scenario.service_times import quantile_functions as quantiles
 from gameday.simulate.compiled.inlined import inlined
 from gameday.simulate.compiled.layout import LAWS
 from gameday.simulate.compiled.tables_at import law_row, visit_at

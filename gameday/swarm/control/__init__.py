@@ -27,17 +27,18 @@ __all__ = [
     "worker_command",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "KEY_FILE_VARIABLE": "keys",
-        "KEY_VARIABLE": "keys",
-        "Listen": "keys",
-        "check_listen": "processes",
-        "forget_run_spec": "forget",
-        "forget_killed": "forget",
-        "given_key": "keys",
-        "made_key": "keys",
-        "worker_command": "processes",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "KEY_FILE_VARIABLE": "keys",
+            "KEY_VARIABLE": "keys",
+            "Listen": "keys",
+            "check_listen": "processes",
+            "forget_run_spec": "forget",
+            "forget_killed": "forget",
+            "given_key": "keys",
+            "made_key": "keys",
+            "worker_command": "processes",
+        },
+    )

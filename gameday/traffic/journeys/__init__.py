@@ -16,12 +16,13 @@ __all__ = [
     "propose",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "Calibration": "fitted",
-        "Proposal": "proposed_yaml",
-        "calibrate": "calibration",
-        "propose": "proposed_yaml",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "Calibration": "fitted",
+            "Proposal": "proposed_yaml",
+            "calibrate": "calibration",
+            "propose": "proposed_yaml",
+        },
+    )

@@ -23,17 +23,18 @@ __all__ = [
     "stock_rows",
 ]
 
-__getattr__ = opening(
-    __name__,
-    {
-        "LaunchDay": "launch_day",
-        "Nominal": "nominal",
-        "Outlook": "plan_outlook",
-        "StockRow": "stock",
-        "check_options": "early_checks",
-        "launch_days": "launch_day",
-        "outlook": "plan_outlook",
-        "sold_orders": "stock",
-        "stock_rows": "stock",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = opening(
+        __name__,
+        {
+            "LaunchDay": "launch_day",
+            "Nominal": "nominal",
+            "Outlook": "plan_outlook",
+            "StockRow": "stock",
+            "check_options": "early_checks",
+            "launch_days": "launch_day",
+            "outlook": "plan_outlook",
+            "sold_orders": "stock",
+            "stock_rows": "stock",
+        },
+    )
