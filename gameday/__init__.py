@@ -62,6 +62,6 @@ if not TYPE_CHECKING:
         found = _open(name)
         if name not in _VERBS:
             return found
-        from gameday.errors import in_python_words
+        from gameday.python_words import in_python_words
 
         return in_python_words(found)

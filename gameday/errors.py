@@ -15,10 +15,7 @@ GamedayError                   9   an internal error: ours, please report
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from functools import wraps
-from typing import ClassVar, ParamSpec, TypeVar
+from typing import ClassVar
 
 __all__ = [
     "CleanUpFailed",
@@ -32,7 +29,6 @@ __all__ = [
     "ShopFailed",
     "StoppedByPerson",
     "UsageError",
-    "in_python_words",
 ]
 
 
@@ -100,35 +96,3 @@ class OutputLost(GamedayError):
     """Standard output is closed, full or no longer read; a run's verdict stands all the same."""
 
     exit_code = 9
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-_FLAG = re.compile(r"(`[^`]*`)|(?<![\w-])--([a-z][a-z0-9-]*[a-z0-9])")
-"""A quoted command, which stays as it is, or a flag."""
-_ARGUMENTS = {
-    "target": "targets",
-    "duration": "speed",
-    "budget": "budget_s",
-    "allow-conversion-drift": "drift",
-}
-"""Flags whose argument in Python is not called as they are."""
-
-
-def in_python_words(verb: Callable[P, T]) -> Callable[P, T]:
-    """Return a verb whose errors speak of its arguments where the command's speak of flags."""
-
-    @wraps(verb)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return verb(*args, **kwargs)
-        except GamedayError as error:
-            error.args = tuple(_FLAG.sub(_argument, str(part)) for part in error.args)
-            raise
-
-    return call
-
-
-def _argument(found: re.Match[str]) -> str:
-    quoted, flag = found.groups()
-    return str(quoted or _ARGUMENTS.get(flag, flag.replace("-", "_")))

@@ -76,7 +76,7 @@ _FORECAST = (
     Column(
         "p10 p50 p90 p99",
         "steps/min",
-        "quantiles of each minute by itself; no day, see DESIGN §7.8",
+        "quantiles of each minute by itself: no day has them all",
     ),
     Column("mean", "steps/min", "on average; means add up, medians do not"),
     Column("organic_p10 organic_p90", "steps/min", "the same without launches"),

@@ -34,7 +34,7 @@ Array = NDArray[Any]
 """A numpy array; each field's docstring gives its shape, range and unit."""
 
 SLOT_S = 60
-"""Length of a slot in event time, seconds (DESIGN §2: one minute of the event)."""
+"""Length of a slot in event time, seconds: one minute of the event."""
 
 LONGEST_WALK = 500
 """Most steps of a session: walks end there, and what is reckoned of journeys ends there too. Default: ours."""
@@ -44,7 +44,7 @@ QUANTILES = (0.1, 0.5, 0.9, 0.99)
 
 
 def supported(cases: int) -> float:
-    """Return the highest quantile that so many past cases can support (DESIGN §7.8)."""
+    """Return the highest quantile that so many past cases can support: 1 - 1/(n + 1)."""
     return 1 - 1 / (cases + 1)
 
 
@@ -97,7 +97,7 @@ def draw(root: int, session: int, step: int, attempt: int, purpose: int) -> floa
     """Return the uniform number in (0, 1) that belongs to this key, and to no order of asking.
 
     Any engine that asks for the same key gets the same number, so variants share their chance
-    (common random numbers) and two engines can be compared draw by draw (DESIGN §7.9).
+    (common random numbers) and two engines can be compared draw by draw.
     """
     return draw_keyed(session_key(root, session), step, attempt, purpose)
 

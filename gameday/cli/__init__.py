@@ -5,6 +5,14 @@ In:    argv.    Out: text or JSON, an exit code.
 Never: compute; be imported by a room. The only print, the only `except GamedayError`.
 """
 
-from gameday.cli.app import main
+from typing import TYPE_CHECKING
+
+from gameday.doors import opening
+
+if TYPE_CHECKING:
+    from gameday.cli.app import main
 
 __all__ = ["main"]
+
+if not TYPE_CHECKING:
+    __getattr__ = opening(__name__, {"main": "app"})

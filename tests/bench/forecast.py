@@ -55,7 +55,7 @@ ORIGINS = {
         ("1998-05-08", "1998-06-29"),
     ),
 }
-"""Start of the past and origin, UTC; a week ahead. Source: anchors/forecast.md §2."""
+"""Start of the past and origin, UTC; a week ahead."""
 
 
 def _some(full: int, size: float) -> int:

@@ -87,7 +87,7 @@ def test_every_verb_that_tells_something_can_tell_it_as_json(verb: tuple[str, ..
     if verb in (("init",), ("schema",), ("capacity", "export")):
         pytest.skip("makes files, or is a format of its own")
     said = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*verb, "--help"])
-    assert "--json" in said.output, "DESIGN §6: every verb has --json with a schema_version"
+    assert "--json" in said.output, "every verb has --json with a schema_version"
 
 
 @pytest.mark.parametrize(

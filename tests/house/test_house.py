@@ -109,7 +109,8 @@ def test_every_module_says_in_its_docstring_what_it_is_for(file: Path) -> Iterat
 def _gives_late(file: Path) -> bool:
     """Return whether a module gives names when they are asked for, by a `__getattr__` of its own."""
     return any(
-        isinstance(node, ast.Assign) and "__getattr__" in map(dotted, node.targets)
+        (isinstance(node, ast.Assign) and "__getattr__" in map(dotted, node.targets))
+        or (isinstance(node, ast.FunctionDef) and node.name == "__getattr__")
         for node in ast.walk(tree_of(file))
     )
 
@@ -201,8 +202,10 @@ def test_only_the_cli_prints_and_only_the_cli_ends_the_process(file: Path) -> It
 
 
 @of_every_module
-def test_only_the_cli_catches_the_whole_error_tree(file: Path) -> Iterator[str]:
-    if shown(file).startswith("cli/"):
+def test_only_the_cli_and_the_door_for_python_catch_the_whole_error_tree(
+    file: Path,
+) -> Iterator[str]:
+    if shown(file).startswith("cli/") or shown(file) == "python_words.py":
         return
     handlers = [n for n in ast.walk(tree_of(file)) if isinstance(n, ast.ExceptHandler) and n.type]
     for handler in handlers:
@@ -293,3 +296,28 @@ def test_no_module_imports_a_room_above_it() -> None:
             if mine in height and parts[1] in height and height[parts[1]] >= height[mine]:
                 wrong.append(f"{shown(file)} imports {name}")
     assert not wrong
+
+
+@of_every_module
+def test_a_lazy_door_gives_the_names_it_says_from_where_it_says(file: Path) -> Iterator[str]:
+    """What a reader and mypy see, what is exported, and what is opened at run time are the same."""
+    if file.name != "__init__.py" or not _gives_late(file):
+        return
+    opened: dict[str, str] = {}
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Dict):
+            opened |= {
+                str(ast.literal_eval(name)): str(ast.literal_eval(module))
+                for name, module in zip(node.keys, node.values, strict=True)
+                if name is not None
+            }
+    room = ".".join(("gameday", *file.relative_to(HOUSE).parent.parts))
+    seen = {
+        alias.name: (node.module or "").removeprefix(f"{room}.")
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{room}.")
+        for alias in node.names
+    }
+    shown_names = set(exports_of(file) or ()) - {"__version__"}
+    yield from sorted(name for name in shown_names if opened.get(name) != seen.get(name))
+    yield from sorted(set(opened) ^ shown_names)

@@ -110,7 +110,7 @@ CURES: list[tuple[str, dict[str, Any], str]] = [
 def test_retries_keep_a_long_queue_full_after_its_trigger_is_gone_unless_a_policy_stops_them(
     cure: str, policy: dict[str, Any], said: str, trigger: str, tmp_path: Path
 ) -> None:
-    """The load amplifier of OSDI 2022, as anchors/simulate.md §6 has it: 80 % load, a trigger, retries."""
+    """The load amplifier of Huang et al. (OSDI 2022): 80 % load, a trigger, retries."""
     shop = load_small(
         tmp_path,
         desk(servers=40, mean="200ms"),

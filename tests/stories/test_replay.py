@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 NOT_EVERY_RUN = {"event.parquet", "capacity/CR-*.yaml", "stop", "hold.json", "swarm.json"}
 """Files of a run that only some runs have, and one that is gone when it is over."""
 STOPS_WITHIN_S = 5.0
-"""Promised by `gameday stop --help` and DESIGN §6."""
+"""Promised by `gameday stop --help`."""
 
 
 # a sound run

@@ -30,6 +30,8 @@ if not TYPE_CHECKING:
         {
             "caused_by_type": "by_type",
             "event_demand": "demand_with_launches",
+            "Contradiction": "forecast_conflicts",
+            "Residual": "forecast_conflicts",
             "find_contradictions": "forecast_conflicts",
             "measure_residuals": "forecast_conflicts",
             "steps_by_type": "by_type",
