@@ -12,7 +12,7 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.record.by_slot import BySlot, known_sum
     from gameday.record.histograms import BINS, bin_of, one_bin, percentile
-    from gameday.record.record_table import record_table
+    from gameday.record.long_table import record_table
     from gameday.record.run_record import (
         ATTEMPTS,
         ENDS,
@@ -69,6 +69,6 @@ if not TYPE_CHECKING:
             "known_sum": "by_slot",
             "one_bin": "histograms",
             "percentile": "histograms",
-            "record_table": "record_table",
+            "record_table": "long_table",
         },
     )

@@ -321,3 +321,11 @@ def test_a_lazy_door_gives_the_names_it_says_from_where_it_says(file: Path) -> I
     shown_names = set(exports_of(file) or ()) - {"__version__"}
     yield from sorted(name for name in shown_names if opened.get(name) != seen.get(name))
     yield from sorted(set(opened) ^ shown_names)
+
+
+@of_every_module
+def test_no_name_at_a_door_is_that_of_a_module_behind_it(file: Path) -> Iterator[str]:
+    """Once the module is loaded Python gives the module in place of the name."""
+    if file.name == "__init__.py" and _gives_late(file):
+        behind = {part.stem for part in file.parent.iterdir()}
+        yield from sorted(behind & set(exports_of(file) or ()))
