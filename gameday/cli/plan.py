@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,24 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "say_plan"]
 
 _FACTS = (
-    "window_start",
-    "window_end",
-    "lead_in_slots",
-    "speed",
-    "scale",
-    "quantile",
-    "wall_s",
-    "sessions",
-    "steps",
-    "requests",
-    "orders",
-    "request_bytes",
-    "peak_steps_per_s",
-    "peak_requests_per_s",
-    "peak_utc",
-    "most_customers",
+    *("window_start", "window_end", "lead_in_slots", "speed", "scale", "quantile", "wall_s"),
+    *("sessions", "steps", "requests", "orders", "request_bytes", "peak_steps_per_s"),
+    *("peak_requests_per_s", "peak_utc", "most_customers"),
 )
-"""Fields of a plan that are printed a line each."""
+"""What is printed of a plan's conditions and totals, a line each."""
 _MOST_CONTRADICTIONS = 5
 
 
@@ -112,9 +100,10 @@ def say_plan(order: Order, show: Show, *, as_json: bool, out: Path | None = None
 
 def _show_plan(answer: PlanAnswer) -> None:
     """Print a plan: its facts, journeys, products, services, and how well the journeys cause the forecast."""
+    facts = asdict(answer.conditions) | asdict(answer.totals)
     for name in _FACTS:
-        typer.echo(f"{name.replace('_', ' '):<20} {getattr(answer, name)}")
-    typer.echo(answer.redirects.text)
+        typer.echo(f"{name.replace('_', ' '):<20} {facts[name]}")
+    typer.echo(answer.totals.redirects.text)
     for name, walk in answer.journeys.items():
         ever = ", ".join(f"{step} {share:.1%}" for step, share in walk.ever.items() if share)
         typer.echo(

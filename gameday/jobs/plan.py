@@ -73,8 +73,8 @@ class JourneyWalk:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanAnswer:
-    """What a plan would send; per slot in lists, lead-in first."""
+class PlanConditions:
+    """What is played, and how."""
 
     event: str
     window_start: str
@@ -86,6 +86,12 @@ class PlanAnswer:
     seed: int
     wall_s: float
     sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTotals:
+    """What is sent in all, lead-in included, and at the most."""
+
     steps: int
     requests: int
     redirects: Redirects
@@ -95,12 +101,27 @@ class PlanAnswer:
     peak_requests_per_s: float
     peak_utc: str
     most_customers: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSlots:
+    """What is sent in each slot, lead-in first."""
+
     slots_utc: list[str]
     steps_per_slot: dict[str, dict[str, list[float]]]
     """Region -> step -> steps."""
     sessions_per_slot: dict[str, dict[str, list[int]]]
     """Region -> journey -> session starts."""
     per_slot: dict[str, RegionSlots]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnswer:
+    """What a plan would send."""
+
+    conditions: PlanConditions
+    totals: PlanTotals
+    slots: PlanSlots
     products: dict[str, ProductOrders]
     stock: tuple[StockRow, ...]
     journeys: dict[str, JourneyWalk]
@@ -131,7 +152,7 @@ def plan_order(order: Order, show: Show) -> Planned:
 
 
 def plan_json(answer: PlanAnswer) -> dict[str, Any]:
-    """Return a plan as `gameday plan --json` prints it, contradictions in words too."""
+    """Return a plan as `gameday plan --json` prints it: one flat object, contradictions in words too."""
     fields = to_json(answer, schema_version=3)
     for row, contradiction in zip(fields["contradictions"], answer.contradictions, strict=True):
         row |= {
@@ -139,15 +160,35 @@ def plan_json(answer: PlanAnswer) -> dict[str, Any]:
             "last": contradiction.last.isoformat(),
             "text": contradiction.text,
         }
-    return fields
+    version, conditions, totals, slots = (
+        fields.pop(name) for name in ("schema_version", "conditions", "totals", "slots")
+    )
+    return {"schema_version": version, **conditions, **totals, **slots, **fields}
 
 
 def _answer(scenario: Scenario, demand: Demand, plan: LoadPlan, last: dict[str, Any]) -> PlanAnswer:
     seen = outlook(scenario, plan)
-    per_s = seen.requests.sum(axis=0) / plan.slot_wall_s
-    hottest = plan.lead_in + int(per_s[plan.lead_in :].argmax())
-    most_steps = float(seen.steps.sum(axis=(0, 1))[plan.lead_in :].max())
+    stock = [
+        row
+        for stack in scenario.stack_names
+        for row in stock_rows(scenario, demand.strength_sigma, plan, seen, stack)
+    ]
     return PlanAnswer(
+        conditions=_conditions(scenario, plan),
+        totals=_totals(plan, seen, last),
+        slots=_slots(plan, seen),
+        products={name: _product(scenario, plan, seen, name) for name in seen.orders_by_type},
+        stock=tuple(stock),
+        journeys={name: _journey(scenario, plan, seen, name) for name in seen.chains},
+        service_visits_per_s=_service_visits(scenario, plan, seen),
+        cells=_cells(scenario, plan),
+        residuals=tuple(measure_residuals(plan)),
+        contradictions=tuple(find_contradictions(scenario, plan)),
+    )
+
+
+def _conditions(scenario: Scenario, plan: LoadPlan) -> PlanConditions:
+    return PlanConditions(
         event=scenario.event.name,
         window_start=plan.window.start.isoformat(),
         window_end=plan.window.end.isoformat(),
@@ -158,6 +199,14 @@ def _answer(scenario: Scenario, demand: Demand, plan: LoadPlan, last: dict[str, 
         seed=plan.seed.root,
         wall_s=plan.duration_s + plan.lead_in_s,
         sessions=int(plan.played.sum()),
+    )
+
+
+def _totals(plan: LoadPlan, seen: Outlook, last: dict[str, Any]) -> PlanTotals:
+    per_s = seen.requests.sum(axis=0) / plan.slot_wall_s
+    hottest = plan.lead_in + int(per_s[plan.lead_in :].argmax())
+    most_steps = float(seen.steps.sum(axis=(0, 1))[plan.lead_in :].max())
+    return PlanTotals(
         steps=round(float(seen.steps.sum())),
         requests=round(float(seen.requests.sum())),
         redirects=_redirects(plan, seen, last),
@@ -167,31 +216,27 @@ def _answer(scenario: Scenario, demand: Demand, plan: LoadPlan, last: dict[str, 
         peak_requests_per_s=round(float(per_s[hottest]), 1),
         peak_utc=plan.grid.instant(hottest).isoformat(),
         most_customers=round(float(seen.customers.sum(axis=0).max()), 1),
+    )
+
+
+def _slots(plan: LoadPlan, seen: Outlook) -> PlanSlots:
+    regions = list(enumerate(plan.regions))
+    return PlanSlots(
         slots_utc=[plan.grid.instant(slot).isoformat() for slot in range(plan.grid.slots)],
         steps_per_slot=_steps_per_slot(plan, seen),
         sessions_per_slot={
             region: dict(zip(plan.journeys, plan.played[r].tolist(), strict=True))
-            for r, region in enumerate(plan.regions)
+            for r, region in regions
         },
-        per_slot={
-            region: RegionSlots(
-                seen.requests[r].round(1).tolist(),
-                seen.orders[r].round(2).tolist(),
-                seen.customers[r].round(1).tolist(),
-            )
-            for r, region in enumerate(plan.regions)
-        },
-        products={name: _product(scenario, plan, seen, name) for name in seen.orders_by_type},
-        stock=tuple(
-            row
-            for stack in scenario.stack_names
-            for row in stock_rows(scenario, demand.strength_sigma, plan, seen, stack)
-        ),
-        journeys={name: _journey(scenario, plan, seen, name) for name in seen.chains},
-        service_visits_per_s=_service_visits(scenario, plan, seen),
-        cells=_cells(scenario, plan),
-        residuals=tuple(measure_residuals(plan)),
-        contradictions=tuple(find_contradictions(scenario, plan)),
+        per_slot={region: _region_slots(seen, r) for r, region in regions},
+    )
+
+
+def _region_slots(seen: Outlook, region: int) -> RegionSlots:
+    return RegionSlots(
+        seen.requests[region].round(1).tolist(),
+        seen.orders[region].round(2).tolist(),
+        seen.customers[region].round(1).tolist(),
     )
 
 

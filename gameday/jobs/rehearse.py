@@ -19,6 +19,7 @@ from gameday.experiments.failures import (
 from gameday.experiments.rehearsal import (
     FullScaleWait,
     Headroom,
+    QueueCheck,
     check_against_queues,
     find_headroom,
     full_scale_waits,
@@ -231,7 +232,6 @@ class _Model:
         scenario, plan = self.scenario, self.plan
         stacks = {runs[0].stack: list(runs) for runs in zip(*before, strict=True)}
         answers = answers_of(scenario, before, plan.scale)
-        series, gone = series_of(before), sell_outs(scenario, before)
         undisturbed = self.undisturbed("as it is", scenario)
         return Rehearsal(
             event=scenario.event.name,
@@ -245,19 +245,19 @@ class _Model:
             seed=plan.seed.root,
             replications=answers.replications,
             stacks=answers.stacks,
-            series=series,
-            sell_out=gone,
+            series=series_of(before),
+            sell_out=sell_outs(scenario, before),
             injected=tuple(injection.text for injection in plan.injections),
             recovery=does_it_recover(plan.injections, before, undisturbed),
             small_stations=small_stations(scenario, plan.scale),
             full_scale={stack: self._full_scale(runs) for stack, runs in stacks.items()},
-            cross_check={
-                stack: check_against_queues(
-                    scenario, plan.scale, runs, is_struck=bool(plan.injections)
-                )
-                for stack, runs in stacks.items()
-            },
+            cross_check={stack: self._cross_check(runs) for stack, runs in stacks.items()},
         )
+
+    def _cross_check(self, runs: list[Replication]) -> tuple[QueueCheck, ...]:
+        """Return the queues of a stack beside their answers on paper."""
+        is_struck = bool(self.plan.injections)
+        return check_against_queues(self.scenario, self.plan.scale, runs, is_struck=is_struck)
 
     def _full_scale(self, runs: list[Replication]) -> tuple[FullScaleWait, ...]:
         """Return what busy services wait at full scale; empty where something is injected."""

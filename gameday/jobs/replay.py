@@ -136,20 +136,15 @@ def _show(run: Run, seen: Foreseen) -> _Shown:
         wait_for_code = stack.enter_context(compiling())
         shops = stack.enter_context(target(run, plan))
         predicted = predict(run, plan, servers, wait_for_code)
+        look_at, seed = partial(Look.at, scenario), run.order.seed
         event_model = stack.enter_context(
-            real_speed_model(
-                scenario,
-                seen.demand,
-                plan,
-                partial(Look.at, scenario),
-                seed=run.order.seed,
-                scale=servers,
-            )
+            real_speed_model(scenario, seen.demand, plan, look_at, seed=seed, scale=servers)
         )
         after = AfterLoad(play_load(run, plan, shops), run.stop)
         after.keep(run.folder, predicted)
         modelled = after.real_speed(event_model, run.show)
         questions = Questions(run, seen, after)
+        lost = questions.losses(load_share) if run.order.n_minus_one else {}
         evidence = Evidence(
             scenario=scenario,
             plan=plan,
@@ -157,7 +152,7 @@ def _show(run: Run, seen: Foreseen) -> _Shown:
             predicted=predicted,
             event=modelled.event,
             event_scale=modelled.scale,
-            n_minus_one=questions.losses(load_share) if run.order.n_minus_one else {},
+            n_minus_one=lost,
             load_share=load_share,
             calm=modelled.calm,
             machine=after.played.health.machine,
