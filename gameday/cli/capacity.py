@@ -15,7 +15,7 @@ from gameday.cli.runs import OutOption, RunArgument
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
-    from gameday.capacity import CapacityRequest
+    pass
 
 __all__ = ["add_to"]
 
@@ -36,25 +36,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="capacity")
 
 
-def _read(folder: Path) -> tuple[CapacityRequest, ...]:
-    """Return a run's requests; UsageError where it ended before any could be made."""
-    from gameday.capacity import from_mapping
-    from gameday.scenario.reading import from_yaml
-
-    out = []
-    if not (folder / "capacity").is_dir() and not (folder / "summary.json").is_file():
-        raise UsageError(f"{folder}: the run did not end; no request was made")
-    for file in sorted((folder / "capacity").glob("CR-*.yaml")):
-        try:
-            data = from_yaml(file.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-        except ValueError as error:
-            raise UsageError(f"{file}: {error}") from None
-        out.append(from_mapping(data, str(file)))
-    return tuple(out)
-
-
 def show(
     run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
 ) -> None:
@@ -62,10 +43,11 @@ def show(
 
     Example: gameday capacity show
     """
+    from gameday.jobs.move_request import requests_of
     from gameday.jobs.past_runs import run_folder
 
     folder = run_folder(run, out)
-    requests = _read(folder)
+    requests = requests_of(folder)
     if as_json:
         rows = [
             {
@@ -115,25 +97,15 @@ def move(
 
     Example: gameday capacity move CR-primeday-2027-us-payment proposed --reason "game day 3"
     """
-    from gameday.capacity import Move, as_yaml, moved
-    from gameday.files import write_whole
+    from gameday.capacity import Move
+    from gameday.jobs.move_request import move_request
     from gameday.jobs.past_runs import run_folder
-    from gameday.ledger import Ledger
 
-    folder = run_folder(run, out)
-    found = next((r for r in _read(folder) if r.id == request), None)
-    if found is None:
-        raise UsageError(f"no request '{request}' in {folder}; see `gameday capacity show`")
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    after = moved(found, Move(at, actor or getpass.getuser(), to, reason))
-    write_whole(folder / "capacity" / f"{after.id}.yaml", lambda p: p.write_text(as_yaml(after)))
-    reports = folder.resolve().parents[1]  # the run's own ledger, wherever --out points
-    if (reports / "ledger.sqlite3").is_file():
-        ledger = Ledger(reports)
-        ledger.set_request_state(after.run, after.id, after.state)
-        ledger.close()
-    said = {"schema_version": 1, "id": after.id, "from": found.state, "to": after.state}
-    typer.echo(json.dumps(said) if as_json else f"{after.id}: {found.state} -> {after.state}")
+    asked = Move(at, actor or getpass.getuser(), to, reason)
+    before, after = move_request(run_folder(run, out), request, asked)
+    told = {"schema_version": 1, "id": after.id, "from": before.state, "to": after.state}
+    typer.echo(json.dumps(told) if as_json else f"{after.id}: {before.state} -> {after.state}")
 
 
 def export(
@@ -146,8 +118,9 @@ def export(
     Example: gameday capacity export --to csv > order.csv
     """
     from gameday.capacity import EXPORTERS
+    from gameday.jobs.move_request import requests_of
     from gameday.jobs.past_runs import run_folder
 
     if to not in EXPORTERS:
         raise UsageError(f"--to: must be one of {', '.join(EXPORTERS)} (got '{to}')")
-    typer.echo(EXPORTERS[to].export(_read(run_folder(run, out))), nl=False)
+    typer.echo(EXPORTERS[to].export(requests_of(run_folder(run, out))), nl=False)

@@ -152,13 +152,7 @@ def watch(
     with (folder / "journal.jsonl").open(encoding="utf-8") as journal:
         while True:
             if line := journal.readline():
-                entry = json.loads(line)
-                if as_json:
-                    typer.echo(json.dumps({"schema_version": 1, **entry}))
-                    continue
-                facts = {k: v for k, v in entry.items() if k not in ("at", "what")}
-                shown = " ".join(f"{k}={v}" for k, v in facts.items())
-                typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")
+                _tell_entry(json.loads(line), as_json=as_json)
                 continue
             manifest = read_json(folder / "run.json")
             if manifest["verdict"] != "RUNNING" or not is_playing(folder):
@@ -166,6 +160,16 @@ def watch(
             time.sleep(0.3)
     if manifest["verdict"] == "RUNNING":
         typer.echo(f"{manifest['run_id']} was killed: its journal has no end", err=True)
+
+
+def _tell_entry(entry: dict[str, Any], *, as_json: bool) -> None:
+    """Print a journal's entry."""
+    if as_json:
+        typer.echo(json.dumps({"schema_version": 1, **entry}))
+        return
+    facts = {name: value for name, value in entry.items() if name not in ("at", "what")}
+    shown = " ".join(f"{name}={value}" for name, value in facts.items())
+    typer.echo(f"{entry['at'][11:19]}  {entry['what']}  {shown}")
 
 
 def _serve(folder: Path, port: int, *, as_json: bool) -> None:

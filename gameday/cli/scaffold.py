@@ -84,18 +84,23 @@ def init(
     if folder.exists():
         raise UsageError(f"{folder}: exists already; choose another folder")
     try:
-        folder.mkdir(parents=True)
-        if source.parent.name == _DRILLS:  # they are of one another, and of what all share
-            shutil.copytree(source.parent, folder / _DRILLS)
-            shutil.copytree(source.parents[1] / "shared", folder / "shared")
-        else:
-            shutil.copy(source, folder / source.name)
-            shutil.copytree(source.parent / "shared", folder / "shared")
+        _copy(source, folder)
         (folder / "scenario.schema.json").write_text(scenario_schema(indent=1))
     except OSError as error:
         raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
     copied = folder / (_DRILLS if source.parent.name == _DRILLS else "") / source.name
     typer.echo(f"{copied}: change it, then: gameday replay --event {copied}")
+
+
+def _copy(source: Path, folder: Path) -> None:
+    """Copy a bundled scenario and what it includes into a new folder."""
+    folder.mkdir(parents=True)
+    if source.parent.name == _DRILLS:  # they are of one another, and of what all share
+        shutil.copytree(source.parent, folder / _DRILLS)
+        shutil.copytree(source.parents[1] / "shared", folder / "shared")
+    else:
+        shutil.copy(source, folder / source.name)
+        shutil.copytree(source.parent / "shared", folder / "shared")
 
 
 def _init_recorded(folder: Path, har: Path, host: str | None) -> None:
