@@ -131,13 +131,13 @@ def test_the_headline_is_the_race_s_own_row_over_the_minutes_of_its_rivals(raced
     race = pooled_benchmark([found])
     assert backtest_wape(race) == dict(race)[OURS] == round(model.wape(), 4)
     assert f"backtest WAPE {100 * dict(race)[OURS]:.1f} %" in benchmark_words(race)
-    counted = {tuple(parts.total) for parts in found.values()}
+    counted = {tuple(parts.actual) for parts in found.values()}
     assert len(counted) == 1, "all over the same minutes"
     folds = weighed_folds(model.folds)
     for name in PLAIN:
         said: list[Array] = [RIVALS[name](model.past.until(f.origin), f.minute) for f in folds]
         by_hand = sum(np.nansum(np.abs(s - f.actual)) for s, f in zip(said, folds, strict=True))
-        assert dict(race)[name] == pytest.approx(by_hand / found[name].total.sum(), abs=6e-5)
+        assert dict(race)[name] == pytest.approx(by_hand / found[name].actual.sum(), abs=6e-5)
 
 
 def test_a_race_of_two_regions_is_of_their_volume(raced) -> None:  # type: ignore[no-untyped-def]
