@@ -75,7 +75,7 @@ def simulate(
 
     Example: gameday simulate --event primeday --what-if 'checkout.instances = 40'
     """
-    from gameday.jobs.rehearse import RehearsalOrder, rehearse_order
+    from gameday.jobs.rehearse import RehearsalOrder, checked, rehearse_order
     from gameday.live import Show
     from gameday.vocabulary import Seed
 
@@ -93,9 +93,9 @@ def simulate(
         workers=workers,
         cluster=cluster,
     )
-    show = Show()
+    can_be_played, show = checked(order), Show()
     check_folder(out)
-    result = rehearse_order(order, show)
+    result = rehearse_order(can_be_played, show)
     _tell(result, out, show, as_json=as_json)
     raise typer.Exit(result.exit_code())
 

@@ -57,7 +57,7 @@ from gameday.traffic import LoadPlan, ReplayOptions
 from gameday.traffic.plan import check_options
 from gameday.vocabulary import SLOT_S, Seed
 
-__all__ = ["RehearsalOrder", "rehearse", "rehearse_order"]
+__all__ = ["RehearsalOrder", "checked", "rehearse", "rehearse_order"]
 
 _CURE_REPLICATIONS = 4
 """Of each load and policy that is tried: which of many helps, not how much."""
@@ -89,6 +89,15 @@ class RehearsalOrder:
     def core_s(self) -> float:
         """Core seconds that a variant may take."""
         return self.budget_s * (self.workers or os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOrder:
+    """A rehearsal that can be played as asked; nothing is made or written yet."""
+
+    asked: RehearsalOrder
+    loaded: LoadedScenario
+    variants: list[WhatIf]
 
 
 def rehearse(
@@ -127,15 +136,15 @@ def rehearse(
         budget_s=budget_s,
         workers=workers,
     )
-    return rehearse_order(order, show_to(progress))
+    return rehearse_order(checked(order), show_to(progress))
 
 
-def rehearse_order(order: RehearsalOrder, show: Show) -> Rehearsal:
+def rehearse_order(order: CheckedOrder, show: Show) -> Rehearsal:
     """Play the event and its variants in the model, and answer what was asked."""
-    loaded, variants = _read(order)
-    with on_cluster(order.cluster), compiling() as wait_for_code:
-        _, demand = expect(loaded.written, order.history, order.seed, show)
-        model = _Model.of(order, loaded.played, demand, show)
+    asked, loaded, variants = order.asked, order.loaded, order.variants
+    with on_cluster(asked.cluster), compiling() as wait_for_code:
+        _, demand = expect(loaded.written, asked.history, asked.seed, show)
+        model = _Model.of(asked, loaded.played, demand, show)
         model.check_injections(variants)
         with show.phase("engine"):
             wait_for_code(show.update)
@@ -144,21 +153,21 @@ def rehearse_order(order: RehearsalOrder, show: Show) -> Rehearsal:
         return replace(
             result,
             what_ifs=tuple(model.variant(before, variant) for variant in variants),
-            headroom=model.headroom(before) if order.headroom else None,
+            headroom=model.headroom(before) if asked.headroom else None,
             cures=model.cures(result),
-            n_minus_one=model.losses(demand) if order.n_minus_one else None,
+            n_minus_one=model.losses(demand) if asked.n_minus_one else None,
         )
 
 
-def _read(order: RehearsalOrder) -> tuple[LoadedScenario, list[WhatIf]]:
-    """Return the scenario and its variants; UsageError where one of them cannot be played as asked."""
+def checked(order: RehearsalOrder) -> CheckedOrder:
+    """Read the scenario and its variants; UsageError where one of them cannot be played as asked."""
     if order.asked.scale is not None and order.asked.scale > 1:
         raise UsageError(f"--scale: must be at most 1, the whole (got {order.asked.scale:g})")
     loaded = read_scenario(order.event)
     variants = [what_if(loaded, text) for text in order.what_if]
     for scenario in (loaded.played, *(variant.scenario for variant in variants)):
         check_options(order.asked, scenario, order.inject, own_target=False)
-    return loaded, variants
+    return CheckedOrder(order, loaded, variants)
 
 
 @dataclass(frozen=True, slots=True)

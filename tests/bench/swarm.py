@@ -125,7 +125,7 @@ def wrk(size: float) -> dict[str, Any]:
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    requests = int(re.search(r"(\d+) requests in", done.stdout)[1])  # type: ignore[index]
+    requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
     return {"requests": requests, "cpu_s": cpu, "per_cpu_s": requests / cpu}
 
 

@@ -28,11 +28,11 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
     monkey.patch_all()
     from locust.stats import RequestStats
 
-    from gameday.record.histograms import percentile
+    from gameday.record.histograms import BINS, percentile
     from gameday.swarm.locust_stats import merge
     from gameday.swarm.tally.samples import PACKED, Tally
-    from gameday.swarm.tally.scoreboard import BINS
-    from tests.bench.swarm_stage import chain, engine_of, plan_of, scenario_of
+    from tests.bench.plans import chain, plan_of, scenario_of
+    from tests.bench.swarm_stage import engine_of
 
     journeys, steps = chain(4)
     scenario, loaded = scenario_of(journeys, steps, {})
@@ -52,10 +52,10 @@ def statistics_cost(samples: int = 400_000) -> dict[str, Any]:
         merge(stats, engine.exchanges, tally.count())
         costs.append(time.process_time() - began)
         if first % (25 * _BATCH) == 0:
-            for *_, kind, _, bin_, n in tally.take()["latency"]:
+            for *_, kind, _, bin_, n in tally.take().latency:
                 histogram[bin_] += n * (kind == 0)
             sizes.append(len(tally._bins))
-    for *_, kind, _, bin_, n in tally.take()["latency"]:
+    for *_, kind, _, bin_, n in tally.take().latency:
         histogram[bin_] += n * (kind == 0)
     errors = [
         100 * abs(percentile(histogram, level) / float(np.quantile(seconds, level)) - 1)

@@ -118,7 +118,7 @@ def memory_of_a_customer() -> dict[str, float]:
         one.keep((b"sid=%032x; Path=/" % number,), host="shop", path=lambda: "/", secure=False)
         return one
 
-    out = {}
+    out: dict[str, float] = {}
     for name, make in {
         "one_session_cookie_of_32_characters": jar,
         "one_extracted_value_of_32_characters": lambda number: {"token": f"{number:032x}"},

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gameday.cli import publish, track
+from gameday.cli import publish
 from gameday.cli.app import app
 from gameday.errors import GamedayError, HistoryError, UsageError
 from gameday.scenario import load_scenario
@@ -270,8 +270,8 @@ def test_track_follows_a_file_that_grows_and_reads_wall_clocks_where_told(
         now[0] += seconds
         rows.iloc[: next(parts, len(rows))].to_csv(file, index=False)
 
-    monkeypatch.setattr(track.time, "sleep", sleep)
-    monkeypatch.setattr(track.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("gameday.cli.track.time.sleep", sleep)
+    monkeypatch.setattr("gameday.cli.track.time.monotonic", lambda: now[0])
     flags = (
         "--plan",
         str(published),

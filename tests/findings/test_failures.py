@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gameday.experiments.failures.goodput import Goodput, Phases, phases
-from gameday.experiments.failures.losses import losses, n_minus_one
+from gameday.experiments.failures.losses import StackLosses, losses, n_minus_one
 from gameday.experiments.failures.recovery import does_it_recover, measured_recovery
 from gameday.experiments.failures.remedies import find_remedies
 from gameday.experiments.replications import Look
@@ -365,7 +365,7 @@ def two_services(folder: Path, servers: int) -> Scenario:
     return load_small(folder, shop)
 
 
-def answer(scenario: Scenario) -> dict[str, Any]:
+def answer(scenario: Scenario) -> StackLosses:
     """Return what can be lost while 60 customers come a second."""
     plan = struck(scenario, 60.0, [])
     demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))

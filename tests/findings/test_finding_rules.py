@@ -203,7 +203,7 @@ def test_orders_that_do_not_balance_by_key_are_a_finding_and_unread_ones_are_non
     [finding] = findings
     assert (finding.rule, finding.severity) == ("lost_orders", "S1")
     assert finding.value == Band(wrong, wrong, wrong)
-    assert finding.evidence["confirmed_missing"] == orders.confirmed_missing  # type: ignore[union-attr]
+    assert finding.evidence["confirmed_missing"] == orders.confirmed_missing
 
 
 @pytest.fixture(scope="module")

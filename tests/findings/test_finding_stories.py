@@ -50,7 +50,7 @@ def test_other_customers_on_another_day_are_healthy_too(tmp_path: Path) -> None:
     scenario = busy_shop(tmp_path)
     plan = played(scenario)
     predicted = records_of(scenario, plan, range(100, 105))
-    found = []
+    found: list[Finding] = []
     for day in range(5 if NIGHT else 2):
         run = as_measured(record_of(scenario, replace(plan, seed=type(plan.seed)(50 + day)), day))
         found += find(evidence_of(scenario, plan, run, predicted))

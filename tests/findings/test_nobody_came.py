@@ -78,7 +78,8 @@ def test_what_nobody_met_can_neither_be_lost_nor_not(scenario: Scenario) -> None
     answer = n_minus_one(scenario, demand, plan, seed=Seed(1), core_s=5.0, control=control)["main"]
     assert answer.rows
     assert {row.said for row in answer.rows} == {NOBODY}
-    assert all(row.held.mid is None for row in [answer.as_it_is, *answer.rows])
+    rows: list[Any] = [answer.as_it_is, *answer.rows]
+    assert all(row.held.mid is None for row in rows)
     assert list(answer.as_it_is.unmet) == OBJECTIVES
     assert answer.as_it_is.goodput.mid is None
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gameday.experiments.rehearsal import objective_change, series_of, series_table, service_change
-from gameday.experiments.rehearsal.cross_check import check_against_queues
+from gameday.experiments.rehearsal.cross_check import QueueCheck, check_against_queues
 from gameday.experiments.rehearsal.full_scale_wait import full_scale_waits
 from gameday.experiments.rehearsal.headroom import find_headroom
 from gameday.experiments.rehearsal.stack_answers import TOO_SMALL, rehearse, said_of
@@ -204,7 +204,7 @@ def test_who_waits_for_others_or_is_idle_is_not_played_alone(drowning: Any) -> N
 # --- paper --------------------------------------------------------------------------------------
 
 
-def paper(folder: Path, per_s: float, shop: dict[str, Any]) -> dict[str, Any]:
+def paper(folder: Path, per_s: float, shop: dict[str, Any]) -> QueueCheck:
     folder.mkdir(exist_ok=True)
     scenario = load_small(folder, shop)
     plan = flat_plan(scenario, per_s, slots=30, lead_in=1)

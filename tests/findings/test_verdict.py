@@ -24,7 +24,7 @@ from gameday.findings.finding import Severity
 from gameday.findings.tables.objectives import objective_rows
 from gameday.record.histograms import bin_of
 from gameday.record.run_record import LATENCIES, SESSIONS, STEPS, RunRecord, blank_record
-from gameday.swarm import Health
+from gameday.swarm import End, Health
 from gameday.vocabulary import Band, TimeGrid
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, record_of
 
@@ -60,7 +60,7 @@ def finding(rule: str, severity: Severity = "S2") -> Finding:
     list(product(ENDS, (False, True), (False, True), ("", "saturation", "missed_objective"))),
 )
 def test_the_worst_of_what_happened_is_the_verdict(
-    end: str, faulty: bool, unmeasured: bool, found: str
+    end: End, faulty: bool, unmeasured: bool, found: str
 ) -> None:
     missed = found == "missed_objective"
     happened = {
@@ -75,7 +75,7 @@ def test_the_worst_of_what_happened_is_the_verdict(
     verdict = judge(
         (finding(found),) if found else (),
         end=end,
-        why="so it ended",  # type: ignore[arg-type]
+        why="so it ended",
         faults=("the generator was late",) if faulty else (),
         unmeasured=("p99 of checkout",) if unmeasured else (),
     )

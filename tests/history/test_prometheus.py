@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -174,7 +174,7 @@ def test_a_server_that_is_not_there_is_one_clear_error() -> None:
 
 
 def answering(
-    monkeypatch: pytest.MonkeyPatch, *series: tuple[dict[str, str], list[float | str]]
+    monkeypatch: pytest.MonkeyPatch, *series: tuple[dict[str, str], Sequence[float | str]]
 ) -> None:
     """Let every server answer with these series, a value a minute from minute 0 on."""
     rows = [

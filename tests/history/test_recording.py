@@ -42,7 +42,7 @@ class Browser:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent |= {"Cookie": self.cookie} if self.cookie else {}
         sent |= {"Content-Type": kind} if kind else {}
-        connection = HTTPConnection(*self.site.server_address)  # type: ignore[arg-type]
+        connection = HTTPConnection(*self.site.server_address)
         connection.request(method, path, data or None, sent)
         reply = connection.getresponse()
         body = reply.read()
@@ -146,7 +146,7 @@ def play(scenario: Scenario, site: Site, order: list[str], session: int) -> Coun
         for line in (line for group in scenes[step, None].groups for line in group):
             request, hops = line.request(who, cookie), 0
             while True:
-                connection = HTTPConnection(*site.server_address)  # type: ignore[arg-type]
+                connection = HTTPConnection(*site.server_address)
                 connection.connect()
                 connection.sock.sendall(
                     request.replace(b"Accept-Encoding: gzip, deflate, br\r\n", b"")

@@ -40,7 +40,12 @@ def test_the_part_has_the_suffix_of_the_file_so_that_writers_know_the_format(
     tmp_path: Path,
 ) -> None:
     seen: list[Path] = []
-    write_whole(tmp_path / "plan.parquet", lambda part: (seen.append(part), part.write_text("x")))
+
+    def write(part: Path) -> None:
+        seen.append(part)
+        part.write_text("x")
+
+    write_whole(tmp_path / "plan.parquet", write)
     assert seen[0].suffix == ".parquet"
     assert seen[0].parent == tmp_path
     assert seen[0].name.startswith(".")

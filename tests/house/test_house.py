@@ -42,7 +42,7 @@ def of_every_module(offences: Callable[[Path], Iterable[str]]) -> Callable[[], N
         found = [f"{shown(file)}: {what}" for file in MODULES for what in offences(file)]
         assert not found, "\n".join(found)
 
-    del test.__wrapped__  # type: ignore[attr-defined]  # pytest would ask it for its arguments
+    del test.__wrapped__  # pytest would ask it for its arguments
     return test
 
 
@@ -227,7 +227,9 @@ def test_a_pure_room_asks_neither_the_clock_nor_chance(room: str) -> None:
         ]
         found += [f"{shown(file)} imports {n}" for n in names if n.split(".")[0] == "time"]
         for node in ast.walk(tree_of(file)):
-            name = dotted(node.func) if isinstance(node, ast.Call) else ""
+            if not isinstance(node, ast.Call):
+                continue
+            name = dotted(node.func)
             if "." in name and clocks.fullmatch(name):
                 found.append(f"{shown(file)}:{node.lineno} {name}")
     assert not found
@@ -238,7 +240,9 @@ def test_chance_is_made_nowhere_but_in_the_vocabulary(file: Path) -> Iterator[st
     if file.name == "vocabulary.py":
         return
     for node in ast.walk(tree_of(file)):
-        name = dotted(node.func) if isinstance(node, ast.Call) else ""
+        if not isinstance(node, ast.Call):
+            continue
+        name = dotted(node.func)
         if re.fullmatch(r"(np|numpy)\.random\.\w+|random\.\w+", name):
             yield f"line {node.lineno}: {name}"
 

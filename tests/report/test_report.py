@@ -25,7 +25,7 @@ from gameday.history import History
 from gameday.record.run_record import Orders
 from gameday.report import Judged, RunAbout, gather, render_remains, render_report, summary_json
 from gameday.report.render import SECTIONS
-from gameday.swarm import Health
+from gameday.swarm import End, Health
 from tests.support.small_runs import as_measured, busy_shop, evidence_of, played, records_of
 from tests.support.small_shop import flat_demand
 
@@ -41,7 +41,7 @@ ABOUT = RunAbout(
 MOST_BYTES = 3 << 20
 
 
-def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") -> dict[str, Any]:
+def summary_of(folder: Path, changes: dict[str, Any], *, end: End = "complete") -> dict[str, Any]:
     """Return the summary of a small run, SimPy's first replication used as the swarm's."""
     scenario = busy_shop(folder, changes)
     plan = played(scenario)
@@ -71,12 +71,12 @@ def summary_of(folder: Path, changes: dict[str, Any], *, end: str = "complete") 
     proof = Proof("p90, a zone lost", objectives={"p99 of checkout < 2s": row})
     requests = tuple(replace(r, proof=proof) for r in requests)
     withheld = (Withheld("main", "pay", ("p50 of pay: predicted 1 ms, measured 9 ms",)),)
-    valid = validity(measured, health=Health(0.2), end=end, why="asked to")  # type: ignore[arg-type]
+    valid = validity(measured, health=Health(0.2), end=end, why="asked to")
     verdict = judge(
         findings,
         end=end,
         why="asked to",
-        faults=valid.faults,  # type: ignore[arg-type]
+        faults=valid.faults,
         unmeasured=unmeasured_objectives(evidence),
     )
     judged = Judged(
@@ -297,7 +297,7 @@ def test_the_short_summary_names_verdict_findings_and_requests(
 ) -> None:
     render_report(failed, tmp_path)
     text = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert text.startswith(f"# FAIL: small, run {ABOUT['run_id']}\n")
+    assert text.startswith(f"# FAIL: small, run {ABOUT.run_id}\n")
     for heading in ("## Findings", "## Capacity requests", "## Validity"):
         assert heading in text
     for finding in failed["findings"]:
@@ -429,7 +429,12 @@ def look(browser: Any, url: str, scheme: str) -> None:
     page.on("request", lambda r: asked.append(r.url))
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: wrong.append(str(e)))
-    page.on("dialog", lambda d: (wrong.append(d.message), d.dismiss()))
+
+    def refuse(dialog: Any) -> None:
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
     page.goto(url)
     page.wait_for_function(DRAWN)
     assert wrong == []

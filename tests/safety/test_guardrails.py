@@ -186,7 +186,7 @@ def test_a_guardrail_that_acted_needs_all_its_time_again(watch_of: Any) -> None:
     assert played(watch, [BAD] * 20) is not None
     acted = []
     for second in range(21, 64):
-        watch.add(float(second), *report(watch, **BAD))
+        watch.add(float(second), *report(watch, sent=BAD["sent"], bad=BAD["bad"]))
         if watch.crossed(float(second)) is not None:
             acted.append(second)
     assert acted

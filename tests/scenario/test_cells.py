@@ -16,7 +16,7 @@ from gameday.scenario.blocks.services import Service
 from tests.support import examples
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.scenario.conftest import Bench
 
 SCALES = st.floats(1e-5, 1.5)
 

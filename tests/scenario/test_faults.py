@@ -13,7 +13,7 @@ from gameday.scenario import bundled_scenarios, load_scenario
 from tests.support.bad_documents import BAD, EDGE_STACKS
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.scenario.conftest import Bench
 
 FORM = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<rest>\S.*)", re.DOTALL)
 

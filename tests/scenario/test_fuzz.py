@@ -16,7 +16,7 @@ from gameday.scenario import Scenario, load_scenario
 from tests.support import examples
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.scenario.conftest import Bench
 
 Path = tuple[str | int, ...]
 

@@ -18,7 +18,7 @@ from gameday.scenario.reading.yaml_source import read_document
 from tests.support import examples
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.scenario.conftest import Bench
 
 CAPACITY = "capacity:\n  instances:\n    m8g.large: {hourly_usd: 0.1, vcpu: 2}\n"
 OBJECTIVES = "objectives:\n  - p99 of home < 800ms\n  - error rate of all steps < 1%\n"

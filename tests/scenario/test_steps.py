@@ -141,4 +141,4 @@ def test_the_entry_call_holds_the_exchanges_calls_then_the_products() -> None:
 def test_a_block_once_read_cannot_be_changed() -> None:
     exchange = exchange_of()
     with pytest.raises(ValidationError, match="frozen"):
-        exchange.path = "/other"  # type: ignore[misc]
+        exchange.path = "/other"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -39,7 +40,7 @@ ORDINARY = st.datetimes(datetime(2020, 1, 1), datetime(2035, 12, 31)).map(
 )
 
 
-def written(kind: object, value: object) -> object:
+def written(kind: Any, value: object) -> object:
     """Return what a scenario gets for `value`; strict, from JSON, as the loader does it."""
     return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
 

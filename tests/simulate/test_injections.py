@@ -96,7 +96,11 @@ def test_with_nothing_left_nobody_works() -> None:
     assert servers_left(10, 0.0) == 0
 
 
-NAIVE = {"retry": {"attempts": 3, "backoff": "50ms"}, "timeout": "1s", "queue_per_server": 1000.0}
+NAIVE: dict[str, Any] = {
+    "retry": {"attempts": 3, "backoff": "50ms"},
+    "timeout": "1s",
+    "queue_per_server": 1000.0,
+}
 BUDGET = {"retry": NAIVE["retry"] | {"budget": {"ratio": 0.1}}}
 CURES: list[tuple[str, dict[str, Any], str]] = [
     ("none", {}, "stays down"),

@@ -39,8 +39,9 @@ def test_every_source_a_kernel_is_made_of_is_in_its_name() -> None:
         "pools.py",
         "retry.py",
         "shed.py",
-        "inverse.py",
-        "record/run_record.py",
+        "quantile_functions.py",
+        "run_record.py",
+        "histograms.py",
     } <= names
     assert {f.name for f in (PACKAGE / "simulate" / "compiled").glob("*.py")} <= names
 
@@ -51,7 +52,7 @@ def test_an_edited_helper_is_never_served_stale_and_no_home_need_be_writable(
 ) -> None:
     """A copy of the program with one helper in another room edited, run without a home."""
     shutil.copytree(PACKAGE, tmp_path / "gameday", ignore=shutil.ignore_patterns("__pycache__"))
-    helper = tmp_path / "gameday" / "scenario" / "inverse.py"
+    helper = tmp_path / "gameday" / "scenario" / "service_times" / "quantile_functions.py"
     text = helper.read_text()
     assert text.count("return -math.log1p(-uniform) * mean") == 1
     helper.write_text(

@@ -17,17 +17,17 @@ from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Array, Seed
 from tests.support.small_shop import desk, flat_plan, load_small, service
 
-ROOMY = {"timeout": "60s", "queue_per_server": 1000.0}
+ROOMY: dict[str, Any] = {"timeout": "60s", "queue_per_server": 1000.0}
 
 
 def played(
     folder: Path,
     per_s: float,
-    changes: dict[str, Any] | None = None,
+    changes: Any = None,
     *,
-    slots: int = 10,
-    inject: tuple[str, ...] = (),
-    scale: float = 1.0,
+    slots: Any = 10,
+    inject: Any = (),
+    scale: Any = 1.0,
     **policy: Any,
 ) -> RunRecord:
     """Return minutes at one desk."""
@@ -301,7 +301,7 @@ def test_a_flushed_cache_is_cold_and_warms_up(tmp_path: Path) -> None:
 
 # --- servers that come and go -----------------------------------------------------------------------
 
-SCALING = {"interval": "30s", "delay": "1m", "max_factor": 3}
+SCALING: dict[str, Any] = {"interval": "30s", "delay": "1m", "max_factor": 3}
 
 
 def test_steps_add_servers_when_the_metric_is_in_their_band(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -292,7 +293,8 @@ def test_a_dry_run_opens_no_connection_and_leaves_no_run(bench: Bench) -> None:
 @pytest.mark.nightly
 def test_the_same_seed_makes_the_same_plan_and_another_seed_another(sound: Run) -> None:
     played = pd.read_parquet(sound.folder / "plan.parquet")["played"].tolist()
-    scenario = sound.process.args[sound.process.args.index("--event") + 1]
+    words: Any = sound.process.args
+    scenario = words[words.index("--event") + 1]
     plans = [
         json.loads(sound.bench.says("plan", "--event", scenario, "--seed", seed, "--json").said)
         for seed in ("1", "2")

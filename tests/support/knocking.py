@@ -87,7 +87,7 @@ class Guest:
 
     def __init__(self, master: Master, name: str) -> None:
         self.name, self.got = name, list[Any]()
-        self.socket = zmq.Context.instance().socket(zmq.DEALER)
+        self.socket: Any = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.IDENTITY, name.encode())
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.connect(f"tcp://127.0.0.1:{master.port}")

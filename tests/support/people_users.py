@@ -19,12 +19,12 @@ class Buyer(FastHttpUser):
         self.client.get("/banner.css", name="gone")  # as a log-out would
 
     def _person(self) -> int:
-        customer: Any = self.gameday  # type: ignore[attr-defined]
+        customer: Any = self.gameday
         return int(customer.session) % 40 + 1
 
     def sign_in(self) -> None:
         number = self._person()
-        token = _CSRF.search(self.client.get("/login").text)[1]  # type: ignore[index]
+        token = _CSRF.search(self.client.get("/login").text)[1]
         form = {
             "csrf": token,
             "email": f"person{number:02d}@example.org",
@@ -34,17 +34,17 @@ class Buyer(FastHttpUser):
 
     def product(self) -> None:
         page = self.client.get("/product/book-1", name="/product/[id]")
-        self.csrf = _CSRF.search(page.text)[1]  # type: ignore[index]
+        self.csrf = _CSRF.search(page.text)[1]
 
     def basket(self) -> None:
         form = {"csrf": self.csrf, "product": "book-1", "quantity": "1"}
         page = self.client.post("/basket", form)
-        self.basket_id = re.search(r"Basket (\w+)", page.text)[1]  # type: ignore[index]
-        self.csrf = _CSRF.search(page.text)[1]  # type: ignore[index]
+        self.basket_id = re.search(r"Basket (\w+)", page.text)[1]
+        self.csrf = _CSRF.search(page.text)[1]
 
     def checkout(self) -> None:
         form = {"csrf": self.csrf, "delivery": "standard"}
-        key = f"by-hand-{self.gameday.session}"  # type: ignore[attr-defined]
+        key = f"by-hand-{self.gameday.session}"
         self.client.post(
             f"/basket/{self.basket_id}/order",
             form,

@@ -142,7 +142,7 @@ def flat_demand(scenario: Scenario, per_minute: Array, **changes: Any) -> Demand
     spans = event_spans(scenario, grid)
     if not all(0 <= first < last <= grid.slots for first, last in spans):
         spans = ((0, grid.slots),) * len(spans)
-    fields = {
+    fields: dict[str, Any] = {
         "grid": grid,
         "regions": scenario.region_names,
         "steps": scenario.step_names,

@@ -224,7 +224,9 @@ def _autoscaling(draw: st.DrawFn) -> dict[str, Any]:
     """Return target tracking, steps, or a schedule alone, of any metric."""
     metric = draw(st.sampled_from(["utilisation", "concurrency", "requests"]))
     steps = [{"above": 0.5, "change": 0.4}, {"below": 0.2, "change": -0.3}]
-    how = draw(st.sampled_from([{"target": 0.3}, {"target": 0.7}, {"steps": steps}, {}]))
+    how: dict[str, Any] = draw(
+        st.sampled_from([{"target": 0.3}, {"target": 0.7}, {"steps": steps}, {}])
+    )
     schedule = [{"at": "40s", "factor": 1.5}]
     return how | {
         "metric": metric,

@@ -183,7 +183,7 @@ def ok(*series: list[tuple[float, str]]) -> dict[str, Any]:
 
 @pytest.fixture
 def prometheus() -> Iterator[tuple[str, dict[str, Any], list[dict[str, list[str]]]]]:
-    handler = type("Handler", (Prometheus,), {"answers": {}, "asked": []})
+    handler: Any = type("Handler", (Prometheus,), {"answers": {}, "asked": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

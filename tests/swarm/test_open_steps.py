@@ -27,16 +27,20 @@ def pool_of(*flights: Any, queue: tuple[Any, ...] = ()) -> Any:
     return pool
 
 
+def waiting(pools: list[Any], by_hand: list[Any], now: float) -> list[Any]:
+    return list(open_steps(pools, by_hand, now))
+
+
 def test_a_step_waits_from_when_it_was_due_on_a_connection_or_for_one() -> None:
     sent = customer(0, due=NOW_S - 5.0, sent=NOW_S - 4.9)
     unconnected = customer(2, due=NOW_S - 1.0, sent=NOW_S - 1.0)
     pool = pool_of(sent, None, queue=(unconnected,))
-    assert open_steps([pool], [], NOW_S) == [(0, bin_of(5.0), 1), (2, bin_of(1.0), 1)]
+    assert waiting([pool], [], NOW_S) == [(0, bin_of(5.0), 1), (2, bin_of(1.0), 1)]
 
 
 def test_what_our_own_bound_on_sockets_holds_back_does_not_wait_for_the_target() -> None:
     held = customer(0, due=NOW_S - 5.0, sent=0.0)
-    assert open_steps([pool_of(queue=(held,))], [], NOW_S) == []
+    assert waiting([pool_of(queue=(held,))], [], NOW_S) == []
 
 
 def test_a_step_of_several_exchanges_waits_once_and_one_that_has_ended_no_more() -> None:
@@ -45,11 +49,11 @@ def test_a_step_of_several_exchanges_waits_once_and_one_that_has_ended_no_more()
     errands = [ExchangeFlight(owner, line, b"", NOW_S - 2.0, 0.0) for _ in range(3)]
     for errand in errands:
         errand.sent = NOW_S - 2.0
-    assert open_steps([pool_of(*errands)], [], NOW_S) == [(1, bin_of(3.0), 1)]
+    assert waiting([pool_of(*errands)], [], NOW_S) == [(1, bin_of(3.0), 1)]
     owner.steps_ended += 1
-    assert open_steps([pool_of(*errands)], [], NOW_S) == []
+    assert waiting([pool_of(*errands)], [], NOW_S) == []
 
 
 def test_steps_played_by_python_users_wait_too() -> None:
     by_hand = [customer(0, due=NOW_S - 2.0, sent=0.0), customer(0, due=NOW_S - 2.0, sent=0.0)]
-    assert open_steps([], by_hand, NOW_S) == [(0, bin_of(2.0), 2)]
+    assert waiting([], by_hand, NOW_S) == [(0, bin_of(2.0), 2)]

@@ -327,7 +327,7 @@ def test_a_restart_behind_a_summed_histogram_is_not_thousands_of_visits(
 
 def test_a_guardrail_does_not_fire_on_a_restart() -> None:
     key = ("main", "pay", "busy_seconds")
-    capacity = {("main", "pay", "capacity"): {"": 10.0}}
+    capacity: dict[Any, Any] = {("main", "pay", "capacity"): {"": 10.0}}
     for names in (INSTANCES, [""]):
         old = dict.fromkeys(names, 500_000 / len(names))
         for new in (old | {names[0]: old[names[0]] * 0.9}, old | {names[0]: float("nan")}):

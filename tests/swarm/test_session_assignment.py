@@ -113,7 +113,7 @@ class MasterInVirtualTime:
         self.clock, self.said = VirtualClock(), list[tuple[float, str, Any]]()
         runner = SimpleNamespace(send_message=self._hear)
         spec = RunSpec("r1", LoadedScenario(""), {"main": "http://127.0.0.1:8001"}, expected, plan)
-        self.master = Master(SimpleNamespace(runner=runner), spec, None)  # type: ignore[arg-type]
+        self.master = Master(SimpleNamespace(runner=runner), spec, None)
         self._jobs: list[Any] = []
         self._heard: dict[str, float] = {}
 
@@ -215,13 +215,13 @@ def test_a_worker_that_was_held_up_is_bound_by_when_its_master_spoke_not_by_when
     master.clock.at(master.clock.now_s, master.say("ready", 0))
     master.run(2.0)
     spoken_s, _, pulse = next(said for said in master.said if said[1] == "gameday_pulse")
-    worker = Worker(SimpleNamespace(runner=SimpleNamespace(client_id="w0")))  # type: ignore[arg-type]
+    worker = Worker(SimpleNamespace(runner=SimpleNamespace(client_id="w0")))
     engine: Any = SimpleNamespace(lease_until=spoken_s)
     worker.engine = engine
     with pytest.MonkeyPatch.context() as patch:
         for name in ("time", "monotonic", "perf_counter"):
             patch.setattr(time, name, lambda: spoken_s + 5.0)
-        worker.on_pulse(None, SimpleNamespace(data=pulse))  # type: ignore[arg-type]
+        worker.on_pulse(None, SimpleNamespace(data=pulse))
     assert engine.lease_until <= spoken_s + LEASE_S + 0.1
 
 

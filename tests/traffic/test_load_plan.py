@@ -255,7 +255,7 @@ def test_products_follow_their_shares_and_a_fan_wants_the_launch_s(
 ) -> None:
     daily = replace(flat_plan(launch, 5.0, slots=10), seed=Seed(3))
     arrivals, walks = daily.arrivals(), Walks(launch, daily)
-    wanted = {"shopper": [], "fan": []}
+    wanted: dict[str, list[str]] = {"shopper": [], "fan": []}
     for session in range(len(arrivals.at_s)):
         name = daily.journeys[arrivals.journey[session]]
         wanted[name].append(walks.product(arrivals, session))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameday.scenario.blocks.steps import Exchange
+from gameday.scenario.blocks.steps import Exchange, Extract
 from gameday.swarm.engine.replies import verdict_of
 from gameday.swarm.wire.bodies import decoded
 from gameday.swarm.wire.heads import BadReply
@@ -192,7 +192,7 @@ def test_a_reply_whose_body_cannot_be_read_fails_by_name_and_the_pool_goes_on(
     body: bytes, coding: str, fault: str
 ) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
-    verdict = verdict_of(Exchange(path="/", extract={"word": {"regex": "x"}}))
+    verdict = verdict_of(Exchange(path="/", extract={"word": Extract(regex="x")}))
     status_alone = verdict_of(Exchange(path="/"))
     with Lab() as lab:
         heard = lab.play([head.encode(), body[:50_000]] + [body[50_000:]] * (len(body) > 50_000))

@@ -17,6 +17,9 @@ Its jar is http.cookiejar, which is older than RFC 6265. Left out, as the two di
 
 from __future__ import annotations
 
+
+from typing import Any
+
 import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,7 +64,7 @@ def attribute(draw: st.DrawFn, letter: str, kind: str) -> str:
         "Domain": st.sampled_from(MEANT.get(letter, REFUSED)),
         "Priority": VALUE,
     }
-    case = draw(st.sampled_from([str, str.lower, str.upper]))
+    case: Any = draw(st.sampled_from([str, str.lower, str.upper]))
     space = draw(SPACES)
     if kind not in values:
         return space[0] + case(kind) + space[1]
