@@ -297,7 +297,7 @@ def test_the_short_summary_names_verdict_findings_and_requests(
 ) -> None:
     render_report(failed, tmp_path)
     text = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert text.startswith(f"# FAIL: small, run {ABOUT['run_id']}\n")
+    assert text.startswith(f"# FAIL: small, run {ABOUT.run_id}\n")
     for heading in ("## Findings", "## Capacity requests", "## Validity"):
         assert heading in text
     for finding in failed["findings"]:
