@@ -19,22 +19,35 @@ def vcpus_per_step(scenario: Scenario, region: str, grid: TimeGrid) -> Array:
 
     Of the mix of product types over `grid`. A server of an instance counts as its share of the instance's vCPUs.
     """
-    place, stack = scenario.region_names.index(region), scenario.regions[region].stack
-    shares = [
-        scenario.capacity.instances[service.stacks[stack].instance].vcpu
-        / service.servers_per_instance
-        if stack in service.stacks
-        else 0.0
-        for service in scenario.services.values()
-    ]
+    stack = scenario.regions[region].stack
+    vcpus = _vcpus_per_server(scenario, stack)
     out = np.empty(len(scenario.steps))
     for index in range(len(scenario.steps)):
-        one = np.zeros((len(scenario.steps), grid.slots))
-        one[index] = 1.0
-        typed = {}
-        for product, rows in steps_by_type(scenario, grid, region, one).items():
-            asked = np.zeros((len(scenario.regions), len(scenario.steps), 1))
-            asked[place, :, 0] = rows.mean(axis=1)
-            typed[product] = asked
-        out[index] = float(np.array(shares) @ offered_erlangs(scenario, stack, typed)[:, 0])
+        steps = np.zeros((len(scenario.steps), grid.slots))
+        steps[index] = 1.0
+        by_type = {
+            product: _in_region(scenario, region, rows.mean(axis=1))
+            for product, rows in steps_by_type(scenario, grid, region, steps).items()
+        }
+        out[index] = float(vcpus @ offered_erlangs(scenario, stack, by_type)[:, 0])
+    return out
+
+
+def _vcpus_per_server(scenario: Scenario, stack: str) -> Array:
+    """Return each service's vCPUs a server in a stack, shape (services,); 0 where it is not in the stack."""
+    return np.array(
+        [
+            scenario.capacity.instances[service.stacks[stack].instance].vcpu
+            / service.servers_per_instance
+            if stack in service.stacks
+            else 0.0
+            for service in scenario.services.values()
+        ]
+    )
+
+
+def _in_region(scenario: Scenario, region: str, steps_per_min: Array) -> Array:
+    """Return one region's steps with none in the others, shape (regions, steps, 1)."""
+    out = np.zeros((len(scenario.regions), len(scenario.steps), 1))
+    out[scenario.region_names.index(region), :, 0] = steps_per_min
     return out

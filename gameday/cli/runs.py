@@ -111,21 +111,22 @@ def compare(
     Example: gameday compare 20270701T090000-ab12 20270708T090000-cd34
     """
     from gameday.jobs.past_runs import run_summary
-    from gameday.report import compare_summaries
+    from gameday.products import to_json
+    from gameday.report import COMPARISON_SCHEMA_VERSION, compare_summaries
 
-    data = compare_summaries(run_summary(first, out), run_summary(second, out))
+    compared = compare_summaries(run_summary(first, out), run_summary(second, out))
     if as_json:
-        typer.echo(json.dumps(data))
+        typer.echo(json.dumps(to_json(compared, schema_version=COMPARISON_SCHEMA_VERSION)))
         return
-    for warning in data["warnings"]:
+    for warning in compared.warnings:
         typer.echo(f"WARNING: {warning}")
-    for name, (one, other) in data["other_conditions"].items():
-        typer.echo(f"differs: {name}: {one} -> {other}")
-    typer.echo(f"verdict: {data['verdicts'][0]} -> {data['verdicts'][1]}")
-    for row in data["objectives"]:
-        typer.echo(f"{row['stack']:<8}{row['objective']:<34}{row['first']:>12} -> {row['second']}")
-    for name, text in (("new_findings", "new"), ("gone_findings", "gone")):
-        for finding in data[name]:
+    for name, (before, after) in compared.other_conditions.items():
+        typer.echo(f"differs: {name}: {before} -> {after}")
+    typer.echo(f"verdict: {compared.verdicts[0]} -> {compared.verdicts[1]}")
+    for row in compared.objectives:
+        typer.echo(f"{row.stack:<8}{row.objective:<34}{row.first:>12} -> {row.second}")
+    for text, findings in (("new", compared.new_findings), ("gone", compared.gone_findings)):
+        for finding in findings:
             typer.echo(f"{text}: {finding}")
 
 

@@ -30,27 +30,36 @@ def record_table(record: RunRecord, replication: int = 0) -> pd.DataFrame:
 
 
 def _columns(record: RunRecord) -> Iterator[dict[str, Array]]:
-    yield _rows("steps", record.step_counts, (record.stacks, record.steps, STEPS), record.lead_in)
-    of_services = {"services": (record.attempts, ATTEMPTS), "loads": (record.loads, LOADS)}
-    for table, (values, measures) in of_services.items():
-        yield _rows(table, values, (record.stacks, record.services, measures), record.lead_in)
-    counts = record.session_counts[:, None]
-    yield _rows("sessions", counts, (record.stacks, ("",), SESSIONS), record.lead_in)
-    axes = (record.stacks, record.steps, LATENCIES)
-    yield _rows("latency", record.latency, axes, record.lead_in)
-    visits = record.visits[:, :, None]
-    yield _rows("visits", visits, (record.stacks, record.services, ("visit",)), record.lead_in)
+    yield from _counts(record)
+    yield from _histograms(record)
     for (stack, product), at_s in record.sold_out.items():
         yield _rows("sold_out", np.full((1, 1, 1, 1), at_s), ((stack,), (product,), ("first",)), 0)
     delay = record.session_delay[:, None, None, None]
     yield _rows("sessions", delay, (record.stacks, ("",), ("delay",)), 0)
 
 
+def _counts(record: RunRecord) -> Iterator[dict[str, Array]]:
+    """Yield what is counted slot by slot: of steps, services and sessions."""
+    stacks, services, lead_in = record.stacks, record.services, record.lead_in
+    yield _rows("steps", record.step_counts, (stacks, record.steps, STEPS), lead_in)
+    yield _rows("services", record.attempts, (stacks, services, ATTEMPTS), lead_in)
+    yield _rows("loads", record.loads, (stacks, services, LOADS), lead_in)
+    yield _rows("sessions", record.session_counts[:, None], (stacks, ("",), SESSIONS), lead_in)
+
+
+def _histograms(record: RunRecord) -> Iterator[dict[str, Array]]:
+    """Yield the times of steps and of visits to services, slot by slot and bin by bin."""
+    stacks, lead_in = record.stacks, record.lead_in
+    yield _rows("latency", record.latency, (stacks, record.steps, LATENCIES), lead_in)
+    visits = record.visits[:, :, None]
+    yield _rows("visits", visits, (stacks, record.services, ("visit",)), lead_in)
+
+
 def _rows(
     table: str, values: Array, names: tuple[tuple[str, ...], ...], lead_in: int
 ) -> dict[str, Array]:
     """Return the columns of what is not zero; `values`: (stacks, names, measures, slots[, bins])."""
-    stack, name, measure, slot, *bins = at = np.nonzero(values)
+    stack, name, measure, slot, *bins = indices = np.nonzero(values)
     return {
         "table": np.full(len(stack), table),
         "stack": np.array(names[0])[stack],
@@ -58,5 +67,5 @@ def _rows(
         "measure": np.array(names[2])[measure],
         "slot": slot - lead_in,
         "bin": bins[0] if bins else np.full(len(stack), -1),
-        "value": values[at].astype(float),
+        "value": values[indices].astype(float),
     }

@@ -11,7 +11,7 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.report.aborted_run import render_remains
-    from gameday.report.comparison import compare_summaries
+    from gameday.report.comparison import COMPARISON_SCHEMA_VERSION, compare_summaries
     from gameday.report.forecast_pages import render_backtest, render_explanation, render_team
     from gameday.report.pages import render_import, render_plan, render_rehearsal
     from gameday.report.render import render_report
@@ -21,6 +21,7 @@ __all__ = [
     "Judged",
     "RunAbout",
     "Summary",
+    "COMPARISON_SCHEMA_VERSION",
     "compare_summaries",
     "gather",
     "render_backtest",
@@ -38,6 +39,7 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "COMPARISON_SCHEMA_VERSION": "comparison",
             "compare_summaries": "comparison",
             "Judged": "run_summary",
             "RunAbout": "run_summary",

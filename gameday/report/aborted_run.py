@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gameday.files import write_whole
 from gameday.record import BINS, percentile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["render_remains"]
 
@@ -50,14 +54,19 @@ def _measured(file: Path) -> str:
     rows = [f"<tr><th>stack</th><th>step</th>{heads}<th>p50</th><th>p99</th></tr>"]
     response = table[(table["table"] == "latency") & (table["measure"] == "response")]
     for stack, step in counts.index.droplevel("measure").unique():
-        seen = response[(response["stack"] == stack) & (response["name"] == step)]
-        histogram = np.bincount(seen["bin"], weights=seen["value"], minlength=BINS)
         cells = [f"{counts.get((stack, step, name), 0):.0f}" for name in _COUNTS]
-        if len(seen):
-            cells += [f"{1000 * percentile(histogram, level):.0f} ms" for level in (0.5, 0.99)]
+        cells += _percentiles(response[(response["stack"] == stack) & (response["name"] == step)])
         rows.append(
             f"<tr><td>{html.escape(stack)}</td><td>{html.escape(step)}</td>"
             + "".join(f"<td>{cell}</td>" for cell in cells)
             + "</tr>"
         )
     return f"<table>{''.join(rows)}</table>"
+
+
+def _percentiles(response: pd.DataFrame) -> list[str]:
+    """Return the median and the 99th percentile of a step's response times; none where none ended."""
+    if not len(response):
+        return []
+    histogram = np.bincount(response["bin"], weights=response["value"], minlength=BINS)
+    return [f"{1000 * percentile(histogram, level):.0f} ms" for level in (0.5, 0.99)]

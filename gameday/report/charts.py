@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import cycle
 from typing import Any
@@ -54,34 +55,39 @@ def charts(summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
         figures["demand"] = _demand(demand)
     series = summary.get("series")
     for stack, data in (series or {}).get("stacks", {}).items():
-        at = [datetime.fromisoformat(t) for t in series["slot_utc"]]  # type: ignore[index]
-        figures[f"stack-{stack}"] = _stack(stack, at, data, series.get("injected", []))  # type: ignore[union-attr]
+        instants = _instants(series["slot_utc"])  # type: ignore[index]
+        injected = series.get("injected", [])  # type: ignore[union-attr]
+        figures[f"stack-{stack}"] = _stack(stack, instants, data, injected)
     return _embedded(figures)
+
+
+def _instants(texts: list[str]) -> list[datetime]:
+    return [datetime.fromisoformat(text) for text in texts]
 
 
 def plan_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Return (script, name -> div): steps, customers and orders of a plan, and visits to its services."""
-    at, shared, plots = [datetime.fromisoformat(t) for t in data["slots_utc"]], None, []
-    for region, rows in data["steps_per_slot"].items():
-        asked = data["per_slot"][region]
-        rest = {"customers": asked["customers"]}, {"orders": asked["orders"]}
-        sold = {name: p["orders_per_slot"][region] for name, p in data["products"].items()}
-        for what, unit, lines in (
-            ("steps", "steps / slot", rows),
-            ("customers at one time", "", rest[0]),
-            ("orders", "orders / slot", rest[1] | sold),
-        ):
-            plot = _blank(f"{region}: {what}", unit, shared)
-            shared = plot.x_range
-            for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
-                _line(plot, at, values, name, colour)
-            plots.append(_legend(plot))
-    for stack, lines in data["service_visits_per_s"].items():
-        plot = _blank(f"{stack}: visits to its services", "visits / s", shared)
+    instants = _instants(data["slots_utc"])
+    shared, plots = None, []
+    for title, unit, lines in _of_plan(data):
+        plot = _blank(title, unit, shared)
+        shared = plot.x_range
         for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
-            _line(plot, at, values, name, colour)
+            _line(plot, instants, values, name, colour)
         plots.append(_legend(plot))
     return _embedded({"plan": column(*plots, sizing_mode="stretch_width")})
+
+
+def _of_plan(data: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, list[Any]]]]:
+    """Yield title, unit and name -> values of every chart of a plan."""
+    for region, steps in data["steps_per_slot"].items():
+        counts = data["per_slot"][region]
+        sold = {name: p["orders_per_slot"][region] for name, p in data["products"].items()}
+        yield f"{region}: steps", "steps / slot", steps
+        yield f"{region}: customers at one time", "", {"customers": counts["customers"]}
+        yield f"{region}: orders", "orders / slot", {"orders": counts["orders"]} | sold
+    for stack, visits in data["service_visits_per_s"].items():
+        yield f"{stack}: visits to its services", "visits / s", visits
 
 
 def import_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
@@ -133,6 +139,15 @@ def _blank(title: str, unit: str, x_range: Any = None) -> Any:
         toolbar_location="right",
         **({"x_range": x_range} if x_range is not None else {}),
     )
+    _ink(plot)
+    plot.toolbar.autohide = True
+    plot.y_range = DataRange1d(start=0)
+    plot.yaxis[0].formatter = NumeralTickFormatter(format="0.[00]a")
+    return plot
+
+
+def _ink(plot: figure) -> None:
+    """Draw a figure's frame so that it can be read on white and on black."""
     plot.background_fill_alpha = plot.border_fill_alpha = 0
     plot.outline_line_color = None
     plot.title.text_color = _INK
@@ -141,10 +156,6 @@ def _blank(title: str, unit: str, x_range: Any = None) -> Any:
         axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = _INK
         axis.axis_label_text_font_style = "normal"
     plot.grid.grid_line_color, plot.grid.grid_line_alpha = _INK, 0.25
-    plot.toolbar.autohide = True
-    plot.y_range = DataRange1d(start=0)
-    plot.yaxis[0].formatter = NumeralTickFormatter(format="0.[00]a")
-    return plot
 
 
 def _legend(plot: figure) -> figure:
@@ -161,11 +172,15 @@ def _legend(plot: figure) -> figure:
     return plot
 
 
+def _known(values: list[Any]) -> list[float]:
+    """Return the numbers of a line; NaN leaves a gap."""
+    return [float("nan") if value is None else value for value in values]
+
+
 def _line(
-    plot: figure, at: list[Any], values: list[Any], name: str, colour: str, **style: Any
+    plot: figure, instants: list[datetime], values: list[Any], name: str, colour: str, **style: Any
 ) -> None:
-    numbers = [float("nan") if v is None else v for v in values]
-    source = ColumnDataSource({"at": at, "value": numbers})
+    source = ColumnDataSource({"at": instants, "value": _known(values)})
     line = plot.line("at", "value", source=source, color=colour, legend_label=name, **style)
     plot.add_tools(
         HoverTool(
@@ -179,96 +194,87 @@ def _line(
 
 def _demand(data: dict[str, Any]) -> Any:
     plots, shared = [], None
-    at = [datetime.fromisoformat(t) for t in data["at"]]
+    instants = _instants(data["at"])
     for region, rows in data["regions"].items():
-        plot = _blank(
-            f"{region}: forecast of all steps, launches included; shaded: the event",
-            "steps / min",
-            shared,
-        )
+        title = f"{region}: forecast of all steps, launches included; shaded: the event"
+        plot = _blank(title, "steps / min", shared)
         shared = shared or plot.x_range
-        if rows.get("p10") and rows.get("p90"):
-            plot.varea(
-                at,
-                rows["p10"],
-                rows["p90"],
-                color=_COLOURS[0],
-                alpha=0.2,
-                legend_label="p10 to p90, marginal",
-            )
-        if event := rows.get("event"):  # runs of older versions have none
-            begins, ends = (datetime.fromisoformat(instant) for instant in event)
-            plot.add_layout(
-                BoxAnnotation(
-                    left=begins, right=ends, fill_color=_INK, fill_alpha=0.08, line_color=None
-                )
-            )
-        _line(plot, at, rows["p50"], "median", _COLOURS[0], line_width=1.5)
-        if rows.get("organic"):
-            _line(
-                plot,
-                at,
-                rows["organic"],
-                "median without launches",
-                _COLOURS[0],
-                line_width=1,
-                line_dash="dotted",
-            )
-        _line(plot, at, rows["path"], "path played", _COLOURS[1], line_width=1, line_dash="dashed")
-        if rows.get("actual"):
-            _line(plot, at, rows["actual"], "actual", _COLOURS[2], line_width=1)
+        _forecast_lines(plot, instants, rows)
         plots.append(_legend(plot))
     return column(*plots, sizing_mode="stretch_width")
 
 
-def _stack(stack: str, at: list[datetime], data: dict[str, Any], injected: list[list[str]]) -> Any:
-    load = _blank(f"{stack}: load, forecast and achieved", "steps / s")
-    for name, label, place in (
-        ("forecast_per_s", "forecast", 0),
-        ("planned_per_s", "planned", 5),
-        ("sent_per_s", "sent", 2),
-        ("bad_per_s", "bad", 1),
-    ):
-        _line(load, at, data[name], label, _COLOURS[place], line_width=2 - 0.5 * (place == 5))
-    busy = _blank(
-        f"{stack}: utilisation measured (lines) and predicted (dotted)", "share", load.x_range
-    )
-    busy.y_range = Range1d(0, 1.05)
-    queue = _blank(f"{stack}: mean queue", "requests", load.x_range)
-    asked = _blank(
-        f"{stack}: attempts at services (lines), first ones (dotted)", "attempts / s", load.x_range
-    )
+def _forecast_lines(plot: figure, instants: list[datetime], rows: dict[str, Any]) -> None:
+    """Draw a region's forecast: its band, the event's time, and the lines that the summary has."""
+    blue, red, green = _COLOURS[:3]
+    if rows.get("p10") and rows.get("p90"):
+        style = {"color": blue, "alpha": 0.2, "legend_label": "p10 to p90, marginal"}
+        plot.varea(instants, rows["p10"], rows["p90"], **style)
+    if event := rows.get("event"):  # runs of older versions have none
+        _shade(plot, event, fill_color=_INK, fill_alpha=0.08)
+    _line(plot, instants, rows["p50"], "median", blue, line_width=1.5)
+    if organic := rows.get("organic"):
+        style = {"line_width": 1, "line_dash": "dotted"}
+        _line(plot, instants, organic, "median without launches", blue, **style)
+    _line(plot, instants, rows["path"], "path played", red, line_width=1, line_dash="dashed")
+    if actual := rows.get("actual"):
+        _line(plot, instants, actual, "actual", green, line_width=1)
+
+
+def _shade(plot: figure, interval: Sequence[str], **style: Any) -> None:
+    """Shade the time between two instants."""
+    left, right = _instants(list(interval))
+    plot.add_layout(BoxAnnotation(left=left, right=right, line_color=None, **style))
+
+
+def _stack(
+    stack: str, instants: list[datetime], data: dict[str, Any], injected: list[list[str]]
+) -> Any:
+    load = _load(stack, instants, data)
+    services = _services(stack, instants, data["services"], load.x_range)
     slow = _blank(f"{stack}: p99 response by step", "s", load.x_range)
-    for number, (name, rows) in enumerate(data["services"].items()):
-        colour = _COLOURS[number % len(_COLOURS)]
-        _line(busy, at, rows["measured"], name, colour, line_width=1.5)
-        if rows["predicted"]:
-            busy.line(at, rows["predicted"], color=colour, line_dash="dotted", legend_label=name)
-        _line(queue, at, rows["queue"], name, colour, line_width=1.5)
-        if "attempts_per_s" in rows:  # runs of older versions have none
-            _line(asked, at, rows["attempts_per_s"], name, colour, line_width=1.5)
-            asked.line(
-                at,
-                [float("nan") if v is None else v for v in rows["first_per_s"]],
-                color=colour,
-                line_dash="dotted",
-                legend_label=name,
-            )
-    for number, (name, rows) in enumerate(data["steps"].items()):
-        _line(slow, at, rows["p99"], name, _COLOURS[number % len(_COLOURS)], line_width=1.5)
-    plots = [load, busy, queue, *([asked] if asked.renderers else []), slow]
+    for (name, rows), colour in zip(data["steps"].items(), cycle(_COLOURS), strict=False):
+        _line(slow, instants, rows["p99"], name, colour, line_width=1.5)
+    plots = [load, *services, slow]
     for plot in plots:
-        for begins, ends in injected:
-            plot.add_layout(
-                BoxAnnotation(
-                    left=datetime.fromisoformat(begins),
-                    right=datetime.fromisoformat(ends),
-                    fill_color=_COLOURS[1],
-                    fill_alpha=0.12,
-                    line_color=None,
-                )
-            )
+        for interval in injected:
+            _shade(plot, interval, fill_color=_COLOURS[1], fill_alpha=0.12)
     return column(*(_legend(p) for p in plots), sizing_mode="stretch_width")
+
+
+def _load(stack: str, instants: list[datetime], data: dict[str, Any]) -> figure:
+    """Return the chart of what was forecast, planned and sent, and what ended badly."""
+    plot = _blank(f"{stack}: load, forecast and achieved", "steps / s")
+    for name, label, colour, width in (
+        ("forecast_per_s", "forecast", _COLOURS[0], 2.0),
+        ("planned_per_s", "planned", _COLOURS[5], 1.5),
+        ("sent_per_s", "sent", _COLOURS[2], 2.0),
+        ("bad_per_s", "bad", _COLOURS[1], 2.0),
+    ):
+        _line(plot, instants, data[name], label, colour, line_width=width)
+    return plot
+
+
+def _services(
+    stack: str, instants: list[datetime], services: dict[str, Any], x_range: Any
+) -> list[figure]:
+    """Return the charts of utilisation, queues and, where they are known, attempts at services."""
+    title = f"{stack}: utilisation measured (lines) and predicted (dotted)"
+    busy = _blank(title, "share", x_range)
+    busy.y_range = Range1d(0, 1.05)
+    queue = _blank(f"{stack}: mean queue", "requests", x_range)
+    title = f"{stack}: attempts at services (lines), first ones (dotted)"
+    attempts = _blank(title, "attempts / s", x_range)
+    for (name, rows), colour in zip(services.items(), cycle(_COLOURS), strict=False):
+        dotted = {"color": colour, "line_dash": "dotted", "legend_label": name}
+        _line(busy, instants, rows["measured"], name, colour, line_width=1.5)
+        if rows["predicted"]:
+            busy.line(instants, rows["predicted"], **dotted)
+        _line(queue, instants, rows["queue"], name, colour, line_width=1.5)
+        if "attempts_per_s" in rows:  # runs of older versions have none
+            _line(attempts, instants, rows["attempts_per_s"], name, colour, line_width=1.5)
+            attempts.line(instants, _known(rows["first_per_s"]), **dotted)
+    return [busy, queue, *([attempts] if attempts.renderers else [])]
 
 
 def rehearsal_charts(result: dict[str, Any]) -> tuple[str, dict[str, str]]:
@@ -300,17 +306,22 @@ def _bands(
     colours = iter(_COLOURS * 9)
     for service in services:
         for name, series, dash in variants:
-            at = [datetime.fromisoformat(t) for t in series[stack]["slot_utc"]]
+            instants = _instants(series[stack]["slot_utc"])
             mid, low, high = series[stack]["services"][service][quantity]
             colour, label = next(colours), f"{service}, {name}"
-            known = [i for i, value in enumerate(low) if value is not None and high[i] is not None]
-            plot.varea(
-                [at[i] for i in known],
-                [max(0.0, low[i]) for i in known],
-                [high[i] for i in known],
-                color=colour,
-                alpha=0.2,
-                legend_label=label,
-            )
-            _line(plot, at, mid, label, colour, line_width=1.5, line_dash=dash)
+            _band(plot, instants, (low, high), color=colour, legend_label=label)
+            _line(plot, instants, mid, label, colour, line_width=1.5, line_dash=dash)
     return _legend(plot)
+
+
+def _band(
+    plot: figure, instants: list[datetime], bounds: tuple[list[Any], list[Any]], **style: Any
+) -> None:
+    """Shade between a lower and an upper bound, where both are known."""
+    known = [
+        (instant, max(0.0, low), high)
+        for instant, low, high in zip(instants, *bounds, strict=True)
+        if low is not None and high is not None
+    ]
+    columns = [list(values) for values in zip(*known, strict=True)] or [[], [], []]
+    plot.varea(*columns, alpha=0.2, **style)

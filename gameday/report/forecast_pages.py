@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gameday.files import write_whole
 from gameday.report.render import environment
 
 __all__ = [
+    "Bar",
+    "LineChart",
+    "Polyline",
+    "TimeTick",
+    "ValueTick",
+    "Waterfall",
     "line_picture",
     "render_backtest",
     "render_explanation",
@@ -62,87 +71,176 @@ def render_team(data: dict[str, Any], file: Path) -> Path:
     return _written("team", file, t=data | {"regions": regions})
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One factor of a waterfall, drawn from where the one before it ended."""
+
+    name: str
+    factor: float
+    so_far: float
+    """Product of the factors up to this one."""
+    left: float
+    width: float
+    way: Literal["start", "up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """A forecast as the product of its factors and the sum of its launches."""
+
+    rows: tuple[Bar, ...]
+    forecast: float
+    launches: tuple[tuple[str, float], ...]
+    """(name, what it adds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LogScale:
+    """The horizontal axis of a waterfall."""
+
+    low: float
+    """Logarithm of the smallest product that is drawn."""
+    span: float
+
+    @staticmethod
+    def over(logs: Sequence[float]) -> _LogScale:
+        """Return the axis that holds the logarithms, but for those of a product of 0."""
+        drawn = [point for point in logs if point > math.log(1e-11)] or [0.0]
+        return _LogScale(min(drawn), max(max(drawn) - min(drawn), 0.1))
+
+    def x(self, point: float) -> float:
+        """Return where a logarithm lies; what is below the axis lies at its left edge."""
+        return _FALL_WIDE * (0.08 + 0.88 * min(max((point - self.low) / self.span, -0.09), 1.0))
+
+
 def waterfall_picture(
     factors: Sequence[Sequence[Any]], forecast: float, launches: Iterable[tuple[str, float]] = ()
-) -> dict[str, Any]:
+) -> Waterfall:
     """Return rows with bars on a log scale; a factor of 0 ends the fall at the left edge.
 
     `launches`: (name, what it adds); the factors' product and they are the forecast.
     """
-    so_far, points = 1.0, [0.0]
-    for _, factor in factors:
-        so_far *= factor
-        points.append(math.log(max(so_far, 1e-12)))
-    seen = [p for p in points[1:] if p > math.log(1e-11)] or [0.0]
-    low, high = min(seen), max(seen)
-    span = max(high - low, 0.1)
-
-    def x(point: float) -> float:
-        return _FALL_WIDE * (0.08 + 0.88 * min(max((point - low) / span, -0.09), 1.0))
-
-    rows, product = [], 1.0
-    for index, (name, factor) in enumerate(factors):
-        product *= factor
-        ends = sorted((x(points[index]) if index else 0.0, x(points[index + 1])))
-        way = "start" if not index else "up" if factor > 1 else "down"
-        rows.append(
-            {
-                "name": name,
-                "factor": factor,
-                "so_far": product,
-                "from": round(ends[0], 2),
-                "width": round(max(ends[1] - ends[0], 1.0), 2),
-                "way": way,
-            }
+    products = list(accumulate((factor for _, factor in factors), operator.mul, initial=1.0))[1:]
+    logs = [math.log(max(product, 1e-12)) for product in products]
+    scale = _LogScale.over(logs)
+    rows: list[Bar] = []
+    start = 0.0
+    for (name, factor), product, log in zip(factors, products, logs, strict=True):
+        end = scale.x(log)
+        left, right = sorted((start, end))
+        way: Literal["start", "up", "down"] = (
+            "start" if not rows else "up" if factor > 1 else "down"
         )
-    return {"rows": rows, "forecast": forecast, "launches": list(launches)}
+        width = round(max(right - left, 1.0), 2)
+        rows.append(Bar(name, factor, product, round(left, 2), width, way))
+        start = end
+    return Waterfall(tuple(rows), forecast, tuple(launches))
+
+
+@dataclass(frozen=True, slots=True)
+class Polyline:
+    """A stretch of a series without a gap; `points` as SVG writes them."""
+
+    kind: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTick:
+    """A round value on the vertical axis."""
+
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTick:
+    """An instant on the horizontal axis."""
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Series over the same instants, in the picture's own coordinates."""
+
+    width: int
+    height: int
+    label: str
+    band: str
+    """The polygon's points; empty: none is drawn."""
+    paths: tuple[Polyline, ...]
+    ticks: tuple[ValueTick, ...]
+    times: tuple[TimeTick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """From instants and values to the coordinates of a line chart."""
+
+    instants: Sequence[datetime]
+    top: float
+    """The largest value that is drawn."""
+
+    def x(self, index: int) -> float:
+        """Return where an instant lies."""
+        first_s, last_s = self.instants[0].timestamp(), self.instants[-1].timestamp()
+        elapsed_s = self.instants[index].timestamp() - first_s
+        return round(_LEFT + (_WIDE - _LEFT) * elapsed_s / max(last_s - first_s, 1.0), 1)
+
+    def y(self, value: float) -> float:
+        """Return where a value lies."""
+        return round((_HIGH - _FOOT) * (1 - value / self.top), 1)
+
+    def points(self, values: Sequence[float | None]) -> list[str | None]:
+        """Return `x,y` of each value of a series; None in its gaps."""
+        pairs = zip(range(len(self.instants)), values, strict=True)
+        return [None if v is None else f"{self.x(i)},{self.y(v)}" for i, v in pairs]
+
+    def polygon(self, low: Sequence[float], high: Sequence[float]) -> str:
+        """Return the outline of the area between two series."""
+        outline = [*self.points(high), *reversed(self.points(low))]
+        return " ".join(point for point in outline if point is not None)
+
+    def value_ticks(self) -> tuple[ValueTick, ...]:
+        """Return the round values of the vertical axis."""
+        return tuple(ValueTick(self.y(value), _short(value)) for value in _round_values(self.top))
+
+    def time_ticks(self) -> tuple[TimeTick, ...]:
+        """Return about eight instants, equally far apart."""
+        step = max(1, len(self.instants) // 8)
+        return tuple(
+            TimeTick(self.x(index), f"{self.instants[index]:%d %b %H:%M}")
+            for index in range(step // 2, len(self.instants), step)
+        )
 
 
 def line_picture(
-    at: Sequence[datetime],
+    instants: Sequence[datetime],
     lines: dict[str, Sequence[float | None]],
     *,
     label: str,
     band: tuple[Sequence[float], Sequence[float]] | None = None,
-) -> dict[str, Any]:
+) -> LineChart:
     """Return polylines of several series over the same instants; None leaves a gap open."""
     values = [v for line in lines.values() for v in line if v is not None]
     values += list(band[1]) if band else []
     top = max(max(values, default=1.0), 1e-9) * 1.05
-    seconds = [t.timestamp() for t in at]
-    first, span = seconds[0], max(seconds[-1] - seconds[0], 1.0)
-
-    def x(second: float) -> float:
-        return round(_LEFT + (_WIDE - _LEFT) * (second - first) / span, 1)
-
-    def y(value: float) -> float:
-        return round((_HIGH - _FOOT) * (1 - value / top), 1)
-
-    paths = [
-        {"kind": kind, "points": " ".join(part)}
-        for kind, line in lines.items()
-        for part in _pieces(
-            [None if v is None else f"{x(s)},{y(v)}" for s, v in zip(seconds, line, strict=True)]
-        )
-    ]
-    area = ""
-    if band:
-        upper = [f"{x(s)},{y(v)}" for s, v in zip(seconds, band[1], strict=True)]
-        lower = [f"{x(s)},{y(v)}" for s, v in zip(seconds, band[0], strict=True)]
-        area = " ".join([*upper, *reversed(lower)])
-    step = max(1, len(at) // 8)
-    return {
-        "width": _WIDE,
-        "height": _HIGH,
-        "label": label,
-        "band": area,
-        "paths": paths,
-        "ticks": [{"y": y(value), "text": _short(value)} for value in _round_values(top)],
-        "times": [
-            {"x": x(seconds[i]), "text": f"{at[i]:%d %b %H:%M}"}
-            for i in range(step // 2, len(at), step)
-        ],
-    }
+    axes = _Axes(instants, top)
+    return LineChart(
+        width=_WIDE,
+        height=_HIGH,
+        label=label,
+        band=axes.polygon(*band) if band else "",
+        paths=tuple(
+            Polyline(kind, " ".join(stretch))
+            for kind, line in lines.items()
+            for stretch in _stretches(axes.points(line))
+        ),
+        ticks=axes.value_ticks(),
+        times=axes.time_ticks(),
+    )
 
 
 def _round_values(top: float) -> list[float]:
@@ -152,14 +250,15 @@ def _round_values(top: float) -> list[float]:
     return [step * k for k in range(int(top / step) + 1)]
 
 
-def _pieces(points: list[str | None]) -> list[list[str]]:
+def _stretches(points: list[str | None]) -> list[list[str]]:
+    """Return the points between the gaps."""
     out: list[list[str]] = [[]]
     for point in points:
         if point is None:
             out.append([])
         else:
             out[-1].append(point)
-    return [piece for piece in out if piece]
+    return [stretch for stretch in out if stretch]
 
 
 def _short(value: float) -> str:
@@ -169,10 +268,10 @@ def _short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _backtest_picture(drawn: dict[str, Any]) -> dict[str, Any]:
-    at = [datetime.fromisoformat(t) for t in drawn["at"]]
+def _backtest_picture(drawn: dict[str, Any]) -> LineChart:
+    instants = [datetime.fromisoformat(instant) for instant in drawn["at"]]
     return line_picture(
-        at, {"actual": drawn["actual"], "p50": drawn["gameday"]}, label="actual and forecast"
+        instants, {"actual": drawn["actual"], "p50": drawn["gameday"]}, label="actual and forecast"
     )
 
 

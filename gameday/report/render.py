@@ -129,10 +129,7 @@ def _junit(summary: dict[str, Any]) -> bytes:
     for case in cases:
         name = f"{summary['event']}.{case['stack']}"
         node = ElementTree.SubElement(suite, "testcase", classname=name, name=case["text"])
-        if case["missed"]:
-            ElementTree.SubElement(node, "failure", message=_printable(case["said"]))
-        elif void or not case["measured"]:
-            ElementTree.SubElement(node, "error", message=why if void else "not measured")
+        _add_outcome(node, case, void=why if void else None)
     last = ElementTree.SubElement(suite, "testcase", classname=summary["event"], name="verdict")
     if verdict["exit_code"]:
         kind = "error" if void else "failure"
@@ -141,6 +138,14 @@ def _junit(summary: dict[str, Any]) -> bytes:
     for kind, plural in (("failure", "failures"), ("error", "errors")):
         suite.set(plural, str(len(suite.findall(f"./testcase/{kind}"))))
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
+
+
+def _add_outcome(node: ElementTree.Element, case: dict[str, Any], *, void: str | None) -> None:
+    """Add a failure or an error to an objective's test case; `void`: why the run says nothing."""
+    if case["missed"]:
+        ElementTree.SubElement(node, "failure", message=_printable(case["said"]))
+    elif void is not None or not case["measured"]:
+        ElementTree.SubElement(node, "error", message="not measured" if void is None else void)
 
 
 def _printable(text: str) -> str:

@@ -60,25 +60,25 @@ def test_runs_of_two_events_are_refused_with_both_named() -> None:
 )
 def test_whatever_differs_in_how_runs_were_played_is_warned_of(what: str, other: Any) -> None:
     data = compare_summaries(run_of("r1"), run_of("r2", **{what: other}))
-    assert list(data["other_conditions"]) == [what]
-    assert data["warnings"] == [f"the runs were not played alike: {what} differ"]
+    assert list(data.other_conditions) == [what]
+    assert data.warnings == (f"the runs were not played alike: {what} differ",)
 
 
 def test_runs_played_alike_are_compared_without_a_warning() -> None:
-    assert compare_summaries(run_of("r1"), run_of("r2"))["warnings"] == []
+    assert compare_summaries(run_of("r1"), run_of("r2")).warnings == ()
 
 
 @pytest.mark.parametrize("name", ["INVALID", "ERROR", "ABORTED"])
 def test_a_run_that_is_no_result_is_named(name: str) -> None:
     data = compare_summaries(run_of("r1"), run_of("r2", verdict={"name": name}))
-    assert data["warnings"] == [f"r2 is {name}: its numbers are no result"]
+    assert data.warnings == (f"r2 is {name}: its numbers are no result",)
 
 
 def test_an_objective_of_one_run_alone_is_shown_and_not_left_out() -> None:
     old = {"stack": "us", "text": "p99 of home < 2s", "said": "0.8 s", "missed": False}
     new = old | {"text": "p95 of home < 1s"}
-    rows = compare_summaries(run_of(objectives=[old]), run_of(objectives=[new]))["objectives"]
-    assert [(row["first"], row["second"]) for row in rows] == [
+    rows = compare_summaries(run_of(objectives=[old]), run_of(objectives=[new])).objectives
+    assert [(row.first, row.second) for row in rows] == [
         ("0.8 s", "not there"),
         ("not there", "0.8 s"),
     ]

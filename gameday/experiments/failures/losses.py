@@ -195,14 +195,10 @@ def n_minus_one(
         peak = peak_plan(
             scenario, demand, window, seed=seed, quantile=plan.quantile, core_s=within_s
         )
-        window_s = peak.window.slots * SLOT_S
-        struck = [
-            peak.with_injections(parse_injections([loss.text], scenario, window_s)) for loss in lost
-        ]
         progress(f"{stack}: {len(lost)} losses at the peak")
         seen = replicate_each(
             as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds()),
-            [peak, *struck],
+            [peak, *_struck(peak, scenario, lost)],
             Look.at(scenario, peak),
             seed=seed,
             stacks=(stack,),
@@ -215,6 +211,14 @@ def n_minus_one(
             return {}
         answers[stack] = _of_stack(scenario, stack, peak, lost, runs)
     return answers
+
+
+def _struck(peak: LoadPlan, scenario: Scenario, lost: tuple[Loss, ...]) -> list[LoadPlan]:
+    """Return the plan of a peak with each loss injected, one plan a loss."""
+    window_s = peak.window.slots * SLOT_S
+    return [
+        peak.with_injections(parse_injections([loss.text], scenario, window_s)) for loss in lost
+    ]
 
 
 def peak_plan(

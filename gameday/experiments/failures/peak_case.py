@@ -67,12 +67,11 @@ def peak_cases(
             quantile=scenario.capacity.quantile,
             core_s=core_s / len(scenario.stack_names),
         )
-        fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
         case = PeakCase(
             stack=stack,
             plan=peak,
             zones_lost=scenario.capacity.zones_lost,
-            whole=tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
+            whole=_of_one_zone(scenario, stack),
             later_s=(peak.window.start - plan.window.start).total_seconds(),
             runs=(),
         )
@@ -81,6 +80,14 @@ def peak_cases(
         if len(runs) > 1 and not cancelled():
             cases.append(replace(case, runs=runs))
     return tuple(cases)
+
+
+def _of_one_zone(scenario: Scenario, stack: str) -> tuple[str, ...]:
+    """Return the services of a stack that stand in one zone alone."""
+    fleets = {
+        name: scenario.services[name].stacks[stack] for name in scenario.stack_services(stack)
+    }
+    return tuple(name for name, fleet in fleets.items() if fleet.zones == 1)
 
 
 def _busiest_window(scenario: Scenario, demand: Demand, steps: Array, stack: str) -> str:

@@ -103,12 +103,11 @@ def _check(scenario: Scenario, cell: Cell, name: str, runs: list[Replication]) -
     queue = _Queue(
         _work(scenario, cell, name), station.servers, station.queue_bound, service.timeout
     )
-    hour, number = _hour(runs, runs[0].services.index(name)), runs[0].services.index(name)
-    if service.why_no_closed_form is not None:
-        return _not_compared(name, service.why_no_closed_form)
-    load = float((hour.per_s * hour.hold_s / queue.servers).max())
-    if not queue.is_loss and not _settles_s(load, queue.servers, hour.hold_s) < _SETTLES_S:
-        return _not_compared(name, f"too near its capacity for minutes of their own ({load:.0%})")
+    number = runs[0].services.index(name)
+    hour = _hour(runs, number)
+    why_not = service.why_no_closed_form or _why_not_settled(queue, hour)
+    if why_not is not None:
+        return _not_compared(name, why_not)
     quantity = _AWAY if queue.is_loss else _WAIT
     band = t_interval([float(run.spans[_HOUR, quantity, number]) for run in runs], _LEVEL)
     if np.isnan(band.mid) or not hour.per_s.sum():
@@ -128,6 +127,14 @@ def _check(scenario: Scenario, cell: Cell, name: str, runs: list[Replication]) -
         unit="share" if queue.is_loss else "s",
         said=_compared(paper, band, is_exact=is_exact),
     )
+
+
+def _why_not_settled(queue: _Queue, hour: _Hour) -> str | None:
+    """Return why minutes of a queue are not each in their own steady state; None: they are."""
+    load = float((hour.per_s * hour.hold_s / queue.servers).max())
+    if queue.is_loss or _settles_s(load, queue.servers, hour.hold_s) < _SETTLES_S:
+        return None
+    return f"too near its capacity for minutes of their own ({load:.0%})"
 
 
 def _hour(runs: list[Replication], number: int) -> _Hour:

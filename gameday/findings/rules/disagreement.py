@@ -14,7 +14,7 @@ from gameday.queueing import visited_services
 from gameday.record import RunRecord, percentile
 from gameday.record.measures import service_number, visit_count
 from gameday.scenario import quantile_level
-from gameday.vocabulary import Band
+from gameday.vocabulary import Array, Band
 
 __all__ = ["RULE"]
 
@@ -87,11 +87,9 @@ def _compare(
     """Return the test of a measured number against predicted ones, the first of `numbers` against the others."""
     measured, predicted = numbers[0], np.array(numbers[1:])
     count, mean = len(predicted), float(predicted.mean())
-    deviation = max(float(predicted.std(ddof=1)) * float(np.sqrt(1 + 1 / count)), 1e-6)
     away = abs(measured - mean)
-    half = float(scipy.stats.t.ppf(0.975, count - 1)) * deviation
     bound = _TOLERANCE[metric] * (1.0 if metric == "utilisation" else mean)
-    beyond = max(0.0, away - bound) / deviation
+    half, p_value = _prediction_interval(predicted, away, bound)
     return Candidate(
         stack=stack,
         subject=f"{metric} of {subject}",
@@ -99,7 +97,7 @@ def _compare(
         value=Band(away, away - half, away + half),
         bound=bound,
         unit="share" if metric == "utilisation" else "s",
-        p_value=float(2 * scipy.stats.t.sf(beyond, count - 1)),
+        p_value=p_value,
         samples=count * 100,
         basis="measured",
         tier=3,
@@ -109,6 +107,18 @@ def _compare(
         evidence={"predicted": mean, "measured": measured},
         services=services,
     )
+
+
+def _prediction_interval(predicted: Array, away: float, bound: float) -> tuple[float, float]:
+    """Return half the 95 % prediction interval of one more replication, and the p-value of `away`.
+
+    Student's t; the null hypothesis is that measured and predicted numbers differ by no more than `bound`.
+    """
+    count = len(predicted)
+    deviation = max(float(predicted.std(ddof=1)) * float(np.sqrt(1 + 1 / count)), 1e-6)
+    half = float(scipy.stats.t.ppf(0.975, count - 1)) * deviation
+    beyond = max(0.0, away - bound) / deviation
+    return half, float(2 * scipy.stats.t.sf(beyond, count - 1))
 
 
 RULE = Rule(name="disagreement", look=_look, servers_help=False, refutes_model=True)
