@@ -17,7 +17,6 @@ Its jar is http.cookiejar, which is older than RFC 6265. Left out, as the two di
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import httpx
