@@ -1,8 +1,9 @@
 """Do two commits compute the same? `python -m tests.house.same_bits OLD NEW [--keep FOLDER]`
 
 Both play the same orders with the same seed, each from a worktree of its own. Every column of what a seed
-decides (demand, plan, predicted) and every number that a rehearsal, two drills and a backtest tell are
-compared to the last bit; measured files, times, paths and prose are not.
+decides (demand, plan, predicted) and every number that a plan, a rehearsal, two drills and a backtest tell
+are compared to the last bit; of a replay's findings, which rest on what was measured, the rules, severities
+and how many. Measured files, times, paths and prose are not.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PLAYED = (
     "--window",
     "2027-07-13T00:58+00:00/2027-07-13T01:04+00:00",
 )
-"""A replay leaves demand, plan and predicted; what it measures is not compared."""
+"""A replay leaves demand, plan and predicted, and findings of what it measured."""
 FILES = ("demand.parquet", "plan.parquet", "predicted.parquet")
 _OF_THE_RUN = (
     "wall",
@@ -95,25 +96,34 @@ def _gameday(tree: Path, *order: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def findings_of(folder: Path) -> list[tuple[str, str]]:
+    """Return (rule, severity) of every finding of the replay that was played into a folder, sorted."""
+    file = next((folder / "runs").glob("*/*/findings.json"))
+    found = json.loads(file.read_text())["findings"]
+    return sorted((finding["rule"], finding["severity"]) for finding in found)
+
+
 def differences(old: Path, new: Path) -> list[str]:
     """Return what two folders that `play` filled differ in: one line a number or column."""
     found = []
     for name in TOLD:
-        mine, its = (numbers(json.loads((f / f"{name}.json").read_text())) for f in (old, new))
+        before, after = (numbers(json.loads((f / f"{name}.json").read_text())) for f in (old, new))
         found += [
-            f"{name}: {key} is only in one of them" for key in sorted(mine.keys() ^ its.keys())
+            f"{name}: {key} is only in one of them" for key in sorted(before.keys() ^ after.keys())
         ]
         found += [
-            f"{name}: {key} was {mine[key]!r} and is {its[key]!r}"
-            for key in mine.keys() & its.keys()
-            if mine[key] != its[key] and not (mine[key] != mine[key] and its[key] != its[key])
+            f"{name}: {key} was {before[key]!r} and is {after[key]!r}"
+            for key in before.keys() & after.keys()
+            if before[key] != after[key] and not (before[key] != before[key] and after[key] != after[key])
         ]
     for file in FILES:
-        mine, its = (pd.read_parquet(next((f / "runs").glob(f"*/*/{file}"))) for f in (old, new))
-        found += [f"{file}: column {c} is only in one" for c in sorted({*mine} ^ {*its})]
+        before, after = (pd.read_parquet(next((f / "runs").glob(f"*/*/{file}"))) for f in (old, new))
+        found += [f"{file}: column {c} is only in one" for c in sorted({*before} ^ {*after})]
         found += [
-            f"{file}: column {c} differs" for c in mine if c in its and not mine[c].equals(its[c])
+            f"{file}: column {c} differs" for c in before if c in after and not before[c].equals(after[c])
         ]
+    if (before := findings_of(old)) != (after := findings_of(new)):
+        found.append(f"findings: {before} became {after}")
     return found
 
 
