@@ -42,7 +42,8 @@ def render_explanation(data: dict[str, Any], file: Path) -> Path:
         before = moved["before"] - sum(steps for _, steps, _ in moved["launches"])
         launches = [(name, steps) for name, _, steps in moved["launches"]]
         moves = [["before, without launches" if launches else "before", before], *moved["factors"]]
-        moved |= {"waterfall": waterfall_picture(moves, moved["after"], launches)}
+        picture = waterfall_picture(moves, moved["after"], launches)
+        shown["bridge"] = {**moved, "waterfall": picture}
     return _written("explanation", file, e=shown)
 
 
