@@ -114,16 +114,21 @@ def differences(old: Path, new: Path) -> list[str]:
         found += [
             f"{name}: {key} was {before[key]!r} and is {after[key]!r}"
             for key in before.keys() & after.keys()
-            if before[key] != after[key] and not (before[key] != before[key] and after[key] != after[key])
+            if before[key] != after[key]
+            and not (before[key] != before[key] and after[key] != after[key])
         ]
     for file in FILES:
-        before, after = (pd.read_parquet(next((f / "runs").glob(f"*/*/{file}"))) for f in (old, new))
+        before, after = (
+            pd.read_parquet(next((f / "runs").glob(f"*/*/{file}"))) for f in (old, new)
+        )
         found += [f"{file}: column {c} is only in one" for c in sorted({*before} ^ {*after})]
         found += [
-            f"{file}: column {c} differs" for c in before if c in after and not before[c].equals(after[c])
+            f"{file}: column {c} differs"
+            for c in before
+            if c in after and not before[c].equals(after[c])
         ]
-    if (before := findings_of(old)) != (after := findings_of(new)):
-        found.append(f"findings: {before} became {after}")
+    if (rules := findings_of(old)) != (rules_after := findings_of(new)):
+        found.append(f"findings: {rules} became {rules_after}")
     return found
 
 
