@@ -22,8 +22,6 @@ __all__ = ["Cell", "Visit", "build_cell", "least_scale"]
 _MOST_STRETCH = 1.5
 """How many times as long a service may take in a cell. Ours: beyond, a server stands for less than two
 thirds of a real one, and time-outs and waits are an effect of the cell."""
-_FEWEST_CONNECTIONS = 4
-"""In a cell's pool. Ours: rounded to whole ones they are then within an eighth of the exact number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +106,13 @@ def _products_with_own_calls(scenario: Scenario, step: str) -> list[str]:
 def least_scale(scenario: Scenario) -> float:
     """Return the smallest scale whose cell can be judged.
 
-    There no service's time is stretched beyond _MOST_STRETCH, and no pool has fewer than _FEWEST_CONNECTIONS:
-    unlike servers, rounded connections are not made good by a longer service time.
+    There no service's time is stretched beyond _MOST_STRETCH, and every policy has what it needs (a pool's
+    connections).
     """
     rules = scenario.services.values()
     servers = min(rule.servers(stack) for rule in rules for stack in rule.stacks)
-    pools = [rule.pool.connections for rule in rules if rule.pool is not None]
-    of_pools = _FEWEST_CONNECTIONS / min(pools) if pools else 0.0
-    return min(1.0, max(1.0 / (_MOST_STRETCH * servers), of_pools))
+    of_policies = [policy.least_scale for rule in rules for _, policy in rule.policies()]
+    return min(1.0, max(1.0 / (_MOST_STRETCH * servers), *of_policies, 0.0))
 
 
 class _CellBuilder:

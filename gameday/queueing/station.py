@@ -20,6 +20,7 @@ from gameday.scenario.caller_policies import is_too_late
 from gameday.scenario.queue_policies import (
     ORDERS,
     Balance,
+    RateLimit,
     first_of,
     has_waited_too_long,
     is_less_busy,
@@ -30,6 +31,7 @@ from gameday.scenario.queue_policies import (
     second_of,
     share_of,
     takes_last,
+    tokens_at,
 )
 from gameday.scenario.server_policies import (
     WarmUp,
@@ -81,6 +83,23 @@ class RunningLane:
         return float((self.sized or self.declared.room) + self.queue_bound)
 
 
+class _TokenBucket:
+    """The rate limit of a station while it runs."""
+
+    def __init__(self, policy: RateLimit, scale: float, now_s: float) -> None:
+        self._per_s, self._burst = policy.per_s_at(scale), policy.burst_at(scale)
+        self._tokens, self._since_s = self._burst, now_s
+
+    def takes_token(self, now_s: float) -> bool:
+        """Take a token for a request; return whether there was one."""
+        self._tokens = tokens_at(self._tokens, now_s - self._since_s, self._per_s, self._burst)
+        self._since_s = now_s
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
 class RunningStation:
     """A service's lanes while they run; `declared` is the scenario's station, `rule` its policies.
 
@@ -94,6 +113,10 @@ class RunningStation:
         self.in_use = self.queued = 0
         self.connected = 0
         """Attempts that hold a connection of the callers' pool."""
+        self._connections = rule.pool.connections_at(declared.scale) if rule.pool is not None else 0
+        self._bucket = (
+            _TokenBucket(rule.rate_limit, declared.scale, clock()) if rule.rate_limit else None
+        )
         self.slow, self.stretch, self.is_down = 1.0, 1.0, False
         self._outage: TimedChange | None = None
         self.autoscaler, self.callers = Autoscaler(declared, rule), Callers(declared, rule)
@@ -123,7 +146,9 @@ class RunningStation:
         """Return the lane that an attempt from `zone` enters; None if it is refused."""
         self.autoscaler.arrived += 1
         lane = None if self.is_down else self._lane_for(uniform, zone)
-        if lane is None:
+        if lane is None or (
+            self._bucket is not None and not self._bucket.takes_token(self.clock())
+        ):
             return None
         bound = share_of(lane.queue_bound, visit.share)
         if not self._may_begin(lane) and is_shed(
@@ -184,8 +209,7 @@ class RunningStation:
         self.connected += 1
 
     def _may_begin(self, lane: RunningLane) -> bool:
-        connections = self.declared.connections
-        return may_begin(lane.in_use, lane.servers, self.connected, connections)
+        return may_begin(lane.in_use, lane.servers, self.connected, self._connections)
 
     def wait(self, lane: RunningLane, waiting: Waiting) -> None:
         """Join the queue."""
@@ -245,7 +269,7 @@ class RunningStation:
         if (limit := self.rule.limit) is not None:
             lane.limit = next_limit(lane.limit, took_s, limit.target, lane.most_inside)
         self.connected -= 1
-        if self.declared.connections:
+        if self._connections:
             self.touch()
             for other in self.lanes:
                 self.hand_over(other)

@@ -109,6 +109,7 @@ EVERY_POLICY: dict[str, Any] = {
     "breaker": {"failures": 0.5, "open": "5s"},
     "cache": {"keys": 100_000, "entries": 10_000},
     "pool": {"connections": 100_000},
+    "rate_limit": {"per_s": 1_000_000, "burst": 1_000_000},
 }
 """Every policy at once, mild enough that the event goes on; those that go by a time-out are added."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameday.scenario.blocks import Service
 from gameday.scenario.caller_policies import (
     Retry,
     backoff_s,
@@ -114,6 +116,21 @@ def test_policies_read_their_durations_in_seconds() -> None:
     assert (scale.interval, scale.delay) == (60.0, 180.0)
 
 
+EVERY_KIND: dict[str, dict[str, Any]] = {
+    "autoscale": {"target": 0.5, "interval": "1s", "delay": "1s", "max_factor": 2.0},
+    "balance": {"by": "random"},
+    "breaker": {"failures": 0.5, "open": "1s"},
+    "cache": {"keys": 10, "entries": 5},
+    "codel": {"target": "1s", "interval": "2s"},
+    "hedge": {"after": "1s"},
+    "limit": {"target": "1s"},
+    "load": {"contention": 0.1},
+    "pauses": {"every": "2s", "last": "1s"},
+    "pool": {"connections": 5},
+    "rate_limit": {"per_s": 1.0, "burst": 1.0},
+    "retry": {"attempts": 1, "backoff": "1s", "budget": {"ratio": 0.1}},
+    "warm_up": {"last": "1s", "factor": 2.0},
+}
 _PACE = '"interval": "1m", "delay": "0s", "max_factor": 2'
 WRONG = {
     "{" + _PACE + "}": "never act",
@@ -250,3 +267,17 @@ def test_second_requests_draw_apart_from_every_try(number: int) -> None:
 def test_a_share_of_a_queue_is_no_more_than_the_queue(bound: int, share: float) -> None:
     assert 0 <= share_of(bound, share) <= bound
     assert share_of(bound, 1.0) == bound
+
+
+def test_every_policy_declares_its_columns_once_and_fills_no_other() -> None:
+    kinds = Service.policy_kinds()
+    names = [n for kind in kinds.values() for n in (*kind.real_columns, *kind.whole_columns)]
+    assert len(names) == len(set(names))
+    assert EVERY_KIND.keys() == kinds.keys()
+    for name, written in EVERY_KIND.items():
+        policy = kinds[name].model_validate(written)
+        own = {*kinds[name].real_columns, *kinds[name].whole_columns}
+        for scale in (1.0, 0.01):
+            filled = policy.columns(scale)
+            assert filled.keys() <= own, name
+            assert any(filled.values()), f"{name}: nothing says that it is there"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gameday.queueing import build_cell
 from gameday.record.run_record import ATTEMPTS
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Service
 from gameday.scenario.queue_policies import is_shed
 from gameday.shop.station import BUCKETS_S, OUTCOMES, LiveServices, LiveStation
 from gameday.shop.station import Asker as LiveAsker
@@ -97,6 +98,7 @@ POLICIES: list[dict[str, Any]] = [
     {"queue_order": "adaptive"},
     {"codel": {"target": "20ms", "interval": "80ms"}},
     {"limit": {"target": "200ms"}},
+    {"rate_limit": {"per_s": 25, "burst": 4}},
     {"retry": RETRY},
     {"retry": RETRY | {"budget": {"ratio": 0.2, "most": 2}}},
     *(
@@ -143,6 +145,11 @@ IN_A_CHAIN: list[dict[str, Any]] = [
     {"balance": {"by": "two_choices", "zone_affinity": True}},
 ]
 """Those that speak of callers and of whom they call, at both ends of a call."""
+
+
+def test_every_policy_of_a_service_is_compared() -> None:
+    compared = {name for policy in POLICIES for name in policy}
+    assert Service.policy_kinds().keys() - compared == set()
 
 
 # --- laws ---------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import pytest
 from gameday.queueing.cell import least_scale
 from gameday.record.histograms import percentile
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, RunRecord
+from gameday.scenario import Scenario
+from gameday.scenario.caller_policies import Breaker
 from gameday.scenario.reading.injections import parse_injections
 from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Array, Seed
@@ -378,6 +380,12 @@ def test_a_scheduled_minimum_does_not_bring_forward_what_was_decided(tmp_path: P
     assert load(record, "servers").round(9).tolist() == [20.0] * 3 + [24.0] * 5
 
 
+def _breaker(scenario: Scenario) -> Breaker:
+    breaker = scenario.services["desk"].breaker
+    assert breaker is not None
+    return breaker
+
+
 def test_a_pool_s_few_connections_and_a_breaker_s_few_calls_are_seen(tmp_path: Path) -> None:
     """Servers are made exact by their time; connections are not, so a cell needs some of them."""
     roomy = {"servers": 400, "queue_per_server": 1}
@@ -387,4 +395,4 @@ def test_a_pool_s_few_connections_and_a_breaker_s_few_calls_are_seen(tmp_path: P
     breaks = {"failures": 0.5, "open": "1s"}
     for calls, scale, window in ((100, 0.5, 50), (100, 0.01, 10), (4, 0.01, 4)):
         scenario = load_small(tmp_path, desk(**roomy, breaker=breaks | {"calls": calls}))
-        assert scenario.services["desk"].station("desk", "main", scale).window == window
+        assert _breaker(scenario).window(scale) == window

@@ -67,6 +67,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             ("warm_up", {"last": "40s", "factor": 3}),
             ("queue_share", {"home": 0.5}),
             ("pool", {"connections": 6}),
+            ("rate_limit", {"per_s": 3, "burst": 5}),
         ):
             if draw(st.integers(0, 3)) == 0:
                 services[name][what] = policy

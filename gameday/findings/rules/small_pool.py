@@ -30,7 +30,7 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
             block = evidence.scenario.services[service]
             if block.pool is None or block.is_asynchronous or len(runs) < 2:
                 continue
-            pool = _Connections.of(evidence, runs, service)
+            pool = _Connections.of(evidence, runs, service, block.pool)
             if pool.in_the_cell < pool.servers:
                 yield _candidate(evidence, runs, service, block.pool, pool)
 
@@ -46,10 +46,12 @@ class _Connections:
     """Share of the connections in use, mean of three minutes, shape (runs, minutes)."""
 
     @staticmethod
-    def of(evidence: Evidence, runs: tuple[Replication, ...], service: str) -> _Connections:
+    def of(
+        evidence: Evidence, runs: tuple[Replication, ...], service: str, pool: Pool
+    ) -> _Connections:
         """Return this of the replications of one stack."""
-        block, number = evidence.scenario.services[service], runs[0].services.index(service)
-        connections = block.station(service, runs[0].stack, evidence.event_scale or 1.0).connections
+        number = runs[0].services.index(service)
+        connections = pool.connections_at(evidence.event_scale or 1.0)
         busy, servers = (
             [run.series[QUANTITIES.index(name), number] for run in runs]
             for name in ("utilisation", "servers")

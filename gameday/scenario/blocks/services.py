@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from gameday.scenario.caller_policies import Breaker, Cache, Deadline, Hedge, Retry
-from gameday.scenario.queue_policies import Balance, CoDel, Limit, Pool, QueueOrder, places_of
+from gameday.scenario.policy import Policy
+from gameday.scenario.queue_policies import (
+    Balance,
+    CoDel,
+    Limit,
+    Pool,
+    QueueOrder,
+    RateLimit,
+    places_of,
+)
 from gameday.scenario.server_policies import Autoscale, Load, Pauses, WarmUp
 from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share
@@ -56,27 +66,19 @@ class Station:
     """A service of one stack at scale k: what the model simulates and the shop runs."""
 
     service: str
+    scale: float
+    """k."""
     servers: int
     """c' = max(1, round(k c)), c the servers at full scale."""
     time_factor: float
     """c'/(k c): service times are multiplied by it so that utilisation is exact."""
     queue_bound: int
     """Waiting places, >= 0."""
-    tokens: float
-    """Capacity of its callers' retry budget, x k; 0 = there is none."""
     most: int
     """Most servers that autoscaling may reach."""
     least: int
     """Fewest servers that autoscaling may reach."""
     zones: int
-    window: float
-    """Calls that the circuit breaker's share of failures is of, x k; 0 = there is none."""
-    key_share: float
-    """Share of the cache's keys that are asked for: k, at most 1."""
-    connections: int
-    """Connections of its callers' pool, x k; 0 = there is none."""
-    entries: int
-    """Answers that its cache holds, x k; 0 = it has none."""
     lanes: tuple[Lane, ...]
 
 
@@ -107,6 +109,7 @@ class Service(Block):
     autoscale: Autoscale | None = None
     balance: Balance | None = None
     """Absent: one queue for all instances, served by whichever is free."""
+    rate_limit: RateLimit | None = None
     limit: Limit | None = None
     queue_order: QueueOrder = "fifo"
     """Who of those who wait is served next. Default: whoever has waited longest."""
@@ -122,12 +125,8 @@ class Service(Block):
 
     @model_validator(mode="after")
     def _policies_can_act(self) -> Service:
-        late = {
-            "hedge": None if self.hedge is None else self.hedge.after,
-            "limit": None if self.limit is None else self.limit.target,
-            "codel": None if self.codel is None else self.codel.target,
-        }
-        for name, seconds in late.items():
+        for name, policy in self.policies():
+            seconds = policy.acts_after_s
             if seconds is not None and seconds >= self.timeout:
                 raise ValueError(
                     f"`{name}` acts after {seconds:g} s, when callers have left: `timeout` is sooner"
@@ -150,19 +149,26 @@ class Service(Block):
         """Why no closed form covers this queue; None: fixed servers, work that depends on nothing, one queue."""
         if self.autoscale is not None:
             return "its servers change"
-        named = (
-            "balance",
-            "load",
-            "pauses",
-            "warm_up",
-            "pool",
-            "limit",
-            "codel",
-            "hedge",
-            "queue_share",
-        )
-        has = [name for name in named if getattr(self, name)]
-        return f"no form on paper has its {has[0]}" if has else None
+        without = [name for name, policy in self.policies() if not policy.has_closed_form]
+        if self.queue_share:
+            without.append("queue_share")
+        return f"no form on paper has its {without[0]}" if without else None
+
+    @classmethod
+    def policy_kinds(cls) -> dict[str, type[Policy]]:
+        """Return the policies that a service may have, by the field that holds each."""
+        return {
+            name: kind
+            for name, field in cls.model_fields.items()
+            for kind in get_args(field.annotation)
+            if isinstance(kind, type) and issubclass(kind, Policy)
+        }
+
+    def policies(self) -> Iterator[tuple[str, Policy]]:
+        """Yield the policies it has, each with its field."""
+        for name in self.policy_kinds():
+            if (policy := getattr(self, name)) is not None:
+                yield name, policy
 
     def time_for(self, step: str) -> ServiceTime:
         """Return the law of own work for a visit from `step`."""
@@ -179,20 +185,15 @@ class Service(Block):
         most = self.autoscale.most_servers(servers) if self.autoscale else servers
         zones = self.stacks[stack].zones
         lanes = self._lanes(servers, most, zones)
-        budget = self.retry.budget if self.retry else None
         return Station(
             service=name,
+            scale=scale,
             servers=servers,
             time_factor=servers / exact,
             queue_bound=sum(lane.places(lane.servers) for lane in lanes if lane.servers),
-            tokens=budget.tokens(scale) if budget else 0.0,
             most=most,
             least=self.autoscale.fewest_servers(servers) if self.autoscale else servers,
             zones=zones,
-            window=self.breaker.window(scale) if self.breaker else 0.0,
-            key_share=min(1.0, scale),
-            connections=self.pool.connections_at(scale) if self.pool else 0,
-            entries=self.cache.entries_at(scale) if self.cache else 0,
             lanes=lanes,
         )
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from gameday.scenario.units import Block
+from gameday.scenario.policy import Policy
 
 __all__ = ["Cache", "item_of"]
 
 
-class Cache(Block):
+class Cache(Policy):
     """Answers kept in front of a service, least recently used first to go; an answer found costs nothing.
 
     What callers give up waiting for is not kept: a cache that is flushed under load may stay cold. It
@@ -26,6 +27,17 @@ class Cache(Block):
     """Zipf's exponent, of the continuous law: asked for n^-skew as often as the first, but for the first few
     (the second 0.58 times at 1). Default: web requests, 0.6-1.0 in Breslau et al. 1999, at their steeper end."""
 
+    real_columns: ClassVar = ("skew", "key_share")
+    whole_columns: ClassVar = (
+        "keys",
+        "entries",
+        "items_from",
+        "cached",
+        "item_oldest",
+        "item_newest",
+    )
+    has_closed_form: ClassVar = True
+
     @model_validator(mode="after")
     def _not_all(self) -> Cache:
         if self.entries > self.keys:
@@ -35,6 +47,22 @@ class Cache(Block):
     def entries_at(self, scale: float) -> int:
         """Return the answers that fit at scale k: x k, at least one."""
         return max(1, round(scale * self.entries))
+
+    def key_share(self, scale: float) -> float:
+        """Return the share of its keys that are asked for at scale k: k, at most 1."""
+        return min(1.0, scale)
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns; it begins full, the most popular item used latest."""
+        entries = self.entries_at(scale)
+        return {
+            "skew": self.skew,
+            "key_share": self.key_share(scale),
+            "keys": self.keys,
+            "entries": entries,
+            "cached": entries,
+            "item_oldest": entries - 1,
+        }
 
 
 def item_of(uniform: float, keys: int, skew: float, share: float) -> int:

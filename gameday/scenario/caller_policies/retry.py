@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from gameday.scenario.caller_policies.budget import Budget
-from gameday.scenario.units import Block, Duration
+from gameday.scenario.policy import Policy
+from gameday.scenario.units import Duration
 
 __all__ = ["Retry", "backoff_s", "lineage"]
 
 
-class Retry(Block):
+class Retry(Policy):
     """How often and how fast callers of this service ask again."""
 
     attempts: int = Field(ge=0, le=10)
@@ -19,6 +22,15 @@ class Retry(Block):
     """Upper bound of the first wait, s; doubles with each attempt."""
     budget: Budget | None = None
     """Absent: every attempt may be made."""
+
+    real_columns: ClassVar = ("backoff_s", *Budget.real_columns)
+    whole_columns: ClassVar = ("retries",)
+    has_closed_form: ClassVar = True
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns, and those of its budget."""
+        budget = {} if self.budget is None else self.budget.columns(scale)
+        return {"backoff_s": self.backoff, "retries": self.attempts, **budget}
 
 
 def backoff_s(base_s: float, attempt: int, uniform: float) -> float:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.scenario.queue_policies.balance import Balance, first_of, is_less_busy, second_of
+    from gameday.scenario.queue_policies.balance import (
+        BALANCES,
+        Balance,
+        first_of,
+        is_less_busy,
+        second_of,
+    )
     from gameday.scenario.queue_policies.limit import Limit, is_over_limit, next_limit
     from gameday.scenario.queue_policies.overload import (
         ORDERS,
@@ -19,16 +25,19 @@ if TYPE_CHECKING:
         takes_last,
     )
     from gameday.scenario.queue_policies.pool import Pool, may_begin
+    from gameday.scenario.queue_policies.rate_limit import RateLimit, tokens_at
     from gameday.scenario.queue_policies.shed import is_shed, places_of, share_of
     from gameday.scenario.queue_policies.waiting_room import room_now
 
 __all__ = [
+    "BALANCES",
     "Balance",
     "CoDel",
     "Limit",
     "ORDERS",
     "Pool",
     "QueueOrder",
+    "RateLimit",
     "first_of",
     "has_waited_too_long",
     "is_less_busy",
@@ -41,18 +50,21 @@ __all__ = [
     "second_of",
     "share_of",
     "takes_last",
+    "tokens_at",
 ]
 
 if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "BALANCES": "balance",
             "Balance": "balance",
             "CoDel": "overload",
             "Limit": "limit",
             "ORDERS": "overload",
             "Pool": "pool",
             "QueueOrder": "overload",
+            "RateLimit": "rate_limit",
             "first_of": "balance",
             "has_waited_too_long": "overload",
             "is_less_busy": "balance",
@@ -65,5 +77,6 @@ if not TYPE_CHECKING:
             "second_of": "balance",
             "share_of": "shed",
             "takes_last": "overload",
+            "tokens_at": "rate_limit",
         },
     )

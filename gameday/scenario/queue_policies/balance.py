@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from gameday.scenario.units import Block
+from gameday.scenario.policy import Policy
 
-__all__ = ["Balance", "first_of", "is_less_busy", "second_of"]
+__all__ = ["BALANCES", "Balance", "first_of", "is_less_busy", "second_of"]
 
 
-class Balance(Block):
+BALANCES = ("none", "round_robin", "random", "least_connections", "two_choices")
+"""By their number in the compiled engine; `none`: one queue for all instances."""
+
+
+class Balance(Policy):
     """How callers choose an instance; an instance that has no server left is chosen by nobody."""
 
     by: Literal["round_robin", "random", "least_connections", "two_choices"]
@@ -17,6 +21,12 @@ class Balance(Block):
     two drawn at random. Source: M. Mitzenmacher, "The Power of Two Choices", 2001."""
     zone_affinity: bool = False
     """Whether a caller stays in its zone while an instance works there. Default: zones are mixed."""
+
+    whole_columns: ClassVar = ("balance", "is_in_zone")
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns."""
+        return {"balance": BALANCES.index(self.by), "is_in_zone": self.zone_affinity}
 
 
 def first_of(uniform: float, n: int) -> int:

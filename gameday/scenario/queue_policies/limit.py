@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from gameday.scenario.units import Block, Duration
+from gameday.scenario.policy import Policy
+from gameday.scenario.units import Duration
 
 __all__ = ["Limit", "is_over_limit", "next_limit"]
 
@@ -12,11 +15,22 @@ _BACK_OFF = 0.9
 """Factor on the limit after a slow visit. Default: that of Netflix's concurrency-limits (AIMD)."""
 
 
-class Limit(Block):
+class Limit(Policy):
     """Admits up to a limit, waiting or in service, that grows with quick visits and shrinks with slow."""
 
     target: Duration = Field(gt=0)
     """A visit slower than this, queue to reply, lowers the limit, s."""
+
+    real_columns: ClassVar = ("limit_target_s",)
+
+    @property
+    def acts_after_s(self) -> float:
+        """Return the slowest visit that it allows."""
+        return self.target
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns."""
+        return {"limit_target_s": self.target}
 
 
 def next_limit(limit: float, seconds: float, target_s: float, most: float) -> float:

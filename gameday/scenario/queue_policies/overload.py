@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from gameday.scenario.units import Block, Duration
+from gameday.scenario.policy import Policy
+from gameday.scenario.units import Duration
 
 __all__ = ["ORDERS", "CoDel", "QueueOrder", "has_waited_too_long", "takes_last"]
 
@@ -17,7 +18,7 @@ Scale", ACM Queue, 2015; the tenth is ours."""
 ORDERS = ("fifo", "lifo", "adaptive")
 
 
-class CoDel(Block):
+class CoDel(Policy):
     """Controlled delay: a queue that does not empty lets nobody wait long."""
 
     target: Duration = Field(gt=0)
@@ -25,11 +26,22 @@ class CoDel(Block):
     interval: Duration = Field(gt=0)
     """Longest wait before that, s."""
 
+    real_columns: ClassVar = ("codel_target_s", "codel_interval_s")
+
     @model_validator(mode="after")
     def _target_is_sooner(self) -> CoDel:
         if self.target > self.interval:
             raise ValueError("`target` must not be longer than `interval`")
         return self
+
+    @property
+    def acts_after_s(self) -> float:
+        """Return the wait that it allows a queue that does not empty."""
+        return self.target
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns."""
+        return {"codel_target_s": self.target, "codel_interval_s": self.interval}
 
 
 def has_waited_too_long(

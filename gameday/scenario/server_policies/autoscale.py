@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from gameday.scenario.policy import Policy
 from gameday.scenario.units import Block, Duration
 
 __all__ = [
@@ -54,7 +55,7 @@ class Scheduled(Block):
     """As a multiple of those provisioned; it begins to count at once."""
 
 
-class Autoscale(Block):
+class Autoscale(Policy):
     """Adds servers, and removes them where `min_factor` is below 1 or it has added some."""
 
     target: float | None = Field(default=None, gt=0, le=1e6)
@@ -75,6 +76,17 @@ class Autoscale(Block):
     """Fewest servers, as a multiple of those provisioned. Default: it removes only what it added."""
     max_factor: float = Field(gt=1, le=20)
     """Most servers, as a multiple of those provisioned."""
+
+    real_columns: ClassVar = (
+        "scale_interval_s",
+        "scale_target",
+        "scale_delay_s",
+        "scale_cooldown_s",
+        "acted_s",
+        "busy_since_scaling",
+        "queue_since_scaling",
+    )
+    whole_columns: ClassVar = ("scale_metric", "bands_from", "bands_to", "arrived_since_scaling")
 
     @model_validator(mode="after")
     def _has_a_rule(self) -> Autoscale:
@@ -113,6 +125,17 @@ class Autoscale(Block):
     def fewest_servers(self, provisioned: int) -> int:
         """Return the fewest servers it may reach from those provisioned."""
         return max(1, round(provisioned * self.min_factor))
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns but for where its steps stand."""
+        return {
+            "scale_interval_s": self.interval,
+            "scale_target": self.target or 0.0,
+            "scale_delay_s": self.delay,
+            "scale_cooldown_s": self.cooldown,
+            "scale_metric": METRICS.index(self.metric),
+            "acted_s": -math.inf,
+        }
 
 
 def metric_of(

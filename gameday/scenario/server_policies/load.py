@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
-from gameday.scenario.units import Block
+from gameday.scenario.policy import Policy
 
 __all__ = ["Load", "load_factor"]
 
 
-class Load(Block):
+class Load(Policy):
     """How requests at once stand in each other's way; `time` is that of a request alone.
 
     Source: N. Gunther, the universal scalability law: past some concurrency throughput falls.
@@ -20,11 +22,17 @@ class Load(Block):
     coherency: float = Field(default=0.0, ge=0, le=1)
     """Share that each other request in service adds: shared state, garbage to collect, thrashing."""
 
+    real_columns: ClassVar = ("contention", "coherency")
+
     @model_validator(mode="after")
     def _slows_something(self) -> Load:
         if self.contention == self.coherency == 0:
             raise ValueError("give `contention` or `coherency` above 0, or leave `load` out")
         return self
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns."""
+        return {"contention": self.contention, "coherency": self.coherency}
 
 
 def load_factor(at_once: float, contention: float, coherency: float) -> float:

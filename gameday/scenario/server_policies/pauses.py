@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from gameday.scenario.units import Block, Duration
+from gameday.scenario.policy import Policy
+from gameday.scenario.units import Duration
 
 __all__ = ["Pauses", "seconds_with_pauses"]
 
 
-class Pauses(Block):
+class Pauses(Policy):
     """Each instance stands still at equal distances; instances take turns."""
 
     every: Duration = Field(gt=0)
@@ -19,11 +21,17 @@ class Pauses(Block):
     last: Duration = Field(gt=0)
     """How long each lasts."""
 
+    real_columns: ClassVar = ("pause_every_s", "pause_s")
+
     @model_validator(mode="after")
     def _works_between(self) -> Pauses:
         if self.last >= self.every:
             raise ValueError("`last` must be shorter than `every`: it would never work")
         return self
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns."""
+        return {"pause_every_s": self.every, "pause_s": self.last}
 
 
 def seconds_with_pauses(

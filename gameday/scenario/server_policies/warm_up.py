@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from gameday.scenario.units import Block, Duration
+from gameday.scenario.policy import Policy
+from gameday.scenario.units import Duration
 
 __all__ = ["WarmUp", "cold_factor", "cold_share"]
 
 
-class WarmUp(Block):
+class WarmUp(Policy):
     """How cold a new server is, and for how long."""
 
     last: Duration = Field(gt=0)
     """Until it works as fast as the others, s (wall time at any speed)."""
     factor: float = Field(gt=1, le=100)
     """Factor on its work at first; it falls linearly to 1."""
+
+    real_columns: ClassVar = ("cold_s", "cold_factor")
+
+    def columns(self, scale: float) -> dict[str, float]:
+        """Return its columns."""
+        return {"cold_s": self.last, "cold_factor": self.factor}
 
 
 def cold_share(since_s: float, share: float, last_s: float, before: int, servers: int) -> float:

@@ -41,7 +41,7 @@ def keep_item(world, service, number):
 @inlined
 def flush_items(world, service):
     """Empty the cache."""
-    while service.item_oldest != NONE:
+    while service.cached > 0:
         _take_out(world, service, service.item_oldest)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from gameday.scenario.queue_policies import first_of, is_less_busy, second_of
+from gameday.scenario.queue_policies import BALANCES, first_of, is_less_busy, second_of
 from gameday.scenario.server_policies import cold_factor, load_factor, seconds_with_pauses
 from gameday.simulate.compiled.inlined import inlined
-from gameday.simulate.compiled.layout import BALANCES
 from gameday.simulate.compiled.tables_at import lane_at
 
 __all__ = ["choose_lane", "work_seconds"]
 
 NONE = -1
-_ROUND_ROBIN, _, _LEAST_CONNECTIONS, _TWO_CHOICES = range(len(BALANCES))
+_, _ROUND_ROBIN, _, _LEAST_CONNECTIONS, _TWO_CHOICES = range(len(BALANCES))
 _first_of, _second_of, _is_less_busy = inlined(first_of), inlined(second_of), inlined(is_less_busy)
 _load_factor, _cold_factor = inlined(load_factor), inlined(cold_factor)
 _seconds_with_pauses = inlined(seconds_with_pauses)

@@ -17,12 +17,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from gameday.scenario.blocks import Service
 from gameday.simulate.compiled.inlined import inlined
 from gameday.vocabulary import Array
 
 __all__ = [
     "ATTEMPT",
-    "BALANCES",
     "CHANGE",
     "CALL",
     "CHOICE",
@@ -110,22 +110,26 @@ ATTEMPT = _dtype(
 """The server's side of one request. `ahead`, `after`: neighbours in the queue; `before`, `behind`: neighbours in
 the list of those whose caller's timer runs; `caller_s`: until when anybody waits for the caller."""
 
+_POLICIES = Service.policy_kinds().values()
 SERVICE = _dtype(
-    f="since_s busy_since_scaling timeout_s backoff_s scale_interval_s scale_target scale_delay_s "
-    "limit_target_s slow stretch tokens tokens_each tokens_most codel_target_s codel_interval_s "
-    "contention coherency cold_s cold_factor pause_every_s pause_s "
-    "queue_since_scaling acted_s scale_cooldown_s hedge_s open_s failures window failing open_until_s "
-    "skew key_share places_each",
-    i="in_use servers queued wanted slot oldest newest is_armed retries most is_down queue_order "
-    "lane_from lane_to balance is_in_zone zones outage connected connections servers_per_instance is_plain "
-    "is_heedful arrived_since_scaling scale_metric bands_from bands_to least oldest_hedge newest_hedge "
-    "is_hedge_armed is_trying era keys entries items_from cached item_oldest item_newest",
+    f=" ".join(
+        [
+            "since_s timeout_s slow stretch places_each",
+            *(name for policy in _POLICIES for name in policy.real_columns),
+        ]
+    ),
+    i=" ".join(
+        [
+            "in_use servers queued wanted slot oldest newest is_armed most least is_down queue_order outage",
+            "lane_from lane_to zones connected servers_per_instance is_plain is_heedful",
+            "oldest_hedge newest_hedge is_hedge_armed",
+            *(name for policy in _POLICIES for name in policy.whole_columns),
+        ]
+    ),
 )
-"""A service, its policies, and the sums over its lanes. `oldest`, `newest`: of the attempts whose caller's timer
-runs; `balance`: index in BALANCES, NONE = one lane. A policy that is absent is 0: `scale_interval_s`
-(autoscaling), `limit_target_s`, `tokens_each` (retry budget), `codel_interval_s`, `cold_s` (warm-up),
-`pause_every_s`, `open_s` (breaker), `hedge_s`, `entries` (cache). Bands of autoscaling: rows of three: above,
-below, change. `is_heedful`: it heeds deadlines; `is_plain`: only outages change how long its work takes."""
+"""A service, the columns of its policies, and the sums over its lanes. `oldest`, `newest`: of the attempts whose
+caller's timer runs. The columns of a policy that is absent are 0. `is_heedful`: it heeds deadlines; `is_plain`:
+only outages change how long its work takes."""
 
 LANE = _dtype(
     f="limit most_inside standing_since_s cold_since_s cold_share phase",
@@ -133,7 +137,6 @@ LANE = _dtype(
 )
 """Servers with a queue of their own, as `queueing.RunningLane`. `first`, `last`: of its queue; `before`: servers
 of the lanes before it; `phase` below 0 = drawn."""
-BALANCES = ("round_robin", "random", "least_connections", "two_choices")
 
 ITEM = _dtype(n="older newer is_cached")
 """An item that callers may have in their cache, with its neighbours by last use."""

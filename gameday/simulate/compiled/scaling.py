@@ -154,7 +154,7 @@ def _end_outage(spec, world, stats, s, now):
 @inlined
 def _lost_of_lane(service, lane, change, to_lose):
     """Return the servers a lane loses while so many instances may still be lost."""
-    if service.balance == NONE:
+    if service.balance == 0:
         return lane.sized - _servers_left(lane.sized, change.share_left)
     is_in_zone = change.zone == -1 or change.zone == lane.zone
     is_lost = to_lose > 0 and lane.sized > 0 and is_in_zone and change.share_left < 1

@@ -11,9 +11,9 @@ import numpy as np
 from gameday.queueing import Cell
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Lane, Service, Station
+from gameday.scenario.caller_policies import Cache
 from gameday.scenario.queue_policies import ORDERS
-from gameday.scenario.server_policies import METRICS
-from gameday.simulate.compiled.layout import BALANCES, ITEM, LANE, NONE, SERVICE, Row, table
+from gameday.simulate.compiled.layout import ITEM, LANE, NONE, SERVICE, Row, table
 from gameday.vocabulary import Array
 
 __all__ = ["Bands", "ServiceTables", "band_rows", "service_tables"]
@@ -24,11 +24,8 @@ Bands = dict[str, tuple[int, int]]
 _LINKS = (
     "oldest",
     "newest",
-    "balance",
     "oldest_hedge",
     "newest_hedge",
-    "item_oldest",
-    "item_newest",
 )
 """Fields of SERVICE that are NONE to begin with."""
 
@@ -65,10 +62,12 @@ def service_tables(scenario: Scenario, cell: Cell, bands: Bands) -> ServiceTable
         if (station := cell.stations.get(name)) is not None:
             lanes += [_lane(lane) for lane in station.lanes]
             _set_servers(row, station, rule)
-            _set_policies(row, rule)
-            _set_callers(row, station, rule)
-            _set_autoscaling(row, station, rule, bands[name])
-            items.append(_set_cache(row, station, rule, first_item=sum(map(len, items))))
+            for _, policy in rule.policies():
+                for column, value in policy.columns(cell.scale).items():
+                    row[column] = value
+            row["bands_from"], row["bands_to"] = bands[name]
+            row["items_from"] = sum(map(len, items))
+            items.append(_items(rule.cache, cell.scale))
         row["lane_to"] = len(lanes)
     return ServiceTables(rows, table(LANE, lanes), np.concatenate(items))
 
@@ -96,63 +95,19 @@ def _set_servers(row: Any, station: Station, rule: Service) -> None:
     row["slow"] = row["stretch"] = 1.0
     row["places_each"] = rule.queue_per_server
     row["servers_per_instance"] = rule.servers_per_instance
-    row["connections"] = station.connections
+    row["most"], row["least"], row["wanted"] = station.most, station.least, station.servers
+    row["timeout_s"] = rule.timeout
     row["queue_order"] = ORDERS.index(rule.queue_order)
     row["is_heedful"] = rule.deadline == "propagated"
     row["is_plain"] = not (rule.load or rule.warm_up or rule.pauses)
 
 
-def _set_policies(row: Any, rule: Service) -> None:
-    """Set the policies of the service itself."""
-    if rule.balance is not None:
-        row["balance"] = BALANCES.index(rule.balance.by)
-        row["is_in_zone"] = rule.balance.zone_affinity
-    if rule.load is not None:
-        row["contention"], row["coherency"] = rule.load.contention, rule.load.coherency
-    if rule.warm_up is not None:
-        row["cold_s"], row["cold_factor"] = rule.warm_up.last, rule.warm_up.factor
-    if rule.pauses is not None:
-        row["pause_every_s"], row["pause_s"] = rule.pauses.every, rule.pauses.last
-    if rule.limit is not None:
-        row["limit_target_s"] = rule.limit.target
-    if rule.codel is not None:
-        row["codel_target_s"], row["codel_interval_s"] = rule.codel.target, rule.codel.interval
-
-
-def _set_callers(row: Any, station: Station, rule: Service) -> None:
-    """Set the policies of the service's callers."""
-    row["timeout_s"], row["open_until_s"] = rule.timeout, -1.0
-    if rule.retry is not None:
-        row["retries"], row["backoff_s"] = rule.retry.attempts, rule.retry.backoff
-        if rule.retry.budget is not None:
-            row["tokens_each"] = rule.retry.budget.ratio
-            row["tokens"] = row["tokens_most"] = station.tokens
-    if rule.hedge is not None:
-        row["hedge_s"] = rule.hedge.after
-    if rule.breaker is not None:
-        row["open_s"], row["failures"] = rule.breaker.open, rule.breaker.failures
-        row["window"] = station.window
-
-
-def _set_autoscaling(row: Any, station: Station, rule: Service, bands: tuple[int, int]) -> None:
-    row["most"], row["least"], row["wanted"] = station.most, station.least, station.servers
-    if (policy := rule.autoscale) is None:
-        return
-    row["scale_interval_s"], row["scale_target"] = policy.interval, policy.target or 0.0
-    row["scale_delay_s"], row["scale_cooldown_s"] = policy.delay, policy.cooldown
-    row["scale_metric"], row["acted_s"] = METRICS.index(policy.metric), -math.inf
-    row["bands_from"], row["bands_to"] = bands
-
-
-def _set_cache(row: Any, station: Station, rule: Service, *, first_item: int) -> Array:
-    """Return the cache's items, full of the most popular: of these the most popular is the newest."""
-    if (cache := rule.cache) is None:
+def _items(cache: Cache | None, scale: float) -> Array:
+    """Return the items of the callers' cache, full of the most popular."""
+    if cache is None:
         return np.zeros(0, ITEM)
-    row["keys"], row["skew"], row["key_share"] = cache.keys, cache.skew, station.key_share
-    row["entries"], row["items_from"] = station.entries, first_item
-    row["cached"], row["item_newest"], row["item_oldest"] = station.entries, 0, station.entries - 1
-    keys = int(cache.keys * station.key_share) + 1
-    return _full_cache(station.entries, size=max(keys, station.entries))
+    entries, keys = cache.entries_at(scale), int(cache.keys * cache.key_share(scale)) + 1
+    return _full_cache(entries, size=max(keys, entries))
 
 
 def _full_cache(cached: int, *, size: int) -> Array:

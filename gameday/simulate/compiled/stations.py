@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from gameday.record import ATTEMPTS, LOADS
 from gameday.scenario.caller_policies import gives_up_at_s, is_too_late, lineage
-from gameday.scenario.queue_policies import is_over_limit, is_shed, next_limit, share_of
+from gameday.scenario.queue_policies import (
+    is_over_limit,
+    is_shed,
+    next_limit,
+    share_of,
+    tokens_at,
+)
 from gameday.simulate.compiled.draws import bin_of, request_uniform, seconds_of, uniform_of
 from gameday.simulate.compiled.event_queue import (
     REPLY,
@@ -56,11 +62,8 @@ NONE = -1
 
 _gives_up_at_s, _is_shed = inlined(gives_up_at_s), inlined(is_shed)
 _is_too_late, _share_of = inlined(is_too_late), inlined(share_of)
-_lineage, _is_over_limit, _next_limit = (
-    inlined(lineage),
-    inlined(is_over_limit),
-    inlined(next_limit),
-)
+_lineage, _is_over_limit = inlined(lineage), inlined(is_over_limit)
+_next_limit, _tokens_at = inlined(next_limit), inlined(tokens_at)
 
 
 @inlined
@@ -101,7 +104,7 @@ def _admit(spec, world, stats, s, c, number, now, slot):
         count_attempt(stats, s, _TIMED_OUT, slot)
         return NONE
     service.arrived_since_scaling += 1
-    lane_index = NONE if service.is_down else _lane_for(spec, world, service, call, number)
+    lane_index = NONE if service.is_down else _lane_for(spec, world, service, call, number, now)
     if lane_index == NONE:
         count_attempt(stats, s, _SHED, slot)
     return lane_index
@@ -123,19 +126,21 @@ def _new_attempt(world, service, c, number, lane_index, now):
     attempt.arrived_s = now
     attempt.has_replied, attempt.is_queued = 0, 0
     attempt.lane = lane_index
-    attempt.zone = call.zone if service.balance == NONE else lane_at(world, lane_index).zone
+    attempt.zone = call.zone if service.balance == 0 else lane_at(world, lane_index).zone
     return a
 
 
 @inlined
-def _lane_for(spec, world, service, call, number):
-    """Return the lane for an attempt; NONE if it is shed, or over the concurrency limit."""
+def _lane_for(spec, world, service, call, number, now):
+    """Return the lane for an attempt; NONE if it is shed, or over a limit of rate or of concurrency."""
     index = service.lane_from
-    if service.balance != NONE:
+    if service.balance > 0:
         uniform = uniform_of(spec, call, number, _BALANCE)
         index = choose_lane(world, service, uniform, call.zone)
         if index == NONE:
             return NONE
+    if service.rate_per_s > 0 and not _takes_rate_token(service, now):
+        return NONE
     lane = lane_at(world, index)
     share = visit_at(spec, call.visit).share
     if not may_begin_at(service, lane) and _is_shed(
@@ -145,6 +150,16 @@ def _lane_for(spec, world, service, call, number):
     if service.limit_target_s > 0 and _is_over_limit(lane.inside, lane.limit * share):
         return NONE
     return index
+
+
+@inlined
+def _takes_rate_token(service, now):
+    """Take a token of the rate limit's bucket; return whether there was one."""
+    since_s = now - service.rate_since_s
+    tokens = _tokens_at(service.rate_tokens, since_s, service.rate_per_s, service.rate_burst)
+    has_token = tokens >= 1.0
+    service.rate_tokens, service.rate_since_s = tokens - 1.0 if has_token else tokens, now
+    return has_token
 
 
 @inlined
