@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden readme clean
+.PHONY: replay test quick warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden readme clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,11 @@ warm: $(VENV)/.installed-test
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2
+
+# For every few minutes: the rooms without processes, and the contracts of the house.
+quick: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly and not slow" -q \
+		tests/scenario tests/history tests/traffic tests/capacity tests/safety tests/ledger tests/house
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check gameday tests locustfiles docs

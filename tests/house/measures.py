@@ -1,18 +1,23 @@
-"""What a reader of the house has to hold: `python -m tests.house.measures [FOLDER]` prints it, room by room."""
+"""What a reader has to hold, room by room: `python -m tests.house.measures [FOLDER] [--any]` prints it.
+
+`--any` adds the share of expressions whose type mypy does not know; it takes a minute.
+"""
 
 from __future__ import annotations
 
+import argparse
 import ast
 import io
 import subprocess
 import sys
+import tempfile
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Room", "main", "rooms_of", "tokens_of_functions"]
+__all__ = ["Room", "main", "rooms_of", "share_of_total", "tokens_of_functions"]
 
 HOUSE = Path(__file__).parents[2] / "gameday"
 _SILENT = {
@@ -156,23 +161,34 @@ def _quantile(values: list[int], share: float) -> int:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
 
-def any_share(house: Path = HOUSE) -> str:
-    """Return the share of expressions that mypy types as Any, in its own words."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--any-exprs-report", "/dev/stdout", "-p", "gameday"],
-        cwd=house.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return next(
-        (line for line in done.stdout.splitlines() if line.strip().startswith("Total")), "not told"
-    )
+def any_share(house: Path = HOUSE) -> float:
+    """Return the share, 0-1, of expressions that mypy types as Any; RuntimeError where it makes no report."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "mypy", "--any-exprs-report", folder, "-p", "gameday"]
+        done = subprocess.run(
+            command, cwd=house.parent, capture_output=True, text=True, check=False
+        )
+        report = Path(folder, "any-exprs.txt")
+        if not report.exists():
+            raise RuntimeError(f"mypy made no report: {done.stdout}{done.stderr}")
+        return share_of_total(report.read_text(encoding="utf-8"))
+
+
+def share_of_total(report: str) -> float:
+    """Return Anys / expressions, 0-1, from the last line of mypy's report: name, Anys, expressions, coverage."""
+    name, unknown, expressions, _ = report.split("\n")[-2].split()
+    if name != "Total":
+        raise RuntimeError(f"mypy's report ends otherwise than with a total: {name}")
+    return int(unknown) / int(expressions)
 
 
 def main() -> None:
     """Print the table."""
-    house = Path(sys.argv[1]) if len(sys.argv) > 1 else HOUSE
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("house", nargs="?", type=Path, default=HOUSE, help="a folder gameday/")
+    parser.add_argument("--any", action="store_true", help="the share that mypy does not know, too")
+    asked = parser.parse_args()
+    house = asked.house.resolve()
     rooms = rooms_of(house)
     lines = [
         "room         files   lines  functions  tokens med/p90/max  past doors"
@@ -192,6 +208,8 @@ def main() -> None:
     over = sum(count > 250 for count in whole.tokens), sum(count > 150 for count in whole.tokens)
     lines += [f"functions beyond 250 tokens: {over[0]}, beyond 150: {over[1]}"]
     lines += [f"circle: {', '.join(circle)}" for circle in circles(house)] or ["no circle"]
+    if asked.any:
+        lines.append(f"of expressions mypy does not know {any_share(house):.1%}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
