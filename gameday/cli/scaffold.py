@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.errors import HistoryError, PreflightFailed, ScenarioError, UsageError
+from gameday.errors import PreflightFailed, UsageError
+
+if TYPE_CHECKING:
+    from gameday.jobs.begin_recorded import BegunScenario
 
 __all__ = ["add_to"]
 
@@ -68,12 +70,13 @@ def init(
 
     Example: gameday init myshop --from-har shop.har
     """
+    from gameday.jobs.begin_recorded import begin_recorded
     from gameday.scenario import bundled_scenarios, scenario_file, scenario_schema
 
     if host is not None and from_har is None:
         raise UsageError("--host: is of a recording; give --from-har FILE too")
     if from_har is not None:
-        _init_recorded(folder, from_har, host)
+        _tell_begun(begin_recorded(folder, from_har, host))
         return
 
     source = scenario_file(event)
@@ -103,50 +106,17 @@ def _copy(source: Path, folder: Path) -> None:
         shutil.copytree(source.parent / "shared", folder / "shared")
 
 
-def _init_recorded(folder: Path, har: Path, host: str | None) -> None:
-    """Write the scenario of a recording into a folder, once it has been read back and found sound."""
-    from gameday.files import scratch_folder
-    from gameday.history.recordings import propose_steps, read_har, recorded_text
-    from gameday.scenario import load_scenario, scenario_schema
-
-    if folder.exists():
-        raise UsageError(f"{folder}: exists already; choose another folder")
-    recording = read_har(har, host)
-    found = propose_steps(recording)
-    name = re.sub(r"[^a-z0-9]+", "-", har.stem.lower()).strip("-") or "recorded"
-    name = name if name[0].isalpha() else f"shop-{name}"
-    text = recorded_text(name[:40], recording, found)
-    with scratch_folder("init") as draft:
-        file = draft / f"{name}.yaml"
-        file.write_text(text, encoding="utf-8")
-        try:
-            load_scenario(str(file))
-        except ScenarioError as error:
-            said = "\n".join(fault.removeprefix(f"{draft}/") for fault in error.faults)
-            raise HistoryError(f"{har}: what it holds makes no sound scenario:\n{said}") from None
-        try:
-            folder.mkdir(parents=True)
-            shutil.copy(file, folder / file.name)
-            (folder / "scenario.schema.json").write_text(scenario_schema(indent=1))
-        except OSError as error:
-            raise PreflightFailed(f"{folder}: cannot be written ({error.strerror})") from None
-    typer.echo(
-        f"{len(recording.requests)} requests to {recording.origin} are {len(found.steps)} steps: "
-        f"{', '.join(found.steps)}"
-    )
-    for note in found.notes:
-        typer.echo(f"  {note}")
-    typer.echo(
+def _tell_begun(begun: BegunScenario) -> None:
+    """Print what a scenario was made of, and what to do next."""
+    lines = [
+        f"{begun.requests} requests to {begun.origin} are {len(begun.steps)} steps: {', '.join(begun.steps)}",
+        *(f"  {note}" for note in begun.notes),
         "  volumes, servers, prices and the day of the event are invented, small and capped: `invented` marks "
-        "them in the file"
-    )
-    typer.echo(
-        "  tokens come from the shop itself, so it is played against that: it needs a --target"
-    )
-    typer.echo(
-        f"{folder / file.name}: read it over, then: gameday replay --event {folder / file.name} "
-        f"--target {recording.origin}"
-    )
+        "them in the file",
+        "  tokens come from the shop itself, so it is played against that: it needs a --target",
+        f"{begun.file}: read it over, then: gameday replay --event {begun.file} --target {begun.origin}",
+    ]
+    typer.echo("\n".join(lines))
 
 
 def doctor(
