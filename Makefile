@@ -21,11 +21,12 @@ replay: $(VENV)/.installed
 warm: $(VENV)/.installed-test
 	$(BIN)/python -c "from gameday.simulate.compiled.warm import make; make()"
 
-test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2
+# Three processes on two cores: those that play stories mostly wait.
+test: $(VENV)/.installed-test warm
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2
 
 # For every few minutes: the rooms without processes, and the contracts of the house.
-quick: $(VENV)/.installed-test
+quick: $(VENV)/.installed-test warm
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not nightly and not slow" -q \
 		tests/scenario tests/history tests/traffic tests/capacity tests/safety tests/ledger tests/house
 
