@@ -17,10 +17,6 @@ LONGER: dict[str, str] = {
     "cli/backtest.py:backtest": "",
     "cli/explain.py:explain": "",
     "cli/forecast.py:show": "",
-    "cli/history.py:_import": "",
-    "cli/history.py:_told": "",
-    "cli/history.py:import_": "",
-    "cli/log_import.py:read_logs": "",
     "cli/outlook.py:_data": "",
     "cli/outlook.py:outlook": "",
     "cli/publish.py:publish": "",
@@ -52,7 +48,7 @@ VERBS = {"replay", "rehearse"}
 """Public verbs for Python: each keyword is an option."""
 KERNELS = "simulate/compiled/"
 """Machine code: splitting costs speed."""
-MOST_DICTS = 22
+MOST_DICTS = 20
 MOST_UNFORMATTED = 30
 
 
