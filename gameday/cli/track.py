@@ -103,7 +103,9 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
 
     file = source / "forecast.parquet" if source.is_dir() else source
     if source.is_dir():
-        _require_whole(source, file)
+        from gameday.jobs.publication_files import kept_publication
+
+        kept_publication(source).forecast_file()
     try:
         table = pd.read_parquet(file)
     except (OSError, ValueError) as error:
@@ -132,19 +134,6 @@ def _plans(source: Path, region: str | None, step: str | None) -> list[Plan]:
     return out
 
 
-def _require_whole(folder: Path, file: Path) -> None:
-    """Raise HistoryError where a publication was cut off between its forecast and its manifest."""
-    from gameday.cli.publish import kept_publication
-    from gameday.jobs.publication_files import file_sha256
-
-    _, kept = kept_publication(folder)
-    if not file.is_file() or file_sha256(file) != kept.get("forecast_sha256"):
-        raise HistoryError(
-            f"{file}: is not what {folder / 'publication.json'} tells of, a publication or a refresh was cut off; "
-            "do it again"
-        )
-
-
 def _clock(plan: Path, zone: str | None) -> str:
     """Return the zone of times without an offset: as asked, as the publication's history has it, or UTC."""
     from gameday.cli.backtest import check_place
@@ -155,9 +144,9 @@ def _clock(plan: Path, zone: str | None) -> str:
     manifest = plan / "publication.json"
     if not manifest.is_file():
         return "UTC"
-    from gameday.cli.publish import kept_publication
+    from gameday.jobs.publication_files import kept_publication
 
-    return kept_publication(plan)[0].history.time_zone
+    return kept_publication(plan).basis.scenario.history.time_zone
 
 
 def _from_file(

@@ -19,8 +19,6 @@ LONGER: dict[str, str] = {
     "cli/forecast.py:show": "",
     "cli/outlook.py:_data": "",
     "cli/outlook.py:outlook": "",
-    "cli/publish.py:publish": "",
-    "cli/publish.py:refresh": "",
     "cli/replay.py:replay": "",
     "cli/scaffold.py:_init_recorded": "",
     "cli/serve.py:shop": "",
@@ -33,7 +31,6 @@ LONGER: dict[str, str] = {
     "experiments/failures/peak_case.py:peak_cases": "",
     "experiments/rehearsal/cross_check.py:_check": "",
     "experiments/replications/replication.py:__call__": "",
-    "jobs/publication_files.py:write_publication": "",
     "jobs/rehearse.py:as_it_is": "",
     "jobs/replay.py:_show": "",
     "record/run_record.py:blank_record": "",
@@ -48,7 +45,7 @@ VERBS = {"replay", "rehearse"}
 """Public verbs for Python: each keyword is an option."""
 KERNELS = "simulate/compiled/"
 """Machine code: splitting costs speed."""
-MOST_DICTS = 20
+MOST_DICTS = 16
 MOST_UNFORMATTED = 30
 
 
