@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gameday.forecast.rivals import Rival
     from gameday.history import History
 
-__all__ = ["add_to", "check_place"]
+__all__ = ["add_to"]
 
 _MOST_POINTS = 600
 _MUCH = 0.03
@@ -117,7 +117,7 @@ def _what(
     event: str | None, file: Path | None, zone: str, country: str | None, seed: int
 ) -> tuple[Callable[[History], list[RegionCalendar]], History, str]:
     """Return calendars by what is known, the past, and the kind of event that counts."""
-    from gameday.forecast.data import bare_calendars, region_calendars
+    from gameday.forecast.data import bare_calendars, check_place, region_calendars
     from gameday.forecast.evaluation import main_kind
     from gameday.history import read_any_history, read_history
     from gameday.scenario import load_scenario
@@ -136,25 +136,6 @@ def _what(
     check_place(zone, country)
     past = read_any_history(file, time_zone=zone)
     return lambda known: bare_calendars(known, zone, country), past, "sale"
-
-
-def check_place(zone: str, country: str | None) -> None:
-    """Raise UsageError where a zone or a country is none."""
-    from zoneinfo import ZoneInfo
-
-    from holidays import list_supported_countries
-
-    from gameday.scenario import did_you_mean
-
-    try:
-        ZoneInfo(zone)
-    except (ValueError, OSError, KeyError):
-        raise UsageError(
-            f"--zone: must be an IANA time zone, such as Europe/Berlin (got '{zone}')"
-        ) from None
-    known = sorted(list_supported_countries())
-    if country is not None and country not in known:
-        raise UsageError(f"--country: unknown '{country}'{did_you_mean(country, known)}")
 
 
 def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:

@@ -280,8 +280,8 @@ def test_track_follows_a_file_that_grows_and_reads_wall_clocks_where_told(
         now[0] += seconds
         rows.iloc[: next(parts, len(rows))].to_csv(file, index=False)
 
-    monkeypatch.setattr("gameday.cli.track.time.sleep", sleep)
-    monkeypatch.setattr("gameday.cli.track.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("gameday.jobs.track.time.sleep", sleep)
+    monkeypatch.setattr("gameday.jobs.track.time.monotonic", lambda: now[0])
     flags = (
         "--plan",
         str(published),

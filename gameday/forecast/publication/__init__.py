@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         team_peaks,
         team_region,
     )
-    from gameday.forecast.publication.track import Alert, Plan, Tracker
+    from gameday.forecast.publication.track import Alert, Plan, Tracker, TrackSummary
 
 __all__ = [
     "Alert",
@@ -35,6 +35,7 @@ __all__ = [
     "Published",
     "Question",
     "TeamPeak",
+    "TrackSummary",
     "Tracker",
     "calendar_hash",
     "demand_of_state",
@@ -59,6 +60,7 @@ if not TYPE_CHECKING:
             "Published": "published",
             "Question": "explain_minute",
             "TeamPeak": "published",
+            "TrackSummary": "track",
             "Tracker": "track",
             "calendar_hash": "explain_minute",
             "demand_of_state": "published",
