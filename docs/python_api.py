@@ -4,12 +4,13 @@ SCENARIO is a bundled scenario's name or a YAML file.
 """
 
 import sys
+import tempfile
 
 import gameday
 
 
 def main() -> None:
-    """Forecast an event, plan its load, and ask the queueing model what one change would do."""
+    """Forecast an event, plan its load, ask the model what one change would do, and publish the forecast."""
     event = sys.argv[1] if len(sys.argv) > 1 else "console-launch"
     seed = gameday.Seed(1)
     scenario = gameday.load_scenario(event)
@@ -31,6 +32,13 @@ def main() -> None:
         first = answer.bottlenecks[0]
         print(f"{stack}: {first.service} breaks first in {first.is_first.mid:.0%} of replications")
     print(f"{len(gameday.to_json(rehearsal))} fields as JSON, exit code {rehearsal.exit_code()}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        publication = gameday.publish(event, out=folder)
+    highest = max(publication.peaks, key=lambda peak: peak.expected)
+    print(
+        f"{highest.team} in {highest.region}: {highest.expected:,.0f} a minute at {highest.instant}"
+    )
 
     try:
         gameday.rehearse("no-such-event")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gameday.errors import GamedayError
     from gameday.forecast import forecast_demand
     from gameday.history import read_history
+    from gameday.jobs.publish import publish
     from gameday.jobs.rehearse import rehearse
     from gameday.jobs.replay import replay
     from gameday.products import to_json
@@ -28,6 +29,7 @@ __all__ = [
     "forecast_demand",
     "load_scenario",
     "plan_load",
+    "publish",
     "read_history",
     "rehearse",
     "replay",
@@ -40,6 +42,7 @@ _VERBS = {
     "forecast_demand": "forecast",
     "load_scenario": "scenario",
     "plan_load": "traffic",
+    "publish": "jobs.publish",
     "read_history": "history",
     "rehearse": "jobs.rehearse",
     "replay": "jobs.replay",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli.options import SeedOption
+from gameday.cli.options import RivalsOption, SeedOption
 from gameday.errors import HistoryError, UsageError
 from gameday.history.readers import readable_kinds
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from gameday.forecast.rivals import Rival
     from gameday.history import History
 
-__all__ = ["RIVALS_HELP", "add_to", "check_place", "chosen_rivals"]
-
-RIVALS_HELP = "names with commas; or `installed`: all there are; or `none`"
+__all__ = ["add_to"]
 
 _MOST_POINTS = 600
 _MUCH = 0.03
@@ -43,7 +41,7 @@ def backtest(
     horizon: Annotated[str, typer.Option(help="how far ahead, as 7d")] = "7d",
     origins: Annotated[int, typer.Option(min=1, max=50, help="how many, a horizon apart")] = 3,
     grain: Annotated[str, typer.Option(help="minute or day")] = "minute",
-    rivals: Annotated[str, typer.Option(help=RIVALS_HELP)] = "installed",
+    rivals: RivalsOption = "installed",
     zone: Annotated[str, typer.Option(help="clock of the customers, without a scenario")] = "UTC",
     country: Annotated[
         str | None, typer.Option(help="whose public holidays, without a scenario, as GB")
@@ -57,6 +55,7 @@ def backtest(
     Example: gameday forecast backtest --history counts.parquet --horizon 7d --origins 3
     """
     from gameday.forecast.evaluation import backtest as rooms
+    from gameday.forecast.rivals import chosen_rivals
 
     if grain not in ("minute", "day"):
         raise UsageError(f"--grain: must be minute or day (got '{grain}')")
@@ -118,7 +117,7 @@ def _what(
     event: str | None, file: Path | None, zone: str, country: str | None, seed: int
 ) -> tuple[Callable[[History], list[RegionCalendar]], History, str]:
     """Return calendars by what is known, the past, and the kind of event that counts."""
-    from gameday.forecast.data import bare_calendars, region_calendars
+    from gameday.forecast.data import bare_calendars, check_place, region_calendars
     from gameday.forecast.evaluation import main_kind
     from gameday.history import read_any_history, read_history
     from gameday.scenario import load_scenario
@@ -137,48 +136,6 @@ def _what(
     check_place(zone, country)
     past = read_any_history(file, time_zone=zone)
     return lambda known: bare_calendars(known, zone, country), past, "sale"
-
-
-def check_place(zone: str, country: str | None) -> None:
-    """Raise UsageError where a zone or a country is none."""
-    from zoneinfo import ZoneInfo
-
-    from holidays import list_supported_countries
-
-    from gameday.scenario import did_you_mean
-
-    try:
-        ZoneInfo(zone)
-    except (ValueError, OSError, KeyError):
-        raise UsageError(
-            f"--zone: must be an IANA time zone, such as Europe/Berlin (got '{zone}')"
-        ) from None
-    known = sorted(list_supported_countries())
-    if country is not None and country not in known:
-        raise UsageError(f"--country: unknown '{country}'{did_you_mean(country, known)}")
-
-
-def chosen_rivals(text: str, *, by_day: bool) -> list[Rival]:
-    """Return the rivals that `--rivals` names; UsageError where one is unknown or not to be had."""
-    from gameday.forecast.rivals import RIVALS, installed
-    from gameday.scenario import did_you_mean
-
-    here = installed(daily=by_day)
-    if text == "none":
-        return []
-    if text == "installed":
-        return here
-    chosen = []
-    for name in (part.strip() for part in text.split(",")):
-        if name not in RIVALS:
-            raise UsageError(f"--rivals: unknown '{name}'{did_you_mean(name, RIVALS)}")
-        if RIVALS[name] not in here:
-            raise UsageError(
-                f"--rivals: '{name}' is not to be had here: it needs the package {RIVALS[name].package} "
-                "(an extra of gameday), or forecasts another grain"
-            )
-        chosen.append(RIVALS[name])
-    return chosen
 
 
 def _data(found: Backtest, past: History, grain: str) -> dict[str, Any]:

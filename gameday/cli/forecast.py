@@ -10,7 +10,7 @@ import typer
 from gameday.cli import backtest, breaks, explain, outlook, publish, track
 from gameday.cli.explain import KeepOption, MaskOption
 from gameday.cli.launch_rows import launch_row, say_launch
-from gameday.cli.options import EventOption, HistoryOption, SeedOption
+from gameday.cli.options import EventOption, HistoryOption, RivalsOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast import EventDemand
@@ -43,7 +43,7 @@ def show(
     per_minute: Annotated[
         bool, typer.Option("--per-minute", help="every minute, not the summary")
     ] = False,
-    rivals: Annotated[str, typer.Option(help=backtest.RIVALS_HELP)] = "last week,median of weeks",
+    rivals: RivalsOption = "last week,median of weeks",
     mask: MaskOption = None,
     keep: KeepOption = None,
     history: HistoryOption = None,
@@ -55,6 +55,7 @@ def show(
     Example: gameday forecast show --event primeday --region us --step checkout
     """
     from gameday.forecast import forecast_demand
+    from gameday.forecast.rivals import chosen_rivals
     from gameday.forecast.uncertainty import sums_of, total_quantiles
     from gameday.history import read_history
     from gameday.scenario import load_scenario
@@ -69,7 +70,7 @@ def show(
         if name is not None:
             explain.known_name(flag, name, known)
     past = read_history(scenario, file=history, seed=Seed(seed))
-    beside = backtest.chosen_rivals(rivals, by_day=False)
+    beside = chosen_rivals(rivals, by_day=False)
     demand = event_demand(scenario, forecast_demand(scenario, past, rivals=beside))
     chosen = [
         (r, s)

@@ -25,6 +25,7 @@ __all__ = [
     "KeyOption",
     "ListenOption",
     "QuantileOption",
+    "RivalsOption",
     "ScaleOption",
     "SeedOption",
     "SpareOption",
@@ -79,6 +80,9 @@ DriftOption = Annotated[
 ]
 _MOST_DRIFT = 0.5
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
+RivalsOption = Annotated[
+    str, typer.Option(help="names with commas; or `installed`: all there are; or `none`")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 

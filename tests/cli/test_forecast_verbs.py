@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gameday.cli import publish
+import gameday
 from gameday.cli.app import app
 from gameday.errors import GamedayError, HistoryError, UsageError
+from gameday.jobs.team_counts import read_team_counts
 from gameday.scenario import load_scenario
 from tests.support.small_shop import load_small, small_shop
 
@@ -172,6 +173,15 @@ def test_a_cluster_publishes_the_same_forecast(shop: str, published: Path, tmp_p
     assert [row["at"] for row in states[0]] == [row["at"] for row in states[1]]
 
 
+def test_python_publishes_what_the_command_does(shop: str, published: Path, tmp_path: Path) -> None:
+    publication = gameday.publish(shop, out=tmp_path)
+    manifests = [(f / "publication.json").read_text() for f in (published, tmp_path)]
+    assert manifests[0] == manifests[1]
+    assert publication.folder == str(tmp_path)
+    assert {peak.team for peak in publication.peaks} == {"home", "product", "checkout"}
+    assert publication.changes == ()
+
+
 def test_refresh_adds_a_day_and_says_what_moved(published: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(published, copy)
@@ -201,7 +211,7 @@ def test_refresh_of_no_publication_or_with_other_teams_is_refused(
 def test_new_minutes_of_the_only_series_need_not_name_it(shop: str, tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("time,count\n2026-03-07T00:00Z,1\n2026-03-07T00:01Z,2\n")
-    found = publish._read_new(file, load_scenario(shop), ("page",))
+    found = read_team_counts(file, load_scenario(shop), ("page",))
     assert (found.regions, found.steps) == (("eu",), ("page",))
 
 
@@ -270,8 +280,8 @@ def test_track_follows_a_file_that_grows_and_reads_wall_clocks_where_told(
         now[0] += seconds
         rows.iloc[: next(parts, len(rows))].to_csv(file, index=False)
 
-    monkeypatch.setattr("gameday.cli.track.time.sleep", sleep)
-    monkeypatch.setattr("gameday.cli.track.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("gameday.jobs.track.time.sleep", sleep)
+    monkeypatch.setattr("gameday.jobs.track.time.monotonic", lambda: now[0])
     flags = (
         "--plan",
         str(published),

@@ -17,26 +17,16 @@ LONGER: dict[str, str] = {
     "cli/backtest.py:backtest": "",
     "cli/explain.py:explain": "an option a parameter, each with its help",
     "cli/forecast.py:show": "an option a parameter, each with its help",
-    "cli/history.py:_import": "",
-    "cli/history.py:_told": "",
-    "cli/history.py:import_": "",
-    "cli/log_import.py:read_logs": "",
     "cli/outlook.py:_data": "",
     "cli/outlook.py:outlook": "",
-    "cli/publish.py:publish": "",
-    "cli/publish.py:refresh": "",
     "cli/replay.py:replay": "an option a parameter, each with its help",
     "cli/serve.py:shop": "an option a parameter, each with its help",
     "cli/simulate.py:simulate": "an option a parameter, each with its help",
-    "cli/track.py:_from_file": "",
-    "cli/track.py:_plans": "",
-    "cli/track.py:track": "",
     "capacity/order.py:_request": "one line a field of the request",
     "experiments/failures/losses.py:n_minus_one": "a public question: split, it would hand its keywords on",
     "experiments/failures/peak_case.py:peak_cases": "a public question: split, it would hand its keywords on",
     "experiments/rehearsal/cross_check.py:_check": "the reasons not to compare a queue with paper, in their order",
     "experiments/replications/replication.py:__call__": "one line a field of the replication",
-    "jobs/publication_files.py:write_publication": "",
     "jobs/rehearse.py:as_it_is": "one line a field of the rehearsal",
     "jobs/replay.py:_show": "what runs beside the load begins and ends in one order",
     "record/run_record.py:blank_record": "one line an array of the record",
@@ -51,7 +41,7 @@ VERBS = {"replay", "rehearse"}
 """Public verbs for Python: each keyword is an option."""
 KERNELS = "simulate/compiled/"
 """Machine code: splitting costs speed."""
-MOST_DICTS = 22
+MOST_DICTS = 16
 MOST_UNFORMATTED = 30
 
 

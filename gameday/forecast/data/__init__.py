@@ -6,7 +6,12 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.forecast.data.breaks import propose_breaks
-    from gameday.forecast.data.calendars import RegionCalendar, bare_calendars, region_calendars
+    from gameday.forecast.data.calendars import (
+        RegionCalendar,
+        bare_calendars,
+        check_place,
+        region_calendars,
+    )
     from gameday.forecast.data.crowds import crowds_of
     from gameday.forecast.data.launches import LaunchLesson, learn_launches
     from gameday.forecast.data.preparation import prepare
@@ -15,6 +20,7 @@ __all__ = [
     "LaunchLesson",
     "RegionCalendar",
     "bare_calendars",
+    "check_place",
     "crowds_of",
     "learn_launches",
     "prepare",
@@ -29,6 +35,7 @@ if not TYPE_CHECKING:
             "LaunchLesson": "launches",
             "RegionCalendar": "calendars",
             "bare_calendars": "calendars",
+            "check_place": "calendars",
             "crowds_of": "crowds",
             "learn_launches": "launches",
             "prepare": "preparation",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
 
 import holidays
 import numpy as np
 import pandas as pd
 
-from gameday.errors import HistoryError
+from gameday.errors import HistoryError, UsageError
 from gameday.history import History
-from gameday.scenario import Scenario
+from gameday.scenario import Scenario, did_you_mean
 from gameday.scenario.blocks import ForecastBlock
 from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients import Occurrence, When
 from gameday.vocabulary import Array
 
-__all__ = ["RegionCalendar", "bare_calendars", "known_until", "region_calendars"]
+__all__ = ["RegionCalendar", "bare_calendars", "check_place", "known_until", "region_calendars"]
 
 _LAUNCH_LEAD_MIN = 5
 """Minutes before a launch that are masked with it: its crowd gathers."""
@@ -141,6 +142,19 @@ def bare_calendars(history: History, zone: str, country: str | None) -> list[Reg
         )
         for region in history.regions
     ]
+
+
+def check_place(zone: str, country: str | None = None) -> None:
+    """Raise UsageError where a zone is no IANA time zone, or a country has no known holidays."""
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, KeyError):
+        raise UsageError(
+            f"--zone: must be an IANA time zone, such as Europe/Berlin (got '{zone}')"
+        ) from None
+    known = sorted(holidays.list_supported_countries())
+    if country is not None and country not in known:
+        raise UsageError(f"--country: unknown '{country}'{did_you_mean(country, known)}")
 
 
 def _regressors(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -25,17 +27,23 @@ __all__ = [
     "BandWidth",
     "EarlierPeak",
     "PeakChange",
+    "PeakMove",
     "Published",
     "TeamPeak",
     "TeamRegion",
     "demand_of_state",
     "peak_change",
+    "peak_moves",
     "published_table",
     "team_peaks",
     "team_region",
 ]
 
 _PICTURE_POINTS = 240
+_LEAST_MOVE = 0.001
+"""Share by which a number must have moved to be told."""
+_MOST_FACTORS = 3
+"""Ingredients by which a move is told."""
 _HOURS = 3
 """Width of the stretches of the day that a band's width is told by."""
 
@@ -118,6 +126,32 @@ class PeakChange:
     launches: tuple[tuple[str, float, float], ...]
     instant: Annotated[str, Field(alias="at")]
     """When the earlier peak was expected, UTC, ISO 8601."""
+
+    def words(self) -> str:
+        """Return why it moved: launches, then the ingredients that moved it most."""
+        moved = [(name, f) for name, f in self.factors if f > 0 and abs(f - 1) >= _LEAST_MOVE]
+        moved.sort(key=lambda pair: -abs(math.log(pair[1])))
+        launches = [
+            f"launch {name} {before:,.0f} -> {after:,.0f}"
+            for name, before, after in self.launches
+            if abs(after - before) > _LEAST_MOVE * max(after, before)
+        ]
+        factors = (f"{name} {100 * (f - 1):+.1f} %" for name, f in moved[:_MOST_FACTORS])
+        return "; ".join([*launches, *factors])
+
+
+@dataclass(frozen=True, slots=True)
+class PeakMove:
+    """A published peak that moved since the publication before; steps a minute."""
+
+    region: str
+    team: str
+    before: float
+    after: float
+    times: float
+    """After over before."""
+    words: str
+    """Why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +317,22 @@ def peak_change(peak: TeamPeak, previous: EarlierPeak | None) -> PeakChange | No
         return None
     moved = bridge(_waterfall_of_peak(previous), _waterfall_of_peak(peak))
     return PeakChange(moved.before, moved.after, moved.factors, moved.launches, previous.instant)
+
+
+def peak_moves(
+    peaks: Iterable[TeamPeak], before: dict[tuple[str, str], EarlierPeak]
+) -> tuple[PeakMove, ...]:
+    """Return which peaks moved by over a thousandth, most first; `before`: (region, team) -> its peak then."""
+    moves = []
+    for peak in peaks:
+        change = peak_change(peak, before.get((peak.region, peak.team)))
+        if change is None or not change.before or not change.after:
+            continue
+        times = change.after / change.before
+        if abs(times - 1) > _LEAST_MOVE:
+            move = (change.before, change.after, times, change.words())
+            moves.append(PeakMove(peak.region, peak.team, *move))
+    return tuple(sorted(moves, key=lambda move: -abs(math.log(move.times))))
 
 
 def _waterfall_of_peak(peak: TeamPeak | EarlierPeak) -> Waterfall:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from gameday.forecast.model.correction import LevelCorrection
+from gameday.products import IsoInstant
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Alert", "Plan", "SeriesTrack", "TrackSummary", "Tracker"]
@@ -73,7 +75,7 @@ class Plan:
 class Alert:
     """Something to look at."""
 
-    instant: datetime
+    instant: Annotated[IsoInstant, Field(alias="at")]
     series: str
     kind: str
     """edge, drift, or launch: one that is planned and does not come."""

@@ -7,12 +7,15 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.history.importers.access_log import minute_table, read_access_logs
     from gameday.history.importers.clickstream import Clickstream, read_clickstream
-    from gameday.history.importers.minutes import MinuteCounts, assess_grains
+    from gameday.history.importers.log_summary import LogSummary
+    from gameday.history.importers.minutes import MinuteCounts, SeriesGrains, assess_grains
     from gameday.history.importers.sessions import Sessions
 
 __all__ = [
     "Clickstream",
+    "LogSummary",
     "MinuteCounts",
+    "SeriesGrains",
     "Sessions",
     "assess_grains",
     "minute_table",
@@ -25,7 +28,9 @@ if not TYPE_CHECKING:
         __name__,
         {
             "Clickstream": "clickstream",
+            "LogSummary": "log_summary",
             "MinuteCounts": "minutes",
+            "SeriesGrains": "minutes",
             "Sessions": "sessions",
             "assess_grains": "minutes",
             "minute_table": "access_log",

@@ -6,11 +6,24 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.traffic.journeys.calibration import calibrate
-    from gameday.traffic.journeys.fitted import Calibration
-    from gameday.traffic.journeys.proposed_yaml import Proposal, propose
+    from gameday.traffic.journeys.fitted import (
+        Calibration,
+        Conversion,
+        FittedJourney,
+        GoodnessByType,
+        JourneyBlock,
+    )
+    from gameday.traffic.journeys.pauses import FittedPause
+    from gameday.traffic.journeys.proposed_yaml import PATIENCE, Proposal, propose
 
 __all__ = [
+    "PATIENCE",
     "Calibration",
+    "Conversion",
+    "FittedJourney",
+    "FittedPause",
+    "GoodnessByType",
+    "JourneyBlock",
     "Proposal",
     "calibrate",
     "propose",
@@ -20,7 +33,13 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "PATIENCE": "proposed_yaml",
             "Calibration": "fitted",
+            "Conversion": "fitted",
+            "FittedJourney": "fitted",
+            "FittedPause": "pauses",
+            "GoodnessByType": "fitted",
+            "JourneyBlock": "fitted",
             "Proposal": "proposed_yaml",
             "calibrate": "calibration",
             "propose": "proposed_yaml",

@@ -12,11 +12,11 @@ from gameday.products import WhereKnown
 from gameday.traffic.journeys.fitted import Calibration, FittedJourney, JourneyBlock, chances_of
 from gameday.traffic.plan.mix import ProductBlock, ProductMix, product_block
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["PATIENCE", "Proposal", "propose"]
 
 _TYPE_NAME = r"[a-z][a-z0-9_-]{0,39}"
 """A product type that a scenario can name."""
-_PATIENCE = "8s"
+PATIENCE = "8s"
 """Of proposed journeys: no log says when customers leave a slow page. Ours."""
 
 
@@ -37,7 +37,7 @@ def propose(found: Calibration, regions: list[str]) -> Proposal:
     in_log = {region: region for region in found.journeys[0].regions if region != "all"}
     in_log = in_log or dict.fromkeys(regions, "all")
     if not in_log:
-        return Proposal(journeys={j.name: j.block(_PATIENCE) for j in found.journeys})
+        return Proposal(journeys={j.name: j.block(PATIENCE) for j in found.journeys})
     types = [mix for mix in found.products if re.fullmatch(_TYPE_NAME, mix.name)]
     return Proposal(
         products=_product_blocks(types, in_log) if types else None,
@@ -58,7 +58,7 @@ def _journey_blocks(
     shares = _by_region([journey.regions for journey in journeys], in_log)
     return {
         journey.name: replace(
-            journey.block(_PATIENCE),
+            journey.block(PATIENCE),
             share=share,
             hours=journey.hours,
             products=_own_types(journey, types),

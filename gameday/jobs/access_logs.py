@@ -1,0 +1,119 @@
+"""Access logs as events of a clickstream, and what was left out of them on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from gameday.errors import HistoryError, UsageError
+from gameday.history.importers import Clickstream, LogSummary, minute_table, read_access_logs
+from gameday.scenario import Scenario
+
+__all__ = ["AccessLogAnswer", "AccessLogs", "events_of_log", "read_logs"]
+
+_MOST_UNMAPPED = 20
+"""Kinds of requests of no step that are told by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogAnswer:
+    """What was read of access logs; counts of requests where nothing else is said."""
+
+    lines: int
+    malformed: int
+    """Lines."""
+    first_malformed: str
+    no_step: int
+    redirects_folded: int
+    """Into the step that sent them."""
+    failed: int
+    """Steps answered by 500 and above."""
+    steps_of_people: int
+    steps_of_robots: int
+    robots_by_behaviour: int
+    """Visitors."""
+    robots_by_name: dict[str, int]
+    """Word in a user agent -> steps."""
+    pictures_styles_scripts: int
+    of_no_step: dict[str, int]
+    """Method and template -> requests, the most frequent first."""
+    folded_into_steps: dict[str, int]
+    """Step -> requests of its own beside the one it is counted by."""
+    refused: int
+    """Steps answered by 400 to 499."""
+    one_address: str | None
+    """A sentence where most requests come from one address."""
+    proposed: dict[str, list[str]]
+    """Step -> rules of a map, where none was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogs:
+    """Access logs that were read; their events are in a file."""
+
+    answer: AccessLogAnswer
+    lines: tuple[str, ...]
+    """What was read, left out and proposed, in words."""
+    minutes: pd.DataFrame
+    """Columns time, step, count, robots."""
+
+
+def read_logs(files: Sequence[Path], scenario: Scenario | None, events: Path) -> AccessLogs:
+    """Read access logs and write their events to the Parquet file `events`.
+
+    `scenario`: its `history.urls` name the steps; None: a map is proposed. UsageError where a file is missing,
+    HistoryError where no step of a customer is left.
+    """
+    if missing := [file for file in files if not file.is_file()]:
+        raise UsageError(f"{missing[0]}: no such file; check --access-log")
+    summary = read_access_logs([*files], scenario, events)
+    if summary.of_people == 0:
+        raise HistoryError(
+            f"{files[0]}: no step of a customer is left; "
+            + "; ".join(line.strip() for line in summary.describe())
+        )
+    return AccessLogs(_answer(summary), _lines(summary), minute_table(summary))
+
+
+def events_of_log(scenario: Scenario | None) -> Clickstream:
+    """Return how events of an access log are read: the map has named their steps already."""
+    every = {step: step for step in scenario.steps} if scenario is not None else {}
+    has_cart = scenario is None or "cart" in scenario.steps
+    needs = {"checkout": "cart"} if has_cart else {}
+    return Clickstream(session=None, category=None, steps=every, needs=needs)
+
+
+def _answer(summary: LogSummary) -> AccessLogAnswer:
+    return AccessLogAnswer(
+        lines=summary.lines,
+        malformed=summary.malformed,
+        first_malformed=summary.quoted,
+        no_step=summary.no_step,
+        redirects_folded=summary.hops,
+        failed=summary.failed,
+        steps_of_people=summary.of_people,
+        steps_of_robots=summary.of_robots,
+        robots_by_behaviour=len(summary.robots),
+        robots_by_name=dict(summary.robot_words),
+        pictures_styles_scripts=summary.assets,
+        of_no_step=dict(summary.unmapped.most_common(_MOST_UNMAPPED)),
+        folded_into_steps=dict(summary.parts),
+        refused=summary.refused,
+        one_address=summary.one_address(),
+        proposed=summary.proposed,
+    )
+
+
+def _lines(summary: LogSummary) -> tuple[str, ...]:
+    """Return what was read, and the map that was proposed where none was given, in words."""
+    if not summary.proposed:
+        return tuple(summary.describe())
+    return (
+        *summary.describe(),
+        "  no --event: a map was proposed; read it over under history.urls of what is written",
+        *(f"  {step}: {', '.join(rules)}" for step, rules in summary.proposed.items()),
+        *(f"  {note}" for note in summary.notes),
+    )

@@ -1,0 +1,268 @@
+"""Journeys fitted to a shop's own log: written for a scenario to include, and how well they predict sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+
+from gameday.errors import UsageError
+from gameday.files import scratch_folder, write_whole
+from gameday.history.importers import (
+    Clickstream,
+    MinuteCounts,
+    SeriesGrains,
+    Sessions,
+    assess_grains,
+    read_clickstream,
+)
+from gameday.history.readers import find_reader, writable_suffixes
+from gameday.jobs.access_logs import AccessLogAnswer, AccessLogs, events_of_log, read_logs
+from gameday.products import WhereKnown, to_json
+from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.reading import to_yaml
+from gameday.traffic.journeys import (
+    PATIENCE,
+    Calibration,
+    Conversion,
+    FittedJourney,
+    FittedPause,
+    GoodnessByType,
+    JourneyBlock,
+    Proposal,
+    calibrate,
+    propose,
+)
+from gameday.traffic.plan import ProductMix
+
+__all__ = ["ImportAnswer", "ImportOrder", "Imported", "JourneyAnswer", "import_history"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """A log to import, a clickstream or access logs, and where what is found is written."""
+
+    out: Path
+    """YAML: journeys, and product types where the log has any."""
+    clickstream: Path | None = None
+    access_logs: tuple[Path, ...] = ()
+    event: str | None = None
+    """Whose regions, steps and `history.urls` it is for; a bundled scenario's name, or a YAML file."""
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    """Field of `Clickstream` -> its column in the log; None: there is none."""
+    steps: Mapping[str, str] = field(default_factory=dict)
+    """Event type in the log -> step; `*`: of all rows."""
+    regions: Mapping[str, str] = field(default_factory=dict)
+    """Region in the log -> ours."""
+    counts: Path | None = None
+    """A table file to write: a history by the minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAnswer:
+    """The law of the pause after a step, as `FittedPause`."""
+
+    law: str
+    """Its name."""
+    count: int
+    held_out: int
+    log_likelihood: dict[str, float]
+    distance: float | None
+    quantiles: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyAnswer:
+    """A journey and what it was fitted to, as `FittedJourney`."""
+
+    name: str
+    share: float
+    sessions: int
+    block: JourneyBlock
+    regions: dict[str, float]
+    hours: list[float] | None
+    products: dict[str, float]
+    counts: list[list[float]]
+    """Transitions, rows by `rows`, columns by `columns`."""
+    chances: list[list[float]]
+    intervals: tuple[list[list[float]], list[list[float]]]
+    """Of the chances, 95 %: lower ends, upper ends."""
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    pauses: dict[str, PauseAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAnswer:
+    """What a log says of its customers, and where it was written."""
+
+    journeys: tuple[JourneyAnswer, ...]
+    products: tuple[ProductMix, ...]
+    buys: tuple[Conversion, ...]
+    held_out: GoodnessByType
+    notes: tuple[str, ...]
+    written: str
+    log: AccessLogAnswer | None
+    """None: it was a clickstream."""
+    counts: Annotated[tuple[SeriesGrains, ...] | None, WhereKnown] = None
+    """How finely a clickstream's counts can be told, where they were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A log that was imported."""
+
+    answer: ImportAnswer
+    source: str
+    """Name of the file with the events."""
+    sessions: int
+    order_step: str
+    """The step that orders."""
+    has_orders: bool
+    """Whether any event is that step."""
+    log_lines: tuple[str, ...]
+    """What was read of access logs, in words; none for a clickstream."""
+
+
+def import_history(order: ImportOrder) -> Imported:
+    """Fit journeys to a log and write them; UsageError where the log cannot be read as asked.
+
+    HistoryError where nothing of a customer is in it.
+    """
+    scenario = load_scenario(order.event) if order.event else None
+    if order.clickstream is not None:
+        return _import_clickstream(order, order.clickstream, scenario)
+    with scratch_folder("import") as folder:
+        events = folder / "events.parquet"
+        logs = read_logs(order.access_logs, scenario, events)
+        if order.counts is not None:
+            _write_counts(logs.minutes, order.counts)
+        sessions = read_clickstream(events, events_of_log(scenario))
+    return _fit(order, events.name, sessions, scenario, logs)
+
+
+def _import_clickstream(order: ImportOrder, file: Path, scenario: Scenario | None) -> Imported:
+    minutes = MinuteCounts() if order.counts is not None else None
+    sessions = read_clickstream(file, _columns_and_names(order, scenario), minutes)
+    imported = _fit(order, file.name, sessions, scenario)
+    if minutes is None or order.counts is None:
+        return imported
+    table = minutes.table()
+    _write_counts(table, order.counts)
+    return replace(imported, answer=replace(imported.answer, counts=tuple(assess_grains(table))))
+
+
+def _columns_and_names(order: ImportOrder, scenario: Scenario | None) -> Clickstream:
+    """Return how a clickstream is written; a type called as a step of the scenario is that step."""
+    columns: dict[str, Any] = {**order.columns}
+    if columns.get("time", "") is None:
+        raise UsageError("--columns: time cannot be none")
+    if columns.get("event", "") is None and "*" not in order.steps:
+        raise UsageError(
+            "--columns: without an event type say which step all rows are: --steps '*=checkout'"
+        )
+    if order.regions and not columns.get("region"):
+        raise UsageError("--regions needs the column that says them: --columns region=NAME")
+    own = {step: step for step in scenario.steps} if scenario is not None else {}
+    return Clickstream(**columns, steps=own | {**order.steps}, regions={**order.regions})
+
+
+def _fit(
+    order: ImportOrder,
+    source: str,
+    sessions: Sessions,
+    scenario: Scenario | None,
+    logs: AccessLogs | None = None,
+) -> Imported:
+    """Fit journeys to sessions and write them."""
+    zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
+    _check_regions(sessions, zones)
+    order_step = _order_step(scenario)
+    found = calibrate(sessions, zones=zones, order=order_step)
+    log = None if logs is None else logs.answer
+    _write_proposal(propose(found, list(zones)), {} if log is None else log.proposed, order.out)
+    return Imported(
+        answer=_answer(found, order.out, log),
+        source=source,
+        sessions=sessions.count,
+        order_step=order_step,
+        has_orders=order_step in sessions.steps,
+        log_lines=() if logs is None else logs.lines,
+    )
+
+
+def _check_regions(sessions: Sessions, zones: dict[str, str]) -> None:
+    """Raise UsageError where a log has regions that the scenario has not; `zones` are the scenario's."""
+    if strange := sorted(set(sessions.regions) - set(zones)) if zones else []:
+        raise UsageError(
+            f"--columns region: the log has '{strange[0]}', the event {', '.join(zones)}; "
+            f"say which is which, as in --regions '{strange[0]}={next(iter(zones))}'"
+        )
+
+
+def _order_step(scenario: Scenario | None) -> str:
+    """Return the step that orders: what the scenario says of its steps, else what they are called."""
+    steps = {} if scenario is None else scenario.steps
+    placing = [name for name, step in steps.items() if step.places_order]
+    named = [name for name in ("checkout", "order") if name in (placing or steps)]
+    return next(iter([*named, *placing]), "checkout")
+
+
+def _write_proposal(proposal: Proposal, urls: dict[str, list[str]], file: Path) -> None:
+    """Write what a scenario includes; `urls`: step -> rules of a map that was proposed, if any was."""
+    text = to_yaml(to_json(proposal) | ({"history": {"urls": urls}} if urls else {}))
+    write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _write_counts(table: pd.DataFrame, file: Path) -> None:
+    """Write counts a minute as a history file; UsageError where its name is of no kind that can be written."""
+    kind = find_reader(file)
+    write = None if kind is None else kind.write_table
+    if write is None:
+        raise UsageError(f"--counts: must end in {writable_suffixes()} (got '{file.name}')")
+    write_whole(file, lambda path: write(table, path))
+
+
+def _answer(found: Calibration, written: Path, log: AccessLogAnswer | None) -> ImportAnswer:
+    return ImportAnswer(
+        journeys=tuple(_journey(journey) for journey in found.journeys),
+        products=found.products,
+        buys=found.buys,
+        held_out=found.held_out,
+        notes=found.notes,
+        written=str(written),
+        log=log,
+    )
+
+
+def _journey(journey: FittedJourney) -> JourneyAnswer:
+    low, high = journey.intervals()
+    return JourneyAnswer(
+        name=journey.name,
+        share=journey.share,
+        sessions=journey.sessions,
+        block=journey.block(PATIENCE),
+        regions=journey.regions,
+        hours=journey.hours,
+        products=journey.products,
+        counts=journey.counts.tolist(),
+        chances=journey.chances.tolist(),
+        intervals=(low.tolist(), high.tolist()),
+        rows=("start", *journey.steps),
+        columns=(*journey.steps, "exit"),
+        pauses={step: _pause(pause) for step, pause in journey.pauses.items()},
+    )
+
+
+def _pause(pause: FittedPause) -> PauseAnswer:
+    return PauseAnswer(
+        law=pause.name,
+        count=pause.count,
+        held_out=pause.held_out,
+        log_likelihood=pause.log_likelihood,
+        distance=pause.distance,
+        quantiles=pause.quantiles,
+    )
