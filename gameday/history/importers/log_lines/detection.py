@@ -1,0 +1,277 @@
+"""Which layout a log has: told from its first lines, and said as the columns that were found."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gameday.history.importers.log_lines.columns import Column, Hints, role_of_name
+from gameday.history.importers.log_lines.content import role_of_content, with_unit
+from gameday.history.importers.log_lines.delimited_lines import delimited_fields
+from gameday.history.importers.log_lines.format_strings import (
+    NAMED_FORMATS,
+    Pieces,
+    named_columns,
+    pieces_of,
+    w3c_columns,
+)
+from gameday.history.importers.log_lines.named_lines import (
+    Fields,
+    fields_of_json,
+    fields_of_logfmt,
+    named_parser,
+)
+from gameday.history.importers.log_lines.request_lines import CLIENT_ROLES, RequestLine
+from gameday.history.importers.log_lines.text_lines import text_parser
+from gameday.history.importers.log_lines.wrapping import unwrapping
+
+__all__ = ["Layout", "layout_of"]
+
+_FEWEST_READ = 0.5
+"""Share of the first lines that a layout must read."""
+_KNOWN = ("combined", "common", "vhost_combined", "envoy", "alb")
+"""Formats that are tried whole: they name what content alone does not tell."""
+_NAMES = {
+    "address": "remote_addr",
+    "addresses": "http_x_forwarded_for",
+    "agent": "http_user_agent",
+    "time": "time",
+    "request": "request",
+    "target": "request_uri",
+    "request_time": "request_time",
+}
+"""Role -> the name under which a layout that was told from content shows a column."""
+_TOKEN = re.compile(
+    r'(?:([\w.\-]+)=)?(?:"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|\{([^}]*)\}|([^\s"\[{]\S*?(?:, \S+)*)(?=\s|$)|(\S+))'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the lines of a log are read."""
+
+    text: str
+    """The layout in words: a format string, or the fields and what each was taken for."""
+    columns: tuple[Column, ...]
+    """Those that are read, in the order of the line."""
+    parse: Callable[[str], RequestLine | None]
+    """Line -> request; None: it is malformed, or a comment."""
+
+
+def layout_of(lines: list[str], hints: Hints) -> Layout | None:
+    """Return the layout of a log by its first lines, or by a format string; None where nothing fits.
+
+    UsageError where the format string cannot be read.
+    """
+    told = [line.rstrip("\n") for line in lines if line.strip()]
+    unwrap = unwrapping(told)
+    inner = [text for text in map(unwrap, told) if text]
+    if hints.log_format is not None:
+        found = [_given(inner, hints.log_format, hints)]
+    else:
+        ways = (_w3c, _json, _logfmt, _delimited, _known, _by_content)
+        found = [way(inner, hints) for way in ways]
+    best, share = None, _FEWEST_READ
+    for layout in found:
+        if layout is not None and _read(layout, inner) > share:
+            best, share = layout, _read(layout, inner)
+    if best is None or unwrap is str:
+        return best
+    parse = best.parse
+    return replace(best, parse=lambda text: parse(unwrap(text)))
+
+
+def _read(layout: Layout, lines: list[str]) -> float:
+    """Return the share of lines that a layout reads as requests, comments left out."""
+    read = [layout.parse(line) for line in lines if not line.startswith("#")]
+    return sum(line is not None and line.method != "" for line in read) / max(1, len(read))
+
+
+def _given(lines: list[str], log_format: str, hints: Hints) -> Layout | None:
+    """Return the layout that a person's format string says."""
+    columns = named_columns(log_format)
+    if columns is not None:
+        return _named(fields_of_json, log_format, lines, hints, columns)
+    if log_format.startswith("#Fields:"):
+        return _of_fields(log_format.removeprefix("#Fields:"), lines, hints)
+    return _of_pieces(log_format, pieces_of(log_format), lines, hints)
+
+
+def _of_pieces(
+    text: str, pieces: Pieces, lines: list[str], hints: Hints, *, open_end: bool = False
+) -> Layout | None:
+    """Return the layout of these pieces, under this text."""
+    parse = text_parser(pieces, lines, hints, open_end=open_end)
+    if parse is None:
+        return None
+    columns = (hints.applied(piece) for piece in pieces if isinstance(piece, Column))
+    return Layout(text, tuple(column for column in columns if column.role != "other"), parse)
+
+
+def _known(lines: list[str], hints: Hints) -> Layout | None:
+    """Return the known format that reads most lines to their end."""
+    layouts = [_of_pieces(NAMED_FORMATS[name], pieces_of(name), lines, hints) for name in _KNOWN]
+    there = [layout for layout in layouts if layout is not None]
+    return max(there, key=lambda layout: _read(layout, lines), default=None)
+
+
+def _json(lines: list[str], hints: Hints) -> Layout | None:
+    return _named(fields_of_json, "JSON", lines, hints)
+
+
+def _logfmt(lines: list[str], hints: Hints) -> Layout | None:
+    return _named(fields_of_logfmt, "key=value", lines, hints)
+
+
+def _delimited(lines: list[str], hints: Hints) -> Layout | None:
+    found = delimited_fields([line for line in lines if not line.startswith("#")])
+    return (
+        None if found is None else _named(found[1], f"columns between {found[0]!r}", lines, hints)
+    )
+
+
+def _named(
+    fields: Fields,
+    kind: str,
+    lines: list[str],
+    hints: Hints,
+    named: dict[str, Column] | None = None,
+) -> Layout | None:
+    """Return the layout of lines that name their fields, or whose head does."""
+    found = named_parser(fields, lines, hints, named=named)
+    if found is None:
+        return None
+    parse, columns = found
+    read = tuple(column for column in columns if column.role != "other")
+    told = ", ".join(f"{column.name} = {column.role}" for column in read)
+    return Layout(kind if named else f"{kind}: {told}", read, parse)
+
+
+def _w3c(lines: list[str], hints: Hints) -> Layout | None:
+    head = next((line for line in lines if line.startswith("#Fields:")), None)
+    return None if head is None else _of_fields(head.removeprefix("#Fields:"), lines, hints)
+
+
+def _of_fields(fields: str, lines: list[str], hints: Hints) -> Layout | None:
+    """Return the layout of a W3C extended log with these fields."""
+    columns = [hints.applied(column) for column in w3c_columns(fields)]
+    told = [line for line in lines if not line.startswith("#")]
+    is_tabbed = any("\t" in line for line in told)
+    pieces: Pieces = []
+    for column in columns:
+        pieces += ["\t" if is_tabbed else " ", column]
+    escaped = "%" if is_tabbed else "+"
+    parse = text_parser(pieces[1:], told, hints, open_end=True, escaped=escaped)
+    read = tuple(column for column in columns if column.role != "other")
+    return None if parse is None else Layout(f"#Fields:{fields}", read, parse)
+
+
+def _by_content(lines: list[str], hints: Hints) -> Layout | None:
+    """Return the layout that most lines have, told from what stands in each place."""
+    rows = [_tokens(line) for line in lines if not line.startswith("#")]
+    [(shape, _)] = Counter(map(_shape, rows)).most_common(1) or [((), 0)]
+    alike = [row for row in rows if _shape(row)[: len(shape)] == shape]
+    places = zip(*(row[: len(shape)] for row in alike), strict=True)
+    columns = _first_of_each([_column(n, place) for n, place in enumerate(places)])
+    columns = [hints.applied(column) for column in columns]
+    last = max((n for n, column in enumerate(columns) if column.role != "other"), default=None)
+    if last is None:
+        return None
+    pieces: Pieces = []
+    for number, column in enumerate(columns[: last + 1]):
+        token = alike[0][number]
+        before = token.before if number else ""
+        pieces += [f"{before}{token.key}{token.quotes[0]}", column, token.quotes[1]]
+    return _of_pieces(_text_of(pieces), _joined(pieces), lines, hints, open_end=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A part of a line: text, in quotes, in brackets or bare."""
+
+    before: str
+    """What stands between it and the part before it."""
+    key: str
+    """`name=` where it says its name."""
+    text: str
+    quotes: tuple[str, str]
+
+
+def _tokens(line: str) -> list[_Token]:
+    out, end = [], 0
+    for found in _TOKEN.finditer(line):
+        key, quoted, bracketed, braced, word, rest = found.groups()
+        before = line[end : found.start()]
+        end = found.end()
+        key = f"{key}=" if key else ""
+        if quoted is not None:
+            out.append(_Token(before, key, quoted, ('"', '"')))
+        elif bracketed is not None:
+            out.append(_Token(before, key, bracketed, ("[", "]")))
+        elif braced is not None:
+            out.append(_Token(before, key, braced, ("{", "}")))
+        else:
+            out.append(_Token(before, key, word or rest or "", ("", "")))
+    return out
+
+
+def _shape(row: list[_Token]) -> tuple[tuple[str, tuple[str, str]], ...]:
+    """Return what lines of one layout share."""
+    return tuple((token.key, token.quotes) for token in row)
+
+
+def _column(number: int, tokens: tuple[_Token, ...]) -> Column:
+    """Return the column of a place: by the name that it says, else by its content."""
+    texts, key = [token.text for token in tokens], tokens[0].key.rstrip("=")
+    if key and (named := role_of_name(key)) is not None:
+        return with_unit(Column(key, named[0], named[1]), texts)
+    role = role_of_content(texts) or "other"
+    if key and role == "request_time":
+        role = "other"  # its name says another time
+    return Column(key or _NAMES.get(role, f"column {number + 1}"), role)
+
+
+def _first_of_each(columns: list[Column]) -> list[Column]:
+    """Return the columns, each role at one place; the others are `other`.
+
+    A status is behind its request where any is. A request says method and target itself: an address beside it is
+    that of the page before. An address behind that of the peer is one that a proxy wrote down.
+    """
+    asked = next((n for n, c in enumerate(columns) if c.role in ("request", "target", "path")), 0)
+    statuses = [n for n, column in enumerate(columns) if column.role == "status"]
+    status = next((n for n in statuses if n > asked), statuses[0] if statuses else None)
+    has_request = any(column.role == "request" for column in columns)
+    seen, out = set[str](), []
+    for number, column in enumerate(columns):
+        role = column.role
+        if role == "address" and "address" in seen:
+            column = replace(column, name=_NAMES["addresses"], role="addresses")
+        elif role == "request_time" and role in seen:
+            column = replace(column, name="upstream_response_time", role="upstream_time")
+        is_taken = column.role in seen and column.role != "addresses"
+        is_page_before = has_request and role in ("target", "path", "method")
+        if is_taken or is_page_before or (role == "status" and number != status):
+            column = replace(column, role="other")
+        seen.add(column.role)
+        out.append(column)
+    return out
+
+
+def _joined(pieces: Pieces) -> Pieces:
+    """Return the pieces with neighbouring texts as one."""
+    out: Pieces = []
+    for piece in pieces:
+        if isinstance(piece, str) and out and isinstance(out[-1], str):
+            out[-1] += piece
+        elif piece != "":
+            out.append(piece)
+    return out
+
+
+def _text_of(pieces: Pieces) -> str:
+    """Return the pieces as a format string."""
+    return "".join(
+        piece if isinstance(piece, str) else f"${piece.name.replace(' ', '_')}" for piece in pieces
+    )
