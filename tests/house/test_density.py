@@ -14,7 +14,6 @@ MOST_TOKENS = 250
 P90_TOKENS = 170
 LONGER: dict[str, str] = {
     "cli/explain.py:explain": "",
-    "cli/forecast.py:show": "",
     "cli/replay.py:replay": "",
     "cli/scaffold.py:_init_recorded": "",
     "cli/serve.py:shop": "",
