@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from gameday.record.histograms import bin_of, percentile
+from gameday.record.histograms import counts_above, percentile
 from gameday.record.run_record import LATENCIES, STEPS, RunRecord
 from gameday.scenario import METRICS, Criterion, quantile_level
 from gameday.vocabulary import Array
@@ -22,6 +24,7 @@ __all__ = [
     "latency_rows",
     "lateness_p99",
     "least_samples",
+    "moving_mean",
     "number_of",
     "service_number",
     "service_series",
@@ -106,7 +109,7 @@ def _late_slots(run: RunRecord, stack: str) -> Array:
     if not lateness_p99(run) > LATENESS_BOUND_S:
         return np.zeros(run.grid.slots - run.lead_in, bool)
     rows = run.latency[run.stacks.index(stack), :, _LATENESS, run.judged].sum(axis=0)
-    above = rows[:, int(bin_of(LATENESS_BOUND_S)) + 1 :].sum(axis=1)
+    above = counts_above(rows, LATENESS_BOUND_S).sum(axis=1)
     late = above > 0.01 * rows.sum(axis=1)
     return np.asarray(late | np.append(late[1:], False))
 
@@ -169,6 +172,11 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
             for row in latency_rows(run, criterion, stack)
         ]
     )
+
+
+def moving_mean(values: Array | Sequence[float], slots: int) -> Array:
+    """Return the means of so many consecutive values of n, shape (n - slots + 1,)."""
+    return np.convolve(values, np.full(slots, 1 / slots), "valid")
 
 
 def first_where(bad: Array) -> int | None:
