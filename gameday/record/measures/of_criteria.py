@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gameday.record.histograms import counts_above, percentile
-from gameday.record.run_record import LATENCIES, STEPS, RunRecord
+from gameday.record.run_record import LATENCIES, RunRecord
 from gameday.scenario import METRICS, Criterion, quantile_level
 from gameday.vocabulary import Array
 
@@ -76,10 +76,8 @@ def steps_of(run: RunRecord, criterion: Criterion) -> tuple[str, ...]:
 def share_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[int, int, Array]:
     """Return (bad, all, bad share per slot) of a rate in the window: of errors, or of leaving."""
     bad_names = ("abandoned",) if criterion.metric == "abandonment rate" else BAD
-    mine = [run.steps.index(step) for step in steps_of(run, criterion)]
-    counts = run.step_counts[run.stacks.index(stack), mine][:, :, run.judged].sum(axis=0)
-    bad = counts[[STEPS.index(name) for name in bad_names]].sum(axis=0)
-    all_ = counts[STEPS.index("achieved")]
+    counts = run.steps_by_slot(stack, steps_of(run, criterion))
+    bad, all_ = counts.together(*bad_names), counts["achieved"]
     share = np.divide(bad, all_, out=np.zeros(len(bad)), where=all_ > 0)
     return int(bad.sum()), int(all_.sum()), share
 
@@ -158,11 +156,8 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
         seen = service_series(run, criterion, stack)
         return np.array([not np.isnan(value) and not criterion.holds(value) for value in seen])
     if METRICS[criterion.metric] != "s":
-        mine = [run.steps.index(step) for step in steps_of(run, criterion)]
-        achieved = run.step_counts[
-            run.stacks.index(stack), mine, STEPS.index("achieved"), run.judged
-        ]
-        enough = achieved.sum(axis=0) >= LEAST_SAMPLES
+        achieved = run.steps_by_slot(stack, steps_of(run, criterion))["achieved"]
+        enough = achieved >= LEAST_SAMPLES
         shares = share_of(run, criterion, stack)[2]
         return np.asarray(enough & np.array([not criterion.holds(share) for share in shares], bool))
     least, longest_s = least_samples(criterion), run.longest_response_s(steps_of(run, criterion))
