@@ -10,7 +10,7 @@ import typer
 from gameday.cli import backtest, breaks, explain, outlook, publish, track
 from gameday.cli.explain import KeepOption, MaskOption
 from gameday.cli.launch_rows import launch_row, say_launch
-from gameday.cli.options import EventOption, HistoryOption, RivalsOption, SeedOption
+from gameday.cli.options import EventOption, HistoryOption, JsonOption, RivalsOption, SeedOption
 
 if TYPE_CHECKING:
     from gameday.forecast import EventDemand
@@ -21,6 +21,12 @@ __all__ = ["add_to"]
 
 _PATHS = 200
 """Days drawn for the quantiles of sums: a p90 of them lies within 0.86 and 0.94 of the truth's 19 times of 20."""
+
+RegionOption = Annotated[str | None, typer.Option(help="one region; default all")]
+StepOption = Annotated[str | None, typer.Option(help="one step; default all")]
+PerMinuteOption = Annotated[
+    bool, typer.Option("--per-minute", help="every minute, not the summary")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,47 +44,29 @@ def add_to(app: typer.Typer) -> None:
 
 def show(
     event: EventOption,
-    region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
-    step: Annotated[str | None, typer.Option(help="one step; default all")] = None,
-    per_minute: Annotated[
-        bool, typer.Option("--per-minute", help="every minute, not the summary")
-    ] = False,
+    region: RegionOption = None,
+    step: StepOption = None,
+    per_minute: PerMinuteOption = False,
     rivals: RivalsOption = "last week,median of weeks",
     mask: MaskOption = None,
     keep: KeepOption = None,
     history: HistoryOption = None,
     seed: SeedOption = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the forecast of an event: totals and highest minute with quantiles, or every minute.
 
     Example: gameday forecast show --event primeday --region us --step checkout
     """
-    from gameday.forecast import forecast_demand
-    from gameday.forecast.rivals import chosen_rivals
     from gameday.forecast.uncertainty import sums_of, total_quantiles
     from gameday.history import read_history
     from gameday.scenario import load_scenario
-    from gameday.traffic.fit import event_demand
     from gameday.vocabulary import Seed
 
     scenario = explain.with_stretches(load_scenario(event), mask, keep)
-    for flag, name, known in (
-        ("--region", region, scenario.regions),
-        ("--step", step, scenario.steps),
-    ):
-        if name is not None:
-            explain.known_name(flag, name, known)
+    chosen = _chosen(scenario, region, step)
     past = read_history(scenario, file=history, seed=Seed(seed))
-    beside = chosen_rivals(rivals, by_day=False)
-    demand = event_demand(scenario, forecast_demand(scenario, past, rivals=beside))
-    chosen = [
-        (r, s)
-        for r in scenario.regions
-        if region in (None, r)
-        for s in scenario.steps
-        if step in (None, s)
-    ]
+    demand = _demand(scenario, past, rivals)
     if per_minute:
         _minutes(demand, chosen, as_json=as_json)
         return
@@ -86,6 +74,31 @@ def show(
     totals = total_quantiles(demand, [*chosen, *sums], _PATHS, Seed(seed))
     rows = [_row(demand, *names, totals[names]) for names in [*chosen, *sums]]
     _summary(scenario, demand, rows[: len(chosen)], rows[len(chosen) :], past, as_json=as_json)
+
+
+def _chosen(scenario: Scenario, region: str | None, step: str | None) -> list[tuple[str, str]]:
+    """Return the regions and steps that are shown; UsageError where one is unknown."""
+    if region is not None:
+        explain.known_name("--region", region, scenario.regions)
+    if step is not None:
+        explain.known_name("--step", step, scenario.steps)
+    return [
+        (r, s)
+        for r in scenario.regions
+        if region in (None, r)
+        for s in scenario.steps
+        if step in (None, s)
+    ]
+
+
+def _demand(scenario: Scenario, past: History, rivals: str) -> EventDemand:
+    """Return the event's demand, benchmarked against what `--rivals` names."""
+    from gameday.forecast import forecast_demand
+    from gameday.forecast.rivals import chosen_rivals
+    from gameday.traffic.fit import event_demand
+
+    beside = chosen_rivals(rivals, by_day=False)
+    return event_demand(scenario, forecast_demand(scenario, past, rivals=beside))
 
 
 def _summary(

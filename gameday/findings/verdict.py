@@ -16,7 +16,8 @@ import numpy as np
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Finding
-from gameday.findings.rules import RULES, missed_objective
+from gameday.findings.rules import RULES
+from gameday.findings.tables.objectives import missed_by_objective
 from gameday.record import BySlot, RunRecord
 from gameday.record.measures import (
     LATENESS_BOUND_S,
@@ -207,11 +208,7 @@ def unmeasured_objectives(
             f"objectives at the forecast load: the target met {evidence.load_share:.3g} of it "
             "(--scale against replay.target_fraction)"
         )
-    known = {
-        (f.stack, f.evidence["objective"])
-        for f in findings
-        if f.rule == missed_objective.RULE.name and f.basis == "measured"
-    }
+    known = missed_by_objective(f for f in findings if f.basis == "measured")
     for criterion in scenario.objectives:
         for stack in scenario.stack_names:
             why = _unmeasured(run, criterion, stack)

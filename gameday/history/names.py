@@ -182,18 +182,22 @@ def _spelling(label: Label, written: pd.Series, folded: pd.Series) -> dict[str, 
     return {key: word for key, word in reversed(list(counts.index)) if key}
 
 
+def _largest(shares: pd.Series) -> str:
+    """Return the first of some labels with their shares, and how many more there are."""
+    shown = ", ".join(f"'{word}' {share:.1%}" for word, share in shares[:_MOST_SHOWN].items())
+    return shown + (f" and {len(shares) - _MOST_SHOWN} more" if len(shares) > _MOST_SHOWN else "")
+
+
 def _unknown(label: Label, written: pd.Series, is_unknown: pd.Series, counts: pd.Series) -> str:
     """Return what to say of rows with an unknown label: the first one, and their shares of all counts."""
     row, kind = int(np.flatnonzero(is_unknown.to_numpy())[0]), label.kind
     sums = counts[is_unknown].groupby(written[is_unknown]).sum().sort_values(ascending=False)
     shares = sums / (float(counts.sum()) or 1.0)
-    shown = ", ".join(f"'{word}' {share:.1%}" for word, share in shares[:_MOST_SHOWN].items())
-    more = f" and {len(shares) - _MOST_SHOWN} more" if len(shares) > _MOST_SHOWN else ""
     is_given = bool(written.iloc[row].strip())
     fault = f"unknown {kind} '{written.iloc[row]}'" if is_given else f"no {kind} is given"
     has = f"; the scenario has {', '.join(label.known)}" if label.known else ""
     return (
-        f"row {row + 1}: {label.column}: {fault}{has}. Of all counts: {shown}{more}, in "
+        f"row {row + 1}: {label.column}: {fault}{has}. Of all counts: {_largest(shares)}, in "
         f"{int(is_unknown.sum())} of {len(written)} rows. Rename them, add them to the scenario, or leave the "
         f"rows out of the file; where the column names no {kind}s, rename it, or name another under "
         f"history.columns.{kind}"

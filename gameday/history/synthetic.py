@@ -75,11 +75,7 @@ def make_past(scenario: Scenario, *, seed: Seed) -> History:
     recipe = _Recipe(scenario, block, grid, seed)
     counts = np.empty((len(scenario.regions), len(scenario.steps), grid.slots), dtype=np.float32)
     for index, region in enumerate(scenario.regions):
-        means = _mean_steps(recipe, region)
-        _add_robots(means, block, grid, seed.stream("robots", region))
-        noise = seed.stream("counts", region)
-        for step, mean in enumerate(means):
-            counts[index, step] = noise.poisson(mean)
+        _draw_counts(counts[index], recipe, region)
     _cut_outages(counts, block, grid, seed.stream("outages"))
     return synthetic_history(scenario, grid, counts, past_fingerprint(scenario, seed))
 
@@ -98,6 +94,15 @@ def _mean_steps(recipe: _Recipe, region: str) -> Array:
     for name, share in _journey_shares(recipe.block, visits, effect).items():
         means += visits[name][:, None] * (sessions * share)
     return means + _launch_steps(recipe, region)
+
+
+def _draw_counts(counts: Array, recipe: _Recipe, region: str) -> None:
+    """Fill in a region's counts, shape (steps, slots): customers and robots."""
+    means = _mean_steps(recipe, region)
+    _add_robots(means, recipe.block, recipe.grid, recipe.seed.stream("robots", region))
+    noise = recipe.seed.stream("counts", region)
+    for step, mean in enumerate(means):
+        counts[step] = noise.poisson(mean)
 
 
 def _journey_shares(block: Synthetic, visits: dict[str, Array], effect: Array) -> dict[str, Array]:
@@ -124,12 +129,18 @@ def _ordinary_sessions(recipe: _Recipe, region: str) -> Array:
     zone = ZoneInfo(recipe.scenario.regions[region].zone)
     local = pd.date_range(grid.start, periods=grid.slots, freq="min").tz_convert(zone)
     profile = _weekly_profile(local)
-    year = (local.day_of_year.to_numpy() - 1) / 365.25
-    season = np.exp(0.10 * np.cos(2 * np.pi * (year - 0.95)) + 0.03 * np.cos(4 * np.pi * year))
+    season = _season(local)
     growth = _growth(recipe.block, grid)
     wander = _slow_noise(grid.slots, recipe.seed.stream("level", region))
     per_minute = recipe.block.sessions_per_day[region] / _DAY_MIN
     return np.asarray(per_minute * growth * season * profile * wander)
+
+
+def _season(local: pd.DatetimeIndex) -> Array:
+    """Return the level of each minute's day of the year, shape (slots,): highest before the year's end."""
+    year = (local.day_of_year.to_numpy() - 1) / 365.25
+    season = 0.10 * np.cos(2 * np.pi * (year - 0.95)) + 0.03 * np.cos(4 * np.pi * year)
+    return np.asarray(np.exp(season))
 
 
 def _weekly_profile(local: pd.DatetimeIndex) -> Array:

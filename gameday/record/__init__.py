@@ -11,7 +11,7 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.record.by_slot import BySlot, known_sum
-    from gameday.record.histograms import BINS, bin_of, one_bin, percentile
+    from gameday.record.histograms import BINS, bin_of, counts_above, one_bin, percentile
     from gameday.record.long_table import record_table
     from gameday.record.run_record import (
         ATTEMPTS,
@@ -42,6 +42,7 @@ __all__ = [
     "STEPS",
     "bin_of",
     "blank_record",
+    "counts_above",
     "known_sum",
     "one_bin",
     "percentile",
@@ -66,6 +67,7 @@ if not TYPE_CHECKING:
             "STEPS": "run_record",
             "bin_of": "histograms",
             "blank_record": "run_record",
+            "counts_above": "histograms",
             "known_sum": "by_slot",
             "one_bin": "histograms",
             "percentile": "histograms",

@@ -8,7 +8,7 @@ import numpy as np
 
 from gameday.vocabulary import Array
 
-__all__ = ["BINS", "bin_of", "one_bin", "percentile"]
+__all__ = ["BINS", "bin_of", "counts_above", "one_bin", "percentile"]
 
 BINS = 1400
 """Latency bins, each 1 % wide, from 0.1 ms to about 110 s."""
@@ -25,6 +25,11 @@ def bin_of(seconds: Array | float) -> Array:
 def one_bin(seconds: float) -> int:
     """Return the latency bin of one duration as the engines of the model count it: by `math`."""
     return min(int(math.log(max(seconds, _FLOOR_S) / _FLOOR_S) / _WIDTH), BINS - 1)
+
+
+def counts_above(histogram: Array, seconds: float) -> Array:
+    """Return the counts beyond the bin of `seconds`: a histogram's last axis from there on."""
+    return np.asarray(histogram[..., int(bin_of(seconds)) + 1 :])
 
 
 def percentile(histogram: Array, level: float, most_s: float = math.inf) -> float:

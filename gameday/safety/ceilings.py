@@ -32,23 +32,24 @@ def _planned(scenario: Scenario, plan: LoadPlan) -> dict[str, float]:
 
     The concurrency is that of Little's law: steps a second times the mean time of a step.
     """
-    requests_a_step = np.array(
-        [
-            max(scenario.requests(step, product) for product in (None, *scenario.products))
-            for step in scenario.steps
-        ]
-    )
     step_s = np.array(
         [max(plan.nominal[stack][step].mean_s for stack in plan.nominal) for step in plan.steps]
     )
     steps_per_s = plan.clock.played_per_s(plan.caused.sum(axis=0))
     is_order = [step.places_order for step in scenario.steps.values()]
     return {
-        "requests_per_s": _peak(requests_a_step, steps_per_s),
+        "requests_per_s": _peak(_requests_a_step(scenario), steps_per_s),
         "concurrency": _peak(step_s, steps_per_s),
         "duration": plan.duration_s + plan.lead_in_s,
         "orders": float(steps_per_s[is_order].sum() * plan.slot_wall_s),
     }
+
+
+def _requests_a_step(scenario: Scenario) -> Array:
+    """Return the most requests a step has, for customers of any product type, shape (steps,)."""
+    types = (None, *scenario.products)
+    most = [max(scenario.requests(step, product) for product in types) for step in scenario.steps]
+    return np.array(most)
 
 
 def _peak(a_step: Array, steps_per_s: Array) -> float:

@@ -103,10 +103,9 @@ def targets_by_stack(given: dict[str, str], stacks: tuple[str, ...]) -> dict[str
 
     UsageError says which stack has none, is not known, or shares its address with another.
     """
-    targets = dict(given)
-    if "" in targets:
-        url = targets.pop("")
-        targets = {stack: targets.get(stack, url) for stack in stacks}
+    targets = given
+    if "" in given:
+        targets = {stack: given.get(stack, given[""]) for stack in stacks}
     if unknown := sorted(set(targets) - set(stacks)):
         raise UsageError(
             f"--target: unknown stack {', '.join(unknown)}; this scenario has {', '.join(stacks)}"

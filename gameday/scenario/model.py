@@ -16,7 +16,7 @@ from gameday.scenario.blocks.history_block import HistoryBlock
 from gameday.scenario.blocks.journeys import Journey
 from gameday.scenario.blocks.observe import Observe
 from gameday.scenario.blocks.products import Product
-from gameday.scenario.blocks.services import Service
+from gameday.scenario.blocks.services import Fleet, Service
 from gameday.scenario.blocks.steps import Exchange, Step
 from gameday.scenario.blocks.template_values import Feed, Value
 from gameday.scenario.criteria import CriterionText
@@ -198,6 +198,10 @@ class Scenario(Block):
     def stack_services(self, stack: str) -> tuple[str, ...]:
         """Return the services that run in `stack`."""
         return tuple(name for name, service in self.services.items() if stack in service.stacks)
+
+    def stack_fleets(self, stack: str) -> dict[str, Fleet]:
+        """Return service -> its fleet, of those that run in `stack`."""
+        return {name: self.services[name].stacks[stack] for name in self.stack_services(stack)}
 
     def exchanges(self, step: str, product: str | None) -> list[list[Exchange]]:
         """Return the exchanges of a step for this product type: its own, or else the step's."""

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ def traces(*, size: float = 1.0) -> dict[str, Any]:
                 ]
             )
         out[name] = {
-            "means": {who: mean_accuracy(rows).row() for who, rows in scored.items()},
+            "means": {who: asdict(mean_accuracy(rows).rounded()) for who, rows in scored.items()},
             "wape_by_origin": {
                 who: [round(r.wape, 4) for r in rows] for who, rows in scored.items()
             },
@@ -192,7 +192,9 @@ def orders(*, size: float = 1.0) -> dict[str, Any]:
         rows = {"gameday": model.blend.counts(days)[:, 0]}
         rows |= {rival.name: rival(past, days)[:, 0] for rival in installed(daily=True)}
         out[origin] = {
-            who: score_accuracy(actual, said, None, _naive(past.counts[0], 7), day=1).row()
+            who: asdict(
+                score_accuracy(actual, said, None, _naive(past.counts[0], 7), day=1).rounded()
+            )
             for who, said in rows.items()
         }
     return out

@@ -18,7 +18,7 @@ from gameday.forecast.evaluation.accuracy import (
     pooled_wape,
     score_accuracy,
 )
-from gameday.forecast.evaluation.backtest import backtest
+from gameday.forecast.evaluation.backtest import backtest_forecast
 from gameday.forecast.evaluation.benchmark import (
     OURS,
     backtest_wape,
@@ -172,7 +172,7 @@ def test_a_backtest_scores_all_over_all_minutes_by_volume() -> None:
     counts[:, 8 * 1440 : 9 * 1440] = np.nan
     history = history_of(counts, ("home", "cart"))
     end = history.grid.epoch_min + history.grid.slots
-    found = backtest(
+    found = backtest_forecast(
         lambda known: bare_calendars(known, "Europe/Berlin", None),
         history,
         origins=[float(end - 1440)],

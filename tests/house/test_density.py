@@ -13,12 +13,7 @@ from tests.house.measures import HOUSE, Room, circles, functions, rooms_of, toke
 MOST_TOKENS = 250
 P90_TOKENS = 170
 LONGER: dict[str, str] = {
-    "cli/backtest.py:_data": "",
-    "cli/backtest.py:backtest": "",
     "cli/explain.py:explain": "an option a parameter, each with its help",
-    "cli/forecast.py:show": "an option a parameter, each with its help",
-    "cli/outlook.py:_data": "",
-    "cli/outlook.py:outlook": "",
     "cli/replay.py:replay": "an option a parameter, each with its help",
     "cli/serve.py:shop": "an option a parameter, each with its help",
     "cli/simulate.py:simulate": "an option a parameter, each with its help",
@@ -41,7 +36,7 @@ VERBS = {"replay", "rehearse"}
 """Public verbs for Python: each keyword is an option."""
 KERNELS = "simulate/compiled/"
 """Machine code: splitting costs speed."""
-MOST_DICTS = 16
+MOST_DICTS = 13
 MOST_UNFORMATTED = 30
 
 
@@ -57,7 +52,8 @@ def sources() -> list[tuple[str, str]]:
 
 
 def test_functions_are_short_but_for_those_with_a_reason(rooms: dict[str, Room]) -> None:
-    assert len(LONGER) <= 30
+    assert len(LONGER) <= 25
+    assert all(LONGER.values())
     found = {
         f"{path}:{name}": tokens
         for path, text in sources()
@@ -102,7 +98,7 @@ def test_no_room_holds_a_circle_of_imports() -> None:
 
 
 def test_no_room_shows_more_than_fifteen_files() -> None:
-    families = {"policies", "events", "ingredients", "rules", "compiled"}
+    families = {"policies", "events", "ingredients", "rules", "compiled", "jobs"}
     shown = {
         str(folder.relative_to(HOUSE)): len([f for f in folder.glob("*.py") if f.stem[0] != "_"])
         for folder in {Path(HOUSE, path).parent for path, _ in sources()} - {HOUSE}

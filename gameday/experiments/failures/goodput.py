@@ -81,6 +81,11 @@ class Goodput:
         """Return the share of a part's steps that ended well; NaN of none."""
         return _share(self.sent[part].sum(), self.done[part].sum())
 
+    def _by_slot(self, part: slice) -> Array:
+        """Return the same of each slot of a part."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.done[part] / self.sent[part])
+
     def expected(self, part: Phases) -> Array:
         """Return what each slot's share would be with nothing injected: that before, moved as the calm run moves.
 
@@ -104,9 +109,7 @@ class Goodput:
         last = slice(part.after.stop - _FOR_SLOTS, part.after.stop)
         if not self.share(last) >= bounds[last].mean():
             return None
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share: Array = self.done[part.after] / self.sent[part.after]
-        is_back = share >= bounds[part.after]
+        is_back = self._by_slot(part.after) >= bounds[part.after]
         good = np.convolve(is_back.astype(int), np.ones(_FOR_SLOTS, int), "valid")
         found = np.flatnonzero(good == _FOR_SLOTS)
         return float(found[0]) if len(found) else None
@@ -114,9 +117,7 @@ class Goodput:
     def goes_down(self, part: Phases) -> bool:
         """Return whether goodput was ever below BACK of what was expected, since it was injected."""
         since = slice(part.during.start, len(self.sent))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share: Array = self.done[since] / self.sent[since]
-        return bool((share < BACK * self.expected(part)[since]).any())
+        return bool((self._by_slot(since) < BACK * self.expected(part)[since]).any())
 
     def is_recovering(self, part: Phases) -> bool:
         """Return whether less was lost in the last minutes than in the first ones after it: not down for good."""

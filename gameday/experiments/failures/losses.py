@@ -83,6 +83,10 @@ class Held:
     goodput: Interval
     """Share of the steps that ended well."""
 
+    def mostly_misses(self, objective: str) -> bool:
+        """Return whether half of the replications or more miss an objective."""
+        return self.misses.get(objective, 0.0) >= 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class LossAnswer:
@@ -153,9 +157,7 @@ def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
     zone alone, losing the zone is losing the service.
     """
     found = []
-    fleets = {
-        name: scenario.services[name].stacks[stack] for name in scenario.stack_services(stack)
-    }
+    fleets = scenario.stack_fleets(stack)
     if all(fleet.zones > 1 for fleet in fleets.values()):
         zones = max(fleet.zones for fleet in fleets.values())
         text = f"zone {stack}-a lost at +0m"
@@ -248,7 +250,7 @@ def _of_stack(
     runs: list[list[Replication]],
 ) -> StackLosses:
     """Return the answers of a stack; `runs` are those with nothing lost, then those of each loss."""
-    fleets = {n: scenario.services[n].stacks[stack] for n in scenario.stack_services(stack)}
+    fleets = scenario.stack_fleets(stack)
     as_it_is, *struck = runs
     return StackLosses(
         alone=tuple(name for name, fleet in fleets.items() if fleet.zones == 1),
@@ -287,7 +289,7 @@ def _tests(scenario: Scenario, before: Held, runs: list[Replication]) -> Iterato
     """Yield a test of each objective that holds with nothing lost and was met in every replication."""
     for number, criterion in enumerate(scenario.objectives):
         values = [run.number_of(number)[0] for run in runs]
-        if before.misses.get(criterion.text, 0.0) >= 0.5 or any(map(math.isnan, values)):
+        if before.mostly_misses(criterion.text) or any(map(math.isnan, values)):
             continue
         unit = METRICS[criterion.metric]
         yield ObjectiveTest(
@@ -334,7 +336,9 @@ def _answer(
 ) -> LossAnswer:
     before, after = _held(scenario, base, base), _held(scenario, runs, base)
     more = tuple(
-        text for text, share in after.misses.items() if share >= 0.5 > before.misses.get(text, 0.0)
+        text
+        for text in after.misses
+        if after.mostly_misses(text) and not before.mostly_misses(text)
     )
     change = t_interval(
         [planned_goodput(b) - planned_goodput(a) for a, b in zip(base, runs, strict=True)]

@@ -84,9 +84,7 @@ def peak_cases(
 
 def _of_one_zone(scenario: Scenario, stack: str) -> tuple[str, ...]:
     """Return the services of a stack that stand in one zone alone."""
-    fleets = {
-        name: scenario.services[name].stacks[stack] for name in scenario.stack_services(stack)
-    }
+    fleets = scenario.stack_fleets(stack)
     return tuple(name for name, fleet in fleets.items() if fleet.zones == 1)
 
 

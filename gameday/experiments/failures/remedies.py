@@ -7,6 +7,7 @@ share of the forecast and stays there; or every service has the policy from the 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -114,19 +115,16 @@ def _load(trial: _Trial, scenario: Scenario, stack: str) -> LoadRemedy | None:
         injection for injection in trial.injections if injection.stack in (None, stack)
     ]
     end_s = math.ceil(max(injection.until_s for injection in its_injections) / SLOT_S) * SLOT_S
-    low, high = 0, len(_SHARES)
-    while low < high:
-        middle = (low + high) // 2
-        share = _SHARES[middle]
+
+    def comes_back_at(share: float) -> bool:
         drop = Injection(f"traffic {share:g}x", end_s, math.inf, traffic=share)
         answers = trial.answers(f"load falls to {share:.0%}", scenario, then=(drop,))
-        if _comes_back(answers[stack]):
-            high = middle
-        else:
-            low = middle + 1
-    if high == len(_SHARES):
+        return _comes_back(answers[stack])
+
+    first = bisect_left(_SHARES, True, key=comes_back_at)
+    if first == len(_SHARES):
         return None
-    return LoadRemedy(_SHARES[high], _SHARES[high - 1] if high else None)
+    return LoadRemedy(_SHARES[first], _SHARES[first - 1] if first else None)
 
 
 def _comes_back(answer: Recovery) -> bool:

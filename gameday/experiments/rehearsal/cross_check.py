@@ -13,7 +13,13 @@ import numpy as np
 
 from gameday.experiments.replications.replication import QUANTITIES, SPANS, Replication
 from gameday.queueing import Cell, build_cell
-from gameday.queueing.closed_forms import bounded_queue, erlang_b, impatient_queue, mean_wait_s
+from gameday.queueing.closed_forms import (
+    bounded_queue,
+    erlang_b,
+    impatient_queue,
+    mean_wait_s,
+    mixed_moments,
+)
 from gameday.record.intervals import Interval, interval_of, t_interval
 from gameday.scenario import Scenario
 from gameday.vocabulary import Array, Band
@@ -203,9 +209,7 @@ def _work(scenario: Scenario, cell: Cell, name: str) -> _Work:
     """Return what a service's visits are like, all entries of the cell counted alike."""
     visits = cell.visits_to(name)
     means = [v.time.mean * v.factor for v in visits]
-    seconds = [(v.time.scv + 1) * (v.time.mean * v.factor) ** 2 for v in visits]
-    mean = float(np.mean(means)) if means else 0.0
-    scv = float(np.mean(seconds)) / mean**2 - 1 if mean else 0.0
+    mean, scv = mixed_moments(means, [v.time.scv for v in visits])
     held = any(v.then for v in visits) and not scenario.services[name].is_asynchronous
     alike = bool(means) and max(means) - min(means) < 1e-9
     laws = {v.time.law for v in visits}

@@ -13,6 +13,7 @@ import numpy as np
 
 from gameday.experiments.replications.replication import QUANTITIES, SPANS, Replication
 from gameday.queueing import build_cell
+from gameday.queueing.closed_forms import mixed_moments
 from gameday.record import percentile
 from gameday.record.intervals import Interval, interval_of, level_interval
 from gameday.scenario import Scenario
@@ -116,8 +117,6 @@ def _times(scenario: Scenario, stack: str, name: str) -> ServiceTime | None:
         return None
     if all(v.time == visits[0].time for v in visits):
         return visits[0].time
-    mean = float(np.mean([v.time.mean for v in visits]))
-    second = float(np.mean([(1 + v.time.scv) * v.time.mean**2 for v in visits]))
-    return LogNormal.model_construct(
-        law="lognormal", mean=mean, cv=min(10.0, math.sqrt(max(1e-9, second / mean**2 - 1)))
-    )
+    mean, scv = mixed_moments([v.time.mean for v in visits], [v.time.scv for v in visits])
+    cv = min(10.0, math.sqrt(max(1e-9, scv)))
+    return LogNormal.model_construct(law="lognormal", mean=mean, cv=cv)

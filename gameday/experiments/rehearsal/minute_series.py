@@ -77,14 +77,19 @@ def series_table(replications: Replications) -> pd.DataFrame:
     """Return every minute's numbers with their intervals, as `event.parquet` holds them."""
     import pandas as pd
 
-    frames = []
-    for runs in map(list, zip(*replications, strict=True)):
-        minutes = pd.to_datetime(runs[0].grid.minutes(), unit="m", utc=True)
-        index = pd.MultiIndex.from_product(
-            [[runs[0].stack], QUANTITIES, runs[0].services, minutes],
-            names=["stack", "quantity", "service", "slot_utc"],
-        )
-        bands = zip(("mid", "low", "high"), minute_bands(runs), strict=True)
-        columns = {name: band.ravel() for name, band in bands}
-        frames.append(pd.DataFrame(columns, index=index).reset_index())
+    frames = [_stack_table(list(runs)) for runs in zip(*replications, strict=True)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _stack_table(runs: list[Replication]) -> pd.DataFrame:
+    """Return the same of one stack's replications."""
+    import pandas as pd
+
+    minutes = pd.to_datetime(runs[0].grid.minutes(), unit="m", utc=True)
+    index = pd.MultiIndex.from_product(
+        [[runs[0].stack], QUANTITIES, runs[0].services, minutes],
+        names=["stack", "quantity", "service", "slot_utc"],
+    )
+    bands = zip(("mid", "low", "high"), minute_bands(runs), strict=True)
+    columns = {name: band.ravel() for name, band in bands}
+    return pd.DataFrame(columns, index=index).reset_index()

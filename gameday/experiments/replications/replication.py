@@ -19,6 +19,7 @@ from gameday.record.measures import (
     SATURATED_SLOTS,
     TURNED_AWAY,
     bad_slots,
+    moving_mean,
     number_of,
     service_series,
 )
@@ -101,6 +102,10 @@ class Replication:
     def number_of(self, objective: int) -> tuple[float, int]:
         """Return what it says of an objective, and from how many."""
         return float(self.numbers[objective, 0]), int(self.numbers[objective, 1])
+
+    def series_of(self, service: str, quantity: str) -> Array:
+        """Return one of QUANTITIES of a service, shape (slots,)."""
+        return np.asarray(self.series[QUANTITIES.index(quantity), self.services.index(service)])
 
 
 Replications = tuple[tuple[Replication, ...], ...]
@@ -256,13 +261,14 @@ def _breaks_at(series: Array, attempts: Array) -> Array:
     busy, arrived = series[QUANTITIES.index("utilisation")], attempts[:, 0]
     by_chance = scipy.stats.binom.sf(attempts[:, _LOST].sum(axis=1) - 1, arrived, TURNED_AWAY)
     turned = (by_chance < _CHANCE) & (arrived >= LEAST_SAMPLES)
-    breaks_at = []
-    for row, lost in zip(busy, turned, strict=True):
-        full = np.zeros(len(row), bool)
-        if len(row) >= SATURATED_SLOTS:
-            mean = np.convolve(
-                np.nan_to_num(row), np.full(SATURATED_SLOTS, 1 / SATURATED_SLOTS), "valid"
-            )
-            full[SATURATED_SLOTS - 1 :] = mean > SATURATED
-        breaks_at.append(first_run(lost | full, 0.0))
-    return np.array(breaks_at)
+    breaks = zip(map(_stays_saturated, busy), turned, strict=True)
+    return np.array([first_run(lost | full, 0.0) for full, lost in breaks])
+
+
+def _stays_saturated(busy: Array) -> Array:
+    """Return whether each slot and those before it are saturated together, shape (slots,)."""
+    full = np.zeros(len(busy), bool)
+    if len(busy) >= SATURATED_SLOTS:
+        mean = moving_mean(np.nan_to_num(busy), SATURATED_SLOTS)
+        full[SATURATED_SLOTS - 1 :] = mean > SATURATED
+    return full

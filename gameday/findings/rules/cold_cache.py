@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
 from gameday.findings.rule import Rule
 from gameday.record import RunRecord
-from gameday.record.intervals import binomial_band, level_interval, p_above
-from gameday.record.measures import TURNED_AWAY, first_where
+from gameday.record.intervals import binomial_band, level_interval, p_above, p_share_above
+from gameday.record.measures import TURNED_AWAY, first_where, moving_mean
 from gameday.vocabulary import Array, Band
 
 __all__ = ["RULE"]
@@ -40,14 +39,12 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
 def _measured(evidence: Evidence, run: RunRecord, cached: set[str]) -> Iterator[Candidate]:
     for stack in evidence.scenario.stack_names:
         for service in cached & set(evidence.scenario.stack_services(stack)):
-            attempts, loads = (
-                run.attempts_by_slot(stack, service),
-                run.loads_by_slot(stack, service),
-            )
+            attempts = run.attempts_by_slot(stack, service)
+            loads = run.loads_by_slot(stack, service)
             lost_attempts = attempts.together(*_LOST)
             cold = _Cold.of(loads["lookups"], loads["hits"], attempts["arrived"], lost_attempts)
             if cold.attempts:
-                p_value = float(scipy.stats.binom.sf(cold.bad - 1, cold.attempts, TURNED_AWAY))
+                p_value = p_share_above(cold.bad, cold.attempts, TURNED_AWAY)
                 lost = _Lost(binomial_band(cold.bad, cold.attempts), p_value)
                 yield _candidate(evidence, stack, service, [cold], lost, "measured")
 
@@ -78,8 +75,7 @@ class _Cold:
         """Return this of lookups, hits, arrived and lost attempts, each (slots,)."""
         lookups, hits, arrived, lost = (np.nan_to_num(row) for row in rows)
         share = hits / np.maximum(lookups, 1.0)
-        width = min(3, len(share))
-        best = float(np.convolve(share, np.ones(width) / width, "valid").max())
+        best = float(moving_mean(share, min(3, len(share))).max())
         cold = (share < _COLD * best) & (lookups > 0)
         attempts = round(float(arrived[cold].sum()))
         return _Cold(cold, share, attempts, min(attempts, round(float(lost[cold].sum()))))

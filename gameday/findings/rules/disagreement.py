@@ -36,13 +36,8 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
     Of steps none of whose services was seen, p50 and p99 of their responses.
     """
     run = evidence.measured
-    if run is None or len(evidence.predicted) < 2:
+    if run is None or len(evidence.predicted) < 2 or _is_disturbed(evidence, run):
         return
-    steps = run.steps_by_slot(slots=run.whole)
-    if steps.total("lost") > _NOISE * steps.total("planned"):
-        return  # what we lost ourselves is no news of the model
-    if evidence.machine.is_too_busy:
-        return  # nor is what other work on this machine took
     for stack in evidence.scenario.stack_names:
         compared = set()
         for service in evidence.scenario.stack_services(stack):
@@ -52,6 +47,12 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
                     compared.add(service)
                     yield _compare(stack, service, metric, numbers, (service,))
         yield from _of_unseen(evidence, run, stack, compared)
+
+
+def _is_disturbed(evidence: Evidence, run: RunRecord) -> bool:
+    """Return whether we lost steps ourselves, or to other work on this machine: that is no news of the model."""
+    steps = run.steps_by_slot(slots=run.whole)
+    return steps.total("lost") > _NOISE * steps.total("planned") or evidence.machine.is_too_busy
 
 
 def _of_unseen(

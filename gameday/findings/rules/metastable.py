@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import scipy
-
 from gameday.experiments.failures import BACK, Goodput, Phases, calm_shares, phases
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
 from gameday.findings.rule import Rule
-from gameday.record.intervals import binomial_band, level_interval, p_above
+from gameday.record.intervals import binomial_band, level_interval, p_above, p_share_above
 from gameday.vocabulary import Band
 
 __all__ = ["RULE"]
@@ -60,7 +58,7 @@ def _measured(part: Phases, after: slice, run: Goodput) -> _Lost:
     sent = round(float(run.sent[after].sum()))
     bad = sent - round(float(run.done[after].sum()))
     bound = _bound(run, part, after)
-    p_value = float(scipy.stats.binom.sf(bad - 1, sent, bound)) if _stays_down(run, part) else 1.0
+    p_value = p_share_above(bad, sent, bound) if _stays_down(run, part) else 1.0
     before = {"goodput_before": round(run.share(part.before), 4)}
     return _Lost(binomial_band(bad, sent), bound, sent, p_value, {**before})
 

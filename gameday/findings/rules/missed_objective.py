@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Basis, Candidate
 from gameday.findings.rule import Rule
 from gameday.queueing import services_behind, step_tier
-from gameday.record import RunRecord, bin_of, percentile
-from gameday.record.intervals import binomial_band, level_interval, p_above, quantile_band
+from gameday.record import RunRecord, counts_above, percentile
+from gameday.record.intervals import (
+    binomial_band,
+    level_interval,
+    p_above,
+    p_share_above,
+    quantile_band,
+)
 from gameday.record.measures import (
     LEAST_SAMPLES,
     LEAST_SLOTS,
@@ -64,7 +69,7 @@ def _of_run(run: RunRecord, criterion: Criterion, stack: str) -> _Seen | None:
         bad, count, shares = share_of(run, criterion, stack)
         return _Seen(
             band=binomial_band(bad, count),
-            p_value=float(scipy.stats.binom.sf(bad - 1, count, criterion.value)) if count else 1.0,
+            p_value=p_share_above(bad, count, criterion.value),
             samples=count,
             first_slot=first_where(shares > criterion.value),
             is_exact=True,
@@ -76,12 +81,11 @@ def _of_latency(run: RunRecord, criterion: Criterion, stack: str) -> _Seen:
     """Return a quantile of response times; how many lie beyond the bound is binomial."""
     rows, level = latency_rows(run, criterion, stack), criterion.level
     histogram = rows.sum(axis=0)
-    count, above = int(histogram.sum()), int(histogram[int(bin_of(criterion.value)) + 1 :].sum())
+    count, above = int(histogram.sum()), int(counts_above(histogram, criterion.value).sum())
     slots = np.array([percentile(row, level) if row.sum() >= 5 else 0.0 for row in rows])
-    longest_s = run.longest_response_s(steps_of(run, criterion))
     return _Seen(
-        band=quantile_band(histogram, level, longest_s),
-        p_value=float(scipy.stats.binom.sf(above - 1, count, 1 - level)) if count else 1.0,
+        band=quantile_band(histogram, level, run.longest_response_s(steps_of(run, criterion))),
+        p_value=p_share_above(above, count, 1 - level),
         samples=count,
         first_slot=first_where(slots > criterion.value),
         is_exact=True,

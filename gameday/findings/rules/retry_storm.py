@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
-from gameday.record.intervals import binomial_band
+from gameday.record.intervals import binomial_band, p_share_above
 from gameday.record.measures import SATURATED_SLOTS
 from gameday.vocabulary import Array
 
@@ -24,7 +23,7 @@ _REPEATED = 1 / 3
 def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack and service whose repeated attempts are counted: of the worst three minutes."""
     run, services = evidence.measured, evidence.scenario.services.values()
-    if run is None or not any((s.retry and s.retry.attempts) or s.hedge for s in services):
+    if run is None or not any(service.may_repeat_attempts for service in services):
         return
     for stack in evidence.scenario.stack_names:
         for service in evidence.scenario.stack_services(stack):
@@ -61,7 +60,6 @@ class _Worst:
 
 def _candidate(evidence: Evidence, stack: str, service: str, worst: _Worst) -> Candidate:
     attempts, repeated = worst.attempts, worst.repeated
-    above = float(scipy.stats.binom.sf(repeated - 1, attempts, _REPEATED))
     each = attempts / max(1, attempts - repeated)
     return Candidate(
         stack=stack,
@@ -72,7 +70,7 @@ def _candidate(evidence: Evidence, stack: str, service: str, worst: _Worst) -> C
         value=binomial_band(repeated, attempts),
         samples=attempts,
         basis="measured",
-        p_value=min(1.0, worst.choices * above),
+        p_value=min(1.0, worst.choices * p_share_above(repeated, attempts, _REPEATED)),
         tier=evidence.scenario.services[service].tier,
         first_slot=worst.first_slot if worst.share > _REPEATED else None,
         suggestion=f"give those who ask {service}, and its own retries, a budget (retry.budget) and it a "

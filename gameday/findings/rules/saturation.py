@@ -11,7 +11,7 @@ import scipy
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
-from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
+from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where, moving_mean
 from gameday.vocabulary import Array, Band
 
 __all__ = ["RULE"]
@@ -51,7 +51,7 @@ class _Busiest:
         """Return the busiest minutes of a utilisation and of visits that ended well, each (slots,)."""
         # a drowning target is the one that misses scrapes: judge what was seen
         seen = np.flatnonzero(~np.isnan(busy))
-        means = np.convolve(busy[seen], np.ones(SATURATED_SLOTS) / SATURATED_SLOTS, mode="valid")
+        means = moving_mean(busy[seen], SATURATED_SLOTS)
         first = int(means.argmax())
         counted = done[seen[first : first + SATURATED_SLOTS]]
         visits = _UNCOUNTED if np.isnan(counted).all() else float(np.nansum(counted))
@@ -60,19 +60,19 @@ class _Busiest:
 
 
 def _candidate(evidence: Evidence, stack: str, service: str, busiest: _Busiest) -> Candidate:
-    busy, deviation = busiest.busy, _deviation(evidence, service, busiest)
-    above = float(scipy.stats.norm.sf((busy - SATURATED) / deviation))
+    block = evidence.scenario.services[service]
+    share, p_value = _normal_test(busiest, block.time.scv)
     return Candidate(
         stack=stack,
         subject=service,
         title=f"{stack}: {service} is saturated",
         unit="share",
         bound=SATURATED,
-        value=Band(busy, busy - 1.96 * deviation, min(1.0, busy + 1.96 * deviation)),
-        p_value=min(1.0, busiest.choices / SATURATED_SLOTS * above),
+        value=share,
+        p_value=p_value,
         samples=int(busiest.visits),
         basis="measured",
-        tier=evidence.scenario.services[service].tier,
+        tier=block.tier,
         first_slot=busiest.first_slot,
         suggestion=f"more servers for {service}; see its capacity request",
         evidence={
@@ -82,12 +82,23 @@ def _candidate(evidence: Evidence, stack: str, service: str, busiest: _Busiest) 
     )
 
 
-def _deviation(evidence: Evidence, service: str, busiest: _Busiest) -> float:
+def _normal_test(busiest: _Busiest, scv: float) -> tuple[Band, float]:
+    """Return the busy share with its 95 % interval, and the p-value that it is above SATURATED.
+
+    By the normal approximation; of the minutes chosen from, those that do not overlap count (Bonferroni).
+    """
+    busy, deviation = busiest.busy, _deviation(busiest, scv)
+    above = float(scipy.stats.norm.sf((busy - SATURATED) / deviation))
+    interval = Band(busy, busy - 1.96 * deviation, min(1.0, busy + 1.96 * deviation))
+    return interval, min(1.0, busiest.choices / SATURATED_SLOTS * above)
+
+
+def _deviation(busiest: _Busiest, scv: float) -> float:
     """Return the standard deviation of the busy share: a sum of so many service times, and none when full.
 
-    Servers that are all busy all the time have no spread: the share is then what it is.
+    Servers that are all busy all the time have no spread: the share is then what it is. `scv`: the squared
+    coefficient of variation of a service time.
     """
-    scv = evidence.scenario.services[service].time.scv
     idle = max(0.0, 1.0 - busiest.busy)
     of_sum = np.sqrt((1 + scv) / max(busiest.visits, 1.0))
     return max(1e-4, float(busiest.busy * of_sum * min(1.0, 10 * idle)))

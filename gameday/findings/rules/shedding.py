@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
 from gameday.record import BySlot
-from gameday.record.intervals import binomial_band
+from gameday.record.intervals import binomial_band, p_share_above
 from gameday.record.measures import TURNED_AWAY, first_where
 
 __all__ = ["RULE"]
@@ -46,7 +45,7 @@ def _candidate(evidence: Evidence, stack: str, service: str, attempts: BySlot) -
         value=binomial_band(min(bad, arrived), arrived),
         bound=TURNED_AWAY,
         unit="share",
-        p_value=float(scipy.stats.binom.sf(bad - 1, arrived, TURNED_AWAY)),
+        p_value=p_share_above(bad, arrived, TURNED_AWAY),
         samples=arrived,
         basis="measured",
         tier=evidence.scenario.services[service].tier,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.experiments.replications import QUANTITIES, Replication
+from gameday.experiments.replications import Replication
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
@@ -49,12 +49,12 @@ class _Waited:
     def of(evidence: Evidence, run: Replication, service: str, policy: Autoscale) -> _Waited:
         """Return this of a replication."""
         number = run.services.index(service)
-        servers = run.series[QUANTITIES.index("servers"), number]
+        servers = run.series_of(service, "servers")
         ahead = 1 + math.ceil((policy.delay + policy.interval) / SLOT_S)
         soon = np.array([servers[i : i + ahead + 1].max() for i in range(len(servers))])
         disturbed = _disturbed(evidence, run.stack, service, ahead, len(servers))
         arrived = run.arrived[number] * ((soon > _MORE * servers) & ~disturbed)
-        turned = arrived * np.nan_to_num(run.series[QUANTITIES.index("turned_away"), number])
+        turned = arrived * np.nan_to_num(run.series_of(service, "turned_away"))
         short = turned > TURNED_AWAY * np.maximum(arrived, 1.0)
         return _Waited(float(arrived.sum()), float(turned.sum()), short)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.experiments.replications import QUANTITIES, Replication
+from gameday.experiments.replications import Replication
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
 from gameday.record.intervals import p_above, t_interval
-from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where
+from gameday.record.measures import SATURATED, SATURATED_SLOTS, first_where, moving_mean
 from gameday.scenario.queue_policies import Pool
 from gameday.vocabulary import Array
 
@@ -50,16 +50,12 @@ class _Connections:
         evidence: Evidence, runs: tuple[Replication, ...], service: str, pool: Pool
     ) -> _Connections:
         """Return this of the replications of one stack."""
-        number = runs[0].services.index(service)
         connections = pool.connections_at(evidence.event_scale or 1.0)
-        busy, servers = (
-            [run.series[QUANTITIES.index(name), number] for run in runs]
-            for name in ("utilisation", "servers")
-        )
+        busy = [run.series_of(service, "utilisation") for run in runs]
+        servers = [run.series_of(service, "servers") for run in runs]
         in_use = [np.nan_to_num(b * s) for b, s in zip(busy, servers, strict=True)]
         width = min(SATURATED_SLOTS, len(in_use[0]))
-        mean = np.ones(width) / width
-        held = np.array([np.convolve(row / connections, mean, "valid") for row in in_use])
+        held = np.array([moving_mean(row / connections, width) for row in in_use])
         return _Connections(connections, max(float(row.max()) for row in servers), held)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import scipy
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
 from gameday.queueing import step_tier
 from gameday.record import BySlot
-from gameday.record.intervals import binomial_band
+from gameday.record.intervals import binomial_band, p_share_above
 from gameday.record.measures import first_where
 
 __all__ = ["RULE"]
@@ -44,7 +43,7 @@ def _candidate(evidence: Evidence, stack: str, step: str, counts: BySlot) -> Can
         value=binomial_band(unreached, planned),
         bound=_BOUND,
         unit="share",
-        p_value=float(scipy.stats.binom.sf(unreached - 1, planned, _BOUND)),
+        p_value=p_share_above(unreached, planned, _BOUND),
         samples=planned,
         basis="measured",
         tier=step_tier(evidence.scenario, step),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gameday.findings.evidence import Evidence
@@ -10,7 +11,7 @@ from gameday.findings.rules import missed_objective
 from gameday.findings.search import Tests
 from gameday.record.measures import least_samples
 
-__all__ = ["ObjectiveRow", "objective_rows"]
+__all__ = ["ObjectiveRow", "missed_by_objective", "objective_rows"]
 
 _RULE = missed_objective.RULE.name
 
@@ -30,11 +31,16 @@ class ObjectiveRow:
     """Whether its interval reaches beyond the bound."""
 
 
+def missed_by_objective(findings: Iterable[Finding]) -> dict[tuple[str, str], Finding]:
+    """Return (stack, objective's text) -> the finding that it is missed."""
+    return {(f.stack, str(f.evidence["objective"])): f for f in findings if f.rule == _RULE}
+
+
 def objective_rows(
     evidence: Evidence, findings: tuple[Finding, ...], tests: Tests
 ) -> tuple[ObjectiveRow, ...]:
     """Return one row per objective and stack, of the tests and findings that were made of this evidence."""
-    missed = {(f.stack, f.evidence["objective"]): f for f in findings if f.rule == _RULE}
+    missed = missed_by_objective(findings)
     least = {c.text: least_samples(c) for c in evidence.scenario.objectives}
     rows: dict[tuple[str, str], ObjectiveRow] = {}
     for test in tests[_RULE]:
@@ -50,17 +56,18 @@ def objective_rows(
     return tuple(rows.values())
 
 
+def _measured(test: Candidate) -> str:
+    """Return the number measured, its interval, and of how many it is."""
+    band = test.value
+    value, low, high = (_shown(number, test.unit) for number in (band.mid, band.low, band.high))
+    return f"{value} ({low} to {high}, n = {test.samples})"
+
+
 def _row(test: Candidate, finding: Finding | None, least: int) -> ObjectiveRow:
     in_model = finding is not None and finding.basis == "model only"
     is_missed = finding is not None and not finding.doubt
     enough = test.samples >= least or (is_missed and not in_model)
-    answer = f"too few replies: {test.samples}, {least} are needed"
-    if enough:
-        value, low, high = (
-            _shown(number, test.unit)
-            for number in (test.value.mid, test.value.low, test.value.high)
-        )
-        answer = f"{value} ({low} to {high}, n = {test.samples})"
+    answer = _measured(test) if enough else f"too few replies: {test.samples}, {least} are needed"
     if finding is not None and in_model:
         answer += f"; {_shown(finding.value.mid, test.unit)} in the model at real speed"
         answer += f" ({finding.doubt})" if finding.doubt else ""

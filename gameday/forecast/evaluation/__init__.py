@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.forecast.evaluation.backtest import Backtest
+    from gameday.forecast.evaluation.accuracy import RoundedAccuracy
+    from gameday.forecast.evaluation.backtest import Backtest, backtest_forecast, origins_of
     from gameday.forecast.evaluation.benchmark import backtest_wape, benchmark_words, wape_words
     from gameday.forecast.evaluation.leave_one_event_out import main_kind
     from gameday.forecast.evaluation.outlier_effect import outlier_rows
@@ -21,10 +22,13 @@ __all__ = [
     "ActualsScore",
     "Backtest",
     "DemandSeries",
+    "RoundedAccuracy",
     "actuals_table",
+    "backtest_forecast",
     "backtest_wape",
     "demand_series",
     "main_kind",
+    "origins_of",
     "outlier_rows",
     "benchmark_words",
     "thin",
@@ -38,10 +42,13 @@ if not TYPE_CHECKING:
             "Backtest": "backtest",
             "ActualsScore": "scores",
             "DemandSeries": "scores",
+            "RoundedAccuracy": "accuracy",
             "actuals_table": "scores",
+            "backtest_forecast": "backtest",
             "backtest_wape": "benchmark",
             "demand_series": "scores",
             "main_kind": "leave_one_event_out",
+            "origins_of": "backtest",
             "outlier_rows": "outlier_effect",
             "benchmark_words": "benchmark",
             "thin": "scores",

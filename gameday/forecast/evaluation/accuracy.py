@@ -18,6 +18,7 @@ __all__ = [
     "LEVELS",
     "AbsoluteErrors",
     "Accuracy",
+    "RoundedAccuracy",
     "absolute_errors",
     "five_minute_means",
     "mean_accuracy",
@@ -83,9 +84,28 @@ class Accuracy:
     daily_peak: float
     """Mean absolute error of each day's highest five-minute mean, as a share."""
 
-    def row(self) -> dict[str, float | None]:
-        """Return the scores by name, rounded; None where they cannot be told."""
-        return {k: round(v, 4) if np.isfinite(v) else None for k, v in asdict(self).items()}
+    def rounded(self) -> RoundedAccuracy:
+        """Return the scores as they are told."""
+        scores = asdict(self).items()
+        return RoundedAccuracy(
+            **{name: round(score, 4) if np.isfinite(score) else None for name, score in scores}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundedAccuracy:
+    """Scores as in `Accuracy`, to four digits; None where they cannot be told."""
+
+    wape: float | None
+    mase: float | None
+    rmsse: float | None
+    wql: float | None
+    coverage_80: float | None
+    coverage_95: float | None
+    bias: float | None
+    peak_size: float | None
+    peak_minutes: float | None
+    daily_peak: float | None
 
 
 def score_accuracy(

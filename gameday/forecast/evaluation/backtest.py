@@ -27,7 +27,7 @@ from gameday.forecast.uncertainty.bands import Errors, make_bands
 from gameday.history import History
 from gameday.vocabulary import Array
 
-__all__ = ["OURS", "Backtest", "Scored", "backtest", "origins_of"]
+__all__ = ["OURS", "Backtest", "Scored", "backtest_forecast", "origins_of"]
 
 _LEAST_DAYS = 14
 
@@ -132,7 +132,7 @@ class _Origin:
         ]
 
 
-def backtest(
+def backtest_forecast(
     calendars: Callable[[History], Sequence[RegionCalendar]],
     history: History,
     *,

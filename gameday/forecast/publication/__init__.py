@@ -11,7 +11,7 @@ if TYPE_CHECKING:
         calendar_hash,
         explain_forecast,
     )
-    from gameday.forecast.publication.outlook import Outlook, look_ahead
+    from gameday.forecast.publication.outlook import Outlook, RegionOutlook, look_ahead
     from gameday.forecast.publication.published import (
         EarlierPeak,
         PeakMove,
@@ -34,6 +34,7 @@ __all__ = [
     "Plan",
     "Published",
     "Question",
+    "RegionOutlook",
     "TeamPeak",
     "TrackSummary",
     "Tracker",
@@ -59,6 +60,7 @@ if not TYPE_CHECKING:
             "Plan": "track",
             "Published": "published",
             "Question": "explain_minute",
+            "RegionOutlook": "outlook",
             "TeamPeak": "published",
             "TrackSummary": "track",
             "Tracker": "track",

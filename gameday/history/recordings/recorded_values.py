@@ -200,11 +200,12 @@ class ValueWriter:
             if rule is None or any(self._secrets.holds(text) for text in rule.values()):
                 continue
             extracts = written[id(reply)].extract
-            known = next((word for word, other in extracts.items() if other == rule), None)
-            if known is None:
-                known = self._word(wanted)
-                extracts[known] = rule
-            return known
+            for word, other in extracts.items():
+                if other == rule:
+                    return word
+            new = self._word(wanted)
+            extracts[new] = rule
+            return new
         return None
 
     def _word(self, wanted: str) -> str:

@@ -74,13 +74,7 @@ class _Steps:
         """Return the steps and all that must be said of them."""
         groups = self._groups()
         order = [self._add(requests) for requests in groups]
-        steps = _clean(
-            {
-                name: {"exchanges": [_block(group) for group in exchanges]}
-                for name, exchanges in self._written.items()
-            },
-            self._secrets,
-        )
+        steps = self._steps()
         values = {
             word: {"choice": texts, "drawn": "session"}
             for word, texts in self._writer.values.items()
@@ -100,6 +94,15 @@ class _Steps:
                 *self._note_limits(has_order=has_order),
             ],
         )
+
+    def _steps(self) -> dict[str, Block]:
+        """Return name -> the block of a step, clean of secrets."""
+        blocks = {
+            name: {"exchanges": [_block(group) for group in exchanges]}
+            for name, exchanges in self._written.items()
+        }
+        clean: dict[str, Block] = _clean(blocks, self._secrets)
+        return clean
 
     def _add(self, requests: list[Recorded]) -> str:
         """Return the name of the step that requests are, written where it is new."""

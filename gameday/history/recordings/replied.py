@@ -96,13 +96,17 @@ def _in_html(value: str, text: str) -> dict[str, str] | None:
     return None
 
 
+def _word_starts(line: str) -> list[int]:
+    """Return where a line and its words begin."""
+    return [i for i in range(len(line)) if i == 0 or line[i - 1] in " <>\"'=:;,&?("]
+
+
 def _in_text(value: str, text: str) -> dict[str, str] | None:
     """Return a pattern by the shortest of what stands before the value on its line that finds it first."""
     first = text.index(value)
     line = text[max(0, first - _AROUND) : first].rpartition("\n")[2]
     behind = re.escape(text[first + len(value) :][:1].strip())
-    begins = [i for i in range(len(line)) if i == 0 or line[i - 1] in " <>\"'=:;,&?("]
-    for begin in reversed(begins):
+    for begin in reversed(_word_starts(line)):
         before = line[begin:]
         pattern = f"{re.escape(before)}({_letters(value)}){behind}"
         found = re.search(pattern, text)

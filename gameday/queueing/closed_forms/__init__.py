@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         erlang_b,
         erlang_c,
         mean_wait_s,
+        mixed_moments,
         servers_for,
         wait_quantile_s,
     )
@@ -24,6 +25,7 @@ __all__ = [
     "erlang_c",
     "impatient_queue",
     "mean_wait_s",
+    "mixed_moments",
     "servers_for",
     "wait_quantile_s",
 ]
@@ -37,6 +39,7 @@ if not TYPE_CHECKING:
             "erlang_c": "erlang",
             "impatient_queue": "impatient",
             "mean_wait_s": "erlang",
+            "mixed_moments": "erlang",
             "servers_for": "erlang",
             "wait_quantile_s": "erlang",
         },

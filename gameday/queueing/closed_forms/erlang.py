@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-__all__ = ["erlang_b", "erlang_c", "mean_wait_s", "servers_for", "wait_quantile_s"]
+import numpy as np
+
+__all__ = [
+    "erlang_b",
+    "erlang_c",
+    "mean_wait_s",
+    "mixed_moments",
+    "servers_for",
+    "wait_quantile_s",
+]
 
 
 def erlang_b(offered: float, servers: int) -> float:
@@ -34,6 +44,15 @@ def mean_wait_s(offered: float, servers: int, service_s: float, scv: float = 1.0
     if offered >= servers:
         return math.inf
     return erlang_c(offered, servers) * service_s / (servers - offered) * (1 + scv) / 2
+
+
+def mixed_moments(means: Sequence[float], scvs: Sequence[float]) -> tuple[float, float]:
+    """Return mean and squared coefficient of variation of a mixture in equal parts; 0 and 0 of nothing."""
+    mean = float(np.mean(means)) if means else 0.0
+    if not mean:
+        return mean, 0.0
+    second = float(np.mean([(scv + 1) * m**2 for m, scv in zip(means, scvs, strict=True)]))
+    return mean, second / mean**2 - 1
 
 
 def wait_quantile_s(offered: float, servers: int, service_s: float, level: float) -> float:

@@ -15,6 +15,7 @@ __all__ = [
     "band_of",
     "binomial_band",
     "interval_of",
+    "p_share_above",
     "plain_number",
     "quantile_band",
     "rounded",
@@ -28,6 +29,11 @@ def binomial_band(bad: int, all_: int) -> Band:
     low = float(scipy.stats.beta.ppf(0.025, bad, all_ - bad + 1)) if bad else 0.0
     high = float(scipy.stats.beta.ppf(0.975, bad + 1, all_ - bad)) if bad < all_ else 1.0
     return Band(bad / all_, low, high)
+
+
+def p_share_above(bad: int, all_: int, bound: float) -> float:
+    """Return the one-sided p-value of the exact binomial test that a share is above `bound`; 1 of none."""
+    return float(scipy.stats.binom.sf(bad - 1, all_, bound)) if all_ else 1.0
 
 
 def quantile_band(histogram: Array, level: float, longest_s: float = np.inf) -> Band:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from gameday.record.histograms import bin_of, percentile
-from gameday.record.run_record import LATENCIES, STEPS, RunRecord
+from gameday.record.histograms import counts_above, percentile
+from gameday.record.run_record import LATENCIES, RunRecord
 from gameday.scenario import METRICS, Criterion, quantile_level
 from gameday.vocabulary import Array
 
@@ -22,6 +24,7 @@ __all__ = [
     "latency_rows",
     "lateness_p99",
     "least_samples",
+    "moving_mean",
     "number_of",
     "service_number",
     "service_series",
@@ -73,10 +76,8 @@ def steps_of(run: RunRecord, criterion: Criterion) -> tuple[str, ...]:
 def share_of(run: RunRecord, criterion: Criterion, stack: str) -> tuple[int, int, Array]:
     """Return (bad, all, bad share per slot) of a rate in the window: of errors, or of leaving."""
     bad_names = ("abandoned",) if criterion.metric == "abandonment rate" else BAD
-    mine = [run.steps.index(step) for step in steps_of(run, criterion)]
-    counts = run.step_counts[run.stacks.index(stack), mine][:, :, run.judged].sum(axis=0)
-    bad = counts[[STEPS.index(name) for name in bad_names]].sum(axis=0)
-    all_ = counts[STEPS.index("achieved")]
+    counts = run.steps_by_slot(stack, steps_of(run, criterion))
+    bad, all_ = counts.together(*bad_names), counts["achieved"]
     share = np.divide(bad, all_, out=np.zeros(len(bad)), where=all_ > 0)
     return int(bad.sum()), int(all_.sum()), share
 
@@ -106,7 +107,7 @@ def _late_slots(run: RunRecord, stack: str) -> Array:
     if not lateness_p99(run) > LATENESS_BOUND_S:
         return np.zeros(run.grid.slots - run.lead_in, bool)
     rows = run.latency[run.stacks.index(stack), :, _LATENESS, run.judged].sum(axis=0)
-    above = rows[:, int(bin_of(LATENESS_BOUND_S)) + 1 :].sum(axis=1)
+    above = counts_above(rows, LATENESS_BOUND_S).sum(axis=1)
     late = above > 0.01 * rows.sum(axis=1)
     return np.asarray(late | np.append(late[1:], False))
 
@@ -155,11 +156,8 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
         seen = service_series(run, criterion, stack)
         return np.array([not np.isnan(value) and not criterion.holds(value) for value in seen])
     if METRICS[criterion.metric] != "s":
-        mine = [run.steps.index(step) for step in steps_of(run, criterion)]
-        achieved = run.step_counts[
-            run.stacks.index(stack), mine, STEPS.index("achieved"), run.judged
-        ]
-        enough = achieved.sum(axis=0) >= LEAST_SAMPLES
+        achieved = run.steps_by_slot(stack, steps_of(run, criterion))["achieved"]
+        enough = achieved >= LEAST_SAMPLES
         shares = share_of(run, criterion, stack)[2]
         return np.asarray(enough & np.array([not criterion.holds(share) for share in shares], bool))
     least, longest_s = least_samples(criterion), run.longest_response_s(steps_of(run, criterion))
@@ -169,6 +167,11 @@ def bad_slots(run: RunRecord, criterion: Criterion, stack: str) -> Array:
             for row in latency_rows(run, criterion, stack)
         ]
     )
+
+
+def moving_mean(values: Array | Sequence[float], slots: int) -> Array:
+    """Return the means of so many consecutive values of n, shape (n - slots + 1,)."""
+    return np.convolve(values, np.full(slots, 1 / slots), "valid")
 
 
 def first_where(bad: Array) -> int | None:

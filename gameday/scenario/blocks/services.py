@@ -140,6 +140,11 @@ class Service(Block):
         return self
 
     @property
+    def may_repeat_attempts(self) -> bool:
+        """Whether its callers may ask again what they have asked: after a failure, or as a hedge."""
+        return self.hedge is not None or (self.retry is not None and self.retry.attempts > 0)
+
+    @property
     def is_asynchronous(self) -> bool:
         """Whether it frees its server before it calls others."""
         return self.threads == "asynchronous"

@@ -61,14 +61,19 @@ def _at_most(
     return np.asarray(values[:, None])
 
 
+def _claim(from_start: Array, from_end: Array, strength: float) -> Array:
+    """Return how far each minute is an event's: its strength within, less the further off without."""
+    outside = np.maximum(np.maximum(-from_start, from_end), 0)
+    return np.where(outside > 0, -outside, strength)
+
+
 def _strongest(when: When, events: list[Occurrence], kind: EventKind, width: int) -> Array:
     """Return each minute's columns: those of the strongest event that it lies in, else of the nearest one."""
     values = np.zeros((len(when.minute), width), np.float32)
     best = np.full(len(when.minute), -900.0)
     for event in events:
         from_start, from_end = when.minute - event.start_min, when.minute - event.end_min
-        outside = np.maximum(np.maximum(-from_start, from_end), 0)
-        claim = np.where(outside > 0, -outside, event.strength)
+        claim = _claim(from_start, from_end, event.strength)
         wins = claim > best
         if wins.any():
             best[wins] = claim[wins]

@@ -72,14 +72,19 @@ def read_scenario(name_or_path: str, *, drift: float | None = None) -> LoadedSce
         raise ScenarioError([f"{position}: {text}" for position, text in document.faults])
     if faults := list(read_regressor_files(document.data, folder)):
         raise ScenarioError(_lines(document, faults))
-    try:
-        scenario = scenario_of(json.dumps(document.data))
-    except ValidationError as error:
-        raise ScenarioError(_lines(document, _model_faults(error, document))) from None
+    scenario = _scenario_in(document)
     faults = _faults_beyond_fields(scenario, folder)
     if faults or document.faults:
         raise ScenarioError(_lines(document, faults))
     return LoadedScenario(_text(document, drift), read_assets(scenario, folder), folder.resolve())
+
+
+def _scenario_in(document: Document) -> Scenario:
+    """Return the scenario that a document holds; ScenarioError says what of its fields is wrong."""
+    try:
+        return scenario_of(json.dumps(document.data))
+    except ValidationError as error:
+        raise ScenarioError(_lines(document, _model_faults(error, document))) from None
 
 
 def _faults_beyond_fields(scenario: Scenario, folder: Path) -> list[Fault]:

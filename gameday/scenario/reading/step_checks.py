@@ -38,7 +38,7 @@ def _call_faults(scenario: Scenario) -> Iterator[Fault]:
             continue  # a product's step that does not exist is a fault of the product
         step = scenario.steps[name]
         extra = [p.calls[name] for p in scenario.products.values() if name in p.calls]
-        calls = max(sum(1 for _ in step.entry_call(exchange, x).walk()) for x in ((), *extra))
+        calls = max(len(list(step.entry_call(exchange, x).walk())) for x in ((), *extra))
         if calls > _MOST_CALLS:
             yield (*path, "calls"), f"come to {calls} calls; at most {_MOST_CALLS} an exchange"
         for call in step.entry_call(exchange).walk():
@@ -48,12 +48,7 @@ def _call_faults(scenario: Scenario) -> Iterator[Fault]:
 
 def word_faults(scenario: Scenario) -> Iterator[Fault]:
     """Yield values that cannot be, and template words that stand for nothing."""
-    for name in sorted(CUSTOMER_WORDS & set(scenario.values)):
-        yield ("values", name), "is a word every customer has already; choose another"
-    for name, value in scenario.values.items():
-        for product in value.by_product or ():
-            value_path: FaultPath = ("values", name, "by_product", product)
-            yield from unknown(value_path, "product", product, scenario.products)
+    yield from _value_faults(scenario)
     extracted = {word for *_, e in scenario.each_exchange() for word in e.extract}
     known = sorted(CUSTOMER_WORDS | extracted | set(scenario.values))
     for path, word in scenario.template_words():
@@ -62,6 +57,15 @@ def word_faults(scenario: Scenario) -> Iterator[Fault]:
             yield from unknown(path, "feed", feed, scenario.feeds)
         else:
             yield from unknown(path, "template word", word, known)
+
+
+def _value_faults(scenario: Scenario) -> Iterator[Fault]:
+    for name in sorted(CUSTOMER_WORDS & set(scenario.values)):
+        yield ("values", name), "is a word every customer has already; choose another"
+    for name, value in scenario.values.items():
+        for product in value.by_product or ():
+            value_path: FaultPath = ("values", name, "by_product", product)
+            yield from unknown(value_path, "product", product, scenario.products)
 
 
 def service_faults(scenario: Scenario) -> Iterator[Fault]:
@@ -76,13 +80,14 @@ def service_faults(scenario: Scenario) -> Iterator[Fault]:
         for field in ("step_time", "queue_share"):
             for step in getattr(service, field):
                 yield from unknown(("services", name, field, step), "step", step, scenario.steps)
+    yield from _lacking_stacks(scenario)
+
+
+def _lacking_stacks(scenario: Scenario) -> Iterator[Fault]:
     for name in sorted(_called(scenario) & set(scenario.services)):
-        for stack in stacks:
-            if stack not in scenario.services[name].stacks:
-                yield (
-                    ("services", name, "stacks"),
-                    f"lacks stack '{stack}', whose customers call it",
-                )
+        lacking = set(scenario.stack_names) - set(scenario.services[name].stacks)
+        for stack in sorted(lacking):
+            yield ("services", name, "stacks"), f"lacks stack '{stack}', whose customers call it"
 
 
 def _called(scenario: Scenario) -> set[str]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from gameday.errors import (
     CleanUpFailed,
     GeneratorFailed,
@@ -22,6 +20,7 @@ from gameday.errors import (
     UsageError,
 )
 from gameday.record import RunRecord
+from gameday.record.measures import moving_mean
 from gameday.safety import Journal, StopWatch, allowed_target, ask_to_stop
 from gameday.scenario import Scenario
 from gameday.swarm.control.keys import Listen
@@ -245,8 +244,7 @@ class _Run:
         busiest = 0.0
         for busy in self.assembly.busy.values():
             width = min(_BUSY_S, len(busy))
-            means = np.convolve(busy, np.full(width, 1 / width), "valid")
-            busiest = max(busiest, float(means.max()))
+            busiest = max(busiest, float(moving_mean(busy, width).max()))
         return Health(busiest, limits, len(self._lost), self.machine)
 
     def _take(self, event: RunEvent) -> None:
