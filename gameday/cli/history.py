@@ -21,11 +21,35 @@ __all__ = ["add_to"]
 
 _COLUMNS = ("time", "event", "session", "user", "category", "region", "product", "price")
 _MOST_BUYS = 3
+_DOUBTED = 10
+"""Exit code, as of a run's verdict WARN."""
 
 ClickstreamOption = Annotated[Path | None, typer.Option(help=f"{readable_kinds()}, a row an event")]
 AccessLogOption = Annotated[
     list[Path] | None,
-    typer.Option(help="Common, Combined, nginx JSON, load balancer; gzip too; repeatable"),
+    typer.Option(help="of any layout; gzip too; repeatable"),
+]
+LogFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        help="the server's own format string (nginx, httpd, gunicorn, Envoy, W3C, JSON of these) or a name of one; "
+        "else told from the first lines"
+    ),
+]
+ClientOption = Annotated[
+    str | None,
+    typer.Option(
+        help="of an access log: the field that tells customers apart; else the one that does"
+    ),
+]
+RobotsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="parts of user agents: 'okhttp=robot,MyMonitor=customer'; history.robots too"
+    ),
+]
+TimeZoneOption = Annotated[
+    str | None, typer.Option(help="of an access log's times without an offset; else UTC")
 ]
 ColumnsOption = Annotated[
     str | None,
@@ -56,6 +80,10 @@ def import_(
     event: Annotated[
         str | None, typer.Option(help="whose regions, steps and history.urls it is for")
     ] = None,
+    log_format: LogFormatOption = None,
+    client: ClientOption = None,
+    robots: RobotsOption = None,
+    time_zone: TimeZoneOption = None,
     columns: ColumnsOption = None,
     regions: RegionsOption = None,
     steps: Annotated[
@@ -72,31 +100,46 @@ def import_(
 ) -> None:
     """Fit journeys to a shop's own log, and say how well they tell the sessions they were not fitted to.
 
+    Exit code 10 where what was found is doubted; each doubt says what to write to change it.
+
     Example: gameday history import --clickstream events.parquet --out journeys.yaml
     """
+    from gameday.jobs.access_logs import AccessLogOrder
     from gameday.jobs.import_history import ImportOrder, import_history
 
-    _check(clickstream, access_log, mapped=bool(columns or steps or regions))
+    of_logs = bool(log_format or client or robots or time_zone)
+    _check(clickstream, access_log, mapped=bool(columns or steps or regions), of_logs=of_logs)
     order = ImportOrder(
         out=out,
         clickstream=clickstream,
-        access_logs=tuple(access_log or ()),
+        access_logs=AccessLogOrder(
+            tuple(access_log or ()), log_format, client, _pairs("--robots", robots), time_zone
+        ),
         event=event,
         columns=_columns_of(columns),
         steps=_pairs("--steps", steps),
         regions=_pairs("--regions", regions),
         counts=counts,
     )
-    _tell(import_history(order), page, as_json=as_json)
+    imported = import_history(order)
+    _tell(imported, page, as_json=as_json)
+    if imported.answer.doubts:
+        raise typer.Exit(_DOUBTED)
 
 
-def _check(clickstream: Path | None, access_log: list[Path] | None, *, mapped: bool) -> None:
+def _check(
+    clickstream: Path | None, access_log: list[Path] | None, *, mapped: bool, of_logs: bool
+) -> None:
     """Raise UsageError where options do not belong together."""
     if (clickstream is None) == (not access_log):
         raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
     if clickstream is None and mapped:
         raise UsageError(
             "--columns, --steps and --regions are for --clickstream; history.urls of --event maps access logs"
+        )
+    if clickstream is not None and of_logs:
+        raise UsageError(
+            "--log-format, --client, --robots and --time-zone are for --access-log; --columns maps a clickstream"
         )
 
 
@@ -146,6 +189,22 @@ def _say(imported: Imported) -> None:
         typer.echo(f"  no event is the step {imported.order_step}: nobody is told as a buyer")
     for row in answer.counts or ():
         typer.echo(_finest(row))
+    _say_times(answer)
+    for doubt in answer.doubts:
+        typer.echo(f"doubted: {doubt}")
+
+
+def _say_times(answer: ImportAnswer) -> None:
+    """Print how long the server took, where its log says so."""
+    rows = () if answer.log is None else answer.log.times
+    if rows:
+        typer.echo(
+            f"{'seconds to answer':<18} {'of':<9} {'count':>9} {'mean':>8} {'p50':>8} {'p99':>8}"
+        )
+    for row in rows:
+        typer.echo(
+            f"{row.step:<18} {row.kind:<9} {row.count:>9} {row.mean_s:>8.3f} {row.p50_s:>8.3f} {row.p99_s:>8.3f}"
+        )
 
 
 def _say_journeys(answer: ImportAnswer) -> None:

@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
 from gameday.errors import HistoryError, UsageError
-from gameday.history.importers import Clickstream, LogSummary, minute_table, read_access_logs
+from gameday.history.importers import (
+    Clickstream,
+    Hints,
+    LogReading,
+    LogSummary,
+    RobotRules,
+    StepTimes,
+    minute_table,
+    read_access_logs,
+)
 from gameday.scenario import Scenario
 
-__all__ = ["AccessLogAnswer", "AccessLogs", "events_of_log", "read_logs"]
+__all__ = ["AccessLogAnswer", "AccessLogOrder", "AccessLogs", "events_of_log", "read_logs"]
 
+_KINDS = ("robot", "customer")
 _MOST_UNMAPPED = 20
 """Kinds of requests of no step that are told by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogOrder:
+    """Access logs to read, and what a person says of them."""
+
+    files: tuple[Path, ...] = ()
+    log_format: str | None = None
+    """The server's own format string, or a name of `NAMED_FORMATS`; None: told from the first lines."""
+    client: str | None = None
+    """The field that tells customers apart; None: told from the first lines."""
+    robots: Mapping[str, str] = field(default_factory=dict)
+    """Part of a user agent -> `robot` or `customer`; before `history.robots` of the scenario."""
+    time_zone: str | None = None
+    """Of times without an offset; None: UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessLogAnswer:
     """What was read of access logs; counts of requests where nothing else is said."""
 
+    layouts: tuple[str, ...]
+    """Format strings, or fields and what each was taken for."""
+    client: tuple[str, ...]
+    """Fields by which customers were told apart."""
+    customers_by_field: dict[str, int]
+    """Field -> how many customers it tells in the first lines."""
     lines: int
+    comments: int
+    """Lines that are empty or begin with #."""
+    not_http: int
+    """Lines whose request is none."""
     malformed: int
     """Lines."""
     first_malformed: str
@@ -37,6 +73,8 @@ class AccessLogAnswer:
     """Visitors."""
     robots_by_name: dict[str, int]
     """Word in a user agent -> steps."""
+    app_libraries: dict[str, int]
+    """Library of apps in a user agent -> steps; they are kept."""
     pictures_styles_scripts: int
     of_no_step: dict[str, int]
     """Method and template -> requests, the most frequent first."""
@@ -48,6 +86,10 @@ class AccessLogAnswer:
     """A sentence where most requests come from one address."""
     proposed: dict[str, list[str]]
     """Step -> rules of a map, where none was given."""
+    times: tuple[StepTimes, ...]
+    """How long the server took for people's steps, where its log says so."""
+    doubts: tuple[str, ...]
+    """Why the result may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +103,39 @@ class AccessLogs:
     """Columns time, step, count, robots."""
 
 
-def read_logs(files: Sequence[Path], scenario: Scenario | None, events: Path) -> AccessLogs:
+def read_logs(order: AccessLogOrder, scenario: Scenario | None, events: Path) -> AccessLogs:
     """Read access logs and write their events to the Parquet file `events`.
 
     `scenario`: its `history.urls` name the steps; None: a map is proposed. UsageError where a file is missing,
     HistoryError where no step of a customer is left.
     """
+    files = order.files
     if missing := [file for file in files if not file.is_file()]:
         raise UsageError(f"{missing[0]}: no such file; check --access-log")
-    summary = read_access_logs([*files], scenario, events)
+    summary = read_access_logs([*files], scenario, events, _reading(order, scenario))
     if summary.of_people == 0:
         raise HistoryError(
             f"{files[0]}: no step of a customer is left; "
             + "; ".join(line.strip() for line in summary.describe())
         )
     return AccessLogs(_answer(summary), _lines(summary), minute_table(summary))
+
+
+def _reading(order: AccessLogOrder, scenario: Scenario | None) -> LogReading:
+    """Return how the logs are read; UsageError where a zone or a word of `robots` is none."""
+    try:
+        zone = ZoneInfo(order.time_zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UsageError(
+            f"--time-zone: must be an IANA time zone, such as Europe/Berlin (got '{order.time_zone}')"
+        ) from None
+    if wrong := [f"{part}={kind}" for part, kind in order.robots.items() if kind not in _KINDS]:
+        raise UsageError(
+            f"--robots: must read PART-OF-A-USER-AGENT=robot or =customer (got '{wrong[0]}')"
+        )
+    declared = {} if scenario is None else scenario.history.robots
+    said = tuple((part, kind == "robot") for part, kind in {**declared, **order.robots}.items())
+    return LogReading(Hints(order.log_format, order.client, zone), RobotRules(said))
 
 
 def events_of_log(scenario: Scenario | None) -> Clickstream:
@@ -88,7 +148,14 @@ def events_of_log(scenario: Scenario | None) -> Clickstream:
 
 def _answer(summary: LogSummary) -> AccessLogAnswer:
     return AccessLogAnswer(
+        layouts=tuple(summary.layouts),
+        client=tuple(choice.name for choice in summary.clients),
+        customers_by_field={
+            way: count for choice in summary.clients for way, count in choice.told.items()
+        },
         lines=summary.lines,
+        comments=summary.comments,
+        not_http=summary.not_http,
         malformed=summary.malformed,
         first_malformed=summary.quoted,
         no_step=summary.no_step,
@@ -98,12 +165,15 @@ def _answer(summary: LogSummary) -> AccessLogAnswer:
         steps_of_robots=summary.of_robots,
         robots_by_behaviour=len(summary.robots),
         robots_by_name=dict(summary.robot_words),
+        app_libraries=dict(summary.app_words),
         pictures_styles_scripts=summary.assets,
         of_no_step=dict(summary.unmapped.most_common(_MOST_UNMAPPED)),
         folded_into_steps=dict(summary.parts),
         refused=summary.refused,
         one_address=summary.one_address(),
         proposed=summary.proposed,
+        times=summary.times.rows(),
+        doubts=tuple(summary.doubts()),
     )
 
 

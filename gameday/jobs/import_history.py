@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,13 @@ from gameday.history.importers import (
     read_clickstream,
 )
 from gameday.history.readers import find_reader, writable_suffixes
-from gameday.jobs.access_logs import AccessLogAnswer, AccessLogs, events_of_log, read_logs
+from gameday.jobs.access_logs import (
+    AccessLogAnswer,
+    AccessLogOrder,
+    AccessLogs,
+    events_of_log,
+    read_logs,
+)
 from gameday.products import WhereKnown, to_json
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading import to_yaml
@@ -48,7 +54,7 @@ class ImportOrder:
     out: Path
     """YAML: journeys, and product types where the log has any."""
     clickstream: Path | None = None
-    access_logs: tuple[Path, ...] = ()
+    access_logs: AccessLogOrder = field(default_factory=AccessLogOrder)
     event: str | None = None
     """Whose regions, steps and `history.urls` it is for; a bundled scenario's name, or a YAML file."""
     columns: Mapping[str, str | None] = field(default_factory=dict)
@@ -107,6 +113,8 @@ class ImportAnswer:
     written: str
     log: AccessLogAnswer | None
     """None: it was a clickstream."""
+    doubts: tuple[str, ...] = ()
+    """Why what was found may be wrong, each with what to write to change it."""
     counts: Annotated[tuple[SeriesGrains, ...] | None, WhereKnown] = None
     """How finely a clickstream's counts can be told, where they were written."""
 
@@ -235,7 +243,18 @@ def _answer(found: Calibration, written: Path, log: AccessLogAnswer | None) -> I
         notes=found.notes,
         written=str(written),
         log=log,
+        doubts=(*(() if log is None else log.doubts), *_doubts(found)),
     )
+
+
+def _doubts(found: Calibration) -> Iterator[str]:
+    """Yield what the fitted journeys tell otherwise than the sessions held out."""
+    fitted_to = sum(journey.sessions for journey in found.journeys)
+    for step, fit in found.held_out.misfits(fitted_to).items():
+        yield (
+            f"{step}: the journeys bring {fit.ever_told:.2%} of sessions there, of those held out {fit.ever_seen:.2%} "
+            f"came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on more than the step before"
+        )
 
 
 def _journey(journey: FittedJourney) -> JourneyAnswer:

@@ -5,18 +5,25 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.history.importers.access_log import minute_table, read_access_logs
+    from gameday.history.importers.access_log import LogReading, minute_table, read_access_logs
     from gameday.history.importers.clickstream import Clickstream, read_clickstream
+    from gameday.history.importers.log_lines.columns import Hints
     from gameday.history.importers.log_summary import LogSummary
+    from gameday.history.importers.log_times import StepTimes
     from gameday.history.importers.minutes import MinuteCounts, SeriesGrains, assess_grains
+    from gameday.history.importers.robots import RobotRules
     from gameday.history.importers.sessions import Sessions
 
 __all__ = [
     "Clickstream",
+    "Hints",
+    "LogReading",
     "LogSummary",
     "MinuteCounts",
+    "RobotRules",
     "SeriesGrains",
     "Sessions",
+    "StepTimes",
     "assess_grains",
     "minute_table",
     "read_access_logs",
@@ -28,10 +35,14 @@ if not TYPE_CHECKING:
         __name__,
         {
             "Clickstream": "clickstream",
+            "Hints": "log_lines.columns",
+            "LogReading": "access_log",
             "LogSummary": "log_summary",
             "MinuteCounts": "minutes",
+            "RobotRules": "robots",
             "SeriesGrains": "minutes",
             "Sessions": "sessions",
+            "StepTimes": "log_times",
             "assess_grains": "minutes",
             "minute_table": "access_log",
             "read_access_logs": "access_log",

@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
 from pathlib import Path
@@ -20,14 +21,21 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from gameday.errors import HistoryError
-from gameday.history.importers.access_lines import Line, format_of, locations, parsers
+from gameday.history.importers.log_lines import (
+    ClientChoice,
+    Hints,
+    Layout,
+    choose_client,
+    layout_of,
+)
 from gameday.history.importers.log_summary import LogSummary, minute_table
 from gameday.history.importers.url_proposal import Proposed, RequestCounts, propose
 from gameday.history.importers.urls import Urls
-from gameday.history.importers.visits import HOPS, Event, Visits, is_robot
+from gameday.history.importers.robots import RobotRules, is_robot
+from gameday.history.importers.visits import Event, Seen, Visits
 from gameday.scenario import Scenario
 
-__all__ = ["LogSummary", "is_robot", "minute_table", "read_access_logs"]
+__all__ = ["LogReading", "LogSummary", "is_robot", "minute_table", "read_access_logs"]
 
 _SCHEMA = pa.schema(
     [
@@ -35,36 +43,86 @@ _SCHEMA = pa.schema(
         ("event_type", pa.string()),
         ("user_id", pa.int64()),
         ("is_robot", pa.bool_()),
+        ("request_s", pa.float64()),
+        ("upstream_s", pa.float64()),
     ]
 )
-_PROPOSED_FROM = 50_000
-"""Lines from whose paths a map is proposed."""
+_FIRST_LINES = 50_000
+"""Lines from whose paths a map is proposed, and by which it is told who came."""
 _LOOKED_AT = 200
-"""First lines by which the format is told."""
+"""First lines by which the layout is told."""
 _PART_EVENTS = 200_000
 
 
-def read_access_logs(files: list[Path], scenario: Scenario | None, out: Path) -> LogSummary:
+@dataclass(frozen=True, slots=True)
+class LogReading:
+    """How access logs are to be read, where a person says so."""
+
+    hints: Hints = field(default_factory=Hints)
+    robots: RobotRules = field(default_factory=RobotRules)
+
+
+def read_access_logs(
+    files: list[Path], scenario: Scenario | None, out: Path, how: LogReading | None = None
+) -> LogSummary:
     """Write people's steps in access logs to `out`, a clickstream: columns event_time, event_type, user_id.
 
     The order in which files are given is no matter: they are read by the time of their first lines. Without a
-    scenario a map is proposed from their first paths. HistoryError where a file cannot be read, or none of its
-    first lines is of a known format; a malformed line is none of those.
+    scenario a map is proposed from their first paths. HistoryError where a file cannot be read, or its first
+    lines are of no layout; a malformed line is none of those.
     """
+    how = how or LogReading()
     summary = LogSummary()
+    logs = sorted((_opened_log(file, how.hints) for file in files), key=lambda log: log.first_s)
+    summary.layouts = list(dict.fromkeys(log.layout.text for log in logs))
+    summary.clients = list({log.client.name: log.client for log in logs}.values())
     if scenario is not None:
         urls = Urls.of_scenario(scenario)
     else:
-        found = _proposed(files)
+        found = _proposed(logs, how.robots)
         summary.proposed, summary.notes = found.urls, found.notes
         urls = Urls.of_proposal(found.urls)
-    events = _parts(Visits(urls, summary), _merged(files, summary))
+    events = _parts(Visits(urls, summary, how.robots), _merged(logs, summary))
     with tempfile.TemporaryDirectory(prefix="gameday-log-", dir=out.parent) as folder:
         spool, people = Path(folder) / "events.parquet", Path(folder) / "people.parquet"
         _spool(events, spool)
         _without_robots(spool, people, summary)
         people.replace(out)
     return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """A file whose layout is known."""
+
+    file: Path
+    layout: Layout
+    client: ClientChoice
+    first_s: float
+    """Time of its first request."""
+
+
+def _opened_log(file: Path, hints: Hints) -> _Log:
+    """Return a file with its layout and who came; HistoryError where its first lines are of no layout."""
+    first = [line for line in islice(_text(file), _LOOKED_AT) if line.strip()]
+    layout = layout_of(first, hints)
+    if layout is None:
+        shown = first[-1].strip()[:120] if first else "it is empty"
+        given = (
+            "that --log-format says"
+            if hints.log_format
+            else "that is known, nor one that tells itself"
+        )
+        raise HistoryError(
+            f"{file}: its lines are of no layout {given}: {shown}; write the server's own format string, as in "
+            "--log-format '$remote_addr - - [$time_local] \"$request\" $status'"
+        )
+    requests = [layout.parse(line) for line in islice(_text(file), _FIRST_LINES)]
+    told = [request for request in requests if request is not None]
+    client = choose_client(layout.columns, [request.clients for request in told], hints.client)
+    return _Log(
+        file, layout, client, min((request.at_s for request in told[:_LOOKED_AT]), default=0.0)
+    )
 
 
 def _spool(parts: Iterator[list[Event]], file: Path) -> None:
@@ -75,48 +133,52 @@ def _spool(parts: Iterator[list[Event]], file: Path) -> None:
             writer.write_table(pa.table(columns, _SCHEMA))
 
 
-def _proposed(files: list[Path]) -> Proposed:
-    """Return the map proposed for the files' first requests; HistoryError where nothing looks like a shop."""
-    found = propose(_count_requests(files))
+def _proposed(logs: list[_Log], robots: RobotRules) -> Proposed:
+    """Return the map proposed for the first requests; HistoryError where nothing looks like a shop."""
+    found = propose(_count_requests(logs, robots))
     if not found.urls:
         raise HistoryError(
-            f"{files[0]}: no path is called as steps of shops are; give --event with history.urls"
+            f"{logs[0].file}: no path is called as steps of shops are; give --event with history.urls"
         )
     return found
 
 
-def _parts(visits: Visits, lines: Iterator[tuple[Line, str]]) -> Iterator[list[Event]]:
+def _parts(visits: Visits, requests: Iterator[Seen]) -> Iterator[list[Event]]:
     """Yield events, many at a time."""
     out: list[Event] = []
-    for line, location in lines:
-        event = visits.event(line, location)
+    for who, request in requests:
+        event = visits.event(who, request)
         if event is not None:
             out.append(event)
             if len(out) >= _PART_EVENTS:
                 yield out
                 out = []
-                visits.forget(line[0])
+                visits.forget(request.at_s)
     if out:
         yield out
 
 
-def _merged(files: list[Path], summary: LogSummary) -> Iterator[tuple[Line, str]]:
-    """Yield the lines of all files by their time: several servers' logs are one."""
-    streams = [_parsed(file, summary) for file in sorted(files, key=_first_s)]
-    return streams[0] if len(streams) == 1 else merge(*streams, key=lambda pair: pair[0][0])
+def _merged(logs: list[_Log], summary: LogSummary) -> Iterator[Seen]:
+    """Yield the requests of all files by their time: several servers' logs are one."""
+    streams = [_requests(log, summary) for log in logs]
+    return streams[0] if len(streams) == 1 else merge(*streams, key=lambda seen: seen[1].at_s)
 
 
-def _parsed(file: Path, summary: LogSummary) -> Iterator[tuple[Line, str]]:
-    """Yield a file's lines, each with the target of its redirect; malformed lines are counted."""
-    name = _parser_of(file)
-    parse, location = parsers[name], locations[name]
-    for text in _text(file):
+def _requests(log: _Log, summary: LogSummary) -> Iterator[Seen]:
+    """Yield a file's requests with who sent them; lines that are none are counted."""
+    parse, client = log.layout.parse, log.client.client
+    for text in _text(log.file):
         summary.lines += 1
         summary.size += len(text)
-        line = parse(text)
-        if line is not None:
-            yield line, location(text) if line[4] in HOPS else ""
-        elif text.strip():
+        request = parse(text)
+        if request is not None:
+            if request.method:
+                yield client(request.clients), request
+            else:
+                summary.not_http += 1
+        elif not text.strip() or text.startswith("#"):
+            summary.comments += 1
+        else:
             summary.malformed += 1
             summary.quoted = summary.quoted or text.strip()[:160]
 
@@ -132,26 +194,9 @@ def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:
             minute = time.astype("datetime64[m]").astype(int).tolist()
             step = batch["event_type"].to_pylist()
             summary.minutes.update(zip(minute, step, is_robot.to_pylist(), strict=True))
-            writer.write_batch(batch.filter(pa.compute.invert(is_robot)))
-
-
-def _parser_of(file: Path) -> str:
-    """Return the format of a file, a name of `parsers`; HistoryError where it is of none."""
-    first = [line for line in islice(_text(file), _LOOKED_AT) if line.strip()]
-    name = format_of(first)
-    if name is None:
-        shown = first[0].strip()[:120] if first else "it is empty"
-        raise HistoryError(
-            f"{file}: no line is of the Common or Combined format, nginx's JSON, or a load balancer's: {shown}"
-        )
-    return name
-
-
-def _first_s(file: Path) -> float:
-    """Return the time of the first line that tells one."""
-    parse = parsers[_parser_of(file)]
-    found = (parse(text) for text in islice(_text(file), _LOOKED_AT))
-    return next((line[0] for line in found if line is not None), 0.0)
+            steps = batch.filter(pa.compute.invert(is_robot))
+            summary.times.add(steps)
+            writer.write_batch(steps)
 
 
 def _opened(file: Path) -> TextIO:
@@ -177,14 +222,13 @@ def _text(file: Path) -> Iterator[str]:
         raise HistoryError(f"{file}: cannot be read behind line {number} ({error})") from None
 
 
-def _count_requests(files: list[Path]) -> RequestCounts:
+def _count_requests(logs: list[_Log], robots: RobotRules) -> RequestCounts:
     """Return how often each request was answered well in the files' first lines, robots left out."""
     counts: RequestCounts = Counter()
-    for file in files:
-        parse = parsers[_parser_of(file)]
-        for text in islice(_text(file), _PROPOSED_FROM // len(files)):
-            line = parse(text)
-            if line is not None and line[4] < 400 and not is_robot(line[1][1]):
-                path, _, query = line[3].partition("?")
-                counts[line[2], path, query] += 1
+    for log in logs:
+        for text in islice(_text(log.file), _FIRST_LINES // len(logs)):
+            request = log.layout.parse(text)
+            if request is not None and request.status < 400 and robots.word(request.agent) is None:
+                path, _, query = request.target.partition("?")
+                counts[request.method, path, query] += 1
     return counts

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from gameday.history.importers.log_lines import ClientChoice
+from gameday.history.importers.log_times import LogTimes
+
 __all__ = ["LogSummary", "minute_table"]
 
 _SHOWN = 5
@@ -17,16 +20,28 @@ _ONE_ADDRESS, _LEAST_REQUESTS = 0.5, 100
 """Share of the requests from one address, and their number, at which it is no customer's. Ours."""
 
 
+_MANY_MALFORMED = 0.02
+"""Share of malformed lines from which on the layout is doubted. Ours."""
+
+
 @dataclass(slots=True)
 class LogSummary:
     """What was read."""
 
+    layouts: list[str] = field(default_factory=list)
+    """How lines were read: format strings, or fields and what each was taken for."""
+    clients: list[ClientChoice] = field(default_factory=list)
+    """By what customers were told apart."""
     lines: int = 0
     size: int = 0
     """Bytes, unpacked."""
     malformed: int = 0
     quoted: str = ""
     """The first malformed line."""
+    comments: int = 0
+    """Lines that are empty, or begin with #."""
+    not_http: int = 0
+    """Lines of the layout whose request is none: broken connections, handshakes sent to the wrong port."""
     assets: int = 0
     """Pictures, styles, scripts."""
     unmapped: Counter[str] = field(default_factory=Counter)
@@ -45,6 +60,8 @@ class LogSummary:
     """Steps of visitors whose user agent says that they are robots."""
     robot_words: Counter[str] = field(default_factory=Counter)
     """Word in a user agent -> steps."""
+    app_words: Counter[str] = field(default_factory=Counter)
+    """Library of apps in a user agent -> steps; they are customers'."""
     robots: set[int] = field(default_factory=set)
     """Visitors that are robots by their pace, or because they asked for robots.txt."""
     minutes: Counter[tuple[int, str, bool]] = field(default_factory=Counter)
@@ -53,6 +70,8 @@ class LogSummary:
     """Step -> rules, where there was no map."""
     notes: list[str] = field(default_factory=list)
     """What the proposal leaves out."""
+    times: LogTimes = field(default_factory=LogTimes)
+    """How long the server took for people's steps."""
     addresses: Counter[str] = field(default_factory=Counter)
     """Client address -> requests, of the first lines."""
 
@@ -79,14 +98,36 @@ class LogSummary:
             return None
         return (
             f"{share:.0%} of the first {self.addresses.total()} requests come from one address, {address}, as "
-            "behind a proxy: customers who share it and a user agent are told as one, or as a robot. Log the "
-            "client's own "
-            'address, as nginx does by "$http_x_forwarded_for" behind the user agent'
+            f"behind a proxy{self._other_ways()}: customers who share it and a user agent are told as one, or as a "
+            "robot. Name another field with --client, or let the server log the client's own address, as nginx does "
+            'by "$http_x_forwarded_for" behind the user agent'
         )
+
+    def _other_ways(self) -> str:
+        """Return how many customers each field of the log tells."""
+        told = {way: count for choice in self.clients for way, count in choice.told.items()}
+        return f" ({', '.join(f'{way} tells {n}' for way, n in told.items())})" if told else ""
+
+    def doubts(self) -> Iterator[str]:
+        """Yield why the result may be wrong, each with what to write to change it."""
+        if sentence := self.one_address():
+            yield sentence
+        if not any(choice.name for choice in self.clients):
+            yield "no field of the log tells customers apart: all with one user agent are told as one"
+        read = max(1, self.lines - self.comments)
+        if self.malformed > _MANY_MALFORMED * read:
+            yield (
+                f"{self.malformed} of {read} lines ({self.malformed / read:.1%}) are not of the layout that was "
+                "read; write the server's own with --log-format"
+            )
 
     def describe(self) -> Iterator[str]:
         """Yield the summary as lines of text."""
         steps = max(1, self.minutes.total())
+        for layout in self.layouts:
+            yield f"layout: {layout}"
+        if names := [choice.name for choice in self.clients if choice.name]:
+            yield f"customers are told apart by {', '.join(names)} and their user agent"
         yield (
             f"{self.lines} lines, {self.size / 1e6:.1f} MB: {self.of_people} steps of people, "
             f"{self.of_robots} of robots ({len(self.robots)} known by what they do), {self.no_step} requests "
@@ -100,10 +141,16 @@ class LogSummary:
                 f"{self.of_robots - self.declared_robots} by pace or for asking for robots.txt"
             )
         yield from self._describe_requests()
-        if sentence := self.one_address():
-            yield f"  {sentence}"
+        if self.app_words:
+            words = ", ".join(f"{word} {n}" for word, n in self.app_words.most_common(_SHOWN))
+            yield (
+                f"  kept as customers: {self.app_words.total()} steps by libraries of apps ({words}); leave them out "
+                f"with --robots {self.app_words.most_common(1)[0][0]}=robot"
+            )
         if self.malformed:
             yield f"  {self.malformed} malformed lines, the first: {self.quoted}"
+        if self.not_http:
+            yield f"  {self.not_http} lines without a request (broken connections, other protocols) are left out"
         if self.failed or self.refused:
             yield (
                 f"  {self.failed} steps answered by 5xx and {self.refused} by 4xx are kept as steps "

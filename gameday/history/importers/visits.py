@@ -5,23 +5,26 @@ Memory does not grow with the log: it holds the visitors of the last half hour, 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import urljoin, urlsplit
 
-from gameday.history.importers.access_lines import Line
+from gameday.history.importers.log_lines import RequestLine
 from gameday.history.importers.log_summary import LogSummary
+from gameday.history.importers.robots import RobotRules, app_library
 from gameday.history.importers.url_proposal import is_asset, template_of
 from gameday.history.importers.urls import StepRule, Urls
 
-__all__ = ["HOPS", "Event", "Visits", "is_robot"]
+__all__ = ["Event", "Seen", "Visits"]
 
-Event = tuple[int, str, int, bool]
-"""Microseconds since 1970, step, visitor, whether it names itself a robot."""
+Event = tuple[int, str, int, bool, float, float]
+"""Microseconds since 1970, step, visitor, whether it names itself a robot; how long the server took for the request,
+and those behind it, s."""
 
-HOPS = frozenset((301, 302, 303, 307, 308))
+Seen = tuple[str, RequestLine]
+"""Who came, and what for."""
+_HOPS = frozenset((301, 302, 303, 307, 308))
 _HOP_S, _NAMED_HOP_S = 5.0, 60.0
 """A redirect's target is requested so soon: where the log does not name it, and where it does. Ours."""
 _EARLY_S = 1.0
@@ -36,22 +39,6 @@ _A_MINUTE = 90
 _A_SITTING = 500
 """More steps without a pause of half an hour are a robot's, however slow. Ours."""
 _SILENCE_S = 1800.0
-_ROBOT = re.compile(
-    r"(?<!cu)bot\b|bot/|crawl|spider|slurp|curl/|wget/|python-|java/|go-http|libwww|headless|monitor|pingdom|uptime",
-    re.IGNORECASE,
-)
-"""Words by which robots and programs name themselves. Libraries of apps (okhttp, CFNetwork) are customers'."""
-
-
-@lru_cache(maxsize=100_000)
-def _robot_word(agent: str) -> str | None:
-    found = _ROBOT.search(agent)
-    return found[0].lower() if found else None
-
-
-def is_robot(agent: str) -> bool:
-    """Return whether a user agent names itself a robot or a program."""
-    return _robot_word(agent) is not None
 
 
 @lru_cache(maxsize=100_000)
@@ -117,41 +104,40 @@ class _Visitor:
 class Visits:
     """Lines in, events out."""
 
-    def __init__(self, urls: Urls, summary: LogSummary) -> None:
-        self._urls, self._summary = urls, summary
+    def __init__(self, urls: Urls, summary: LogSummary, robots: RobotRules) -> None:
+        self._urls, self._summary, self._robots = urls, summary, robots
         self._visitors: dict[tuple[str, str], _Visitor] = {}
         self._looked_at = 0
 
-    def event(self, line: Line, location: str) -> Event | None:
-        """Return the step that a line is, None if it is none; `location` is where its redirect leads, if known."""
-        at_s, who, method, target, _ = line
-        path, _, query = target.partition("?")
+    def event(self, who: str, request: RequestLine) -> Event | None:
+        """Return the step that a request is, None if it is none."""
+        path, _, query = request.target.partition("?")
         if ";jsessionid=" in path:
             path = path.partition(";")[0]
         if self._looked_at < _FIRST_LINES:
             self._looked_at += 1
-            self._summary.addresses[who[0]] += 1
-        visitor = self._visitor(who)
-        visitor.seen_s = at_s
+            self._summary.addresses[who] += 1
+        visitor = self._visitor((who, request.agent))
+        visitor.seen_s = request.at_s
         if path == "/robots.txt":
             self._summary.robots.add(visitor.number)
-        if visitor.hops and visitor.ends_hop(at_s, method, target):
+        if visitor.hops and visitor.ends_hop(request.at_s, request.method, request.target):
             self._summary.hops += 1
-            self._send_on(visitor, line, location)
+            self._send_on(visitor, request)
             return None
-        found = self._urls.rule(method, path, query)
+        found = self._urls.rule(request.method, path, query)
         if found is None:
-            self._no_step(method, path)
+            self._no_step(request.method, path)
             return None
-        self._send_on(visitor, line, location)
-        if not found.counts or self._is_part(visitor, found, line, path):
+        self._send_on(visitor, request)
+        if not found.counts or self._is_part(visitor, found, request, path):
             self._summary.parts[found.step] += 1
             return None
-        return self._step(found.step, visitor, line)
+        return self._step(found.step, visitor, request)
 
-    def _step(self, step: str, visitor: _Visitor, line: Line) -> Event:
+    def _step(self, step: str, visitor: _Visitor, request: RequestLine) -> Event:
         """Return a visitor's step, counted; who is too fast for a person is a robot."""
-        at_s, (_, agent), _, _, status = line
+        at_s, status = request.at_s, request.status
         minute = int(at_s // 60)
         visitor.steps = visitor.steps + 1 if minute == visitor.minute else 1
         visitor.minute = minute
@@ -161,11 +147,20 @@ class Visits:
             self._summary.robots.add(visitor.number)
         self._summary.failed += status >= 500
         self._summary.refused += 400 <= status < 500
-        word = _robot_word(agent)
+        word = self._robots.word(request.agent)
         if word is not None:
             self._summary.declared_robots += 1
             self._summary.robot_words[word] += 1
-        return int(at_s * 1e6), step, visitor.number, word is not None
+        elif (library := app_library(request.agent)) is not None:
+            self._summary.app_words[library] += 1
+        return (
+            int(at_s * 1e6),
+            step,
+            visitor.number,
+            word is not None,
+            request.request_s,
+            request.upstream_s,
+        )
 
     def _visitor(self, who: tuple[str, str]) -> _Visitor:
         known = self._visitors.get(who)
@@ -174,24 +169,24 @@ class Visits:
             known = self._visitors[who] = _Visitor(int.from_bytes(digest) >> 1)
         return known
 
-    def _send_on(self, visitor: _Visitor, line: Line, location: str) -> None:
+    def _send_on(self, visitor: _Visitor, request: RequestLine) -> None:
         """Remember where a redirect leads (RFC 9110 §15.4): 301, 302 and 303 turn a POST into a GET."""
-        at_s, _, method, target, status = line
-        if status not in HOPS:
+        if request.status not in _HOPS:
             return
-        becomes_get = method == "POST" if status in (301, 302) else status == 303
+        was_sent = request.method == "POST"
+        becomes_get = was_sent if request.status in (301, 302) else request.status == 303
         onward = None
-        if location:
-            parts = urlsplit(urljoin(f"http://host{target}", location))
+        if request.location.startswith(("/", "http://", "https://", "?", ".")):
+            parts = urlsplit(urljoin(f"http://host{request.target}", request.location))
             onward = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        visitor.hops.append(_Hop(at_s, "GET" if becomes_get else method, onward))
+        method = "GET" if becomes_get else request.method
+        visitor.hops.append(_Hop(request.at_s, method, onward))
 
-    def _is_part(self, visitor: _Visitor, found: StepRule, line: Line, path: str) -> bool:
+    def _is_part(self, visitor: _Visitor, found: StepRule, request: RequestLine, path: str) -> bool:
         """Return whether a request is of the step before: what its form sends, or a call of its page."""
-        at_s, _, method, _, _ = line
-        before, is_sent = visitor.last, method in ("POST", "PUT", "PATCH")
+        before, is_sent = visitor.last, request.method in ("POST", "PUT", "PATCH")
         is_same = before is not None and before.step == found.step
-        since_s = at_s - visitor.stepped_s
+        since_s = request.at_s - visitor.stepped_s
         is_form = before is found and not visitor.last_sent and path == visitor.last_path
         if is_form and is_sent and found.rule.method is None and since_s <= _SILENCE_S:
             visitor.last_sent = True

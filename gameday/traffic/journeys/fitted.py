@@ -163,6 +163,21 @@ class GoodnessOfFit:
     steps: dict[str, StepFit]
     length: LengthFit
 
+    def misfits(self, fitted_to: int) -> dict[str, StepFit]:
+        """Return the steps whose share of sessions is told outside the interval of what is seen.
+
+        The intervals are 99 % for all steps together (Bonferroni), and allow for chance in the `fitted_to`
+        sessions that the journeys were fitted to.
+        """
+        out = {}
+        sessions = 1 / (1 / max(1, self.sessions) + 1 / max(1, fitted_to))
+        for name, fit in self.steps.items():
+            hits = np.array(fit.ever_seen * sessions)
+            low, high = jeffreys(hits, np.array(sessions), 1 - 0.01 / len(self.steps))
+            if not low <= fit.ever_told <= high:
+                out[name] = fit
+        return out
+
 
 @dataclass(frozen=True, slots=True)
 class GoodnessByType(GoodnessOfFit):
@@ -184,11 +199,11 @@ class Calibration:
 
 
 def jeffreys(hits: Array, of: Array, level: float = 0.95) -> tuple[Array, Array]:
-    """Return the interval of shares under Jeffreys' prior."""
+    """Return the interval of shares under Jeffreys' prior; of no hits from 0, of all up to 1 (Brown et al. 2001)."""
     low, high = (
         stats.beta.ppf(q, hits + 0.5, of - hits + 0.5) for q in ((1 - level) / 2, (1 + level) / 2)
     )
-    return np.asarray(low), np.asarray(high)
+    return np.where(np.asarray(hits) <= 0, 0.0, low), np.where(hits >= of, 1.0, high)
 
 
 def chances_of(chances: Array) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address
 
 from gameday.history.importers.log_lines.columns import Column, Role
@@ -24,6 +25,7 @@ _MOST = 0.6
 """Share of a column's values by which it is told."""
 
 
+@lru_cache(maxsize=200_000)
 def address_of(text: str) -> str | None:
     """Return an IP address without brackets, port and zone, IPv4 in IPv6 as IPv4; None: it is none."""
     plain = text.strip().strip('"').partition("%")[0]

@@ -236,8 +236,9 @@ def _column(number: int, tokens: tuple[_Token, ...]) -> Column:
 def _first_of_each(columns: list[Column]) -> list[Column]:
     """Return the columns, each role at one place; the others are `other`.
 
-    A status is behind its request where any is. A request says method and target itself: an address beside it is
-    that of the page before. An address behind that of the peer is one that a proxy wrote down.
+    A status is behind its request where any is. A request says method and target itself: a URL beside it is that of
+    the page before, or behind the agent where a redirect leads. An address behind the peer's is one that a proxy
+    wrote down.
     """
     asked = next((n for n, c in enumerate(columns) if c.role in ("request", "target", "path")), 0)
     statuses = [n for n, column in enumerate(columns) if column.role == "status"]
@@ -251,7 +252,9 @@ def _first_of_each(columns: list[Column]) -> list[Column]:
         elif role == "request_time" and role in seen:
             column = replace(column, name="upstream_response_time", role="upstream_time")
         is_taken = column.role in seen and column.role != "addresses"
-        is_page_before = has_request and role in ("target", "path", "method")
+        if has_request and role == "target" and "agent" in seen:
+            column = replace(column, name="sent_http_location", role="location")
+        is_page_before = has_request and column.role in ("target", "path", "method")
         if is_taken or is_page_before or (role == "status" and number != status):
             column = replace(column, role="other")
         seen.add(column.role)

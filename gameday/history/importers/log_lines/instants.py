@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from gameday.history.instants import FIRST_YEAR, last_year
@@ -24,14 +24,26 @@ _DURATION_UNITS_S = {
     "s": 1.0,
     "m": 60.0,
 }
+_MONTHS = {name: 1 + n for n, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
 
 
 @lru_cache(maxsize=8192)
 def _minute_s(minute: str, offset: str, zone: tzinfo) -> float:
-    instant = datetime.strptime(minute, "%d/%b/%Y:%H:%M")
+    """Return the seconds since 1970 of a minute as 02/Nov/2026:08:00; ValueError where there is none such."""
+    month = _MONTHS.get(minute[3:6], 0)
+    instant = datetime(
+        int(minute[7:11]),
+        month,
+        int(minute[:2]),
+        int(minute[12:14]),
+        int(minute[15:17]),
+        tzinfo=zone,
+    )
     if offset:
-        return datetime.strptime(f"{minute} {offset}", "%d/%b/%Y:%H:%M %z").timestamp()
-    return instant.replace(tzinfo=zone).timestamp()
+        sign = {"+": 1, "-": -1}[offset[0]]
+        ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
+        instant = instant.replace(tzinfo=timezone(sign * ahead))
+    return instant.timestamp()
 
 
 def instant_parser(samples: list[str], zone: tzinfo = UTC) -> InstantParser | None:
@@ -47,6 +59,7 @@ def instant_parser(samples: list[str], zone: tzinfo = UTC) -> InstantParser | No
 
 
 def _common(zone: tzinfo) -> InstantParser:
+    @lru_cache(maxsize=65536)
     def parse(text: str) -> float | None:
         try:
             second = int(text[18:20])
@@ -54,7 +67,7 @@ def _common(zone: tzinfo) -> InstantParser:
                 fraction, _, offset = text[21:].partition(" ")
                 return _minute_s(text[:17], offset, zone) + second + float(f"0.{fraction}")
             return _minute_s(text[:17], text[20:].strip(), zone) + second
-        except ValueError:
+        except (ValueError, KeyError):
             return None
 
     return parse
@@ -93,8 +106,10 @@ def _epoch(unit: float) -> InstantParser:
 
 def duration_s(text: str, unit_s: float) -> float:
     """Return a duration in seconds; NaN where there is none. Of a list (`0.1, 0.2`: tries) the sum counts."""
-    if not text or text == "-":
-        return _UNKNOWN
+    try:
+        return float(text) * unit_s if text[0] != "-" else _UNKNOWN
+    except (ValueError, IndexError):
+        pass  # a list, or one with its unit
     total, found = 0.0, False
     for part in re.split(r"[,:]\s*| : ", text):
         if match := _DURATION.match(part.strip()):
