@@ -89,14 +89,19 @@ class Store:
         _refuse(sale.put_in_cart(now, in_cart))
         session.cart += [product] * (sale.cart_with(in_cart) - in_cart)
 
+    def _order_of(self, key: str) -> int | None:
+        """Return the number of the order that a key gave; None: it gave none yet."""
+        found = self._db.execute("SELECT number FROM orders WHERE key = ?", (key,)).fetchone()
+        return int(found[0]) if found else None
+
     def place_order(self, session: Session, key: str, run: str, now: float) -> int:
         """Return the order's number; the same key gives the same order, whatever was asked.
 
         Raises SoldOut when a product's stock is gone, NotYet before its release, KeyError when the cart is empty.
         """
-        found = self._db.execute("SELECT number FROM orders WHERE key = ?", (key,)).fetchone()
-        if found:
-            return int(found[0])
+        known = self._order_of(key)
+        if known is not None:
+            return known
         if not session.cart:
             raise KeyError("cart")
         units = {kind: count for kind, count in self._units(session).items() if count}

@@ -187,9 +187,14 @@ def _peak_errors(actual: Array, forecast: Array, day: int) -> tuple[float, float
     y, f = (five_minute_means(np.where(unknown, np.nan, x)) for x in (actual, forecast))
     if np.isnan(y).all():
         return (float("nan"),) * 3
-    at_y, at_f = int(np.nanargmax(y)), int(np.nanargmax(f))
-    size = float(f[at_f] / max(y[at_y], 1e-9) - 1)
-    return size, float(abs(at_y - at_f)), _daily_peak_error(y, f, day)
+    return *_highest_error(y, f), _daily_peak_error(y, f, day)
+
+
+def _highest_error(actual: Array, forecast: Array) -> tuple[float, float]:
+    """Return the relative error of the highest slot's size, and its distance in slots."""
+    at_y, at_f = int(np.nanargmax(actual)), int(np.nanargmax(forecast))
+    size = float(forecast[at_f] / max(actual[at_y], 1e-9) - 1)
+    return size, float(abs(at_y - at_f))
 
 
 def _peak_errors_of_days(actual: Array, forecast: Array) -> tuple[float, float, float]:

@@ -215,12 +215,9 @@ def _errors_of_fold(fold: Fold) -> Array:
     number, total = known.sum(axis=0), np.nansum(fold.actual, axis=0)
     enough = (number >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
     runs = _run_lengths(number, total, len(known))
-    errors = np.full(fold.log_mean.shape[::2], np.nan)
-    for candidate, log_mean in enumerate(fold.log_mean):
-        missed = np.where(known, np.expm1(log_mean) - fold.actual, 0)
-        error = _summed_error(missed, runs)
-        errors[candidate] = np.where(enough, error / np.maximum(total, 1e-9), np.nan)
-    return errors
+    missed = (np.where(known, np.expm1(log_mean) - fold.actual, 0) for log_mean in fold.log_mean)
+    errors = [_summed_error(row, runs) / np.maximum(total, 1e-9) for row in missed]
+    return np.where(enough, np.array(errors, float), np.nan)
 
 
 def _run_lengths(number: Array, total: Array, most: int) -> Array:

@@ -165,11 +165,11 @@ def _state(kept: _Kept) -> State:
     )
 
 
-def _blend(kept: _Kept) -> Blend:
-    header, arrays, calendar = kept.header, kept.arrays, kept.calendar
-    fits = tuple(
+def _fits(kept: _Kept) -> tuple[Fit, ...]:
+    header, arrays = kept.header, kept.arrays
+    return tuple(
         Fit(
-            Design(calendar, header["first_min"], header["end_min"], Shape(**fit["shape"])),
+            Design(kept.calendar, header["first_min"], header["end_min"], Shape(**fit["shape"])),
             arrays[f"c{i}"],
             arrays[f"s{i}"],
             tuple(fit["blocks"]),
@@ -178,14 +178,18 @@ def _blend(kept: _Kept) -> Blend:
         )
         for i, fit in enumerate(header["fits"])
     )
+
+
+def _blend(kept: _Kept) -> Blend:
+    arrays = kept.arrays
     midnights, log_factor = arrays["tie_at"], arrays["tie"]
     return Blend(
-        fits=fits,
+        fits=_fits(kept),
         weights=arrays["weights"],
         profile=arrays["profile"].astype(float),
         quarters=arrays["quarters"].astype(float),
         mean_factor=arrays["smear"],
-        columns=partial(calendar_columns, calendar),
+        columns=partial(calendar_columns, kept.calendar),
         reconciliation=Reconciliation(midnights, log_factor) if len(log_factor) else None,
     )
 

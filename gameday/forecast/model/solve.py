@@ -214,16 +214,21 @@ class _System:
         return np.maximum(1.4826 * np.nanmedian(known, axis=0), 0.2 * self.floor)
 
 
+def _first_pull(system: _System, before: tuple[Array, Array] | None) -> Array:
+    """Return what the first pass fits, (rows, series): unknown rows are their series' median; or by `before`."""
+    log = system.log
+    if before is None:
+        return np.where(system.missing, np.nanmedian(log, axis=0), log)
+    return np.asarray(before[0] + system.clipped(log - before[0], before[1]))
+
+
 def _solve(system: _System, before: tuple[Array, Array] | None) -> tuple[Array, Array]:
     """Return (coefficients (columns, series), scale (series,)) of series that share their rows.
 
     `before`: an earlier fit's log(1 + count) of these rows, and its scales.
     """
     log, matrix = system.log, system.matrix
-    if before is None:
-        pull = np.where(system.missing, np.nanmedian(log, axis=0), log)
-    else:
-        pull = before[0] + system.clipped(log - before[0], before[1])
+    pull = _first_pull(system, before)
     coefficients = np.zeros_like(system.shrunk_to)
     for _ in range(_PASSES if before is None else _WARM_PASSES):
         # Each pass adds what the last one missed: sums in single precision then err by a share of the residual,

@@ -70,11 +70,16 @@ def state_of(
         peaks=tuple(peak_errors([(model, s)]) for s in range(len(names))),
         sigma=sigma,
         past_events=past_events,
-        benchmark={
-            name: [round(float(v), 4) if np.isfinite(v) else None for v in errors.by_series()]
-            for name, errors in benchmark_model(model, rivals).items()
-        },
+        benchmark=_benchmark(model, rivals),
     )
+
+
+def _benchmark(model: Model, rivals: Sequence[Rival]) -> dict[str, list[float | None]]:
+    """Return name -> each series' WAPE on earlier origins, rounded to be kept; None where it cannot be told."""
+    return {
+        name: [round(float(v), 4) if np.isfinite(v) else None for v in errors.by_series()]
+        for name, errors in benchmark_model(model, rivals).items()
+    }
 
 
 def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
@@ -88,12 +93,17 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
     fresh = replace(fresh, mean=np.where(odd, np.nan, fresh.mean).astype(np.float32))
     rows = state.rows.followed_by(fresh)
     end = float(grid.epoch_min + grid.slots)
-    fits = side_by_side(
-        lambda fit: fit_rows(rows, replace(fit.design, origin_min=end), fit.held, start=fit),
-        [(fit,) for fit in state.blend.fits],
-    )
-    moved = replace(state, end_min=end, rows=rows, blend=replace(state.blend, fits=tuple(fits)))
+    moved = replace(state, end_min=end, rows=rows, blend=_refitted(state.blend, rows, end))
     return moved, int(odd.sum())
+
+
+def _refitted(blend: Blend, rows: Rows, end_min: float) -> Blend:
+    """Return the blend with its fits gone on from where they were, to these rows."""
+    fits = side_by_side(
+        lambda fit: fit_rows(rows, replace(fit.design, origin_min=end_min), fit.held, start=fit),
+        [(fit,) for fit in blend.fits],
+    )
+    return replace(blend, fits=tuple(fits))
 
 
 def _new_rows(state: State, counts: Array, grid: TimeGrid) -> Rows:

@@ -219,14 +219,17 @@ class SeriesTrack:
             f"planned {minute.planned:,.0f}{beyond}"
         )
 
+    def _add_to_cusum(self, scaled: float) -> None:
+        step = max(-3.0, min(3.0, scaled)) / math.sqrt(60)
+        for side, sign in enumerate((1.0, -1.0)):
+            self._cusum[side] = max(0.0, self._cusum[side] + sign * step - _SLACK / math.sqrt(60))
+
     def _drift(self, slot: int, scaled: float) -> list[Alert]:
         """Return an alert where the two-sided CUSUM (Page 1954) passes its limit, or the band holds too few.
 
         `scaled`: the log error in spreads.
         """
-        step = max(-3.0, min(3.0, scaled)) / math.sqrt(60)
-        for side, sign in enumerate((1.0, -1.0)):
-            self._cusum[side] = max(0.0, self._cusum[side] + sign * step - _SLACK / math.sqrt(60))
+        self._add_to_cusum(scaled)
         recent = self.held[-_HELD_MIN:]
         share = sum(recent) / len(recent) if len(recent) == _HELD_MIN else 1.0
         drifting = max(self._cusum) > _LIMIT or share < _LEAST_HELD

@@ -38,6 +38,8 @@ _LEVELS_OF_HOUR = 2 * _OCTAVES + 1
 _NEAR_OCTAVES = 1.5
 """Errors so near such a level count as its own. Ours: where a shop closes within the hour, some are 100 times
 others."""
+_EQUAL_NOISE = (1.0, 0.0)
+"""(a, b) of the variance a + b / (1 + expected) that is the same whatever is expected."""
 _WIDEST = 4.0
 """Bands are widened to at most so many times what the errors say."""
 _FARTHEST = 0.999
@@ -236,13 +238,13 @@ def noise_of(errors: Errors) -> tuple[float, float]:
     """Return (a, b) of the variance a + b / (1 + expected): by tenths of the expectation, robust, both >= 0."""
     known = errors.where(~np.isnan(errors.log_ratio))
     if len(known.minute) < LEAST_POOL:
-        return 1.0, 0.0
+        return _EQUAL_NOISE
     chance = 1 / (1 + np.maximum(known.expected, 0))
     parts = tenths(chance)
     design = np.array([[1.0, chance[part].mean()] for part in parts])
     variance = np.array([_robust_variance(known.log_ratio[part]) for part in parts])
     a, b = map(float, nnls(design, variance)[0])
-    return (a, b) if a + b * float(chance.min()) > 1e-12 else (1.0, 0.0)
+    return (a, b) if a + b * float(chance.min()) > 1e-12 else _EQUAL_NOISE
 
 
 def _robust_variance(values: Array) -> np.float64:
@@ -326,17 +328,21 @@ def _sides(levels: tuple[float, ...], index: int) -> tuple[list[int], float]:
     return [index, opposite], abs(2 * level - 1)
 
 
+def _of_other_minutes(errors: Errors, here: Errors) -> Errors:
+    """Return the errors outside `here`'s minutes: another origin's of the same minutes know what came, too."""
+    first, last = here.minute.min(), here.minute.max()
+    return errors.where((errors.minute < first) | (errors.minute > last))
+
+
 def _needed_widths(errors: Errors, levels: tuple[float, ...]) -> list[Array]:
     """Return each origin's errors over the others' bands, (n, levels) each: above 1 where the band missed it."""
     needed = []
     for origin in np.unique(errors.origin):
         here = errors.where(errors.origin == origin)
-        # Not only its own errors: another origin's of the same minutes know what came, too.
-        first, last = here.minute.min(), here.minute.max()
-        apart = (errors.minute < first) | (errors.minute > last)
-        if apart.sum() < LEAST_POOL:
+        others = _of_other_minutes(errors, here)
+        if len(others.minute) < LEAST_POOL:
             continue
-        distance = _plain_bands(errors.where(apart), levels, None).log_distance(
+        distance = _plain_bands(others, levels, None).log_distance(
             Ahead(here.hour, here.lead_days, here.in_event), here.expected
         )
         distance = np.where(np.abs(distance) < 1e-12, np.nan, distance)

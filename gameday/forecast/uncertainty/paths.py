@@ -49,13 +49,17 @@ def _scores(demand: Demand, rng: np.random.Generator) -> Array:
     origins = demand.error_correlation.hours
     if not origins:
         return own
-    block = origins[int(rng.integers(len(origins)))]
-    minute = demand.grid.minutes()
-    day = (minute // 1440 - minute[0] // 1440 + int(rng.integers(len(block)))) % len(block)
-    hourly = np.moveaxis(block[day, minute % 1440 // 60], 0, -1)
-    hourly = _filled(hourly, origins, minute, rng)
+    hourly = _block_of_hours(origins, demand.grid.minutes(), rng)
     mixed = hourly + np.sqrt(1 - demand.error_correlation.share)[:, :, None] * own
     return np.where(np.isnan(hourly), own, mixed)
+
+
+def _block_of_hours(origins: tuple[Array, ...], minute: Array, rng: np.random.Generator) -> Array:
+    """Return one origin's hourly scores from one of its days on, shape (regions, steps, slots); gaps filled."""
+    block = origins[int(rng.integers(len(origins)))]
+    day = (minute // 1440 - minute[0] // 1440 + int(rng.integers(len(block)))) % len(block)
+    hourly = np.moveaxis(block[day, minute % 1440 // 60], 0, -1)
+    return _filled(hourly, origins, minute, rng)
 
 
 def _filled(
@@ -96,6 +100,11 @@ def sums_of(demand: EventDemand) -> list[tuple[str, str]]:
     return sums + ([(ALL, ALL)] if len(regions) > 1 and len(steps) > 1 else [])
 
 
+def _places(names: tuple[str, ...], wanted: str) -> list[int]:
+    """Return where a name, or `all`, stands among names."""
+    return [place for place, name in enumerate(names) if wanted in (ALL, name)]
+
+
 def total_quantiles(
     demand: EventDemand, names: list[tuple[str, str]], number: int, seed: Seed
 ) -> dict[tuple[str, str], dict[float, float]]:
@@ -106,8 +115,7 @@ def total_quantiles(
     each = _total_draws(demand, number, seed)
     quantiles = {}
     for region, step in names:
-        rows = [r for r, name in enumerate(demand.regions) if region in (ALL, name)]
-        columns = [s for s, name in enumerate(demand.steps) if step in (ALL, name)]
+        rows, columns = _places(demand.regions, region), _places(demand.steps, step)
         total = each[:, rows][:, :, columns].sum(axis=(1, 2))
         quantiles[region, step] = {q: float(np.quantile(total, q)) for q in demand.organic.marginal}
     return quantiles

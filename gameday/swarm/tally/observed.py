@@ -91,6 +91,9 @@ class _Folding:
         if not math.isnan(value):
             array[*self.index, row, slot] = np.nansum([array[*self.index, row, slot], value])
 
+    def _add_load(self, load: str, slot: int, value: float) -> None:
+        self._add(self.record.loads, LOADS.index(load), slot, value)
+
     def _fold_attempts(self, before: Sample, after: Sample, slot: int) -> None:
         """Add attempts by how they ended: all of a slot or none, or they would not add up."""
         pairs = {name: self._pair(before, after, name) for name in ATTEMPTS[:-1]}
@@ -106,10 +109,9 @@ class _Folding:
         record, elapsed_s = self.record, after.at_s - before.at_s
         in_slot = min(1.0, record.slot_wall_s / elapsed_s)
         busy_s = self._busy_s(before, after, elapsed_s)
-        self._add(record.loads, LOADS.index("busy_s"), slot, busy_s * in_slot)
+        self._add_load("busy_s", slot, busy_s * in_slot)
         for load, series in _LOAD_COUNTERS.items():
-            grown_by = self._grown(before, after, series) * in_slot
-            self._add(record.loads, LOADS.index(load), slot, grown_by)
+            self._add_load(load, slot, self._grown(before, after, series) * in_slot)
         servers = total(after.values.get(self._key("capacity")))
         record.loads[*self.index, LOADS.index("servers"), slot] = servers
 

@@ -215,13 +215,19 @@ class Tally:
         """Return rows [stack, step, column, slot, n], or [stack, step, kind, slot, bin, n]."""
         keys = np.fromiter(counts.keys(), np.int64, len(counts))
         rest, pair = np.divmod(keys, self.span)
-        digits = []
-        for size in sizes:
-            rest, digit = np.divmod(rest, size)
-            digits.append(digit)
+        digits, rest = _digits(rest, sizes)
         columns = [digits[-1], rest, *digits[:-1]]
         numbers = np.fromiter(counts.values(), np.int64, len(counts))
         table: list[list[int]] = np.stack(
             [pair // self._steps, pair % self._steps, *columns, numbers], axis=1
         ).tolist()
         return table
+
+
+def _digits(numbers: Array, sizes: tuple[int, ...]) -> tuple[list[Array], Array]:
+    """Return the digits of numbers of mixed radix, the last one first, and what remains of the numbers."""
+    digits = []
+    for size in sizes:
+        numbers, digit = np.divmod(numbers, size)
+        digits.append(digit)
+    return digits, numbers
