@@ -116,7 +116,7 @@ def read_logs(order: AccessLogOrder, scenario: Scenario | None, events: Path) ->
     if summary.of_people == 0:
         raise HistoryError(
             f"{files[0]}: no step of a customer is left; "
-            + "; ".join(line.strip() for line in summary.describe())
+            + "; ".join(line.strip() for line in (*summary.doubts(), *summary.describe()))
         )
     return AccessLogs(_answer(summary), _lines(summary), minute_table(summary))
 

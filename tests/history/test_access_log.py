@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from gameday.errors import HistoryError
-from gameday.history.importers.access_lines import parsers
 from gameday.history.importers.access_log import LogSummary, minute_table, read_access_logs
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.history.importers.log_lines import Hints, layout_of
 from gameday.scenario import load_scenario
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/125.0"
@@ -182,7 +182,7 @@ def test_several_files_are_one_log(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "it is empty"),
-        (b"hello\nworld\n", "no line is of the Common or Combined format"),
+        (b"hello\nworld\n", "its lines are of no layout that is known"),
         (gzip.compress(b"hello\n" * 50, mtime=0)[:20], "cannot be read behind line"),
     ],
     ids=["empty", "another text", "cut short"],
@@ -200,15 +200,17 @@ def test_paths_that_are_called_like_nothing_need_a_map(tmp_path: Path) -> None:
         read(written(tmp_path, requests))
 
 
-def test_odd_quotes_and_offsets_are_read(tmp_path: Path) -> None:
-    line = parsers["common"](
-        '2001:db8::1 - mr smith [01/May/2024:12:00:00 +0200] "GET /a%20b?q="x" HTTP/1.1" 404 - "-" '
+def test_odd_quotes_and_offsets_are_read() -> None:
+    text = (
+        '2001:db8::1 - mr smith [01/May/2024:12:00:00 +0200] "GET /a%20b?q=\\"x\\" HTTP/1.1" 404 - "-" '
         '"a \\"quoted\\" one"'
     )
+    layout = layout_of([text], Hints())
+    assert layout is not None
+    line = layout.parse(text)
     assert line is not None
-    at_s, who, _, target, status = line
-    assert (at_s, status, target) == (START.timestamp(), 404, '/a%20b?q="x"')
-    assert who == ("2001:db8::1", 'a \\"quoted\\" one')
+    assert (line.at_s, line.status, line.target) == (START.timestamp(), 404, '/a%20b?q=\\"x\\"')
+    assert (line.clients, line.agent) == (("2001:db8::1",), 'a \\"quoted\\" one')
 
 
 def test_who_asks_for_something_every_ten_seconds_for_hours_is_no_person(tmp_path: Path) -> None:

@@ -358,7 +358,7 @@ def test_apps_are_customers_and_what_an_agent_rule_leaves_out_is_named_with_its_
     summary, steps = read(tmp_path, lines)
     assert len(steps) == 30
     assert any(
-        "10 of 40 steps (25.0%)" in line and "'curl/' 10" in line for line in summary.describe()
+        "10 of 40 steps (25.0%)" in line and "'curl' 10" in line for line in summary.describe()
     )
 
 

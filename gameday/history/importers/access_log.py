@@ -176,7 +176,7 @@ def _requests(log: _Log, summary: LogSummary) -> Iterator[Seen]:
                 yield client(request.clients), request
             else:
                 summary.not_http += 1
-        elif not text.strip() or text.startswith("#"):
+        elif log.layout.is_comment(text):
             summary.comments += 1
         else:
             summary.malformed += 1

@@ -58,6 +58,13 @@ class Layout:
     """Those that are read, in the order of the line."""
     parse: Callable[[str], RequestLine | None]
     """Line -> request; None: it is malformed, or a comment."""
+    head: str = ""
+    """The line that names the columns, where one does."""
+
+    def is_comment(self, text: str) -> bool:
+        """Return whether a line that tells no request is not meant to: it is empty, a comment or the head."""
+        plain = text.strip()
+        return not plain or plain.startswith("#") or plain == self.head
 
 
 def layout_of(lines: list[str], hints: Hints) -> Layout | None:
@@ -127,9 +134,10 @@ def _logfmt(lines: list[str], hints: Hints) -> Layout | None:
 
 def _delimited(lines: list[str], hints: Hints) -> Layout | None:
     found = delimited_fields([line for line in lines if not line.startswith("#")])
-    return (
-        None if found is None else _named(found[1], f"columns between {found[0]!r}", lines, hints)
-    )
+    if found is None:
+        return None
+    layout = _named(found.fields, f"columns between {found.delimiter!r}", lines, hints)
+    return None if layout is None else replace(layout, head=found.head)
 
 
 def _named(

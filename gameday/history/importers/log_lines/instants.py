@@ -24,7 +24,9 @@ _DURATION_UNITS_S = {
     "s": 1.0,
     "m": 60.0,
 }
-_MONTHS = {name: 1 + n for n, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
+_MONTHS = {
+    name: 1 + n for n, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+}
 
 
 @lru_cache(maxsize=8192)
