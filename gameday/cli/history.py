@@ -10,6 +10,7 @@ import typer
 
 from gameday.cli.options import JsonOption
 from gameday.errors import UsageError
+from gameday.history.exports import EXPORTS
 from gameday.history.readers import readable_kinds, writable_kinds
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_COLUMNS = ("time", "event", "session", "user", "category", "region", "product", "price")
+_COLUMNS = ("time", "event", "session", "user", "order", "category", "region", "product", "price")
 _MOST_BUYS = 3
 _DOUBTED = 10
 """Exit code, as of a run's verdict WARN."""
@@ -32,7 +33,7 @@ AccessLogOption = Annotated[
 LogFormatOption = Annotated[
     str | None,
     typer.Option(
-        help="the server's own format string (nginx, httpd, gunicorn, Envoy, W3C, JSON of these) or a name of one; "
+        help="the server's own format string (nginx, httpd, gunicorn, Envoy, W3C, JSON), or a name of one; "
         "else told from the first lines"
     ),
 ]
@@ -48,8 +49,10 @@ RobotsOption = Annotated[
         help="parts of user agents: 'okhttp=robot,MyMonitor=customer'; history.robots too"
     ),
 ]
-TimeZoneOption = Annotated[
-    str | None, typer.Option(help="of an access log's times without an offset; else UTC")
+TimeZoneOption = Annotated[str | None, typer.Option(help="of times without an offset; else UTC")]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", help=f"whose export it is: {', '.join(EXPORTS)}; else its columns tell"),
 ]
 ColumnsOption = Annotated[
     str | None,
@@ -84,6 +87,7 @@ def import_(
     client: ClientOption = None,
     robots: RobotsOption = None,
     time_zone: TimeZoneOption = None,
+    export: FromOption = None,
     columns: ColumnsOption = None,
     regions: RegionsOption = None,
     steps: Annotated[
@@ -107,14 +111,17 @@ def import_(
     from gameday.jobs.access_logs import AccessLogOrder
     from gameday.jobs.import_history import ImportOrder, import_history
 
-    of_logs = bool(log_format or client or robots or time_zone)
-    _check(clickstream, access_log, mapped=bool(columns or steps or regions), of_logs=of_logs)
+    of_logs = bool(log_format or client or robots)
+    mapped = bool(export or columns or steps or regions)
+    _check(clickstream, access_log, mapped=mapped, of_logs=of_logs)
     order = ImportOrder(
         out=out,
         clickstream=clickstream,
         access_logs=AccessLogOrder(
-            tuple(access_log or ()), log_format, client, _pairs("--robots", robots), time_zone
+            tuple(access_log or ()), log_format, client, _pairs("--robots", robots)
         ),
+        export=export,
+        time_zone=time_zone,
         event=event,
         columns=_columns_of(columns),
         steps=_pairs("--steps", steps),
@@ -135,11 +142,12 @@ def _check(
         raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
     if clickstream is None and mapped:
         raise UsageError(
-            "--columns, --steps and --regions are for --clickstream; history.urls of --event maps access logs"
+            "--from, --columns, --steps and --regions are for --clickstream; history.urls of --event maps "
+            "access logs"
         )
     if clickstream is not None and of_logs:
         raise UsageError(
-            "--log-format, --client, --robots and --time-zone are for --access-log; --columns maps a clickstream"
+            "--log-format, --client and --robots are for --access-log; --columns maps a clickstream"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,7 +13,6 @@ import pandas as pd
 from gameday.errors import HistoryError, UsageError
 from gameday.history.importers import (
     Clickstream,
-    Hints,
     LogReading,
     LogSummary,
     RobotRules,
@@ -20,9 +20,17 @@ from gameday.history.importers import (
     minute_table,
     read_access_logs,
 )
+from gameday.history.log_lines import Hints
 from gameday.scenario import Scenario
 
-__all__ = ["AccessLogAnswer", "AccessLogOrder", "AccessLogs", "events_of_log", "read_logs"]
+__all__ = [
+    "AccessLogAnswer",
+    "AccessLogOrder",
+    "AccessLogs",
+    "events_of_log",
+    "read_logs",
+    "zone_of",
+]
 
 _KINDS = ("robot", "customer")
 _MOST_UNMAPPED = 20
@@ -40,8 +48,6 @@ class AccessLogOrder:
     """The field that tells customers apart; None: told from the first lines."""
     robots: Mapping[str, str] = field(default_factory=dict)
     """Part of a user agent -> `robot` or `customer`; before `history.robots` of the scenario."""
-    time_zone: str | None = None
-    """Of times without an offset; None: UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,9 @@ class AccessLogs:
     """Columns time, step, count, robots."""
 
 
-def read_logs(order: AccessLogOrder, scenario: Scenario | None, events: Path) -> AccessLogs:
+def read_logs(
+    order: AccessLogOrder, scenario: Scenario | None, events: Path, zone: tzinfo
+) -> AccessLogs:
     """Read access logs and write their events to the Parquet file `events`.
 
     `scenario`: its `history.urls` name the steps; None: a map is proposed. UsageError where a file is missing,
@@ -112,7 +120,7 @@ def read_logs(order: AccessLogOrder, scenario: Scenario | None, events: Path) ->
     files = order.files
     if missing := [file for file in files if not file.is_file()]:
         raise UsageError(f"{missing[0]}: no such file; check --access-log")
-    summary = read_access_logs([*files], scenario, events, _reading(order, scenario))
+    summary = read_access_logs([*files], scenario, events, _reading(order, scenario, zone))
     if summary.of_people == 0:
         raise HistoryError(
             f"{files[0]}: no step of a customer is left; "
@@ -121,14 +129,18 @@ def read_logs(order: AccessLogOrder, scenario: Scenario | None, events: Path) ->
     return AccessLogs(_answer(summary), _lines(summary), minute_table(summary))
 
 
-def _reading(order: AccessLogOrder, scenario: Scenario | None) -> LogReading:
-    """Return how the logs are read; UsageError where a zone or a word of `robots` is none."""
+def zone_of(time_zone: str | None) -> tzinfo:
+    """Return a zone by its name, UTC where there is none; UsageError where it is no zone's."""
     try:
-        zone = ZoneInfo(order.time_zone or "UTC")
+        return ZoneInfo(time_zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
         raise UsageError(
-            f"--time-zone: must be an IANA time zone, such as Europe/Berlin (got '{order.time_zone}')"
+            f"--time-zone: must be an IANA time zone, such as Europe/Berlin (got '{time_zone}')"
         ) from None
+
+
+def _reading(order: AccessLogOrder, scenario: Scenario | None, zone: tzinfo) -> LogReading:
+    """Return how the logs are read; UsageError where a word of `robots` is none."""
     if wrong := [f"{part}={kind}" for part, kind in order.robots.items() if kind not in _KINDS]:
         raise UsageError(
             f"--robots: must read PART-OF-A-USER-AGENT=robot or =customer (got '{wrong[0]}')"
@@ -140,7 +152,7 @@ def _reading(order: AccessLogOrder, scenario: Scenario | None) -> LogReading:
 
 def events_of_log(scenario: Scenario | None) -> Clickstream:
     """Return how events of an access log are read: the map has named their steps already."""
-    every = {step: step for step in scenario.steps} if scenario is not None else {}
+    every: dict[str, str | None] = {} if scenario is None else {s: s for s in scenario.steps}
     has_cart = scenario is None or "cart" in scenario.steps
     needs = {"checkout": "cart"} if has_cart else {}
     return Clickstream(session=None, category=None, steps=every, needs=needs)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from gameday.errors import UsageError
 from gameday.files import scratch_folder, write_whole
+from gameday.history.exports import EXPORTS, Export, export_of
 from gameday.history.importers import (
     Clickstream,
     MinuteCounts,
@@ -19,13 +20,14 @@ from gameday.history.importers import (
     assess_grains,
     read_clickstream,
 )
-from gameday.history.readers import find_reader, writable_suffixes
+from gameday.history.readers import find_reader, reader_of, writable_suffixes
 from gameday.jobs.access_logs import (
     AccessLogAnswer,
     AccessLogOrder,
     AccessLogs,
     events_of_log,
     read_logs,
+    zone_of,
 )
 from gameday.products import WhereKnown, to_json
 from gameday.scenario import Scenario, load_scenario
@@ -57,12 +59,16 @@ class ImportOrder:
     access_logs: AccessLogOrder = field(default_factory=AccessLogOrder)
     event: str | None = None
     """Whose regions, steps and `history.urls` it is for; a bundled scenario's name, or a YAML file."""
+    export: str | None = None
+    """Whose export a clickstream is, a name of `EXPORTS`; None: its columns tell."""
     columns: Mapping[str, str | None] = field(default_factory=dict)
     """Field of `Clickstream` -> its column in the log; None: there is none."""
     steps: Mapping[str, str] = field(default_factory=dict)
     """Event type in the log -> step; `*`: of all rows."""
     regions: Mapping[str, str] = field(default_factory=dict)
     """Region in the log -> ours."""
+    time_zone: str | None = None
+    """Of times without an offset; None: UTC."""
     counts: Path | None = None
     """A table file to write: a history by the minute."""
 
@@ -145,7 +151,7 @@ def import_history(order: ImportOrder) -> Imported:
         return _import_clickstream(order, order.clickstream, scenario)
     with scratch_folder("import") as folder:
         events = folder / "events.parquet"
-        logs = read_logs(order.access_logs, scenario, events)
+        logs = read_logs(order.access_logs, scenario, events, zone_of(order.time_zone))
         if order.counts is not None:
             _write_counts(logs.minutes, order.counts)
         sessions = read_clickstream(events, events_of_log(scenario))
@@ -154,7 +160,7 @@ def import_history(order: ImportOrder) -> Imported:
 
 def _import_clickstream(order: ImportOrder, file: Path, scenario: Scenario | None) -> Imported:
     minutes = MinuteCounts() if order.counts is not None else None
-    sessions = read_clickstream(file, _columns_and_names(order, scenario), minutes)
+    sessions = read_clickstream(file, _columns_and_names(order, file, scenario), minutes)
     imported = _fit(order, file.name, sessions, scenario)
     if minutes is None or order.counts is None:
         return imported
@@ -163,19 +169,44 @@ def _import_clickstream(order: ImportOrder, file: Path, scenario: Scenario | Non
     return replace(imported, answer=replace(imported.answer, counts=tuple(assess_grains(table))))
 
 
-def _columns_and_names(order: ImportOrder, scenario: Scenario | None) -> Clickstream:
+def _columns_and_names(order: ImportOrder, file: Path, scenario: Scenario | None) -> Clickstream:
     """Return how a clickstream is written; a type called as a step of the scenario is that step."""
-    columns: dict[str, Any] = {**order.columns}
+    export = _export(order, file)
+    there = reader_of(file).read_parts(file, ()).columns if export is not None else ()
+    columns: dict[str, Any] = {} if export is None else export.found(there)
+    columns |= order.columns
+    told = {} if export is None else {**export.steps}
+    usual = {*told, *order.steps}
     if columns.get("time", "") is None:
         raise UsageError("--columns: time cannot be none")
-    if columns.get("event", "") is None and "*" not in order.steps:
+    if columns.get("event", "") is None and "*" not in usual:
         raise UsageError(
             "--columns: without an event type say which step all rows are: --steps '*=checkout'"
         )
     if order.regions and not columns.get("region"):
         raise UsageError("--regions needs the column that says them: --columns region=NAME")
     own = {step: step for step in scenario.steps} if scenario is not None else {}
-    return Clickstream(**columns, steps=own | {**order.steps}, regions={**order.regions})
+    return Clickstream(
+        **columns,
+        is_session_of_user=export is not None and export.is_session_of_user,
+        steps={**own, **told, **order.steps},
+        known_steps=frozenset(scenario.steps) if scenario is not None else None,
+        regions={**order.regions},
+        zone=zone_of(order.time_zone),
+    )
+
+
+def _export(order: ImportOrder, file: Path) -> Export | None:
+    """Return the tool whose export a clickstream is: as said, or as its columns say where none are mapped."""
+    if order.export is not None:
+        if order.export not in EXPORTS:
+            raise UsageError(f"--from: must be one of {', '.join(EXPORTS)} (got '{order.export}')")
+        return EXPORTS[order.export]
+    if order.columns:
+        return None
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; check --clickstream")
+    return export_of(reader_of(file).read_parts(file, ()).columns)
 
 
 def _fit(
@@ -252,8 +283,9 @@ def _doubts(found: Calibration) -> Iterator[str]:
     fitted_to = sum(journey.sessions for journey in found.journeys)
     for step, fit in found.held_out.misfits(fitted_to).items():
         yield (
-            f"{step}: the journeys bring {fit.ever_told:.2%} of sessions there, of those held out {fit.ever_seen:.2%} "
-            f"came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on more than the step before"
+            f"{step}: the journeys bring {fit.ever_told:.2%} of sessions there, of those held out "
+            f"{fit.ever_seen:.2%} came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on more "
+            "than the step before"
         )
 
 

@@ -13,7 +13,7 @@ import pytest
 from gameday.errors import HistoryError
 from gameday.history.importers.access_log import LogSummary, minute_table, read_access_logs
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
-from gameday.history.importers.log_lines import Hints, layout_of
+from gameday.history.log_lines import Hints, layout_of
 from gameday.scenario import load_scenario
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/125.0"

@@ -30,9 +30,9 @@ def _write_lines(table: pd.DataFrame, file: Path) -> None:
     table.to_json(file, orient="records", lines=True, date_format="iso")
 
 
-NDJSON = TableFormat("NDJSON", ".ndjson", _read_lines, write_table=_write_lines)
+NDJSON = TableFormat("Lines", ".lines", _read_lines, write_table=_write_lines)
 """A kind that a contributor might add: what it reads and writes, and nothing else."""
-ONLY_READ = TableFormat("NDJSON", ".ndjson", _read_lines)
+ONLY_READ = TableFormat("Lines", ".lines", _read_lines)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_where_a_kind_is_not_listed_all_places_name_those_that_are(
 ) -> None:
     file = tmp_path / "table.xlsx"
     file.write_bytes(b"")
-    listed = r"must end in \.csv or \.parquet or \.ndjson"
+    listed = r"must end in \.csv or \.parquet or \.jsonl or \.lines"
     for read in (
         lambda: read_any_history(file, time_zone="UTC"),
         lambda: read_clickstream(file, Clickstream()),
@@ -155,8 +155,10 @@ def test_a_kind_that_is_only_read_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "READERS", [*READERS, ONLY_READ])
-    log, out = written(events(), tmp_path, READERS[0]), tmp_path / "counts.ndjson"
-    with pytest.raises(UsageError, match=r"--counts: must end in \.csv or \.parquet \(got"):
+    log, out = written(events(), tmp_path, READERS[0]), tmp_path / "counts.lines"
+    with pytest.raises(
+        UsageError, match=r"--counts: must end in \.csv or \.parquet or \.jsonl \(got"
+    ):
         typed("history", "import", "--clickstream", str(log), "--counts", str(out), cwd=tmp_path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, urlsplit
 
 __all__ = ["DETECTED", "FORMATS", "HEADS", "LAYOUTS", "Asked", "written_as"]
@@ -164,8 +164,8 @@ def _iis(a: Asked) -> str:
     parts = urlsplit(a.target)
     agent = a.agent.replace(" ", "+")
     return (
-        f"{a.at:%Y-%m-%d %H:%M:%S} 10.0.0.4 {a.method} {parts.path} {parts.query or '-'} 443 - {a.client} {agent} - "
-        f"{a.status} 0 0 {a.took_s * 1000:.0f}"
+        f"{a.at:%Y-%m-%d %H:%M:%S} 10.0.0.4 {a.method} {parts.path} {parts.query or '-'} 443 - {a.client} {agent} "
+        f"- {a.status} 0 0 {a.took_s * 1000:.0f}"
     )
 
 

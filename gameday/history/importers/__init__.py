@@ -7,7 +7,6 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.history.importers.access_log import LogReading, minute_table, read_access_logs
     from gameday.history.importers.clickstream import Clickstream, read_clickstream
-    from gameday.history.importers.log_lines.columns import Hints
     from gameday.history.importers.log_summary import LogSummary
     from gameday.history.importers.log_times import StepTimes
     from gameday.history.importers.minutes import MinuteCounts, SeriesGrains, assess_grains
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clickstream",
-    "Hints",
     "LogReading",
     "LogSummary",
     "MinuteCounts",
@@ -35,7 +33,6 @@ if not TYPE_CHECKING:
         __name__,
         {
             "Clickstream": "clickstream",
-            "Hints": "log_lines.columns",
             "LogReading": "access_log",
             "LogSummary": "log_summary",
             "MinuteCounts": "minutes",

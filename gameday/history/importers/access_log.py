@@ -21,18 +21,18 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from gameday.errors import HistoryError
-from gameday.history.importers.log_lines import (
+from gameday.history.importers.log_summary import LogSummary, minute_table
+from gameday.history.importers.robots import RobotRules, is_robot
+from gameday.history.importers.url_proposal import Proposed, RequestCounts, propose
+from gameday.history.importers.urls import Urls
+from gameday.history.importers.visits import Event, Seen, Visits
+from gameday.history.log_lines import (
     ClientChoice,
     Hints,
     Layout,
     choose_client,
     layout_of,
 )
-from gameday.history.importers.log_summary import LogSummary, minute_table
-from gameday.history.importers.url_proposal import Proposed, RequestCounts, propose
-from gameday.history.importers.urls import Urls
-from gameday.history.importers.robots import RobotRules, is_robot
-from gameday.history.importers.visits import Event, Seen, Visits
 from gameday.scenario import Scenario
 
 __all__ = ["LogReading", "LogSummary", "is_robot", "minute_table", "read_access_logs"]

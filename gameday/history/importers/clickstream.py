@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +26,20 @@ from gameday.vocabulary import Array
 __all__ = ["Clickstream", "read_clickstream"]
 
 _ORDER = "checkout"
-_USUAL = {
+_USUAL: dict[str, str | None] = {
     "view": "product",
     "purchase": "checkout",
     "order": "checkout",
     "addtocart": "cart",
     "add_to_cart": "cart",
     "transaction": "checkout",
-    "remove_from_cart": "cart",
+    "remove_from_cart": None,
 }
-"""Names of event types in published logs (REES46, Retailrocket) -> our steps."""
+"""Names of event types in published logs (REES46, Retailrocket) -> our steps; None: no step of a customer."""
+_SHARED = 0.02
+"""Share of sessions' names that several users have, from which on a name is one of its user's alone. Ours."""
+_SHOWN = 5
+"""So many types of events are listed by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,16 @@ class Clickstream:
     product: str | None = "product_id"
     """Which article; left out where a log does not have it, as `price` is."""
     price: str | None = "price"
-    steps: dict[str, str] = field(default_factory=dict)
-    """Event type -> step; types not named are called as in published logs, or keep their name."""
+    order: str | None = None
+    """Which order a row is of: its rows are its articles. None: rows of one customer within two seconds are."""
+    is_session_of_user: bool = False
+    """Whether two users may have sessions of one name."""
+    steps: dict[str, str | None] = field(default_factory=dict)
+    """Event type -> step, None: it is none. Others are called as in published logs, or keep their name."""
+    known_steps: frozenset[str] | None = None
+    """The steps there are; types that are none of them are left out. None: any."""
+    zone: tzinfo = UTC
+    """Of times without an offset."""
     silence_s: float = 1800.0
     """Inactivity timeout. Source: the usual half hour of web analytics."""
     needs: dict[str, str] = field(default_factory=lambda: {"checkout": "cart"})
@@ -67,8 +82,15 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
     Events are counted in `minutes`, an order of several articles once. Rows without a time, a type or a customer
     cannot be used: they are counted, and the first one is quoted in the notes.
     """
-    notes, log = list[str](), _Log(file, how, minutes)
-    for part in _in_regions(_parts(file, how), how, notes):
+    notes, parts = list[str](), _parts(file, how)
+    first = next(parts, None)
+    if first is not None and not how.is_session_of_user and (share := _shared_names(first, how)):
+        how = replace(how, is_session_of_user=True)
+        notes.append(
+            f"{share:.0%} of the first sessions' names are those of several users: a session is told by both"
+        )
+    log = _Log(file, how, minutes)
+    for part in _in_regions(chain([] if first is None else [first], parts), how, notes):
         log.add(part)
     log.require_events()
     sessions = split_into_sessions(
@@ -81,6 +103,15 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
     for after, before in how.needs.items():
         sessions = with_inferred(sessions, after, before)
     return sessions
+
+
+def _shared_names(part: pd.DataFrame, how: Clickstream) -> float:
+    """Return the share of sessions' names that several users have; 0 where it is that of chance (a sign-in)."""
+    if not (how.session and how.user and how.user in part):
+        return 0.0
+    users = part.groupby(how.session)[how.user].nunique()
+    share = float((users > 1).mean()) if len(users) else 0.0
+    return share if share > _SHARED else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +130,8 @@ class _PartEvents:
     """Names; None where the log has no such column."""
     article: pd.Series | None
     price: pd.Series | None
+    order: pd.Series | None
+    """Names of orders; None where the log has no such column."""
 
     @property
     def is_order(self) -> Array:
@@ -116,12 +149,15 @@ class _Log:
         self._orders = OrderRows()
         self._unusable, self._first_unusable = 0, ""
         """Rows that cannot be used, and the first of them."""
+        self._used, self._no_step = 0, Counter[str]()
+        """Rows that were used, and event type -> rows that are no step."""
 
     def add(self, part: pd.DataFrame) -> None:
         """Take in a part; HistoryError where a time is of a year that cannot be."""
         events = self._usable(part)
+        self._used += len(events.at_s)
         self.catalogue.add(events.product_type, events.article, events.price, events.is_order)
-        kept = self._orders.are_new(events.customer, events.at_s, events.is_order)
+        kept = self._orders.are_new(events.customer, events.at_s, events.is_order, events.order)
         at_s, step = events.at_s[kept], events.step[kept]
         region = None if events.region is None else events.region[kept]
         if self._minutes is not None:
@@ -139,8 +175,8 @@ class _Log:
         how = self._how
         keys = pd.DataFrame(
             {
-                "time": _instants(part[how.time], self._file),
-                "type": part[how.event].astype("string") if how.event else "*",
+                "time": _instants(part[how.time], self._file, how.zone),
+                "type": part[how.event].astype("string").str.strip() if how.event else "*",
                 "customer": _customers(part, how),
             },
             index=part.index,
@@ -150,7 +186,16 @@ class _Log:
             first = part[~is_usable].iloc[0].tolist()
             self._first_unusable = self._first_unusable or " | ".join(map(str, first))
             self._unusable += int((~is_usable).sum())
-        return _events_of(part[is_usable], keys[is_usable], how)
+        is_step = self._are_steps(keys["type"]) & is_usable
+        return _events_of(part[is_step], keys[is_step], how)
+
+    def _are_steps(self, types: pd.Series) -> Array:
+        """Return which rows are steps; the others are counted by their type."""
+        how = self._how
+        known = {t: _step_of(t, how) is not None for t in types.dropna().unique()}
+        is_step = types.map(known).fillna(value=False).to_numpy(bool)
+        self._no_step.update(types[~is_step].dropna().tolist())
+        return np.asarray(is_step)
 
     def require_events(self) -> None:
         """Raise HistoryError where no row of the whole log can be used."""
@@ -184,16 +229,23 @@ class _Log:
 
     def notes(self) -> list[str]:
         """Return what was left out, or counted once."""
-        notes = []
+        notes, rows = [], self._used + self._unusable + self._no_step.total()
         if self._unusable:
             notes.append(
-                f"{self._unusable} rows without a time, a type or whose they are were left out, as: "
-                f"{self._first_unusable}"
+                f"{self._unusable} of {rows} rows ({self._unusable / rows:.1%}) without a time, a type or whose "
+                f"they are were left out, as: {self._first_unusable}"
+            )
+        if self._no_step:
+            shown = ", ".join(f"{t} {n}" for t, n in self._no_step.most_common(_SHOWN))
+            total, first = self._no_step.total(), self._no_step.most_common(1)[0][0]
+            notes.append(
+                f"{total} of {rows} rows ({total / rows:.1%}) are no step and were left out: {shown}; keep "
+                f"one with --steps '{first}=STEP'"
             )
         if self._orders.more:
             notes.append(
-                f"{self._orders.more} rows of {_ORDER} are further articles of an order, of the same customer at "
-                "the same instant: one order each was counted"
+                f"{self._orders.more} rows of {_ORDER} are further articles of an order, {self._orders.why}: one "
+                "order each was counted"
             )
         if self._rows.kept < 1:
             notes.append(
@@ -210,12 +262,19 @@ def _events_of(part: pd.DataFrame, keys: pd.DataFrame, how: Clickstream) -> _Par
     return _PartEvents(
         customer=pd.util.hash_array(keys["customer"].astype(str).to_numpy(object)),
         at_s=since_1970_ns / 1e9,
-        step=keys["type"].map(lambda t: how.steps.get(t, _USUAL.get(t, t))).to_numpy(object),
+        step=keys["type"].map(lambda t: _step_of(t, how)).to_numpy(object),
         product_type=_product_types(part, how.category),
         region=None if region is None else region.to_numpy(object),
         article=part.get(how.product) if how.product else None,
         price=part.get(how.price) if how.price else None,
+        order=None if how.order is None else part[how.order].astype("string"),
     )
+
+
+def _step_of(event: str, how: Clickstream) -> str | None:
+    """Return the step that an event type is; None: it is none."""
+    step = how.steps.get(event, _USUAL.get(event, event))
+    return step if how.known_steps is None or step in how.known_steps else None
 
 
 def _product_types(part: pd.DataFrame, category: str | None) -> pd.Series:
@@ -225,11 +284,13 @@ def _product_types(part: pd.DataFrame, category: str | None) -> pd.Series:
     return part[category].astype("string").fillna("none").str.split(".").str[0]
 
 
-def _instants(column: pd.Series, file: str) -> pd.Series:
-    """Return UTC instants, NaT for what is no time; times without an offset are taken as UTC."""
+def _instants(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
+    """Return UTC instants, NaT for what is no time; `zone` is that of times without an offset."""
     times = parsed_times(column)
     require_years(times, column, file)
-    return times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
+    if times.dt.tz is None:
+        times = times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    return times.dt.tz_convert("UTC")
 
 
 def _customers(part: pd.DataFrame, how: Clickstream) -> pd.Series:
@@ -239,6 +300,9 @@ def _customers(part: pd.DataFrame, how: Clickstream) -> pd.Series:
         raise HistoryError(
             "--columns: give a session or a user: nothing says whose events these are"
         )
+    if how.session and how.user and how.is_session_of_user:
+        user, session = (part[name].astype("string") for name in (how.user, how.session))
+        return user.str.cat(session, sep="|")
     return part[column]
 
 
@@ -264,11 +328,15 @@ def _in_regions(
 def _parts(file: Path, how: Clickstream) -> Iterator[pd.DataFrame]:
     """Yield the log part by part; HistoryError where the file or one of its columns is missing."""
     customer = how.session or how.user
-    required = [c for c in (how.time, how.event, customer, how.category, how.region) if c]
-    optional = [c for c in (how.product, how.price) if c]
+    required = [
+        c for c in (how.time, how.event, customer, how.category, how.region, how.order) if c
+    ]
+    if how.is_session_of_user and how.user:
+        required.append(how.user)
+    optional = [c for c in (how.product, how.price, how.user) if c]
     if not file.is_file():
         raise HistoryError(f"{file}: no such file; check --clickstream")
-    table = reader_of(file).read_parts(file, [*required, *optional])
+    table = reader_of(file).read_parts(file, list(dict.fromkeys([*required, *optional])))
     _require_columns(file, required, table.columns)
     yield from table.parts
 

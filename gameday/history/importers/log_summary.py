@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from gameday.history.importers.log_lines import ClientChoice
 from gameday.history.importers.log_times import LogTimes
+from gameday.history.log_lines import ClientChoice
 
 __all__ = ["LogSummary", "minute_table"]
 
@@ -98,9 +98,9 @@ class LogSummary:
             return None
         return (
             f"{share:.0%} of the first {self.addresses.total()} requests come from one address, {address}, as "
-            f"behind a proxy{self._other_ways()}: customers who share it and a user agent are told as one, or as a "
-            "robot. Name another field with --client, or let the server log the client's own address, as nginx does "
-            'by "$http_x_forwarded_for" behind the user agent'
+            f"behind a proxy{self._other_ways()}: customers who share it and a user agent are told as one, or as "
+            "a robot. Name another field with --client, or let the server log the client's own address, as nginx "
+            'does by "$http_x_forwarded_for" behind the user agent'
         )
 
     def _other_ways(self) -> str:
@@ -144,8 +144,8 @@ class LogSummary:
         if self.app_words:
             words = ", ".join(f"{word} {n}" for word, n in self.app_words.most_common(_SHOWN))
             yield (
-                f"  kept as customers: {self.app_words.total()} steps by libraries of apps ({words}); leave them out "
-                f"with --robots {self.app_words.most_common(1)[0][0]}=robot"
+                f"  kept as customers: {self.app_words.total()} steps by libraries of apps ({words}); leave them "
+                f"out with --robots {self.app_words.most_common(1)[0][0]}=robot"
             )
         if self.malformed:
             yield f"  {self.malformed} malformed lines, the first: {self.quoted}"

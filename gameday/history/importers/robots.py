@@ -16,7 +16,8 @@ _APP_LIBRARIES = re.compile(
 )
 """Libraries by which apps on phones speak to their shop. Ours: the list of crawlers counts some of them."""
 _MONITORS = re.compile(
-    r"datadog|prometheus|blackbox[ -]exporter|amazon-route53|health[-_ ]?check|\bk6/|locust|jmeter|gatling|kube-probe",
+    r"datadog|prometheus|blackbox[ -]exporter|amazon-route53|health[-_ ]?check|kube-probe"
+    r"|\bk6/|locust|jmeter|gatling",
     re.IGNORECASE,
 )
 """Monitors and load generators that the list of crawlers does not know. Ours."""

@@ -10,17 +10,17 @@ from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import urljoin, urlsplit
 
-from gameday.history.importers.log_lines import RequestLine
 from gameday.history.importers.log_summary import LogSummary
 from gameday.history.importers.robots import RobotRules, app_library
 from gameday.history.importers.url_proposal import is_asset, template_of
 from gameday.history.importers.urls import StepRule, Urls
+from gameday.history.log_lines import RequestLine
 
 __all__ = ["Event", "Seen", "Visits"]
 
 Event = tuple[int, str, int, bool, float, float]
-"""Microseconds since 1970, step, visitor, whether it names itself a robot; how long the server took for the request,
-and those behind it, s."""
+"""Microseconds since 1970, step, visitor, whether it names itself a robot; how long the server took for the
+request, and the servers behind it, s."""
 
 Seen = tuple[str, RequestLine]
 """Who came, and what for."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gameday.errors import HistoryError
 from gameday.history.readers.csv import CSV
+from gameday.history.readers.json_lines import JSON_LINES
 from gameday.history.readers.parquet import PARQUET
 from gameday.history.readers.table_format import TableFormat, TableParts
 
@@ -24,14 +25,15 @@ __all__ = [
     "writable_suffixes",
 ]
 
-READERS: list[TableFormat] = [CSV, PARQUET]
+READERS: list[TableFormat] = [CSV, PARQUET, JSON_LINES]
 """All kinds; nothing else knows a suffix."""
 
 
 def find_reader(file: Path) -> TableFormat | None:
-    """Return the kind of a file by its name's suffix; None where it is none of them."""
-    suffix = file.suffix.lower()
-    return next((kind for kind in READERS if kind.suffix == suffix), None)
+    """Return the kind of a file by its name's suffix (.gz behind it is no matter); None: it is none of them."""
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else file.suffix.lower()
+    return next((kind for kind in READERS if suffix in (kind.suffix, *kind.also)), None)
 
 
 def reader_of(file: Path) -> TableFormat:

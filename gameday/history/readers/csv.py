@@ -1,16 +1,19 @@
-"""CSV: a header line, commas, UTF-8, times as ISO 8601."""
+"""CSV: a header line; commas, semicolons, tabs or bars; UTF-8; times as ISO 8601."""
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gameday.errors import HistoryError
 from gameday.history.readers.table_format import TableFormat, TableParts
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     import pandas as pd
     import pyarrow as pa
 
@@ -22,9 +25,27 @@ def _parsed(text: Path | io.BytesIO, file: Path) -> pd.DataFrame:
     import pandas as pd  # heavy: help texts name the formats without it
 
     try:
-        return pd.read_csv(text, dtype=str, keep_default_na=False, encoding="utf-8")
+        return pd.read_csv(
+            text,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            sep=_delimiter(file),
+            compression="gzip" if file.suffix.lower() == ".gz" and text is file else None,
+        )
     except (ValueError, OSError) as error:  # ParserError, EmptyDataError, UnicodeDecodeError
         raise HistoryError(f"{file}: cannot be read as CSV: {error}") from None
+
+
+def _delimiter(file: Path) -> str:
+    """Return what stands between the columns of a file's head: a comma where nothing stands there more often."""
+    try:
+        opener = gzip.open if file.suffix.lower() == ".gz" else open
+        with cast("BinaryIO", opener(file, "rb")) as stream:
+            head = stream.readline().decode("utf-8", errors="replace")
+    except (OSError, EOFError):
+        return ","  # whoever reads the file says what is wrong with it
+    return max(",;\t|", key=head.count)
 
 
 def _read_table(file: Path) -> pd.DataFrame:
@@ -46,7 +67,11 @@ def _read_selected_parts(file: Path, columns: Sequence[str]) -> TableParts:
         column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=True
     )
     try:
-        reader = csv.open_csv(file, convert_options=as_text)
+        reader = csv.open_csv(
+            file,
+            parse_options=csv.ParseOptions(delimiter=_delimiter(file)),
+            convert_options=as_text,
+        )
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise HistoryError(f"{file}: cannot be read ({error})") from None
     return TableParts(tuple(reader.schema.names), _batches(reader, file))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gameday.errors import HistoryError
+from gameday.history.readers.nested import flat_table
 from gameday.history.readers.table_format import TableFormat, TableParts
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["PARQUET"]
 
 _PART_ROWS = 250_000
+_LOOKED_AT = 200
+"""First rows by which the columns of nested values are told."""
 
 
 def _read_table(file: Path) -> pd.DataFrame:
@@ -23,7 +26,7 @@ def _read_table(file: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     try:
-        return pd.read_parquet(file, engine="pyarrow")
+        return flat_table(pd.read_parquet(file, engine="pyarrow"))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise HistoryError(f"{file}: cannot be read as Parquet: {error}") from None
 
@@ -36,9 +39,20 @@ def _read_selected_parts(file: Path, columns: Sequence[str]) -> TableParts:
         opened = parquet.ParquetFile(file)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise HistoryError(f"{file}: cannot be read ({error})") from None
-    names = tuple(opened.schema_arrow.names)
-    selected = [name for name in names if name in columns]
+    names = _names(opened)
+    parents = {name.partition(".")[0] for name in columns}
+    selected = [name for name in opened.schema_arrow.names if name in {*columns, *parents}]
     return TableParts(names, _batches(opened, selected, file))
+
+
+def _names(opened: pyarrow.parquet.ParquetFile) -> tuple[str, ...]:
+    """Return the names of all columns; of nested ones those that the first rows have."""
+    schema = opened.schema_arrow
+    nested = [name for name in schema.names if schema.field(name).type.num_fields > 0]
+    if not nested:
+        return tuple(schema.names)
+    first = next(opened.iter_batches(_LOOKED_AT, columns=nested)).to_pandas()
+    return (*(name for name in schema.names if name not in nested), *flat_table(first).columns)
 
 
 def _batches(
@@ -48,7 +62,7 @@ def _batches(
 
     try:
         for batch in opened.iter_batches(_PART_ROWS, columns=columns):
-            yield batch.to_pandas()
+            yield flat_table(batch.to_pandas())
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise HistoryError(f"{file}: cannot be read ({error})") from None
 

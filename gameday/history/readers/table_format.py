@@ -43,6 +43,8 @@ class TableFormat:
     None: such files are only ever replaced as a whole."""
     write_table: Callable[[pd.DataFrame, Path], None] | None = None
     """Write a table without its index; None: files of this kind are only read."""
+    also: tuple[str, ...] = ()
+    """Further suffixes."""
 
     def read_parts(self, file: Path, columns: Sequence[str]) -> TableParts:
         """Return the table part by part, with at least those of `columns` that the file has."""

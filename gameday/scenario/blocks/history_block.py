@@ -56,8 +56,8 @@ class HistoryBlock(Block):
     Absent: nothing is known, with a warning where it looks as if nobody came."""
     synthetic: Synthetic | None = None
     robots: dict[str, Literal["robot", "customer"]] = Field(default_factory=dict)
-    """Part of a user agent -> whether who has it is a robot or a customer, in access logs; the first that fits counts.
-    Default: a kept list of crawlers, monitors and programs; libraries that apps use are customers'."""
+    """Part of a user agent in access logs -> whether who has it is a robot or a customer; the first that fits
+    counts. Default: a kept list of crawlers, monitors and programs; libraries of apps are customers'."""
     urls: dict[Name, list[str]] = Field(default_factory=dict)
     """Step -> its requests in access logs: templates as `/p/{id}`, `POST /checkout`, `/index.php?route=cart`,
     or `~` and a pattern. A step named here is counted by these alone, any other by its own exchanges."""

@@ -199,7 +199,7 @@ class Calibration:
 
 
 def jeffreys(hits: Array, of: Array, level: float = 0.95) -> tuple[Array, Array]:
-    """Return the interval of shares under Jeffreys' prior; of no hits from 0, of all up to 1 (Brown et al. 2001)."""
+    """Return the interval of shares under Jeffreys' prior; from 0 where none hit, to 1 where all did."""
     low, high = (
         stats.beta.ppf(q, hits + 0.5, of - hits + 0.5) for q in ((1 - level) / 2, (1 + level) / 2)
     )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.history.importers.log_lines.clients import ClientChoice, choose_client
-    from gameday.history.importers.log_lines.columns import Hints
-    from gameday.history.importers.log_lines.detection import Layout, layout_of
-    from gameday.history.importers.log_lines.format_strings import NAMED_FORMATS
-    from gameday.history.importers.log_lines.request_lines import RequestLine
+    from gameday.history.log_lines.clients import ClientChoice, choose_client
+    from gameday.history.log_lines.columns import Hints
+    from gameday.history.log_lines.detection import Layout, layout_of
+    from gameday.history.log_lines.format_strings import NAMED_FORMATS
+    from gameday.history.log_lines.request_lines import RequestLine
 
 __all__ = [
     "ClientChoice",

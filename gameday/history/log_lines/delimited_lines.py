@@ -6,8 +6,8 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gameday.history.importers.log_lines.columns import role_of_name
-from gameday.history.importers.log_lines.named_lines import Fields
+from gameday.history.log_lines.columns import role_of_name
+from gameday.history.log_lines.named_lines import Fields
 
 __all__ = ["Delimited", "delimited_fields"]
 

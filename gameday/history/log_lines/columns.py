@@ -31,9 +31,9 @@ Role = Literal[
     "client",
     "other",
 ]
-"""`request`: method, target and protocol in one; `target`: path and query; `date` and `clock`: two halves of a time;
-`address`: of whoever connected; `addresses`: a list of addresses that a proxy wrote down; `location`: where a redirect
-leads; `client`: what a person said tells customers apart; `operation`: of GraphQL; `body`: what was sent, a form or JSON; times: seconds x the column's unit."""
+"""`request`: method, target and protocol in one; `target`: path and query; `date` and `clock`: two halves of a
+time; `address`: of whoever connected; `addresses`: those that a proxy wrote down; `location`: where a redirect
+leads; `client`: what a person said tells customers apart; `operation`: of GraphQL; `body`: a form or JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ _NAMES: dict[Role, str] = {
     "httpxclientip xclientip httpclientip httpxoriginalforwardedfor xoriginalforwardedfor forwarded "
     "httpxazureclientip xazureclientip cloudfrontvieweraddress xenvoyexternaladdress httpxenvoyexternaladdress",
     "host": "host httphost servername requesthost cshost xhostheader vhost authority requestauthority domain",
-    "location": "senthttplocation upstreamhttplocation location redirecturl responselocation redirect downstreamlocation",
+    "location": "senthttplocation upstreamhttplocation location redirecturl responselocation redirect "
+    "downstreamlocation",
     "operation": "operationname operation graphqloperation graphqloperationname xapollooperationname "
     "httpxapollooperationname argoperationname",
     "body": "requestbody body postdata",
@@ -94,8 +95,8 @@ _NAMES: dict[Role, str] = {
     "upstream_time": "upstreamresponsetime originduration targetprocessingtime backendprocessingtime service "
     "xenvoyupstreamservicetime upstreamservicetime upstreamtime urt originresponsetime",
 }
-"""Role -> names, in small letters and digits alone. Sources: the documents of nginx, Apache httpd, Caddy, Envoy, Traefik,
-HAProxy, Heroku, W3C extended logs (IIS, CloudFront), AWS, Google Cloud and Cloudflare logs, the Elastic Common Schema."""
+"""Role -> names, in small letters and digits alone. Sources: the documents of nginx, Apache httpd, Caddy, Envoy,
+Traefik, HAProxy, Heroku, IIS, CloudFront, AWS, Google Cloud and Cloudflare logs; the Elastic Common Schema."""
 _ROLE_OF = {name: role for role, names in _NAMES.items() for name in names.split()}
 _UNITS_S = {
     "durationms": 1e-3,
@@ -120,7 +121,7 @@ _PLAIN = re.compile(r"[^a-z0-9]")
 
 
 def role_of_name(name: str) -> tuple[Role, float] | None:
-    """Return what a column of this name holds, and the unit of its durations in seconds; None: its name says nothing.
+    """Return what a column of this name holds, and its unit in seconds; None: its name says nothing.
 
     Of a nested name (`request.headers.User-Agent`) the longest ending that is known counts.
     """

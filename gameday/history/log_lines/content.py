@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 
-from gameday.history.importers.log_lines.columns import Column, Role
-from gameday.history.importers.log_lines.instants import instant_parser
+from gameday.history.log_lines.columns import Column, Role
+from gameday.history.log_lines.instants import instant_parser
 
 __all__ = ["address_of", "role_of_content", "with_unit"]
 

@@ -7,25 +7,25 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gameday.history.importers.log_lines.columns import Column, Hints, role_of_name
-from gameday.history.importers.log_lines.content import role_of_content, with_unit
-from gameday.history.importers.log_lines.delimited_lines import delimited_fields
-from gameday.history.importers.log_lines.format_strings import (
+from gameday.history.log_lines.columns import Column, Hints, role_of_name
+from gameday.history.log_lines.content import role_of_content, with_unit
+from gameday.history.log_lines.delimited_lines import delimited_fields
+from gameday.history.log_lines.format_strings import (
     NAMED_FORMATS,
     Pieces,
     named_columns,
     pieces_of,
     w3c_columns,
 )
-from gameday.history.importers.log_lines.named_lines import (
+from gameday.history.log_lines.named_lines import (
     Fields,
     fields_of_json,
     fields_of_logfmt,
     named_parser,
 )
-from gameday.history.importers.log_lines.request_lines import CLIENT_ROLES, RequestLine
-from gameday.history.importers.log_lines.text_lines import text_parser
-from gameday.history.importers.log_lines.wrapping import unwrapping
+from gameday.history.log_lines.request_lines import RequestLine
+from gameday.history.log_lines.text_lines import text_parser
+from gameday.history.log_lines.wrapping import unwrapping
 
 __all__ = ["Layout", "layout_of"]
 
@@ -244,9 +244,9 @@ def _column(number: int, tokens: tuple[_Token, ...]) -> Column:
 def _first_of_each(columns: list[Column]) -> list[Column]:
     """Return the columns, each role at one place; the others are `other`.
 
-    A status is behind its request where any is. A request says method and target itself: a URL beside it is that of
-    the page before, or behind the agent where a redirect leads. An address behind the peer's is one that a proxy
-    wrote down.
+    A status is behind its request where any is. A request says method and target itself: a URL beside it is that
+    of the page before, or behind the agent where a redirect leads. An address behind the peer's is one that a
+    proxy wrote down.
     """
     asked = next((n for n, c in enumerate(columns) if c.role in ("request", "target", "path")), 0)
     statuses = [n for n, column in enumerate(columns) if column.role == "status"]

@@ -25,7 +25,10 @@ _DURATION_UNITS_S = {
     "m": 60.0,
 }
 _MONTHS = {
-    name: 1 + n for n, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+    name: 1 + number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    )
 }
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import unquote
 
-from gameday.history.importers.log_lines.columns import Column, Hints
-from gameday.history.importers.log_lines.format_strings import Pieces
-from gameday.history.importers.log_lines.request_lines import RequestLine, line_maker
+from gameday.history.log_lines.columns import Column, Hints
+from gameday.history.log_lines.format_strings import Pieces
+from gameday.history.log_lines.request_lines import RequestLine, line_maker
 
 __all__ = ["line_pattern", "text_parser"]
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gameday.history.importers.log_lines.columns import Column, Hints, role_of_name
-from gameday.history.importers.log_lines.content import role_of_content, with_unit
-from gameday.history.importers.log_lines.request_lines import RequestLine, line_maker
+from gameday.history.log_lines.columns import Column, Hints, role_of_name
+from gameday.history.log_lines.content import role_of_content, with_unit
+from gameday.history.log_lines.request_lines import RequestLine, line_maker
 
 __all__ = ["Fields", "fields_of_json", "fields_of_logfmt", "named_parser"]
 
@@ -84,8 +84,8 @@ def _columns(rows: list[dict[str, str]]) -> list[Column]:
         columns.append(with_unit(Column(name, role, unit_s), values))
     known = {column.role for column in columns}
     for number, column in enumerate(columns):
-        if column.role == "other" and (found := role_of_content(texts[column.name])) is not None:
-            if found not in known:
-                columns[number] = Column(column.name, found)
-                known.add(found)
+        found = role_of_content(texts[column.name]) if column.role == "other" else None
+        if found is not None and found not in known:
+            columns[number] = Column(column.name, found)
+            known.add(found)
     return columns

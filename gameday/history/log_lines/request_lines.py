@@ -9,8 +9,8 @@ from math import nan
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-from gameday.history.importers.log_lines.columns import Column, Role
-from gameday.history.importers.log_lines.instants import duration_s, instant_parser
+from gameday.history.log_lines.columns import Column, Role
+from gameday.history.log_lines.instants import duration_s, instant_parser
 
 __all__ = ["Maker", "RequestLine", "line_maker", "path_of"]
 
@@ -98,7 +98,7 @@ def _when(
 
 
 def _timed(columns: list[Column], role: Role) -> Callable[[Sequence[str]], float] | None:
-    """Return what reads the durations of a role; where several columns have it their sum, as balancers write it."""
+    """Return what reads the durations of a role; of several columns their sum, as balancers write it."""
     timed = [(n, column.unit_s) for n, column in enumerate(columns) if column.role == role]
     if not timed:
         return None

@@ -8,9 +8,9 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from gameday.errors import UsageError
-from gameday.history.importers.log_lines.columns import Column
-from gameday.history.importers.log_lines.content import address_of
-from gameday.history.importers.log_lines.request_lines import CLIENT_ROLES
+from gameday.history.log_lines.columns import Column
+from gameday.history.log_lines.content import address_of
+from gameday.history.log_lines.request_lines import CLIENT_ROLES
 
 __all__ = ["ClientChoice", "choose_client"]
 
@@ -92,7 +92,7 @@ def choose_client(
 ) -> ClientChoice:
     """Return the column that tells customers apart: `named` by a person, else by `rows`, the first lines'.
 
-    Where proxies wrote down whom they speak for, that is the customer. UsageError where there is no column `named`.
+    Whom proxies wrote down as asking is the customer. UsageError where there is no column `named`.
     """
     ways = _ways(columns)
     if named is not None:

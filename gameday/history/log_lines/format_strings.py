@@ -1,4 +1,4 @@
-"""Format strings of access logs, as servers' own configuration writes them: nginx, Apache httpd, gunicorn, Envoy, W3C.
+"""Format strings of access logs as servers' configurations write them: nginx, Apache httpd, gunicorn, Envoy, W3C.
 
 A format is read as pieces: literal text, and columns between it.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from gameday.errors import UsageError
-from gameday.history.importers.log_lines.columns import Column, Role, role_of_name
+from gameday.history.log_lines.columns import Column, Role, role_of_name
 
 __all__ = ["NAMED_FORMATS", "Pieces", "named_columns", "pieces_of"]
 
@@ -31,8 +31,7 @@ NAMED_FORMATS = {
     '$request_creation_time "$actions" "$redirect_url" "$error_reason" "$targets" "$statuses" "$classification" '
     '"$classification_reason"',
 }
-"""Formats that may be written by name. Sources: the defaults in the documents of nginx, httpd, gunicorn and Envoy; AWS,
-"Access logs for your Application Load Balancer"."""
+"""Formats that may be written by name. Sources: the documents of nginx, httpd, gunicorn, Envoy and AWS."""
 
 _NGINX = re.compile(r"\$\{?(\w+)\}?")
 _APACHE = re.compile(r"%[<>]?(?:!?\d{3}(?:,\d{3})*)?(?:\{([^}]*)\})?(\^\w\w|[a-zA-Z%])")
