@@ -16,11 +16,13 @@ class Rule:
     """What looks for one kind of trouble, and what its findings mean."""
 
     name: str
-    """As findings, reports and `findings.json` have it; the name of its file."""
+    """As findings, reports and `findings.json` have it: it stays, whatever its file is called."""
     look: Callable[[Evidence], Iterator[Candidate]]
     """Yields every test it made, passed or not: all of them count for the correction of chance."""
     hurts_customers: bool = False
     """Whether customers feel it: only then may it be S1, and S2 for a service that is not critical."""
+    worst: Severity = "S1"
+    """The most severe that its findings may be."""
     fails_run: bool = False
     """Whether a finding fails the run, where it was measured or the run bears out its model."""
     servers_help: bool = True
@@ -34,6 +36,9 @@ class Rule:
         S1: orders are lost at or below the median forecast. S2: customers are hurt at or below p90.
         S3: the same beyond p90, or a service in trouble that customers do not feel yet. S4: the rest.
         """
+        return max(self.worst, self._by_harm(tier, quantile))
+
+    def _by_harm(self, tier: int, quantile: float) -> Severity:
         if self.refutes_model:
             return "S4"
         if self.hurts_customers and tier == 0 and quantile <= 0.5:

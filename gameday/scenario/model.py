@@ -291,5 +291,9 @@ class Scenario(Block):
         return sorted(found, key=lambda item: (item[1], item[0].name))
 
     def sha256(self) -> str:
-        """Return the SHA-256 of the whole scenario, hex."""
-        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
+        """Return the SHA-256, hex, of what the scenario says otherwise than by default.
+
+        A field that a later version adds changes it for those alone who write it.
+        """
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -23,6 +23,9 @@ class Policy(Block):
     has_closed_form: ClassVar[bool] = False
     """Whether the closed forms of queueing theory hold for the queue of a service that has it."""
 
+    changes_work: ClassVar[bool] = False
+    """Whether it changes how long the work of a visit takes."""
+
     @property
     def acts_after_s(self) -> float | None:
         """Return after how many seconds of waiting or work it acts; None = it does not wait."""

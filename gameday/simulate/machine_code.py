@@ -28,6 +28,8 @@ __all__ = ["compiling", "forget_old", "kept_folder", "sources"]
 
 _LARGEST = "kernel.run-*.nbc"
 """The largest kernel: it is made last, so the others are there too."""
+_LAYOUT = ("policy.py", "blocks/services.py")
+"""Files of the scenario by which the record of a service is laid out."""
 _ARITHMETIC = ("caller_policies", "queue_policies", "server_policies", "service_times")
 """Folders of the scenario whose functions the kernel is compiled from."""
 _OLD_S = 30 * 86400.0
@@ -39,6 +41,7 @@ def sources() -> list[Path]:
     shared = (gameday.record.histograms, gameday.record.run_record, gameday.vocabulary)
     files = [Path(str(module.__file__)) for module in shared]
     scenario = Path(str(gameday.scenario.__file__)).parent
+    files += [scenario / name for name in _LAYOUT]
     for folder in (Path(__file__).parent / "compiled", *(scenario / name for name in _ARITHMETIC)):
         files += folder.glob("*.py")
     return sorted(files)

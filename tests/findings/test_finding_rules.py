@@ -17,7 +17,7 @@ import gameday.findings.rules as family
 from gameday.findings import Evidence, find
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
-from gameday.findings.rules import RULES
+from gameday.findings.rules import RULES, retry_storm
 from gameday.queueing.visited import step_tier
 from gameday.record.run_record import ATTEMPTS, LOADS, STEPS, Orders, RunRecord
 from gameday.vocabulary import Band
@@ -55,6 +55,7 @@ def test_what_breaks_at_a_higher_forecast_or_hurts_less_is_never_more_severe(
     assert rule.severity(tier, min(0.999, quantile + more)) >= severity
     assert severity != "S1" or rule.hurts_customers
     assert severity == "S4" or not rule.refutes_model
+    assert replace(rule, worst="S3").severity(tier, quantile) >= "S3"
 
 
 @pytest.fixture(scope="module")
@@ -268,3 +269,10 @@ def test_a_step_that_orders_or_fills_a_cart_is_of_tier_0(idle: Evidence) -> None
     tiers = {step: step_tier(idle.scenario, step) for step in idle.scenario.step_names}
     assert tiers == {"home": 1, "product": 1, "checkout": 0}
     assert step_tier(idle.scenario, "all steps") == 1
+
+
+def test_a_storm_of_thousands_is_not_overlooked_for_a_minute_of_one_attempt() -> None:
+    attempts = np.array([4000.0] * 6 + [1.0] * 3)
+    worst = retry_storm._Worst.of(attempts, np.array([2400.0] * 6 + [1.0] * 3))
+    assert worst.attempts > 1000
+    assert worst.share > 0.5

@@ -111,6 +111,17 @@ def test_no_room_shows_more_than_fifteen_files() -> None:
     } == {}
 
 
+def test_no_file_holds_the_marks_of_a_merge() -> None:
+    done = subprocess.run(
+        ["git", "grep", "-nE", "^(<{7}|>{7}) "],
+        cwd=HOUSE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ""
+
+
 def test_nothing_cites_what_is_not_in_the_repository() -> None:
     done = subprocess.run(
         ["git", "grep", "-nE", "DESIGN( |\\.md|§)|anchors/|the probe\\b"],

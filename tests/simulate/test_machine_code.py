@@ -28,7 +28,7 @@ import sys
 scenario = load_small(Path(sys.argv[1]), small_shop(), {"services": {"pay": {"time": {
     "law": "exponential", "mean": "40ms"}}}})
 record = run_compiled(scenario, flat_plan(scenario, 2.0, slots=2), "main", seed=Seed(1))
-print(record.loads[0, 2, 0].sum(), kept_folder())
+print(record.loads[0, 2, 0].sum() / record.attempts[0, 2, 0].sum(), kept_folder())
 """
 
 
@@ -40,6 +40,8 @@ def test_every_source_a_kernel_is_made_of_is_in_its_name() -> None:
         "retry.py",
         "shed.py",
         "quantile_functions.py",
+        "policy.py",
+        "services.py",
         "run_record.py",
         "histograms.py",
     } <= names
@@ -50,7 +52,7 @@ def test_every_source_a_kernel_is_made_of_is_in_its_name() -> None:
 def test_an_edited_helper_is_never_served_stale_and_no_home_need_be_writable(
     tmp_path: Path,
 ) -> None:
-    """A copy of the program with one helper in another room edited, run without a home."""
+    """A copy of the program with one helper edited, run without a home: visits last twice as long."""
     shutil.copytree(PACKAGE, tmp_path / "gameday", ignore=shutil.ignore_patterns("__pycache__"))
     helper = tmp_path / "gameday" / "scenario" / "service_times" / "quantile_functions.py"
     text = helper.read_text()
@@ -78,7 +80,7 @@ def test_an_edited_helper_is_never_served_stale_and_no_home_need_be_writable(
         )
         said.append(done.stdout.split())
     (edited, elsewhere), (original, here) = said
-    assert float(edited) == pytest.approx(2 * float(original), rel=0.05)
+    assert float(edited) == pytest.approx(2 * float(original), rel=0.15)  # of the visits that come
     assert Path(elsewhere).name != Path(here).name
     assert Path(elsewhere).is_relative_to(tmp_path)
 

@@ -15,6 +15,6 @@ class Exporter:
     """A format that capacity requests can leave in."""
 
     export: Callable[[tuple[CapacityRequest, ...]], str]
-    """Returns the text of all requests."""
+    """Returns the text of all requests, each with what it is proven for and whether that holds."""
     is_order_sheet: bool
     """Whether its text says, request by request, what to order by when, and nothing where nothing is ordered."""

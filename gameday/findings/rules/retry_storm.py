@@ -37,7 +37,7 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
 
 @dataclass(frozen=True, slots=True)
 class _Worst:
-    """The minutes in which the largest share of attempts is repeated."""
+    """The minutes in which a large share of attempts is repeated, beyond what chance explains."""
 
     first_slot: int
     share: float
@@ -48,14 +48,16 @@ class _Worst:
 
     @staticmethod
     def of(attempts: Array, repeats: Array) -> _Worst:
-        """Return the worst minutes of attempts and repeated attempts, each (slots,)."""
+        """Return the worst minutes of attempts and repeated attempts, each (slots,): those least due to chance."""
         width = min(SATURATED_SLOTS, len(attempts))
         sums = [np.convolve(row, np.ones(width), "valid") for row in (attempts, repeats)]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            shares = np.where(sums[0] > 0, sums[1] / sums[0], 0.0)
-        slot = int(shares.argmax())
-        counts = [round(float(row[slot])) for row in sums]
-        return _Worst(slot, float(shares[slot]), counts[0], counts[1], len(shares))
+        counts = [
+            (round(float(n)), round(min(float(n), float(k)))) for n, k in zip(*sums, strict=True)
+        ]
+        chances = [p_share_above(k, n, _REPEATED) if n else 1.0 for n, k in counts]
+        shares = [k / n if n else 0.0 for n, k in counts]
+        slot = min(range(len(counts)), key=lambda slot: (chances[slot], -shares[slot]))
+        return _Worst(slot, shares[slot], *counts[slot], len(shares))
 
 
 def _candidate(evidence: Evidence, stack: str, service: str, worst: _Worst) -> Candidate:

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 READERS: list[TableFormat] = [CSV, PARQUET, JSON_LINES]
-"""All kinds; nothing else knows a suffix."""
+"""All kinds of histories, logs and actuals; a scenario's own assets and regressors are CSV or Parquet."""
 
 
 def find_reader(file: Path) -> TableFormat | None:

@@ -23,6 +23,7 @@ class Load(Policy):
     """Share that each other request in service adds: shared state, garbage to collect, thrashing."""
 
     real_columns: ClassVar = ("contention", "coherency")
+    changes_work: ClassVar = True
 
     @model_validator(mode="after")
     def _slows_something(self) -> Load:

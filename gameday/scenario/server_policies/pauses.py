@@ -22,6 +22,7 @@ class Pauses(Policy):
     """How long each lasts."""
 
     real_columns: ClassVar = ("pause_every_s", "pause_s")
+    changes_work: ClassVar = True
 
     @model_validator(mode="after")
     def _works_between(self) -> Pauses:

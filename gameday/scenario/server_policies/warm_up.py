@@ -21,6 +21,7 @@ class WarmUp(Policy):
     """Factor on its work at first; it falls linearly to 1."""
 
     real_columns: ClassVar = ("cold_s", "cold_factor")
+    changes_work: ClassVar = True
 
     def columns(self, scale: float) -> dict[str, float]:
         """Return its columns."""

@@ -99,7 +99,7 @@ def _set_servers(row: Any, station: Station, rule: Service) -> None:
     row["timeout_s"] = rule.timeout
     row["queue_order"] = ORDERS.index(rule.queue_order)
     row["is_heedful"] = rule.deadline == "propagated"
-    row["is_plain"] = not (rule.load or rule.warm_up or rule.pauses)
+    row["is_plain"] = not any(policy.changes_work for _, policy in rule.policies())
 
 
 def _items(cache: Cache | None, scale: float) -> Array:
