@@ -59,6 +59,10 @@ _open = opening(
 )
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:

@@ -87,7 +87,7 @@ RUN_FILES = (
     File(
         "run.json",
         1,
-        "game_day",
+        "replay",
         "manifest: versions, seed, hashes, verdict, exit code",
         (
             Column("schema_version", "", "of this file"),

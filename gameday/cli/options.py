@@ -78,7 +78,6 @@ DriftOption = Annotated[
         help="let conversion differ by so much from the journeys', hour by hour, as 10%",
     ),
 ]
-_MOST_DRIFT = 0.5
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 RivalsOption = Annotated[
     str, typer.Option(help="names with commas; or `installed`: all there are; or `none`")
@@ -134,12 +133,7 @@ def drift_of(text: str | None) -> float | None:
     if text is None:
         return None
     share = _positive("--allow-conversion-drift", text.rstrip("%"), "as 10%")
-    share = share / 100 if text.endswith("%") else share
-    if share > _MOST_DRIFT:
-        raise UsageError(
-            f"--allow-conversion-drift: must be at most {_MOST_DRIFT:.0%} (got '{text}')"
-        )
-    return share
+    return share / 100 if text.endswith("%") else share
 
 
 def address_of(flag: str, text: str) -> tuple[str, int]:

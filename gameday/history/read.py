@@ -29,9 +29,9 @@ from gameday.vocabulary import Array, Seed
 __all__ = ["read_any_history", "read_history"]
 
 
-def read_history(scenario: Scenario, *, file: Path | None, seed: Seed) -> History:
+def read_history(scenario: Scenario, *, file: str | Path | None, seed: Seed) -> History:
     """Return the past from `file`, or a synthetic one made from `seed`; HistoryError if unsound."""
-    return _cached_past(scenario, seed) if file is None else _from_file(scenario, file)
+    return _cached_past(scenario, seed) if file is None else _from_file(scenario, Path(file))
 
 
 def _from_file(scenario: Scenario, file: Path) -> History:

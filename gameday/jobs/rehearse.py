@@ -36,6 +36,7 @@ from gameday.forecast import Demand
 from gameday.jobs.foresee import expect
 from gameday.jobs.rehearsal import Rehearsal, Variant
 from gameday.live import Show, show_to
+from gameday.python_words import check_number, path_of, seed_of, texts_of
 from gameday.queueing import least_scale
 from gameday.scenario import Scenario
 from gameday.scenario.reading import (
@@ -59,7 +60,7 @@ from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["RehearsalOrder", "checked", "rehearse", "rehearse_order"]
 
-_CURE_REPLICATIONS = 4
+_REMEDY_REPLICATIONS = 4
 """Of each load and policy that is tried: which of many helps, not how much."""
 
 
@@ -84,6 +85,12 @@ class RehearsalOrder:
     """Processes; None: the cores."""
     cluster: str | None = None
     """A dask scheduler, as tcp://HOST:8786; None: this machine."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where a value is of another kind, or out of its range."""
+        check_number("--replications", self.replications, least=2, is_whole=True)
+        check_number("--budget", self.budget_s, least=0, is_open=True)
+        check_number("--workers", self.workers, least=1, is_whole=True)
 
     @property
     def core_s(self) -> float:
@@ -124,12 +131,12 @@ def rehearse(
     `replay`. GamedayError says what is wrong.
     """
     order = RehearsalOrder(
-        event=event,
-        seed=Seed(seed),
+        event=str(path_of("--event", event)),
+        seed=seed_of(seed),
         asked=ReplayOptions(window, 1.0, None, scale, quantile),
-        history=None if history is None else Path(history),
-        what_if=tuple(what_if),
-        inject=tuple(inject),
+        history=None if history is None else path_of("--history", history),
+        what_if=texts_of("--what-if", what_if),
+        inject=texts_of("--inject", inject),
         headroom=headroom,
         n_minus_one=n_minus_one,
         replications=replications,
@@ -154,7 +161,7 @@ def rehearse_order(order: CheckedOrder, show: Show) -> Rehearsal:
             result,
             what_ifs=tuple(model.variant(before, variant) for variant in variants),
             headroom=model.headroom(before) if asked.headroom else None,
-            cures=model.cures(result),
+            cures=model.remedies(result),
             n_minus_one=model.losses(demand) if asked.n_minus_one else None,
         )
 
@@ -294,12 +301,12 @@ class _Model:
             objectives_change=objective_change(before, after),
         )
 
-    def cures(self, result: Rehearsal) -> dict[str, Remedies] | None:
+    def remedies(self, result: Rehearsal) -> dict[str, Remedies] | None:
         """Return what brings back the stacks that stay down; None where none does."""
         down = result.stays_down()
         if not down:
             return None
-        play = partial(self.play, most=_CURE_REPLICATIONS)
+        play = partial(self.play, most=_REMEDY_REPLICATIONS)
         return find_remedies(self.scenario, self.calm, self.plan.injections, down, play)
 
     def headroom(self, before: Replications) -> dict[str, tuple[Headroom, ...]]:

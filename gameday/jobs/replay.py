@@ -26,13 +26,13 @@ from gameday.jobs.one_run.order import Order, checked
 from gameday.jobs.one_run.questions import Questions
 from gameday.jobs.one_run.run import Run, begun
 from gameday.live import Show, show_to
+from gameday.python_words import path_of, seed_of, texts_of
 from gameday.report import Judged, Summary, gather
 from gameday.safety import check_ceilings
 from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.simulate import RealSpeedRuns, compiling, real_speed_model
 from gameday.swarm.control import check_listen
 from gameday.traffic import ReplayOptions
-from gameday.vocabulary import Seed
 
 __all__ = ["Replayed", "replay", "replay_order"]
 
@@ -73,14 +73,14 @@ def replay(
     line. GamedayError says what is wrong; a missed objective is no error: it stands in the verdict.
     """
     order = Order(
-        event=event,
-        seed=Seed(seed),
-        out=Path(out),
+        event=str(path_of("--event", event)),
+        seed=seed_of(seed),
+        out=path_of("--out", out),
         asked=ReplayOptions(window, speed, None, scale, quantile),
-        history=None if history is None else Path(history),
+        history=None if history is None else path_of("--history", history),
         targets=targets,
         workers=workers,
-        inject=tuple(inject),
+        inject=texts_of("--inject", inject),
         drift=drift,
         n_minus_one=n_minus_one,
         command="gameday.replay",

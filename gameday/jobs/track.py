@@ -217,11 +217,13 @@ class _GrowingFile:
         minutes, notes = minutes_of_table(table, str(self.file), self.clock)
         yield from self._notes(f"{self.file}: {note}" for note in notes)
         if minutes.empty:
+            yield from self._notes([f"{self.file}: holds no minute"])
             return
         names = _names_of_plan(tracker)
         minutes["name"] = [names.get(name.casefold(), name) for name in minutes["name"]]
         last = _whole_slots(tracker, minutes)
         if last <= tracker.next_slot:
+            yield from self._notes([f"{self.file}: holds no whole minute of the plan yet"])
             return
         counts = _counts(tracker, minutes, last)
         yield from self._notes(self._strange(tracker, minutes, counts))

@@ -185,11 +185,6 @@ class RunRecord:
         rows = self.latency[self.stacks.index(stack), places, LATENCIES.index(latency)]
         return np.asarray(rows[:, self.judged].sum(axis=0))
 
-    def visits_of(self, stack: str, service: str) -> Array:
-        """Return the histogram of a service's visits over the window, shape (BINS,)."""
-        rows = self.visits[self.stacks.index(stack), self.services.index(service), self.judged]
-        return np.asarray(rows.sum(axis=0))
-
     def _stacks(self, stack: str | None) -> slice:
         if stack is None:
             return slice(None)
@@ -205,10 +200,6 @@ class RunRecord:
         return max(
             (float(self.longest_s[self.steps.index(step)]) for step in steps), default=math.inf
         )
-
-    def longest_visit_of(self, service: str) -> float:
-        """Return the seconds after which nobody waits for a service any more; inf where it is not known."""
-        return float(self.longest_visit_s[self.services.index(service)])
 
     def with_time_outs(self, seconds: Sequence[float]) -> RunRecord:
         """Return the record of a target that is known to wait so long, service by service, and no longer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -42,7 +43,7 @@ class StopWatch:
     """Remembers the first reason to stop; the run asks between its steps.
 
     As a context it takes over SIGINT and SIGTERM, so that a run ends in order. A second Ctrl-C
-    ends it at once.
+    ends it at once. Signals come to a process's main thread: a run in another one is stopped by `gameday stop`.
     """
 
     def __init__(self, run: Path) -> None:
@@ -52,7 +53,8 @@ class StopWatch:
         self._interrupts = 0
 
     def __enter__(self) -> StopWatch:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        is_main = threading.current_thread() is threading.main_thread()
+        for number in (signal.SIGINT, signal.SIGTERM) if is_main else ():
             self._before[number] = signal.signal(number, self._caught)
         return self
 

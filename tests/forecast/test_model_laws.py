@@ -110,7 +110,7 @@ def test_an_event_of_strength_0_changes_nothing() -> None:
     counts = counts_of(21, (200.0,), seed=5)
     nothing = replace(occurrence(9, 24), strength=0.0)
     calm = forecast_of(model_of(past_of(counts)))
-    # What calendars are made of leaves such events out (task.py); the ingredient ignores them too.
+    # What calendars are made of leaves such events out; the ingredient ignores them too.
     columns = past_of(counts, with_events(nothing)).columns(np.arange(10.0))
     assert not any(block.startswith("event") for block in columns.blocks)
     np.testing.assert_array_equal(forecast_of(model_of(past_of(counts, with_events()))), calm)

@@ -333,3 +333,26 @@ def test_no_name_at_a_door_is_that_of_a_module_behind_it(file: Path) -> Iterator
     if file.name == "__init__.py" and _gives_late(file):
         behind = {part.stem for part in file.parent.iterdir()}
         yield from sorted(behind & set(exports_of(file) or ()))
+
+
+def test_the_top_level_holds_what_it_is_for_and_nothing_else() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=HOUSE.parent, capture_output=True, text=True, check=True
+    ).stdout.split()
+    beside = {name.partition("/")[0] for name in listed if not name.startswith(".")}
+    assert beside == {
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "DECISIONS.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "constraints.txt",
+        "docs",
+        "gameday",
+        "locustfiles",
+        "pyproject.toml",
+        "reports",
+        "scenarios",
+        "tests",
+    }

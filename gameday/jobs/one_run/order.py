@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gameday.python_words import check_number, check_targets
 from gameday.safety import targets_by_stack
 from gameday.scenario import Scenario
 from gameday.swarm.control import Listen
@@ -13,7 +14,10 @@ from gameday.traffic import ReplayOptions
 from gameday.traffic.plan import check_options
 from gameday.vocabulary import Seed
 
-__all__ = ["Order", "checked"]
+__all__ = ["MOST_DRIFT", "Order", "checked"]
+
+MOST_DRIFT = 0.5
+"""Conversion may differ by so much, a share. Ours: beyond, journeys are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,12 @@ class Order:
     """Whether what can be lost at the peak is asked."""
     command: str = "gameday replay"
     """How it was asked for: reports show it, so that it can be asked for again."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where a value is of another kind, or out of its range."""
+        check_targets(self.targets)
+        check_number("--workers", self.workers, least=1, is_whole=True)
+        check_number("--allow-conversion-drift", self.drift, least=0, most=MOST_DRIFT)
 
     @property
     def has_own_target(self) -> bool:

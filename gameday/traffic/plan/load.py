@@ -76,7 +76,7 @@ def plan_load(
     options: ReplayOptions,
     own_target: bool = False,
 ) -> LoadPlan:
-    """Return the plan that plays a window of `demand`; UsageError says which flag cannot be met.
+    """Return the plan that plays a window of `demand`; UsageError says what of it cannot be met.
 
     `own_target`: the servers are not ours to scale, so the scale applies to arrivals alone.
     """

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from gameday.errors import UsageError
+from gameday.python_words import check_number
 from gameday.scenario import Scenario, did_you_mean, local_to_utc
 from gameday.traffic.plan.nominal import StackResponses
 from gameday.vocabulary import SLOT_S, Array, TimeGrid
@@ -47,6 +48,17 @@ class ReplayOptions:
     quantile: float | None = None
     lead_in: int | None = None
     """Most slots before the window; None: as many as customers need to be under way."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where a value is of another kind, or out of its range."""
+        if not isinstance(self.window, str):
+            raise UsageError(
+                f"--window: must be a text: peak, all, or START/END (got {self.window!r})"
+            )
+        check_number("--speed", self.speed, least=1)
+        check_number("--duration", self.duration_s, least=0, is_open=True)
+        check_number("--scale", self.scale, least=0, is_open=True)
+        check_number("--quantile", self.quantile, least=0, most=1, is_open=True)
 
 
 def choose_speed(options: ReplayOptions, scenario: Scenario, window_s: float) -> float:
