@@ -172,19 +172,12 @@ def _import_clickstream(order: ImportOrder, file: Path, scenario: Scenario | Non
 def _columns_and_names(order: ImportOrder, file: Path, scenario: Scenario | None) -> Clickstream:
     """Return how a clickstream is written; a type called as a step of the scenario is that step."""
     export = _export(order, file)
-    there = reader_of(file).read_parts(file, ()).columns if export is not None else ()
-    columns: dict[str, Any] = {} if export is None else export.found(there)
-    columns |= order.columns
-    told = {} if export is None else {**export.steps}
-    usual = {*told, *order.steps}
-    if columns.get("time", "") is None:
-        raise UsageError("--columns: time cannot be none")
-    if columns.get("event", "") is None and "*" not in usual:
-        raise UsageError(
-            "--columns: without an event type say which step all rows are: --steps '*=checkout'"
-        )
-    if order.regions and not columns.get("region"):
-        raise UsageError("--regions needs the column that says them: --columns region=NAME")
+    columns: dict[str, Any] = {**order.columns}
+    told = dict[str, str | None]()
+    if export is not None:
+        columns = {**export.found(reader_of(file).read_parts(file, ()).columns), **order.columns}
+        told = {**export.steps}
+    _check_columns(columns, {*told, *order.steps}, order)
     own = {step: step for step in scenario.steps} if scenario is not None else {}
     return Clickstream(
         **columns,
@@ -194,6 +187,18 @@ def _columns_and_names(order: ImportOrder, file: Path, scenario: Scenario | None
         regions={**order.regions},
         zone=zone_of(order.time_zone),
     )
+
+
+def _check_columns(columns: dict[str, Any], types: set[str], order: ImportOrder) -> None:
+    """Raise UsageError where the columns cannot tell steps; `types` are those of events that are known."""
+    if columns.get("time", "") is None:
+        raise UsageError("--columns: time cannot be none")
+    if columns.get("event", "") is None and "*" not in types:
+        raise UsageError(
+            "--columns: without an event type say which step all rows are: --steps '*=checkout'"
+        )
+    if order.regions and not columns.get("region"):
+        raise UsageError("--regions needs the column that says them: --columns region=NAME")
 
 
 def _export(order: ImportOrder, file: Path) -> Export | None:
@@ -284,8 +289,8 @@ def _doubts(found: Calibration) -> Iterator[str]:
     for step, fit in found.held_out.misfits(fitted_to).items():
         yield (
             f"{step}: the journeys bring {fit.ever_told:.2%} of sessions there, of those held out "
-            f"{fit.ever_seen:.2%} came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on more "
-            "than the step before"
+            f"{fit.ever_seen:.2%} came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on "
+            "more than the step before"
         )
 
 

@@ -13,6 +13,7 @@ from tests.house.measures import HOUSE, Room, circles, functions, rooms_of, toke
 MOST_TOKENS = 250
 P90_TOKENS = 160
 LONGER: dict[str, str] = {
+    "cli/history.py:import_": "an option a parameter, each with its help",
     "cli/explain.py:explain": "an option a parameter, each with its help",
     "cli/replay.py:replay": "an option a parameter, each with its help",
     "cli/serve.py:shop": "an option a parameter, each with its help",
@@ -36,7 +37,7 @@ VERBS = {"replay", "rehearse"}
 """Public verbs for Python: each keyword is an option."""
 KERNELS = "simulate/compiled/"
 """Machine code: splitting costs speed."""
-MOST_DICTS = 13
+MOST_DICTS = 14
 MOST_UNFORMATTED = 30
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from gameday.record.histograms import BINS, bin_of, percentile
+from gameday.record import BINS, bin_of, percentile
 from gameday.vocabulary import Array
 
 __all__ = ["LogTimes", "StepTimes"]

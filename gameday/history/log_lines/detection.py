@@ -182,17 +182,22 @@ def _by_content(lines: list[str], hints: Hints) -> Layout | None:
     [(shape, _)] = Counter(map(_shape, rows)).most_common(1) or [((), 0)]
     alike = [row for row in rows if _shape(row)[: len(shape)] == shape]
     places = zip(*(row[: len(shape)] for row in alike), strict=True)
-    columns = _first_of_each([_column(n, place) for n, place in enumerate(places)])
-    columns = [hints.applied(column) for column in columns]
-    last = max((n for n, column in enumerate(columns) if column.role != "other"), default=None)
-    if last is None:
+    told = _first_of_each([_column(n, place) for n, place in enumerate(places)])
+    pieces = _pieces([hints.applied(column) for column in told], alike[0] if alike else [])
+    if not pieces:
         return None
+    return _of_pieces(_text_of(pieces), _joined(pieces), lines, hints, open_end=True)
+
+
+def _pieces(columns: list[Column], row: list[_Token]) -> Pieces:
+    """Return the columns up to the last that tells something, with what stands between them in a row."""
+    last = max((n for n, column in enumerate(columns) if column.role != "other"), default=-1)
     pieces: Pieces = []
     for number, column in enumerate(columns[: last + 1]):
-        token = alike[0][number]
+        token = row[number]
         before = token.before if number else ""
         pieces += [f"{before}{token.key}{token.quotes[0]}", column, token.quotes[1]]
-    return _of_pieces(_text_of(pieces), _joined(pieces), lines, hints, open_end=True)
+    return pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,32 +247,41 @@ def _column(number: int, tokens: tuple[_Token, ...]) -> Column:
 
 
 def _first_of_each(columns: list[Column]) -> list[Column]:
-    """Return the columns, each role at one place; the others are `other`.
-
-    A status is behind its request where any is. A request says method and target itself: a URL beside it is that
-    of the page before, or behind the agent where a redirect leads. An address behind the peer's is one that a
-    proxy wrote down.
-    """
-    asked = next((n for n, c in enumerate(columns) if c.role in ("request", "target", "path")), 0)
-    statuses = [n for n, column in enumerate(columns) if column.role == "status"]
-    status = next((n for n in statuses if n > asked), statuses[0] if statuses else None)
+    """Return the columns, each role at one place; what else was told of the same role is `other`."""
+    status = _status_of(columns)
     has_request = any(column.role == "request" for column in columns)
     seen, out = set[str](), []
     for number, column in enumerate(columns):
-        role = column.role
-        if role == "address" and "address" in seen:
-            column = replace(column, name=_NAMES["addresses"], role="addresses")
-        elif role == "request_time" and role in seen:
-            column = replace(column, name="upstream_response_time", role="upstream_time")
+        column = _by_place(column, seen, has_request=has_request)
         is_taken = column.role in seen and column.role != "addresses"
-        if has_request and role == "target" and "agent" in seen:
-            column = replace(column, name="sent_http_location", role="location")
-        is_page_before = has_request and column.role in ("target", "path", "method")
-        if is_taken or is_page_before or (role == "status" and number != status):
+        is_in_request = has_request and column.role in ("target", "path", "method")
+        if is_taken or is_in_request or (column.role == "status" and number != status):
             column = replace(column, role="other")
         seen.add(column.role)
         out.append(column)
     return out
+
+
+def _status_of(columns: list[Column]) -> int | None:
+    """Return the place of the status: the first one behind the request, where there is any."""
+    asked = next((n for n, c in enumerate(columns) if c.role in ("request", "target", "path")), 0)
+    statuses = [n for n, column in enumerate(columns) if column.role == "status"]
+    return next((n for n in statuses if n > asked), statuses[0] if statuses else None)
+
+
+def _by_place(column: Column, seen: set[str], *, has_request: bool) -> Column:
+    """Return a column by what stands before it, the roles `seen`.
+
+    An address behind the peer's is one that a proxy wrote down. Of two durations the second is that of the servers
+    behind. A URL beside a request is that of the page before; behind the agent it is where a redirect leads.
+    """
+    if column.role == "address" and "address" in seen:
+        return Column(_NAMES["addresses"], "addresses")
+    if column.role == "request_time" and "request_time" in seen:
+        return Column("upstream_response_time", "upstream_time", column.unit_s)
+    if column.role == "target" and has_request and "agent" in seen:
+        return Column("sent_http_location", "location")
+    return column
 
 
 def _joined(pieces: Pieces) -> Pieces:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
+from functools import partial
 from math import nan
+from operator import itemgetter
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from gameday.history.log_lines.columns import Column, Role
-from gameday.history.log_lines.instants import duration_s, instant_parser
+from gameday.history.log_lines.instants import InstantParser, duration_s, instant_parser
 
 __all__ = ["Maker", "RequestLine", "line_maker", "path_of"]
 
@@ -46,39 +48,49 @@ def line_maker(columns: list[Column], rows: list[list[str]], zone: tzinfo = UTC)
 
     `rows` are examples; `zone` is that of times without an offset.
     """
-    when = _when(columns, rows, zone)
-    asked = _asked(columns)
+    when, asked = _when(columns, rows, zone), _asked(columns)
     if when is None or asked is None or not rows:
         return None
     who = [n for n, column in enumerate(columns) if column.role in CLIENT_ROLES]
-    agent, status, location = (_index(columns, role) for role in ("agent", "status", "location"))
-    request_time, upstream_time = (
-        _timed(columns, role) for role in ("request_time", "upstream_time")
-    )
+    agent, location = _text(columns, "agent"), _text(columns, "location")
+    status = _text(columns, "status")
+    request_time, upstream_time = _timed(columns, "request_time"), _timed(columns, "upstream_time")
 
     def make(texts: Sequence[str]) -> RequestLine | None:
         at_s, request = when(texts), asked(texts)
-        if at_s is None or request is None:
+        if at_s is None:
             return None
-        code = "" if status is None else texts[status]
+        code = status(texts)
         return RequestLine(
             at_s,
             tuple([texts[n] for n in who]),
-            "" if agent is None else texts[agent],
+            agent(texts),
             request[0],
             request[1],
             int(code) if code.isdigit() else 0,
-            "" if location is None else texts[location],
-            nan if request_time is None else request_time(texts),
-            nan if upstream_time is None else upstream_time(texts),
+            location(texts),
+            request_time(texts),
+            upstream_time(texts),
         )
 
     return make
 
 
+Text = Callable[[Sequence[str]], str]
+"""Texts of a row's columns -> one of them."""
+Target = Callable[[Sequence[str]], tuple[str, str]]
+"""Texts of a row's columns -> method and target; both empty where it is no request."""
+
+
 def _index(columns: list[Column], role: Role) -> int | None:
     """Return the number of the first column of a role; None where there is none."""
     return next((n for n, column in enumerate(columns) if column.role == role), None)
+
+
+def _text(columns: list[Column], role: Role) -> Text:
+    """Return what reads the text of a role; it is empty where no column has it."""
+    number = _index(columns, role)
+    return (lambda texts: "") if number is None else itemgetter(number)
 
 
 def _when(
@@ -87,61 +99,77 @@ def _when(
     """Return what reads the time of a row's texts."""
     clock, date = _index(columns, "clock"), _index(columns, "date")
     if clock is not None and date is not None:
-        parse = instant_parser([f"{row[date]} {row[clock]}" for row in rows], zone)
-        return None if parse is None else lambda texts: parse(f"{texts[date]} {texts[clock]}")
+        both = instant_parser([f"{row[date]} {row[clock]}" for row in rows], zone)
+        return None if both is None else partial(_joined, both, date, clock)
     for number, column in enumerate(columns):
         if column.role == "time":
-            parser = instant_parser([row[number] for row in rows], zone)
-            if parser is not None:
-                return lambda texts, n=number, parse=parser: parse(texts[n])  # type: ignore[misc]
+            parse = instant_parser([row[number] for row in rows], zone)
+            if parse is not None:
+                return partial(_parsed, parse, number)
     return None
 
 
-def _timed(columns: list[Column], role: Role) -> Callable[[Sequence[str]], float] | None:
+def _parsed(parse: InstantParser, number: int, texts: Sequence[str]) -> float | None:
+    return parse(texts[number])
+
+
+def _joined(parse: InstantParser, date: int, clock: int, texts: Sequence[str]) -> float | None:
+    return parse(f"{texts[date]} {texts[clock]}")
+
+
+def _timed(columns: list[Column], role: Role) -> Callable[[Sequence[str]], float]:
     """Return what reads the durations of a role; of several columns their sum, as balancers write it."""
     timed = [(n, column.unit_s) for n, column in enumerate(columns) if column.role == role]
     if not timed:
-        return None
-    if len(timed) == 1:
-        [(only, unit_s)] = timed
-        return lambda texts: duration_s(texts[only], unit_s)
+        return lambda texts: nan
     return lambda texts: sum(duration_s(texts[n], unit_s) for n, unit_s in timed)
 
 
-def _asked(
-    columns: list[Column],
-) -> Callable[[Sequence[str]], tuple[str, str] | None] | None:
+def _asked(columns: list[Column]) -> Target | None:
     """Return what reads method and target; None where no column says what was asked for."""
-    request, method = _index(columns, "request"), _index(columns, "method")
-    target, path, query = (_index(columns, role) for role in ("target", "path", "query"))
-    operation, body = _index(columns, "operation"), _index(columns, "body")
-    place = target if target is not None else path
-
-    def plain(texts: Sequence[str]) -> tuple[str, str] | None:
-        if place is None or (request is not None and target is None):
-            verb, _, rest = texts[request or 0].partition(" ")
-            address, _, protocol = rest.rpartition(" ")
-            address = address if protocol.startswith("HTTP/") else rest
-            return (verb, path_of(address)) if verb.isupper() and address else ("", "")
-        address = path_of(texts[place])
-        if query is not None and (asked := texts[query].lstrip("?")) not in ("", "-"):
-            address = f"{address}?{asked}" if "?" not in address else address
-        return ("GET" if method is None else texts[method]), address
-
-    def whole(texts: Sequence[str]) -> tuple[str, str] | None:
-        found = plain(texts)
-        if found is None:
-            return None
-        more = _parameters(
-            "" if operation is None else texts[operation], "" if body is None else texts[body]
-        )
-        if not more:
-            return found
-        return found[0], f"{found[1]}{'&' if '?' in found[1] else '?'}{more}"
-
-    if request is None and place is None:
+    place = next((n for role in _ADDRESSES if (n := _index(columns, role)) is not None), None)
+    if place is None:
         return None
-    return plain if operation is None and body is None else whole
+    is_line = columns[place].role == "request"
+    plain = partial(_of_line, place) if is_line else _of_columns(columns, place)
+    more = [n for role in _PARAMETERS if (n := _index(columns, role)) is not None]
+    if not more:
+        return plain
+    roles = [columns[n].role for n in more]
+
+    def whole(texts: Sequence[str]) -> tuple[str, str]:
+        method, target = plain(texts)
+        told = {role: texts[n] for role, n in zip(roles, more, strict=True)}
+        found = _parameters(told.get("operation", ""), told.get("body", ""))
+        return method, f"{target}{'&' if '?' in target else '?'}{found}" if found else target
+
+    return whole
+
+
+def _of_line(number: int, texts: Sequence[str]) -> tuple[str, str]:
+    """Return method and target of a request line (RFC 9112 §3)."""
+    method, _, rest = texts[number].partition(" ")
+    target, _, protocol = rest.rpartition(" ")
+    target = target if protocol.startswith("HTTP/") else rest
+    return (method, path_of(target)) if method.isupper() and target else ("", "")
+
+
+def _of_columns(columns: list[Column], place: int) -> Target:
+    """Return what reads method and target where each has columns of its own; without a method it is GET."""
+    method, query = _index(columns, "method"), _text(columns, "query")
+
+    def read(texts: Sequence[str]) -> tuple[str, str]:
+        target, asked = path_of(texts[place]), query(texts).lstrip("?")
+        if asked not in ("", "-") and "?" not in target:
+            target = f"{target}?{asked}"
+        return "GET" if method is None else texts[method], target
+
+    return read
+
+
+_ADDRESSES: tuple[Role, ...] = ("target", "request", "path")
+"""Roles that say what was asked for, the fullest first."""
+_PARAMETERS: tuple[Role, ...] = ("operation", "body")
 
 
 def _parameters(operation: str, body: str) -> str:
@@ -155,23 +183,29 @@ def _parameters(operation: str, body: str) -> str:
 
 
 def _fields_of_body(body: str) -> dict[str, str]:
+    """Return the plain fields of a form or of a JSON object, as nginx escapes them; none of anything else."""
     text = body.replace(r"\x22", '"').replace(r"\"", '"').replace(r"\x0A", "\n")
     if not text.lstrip().startswith(("{", "[")):
         return dict(parse_qsl(text))
     try:
         data = json.loads(text)
     except ValueError:
-        return {}
+        return {}  # cut off, or no JSON: it tells no step
     data = data[0] if isinstance(data, list) and data else data
     if not isinstance(data, dict):
         return {}
     fields = {key: str(value) for key, value in data.items() if isinstance(value, str | int | bool)}
-    if "operationName" not in fields and isinstance(query := data.get("query"), str):
-        words = query.replace("(", " ").replace("{", " ").split()
-        if len(words) > 1 and words[0] in ("query", "mutation", "subscription"):
-            fields["operationName"] = words[1]
+    if "operationName" not in fields and (name := _operation(fields.get("query", ""))):
+        fields["operationName"] = name
     fields.pop("query", None)
     return fields
+
+
+def _operation(query: str) -> str:
+    """Return the name of a GraphQL document's operation; empty where it has none."""
+    words = query.replace("(", " ").replace("{", " ").split()
+    is_named = len(words) > 1 and words[0] in ("query", "mutation", "subscription")
+    return words[1] if is_named else ""
 
 
 def path_of(target: str) -> str:

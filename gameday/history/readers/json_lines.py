@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from gameday.errors import HistoryError
-from gameday.history.readers.nested import flat_row
+from gameday.history.readers.nested import leaves
 from gameday.history.readers.table_format import TableFormat, TableParts
 
 if TYPE_CHECKING:
@@ -30,14 +30,18 @@ def _rows(file: Path, *, only_whole: bool = False) -> Iterator[dict[str, Any]]:
     try:
         opener = gzip.open if file.suffix.lower() == ".gz" else open
         with cast("TextIO", opener(file, "rt", encoding="utf-8")) as stream:
+            number = 0
             for number, line in enumerate(stream, start=1):
                 if line.strip() and not (only_whole and not line.endswith("\n")):
-                    yield _row(line, number, file)
+                    yield dict(leaves(_object(line, number, file)))
+            if number == 0:
+                raise HistoryError(f"{file}: cannot be read as JSON lines: it is empty")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise HistoryError(f"{file}: cannot be read as JSON lines: {error}") from None
 
 
-def _row(line: str, number: int, file: Path) -> dict[str, Any]:
+def _object(line: str, number: int, file: Path) -> Any:
+    """Return the JSON object of a line; HistoryError where it is none."""
     try:
         data = json.loads(line)
     except ValueError as error:
@@ -49,7 +53,7 @@ def _row(line: str, number: int, file: Path) -> dict[str, Any]:
             f"{file}: cannot be read as JSON lines: line {number} must be an object (jq -c '.[]' writes a "
             "list one entry a line)"
         )
-    return flat_row(data)
+    return data
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -59,14 +63,7 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _read_table(file: Path) -> pd.DataFrame:
-    return _table(_some(list(_rows(file)), file))
-
-
-def _some(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
-    """Return the rows; HistoryError where there are none."""
-    if not rows:
-        raise HistoryError(f"{file}: cannot be read as JSON lines: it is empty")
-    return rows
+    return _table(list(_rows(file)))
 
 
 def _read_complete_rows(file: Path) -> pd.DataFrame | None:
@@ -76,7 +73,7 @@ def _read_complete_rows(file: Path) -> pd.DataFrame | None:
 
 def _read_selected_parts(file: Path, columns: Sequence[str]) -> TableParts:
     rows = _rows(file)
-    first = _some(list(islice(rows, _LOOKED_AT)), file)
+    first = list(islice(rows, _LOOKED_AT))
     names = tuple(dict.fromkeys(name for row in first for name in row))
     selected = [name for name in names if name in columns]
     return TableParts(names, _parts(chain(first, rows), selected))

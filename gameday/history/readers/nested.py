@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["flat_row", "flat_table"]
+__all__ = ["flat_table", "leaves"]
 
 
-def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of plain values: `a.b` of objects in it, `a.KEY` of lists of keys and values.
+def leaves(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the plain values of a row by name: `a.b` of objects in it, `a.KEY` of lists of keys and values.
 
     Of any other list the first entry counts: an order of several articles tells its first.
     """
-    return dict(_leaves(row, ""))
-
-
-def _leaves(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         elif _is_list(value):
             yield from _of_list(list(value), f"{prefix}{name}")
         else:
@@ -40,7 +36,7 @@ def _of_list(entries: list[Any], name: str) -> Iterator[tuple[str, Any]]:
         for entry in entries:
             yield f"{name}.{entry['key']}", _told(entry.get("value"))
     elif isinstance(entries[0], Mapping):
-        yield from _leaves(entries[0], f"{name}.")
+        yield from leaves(entries[0], f"{name}.")
     else:
         yield name, entries[0]
 
@@ -60,7 +56,7 @@ def flat_table(table: pd.DataFrame) -> pd.DataFrame:
     nested = [name for name in objects if _has_nested(table[name])]
     if not nested:
         return table
-    rows = [flat_row(row) for row in table[nested].to_dict("records")]
+    rows = [dict(leaves(row)) for row in table[nested].to_dict("records")]
     flat = pd.DataFrame(rows, index=table.index)
     return pd.concat([table.drop(columns=nested), flat], axis=1)
 
