@@ -18,6 +18,23 @@ _UNITS = (1.0, 1e3, 1e6, 1e9)
 _UTC = r"(?:\s*(?:UTC|GMT)|Z)$"
 _OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day with its offset; a bare date ends in a minus and digits too."""
+_ZONE = r"\s+([A-Z][A-Za-z]{2,4}|[A-Z][A-Za-z]+/[A-Za-z_/+-]+)$"
+"""A zone behind a time, as `2026-11-02 08:00:00 CET` or `... Europe/Berlin`."""
+_OFFSETS = {
+    "EST": "-05:00",
+    "EDT": "-04:00",
+    "CST": "-06:00",
+    "CDT": "-05:00",
+    "MST": "-07:00",
+    "MDT": "-06:00",
+    "PST": "-08:00",
+    "PDT": "-07:00",
+    "CET": "+01:00",
+    "CEST": "+02:00",
+    "MEZ": "+01:00",
+    "MESZ": "+02:00",
+}
+"""Abbreviations of zones with one meaning in times of shops: those of RFC 5322, and those of central Europe."""
 _REMEDY = (
     "write times as 2026-11-02T08:00:00Z, or as seconds, ms, us or ns since 1970; days and months in another "
     "order are not guessed"
@@ -43,7 +60,7 @@ def parsed_times(column: pd.Series) -> pd.Series:
             return epoch
         if pd.api.types.is_numeric_dtype(column):
             return epoch
-    text = _as_text(column)
+    text = _with_offsets(_as_text(column))
     has_offset = text.str.contains(_OFFSET, regex=True).fillna(value=False)
     return pd.to_datetime(text, format="ISO8601", errors="coerce", utc=bool(has_offset.any()))
 
@@ -56,6 +73,26 @@ def _looks_numeric(column: pd.Series) -> bool:
 def _as_text(column: pd.Series) -> pd.Series:
     """Return times as text, UTC written as its offset."""
     return column.astype("string").str.strip().str.replace(_UTC, "+00:00", regex=True)
+
+
+def _with_offsets(text: pd.Series) -> pd.Series:
+    """Return times with the offset of the zone that is named behind them; of an unknown zone as they are."""
+    zones = text.str.extract(_ZONE, expand=False)
+    for zone in zones.dropna().unique():
+        chosen = (zones == zone).fillna(value=False).astype(bool)
+        plain = text[chosen].str.replace(_ZONE, "", regex=True)
+        if zone in _OFFSETS:
+            text = text.where(~chosen, plain.reindex(text.index) + _OFFSETS[zone])
+            continue
+        try:
+            local = pd.to_datetime(plain, format="ISO8601", errors="coerce").dt.tz_localize(
+                zone, ambiguous="NaT", nonexistent="NaT"
+            )
+        except (KeyError, ValueError, AttributeError):
+            continue  # no zone: who asks for times says so
+        written = local.dt.strftime("%Y-%m-%dT%H:%M:%S.%f%z").astype("string")
+        text = text.where(~chosen, written.reindex(text.index))
+    return text
 
 
 def _from_epoch(numbers: pd.Series) -> pd.Series:
