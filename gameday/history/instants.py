@@ -15,7 +15,7 @@ FIRST_YEAR = 1995
 """No shop sold on the web before. An earlier date is a slip, or a number in another unit."""
 _UNITS = (1.0, 1e3, 1e6, 1e9)
 """A second in s, ms, us and ns: between FIRST_YEAR and next year no number can be two of them."""
-_UTC = r"(?:\s*(?:UTC|GMT)|Z)$"
+_UTC = r"(?:\s*(?:UTC|GMT)|(?<=\d)Z)$"
 _OFFSET = r"\d\d:\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day with its offset; a bare date ends in a minus and digits too."""
 _ZONE = r"\s+([A-Z][A-Za-z]{2,4}|[A-Z][A-Za-z]+/[A-Za-z_/+-]+)$"
