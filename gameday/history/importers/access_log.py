@@ -167,20 +167,28 @@ def _merged(logs: list[_Log], summary: LogSummary) -> Iterator[Seen]:
 def _requests(log: _Log, summary: LogSummary) -> Iterator[Seen]:
     """Yield a file's requests with who sent them; lines that are none are counted."""
     parse, client = log.layout.parse, log.client.client
+    lines = size = 0
     for text in _text(log.file):
-        summary.lines += 1
-        summary.size += len(text)
+        lines += 1
+        size += len(text)
         request = parse(text)
-        if request is not None:
-            if request.method:
-                yield client(request.clients), request
-            else:
-                summary.not_http += 1
-        elif log.layout.is_comment(text):
-            summary.comments += 1
+        if request is None:
+            _count_none(log, text, summary)
+        elif request.method:
+            yield client(request.clients), request
         else:
-            summary.malformed += 1
-            summary.quoted = summary.quoted or text.strip()[:160]
+            summary.not_http += 1
+    summary.lines += lines
+    summary.size += size
+
+
+def _count_none(log: _Log, text: str, summary: LogSummary) -> None:
+    """Count a line that tells no request: a comment, or one that is malformed."""
+    if log.layout.is_comment(text):
+        summary.comments += 1
+    else:
+        summary.malformed += 1
+        summary.quoted = summary.quoted or text.strip()[:160]
 
 
 def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:

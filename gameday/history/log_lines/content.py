@@ -20,6 +20,8 @@ _STATUS = re.compile(r"[1-5]\d\d$")
 _AGENT = re.compile(r"Mozilla/\d|^(?!HTTP/|TLS)[A-Za-z][\w .+-]*/\d[\w.]*(?:[ (;]|$)")
 _TARGET = re.compile(r"(?:https?|wss?)://\S+$|/\S*$")
 _ADDRESS_AND_PORT = re.compile(r"\[?([0-9a-fA-F:.]+?)\]?(?::\d+)?$")
+_PLAIN = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$")
+"""An IPv4 address and nothing else."""
 _SECONDS = re.compile(r"\d+\.\d{3}$")
 _MOST = 0.6
 """Share of a column's values by which it is told."""
@@ -28,6 +30,8 @@ _MOST = 0.6
 @lru_cache(maxsize=200_000)
 def address_of(text: str) -> str | None:
     """Return an IP address without brackets, port and zone, IPv4 in IPv6 as IPv4; None: it is none."""
+    if _PLAIN.match(text):
+        return text  # as most are
     plain = text.strip().strip('"').partition("%")[0]
     if plain.lower().startswith("for="):  # RFC 7239
         plain = plain[4:].strip('"').partition(";")[0].strip('"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
-from functools import partial
+from functools import lru_cache
 from math import nan
 from operator import itemgetter
 from typing import NamedTuple
@@ -39,6 +39,7 @@ class RequestLine(NamedTuple):
 Maker = Callable[[Sequence[str]], RequestLine | None]
 """Texts of the columns -> request; None: it is malformed."""
 CLIENT_ROLES = ("address", "addresses", "client")
+_MOST_REMEMBERED = 100_000
 _MOST_BODY = 4096
 """Letters of a body that are read."""
 
@@ -51,22 +52,23 @@ def line_maker(columns: list[Column], rows: list[list[str]], zone: tzinfo = UTC)
     when, asked = _when(columns, rows, zone), _asked(columns)
     if when is None or asked is None or not rows:
         return None
+    instant, date, clock = when
     who = [n for n, column in enumerate(columns) if column.role in CLIENT_ROLES]
     agent, location = _text(columns, "agent"), _text(columns, "location")
     status = _text(columns, "status")
     request_time, upstream_time = _timed(columns, "request_time"), _timed(columns, "upstream_time")
 
     def make(texts: Sequence[str]) -> RequestLine | None:
-        at_s, request = when(texts), asked(texts)
+        at_s = instant(texts[date] if clock is None else f"{texts[date]} {texts[clock]}")
         if at_s is None:
             return None
-        code = status(texts)
+        code, (method, target) = status(texts), asked(texts)
         return RequestLine(
             at_s,
             tuple([texts[n] for n in who]),
             agent(texts),
-            request[0],
-            request[1],
+            method,
+            target,
             int(code) if code.isdigit() else 0,
             location(texts),
             request_time(texts),
@@ -95,26 +97,18 @@ def _text(columns: list[Column], role: Role) -> Text:
 
 def _when(
     columns: list[Column], rows: list[list[str]], zone: tzinfo
-) -> Callable[[Sequence[str]], float | None] | None:
-    """Return what reads the time of a row's texts."""
+) -> tuple[InstantParser, int, int | None] | None:
+    """Return what reads times, the number of the column that has them, and that of a clock beside a date."""
     clock, date = _index(columns, "clock"), _index(columns, "date")
     if clock is not None and date is not None:
         both = instant_parser([f"{row[date]} {row[clock]}" for row in rows], zone)
-        return None if both is None else partial(_joined, both, date, clock)
+        return None if both is None else (both, date, clock)
     for number, column in enumerate(columns):
         if column.role == "time":
             parse = instant_parser([row[number] for row in rows], zone)
             if parse is not None:
-                return partial(_parsed, parse, number)
+                return parse, number, None
     return None
-
-
-def _parsed(parse: InstantParser, number: int, texts: Sequence[str]) -> float | None:
-    return parse(texts[number])
-
-
-def _joined(parse: InstantParser, date: int, clock: int, texts: Sequence[str]) -> float | None:
-    return parse(f"{texts[date]} {texts[clock]}")
 
 
 def _timed(columns: list[Column], role: Role) -> Callable[[Sequence[str]], float]:
@@ -131,7 +125,7 @@ def _asked(columns: list[Column]) -> Target | None:
     if place is None:
         return None
     is_line = columns[place].role == "request"
-    plain = partial(_of_line, place) if is_line else _of_columns(columns, place)
+    plain = _of_lines(place) if is_line else _of_columns(columns, place)
     more = [n for role in _PARAMETERS if (n := _index(columns, role)) is not None]
     if not more:
         return plain
@@ -146,12 +140,17 @@ def _asked(columns: list[Column]) -> Target | None:
     return whole
 
 
-def _of_line(number: int, texts: Sequence[str]) -> tuple[str, str]:
-    """Return method and target of a request line (RFC 9112 §3)."""
-    method, _, rest = texts[number].partition(" ")
-    target, _, protocol = rest.rpartition(" ")
-    target = target if protocol.startswith("HTTP/") else rest
-    return (method, path_of(target)) if method.isupper() and target else ("", "")
+def _of_lines(place: int) -> Target:
+    """Return what reads method and target of a request line (RFC 9112 §3)."""
+
+    @lru_cache(maxsize=_MOST_REMEMBERED)
+    def read(line: str) -> tuple[str, str]:
+        method, _, rest = line.partition(" ")
+        target, _, protocol = rest.rpartition(" ")
+        target = target if protocol.startswith("HTTP/") else rest
+        return (method, path_of(target)) if method.isupper() and target else ("", "")
+
+    return lambda texts: read(texts[place])
 
 
 def _of_columns(columns: list[Column], place: int) -> Target:
