@@ -1,8 +1,8 @@
 r"""Rules of `history.urls`: which requests of an access log are a step.
 
 A rule is `[METHOD ]TEMPLATE` or `[METHOD ]~PATTERN`: `/p/{id}`, `POST /checkout`,
-`/index.php?route=checkout/cart`, `~/p-[0-9]+`. Where a log holds what was sent, the fields of a form or a JSON object
-are parameters too, and a GraphQL operation is `operationName`.
+`/index.php?route=checkout/cart`, `~/p-[0-9]+`. Where a log holds what was sent, the fields of a form or of
+JSON are parameters too, and a GraphQL operation is `operationName`.
 """
 
 from __future__ import annotations
