@@ -99,7 +99,8 @@ def _gameday(tree: Path, *order: str) -> subprocess.CompletedProcess[str]:
 def findings_of(folder: Path) -> list[tuple[str, str]]:
     """Return (rule, severity) of every finding of the replay that was played into a folder, sorted."""
     file = next((folder / "runs").glob("*/*/findings.json"))
-    found = json.loads(file.read_text())["findings"]
+    data = json.loads(file.read_text())
+    found = data["findings"] if isinstance(data, dict) else data  # older commits wrote the list alone
     return sorted((finding["rule"], finding["severity"]) for finding in found)
 
 
