@@ -100,7 +100,9 @@ def findings_of(folder: Path) -> list[tuple[str, str]]:
     """Return (rule, severity) of every finding of the replay that was played into a folder, sorted."""
     file = next((folder / "runs").glob("*/*/findings.json"))
     data = json.loads(file.read_text())
-    found = data["findings"] if isinstance(data, dict) else data  # older commits wrote the list alone
+    found = (
+        data["findings"] if isinstance(data, dict) else data
+    )  # older commits wrote the list alone
     return sorted((finding["rule"], finding["severity"]) for finding in found)
 
 
