@@ -254,6 +254,19 @@ LAYOUTS: dict[str, Callable[[Asked], str]] = {
             "ua": a.agent,
         }
     ),
+    "entries of a JSON list": lambda a: (
+        "  "
+        + json.dumps(
+            {
+                "timestamp": a.at.isoformat(),
+                "clientIp": a.client,
+                "method": a.method,
+                "url": a.target,
+            }
+            | {"statusCode": a.status, "userAgent": a.agent}
+        )
+        + ","
+    ),
     "Caddy": _caddy,
     "Traefik, common": lambda a: f'{_combined(a)} 17 "shop@docker" "http://10.0.0.2:80" 42ms',
     "Traefik, JSON": _traefik_json,
@@ -290,6 +303,7 @@ LAYOUTS: dict[str, Callable[[Asked], str]] = {
 """Name -> the line of a request."""
 
 HEADS = {
+    "entries of a JSON list": "[\n",
     "IIS": "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n"
     "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) "
     "cs(Referer) sc-status sc-substatus sc-win32-status time-taken\n",

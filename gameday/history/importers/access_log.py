@@ -135,7 +135,13 @@ def _spool(parts: Iterator[list[Event]], file: Path) -> None:
 
 def _proposed(logs: list[_Log], robots: RobotRules) -> Proposed:
     """Return the map proposed for the first requests; HistoryError where nothing looks like a shop."""
-    found = propose(_count_requests(logs, robots))
+    requests = _count_requests(logs, robots)
+    if not requests:
+        raise HistoryError(
+            f"{logs[0].file}: every one of its first requests is a robot's, or was answered by an error; --robots "
+            "and history.robots say who is a customer"
+        )
+    found = propose(requests)
     if not found.urls:
         raise HistoryError(
             f"{logs[0].file}: no path is called as steps of shops are; give --event with history.urls"

@@ -64,7 +64,7 @@ class Layout:
     def is_comment(self, text: str) -> bool:
         """Return whether a line that tells no request is not meant to: it is empty, a comment or the head."""
         plain = text.strip()
-        return not plain or plain.startswith("#") or plain == self.head
+        return plain in ("", "[", "]", self.head) or plain.startswith("#")
 
 
 def layout_of(lines: list[str], hints: Hints) -> Layout | None:

@@ -20,11 +20,12 @@ _FEWEST_FIELDS = 4
 
 
 def fields_of_json(text: str) -> dict[str, str] | None:
-    """Return the fields of a line that is a JSON object; lists count by their first entry."""
-    if not text.lstrip().startswith("{"):
+    """Return the fields of a line that is a JSON object, alone or in a list; of a list in it the first entry."""
+    plain = text.strip().lstrip("[, ").rstrip(",] ")
+    if not plain.startswith("{"):
         return None
     try:
-        data = json.loads(text)
+        data = json.loads(plain)
     except ValueError:
         return None
     return dict(_leaves(data)) if isinstance(data, dict) else None
