@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gameday.scenario.reading import read_scenario
-from tests.support.program import Bench, assert_judged, until
+from tests.support.program import Bench, Run, assert_judged, unhurried, until
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +20,21 @@ def test_a_scenario_edited_during_the_rehearsal_is_played_and_judged_as_it_was_r
 ) -> None:
     file = Path(bench.scenario())
     read = read_scenario(str(file)).played
-    run = bench.replay(str(file))
-    until(lambda: bench.folders() or run.process.poll() is not None, 60, "the run has begun")
-    file.write_text(NO_SCENARIO)
-    run.wait()
+    written = file.read_text()
+
+    def edited_meanwhile() -> Run:
+        file.write_text(written)
+        begun = len(bench.folders())
+        run = bench.replay(str(file))
+        until(
+            lambda: len(bench.folders()) > begun or run.process.poll() is not None,
+            60,
+            "the run has begun",
+        )
+        file.write_text(NO_SCENARIO)
+        return run.wait()
+
+    run = unhurried(edited_meanwhile)
     summary = assert_judged(run, "PASS", 0)
     assert file.read_text() == NO_SCENARIO
     assert summary["conditions"]["scenario_sha256"] == read.sha256()
