@@ -5,11 +5,14 @@ Events go to a Parquet file, from which sessions are read as from a clickstream.
 
 from __future__ import annotations
 
+import gc
 import gzip
+import math
 import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
@@ -71,7 +74,23 @@ def read_access_logs(
     scenario a map is proposed from their first paths. HistoryError where a file cannot be read, or its first
     lines are of no layout; a malformed line is none of those.
     """
-    how = how or LogReading()
+    with _no_collector():
+        return _read(files, scenario, out, how or LogReading())
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Leave Python's collector of circles off: millions of small tuples come and go, and hold no circle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReading) -> LogSummary:
     summary = LogSummary()
     logs = sorted((_opened_log(file, how.hints) for file in files), key=lambda log: log.first_s)
     summary.layouts = list(dict.fromkeys(log.layout.text for log in logs))
@@ -117,12 +136,14 @@ def _opened_log(file: Path, hints: Hints) -> _Log:
             f"{file}: its lines are of no layout {given}: {shown}; write the server's own format string, as in "
             "--log-format '$remote_addr - - [$time_local] \"$request\" $status'"
         )
-    requests = [layout.parse(line) for line in islice(_text(file), _FIRST_LINES)]
-    told = [request for request in requests if request is not None]
-    client = choose_client(layout.columns, [request.clients for request in told], hints.client)
-    return _Log(
-        file, layout, client, min((request.at_s for request in told[:_LOOKED_AT]), default=0.0)
-    )
+    clients, first_s = list[tuple[str, ...]](), math.inf
+    for number, line in enumerate(islice(_text(file), _FIRST_LINES)):
+        request = layout.parse(line)
+        if request is not None:
+            clients.append(request.clients)
+            first_s = min(first_s, request.at_s) if number < _LOOKED_AT else first_s
+    client = choose_client(layout.columns, clients, hints.client)
+    return _Log(file, layout, client, first_s)
 
 
 def _spool(parts: Iterator[list[Event]], file: Path) -> None:
