@@ -251,7 +251,8 @@ def test_sessions_whose_names_several_users_have_are_told_by_both(tmp_path: Path
 
 def test_times_without_an_offset_are_of_the_zone_that_is_said(tmp_path: Path) -> None:
     counts = tmp_path / "counts.csv"
-    imported(tmp_path, "snowplow", counts=counts, time_zone="Europe/Berlin")
+    seen = imported(tmp_path, "snowplow", counts=counts, time_zone="Europe/Berlin")
+    assert any("read as Europe/Berlin; --time-zone" in note for note in seen.answer.notes)
     assert pd.read_csv(counts)["time"].min() == "2026-11-02 07:00:00+00:00"
 
 

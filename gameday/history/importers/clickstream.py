@@ -89,6 +89,10 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
         notes.append(
             f"{share:.0%} of the first sessions' names are those of several users: a session is told by both"
         )
+    if first is not None and parsed_times(first[how.time]).dt.tz is None:
+        notes.append(
+            f"times have no offset: they are read as {how.zone}; --time-zone says otherwise"
+        )
     log = _Log(file, how, minutes)
     for part in _in_regions(chain([] if first is None else [first], parts), how, notes):
         log.add(part)

@@ -75,18 +75,11 @@ _W3C_UNIT_S = 1e-3
 
 def pieces_of(text: str) -> Pieces:
     """Return the pieces of a format string; UsageError where it names no column, or no time or request."""
-    written = NAMED_FORMATS.get(text, text).strip()
-    dialects: tuple[tuple[str, Callable[[str], Iterator[str | Column]]], ...] = (
-        (r"%\(", _gunicorn),
-        (r"%[A-Z_]{4,}", _envoy),
-        (r"\$\{?\w", _nginx),
-        (r"%", _apache),
-    )
-    for mark, read in dialects:
-        if re.search(mark, written):
-            pieces = list(read(written))
-            _require([piece for piece in pieces if isinstance(piece, Column)], text)
-            return pieces
+    pieces = _pieces(NAMED_FORMATS.get(text, text).strip())
+    columns = [piece for piece in pieces if isinstance(piece, Column)]
+    if columns:
+        _require(columns, text)
+        return pieces
     raise UsageError(
         f"--log-format: names no column, as nginx's $remote_addr, Apache's %h or Envoy's %START_TIME% do; or one "
         f"of {', '.join(NAMED_FORMATS)} (got '{text}')"
@@ -106,15 +99,15 @@ def named_columns(text: str) -> dict[str, Column] | None:
         ) from None
     found = {}
     for key, value in _leaves(data):
-        columns = [piece for piece in pieces_or_none(str(value)) if isinstance(piece, Column)]
+        columns = [piece for piece in _pieces(str(value)) if isinstance(piece, Column)]
         if columns:
             found[key] = columns[0]
     _require(list(found.values()), text)
     return found
 
 
-def pieces_or_none(text: str) -> Pieces:
-    """Return the pieces of a part of a format string, which may be literal text alone."""
+def _pieces(text: str) -> Pieces:
+    """Return the pieces of a format string, or of a part of one, which may be literal text alone."""
     for mark, read in (
         (r"%\(", _gunicorn),
         (r"%[A-Z_]{4,}", _envoy),
