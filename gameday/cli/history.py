@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.cli.options import JsonOption
+from gameday.cli.trace_text import tell_traces, trace_order
 from gameday.errors import UsageError
 from gameday.history.exports import EXPORTS
 from gameday.history.readers import readable_kinds, writable_kinds
 
 if TYPE_CHECKING:
     from gameday.history.importers import SeriesGrains
-    from gameday.jobs.import_history import ImportAnswer, Imported
+    from gameday.jobs.import_history import ImportAnswer, Imported, ImportOrder
     from gameday.traffic.journeys import GoodnessByType
 
 __all__ = ["add_to"]
@@ -49,6 +50,25 @@ RobotsOption = Annotated[
         help="parts of user agents: 'okhttp=robot,MyMonitor=customer'; history.robots too"
     ),
 ]
+TracesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="FILE, DIR or URL: OTLP, Jaeger or Zipkin; Jaeger's or Tempo's query API; repeatable"
+    ),
+]
+WindowOption = Annotated[
+    str | None,
+    typer.Option(help="of traces: how long after a trace's last span another may come; else 60s"),
+]
+LastOption = Annotated[
+    str | None, typer.Option(help="of traces of a URL: how much of the past; else 1h")
+]
+HeaderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="of requests to a URL: 'NAME: VALUE'; ${env:NAME} and ${file:PATH} are filled in; repeatable"
+    ),
+]
 TimeZoneOption = Annotated[str | None, typer.Option(help="of times without an offset; else UTC")]
 FromOption = Annotated[
     str | None,
@@ -80,12 +100,16 @@ def add_to(app: typer.Typer) -> None:
 def import_(
     clickstream: ClickstreamOption = None,
     access_log: AccessLogOption = None,
+    traces: TracesOption = None,
     event: Annotated[
         str | None, typer.Option(help="whose regions, steps and history.urls it is for")
     ] = None,
     log_format: LogFormatOption = None,
     client: ClientOption = None,
     robots: RobotsOption = None,
+    window: WindowOption = None,
+    last: LastOption = None,
+    header: HeaderOption = None,
     time_zone: TimeZoneOption = None,
     export: FromOption = None,
     columns: ColumnsOption = None,
@@ -94,9 +118,10 @@ def import_(
         str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
     ] = None,
     counts: CountsOption = None,
-    out: Annotated[Path, typer.Option(help="the YAML to write: journeys, products")] = Path(
-        "journeys.yaml"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the YAML to write; else journeys.yaml, or services.yaml of traces"),
+    ] = None,
     page: Annotated[
         Path | None, typer.Option(help="HTML file: how well they tell sessions held out")
     ] = None,
@@ -104,18 +129,31 @@ def import_(
 ) -> None:
     """Fit journeys to a shop's own log, and say how well they tell the sessions they were not fitted to.
 
+    Of traces: the services, who calls whom, and how long each one's own work takes.
+
     Exit code 10 where what was found is doubted; each doubt says what to write to change it.
 
     Example: gameday history import --clickstream events.parquet --out journeys.yaml
     """
     from gameday.jobs.access_logs import AccessLogOrder
-    from gameday.jobs.import_history import ImportOrder, import_history
+    from gameday.jobs.import_history import ImportOrder
 
-    of_logs = bool(log_format or client or robots)
-    mapped = bool(export or columns or steps or regions)
-    _check(clickstream, access_log, mapped=mapped, of_logs=of_logs)
+    if traces:
+        others = (clickstream, access_log, log_format, client, robots, time_zone, export, columns)
+        _refuse_with_traces(any((*others, regions, steps, counts, page)))
+        asked = trace_order(traces, event, out, window=window, last=last, header=header)
+        _exit_doubted(tell_traces(asked, as_json=as_json))
+        return
+    if window or last or header:
+        raise UsageError("--window, --last and --header are for --traces")
+    _check(
+        clickstream,
+        access_log,
+        mapped=bool(export or columns or steps or regions),
+        of_logs=bool(log_format or client or robots),
+    )
     order = ImportOrder(
-        out=out,
+        out=out or Path("journeys.yaml"),
         clickstream=clickstream,
         access_logs=AccessLogOrder(
             tuple(access_log or ()), log_format, client, _pairs("--robots", robots)
@@ -128,9 +166,25 @@ def import_(
         regions=_pairs("--regions", regions),
         counts=counts,
     )
+    _import_log(order, page, as_json=as_json)
+
+
+def _import_log(order: ImportOrder, page: Path | None, *, as_json: bool) -> None:
+    from gameday.jobs.import_history import import_history
+
     imported = import_history(order)
     _tell(imported, page, as_json=as_json)
-    if imported.answer.doubts:
+    _exit_doubted(imported.answer.doubts)
+
+
+def _refuse_with_traces(is_given: bool, /) -> None:
+    """Raise UsageError where an option of other imports is given."""
+    if is_given:
+        raise UsageError("--traces goes with --event, --window, --last, --header and --out only")
+
+
+def _exit_doubted(doubts: tuple[str, ...]) -> None:
+    if doubts:
         raise typer.Exit(_DOUBTED)
 
 
@@ -139,7 +193,9 @@ def _check(
 ) -> None:
     """Raise UsageError where options do not belong together."""
     if (clickstream is None) == (not access_log):
-        raise UsageError("give --clickstream FILE, or --access-log FILE (one of them)")
+        raise UsageError(
+            "give --clickstream FILE, --access-log FILE or --traces FILE (one of them)"
+        )
     if clickstream is None and mapped:
         raise UsageError(
             "--from, --columns, --steps and --regions are for --clickstream; history.urls of --event maps "

@@ -35,7 +35,9 @@ __all__ = [
     "asked_of",
     "check_folder",
     "drift_of",
+    "headers_of",
     "listen_of",
+    "seconds_of",
     "targets_of",
 ]
 
@@ -89,7 +91,6 @@ def asked_of(
     window: str, speed: str | None, duration: str | None, scale: str, quantile: str | None
 ) -> ReplayOptions:
     """Return what was asked for; UsageError says which flag is wrong and how it is written."""
-    from gameday.scenario import parse_duration
     from gameday.traffic import ReplayOptions
 
     if speed is not None and duration is not None:
@@ -97,15 +98,33 @@ def asked_of(
     number = None if speed is None else _positive("--speed", speed.rstrip("xX"), "as 20x")
     if number is not None and number < 1:
         raise UsageError(f"--speed: must be 1x or more (got {speed})")
-    try:
-        seconds = None if duration is None else parse_duration(duration)
-    except ValueError as error:
-        raise UsageError(f"--duration: {error} (got '{duration}')") from None
-    if seconds == 0:
-        raise UsageError("--duration: must be longer than nothing")
+    seconds = None if duration is None else seconds_of("--duration", duration)
     share = None if scale == "auto" else _positive("--scale", scale, "as 0.01, or auto")
     level = None if quantile is None else _level(quantile)
     return ReplayOptions(window, number, seconds, share, level)
+
+
+def seconds_of(flag: str, text: str) -> float:
+    """Return the seconds of a duration with its unit; UsageError says how it is written."""
+    from gameday.scenario import parse_duration
+
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error} (got '{text}')") from None
+    if seconds == 0:
+        raise UsageError(f"{flag}: must be longer than nothing")
+    return seconds
+
+
+def headers_of(given: list[str] | None) -> dict[str, str]:
+    """Return headers typed as `NAME: VALUE`; UsageError says how they are written."""
+    from gameday.scenario import parse_header
+
+    try:
+        return dict(parse_header(text) for text in given or ())
+    except ValueError as error:
+        raise UsageError(f"--header: {error}") from None
 
 
 def _positive(flag: str, text: str, how: str) -> float:

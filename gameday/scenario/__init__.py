@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         scenario_schema,
     )
     from gameday.scenario.renewal import length_law, steps_in_time, visit_density, visits_in_time
+    from gameday.scenario.request_headers import filled_headers, parse_header
     from gameday.scenario.units import local_to_utc, parse_duration
 
 __all__ = [
@@ -30,11 +31,13 @@ __all__ = [
     "Scenario",
     "bundled_scenarios",
     "did_you_mean",
+    "filled_headers",
     "length_law",
     "load_scenario",
     "local_to_utc",
     "parse_criterion",
     "parse_duration",
+    "parse_header",
     "quantile_level",
     "scenario_file",
     "scenario_schema",
@@ -54,11 +57,13 @@ if not TYPE_CHECKING:
             "Scenario": "model",
             "bundled_scenarios": "reading.load",
             "did_you_mean": "faults",
+            "filled_headers": "request_headers",
             "length_law": "renewal",
             "load_scenario": "reading.load",
             "local_to_utc": "units",
             "parse_criterion": "criteria",
             "parse_duration": "units",
+            "parse_header": "request_headers",
             "quantile_level": "criteria",
             "scenario_file": "reading.load",
             "scenario_schema": "reading.load",

@@ -51,6 +51,8 @@ def fault_text(error: ErrorDetails, root: type[BaseModel]) -> str:
     """Return `what is wrong (got X); remedy` for one of pydantic's errors."""
     kind, context = error["type"], error.get("ctx", {})
     got = _got(error["input"])
+    if error["input"] == "unknown":
+        return "is not known yet; write it: the comment beside it says how to find it"
     if kind == "missing":
         return f"is missing; add `{error['loc'][-1]}:`"
     if kind == "extra_forbidden":

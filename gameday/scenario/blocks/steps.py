@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from gameday.scenario.reading.selectors import check_css, check_jsonpath, split_css
+from gameday.scenario.request_headers import HeaderName, HeaderValue
 from gameday.scenario.units import Block, Duration, Name
 
 __all__ = [
@@ -183,10 +184,6 @@ _TEMPLATE_FIELDS = {
     "body": "body",
 }
 """Field of an exchange as written -> its attribute; those that hold templates."""
-
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
-"""One line: what a reply gave is cleaned when it is filled in."""
 
 
 class Exchange(Block):

@@ -1,0 +1,85 @@
+"""Where traces come from, and reading them whole."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gameday.errors import HistoryError
+from gameday.history.http_api import ApiServer
+from gameday.history.importers.urls import Urls
+from gameday.history.traces.assembly import TraceAssembly
+from gameday.history.traces.conclusions import conclude
+from gameday.history.traces.query_apis import Asked, batches_of_server
+from gameday.history.traces.reading import TracesRead
+from gameday.history.traces.span import Span
+from gameday.history.traces.structure import TraceStructure
+from gameday.history.traces.trace_files import FilesRead, batches_of_files, trace_files
+from gameday.scenario import Scenario
+
+__all__ = ["TraceSource", "read_traces"]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSource:
+    """Files, folders and servers of traces."""
+
+    sources: tuple[str, ...]
+    """Paths, or addresses of Jaeger's or Tempo's query API."""
+    window_s: float = 60.0
+    """How long after a trace's last span another may come. Default: ours."""
+    last_s: float = 3600.0
+    """How much of the past servers are asked for."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of requests to servers; may hold `${env:NAME}` and `${file:PATH}`."""
+
+    def paths(self) -> list[Path]:
+        """Return the files; UsageError where one is missing."""
+        return [file for s in self.sources if not _is_address(s) for file in trace_files(Path(s))]
+
+    def batches(self, paths: list[Path], read: FilesRead) -> Iterator[list[Span]]:
+        """Yield the spans of files, then of servers."""
+        yield from batches_of_files(paths, read)
+        end_us = round(time.time() * 1e6)
+        for address in filter(_is_address, self.sources):
+            asked = Asked(end_us - round(self.last_s * 1e6), end_us, read.cut)
+            yield from batches_of_server(ApiServer(address, self.headers), asked)
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def read_traces(source: TraceSource, scenario: Scenario | None) -> TraceStructure:
+    """Return what traces tell of a system; `scenario`: whose requests are steps, None: steps are proposed.
+
+    UsageError where a file is missing; HistoryError where one holds no traces, or all together hold none.
+    """
+    urls = None if scenario is None else Urls.of_scenario(scenario)
+    steps = frozenset() if scenario is None else frozenset(scenario.steps)
+    read, files = TracesRead(urls, steps, TraceAssembly(round(source.window_s * 1e9))), FilesRead()
+    paths = source.paths()
+    with _no_collector():
+        read.read(source.batches(paths, files))
+        if not read.sums.graphs:
+            raise HistoryError(
+                f"{source.sources[0]}: no whole trace is in it ({read.assembly.spans} spans, "
+                f"{read.sums.broken_spans} of traces in which a span's parent is missing)"
+            )
+        return conclude(read, files)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keep the collector of circles off: spans make none, and it would look at all that are open."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

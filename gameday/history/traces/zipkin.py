@@ -1,0 +1,37 @@
+"""Zipkin's JSON, version 2: a list of spans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gameday.history.traces.span import INTERNAL, KINDS, WANTED, Span, identity_of_hex
+
+__all__ = ["spans_of_zipkin"]
+
+
+def spans_of_zipkin(rows: list[Any]) -> list[Span]:
+    """Return the spans of a list of them, or of a list of traces; KeyError, ValueError or TypeError if none."""
+    spans = [span for row in rows for span in (row if isinstance(row, list) else [row])]
+    return [_span(span) for span in spans]
+
+
+def _span(span: dict[str, Any]) -> Span:
+    tags = {name: value for name, value in (span.get("tags") or {}).items() if name in WANTED}
+    if peer := (span.get("remoteEndpoint") or {}).get("serviceName"):
+        tags.setdefault("peer.service", peer)
+    own = span.get("localEndpoint") or {}
+    start_ns = int(span["timestamp"]) * 1000
+    return Span(
+        identity_of_hex(span["traceId"], is_trace=True),
+        identity_of_hex(span["id"]),
+        identity_of_hex(span.get("parentId") or ""),
+        str(own.get("serviceName", "")) or "unknown_service",
+        str(own.get("ipv4") or own.get("ipv6") or ""),
+        str(span.get("name", "")),
+        KINDS.get(str(span.get("kind", "")).lower(), INTERNAL),
+        start_ns,
+        start_ns + int(span.get("duration", 0)) * 1000,
+        "error" in (span.get("tags") or {}),
+        "",
+        tags,
+    )
