@@ -113,11 +113,16 @@ class LiveStation(RunningStation):
         return is_hit
 
     async def work(self, seconds: float) -> None:
-        """Sleep for `seconds`, less what earlier timers overslept, so that the mean is exact."""
+        """Sleep for `seconds`, less what earlier timers overslept, so that the mean is exact.
+
+        What was overslept is paid back by one work alone: several at a time that all paid it would owe one another
+        ever more.
+        """
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        await asyncio.sleep(max(0.0, seconds - self.overslept_s))
-        self.overslept_s += loop.time() - began - seconds
+        began, left_s = loop.time(), seconds - self.overslept_s
+        self.overslept_s = 0.0
+        await asyncio.sleep(max(0.0, left_s))
+        self.overslept_s += loop.time() - began - left_s
         self.overslept_s = min(max(self.overslept_s, -0.05), 0.05)
 
 

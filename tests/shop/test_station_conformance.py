@@ -319,6 +319,33 @@ def test_work_lasts_as_long_as_asked_in_the_mean_when_timers_oversleep(tmp_path:
     assert in_virtual_time(whole, late_s=0.002) == pytest.approx(0.01, rel=0.01)
 
 
+@pytest.mark.parametrize("late_s", [0.0, 0.002])
+def test_works_at_once_do_not_owe_one_another_what_timers_overslept(
+    tmp_path: Path, late_s: float
+) -> None:
+    scenario = load_small(tmp_path, desk())
+    cell = build_cell(scenario, "main", scale=1.0)
+    rng = np.random.default_rng(4)
+    asked = rng.lognormal(-3, 0.3, 4000)
+    begins = np.cumsum(rng.exponential(1 / 90, len(asked)))
+
+    async def whole() -> list[float]:
+        station = LiveStation(cell.stations["desk"], scenario.services["desk"])
+        loop = asyncio.get_running_loop()
+
+        async def one(at_s: float, seconds: float) -> float:
+            await asyncio.sleep(at_s)
+            began = loop.time()
+            await station.work(seconds)
+            return loop.time() - began
+
+        return await asyncio.gather(*map(one, begins, asked))
+
+    off = np.array(in_virtual_time(whole, late_s=late_s)) - asked
+    assert abs(off.mean()) < 1e-4
+    assert np.abs(off).max() <= 8 * late_s + 1e-9  # what a few works owe, and no more
+
+
 def test_a_retry_meets_new_luck_in_the_services_below(tmp_path: Path) -> None:
     # The helper alone decides: half of its visits outlast the desk's timeout of 100 ms.
     shop = chain(servers=2000, mean="144.27ms")

@@ -11,7 +11,7 @@ import numpy as np
 
 from gameday.history.importers.url_proposal import propose
 from gameday.history.importers.urls import Urls
-from gameday.history.traces.call_graph import CallNode, EdgeSums
+from gameday.history.traces.call_graph import CallNode, EdgeSums, Groups
 from gameday.history.traces.laws import law_of, written_duration
 from gameday.history.traces.reading import RequestKind, ServiceCounts, TracesRead, TraceSums
 from gameday.history.traces.self_times import TimeSums
@@ -44,7 +44,9 @@ def conclude(read: TracesRead, files: FilesRead) -> TraceStructure:
     """Return what the traces tell."""
     sums = read.sums
     steps = _steps(read)
-    requests = sorted(_requests(sums, steps), key=lambda graph: -graph.requests)
+    requests = sorted(
+        _requests(sums, steps), key=lambda graph: (-graph.requests, graph.template, graph.method)
+    )
     services = tuple(
         _service(name, counts, sums, steps) for name, counts in sorted(sums.services.items())
     )
@@ -119,7 +121,7 @@ def _is_optional(edge: EdgeSums) -> bool | None:
 def _edges(node: CallNode, above: tuple[str, ...]) -> Iterator[CallEdge]:
     callers = (*above, node.service)
     groups, _ = node.groups()
-    for service, edge in node.edges.items():
+    for service, edge in sorted(node.edges.items(), key=lambda item: _place(groups, item[0])):
         beside = [group for group in groups if service in group]
         calls = max(edge.calls, 1e-12)
         yield CallEdge(
@@ -135,8 +137,14 @@ def _edges(node: CallNode, above: tuple[str, ...]) -> Iterator[CallEdge]:
             parallel_with=tuple(sorted(_others(beside, service))),
             is_optional=_is_optional(edge),
         )
-    for below in node.below.values():
+    for _, below in sorted(node.below.items(), key=lambda item: _place(groups, item[0])):
         yield from _edges(below, callers)
+
+
+def _place(groups: Groups, service: str) -> tuple[int, str]:
+    """Return the sort key of a service: its first group; behind them where it is in none."""
+    first = (index for index, group in enumerate(groups) if service in group)
+    return next(first, len(groups)), service
 
 
 def _others(groups: list[tuple[str, ...]], service: str) -> set[str]:

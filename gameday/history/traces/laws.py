@@ -8,12 +8,13 @@ import numpy as np
 
 from gameday.history.traces.self_times import TimeSums
 from gameday.record import percentile
-from gameday.scenario.service_times import Deterministic, Exponential, Gamma, LogNormal
+from gameday.scenario.service_times import Exponential, Gamma, LogNormal
 
 __all__ = ["LEVELS", "law_of", "written_duration"]
 
 LEVELS = (0.5, 0.9, 0.99)
 """Quantiles that a law must tell."""
+_Law = Exponential | LogNormal | Gamma
 _NEAR = 0.05
 """Largest relative distance of a quantile from the measured one for a law to be taken; else its quantiles are."""
 _STEADY = 0.02
@@ -22,7 +23,7 @@ _WRITTEN = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
 def law_of(sums: TimeSums) -> dict[str, Any]:
-    """Return a law as a scenario writes it: the nearest of four shapes with the mean and variation measured.
+    """Return a law as a scenario writes it: the nearest of three shapes with the mean and variation measured.
 
     Where none is near, the measured quantiles, scaled so that their mean is the measured one.
     """
@@ -31,7 +32,8 @@ def law_of(sums: TimeSums) -> dict[str, Any]:
         return {"law": "deterministic", "mean": written_duration(mean_s)}
     measured = np.array([percentile(sums.counts, level) for level in LEVELS])
     best, distance = None, _NEAR
-    for law, fields in _candidates(mean_s, cv):
+    for kind, fields in _candidates(mean_s, cv):
+        law = kind.model_validate(fields)
         told = np.array([law.seconds(level) for level in LEVELS])
         off = float(np.abs(told / measured - 1).max())
         if off < distance:
@@ -39,21 +41,13 @@ def law_of(sums: TimeSums) -> dict[str, Any]:
     return best if best is not None else _empirical(sums)
 
 
-def _candidates(mean_s: float, cv: float) -> list[tuple[Any, dict[str, Any]]]:
-    """Return laws with a mean and a coefficient of variation, each with how a scenario writes it."""
-    near_cv = round(min(max(cv, _STEADY), 10.0), 3)
-    mean = written_duration(mean_s)
+def _candidates(mean_s: float, cv: float) -> list[tuple[type[_Law], dict[str, Any]]]:
+    """Return kinds of laws, each with the fields that give it a mean and a coefficient of variation."""
+    mean, both = written_duration(mean_s), round(min(max(cv, _STEADY), 10.0), 3)
     return [
-        (Exponential(law="exponential", mean=mean_s), {"law": "exponential", "mean": mean}),
-        (
-            LogNormal(law="lognormal", mean=mean_s, cv=near_cv),
-            {"law": "lognormal", "mean": mean, "cv": near_cv},
-        ),
-        (
-            Gamma(law="gamma", mean=mean_s, cv=near_cv),
-            {"law": "gamma", "mean": mean, "cv": near_cv},
-        ),
-        (Deterministic(law="deterministic", mean=mean_s), {"law": "deterministic", "mean": mean}),
+        (Exponential, {"law": "exponential", "mean": mean}),
+        (LogNormal, {"law": "lognormal", "mean": mean, "cv": both}),
+        (Gamma, {"law": "gamma", "mean": mean, "cv": both}),
     ]
 
 

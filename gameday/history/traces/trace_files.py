@@ -6,6 +6,7 @@ import gzip
 import heapq
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,9 @@ from gameday.history.traces.zipkin import spans_of_zipkin
 __all__ = ["FilesRead", "batches_of_files", "spans_of_document", "trace_files"]
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_JSON_BEGINS = (b"{", b"[")
+_JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[{\[\]])")
+"""A message of protobuf begins with a line's end too, and its length may be a bracket."""
+_LOOK = 256
 _WRONG = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
 """What reading a document of another shape raises."""
 
@@ -94,13 +97,13 @@ def _begins_ns(batch: list[Span]) -> int:
 
 def _batches(stream: io.BufferedReader[Any], file: Path, read: FilesRead) -> Iterator[list[Span]]:
     """Yield the batches of one file that is not compressed, none of them empty."""
-    if stream.peek(1)[:1] in (b"\n", b" ", b"\r", b"\t", b"\xef", *_JSON_BEGINS):
+    if _JSON_BEGINS.match(stream.peek(_LOOK)[:_LOOK]):
         yield from filter(None, _batches_of_json(stream, file, read))
         return
     for message in messages_of(stream):
         whole = message
         if message.startswith(_ZSTD):
-            whole = pa.input_stream(io.BytesIO(message), compression="zstd").read()
+            whole = pa.CompressedInputStream(pa.BufferReader(message), "zstd").read()
         if spans := spans_of_protobuf(whole):
             yield spans
 

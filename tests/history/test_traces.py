@@ -1,0 +1,480 @@
+"""Traces: the instrumented shop is told as it is, whatever format, files and clocks its spans come in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+
+from gameday.errors import HistoryError, ScenarioError, UsageError
+from gameday.history.traces import TraceSource, TraceStructure, read_traces
+from gameday.jobs.import_traces import TraceOrder, import_traces
+from gameday.scenario import Scenario, load_scenario
+from gameday.scenario.reading import to_yaml
+from tests.support.small_shop import load_small, service, small_shop
+from tests.support.trace_formats import TO_THE_MICROSECOND, TRACE_FORMATS
+from tests.support.traced_shop import otlp_of, traced
+
+REQUESTS = {"home": 1500, "product": 1000, "checkout": 1000}
+
+
+def lognormal(mean: str, cv: float, **changes: Any) -> dict[str, Any]:
+    return service(mean, **changes) | {"time": {"law": "lognormal", "mean": mean, "cv": cv}}
+
+
+SHOP = {
+    "steps": {
+        "home": {"exchanges": [{"path": "/", "calls": [{"home": [["catalogue", "recs?"]]}]}]},
+        "checkout": {
+            "exchanges": [
+                {"path": "/checkout", "calls": [["identity", "cart"]]},
+                {
+                    "method": "POST",
+                    "path": "/checkout",
+                    "calls": [{"order": [["price", "stock"], "pay", "stock"]}],
+                    "check": {"status": [201]},
+                    "action": "place_order",
+                },
+            ]
+        },
+    },
+    "services": {
+        "home": service("8ms"),
+        "catalogue": lognormal("12ms", 0.5),
+        "recs": lognormal("30ms", 0.6, timeout="60ms"),
+        "identity": lognormal("10ms", 0.5),
+        "cart": lognormal("15ms", 0.5),
+        "order": lognormal("30ms", 0.4, servers=30),
+        "price": lognormal(
+            "8ms", 0.4, servers=3, retry={"attempts": 2, "backoff": "40ms"}, timeout="18ms"
+        ),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return load_small(tmp_path_factory.mktemp("shop"), small_shop(), SHOP)
+
+
+@pytest.fixture(scope="module")
+def spans(scenario: Scenario) -> list[ReadableSpan]:
+    return traced(scenario, REQUESTS)
+
+
+@pytest.fixture(scope="module")
+def structure(
+    scenario: Scenario, spans: list[ReadableSpan], tmp_path_factory: pytest.TempPathFactory
+) -> TraceStructure:
+    return read(tmp_path_factory.mktemp("truth"), scenario, otlp_of(spans))
+
+
+def read(
+    folder: Path, scenario: Scenario | None, *files: bytes, window_s: float = 60.0
+) -> TraceStructure:
+    for number, data in enumerate(files):
+        (folder / f"{number}.bin").write_bytes(data)
+    return read_traces(TraceSource((str(folder),), window_s), scenario)
+
+
+def declared_edges(scenario: Scenario) -> dict[tuple[str, str, tuple[str, ...], str], int]:
+    """(step, method, callers, service) -> calls a visit."""
+    out: dict[Any, int] = {}
+
+    def walk(key: tuple[str, str], call: Any, callers: tuple[str, ...]) -> None:
+        callers = (*callers, call.service)
+        for group in call.then:
+            for below in group:
+                out[*key, callers, below.service] = out.get((*key, callers, below.service), 0) + 1
+        for below in {b.service: b for group in call.then for b in group}.values():
+            walk(key, below, callers)
+
+    for name, step in scenario.steps.items():
+        for exchange in step.each_exchange():
+            walk((name, exchange.method), step.entry_call(exchange), ())
+    return out
+
+
+def test_every_call_is_found_as_often_as_it_is_made(
+    scenario: Scenario, structure: TraceStructure
+) -> None:
+    found = {
+        (graph.step, graph.method, edge.callers, edge.service): edge.per_visit
+        for graph in structure.requests
+        for edge in graph.edges
+    }
+    declared = declared_edges(scenario)
+    assert set(found) == set(declared)
+    for edge, times in declared.items():
+        assert found[edge] == pytest.approx(times, rel=0.02)
+
+
+def test_sequence_and_parallel_are_as_declared(
+    scenario: Scenario, structure: TraceStructure
+) -> None:
+    def plain(calls: list[Any]) -> Any:
+        """Calls without the order within a group, which no span tells."""
+        out = []
+        for call in calls:
+            if isinstance(call, list):
+                out.append(sorted(map(str, plain(call))))
+            elif isinstance(call, dict):
+                out.append({name: plain(below) for name, below in call.items()})
+            else:
+                out.append(call)
+        return out
+
+    for graph in structure.requests:
+        exchange = next(
+            e for e in scenario.steps[graph.step].each_exchange() if e.method == graph.method
+        )
+        assert plain(graph.calls) == plain(exchange.model_dump(mode="json")["calls"])
+        assert graph.as_written_share >= 0.95
+
+
+def test_own_work_is_told_without_calls_and_waits(
+    scenario: Scenario, structure: TraceStructure
+) -> None:
+    for seen in structure.services:
+        law = scenario.services[seen.service].time
+        # 5 and 15 % are the bounds; beside them the chance of so many draws, three standard errors
+        chance = 3 * np.sqrt(law.scv / seen.count)
+        assert seen.mean_s == pytest.approx(law.mean, rel=max(0.05, chance))
+        assert seen.p99_s == pytest.approx(law.seconds(0.99), rel=0.15 + chance)
+    waited = {seen.service: seen.waited_s for seen in structure.services}
+    assert waited["price"] > 0
+
+
+def test_what_failed_was_retried_or_done_without_is_told(structure: TraceStructure) -> None:
+    edges = {edge.service: edge for graph in structure.requests for edge in graph.edges}
+    services = {seen.service: seen for seen in structure.services}
+    assert edges["recs"].is_optional is True
+    assert edges["recs"].failed_share == pytest.approx(0.065, abs=0.02)
+    assert services["recs"].timeout_s == pytest.approx(0.060, rel=0.01)
+    assert edges["price"].retry_share > 0
+    assert edges["pay"].is_optional is None
+
+
+@pytest.mark.parametrize("name", TRACE_FORMATS)
+def test_every_format_of_one_truth_gives_one_result(
+    tmp_path: Path,
+    scenario: Scenario,
+    spans: list[ReadableSpan],
+    structure: TraceStructure,
+    name: str,
+) -> None:
+    told = read(tmp_path, scenario, TRACE_FORMATS[name](spans), window_s=1e6)
+    assert told.counts.spans == told.counts.used == len(spans)
+    if name not in TO_THE_MICROSECOND:
+        assert told.requests == structure.requests
+        assert told.services == structure.services
+        return
+    for mine, its in zip(told.services, structure.services, strict=True):
+        assert (mine.service, mine.visits) == (its.service, its.visits)
+        assert mine.mean_s == pytest.approx(its.mean_s, rel=1e-3, abs=2e-6)
+    for graph, of_truth in zip(told.requests, structure.requests, strict=True):
+        assert (graph.step, graph.requests, graph.calls) == (
+            of_truth.step,
+            of_truth.requests,
+            of_truth.calls,
+        )
+
+
+def test_splitting_and_shuffling_files_changes_nothing(
+    tmp_path: Path, scenario: Scenario, spans: list[ReadableSpan], structure: TraceStructure
+) -> None:
+    rng = np.random.default_rng(5)
+    by_service: dict[str, list[ReadableSpan]] = {}
+    for span in spans:
+        by_service.setdefault(str(span.resource.attributes["service.name"]), []).append(span)
+    shuffled = [spans[i] for i in rng.permutation(len(spans))]
+    thirds = [shuffled[i::3] for i in range(3)]
+    for number, parts in enumerate((list(by_service.values()), thirds)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        told = read(folder, scenario, *map(otlp_of, parts))
+        assert told.counts.used == len(spans)
+        assert told.requests == structure.requests
+        for mine, its in zip(told.services, structure.services, strict=True):
+            assert mine.mean_s == pytest.approx(its.mean_s, rel=1e-9)
+            assert mine.p99_s == its.p99_s
+
+
+def test_clocks_that_differ_change_nothing_and_are_counted(
+    tmp_path: Path, scenario: Scenario, structure: TraceStructure
+) -> None:
+    skew = {"price": -2.0, "pay": 0.7, "home": 30.0}
+    told = read(tmp_path, scenario, otlp_of(traced(scenario, REQUESTS, skew_s=skew)))
+    assert told.counts.skewed >= 3 * REQUESTS["home"] // 2
+    assert told.counts.largest_skew_s == pytest.approx(30.0, abs=0.5)
+    assert [graph.calls for graph in told.requests] == [g.calls for g in structure.requests]
+    for mine, its in zip(told.services, structure.services, strict=True):
+        assert mine.mean_s == pytest.approx(its.mean_s, rel=1e-3)
+    assert any("clocks were moved" in note for note in told.notes)
+
+
+@pytest.mark.parametrize("window_s", [0.01, 1.0, 60.0])
+def test_spans_are_used_or_left_out_for_a_reason(
+    tmp_path: Path, scenario: Scenario, spans: list[ReadableSpan], window_s: float
+) -> None:
+    rng = np.random.default_rng(6)
+    kept = [span for span in spans if rng.random() > 0.002]
+    twice = kept + [span for span in kept if rng.random() < 0.01]
+    shuffled = [twice[i] for i in rng.permutation(len(twice))]
+    batches = [otlp_of(shuffled[i : i + 500]) for i in range(0, len(shuffled), 500)]
+    data = b"".join(len(batch).to_bytes(4, "big") + batch for batch in batches)
+    counts = read(tmp_path, scenario, data, window_s=window_s).counts
+    assert counts.spans == len(shuffled)
+    assert counts.spans == counts.used + counts.late + counts.duplicates + counts.of_broken_traces
+    assert counts.duplicates > 0
+    assert counts.of_broken_traces > 0
+
+
+def test_memory_holds_the_traces_of_a_window_only(
+    tmp_path: Path, scenario: Scenario, spans: list[ReadableSpan]
+) -> None:
+    ordered = sorted(spans, key=lambda span: span.start_time)
+    batches = [otlp_of(ordered[i : i + 200]) for i in range(0, len(ordered), 200)]
+    data = b"".join(len(batch).to_bytes(4, "big") + batch for batch in batches)
+    lasts_s = (ordered[-1].end_time - ordered[0].start_time) / 1e9
+    told = read(tmp_path, scenario, data, window_s=2.0)
+    assert told.counts.late == 0
+    assert told.counts.most_open < 3.5 / lasts_s * len(spans) + 400
+
+
+@pytest.mark.parametrize(
+    ("share", "state"),
+    [(0.25, "vendor=1,ot=rv:aa;th:c"), (0.5, "ot=p:1"), (0.125, "ot=th:e")],
+)
+def test_a_sampled_trace_stands_for_those_left_out(
+    tmp_path: Path, scenario: Scenario, spans: list[ReadableSpan], share: float, state: str
+) -> None:
+    kept = [span for span in spans if span.context.trace_id / 2**128 < share]
+    message = encode(kept)
+    for group in message.resource_spans:
+        for scope in group.scope_spans:
+            for span in scope.spans:
+                span.trace_state = state
+    told = read(tmp_path, scenario, message.SerializeToString())
+    assert told.counts.sampled == pytest.approx(1 / share)
+    requests = {(g.step, g.method): g.requests for g in told.requests}
+    assert requests["home", "GET"] == pytest.approx(REQUESTS["home"], rel=0.15 / share**0.5)
+
+
+def encode(spans: list[ReadableSpan]) -> Any:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    return encode_spans(spans)
+
+
+def test_waits_that_no_span_tells_are_found_by_how_many_were_there(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    busy = load_small(
+        tmp_path_factory.mktemp("busy"),
+        small_shop(),
+        {"services": {"stock": lognormal("40ms", 0.3, servers=4)}},
+    )
+    spans = traced(busy, {"product": 8000}, per_s=85.0)
+    hidden = [span for span in spans if span.name != "wait for a worker"]
+    told = read(tmp_path, busy, otlp_of(hidden))
+    stock = next(seen for seen in told.services if seen.service == "stock")
+    assert stock.waits_from is not None
+    assert stock.mean_s == pytest.approx(0.040, rel=0.05)
+    assert stock.p99_s == pytest.approx(busy.services["stock"].time.seconds(0.99), rel=0.15)
+    assert any("they wait" in note for note in told.notes)
+
+
+def test_without_a_scenario_steps_are_proposed_and_what_is_none_is_counted(
+    tmp_path: Path, spans: list[ReadableSpan]
+) -> None:
+    told = read(tmp_path, None, otlp_of(spans))
+    steps = {(graph.method, graph.template): graph.step for graph in told.requests}
+    assert steps["POST", "/checkout"] == "checkout"
+    assert steps["GET", "/"] == "home"
+    assert (
+        sum(graph.requests for graph in told.requests)
+        == sum(REQUESTS.values()) + REQUESTS["checkout"]
+    )
+
+
+def test_what_is_written_is_a_part_of_the_scenario_and_leaves_open_what_traces_cannot_tell(
+    tmp_path: Path, scenario: Scenario, spans: list[ReadableSpan], tmp_path_factory: Any
+) -> None:
+    data, out = tmp_path / "spans.bin", tmp_path / "services.yaml"
+    data.write_bytes(otlp_of(spans))
+    known = tmp_path_factory.mktemp("known") / "shop.yaml"
+    known.write_text(json.dumps(merged_back(scenario)), encoding="utf-8")
+    imported = import_traces(TraceOrder(TraceSource((str(data),)), out, event=str(known)))
+    assert imported.unknown == ()
+    event = tmp_path / "event.yaml"
+    whole = merged_back(scenario)
+    for name in whole["services"]:
+        del whole["services"][name]["time"]
+    whole["steps"] = {}
+    event.write_text(to_yaml(whole | {"include": ["services.yaml"]}), encoding="utf-8")
+    loaded = load_scenario(str(event))
+    assert declared_edges(loaded) == declared_edges(scenario)
+    for name, mine in loaded.services.items():
+        assert mine.time.mean == pytest.approx(scenario.services[name].time.mean, rel=0.1)
+
+    alone = import_traces(TraceOrder(TraceSource((str(data),)), out))
+    assert "services.pay.servers_per_instance" in alone.unknown
+    del whole["services"]
+    event.write_text(to_yaml(whole | {"include": ["services.yaml"]}), encoding="utf-8")
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario(str(event))
+    lines = [line for line in str(refused.value).splitlines() if "services.pay." in line]
+    assert len(lines) == 4
+    assert all("not known yet; write it: the comment beside it says how" in line for line in lines)
+
+
+def merged_back(scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as plain data again, as its file was written."""
+    from tests.support.small_shop import merged
+
+    return merged(small_shop(), SHOP)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "no whole trace"),
+        (b"\x00\x00\x00\x50\x0a\x02", "ends within a message"),
+        (b'{"hello": 1}', "is no OTLP, Jaeger or Zipkin traces"),
+        (b'{"resourceSpans": [', "is no whole JSON"),
+        (b"time,step,count\n", "no OTLP"),
+        (b'{"resourceSpans": []}', "no whole trace"),
+        (b"\x1f\x8b\x08broken", "0.bin"),
+    ],
+)
+def test_what_holds_no_traces_is_refused_by_name(tmp_path: Path, data: bytes, says: str) -> None:
+    with pytest.raises(HistoryError, match=says):
+        read(tmp_path, None, data)
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="check --traces"):
+        read_traces(TraceSource((str(tmp_path / "nothing"),)), None)
+
+
+def spans_by_hand(*rows: dict[str, Any]) -> bytes:
+    """Return OTLP JSON of spans given by hand: service, id, parent, kind, start and end in ms, and attributes."""
+    groups = [
+        {
+            "resource": {"attributes": attributes({"service.name": row["service"]})},
+            "scopeSpans": [{"spans": [by_hand(row)]}],
+        }
+        for row in rows
+    ]
+    return json.dumps({"resourceSpans": groups}).encode()
+
+
+def by_hand(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "traceId": f"{row.get('trace', 1):032x}",
+        "spanId": f"{row['id']:016x}",
+        "parentSpanId": f"{row['parent']:016x}" if row.get("parent") else "",
+        "name": row.get("name", "work"),
+        "kind": row.get("kind", 2),
+        "startTimeUnixNano": str(int(row["start"] * 1e6)),
+        "endTimeUnixNano": str(int(row["end"] * 1e6)),
+        "attributes": attributes(row.get("tags", {})),
+        "status": {"code": 2} if row.get("error") else {},
+    }
+
+
+def attributes(named: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": name, "value": {"stringValue": str(v)}} for name, v in named.items()]
+
+
+ROOT = {
+    "service": "web",
+    "id": 1,
+    "start": 0,
+    "end": 100,
+    "tags": {"http.request.method": "GET", "url.path": "/cart"},
+}
+
+
+def edges_of(told: TraceStructure) -> dict[str, Any]:
+    return {edge.service: edge for graph in told.requests for edge in graph.edges}
+
+
+def test_a_database_that_sends_no_spans_is_a_service_seen_by_its_callers(tmp_path: Path) -> None:
+    query = {
+        "service": "web",
+        "id": 2,
+        "parent": 1,
+        "kind": 3,
+        "start": 10,
+        "end": 40,
+        "tags": {"db.system": "postgresql"},
+    }
+    told = read(tmp_path, None, spans_by_hand(ROOT, query))
+    database = next(seen for seen in told.services if seen.service == "postgresql")
+    web = next(seen for seen in told.services if seen.service == "web")
+    assert database.is_seen_by_callers_only
+    assert database.mean_s == pytest.approx(0.030)
+    assert web.mean_s == pytest.approx(0.070)
+
+
+def test_messages_nobody_waits_for_are_no_calls(tmp_path: Path) -> None:
+    sent = {
+        "service": "web",
+        "id": 2,
+        "parent": 1,
+        "kind": 4,
+        "start": 10,
+        "end": 11,
+        "tags": {"messaging.system": "kafka"},
+    }
+    taken = {"service": "mailer", "id": 3, "parent": 2, "kind": 5, "start": 500, "end": 900}
+    told = read(tmp_path, None, spans_by_hand(ROOT, sent, taken))
+    assert edges_of(told)["mailer"].asynchronous_share == 1.0
+    assert told.requests[0].calls == []
+    assert next(s for s in told.services if s.service == "web").mean_s == pytest.approx(
+        0.1, rel=0.02
+    )
+
+
+def test_a_browser_that_begins_the_trace_is_no_service(tmp_path: Path) -> None:
+    browser = {"service": "page", "id": 9, "kind": 3, "start": -50, "end": 150}
+    told = read(tmp_path, None, spans_by_hand(browser, ROOT | {"parent": 9}))
+    assert [graph.entry for graph in told.requests] == ["web"]
+    assert [seen.service for seen in told.services] == ["web"]
+
+
+def test_caller_and_called_may_share_one_identity(tmp_path: Path) -> None:
+    client = {"service": "web", "id": 2, "parent": 1, "kind": 3, "start": 10, "end": 40}
+    server = {"service": "stock", "id": 2, "parent": 1, "kind": 2, "start": 12, "end": 38}
+    told = read(tmp_path, None, spans_by_hand(ROOT, client, server))
+    assert told.counts.duplicates == 0
+    assert edges_of(told)["stock"].transit_s == pytest.approx(0.004)
+
+
+def test_spans_in_a_circle_or_very_deep_are_left_out_and_counted(tmp_path: Path) -> None:
+    circle = [
+        {"service": "a", "trace": 2, "id": 11, "parent": 12, "start": 0, "end": 5},
+        {"service": "b", "trace": 2, "id": 12, "parent": 11, "start": 0, "end": 5},
+    ]
+    deep = [
+        {
+            "service": f"s{n % 2}",
+            "trace": 3,
+            "id": 100 + n,
+            "parent": 99 + n if n else 0,
+            "start": n / 1e3,
+            "end": 9,
+        }
+        for n in range(5000)
+    ]
+    told = read(tmp_path, None, spans_by_hand(ROOT, *circle, *deep))
+    assert told.counts.used == 1
+    assert told.counts.of_broken_traces == 5002
