@@ -19,6 +19,7 @@ __all__ = [
     "Array",
     "Band",
     "Clock",
+    "CALL_IS_MADE",
     "Draw",
     "Seed",
     "TimeGrid",
@@ -71,6 +72,11 @@ class Draw(IntEnum):
     BALANCE = 13
     CACHE = 14
     INSTANCE = 15
+
+
+CALL_IS_MADE = 1
+"""Number of the attempt under which a draw for CACHE tells whether a call is made: keys have room for 16 purposes,
+and a cache is asked once a call, as number 0."""
 
 
 def _mix(x: int) -> int:

@@ -39,6 +39,10 @@ class Visit:
     """Position in the exchange's call tree, depth first: part of the key of its draws."""
     then: tuple[tuple[Visit, ...], ...]
     """The visits it makes: groups in sequence, those of a group in parallel."""
+    chance: float
+    """Share of its caller's visits that make it, 0-1."""
+    per_exchange: float
+    """How often an exchange makes it on average: its chance and those of all above it."""
     mean_response_s: float
     """Mean time to the reply when nothing waits: own work plus calls in sequence."""
     mean_hold_s: float
@@ -146,15 +150,21 @@ class _CellBuilder:
         block = self.scenario.products[product]
         return block.calls.get(step, ()), frozenset(block.without)
 
-    def _visit(self, call: Call, step: str, numbers: Iterator[int]) -> Visit:
-        """Return a call as a visit with all below it; `numbers` are given out depth first."""
-        number = next(numbers)
+    def _visit(self, call: Call, step: str, numbers: Iterator[int], reached: float = 1.0) -> Visit:
+        """Return a call as a visit with all below it; `numbers` are given out depth first.
+
+        `reached`: how often an exchange comes to its caller.
+        """
+        number, reached = next(numbers), reached * call.chance
         then = tuple(
-            tuple(self._visit(below, step, numbers) for below in group) for group in call.then
+            tuple(self._visit(below, step, numbers, reached) for below in group)
+            for group in call.then
         )
         rule = self.scenario.services[call.service]
         law = rule.time_for(step)
-        calls_s = sum(max(visit.mean_response_s for visit in group) for group in then)
+        calls_s = sum(
+            _longest_s([(visit.mean_response_s, visit.chance) for visit in group]) for group in then
+        )
         factor = self._own_work_factor(call, step, calls_s)
         own_s = law.mean * factor
         return Visit(
@@ -165,6 +175,8 @@ class _CellBuilder:
             share=rule.queue_share.get(step, 1.0),
             number=number,
             then=then,
+            chance=call.chance,
+            per_exchange=reached,
             mean_response_s=own_s + calls_s,
             mean_hold_s=own_s if rule.is_asynchronous else own_s + calls_s,
         )
@@ -189,5 +201,15 @@ class _CellBuilder:
         """Return the mean seconds to the reply at full scale when nothing waits."""
         own_s = self.scenario.services[call.service].time_for(step).mean
         return own_s + sum(
-            max(self._full_response_s(below, step) for below in group) for group in call.then
+            _longest_s([(self._full_response_s(below, step), below.chance) for below in group])
+            for group in call.then
         )
+
+
+def _longest_s(calls: list[tuple[float, float]]) -> float:
+    """Return the mean seconds until all of a group have answered: (seconds, chance that it is made) of each."""
+    mean_s, none_longer = 0.0, 1.0
+    for seconds, chance in sorted(calls, reverse=True):
+        mean_s += none_longer * chance * seconds
+        none_longer *= 1.0 - chance
+    return mean_s

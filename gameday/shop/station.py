@@ -29,7 +29,7 @@ from gameday.scenario.caller_policies import (
     is_too_late,
     lineage,
 )
-from gameday.vocabulary import Draw, draw
+from gameday.vocabulary import CALL_IS_MADE, Draw, draw
 
 __all__ = ["BUCKETS_S", "OUTCOMES", "Asker", "LiveServices", "LiveStation"]
 
@@ -164,8 +164,13 @@ class LiveServices:
         return draw(self._seed, asker.request + (asker.line << 32), 0, part, purpose)
 
     async def call(self, visit: Visit, asker: Asker) -> bool:
-        """Call a service, with its cache and its retries; return whether the answer was good."""
+        """Call a service, with its cache and its retries; return whether the answer was good, or none needed."""
         station = self.stations[visit.service]
+        if (
+            visit.chance < 1.0
+            and self._uniform(visit, asker, CALL_IS_MADE, Draw.CACHE) >= visit.chance
+        ):
+            return True
         if station.rule.cache is None:
             return await self._ask(visit, asker)
         item = station.callers.item(self._uniform(visit, asker, 0, Draw.CACHE))

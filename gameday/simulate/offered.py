@@ -55,6 +55,6 @@ def _sum_over_visits(
         for index, step in enumerate(scenario.steps):
             for entry in chain.from_iterable(cell.exchanges(step, product)):
                 for visit in entry.walk():
-                    of_service = of_stack[index] / SLOT_S * weight(visit)
+                    of_service = of_stack[index] / SLOT_S * visit.per_exchange * weight(visit)
                     total[services.index(visit.service)] += of_service
     return total

@@ -107,6 +107,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                 [{"stock": ["pay"]}],
                 [["stock?", "pay?"]],
                 [{"stock": [["pay", "pay?"]]}, "pay"],
+                [{"40% stock?": [["pay", "12.5% pay"]]}, ["70% pay", "pay?"]],
             ]
         )
     )

@@ -1,7 +1,7 @@
 """Steps: what a customer does, as HTTP exchanges at the target and calls between services.
 
 A list is a sequence; a list inside it is a group done in parallel. A call ending in `?` is
-optional: the page does without it when it fails.
+optional: the page does without it when it fails. `40% recommendations` is made in 40 % of visits.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Call:
     optional: bool
     then: tuple[tuple[Call, ...], ...]
     """Groups in sequence; the calls of a group go out together."""
+    chance: float = 1.0
+    """Share of its caller's visits that make it, 0-1."""
 
     def walk(self) -> Iterator[Call]:
         """Yield this call and every call below it, once each."""
@@ -74,11 +76,23 @@ class Call:
 
 def _parse_call(item: Any) -> Call:
     if isinstance(item, str):
-        return Call(item.rstrip("?"), item.endswith("?"), ())
+        return _named_call(item, ())
     if isinstance(item, dict) and len(item) == 1:
         [(name, below)] = item.items()
-        return Call(name.rstrip("?"), name.endswith("?"), _parse_calls(below))
+        return _named_call(name, _parse_calls(below))
     raise ValueError("a call is a service, or one service with the list it calls in turn")
+
+
+def _named_call(text: str, then: tuple[tuple[Call, ...], ...]) -> Call:
+    """Return the call that is written `[NN% ]SERVICE[?]`."""
+    share, percent, name = text.rpartition("% ")
+    try:
+        chance = float(share) / 100 if percent else 1.0
+    except ValueError:
+        chance = 0.0
+    if not 0 < chance <= 1:
+        raise ValueError(f"'{text}': a share of visits is above 0 % up to 100 %, as in '40% stock'")
+    return Call(name.rstrip("?"), name.endswith("?"), then, chance)
 
 
 def _parse_calls(items: Any) -> tuple[tuple[Call, ...], ...]:
@@ -90,7 +104,8 @@ def _parse_calls(items: Any) -> tuple[tuple[Call, ...], ...]:
 
 def _write_calls(groups: tuple[tuple[Call, ...], ...]) -> list[Any]:
     def written(call: Call) -> Any:
-        name = call.service + "?" * call.optional
+        share = "" if call.chance == 1 else f"{100 * call.chance:.6g}% "
+        name = share + call.service + "?" * call.optional
         return {name: _write_calls(call.then)} if call.then else name
 
     return [written(g[0]) if len(g) == 1 else [written(c) for c in g] for g in groups]

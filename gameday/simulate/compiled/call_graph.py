@@ -83,6 +83,7 @@ class CallGraph:
             | {
                 "factor": visit.factor,
                 "share": visit.share,
+                "chance": visit.chance,
                 "hold_s": visit.mean_hold_s,
                 "service": self._service_index[visit.service],
                 "number": visit.number,

@@ -21,7 +21,7 @@ from gameday.simulate.compiled.pools import hedge_no_more
 from gameday.simulate.compiled.stations import begin_attempt
 from gameday.simulate.compiled.step_work import outcome_of
 from gameday.simulate.compiled.tables_at import add_load, call_at, service_at, visit_at
-from gameday.vocabulary import Draw
+from gameday.vocabulary import CALL_IS_MADE, Draw
 
 __all__ = ["answer", "begin_call", "hedge"]
 
@@ -36,8 +36,15 @@ _tokens_after_answer, _is_too_late = inlined(tokens_after_answer), inlined(is_to
 
 @inlined
 def begin_call(spec, world, stats, c, now, slot):
-    """Begin a call, or try it again: the cache answers, the breaker refuses, or an attempt goes out."""
+    """Begin a call, or try it again: the cache answers, the breaker refuses, or an attempt goes out.
+
+    A call that only a share of visits make is over at once in the others.
+    """
     call = call_at(world, c)
+    chance = visit_at(spec, call.visit).chance
+    if chance < 1.0 and call.number == 0 and uniform_of(spec, call, CALL_IS_MADE, _CACHE) >= chance:
+        _ends(spec, world, c, 1, now)
+        return
     s = visit_at(spec, call.visit).service
     service = service_at(world, s)
     if service.entries > 0 and call.number == 0 and _is_cached(spec, world, stats, s, call, slot):

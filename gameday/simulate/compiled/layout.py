@@ -181,11 +181,12 @@ MEMBER = _dtype(i="visit is_required is_optional action")
 CART, ORDER, LOOK = 1, 2, 3
 """`action`: what an exchange does with a limited product; 0 = nothing."""
 VISIT = _dtype(
-    f="mean_s second third factor share hold_s",
+    f="mean_s second third factor share hold_s chance",
     i="law row_from row_to service number group_from group_to is_held",
 )
 """`law`: index in LAWS; `second`, `third`: its other parameters; rows: those of its table; `factor`: own work is
-the law's time x `factor`; `is_held`: the server waits for the calls below."""
+the law's time x `factor`; `chance`: share of its caller's visits that make it;
+`is_held`: the server waits for the calls below."""
 LAWS = ("deterministic", "exponential", "lognormal", "gamma", "pareto", "empirical")
 
 CHANGE = _dtype(

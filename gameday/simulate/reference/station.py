@@ -27,7 +27,7 @@ from gameday.scenario.caller_policies import (
 from gameday.scenario.server_policies import Autoscale
 from gameday.simulate.instants import Rank, at
 from gameday.simulate.reference.pool import ServicePool
-from gameday.vocabulary import Draw, draw
+from gameday.vocabulary import CALL_IS_MADE, Draw, draw
 
 __all__ = ["Caller", "Key", "Process", "Services"]
 
@@ -83,11 +83,15 @@ class Services:
             env.process(self._apply(self.pools[change.service], change))
 
     def call(self, visit: Visit, caller: Caller) -> Process:
-        """Ask a service, again if its policy says so; return whether it answered well.
+        """Ask a service, again if its policy says so; return whether it answered well, or was not asked.
 
         The lineage of an exchange's own call is the number of times its step was tried before.
         """
         pool = self.pools[visit.service]
+        if visit.chance < 1.0 and (
+            self._uniform(visit, caller.key, CALL_IS_MADE, Draw.CACHE) >= visit.chance
+        ):
+            return True
         if pool.rule.cache is None:
             return (yield from self._ask(visit, caller))
         item = pool.callers.item(self._uniform(visit, caller.key, 0, Draw.CACHE))

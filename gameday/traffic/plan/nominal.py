@@ -58,4 +58,13 @@ def _visit_s(visit: Visit, sample: int, step: int, exchange: int) -> float:
     """Return one draw of a visit's service time with that of the calls it makes, s."""
     uniform = draw(0, sample, step, visit.number + 64 * exchange, Draw.SERVICE_TIME)
     own = visit.time.seconds(uniform) * visit.factor
-    return own + sum(max(_visit_s(v, sample, step, exchange) for v in g) for g in visit.then)
+    return own + sum(max(_call_s(v, sample, step, exchange) for v in g) for g in visit.then)
+
+
+def _call_s(visit: Visit, sample: int, step: int, exchange: int) -> float:
+    """Return one draw of a call's time, s: nothing where it is not made."""
+    if visit.chance < 1.0:
+        uniform = draw(0, sample, step, visit.number + 64 * exchange, Draw.CACHE)
+        if uniform >= visit.chance:
+            return 0.0
+    return _visit_s(visit, sample, step, exchange)
