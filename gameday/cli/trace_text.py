@@ -121,5 +121,5 @@ def _say_services(services: tuple[ServiceSeen, ...]) -> None:
     for seen in services:
         typer.echo(
             f"{seen.service:<24} {seen.visits:>9.0f} {seen.failed_share:>7.2%} {1e3 * seen.mean_s:>12.4g} ms "
-            f"{1e3 * seen.p50_s:>6.4g} ms {1e3 * seen.p99_s:>6.4g} ms  {seen.law['law']}"
+            f"{1e3 * seen.p50_s:>6.4g} ms {1e3 * seen.p99_s:>6.4g} ms  {seen.law.law}"
         )

@@ -11,6 +11,7 @@ from typing import Any
 from gameday.errors import UsageError
 from gameday.files import write_whole
 from gameday.history.traces import (
+    FittedLaw,
     RequestGraph,
     ServiceSeen,
     TraceSource,
@@ -134,13 +135,12 @@ def _by_step(structure: TraceStructure) -> dict[str, list[RequestGraph]]:
     return out
 
 
-def _exchange(graph: RequestGraph, names: Mapping[str, str]) -> dict[str, Any]:
+def _exchange(graph: RequestGraph, names: Mapping[str, str]) -> dict[str, str | list[Any]]:
     """Return a request as an exchange of a step."""
-    out: dict[str, Any] = {} if graph.method == "GET" else {"method": graph.method}
-    out["path"] = _HOLES.sub(
-        lambda found: "{" + next(filter(None, found.groups())) + "}", graph.template
-    )
-    return out | ({"calls": _renamed(graph.calls, names)} if graph.calls else {})
+    path = _HOLES.sub(lambda hole: "{" + next(filter(None, hole.groups())) + "}", graph.template)
+    method: dict[str, str | list[Any]] = {} if graph.method == "GET" else {"method": graph.method}
+    calls = {"calls": _renamed(graph.calls, names)} if graph.calls else {}
+    return method | {"path": path} | calls
 
 
 def _exchanges_with_calls(
@@ -181,8 +181,9 @@ def _renamed(calls: list[Any], names: Mapping[str, str]) -> list[Any]:
 
 
 def _new_name(call: str, names: Mapping[str, str]) -> str:
-    service = call.removesuffix("?")
-    return names[service] + "?" * (service != call)
+    """Return `[NN% ]SERVICE[?]` with the service as a scenario calls it."""
+    share, percent, service = call.rpartition("% ")
+    return share + percent + names[service.removesuffix("?")] + "?" * service.endswith("?")
 
 
 def _add_service(part: _Part, seen: ServiceSeen, name: str, *, is_known: bool) -> None:
@@ -196,11 +197,21 @@ def _add_service(part: _Part, seen: ServiceSeen, name: str, *, is_known: bool) -
 
 def _measured(seen: ServiceSeen) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a service that traces tell."""
-    yield "time", seen.law
+    yield "time", _law(seen.law)
     if seen.by_step:
-        yield "step_time", seen.by_step
+        yield "step_time", {step: _law(law) for step, law in seen.by_step.items()}
     if seen.timeout_s is not None:
         yield "timeout", written_duration(seen.timeout_s)
     if seen.retries is not None and seen.pause_s is not None:
         # full jitter: the pause is anything up to the back-off, half of it on average
         yield "retry", {"attempts": seen.retries, "backoff": written_duration(2 * seen.pause_s)}
+
+
+def _law(fitted: FittedLaw) -> dict[str, str | float | dict[str, str]]:
+    """Return a law as a scenario writes it."""
+    out: dict[str, str | float | dict[str, str]] = {"law": fitted.law}
+    if fitted.quantiles_s is not None:
+        quantiles = {name: written_duration(s) for name, s in fitted.quantiles_s.items()}
+        return out | {"quantiles": quantiles}
+    out["mean"] = written_duration(fitted.mean_s)
+    return out if fitted.cv is None else out | {"cv": fitted.cv}

@@ -118,7 +118,7 @@ def test_sequence_and_parallel_are_as_declared(
 ) -> None:
     def plain(calls: list[Any]) -> Any:
         """Calls without the order within a group, which no span tells."""
-        out = []
+        out: list[Any] = []
         for call in calls:
             if isinstance(call, list):
                 out.append(sorted(map(str, plain(call))))
@@ -269,6 +269,32 @@ def encode(spans: list[ReadableSpan]) -> Any:
     from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
     return encode_spans(spans)
+
+
+def test_a_call_made_in_a_share_of_visits_is_written_so(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    calls = [["40% stock", "pay?"], {"70% edge2": ["15% stock"]}]
+    changes = {
+        "steps": {"product": {"exchanges": [{"path": "/product/{product}", "calls": calls}]}},
+        "services": {"edge2": service("5ms")},
+    }
+    some = load_small(tmp_path_factory.mktemp("some"), small_shop(), changes)
+    told = read(tmp_path, some, otlp_of(traced(some, {"product": 4000})))
+    [graph] = told.requests
+    assert graph.as_written_share == 1.0
+    [first, second] = graph.calls
+    [pay, stock] = first
+    [(edge2, [below])] = second.items()
+    chances = {
+        name: float(text.partition("%")[0])
+        for name, text in (("stock", stock), ("edge2", edge2), ("below", below))
+    }
+    assert pay in ("pay", "pay?")
+    assert chances == pytest.approx({"stock": 40, "edge2": 70, "below": 15}, rel=0.1)
+    out = tmp_path / "out.yaml"
+    import_traces(TraceOrder(TraceSource((str(tmp_path / "0.bin"),)), out))
+    assert edge2 in out.read_text()
 
 
 def test_waits_that_no_span_tells_are_found_by_how_many_were_there(

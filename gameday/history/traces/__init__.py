@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gameday.history.traces.source import TraceSource, read_traces
     from gameday.history.traces.structure import (
         CallEdge,
+        FittedLaw,
         RequestGraph,
         ServiceSeen,
         TraceCounts,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallEdge",
+    "FittedLaw",
     "RequestGraph",
     "ServiceSeen",
     "TraceCounts",
@@ -36,6 +38,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "CallEdge": "structure",
+            "FittedLaw": "structure",
             "RequestGraph": "structure",
             "ServiceSeen": "structure",
             "TraceCounts": "structure",

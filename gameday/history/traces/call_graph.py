@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gameday.history.traces.call_shapes import CallShapes, Groups
 from gameday.history.traces.visits import Call, Visit
 
-__all__ = ["CallNode", "EdgeSums", "Groups"]
+__all__ = ["CallNode", "EdgeSums"]
 
-Groups = tuple[tuple[str, ...], ...]
-"""Services that one visit called: groups in sequence, each sorted; the calls of a group overlap."""
 _SAME_NS = 1_000
-_MOST_SHAPES = 500
-"""Shapes of calls that are told apart at one place; more are counted as one kind of the rest. Ours."""
-_MAJORITY = 0.5
 
 
 @dataclass(slots=True)
@@ -47,10 +42,8 @@ class CallNode:
 
     service: str
     visits: float = 0.0
-    well: float = 0.0
-    """Visits that were answered well: those that tell the shape of their calls."""
-    shapes: Counter[Groups] = field(default_factory=Counter)
-    """Of the visits that went well."""
+    shapes: CallShapes = field(default_factory=CallShapes)
+    """Of the visits that went well: those that failed were cut short."""
     edges: dict[str, EdgeSums] = field(default_factory=dict)
     below: dict[str, CallNode] = field(default_factory=dict)
 
@@ -68,10 +61,7 @@ class CallNode:
             self._add_call(attempts, visit, weight)
         if visit.has_failed:
             return
-        self.well += weight
-        shape = _shape(tries)
-        if shape in self.shapes or len(self.shapes) < _MOST_SHAPES:
-            self.shapes[shape] += weight  # type: ignore[assignment]  # a Counter holds any number
+        self.shapes.add(_shape(tries), weight)
 
     def _add_call(self, attempts: list[Call], visit: Visit, weight: float) -> None:
         last, edge = attempts[-1], self._edge(attempts[0].service)
@@ -94,31 +84,6 @@ class CallNode:
 
     def _edge(self, service: str) -> EdgeSums:
         return self.edges.setdefault(service, EdgeSums())
-
-    def per_visit(self, service: str) -> float:
-        """Return how often a visit that went well called a service, on average."""
-        calls = sum(
-            count * sum(group.count(service) for group in shape)
-            for shape, count in self.shapes.items()
-        )
-        return calls / self.shapes.total() if self.shapes else 0.0
-
-    def groups(self) -> tuple[Groups, float]:
-        """Return the calls in groups as most visits make them, and the share of visits that make exactly these."""
-        seen = self.shapes.total()
-        if not seen:
-            return (), 0.0
-        kept = {item for item, count in self._items().items() if count > _MAJORITY * seen}
-        ordered = _in_groups(kept, self.shapes)
-        return ordered, self.shapes[ordered] / seen
-
-    def _items(self) -> Counter[tuple[str, int]]:
-        """Return (service, its number within a visit) -> visits with it."""
-        out: Counter[tuple[str, int]] = Counter()
-        for shape, count in self.shapes.items():
-            for item in _placed(shape):
-                out[item] += count
-        return out
 
     def walk(self) -> Iterator[CallNode]:
         """Yield this place and all below it."""
@@ -162,36 +127,3 @@ def _shape(tries: list[list[Call]]) -> Groups:
             groups.append([attempts[0].service])
             ends_ns = end_ns
     return tuple(tuple(sorted(group)) for group in groups)
-
-
-def _placed(shape: Groups) -> dict[tuple[str, int], int]:
-    """Return (service, its number within the visit) -> index of its group."""
-    out: dict[tuple[str, int], int] = {}
-    seen: Counter[str] = Counter()
-    for index, group in enumerate(shape):
-        for service in group:
-            out[service, seen[service]] = index
-            seen[service] += 1
-    return out
-
-
-def _in_groups(items: set[tuple[str, int]], shapes: Counter[Groups]) -> Groups:
-    """Return items in groups: together where most visits with both have them so, else by their mean order."""
-    places: dict[tuple[str, int], float] = dict.fromkeys(items, 0.0)
-    weights: dict[tuple[str, int], float] = dict.fromkeys(items, 0.0)
-    together: Counter[tuple[tuple[str, int], tuple[str, int]]] = Counter()
-    for shape, count in shapes.items():
-        placed = {item: index for item, index in _placed(shape).items() if item in items}
-        for item, index in placed.items():
-            places[item] += count * index
-            weights[item] += count
-            for other, its in placed.items():
-                together[item, other] += count if index == its else -count
-    order = sorted(items, key=lambda item: (places[item] / weights[item], item))
-    groups: list[list[tuple[str, int]]] = []
-    for item in order:
-        if groups and any(together[item, other] > 0 for other in groups[-1]):
-            groups[-1].append(item)
-        else:
-            groups.append([item])
-    return tuple(tuple(sorted(service for service, _ in group)) for group in groups)

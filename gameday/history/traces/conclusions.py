@@ -11,7 +11,8 @@ import numpy as np
 
 from gameday.history.importers.url_proposal import propose
 from gameday.history.importers.urls import Urls
-from gameday.history.traces.call_graph import CallNode, EdgeSums, Groups
+from gameday.history.traces.call_graph import CallNode, EdgeSums
+from gameday.history.traces.call_shapes import LikelyCall
 from gameday.history.traces.laws import law_of, written_duration
 from gameday.history.traces.reading import RequestKind, ServiceCounts, TracesRead, TraceSums
 from gameday.history.traces.self_times import TimeSums
@@ -35,8 +36,6 @@ _LEAST_TIMED_OUT, _STEADY = 5, 0.2
 """Calls given up after nearly the same time, and their coefficient of variation, that tell a time-out. Ours."""
 _MOST_LOST = 0.02
 """Share of spans left out beyond which the result is doubted. Ours."""
-_WHOLE = 0.02
-"""Distance of calls a visit from the whole number that is written beyond which it is said. Ours."""
 _MOST_NAMED = 8
 
 
@@ -83,8 +82,7 @@ def _steps(read: TracesRead) -> dict[RequestKind, str | None]:
 def _requests(sums: TraceSums, steps: dict[RequestKind, str | None]) -> Iterator[RequestGraph]:
     for kind, entries in sums.graphs.items():
         for node in entries.values():
-            places = [place for place in node.walk() if place.shapes]
-            shares = [place.groups()[1] for place in places]
+            shares = [place.shapes.share_alike() for place in node.walk() if place.shapes.counts]
             yield RequestGraph(
                 steps[kind],
                 kind.method,
@@ -100,14 +98,15 @@ def _requests(sums: TraceSums, steps: dict[RequestKind, str | None]) -> Iterator
 
 def _calls(node: CallNode) -> list[Any]:
     """Return the calls of a place as a scenario writes them."""
-    groups, _ = node.groups()
-    written = [[_call(node, service) for service in group] for group in groups]
+    written = [[_call(node, call) for call in group] for group in node.shapes.calls()]
     return [group[0] if len(group) == 1 else group for group in written]
 
 
-def _call(node: CallNode, service: str) -> Any:
-    name = service + "?" * bool(_is_optional(node.edges.get(service, EdgeSums())))
-    below = node.below.get(service)
+def _call(node: CallNode, call: LikelyCall) -> Any:
+    share = "" if call.chance == 1 else f"{100 * call.chance:.3g}% "
+    optional = "?" * bool(_is_optional(node.edges.get(call.service, EdgeSums())))
+    name = f"{share}{call.service}{optional}"
+    below = node.below.get(call.service)
     calls = _calls(below) if below is not None else []
     return {name: calls} if calls else name
 
@@ -120,38 +119,39 @@ def _is_optional(edge: EdgeSums) -> bool | None:
 
 def _edges(node: CallNode, above: tuple[str, ...]) -> Iterator[CallEdge]:
     callers = (*above, node.service)
-    groups, _ = node.groups()
-    for service, edge in sorted(node.edges.items(), key=lambda item: _place(groups, item[0])):
-        beside = [group for group in groups if service in group]
-        calls = max(edge.calls, 1e-12)
-        yield CallEdge(
-            callers=callers,
-            service=service,
-            per_visit=node.per_visit(service),
-            calls=edge.calls,
-            retry_share=edge.retries / calls,
-            failed_share=edge.failed / calls,
-            cached_share=edge.cached / calls,
-            asynchronous_share=edge.asynchronous / (edge.asynchronous + edge.calls or 1),
-            transit_s=edge.transit_s / edge.transits if edge.transits else None,
-            parallel_with=tuple(sorted(_others(beside, service))),
-            is_optional=_is_optional(edge),
-        )
-    for _, below in sorted(node.below.items(), key=lambda item: _place(groups, item[0])):
-        yield from _edges(below, callers)
+    groups = [[call.service for call in group] for group in node.shapes.calls()]
+
+    def place(service: str) -> tuple[int, str]:
+        first = (index for index, group in enumerate(groups) if service in group)
+        return next(first, len(groups)), service
+
+    for service in sorted(node.edges, key=place):
+        yield _edge(node, callers, service, groups)
+    for service in sorted(node.below, key=place):
+        yield from _edges(node.below[service], callers)
 
 
-def _place(groups: Groups, service: str) -> tuple[int, str]:
-    """Return the sort key of a service: its first group; behind them where it is in none."""
-    first = (index for index, group in enumerate(groups) if service in group)
-    return next(first, len(groups)), service
-
-
-def _others(groups: list[tuple[str, ...]], service: str) -> set[str]:
-    """Return the services that share a group with one; itself where it stands there twice."""
-    return {
-        other for group in groups for other in group if other != service or group.count(service) > 1
-    }
+def _edge(
+    node: CallNode, callers: tuple[str, ...], service: str, groups: list[list[str]]
+) -> CallEdge:
+    edge = node.edges[service]
+    calls = edge.calls or 1.0
+    beside = {other for group in groups if service in group for other in group if other != service}
+    if any(group.count(service) > 1 for group in groups):
+        beside.add(service)
+    return CallEdge(
+        callers=callers,
+        service=service,
+        per_visit=node.shapes.per_visit(service),
+        calls=edge.calls,
+        retry_share=edge.retries / calls,
+        failed_share=edge.failed / calls,
+        cached_share=edge.cached / calls,
+        asynchronous_share=edge.asynchronous / (edge.asynchronous + edge.calls or 1.0),
+        transit_s=edge.transit_s / edge.transits if edge.transits else None,
+        parallel_with=tuple(sorted(beside)),
+        is_optional=_is_optional(edge),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +180,12 @@ def _service(
     name: str, counts: ServiceCounts, sums: TraceSums, steps: dict[RequestKind, str | None]
 ) -> ServiceSeen:
     whole, by_kind, waits_from = sums.times.of(name)
-    of_step: dict[str, TimeSums] = {}
-    for kind, step in steps.items():
-        if step is not None and str(kind) in by_kind:
-            of_step[step] = of_step.get(step, TimeSums()).merge(by_kind[str(kind)])
-    repeats, given_up = _repeats(name, sums), counts.timed_out
-    is_steady = given_up.visits >= _LEAST_TIMED_OUT and given_up.cv < _STEADY
-    visits = counts.visits or counts.calls_without_visit
+    of_step = _times_by_step(by_kind, steps)
+    repeats, visits = _repeats(name, sums), counts.visits or counts.calls_without_visit
     return ServiceSeen(
         service=name,
         visits=visits,
-        failed_share=counts.failed / counts.visits if counts.visits else 0.0,
+        failed_share=counts.failed / visits if counts.visits else 0.0,
         law=law_of(whole),
         mean_s=whole.mean_s,
         p50_s=percentile(whole.counts, 0.5, whole.longest_s),
@@ -199,12 +194,29 @@ def _service(
         by_step={step: law_of(times) for step, times in of_step.items() if _differs(times, whole)},
         by_step_mean_s={step: times.mean_s for step, times in of_step.items()},
         is_seen_by_callers_only=not counts.visits,
-        waited_s=counts.waited_s / counts.visits if counts.visits else 0.0,
+        waited_s=counts.waited_s / visits if counts.visits else 0.0,
         waits_from=waits_from,
         retries=repeats.most or None,
         pause_s=repeats.pause_s,
-        timeout_s=given_up.mean_s if is_steady else None,
+        timeout_s=_timeout_s(counts.timed_out),
     )
+
+
+def _times_by_step(
+    by_kind: dict[str, TimeSums], steps: dict[RequestKind, str | None]
+) -> dict[str, TimeSums]:
+    """Return step -> own work; `by_kind`: that of each kind of request."""
+    out: dict[str, TimeSums] = {}
+    for kind, step in steps.items():
+        if step is not None and str(kind) in by_kind:
+            out[step] = out.get(step, TimeSums()).merge(by_kind[str(kind)])
+    return out
+
+
+def _timeout_s(given_up: TimeSums) -> float | None:
+    """Return after how long callers give up, s; None where they did not, or after times of their own."""
+    is_steady = given_up.visits >= _LEAST_TIMED_OUT and given_up.cv < _STEADY
+    return given_up.mean_s if is_steady else None
 
 
 def _differs(times: TimeSums, whole: TimeSums) -> bool:
@@ -285,8 +297,6 @@ def _notes_of_edges(requests: list[RequestGraph]) -> Iterator[str]:
             where = f"{graph.step}: {edge.callers[-1]} calls {edge.service}"
             if edge.asynchronous_share > 0.5:
                 yield f"{where} without waiting for it: left out of calls"
-            elif abs(edge.per_visit - round(edge.per_visit)) > _WHOLE:
-                yield f"{where} {edge.per_visit:.2f} times a visit; written is the nearest whole number"
 
 
 def _doubts(counts: TraceCounts, requests: list[RequestGraph]) -> Iterator[str]:

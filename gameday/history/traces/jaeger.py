@@ -19,24 +19,27 @@ def spans_of_jaeger(document: dict[str, Any]) -> list[Span]:
 def _spans(trace: dict[str, Any]) -> Iterator[Span]:
     processes = trace.get("processes") or {}
     for span in trace["spans"]:
-        process = span.get("process") or processes.get(span.get("processID"), {})
-        host = {tag["key"]: tag["value"] for tag in process.get("tags", ())}
-        tags = {tag["key"]: tag["value"] for tag in span.get("tags", ()) if tag["key"] in WANTED}
-        start_ns = int(span["startTime"]) * 1000
-        yield Span(
-            identity_of_hex(span["traceID"], is_trace=True),
-            identity_of_hex(span["spanID"]),
-            _parent(span),
-            str(process.get("serviceName", "")) or "unknown_service",
-            str(host.get("hostname") or host.get("host.name") or host.get("ip") or ""),
-            str(span.get("operationName", "")),
-            KINDS.get(str(tags.get("span.kind", "")).lower(), INTERNAL),
-            start_ns,
-            start_ns + int(span["duration"]) * 1000,
-            str(tags.get("error", "")).lower() == "true" or tags.get("otel.status_code") == "ERROR",
-            "",
-            tags,
-        )
+        yield _span(span, span.get("process") or processes.get(span.get("processID"), {}))
+
+
+def _span(span: dict[str, Any], process: dict[str, Any]) -> Span:
+    host = {tag["key"]: tag["value"] for tag in process.get("tags", ())}
+    tags = {tag["key"]: tag["value"] for tag in span.get("tags", ()) if tag["key"] in WANTED}
+    start_ns = int(span["startTime"]) * 1000
+    return Span(
+        identity_of_hex(span["traceID"], is_trace=True),
+        identity_of_hex(span["spanID"]),
+        _parent(span),
+        str(process.get("serviceName", "")) or "unknown_service",
+        str(host.get("hostname") or host.get("host.name") or host.get("ip") or ""),
+        str(span.get("operationName", "")),
+        KINDS.get(str(tags.get("span.kind", "")).lower(), INTERNAL),
+        start_ns,
+        start_ns + int(span["duration"]) * 1000,
+        str(tags.get("error", "")).lower() == "true" or tags.get("otel.status_code") == "ERROR",
+        "",
+        tags,
+    )
 
 
 def _parent(span: dict[str, Any]) -> bytes:

@@ -113,7 +113,7 @@ def _camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in rest)
 
 
-def _first(held: dict[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+def _first(held: dict[str, Any], names: Iterable[str]) -> list[Any]:
     return next((held[name] or [] for name in names if name in held), [])
 
 

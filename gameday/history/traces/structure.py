@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CallEdge", "RequestGraph", "ServiceSeen", "TraceCounts", "TraceStructure"]
+__all__ = ["CallEdge", "FittedLaw", "RequestGraph", "ServiceSeen", "TraceCounts", "TraceStructure"]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLaw:
+    """The law of service time that is nearest to what was measured; its mean is the measured one."""
+
+    law: str
+    """Its name in a scenario."""
+    mean_s: float
+    cv: float | None = None
+    """Coefficient of variation, where the law has one."""
+    quantiles_s: dict[str, float] | None = None
+    """p0, p10 ... p100 of an empirical law."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,7 @@ class RequestGraph:
     calls: list[Any]
     """As a scenario writes `calls`."""
     as_written_share: float
-    """Share of the visits at all its places, each weighed alike, whose calls are just as written."""
+    """Share of the visits at all its places, each weighed alike, whose calls are in the order that is written."""
     edges: tuple[CallEdge, ...]
 
 
@@ -64,14 +77,13 @@ class ServiceSeen:
     visits: float
     """Weighted by the sampling."""
     failed_share: float
-    law: dict[str, Any]
-    """As a scenario writes a service time."""
+    law: FittedLaw
     mean_s: float
     p50_s: float
     p99_s: float
     count: int
     """Visits that the law was fitted to."""
-    by_step: dict[str, dict[str, Any]]
+    by_step: dict[str, FittedLaw]
     """Step -> its law, where its mean differs."""
     by_step_mean_s: dict[str, float]
     """Step -> mean, of every step."""
