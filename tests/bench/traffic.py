@@ -1,10 +1,11 @@
 """Print as JSON what planning costs: the fit, arrivals, imports of logs. Nothing is asserted.
 
-python -m tests.bench.traffic [fit | arrivals | access_log | clickstream]
+python -m tests.bench.traffic [fit | arrivals | access_log | clickstream | traces]
 """
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import sys
@@ -18,9 +19,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from gameday.history.importers.access_log import read_access_logs
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.history.traces import TraceSource, read_traces
+from gameday.history.traces.otlp import messages_of
 from gameday.scenario.blocks.journeys import Journey
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps, fit_starts
@@ -162,11 +166,84 @@ def clickstream(*, size: float = 1.0) -> dict[str, Any]:
     }
 
 
+def traces(*, size: float = 1.0) -> dict[str, Any]:
+    """A million spans in full: eight a trace over four services, as a collector writes them."""
+    rng, count = np.random.default_rng(1), max(1, round(125_000 * size))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "traces.bin"
+        with file.open("wb") as stream:
+            for first in range(0, count, _TRACES_A_MESSAGE):
+                message = _message_of_traces(rng, first, min(_TRACES_A_MESSAGE, count - first))
+                stream.write(len(message).to_bytes(4, "big") + message)
+        messages = list(messages_of(io.BytesIO(file.read_bytes())))
+        began = time.process_time()
+        for message in messages:
+            TracesData.FromString(message)
+        bare_s = time.process_time() - began
+        began = time.process_time()
+        told = read_traces(TraceSource((str(file),)), None)
+        took = time.process_time() - began
+    return {
+        "spans": told.counts.spans,
+        "spans_per_cpu_s": round(told.counts.spans / took),
+        "times_a_bare_parse": round(took / bare_s, 1),
+        "most_spans_held": told.counts.most_open,
+        "memory_mib": _memory_mib(),
+        "conditions": "OTLP protobuf, one process, 8 spans a trace, 500 traces a second, window 60 s",
+    }
+
+
+_TRACES_A_MESSAGE = 128
+_CALLS = (
+    # index of its parent, service, kind, ms from begin to end
+    (None, "edge", 2, 0, 100),
+    (0, "edge", 3, 10, 90),
+    (1, "cart", 2, 11, 89),
+    (2, "cart", 3, 20, 50),
+    (3, "price", 2, 21, 49),
+    (2, "cart", 3, 20, 60),
+    (5, "stock", 2, 21, 59),
+    (6, "stock", 1, 30, 40),
+)
+_ATTRIBUTES = (
+    ("http.request.method", "GET"),
+    ("url.path", "/cart"),
+    ("http.route", "/cart"),
+    ("http.response.status_code", "200"),
+    ("server.address", "shop"),
+    ("server.port", "80"),
+    ("url.scheme", "http"),
+    ("user_agent.original", "Mozilla/5.0"),
+)
+
+
+def _message_of_traces(rng: np.random.Generator, first: int, count: int) -> bytes:
+    data = TracesData()
+    spans = {}
+    for service in ("edge", "cart", "price", "stock"):
+        group = data.resource_spans.add()
+        group.resource.attributes.add(key="service.name").value.string_value = service
+        spans[service] = group.scope_spans.add().spans
+    for number in range(first, first + count):
+        trace, identities = rng.bytes(16), [rng.bytes(8) for _ in _CALLS]
+        start_ns = 1_700_000_000_000_000_000 + number * 2_000_000
+        for index, (parent, service, kind, begin, end) in enumerate(_CALLS):
+            span = spans[service].add(trace_id=trace, span_id=identities[index], kind=kind)
+            span.name = f"{service} {kind}"
+            span.parent_span_id = b"" if parent is None else identities[parent]
+            span.start_time_unix_nano = start_ns + begin * 1_000_000
+            span.end_time_unix_nano = start_ns + end * 1_000_000
+            for key, value in _ATTRIBUTES:
+                span.attributes.add(key=key).value.string_value = value
+    return data.SerializeToString()
+
+
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "fit": fit,
     "arrivals": arrivals,
     "access_log": access_log,
     "clickstream": clickstream,
+    "traces": traces,
 }
 
 if __name__ == "__main__":
