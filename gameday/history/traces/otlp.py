@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
 
 from gameday.history.traces.span import INTERNAL, WANTED, Span, identity_of_hex
@@ -39,16 +40,13 @@ def spans_of_protobuf(message: bytes) -> list[Span]:
         raise ValueError("is no message of OTLP traces") from None
     out = []
     for group in data.resource_spans:
-        resource = {kv.key: getattr(kv.value, kv.value.WhichOneof("value") or "string_value")
-                    for kv in group.resource.attributes}  # fmt: skip
-        service, instance = _service(resource)
+        service, instance = _service({kv.key: _plain(kv.value) for kv in group.resource.attributes})
         for scope in group.scope_spans:
             for span in scope.spans:
                 tags = {}
                 for kv in span.attributes:
                     if (key := kv.key) in WANTED:
-                        value = kv.value
-                        tags[key] = getattr(value, value.WhichOneof("value") or "string_value")
+                        tags[key] = kv.value.string_value or _plain(kv.value)
                 out.append(
                     Span(
                         span.trace_id,
@@ -66,6 +64,10 @@ def spans_of_protobuf(message: bytes) -> list[Span]:
                     )
                 )
     return out
+
+
+def _plain(value: AnyValue) -> Any:
+    return getattr(value, value.WhichOneof("value") or "string_value")
 
 
 def spans_of_json(document: dict[str, Any]) -> list[Span]:

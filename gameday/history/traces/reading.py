@@ -105,7 +105,7 @@ class TracesRead:
         sums.duplicates += trees.duplicates
         sums.skewed += trees.skewed
         sums.largest_skew_ns = max(sums.largest_skew_ns, trees.largest_skew_ns)
-        told = next((w for span in spans if (w := span.weight()) is not None), None)
+        told = trees.roots[0].span.weight()
         weight = 1.0 if told is None else told
         sums.sampled += told is not None
         sums.weight += weight

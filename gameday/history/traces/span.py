@@ -89,11 +89,11 @@ class Span:
 
     def http_status(self) -> int | None:
         """Return the status of its HTTP reply; None: not told."""
-        for name in _STATUS:
-            text = str(self.tags.get(name, ""))
-            if text.isdecimal():
-                return int(text)
-        return None
+        told = self.tags.get(_STATUS[0]) or self.tags.get(_STATUS[1])
+        if told is None or isinstance(told, int):
+            return told
+        text = str(told)
+        return int(text) if text.isdecimal() else None
 
     def request(self) -> tuple[str, str, str] | None:
         """Return (method, path, query) of the HTTP request that it answers; None where it tells none."""

@@ -45,6 +45,8 @@ class Visit:
     start_ns: int
     """By the clock of whoever began the trace, as `end_ns`."""
     end_ns: int
+    has_failed: bool
+    """Its answer was bad."""
     calls: list[Call] = field(default_factory=list)
     """By their start."""
     waits: list[tuple[int, int]] = field(default_factory=list)
@@ -54,11 +56,6 @@ class Visit:
     def service(self) -> str:
         """The service that it is a request at."""
         return self.span.service
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether its answer was bad."""
-        return self.span.has_failed()
 
     def own_s(self) -> float:
         """Return the seconds of its own work: without those in which it waited for a call, or for a place."""
@@ -131,7 +128,7 @@ class _Tree:
 
     def visit(self, span: Span, offset_ns: int) -> Visit:
         """Return the visit that begins with a span; `offset_ns` is added to its service's clock."""
-        visit = Visit(span, span.start_ns + offset_ns, span.end_ns + offset_ns)
+        visit = Visit(span, span.start_ns + offset_ns, span.end_ns + offset_ns, span.has_failed())
         self._collect(span, visit, offset_ns)
         visit.calls.sort(key=lambda call: (call.start_ns, call.end_ns))
         return visit
