@@ -17,7 +17,10 @@ from gameday.history.importers import (
     LogSummary,
     RobotRules,
     StepTimes,
+    describe_log,
+    log_doubts,
     minute_table,
+    one_address,
     read_access_logs,
 )
 from gameday.history.log_lines import Hints
@@ -124,7 +127,7 @@ def read_logs(
     if summary.of_people == 0:
         raise HistoryError(
             f"{files[0]}: no step of a customer is left; "
-            + "; ".join(line.strip() for line in (*summary.doubts(), *summary.describe()))
+            + "; ".join(line.strip() for line in (*log_doubts(summary), *describe_log(summary)))
         )
     return AccessLogs(_answer(summary), _lines(summary), minute_table(summary))
 
@@ -155,7 +158,7 @@ def events_of_log(scenario: Scenario | None) -> Clickstream:
     every: dict[str, str | None] = {} if scenario is None else {s: s for s in scenario.steps}
     has_cart = scenario is None or "cart" in scenario.steps
     needs = {"checkout": "cart"} if has_cart else {}
-    return Clickstream(session=None, category=None, steps=every, needs=needs)
+    return Clickstream(session=None, category=None, steps=every, needs=needs, is_row_an_order=True)
 
 
 def _answer(summary: LogSummary) -> AccessLogAnswer:
@@ -182,19 +185,19 @@ def _answer(summary: LogSummary) -> AccessLogAnswer:
         of_no_step=dict(summary.unmapped.most_common(_MOST_UNMAPPED)),
         folded_into_steps=dict(summary.parts),
         refused=summary.refused,
-        one_address=summary.one_address(),
+        one_address=one_address(summary),
         proposed=summary.proposed,
         times=summary.times.rows(),
-        doubts=tuple(summary.doubts()),
+        doubts=tuple(log_doubts(summary)),
     )
 
 
 def _lines(summary: LogSummary) -> tuple[str, ...]:
     """Return what was read, and the map that was proposed where none was given, in words."""
     if not summary.proposed:
-        return tuple(summary.describe())
+        return tuple(describe_log(summary))
     return (
-        *summary.describe(),
+        *describe_log(summary),
         "  no --event: a map was proposed; read it over under history.urls of what is written",
         *(f"  {step}: {', '.join(rules)}" for step, rules in summary.proposed.items()),
         *(f"  {note}" for note in summary.notes),

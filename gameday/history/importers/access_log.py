@@ -10,7 +10,6 @@ import gzip
 import math
 import tempfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ import pyarrow.parquet
 from gameday.errors import HistoryError
 from gameday.history.importers.log_summary import LogSummary, minute_table
 from gameday.history.importers.robots import RobotRules, is_robot
-from gameday.history.importers.url_proposal import Proposed, RequestCounts, propose
+from gameday.history.importers.url_proposal import Proposed, RequestCounts, is_asset, propose
 from gameday.history.importers.urls import Urls
 from gameday.history.importers.visits import Event, Seen, Visits
 from gameday.history.log_lines import (
@@ -48,6 +47,7 @@ _SCHEMA = pa.schema(
         ("is_robot", pa.bool_()),
         ("request_s", pa.float64()),
         ("upstream_s", pa.float64()),
+        ("shown_by", pa.int32()),
     ]
 )
 _FIRST_LINES = 50_000
@@ -55,6 +55,10 @@ _FIRST_LINES = 50_000
 _LOOKED_AT = 200
 """First lines by which the layout is told."""
 _PART_EVENTS = 200_000
+_PAUSE_S = 2.0
+"""A customer asks for the next page no sooner; a page's own calls come before. Ours."""
+_ONE_PATH = 0.8
+"""Share of requests for one path beyond which paths tell nothing. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,13 @@ def _no_collector() -> Iterator[None]:
 
 
 def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReading) -> LogSummary:
-    summary = LogSummary()
+    summary = LogSummary(zone=str(how.hints.zone))
     logs = sorted((_opened_log(file, how.hints) for file in files), key=lambda log: log.first_s)
-    summary.layouts = list(dict.fromkeys(log.layout.text for log in logs))
-    summary.clients = list({log.client.name: log.client for log in logs}.values())
+    _note_layouts(logs, summary)
     if scenario is not None:
         urls = Urls.of_scenario(scenario)
+        reached = {step for journey in scenario.journeys.values() for step in journey.reached()}
+        summary.scenario_steps = tuple(step for step in scenario.steps if step in reached)
     else:
         found = _proposed(logs, how.robots)
         summary.proposed, summary.notes = found.urls, found.notes
@@ -108,6 +113,16 @@ def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReadi
         _without_robots(spool, people, summary)
         people.replace(out)
     return summary
+
+
+def _note_layouts(logs: list[_Log], summary: LogSummary) -> None:
+    """Note how lines are read, and what of them is not."""
+    summary.layouts = list(dict.fromkeys(log.layout.text for log in logs))
+    summary.clients = list({log.client.name: log.client for log in logs}.values())
+    summary.without_offset = not all(log.layout.tells_offset for log in logs)
+    summary.unitless = sorted(
+        {c.name for log in logs for c in log.layout.columns if c.role == "unitless"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +171,29 @@ def _spool(parts: Iterator[list[Event]], file: Path) -> None:
 
 def _proposed(logs: list[_Log], robots: RobotRules) -> Proposed:
     """Return the map proposed for the first requests; HistoryError where nothing looks like a shop."""
-    requests = _count_requests(logs, robots)
+    requests, considered = _count_requests(logs, robots)
     if not requests:
         raise HistoryError(
             f"{logs[0].file}: every one of its first requests is a robot's, or was answered by an error; --robots "
             "and history.robots say who is a customer"
         )
-    found = propose(requests)
+    found = propose(requests, considered)
     if not found.urls:
-        raise HistoryError(
-            f"{logs[0].file}: no path is called as steps of shops are; give --event with history.urls"
-        )
+        raise HistoryError(f"{logs[0].file}: {_why_no_map(requests)}")
     return found
+
+
+def _why_no_map(requests: RequestCounts) -> str:
+    """Return why nothing looks like a step of a shop, and what to do."""
+    [((method, path, _), count)] = requests.most_common(1)
+    if count > _ONE_PATH * requests.total():
+        return (
+            f"{count / requests.total():.0%} of its first requests are {method} {path}: what tells them apart "
+            "is not in the log. Let the server log the GraphQL operation's name, or what is sent (nginx: "
+            "$request_body)"
+        )
+    shown = ", ".join(f"{method} {path}" for (method, path, _), _ in requests.most_common(5))
+    return f"no path is called as steps of shops are, most: {shown}; give --event with history.urls"
 
 
 def _parts(visits: Visits, requests: Iterator[Seen]) -> Iterator[list[Event]]:
@@ -219,10 +245,15 @@ def _count_none(log: _Log, text: str, summary: LogSummary) -> None:
 
 
 def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:
-    """Write the events of people; count those of people and robots by minute and step."""
+    """Write the events of people; count those of people and robots by minute and step.
+
+    A form that was shown again, where its like leads on, is no step: it was sent in vain.
+    """
     robots = pa.array(sorted(summary.robots), pa.int64())
+    forms = pa.array(summary.forms_that_redirect(), pa.int32())
     with pa.parquet.ParquetWriter(people, _SCHEMA) as writer:
-        for batch in pa.parquet.ParquetFile(spool).iter_batches(_PART_EVENTS):
+        for read in pa.parquet.ParquetFile(spool).iter_batches(_PART_EVENTS):
+            batch = _without_forms(read, forms, summary)
             betrayed = pa.compute.is_in(batch["user_id"], value_set=robots)
             is_robot = pa.compute.or_(batch["is_robot"], betrayed)
             time = batch["event_time"].to_numpy(zero_copy_only=False)
@@ -232,6 +263,13 @@ def _without_robots(spool: Path, people: Path, summary: LogSummary) -> None:
             steps = batch.filter(pa.compute.invert(is_robot))
             summary.times.add(steps)
             writer.write_batch(steps)
+
+
+def _without_forms(batch: pa.RecordBatch, forms: pa.Array, summary: LogSummary) -> pa.RecordBatch:
+    """Return events without the forms that were shown again; `forms`: the rules whose forms lead on else."""
+    is_shown = pa.compute.is_in(batch["shown_by"], value_set=forms)
+    summary.shown_again.update(batch.filter(is_shown)["event_type"].to_pylist())
+    return batch.filter(pa.compute.invert(is_shown))
 
 
 def _opened(file: Path) -> TextIO:
@@ -257,13 +295,24 @@ def _text(file: Path) -> Iterator[str]:
         raise HistoryError(f"{file}: cannot be read behind line {number} ({error})") from None
 
 
-def _count_requests(logs: list[_Log], robots: RobotRules) -> RequestCounts:
-    """Return how often each request was answered well in the files' first lines, robots left out."""
-    counts: RequestCounts = Counter()
+def _count_requests(logs: list[_Log], robots: RobotRules) -> tuple[RequestCounts, RequestCounts]:
+    """Return how often each request was answered well in the files' first lines, and how often after a pause.
+
+    Robots, pictures, styles and scripts are left out.
+    """
+    counts, considered = RequestCounts(), RequestCounts()
+    last_s: dict[tuple[str, str], float] = {}
     for log in logs:
         for text in islice(_text(log.file), _FIRST_LINES // len(logs)):
             request = log.layout.parse(text)
-            if request is not None and request.status < 400 and robots.word(request.agent) is None:
-                path, _, query = request.target.partition("?")
-                counts[request.method, path, query] += 1
-    return counts
+            if request is None or robots.word(request.agent) is not None:
+                continue
+            path, _, query = request.target.partition("?")
+            if request.status >= 400 or is_asset(path):
+                continue
+            counts[request.method, path, query] += 1
+            who = log.client.client(request.clients), request.agent
+            if request.at_s - last_s.get(who, -math.inf) >= _PAUSE_S:
+                considered[request.method, path, query] += 1
+            last_s[who] = request.at_s
+    return counts, considered

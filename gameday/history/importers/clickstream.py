@@ -62,6 +62,8 @@ class Clickstream:
     price: str | None = "price"
     order: str | None = None
     """Which order a row is of: its rows are its articles. None: rows of one customer within two seconds are."""
+    is_row_an_order: bool = False
+    """Each row of an order is one of its own, as the requests of an access log are."""
     is_session_of_user: bool = False
     """Whether two users may have sessions of one name."""
     steps: dict[str, str | None] = field(default_factory=dict)
@@ -161,7 +163,9 @@ class _Log:
         events = self._usable(part)
         self._used += len(events.at_s)
         self.catalogue.add(events.product_type, events.article, events.price, events.is_order)
-        kept = self._orders.are_new(events.customer, events.at_s, events.is_order, events.order)
+        kept = np.ones(len(events.at_s), bool)
+        if not self._how.is_row_an_order:
+            kept = self._orders.are_new(events.customer, events.at_s, events.is_order, events.order)
         at_s, step = events.at_s[kept], events.step[kept]
         region = None if events.region is None else events.region[kept]
         if self._minutes is not None:

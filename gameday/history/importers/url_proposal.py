@@ -47,6 +47,16 @@ _ACTIONS = ("checkout", "cart", "sign-in")
 _LEAST_SENT, _LEAST_OF_STEP, _LEAST_ROUTED = 0.1, 0.02, 0.8
 """Shares: of a step's requests that send for those to be the step, of a step's requests that a template must have
 to be listed, of a path's queries that have a parameter for it to choose pages. Ours."""
+_LEAST_PAGE, _LEAST_CONSIDERED = 0.02, 0.5
+"""Shares: of all requests that a page without a telling name must have to be a step of its own; of its requests
+that must come after a pause, as a page's calls do not. Ours."""
+_MOST_PAGES = 12
+"""Steps that are proposed for pages without a telling name. Ours."""
+_LISTS = re.compile(
+    r"categor|collection|brand|/tags?/|blog|news|help|account|review|user|orders?/|profile|wish|compare|cms|page"
+)
+"""Paths whose last part varies and that are no article's. Ours: to be read over by a person."""
+_ADDING = re.compile(r"add|plus")
 _MOST_SIBLINGS = 10
 """Templates with one parent beyond which the last part of a path is an article's name. Ours."""
 
@@ -95,17 +105,58 @@ def router_of(queries: Counter[str]) -> str | None:
     return None
 
 
-def propose(requests: RequestCounts) -> Proposed:
-    """Return step -> rules, by what paths are called, and what was left out of them."""
-    out = Proposed()
-    for step, counts in _by_step(_templates(requests)).items():
+def propose(requests: RequestCounts, considered: RequestCounts | None = None) -> Proposed:
+    """Return step -> rules, by what paths are called, and what was left out of them.
+
+    `considered`: how many of the requests came after a pause, as pages do and their calls do not; with it, pages
+    whose names tell no step are proposed as steps of their own.
+    """
+    out, routers = Proposed(), _routers(requests)
+    templates = _templates(requests, routers)
+    for step, counts in _by_step(templates).items():
         kept = _frequent(step, _without_names(counts), out.notes)
         if step in _ACTIONS:
             kept = _once_an_action(step, kept, out.notes)
         is_sent = any(method in _SENDING for method, _ in kept)
         rules = (f"{method} {template}" if is_sent else template for method, template in kept)
         out.urls[step] = list(dict.fromkeys(rules))
+    if considered is not None:
+        _add_pages(out, templates, _templates(considered, routers))
     return out
+
+
+def _add_pages(out: Proposed, templates: TemplateCounts, considered: TemplateCounts) -> None:
+    """Propose the frequent pages whose names tell no step: the most frequent article, others by their words."""
+    named = {key for counts in _by_step(templates).values() for key in counts}
+    counts = _without_names(Counter({k: n for k, n in templates.items() if k not in named}))
+    after_pause = _without_names(Counter({k: n for k, n in considered.items() if k not in named}))
+    pages = [
+        template
+        for (method, template), count in counts.most_common()
+        if method == "GET"
+        and count >= _LEAST_PAGE * templates.total()
+        and after_pause[method, template] >= _LEAST_CONSIDERED * count
+    ][:_MOST_PAGES]
+    articles = [
+        page for page in pages if page.endswith(("{id}", "{id}/")) and not _LISTS.search(page)
+    ]
+    if articles and "product" not in out.urls:
+        out.urls["product"] = [articles[0]]
+        out.notes.append(
+            f"product is a guess: {articles[0]}, the most frequent page with a name that varies"
+        )
+        pages.remove(articles[0])
+    for page in pages:
+        if name := _step_of_words(page):
+            out.urls.setdefault(name, []).append(page)
+            out.notes.append(f"{name} is a guess: {page} is asked for often, after a pause")
+
+
+def _step_of_words(template: str) -> str:
+    """Return a step's name from the last fixed word of a template; empty where it has none."""
+    words = [part for part in template.partition("?")[0].split("/") if part and "{" not in part]
+    name = re.sub(r"[^a-z0-9]+", "-", words[-1].lower()).strip("-") if words else ""
+    return name[:40] if name[:1].isalpha() else ""
 
 
 def _by_step(counts: TemplateCounts) -> dict[str, TemplateCounts]:
@@ -128,9 +179,8 @@ def _routers(requests: RequestCounts) -> dict[str, str | None]:
     return {path: router_of(found) for path, found in queries.items()}
 
 
-def _templates(requests: RequestCounts) -> TemplateCounts:
-    """Return the requests by their templates."""
-    routers = _routers(requests)
+def _templates(requests: RequestCounts, routers: dict[str, str | None]) -> TemplateCounts:
+    """Return the requests by their templates; `routers`: path -> the parameter that chooses its page."""
     out = TemplateCounts()
     for (method, path, query), count in requests.items():
         template = template_of(path)
@@ -173,6 +223,9 @@ def _once_an_action(step: str, counts: TemplateCounts, notes: list[str]) -> Temp
     kept = sent if sent.total() >= _LEAST_SENT * counts.total() else counts
     if step == "checkout" and len(kept) > 1:
         kept = _final_request(kept)
+    adding = Counter({key: n for key, n in kept.items() if _ADDING.search(key[1].lower())})
+    if step == "cart" and adding:
+        kept = adding
     if left := {key: n for key, n in counts.items() if key not in kept}:
         by = ", ".join(f"{method} {template}" for method, template in kept)
         others = ", ".join(f"{method} {template} ({n})" for (method, template), n in left.items())

@@ -24,13 +24,16 @@ class StepRule:
     rule: UrlRule
     counts: bool = True
     """Whether a request of it is the step; else it belongs to a step that another request counts."""
+    number: int = 0
+    """Its place among all rules."""
 
 
 class Urls:
     """Finds the rule that a request matches; the most specific one is tried first."""
 
     def __init__(self, rules: Iterable[StepRule]) -> None:
-        self._rules = sorted(rules, key=lambda rule: (not rule.counts, rule.rule.rank))
+        ordered = sorted(rules, key=lambda rule: (not rule.counts, rule.rule.rank))
+        self._rules = [replace(rule, number=number) for number, rule in enumerate(ordered)]
         self._reads_query = any(rule.rule.reads_query for rule in self._rules)
         self._remembered = lru_cache(maxsize=_MOST_REMEMBERED)(self._found)
 

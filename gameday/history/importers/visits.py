@@ -18,12 +18,14 @@ from gameday.history.log_lines import RequestLine
 
 __all__ = ["Event", "Seen", "Visits"]
 
-Event = tuple[int, str, int, bool, float, float]
+Event = tuple[int, str, int, bool, float, float, int]
 """Microseconds since 1970, step, visitor, whether it names itself a robot; how long the server took for the
-request, and the servers behind it, s."""
+request, and the servers behind it, s; the number of the rule by which a form was sent and answered without a
+redirect, else -1."""
 
 Seen = tuple[str, RequestLine]
 """Who came, and what for."""
+_SENDING = frozenset(("POST", "PUT", "PATCH"))
 _HOPS = frozenset((301, 302, 303, 307, 308))
 _HOP_S, _NAMED_HOP_S = 5.0, 60.0
 """A redirect's target is requested so soon: where the log does not name it, and where it does. Ours."""
@@ -54,6 +56,8 @@ class _Hop:
     method: str
     target: str | None
     """Path and query it leads to; None: the log does not say."""
+    is_counted: bool
+    """Whether what sent it is a step, or of one: then its target is no step more."""
 
     def leads_to(self, at_s: float, method: str, target: str) -> bool:
         """Return whether a request is the target, and comes in time."""
@@ -91,14 +95,15 @@ class _Visitor:
         self.last_path, self.last_sent = "", False
         """Of the last step, and whether something was sent for it."""
 
-    def ends_hop(self, at_s: float, method: str, target: str) -> bool:
-        """Return whether a request is the target of a redirect; the redirect is forgotten then."""
+    def ends_counted_hop(self, request: RequestLine) -> bool:
+        """Return whether a step's redirect led to a request; whichever redirect did is forgotten then."""
+        at_s, method, target = request.at_s, request.method, request.target
         self.hops = [h for h in self.hops if -_EARLY_S <= at_s - h.at_s <= _NAMED_HOP_S]
         found = next((hop for hop in self.hops if hop.leads_to(at_s, method, target)), None)
         if found is None:
             return False
         self.hops.remove(found)
-        return True
+        return found.is_counted
 
 
 class Visits:
@@ -121,21 +126,24 @@ class Visits:
         visitor.seen_s = request.at_s
         if path == "/robots.txt":
             self._summary.robots.add(visitor.number)
-        if visitor.hops and visitor.ends_hop(request.at_s, request.method, request.target):
+        if visitor.hops and visitor.ends_counted_hop(request):
             self._summary.hops += 1
-            self._send_on(visitor, request)
+            self._send_on(visitor, request, is_counted=True)
             return None
         found = self._urls.rule(request.method, path, query)
         if found is None:
-            self._no_step(request.method, path)
+            self._no_step(request, path)
             return None
-        self._send_on(visitor, request)
-        if not found.counts or self._is_part(visitor, found, request, path):
+        self._send_on(visitor, request, is_counted=found.counts)
+        if not found.counts:
+            self._summary.uncounted[found.step] += 1
+            return None
+        if self._is_part(visitor, found, request, path):
             self._summary.parts[found.step] += 1
             return None
-        return self._step(found.step, visitor, request)
+        return self._step(found, visitor, request)
 
-    def _step(self, step: str, visitor: _Visitor, request: RequestLine) -> Event:
+    def _step(self, found: StepRule, visitor: _Visitor, request: RequestLine) -> Event:
         """Return a visitor's step, counted; who is too fast for a person is a robot."""
         at_s, status = request.at_s, request.status
         minute = int(at_s // 60)
@@ -155,12 +163,23 @@ class Visits:
             self._summary.app_words[library] += 1
         return (
             int(at_s * 1e6),
-            step,
+            found.step,
             visitor.number,
             word is not None,
             request.request_s,
             request.upstream_s,
+            self._shown_by(found, request) if request.method in _SENDING else -1,
         )
+
+    def _shown_by(self, found: StepRule, request: RequestLine) -> int:
+        """Count a form that was sent; return its rule's number where a page answered it, else -1."""
+        self._summary.tried.add(found.step)
+        if request.status in _HOPS:
+            self._summary.sent_on[found.number] += 1
+        if not 200 <= request.status < 300:
+            return -1
+        self._summary.shown[found.number] += 1
+        return found.number
 
     def _visitor(self, who: tuple[str, str]) -> _Visitor:
         known = self._visitors.get(who)
@@ -169,7 +188,7 @@ class Visits:
             known = self._visitors[who] = _Visitor(int.from_bytes(digest) >> 1)
         return known
 
-    def _send_on(self, visitor: _Visitor, request: RequestLine) -> None:
+    def _send_on(self, visitor: _Visitor, request: RequestLine, *, is_counted: bool) -> None:
         """Remember where a redirect leads (RFC 9110 §15.4): 301, 302 and 303 turn a POST into a GET."""
         if request.status not in _HOPS:
             return
@@ -180,11 +199,11 @@ class Visits:
             parts = urlsplit(urljoin(f"http://host{request.target}", request.location))
             onward = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         method = "GET" if becomes_get else request.method
-        visitor.hops.append(_Hop(request.at_s, method, onward))
+        visitor.hops.append(_Hop(request.at_s, method, onward, is_counted))
 
     def _is_part(self, visitor: _Visitor, found: StepRule, request: RequestLine, path: str) -> bool:
         """Return whether a request is of the step before: what its form sends, or a call of its page."""
-        before, is_sent = visitor.last, request.method in ("POST", "PUT", "PATCH")
+        before, is_sent = visitor.last, request.method in _SENDING
         is_same = before is not None and before.step == found.step
         since_s = request.at_s - visitor.stepped_s
         is_form = before is found and not visitor.last_sent and path == visitor.last_path
@@ -198,13 +217,20 @@ class Visits:
         visitor.last, visitor.last_path, visitor.last_sent = found, path, is_sent
         return False
 
-    def _no_step(self, method: str, path: str) -> None:
+    def _no_step(self, request: RequestLine, path: str) -> None:
+        """Count a request of no step: by its template where a person asked for it and it was answered well."""
         template = _template(path)
         if template is None:
             self._summary.assets += 1
             return
+        if self._robots.word(request.agent) is not None:
+            self._summary.unmapped_of_robots += 1
+            return
+        if request.status >= 400:
+            self._summary.unmapped_refused += 1
+            return
         known = self._summary.unmapped
-        key = f"{method} {template}"
+        key = f"{request.method} {template}"
         known[key if key in known or len(known) < _MOST_UNMAPPED else "others"] += 1
 
     def forget(self, now_s: float) -> None:

@@ -29,11 +29,13 @@ Role = Literal[
     "request_time",
     "upstream_time",
     "client",
+    "unitless",
     "other",
 ]
 """`request`: method, target and protocol in one; `target`: path and query; `date` and `clock`: two halves of a
 time; `address`: of whoever connected; `addresses`: those that a proxy wrote down; `location`: where a redirect
-leads; `client`: what a person said tells customers apart; `operation`: of GraphQL; `body`: a form or JSON."""
+leads; `client`: what a person said tells customers apart; `operation`: of GraphQL; `body`: a form or JSON;
+`unitless`: a duration whose unit nothing tells."""
 
 
 @dataclass(frozen=True, slots=True)

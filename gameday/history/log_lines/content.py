@@ -84,13 +84,13 @@ def role_of_content(texts: list[str]) -> Role | None:
 
 
 def with_unit(column: Column, texts: list[str]) -> Column:
-    """Return a column of durations with their unit told by what it holds; one of role `other` where nothing tells.
+    """Return a column of durations with their unit told by what it holds.
 
-    Fractions are seconds, as servers write them; whole numbers may be ms, us or ns.
+    Fractions are seconds, as servers write them; whole numbers may be ms, us or ns: `unitless`.
     """
     if column.unit_s or column.role not in ("request_time", "upstream_time"):
         return column
     said = [text for text in texts if text not in ("", "-")]
     if said and all(re.match(r"[\d.]+\s*[a-zµμ]+", text) or "." in text for text in said):
         return Column(column.name, column.role)
-    return Column(column.name, "other")
+    return Column(column.name, "unitless" if said else "other")

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta, timezone
 
 from gameday.history.log_lines.columns import Column, Hints, role_of_name
 from gameday.history.log_lines.content import role_of_content, with_unit
@@ -48,6 +49,10 @@ _TOKEN = re.compile(
 )
 
 
+_ANOTHER_ZONE = timezone(timedelta(hours=13, minutes=17))
+"""Of no country: times that say their offset are the same instants in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the lines of a log are read."""
@@ -60,6 +65,8 @@ class Layout:
     """Line -> request; None: it is malformed, or a comment."""
     head: str = ""
     """The line that names the columns, where one does."""
+    tells_offset: bool = True
+    """Whether its times say how far from UTC they are."""
 
     def is_comment(self, text: str) -> bool:
         """Return whether a line that tells no request is not meant to: it is empty, a comment or the head."""
@@ -75,19 +82,38 @@ def layout_of(lines: list[str], hints: Hints) -> Layout | None:
     told = [line.rstrip("\n") for line in lines if line.strip()]
     unwrap = unwrapping(told)
     inner = [text for text in map(unwrap, told) if text]
-    if hints.log_format is not None:
-        found = [_given(inner, hints.log_format, hints)]
-    else:
-        ways = (_w3c, _json, _logfmt, _delimited, _known, _by_content)
-        found = [way(inner, hints) for way in ways]
-    best, share = None, _FEWEST_READ
-    for layout in found:
-        if layout is not None and _read(layout, inner) > share:
-            best, share = layout, _read(layout, inner)
-    if best is None or unwrap is str:
+    best = _best(inner, hints)
+    if best is None:
+        return None
+    best = replace(best, tells_offset=_tells_offset(best, inner, hints))
+    if unwrap is str:
         return best
     parse = best.parse
     return replace(best, parse=lambda text: parse(unwrap(text)))
+
+
+def _best(lines: list[str], hints: Hints) -> Layout | None:
+    """Return the layout that reads the largest share of the lines; None where none reads many."""
+    if hints.log_format is not None:
+        found = [_given(lines, hints.log_format, hints)]
+    else:
+        ways = (_w3c, _json, _logfmt, _delimited, _known, _by_content)
+        found = [way(lines, hints) for way in ways]
+    best, share = None, _FEWEST_READ
+    for layout in found:
+        if layout is not None and _read(layout, lines) > share:
+            best, share = layout, _read(layout, lines)
+    return best
+
+
+def _tells_offset(layout: Layout, lines: list[str], hints: Hints) -> bool:
+    """Return whether times say how far from UTC they are: read as of another zone, they are the same instants."""
+    if any(column.role == "clock" for column in layout.columns):
+        return True  # W3C extended logs are in UTC
+    elsewhere = _best(lines, replace(hints, zone=_ANOTHER_ZONE))
+    there = [] if elsewhere is None else [elsewhere.parse(line) for line in lines]
+    both = zip(map(layout.parse, lines), there, strict=False)
+    return all(a.at_s == b.at_s for a, b in both if a is not None and b is not None)
 
 
 def _read(layout: Layout, lines: list[str]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from math import nan
@@ -40,6 +41,8 @@ Maker = Callable[[Sequence[str]], RequestLine | None]
 """Texts of the columns -> request; None: it is malformed."""
 CLIENT_ROLES = ("address", "addresses", "client")
 _MOST_REMEMBERED = 100_000
+_ONE_INSTANT_S = 1.0
+"""Two times of a line no farther apart are one instant, in whole seconds or not. Ours."""
 _MOST_BODY = 4096
 """Letters of a body that are read."""
 
@@ -103,12 +106,34 @@ def _when(
     if clock is not None and date is not None:
         both = instant_parser([f"{row[date]} {row[clock]}" for row in rows], zone)
         return None if both is None else (both, date, clock)
+    times = list[_TimeColumn]()
     for number, column in enumerate(columns):
-        if column.role == "time":
-            parse = instant_parser([row[number] for row in rows], zone)
-            if parse is not None:
-                return parse, number, None
-    return None
+        texts = [row[number] for row in rows]
+        if column.role == "time" and (parse := instant_parser(texts, zone)) is not None:
+            times.append(_TimeColumn(number, parse, [parse(text) for text in texts]))
+    if not times:
+        return None
+    best = next((time for time in times[1:] if time.is_finer_than(times[0])), times[0])
+    return best.parse, best.number, None
+
+
+@dataclass(frozen=True, slots=True)
+class _TimeColumn:
+    """A column of times, and what it says in the first lines."""
+
+    number: int
+    parse: InstantParser
+    read_s: list[float | None]
+
+    def is_finer_than(self, other: _TimeColumn) -> bool:
+        """Return whether it tells the same instants with fractions of seconds that the other lacks."""
+        both = [(a, b) for a, b in zip(self.read_s, other.read_s, strict=True) if a and b]
+        is_same = all(abs(mine_s - its_s) <= _ONE_INSTANT_S for mine_s, its_s in both)
+        return is_same and not other.has_fractions() and self.has_fractions()
+
+    def has_fractions(self) -> bool:
+        """Return whether any time has a fraction of a second."""
+        return any(at_s is not None and at_s % 1 for at_s in self.read_s)
 
 
 def _timed(columns: list[Column], role: Role) -> Callable[[Sequence[str]], float]:

@@ -1,0 +1,164 @@
+"""What was read of access logs, in words: its lines, and why it may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gameday.history.importers.log_summary import LogSummary
+
+__all__ = ["describe_log", "log_doubts", "one_address"]
+
+_SHOWN = 5
+"""So many kinds of requests, or words of robots, are listed by name."""
+_ONE_ADDRESS, _LEAST_REQUESTS = 0.5, 100
+"""Share of the requests from one address, and their number, at which it is no customer's. Ours."""
+
+
+_MANY_UNMAPPED = 0.25
+"""Share of people's pages of no step from which on the map is doubted. Ours."""
+_MANY_MALFORMED = 0.02
+"""Share of malformed lines from which on the layout is doubted. Ours."""
+
+
+def one_address(summary: LogSummary) -> str | None:
+    """Return a sentence where most requests come from one address: customers cannot be told apart then."""
+    [(address, count)] = summary.addresses.most_common(1) or [("", 0)]
+    share = count / max(1, summary.addresses.total())
+    if share < _ONE_ADDRESS or count < _LEAST_REQUESTS:
+        return None
+    return (
+        f"{share:.0%} of the first {summary.addresses.total()} requests come from one address, {address}, as "
+        f"behind a proxy{_other_ways(summary)}: customers who share it and a user agent are told as one, or as "
+        "a robot. Name another field with --client, or let the server log the client's own address, as nginx "
+        'does by "$http_x_forwarded_for" behind the user agent'
+    )
+
+
+def _other_ways(summary: LogSummary) -> str:
+    """Return how many customers each field of the log tells."""
+    told = {way: count for choice in summary.clients for way, count in choice.told.items()}
+    return f" ({', '.join(f'{way} tells {n}' for way, n in told.items())})" if told else ""
+
+
+def log_doubts(summary: LogSummary) -> Iterator[str]:
+    """Yield why the result may be wrong, each with what to write to change it."""
+    if sentence := one_address(summary):
+        yield sentence
+    if not any(choice.name for choice in summary.clients):
+        yield "no field of the log tells customers apart: all with one user agent are told as one"
+    yield from _doubts_of_map(summary)
+    read = max(1, summary.lines - summary.comments)
+    if summary.malformed > _MANY_MALFORMED * read:
+        yield (
+            f"{summary.malformed} of {read} lines ({summary.malformed / read:.1%}) are not of the layout that was "
+            "read; write the server's own with --log-format"
+        )
+
+
+def _doubts_of_map(summary: LogSummary) -> Iterator[str]:
+    """Yield what of the map of requests to steps is doubted."""
+    total, pages = summary.unmapped.total(), summary.pages
+    if total > _MANY_UNMAPPED * pages:
+        shown = ", ".join(f"{kind} {n}" for kind, n in summary.unmapped.most_common(_SHOWN))
+        yield (
+            f"{total} of {pages} requests of people ({total / pages:.1%}; pictures, styles and scripts left "
+            f"out) are of no step, most: {shown}; write those that are steps under history.urls"
+        )
+    seen = {step for (_, step, is_robot), _ in summary.minutes.items() if not is_robot}
+    if missing := [step for step in summary.scenario_steps if step not in seen]:
+        yield (
+            f"no request is {' or '.join(missing)}, where the scenario's journeys come; write what is it under "
+            f"history.urls, as {missing[0]}: ['/path/{{id}}']"
+        )
+
+
+def describe_log(summary: LogSummary) -> Iterator[str]:
+    """Yield the summary as lines of text."""
+    steps = max(1, summary.minutes.total())
+    for layout in summary.layouts:
+        yield f"layout: {layout}"
+    if names := [choice.name for choice in summary.clients if choice.name]:
+        yield f"customers are told apart by {', '.join(names)} and their user agent"
+    yield (
+        f"{summary.lines} lines, {summary.size / 1e6:.1f} MB: {summary.of_people} steps of people, "
+        f"{summary.of_robots} of robots, {summary.no_step} other requests, {summary.hops} redirects folded"
+    )
+    yield from _describe_agents(summary)
+    yield from _describe_requests(summary)
+    yield from _describe_columns(summary)
+    if summary.malformed:
+        yield f"  {summary.malformed} malformed lines, the first: {summary.quoted}"
+    if summary.not_http:
+        yield f"  {summary.not_http} lines without a request (broken connections, other protocols) are left out"
+    if summary.failed or summary.refused:
+        yield (
+            f"  {summary.failed} steps answered by 5xx and {summary.refused} by 4xx are kept as steps "
+            f"({(summary.failed + summary.refused) / steps:.1%})"
+        )
+
+
+def _describe_agents(summary: LogSummary) -> Iterator[str]:
+    steps = max(1, summary.minutes.total())
+    if summary.of_robots:
+        words = ", ".join(f"'{w}' {n}" for w, n in summary.robot_words.most_common(_SHOWN))
+        yield (
+            f"  left out as robots: {summary.of_robots} of {steps} steps ({summary.of_robots / steps:.1%}): "
+            f"{summary.declared_robots} by their user agent{f' ({words})' if words else ''}, "
+            f"{summary.of_robots - summary.declared_robots} of {len(summary.robots)} visitors with a robot's "
+            "pace, or who asked for robots.txt"
+        )
+    if summary.app_words:
+        words = ", ".join(f"{word} {n}" for word, n in summary.app_words.most_common(_SHOWN))
+        yield (
+            f"  kept as customers: {summary.app_words.total()} steps by libraries of apps ({words}); leave them "
+            f"out with --robots {summary.app_words.most_common(1)[0][0]}=robot"
+        )
+
+
+def _describe_columns(summary: LogSummary) -> Iterator[str]:
+    if summary.without_offset:
+        yield (
+            f"  times do not say how far from UTC they are: they were read as of {summary.zone}; --time-zone says "
+            "another"
+        )
+    if summary.unitless:
+        yield (
+            f"  durations in {', '.join(summary.unitless)} are not read: nothing tells their unit; a format "
+            "string (--log-format) or a name such as duration_ms does"
+        )
+
+
+def _describe_requests(summary: LogSummary) -> Iterator[str]:
+    if summary.unmapped:
+        total, shown = summary.unmapped.total(), summary.unmapped.most_common(_SHOWN)
+        yield (
+            f"  {total} requests of people are of no step ({total / summary.pages:.1%} of all but "
+            f"{summary.assets} pictures, styles and scripts), most: "
+            f"{', '.join(f'{kind} {n}' for kind, n in shown)}; name them in history.urls if they are one"
+        )
+    if summary.unmapped_of_robots or summary.unmapped_refused:
+        yield (
+            f"  of no step too: {summary.unmapped_of_robots} requests of robots, {summary.unmapped_refused} "
+            "answered by 4xx or 5xx"
+        )
+    for counts, why in (
+        (
+            summary.parts,
+            "right beside the one that is counted: a form before it is sent, calls of a page",
+        ),
+        (summary.uncounted, "by exchanges of the scenario other than the one that is counted"),
+        (summary.shown_again, "forms sent in vain: shown again, where those that succeed redirect"),
+    ):
+        if counts:
+            told = ", ".join(f"{step} {n}" for step, n in counts.items())
+            yield f"  of a step, but no step more ({why}): {told}"
+    if summary.tried:
+        yield (
+            f"  {', '.join(sorted(summary.tried))}: each is a try that was answered; a log does not tell "
+            "which of them the shop refused within a page"
+        )
+    for step, count in summary.beside.items():
+        yield (
+            f"  {count} {step} came right behind another by a different rule of history.urls.{step}: if both "
+            "are one action of a customer, keep one of the rules"
+        )
