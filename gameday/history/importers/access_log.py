@@ -32,6 +32,7 @@ from gameday.history.log_lines import (
     ClientChoice,
     Hints,
     Layout,
+    RequestLine,
     choose_client,
     layout_of,
 )
@@ -106,6 +107,8 @@ def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReadi
         found = _proposed(logs, how.robots)
         summary.proposed, summary.notes = found.urls, found.notes
         urls = Urls.of_proposal(found.urls)
+    for log in logs:
+        log.first.clear()
     events = _parts(Visits(urls, summary, how.robots), _merged(logs, summary))
     with tempfile.TemporaryDirectory(prefix="gameday-log-", dir=out.parent) as folder:
         spool, people = Path(folder) / "events.parquet", Path(folder) / "people.parquet"
@@ -134,6 +137,8 @@ class _Log:
     client: ClientChoice
     first_s: float
     """Time of its first request."""
+    first: list[RequestLine]
+    """Its first requests, by which is told what steps are; forgotten then."""
 
 
 def _opened_log(file: Path, hints: Hints) -> _Log:
@@ -151,14 +156,11 @@ def _opened_log(file: Path, hints: Hints) -> _Log:
             f"{file}: its lines are of no layout {given}: {shown}; write the server's own format string, as in "
             "--log-format '$remote_addr - - [$time_local] \"$request\" $status'"
         )
-    clients, first_s = list[tuple[str, ...]](), math.inf
-    for number, line in enumerate(islice(_text(file), _FIRST_LINES)):
-        request = layout.parse(line)
-        if request is not None:
-            clients.append(request.clients)
-            first_s = min(first_s, request.at_s) if number < _LOOKED_AT else first_s
-    client = choose_client(layout.columns, clients, hints.client)
-    return _Log(file, layout, client, first_s)
+    parsed = (layout.parse(line) for line in islice(_text(file), _FIRST_LINES))
+    requests = [request for request in parsed if request is not None]
+    client = choose_client(layout.columns, [r.clients for r in requests], hints.client)
+    first_s = min((request.at_s for request in requests[:_LOOKED_AT]), default=math.inf)
+    return _Log(file, layout, client, first_s, requests)
 
 
 def _spool(parts: Iterator[list[Event]], file: Path) -> None:
@@ -303,9 +305,8 @@ def _count_requests(logs: list[_Log], robots: RobotRules) -> tuple[RequestCounts
     counts, considered = RequestCounts(), RequestCounts()
     last_s: dict[tuple[str, str], float] = {}
     for log in logs:
-        for text in islice(_text(log.file), _FIRST_LINES // len(logs)):
-            request = log.layout.parse(text)
-            if request is None or robots.word(request.agent) is not None:
+        for request in log.first[: _FIRST_LINES // len(logs)]:
+            if robots.word(request.agent) is not None:
                 continue
             path, _, query = request.target.partition("?")
             if request.status >= 400 or is_asset(path):

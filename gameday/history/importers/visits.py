@@ -122,6 +122,10 @@ class Visits:
         if self._looked_at < _FIRST_LINES:
             self._looked_at += 1
             self._summary.addresses[who] += 1
+        found = self._urls.rule(request.method, path, query)
+        if found is None and _template(path) is None and path != "/robots.txt":
+            self._summary.assets += 1
+            return None
         visitor = self._visitor((who, request.agent))
         visitor.seen_s = request.at_s
         if path == "/robots.txt":
@@ -130,7 +134,6 @@ class Visits:
             self._summary.hops += 1
             self._send_on(visitor, request, is_counted=True)
             return None
-        found = self._urls.rule(request.method, path, query)
         if found is None:
             self._no_step(request, path)
             return None
@@ -219,10 +222,6 @@ class Visits:
 
     def _no_step(self, request: RequestLine, path: str) -> None:
         """Count a request of no step: by its template where a person asked for it and it was answered well."""
-        template = _template(path)
-        if template is None:
-            self._summary.assets += 1
-            return
         if self._robots.word(request.agent) is not None:
             self._summary.unmapped_of_robots += 1
             return
@@ -230,7 +229,7 @@ class Visits:
             self._summary.unmapped_refused += 1
             return
         known = self._summary.unmapped
-        key = f"{request.method} {template}"
+        key = f"{request.method} {_template(path) or path}"
         known[key if key in known or len(known) < _MOST_UNMAPPED else "others"] += 1
 
     def forget(self, now_s: float) -> None:

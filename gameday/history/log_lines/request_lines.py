@@ -56,29 +56,58 @@ def line_maker(columns: list[Column], rows: list[list[str]], zone: tzinfo = UTC)
     if when is None or asked is None or not rows:
         return None
     instant, date, clock = when
-    who = [n for n, column in enumerate(columns) if column.role in CLIENT_ROLES]
-    agent, location = _text(columns, "agent"), _text(columns, "location")
-    status = _text(columns, "status")
-    request_time, upstream_time = _timed(columns, "request_time"), _timed(columns, "upstream_time")
+    who = _several([n for n, column in enumerate(columns) if column.role in CLIENT_ROLES])
+    agent, status = _text(columns, "agent"), _text(columns, "status")
+    rest = _rest(columns)
 
     def make(texts: Sequence[str]) -> RequestLine | None:
         at_s = instant(texts[date] if clock is None else f"{texts[date]} {texts[clock]}")
         if at_s is None:
             return None
-        code, (method, target) = status(texts), asked(texts)
-        return RequestLine(
+        method, target = asked(texts)
+        told = (
             at_s,
-            tuple([texts[n] for n in who]),
+            who(texts),
             agent(texts),
             method,
             target,
-            int(code) if code.isdigit() else 0,
-            location(texts),
-            request_time(texts),
-            upstream_time(texts),
+            _status(status(texts)),
+            *rest(texts),
         )
+        return _new_tuple(RequestLine, told)
 
     return make
+
+
+_new_tuple = tuple.__new__
+"""Makes a named tuple of its fields at once: half the time of calling it."""
+
+
+@lru_cache(maxsize=1024)
+def _status(text: str) -> int:
+    """Return the status of a reply; 0: none was written down."""
+    return int(text) if text.isdigit() else 0
+
+
+def _several(places: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """Return what reads the texts of several columns."""
+    if len(places) == 1:
+        only = places[0]
+        return lambda texts: (texts[only],)
+    return itemgetter(*places) if places else lambda texts: ()
+
+
+_NO_REST = ("", nan, nan)
+
+
+def _rest(columns: list[Column]) -> Callable[[Sequence[str]], tuple[str, float, float]]:
+    """Return what reads where a redirect leads, and the two durations; most layouts tell none of them."""
+    roles = {column.role for column in columns}
+    if not roles & {"location", "request_time", "upstream_time"}:
+        return lambda texts: _NO_REST
+    location = _text(columns, "location")
+    request_time, upstream_time = _timed(columns, "request_time"), _timed(columns, "upstream_time")
+    return lambda texts: (location(texts), request_time(texts), upstream_time(texts))
 
 
 Text = Callable[[Sequence[str]], str]

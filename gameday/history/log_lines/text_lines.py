@@ -15,7 +15,7 @@ __all__ = ["line_pattern", "text_parser"]
 
 _QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _LIST = r"[^\s,\"|]*+(?:(?:, ?| : )[^\s,\"|]++)*+"
-_SKIPPED = frozenset(("other", "host"))
+_SKIPPED = frozenset(("other", "host", "unitless"))
 
 
 def line_pattern(pieces: Pieces, *, open_end: bool) -> tuple[re.Pattern[str], list[Column]]:
