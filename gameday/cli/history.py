@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.cli.options import JsonOption
+from gameday.cli.options import HeaderOption, JsonOption
 from gameday.cli.trace_text import tell_traces, trace_order
 from gameday.errors import UsageError
 from gameday.history.exports import EXPORTS
@@ -62,12 +62,6 @@ WindowOption = Annotated[
 ]
 LastOption = Annotated[
     str | None, typer.Option(help="of traces of a URL: how much of the past; else 1h")
-]
-HeaderOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="of requests to a URL: 'NAME: VALUE'; ${env:NAME} and ${file:PATH} are filled in; repeatable"
-    ),
 ]
 TimeZoneOption = Annotated[str | None, typer.Option(help="of times without an offset; else UTC")]
 FromOption = Annotated[

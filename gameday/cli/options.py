@@ -19,6 +19,7 @@ __all__ = [
     "DriftOption",
     "DurationOption",
     "EventOption",
+    "HeaderOption",
     "HistoryOption",
     "InjectOption",
     "JsonOption",
@@ -83,6 +84,12 @@ DriftOption = Annotated[
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 RivalsOption = Annotated[
     str, typer.Option(help="names with commas; or `installed`: all there are; or `none`")
+]
+HeaderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="of requests to a URL: 'NAME: VALUE'; ${env:NAME} and ${file:PATH} are filled in; repeatable"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 

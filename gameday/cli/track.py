@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gameday.cli.options import HeaderOption, headers_of
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def track(
     actuals: ActualsOption = None,
     prometheus: PrometheusOption = None,
     query: QueryOption = None,
+    header: HeaderOption = None,
     region: Annotated[str | None, typer.Option(help="one region; default all")] = None,
     step: Annotated[str | None, typer.Option(help="one step or team; default all")] = None,
     zone: ZoneOption = None,
@@ -59,7 +61,7 @@ def track(
 
     Example: gameday forecast track --plan forecasts/primeday --actuals counts.csv --follow
     """
-    source = _source(actuals, prometheus, query)
+    source = _source(actuals, prometheus, query, header)
     from gameday.jobs.track import TrackOrder
     from gameday.jobs.track import track as follow_plan
 
@@ -77,7 +79,7 @@ def track(
 
 
 def _source(
-    actuals: Path | None, prometheus: str | None, query: str | None
+    actuals: Path | None, prometheus: str | None, query: str | None, header: list[str] | None
 ) -> Path | PrometheusQuery:
     """Return where actuals come from; UsageError where options do not belong together."""
     if (actuals is None) == (prometheus is None):
@@ -86,9 +88,10 @@ def _source(
         raise UsageError("--prometheus and --query belong together")
     if actuals is not None:
         return actuals
+    from gameday.history import ApiServer
     from gameday.jobs.track import PrometheusQuery
 
-    return PrometheusQuery(prometheus or "", query or "")
+    return PrometheusQuery(ApiServer(prometheus or "", headers_of(header)), query or "")
 
 
 def _tell(told: Alert | Note | TrackAnswer, *, as_json: bool) -> None:

@@ -11,11 +11,13 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.history.history import History
+    from gameday.history.http_api import ApiServer
     from gameday.history.prometheus import minutes_from_prometheus
     from gameday.history.read import read_any_history, read_history
     from gameday.history.repair import minutes_of_table
 
 __all__ = [
+    "ApiServer",
     "History",
     "minutes_from_prometheus",
     "minutes_of_table",
@@ -27,6 +29,7 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "ApiServer": "http_api",
             "History": "history",
             "minutes_from_prometheus": "prometheus",
             "minutes_of_table": "repair",

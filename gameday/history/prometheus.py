@@ -1,18 +1,16 @@
-"""Counts a minute from a Prometheus server: one PromQL range query a series."""
+"""Counts a minute from a Prometheus server: one PromQL range query a series, several at a time."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.error import URLError
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import numpy as np
 
 from gameday.errors import HistoryError
+from gameday.history.http_api import ApiServer, NotAnswered
 from gameday.vocabulary import Array
 
 __all__ = ["minutes_from_prometheus"]
@@ -20,10 +18,11 @@ __all__ = ["minutes_from_prometheus"]
 Sample = tuple[float, str]
 """Instant since 1970, s, and the value as text: JSON has no NaN."""
 
-_TIMEOUT_S = 10.0
 _STEP_S = 60
 _LEAST_POINTS = 30
 """So many minutes that only grow are a counter's: in independent counts one such run in 10^32 is chance. Ours."""
+_AT_ONCE = 4
+"""Questions at one time. Ours: a server takes twenty by default, and has others to answer."""
 _MOST_POINTS = 10_000
 """Prometheus answers at most 11,000 points a series; longer stretches are asked for in parts."""
 
@@ -40,37 +39,59 @@ class _Series:
 class _Query:
     """A range query, https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries."""
 
-    server: str
+    server: ApiServer
     promql: str
 
     def __str__(self) -> str:
-        return f"{self.server}: {self.promql}"
+        return f"{self.server.url}: {self.promql}"
 
-    def address(self, first_s: int, last_s: int) -> str:
-        """Return what to ask for samples a minute apart, from `first_s` to `last_s` since 1970, both included."""
+    def ask(self, first_s: int, last_s: int) -> list[_Series]:
+        """Return samples a minute apart, from `first_s` to `last_s` since 1970, both included.
+
+        HistoryError where the server does not answer, or with something else.
+        """
         fields = {"query": self.promql, "start": first_s, "end": last_s, "step": _STEP_S}
-        return f"{self.server.rstrip('/')}/api/v1/query_range?{urlencode(fields)}"
+        try:
+            answer = self.server.ask("/api/v1/query_range", fields)
+        except NotAnswered as error:
+            raise HistoryError(f"{self.promql}: asked of {error}") from None
+        try:
+            result = answer["data"]["result"]
+            return [_Series(series.get("metric", {}), series["values"]) for series in result]
+        except (KeyError, TypeError, AttributeError):
+            raise HistoryError(f"{self}: must tell series over time") from None
 
 
-def minutes_from_prometheus(url: str, query: str, first_min: int, last_min: int) -> Array:
-    """Return counts of the minutes from `first_min` up to, not including, `last_min` since 1970; NaN = no sample.
+def minutes_from_prometheus(
+    server: ApiServer, queries: Mapping[str, str], first_min: int, last_min: int
+) -> dict[str, Array]:
+    """Return name -> counts of the minutes from `first_min` up to, not including, `last_min` since 1970.
 
-    `query` must tell the count of the minute that ends at each instant, as `sum(increase(orders_total[1m]))`;
-    several series in an answer are added up. A minute in which one of them is no count (NaN, or below 0, as
-    where a counter began anew) is not known. HistoryError where the server does not answer, nothing is usable,
-    series of several regions or steps would be added up, or the numbers are a counter's own.
+    NaN: no sample. `queries`: name -> PromQL that tells the count of the minute that ends at each instant, as
+    `sum(increase(orders_total[1m]))`; several series in an answer are added up. A minute in which one of them is
+    no count (NaN, or below 0, as where a counter began anew) is not known. HistoryError where the server does not
+    answer, nothing is usable, series of several regions or steps would be added up, or numbers are a counter's.
     """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = {
+            name: pool.submit(_minutes, _Query(server, promql), first_min, last_min)
+            for name, promql in queries.items()
+        }
+        return {name: future.result() for name, future in asked.items()}
+
+
+def _minutes(query: _Query, first_min: int, last_min: int) -> Array:
+    """Return the counts of one query."""
     out = np.full(max(0, last_min - first_min), np.nan)
     is_wrong = np.zeros(len(out), bool)
-    range_query = _Query(url, query)
     for begin in range(first_min, last_min, _MOST_POINTS):
         end = min(last_min, begin + _MOST_POINTS)
-        answer = _ask(range_query, 60 * (begin + 1), 60 * end)
-        _require_one_label(answer, range_query)
+        answer = query.ask(60 * (begin + 1), 60 * end)
+        _require_one_label(answer, query)
         for series in answer:
             _add(out, is_wrong, series.samples, first_min)
     out[is_wrong] = np.nan
-    _require_counts(out, range_query)
+    _require_counts(out, query)
     return out
 
 
@@ -93,26 +114,6 @@ def _require_counts(counts: Array, query: _Query) -> None:
             f"{query}: its {len(known)} minutes only grow, as a counter does ({known[0]:g} to {known[-1]:g}); "
             "write what each minute adds: sum(increase(NAME[1m]))"
         )
-
-
-def _ask(query: _Query, first_s: int, last_s: int) -> list[_Series]:
-    """Return what the server answers; HistoryError where it does not, or with something else."""
-    address = query.address(first_s, last_s)
-    if not address.startswith(("http://", "https://")):
-        raise HistoryError(
-            f"{query.server}: must be a Prometheus server's address, as http://127.0.0.1:9090"
-        )
-    try:
-        with urlopen(address, timeout=_TIMEOUT_S) as response:
-            result = json.load(response)["data"]["result"]
-    except URLError as error:
-        reply = getattr(error, "read", lambda: b"")().decode("utf-8", "replace")[:300]
-        raise HistoryError(f"{query}: {error.reason} {reply}".rstrip()) from None
-    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
-        raise HistoryError(f"{query}: no answer of a Prometheus server ({error})") from None
-    if not isinstance(result, list) or any("values" not in series for series in result):
-        raise HistoryError(f"{query}: must tell series over time")
-    return [_Series(series.get("metric", {}), series["values"]) for series in result]
 
 
 def _add(out: Array, is_wrong: Array, samples: list[Sample], first_min: int) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from gameday.errors import HistoryError, UsageError
 from gameday.forecast.data import check_place
 from gameday.forecast.publication import Alert, Plan, Tracker, TrackSummary
-from gameday.history import minutes_from_prometheus, minutes_of_table
+from gameday.history import ApiServer, minutes_from_prometheus, minutes_of_table
 from gameday.history.readers import find_reader, readable_suffixes
 from gameday.jobs.publication_files import kept_publication
 from gameday.products import IsoInstant
@@ -34,7 +34,7 @@ _MOST_NAMES = 5
 class PrometheusQuery:
     """A server, and what it is asked of each series."""
 
-    url: str
+    server: ApiServer
     query: str
     """PromQL of a minute's count; `$region`, and `$step` or `$team`, stand for the series' own."""
 
@@ -188,12 +188,12 @@ class _Server:
         last = min(now_min, tracker.grid.epoch_min + tracker.grid.slots)
         if last <= first:
             return
-        counts = {}
+        queries = {}
         for name in tracker.series:
             region, step = name.split(" ", 1)
             query = self.asked.query.replace("$region", region).replace("$step", step)
-            query = query.replace("$team", step)
-            counts[name] = minutes_from_prometheus(self.asked.url, query, first, last)
+            queries[name] = query.replace("$team", step)
+        counts = minutes_from_prometheus(self.asked.server, queries, first, last)
         yield from tracker.feed(counts, tracker.next_slot, last - first)
 
 

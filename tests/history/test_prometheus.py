@@ -19,12 +19,19 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.errors import HistoryError, UsageError
-from gameday.history.prometheus import minutes_from_prometheus
+from gameday.history import ApiServer, minutes_from_prometheus
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
     reason="Debian's package prometheus is not installed",
 )
+
+
+def asked(url: str, query: str, first_min: int, last_min: int) -> np.ndarray:
+    """Return the counts of one query."""
+    return minutes_from_prometheus(ApiServer(url), {"q": query}, first_min, last_min)["q"]
+
+
 START_MIN = 29_500_000
 """A minute of 2026."""
 MINUTES = 90
@@ -86,31 +93,27 @@ QUERY = 'orders_total{stack="$S"} - orders_total{stack="$S"} offset 1m'
 @needs_prometheus
 @pytest.mark.parametrize(("stack", "each"), [("us", 100), ("in", 20)])
 def test_counts_of_each_minute_come_back(server: str, stack: str, each: int) -> None:
-    found = minutes_from_prometheus(
-        server, QUERY.replace("$S", stack), START_MIN, START_MIN + MINUTES
-    )
+    found = asked(server, QUERY.replace("$S", stack), START_MIN, START_MIN + MINUTES)
     np.testing.assert_allclose(found[:60], each)
     np.testing.assert_allclose(found[60:], 300)
 
 
 @needs_prometheus
 def test_several_series_are_added_up(server: str) -> None:
-    found = minutes_from_prometheus(
-        server, "orders_total - orders_total offset 1m", START_MIN, START_MIN + 30
-    )
+    found = asked(server, "orders_total - orders_total offset 1m", START_MIN, START_MIN + 30)
     np.testing.assert_allclose(found, 120)
 
 
 @needs_prometheus
 def test_minutes_without_a_sample_are_not_known(server: str) -> None:
-    found = minutes_from_prometheus(server, "nothing_total", START_MIN, START_MIN + 5)
+    found = asked(server, "nothing_total", START_MIN, START_MIN + 5)
     assert np.isnan(found).all()
 
 
 @needs_prometheus
 def test_a_query_it_does_not_understand_is_told_in_its_own_words(server: str) -> None:
     with pytest.raises(HistoryError, match=r"sum\(: .*parse error"):
-        minutes_from_prometheus(server, "sum(", START_MIN, START_MIN + 5)
+        asked(server, "sum(", START_MIN, START_MIN + 5)
 
 
 @needs_prometheus
@@ -168,9 +171,9 @@ def test_a_server_that_is_not_there_is_one_clear_error() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(HistoryError, match="refused"):
-        minutes_from_prometheus(f"http://127.0.0.1:{port}", "up", 0, 5)
-    with pytest.raises(HistoryError, match="must be a Prometheus server's address"):
-        minutes_from_prometheus("ftp://127.0.0.1", "up", 0, 5)
+        asked(f"http://127.0.0.1:{port}", "up", 0, 5)
+    with pytest.raises(HistoryError, match="must be a server's address"):
+        asked("ftp://127.0.0.1", "up", 0, 5)
 
 
 def answering(
@@ -182,7 +185,7 @@ def answering(
         for labels, values in series
     ]
     text = json.dumps({"data": {"result": rows}}).encode()
-    monkeypatch.setattr("gameday.history.prometheus.urlopen", lambda *_, **__: io.BytesIO(text))
+    monkeypatch.setattr("gameday.history.http_api.urlopen", lambda *_, **__: io.BytesIO(text))
 
 
 URL = "http://127.0.0.1:9"
@@ -192,16 +195,16 @@ def test_a_minute_in_which_one_instance_has_no_count_is_not_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answering(monkeypatch, ({"pod": "a"}, [1, "NaN", 3, 4]), ({"pod": "b"}, [10, 20, -50, "+Inf"]))
-    found = minutes_from_prometheus(URL, "q", 0, 5)
+    found = asked(URL, "q", 0, 5)
     np.testing.assert_array_equal(found, [11, np.nan, np.nan, np.nan, np.nan])
 
 
 def test_a_counter_s_own_value_is_no_count_and_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, ({}, [5_000 + 7 * n for n in range(40)]))
     with pytest.raises(HistoryError, match=r"only grow, as a counter does.*sum\(increase\("):
-        minutes_from_prometheus(URL, "orders_total", 0, 40)
+        asked(URL, "orders_total", 0, 40)
     answering(monkeypatch, ({}, [100] * 20 + [300] * 20))
-    assert minutes_from_prometheus(URL, "orders", 0, 40).sum() == 8000
+    assert asked(URL, "orders", 0, 40).sum() == 8000
 
 
 @pytest.mark.parametrize("label", ["region", "step"])
@@ -210,7 +213,7 @@ def test_series_of_several_regions_or_steps_are_not_added_up(
 ) -> None:
     answering(monkeypatch, ({label: "a"}, [1, 2]), ({label: "b"}, [1, 2]))
     with pytest.raises(HistoryError, match=rf"several {label}s \(a, b\)"):
-        minutes_from_prometheus(URL, "q", 0, 2)
+        asked(URL, "q", 0, 2)
 
 
 def test_a_query_that_gives_two_regions_the_same_counts_is_refused(tmp_path: Path) -> None:

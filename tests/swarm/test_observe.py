@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,13 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gameday.errors import ScenarioError
+from gameday.errors import PreflightFailed, ScenarioError
 from gameday.scenario import Scenario
 from gameday.swarm.tally import observe
 from gameday.swarm.tally.counters import total
 from gameday.swarm.tally.observe import Observer, Sample, unsummed
 from tests.support import examples
 from tests.support.small_runs import busy_shop
+from tests.support.wire_tls_shop import Authority, TlsShop, read_request
 
 TEXT = """# TYPE in_use gauge
 in_use{service="pay",zone="a"} 2
@@ -214,7 +216,8 @@ def test_promql_is_asked_by_range_and_read_into_samples_by_time(
         (100, {("main", "pay", "in_use"): 1.0}),
         (103, {("main", "pay", "in_use"): 2.5, ("main", "edge", "in_use"): 0.0}),
     ]
-    assert {q["query"][0] for q in asked} == {PAY, EDGE}
+    buckets = {f'visit_seconds_bucket{{service="{name}"}}' for name in ("pay", "edge")}
+    assert {q["query"][0] for q in asked} == {PAY, EDGE} | buckets
     assert {(*q["start"], *q["end"], *q["step"]) for q in asked} == {("100.0", "106.0", "3.0")}
 
 
@@ -242,8 +245,104 @@ def test_a_sum_over_a_counter_is_read_by_its_instances_and_a_gauges_sum_as_it_is
     url, _, asked = prometheus
     series = {"busy_seconds": 'sum(busy_total{svc="$service"})', "in_use": "sum(in_use)"}
     block = {"source": "prometheus", "url": url, "series": series, "services": ["pay"]}
+    Observer(shop(tmp_path, latency=None, **block), URL).read_range(0, 9, 3)
+    assert {q["query"][0] for q in asked} == {'busy_total{svc="pay"}', "sum(in_use)"}
+
+
+@pytest.mark.parametrize(
+    ("latency", "selector"),
+    [
+        ("http_seconds", 'http_seconds_bucket{service="pay"}'),
+        ('http_seconds{app="$service-main"}', 'http_seconds_bucket{app="pay-main"}'),
+    ],
+)
+def test_the_histogram_of_visits_is_read_by_instance_from_a_server_too(
+    latency: str,
+    selector: str,
+    prometheus: tuple[str, dict[str, Any], list[Any]],
+    tmp_path: Path,
+) -> None:
+    url, answers, _ = prometheus
+    rows = [("a", "0.1", 5), ("a", "+Inf", 9), ("b", "0.1", 1), ("b", "+Inf", 2), ("b", "no", 7)]
+    result = [
+        {"metric": {"pod": pod, "le": bound}, "values": [[100, str(count)]]}
+        for pod, bound, count in rows
+    ]
+    answers[selector] = {"status": "success", "data": {"result": result}}
+    block = {"source": "prometheus", "url": url, "services": ["pay"], "latency": latency}
+    [sample] = Observer(shop(tmp_path, series={}, **block), URL).read_range(99, 102, 3)
+    assert summed(sample) == {("main", "pay", "le=0.1"): 6.0, ("main", "pay", "le=+Inf"): 11.0}
+
+
+def test_a_scrape_picks_the_histogram_by_the_selector_behind_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TEXT.replace('service="pay",le=', 'app="pay",le=')
+    values, _ = read(shop(tmp_path, latency='visit_seconds{app="$service"}'), text, monkeypatch)
+    assert values["main", "pay", "le=0.1"] == 5
+
+
+def test_headers_are_sent_with_what_stands_in_files_and_the_environment(
+    prometheus: tuple[str, dict[str, Any], list[Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, _, _ = prometheus
+    seen: list[dict[str, str]] = []
+    real = observe.fetch
+
+    def spied(*args: Any, **options: Any) -> bytes:
+        seen.append(options["headers"])
+        return real(*args, **options)
+
+    monkeypatch.setattr(observe, "fetch", spied)
+    (tmp_path / "token").write_text("s3cret\n")
+    headers = {"Authorization": f"Bearer ${{file:{tmp_path / 'token'}}}", "X-Org": "${env:ORG_ID}"}
+    block = {"source": "prometheus", "url": url, "series": {"in_use": "up"}, "headers": headers}
+    with pytest.raises(PreflightFailed, match="environment variable ORG_ID is not set"):
+        Observer(shop(tmp_path, **block), URL)
+    monkeypatch.setenv("ORG_ID", "shop-7")
     Observer(shop(tmp_path, **block), URL).read_range(0, 9, 3)
-    assert [q["query"][0] for q in asked] == ['busy_total{svc="pay"}', "sum(in_use)"]
+    assert seen
+    assert all(h == {"Authorization": "Bearer s3cret", "X-Org": "shop-7"} for h in seen)
+
+
+def test_a_server_over_tls_is_read_with_its_authority_and_not_without(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+
+    def act(conn: ssl.SSLSocket, _: TlsShop) -> None:
+        read_request(conn)
+        body = json.dumps(ok([(100, "3")])).encode()
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with TlsShop(authority.context("IP:127.0.0.1"), act) as server:
+        url = f"https://127.0.0.1:{server.target.port}"
+        block = {"source": "prometheus", "url": url, "series": {"in_use": "up"}, "latency": None}
+        scenario = shop(tmp_path, services=["pay"], **block)
+        trusting = Observer(scenario, URL, metrics_ca_pem=authority.pem)
+        [sample] = trusting.read_range(99, 102, 3)
+        assert summed(sample) == {("main", "pay", "in_use"): 3.0}
+        strict = Observer(scenario, URL)
+        assert strict.read_range(99, 102, 3) == []
+        assert "certificate" in strict.faults["main"]
+
+
+def test_questions_are_asked_several_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four questions that each wait for all four to be under way."""
+    barrier = threading.Barrier(4)
+
+    def together(*_: Any, **__: Any) -> bytes:
+        barrier.wait(10)
+        return json.dumps(ok([(100, "1")])).encode()
+
+    monkeypatch.setattr(observe, "fetch", together)
+    series = {"in_use": "a", "capacity": "b"}
+    block = {"source": "prometheus", "url": "http://127.0.0.1:9", "series": series}
+    scenario = shop(tmp_path, services=["pay", "edge"], latency=None, **block)
+    [sample] = Observer(scenario, URL).read_range(99, 102, 3)
+    assert len(sample.values) == 4
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from gameday.scenario.faults import Fault, unknown
-from gameday.scenario.units import Block, Name
+from gameday.scenario.request_headers import HeaderName, HeaderValue
+from gameday.scenario.units import Block, Duration, Name
 
 if TYPE_CHECKING:
     from gameday.scenario.model import Scenario
@@ -36,7 +37,14 @@ class Observe(Block):
     computed for each instance, so a sum over a selector is read as that selector.
     """
     latency: str | None = None
-    """Histogram of visits' seconds, without its _bucket suffix."""
+    """Histogram of visits' seconds, without its _bucket suffix; a selector behind it where the service does not
+    stand in a label `service`: `http_request_duration_seconds{app="$service"}`."""
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    """Of requests for numbers; `Bearer ${env:NAME}` and `${file:PATH}` are filled in when they are sent."""
+    timeout: Duration = Field(default=10.0, gt=0, le=600)
+    """Of one question to a Prometheus server. Default: ours."""
+    ca_file: str | None = None
+    """Certificates to trust beside the system's, PEM (source: prometheus); beside the scenario unless absolute."""
     orders: str | None = None
     """Path that lists the keys of the orders of a run."""
     services: list[Name] | None = None

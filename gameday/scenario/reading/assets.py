@@ -24,14 +24,24 @@ class Assets:
     feeds: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """Feed -> column -> its values, top to bottom."""
     ca_pem: str | None = None
-    """Certificates to trust."""
+    """Certificates of targets to trust."""
+    metrics_ca_pem: str | None = None
+    """Certificates of the server that has their numbers."""
 
 
 def read_assets(scenario: Scenario, folder: Path) -> Assets:
     """Return the content of every file the scenario names; `folder` holds the scenario."""
     feeds = {name: _table(folder / feed.file) for name, feed in scenario.feeds.items()}
-    ca_file = scenario.replay.connections.ca_file
-    return Assets(feeds, (folder / ca_file).read_text() if ca_file else None)
+    pems = ((folder / file).read_text() if file else None for _, file in _certificates(scenario))
+    return Assets(feeds, *pems)
+
+
+def _certificates(scenario: Scenario) -> tuple[tuple[tuple[str, ...], str | None], ...]:
+    """Return (path of the field, file) of every file of certificates that a scenario may name."""
+    return (
+        (("replay", "connections", "ca_file"), scenario.replay.connections.ca_file),
+        (("observe", "ca_file"), scenario.observe.ca_file),
+    )
 
 
 def asset_faults(scenario: Scenario, folder: Path) -> Iterator[Fault]:
@@ -61,14 +71,14 @@ def _column_faults(scenario: Scenario, columns: dict[str, list[str]]) -> Iterato
 
 
 def _certificate_faults(scenario: Scenario, folder: Path) -> Iterator[Fault]:
-    ca_file = scenario.replay.connections.ca_file
-    if ca_file is not None:
+    for path, ca_file in _certificates(scenario):
+        if ca_file is None:
+            continue
         try:
             pem = (folder / ca_file).read_text()
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem or "none")
         except (OSError, ValueError, TypeError) as error:  # an SSLError is an OSError
-            fault = f"cannot be read ({error}); certificates to trust, in PEM"
-            yield ("replay", "connections", "ca_file"), fault
+            yield path, f"cannot be read ({error}); certificates to trust, in PEM"
 
 
 def _table(file: Path) -> dict[str, list[str]]:

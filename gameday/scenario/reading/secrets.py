@@ -91,7 +91,10 @@ def secrets_of(scenario: Scenario, assets: Assets, environment: Mapping[str, str
 def _secrets_of_blocks(data: Any) -> set[str]:
     """Return the secrets in what customers send, and users and passwords in any URL of the scenario."""
     found = set[str]()
-    for name, value in _leaves([data.get("steps"), data.get("products"), data.get("values")]):
+    headers = data["observe"].get("headers")
+    for name, value in _leaves(
+        [data.get("steps"), data.get("products"), data.get("values"), headers]
+    ):
         found |= _secrets_in(name, value)
     for _, value in _leaves([data]):
         found |= {p for m in _USER_INFO.findall(value) for p in m.split(":") if len(p) >= 4}

@@ -67,7 +67,12 @@ class Oversight:
         self.t0 = window_epoch_s
         self.guardrails.start(window_epoch_s - self.spec.plan.lead_in_s)
         if self.guardrails.watches_services:
-            self._observer = Observer(_guarded(self.scenario), self.spec.targets, self._tls)
+            self._observer = Observer(
+                _guarded(self.scenario),
+                self.spec.targets,
+                self._tls,
+                self.spec.loaded.assets.metrics_ca_pem,
+            )
             observer = self._observer
             self._guard = GuardSampler(
                 observer, lambda at_s, numbers: self._services.append((at_s, numbers))

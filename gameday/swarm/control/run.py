@@ -176,7 +176,7 @@ class _Run:
         self.scenario, self.spec, self.folder = scenario, spec, folder
         self.processes, self.supervision = processes, supervision
         self.assembly = Assembly(scenario, spec.plan)
-        self.observer = Observer(scenario, spec.targets, tls)
+        self.observer = Observer(scenario, spec.targets, tls, spec.loaded.assets.metrics_ca_pem)
         self.oversight = Oversight(scenario, spec, folder, self._note, self.assembly, tls)
         self.meter = MachineMeter(tuple(spec.targets.values()))
         self._lost = set[int]()

@@ -10,6 +10,8 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -17,7 +19,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from gameday.scenario import Scenario
+from gameday.errors import PreflightFailed
+from gameday.scenario import Scenario, filled_headers
 from gameday.scenario.blocks import GAUGES
 from gameday.swarm.tally.counters import Instances
 
@@ -29,6 +32,8 @@ _GROUPED = r"(?:\s*\b(?:by|without)\s*\([^()]*\))?"
 _SUM = re.compile(rf"sum{_GROUPED}\s*\(([^()]*)\){_GROUPED}")
 _TIMEOUT_S = 2.0
 _MOST_BYTES = 8 << 20
+_AT_ONCE = 8
+"""Questions that a Prometheus server is asked at one time. Ours: it takes twenty by default."""
 
 Key = tuple[str, str, str]
 """(stack, service, name of the series or `le=<bound>`)."""
@@ -49,7 +54,12 @@ ONLY_HTTP2 = "it speaks only HTTP/2"
 
 
 def fetch(
-    url: str, path: str, timeout_s: float = _TIMEOUT_S, *, tls: ssl.SSLContext | None = None
+    url: str,
+    path: str,
+    timeout_s: float = _TIMEOUT_S,
+    *,
+    tls: ssl.SSLContext | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the body of a GET; OSError when there is none in time or its status is not 200.
 
@@ -61,7 +71,7 @@ def fetch(
 
     def ask() -> None:
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=dict(headers or {}))
             response = connection.getresponse()
             answers.append((response.status, response.read(_MOST_BYTES)))
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -110,13 +120,41 @@ def _reason(error: Exception) -> str:
     return ONLY_HTTP2 if is_tls else str(error) or type(error).__name__
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a Prometheus server is asked of one service."""
+
+    stack: str
+    service: str
+    series: str
+    """Name under `observe.series`; empty: the histogram of visits."""
+    promql: str
+
+
 class Observer:
     """Reads the stacks' own metrics; what cannot be read is absent, never zero."""
 
     def __init__(
-        self, scenario: Scenario, targets: dict[str, str], tls: ssl.SSLContext | None = None
+        self,
+        scenario: Scenario,
+        targets: dict[str, str],
+        tls: ssl.SSLContext | None = None,
+        metrics_ca_pem: str | None = None,
     ) -> None:
+        """`tls`: how targets are spoken to; `metrics_ca_pem`: what a Prometheus server's certificate may be of.
+
+        PreflightFailed where a header's secret is not there.
+        """
         self.rules, self.targets, self._tls = scenario.observe, targets, tls
+        self._metrics_tls: ssl.SSLContext | None = None
+        if (self.rules.url or "").startswith("https:"):
+            self._metrics_tls = ssl.create_default_context()
+            if metrics_ca_pem:
+                self._metrics_tls.load_verify_locations(cadata=metrics_ca_pem)
+        try:
+            filled_headers(self.rules.headers)
+        except ValueError as error:
+            raise PreflightFailed(f"observe.headers: {error}") from None
         self.services = {
             stack: [
                 name
@@ -135,7 +173,9 @@ class Observer:
         values: dict[Key, Instances] = {}
         for stack, url in self.targets.items():
             try:
-                text = fetch(url, self.rules.path, tls=self._tls).decode("utf-8", "replace")
+                text = self._fetch(url, self.rules.path, _TIMEOUT_S, self._tls).decode(
+                    "utf-8", "replace"
+                )
                 values |= self._picked(stack, _series(text))
                 self.faults.pop(stack, None)
             except (OSError, ValueError) as error:
@@ -154,23 +194,42 @@ class Observer:
         """Return samples from the Prometheus server at every `step_s` from start to end."""
         values_at: dict[float, dict[Key, Instances]] = {}
         span = {"start": start_s, "end": end_s, "step": step_s}
-        for stack, services in self.services.items():
-            for service, (name, template) in product(services, self.rules.series.items()):
-                query = template.replace("$service", service).replace("$stack", stack)
-                query = query if name in GAUGES else unsummed(query)
-                for instant_s, instances in self._query(query, span, stack).items():
-                    values_at.setdefault(instant_s, {})[stack, service, name] = instances
+        questions = list(self._questions())
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            answers = pool.map(lambda asked: self._ask(asked, span), questions)
+            for asked, found in zip(questions, answers, strict=True):
+                for series, instants in found.items():
+                    for instant_s, instances in instants.items():
+                        key = asked.stack, asked.service, series
+                        values_at.setdefault(instant_s, {})[key] = instances
         return [Sample(instant_s, values) for instant_s, values in sorted(values_at.items())]
 
-    def _query(self, query: str, span: dict[str, float], stack: str) -> dict[float, Instances]:
-        """Return instant -> its series by labels; empty, and a fault noted, where the answer cannot be read."""
-        parameters = urlencode({"query": query, **span})
+    def _questions(self) -> Iterator[_Question]:
+        """Yield what a Prometheus server is asked."""
+        histogram = self.rules.latency and _with_suffix(self.rules.latency)
+        templates = [*self.rules.series.items(), *([("", histogram)] if histogram else [])]
+        for stack, services in self.services.items():
+            for service, (name, template) in product(services, templates):
+                query = template.replace("$service", service).replace("$stack", stack)
+                yield _Question(stack, service, name, query if name in GAUGES else unsummed(query))
+
+    def _ask(self, asked: _Question, span: dict[str, float]) -> _Answer:
+        """Return the series that are the answer; empty, and a fault noted, where it cannot be read."""
+        parameters = urlencode({"query": asked.promql, **span})
+        url, path = self.rules.url or "", f"/api/v1/query_range?{parameters}"
         try:
-            body = fetch(self.rules.url or "", f"/api/v1/query_range?{parameters}", 10.0)
-            return _range_of(json.loads(body)["data"]["result"])
+            body = self._fetch(url, path, self.rules.timeout, self._metrics_tls)
+            result = json.loads(body)["data"]["result"]
+            if asked.series:
+                return {asked.series: _range_of(result)}
+            return _buckets_of(result)
         except _UNREADABLE as error:
-            self.faults[stack] = f"{self.rules.url}: {query}: {error}"
+            self.faults[asked.stack] = f"{self.rules.url}: {asked.promql}: {error}"
             return {}
+
+    def _fetch(self, url: str, path: str, timeout_s: float, tls: ssl.SSLContext | None) -> bytes:
+        """Return what is answered; OSError where nothing is, ValueError where a header's secret went."""
+        return fetch(url, path, timeout_s, tls=tls, headers=filled_headers(self.rules.headers))
 
     def _picked(self, stack: str, families: _Families) -> dict[Key, Instances]:
         picked: dict[Key, Instances] = {}
@@ -200,6 +259,26 @@ class Observer:
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError)
 """What reading JSON of any shape from a target may raise."""
+
+
+_Answer = dict[str, dict[float, Instances]]
+"""Name of a series -> instant -> its instances."""
+
+
+def _with_suffix(latency: str) -> str:
+    """Return a histogram's name, with a selector behind it or not, as the selector of its buckets."""
+    name, brace, selector = latency.partition("{")
+    return f"{name.strip()}_bucket" + (brace + selector if brace else '{service="$service"}')
+
+
+def _buckets_of(result: list[dict[str, Any]]) -> _Answer:
+    """Return the buckets of a histogram by their upper bounds, of the result of a Prometheus range query."""
+    by_bound: dict[str, list[dict[str, Any]]] = {}
+    for series in result:
+        labels = {name: text for name, text in series["metric"].items() if name != "le"}
+        if _is_bound(bound := series["metric"].get("le", "")):
+            by_bound.setdefault(bound, []).append({**series, "metric": labels})
+    return {f"le={bound}": _range_of(found) for bound, found in by_bound.items()}
 
 
 def _range_of(result: list[dict[str, Any]]) -> dict[float, Instances]:
@@ -263,9 +342,11 @@ def _by_labels(rows: list[tuple[dict[str, str], float]]) -> Instances:
 def _buckets(families: _Families, latency: str | None, service: str) -> dict[str, Instances]:
     """Return upper bound -> a service's series of a histogram, by their other labels."""
     rows: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for labels, value in families.get(f"{latency}_bucket", []):
+    found = _SELECTOR.fullmatch(_with_suffix(latency or "").replace("$service", service))
+    wanted = dict(_LABEL.findall(found[2] or "")) if found else {}
+    for labels, value in families.get(found[1], []) if found else ():
         bound = labels.get("le", "")
-        if labels.get("service") == service and _is_bound(bound):
+        if wanted.items() <= labels.items() and _is_bound(bound):
             rows.setdefault(bound, []).append(
                 ({name: text for name, text in labels.items() if name != "le"}, value)
             )
