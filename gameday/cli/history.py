@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gameday.cli.metrics_text import metrics_order, tell_metrics
 from gameday.cli.options import HeaderOption, JsonOption
 from gameday.cli.trace_text import tell_traces, trace_order
 from gameday.errors import UsageError
@@ -23,6 +24,8 @@ __all__ = ["add_to"]
 
 _COLUMNS = ("time", "event", "session", "user", "order", "category", "region", "product", "price")
 _MOST_BUYS = 3
+_WITH_TRACES = "--traces goes with --event, --window, --last, --header and --out"
+_WITH_PROMETHEUS = "--prometheus goes with --query, --counts, --event, --last and --header"
 _DOUBTED = 10
 """Exit code, as of a run's verdict WARN."""
 
@@ -61,7 +64,16 @@ WindowOption = Annotated[
     typer.Option(help="of traces: how long after a trace's last span another may come; else 60s"),
 ]
 LastOption = Annotated[
-    str | None, typer.Option(help="of traces of a URL: how much of the past; else 1h")
+    str | None,
+    typer.Option(help="of a URL: how much of the past; else 1h of traces, 60d of counts"),
+]
+PrometheusOption = Annotated[
+    str | None,
+    typer.Option(help="a server's address: counts a minute, by --query, into --counts"),
+]
+QueryOption = Annotated[
+    list[str] | None,
+    typer.Option(help="'STEP=PROMQL' of a minute's count; may have $region; repeatable"),
 ]
 TimeZoneOption = Annotated[str | None, typer.Option(help="of times without an offset; else UTC")]
 FromOption = Annotated[
@@ -95,12 +107,14 @@ def import_(
     clickstream: ClickstreamOption = None,
     access_log: AccessLogOption = None,
     traces: TracesOption = None,
+    prometheus: PrometheusOption = None,
     event: Annotated[
         str | None, typer.Option(help="whose regions, steps and history.urls it is for")
     ] = None,
     log_format: LogFormatOption = None,
     client: ClientOption = None,
     robots: RobotsOption = None,
+    query: QueryOption = None,
     window: WindowOption = None,
     last: LastOption = None,
     header: HeaderOption = None,
@@ -132,14 +146,20 @@ def import_(
     from gameday.jobs.access_logs import AccessLogOrder
     from gameday.jobs.import_history import ImportOrder
 
+    logs = (clickstream, access_log, log_format, client, robots, time_zone, export, columns)
+    others = any((*logs, regions, steps, page))
     if traces:
-        others = (clickstream, access_log, log_format, client, robots, time_zone, export, columns)
-        _refuse_with_traces(any((*others, regions, steps, counts, page)))
+        _refuse_beside(_WITH_TRACES, is_given=others or any((prometheus, query, counts)))
         asked = trace_order(traces, event, out, window=window, last=last, header=header)
         _exit_doubted(tell_traces(asked, as_json=as_json))
         return
-    if window or last or header:
-        raise UsageError("--window, --last and --header are for --traces")
+    if prometheus:
+        _refuse_beside(_WITH_PROMETHEUS, is_given=others or any((window, out)))
+        wanted = metrics_order(prometheus, query, counts, event, last=last, header=header)
+        _exit_doubted(tell_metrics(wanted, as_json=as_json))
+        return
+    if window or last or header or query:
+        raise UsageError("--window, --last, --header and --query are for --traces or --prometheus")
     _check(
         clickstream,
         access_log,
@@ -171,10 +191,10 @@ def _import_log(order: ImportOrder, page: Path | None, *, as_json: bool) -> None
     _exit_doubted(imported.answer.doubts)
 
 
-def _refuse_with_traces(is_given: bool, /) -> None:
+def _refuse_beside(what: str, *, is_given: bool) -> None:
     """Raise UsageError where an option of other imports is given."""
     if is_given:
-        raise UsageError("--traces goes with --event, --window, --last, --header and --out only")
+        raise UsageError(f"{what} only")
 
 
 def _exit_doubted(doubts: tuple[str, ...]) -> None:
@@ -188,7 +208,7 @@ def _check(
     """Raise UsageError where options do not belong together."""
     if (clickstream is None) == (not access_log):
         raise UsageError(
-            "give --clickstream FILE, --access-log FILE or --traces FILE (one of them)"
+            "give --clickstream FILE, --access-log FILE, --traces FILE or --prometheus URL (one of them)"
         )
     if clickstream is None and mapped:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from gameday.history.importers import (
     assess_grains,
     read_clickstream,
 )
-from gameday.history.readers import find_reader, reader_of, writable_suffixes
+from gameday.history.readers import reader_of, table_writer
 from gameday.jobs.access_logs import (
     AccessLogAnswer,
     AccessLogOrder,
@@ -147,7 +147,7 @@ def import_history(order: ImportOrder) -> Imported:
     HistoryError where nothing of a customer is in it.
     """
     if order.counts is not None:
-        _writer_of(order.counts)  # before the work, not after it
+        table_writer("--counts", order.counts)  # before the work, not after it
     scenario = load_scenario(order.event) if order.event else None
     if order.clickstream is not None:
         return _import_clickstream(order, order.clickstream, scenario)
@@ -265,17 +265,8 @@ def _write_proposal(proposal: Proposal, urls: dict[str, list[str]], file: Path) 
 
 def _write_counts(table: pd.DataFrame, file: Path) -> None:
     """Write counts a minute as a history file."""
-    write = _writer_of(file)
+    write = table_writer("--counts", file)
     write_whole(file, lambda path: write(table, path))
-
-
-def _writer_of(file: Path) -> Callable[[pd.DataFrame, Path], None]:
-    """Return what writes tables of a file's kind; UsageError where its name is of no kind that can be written."""
-    kind = find_reader(file)
-    write = None if kind is None else kind.write_table
-    if write is None:
-        raise UsageError(f"--counts: must end in {writable_suffixes()} (got '{file.name}')")
-    return write
 
 
 def _answer(found: Calibration, written: Path, log: AccessLogAnswer | None) -> ImportAnswer:

@@ -95,7 +95,7 @@ def test_an_access_log_gives_journeys_a_map_and_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "give --clickstream FILE, --access-log FILE or --traces FILE"),
+        ((), "give --clickstream FILE, --access-log FILE, --traces FILE or"),
         (("--clickstream", "a.csv", "--access-log", "b.log"), "one of them"),
         (("--clickstream", "a.csv", "--columns", "event=none"), "say which step all rows are"),
         (("--clickstream", "a.csv", "--columns", "when=ts"), "unknown 'when'"),

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from gameday.cli.app import app
 from gameday.errors import HistoryError, UsageError
-from gameday.history import ApiServer, minutes_from_prometheus
+from gameday.history import ApiServer, minutes_from_prometheus, minutes_of_table
+from gameday.jobs.import_metrics import MetricsOrder, import_metrics
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
@@ -248,3 +249,81 @@ def test_a_query_that_gives_two_regions_the_same_counts_is_refused(tmp_path: Pat
     result = CliRunner().invoke(app, asked)
     assert isinstance(result.exception, UsageError)
     assert "says nothing of $region" in str(result.exception)
+
+
+# --- imported as a history ----------------------------------------------------------------------
+
+
+def imported(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["history", "import", *arguments], catch_exceptions=False)
+    return result.exit_code, result.output
+
+
+@needs_prometheus
+def test_a_server_s_counts_become_a_history_that_is_read_again(server: str, tmp_path: Path) -> None:
+    order = MetricsOrder(
+        ApiServer(server),
+        {"checkout": QUERY.replace("$S", "us"), "home": QUERY.replace("$S", "in")},
+        tmp_path / "past.csv",
+        last_s=3600.0 * 24,
+        now_s=60.0 * (START_MIN + MINUTES),
+    )
+    told = import_metrics(order)
+    assert [(row.step, row.minutes, row.unknown) for row in told.series] == [
+        ("checkout", MINUTES, 0),
+        ("home", MINUTES, 0),
+    ]
+    assert told.doubts == ()
+    minutes, _ = minutes_of_table(pd.read_csv(tmp_path / "past.csv"), "past.csv", "UTC")
+    by_step = minutes.groupby("name")["count"].sum()
+    assert by_step["all checkout"] == pytest.approx(60 * 100 + 30 * 300)
+    assert by_step["all home"] == pytest.approx(60 * 20 + 30 * 300)
+
+
+def test_minutes_without_a_count_are_left_out_and_doubted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answering(monkeypatch, ({}, [5, "NaN", 7, 5, "NaN", 6]))
+    order = MetricsOrder(
+        ApiServer(URL), {"home": "q"}, tmp_path / "past.csv", last_s=360, now_s=360
+    )
+    told = import_metrics(order)
+    assert (told.series[0].minutes, told.series[0].unknown) == (4, 2)
+    assert "2 minutes (33.3%) have no count" in told.doubts[0]
+    assert pd.read_csv(tmp_path / "past.csv")["count"].tolist() == [5, 7, 5, 6]
+
+
+def test_a_server_without_any_count_leaves_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answering(monkeypatch)
+    with pytest.raises(HistoryError, match="no query has a count in the last 1 days"):
+        import_metrics(
+            MetricsOrder(ApiServer(URL), {"home": "q"}, tmp_path / "past.csv", last_s=86400)
+        )
+    assert not (tmp_path / "past.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "needs --query"),
+        (("--query", "sum(x)", "--counts", "c.csv"), "must read STEP=PROMQL"),
+        (("--query", "home=q", "--counts", "c.txt"), "--counts: must end in"),
+        (("--query", 'home=q{r="$region"}', "--counts", "c.csv"), "needs --event"),
+        (("--query", "home=q", "--counts", "c.csv", "--event", "primeday"), "write the label"),
+        (
+            ("--query", 'hom=q{r="$region"}', "--counts", "c.csv", "--event", "primeday"),
+            "no step 'hom'",
+        ),
+        (("--query", "home=q", "--counts", "c.csv", "--window", "5s"), "--prometheus goes with"),
+        (("--query", "home=q", "--counts", "c.csv", "--header", "x"), "NAME: VALUE"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_anything_is(
+    arguments: tuple[str, ...], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=says):
+        imported("--prometheus", URL, *arguments)
+    assert list(tmp_path.glob("c.*")) == []

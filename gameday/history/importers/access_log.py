@@ -99,14 +99,7 @@ def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReadi
     summary = LogSummary(zone=str(how.hints.zone))
     logs = sorted((_opened_log(file, how.hints) for file in files), key=lambda log: log.first_s)
     _note_layouts(logs, summary)
-    if scenario is not None:
-        urls = Urls.of_scenario(scenario)
-        reached = {step for journey in scenario.journeys.values() for step in journey.reached()}
-        summary.scenario_steps = tuple(step for step in scenario.steps if step in reached)
-    else:
-        found = _proposed(logs, how.robots)
-        summary.proposed, summary.notes = found.urls, found.notes
-        urls = Urls.of_proposal(found.urls)
+    urls = _urls(scenario, logs, how.robots, summary)
     for log in logs:
         log.first.clear()
     events = _parts(Visits(urls, summary, how.robots), _merged(logs, summary))
@@ -116,6 +109,19 @@ def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReadi
         _without_robots(spool, people, summary)
         people.replace(out)
     return summary
+
+
+def _urls(
+    scenario: Scenario | None, logs: list[_Log], robots: RobotRules, summary: LogSummary
+) -> Urls:
+    """Return which request is which step: as the scenario says, or as the first requests do."""
+    if scenario is not None:
+        reached = {step for journey in scenario.journeys.values() for step in journey.reached()}
+        summary.scenario_steps = tuple(step for step in scenario.steps if step in reached)
+        return Urls.of_scenario(scenario)
+    found = _proposed(logs, robots)
+    summary.proposed, summary.notes = found.urls, found.notes
+    return Urls.of_proposal(found.urls)
 
 
 def _note_layouts(logs: list[_Log], summary: LogSummary) -> None:

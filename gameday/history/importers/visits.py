@@ -48,6 +48,12 @@ def _template(path: str) -> str | None:
     return template_of(path)
 
 
+def _path_and_query(target: str) -> tuple[str, str]:
+    """Return the two, without the session that a server of Java writes into a path."""
+    path, _, query = target.partition("?")
+    return (path.partition(";")[0] if ";jsessionid=" in path else path), query
+
+
 @dataclass(slots=True)
 class _Hop:
     """A redirect whose target was not requested yet."""
@@ -116,12 +122,8 @@ class Visits:
 
     def event(self, who: str, request: RequestLine) -> Event | None:
         """Return the step that a request is, None if it is none."""
-        path, _, query = request.target.partition("?")
-        if ";jsessionid=" in path:
-            path = path.partition(";")[0]
-        if self._looked_at < _FIRST_LINES:
-            self._looked_at += 1
-            self._summary.addresses[who] += 1
+        path, query = _path_and_query(request.target)
+        self._note_address(who)
         found = self._urls.rule(request.method, path, query)
         if found is None and _template(path) is None and path != "/robots.txt":
             self._summary.assets += 1
@@ -145,6 +147,12 @@ class Visits:
             self._summary.parts[found.step] += 1
             return None
         return self._step(found, visitor, request)
+
+    def _note_address(self, who: str) -> None:
+        """Count who came, in the first lines."""
+        if self._looked_at < _FIRST_LINES:
+            self._looked_at += 1
+            self._summary.addresses[who] += 1
 
     def _step(self, found: StepRule, visitor: _Visitor, request: RequestLine) -> Event:
         """Return a visitor's step, counted; who is too fast for a person is a robot."""

@@ -5,13 +5,18 @@ Light to import: help texts name the kinds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gameday.errors import HistoryError
+from gameday.errors import HistoryError, UsageError
 from gameday.history.readers.csv import CSV
 from gameday.history.readers.json_lines import JSON_LINES
 from gameday.history.readers.parquet import PARQUET
 from gameday.history.readers.table_format import TableFormat, TableParts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "READERS",
@@ -22,6 +27,7 @@ __all__ = [
     "readable_suffixes",
     "reader_of",
     "writable_kinds",
+    "table_writer",
     "writable_suffixes",
 ]
 
@@ -62,3 +68,12 @@ def readable_suffixes() -> str:
 def writable_suffixes() -> str:
     """Return the suffixes of files that can be written, as a message lists them."""
     return " or ".join(kind.suffix for kind in READERS if kind.write_table is not None)
+
+
+def table_writer(flag: str, file: Path) -> Callable[[pd.DataFrame, Path], None]:
+    """Return what writes tables of a file's kind; UsageError, naming the flag, where it cannot be written."""
+    kind = find_reader(file)
+    write = None if kind is None else kind.write_table
+    if write is None:
+        raise UsageError(f"{flag}: must end in {writable_suffixes()} (got '{file.name}')")
+    return write
