@@ -51,7 +51,7 @@ def tell_traces(order: TraceOrder, *, as_json: bool) -> tuple[str, ...]:
         typer.echo(json.dumps(to_json(imported, schema_version=1), allow_nan=False))
     else:
         _say(imported)
-    return imported.structure.doubts
+    return imported.doubts
 
 
 def _say(imported: TracesImported) -> None:
@@ -61,19 +61,21 @@ def _say(imported: TracesImported) -> None:
         if graph.step is None:
             continue
         typer.echo(
-            f"{graph.step}: {graph.method} {graph.template} at {graph.entry}, {graph.requests:.0f} requests; "
-            f"{graph.as_written_share:.1%} of visits make the calls as written"
+            f"{graph.step}: {graph.name} at {graph.entry}, {graph.requests:.0f} requests; "
+            f"{graph.as_written_share:.1%} of visits make their calls in the order written"
         )
         for edge in graph.edges:
             typer.echo(f"  {_edge(edge)}")
     _say_services(structure.services)
     for name, written in imported.renamed.items():
         typer.echo(f"service '{name}' is written as {written}")
-    for note in structure.notes:
+    for note in (*structure.notes, *imported.notes):
         typer.echo(f"  {note}")
-    for doubt in structure.doubts:
+    for doubt in imported.doubts:
         typer.echo(f"doubted: {doubt}")
-    typer.echo(f"written: {imported.written}")
+    typer.echo(
+        f"written: {imported.written}; list it first under `include:` (of two files, what the first says counts)"
+    )
     if imported.unknown:
         named = ", ".join(imported.unknown[:_MOST_UNKNOWN])
         more = " ..." if len(imported.unknown) > _MOST_UNKNOWN else ""
@@ -86,14 +88,23 @@ def _say(imported: TracesImported) -> None:
 def _say_counts(counts: TraceCounts) -> None:
     left = {
         "late": counts.late,
+        "with impossible times": counts.impossible,
         "told twice": counts.duplicates,
         "of broken traces": counts.of_broken_traces,
     }
     told = ", ".join(f"{count} {why}" for why, count in left.items() if count) or "none"
     typer.echo(
         f"{counts.spans} spans of {counts.traces} traces; used {counts.used}, left out: {told}"
-        + (f"; each trace stands for {counts.sampled:.4g} requests" if counts.sampled else "")
+        + (
+            f"; a trace stands for {counts.sampled:.4g} requests on average"
+            if counts.sampled
+            else ""
+        )
     )
+    if counts.malformed:
+        typer.echo(
+            f"{counts.malformed} lines or spans are none and were left out, the first: {counts.first_malformed}"
+        )
 
 
 def _edge(edge: CallEdge) -> str:
@@ -120,6 +131,11 @@ def _say_services(services: tuple[ServiceSeen, ...]) -> None:
     )
     for seen in services:
         typer.echo(
-            f"{seen.service:<24} {seen.visits:>9.0f} {seen.failed_share:>7.2%} {1e3 * seen.mean_s:>12.4g} ms "
-            f"{1e3 * seen.p50_s:>6.4g} ms {1e3 * seen.p99_s:>6.4g} ms  {seen.law.law}"
+            f"{seen.service:<24} {seen.visits:>9.0f} {seen.failed_share:>7.2%} {_ms(seen.mean_s):>15} "
+            f"{_ms(seen.p50_s):>9} {_ms(seen.p99_s):>9}  {seen.law.law if seen.law else 'unknown'}"
         )
+
+
+def _ms(seconds: float | None) -> str:
+    """Return a duration in ms; a dash where it is not known."""
+    return "-" if seconds is None else f"{1e3 * seconds:.4g} ms"

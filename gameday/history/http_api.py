@@ -7,11 +7,10 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from gameday.errors import HistoryError, UsageError
 from gameday.scenario import filled_headers
@@ -26,6 +25,25 @@ _MOST_TOLD = 300
 class NotAnswered(HistoryError):
     """The server gave no answer, or an error in its place."""
 
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        """Of the reply; None: there was none."""
+
+
+class _OwnHostOnly(HTTPRedirectHandler):
+    """Follows redirects within a server: headers may hold a token, which no other is to see."""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        """Return the request that follows; HTTPError where it would go elsewhere."""
+        if urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+            raise HTTPError(
+                req.full_url, code, f"redirects to {newurl}; give that address", headers, fp
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
 
 @dataclass(frozen=True, slots=True)
 class ApiServer:
@@ -36,8 +54,6 @@ class ApiServer:
     """May hold `${env:NAME}` and `${file:PATH}`."""
     timeout_s: float = _TIMEOUT_S
     """Of each question. Default: ours; Prometheus gives up after two minutes by itself."""
-    ca_file: Path | None = None
-    """Certificates to trust beside the system's, PEM."""
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -49,13 +65,15 @@ class ApiServer:
         """Return the JSON that a path answers; NotAnswered where it does not, or with something else."""
         address = f"{self.url.rstrip('/')}{path}" + (f"?{urlencode(fields)}" if fields else "")
         request = Request(address, headers={"Accept": "application/json", **self._filled()})
-        tls = self._tls() if address.startswith("https://") else None
         try:
-            with urlopen(request, timeout=self.timeout_s, context=tls) as response:
+            with build_opener(_OwnHostOnly).open(request, timeout=self.timeout_s) as response:
                 return json.load(response)
         except URLError as error:
             reply = getattr(error, "read", lambda: b"")().decode("utf-8", "replace")[:_MOST_TOLD]
-            raise NotAnswered(f"{self.url}: {self._reason(error)} {reply}".rstrip()) from None
+            status = getattr(error, "code", None)
+            raise NotAnswered(
+                f"{self.url}: {self._reason(error)} {reply}".rstrip(), status
+            ) from None
         except TimeoutError:
             raise NotAnswered(f"{self.url}: {self._late()}") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -69,23 +87,14 @@ class ApiServer:
         if isinstance(error.reason, TimeoutError):
             return self._late()
         if isinstance(error.reason, ssl.SSLCertVerificationError):
-            return f"{error.reason}; give its authority's certificate as ca_file"
+            return f"{error.reason}; SSL_CERT_FILE names a file of certificates to trust, PEM"
         return f"{status} {error.reason}:" if status else str(error.reason)
 
     def _late(self) -> str:
-        return f"no answer within {self.timeout_s:g} s; ask for less, or wait longer"
+        return f"no answer within {self.timeout_s:g} s; ask for less of the past (--last)"
 
     def _filled(self) -> dict[str, str]:
         try:
             return filled_headers(self.headers)
         except ValueError as error:
             raise UsageError(f"{self.url}: header: {error}") from None
-
-    def _tls(self) -> ssl.SSLContext:
-        try:
-            tls = ssl.create_default_context()
-            if self.ca_file is not None:
-                tls.load_verify_locations(self.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(f"{self.ca_file}: is no PEM file of certificates ({error})") from None
-        return tls

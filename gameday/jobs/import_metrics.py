@@ -153,5 +153,6 @@ def _doubts(series: list[SeriesImported]) -> Iterator[str]:
             share = row.unknown / (row.minutes + row.unknown)
             yield (
                 f"{row.region} {row.step}: {row.unknown} minutes ({share:.1%}) have no count: the server kept "
-                "none, or a counter began anew, or nothing happened: `or vector(0)` behind the query makes those zeros"
+                "none, or a counter began anew, or nothing happened: `or vector(0)` behind the query "
+                "makes those zeros"
             )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gameday.errors import UsageError
 from gameday.files import write_whole
 from gameday.history.traces import (
+    CallSeen,
     FittedLaw,
     RequestGraph,
     ServiceSeen,
@@ -27,18 +27,22 @@ __all__ = ["TraceOrder", "TracesImported", "import_traces"]
 
 _UNKNOWN = "unknown"
 _HOW_TO_FIND = {
-    "stacks": "machines: {STACK: {instances: N, zones: N, instance: TYPE}}; as the cloud or kubectl tells",
+    "time": "no visit went well: how long one request takes when nothing waits, as {law: exponential, mean: 20ms}",
+    "stacks": "machines: {NAME OF regions.*.stack: {instances: N, zones: N, instance: TYPE}}; kubectl or "
+    "the cloud tells",
     "servers_per_instance": "requests that one instance serves at once: processes x threads, maxThreads, "
     "max_connections",
     "queue_per_server": "places to wait for each of those: listen backlog, acceptCount, queue size",
     "timeout": "how long its callers wait: the time-out of their clients",
 }
-"""Fields that traces cannot tell -> what they are and where they are found."""
+"""Fields that traces may not tell -> what they are and where they are found."""
 _ENTRY = "edge"
-_HOLES = re.compile(r"<(?:[^<>:]+:)?(\w+)>|:(\w+)|\[(?:\.\.\.)?(\w+)\]|\{\*?(\w+)[^}]*\}")
+_HOLES = re.compile(r"<(?:[^<>:]+:)?(\w+)>|(?<=/):(\w+)|\[(?:\.\.\.)?(\w+)\]|\{\*?(\w+)[^}]*\}")
 """Parts of a route that vary, as Flask and Django, Express and Rails, Next.js, Spring and others write them."""
 _NOT_OF_NAMES = re.compile(r"[^a-z0-9_-]+")
 _NAME_LENGTH = 40
+_MOST_ELSEWHERE = 0.02
+"""Share of a step's requests that are left out beyond which that is doubted. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,10 @@ class TracesImported:
     """Fields of what is written that a person must fill in, as `services.cart.timeout`."""
     renamed: dict[str, str]
     """Service as traces call it -> as it is written, where that differs."""
+    notes: tuple[str, ...]
+    """What of the requests is written otherwise, or not at all."""
+    doubts: tuple[str, ...]
+    """Why it may be wrong, those of the structure too."""
     written: str
 
 
@@ -68,61 +76,65 @@ class TracesImported:
 class _Part:
     """A part of a scenario on its way into a file."""
 
-    data: dict[str, Any]
+    names: Mapping[str, str]
+    """Service as traces call it -> as a scenario can."""
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
     comments: dict[tuple[str, ...], str] = field(default_factory=dict)
+    graphs: list[RequestGraph] = field(default_factory=list)
+    """Those whose calls are written."""
+    notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    def yaml(self) -> str:
+        """Return it as the text of a file."""
+        return to_yaml({"steps": self.steps, "services": self.services}, self.comments)
 
 
 def import_traces(order: TraceOrder) -> TracesImported:
     """Read traces and write what they tell; UsageError or HistoryError where they cannot be read."""
     scenario = load_scenario(order.event) if order.event else None
     structure = read_traces(order.source, scenario)
-    names = _names(structure)
-    part = _part(structure, scenario, names)
-    text = to_yaml(part.data, part.comments)
+    part = _part(structure, scenario)
+    text = part.yaml()
     write_whole(order.out, lambda path: path.write_text(text, encoding="utf-8"))
     return TracesImported(
         structure,
         unknown=tuple(".".join(path) for path in part.comments),
-        renamed={name: written for name, written in names.items() if name != written},
+        renamed={name: written for name, written in part.names.items() if name != written},
+        notes=tuple(part.notes),
+        doubts=(*structure.doubts, *part.doubts),
         written=str(order.out),
     )
 
 
 def _names(structure: TraceStructure) -> dict[str, str]:
-    """Return service as traces call it -> as a scenario can; UsageError where two would be one."""
+    """Return service as traces call it -> as a scenario can; of those that would be alike, later ones numbered."""
     out: dict[str, str] = {}
     for seen in structure.services:
-        written = (
-            _NOT_OF_NAMES.sub("-", seen.service.lower()).strip("-_")[:_NAME_LENGTH] or "service"
-        )
-        written = written if written[0].isalpha() else f"s-{written}"[:_NAME_LENGTH]
-        if written in out.values():
-            other = next(name for name, taken in out.items() if taken == written)
-            raise UsageError(
-                f"--traces: services '{seen.service}' and '{other}' would both be '{written}' in a scenario; "
-                "give one of them another service.name"
-            )
-        out[seen.service] = written
+        plain = _NOT_OF_NAMES.sub("-", seen.service.lower()).strip("-_")
+        plain = plain if plain[:1].isalpha() else f"service-{plain}".strip("-")
+        name, number = plain[:_NAME_LENGTH].rstrip("-_"), 1
+        while name in out.values():
+            number += 1
+            ending = f"-{number}"
+            name = plain[: _NAME_LENGTH - len(ending)].rstrip("-_") + ending
+        out[seen.service] = name
     return out
 
 
-def _part(structure: TraceStructure, scenario: Scenario | None, names: Mapping[str, str]) -> _Part:
-    part = _Part({"steps": {}, "services": {}})
-    called = {edge.service for graph in structure.requests for edge in graph.edges}
-    entries = {graph.entry for graph in structure.requests if graph.step is not None}
+def _part(structure: TraceStructure, scenario: Scenario | None) -> _Part:
+    part = _Part(_names(structure))
     for step, graphs in _by_step(structure).items():
         if scenario is not None:
-            exchanges = _exchanges_with_calls(scenario, step, graphs, names)
+            _add_exchanges(part, scenario, step, graphs)
         else:
-            exchanges = [_exchange(graph, names) for graph in graphs]
-        entry = names[graphs[0].entry]
-        part.data["steps"][step] = ({} if entry == _ENTRY else {"entry": entry}) | {
-            "exchanges": exchanges
-        }
+            _add_steps(part, step, graphs)
+    written = {service for graph in part.graphs for service in graph.services()}
     for seen in structure.services:
-        if seen.service in called | entries:
-            known = scenario is not None and names[seen.service] in scenario.services
-            _add_service(part, seen, names[seen.service], is_known=known)
+        if seen.service in written:
+            name = part.names[seen.service]
+            _add_service(part, seen, name, known=scenario is not None and name in scenario.services)
     return part
 
 
@@ -135,30 +147,111 @@ def _by_step(structure: TraceStructure) -> dict[str, list[RequestGraph]]:
     return out
 
 
-def _exchange(graph: RequestGraph, names: Mapping[str, str]) -> dict[str, str | list[Any]]:
-    """Return a request as an exchange of a step."""
-    path = _HOLES.sub(lambda hole: "{" + next(filter(None, hole.groups())) + "}", graph.template)
-    method: dict[str, str | list[Any]] = {} if graph.method == "GET" else {"method": graph.method}
-    calls = {"calls": _renamed(graph.calls, names)} if graph.calls else {}
-    return method | {"path": path} | calls
+def _add_steps(part: _Part, step: str, graphs: list[RequestGraph]) -> None:
+    """Add requests as steps, each kind as one of its own: they come as often as they come."""
+    kinds: dict[str, list[RequestGraph]] = {}
+    for graph in graphs:
+        kinds.setdefault(graph.name, []).append(graph)
+    for number, (kind, same) in enumerate(kinds.items()):
+        name = step if number == 0 else _unused(f"{step}-{_last_word(kind)}", part.steps)
+        if number:
+            part.notes.append(
+                f"{name}: {kind} ({same[0].requests:.0f}) is a step of its own; where it is a part of "
+                f"{step}, as a "
+                "page's call or a form before it is sent, make it an exchange of that"
+            )
+        graph = _chosen(part, name, same)
+        entry = part.names[graph.entry]
+        at = {} if entry == _ENTRY else {"entry": entry}
+        part.steps[name] = at | {"exchanges": [_exchange(part, name, graph)]}
 
 
-def _exchanges_with_calls(
-    scenario: Scenario, step: str, graphs: list[RequestGraph], names: Mapping[str, str]
-) -> list[Any]:
-    """Return a step's exchanges as the scenario has them, their calls as traces tell them where they were seen."""
-    out = []
+def _unused(name: str, taken: Mapping[str, Any]) -> str:
+    """Return a name that is not taken, with a number where it is."""
+    plain = name[: _NAME_LENGTH - 3].rstrip("-_")
+    numbered = (f"{plain}-{number}" for number in range(2, 10_000))
+    return plain if plain not in taken else next(n for n in numbered if n not in taken)
+
+
+def _last_word(kind: str) -> str:
+    """Return the last fixed word of a request's path, or its method."""
+    method, _, template = kind.rpartition(" ")
+    words = [w for w in _HOLES.sub("", template.lower()).split("/") if w]
+    return _NOT_OF_NAMES.sub("-", words[-1]).strip("-_") if words else method.lower() or "other"
+
+
+def _chosen(part: _Part, step: str, same: list[RequestGraph]) -> RequestGraph:
+    """Return the request of the service that receives most of its kind; say which others do."""
+    first, others = same[0], same[1:]
+    if others:
+        share = sum(graph.requests for graph in others) / sum(graph.requests for graph in same)
+        entries = ", ".join(graph.entry for graph in others)
+        text = (
+            f"{step}: {share:.1%} of {first.name} are received by {entries}, not by {first.entry}: "
+            "written as if all "
+            "were received there"
+        )
+        (part.doubts if share > _MOST_ELSEWHERE else part.notes).append(text)
+    part.graphs.append(first)
+    return first
+
+
+def _exchange(part: _Part, step: str, graph: RequestGraph) -> dict[str, str | list[Any]]:
+    """Return a request as an exchange, its path with the words that a scenario fills in, or as first seen."""
+    path = _HOLES.sub("{}", graph.template.partition("?")[0])
+    if step == "product" and path.count("{}") == 1:
+        path = path.replace("{}", "{product}")
+    elif "{}" in path or not path.startswith("/"):
+        path = graph.sample[1] if graph.sample[1].startswith("/") else "/"
+        part.notes.append(
+            f"{step}: its path is written as it was first asked for, {path}; put a word of `values` where "
+            "it varies"
+        )
+    method: dict[str, str | list[Any]] = (
+        {} if graph.method in ("GET", "") else {"method": graph.method}
+    )
+    return method | {"path": path} | ({"calls": _calls(graph.calls, part)} if graph.calls else {})
+
+
+def _add_exchanges(part: _Part, scenario: Scenario, step: str, graphs: list[RequestGraph]) -> None:
+    """Add a step as the scenario has it, the calls of its exchanges as traces tell them where they were seen."""
+    written, left = list[Any](), list(graphs)
     for group in scenario.steps[step].exchanges:
-        written = []
+        exchanges = []
         for exchange in group:
             plain = exchange.model_dump(mode="json", by_alias=True, exclude_defaults=True)
             plain["path"] = exchange.path
-            graph = next((graph for graph in graphs if _is_of(graph, exchange)), None)
-            if graph is not None:
-                plain["calls"] = _renamed(graph.calls, names)
-            written.append(plain)
-        out.append(written[0] if len(written) == 1 else written)
-    return out
+            if found := [graph for graph in graphs if _is_of(graph, exchange)]:
+                plain["calls"] = _calls(_chosen(part, step, found).calls, part)
+                left = [graph for graph in left if graph not in found]
+            else:
+                part.notes.append(
+                    f"{step}: no trace is {exchange.method} {exchange.path}: its calls are those of the scenario"
+                )
+            exchanges.append(plain)
+        written.append(exchanges[0] if len(exchanges) == 1 else exchanges)
+    entries = {part.names[graph.entry] for graph in part.graphs if graph.step == step}
+    if len(entries) > 1:
+        part.doubts.append(
+            f"{step}: its exchanges are received by {', '.join(sorted(entries))}, and a step has one entry: "
+            "make steps of them"
+        )
+    entry = next(iter(sorted(entries)), scenario.steps[step].entry)
+    part.steps[step] = ({} if entry == _ENTRY else {"entry": entry}) | {"exchanges": written}
+    if left:
+        _doubt_left(part, step, left, sum(graph.requests for graph in graphs))
+
+
+def _doubt_left(part: _Part, step: str, left: list[RequestGraph], requests: float) -> None:
+    """Say which requests of a step are none of its exchanges."""
+    named = ", ".join(f"{graph.name} ({graph.requests:.0f})" for graph in left)
+    share = sum(graph.requests for graph in left) / requests
+    text = (
+        f"{step}: {share:.1%} of its requests are none of its exchanges: {named}; their calls are left "
+        "out. Make them "
+        "exchanges of it, or a step of their own"
+    )
+    (part.doubts if share > _MOST_ELSEWHERE else part.notes).append(text)
 
 
 def _is_of(graph: RequestGraph, exchange: Exchange) -> bool:
@@ -167,37 +260,32 @@ def _is_of(graph: RequestGraph, exchange: Exchange) -> bool:
     return rule.takes(*graph.sample[:2], "")
 
 
-def _renamed(calls: list[Any], names: Mapping[str, str]) -> list[Any]:
-    """Return calls with services as a scenario calls them."""
-    out: list[Any] = []
-    for call in calls:
-        if isinstance(call, list):
-            out.append(_renamed(call, names))
-        elif isinstance(call, dict):
-            out.append({_new_name(n, names): _renamed(below, names) for n, below in call.items()})
-        else:
-            out.append(_new_name(call, names))
-    return out
+def _calls(groups: tuple[tuple[CallSeen, ...], ...], part: _Part) -> list[Any]:
+    """Return calls as a scenario writes them."""
+    written = [[_call(call, part) for call in group] for group in groups]
+    return [group[0] if len(group) == 1 else group for group in written]
 
 
-def _new_name(call: str, names: Mapping[str, str]) -> str:
-    """Return `[NN% ]SERVICE[?]` with the service as a scenario calls it."""
-    share, percent, service = call.rpartition("% ")
-    return share + percent + names[service.removesuffix("?")] + "?" * service.endswith("?")
+def _call(call: CallSeen, part: _Part) -> Any:
+    share = "" if call.chance == 1 else f"{100 * call.chance:.3g}% "
+    name = f"{share}{part.names[call.service]}{'?' * call.is_optional}"
+    return {name: _calls(call.then, part)} if call.then else name
 
 
-def _add_service(part: _Part, seen: ServiceSeen, name: str, *, is_known: bool) -> None:
+def _add_service(part: _Part, seen: ServiceSeen, name: str, *, known: bool) -> None:
     """Add a service: what was measured, and `unknown` where traces cannot tell what a new one needs."""
     measured = dict(_measured(seen))
-    unknown = {} if is_known else {n: _UNKNOWN for n in _HOW_TO_FIND if n not in measured}
-    part.data["services"][name] = {**measured, **unknown}
+    unknown = {} if known else {n: _UNKNOWN for n in _HOW_TO_FIND if n not in measured}
+    if measured or unknown:
+        part.services[name] = {**measured, **unknown}
     for missing in unknown:
         part.comments["services", name, missing] = _HOW_TO_FIND[missing]
 
 
 def _measured(seen: ServiceSeen) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a service that traces tell."""
-    yield "time", _law(seen.law)
+    if seen.law is not None:
+        yield "time", _law(seen.law)
     if seen.by_step:
         yield "step_time", {step: _law(law) for step, law in seen.by_step.items()}
     if seen.timeout_s is not None:

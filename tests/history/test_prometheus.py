@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.request import urlopen
 
 import numpy as np
@@ -186,7 +187,8 @@ def answering(
         for labels, values in series
     ]
     text = json.dumps({"data": {"result": rows}}).encode()
-    monkeypatch.setattr("gameday.history.http_api.urlopen", lambda *_, **__: io.BytesIO(text))
+    opener = SimpleNamespace(open=lambda *_, **__: io.BytesIO(text))
+    monkeypatch.setattr("gameday.history.http_api.build_opener", lambda *_: opener)
 
 
 URL = "http://127.0.0.1:9"

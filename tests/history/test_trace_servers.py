@@ -146,7 +146,7 @@ def test_more_in_a_second_than_an_answer_holds_is_said(monkeypatch: pytest.Monke
         headers = {"Authorization": "Bearer ${env:TRACE_TOKEN}"}
         told = read_traces(TraceSource((url,), last_s=120.0, headers=headers), None)
     assert told.counts.traces == _MOST_A_QUESTION
-    assert any("more than a server tells" in doubt for doubt in told.doubts)
+    assert any("has more traces than the" in doubt for doubt in told.doubts)
 
 
 def test_a_token_that_is_missing_or_wrong_is_said_with_its_remedy(tmp_path: Path) -> None:

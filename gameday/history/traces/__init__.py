@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gameday.history.traces.source import TraceSource, read_traces
     from gameday.history.traces.structure import (
         CallEdge,
+        CallSeen,
         FittedLaw,
         RequestGraph,
         ServiceSeen,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallEdge",
+    "CallSeen",
     "FittedLaw",
     "RequestGraph",
     "ServiceSeen",
@@ -38,6 +40,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "CallEdge": "structure",
+            "CallSeen": "structure",
             "FittedLaw": "structure",
             "RequestGraph": "structure",
             "ServiceSeen": "structure",

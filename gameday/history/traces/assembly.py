@@ -31,6 +31,8 @@ class TraceAssembly:
 
     window_ns: int
     spans: int = 0
+    impossible: int = 0
+    """Spans that end before they begin, or at no instant that can be: left out."""
     late: int = 0
     """Spans that came after their trace was over."""
     most_open: int = 0
@@ -47,8 +49,11 @@ class TraceAssembly:
         """Take spans; yield the traces that are over since."""
         begins_ns = None
         for span in batch:
-            begins_ns = span.start_ns if begins_ns is None else min(begins_ns, span.start_ns)
             self.spans += 1
+            if not span.has_possible_times():
+                self.impossible += 1
+                continue
+            begins_ns = span.start_ns if begins_ns is None else min(begins_ns, span.start_ns)
             opened = self._open.get(span.trace)
             if opened is not None:
                 opened.spans.append(span)

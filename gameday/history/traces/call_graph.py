@@ -1,4 +1,4 @@
-"""Call graphs of many visits together: which calls, how often, in sequence or in parallel."""
+"""Call graphs of many visits together: which calls, how often, how they went."""
 
 from __future__ import annotations
 
@@ -48,20 +48,17 @@ class CallNode:
     below: dict[str, CallNode] = field(default_factory=dict)
 
     def add(self, visit: Visit, weight: float) -> None:
-        """Count a visit and all below it."""
+        """Count a visit and all below it that somebody waits for."""
         self.visits += weight
-        awaited = []
         for call in visit.calls:
             if call.is_asynchronous:
                 self._edge(call.service).asynchronous += weight
-            else:
-                awaited.append(call)
-        tries = list(_tries(awaited))
+        tries = visit.tries()
         for attempts in tries:
             self._add_call(attempts, visit, weight)
-        if visit.has_failed:
-            return
-        self.shapes.add(_shape(tries), weight)
+        if not visit.has_failed:
+            shape, is_mixed = _shape(tries)
+            self.shapes.add(shape, weight, is_mixed=is_mixed)
 
     def _add_call(self, attempts: list[Call], visit: Visit, weight: float) -> None:
         last, edge = attempts[-1], self._edge(attempts[0].service)
@@ -96,34 +93,21 @@ def _length_ns(of: Call | Visit) -> int:
     return of.end_ns - of.start_ns
 
 
-def _tries(calls: list[Call]) -> Iterator[list[Call]]:
-    """Yield the calls by their start, each with its retries: calls of the same service after it had failed."""
-    open_tries: dict[str, list[Call]] = {}
-    order: list[list[Call]] = []
-    for call in calls:
-        before = open_tries.get(call.service)
-        if (
-            before is not None
-            and before[-1].has_failed
-            and call.start_ns >= before[-1].end_ns - _SAME_NS
-        ):
-            before.append(call)
-            continue
-        open_tries[call.service] = [call]
-        order.append(open_tries[call.service])
-    yield from order
+def _shape(tries: list[list[Call]]) -> tuple[Groups, bool]:
+    """Return calls in groups, and whether a group has calls that follow each other.
 
-
-def _shape(tries: list[list[Call]]) -> Groups:
-    """Return calls in groups: one that begins before all of the group have ended is of the group."""
+    A call that begins before all of a group have ended is of the group: a chain of calls beside another one is one
+    group, which no list of groups can tell otherwise.
+    """
     groups: list[list[str]] = []
-    ends_ns = 0
+    ends_ns, first_end_ns, is_mixed = 0, 0, False
     for attempts in tries:
         start_ns, end_ns = attempts[0].start_ns, attempts[-1].end_ns
         if groups and start_ns < ends_ns - _SAME_NS:
             groups[-1].append(attempts[0].service)
-            ends_ns = max(ends_ns, end_ns)
+            is_mixed |= start_ns >= first_end_ns
+            ends_ns, first_end_ns = max(ends_ns, end_ns), min(first_end_ns, end_ns)
         else:
             groups.append([attempts[0].service])
-            ends_ns = end_ns
-    return tuple(tuple(sorted(group)) for group in groups)
+            ends_ns = first_end_ns = end_ns
+    return tuple(tuple(sorted(group)) for group in groups), is_mixed

@@ -31,21 +31,27 @@ class CallShapes:
     """How many visits made which calls; counts are weighted by the sampling."""
 
     visits: float = 0.0
+    mixed: float = 0.0
+    """Visits in which calls of one group follow each other beside another."""
     counts: Counter[Groups] = field(default_factory=Counter)
+    """Shape -> visits, of the shapes that are told apart."""
+    more: Counter[_Item] = field(default_factory=Counter)
+    """Item -> visits with it, of shapes beyond those."""
 
-    def add(self, shape: Groups, weight: float) -> None:
+    def add(self, shape: Groups, weight: float, *, is_mixed: bool = False) -> None:
         """Count a visit."""
         self.visits += weight
+        self.mixed += weight * is_mixed
         if shape in self.counts or len(self.counts) < _MOST_SHAPES:
             self.counts[shape] += weight  # type: ignore[assignment]  # a Counter holds any number
+        else:
+            for item in _placed(shape):
+                self.more[item] += weight  # type: ignore[assignment]
 
     def per_visit(self, service: str) -> float:
         """Return how often a visit calls a service, on average."""
-        calls = sum(
-            count * sum(group.count(service) for group in shape)
-            for shape, count in self.counts.items()
-        )
-        return calls / self.counts.total() if self.counts else 0.0
+        calls = sum(visits for (called, _), visits in self._items().items() if called == service)
+        return calls / self.visits if self.visits else 0.0
 
     def calls(self) -> tuple[tuple[LikelyCall, ...], ...]:
         """Return the calls of all visits: groups in sequence, the calls of a group in parallel."""
@@ -55,29 +61,42 @@ class CallShapes:
             for group in self._groups(shares)
         )
 
+    def rare(self) -> dict[str, float]:
+        """Return service -> its calls a visit, of those that are left out of `calls`: too few visits make them."""
+        written = {service for service, _ in self._shares()}
+        return {s: self.per_visit(s) for s, _ in self._items() if s not in written}
+
     def share_alike(self) -> float:
         """Return the share of visits whose calls are in the groups and the order of `calls`."""
         if not self.counts:
-            return 0.0
+            return 1.0
         groups = self._groups(self._shares())
         alike = sum(count for shape, count in self.counts.items() if _is_part(shape, groups))
         return alike / self.counts.total()
 
-    def _shares(self) -> dict[_Item, float]:
-        """Return item -> share of visits with it, without the rare ones."""
-        out: Counter[_Item] = Counter()
+    def _items(self) -> Counter[_Item]:
+        """Return item -> visits with it."""
+        out = self.more.copy()
         for shape, count in self.counts.items():
             for item in _placed(shape):
                 out[item] += count
-        seen = self.counts.total()
-        shares = {item: count / seen for item, count in out.items() if count >= _RARE * seen}
-        return {item: 1.0 if share >= _ALWAYS else share for item, share in shares.items()}
+        return out
+
+    def _shares(self) -> dict[_Item, float]:
+        """Return item -> share of visits with it, without the rare ones."""
+        shares = {item: n / self.visits for item, n in self._items().items()}
+        return {
+            item: 1.0 if share >= _ALWAYS else share
+            for item, share in shares.items()
+            if share >= _RARE
+        }
 
     def _groups(self, shares: dict[_Item, float]) -> list[list[_Item]]:
         """Return items in groups: together where most visits with both have them so, else by their mean order."""
         places, together = self._places(), self._together()
         groups: list[list[_Item]] = []
-        for item in sorted(shares, key=lambda item: (places[item], item)):
+        last = float(len(self.counts))
+        for item in sorted(shares, key=lambda item: (places.get(item, last), item)):
             if groups and any(together[item, other] > 0 for other in groups[-1]):
                 groups[-1].append(item)
             else:
@@ -117,7 +136,11 @@ def _placed(shape: Groups) -> dict[_Item, int]:
 
 
 def _is_part(shape: Groups, groups: list[list[_Item]]) -> bool:
-    """Return whether a visit's calls are these groups without those that it did not make."""
-    made = _placed(shape)
+    """Return whether a visit's calls, but for rare ones, are these groups without those that it did not make."""
+    written = {item for group in groups for item in group}
+    made = {item: index for item, index in _placed(shape).items() if item in written}
+    told = tuple(
+        tuple(sorted(s for (s, _), at in made.items() if at == n)) for n in range(len(shape))
+    )
     kept: Iterator[list[str]] = ([s for s, n in group if (s, n) in made] for group in groups)
-    return tuple(tuple(sorted(group)) for group in kept if group) == shape
+    return tuple(tuple(sorted(g)) for g in kept if g) == tuple(filter(None, told))

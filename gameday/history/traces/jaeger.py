@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from gameday.history.traces.span import INTERNAL, KINDS, WANTED, Span, identity_of_hex
+from gameday.history.traces.span import INTERNAL, KINDS, UNNAMED, WANTED, Span, identity_of_hex
 
-__all__ = ["spans_of_jaeger"]
-
-
-def spans_of_jaeger(document: dict[str, Any]) -> list[Span]:
-    """Return the spans of `{"data": [trace, ...]}` or of one trace; KeyError, ValueError or TypeError if none."""
-    traces = document.get("data", [document])
-    return [span for trace in traces for span in _spans(trace)]
+__all__ = ["span_of_jaeger"]
 
 
-def _spans(trace: dict[str, Any]) -> Iterator[Span]:
-    processes = trace.get("processes") or {}
-    for span in trace["spans"]:
-        yield _span(span, span.get("process") or processes.get(span.get("processID"), {}))
-
-
-def _span(span: dict[str, Any], process: dict[str, Any]) -> Span:
+def span_of_jaeger(span: dict[str, Any], processes: dict[str, Any]) -> Span:
+    """Return a span; `processes`: those of its trace. KeyError, ValueError or TypeError where it is none."""
+    process = span.get("process") or processes.get(str(span.get("processID")), {})
     host = {tag["key"]: tag["value"] for tag in process.get("tags", ())}
     tags = {tag["key"]: tag["value"] for tag in span.get("tags", ()) if tag["key"] in WANTED}
     start_ns = int(span["startTime"]) * 1000
@@ -30,7 +19,7 @@ def _span(span: dict[str, Any], process: dict[str, Any]) -> Span:
         identity_of_hex(span["traceID"], is_trace=True),
         identity_of_hex(span["spanID"]),
         _parent(span),
-        str(process.get("serviceName", "")) or "unknown_service",
+        str(process.get("serviceName", "")) or UNNAMED,
         str(host.get("hostname") or host.get("host.name") or host.get("ip") or ""),
         str(span.get("operationName", "")),
         KINDS.get(str(tags.get("span.kind", "")).lower(), INTERNAL),

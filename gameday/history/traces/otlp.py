@@ -17,9 +17,9 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
 
-from gameday.history.traces.span import INTERNAL, WANTED, Span, identity_of_hex
+from gameday.history.traces.span import INTERNAL, KINDS, UNNAMED, WANTED, Span, identity_of_hex
 
-__all__ = ["identity_of", "messages_of", "spans_of_json", "spans_of_protobuf"]
+__all__ = ["identity_of", "messages_of", "rows_of_json", "span_of_json", "spans_of_protobuf"]
 
 _INSTANCE = ("service.instance.id", "k8s.pod.name", "host.name")
 """Attributes of a resource that tell a process from others of its service, the clearest first."""
@@ -70,29 +70,23 @@ def _plain(value: AnyValue) -> Any:
     return getattr(value, value.WhichOneof("value") or "string_value")
 
 
-def spans_of_json(document: dict[str, Any]) -> list[Span]:
-    """Return the spans of one JSON document; KeyError, ValueError or TypeError where it is no OTLP."""
+def rows_of_json(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield (span, service, instance) of one document; KeyError, ValueError or TypeError where it is no OTLP."""
     inner = document.get("trace")
     held = inner if isinstance(inner, dict) else document  # Tempo's second API wraps the trace
-    out = []
     for group in _first(held, _GROUPS):
-        resource = dict(_attributes(group.get("resource", {}).get("attributes", ())))
+        resource = dict(_attributes((group.get("resource") or {}).get("attributes", ())))
         service, instance = _service(resource)
         for scope in _first(group, _SCOPES):
-            out += [_span_of_json(span, service, instance) for span in scope.get("spans", ())]
-    return out
+            for span in scope.get("spans") or ():
+                yield span, service, instance
 
 
-def _span_of_json(span: dict[str, Any], service: str, instance: str) -> Span:
+def span_of_json(span: dict[str, Any], service: str, instance: str) -> Span:
+    """Return a span of OTLP's JSON; KeyError, ValueError or TypeError where it is none."""
     both = {_camel(name): value for name, value in span.items()}
     tags = {n: v for n, v in _attributes(both.get("attributes", ())) if n in WANTED}
     kind = both.get("kind", INTERNAL)
-    named = {
-        "SPAN_KIND_SERVER": 2,
-        "SPAN_KIND_CLIENT": 3,
-        "SPAN_KIND_PRODUCER": 4,
-        "SPAN_KIND_CONSUMER": 5,
-    }
     return Span(
         identity_of(both["traceId"]),
         identity_of(both["spanId"]),
@@ -100,13 +94,19 @@ def _span_of_json(span: dict[str, Any], service: str, instance: str) -> Span:
         str(tags.get("service.name", service)),
         instance,
         str(both.get("name", "")),
-        named.get(kind, INTERNAL) if isinstance(kind, str) else int(kind) or INTERNAL,
+        _kind(kind) if isinstance(kind, str) else int(kind) or INTERNAL,
         int(both["startTimeUnixNano"]),
         int(both["endTimeUnixNano"]),
         (both.get("status") or {}).get("code") in _OF_ERROR,
         str(both.get("traceState") or ""),
         tags,
     )
+
+
+def _kind(name: str) -> int:
+    """Return a kind by its name: SPAN_KIND_SERVER, or its number as text."""
+    plain = name.lower().removeprefix("span_kind_")
+    return KINDS.get(plain, int(plain) if plain.isdecimal() else INTERNAL)
 
 
 def _camel(name: str) -> str:
@@ -134,7 +134,7 @@ def _attributes(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 def _service(resource: dict[str, Any]) -> tuple[str, str]:
     """Return the service of a resource and which process of it."""
-    service = str(resource.get("service.name", "")) or "unknown_service"
+    service = str(resource.get("service.name", "")) or UNNAMED
     return service, next((str(resource[n]) for n in _INSTANCE if resource.get(n)), "")
 
 
@@ -158,7 +158,7 @@ def messages_of(stream: BinaryIO) -> Iterator[bytes]:
             return
         stream, first = io.BytesIO(rest), b""
     is_by_length = first == b"\0"
-    while size := _size(stream, first, is_by_length=is_by_length):
+    while (size := _size(stream, first, is_by_length=is_by_length)) is not None:
         message, first = stream.read(size), b""
         if len(message) < size:
             raise ValueError("ends within a message: it was cut, or is no OTLP protobuf")
@@ -173,17 +173,17 @@ def _is_message(data: bytes) -> bool:
     return True
 
 
-def _size(stream: BinaryIO, begun: bytes, *, is_by_length: bool) -> int:
-    """Return the bytes of the next message, 0 at the end; `begun`: what was read of its length already."""
+def _size(stream: BinaryIO, begun: bytes, *, is_by_length: bool) -> int | None:
+    """Return the bytes of the next message, None at the end; `begun`: what was read of its length already."""
     if is_by_length:
         length = begun + stream.read(_LENGTH_BYTES - len(begun))
-        if length and len(length) < _LENGTH_BYTES:
+        if 0 < len(length) < _LENGTH_BYTES:
             raise ValueError("ends within a message's length: it was cut")
-        return int.from_bytes(length, "big")
+        return int.from_bytes(length, "big") if length else None
     size = shift = 0
     while byte := begun or stream.read(1):
         size |= (byte[0] & 0x7F) << shift
         if byte[0] < 0x80:
             return size
         begun, shift = b"", shift + 7
-    return 0
+    return None

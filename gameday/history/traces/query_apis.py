@@ -6,13 +6,15 @@ Jaeger: `/api/services`, `/api/traces`. Tempo: `/api/search`, `/api/traces/ID`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
 from gameday.errors import HistoryError
 from gameday.history.http_api import ApiServer, NotAnswered
+from gameday.history.traces.documents import spans_of_document
 from gameday.history.traces.span import Span
-from gameday.history.traces.trace_files import spans_of_document
+from gameday.history.traces.trace_files import FilesRead
 
 __all__ = ["Asked", "batches_of_server"]
 
@@ -29,13 +31,13 @@ class Asked:
     start_us: int
     """Since 1970, as `end_us`."""
     end_us: int
-    cut: list[str] = field(default_factory=list)
-    """Where a second had more traces than an answer holds, in words."""
+    read: FilesRead = field(default_factory=FilesRead)
+    """Where it is noted what a server has and does not tell."""
 
     def halves(self) -> tuple[Asked, Asked]:
         """Return the first and the second half."""
         middle = (self.start_us + self.end_us) // 2
-        return Asked(self.start_us, middle, self.cut), Asked(middle, self.end_us, self.cut)
+        return replace(self, end_us=middle), replace(self, start_us=middle)
 
 
 def batches_of_server(server: ApiServer, asked: Asked) -> Iterator[list[Span]]:
@@ -44,11 +46,14 @@ def batches_of_server(server: ApiServer, asked: Asked) -> Iterator[list[Span]]:
     HistoryError where it is neither.
     """
     try:
-        found = server.ask("/api/services", {})
-        services = found["data"]
-    except (NotAnswered, KeyError, TypeError):
+        services = server.ask("/api/services", {})["data"]
+    except NotAnswered as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
         yield from _of_tempo(server, asked)
         return
+    except (KeyError, TypeError):
+        raise HistoryError(f"{server.url}: is neither Jaeger's nor Tempo's query API") from None
     yield from _of_jaeger(server, asked, list(services or ()))
 
 
@@ -64,7 +69,7 @@ def _of_jaeger(server: ApiServer, asked: Asked, services: list[str]) -> Iterator
         for trace in _parts(traces, asked):
             if trace["traceID"] not in seen:
                 seen.add(trace["traceID"])
-                yield _spans(server, trace)
+                yield _spans(server, trace, asked)
 
 
 def _of_tempo(server: ApiServer, asked: Asked) -> Iterator[list[Span]]:
@@ -74,10 +79,23 @@ def _of_tempo(server: ApiServer, asked: Asked) -> Iterator[list[Span]]:
         return _listed(server, answer, "traces")
 
     seen: set[str] = set()
+    lost = 0
     for row in _parts(found, asked):
-        if row["traceID"] not in seen:
-            seen.add(row["traceID"])
-            yield _spans(server, server.ask(f"/api/traces/{row['traceID']}", {}))
+        if row["traceID"] in seen:
+            continue
+        seen.add(row["traceID"])
+        try:
+            trace = server.ask(f"/api/traces/{row['traceID']}", {})
+        except NotAnswered as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            lost += 1  # listed, and gone since
+            continue
+        yield _spans(server, trace, asked)
+    if lost:
+        asked.read.cut.append(
+            f"{server.url}: {lost} of {len(seen)} traces were listed, and not there"
+        )
 
 
 def _parts(traces: Callable[[Asked], list[Any]], asked: Asked) -> Iterator[Any]:
@@ -87,8 +105,8 @@ def _parts(traces: Callable[[Asked], list[Any]], asked: Asked) -> Iterator[Any]:
         yield from rows
         return
     if asked.end_us - asked.start_us <= 2 * _LEAST_US:
-        asked.cut.append(
-            f"the second from {asked.start_us / 1e6:.0f}: its first {len(rows)} traces"
+        asked.read.cut.append(
+            f"the second from {asked.start_us / 1e6:.0f} has more traces than the {len(rows)} that a server tells"
         )
         yield from rows
         return
@@ -97,13 +115,18 @@ def _parts(traces: Callable[[Asked], list[Any]], asked: Asked) -> Iterator[Any]:
 
 
 def _listed(server: ApiServer, answer: Any, name: str) -> list[Any]:
-    if not isinstance(answer, dict) or not isinstance(answer.get(name, []), list):
+    rows = answer.get(name) if isinstance(answer, dict) else None
+    if isinstance(answer, dict) and answer.get("errors") and not rows:
+        told = ", ".join(str(e.get("msg", e)) for e in answer["errors"] if isinstance(e, dict))
+        raise HistoryError(f"{server.url}: the server answered: {told}")
+    if not isinstance(answer, dict) or not isinstance(rows or [], list):
         raise HistoryError(f"{server.url}: is neither Jaeger's nor Tempo's query API")
-    return list(answer.get(name) or ())
+    return list(rows or ())
 
 
-def _spans(server: ApiServer, document: Any) -> list[Span]:
+def _spans(server: ApiServer, document: Any, asked: Asked) -> list[Span]:
+    asked.read.documents += 1
     try:
-        return spans_of_document(document)
+        return spans_of_document(document, asked.read)
     except ValueError as error:
         raise HistoryError(f"{server.url}: an answer {error}") from None

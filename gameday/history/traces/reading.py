@@ -11,13 +11,16 @@ from gameday.history.importers.urls import Urls
 from gameday.history.traces.assembly import TraceAssembly
 from gameday.history.traces.call_graph import CallNode
 from gameday.history.traces.self_times import SelfTimes, TimeSums
-from gameday.history.traces.span import CLIENT, INTERNAL, SERVER, Span
-from gameday.history.traces.visits import Call, CalleeNames, Visit, visits_of
+from gameday.history.traces.span import CLIENT, INTERNAL, SERVER, UNNAMED, Span
+from gameday.history.traces.visit_trees import CalleeNames, VisitTrees, visits_of
+from gameday.history.traces.visits import Call, Visit
 
 __all__ = ["OTHER_PATHS", "RequestKind", "ServiceCounts", "TraceSums", "TracesRead"]
 
 OTHER_PATHS = "(other paths)"
 """Template of requests beyond the most kinds that are told apart."""
+_ASYNCHRONOUS = ""
+"""What work that nobody waits for is told by, in place of a kind of request."""
 _MOST_KINDS = 2_000
 """Kinds of requests that are told apart. Ours."""
 _TIMED_OUT = re.compile(r"time.?out|deadline", re.IGNORECASE)
@@ -42,7 +45,11 @@ class ServiceCounts:
 
     visits: float = 0.0
     failed: float = 0.0
+    asynchronous: float = 0.0
+    """Visits that are, or come from, work that nobody waits for."""
     waited_s: float = 0.0
+    wait_names: set[str] = field(default_factory=set)
+    """What the spans are called that say so."""
     calls_without_visit: float = 0.0
     """Calls of it that its callers alone tell of."""
     timed_out: TimeSums = field(default_factory=TimeSums)
@@ -56,6 +63,9 @@ class TraceSums:
     graphs: dict[RequestKind, dict[str, CallNode]] = field(default_factory=dict)
     """Kind of request -> service that receives it -> its calls."""
     times: SelfTimes = field(default_factory=SelfTimes)
+    """Own work, by the visits' own spans."""
+    times_of_calls: SelfTimes = field(default_factory=SelfTimes)
+    """Of calls without a visit: what their callers waited."""
     services: dict[str, ServiceCounts] = field(default_factory=dict)
     names: CalleeNames = field(default_factory=CalleeNames)
     samples: dict[RequestKind, tuple[str, str, str]] = field(default_factory=dict)
@@ -64,6 +74,8 @@ class TraceSums:
     weight: float = 0.0
     sampled: int = 0
     """Traces that say how they were sampled."""
+    unnamed: int = 0
+    """Spans that name no service."""
     broken_traces: int = 0
     broken_spans: int = 0
     duplicates: int = 0
@@ -97,50 +109,57 @@ class TracesRead:
         try:
             trees = visits_of(spans, sums.names)
         except RecursionError:
-            trees = None
-        if trees is None or not trees.is_whole:
-            sums.broken_traces += 1
-            sums.broken_spans += len(spans)
-            return
+            trees = VisitTrees([], len(spans), 0, 0, 0)
         sums.duplicates += trees.duplicates
+        sums.broken_spans += trees.unused
+        if not trees.roots:
+            sums.broken_traces += 1
+            return
         sums.skewed += trees.skewed
         sums.largest_skew_ns = max(sums.largest_skew_ns, trees.largest_skew_ns)
         told = trees.roots[0].span.weight()
         weight = 1.0 if told is None else told
         sums.sampled += told is not None
         sums.weight += weight
-        for request in _customers_requests(trees.roots[0]):
-            self._count_request(request, weight)
+        sums.unnamed += sum(span.service == UNNAMED for span in spans)
+        for root in trees.roots:
+            for request in _customers_requests(root):
+                self._count_request(request, weight)
 
     def _count_request(self, request: Visit, weight: float) -> None:
         kind = self._kind(request.span)
         entries = self.sums.graphs.setdefault(kind, {})
         entries.setdefault(request.service, CallNode(request.service)).add(request, weight)
         label = str(kind)
-        for visit in request.walk():
-            self._count_visit(visit, label, weight)
+        for visit, is_awaited in request.walk():
+            self._count_visit(visit, label if is_awaited else _ASYNCHRONOUS, weight)
 
     def _count_visit(self, visit: Visit, label: str, weight: float) -> None:
-        counts = self.sums.services.setdefault(visit.service, ServiceCounts())
+        counts = self._counts(visit.service)
         counts.visits += weight
-        counts.waited_s += weight * visit.waited_s()
+        counts.asynchronous += weight * (label == _ASYNCHRONOUS)
+        for start_ns, end_ns, name in visit.waits:
+            counts.waited_s += weight * (end_ns - start_ns) / 1e9
+            counts.wait_names.add(name)
         if visit.has_failed:
             counts.failed += weight
         else:
             self.sums.times.add(visit, label, weight)
         for call in visit.calls:
-            self._count_call(call, label, weight)
+            if not call.is_asynchronous:
+                self._count_call(call, label, weight)
 
     def _count_call(self, call: Call, label: str, weight: float) -> None:
-        if call.is_asynchronous:
-            return
-        counts = self.sums.services.setdefault(call.service, ServiceCounts())
+        counts = self._counts(call.service)
         if call.has_failed and _was_given_up(call):
             counts.timed_out.add_one((call.end_ns - call.start_ns) / 1e9)
         if call.visit is None:
             counts.calls_without_visit += weight
             if not (call.has_failed or call.is_cached):
-                self.sums.times.add_call(call, label, weight)
+                self.sums.times_of_calls.add_call(call, label, weight)
+
+    def _counts(self, service: str) -> ServiceCounts:
+        return self.sums.services.setdefault(service, ServiceCounts())
 
     def _kind(self, span: Span) -> RequestKind:
         """Return what kind of request a visit answers."""

@@ -14,7 +14,7 @@ from gameday.history.traces.visits import Call, Visit
 from gameday.record import BINS, bin_of
 from gameday.vocabulary import Array
 
-__all__ = ["SelfTimes", "TimeSums"]
+__all__ = ["SelfTimes", "ServiceTimes", "TimeSums"]
 
 _PART = 50_000
 """Visits after which a part is counted. Ours."""
@@ -83,6 +83,16 @@ class TimeSums:
         return self.cv * self.mean_s / math.sqrt(max(1, self.visits))
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceTimes:
+    """Own work of one service."""
+
+    whole: TimeSums
+    steps: dict[str, TimeSums]
+    waits_from: int | None
+    """Visits at one process beyond which own work grows, and which are left out; None: it nowhere does."""
+
+
 @dataclass(slots=True)
 class _Part:
     """Visits of one service that are not counted yet."""
@@ -122,36 +132,32 @@ class SelfTimes:
             self._count(visit.service)
 
     def add_call(self, call: Call, step: str, weight: float) -> None:
-        """Note a call that went well of a service that tells nothing of itself: all its time is own work."""
+        """Note a call that went well, all its time, of a service that may tell nothing of itself."""
         part = self._parts.setdefault(call.service, _Part())
         seconds = (call.end_ns - call.start_ns) / 1e9
         part.add(call.start_ns, call.end_ns, seconds, step, "", weight)
         if len(part.starts) >= _PART:
             self._count(call.service)
 
-    def services(self) -> tuple[str, ...]:
-        """Return the services that were seen."""
-        return tuple(sorted({service for service, _, _ in self._sums} | set(self._parts)))
-
-    def of(self, service: str) -> tuple[TimeSums, dict[str, TimeSums], int | None]:
-        """Return own work of a service, by step, and at how many visits at once it waits; None: it never does.
-
-        Where visits wait, the own work is that of visits that met fewer.
-        """
+    def of(self, service: str, chosen: frozenset[str]) -> ServiceTimes:
+        """Return own work of a service for the chosen steps; for all of them where it works for none of those."""
         self._count(service)
+        rows = {key[1:]: sums for key, sums in sorted(self._sums.items()) if key[0] == service}
+        if any(step in chosen for step, _ in rows):
+            rows = {key: sums for key, sums in rows.items() if key[0] in chosen}
         levels: dict[int, TimeSums] = {}
-        for (of, _, level), sums in self._sums.items():
-            if of == service:
-                levels[level] = levels.get(level, TimeSums()).merge(sums)
+        for (_, level), sums in rows.items():
+            levels[level] = levels.get(level, TimeSums()).merge(sums)
         waits_from = _waits_from(levels)
         kept = range(_LEVELS) if waits_from is None else range(waits_from)
         steps: dict[str, TimeSums] = {}
-        whole = TimeSums()
-        for (of, step, level), sums in sorted(self._sums.items()):
-            if of == service and level in kept:
+        for (step, level), sums in rows.items():
+            if level in kept:
                 steps[step] = steps.get(step, TimeSums()).merge(sums)
-                whole = whole.merge(sums)
-        return whole, steps, None if waits_from is None else _fewest_at(waits_from)
+        whole = TimeSums()
+        for sums in steps.values():
+            whole = whole.merge(sums)
+        return ServiceTimes(whole, steps, None if waits_from is None else _fewest_at(waits_from))
 
     def _count(self, service: str) -> None:
         part = self._parts.pop(service, None)

@@ -37,16 +37,13 @@ class TraceSource:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of requests to servers; may hold `${env:NAME}` and `${file:PATH}`."""
 
-    def paths(self) -> list[Path]:
-        """Return the files; UsageError where one is missing."""
-        return [file for s in self.sources if not _is_address(s) for file in trace_files(Path(s))]
-
-    def batches(self, paths: list[Path], read: FilesRead) -> Iterator[list[Span]]:
-        """Yield the spans of files, then of servers."""
-        yield from batches_of_files(paths, read)
+    def batches(self, read: FilesRead) -> Iterator[list[Span]]:
+        """Yield the spans of files, then of servers; UsageError where a file is missing."""
+        files = [file for s in self.sources if not _is_address(s) for file in trace_files(Path(s))]
+        yield from batches_of_files(files, read)
         end_us = round(time.time() * 1e6)
         for address in filter(_is_address, self.sources):
-            asked = Asked(end_us - round(self.last_s * 1e6), end_us, read.cut)
+            asked = Asked(end_us - round(self.last_s * 1e6), end_us, read)
             yield from batches_of_server(ApiServer(address, self.headers), asked)
 
 
@@ -62,15 +59,19 @@ def read_traces(source: TraceSource, scenario: Scenario | None) -> TraceStructur
     urls = None if scenario is None else Urls.of_scenario(scenario)
     steps = frozenset() if scenario is None else frozenset(scenario.steps)
     read, files = TracesRead(urls, steps, TraceAssembly(round(source.window_s * 1e9))), FilesRead()
-    paths = source.paths()
     with _no_collector():
-        read.read(source.batches(paths, files))
+        read.read(source.batches(files))
         if not read.sums.graphs:
             raise HistoryError(
                 f"{source.sources[0]}: no whole trace is in it ({read.assembly.spans} spans, "
-                f"{read.sums.broken_spans} of traces in which a span's parent is missing)"
+                f"{read.sums.broken_spans} of traces in which a span's parent is missing: give the files of all "
+                f"services of the same time{_shown(files.no_traces)})"
             )
         return conclude(read, files)
+
+
+def _shown(files: list[str]) -> str:
+    return f"; no traces: {'; '.join(files[:3])}" if files else ""
 
 
 @contextmanager

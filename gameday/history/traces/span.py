@@ -12,6 +12,7 @@ __all__ = [
     "KINDS",
     "PRODUCER",
     "SERVER",
+    "UNNAMED",
     "WANTED",
     "Span",
     "identity_of_hex",
@@ -21,6 +22,8 @@ INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 """Kinds, numbered as OTLP numbers them."""
 KINDS = {"server": SERVER, "client": CLIENT, "producer": PRODUCER, "consumer": CONSUMER}
 
+UNNAMED = "unknown_service"
+"""The service of spans that name none, as OpenTelemetry's SDKs call it."""
 _STATUS = ("http.response.status_code", "http.status_code")
 _METHOD = ("http.request.method", "http.method")
 _PATH = ("url.path", "http.target", "url.full", "http.url")
@@ -35,6 +38,9 @@ _PEER = (
 )
 """Attributes of a call's span that tell whom it calls, the clearest first (OpenTelemetry semantic conventions, the
 present names and those before them)."""
+_PORT = ("server.port", "net.peer.port")
+_DATABASE = ("db.namespace", "db.name")
+_PLAIN_PORTS = ("80", "443")
 _SAMPLED = ("sampler.type", "sampler.param", "SampleRate", "sampling.probability")
 
 _OTHERS = (
@@ -43,15 +49,18 @@ _OTHERS = (
     "service.name",
     "error",
     "error.type",
+    "http.request.resend_count",
     "cache.hit",
     "span.kind",
     "otel.status_code",
 )
 
-WANTED = frozenset((*_STATUS, *_METHOD, *_PATH, *_PEER, *_SAMPLED, *_OTHERS))
+WANTED = frozenset((*_STATUS, *_METHOD, *_PATH, *_PEER, *_PORT, *_DATABASE, *_SAMPLED, *_OTHERS))
 """Names of the attributes that are kept of a span."""
 
 _NAMED_REQUEST = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s+(/\S*)")
+_LAST_NS = 7_258_118_400 * 10**9
+"""The year 2200, ns since 1970."""
 _TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 _ORIGIN = re.compile(r"^[a-z]+://[^/]*", re.IGNORECASE)
 _THRESHOLD = re.compile(r"(?:^|,)ot=(?:[^,]*;)?(th|p):([0-9a-fA-F]+)")
@@ -115,6 +124,19 @@ class Span:
     def peer(self) -> str | None:
         """Return whom it calls, as its own attributes tell; None: not told."""
         return self._first(_PEER) or None
+
+    def port(self) -> str:
+        """Return the port of whom it calls, or the name of the database there; empty: not told."""
+        return self._first(_DATABASE) or self._first(_PORT)
+
+    def peer_with_port(self) -> str | None:
+        """Return whom it calls with what tells it from others of that name: a port, a database; None: not told."""
+        peer, port = self.peer(), self.port()
+        return peer if peer is None or port in ("", *_PLAIN_PORTS) else f"{peer}-{port}"
+
+    def has_possible_times(self) -> bool:
+        """Return whether it begins before it ends, and both are instants of this age."""
+        return 0 <= self.start_ns <= self.end_ns < _LAST_NS
 
     def weight(self) -> float | None:
         """Return how many spans it stands for, by what it tells of its sampling; None: it tells nothing."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-__all__ = ["CallEdge", "FittedLaw", "RequestGraph", "ServiceSeen", "TraceCounts", "TraceStructure"]
+__all__ = [
+    "CallEdge",
+    "CallSeen",
+    "FittedLaw",
+    "RequestGraph",
+    "ServiceSeen",
+    "TraceCounts",
+    "TraceStructure",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +26,27 @@ class FittedLaw:
     cv: float | None = None
     """Coefficient of variation, where the law has one."""
     quantiles_s: dict[str, float] | None = None
-    """p0, p10 ... p100 of an empirical law."""
+    """p0, p2 ... p100 of an empirical law."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSeen:
+    """A call in a call graph, with what it calls in turn."""
+
+    service: str
+    chance: float
+    """Share of its caller's visits that make it."""
+    is_optional: bool
+    """Its caller does without it when it fails."""
+    then: tuple[tuple[CallSeen, ...], ...]
+    """Groups in sequence; the calls of a group go out together."""
+
+    def walk(self) -> Iterator[CallSeen]:
+        """Yield this call and every call below it."""
+        yield self
+        for group in self.then:
+            for call in group:
+                yield from call.walk()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +90,40 @@ class RequestGraph:
     """The service that receives it."""
     requests: float
     """Weighted by the sampling."""
-    calls: list[Any]
-    """As a scenario writes `calls`."""
+    calls: tuple[tuple[CallSeen, ...], ...]
+    """Groups in sequence."""
     as_written_share: float
-    """Share of the visits at all its places, each weighed alike, whose calls are in the order that is written."""
+    """Of visits at the place where it is least: the share whose calls are in these groups, in this order."""
     edges: tuple[CallEdge, ...]
+
+    @property
+    def name(self) -> str:
+        """Method and template, or what the trace is called where it is no HTTP request."""
+        return f"{self.method} {self.template}".strip()
+
+    def services(self) -> set[str]:
+        """Return the services that answer it."""
+        called = {c.service for group in self.calls for call in group for c in call.walk()}
+        return called | {self.entry}
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceSeen:
-    """One service, and the law of its own work."""
+    """One service, and the law of its own work for steps; for all it does where it works for none."""
 
     service: str
     visits: float
     """Weighted by the sampling."""
     failed_share: float
-    law: FittedLaw
-    mean_s: float
-    p50_s: float
-    p99_s: float
+    asynchronous_share: float
+    """Share of the visits that are, or come from, work that nobody waits for: no step has them."""
+    unseen_share: float
+    """Share of the calls to it of which it sent no span, though it sends spans."""
+    law: FittedLaw | None
+    """None: no visit went well."""
+    mean_s: float | None
+    p50_s: float | None
+    p99_s: float | None
     count: int
     """Visits that the law was fitted to."""
     by_step: dict[str, FittedLaw]
@@ -91,6 +134,8 @@ class ServiceSeen:
     """It sent no spans: its time is what its callers waited, network included."""
     waited_s: float
     """Mean seconds a visit waited for a place, by spans that say so; taken off its own work."""
+    wait_names: tuple[str, ...]
+    """What those spans are called."""
     waits_from: int | None
     """Visits at one process beyond which own work grows: they wait, or slow one another; the law is of fewer."""
     retries: int | None
@@ -109,20 +154,30 @@ class TraceCounts:
     used: int
     late: int
     """Of traces that were over already."""
+    impossible: int
+    """That end before they begin, or at no instant that can be."""
     duplicates: int
     of_broken_traces: int
-    """Of traces without some span's parent, or too deep to follow."""
+    """Of traces without some span's parent, or too deep to follow; and spans whose parents are in a circle."""
     traces: int
     broken_traces: int
     skewed: int
     """Visits whose clock was moved."""
     largest_skew_s: float
     nameless_calls: int
+    unnamed: int
+    """Spans that name no service."""
+    sampled_traces: int
+    """That say how they were sampled."""
     sampled: float | None
-    """Mean requests that a trace stands for; None: traces say nothing of their sampling."""
+    """Mean requests that a trace stands for; None: no trace says how it was sampled."""
+    documents: int
+    """Messages, lines or files that were read."""
     malformed: int
-    """Lines that are no traces."""
+    """Documents, or spans in them, that are none; not among `spans`."""
     first_malformed: str
+    no_traces: tuple[str, ...]
+    """Files of a folder that hold no traces."""
     most_open: int
     """The most spans in memory at a time."""
 

@@ -10,76 +10,83 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
 from gameday.errors import HistoryError, UsageError
-from gameday.history.traces.jaeger import spans_of_jaeger
-from gameday.history.traces.otlp import messages_of, spans_of_json, spans_of_protobuf
+from gameday.history.traces.documents import Malformed, spans_of_document
+from gameday.history.traces.otlp import messages_of, spans_of_protobuf
 from gameday.history.traces.span import Span
-from gameday.history.traces.zipkin import spans_of_zipkin
 
-__all__ = ["FilesRead", "batches_of_files", "spans_of_document", "trace_files"]
+__all__ = ["FilesRead", "batches_of_files", "trace_files"]
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[{\[\]])")
+_JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[{\[\]]|null)")
 """A message of protobuf begins with a line's end too, and its length may be a bracket."""
+_TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]+")
 _LOOK = 256
-_WRONG = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
-"""What reading a document of another shape raises."""
 
 
 @dataclass(slots=True)
-class FilesRead:
-    """What could not be read of files, beside their spans."""
+class FilesRead(Malformed):
+    """What was read of files and servers, and what could not be, beside their spans."""
 
-    malformed: int = 0
-    """Lines or messages."""
-    first_malformed: str = ""
+    documents: int = 0
+    """Messages, lines or files."""
+    no_traces: list[str] = field(default_factory=list)
+    """Files of a folder that hold none."""
     cut: list[str] = field(default_factory=list)
-    """Where a server had more than it tells, in words."""
+    """What servers have and do not tell, in words."""
 
 
-@dataclass(slots=True)
-class _Batches:
-    """The batches of one file, from one that was looked at already."""
+@dataclass(frozen=True, slots=True)
+class _TraceFile:
+    """One file; its batches are read from the beginning each time."""
 
     file: Path
-    read: FilesRead
+    is_chosen: bool
+    """It was named itself: then it must hold traces; a folder may hold other files."""
 
-    def __iter__(self) -> Iterator[list[Span]]:
-        with self.file.open("rb") as raw:
-            is_gzip = raw.peek(2)[:2] == _GZIP
-            stream: io.BufferedReader[Any] = raw
-            if is_gzip:
-                stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
-            try:
-                yield from _batches(stream, self.file, self.read)
-            except (OSError, EOFError, ValueError) as error:
-                raise HistoryError(f"{self.file}: {error}") from None
+    def batches(self, read: FilesRead) -> Iterator[list[Span]]:
+        """Yield the batches of spans, none of them empty; HistoryError where they cannot be read."""
+        try:
+            with self.file.open("rb") as raw:
+                yield from filter(None, _batches(_unpacked(raw), self.file, read))
+        except (OSError, EOFError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise HistoryError(f"{self.file}: {reason}") from None
+
+    def first(self, read: FilesRead) -> list[Span] | None:
+        """Return the first batch; None where there is none, which is noted of a folder's file."""
+        try:
+            return next(self.batches(FilesRead()), None)
+        except HistoryError as error:
+            if self.is_chosen:
+                raise
+            read.no_traces.append(str(error))
+            return None
 
 
-def trace_files(source: Path) -> list[Path]:
+def trace_files(source: Path) -> list[_TraceFile]:
     """Return the files of a path, a file or a folder with all below it; UsageError where there is none."""
     if source.is_file():
-        return [source]
+        return [_TraceFile(source, is_chosen=True)]
     files = sorted(f for f in source.rglob("*") if f.is_file() and not f.name.startswith("."))
     if not files:
         raise UsageError(f"{source}: no such file, or a folder without any; check --traces")
-    return files
+    return [_TraceFile(file, is_chosen=False) for file in files]
 
 
-def batches_of_files(files: list[Path], read: FilesRead) -> Iterator[list[Span]]:
+def batches_of_files(files: list[_TraceFile], read: FilesRead) -> Iterator[list[Span]]:
     """Yield batches of spans of all files together, by the time at which each begins; note in `read` what is none.
 
-    No more files are open at a time than overlap. HistoryError where a file holds no traces.
+    No more files are open at a time than overlap. HistoryError where a file that was named holds no traces.
     """
     begun = []
     for number, file in enumerate(files):
-        batch = next(iter(_Batches(file, FilesRead())), None)
-        if batch:
-            begun.append((_begins_ns(batch), number, iter(_Batches(file, read))))
+        if batch := file.first(read):
+            begun.append((_begins_ns(batch), number, file.batches(read)))
     heapq.heapify(begun)
     while begun:
         _, number, batches = begun[0]
@@ -95,64 +102,71 @@ def _begins_ns(batch: list[Span]) -> int:
     return min(span.start_ns for span in batch)
 
 
+def _unpacked(raw: BinaryIO) -> io.BufferedReader[Any]:
+    """Return what a file holds, unpacked where it is gzip or zstd."""
+    buffered = cast("io.BufferedReader[Any]", raw)
+    begins = buffered.peek(4)[:4]
+    if begins.startswith(_GZIP):
+        return io.BufferedReader(cast("Any", gzip.GzipFile(fileobj=raw)))
+    if begins == _ZSTD:
+        return io.BufferedReader(cast("Any", io.BytesIO(_unzstd(raw.read()))))
+    return buffered
+
+
+def _unzstd(data: bytes) -> bytes:
+    try:
+        return bytes(pa.CompressedInputStream(pa.BufferReader(data), "zstd").read())
+    except pa.ArrowException as error:
+        raise ValueError(f"is no whole zstd ({error})") from None
+
+
 def _batches(stream: io.BufferedReader[Any], file: Path, read: FilesRead) -> Iterator[list[Span]]:
-    """Yield the batches of one file that is not compressed, none of them empty."""
-    if _JSON_BEGINS.match(stream.peek(_LOOK)[:_LOOK]):
-        yield from filter(None, _batches_of_json(stream, file, read))
+    """Yield the batches of one file that is not packed."""
+    head = stream.peek(_LOOK)[:_LOOK]
+    if _JSON_BEGINS.match(head):
+        yield from _batches_of_json(stream, file, read)
         return
+    if head and _TEXT.fullmatch(head):
+        raise ValueError("is text, but no JSON of traces: leave it out")
     for message in messages_of(stream):
-        whole = message
-        if message.startswith(_ZSTD):
-            whole = pa.CompressedInputStream(pa.BufferReader(message), "zstd").read()
-        if spans := spans_of_protobuf(whole):
-            yield spans
+        whole = _unzstd(message) if message.startswith(_ZSTD) else message
+        read.documents += 1
+        if _JSON_BEGINS.match(whole):
+            yield spans_of_document(json.loads(whole), read)
+        else:
+            yield spans_of_protobuf(whole)
 
 
 def _batches_of_json(
     stream: io.BufferedReader[Any], file: Path, read: FilesRead
 ) -> Iterator[list[Span]]:
     """Yield the batches of JSON: of a document a line, or of one document."""
-    first = stream.readline().removeprefix(b"\xef\xbb\xbf")
-    while first and not first.strip():
-        first = stream.readline()
+    first = stream.readline()
     document = _parsed(first)
-    if document is None:  # one document over several lines
+    if document is None:  # one document over several lines, or a first line that was cut
+        rest = stream.read()
+        document = _parsed(first + rest)
+        lines = [first, *rest.splitlines()]
+        if document is None and not any(_parsed(line) is not None for line in lines):
+            raise ValueError("is no whole JSON: it was cut, or is something else")
+        stream = cast("io.BufferedReader[Any]", io.BytesIO(b"" if document is not None else rest))
+        if document is None:
+            read.note(f"{file}: line 1 is no whole JSON")
+            document = {"resourceSpans": []}
+    read.documents += 1
+    yield spans_of_document(document, read)
+    for number, line in enumerate(stream, start=2):
+        if not line.strip():
+            continue
+        read.documents += 1
         try:
-            document = json.loads(first + stream.read())
+            yield spans_of_document(json.loads(line), read)
         except ValueError as error:
-            raise ValueError(f"is no whole JSON ({error})") from None
-    yield spans_of_document(document)
-    for line in stream:
-        if line.strip():
-            yield _spans_of_line(line, file, read)
-
-
-def _spans_of_line(line: bytes, file: Path, read: FilesRead) -> list[Span]:
-    try:
-        return spans_of_document(json.loads(line))
-    except ValueError as error:
-        read.malformed += 1
-        read.first_malformed = read.first_malformed or f"{file}: {error}"
-        return []
+            read.note(f"{file}: line {number}: {error}")
 
 
 def _parsed(line: bytes) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except ValueError:
         return None
-
-
-def spans_of_document(document: Any) -> list[Span]:
-    """Return the spans of one JSON document of any format; ValueError where it is of none."""
-    try:
-        if isinstance(document, list):
-            return spans_of_zipkin(document)
-        if "data" in document or "spans" in document:
-            return spans_of_jaeger(document)
-        if not {"resourceSpans", "resource_spans", "batches", "trace"} & set(document):
-            raise ValueError(f"has none of their keys, but {', '.join(list(document)[:5])}")
-        return spans_of_json(document)
-    except _WRONG as error:
-        told = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"is no OTLP, Jaeger or Zipkin traces: {told}") from None

@@ -1,21 +1,16 @@
-"""Zipkin's JSON, version 2: a list of spans."""
+"""Zipkin's JSON, version 2: a list of spans, or of traces."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gameday.history.traces.span import INTERNAL, KINDS, WANTED, Span, identity_of_hex
+from gameday.history.traces.span import INTERNAL, KINDS, UNNAMED, WANTED, Span, identity_of_hex
 
-__all__ = ["spans_of_zipkin"]
-
-
-def spans_of_zipkin(rows: list[Any]) -> list[Span]:
-    """Return the spans of a list of them, or of a list of traces; KeyError, ValueError or TypeError if none."""
-    spans = [span for row in rows for span in (row if isinstance(row, list) else [row])]
-    return [_span(span) for span in spans]
+__all__ = ["span_of_zipkin"]
 
 
-def _span(span: dict[str, Any]) -> Span:
+def span_of_zipkin(span: dict[str, Any]) -> Span:
+    """Return a span; KeyError, ValueError or TypeError where it is none."""
     tags = {name: value for name, value in (span.get("tags") or {}).items() if name in WANTED}
     if peer := (span.get("remoteEndpoint") or {}).get("serviceName"):
         tags.setdefault("peer.service", peer)
@@ -25,7 +20,7 @@ def _span(span: dict[str, Any]) -> Span:
         identity_of_hex(span["traceId"], is_trace=True),
         identity_of_hex(span["id"]),
         identity_of_hex(span.get("parentId") or ""),
-        str(own.get("serviceName", "")) or "unknown_service",
+        str(own.get("serviceName", "")) or UNNAMED,
         str(own.get("ipv4") or own.get("ipv6") or ""),
         str(span.get("name", "")),
         KINDS.get(str(span.get("kind", "")).lower(), INTERNAL),
