@@ -37,7 +37,7 @@ _HOW_TO_FIND = {
 }
 """Fields that traces may not tell -> what they are and where they are found."""
 _ENTRY = "edge"
-_HOLES = re.compile(r"<(?:[^<>:]+:)?(\w+)>|(?<=/):(\w+)|\[(?:\.\.\.)?(\w+)\]|\{\*?(\w+)[^}]*\}")
+_HOLES = re.compile(r"<[^<>]+>|(?<=/):\w+|\[[^\]]+\]|\{[^}]+\}")
 """Parts of a route that vary, as Flask and Django, Express and Rails, Next.js, Spring and others write them."""
 _NOT_OF_NAMES = re.compile(r"[^a-z0-9_-]+")
 _NAME_LENGTH = 40
@@ -129,7 +129,7 @@ def _part(structure: TraceStructure, scenario: Scenario | None) -> _Part:
         if scenario is not None:
             _add_exchanges(part, scenario, step, graphs)
         else:
-            _add_steps(part, step, graphs)
+            _add_step(part, step, graphs)
     written = {service for graph in part.graphs for service in graph.services()}
     for seen in structure.services:
         if seen.service in written:
@@ -147,37 +147,12 @@ def _by_step(structure: TraceStructure) -> dict[str, list[RequestGraph]]:
     return out
 
 
-def _add_steps(part: _Part, step: str, graphs: list[RequestGraph]) -> None:
-    """Add requests as steps, each kind as one of its own: they come as often as they come."""
-    kinds: dict[str, list[RequestGraph]] = {}
-    for graph in graphs:
-        kinds.setdefault(graph.name, []).append(graph)
-    for number, (kind, same) in enumerate(kinds.items()):
-        name = step if number == 0 else _unused(f"{step}-{_last_word(kind)}", part.steps)
-        if number:
-            part.notes.append(
-                f"{name}: {kind} ({same[0].requests:.0f}) is a step of its own; where it is a part of "
-                f"{step}, as a "
-                "page's call or a form before it is sent, make it an exchange of that"
-            )
-        graph = _chosen(part, name, same)
-        entry = part.names[graph.entry]
-        at = {} if entry == _ENTRY else {"entry": entry}
-        part.steps[name] = at | {"exchanges": [_exchange(part, name, graph)]}
-
-
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    """Return a name that is not taken, with a number where it is."""
-    plain = name[: _NAME_LENGTH - 3].rstrip("-_")
-    numbered = (f"{plain}-{number}" for number in range(2, 10_000))
-    return plain if plain not in taken else next(n for n in numbered if n not in taken)
-
-
-def _last_word(kind: str) -> str:
-    """Return the last fixed word of a request's path, or its method."""
-    method, _, template = kind.rpartition(" ")
-    words = [w for w in _HOLES.sub("", template.lower()).split("/") if w]
-    return _NOT_OF_NAMES.sub("-", words[-1]).strip("-_") if words else method.lower() or "other"
+def _add_step(part: _Part, step: str, graphs: list[RequestGraph]) -> None:
+    """Add requests of one kind as a step of its own."""
+    graph = _chosen(part, step, graphs)
+    entry = part.names[graph.entry]
+    at = {} if entry == _ENTRY else {"entry": entry}
+    part.steps[step] = at | {"exchanges": [_exchange(part, step, graph)]}
 
 
 def _chosen(part: _Part, step: str, same: list[RequestGraph]) -> RequestGraph:
@@ -215,31 +190,43 @@ def _exchange(part: _Part, step: str, graph: RequestGraph) -> dict[str, str | li
 
 def _add_exchanges(part: _Part, scenario: Scenario, step: str, graphs: list[RequestGraph]) -> None:
     """Add a step as the scenario has it, the calls of its exchanges as traces tell them where they were seen."""
-    written, left = list[Any](), list(graphs)
+    written, of_exchanges = list[Any](), list[RequestGraph]()
     for group in scenario.steps[step].exchanges:
-        exchanges = []
-        for exchange in group:
-            plain = exchange.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            plain["path"] = exchange.path
-            if found := [graph for graph in graphs if _is_of(graph, exchange)]:
-                plain["calls"] = _calls(_chosen(part, step, found).calls, part)
-                left = [graph for graph in left if graph not in found]
-            else:
-                part.notes.append(
-                    f"{step}: no trace is {exchange.method} {exchange.path}: its calls are those of the scenario"
-                )
-            exchanges.append(plain)
+        found = [[graph for graph in graphs if _is_of(graph, exchange)] for exchange in group]
+        of_exchanges += [graph for same in found for graph in same]
+        exchanges = [
+            _with_calls(part, step, exchange, same)
+            for exchange, same in zip(group, found, strict=True)
+        ]
         written.append(exchanges[0] if len(exchanges) == 1 else exchanges)
-    entries = {part.names[graph.entry] for graph in part.graphs if graph.step == step}
+    entry = _entry(part, step) or scenario.steps[step].entry
+    part.steps[step] = ({} if entry == _ENTRY else {"entry": entry}) | {"exchanges": written}
+    if left := [graph for graph in graphs if graph not in of_exchanges]:
+        _doubt_left(part, step, left, sum(graph.requests for graph in graphs))
+
+
+def _with_calls(part: _Part, step: str, exchange: Exchange, same: list[RequestGraph]) -> Any:
+    """Return an exchange as it is written, with the calls of the requests that are the same."""
+    plain = exchange.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    plain["path"] = exchange.path
+    if same:
+        plain["calls"] = _calls(_chosen(part, step, same).calls, part)
+    else:
+        part.notes.append(
+            f"{step}: no trace is {exchange.method} {exchange.path}: its calls are those of the scenario"
+        )
+    return plain
+
+
+def _entry(part: _Part, step: str) -> str | None:
+    """Return the service that receives a step's exchanges, the first of several; None where none was seen."""
+    entries = sorted({part.names[graph.entry] for graph in part.graphs if graph.step == step})
     if len(entries) > 1:
         part.doubts.append(
-            f"{step}: its exchanges are received by {', '.join(sorted(entries))}, and a step has one entry: "
-            "make steps of them"
+            f"{step}: its exchanges are received by {', '.join(entries)}, and a step has one entry: make "
+            "steps of them"
         )
-    entry = next(iter(sorted(entries)), scenario.steps[step].entry)
-    part.steps[step] = ({} if entry == _ENTRY else {"entry": entry}) | {"exchanges": written}
-    if left:
-        _doubt_left(part, step, left, sum(graph.requests for graph in graphs))
+    return entries[0] if entries else None
 
 
 def _doubt_left(part: _Part, step: str, left: list[RequestGraph], requests: float) -> None:

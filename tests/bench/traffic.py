@@ -23,8 +23,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from gameday.history.importers.access_log import read_access_logs
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
+from gameday.history.trace_formats.otlp import messages_of
 from gameday.history.traces import TraceSource, read_traces
-from gameday.history.traces.otlp import messages_of
 from gameday.scenario.blocks.journeys import Journey
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps, fit_starts

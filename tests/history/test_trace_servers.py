@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gameday.errors import HistoryError, UsageError
+from gameday.history.trace_formats.query_apis import _MOST_A_QUESTION
 from gameday.history.traces import TraceSource, read_traces
-from gameday.history.traces.query_apis import _MOST_A_QUESTION
 
 TOKEN = "Bearer s3cret"
 
@@ -165,3 +165,63 @@ def test_a_server_that_is_neither_or_none_is_refused() -> None:
         read_traces(TraceSource((url,), headers={"Authorization": TOKEN}), None)
     with pytest.raises(HistoryError, match="refused"):
         read_traces(TraceSource(("http://127.0.0.1:9",)), None)
+
+
+def test_a_token_is_not_taken_along_to_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization"))
+            self.send_error(404)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+
+        class Redirecting(Elsewhere):
+            def do_GET(self) -> None:
+                self.send_response(302)
+                self.send_header("Location", f"http://127.0.0.1:{other.server_port}/")
+                self.end_headers()
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as first:
+            threading.Thread(target=first.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{first.server_port}"
+            with pytest.raises(HistoryError, match=r"redirects to http://127\.0\.0\.1"):
+                read_traces(TraceSource((url,), headers={"Authorization": TOKEN}), None)
+            first.shutdown()
+        other.shutdown()
+    assert seen == []
+
+
+def test_an_error_in_place_of_traces_is_told_in_the_server_s_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken(Server):
+        def answer(self, path: str, query: dict[str, list[str]]) -> Any:
+            if path == "/api/services":
+                return {"data": ["web"]}
+            return {"data": None, "errors": [{"code": 500, "msg": "no storage"}]}
+
+    with (
+        serving(Broken("jaeger", [])) as url,
+        pytest.raises(HistoryError, match="the server answered: no storage"),
+    ):
+        read_traces(TraceSource((url,), headers={"Authorization": TOKEN}), None)
+
+
+def test_traces_that_are_listed_and_gone_are_doubted() -> None:
+    now_us = round(time.time() * 1e6)
+    traces = [trace_of(n + 1, now_us - 10**8 - n) for n in range(20)]
+
+    class Forgetful(Server):
+        def answer(self, path: str, query: dict[str, list[str]]) -> Any:
+            return None if path.endswith("/7") else super().answer(path, query)
+
+    with serving(Forgetful("tempo", traces)) as url:
+        told = read_traces(TraceSource((url,), headers={"Authorization": TOKEN}), None)
+    assert told.counts.traces == 19
+    assert any("1 of 20 traces were listed, and not there" in doubt for doubt in told.doubts)

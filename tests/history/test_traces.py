@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from gameday.errors import HistoryError, ScenarioError, UsageError
 from gameday.history.traces import CallSeen, TraceSource, TraceStructure, read_traces
 from gameday.jobs.import_traces import TraceOrder, import_traces
+from gameday.products import to_json
 from gameday.scenario import Scenario, load_scenario
-from gameday.scenario.reading import to_yaml
+from gameday.scenario.reading import from_yaml, to_yaml
 from tests.support.small_shop import load_small, service, small_shop
 from tests.support.trace_formats import TO_THE_MICROSECOND, TRACE_FORMATS
 from tests.support.traced_shop import otlp_of, traced
@@ -521,3 +524,286 @@ def test_spans_in_a_circle_or_very_deep_are_left_out_and_counted(tmp_path: Path)
     told = read(tmp_path, None, spans_by_hand(ROOT, *circle, *deep))
     assert told.counts.used == 1
     assert told.counts.of_broken_traces == 5002
+
+
+# --- odd members, each once wrong in silence -------------------------------------------------------
+
+
+def many(*rows: dict[str, Any], count: int = 300, chance: dict[int, float] | None = None) -> bytes:
+    """Return traces of these rows; a row whose id is in `chance` is in that share of them."""
+    rng, out = np.random.default_rng(3), []
+    for trace in range(1, count + 1):
+        made = {i for i, share in (chance or {}).items() if rng.random() < share}
+        for row in rows:
+            if row["id"] in made or row["id"] not in (chance or {}):
+                shift = 200.0 * trace
+                moved = {"start": row["start"] + shift, "end": row["end"] + shift}
+                out.append(row | moved | {"trace": trace})
+    return spans_by_hand(*out)
+
+
+def client(identity: int, start: float, end: float, **more: Any) -> dict[str, Any]:
+    return {
+        "service": "web",
+        "id": identity,
+        "parent": 1,
+        "kind": 3,
+        "start": start,
+        "end": end,
+    } | more
+
+
+def server(
+    service: str, identity: int, parent: int, start: float, end: float, **more: Any
+) -> dict[str, Any]:
+    return {"service": service, "id": identity, "parent": parent, "start": start, "end": end} | more
+
+
+def own_ms(told: TraceStructure) -> dict[str, float]:
+    return {seen.service: 1e3 * seen.mean_s for seen in told.services if seen.mean_s is not None}
+
+
+def test_waits_for_what_is_not_awaited_are_own_work(tmp_path: Path) -> None:
+    publish = client(2, 10, 40, kind=4, tags={"messaging.system": "kafka"})
+    later = client(4, 20, 150)
+    told = read(
+        tmp_path,
+        None,
+        many(
+            ROOT, publish, server("mail", 3, 2, 60, 70, kind=5), later, server("log", 5, 4, 21, 149)
+        ),
+    )
+    assert own_ms(told)["web"] == pytest.approx(100.0)
+    lost = {seen.service: seen.asynchronous_share for seen in told.services}
+    assert lost == {"web": 0.0, "mail": 1.0, "log": 1.0}
+    assert sum("work that nobody waits for" in doubt for doubt in told.doubts) == 2
+
+
+def test_calls_whose_own_span_is_lost_are_not_the_service_s_work(tmp_path: Path) -> None:
+    rows = (ROOT, client(2, 10, 80), server("stock", 3, 2, 11, 16))
+    told = read(tmp_path, None, many(*rows, chance={3: 0.9}))
+    stock = next(seen for seen in told.services if seen.service == "stock")
+    assert stock.mean_s == pytest.approx(0.005)
+    assert stock.unseen_share == pytest.approx(0.1, abs=0.05)
+
+
+def test_services_behind_one_address_are_told_apart_by_what_is_asked_of_them(
+    tmp_path: Path,
+) -> None:
+    at = {"server.address": "gateway", "http.request.method": "GET"}
+    rows = (
+        ROOT,
+        client(2, 10, 20, tags=at | {"url.path": "/pay/7"}),
+        server("pay", 3, 2, 11, 19),
+        client(4, 30, 60, tags=at | {"url.path": "/legacy/7"}),
+        client(5, 60, 70, tags={"db.system": "postgresql", "db.namespace": "users"}),
+        client(6, 70, 90, tags={"db.system": "postgresql", "db.namespace": "orders"}),
+    )
+    told = read(tmp_path, None, many(*rows))
+    assert own_ms(told) == pytest.approx(
+        {"web": 30, "pay": 8, "gateway": 30, "postgresql-users": 10, "postgresql-orders": 20}
+    )
+    assert {name: edge.per_visit for name, edge in edges_of(told).items()} == dict.fromkeys(
+        ("pay", "gateway", "postgresql-users", "postgresql-orders"), 1.0
+    )
+
+
+def test_another_request_after_a_failure_is_no_retry_and_a_retry_s_pause_is_no_work(
+    tmp_path: Path,
+) -> None:
+    level, reserve = (
+        {"http.request.method": "GET", "url.path": path} for path in ("/level", "/reserve")
+    )
+    rows = (
+        ROOT,
+        client(2, 10, 20, tags=level, error=True),
+        server("stock", 3, 2, 11, 19, error=True),
+        client(4, 30, 40, tags=reserve),
+        server("stock", 5, 4, 31, 39),
+        client(6, 40, 50, tags=level, error=True),
+        client(7, 70, 80, tags=level),
+    )
+    told = read(tmp_path, None, many(*rows))
+    assert edges_of(told)["stock"].per_visit == 2.0
+    assert edges_of(told)["stock"].retry_share == pytest.approx(
+        2 / 2
+    )  # the first call was asked three times
+    # 100 ms without the span from the first try to the last one
+    assert own_ms(told)["web"] == pytest.approx(30.0)
+
+
+def test_work_of_two_sizes_is_written_as_measured(tmp_path: Path) -> None:
+    small, large = (ROOT | {"end": end} for end in (10, 1000))
+    rows = [small | {"trace": n, "start": n, "end": n + 10} for n in range(1, 981)]
+    rows += [large | {"trace": n, "start": n, "end": n + 1000} for n in range(981, 1001)]
+    told = read(tmp_path, None, spans_by_hand(*rows))
+    law = told.services[0].law
+    assert law.law == "empirical"
+    assert law.quantiles_s["p50"] == pytest.approx(0.010, rel=0.01)
+    assert law.quantiles_s["p99"] == pytest.approx(1.0, rel=0.01)
+
+
+def test_probes_are_no_part_of_the_law_that_is_written(tmp_path: Path) -> None:
+    probe = {"http.request.method": "GET", "url.path": "/healthz"}
+    rows = [ROOT | {"trace": n, "start": 0, "end": 1, "tags": probe} for n in range(1, 901)]
+    rows += [ROOT | {"trace": n} for n in range(901, 1001)]
+    told = read(tmp_path, None, spans_by_hand(*rows))
+    assert own_ms(told) == {"web": pytest.approx(100.0)}
+    assert any("GET /healthz (900)" in note for note in told.notes)
+
+
+def test_lines_and_spans_that_are_none_are_counted_and_doubted(tmp_path: Path) -> None:
+    good = spans_by_hand(ROOT)
+    bad = json.loads(spans_by_hand(ROOT | {"trace": 2}, ROOT | {"trace": 3}))
+    bad["resourceSpans"][1]["scopeSpans"][0]["spans"][0].pop("startTimeUnixNano")
+    data = good[:50] + b"\n" + good + b"\n" + json.dumps(bad).encode() + b"\n" + good[:70] + b"\n"
+    told = read(tmp_path, None, data)
+    assert told.counts.used == told.counts.spans == 2
+    assert told.counts.malformed == 3
+    assert any("3 lines or spans are none" in doubt for doubt in told.doubts)
+
+
+def test_an_empty_message_does_not_end_a_file(tmp_path: Path, spans: list[ReadableSpan]) -> None:
+    first, second = otlp_of(spans[:2000]), otlp_of(spans[2000:])
+    data = b"".join(len(part).to_bytes(4, "big") + part for part in (first, b"", second))
+    assert read(tmp_path, None, data).counts.spans == len(spans)
+
+
+@pytest.mark.parametrize("skew_ms", [7_200_000.0, -50.0, 81.5])
+def test_clocks_of_services_that_are_called_without_a_client_s_span_are_mended(
+    tmp_path: Path, skew_ms: float
+) -> None:
+    rows = (ROOT, server("stock", 3, 1, 9 + skew_ms, 19 + skew_ms))
+    told = read(tmp_path, None, many(*rows), window_s=1e5)
+    assert edges_of(told)["stock"].per_visit == 1.0
+    assert own_ms(told)["stock"] == pytest.approx(10.0)
+
+
+def test_a_reply_that_comes_after_its_caller_gave_up_is_no_clock_s_fault(tmp_path: Path) -> None:
+    rows = (
+        ROOT,
+        client(2, 10, 30, error=True, tags={"error.type": "timeout"}),
+        server("stock", 3, 2, 25, 44),
+    )
+    told = read(tmp_path, None, many(*rows))
+    assert told.counts.skewed == 0
+    assert next(s for s in told.services if s.service == "stock").timeout_s == pytest.approx(0.020)
+
+
+def test_what_one_order_of_calls_cannot_tell_is_doubted(tmp_path: Path) -> None:
+    a, b = client(2, 10, 20), client(4, 30, 40)
+    one = [ROOT, a, server("a", 3, 2, 11, 19), b, server("b", 5, 4, 31, 39)]
+    other = [ROOT, a, server("b", 3, 2, 11, 19), b, server("a", 5, 4, 31, 39)]
+    rows = [row | {"trace": n} for n in range(1, 301) for row in (one if n % 2 else other)]
+    told = read(tmp_path, None, spans_by_hand(*rows))
+    assert told.requests[0].as_written_share == pytest.approx(0.5, abs=0.01)
+    assert any("order that is written" in doubt for doubt in told.doubts)
+
+    beside = (
+        ROOT,
+        client(2, 10, 20),
+        server("a", 3, 2, 11, 19),
+        client(4, 22, 40),
+        server("b", 5, 4, 23, 39),
+    )
+    chain = (*beside, client(6, 10, 50), server("c", 7, 6, 11, 49))
+    assert any("beside a longer" in doubt for doubt in read(tmp_path, None, many(*chain)).doubts)
+
+
+def test_so_many_shapes_that_they_are_not_told_apart_keep_their_shares(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [ROOT]
+    for n in range(12):
+        rows += [
+            client(10 + n, 5 * n, 5 * n + 4),
+            server(f"s{n}", 30 + n, 10 + n, 5 * n, 5 * n + 3),
+        ]
+    rng, out = np.random.default_rng(8), []
+    for trace in range(1, 3001):
+        made = {n for n in range(12) if rng.random() < 0.3}
+        out += [
+            row | {"trace": trace}
+            for row in rows
+            if row["id"] == 1 or (row["id"] - 10) % 20 in made
+        ]
+    edges = edges_of(read(tmp_path, None, spans_by_hand(*out)))
+    assert [edges[f"s{n}"].per_visit for n in range(12)] == pytest.approx([0.3] * 12, abs=0.03)
+
+
+def test_names_that_a_scenario_cannot_have_are_changed_and_told(tmp_path: Path) -> None:
+    long = "com.acme." + "x" * 50
+    names = ("100% off", "who?", "Cart", "cart", "заказы", "カート", f"{long}.a", f"{long}.b")
+    rows: list[dict[str, Any]] = [ROOT]
+    for n, name in enumerate(names):
+        rows += [client(10 + n, 5 * n, 5 * n + 4), server(name, 30 + n, 10 + n, 5 * n, 5 * n + 3)]
+    (tmp_path / "t.json").write_bytes(many(*rows, count=3))
+    imported = import_traces(
+        TraceOrder(TraceSource((str(tmp_path / "t.json"),)), tmp_path / "o.yaml")
+    )
+    written = from_yaml((tmp_path / "o.yaml").read_text())
+    assert set(imported.renamed) == set(names) - {"cart"} or "cart" in imported.renamed
+    assert len(written["services"]) == len(names) + 1
+    assert all(re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name) for name in written["services"])
+
+
+def test_several_requests_of_what_is_called_alike_are_steps_of_their_own(tmp_path: Path) -> None:
+    summary = ROOT | {"tags": {"http.request.method": "GET", "url.path": "/cart/summary"}}
+    rows = [ROOT | {"trace": n} for n in range(1, 101)]
+    rows += [summary | {"trace": n} for n in range(101, 111)]
+    told = read(tmp_path, None, spans_by_hand(*rows))
+    assert {graph.step: graph.requests for graph in told.requests} == {
+        "cart": 100,
+        "cart-summary": 10,
+    }
+
+
+def test_requests_of_a_step_that_are_none_of_its_exchanges_are_doubted(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    urls = {"history": {"urls": {"home": ["/", "/start"]}}}
+    file = tmp_path_factory.mktemp("urls") / "small.yaml"
+    load_small(file.parent, small_shop(), urls)
+    here = [
+        ROOT
+        | {"trace": n, "service": "edge", "tags": {"http.request.method": "GET", "url.path": path}}
+        for n, path in enumerate(["/"] * 60 + ["/start"] * 40, start=1)
+    ]
+    (tmp_path / "t.json").write_bytes(spans_by_hand(*here))
+    order = TraceOrder(TraceSource((str(tmp_path / "t.json"),)), tmp_path / "o.yaml", str(file))
+    [doubt] = import_traces(order).doubts
+    assert doubt.startswith(
+        "home: 40.0% of its requests are none of its exchanges: GET /start (40)"
+    )
+
+
+def test_a_service_of_which_nothing_went_well_has_no_time(tmp_path: Path) -> None:
+    rows = (ROOT, client(2, 10, 20, error=True), server("reco", 3, 2, 11, 19, error=True))
+    (tmp_path / "t.json").write_bytes(many(*rows))
+    imported = import_traces(
+        TraceOrder(TraceSource((str(tmp_path / "t.json"),)), tmp_path / "o.yaml")
+    )
+    assert "services.reco.time" in imported.unknown
+    assert any("reco: no visit went well" in doubt for doubt in imported.doubts)
+    assert json.dumps(to_json(imported), allow_nan=False)
+
+
+def test_requests_whose_common_caller_is_lost_are_read_each(tmp_path: Path) -> None:
+    rows = [ROOT | {"id": n, "parent": 99, "start": n, "end": n + 10} for n in (1, 2, 3)]
+    told = read(tmp_path, None, spans_by_hand(*rows))
+    assert told.counts.used == 3
+    assert told.requests[0].requests == 3
+
+
+def test_other_files_of_a_folder_are_left_out_by_name(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# These are traces\n")
+    (tmp_path / "a.json").write_bytes(spans_by_hand(ROOT))
+    told = read_traces(TraceSource((str(tmp_path),)), None)
+    assert told.counts.used == 1
+    assert any("README.md: is text" in note for note in told.notes)
+
+
+@pytest.mark.parametrize("pack", ["zstd", "gzip"])
+def test_json_may_be_packed_as_a_whole(tmp_path: Path, pack: str) -> None:
+    held = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(held, pack) as stream:
+        stream.write(spans_by_hand(ROOT))
+    assert read(tmp_path, None, held.getvalue().to_pybytes()).counts.used == 1

@@ -19,6 +19,7 @@ LONGER: dict[str, str] = {
     "cli/serve.py:shop": "an option a parameter, each with its help",
     "cli/simulate.py:simulate": "an option a parameter, each with its help",
     "capacity/order.py:_request": "one line a field of the request",
+    "history/traces/conclusions.py:_service": "one line a field of the service",
     "experiments/failures/losses.py:n_minus_one": "a public question: split, it would hand its keywords on",
     "experiments/failures/peak_case.py:peak_cases": "a public question: split, it would hand its keywords on",
     "experiments/rehearsal/cross_check.py:_check": "the reasons not to compare a queue with paper, in their order",

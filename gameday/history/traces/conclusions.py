@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from gameday.history.importers.url_proposal import propose
 from gameday.history.importers.urls import Urls
+from gameday.history.trace_formats import FilesRead
 from gameday.history.traces.call_graph import CallNode, EdgeSums
 from gameday.history.traces.doubts import doubts_of, notes_of
 from gameday.history.traces.laws import law_of
@@ -20,11 +22,14 @@ from gameday.history.traces.structure import (
     TraceCounts,
     TraceStructure,
 )
-from gameday.history.traces.trace_files import FilesRead
 from gameday.record import percentile
 
 __all__ = ["conclude"]
 
+_VARIES = re.compile(r"<[^<>]+>|:\w+|\[[^\]]+\]|\{[^}]+\}")
+"""Parts of a route that vary."""
+_NOT_OF_NAMES = re.compile(r"[^a-z0-9_-]+")
+_NAME_LENGTH = 40
 _LEAST_VISITS = 200
 """Visits from a step that a law of its own needs. Ours."""
 _DIFFERS = 0.1
@@ -43,13 +48,13 @@ def conclude(read: TracesRead, files: FilesRead) -> TraceStructure:
     services = tuple(
         _service(name, counts, sums, steps) for name, counts in sorted(sums.services.items())
     )
-    counts = _counts(read, files)
+    counts, has_event = _counts(read, files), read.urls is not None
     return TraceStructure(
         counts,
         tuple(requests),
         services,
-        tuple(notes_of(sums, counts, requests, services)),
-        (*doubts_of(sums, counts, requests, services, has_event=read.urls is not None), *files.cut),
+        tuple(notes_of(sums, counts, requests, services, has_event=has_event)),
+        (*doubts_of(sums, counts, requests, services, has_event=has_event), *files.cut),
     )
 
 
@@ -67,10 +72,18 @@ def _steps(read: TracesRead) -> dict[RequestKind, str | None]:
     )
     urls = Urls.of_proposal(propose(asked).urls)
     out = dict[RequestKind, str | None]()
-    for kind in kinds:
+    for kind in sorted(kinds, key=lambda kind: -asked[kind.method, kind.template, ""]):
         rule = urls.rule(kind.method, kind.template, "") if kind.method else None
-        out[kind] = None if rule is None else rule.step
+        out[kind] = None if rule is None else _unused(rule.step, kind, out)
     return out
+
+
+def _unused(step: str, kind: RequestKind, taken: dict[RequestKind, str | None]) -> str:
+    """Return a step's name for one kind of request: of several each is a step, and comes as often as it comes."""
+    words = [word for word in _VARIES.sub("", kind.template.lower()).split("/") if word]
+    last = _NOT_OF_NAMES.sub("-", words[-1] if words else kind.method.lower()).strip("-_")
+    names = (step, f"{step}-{last}", *(f"{step}-{last}-{number}" for number in range(2, 10_000)))
+    return next(name[:_NAME_LENGTH] for name in names if name[:_NAME_LENGTH] not in taken.values())
 
 
 def _requests(sums: TraceSums, steps: dict[RequestKind, str | None]) -> Iterator[RequestGraph]:
@@ -163,23 +176,19 @@ def _service(
     name: str, counts: ServiceCounts, sums: TraceSums, steps: dict[RequestKind, str | None]
 ) -> ServiceSeen:
     of_steps = frozenset(str(kind) for kind, step in steps.items() if step is not None)
-    told = sums.times if counts.visits else sums.times_of_calls
-    times = told.of(name, of_steps)
-    whole, by_step = times.whole, _times_by_step(times, steps)
-    most_retries, pause_s = _repeats(name, sums)
-    visits = counts.visits or counts.calls_without_visit
+    times = (sums.times if counts.visits else sums.times_of_calls).of(name, of_steps)
+    whole, by_step, repeats = times.whole, _times_by_step(times, steps), _repeats(name, sums)
+    visits = counts.all_visits()
     return ServiceSeen(
         service=name,
         visits=visits,
-        failed_share=counts.failed / visits if counts.visits else 0.0,
+        failed_share=counts.failed / visits,
         asynchronous_share=counts.asynchronous / visits,
-        unseen_share=counts.calls_without_visit / (counts.visits + counts.calls_without_visit)
-        if counts.visits
-        else 0.0,
+        unseen_share=counts.unseen_share(),
         law=law_of(whole) if whole.visits else None,
         mean_s=whole.mean_s if whole.visits else None,
-        p50_s=percentile(whole.counts, 0.5, whole.longest_s) if whole.visits else None,
-        p99_s=percentile(whole.counts, 0.99, whole.longest_s) if whole.visits else None,
+        p50_s=_quantile_s(whole, 0.5),
+        p99_s=_quantile_s(whole, 0.99),
         count=whole.visits,
         by_step={step: law_of(row) for step, row in by_step.items() if _differs(row, whole)},
         by_step_mean_s={step: row.mean_s for step, row in by_step.items()},
@@ -187,10 +196,15 @@ def _service(
         waited_s=counts.waited_s / visits,
         wait_names=tuple(sorted(counts.wait_names)),
         waits_from=times.waits_from,
-        retries=most_retries or None,
-        pause_s=pause_s,
+        retries=repeats[0] or None,
+        pause_s=repeats[1],
         timeout_s=_timeout_s(counts.timed_out),
     )
+
+
+def _quantile_s(times: TimeSums, level: float) -> float | None:
+    """Return a quantile, s; None where there is no visit."""
+    return percentile(times.counts, level, times.longest_s) if times.visits else None
 
 
 def _times_by_step(

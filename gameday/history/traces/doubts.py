@@ -26,6 +26,8 @@ def notes_of(
     counts: TraceCounts,
     requests: list[RequestGraph],
     services: tuple[ServiceSeen, ...],
+    *,
+    has_event: bool,
 ) -> Iterator[str]:
     """Yield what else a reader of the result must know."""
     yield from _notes_of_spans(counts)
@@ -39,10 +41,27 @@ def notes_of(
             f"of no step ({share:.1%} of requests): {named}; history.urls of --event maps those that are "
             "HTTP requests"
         )
+    for step, others in ({} if has_event else _parts_of_steps(requests)).items():
+        yield (
+            f"{', '.join(others)}: steps of their own beside {step}; where one is a part of it, as a "
+            "page's call or a "
+            "form before it is sent, make it an exchange of that"
+        )
     for seen in services:
         yield from _notes_of_service(seen)
     yield from _notes_of_edges(requests)
-    yield from _notes_of_rare(sums)
+    yield from _notes_of_rare(sums, {graph.name for graph in requests if graph.step is not None})
+
+
+def _parts_of_steps(requests: list[RequestGraph]) -> dict[str, list[str]]:
+    """Return step -> the steps that are called as parts of it."""
+    names = sorted({graph.step for graph in requests if graph.step is not None}, key=len)
+    out: dict[str, list[str]] = {}
+    for name in names:
+        whole = next((other for other in names if name.startswith(f"{other}-")), None)
+        if whole is not None:
+            out.setdefault(whole, []).append(name)
+    return out
 
 
 def _notes_of_spans(counts: TraceCounts) -> Iterator[str]:
@@ -58,7 +77,7 @@ def _notes_of_spans(counts: TraceCounts) -> Iterator[str]:
             f"{counts.nameless_calls} calls do not say whom they reach (peer.service, server.address, db.system): "
             "their time counts as the caller's own work"
         )
-    if counts.unnamed:
+    if 0 < counts.unnamed <= _MOST_LOST * counts.spans:
         yield f"{counts.unnamed} spans name no service: they are told as one, unknown_service"
     if counts.no_traces:
         shown = ", ".join(counts.no_traces[:_MOST_NAMED])
@@ -98,9 +117,9 @@ def _notes_of_edges(requests: list[RequestGraph]) -> Iterator[str]:
                 )
 
 
-def _notes_of_rare(sums: TraceSums) -> Iterator[str]:
+def _notes_of_rare(sums: TraceSums, of_steps: set[str]) -> Iterator[str]:
     for kind, entries in sums.graphs.items():
-        for entry in entries.values() if kind.step is not None or not kind.method else ():
+        for entry in entries.values() if str(kind) in of_steps else ():
             for place in entry.walk():
                 for service, times in place.shapes.rare().items():
                     yield f"{kind}: {place.service} calls {service} in {times:.2%} of visits: left out of calls"
@@ -124,6 +143,8 @@ def doubts_of(
             "which is one"
         )
     for seen in services:
+        if seen.law is None:
+            yield f"{seen.service}: no visit went well, so how long its work takes is not known"
         if seen.asynchronous_share > _MOST_LOST:
             yield (
                 f"{seen.service}: {seen.asynchronous_share:.1%} of its visits are work that nobody waits "
@@ -152,6 +173,12 @@ def _doubts_of_spans(counts: TraceCounts) -> Iterator[str]:
         if count > _MOST_LOST * counts.spans:
             share = count / counts.spans
             yield f"{count} of {counts.spans} spans ({share:.1%}) {what} and were left out; {remedy}"
+    if counts.unnamed > _MOST_LOST * counts.spans:
+        yield (
+            f"{counts.unnamed} of {counts.spans} spans name no service: all are told as one, "
+            "unknown_service; give "
+            "each process its OTEL_SERVICE_NAME"
+        )
     if counts.malformed > _MOST_LOST * counts.documents:
         yield (
             f"{counts.malformed} lines or spans are none and were left out ({counts.documents} documents "

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from gameday.history.importers.url_proposal import template_of
 from gameday.history.importers.urls import Urls
+from gameday.history.trace_formats import CLIENT, INTERNAL, SERVER, UNNAMED, Span
 from gameday.history.traces.assembly import TraceAssembly
 from gameday.history.traces.call_graph import CallNode
 from gameday.history.traces.self_times import SelfTimes, TimeSums
-from gameday.history.traces.span import CLIENT, INTERNAL, SERVER, UNNAMED, Span
 from gameday.history.traces.visit_trees import CalleeNames, VisitTrees, visits_of
 from gameday.history.traces.visits import Call, Visit
 
@@ -54,6 +54,15 @@ class ServiceCounts:
     """Calls of it that its callers alone tell of."""
     timed_out: TimeSums = field(default_factory=TimeSums)
     """How long callers had waited when they gave up."""
+
+    def all_visits(self) -> float:
+        """Return the visits by its own spans; by its callers' where it sends none."""
+        return self.visits or self.calls_without_visit
+
+    def unseen_share(self) -> float:
+        """Return the share of the calls of which it sent no span; 0 where it sends none at all."""
+        calls = self.visits + self.calls_without_visit
+        return self.calls_without_visit / calls if self.visits else 0.0
 
 
 @dataclass(slots=True)

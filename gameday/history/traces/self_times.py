@@ -6,7 +6,9 @@ Memory does not grow with the visits: they are counted in histograms, a part at 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from gameday.vocabulary import Array
 
 __all__ = ["SelfTimes", "ServiceTimes", "TimeSums"]
 
+K = TypeVar("K")
 _PART = 50_000
 """Visits after which a part is counted. Ours."""
 _LEVELS = 24
@@ -145,18 +148,11 @@ class SelfTimes:
         rows = {key[1:]: sums for key, sums in sorted(self._sums.items()) if key[0] == service}
         if any(step in chosen for step, _ in rows):
             rows = {key: sums for key, sums in rows.items() if key[0] in chosen}
-        levels: dict[int, TimeSums] = {}
-        for (_, level), sums in rows.items():
-            levels[level] = levels.get(level, TimeSums()).merge(sums)
-        waits_from = _waits_from(levels)
-        kept = range(_LEVELS) if waits_from is None else range(waits_from)
-        steps: dict[str, TimeSums] = {}
-        for (step, level), sums in rows.items():
-            if level in kept:
-                steps[step] = steps.get(step, TimeSums()).merge(sums)
-        whole = TimeSums()
-        for sums in steps.values():
-            whole = whole.merge(sums)
+        waits_from = _waits_from(_merged((level, sums) for (_, level), sums in rows.items()))
+        most = _LEVELS if waits_from is None else waits_from
+        kept = {key: sums for key, sums in rows.items() if key[1] < most}
+        steps = _merged((step, sums) for (step, _), sums in kept.items())
+        whole = _merged((None, sums) for sums in kept.values()).get(None, TimeSums())
         return ServiceTimes(whole, steps, None if waits_from is None else _fewest_at(waits_from))
 
     def _count(self, service: str) -> None:
@@ -170,6 +166,14 @@ class SelfTimes:
             chosen = of_step * _LEVELS + levels == key
             place = service, str(steps[key // _LEVELS]), int(key % _LEVELS)
             self._sums.setdefault(place, TimeSums()).add(own_s[chosen], weights[chosen])
+
+
+def _merged(rows: Iterable[tuple[K, TimeSums]]) -> dict[K, TimeSums]:
+    """Return the sums of each key together."""
+    out: dict[K, TimeSums] = {}
+    for key, sums in rows:
+        out[key] = out.get(key, TimeSums()).merge(sums)
+    return out
 
 
 def _levels(starts: Array, ends: Array, instances: list[str]) -> Array:

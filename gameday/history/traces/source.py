@@ -12,13 +12,18 @@ from pathlib import Path
 from gameday.errors import HistoryError
 from gameday.history.http_api import ApiServer
 from gameday.history.importers.urls import Urls
+from gameday.history.trace_formats import (
+    Asked,
+    FilesRead,
+    Span,
+    batches_of_files,
+    batches_of_server,
+    files_of,
+)
 from gameday.history.traces.assembly import TraceAssembly
 from gameday.history.traces.conclusions import conclude
-from gameday.history.traces.query_apis import Asked, batches_of_server
 from gameday.history.traces.reading import TracesRead
-from gameday.history.traces.span import Span
 from gameday.history.traces.structure import TraceStructure
-from gameday.history.traces.trace_files import FilesRead, batches_of_files, trace_files
 from gameday.scenario import Scenario
 
 __all__ = ["TraceSource", "read_traces"]
@@ -39,7 +44,7 @@ class TraceSource:
 
     def batches(self, read: FilesRead) -> Iterator[list[Span]]:
         """Yield the spans of files, then of servers; UsageError where a file is missing."""
-        files = [file for s in self.sources if not _is_address(s) for file in trace_files(Path(s))]
+        files = [file for s in self.sources if not _is_address(s) for file in files_of(Path(s))]
         yield from batches_of_files(files, read)
         end_us = round(time.time() * 1e6)
         for address in filter(_is_address, self.sources):

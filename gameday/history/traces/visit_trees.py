@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gameday.history.importers.url_proposal import template_of
-from gameday.history.traces.span import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Span
+from gameday.history.trace_formats import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Span
 from gameday.history.traces.visits import Call, Visit
 
 __all__ = ["CalleeNames", "VisitTrees", "visits_of"]

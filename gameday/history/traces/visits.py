@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gameday.history.traces.span import Span
+from gameday.history.trace_formats import Span
 
 __all__ = ["Call", "Visit", "covered_ns"]
 

@@ -17,7 +17,14 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
 
-from gameday.history.traces.span import INTERNAL, KINDS, UNNAMED, WANTED, Span, identity_of_hex
+from gameday.history.trace_formats.span import (
+    INTERNAL,
+    KINDS,
+    UNNAMED,
+    WANTED,
+    Span,
+    identity_of_hex,
+)
 
 __all__ = ["identity_of", "messages_of", "rows_of_json", "span_of_json", "spans_of_protobuf"]
 
@@ -70,7 +77,7 @@ def _plain(value: AnyValue) -> Any:
     return getattr(value, value.WhichOneof("value") or "string_value")
 
 
-def rows_of_json(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
+def rows_of_json(document: dict[str, Any]) -> Iterator[tuple[Any, str, str]]:
     """Yield (span, service, instance) of one document; KeyError, ValueError or TypeError where it is no OTLP."""
     inner = document.get("trace")
     held = inner if isinstance(inner, dict) else document  # Tempo's second API wraps the trace

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from gameday.errors import HistoryError, UsageError
-from gameday.history.traces.documents import Malformed, spans_of_document
-from gameday.history.traces.otlp import messages_of, spans_of_protobuf
-from gameday.history.traces.span import Span
+from gameday.history.trace_formats.documents import Malformed, spans_of_document
+from gameday.history.trace_formats.otlp import messages_of, spans_of_protobuf
+from gameday.history.trace_formats.span import Span
 
-__all__ = ["FilesRead", "batches_of_files", "trace_files"]
+__all__ = ["FilesRead", "batches_of_files", "files_of"]
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[{\[\]]|null)")
@@ -68,7 +68,7 @@ class _TraceFile:
             return None
 
 
-def trace_files(source: Path) -> list[_TraceFile]:
+def files_of(source: Path) -> list[_TraceFile]:
     """Return the files of a path, a file or a folder with all below it; UsageError where there is none."""
     if source.is_file():
         return [_TraceFile(source, is_chosen=True)]

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from gameday.history.traces.span import INTERNAL, KINDS, UNNAMED, WANTED, Span, identity_of_hex
+from gameday.history.trace_formats.span import (
+    INTERNAL,
+    KINDS,
+    UNNAMED,
+    WANTED,
+    Span,
+    identity_of_hex,
+)
 
 __all__ = ["span_of_jaeger"]
 
@@ -12,15 +20,14 @@ __all__ = ["span_of_jaeger"]
 def span_of_jaeger(span: dict[str, Any], processes: dict[str, Any]) -> Span:
     """Return a span; `processes`: those of its trace. KeyError, ValueError or TypeError where it is none."""
     process = span.get("process") or processes.get(str(span.get("processID")), {})
-    host = {tag["key"]: tag["value"] for tag in process.get("tags", ())}
-    tags = {tag["key"]: tag["value"] for tag in span.get("tags", ()) if tag["key"] in WANTED}
+    tags = {name: value for name, value in _tags(span) if name in WANTED}
     start_ns = int(span["startTime"]) * 1000
     return Span(
         identity_of_hex(span["traceID"], is_trace=True),
         identity_of_hex(span["spanID"]),
         _parent(span),
         str(process.get("serviceName", "")) or UNNAMED,
-        str(host.get("hostname") or host.get("host.name") or host.get("ip") or ""),
+        _instance(dict(_tags(process))),
         str(span.get("operationName", "")),
         KINDS.get(str(tags.get("span.kind", "")).lower(), INTERNAL),
         start_ns,
@@ -29,6 +36,16 @@ def span_of_jaeger(span: dict[str, Any], processes: dict[str, Any]) -> Span:
         "",
         tags,
     )
+
+
+def _tags(of: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of what a span, or a process, tells of itself."""
+    return ((tag["key"], tag["value"]) for tag in of.get("tags") or ())
+
+
+def _instance(host: dict[str, Any]) -> str:
+    """Return which process of a service it is; empty: not told."""
+    return str(host.get("hostname") or host.get("host.name") or host.get("ip") or "")
 
 
 def _parent(span: dict[str, Any]) -> bytes:

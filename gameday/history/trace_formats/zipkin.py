@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.history.traces.span import INTERNAL, KINDS, UNNAMED, WANTED, Span, identity_of_hex
+from gameday.history.trace_formats.span import (
+    INTERNAL,
+    KINDS,
+    UNNAMED,
+    WANTED,
+    Span,
+    identity_of_hex,
+)
 
 __all__ = ["span_of_zipkin"]
 

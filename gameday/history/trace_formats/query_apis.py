@@ -12,9 +12,9 @@ from typing import Any
 
 from gameday.errors import HistoryError
 from gameday.history.http_api import ApiServer, NotAnswered
-from gameday.history.traces.documents import spans_of_document
-from gameday.history.traces.span import Span
-from gameday.history.traces.trace_files import FilesRead
+from gameday.history.trace_formats.documents import spans_of_document
+from gameday.history.trace_formats.span import Span
+from gameday.history.trace_formats.trace_files import FilesRead
 
 __all__ = ["Asked", "batches_of_server"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gameday.history.traces.jaeger import span_of_jaeger
-from gameday.history.traces.otlp import rows_of_json, span_of_json
-from gameday.history.traces.span import Span
-from gameday.history.traces.zipkin import span_of_zipkin
+from gameday.history.trace_formats.jaeger import span_of_jaeger
+from gameday.history.trace_formats.otlp import rows_of_json, span_of_json
+from gameday.history.trace_formats.span import Span
+from gameday.history.trace_formats.zipkin import span_of_zipkin
 
 __all__ = ["Malformed", "spans_of_document"]
 
