@@ -104,10 +104,14 @@ class Span:
         text = str(told)
         return int(text) if text.isdecimal() else None
 
+    def target(self) -> str:
+        """Return the path, and the query where it stands behind it, that it is a request for; empty: not told."""
+        return _ORIGIN.sub("", self._first(_PATH))
+
     def request(self) -> tuple[str, str, str] | None:
         """Return (method, path, query) of the HTTP request that it answers; None where it tells none."""
         method = self._first(_METHOD)
-        target = _ORIGIN.sub("", self._first(_PATH) or str(self.tags.get("http.route", "")))
+        target = self.target() or str(self.tags.get("http.route", ""))
         if not (method and target):
             named = _NAMED_REQUEST.fullmatch(self.name)
             if named is None:
@@ -153,7 +157,11 @@ class Span:
         return _inverse(self.tags.get("sampling.probability"))
 
     def _first(self, names: tuple[str, ...]) -> str:
-        return next((str(self.tags[name]) for name in names if name in self.tags), "")
+        tags = self.tags
+        for name in names:
+            if name in tags:
+                return str(tags[name])
+        return ""
 
 
 def _inverse(share: str | int | float | bool | None) -> float | None:

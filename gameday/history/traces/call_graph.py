@@ -77,10 +77,19 @@ class CallNode:
                 continue
             edge.transit_s += weight * max(0, _length_ns(call) - _length_ns(call.visit)) / 1e9
             edge.transits += weight
-            self.below.setdefault(call.service, CallNode(call.service)).add(call.visit, weight)
+            self._below(call.service).add(call.visit, weight)
 
     def _edge(self, service: str) -> EdgeSums:
-        return self.edges.setdefault(service, EdgeSums())
+        found = self.edges.get(service)
+        if found is None:
+            found = self.edges[service] = EdgeSums()
+        return found
+
+    def _below(self, service: str) -> CallNode:
+        found = self.below.get(service)
+        if found is None:
+            found = self.below[service] = CallNode(service)
+        return found
 
     def walk(self) -> Iterator[CallNode]:
         """Yield this place and all below it."""

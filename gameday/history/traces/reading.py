@@ -168,7 +168,10 @@ class TracesRead:
                 self.sums.times_of_calls.add_call(call, label, weight)
 
     def _counts(self, service: str) -> ServiceCounts:
-        return self.sums.services.setdefault(service, ServiceCounts())
+        found = self.sums.services.get(service)
+        if found is None:
+            found = self.sums.services[service] = ServiceCounts()
+        return found
 
     def _kind(self, span: Span) -> RequestKind:
         """Return what kind of request a visit answers."""

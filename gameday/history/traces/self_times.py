@@ -129,18 +129,24 @@ class SelfTimes:
 
     def add(self, visit: Visit, step: str, weight: float) -> None:
         """Note a visit that went well; `step` is whatever its customer's request is told by."""
-        part = self._parts.setdefault(visit.service, _Part())
+        part = self._part(visit.service)
         part.add(visit.start_ns, visit.end_ns, visit.own_s(), step, visit.span.instance, weight)
         if len(part.starts) >= _PART:
             self._count(visit.service)
 
     def add_call(self, call: Call, step: str, weight: float) -> None:
         """Note a call that went well, all its time, of a service that may tell nothing of itself."""
-        part = self._parts.setdefault(call.service, _Part())
+        part = self._part(call.service)
         seconds = (call.end_ns - call.start_ns) / 1e9
         part.add(call.start_ns, call.end_ns, seconds, step, "", weight)
         if len(part.starts) >= _PART:
             self._count(call.service)
+
+    def _part(self, service: str) -> _Part:
+        found = self._parts.get(service)
+        if found is None:
+            found = self._parts[service] = _Part()
+        return found
 
     def of(self, service: str, chosen: frozenset[str]) -> ServiceTimes:
         """Return own work of a service for the chosen steps; for all of them where it works for none of those."""

@@ -51,8 +51,8 @@ def _key(span: Span) -> _CallKey:
 
 def _asked(span: Span) -> str:
     """Return the template of the path that a call asks for; empty where it tells none."""
-    asked = span.request()
-    return "" if asked is None else _template(asked[1])
+    target = span.target()
+    return _template(target.partition("?")[0]) if target else ""
 
 
 @lru_cache(maxsize=50_000)
