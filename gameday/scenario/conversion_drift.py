@@ -5,13 +5,27 @@ The fit of session starts mixes the two hour by hour.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gameday.scenario.blocks.journeys import Journey
+from gameday.scenario.faults import Fault
 from gameday.scenario.model import Scenario
 
-__all__ = ["with_drift"]
+__all__ = ["drift_faults", "with_drift"]
 
 _KEPT_LETTERS = 35
 """Letters of a journey's name that its forms keep: a name has at most 40, the ending needs five."""
+
+
+def drift_faults(scenario: Scenario) -> Iterator[Fault]:
+    """Yield journeys whose conversion cannot drift: observed sessions are played as they were."""
+    for name, journey in scenario.journeys.items():
+        if scenario.replay.conversion_drift and journey.sessions is not None:
+            yield (
+                ("journeys", name, "walks"),
+                "plays observed sessions, whose conversion cannot drift (`replay.conversion_drift`); "
+                "take `walks: chain`",
+            )
 
 
 def with_drift(scenario: Scenario) -> Scenario:

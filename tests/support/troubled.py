@@ -203,13 +203,36 @@ _LENGTHS: list[dict[str, Any]] = [
     {"steps": [0.3, 0.1, 0.4, 0.1, 0.1]},
     {"duration": "9s"},
     {"duration": {"law": "lognormal", "mean": "15s", "cv": 0.8}},
+    {"observed": True},
 ]
+
+
+_OBSERVED = {
+    "walks": "sessions",
+    "sessions": {
+        "steps": ["product", "home", "checkout"],
+        "lengths": [1, 3, 4, 2],
+        "step": [1, 1, 0, 0, 1, 0, 2, 0, 0, 1],
+        "pauses": [0.0, 1.5, 0.0, 9.0, 20.0, 4.25, 3.0, 0.0, 2.5, 0.0],
+    },
+    "start": {"home": 0.75, "product": 0.25},
+    "next": {
+        "home": {"product": 0.5, "exit": 0.5},
+        "product": {"product": 0.2, "checkout": 0.2, "home": 0.2, "exit": 0.4},
+        "checkout": {"product": 1.0},
+    },
+    "think": {"other": "2s"},
+    "patience": "3s",
+}
+"""Sessions that are played whole; their chain is only near them."""
 
 
 def _wanderers(length: dict[str, Any]) -> dict[str, Any]:
     """Return those who come for so many steps or so long, or nobody."""
     if not length:
         return {}
+    if "observed" in length:
+        return {"wanderer": _OBSERVED}
     return {
         "wanderer": {
             "start": {"home": 1.0},

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gameday.scenario.blocks.history_block import Columns, Synthetic
     from gameday.scenario.blocks.journeys import COUNTDOWN, EXIT, Journey, Reaction, walked_visits
     from gameday.scenario.blocks.observe import GAUGES
+    from gameday.scenario.blocks.observed_sessions import ObservedSessions
     from gameday.scenario.blocks.services import Fleet, Lane, Service, Station
     from gameday.scenario.blocks.steps import TEMPLATE_WORD, Call, Exchange, Extract
     from gameday.scenario.blocks.template_values import Value
@@ -35,6 +36,7 @@ __all__ = [
     "UrlRule",
     "Value",
     "parse_url_rule",
+    "ObservedSessions",
     "walked_visits",
 ]
 
@@ -62,6 +64,7 @@ if not TYPE_CHECKING:
             "UrlRule": "url_rules",
             "Value": "template_values",
             "parse_url_rule": "url_rules",
+            "ObservedSessions": "observed_sessions",
             "walked_visits": "journeys",
         },
     )

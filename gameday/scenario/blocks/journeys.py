@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, NonNegativeFloat, Tag, field_validator, model_validator
 
+from gameday.scenario.blocks.observed_sessions import ObservedSessions
 from gameday.scenario.blocks.steps import PythonName
 from gameday.scenario.service_times import Exponential, ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share, sums_to_one
@@ -80,7 +81,13 @@ class Length(Block):
 
 
 class Journey(Block):
-    """A first-order chain over steps. A session is one walk through it."""
+    """A first-order chain over steps, or sessions as they were observed. A session is one walk through it."""
+
+    walks: Literal["chain", "sessions"] = "chain"
+    """`sessions`: a session is one of those observed, played whole, with its pauses."""
+    sessions: ObservedSessions | None = None
+    """In a file, the name of a table beside the scenario: columns session, step, pause_s, and journey where it
+    has those of several. They tell `start`, `next` and `think`."""
 
     start: dict[Name, Share]
     """Chance of each first step; sums to 1."""
@@ -109,6 +116,14 @@ class Journey(Block):
     """Weight of the share by local hour; absent: even."""
     products: dict[Name, Share] | None = None
     """Product type -> share of its sessions, in place of the products' own; sums to 1. Their `hours` weigh it."""
+
+    @model_validator(mode="after")
+    def _sessions_belong_to_walks(self) -> Journey:
+        if (self.walks == "sessions") != (self.sessions is not None):
+            raise ValueError("`walks: sessions` and `sessions: FILE` belong together")
+        if self.sessions is not None and self.length is not None:
+            raise ValueError("observed sessions have a length of their own; leave `length` out")
+        return self
 
     @model_validator(mode="after")
     def _chances_sum_to_one(self) -> Journey:
@@ -222,8 +237,11 @@ class Journey(Block):
         """Return the expected visits to each step in a session, shape (len(steps),).
 
         Source: the chain's fundamental matrix, start (I - P)^-1 (Kemeny & Snell, 1960), over the steps that a
-        walk may have; with a `length`, the sum over the steps it has, or over its time if replies took none.
+        walk may have; with a `length`, the sum over the steps it has, or over its time if replies took none. Of
+        observed sessions, their mean.
         """
+        if self.sessions is not None:
+            return self.sessions.visits_per_session(steps)
         if self.ends_by_time:
             from gameday.scenario.renewal import (
                 visits_in_time,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from gameday.errors import ScenarioError
 from gameday.scenario.blocks.python_users import python_faults
+from gameday.scenario.conversion_drift import drift_faults
 from gameday.scenario.faults import Fault, did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
 from gameday.scenario.reading.assets import asset_faults, read_assets
@@ -17,6 +19,7 @@ from gameday.scenario.reading.cross_checks import cross_faults
 from gameday.scenario.reading.injections import injection_faults
 from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
 from gameday.scenario.reading.regressor_files import read_regressor_files
+from gameday.scenario.reading.session_files import read_session_files
 from gameday.scenario.reading.yaml_source import Document, is_file, read_document
 
 __all__ = [
@@ -70,13 +73,20 @@ def read_scenario(name_or_path: str, *, drift: float | None = None) -> LoadedSce
     document, folder = read_document(file), file.parent
     if document.faults and not document.data:
         raise ScenarioError([f"{position}: {text}" for position, text in document.faults])
-    if faults := list(read_regressor_files(document.data, folder)):
+    read = chain(
+        read_regressor_files(document.data, folder), read_session_files(document.data, folder)
+    )
+    if faults := list(read):
         raise ScenarioError(_lines(document, faults))
+    if drift is not None:
+        document.data["replay"] = {**document.data.get("replay", {}), "conversion_drift": drift}
     scenario = _scenario_in(document)
     faults = _faults_beyond_fields(scenario, folder)
     if faults or document.faults:
         raise ScenarioError(_lines(document, faults))
-    return LoadedScenario(_text(document, drift), read_assets(scenario, folder), folder.resolve())
+    return LoadedScenario(
+        json.dumps(document.data), read_assets(scenario, folder), folder.resolve()
+    )
 
 
 def _scenario_in(document: Document) -> Scenario:
@@ -91,17 +101,11 @@ def _faults_beyond_fields(scenario: Scenario, folder: Path) -> list[Fault]:
     """Return what no field shows by itself: between blocks, in files, in Python, and else in what is injected."""
     faults = [
         *cross_faults(scenario),
+        *drift_faults(scenario),
         *asset_faults(scenario, folder),
         *python_faults(scenario, folder),
     ]
     return faults or injection_faults(scenario)
-
-
-def _text(document: Document, drift: float | None) -> str:
-    data = dict(document.data)
-    if drift is not None:
-        data["replay"] = {**data.get("replay", {}), "conversion_drift": drift}
-    return json.dumps(data)
 
 
 def scenario_schema(*, indent: int) -> str:

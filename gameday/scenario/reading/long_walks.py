@@ -28,6 +28,8 @@ _MOST_BYTES = 4 << 30
 def share_cut(journey: Journey) -> float:
     """Return the share of sessions, or of their steps if that is more, that is cut off after LONGEST_WALK."""
     steps = _named(journey)
+    if journey.sessions is not None:
+        return 0.0
     if journey.length is not None and journey.length.duration is not None:
         return _cut_in_time(journey, steps)
     if journey.length is not None:

@@ -166,8 +166,12 @@ come; `arrival`, `arrives_s`, `arrival_key`: the next one."""
 
 JOURNEY = _dtype(
     f="patience_s failed_again failed_pause_s sold_out_again sold_out_pause_s waiting_again waiting_pause_s",
-    i="failed_most sold_out_most waiting_most start_from start_to length_from length_to time",
+    i="failed_most sold_out_most waiting_most start_from start_to length_from length_to time walk_from walks",
 )
+"""`walks`: observed sessions that are played whole, 0 where a chain is walked; `walk_from`: the first of them."""
+WALK = _dtype(i="step_from")
+"""Of an observed session: its first row of WALK_STEP; the next session's is where it ends."""
+WALK_STEP = _dtype(f="pause_s", i="step")
 NEXT = _dtype(i="choice_from choice_to")
 """Of a journey and step, at index `journey * steps + step`: its choices of the next one."""
 CHOICE = _dtype(f="upto", i="step pause")
@@ -198,7 +202,8 @@ SPEC = _dtype(
     f="slot_s until_s offset_s speed",
     i="slots steps products service_count root arrivals "
     "changes change_count "
-    "journeys nexts choices pauses nominal scripts script_of groups members visits law_rows is_limited "
+    "journeys nexts choices pauses walks walk_steps nominal "
+    "scripts script_of groups members visits law_rows is_limited "
     "arrival_s arrival_number arrival_journey arrival_product plan_root",
 )
 

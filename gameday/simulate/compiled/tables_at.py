@@ -27,6 +27,8 @@ from gameday.simulate.compiled.layout import (
     SMALL,
     SUM,
     VISIT,
+    WALK,
+    WALK_STEP,
     WORK,
     reader,
 )
@@ -62,6 +64,8 @@ __all__ = [
     "sum_at",
     "change_at",
     "visit_at",
+    "walk_at",
+    "walk_step_at",
     "work_at",
 ]
 
@@ -72,6 +76,7 @@ _item = reader(ITEM)
 _pause = reader(PAUSE)
 _change = reader(CHANGE)
 _number, _sum = reader(NUMBER), reader(SUM)
+_walk, _walk_step = reader(WALK), reader(WALK_STEP)
 _small, _share = reader(SMALL), reader(SHARE)
 _journey, _next, _choice = map(reader, (JOURNEY, NEXT, CHOICE))
 _script, _group, _member, _visit = map(reader, (SCRIPT, GROUP, MEMBER, VISIT))
@@ -157,6 +162,16 @@ def next_at(spec, j, step):
 @inlined
 def choice_at(spec, index):
     return _choice(spec.choices, index)
+
+
+@inlined
+def walk_at(spec, index):
+    return _walk(spec.walks, index)
+
+
+@inlined
+def walk_step_at(spec, index):
+    return _walk_step(spec.walk_steps, index)
 
 
 @inlined

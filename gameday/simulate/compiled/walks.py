@@ -11,6 +11,8 @@ from gameday.simulate.compiled.tables_at import (
     next_at,
     nominal_of,
     pause_at,
+    walk_at,
+    walk_step_at,
 )
 from gameday.vocabulary import LONGEST_WALK, Draw
 
@@ -38,9 +40,28 @@ def _choose(spec, first, last, uniform):
 
 
 @inlined
+def _observed(spec, journey, key, position):
+    """Return the row of an observed session's step at a position, -1 behind its last."""
+    number = min(int(keyed(key, 0, 0, _ENTRY) * journey.walks), journey.walks - 1)
+    row = walk_at(spec, journey.walk_from + number).step_from + position
+    return row if row < walk_at(spec, journey.walk_from + number + 1).step_from else -1
+
+
+@inlined
+def _after_observed(spec, journey, key, position):
+    """Return the pause behind a step of an observed session and the next one, or END."""
+    row = _observed(spec, journey, key, position + 1)
+    if row < 0:
+        return 0.0, END
+    return walk_step_at(spec, row - 1).pause_s / spec.speed, walk_step_at(spec, row).step
+
+
+@inlined
 def first_step(spec, j, key):
     """Return the step a session begins with."""
     journey = journey_at(spec, j)
+    if journey.walks > 0:
+        return walk_step_at(spec, _observed(spec, journey, key, 0)).step
     first, last = journey.start_from, journey.start_to
     if last - first == 1:
         return choice_at(spec, first).step
@@ -60,6 +81,8 @@ def _most_steps(spec, j, key):
 @inlined
 def after(spec, j, key, position, step, spent_s):
     """Return the pause after a step and the next one, or END; `spent_s` as `Course.after` has it."""
+    if journey_at(spec, j).walks > 0:
+        return _after_observed(spec, journey_at(spec, j), key, position)
     row = next_at(spec, j, step)
     first, last = row.choice_from, row.choice_to
     chosen = first

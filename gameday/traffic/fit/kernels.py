@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gameday.scenario import visit_density, visits_in_time
-from gameday.scenario.blocks import Journey
+from gameday.scenario.blocks import Journey, ObservedSessions
 from gameday.vocabulary import SLOT_S, Array
 
 __all__ = ["lag_kernel"]
@@ -26,6 +26,8 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
     spread over what is kept. A journey whose sessions end by time has the visits that these responses leave
     time for.
     """
+    if journey.sessions is not None:
+        return _by_slot(*_observed_visits(journey.sessions, steps, response_s))
     if journey.ends_by_time:
         found = visits_in_time(journey, steps, response_s)
         return _by_slot(found.density, found.bin_s)
@@ -33,6 +35,20 @@ def lag_kernel(journey: Journey, steps: tuple[str, ...], response_s: dict[str, f
     kept, bin_s = _visits_by_bin(journey, steps, response_s)
     share = np.divide(total, kept.sum(axis=1), out=np.zeros(len(steps)), where=total > 0)
     return _by_slot(kept * share[:, None], bin_s)
+
+
+def _observed_visits(
+    sessions: ObservedSessions, steps: tuple[str, ...], response_s: dict[str, float]
+) -> tuple[Array, float]:
+    """Return visits of a session by time since its start, shape (steps, bins), and the length of a bin, s."""
+    index = sessions.indices(steps)
+    took_s = np.array([response_s[step] for step in steps])[index] + np.array(sessions.pauses)
+    since_s = np.concatenate([[0.0], np.cumsum(took_s)[:-1]])
+    at_s = since_s - np.repeat(since_s[sessions.firsts[:-1]], sessions.lengths)
+    bins = int(at_s.max() / _BIN_S) + 1
+    places = index * bins + (at_s / _BIN_S).astype(int)
+    counts = np.bincount(places, minlength=len(steps) * bins)
+    return counts.reshape(len(steps), bins) / sessions.count, _BIN_S
 
 
 def _visits_by_bin(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gameday.scenario import steps_in_time, visits_in_time
-from gameday.scenario.blocks import Journey, walked_visits
+from gameday.scenario.blocks import Journey, ObservedSessions, walked_visits
 from gameday.vocabulary import LONGEST_WALK, Array
 
 __all__ = ["Chain", "chain_of", "length_law"]
@@ -43,6 +43,8 @@ class Chain:
 
 def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, float]) -> Chain:
     """Return what a journey comes to; `response_s` is each step's response in event time."""
+    if journey.sessions is not None:
+        return _observed(journey.sessions, steps, response_s)
     if journey.ends_by_time:
         return _timed_chain(journey, steps, response_s)
     moves, start = journey.transition_matrix(steps), journey.entry_vector(steps)
@@ -56,6 +58,27 @@ def chain_of(journey: Journey, steps: tuple[str, ...], response_s: dict[str, flo
         mean,
         _deviation(length_law(journey, steps), mean),
         float(_goes_on(journey, moves, start) @ _pauses_s(journey, steps) + visits @ responses_s),
+    )
+
+
+def _observed(
+    sessions: ObservedSessions, steps: tuple[str, ...], response_s: dict[str, float]
+) -> Chain:
+    """Return what observed sessions come to."""
+    index, lengths = sessions.indices(steps), np.array(sessions.lengths)
+    session = np.repeat(np.arange(sessions.count), lengths)
+    ever = [len(np.unique(session[index == step])) / sessions.count for step in range(len(steps))]
+    is_last = np.zeros(len(index), bool)
+    is_last[sessions.firsts[1:] - 1] = True
+    took_s = np.array([response_s[step] for step in steps])[index]
+    took_s = took_s + np.where(is_last, 0.0, np.array(sessions.pauses))
+    return Chain(
+        steps,
+        sessions.visits_per_session(steps),
+        np.array(ever),
+        mean_steps=float(lengths.mean()),
+        spread_steps=float(lengths.std()),
+        mean_s=float(took_s.sum() / sessions.count),
     )
 
 
@@ -128,6 +151,8 @@ def length_law(journey: Journey, steps: tuple[str, ...]) -> Array:
 
     Chances of more steps are cut off where they sum to less than 1e-12.
     """
+    if journey.sessions is not None:
+        return np.bincount(journey.sessions.lengths) / journey.sessions.count
     if journey.ends_by_time:
         return steps_in_time(journey, steps)
     if journey.length is not None and journey.length.steps is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import EXIT, Journey
+from gameday.scenario.blocks import EXIT, Journey, ObservedSessions
 from gameday.scenario.service_times import ServiceTime
 from gameday.traffic.plan.load_plan import Arrivals, LoadPlan
 from gameday.traffic.plan.products import minutes_of_day, type_shares
@@ -74,11 +74,44 @@ class _Choice:
         return np.asarray(self.names[np.minimum(index, len(self.names) - 1)])
 
 
+class _Observed:
+    """Observed sessions with steps as numbers: a session is one of them, by the draw of its entry."""
+
+    def __init__(self, sessions: ObservedSessions, steps: tuple[str, ...]) -> None:
+        self.count, self.firsts = sessions.count, sessions.firsts
+        self.step, self.pause_s = sessions.indices(steps), np.array(sessions.pauses)
+        self._firsts, self._step = self.firsts.tolist(), self.step.tolist()
+        self._pause_s = sessions.pauses
+
+    def step_at(self, key: int, position: int) -> int:
+        """Return the step at a position of the session with this key, END behind its last."""
+        number = min(int(draw_keyed(key, 0, 0, Draw.ENTRY) * self.count), self.count - 1)
+        place = self._firsts[number] + position
+        return int(self._step[place]) if place < self._firsts[number + 1] else END
+
+    def pause_after_s(self, key: int, position: int) -> float:
+        """Return the pause behind a position, s of event time."""
+        number = min(int(draw_keyed(key, 0, 0, Draw.ENTRY) * self.count), self.count - 1)
+        return float(self._pause_s[self._firsts[number] + position])
+
+    def many(self, keys: Array, position: int) -> tuple[Array, Array]:
+        """Return `step_at` and the pause before it, s of event time, of many sessions that come so far."""
+        drawn = (draw_many(keys, 0, 0, Draw.ENTRY) * self.count).astype(int)
+        number = np.minimum(drawn, self.count - 1)
+        place = self.firsts[number] + position
+        goes_on = place < self.firsts[number + 1]
+        step = np.where(goes_on, self.step[np.minimum(place, len(self.step) - 1)], END)
+        pause_s = self.pause_s[np.maximum(place - 1, 0)] if position else np.zeros(len(keys))
+        return step, np.where(goes_on, pause_s, 0.0)
+
+
 class Course:
     """A journey with steps as numbers and times in wall seconds: what a walk needs to know of it."""
 
     def __init__(self, journey: Journey, steps: tuple[str, ...], clock: Clock) -> None:
         self.clock = clock
+        self.observed = None if journey.sessions is None else _Observed(journey.sessions, steps)
+        """Sessions that are played whole; None: walks are those of the chain."""
         self.start = _step_choice(journey.start, steps)
         self.next = {
             steps.index(step): _step_choice(row, steps) for step, row in journey.next.items()
@@ -91,8 +124,16 @@ class Course:
 
     def first(self, key: int) -> int:
         """Return the first step of the session with this key."""
+        if self.observed is not None:
+            return self.observed.step_at(key, 0)
         only = self.start.only
         return only if only is not None else self.start(draw_keyed(key, 0, 0, Draw.ENTRY))
+
+    def first_many(self, keys: Array) -> Array:
+        """Return `first` of many sessions."""
+        if self.observed is not None:
+            return self.observed.many(keys, 0)[0]
+        return self.start.many(draw_many(keys, 0, 0, Draw.ENTRY))
 
     def after(self, key: int, position: int, step: int, spent_s: float = 0.0) -> tuple[float, int]:
         """Return the pause after a step, wall seconds, and the next step or END.
@@ -100,6 +141,8 @@ class Course:
         `position`: how many steps the session has made before this one. `spent_s`: wall seconds from the session's
         start to this step's reply, as planned; it counts where sessions end by time.
         """
+        if self.observed is not None:
+            return self._after_observed(self.observed, key, position)
         row = self.next[step]
         following = row.only
         if following is None:
@@ -113,6 +156,12 @@ class Course:
         if self.duration is not None and spent_s + think_s > self._time_s(key):
             return 0.0, END
         return think_s, following
+
+    def _after_observed(self, observed: _Observed, key: int, position: int) -> tuple[float, int]:
+        following = observed.step_at(key, position + 1)
+        if following == END:
+            return 0.0, END
+        return self.clock.wall_s(observed.pause_after_s(key, position)), following
 
     def _time_s(self, key: int) -> float:
         """Return the wall seconds in which the session with this key begins steps."""
@@ -131,6 +180,9 @@ class Course:
         self, keys: Array, position: int, step: int, spent_s: Array | None = None
     ) -> tuple[Array, Array]:
         """Return `after` of many sessions that are at `step`, bit for bit the same."""
+        if self.observed is not None:
+            following, pause_s = self.observed.many(keys, position + 1)
+            return np.array([self.clock.wall_s(pause) for pause in pause_s.tolist()]), following
         following = self.next[step].many(draw_many(keys, position, 0, Draw.NEXT_STEP))
         goes_on = following != END
         is_over = goes_on & (position + 1 >= self._most_steps_many(keys))
@@ -308,7 +360,7 @@ class _Front:
     def __init__(self, course: Course, nominal_s: list[float], keys: Array, at_s: Array) -> None:
         self._course, self._nominal_s = course, nominal_s
         self.keys, self.at_s, self._began_s = keys, at_s, at_s
-        self.steps = course.start.many(draw_many(keys, 0, 0, Draw.ENTRY))
+        self.steps = course.first_many(keys)
 
     def keep(self, kept: Array) -> None:
         """Go on with these sessions alone."""
