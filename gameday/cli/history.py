@@ -24,6 +24,8 @@ __all__ = ["add_to"]
 
 _COLUMNS = ("time", "event", "session", "user", "order", "category", "region", "product", "price")
 _MOST_BUYS = 3
+_MOST_AGAIN = 3
+_WALKS = ("chain", "sessions")
 _WITH_TRACES = "--traces goes with --event, --window, --last, --header and --out"
 _WITH_PROMETHEUS = "--prometheus goes with --query, --counts, --event, --last and --header"
 _DOUBTED = 10
@@ -95,6 +97,12 @@ CountsOption = Annotated[
 ]
 
 
+WalksOption = Annotated[
+    str,
+    typer.Option(help="chain: journeys fitted; sessions: those observed, played whole"),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this file's verbs."""
     group = typer.Typer(no_args_is_help=True, help="What a shop's own logs say of its customers.")
@@ -126,6 +134,7 @@ def import_(
         str | None, typer.Option(help="event types as steps: view=product,purchase=checkout")
     ] = None,
     counts: CountsOption = None,
+    walks: WalksOption = "chain",
     out: Annotated[
         Path | None,
         typer.Option(help="the YAML to write; else journeys.yaml, or services.yaml of traces"),
@@ -160,6 +169,8 @@ def import_(
         return
     if window or last or header or query:
         raise UsageError("--window, --last, --header and --query are for --traces or --prometheus")
+    if walks not in _WALKS:
+        raise UsageError(f"--walks: must be {' or '.join(_WALKS)} (got '{walks}')")
     _check(
         clickstream,
         access_log,
@@ -179,6 +190,7 @@ def import_(
         steps=_pairs("--steps", steps),
         regions=_pairs("--regions", regions),
         counts=counts,
+        walks=walks,
     )
     _import_log(order, page, as_json=as_json)
 
@@ -263,6 +275,7 @@ def _say(imported: Imported) -> None:
     typer.echo(f"{imported.sessions} sessions")
     _say_journeys(answer)
     _say_held_out(answer.held_out, imported.order_step)
+    _say_losses(answer)
     if not imported.has_orders:
         typer.echo(f"  no event is the step {imported.order_step}: nobody is told as a buyer")
     for row in answer.counts or ():
@@ -298,6 +311,38 @@ def _say_journeys(answer: ImportAnswer) -> None:
         typer.echo(
             f"of {row.sessions} {what} {row.buying} bought: {row.share:.2%} "
             f"({row.low:.2%} to {row.high:.2%})"
+        )
+
+
+def _say_losses(answer: ImportAnswer) -> None:
+    """Print what a chain, whose next step depends on the present one alone, loses of the sessions."""
+    losses = answer.losses
+    typer.echo(
+        "what a chain of steps loses of the sessions"
+        + (
+            " (--walks sessions plays them whole):"
+            if answer.walks == "chain"
+            else ", which are played whole:"
+        )
+    )
+    typer.echo(
+        f"  {losses.by_two_before:.1%} of moves go elsewhere by the step before the last "
+        f"(chance alone: {losses.by_chance:.1%})"
+    )
+    if losses.largest is not None and losses.largest_share is not None:
+        first, second, third = losses.largest
+        typer.echo(
+            f"  most: {first}, {second}, then {third}: told {losses.largest_share.told:.1%}, "
+            f"seen {losses.largest_share.seen:.1%}"
+        )
+    again = sorted(losses.again.items(), key=lambda row: -abs(row[1].told - row[1].seen))
+    for step, shares in again[:_MOST_AGAIN]:
+        typer.echo(
+            f"  {step} twice or more in a session: told {shares.told:.1%}, seen {shares.seen:.1%}"
+        )
+    if losses.empty_cart is not None:
+        typer.echo(
+            f"  orders with an empty cart: told {losses.empty_cart.told:.1%}, seen {losses.empty_cart.seen:.1%}"
         )
 
 

@@ -35,6 +35,7 @@ from gameday.scenario.reading import to_yaml
 from gameday.traffic.journeys import (
     PATIENCE,
     Calibration,
+    ChainLosses,
     Conversion,
     FittedJourney,
     FittedPause,
@@ -43,6 +44,8 @@ from gameday.traffic.journeys import (
     Proposal,
     calibrate,
     propose,
+    session_table,
+    walked,
 )
 from gameday.traffic.plan import ProductMix
 
@@ -71,6 +74,8 @@ class ImportOrder:
     """Of times without an offset; None: UTC."""
     counts: Path | None = None
     """A table file to write: a history by the minute."""
+    walks: str = "chain"
+    """`sessions`: journeys play the observed sessions whole; they are written beside `out`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,11 @@ class ImportAnswer:
     products: tuple[ProductMix, ...]
     buys: tuple[Conversion, ...]
     held_out: GoodnessByType
+    losses: ChainLosses
     notes: tuple[str, ...]
     written: str
+    walks: str
+    """`chain`, or `sessions`: what the journeys that were written play."""
     log: AccessLogAnswer | None
     """None: it was a clickstream."""
     doubts: tuple[str, ...] = ()
@@ -229,15 +237,31 @@ def _fit(
     order_step = _order_step(scenario)
     found = calibrate(sessions, zones=zones, order=order_step)
     log = None if logs is None else logs.answer
-    _write_proposal(propose(found, list(zones)), {} if log is None else log.proposed, order.out)
+    proposal = propose(found, list(zones))
+    if order.walks == "sessions":
+        proposal = _with_sessions(proposal, found, order.out)
+    _write_proposal(proposal, {} if log is None else log.proposed, order.out)
     return Imported(
-        answer=_answer(found, order.out, log),
+        answer=_answer(order, found, log),
         source=source,
         sessions=sessions.count,
         order_step=order_step,
         has_orders=order_step in sessions.steps,
         log_lines=() if logs is None else logs.lines,
     )
+
+
+def _with_sessions(proposal: Proposal, found: Calibration, out: Path) -> Proposal:
+    """Return the proposal with journeys that play observed sessions, and write those beside it."""
+    file = out.with_name(f"{out.stem}-sessions.parquet")
+    table = session_table(found)
+    write_whole(file, lambda path: table.to_parquet(path, index=False))
+    blocks = {
+        name: walked(block, file.name)
+        for name, block in proposal.journeys.items()
+        if isinstance(block, JourneyBlock)
+    }
+    return replace(proposal, journeys=blocks)
 
 
 def _check_regions(sessions: Sessions, zones: dict[str, str]) -> None:
@@ -269,14 +293,16 @@ def _write_counts(table: pd.DataFrame, file: Path) -> None:
     write_whole(file, lambda path: write(table, path))
 
 
-def _answer(found: Calibration, written: Path, log: AccessLogAnswer | None) -> ImportAnswer:
+def _answer(order: ImportOrder, found: Calibration, log: AccessLogAnswer | None) -> ImportAnswer:
     return ImportAnswer(
         journeys=tuple(_journey(journey) for journey in found.journeys),
         products=found.products,
         buys=found.buys,
         held_out=found.held_out,
+        losses=found.losses,
         notes=found.notes,
-        written=str(written),
+        written=str(order.out),
+        walks=order.walks,
         log=log,
         doubts=(*(() if log is None else log.doubts), *_doubts(found)),
     )

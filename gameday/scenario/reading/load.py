@@ -16,10 +16,9 @@ from gameday.scenario.faults import Fault, did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
 from gameday.scenario.reading.assets import asset_faults, read_assets
 from gameday.scenario.reading.cross_checks import cross_faults
+from gameday.scenario.reading.data_files import read_regressor_files, read_session_files
 from gameday.scenario.reading.injections import injection_faults
 from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
-from gameday.scenario.reading.regressor_files import read_regressor_files
-from gameday.scenario.reading.session_files import read_session_files
 from gameday.scenario.reading.yaml_source import Document, is_file, read_document
 
 __all__ = [

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gameday.traffic.journeys.calibration import calibrate
     from gameday.traffic.journeys.fitted import (
         Calibration,
+        ChainLosses,
         Conversion,
         FittedJourney,
         GoodnessByType,
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     )
     from gameday.traffic.journeys.pauses import FittedPause
     from gameday.traffic.journeys.proposed_yaml import PATIENCE, Proposal, propose
+    from gameday.traffic.journeys.walked_sessions import WalkedBlock, session_table, walked
 
 __all__ = [
     "PATIENCE",
     "Calibration",
+    "ChainLosses",
+    "WalkedBlock",
+    "session_table",
+    "walked",
     "Conversion",
     "FittedJourney",
     "FittedPause",
@@ -35,6 +41,10 @@ if not TYPE_CHECKING:
         {
             "PATIENCE": "proposed_yaml",
             "Calibration": "fitted",
+            "ChainLosses": "fitted",
+            "WalkedBlock": "walked_sessions",
+            "session_table": "walked_sessions",
+            "walked": "walked_sessions",
             "Conversion": "fitted",
             "FittedJourney": "fitted",
             "FittedPause": "pauses",

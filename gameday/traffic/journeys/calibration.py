@@ -12,11 +12,12 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.history.importers import Sessions
+from gameday.traffic.journeys.chain_losses import chain_losses
 from gameday.traffic.journeys.fitted import Calibration, Conversion, FittedJourney, jeffreys
 from gameday.traffic.journeys.held_out import goodness_of_fit
 from gameday.traffic.journeys.pauses import FittedPause, fit_pause
 from gameday.traffic.plan.mix import measure_group_mix, measure_product_mix
-from gameday.vocabulary import LONGEST_WALK, Array
+from gameday.vocabulary import LONGEST_WALK, Array, Seed
 
 __all__ = ["CLASSES", "ORDER", "calibrate"]
 
@@ -30,6 +31,8 @@ CLASSES = (
 such step, and what follows is a session of its own: so a buyer always buys, and no visit is lost."""
 ORDER = "checkout"
 """The step of an order, where no scenario says which one is."""
+_LOSSES = Seed(1)
+"""Of the chain's sessions that are held against those observed: the same at every import."""
 _HELD_OUT = 5
 """Of so many sessions in a row the last is held out."""
 _LEAST_SESSIONS = 20
@@ -51,6 +54,7 @@ def calibrate(
     class_steps = _class_steps(train, order)
     fitted, held_out = _classify(train, class_steps), _classify(test, class_steps)
     about = fitted.sessions.about(order)
+    whole = _classify(seen.only(~seen.is_cut), class_steps)
     mixes = _class_mixes(fitted, about, zones or {})
     journeys = tuple(
         _fit_class(name, mix, fitted.of_class(name), held_out.of_class(name), resolution_s)
@@ -61,6 +65,8 @@ def calibrate(
         measure_product_mix(fitted.sessions, about, zones or {}),
         _conversions(seen, order),
         goodness_of_fit(journeys, held_out.sessions, order),
+        chain_losses(journeys, fitted.sessions, order, _LOSSES),
+        {journey.name: whole.of_class(journey.name) for journey in journeys},
         seen.notes,
     )
 

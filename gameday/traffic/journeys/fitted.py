@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy import stats
 
+from gameday.history.importers import Sessions
 from gameday.products import WhereKnown, to_json
 from gameday.scenario.blocks import EXIT, Journey
 from gameday.traffic.journeys.pauses import FittedPause, PauseLaw
@@ -187,6 +188,32 @@ class GoodnessByType(GoodnessOfFit):
 
 
 @dataclass(frozen=True, slots=True)
+class ToldAndSeen:
+    """A share by the chain, and in the sessions."""
+
+    told: float
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLosses:
+    """How sessions of a chain differ from those observed."""
+
+    by_two_before: float
+    """Share of moves that go elsewhere than the journeys tell by the two steps before: total variation, 0-1."""
+    by_chance: float
+    """What it would be by chance alone, of so many sessions of the journeys."""
+    largest: tuple[str, str, str] | None
+    """The three steps in a row that differ most."""
+    largest_share: ToldAndSeen | None
+    """Share of the moves behind the first two of them that go to the third."""
+    again: dict[str, ToldAndSeen]
+    """Step -> share of sessions that come to it twice or more."""
+    empty_cart: ToldAndSeen | None
+    """Share of orders before which nothing was put in a cart; None: the sessions have no cart, or no order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What a log says of its customers."""
 
@@ -195,6 +222,9 @@ class Calibration:
     buys: tuple[Conversion, ...]
     """Of all sessions first, then of those that came to see each product type."""
     held_out: GoodnessByType
+    losses: ChainLosses
+    sessions: dict[str, Sessions]
+    """Journey -> all sessions of its class."""
     notes: tuple[str, ...]
 
 

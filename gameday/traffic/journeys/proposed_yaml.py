@@ -10,6 +10,7 @@ import numpy as np
 
 from gameday.products import WhereKnown
 from gameday.traffic.journeys.fitted import Calibration, FittedJourney, JourneyBlock, chances_of
+from gameday.traffic.journeys.walked_sessions import WalkedBlock
 from gameday.traffic.plan.mix import ProductBlock, ProductMix, product_block
 
 __all__ = ["PATIENCE", "Proposal", "propose"]
@@ -26,7 +27,7 @@ class Proposal:
 
     products: Annotated[dict[str, ProductBlock] | None, WhereKnown] = None
     """Absent where the log has no product types, or no region is known."""
-    journeys: dict[str, JourneyBlock]
+    journeys: dict[str, JourneyBlock] | dict[str, WalkedBlock]
 
 
 def propose(found: Calibration, regions: list[str]) -> Proposal:
