@@ -111,10 +111,19 @@ def _show_plan(answer: PlanAnswer) -> None:
             f"{walk.mean_s / 60:.1f} min; comes to {ever}{_cut(walk.share_cut)}"
         )
     _show_products(answer)
+    if not any(answer.service_visits_per_s.values()):
+        typer.echo(
+            "no services are written: what each would bear, and how long replies take, is not known; replies "
+            "are planned to take no time, and no speed is refused for them"
+        )
     for stack, rows in answer.service_visits_per_s.items():
+        if not rows:
+            continue
         shown = ", ".join(f"{name} {max(row):.3g}" for name, row in rows.items() if max(row) > 0)
         typer.echo(f"visits a second at most, {stack}: {shown}")
     for stack, stations in answer.cells.items():
+        if not stations:
+            continue
         shown = ", ".join(f"{name} {servers}" for name, servers in stations.items())
         typer.echo(f"cell of {stack:<10} {shown}")
     _show_fit(answer)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         model_notes,
         past_events,
     )
+    from gameday.forecast.given_curve import given_demand
 
 __all__ = [
     "Demand",
@@ -33,6 +34,7 @@ __all__ = [
     "event_spans",
     "fit",
     "forecast_demand",
+    "given_demand",
     "model_notes",
     "past_events",
 ]
@@ -50,6 +52,7 @@ if not TYPE_CHECKING:
             "event_spans": "forecast",
             "fit": "forecast",
             "forecast_demand": "forecast",
+            "given_demand": "given_curve",
             "model_notes": "forecast",
             "past_events": "forecast",
         },

@@ -171,6 +171,11 @@ def checked(order: RehearsalOrder) -> CheckedOrder:
     if order.asked.scale is not None and order.asked.scale > 1:
         raise UsageError(f"--scale: must be at most 1, the whole (got {order.asked.scale:g})")
     loaded = read_scenario(order.event)
+    if loaded.written.is_black_box:
+        raise UsageError(
+            f"{order.event} has no `services`: there is nothing to model; write them (`gameday history "
+            "import --traces` makes them of traces), or replay it against a target"
+        )
     variants = [what_if(loaded, text) for text in order.what_if]
     for scenario in (loaded.played, *(variant.scenario for variant in variants)):
         check_options(order.asked, scenario, order.inject, own_target=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gameday.errors import UsageError
 from gameday.experiments.rehearsal import series_table
 from gameday.experiments.replications import Look, Replication
 from gameday.findings import (
@@ -29,6 +30,7 @@ from gameday.live import Show, show_to
 from gameday.python_words import path_of, seed_of, texts_of
 from gameday.report import Judged, Summary, gather
 from gameday.safety import check_ceilings
+from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.simulate import RealSpeedRuns, compiling, real_speed_model
 from gameday.swarm.control import check_listen
@@ -94,6 +96,7 @@ def replay_order(order: Order, show: Show) -> Replayed:
     Raises GamedayError when it ends before load goes out; the run's folder says so then.
     """
     loaded = read_scenario(order.event, drift=order.drift)
+    _check_target(order, loaded.played)
     order = checked(order, loaded.played)
     check_listen(order.listen)
     with begun(order, loaded, show) as run:
@@ -101,6 +104,15 @@ def replay_order(order: Order, show: Show) -> Replayed:
             summary = _play(run)
         run.end(summary.verdict)
         return Replayed(summary, run.folder.path, loaded)
+
+
+def _check_target(order: Order, scenario: Scenario) -> None:
+    """Raise UsageError where there is nothing to play against."""
+    if scenario.is_black_box and order.targets is None:
+        raise UsageError(
+            f"{scenario.event.name} has no `services`, of which the embedded shop is made: give --target "
+            "URL, or write them (`gameday history import --traces` makes them of traces)"
+        )
 
 
 def _play(run: Run) -> Summary:
@@ -132,6 +144,8 @@ def _show(run: Run, seen: Foreseen) -> _Shown:
     scenario, plan = run.scenario, seen.plan
     servers = scenario.replay.target_fraction if run.order.has_own_target else None
     load_share = 1.0 if servers is None else plan.scale / servers
+    if scenario.is_black_box:
+        return _show_black_box(run, seen, load_share)
     with ExitStack() as stack:
         wait_for_code = stack.enter_context(compiling())
         shops = stack.enter_context(target(run, plan))
@@ -162,6 +176,32 @@ def _show(run: Run, seen: Foreseen) -> _Shown:
     return _Shown(after, questions, evidence, modelled)
 
 
+_NOT_TOLD = "what can be lost, and how many servers to order: the scenario has no services"
+_NO_MODEL = "the scenario has no services, so nothing can be modelled"
+
+
+def _show_black_box(run: Run, seen: Foreseen, load_share: float) -> _Shown:
+    """Play the plan against a target of which nothing is known but how it answers."""
+    after = AfterLoad(play_load(run, seen.plan, None), run.stop)
+    after.keep(run.folder, ())
+    modelled: RealSpeedRuns[Replication] = RealSpeedRuns(why=_NO_MODEL)
+    evidence = Evidence(
+        scenario=run.scenario,
+        plan=seen.plan,
+        measured=after.played.record,
+        predicted=(),
+        event=(),
+        event_scale=None,
+        n_minus_one={},
+        load_share=load_share,
+        calm=(),
+        machine=after.played.health.machine,
+        peak=(),
+        event_missing=_NO_MODEL,
+    )
+    return _Shown(after, Questions(run, seen, after), evidence, modelled)
+
+
 def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
     """Return findings, orders and verdict of what a run showed."""
     played, evidence = shown.after.played, shown.evidence
@@ -176,7 +216,10 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         end=end,
         why=why,
         faults=valid.faults,
-        unjudged=not_judged(shown.modelled, peak_played=bool(evidence.peak)),
+        unjudged=(
+            *not_judged(shown.modelled, peak_played=bool(evidence.peak)),
+            *((_NOT_TOLD,) if run.scenario.is_black_box else ()),
+        ),
         unmeasured=unmeasured_objectives(evidence, findings),
     )
     return Judged(

@@ -113,6 +113,8 @@ def least_scale(scenario: Scenario) -> float:
     There no service's time is stretched beyond _MOST_STRETCH, and every policy has what it needs (a pool's
     connections).
     """
+    if scenario.is_black_box:
+        return 0.0
     rules = scenario.services.values()
     servers = min(rule.servers(stack) for rule in rules for stack in rule.stacks)
     of_policies = [policy.least_scale for rule in rules for _, policy in rule.policies()]
@@ -128,7 +130,9 @@ class _CellBuilder:
         self.notes: set[str] = set()
 
     def exchanges(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
-        """Return the entry visits of a step: groups in sequence, one visit an exchange."""
+        """Return the entry visits of a step: groups in sequence, one visit an exchange; of a black box none."""
+        if self.scenario.is_black_box:
+            return tuple(() for _ in self.scenario.exchanges(step_name, product))
         step = self.scenario.steps[step_name]
         extra, without = self._of_product(step_name, product)
         groups = list[tuple[Visit, ...]]()

@@ -70,6 +70,8 @@ def plan_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:
     instants = _instants(data["slots_utc"])
     shared, plots = None, []
     for title, unit, lines in _of_plan(data):
+        if not lines:
+            continue  # of a black box no visits to services are known
         plot = _blank(title, unit, shared)
         shared = plot.x_range
         for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
@@ -239,7 +241,8 @@ def _stack(
     for plot in plots:
         for interval in injected:
             _shade(plot, interval, fill_color=_COLOURS[1], fill_alpha=0.12)
-    return column(*(_legend(p) for p in plots), sizing_mode="stretch_width")
+    drawn = [_legend(plot) for plot in plots if plot.legend]  # of a black box no service is drawn
+    return column(*drawn, sizing_mode="stretch_width")
 
 
 def _load(stack: str, instants: list[datetime], data: dict[str, Any]) -> figure:

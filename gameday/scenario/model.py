@@ -152,7 +152,7 @@ class CapacityBlock(Block):
     lead_time_days: int = Field(default=21, ge=0)
     """From order to servers at work. Default: ours; AWS takes future-dated reservations 5 to 120 days ahead."""
     zones_lost: int = Field(default=1, ge=0, le=2)
-    instances: dict[str, InstanceType]
+    instances: dict[str, InstanceType] = Field(default_factory=dict)
 
 
 class Scenario(Block):
@@ -169,12 +169,18 @@ class Scenario(Block):
     steps: dict[Name, Step]
     values: dict[Name, Value] = Field(default_factory=dict)
     feeds: dict[Name, Feed] = Field(default_factory=dict)
-    services: dict[Name, Service]
-    observe: Observe
+    services: dict[Name, Service] = Field(default_factory=dict)
+    """Absent: a black box. It can be planned and replayed against a target; nothing of it can be modelled."""
+    observe: Observe = Observe(series={})
     objectives: list[CriterionText]
     guardrails: list[Guardrail] = Field(default_factory=list)
     replay: Replay = Replay()
-    capacity: CapacityBlock
+    capacity: CapacityBlock = CapacityBlock()
+
+    @property
+    def is_black_box(self) -> bool:
+        """Whether nothing is known of the services behind it: no model, no sizing, no loss can be told."""
+        return not self.services
 
     @property
     def step_names(self) -> tuple[str, ...]:

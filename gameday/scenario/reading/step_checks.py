@@ -24,7 +24,8 @@ def step_faults(scenario: Scenario) -> Iterator[Fault]:
     """Yield steps without a required exchange or with too many, and calls to services that do not exist."""
     for name, step in scenario.steps.items():
         path = ("steps", name, "exchanges")
-        yield from unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
+        if not scenario.is_black_box:
+            yield from unknown(("steps", name, "entry"), "service", step.entry, scenario.services)
         if not any(e.required for e in step.each_exchange()):
             yield path, "needs at least one required exchange"
         if (exchanges := sum(1 for _ in step.each_exchange())) > MOST_EXCHANGES:
@@ -70,13 +71,19 @@ def _value_faults(scenario: Scenario) -> Iterator[Fault]:
 
 def service_faults(scenario: Scenario) -> Iterator[Fault]:
     """Yield what a service names that is not there, and stacks that lack a service which is called."""
+    if scenario.is_black_box:
+        return
+    missing = {"observe", "capacity"} - scenario.model_fields_set
+    for block in sorted(missing):
+        yield (block,), f"is missing; add `{block}:` (only without `services` may it be left out)"
     stacks = sorted(set(scenario.stack_names))
     for name, service in scenario.services.items():
         for stack, fleet in service.stacks.items():
             path = ("services", name, "stacks", stack)
             yield from unknown(path, "stack", stack, stacks)
-            known = scenario.capacity.instances
-            yield from unknown((*path, "instance"), "instance type", fleet.instance, known)
+            if "capacity" not in missing:
+                known = scenario.capacity.instances
+                yield from unknown((*path, "instance"), "instance type", fleet.instance, known)
         for field in ("step_time", "queue_share"):
             for step in getattr(service, field):
                 yield from unknown(("services", name, field, step), "step", step, scenario.steps)

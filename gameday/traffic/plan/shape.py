@@ -201,7 +201,12 @@ def fastest_speed(scenario: Scenario, nominal: StackResponses) -> tuple[float, s
 
 
 def _speed_limits(scenario: Scenario, nominal: StackResponses) -> Iterator[tuple[float, str]]:
-    """Yield the speeds beyond which responses take too much of a slot or of a think time, and why."""
+    """Yield the speeds beyond which responses take too much of a slot or of a think time, and why.
+
+    Of a black box none: how long its replies take is not known.
+    """
+    if scenario.is_black_box:
+        return
     for stack, responses in nominal.items():
         for step, response in responses.items():
             yield (
