@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gameday.traffic import ReplayOptions
 
 __all__ = [
+    "DemandOption",
     "DriftOption",
     "DurationOption",
     "EventOption",
@@ -45,6 +46,12 @@ __all__ = [
 EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
 HistoryOption = Annotated[
     Path | None, typer.Option(help=f"{readable_kinds()}; default: a synthetic past")
+]
+DemandOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="counts a minute, region and step of the event itself, in the form of --history; nothing is forecast"
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="decides all chance in the run")]
 WindowOption = Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.cli.options import (
+    DemandOption,
     DriftOption,
     DurationOption,
     EventOption,
@@ -53,6 +54,7 @@ def plan(
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
     history: HistoryOption = None,
+    demand: DemandOption = None,
     seed: SeedOption = 1,
     drift: DriftOption = None,
     out: Annotated[Path | None, typer.Option(help="HTML file to draw it in")] = None,
@@ -62,7 +64,7 @@ def plan(
 
     Example: gameday plan --event primeday --scale 0.01 --out plan.html
     """
-    from gameday.jobs.one_run.order import Order
+    from gameday.jobs.one_run.order import Order, Past
     from gameday.live import Show
     from gameday.vocabulary import Seed
 
@@ -73,7 +75,7 @@ def plan(
         seed=Seed(seed),
         out=Path("reports"),
         asked=asked_of(window, speed, duration, scale, quantile),
-        history=history,
+        past=Past(history, demand),
         drift=drift_of(drift),
     )
     say_plan(order, Show(), out=out, as_json=as_json)

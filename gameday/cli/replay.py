@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gameday.cli.options import (
+    DemandOption,
     DriftOption,
     DurationOption,
     EventOption,
@@ -57,6 +58,7 @@ def replay(
     listen: ListenOption = None,
     key_file: KeyOption = None,
     history: HistoryOption = None,
+    demand: DemandOption = None,
     seed: SeedOption = 1,
     out: Annotated[Path, typer.Option(help="folder of all runs")] = Path("reports"),
     dry_run: Annotated[
@@ -69,7 +71,7 @@ def replay(
 
     Example: gameday replay --event primeday --window peak --speed 20x
     """
-    from gameday.jobs.one_run.order import Order
+    from gameday.jobs.one_run.order import Order, Past
     from gameday.jobs.replay import replay_order
     from gameday.live import Show
     from gameday.report import summary_json
@@ -79,7 +81,7 @@ def replay(
         event=event,
         seed=Seed(seed),
         out=out,
-        history=history,
+        past=Past(history, demand),
         workers=workers,
         listen=listen_of(listen, key_file, makes_key=not dry_run),
         asked=asked_of(window, speed, duration, scale, quantile),

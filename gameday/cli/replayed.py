@@ -30,7 +30,8 @@ def say_run(summary: Summary, folder: Path) -> None:
     console.print(f"\n[bold]{summary.verdict.name}[/bold] (exit code {summary.verdict.exit_code})")
     for line in (*_reasons(summary), _followed(summary)):
         console.print(line, markup=False)
-    console.print(_services(summary))
+    if summary.services:
+        console.print(_services(summary))
     console.print(summary.machine.text, markup=False)
     if summary.machine.not_compared:
         console.print(f"model and measurement {summary.machine.not_compared}", markup=False)

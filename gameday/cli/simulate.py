@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.cli.options import (
+    DemandOption,
     EventOption,
     HistoryOption,
     InjectOption,
@@ -53,6 +54,7 @@ def simulate(
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
     history: HistoryOption = None,
+    demand: DemandOption = None,
     seed: SeedOption = 1,
     what_if: WhatIfOption = None,
     headroom: HeadroomOption = False,
@@ -75,6 +77,7 @@ def simulate(
 
     Example: gameday simulate --event primeday --what-if 'checkout.instances = 40'
     """
+    from gameday.jobs.one_run.order import Past
     from gameday.jobs.rehearse import RehearsalOrder, checked, rehearse_order
     from gameday.live import Show
     from gameday.vocabulary import Seed
@@ -83,7 +86,7 @@ def simulate(
         event=event,
         seed=Seed(seed),
         asked=asked_of(window, "1x", None, scale, quantile),
-        history=history,
+        past=Past(history, demand),
         what_if=tuple(what_if or ()),
         inject=tuple(inject or ()),
         headroom=headroom,

@@ -74,11 +74,16 @@ class Demand:
     """The median without what recurs at single minutes, shape as `median`: what peaks are computed from."""
     peaks: dict[tuple[str, str], PeakErrors]
     """(region, step), either of them `all` for a sum -> how daily peaks were off before; absent: unknown."""
+    is_given: bool = False
+    """Whether the curve was given, and not forecast: it has no spread, and nothing it could be held against."""
 
     @property
     def calibrated_to(self) -> float:
-        """The highest quantile that the past events can support: 1 - 1 / (n + 1) of n."""
-        return supported(self.past_events)
+        """The highest quantile that the past events can support: 1 - 1 / (n + 1) of n.
+
+        Of a curve that is given it is 1: all its quantiles are the curve.
+        """
+        return 1.0 if self.is_given else supported(self.past_events)
 
     def during(self, regions: Sequence[str]) -> Array:
         """Return the slots in which the event is on in one of these regions, shape (slots,)."""

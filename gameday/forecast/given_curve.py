@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from gameday.errors import HistoryError
@@ -35,7 +33,15 @@ def given_demand(scenario: Scenario, given: History) -> Demand:
     curve = np.nan_to_num(counts, nan=0.0)
     notes = [_SAYS]
     if around:
-        notes.append(f"{around} minutes before and behind the event have no count in {given.source}: taken as 0")
+        notes.append(
+            f"{around} minutes before and behind the event have no count in {given.source}: taken as 0"
+        )
+    launches = crowds_of(scenario, grid, [])
+    if launches:
+        notes.append(
+            f"launches come on top of the given curve, as the scenario declares them: {', '.join(launches)}; a "
+            "curve that holds them already is played without them in the scenario"
+        )
     shares = ErrorCorrelation((), np.zeros(curve.shape[:2]))
     return Demand(
         grid=grid,
@@ -48,13 +54,14 @@ def given_demand(scenario: Scenario, given: History) -> Demand:
         strength_sigma=0.0,
         past_events=0,
         error_correlation=shares,
-        launches={name: replace(c, log_sigma=0.0) for name, c in crowds_of(scenario, grid, []).items()},
+        launches=launches,
         backtest_wape=None,
         benchmark=(),
-        notes=(*given.notes, *notes),
+        notes=tuple(notes),
         spans=spans,
         smooth=curve,
         peaks={},
+        is_given=True,
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gameday.history.history import History
     from gameday.history.http_api import ApiServer
     from gameday.history.prometheus import minutes_from_prometheus
-    from gameday.history.read import read_any_history, read_history
+    from gameday.history.read import read_any_history, read_given, read_history
     from gameday.history.repair import minutes_of_table
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "minutes_from_prometheus",
     "minutes_of_table",
     "read_any_history",
+    "read_given",
     "read_history",
 ]
 
@@ -34,6 +35,7 @@ if not TYPE_CHECKING:
             "minutes_from_prometheus": "prometheus",
             "minutes_of_table": "repair",
             "read_any_history": "read",
+            "read_given": "read",
             "read_history": "read",
         },
     )

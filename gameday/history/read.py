@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.blocks import Columns
 from gameday.vocabulary import Array, Seed
 
-__all__ = ["read_any_history", "read_history"]
+__all__ = ["read_any_history", "read_given", "read_history"]
 
 
 def read_history(scenario: Scenario, *, file: str | Path | None, seed: Seed) -> History:
@@ -35,22 +36,38 @@ def read_history(scenario: Scenario, *, file: str | Path | None, seed: Seed) -> 
 
 
 def _from_file(scenario: Scenario, file: Path) -> History:
+    until = scenario.history.until
+    history = _history_of(file, _table_of(file, "--history"), _wanted(scenario))
+    if history.grid.start >= until:
+        raise HistoryError(
+            f"{file}: starts at {history.grid.start:%Y-%m-%dT%H:%MZ}, after history.until "
+            f"{until:%Y-%m-%dT%H:%MZ}; nothing would be known"
+        )
+    return history
+
+
+def read_given(scenario: Scenario, file: str | Path) -> History:
+    """Return counts that are given for the event itself, past or to come, in the form of a past.
+
+    Columns are `history.columns` of the scenario, or where the file lacks those, told by their names. HistoryError
+    if unsound.
+    """
+    file, wanted = Path(file), _wanted(scenario)
+    table = _table_of(file, "--demand")
+    columns = _columns_of(table, wanted.columns, str(file))
+    return _history_of(file, table, replace(wanted, columns=columns))
+
+
+def _wanted(scenario: Scenario) -> Wanted:
     block = scenario.history
-    wanted = Wanted(
+    return Wanted(
         block.columns,
         block.time_zone,
         scenario.region_names,
         scenario.step_names,
         block.absent,
-        max(last_year(), block.until.year + 1),
+        max(last_year(), block.until.year + 1, scenario.event.start.year + 1),
     )
-    history = _history_of(file, _table_of(file), wanted)
-    if history.grid.start >= block.until:
-        raise HistoryError(
-            f"{file}: starts at {history.grid.start:%Y-%m-%dT%H:%MZ}, after history.until "
-            f"{block.until:%Y-%m-%dT%H:%MZ}; nothing would be known"
-        )
-    return history
 
 
 def read_any_history(
@@ -66,15 +83,21 @@ def read_any_history(
     region and step (or team, service, series); or they are `columns`, where the file has those. `absent` is what
     a minute without a row says.
     """
-    table = _table_of(file)
-    if columns is None or not set(columns.model_dump().values()) - {None} <= set(table.columns):
-        columns = usual_columns(table, str(file))
-    return _history_of(file, table, Wanted(columns, time_zone, absent=absent))
+    table = _table_of(file, "--history")
+    wanted = Wanted(_columns_of(table, columns, str(file)), time_zone, absent=absent)
+    return _history_of(file, table, wanted)
 
 
-def _table_of(file: Path) -> pd.DataFrame:
+def _columns_of(table: pd.DataFrame, declared: Columns | None, source: str) -> Columns:
+    """Return the declared columns, or where the table lacks one of them, what their names tell."""
+    if declared is None or not set(declared.model_dump().values()) - {None} <= set(table.columns):
+        return usual_columns(table, source)
+    return declared
+
+
+def _table_of(file: Path, flag: str) -> pd.DataFrame:
     if not file.is_file():
-        raise HistoryError(f"{file}: no such history file; check --history")
+        raise HistoryError(f"{file}: no such file; check {flag}")
     return reader_of(file).read_table(file)
 
 

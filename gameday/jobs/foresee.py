@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gameday.forecast import Demand, forecast_demand
+from gameday.forecast import Demand, forecast_demand, given_demand
 from gameday.forecast.evaluation import wape_words
-from gameday.history import History, read_history
-from gameday.jobs.one_run.order import Order
+from gameday.history import History, read_given, read_history
+from gameday.jobs.one_run.order import Order, Past
 from gameday.live import Show
 from gameday.safety import check_guardrails
 from gameday.scenario import Scenario
@@ -28,10 +28,12 @@ class Foreseen:
     plan: LoadPlan
 
 
-def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tuple[History, Demand]:
-    """Return the past, of a file or the scenario's own, and the demand forecast from it."""
+def expect(scenario: Scenario, past: Past, seed: Seed, show: Show) -> tuple[History, Demand]:
+    """Return the past and the demand forecast from it, or the curve that is given and its demand."""
+    if past.demand is not None:
+        return _given(scenario, past.demand, show)
     with show.phase("history"):
-        history = read_history(scenario, file=file, seed=seed)
+        history = read_history(scenario, file=past.history, seed=seed)
         show.update(f"{history.grid.slots / 1440:.0f} days, {history.source}")
     for note in history.notes:
         show.say(f"history: {note}")
@@ -41,9 +43,19 @@ def expect(scenario: Scenario, file: Path | None, seed: Seed, show: Show) -> tup
     return history, demand
 
 
+def _given(scenario: Scenario, file: Path, show: Show) -> tuple[History, Demand]:
+    with show.phase("demand"):
+        given = read_given(scenario, file)
+        demand = given_demand(scenario, given)
+        show.update(f"given by {given.source}; nothing is forecast")
+    for note in (*given.notes, *demand.notes):
+        show.say(f"demand: {note}")
+    return given, demand
+
+
 def foresee(loaded: LoadedScenario, order: Order, show: Show) -> Foreseen:
     """Return past, demand and plan of an order; nothing is sent."""
-    history, demand = expect(loaded.written, order.history, order.seed, show)
+    history, demand = expect(loaded.written, order.past, order.seed, show)
     scenario, is_ours = loaded.played, not order.has_own_target
     with show.phase("load plan"):
         plan = plan_load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from gameday.experiments.rehearsal import rehearse as answers_of
 from gameday.experiments.replications import Look, Replication, Replications
 from gameday.forecast import Demand
 from gameday.jobs.foresee import expect
+from gameday.jobs.one_run.order import Past, past_of
 from gameday.jobs.rehearsal import Rehearsal, Variant
 from gameday.live import Show, show_to
 from gameday.python_words import check_number, path_of, seed_of, texts_of
@@ -71,7 +72,7 @@ class RehearsalOrder:
     event: str
     seed: Seed
     asked: ReplayOptions
-    history: Path | None = None
+    past: Past = field(default_factory=Past)
     what_if: tuple[str, ...] = ()
     """As 'checkout.instances = 40', each a variant."""
     inject: tuple[str, ...] = ()
@@ -114,6 +115,7 @@ def rehearse(
     scale: float | None = None,
     quantile: float | None = None,
     history: str | Path | None = None,
+    demand: str | Path | None = None,
     seed: int = 1,
     what_if: Sequence[str] = (),
     inject: Sequence[str] = (),
@@ -134,7 +136,7 @@ def rehearse(
         event=str(path_of("--event", event)),
         seed=seed_of(seed),
         asked=ReplayOptions(window, 1.0, None, scale, quantile),
-        history=None if history is None else path_of("--history", history),
+        past=past_of(history, demand),
         what_if=texts_of("--what-if", what_if),
         inject=texts_of("--inject", inject),
         headroom=headroom,
@@ -150,7 +152,7 @@ def rehearse_order(order: CheckedOrder, show: Show) -> Rehearsal:
     """Play the event and its variants in the model, and answer what was asked."""
     asked, loaded, variants = order.asked, order.loaded, order.variants
     with on_cluster(asked.cluster), compiling() as wait_for_code:
-        _, demand = expect(loaded.written, asked.history, asked.seed, show)
+        _, demand = expect(loaded.written, asked.past, asked.seed, show)
         model = _Model.of(asked, loaded.played, demand, show)
         model.check_injections(variants)
         with show.phase("engine"):

@@ -23,7 +23,7 @@ from gameday.findings import (
 from gameday.jobs.foresee import Foreseen, foresee
 from gameday.jobs.one_run.after_load import AfterLoad, not_judged, report
 from gameday.jobs.one_run.load import play_load, predict, target
-from gameday.jobs.one_run.order import Order, checked
+from gameday.jobs.one_run.order import Order, checked, past_of
 from gameday.jobs.one_run.questions import Questions
 from gameday.jobs.one_run.run import Run, begun
 from gameday.live import Show, show_to
@@ -63,6 +63,7 @@ def replay(
     n_minus_one: bool = True,
     workers: int = 1,
     history: str | Path | None = None,
+    demand: str | Path | None = None,
     seed: int = 1,
     out: str | Path = "reports",
     progress: Callable[[str], None] | None = None,
@@ -71,15 +72,16 @@ def replay(
 
     `event`: a bundled scenario's name, or a YAML file. `targets`: stack -> URL; None: the embedded shop.
     `window`: peak, all, or START/END. `speed`: event time per wall time, >= 1; `scale`: share of full scale;
-    `quantile`: of the event's strength, 0-1; None: the scenario's own. `progress` is told what goes on, line by
-    line. GamedayError says what is wrong; a missed objective is no error: it stands in the verdict.
+    `quantile`: of the event's strength, 0-1; None: the scenario's own. `history`: file of a past, None: a
+    synthetic one; `demand`: file of the event's own counts, in place of a past. `progress` is told what goes on,
+    line by line. GamedayError says what is wrong; a missed objective is no error: it stands in the verdict.
     """
     order = Order(
         event=str(path_of("--event", event)),
         seed=seed_of(seed),
         out=path_of("--out", out),
         asked=ReplayOptions(window, speed, None, scale, quantile),
-        history=None if history is None else path_of("--history", history),
+        past=past_of(history, demand),
         targets=targets,
         workers=workers,
         inject=texts_of("--inject", inject),

@@ -85,6 +85,8 @@ class ForecastRow:
     """The highest quantile that the past can support."""
     notes: tuple[str, ...]
     actuals: ActualsScore | None
+    is_given: bool
+    """Whether the demand was given, and nothing forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,7 @@ def _forecast(expected: EventDemand, history: History) -> ForecastRow:
         calibrated_to=demand.calibrated_to,
         notes=(*history.notes, *demand.notes),
         actuals=actuals_table(expected, history),
+        is_given=demand.is_given,
     )
 
 

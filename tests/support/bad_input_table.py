@@ -230,7 +230,7 @@ BAD: tuple[BadInput, ...] = (
         "history missing",
         REPLAY + "--history {place}/none.csv",
         2,
-        r"none\.csv: no such history file; check --history",
+        r"none\.csv: no such file; check --history",
     ),
     BadInput(
         "history of another suffix",

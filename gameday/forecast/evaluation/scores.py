@@ -111,7 +111,12 @@ def _flat(counts: Array) -> Array:
 
 
 def _actual(demand: EventDemand, history: History) -> Array | None:
-    """Return the history's counts of the minutes forecast, NaN elsewhere, shaped as the median; None: none."""
+    """Return the history's counts of the minutes forecast, NaN elsewhere, shaped as the median; None: none.
+
+    Of a curve that is given none: there the history is the curve itself.
+    """
+    if demand.organic.is_given:
+        return None
     begin = history.grid.epoch_min - demand.grid.epoch_min
     first, last = max(0, begin), min(demand.grid.slots, begin + history.grid.slots)
     part = history.during(demand.grid.part(first, last - first)) if last > first else None

@@ -1,4 +1,4 @@
-"""What a replay is asked for."""
+"""What a replay is asked for, and what a demand is told from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gameday.python_words import check_number, check_targets
+from gameday.errors import UsageError
+from gameday.python_words import check_number, check_targets, path_of
 from gameday.safety import targets_by_stack
 from gameday.scenario import Scenario
 from gameday.swarm.control import Listen
@@ -14,10 +15,35 @@ from gameday.traffic import ReplayOptions
 from gameday.traffic.plan import check_options
 from gameday.vocabulary import Seed
 
-__all__ = ["MOST_DRIFT", "Order", "checked"]
+__all__ = ["MOST_DRIFT", "Order", "Past", "checked", "past_of"]
 
 MOST_DRIFT = 0.5
 """Conversion may differ by so much, a share. Ours: beyond, journeys are others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What demand is told from: a past, or the curve itself."""
+
+    history: Path | None = None
+    """File of a past; None: the scenario's synthetic one."""
+    demand: Path | None = None
+    """File of a given curve, in place of a past and its forecast."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where both are given."""
+        if self.history is not None and self.demand is not None:
+            raise UsageError(
+                "--demand takes the place of a past and its forecast: leave out --history"
+            )
+
+
+def past_of(history: str | Path | None, demand: str | Path | None) -> Past:
+    """Return what a Python verb was given; UsageError where a value is no path, or both are given."""
+    return Past(
+        None if history is None else path_of("--history", history),
+        None if demand is None else path_of("--demand", demand),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +57,7 @@ class Order:
     """Folder of all runs."""
     asked: ReplayOptions = field(default_factory=ReplayOptions)
     """Window, speed, scale and quantile."""
-    history: Path | None = None
+    past: Past = field(default_factory=Past)
     targets: Mapping[str, str] | None = None
     """Stack -> URL; None: the embedded shop."""
     workers: int = 1
