@@ -91,6 +91,9 @@ def _findings(summary: Summary) -> Iterator[str]:
 
 def _requests(summary: Summary) -> Iterator[str]:
     """Yield how many capacity requests there are, what they cost, and the first of them."""
+    if summary.is_black_box:
+        yield "capacity requests: not told, the scenario has no services"
+        return
     yield f"capacity requests: {len(summary.requests)}, USD {summary.requests_usd:,.0f}"
     for request in summary.requests[:6]:
         yield (

@@ -186,6 +186,8 @@ class Summary:
     notes: tuple[str, ...]
     conditions: Conditions
     caveats: tuple[str, ...]
+    is_black_box: bool
+    """Whether the scenario has no services: nothing was modelled, sized or lost."""
 
 
 def gather(judged: Judged, about: RunAbout) -> Summary:
@@ -227,6 +229,7 @@ def gather(judged: Judged, about: RunAbout) -> Summary:
         notes=run.notes,
         conditions=_conditions(evidence),
         caveats=_caveats(evidence),
+        is_black_box=scenario.is_black_box,
     )
 
 
@@ -328,7 +331,7 @@ def _caveats(evidence: Evidence) -> tuple[str, ...]:
         f"Played in a cell of {plan.scale:g} of full scale: small cells are slower at equal "
         "utilisation, so its latencies are compared with the model of that same cell, and an "
         "objective that holds in it is judged on the safe side (DECISIONS 10)."
-        if evidence.load_share == 1.0
+        if evidence.load_share == 1.0 and not evidence.scenario.is_black_box
         else f"The target met {evidence.load_share:.3g} of the load that the forecast means for it.",
     ]
     if evidence.event:

@@ -112,6 +112,10 @@ def test_what_cannot_be_told_is_said_and_changes_the_verdict(played: tuple[Run, 
     assert "the scenario has no services" in told
     assert "what can be lost, and how many servers to order" in told
     assert "the scenario has no services" in run.said
+    page = (run.folder / "report.html").read_text()
+    assert "How many servers to order cannot be told" in page
+    assert "What can be lost cannot be told" in page
+    assert "every fleet holds" not in page
 
 
 def test_the_given_demand_is_called_given(played: tuple[Run, bool]) -> None:

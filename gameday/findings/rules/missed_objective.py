@@ -124,6 +124,13 @@ def _of_model(evidence: Evidence, criterion: Criterion, stack: str) -> _Seen | N
     )
 
 
+_SEEN = "see the saturated services of this stack and the capacity requests"
+_UNSEEN = (
+    "see what the target's own metrics and traces say of this time: the scenario has no services; `gameday "
+    "history import --traces` writes them"
+)
+
+
 def _candidate(evidence: Evidence, criterion: Criterion, stack: str, seen: _Seen) -> Candidate:
     return Candidate(
         stack=stack,
@@ -137,7 +144,7 @@ def _candidate(evidence: Evidence, criterion: Criterion, stack: str, seen: _Seen
         basis=seen.basis,
         tier=step_tier(evidence.scenario, criterion.subject),
         first_slot=seen.first_slot,
-        suggestion="see the saturated services of this stack and the capacity requests",
+        suggestion=_UNSEEN if evidence.scenario.is_black_box else _SEEN,
         evidence={"objective": criterion.text},
         services=seen.services,
         is_exact=seen.is_exact,
