@@ -23,7 +23,7 @@ from tests.support.small_shop import load_small, service, small_shop
 from tests.support.trace_formats import TO_THE_MICROSECOND, TRACE_FORMATS
 from tests.support.traced_shop import otlp_of, traced
 
-REQUESTS = {"home": 1500, "product": 1000, "checkout": 1000}
+REQUESTS = {"home": 900, "product": 600, "checkout": 600}
 
 
 def lognormal(mean: str, cv: float, **changes: Any) -> dict[str, Any]:
@@ -327,7 +327,7 @@ def test_waits_that_no_span_tells_are_found_by_how_many_were_there(
         small_shop(),
         {"services": {"stock": lognormal("40ms", 0.3, servers=4)}},
     )
-    spans = traced(busy, {"product": 8000}, per_s=85.0)
+    spans = traced(busy, {"product": 4000}, per_s=85.0)
     hidden = [span for span in spans if span.name != "wait for a worker"]
     told = read(tmp_path, busy, otlp_of(hidden))
     stock = next(seen for seen in told.services if seen.service == "stock")
