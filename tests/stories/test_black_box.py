@@ -1,4 +1,4 @@
-"""A shop of which nothing is known but its pages: what works without services, and what says that it cannot tell."""
+"""A shop of which nothing is known but its pages: what works without services, and what cannot be told."""
 
 from __future__ import annotations
 
