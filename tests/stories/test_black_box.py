@@ -160,7 +160,9 @@ def test_what_a_black_box_cannot_do_is_refused_with_the_remedy(bench: Bench) -> 
 def test_services_without_instances_are_still_refused(bench: Bench) -> None:
     event, _ = _files(bench)
     text = Path(event).read_text()
-    service = "services: {web: {stacks: {site: {instances: 1, instance: big}}, servers_per_instance: 1,"
+    service = (
+        "services: {web: {stacks: {site: {instances: 1, instance: big}}, servers_per_instance: 1,"
+    )
     law = " queue_per_server: 4, time: {law: exponential, mean: 10ms}, timeout: 1s}}\n"
     Path(event).write_text(text + service + law)
     run = bench.says("plan", "--event", event)
