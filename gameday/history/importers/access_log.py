@@ -5,13 +5,11 @@ Events go to a Parquet file, from which sessions are read as from a clickstream.
 
 from __future__ import annotations
 
-import gc
 import gzip
 import math
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
@@ -23,6 +21,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from gameday.errors import HistoryError
+from gameday.history.collector import without_collector
 from gameday.history.importers.log_summary import LogSummary, minute_table
 from gameday.history.importers.robots import RobotRules, is_robot
 from gameday.history.importers.url_proposal import Proposed, RequestCounts, is_asset, propose
@@ -79,20 +78,8 @@ def read_access_logs(
     scenario a map is proposed from their first paths. HistoryError where a file cannot be read, or its first
     lines are of no layout; a malformed line is none of those.
     """
-    with _no_collector():
+    with without_collector():
         return _read(files, scenario, out, how or LogReading())
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Leave Python's collector of circles off: millions of small tuples come and go, and hold no circle."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReading) -> LogSummary:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gameday.errors import HistoryError
+from gameday.history.collector import without_collector
 from gameday.history.http_api import ApiServer
 from gameday.history.importers.urls import Urls
 from gameday.history.trace_formats import (
@@ -64,7 +63,7 @@ def read_traces(source: TraceSource, scenario: Scenario | None) -> TraceStructur
     urls = None if scenario is None else Urls.of_scenario(scenario)
     steps = frozenset() if scenario is None else frozenset(scenario.steps)
     read, files = TracesRead(urls, steps, TraceAssembly(round(source.window_s * 1e9))), FilesRead()
-    with _no_collector():
+    with without_collector():
         read.read(source.batches(files))
         if not read.sums.graphs:
             raise HistoryError(
@@ -77,15 +76,3 @@ def read_traces(source: TraceSource, scenario: Scenario | None) -> TraceStructur
 
 def _shown(files: list[str]) -> str:
     return f"; no traces: {'; '.join(files[:3])}" if files else ""
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Keep the collector of circles off: spans make none, and it would look at all that are open."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
