@@ -1,6 +1,6 @@
 """Print as JSON what planning costs: the fit, arrivals, imports of logs. Nothing is asserted.
 
-python -m tests.bench.traffic [fit | arrivals | access_log | clickstream | traces]
+python -m tests.bench.traffic [fit | arrivals | access_log | log_truth | clickstream | traces]
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -25,10 +27,13 @@ from gameday.history.importers.access_log import read_access_logs
 from gameday.history.importers.clickstream import Clickstream, read_clickstream
 from gameday.history.trace_formats.otlp import messages_of
 from gameday.history.traces import TraceSource, read_traces
+from gameday.jobs.access_logs import AccessLogOrder
+from gameday.jobs.import_history import Imported, ImportOrder, import_history
 from gameday.scenario.blocks.journeys import Journey
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps, fit_starts
 from gameday.traffic.journeys.calibration import calibrate
+from tests.support.log_layouts import FORMATS, LAYOUTS, crowd, written_as
 from tests.support.small_shop import flat_plan, load_small, small_shop
 
 STEPS = ("sign-in", "home", "search", "product", "cart", "checkout")
@@ -139,6 +144,44 @@ def access_log(*, size: float = 1.0) -> dict[str, Any]:
     }
 
 
+_STEP_OF = {"": "home", "product": "product", "cart": "cart", "checkout": "checkout"}
+
+
+def log_truth(*, size: float = 1.0) -> dict[str, Any]:
+    """Journeys of logs against the customers that made them: every layout detected, and by its format string."""
+    requests = crowd(max(60, round(3000 * size)))
+    customers = {asked.client for asked in requests}
+    steps = Counter(_STEP_OF[urlsplit(asked.target).path.split("/")[1]] for asked in requests)
+    buyers = {asked.client for asked in requests if asked.target == "/checkout"}
+    cases = [(name, None) for name in LAYOUTS] + list(FORMATS.items())
+    worst = {"sessions_off": 0.0, "conversion_off_points": 0.0, "counts_off": 0}
+    for name, log_format in cases:
+        told, counts = _imported(written_as(name, requests), log_format)
+        sold = told.answer.buys[0].share
+        off = {
+            "sessions_off": abs(told.sessions / len(customers) - 1),
+            "conversion_off_points": 100 * abs(sold - len(buyers) / len(customers)),
+            "counts_off": sum(abs(counts.get(step, 0) - count) for step, count in steps.items()),
+        }
+        worst = {key: max(value, off[key]) for key, value in worst.items()}
+    return {
+        **worst,
+        "conditions": f"worst of {len(LAYOUTS)} layouts detected and {len(FORMATS)} told by their format "
+        f"string; {len(customers)} customers, {len(requests)} requests each",
+    }
+
+
+def _imported(text: str, log_format: str | None) -> tuple[Imported, dict[str, int]]:
+    """Return what a log's import tells, and the counts it writes by step."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, counts = Path(folder) / "access.log", Path(folder) / "counts.csv"
+        file.write_text(text)
+        logs = AccessLogOrder((file,), log_format=log_format)
+        order = ImportOrder(out=Path(folder) / "out.yaml", access_logs=logs, counts=counts)
+        imported = import_history(order)
+        return imported, pd.read_csv(counts).groupby("step")["count"].sum().to_dict()
+
+
 def clickstream(*, size: float = 1.0) -> dict[str, Any]:
     """Five million events in full, as Parquet, read, cut into sessions and fitted."""
     rng, events = np.random.default_rng(1), round(5_000_000 * size)
@@ -242,6 +285,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "fit": fit,
     "arrivals": arrivals,
     "access_log": access_log,
+    "log_truth": log_truth,
     "clickstream": clickstream,
     "traces": traces,
 }

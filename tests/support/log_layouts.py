@@ -5,10 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote, urlsplit
 
-__all__ = ["DETECTED", "FORMATS", "HEADS", "LAYOUTS", "Asked", "written_as"]
+import numpy as np
+
+__all__ = [
+    "AGENTS",
+    "DETECTED",
+    "FORMATS",
+    "HEADS",
+    "LAYOUTS",
+    "START",
+    "Asked",
+    "crowd",
+    "written_as",
+]
+
+
+AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0",
+    "okhttp/4.12.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15",
+)
+START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,3 +358,22 @@ def written_as(layout: str, requests: list[Asked]) -> str:
     """Return a log of requests in a layout."""
     line = LAYOUTS[layout]
     return HEADS.get(layout, "") + "".join(f"{line(one)}\n" for one in requests)
+
+
+def crowd(customers: int = 60, seed: int = 5) -> list[Asked]:
+    """Return customers' requests by time, from both kinds of addresses: home, a product, the cart, an order."""
+    draw, out = np.random.default_rng(seed), []
+    for n in range(customers):
+        client = f"198.51.{100 + n // 250}.{n % 250 + 1}" if n % 3 else f"2001:db8::{n + 1:x}"
+        at, agent = START + timedelta(seconds=draw.uniform(0, 3000)), AGENTS[n % 3]
+        walk = [
+            ("GET", "/", 200, ""),
+            ("GET", f"/product/{n}?ref=a&x=1", 200, ""),
+            ("POST", "/cart", 302, "/cart"),
+            ("POST", "/checkout", 200, ""),
+        ]
+        for method, target, status, location in walk[: draw.integers(2, 5)]:
+            took_s = round(draw.uniform(0.01, 0.5), 3)
+            out.append(Asked(at, client, method, target, status, agent, took_s, location))
+            at += timedelta(seconds=draw.uniform(8, 60))
+    return sorted(out, key=lambda asked: asked.at)
