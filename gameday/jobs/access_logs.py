@@ -20,8 +20,8 @@ from gameday.history.importers import (
     describe_log,
     log_doubts,
     minute_table,
-    one_address,
     read_access_logs,
+    shared_addresses,
 )
 from gameday.history.log_lines import Hints
 from gameday.scenario import Scenario
@@ -91,8 +91,8 @@ class AccessLogAnswer:
     """Step -> requests of its own beside the one it is counted by."""
     refused: int
     """Steps answered by 400 to 499."""
-    one_address: str | None
-    """A sentence where most requests come from one address."""
+    shared_addresses: str | None
+    """A sentence where most requests come from addresses that many share."""
     proposed: dict[str, list[str]]
     """Step -> rules of a map, where none was given."""
     times: tuple[StepTimes, ...]
@@ -185,7 +185,7 @@ def _answer(summary: LogSummary) -> AccessLogAnswer:
         of_no_step=dict(summary.unmapped.most_common(_MOST_UNMAPPED)),
         folded_into_steps=dict(summary.parts),
         refused=summary.refused,
-        one_address=one_address(summary),
+        shared_addresses=shared_addresses(summary),
         proposed=summary.proposed,
         times=summary.times.rows(),
         doubts=tuple(log_doubts(summary)),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from gameday.errors import UsageError
+from gameday.errors import HistoryError, UsageError
 from gameday.files import scratch_folder, write_whole
 from gameday.history.exports import EXPORTS, Export, export_of
 from gameday.history.importers import (
@@ -235,8 +235,12 @@ def _fit(
     zones = {} if scenario is None else {n: region.zone for n, region in scenario.regions.items()}
     _check_regions(sessions, zones)
     order_step = _order_step(scenario)
-    found = calibrate(sessions, zones=zones, order=order_step)
     log = None if logs is None else logs.answer
+    try:
+        found = calibrate(sessions, zones=zones, order=order_step)
+    except HistoryError as error:
+        doubts = () if log is None else log.doubts
+        raise HistoryError("; ".join((str(error), *doubts))) from None
     proposal = propose(found, list(zones))
     if order.walks == "sessions":
         proposal = _with_sessions(proposal, found, order.out)
@@ -304,7 +308,10 @@ def _answer(order: ImportOrder, found: Calibration, log: AccessLogAnswer | None)
         written=str(order.out),
         walks=order.walks,
         log=log,
-        doubts=(*(() if log is None else log.doubts), *_doubts(found)),
+        doubts=(
+            *(() if log is None else log.doubts),
+            *(() if order.walks == "sessions" else _doubts(found)),
+        ),
     )
 
 
@@ -315,7 +322,7 @@ def _doubts(found: Calibration) -> Iterator[str]:
         yield (
             f"{step}: the journeys bring {fit.ever_told:.2%} of sessions there, of those held out "
             f"{fit.ever_seen:.2%} came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on "
-            "more than the step before"
+            "more than the step before; `--walks sessions` plays the sessions whole"
         )
 
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from gameday.cli.app import app
 from gameday.errors import HistoryError
 from gameday.history.importers.access_log import LogSummary, is_robot, read_access_logs
-from gameday.history.importers.log_text import describe_log, one_address
+from gameday.history.importers.log_text import describe_log, shared_addresses
 from gameday.history.importers.url_proposal import propose
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.blocks.url_rules import parse_url_rule
@@ -333,10 +333,10 @@ def test_the_client_is_who_the_proxy_says(line: str, tmp_path: Path) -> None:
     summary, steps = read(tmp_path, lines)
     assert steps == ["home"] * 120
     assert pd.read_parquet(tmp_path / "e.parquet")["user_id"].nunique() == 120
-    assert one_address(summary) is None
+    assert shared_addresses(summary) is None
 
 
-def test_where_all_come_from_one_address_it_is_said_and_nothing_is_fitted_to_nobody(
+def test_where_all_come_from_shared_addresses_it_is_said_and_nothing_is_fitted_to_nobody(
     tmp_path: Path,
 ) -> None:
     lines = [as_combined((0.1 * n, "10.0.0.5", "GET", "/", 200, "")) for n in range(300)]

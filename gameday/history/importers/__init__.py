@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from gameday.history.importers.access_log import LogReading, minute_table, read_access_logs
     from gameday.history.importers.clickstream import Clickstream, read_clickstream
     from gameday.history.importers.log_summary import LogSummary
-    from gameday.history.importers.log_text import describe_log, log_doubts, one_address
+    from gameday.history.importers.log_text import describe_log, log_doubts, shared_addresses
     from gameday.history.importers.log_times import StepTimes
     from gameday.history.importers.minutes import MinuteCounts, SeriesGrains, assess_grains
     from gameday.history.importers.robots import RobotRules
@@ -27,7 +27,7 @@ __all__ = [
     "describe_log",
     "log_doubts",
     "minute_table",
-    "one_address",
+    "shared_addresses",
     "read_access_logs",
     "read_clickstream",
 ]
@@ -48,7 +48,7 @@ if not TYPE_CHECKING:
             "describe_log": "log_text",
             "log_doubts": "log_text",
             "minute_table": "access_log",
-            "one_address": "log_text",
+            "shared_addresses": "log_text",
             "read_access_logs": "access_log",
             "read_clickstream": "clickstream",
         },

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -84,7 +84,9 @@ def read_access_logs(
 
 def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReading) -> LogSummary:
     summary = LogSummary(zone=str(how.hints.zone))
-    logs = sorted((_opened_log(file, how.hints) for file in files), key=lambda log: log.first_s)
+    summary.empty = [file.name for file in files if not any(line.strip() for line in _text(file))]
+    written = [file for file in files if file.name not in summary.empty] or files[:1]
+    logs = sorted((_opened_log(file, how.hints) for file in written), key=lambda log: log.first_s)
     _note_layouts(logs, summary)
     urls = _urls(scenario, logs, how.robots, summary)
     for log in logs:
@@ -209,7 +211,17 @@ def _parts(visits: Visits, requests: Iterator[Seen]) -> Iterator[list[Event]]:
 def _merged(logs: list[_Log], summary: LogSummary) -> Iterator[Seen]:
     """Yield the requests of all files by their time: several servers' logs are one."""
     streams = [_requests(log, summary) for log in logs]
-    return streams[0] if len(streams) == 1 else merge(*streams, key=lambda seen: seen[1].at_s)
+    return streams[0] if len(streams) == 1 else _redirects_first(merge(*streams, key=_at_s))
+
+
+def _at_s(seen: Seen) -> float:
+    return seen[1].at_s
+
+
+def _redirects_first(requests: Iterator[Seen]) -> Iterator[Seen]:
+    """Yield requests of several files, of one instant redirects first: servers do not say what came before."""
+    for _, together in groupby(requests, key=_at_s):
+        yield from sorted(together, key=lambda seen: not 300 <= seen[1].status < 400)
 
 
 def _requests(log: _Log, summary: LogSummary) -> Iterator[Seen]:

@@ -11,7 +11,10 @@ import pandas as pd
 from gameday.history.importers.log_times import LogTimes
 from gameday.history.log_lines import ClientChoice
 
-__all__ = ["LogSummary", "minute_table"]
+__all__ = ["SHARED_BY", "LogSummary", "minute_table"]
+
+SHARED_BY = 4
+"""User agents from which on an address is no single household's. Ours."""
 
 
 @dataclass(slots=True)
@@ -25,6 +28,8 @@ class LogSummary:
     lines: int = 0
     size: int = 0
     """Bytes, unpacked."""
+    empty: list[str] = field(default_factory=list)
+    """Names of files without a line."""
     malformed: int = 0
     quoted: str = ""
     """The first malformed line."""
@@ -36,6 +41,8 @@ class LogSummary:
     """Pictures, styles, scripts."""
     unmapped: Counter[str] = field(default_factory=Counter)
     """Method and template of what the map does not know -> requests."""
+    calls_of_pages: int = 0
+    """Of `unmapped`: those right behind another request of the visitor, as a page's own calls are."""
     unmapped_of_robots: int = 0
     """Requests of no step by who names himself a robot."""
     unmapped_refused: int = 0
@@ -85,7 +92,9 @@ class LogSummary:
     times: LogTimes = field(default_factory=LogTimes)
     """How long the server took for people's steps."""
     addresses: Counter[str] = field(default_factory=Counter)
-    """Client address -> requests, of the first lines."""
+    """Client address -> its steps, of the first; without robots that say so."""
+    agents: dict[str, set[str]] = field(default_factory=dict)
+    """Client address -> the user agents that came from it, no more than `SHARED_BY`."""
 
     @property
     def no_step(self) -> int:

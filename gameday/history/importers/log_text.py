@@ -4,34 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.history.importers.log_summary import LogSummary
+from gameday.history.importers.log_summary import SHARED_BY, LogSummary
 
-__all__ = ["describe_log", "log_doubts", "one_address"]
+__all__ = ["describe_log", "log_doubts", "shared_addresses"]
 
 _SHOWN = 5
 """So many kinds of requests, or words of robots, are listed by name."""
-_ONE_ADDRESS, _LEAST_REQUESTS = 0.5, 100
-"""Share of the requests from one address, and their number, at which it is no customer's. Ours."""
+_MOST_SHARED, _LEAST_STEPS = 0.5, 100
+"""Share of the steps from addresses that many share, and their number, at which customers are not told apart.
 
-
+Ours."""
+_OF_ONE_CUSTOMER = 60
+"""Steps among the first that no one customer takes. Ours."""
 _MANY_UNMAPPED = 0.25
 """Share of people's pages of no step from which on the map is doubted. Ours."""
 _MANY_MALFORMED = 0.02
 """Share of malformed lines from which on the layout is doubted. Ours."""
 
 
-def one_address(summary: LogSummary) -> str | None:
-    """Return a sentence where most requests come from one address: customers cannot be told apart then."""
-    [(address, count)] = summary.addresses.most_common(1) or [("", 0)]
-    share = count / max(1, summary.addresses.total())
-    if share < _ONE_ADDRESS or count < _LEAST_REQUESTS:
+def shared_addresses(summary: LogSummary) -> str | None:
+    """Return a sentence where most steps come from addresses that many customers share, as a proxy's."""
+    total = summary.addresses.total()
+    shared = {who: n for who, n in summary.addresses.items() if _is_shared(summary, who, n, total)}
+    count = sum(shared.values())
+    if count < max(_LEAST_STEPS, _MOST_SHARED * total):
         return None
+    first = max(shared, key=lambda who: shared[who])
+    who = (
+        f"one address, {first}"
+        if len(shared) == 1
+        else f"{len(shared)} addresses that many share, as {first}"
+    )
     return (
-        f"{share:.0%} of the first {summary.addresses.total()} requests come from one address, {address}, as "
-        f"behind a proxy{_other_ways(summary)}: customers who share it and a user agent are told as one, or as "
+        f"{count / total:.0%} of the first {total} steps come from {who}: behind a proxy or a delivery "
+        f"network{_other_ways(summary)}, customers who share an address and a user agent are told as one, or as "
         "a robot. Name another field with --client, or let the server log the client's own address, as nginx "
         'does by "$http_x_forwarded_for" behind the user agent'
     )
+
+
+def _is_shared(summary: LogSummary, who: str, steps: int, total: int) -> bool:
+    """Return whether an address is too many customers' to be one household's."""
+    has_many_agents = len(summary.agents.get(who, ())) >= SHARED_BY
+    return has_many_agents or steps > _OF_ONE_CUSTOMER or steps >= _MOST_SHARED * total
 
 
 def _other_ways(summary: LogSummary) -> str:
@@ -42,7 +57,7 @@ def _other_ways(summary: LogSummary) -> str:
 
 def log_doubts(summary: LogSummary) -> Iterator[str]:
     """Yield why the result may be wrong, each with what to write to change it."""
-    if sentence := one_address(summary):
+    if sentence := shared_addresses(summary):
         yield sentence
     if not any(choice.name for choice in summary.clients):
         yield "no field of the log tells customers apart: all with one user agent are told as one"
@@ -57,12 +72,13 @@ def log_doubts(summary: LogSummary) -> Iterator[str]:
 
 def _doubts_of_map(summary: LogSummary) -> Iterator[str]:
     """Yield what of the map of requests to steps is doubted."""
-    total, pages = summary.unmapped.total(), summary.pages
+    total = summary.unmapped.total() - summary.calls_of_pages
+    pages = summary.pages - summary.calls_of_pages
     if total > _MANY_UNMAPPED * pages:
         shown = ", ".join(f"{kind} {n}" for kind, n in summary.unmapped.most_common(_SHOWN))
         yield (
-            f"{total} of {pages} requests of people ({total / pages:.1%}; pictures, styles and scripts left "
-            f"out) are of no step, most: {shown}; write those that are steps under history.urls"
+            f"{total} of {pages} requests of people ({total / pages:.1%}; pictures, styles, scripts and pages' own "
+            f"calls left out) are of no step, most: {shown}; write those that are steps under history.urls"
         )
     seen = {step for (_, step, is_robot), _ in summary.minutes.items() if not is_robot}
     if missing := [step for step in summary.scenario_steps if step not in seen]:
@@ -86,6 +102,8 @@ def describe_log(summary: LogSummary) -> Iterator[str]:
     yield from _describe_agents(summary)
     yield from _describe_requests(summary)
     yield from _describe_columns(summary)
+    if summary.empty:
+        yield f"  {len(summary.empty)} files are empty: {', '.join(summary.empty[:_SHOWN])}"
     if summary.malformed:
         yield f"  {summary.malformed} malformed lines, the first: {summary.quoted}"
     if summary.not_http:

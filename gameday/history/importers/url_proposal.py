@@ -44,9 +44,15 @@ _SENDING = ("POST", "PUT", "PATCH")
 _FINAL = re.compile(r"success|thank|confirm|complete|place|submit|finish")
 _ACTIONS = ("checkout", "cart", "sign-in")
 """Steps that are done by sending something."""
-_LEAST_SENT, _LEAST_OF_STEP, _LEAST_ROUTED = 0.1, 0.02, 0.8
+_LEAST_SENT, _LEAST_OF_STEP, _LEAST_ROUTED = 0.1, 0.02, 0.1
 """Shares: of a step's requests that send for those to be the step, of a step's requests that a template must have
 to be listed, of a path's queries that have a parameter for it to choose pages. Ours."""
+_SEARCHES = frozenset(("s", "q", "query", "search", "search_query", "keyword", "keywords"))
+"""Parameters of what is searched for, where a path's own name tells no step. Ours."""
+_CAMPAIGN = re.compile(
+    r"utm_|mtm_|pk_|ref|source$|src$|campaign|from$|[a-z]*clid$|return|redirect|next$|url$"
+)
+"""Parameters that say where a customer came from or goes on to: they choose no page. Ours."""
 _LEAST_PAGE, _LEAST_CONSIDERED = 0.02, 0.5
 """Shares: of all requests that a page without a telling name must have to be a step of its own; of its requests
 that must come after a pause, as a page's calls do not. Ours."""
@@ -92,13 +98,14 @@ def named_step(template: str, method: str = "GET") -> str | None:
 
 
 def router_of(queries: Counter[str]) -> str | None:
-    """Return the parameter that chooses the page of one path: most queries have it, and its values name steps."""
+    """Return the parameter that chooses the page of one path: many queries have it, and its values name steps."""
     values: dict[str, Counter[str]] = {}
     for query, count in queries.items():
         for name, value in parse_qsl(query):
-            values.setdefault(name, Counter())[value] += count
+            if not _CAMPAIGN.match(name.lower()):
+                values.setdefault(name, Counter())[value] += count
     total = sum(count for query, count in queries.items() if query)
-    for name, texts in values.items():
+    for name, texts in sorted(values.items(), key=lambda row: -row[1].total()):
         steps = {named_step(f"/{text.strip('/')}") for text in texts} - {None}
         if len(steps) >= 2 and texts.total() >= _LEAST_ROUTED * total:
             return name
@@ -111,17 +118,20 @@ def propose(requests: RequestCounts, considered: RequestCounts | None = None) ->
     `considered`: how many of the requests came after a pause, as pages do and their calls do not; with it, pages
     whose names tell no step are proposed as steps of their own.
     """
-    out, routers = Proposed(), _routers(requests)
-    templates = _templates(requests, routers)
+    out, choosers = Proposed(), _choosers(requests)
+    templates = _templates(requests, choosers)
     for step, counts in _by_step(templates).items():
         kept = _frequent(step, _without_names(counts), out.notes)
         if step in _ACTIONS:
             kept = _once_an_action(step, kept, out.notes)
         is_sent = any(method in _SENDING for method, _ in kept)
-        rules = (f"{method} {template}" if is_sent else template for method, template in kept)
+        rules = (
+            f"{method} {template}" if is_sent else f"{template}{_without(template, choosers)}"
+            for method, template in kept
+        )
         out.urls[step] = list(dict.fromkeys(rules))
     if considered is not None:
-        _add_pages(out, templates, _templates(considered, routers))
+        _add_pages(out, templates, _templates(considered, choosers))
     return out
 
 
@@ -170,28 +180,47 @@ def _by_step(counts: TemplateCounts) -> dict[str, TemplateCounts]:
     return out
 
 
-def _routers(requests: RequestCounts) -> dict[str, str | None]:
-    """Return path -> the parameter that chooses its page, of paths whose own name tells no step."""
+def _choosers(requests: RequestCounts) -> dict[str, tuple[str, ...]]:
+    """Return path -> parameters that choose its page, of paths whose own name tells no step."""
     queries: dict[str, Counter[str]] = {}
     for (_, path, query), count in requests.items():
-        if named_step(path) in (None, "home"):
+        if named_step(path) in (None, "home") and query:
             queries.setdefault(path, Counter())[query] += count
-    return {path: router_of(found) for path, found in queries.items()}
+    out = {}
+    for path, found in queries.items():
+        router = router_of(found)
+        names = {name for query in found for name, _ in parse_qsl(query)}
+        out[path] = (*((router,) if router else ()), *sorted((names & _SEARCHES) - {router}))
+    return {path: names for path, names in out.items() if names}
 
 
-def _templates(requests: RequestCounts, routers: dict[str, str | None]) -> TemplateCounts:
-    """Return the requests by their templates; `routers`: path -> the parameter that chooses its page."""
+def _without(template: str, choosers: dict[str, tuple[str, ...]]) -> str:
+    """Return what a rule of a bare path says of the parameters that choose other pages of it."""
+    return "".join(
+        f"{'&' if number else '?'}!{name}" for number, name in enumerate(choosers.get(template, ()))
+    )
+
+
+def _templates(requests: RequestCounts, choosers: dict[str, tuple[str, ...]]) -> TemplateCounts:
+    """Return the requests by their templates; `choosers`: path -> the parameters that choose its page."""
     out = TemplateCounts()
     for (method, path, query), count in requests.items():
         template = template_of(path)
         if template is None or method not in ("GET", *_SENDING):
             continue
-        router = routers.get(path)
-        value = dict(parse_qsl(query)).get(router) if router else None
-        if router and value:
-            template = f"{path}?{quote(router)}={quote(template_of(value) or value, safe='/{}')}"
+        values = dict(parse_qsl(query)) if path in choosers else {}
+        chosen = next((name for name in choosers.get(path, ()) if values.get(name)), None)
+        if chosen:
+            template = f"{path}?{quote(chosen)}={_value(chosen, values[chosen])}"
         out[method, template] += count
     return out
+
+
+def _value(name: str, value: str) -> str:
+    """Return what a template says of a parameter: what is searched for is anything, and names the step."""
+    if name in _SEARCHES and named_step(f"/{value.strip('/')}") is None:
+        return "{search}"
+    return quote(template_of(value) or value, safe="/{}")
 
 
 def _without_names(counts: TemplateCounts) -> TemplateCounts:

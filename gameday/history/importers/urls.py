@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from urllib.parse import parse_qsl
 
+from gameday.history.importers.url_proposal import template_of
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import TEMPLATE_WORD, Exchange, UrlRule, parse_url_rule
 
@@ -35,11 +37,19 @@ class Urls:
         ordered = sorted(rules, key=lambda rule: (not rule.counts, rule.rule.rank))
         self._rules = [replace(rule, number=number) for number, rule in enumerate(ordered)]
         self._reads_query = any(rule.rule.reads_query for rule in self._rules)
+        self._names = {n for r in self._rules for n in (*dict(r.rule.query), *r.rule.absent)}
         self._remembered = lru_cache(maxsize=_MOST_REMEMBERED)(self._found)
 
     def rule(self, method: str, path: str, query: str) -> StepRule | None:
         """Return the rule that a request matches, None if it is no step; `path` is without its query."""
         return self._remembered(method, path, query if self._reads_query else "")
+
+    def read_of(self, query: str) -> str:
+        """Return the parameters of a query that rules read, as they write them; empty where there are none."""
+        if not self._names or not query:
+            return ""
+        read = [(n, v) for n, v in parse_qsl(query) if n in self._names]
+        return "?" + "&".join(f"{n}={template_of(v) or v}" for n, v in read) if read else ""
 
     def _found(self, method: str, path: str, query: str) -> StepRule | None:
         return next((r for r in self._rules if r.rule.takes(method, path, query)), None)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import urljoin, urlsplit
 
-from gameday.history.importers.log_summary import LogSummary
+from gameday.history.importers.log_summary import SHARED_BY, LogSummary
 from gameday.history.importers.robots import RobotRules, app_library
 from gameday.history.importers.url_proposal import is_asset, template_of
 from gameday.history.importers.urls import StepRule, Urls
@@ -34,7 +34,7 @@ _EARLY_S = 1.0
 _PAGE_S = 1.0
 """Requests of one step by another rule so soon are the page's own calls. Ours; recordings are read so too."""
 _MOST_UNMAPPED = 2000
-_FIRST_LINES = 50_000
+_FIRST_STEPS = 20_000
 """Lines by which it is told that all come from one address."""
 _A_MINUTE = 90
 """More steps a minute are a robot's. Ours: one and a half a second, for a minute."""
@@ -123,12 +123,12 @@ class Visits:
     def event(self, who: str, request: RequestLine) -> Event | None:
         """Return the step that a request is, None if it is none."""
         path, query = _path_and_query(request.target)
-        self._note_address(who)
         found = self._urls.rule(request.method, path, query)
         if found is None and _template(path) is None and path != "/robots.txt":
             self._summary.assets += 1
             return None
         visitor = self._visitor((who, request.agent))
+        is_call = 0 <= request.at_s - visitor.seen_s <= _PAGE_S
         visitor.seen_s = request.at_s
         if path == "/robots.txt":
             self._summary.robots.add(visitor.number)
@@ -137,7 +137,7 @@ class Visits:
             self._send_on(visitor, request, is_counted=True)
             return None
         if found is None:
-            self._no_step(request, path)
+            self._no_step(request, path, query, is_call=is_call)
             return None
         self._send_on(visitor, request, is_counted=found.counts)
         if not found.counts:
@@ -146,13 +146,17 @@ class Visits:
         if self._is_part(visitor, found, request, path):
             self._summary.parts[found.step] += 1
             return None
+        self._note_address(who, request.agent)
         return self._step(found, visitor, request)
 
-    def _note_address(self, who: str) -> None:
-        """Count who came, in the first lines."""
-        if self._looked_at < _FIRST_LINES:
+    def _note_address(self, who: str, agent: str) -> None:
+        """Count whose step it is, in the first of those who do not call themselves robots."""
+        if self._looked_at < _FIRST_STEPS and self._robots.word(agent) is None:
             self._looked_at += 1
             self._summary.addresses[who] += 1
+            agents = self._summary.agents.setdefault(who, set())
+            if len(agents) < SHARED_BY:
+                agents.add(agent)
 
     def _step(self, found: StepRule, visitor: _Visitor, request: RequestLine) -> Event:
         """Return a visitor's step, counted; who is too fast for a person is a robot."""
@@ -228,8 +232,11 @@ class Visits:
         visitor.last, visitor.last_path, visitor.last_sent = found, path, is_sent
         return False
 
-    def _no_step(self, request: RequestLine, path: str) -> None:
-        """Count a request of no step: by its template where a person asked for it and it was answered well."""
+    def _no_step(self, request: RequestLine, path: str, query: str, *, is_call: bool) -> None:
+        """Count a request of no step: by its template where a person asked for it and it was answered well.
+
+        `is_call`: it came right behind another, as a page's own calls do.
+        """
         if self._robots.word(request.agent) is not None:
             self._summary.unmapped_of_robots += 1
             return
@@ -237,7 +244,8 @@ class Visits:
             self._summary.unmapped_refused += 1
             return
         known = self._summary.unmapped
-        key = f"{request.method} {_template(path) or path}"
+        self._summary.calls_of_pages += is_call
+        key = f"{request.method} {_template(path) or path}{self._urls.read_of(query)}"
         known[key if key in known or len(known) < _MOST_UNMAPPED else "others"] += 1
 
     def forget(self, now_s: float) -> None:

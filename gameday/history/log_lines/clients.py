@@ -107,7 +107,7 @@ def choose_client(
     peers = next((way for way in ways if way.role == "address"), ways[0])
     best = peers
     for way in ways:
-        if way.role == "addresses" and way is not best and _tells_better(way, best, first):
+        if way.role != "client" and way is not best and _tells_better(way, best, first):
             best = way
     told = {way.name: len({who for row in first if (who := way.read(row))}) for way in ways}
     return ClientChoice(best.name, _resolver([best] if best is peers else [best, peers]), told)

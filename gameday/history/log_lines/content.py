@@ -58,12 +58,15 @@ def _is_list(text: str) -> bool:
     return text == "-" or (len(parts) > 1 and all(address_of(part) for part in parts))
 
 
+_JSON = re.compile(r'\{\s*(?:\\x22|\\?")')
+"""Of what was sent, its quotes escaped as servers do it."""
 _TESTS: tuple[tuple[Role, Callable[[str], bool]], ...] = (
     ("request", lambda text: text.partition(" ")[0] in _METHODS and bool(_REQUEST.match(text))),
     ("method", lambda text: text in _METHODS),
     ("status", lambda text: bool(_STATUS.match(text))),
     ("address", lambda text: address_of(text) is not None),
     ("addresses", lambda text: _is_list(text) or address_of(text) is not None),
+    ("body", lambda text: bool(_JSON.match(text))),
     ("agent", lambda text: bool(_AGENT.search(text))),
     ("target", lambda text: bool(_TARGET.match(text))),
     ("request_time", lambda text: bool(_SECONDS.match(text))),

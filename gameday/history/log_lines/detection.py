@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -207,8 +208,9 @@ def _by_content(lines: list[str], hints: Hints) -> Layout | None:
     rows = [_tokens(line) for line in lines if not line.startswith("#")]
     [(shape, _)] = Counter(map(_shape, rows)).most_common(1) or [((), 0)]
     alike = [row for row in rows if _shape(row)[: len(shape)] == shape]
-    places = zip(*(row[: len(shape)] for row in alike), strict=True)
+    places = list(zip(*(row[: len(shape)] for row in alike), strict=True))
     told = _first_of_each([_column(n, place) for n, place in enumerate(places)])
+    told = _longer_first(told, places)
     pieces = _pieces([hints.applied(column) for column in told], alike[0] if alike else [])
     if not pieces:
         return None
@@ -285,6 +287,35 @@ def _first_of_each(columns: list[Column]) -> list[Column]:
             column = replace(column, role="other")
         seen.add(column.role)
         out.append(column)
+    return out
+
+
+def _longer_first(columns: list[Column], places: list[tuple[_Token, ...]]) -> list[Column]:
+    """Return the columns, of two durations told by their place the longer as the request's: it holds the other."""
+    roles = [column.role for column in columns]
+    if "request_time" not in roles or "upstream_time" not in roles:
+        return columns
+    first, second = roles.index("request_time"), roles.index("upstream_time")
+    if any(places[n][0].key for n in (first, second)):
+        return columns
+    pairs = zip(_numbers(places[first]), _numbers(places[second]), strict=True)
+    known = [(a, b) for a, b in pairs if a == a and b == b]
+    if sum(a < b for a, b in known) <= sum(a > b for a, b in known):
+        return columns
+    out = [*columns]
+    out[first] = replace(columns[second], unit_s=columns[first].unit_s)
+    out[second] = replace(columns[first], unit_s=columns[second].unit_s)
+    return out
+
+
+def _numbers(tokens: tuple[_Token, ...]) -> list[float]:
+    """Return the numbers that texts are, NaN where one is none, as where no server was asked."""
+    out = []
+    for token in tokens:
+        try:
+            out.append(float(token.text))
+        except ValueError:
+            out.append(math.nan)
     return out
 
 

@@ -1,8 +1,8 @@
 r"""Rules of `history.urls`: which requests of an access log are a step.
 
 A rule is `[METHOD ]TEMPLATE` or `[METHOD ]~PATTERN`: `/p/{id}`, `POST /checkout`,
-`/index.php?route=checkout/cart`, `~/p-[0-9]+`. Where a log holds what was sent, the fields of a form or of
-JSON are parameters too, and a GraphQL operation is `operationName`.
+`/index.php?route=checkout/cart`, `/?!route` (without that parameter), `~/p-[0-9]+`. Where a log holds what was
+sent, the fields of a form or of JSON are parameters too, and a GraphQL operation is `operationName`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class UrlRule:
     """Of the whole path; of path and query where `reads_whole`."""
     query: tuple[tuple[str, re.Pattern[str]], ...] = ()
     """Parameters a request must have, in any order, and the patterns of their values."""
+    absent: frozenset[str] = frozenset()
+    """Parameters that a request must not have."""
     reads_whole: bool = False
     holes: int = 0
     """Parts of the path that may be anything."""
@@ -46,7 +48,7 @@ class UrlRule:
     @property
     def reads_query(self) -> bool:
         """Whether requests of one path may differ for it."""
-        return self.reads_whole or bool(self.query)
+        return self.reads_whole or bool(self.query or self.absent)
 
     @property
     def rank(self) -> tuple[int, bool, int]:
@@ -61,10 +63,10 @@ class UrlRule:
             return self.path.fullmatch(f"{path}?{query}" if query else path) is not None
         if self.path.fullmatch(path) is None:
             return False
-        if not self.query:
+        if not self.query and not self.absent:
             return True
         parameters = parse_qsl(query, keep_blank_values=True)
-        return all(
+        return all(name not in self.absent for name, _ in parameters) and all(
             any(name == key and value.fullmatch(text) for key, text in parameters)
             for name, value in self.query
         )
@@ -93,9 +95,14 @@ def _template_rule(text: str, method: str | None, template: str) -> UrlRule:
     pairs = parse_qsl(query, keep_blank_values=True)
     if question and not pairs:
         raise ValueError(f"names no parameter behind '?'; write it, or leave '?' out (got {text})")
-    wanted = tuple((name, _template(value) if value else re.compile(".*")) for name, value in pairs)
+    wanted = tuple(
+        (name, _template(value) if value else re.compile(".*"))
+        for name, value in pairs
+        if not name.startswith("!")
+    )
+    absent = frozenset(name[1:] for name, _ in pairs if name.startswith("!"))
     pattern = re.compile(_template(path.rstrip("/")).pattern + "/?")
-    return UrlRule(text, method, pattern, wanted, holes=len(_HOLE.findall(path)))
+    return UrlRule(text, method, pattern, wanted, absent, holes=len(_HOLE.findall(path)))
 
 
 def _pattern_rule(text: str, method: str | None, pattern: str) -> UrlRule:
