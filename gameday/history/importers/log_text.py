@@ -77,8 +77,8 @@ def _doubts_of_map(summary: LogSummary) -> Iterator[str]:
     if total > _MANY_UNMAPPED * pages:
         shown = ", ".join(f"{kind} {n}" for kind, n in summary.unmapped.most_common(_SHOWN))
         yield (
-            f"{total} of {pages} requests of people ({total / pages:.1%}; pictures, styles, scripts and pages' own "
-            f"calls left out) are of no step, most: {shown}; write those that are steps under history.urls"
+            f"{total} of {pages} requests of people ({total / pages:.1%}; pictures, styles, scripts and calls of "
+            f"pages left out) are of no step, most: {shown}; write those that are steps under history.urls"
         )
     seen = {step for (_, step, is_robot), _ in summary.minutes.items() if not is_robot}
     if missing := [step for step in summary.scenario_steps if step not in seen]:

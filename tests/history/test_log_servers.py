@@ -1,0 +1,119 @@
+"""Logs of several servers, and of shops whose pages are chosen by a parameter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gameday.errors import HistoryError
+from gameday.history.importers import describe_log, log_doubts, read_access_logs
+from gameday.history.importers.log_summary import LogSummary
+from gameday.scenario.blocks import parse_url_rule
+from tests.support.log_layouts import Asked, crowd, written_as
+
+CROWD = crowd(300)
+TRUTH = Counter(
+    {"/": "home", "/cart": "cart", "/checkout": "checkout"}.get(asked.target, "product")
+    for asked in CROWD
+)
+
+
+def read(folder: Path, *texts: str) -> tuple[LogSummary, Counter[str]]:
+    """Return what is read of logs, and their steps."""
+    files = [folder / f"{number}.log" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    summary = read_access_logs(files, None, folder / "events.parquet")
+    return summary, Counter(pd.read_parquet(folder / "events.parquet")["event_type"])
+
+
+def answered(asked: Asked) -> list[Asked]:
+    """Return a request with the page that its redirect leads to, in the same second."""
+    if asked.target != "/cart":
+        return [asked]
+    sent = replace(asked, location="")
+    return [sent, replace(asked, method="GET", target="/thanks-for-the-cart", status=200)]
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(servers=st.integers(2, 5), seed=st.randoms(use_true_random=False))
+def test_whichever_server_answers_each_request_the_steps_are_the_same(
+    servers: int, seed: Random, tmp_path: Path
+) -> None:
+    lines: list[list[Asked]] = [[] for _ in range(servers)]
+    for asked in CROWD:
+        for request in answered(asked):
+            lines[seed.randrange(servers)].append(request)
+    _, steps = read(tmp_path, *(written_as("combined", part) for part in lines))
+    assert steps == TRUTH
+
+
+def woo(asked: Asked) -> list[Asked]:
+    """Return a request as of a shop whose pages are parameters of one path, and its page's call."""
+    target, method = asked.target, asked.method
+    if method == "POST":
+        target = {"/cart": "/?wc-ajax=add_to_cart", "/checkout": "/?wc-ajax=checkout"}[target]
+    page = replace(asked, target=target, status=200, location="")
+    call = replace(page, method="POST", target="/?wc-ajax=get_refreshed_fragments")
+    return [page, call]
+
+
+def test_a_parameter_that_chooses_pages_tells_them_apart_and_its_other_values_are_no_page(
+    tmp_path: Path,
+) -> None:
+    searches = [replace(a, target="/?s=red", at=a.at) for a in CROWD if a.target == "/"]
+    asked = sorted([w for a in CROWD for w in woo(a)] + searches, key=lambda request: request.at)
+    summary, steps = read(tmp_path, written_as("combined", asked))
+    assert steps == TRUTH + Counter({"search": len(searches)})
+    assert summary.unmapped == {"POST /?wc-ajax=get_refreshed_fragments": len(CROWD)}
+    assert not list(log_doubts(summary)), "calls right behind their pages are nobody's pages"
+
+
+def test_where_a_customer_came_from_chooses_no_page(tmp_path: Path) -> None:
+    sources = ("search", "product", "cart")
+    asked = [
+        replace(a, target=f"/?utm_source={sources[n % 3]}&ref=checkout") if a.target == "/" else a
+        for n, a in enumerate(CROWD)
+    ]
+    _, steps = read(tmp_path, written_as("combined", asked))
+    assert steps == TRUTH
+
+
+def test_a_rule_may_say_which_parameters_a_request_must_not_have() -> None:
+    rule = parse_url_rule("/?!s&!wc-ajax")
+    assert rule.takes("GET", "/", "")
+    assert rule.takes("GET", "/", "utm_source=mail")
+    assert not rule.takes("GET", "/", "s=shoes")
+    assert not rule.takes("POST", "/", "x=1&wc-ajax=checkout")
+    assert parse_url_rule("/i?route=home&!preview").takes("GET", "/i", "route=home")
+    assert not parse_url_rule("/i?route=home&!preview").takes("GET", "/i", "route=home&preview=1")
+
+
+@pytest.mark.parametrize("order", ["{whole} {behind}", "{behind} {whole}"])
+def test_of_two_durations_the_longer_is_the_request_s(order: str, tmp_path: Path) -> None:
+    lines = []
+    for n, asked in enumerate(CROWD):
+        whole, behind = asked.took_s + 0.004, "-" if n % 9 == 0 else f"{asked.took_s:.3f}"
+        times = order.format(whole=f"{whole:.3f}", behind=behind)
+        lines.append(f"{written_as('combined', [asked]).strip()} {times}")
+    summary, _ = read(tmp_path, "\n".join(lines))
+    took = {row.step: row for row in summary.times.rows() if row.kind == "request"}
+    mean = sum(a.took_s + 0.004 for a in CROWD if a.target == "/") / TRUTH["home"]
+    assert took["home"].mean_s == pytest.approx(mean, rel=0.01)
+
+
+def test_an_empty_log_beside_others_is_named_and_alone_refused(tmp_path: Path) -> None:
+    summary, steps = read(tmp_path, "", written_as("combined", CROWD))
+    assert steps == TRUTH
+    assert "  1 files are empty: 0.log" in list(describe_log(summary))
+    with pytest.raises(HistoryError, match="it is empty"):
+        read(tmp_path, "\n")
