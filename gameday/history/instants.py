@@ -9,7 +9,7 @@ import pandas as pd
 
 from gameday.errors import HistoryError
 
-__all__ = ["in_zone", "last_year", "parsed_times", "require_times", "require_years"]
+__all__ = ["in_zone", "last_year", "offsets_of", "parsed_times", "require_times", "require_years"]
 
 FIRST_YEAR = 1995
 """No shop sold on the web before. An earlier date is a slip, or a number in another unit."""
@@ -63,6 +63,14 @@ def parsed_times(column: pd.Series) -> pd.Series:
     text = _with_offsets(_as_text(column))
     has_offset = text.str.contains(_OFFSET, regex=True).fillna(value=False)
     return pd.to_datetime(text, format="ISO8601", errors="coerce", utc=bool(has_offset.any()))
+
+
+def offsets_of(column: pd.Series) -> pd.Series:
+    """Return which texts of a column say how far from UTC they are; none where it holds no text."""
+    if pd.api.types.is_datetime64_any_dtype(column) or _looks_numeric(column):
+        return pd.Series(data=False, index=column.index)
+    text = _with_offsets(_as_text(column))
+    return text.str.contains(_OFFSET, regex=True).fillna(value=False).astype(bool)
 
 
 def _looks_numeric(column: pd.Series) -> bool:

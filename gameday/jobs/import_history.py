@@ -239,14 +239,14 @@ def _fit(
     try:
         found = calibrate(sessions, zones=zones, order=order_step)
     except HistoryError as error:
-        doubts = () if log is None else log.doubts
+        doubts = (*(() if log is None else log.doubts), *sessions.doubts)
         raise HistoryError("; ".join((str(error), *doubts))) from None
     proposal = propose(found, list(zones))
     if order.walks == "sessions":
         proposal = _with_sessions(proposal, found, order.out)
     _write_proposal(proposal, {} if log is None else log.proposed, order.out)
     return Imported(
-        answer=_answer(order, found, log),
+        answer=_answer(order, found, log, sessions.doubts),
         source=source,
         sessions=sessions.count,
         order_step=order_step,
@@ -297,7 +297,9 @@ def _write_counts(table: pd.DataFrame, file: Path) -> None:
     write_whole(file, lambda path: write(table, path))
 
 
-def _answer(order: ImportOrder, found: Calibration, log: AccessLogAnswer | None) -> ImportAnswer:
+def _answer(
+    order: ImportOrder, found: Calibration, log: AccessLogAnswer | None, doubts: tuple[str, ...]
+) -> ImportAnswer:
     return ImportAnswer(
         journeys=tuple(_journey(journey) for journey in found.journeys),
         products=found.products,
@@ -310,6 +312,7 @@ def _answer(order: ImportOrder, found: Calibration, log: AccessLogAnswer | None)
         log=log,
         doubts=(
             *(() if log is None else log.doubts),
+            *doubts,
             *(() if order.walks == "sessions" else _doubts(found)),
         ),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -19,23 +21,32 @@ from gameday.history.importers.minutes import MinuteCounts
 from gameday.history.importers.order_rows import OrderRows
 from gameday.history.importers.sessionization import Events, split_into_sessions, with_inferred
 from gameday.history.importers.sessions import Sessions
-from gameday.history.instants import parsed_times, require_years
+from gameday.history.instants import offsets_of, parsed_times, require_years
 from gameday.history.readers import reader_of
 from gameday.vocabulary import Array
 
-__all__ = ["Clickstream", "read_clickstream"]
+__all__ = ["Clickstream", "named_step_of", "read_clickstream"]
 
 _ORDER = "checkout"
 _USUAL: dict[str, str | None] = {
-    "view": "product",
-    "purchase": "checkout",
-    "order": "checkout",
-    "addtocart": "cart",
-    "add_to_cart": "cart",
-    "transaction": "checkout",
-    "remove_from_cart": None,
+    **dict.fromkeys(("homepage", "mainpage", "landingpage"), "home"),
+    **dict.fromkeys(
+        ("view", "viewitem", "productview", "productviewed", "productpage", "pdp"), "product"
+    ),
+    **dict.fromkeys(("productdetail", "productdetails", "detail"), "product"),
+    **dict.fromkeys(
+        ("addtocart", "addedtocart", "productadded", "addtobasket", "addtobag"), "cart"
+    ),
+    **dict.fromkeys(
+        ("purchase", "order", "transaction", "ordercompleted", "orderplaced"), "checkout"
+    ),
+    **dict.fromkeys(("removefromcart", "productremoved", "removefrombasket"), None),
 }
-"""Names of event types in published logs (REES46, Retailrocket) -> our steps; None: no step of a customer."""
+"""What event types are called, in small letters and digits alone -> our steps; None: no step of a customer.
+
+Sources: logs that are published (REES46, Retailrocket), and what shops' tags are called."""
+_MANY_UNUSABLE = 0.02
+"""Share of rows that cannot be used from which on the columns are doubted. Ours."""
 _SHARED = 0.02
 """Share of sessions' names that several users have, from which on a name is one of its user's alone. Ours."""
 _SHOWN = 5
@@ -91,9 +102,10 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
         notes.append(
             f"{share:.0%} of the first sessions' names are those of several users: a session is told by both"
         )
-    if first is not None and parsed_times(first[how.time]).dt.tz is None:
+    if first is not None and (lacking := _without_offset(first[how.time])):
+        some = "" if lacking == 1 else f"{lacking:.1%} of the first "
         notes.append(
-            f"times have no offset: they are read as {how.zone}; --time-zone says otherwise"
+            f"{some}times have no offset: they are read as {how.zone}; --time-zone says otherwise"
         )
     log = _Log(file, how, minutes)
     for part in _in_regions(chain([] if first is None else [first], parts), how, notes):
@@ -106,9 +118,19 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
         are_named=how.session is not None,
         silence_s=how.silence_s,
     )
+    sessions = replace(sessions, doubts=tuple(log.doubts()))
     for after, before in how.needs.items():
         sessions = with_inferred(sessions, after, before)
     return sessions
+
+
+def _without_offset(column: pd.Series) -> float:
+    """Return the share of times that do not say how far from UTC they are."""
+    has_offset = offsets_of(column)
+    plain = column[~has_offset]
+    if plain.empty or parsed_times(plain).dt.tz is not None:
+        return 0.0
+    return len(plain) / len(column)
 
 
 def _shared_names(part: pd.DataFrame, how: Clickstream) -> float:
@@ -157,6 +179,8 @@ class _Log:
         """Rows that cannot be used, and the first of them."""
         self._used, self._no_step = 0, Counter[str]()
         """Rows that were used, and event type -> rows that are no step."""
+        self._renamed = dict[str, str]()
+        """Event type -> its step, where nobody said which it is."""
 
     def add(self, part: pd.DataFrame) -> None:
         """Take in a part; HistoryError where a time is of a year that cannot be."""
@@ -200,8 +224,13 @@ class _Log:
     def _are_steps(self, types: pd.Series) -> Array:
         """Return which rows are steps; the others are counted by their type."""
         how = self._how
-        known = {t: _step_of(t, how) is not None for t in types.dropna().unique()}
-        is_step = types.map(known).fillna(value=False).to_numpy(bool)
+        steps = {t: _step_of(t, how) for t in types.dropna().unique()}
+        self._renamed |= {t: s for t, s in steps.items() if s is not None and t not in how.steps}
+        is_step = (
+            types.map({t: step is not None for t, step in steps.items()})
+            .fillna(value=False)
+            .to_numpy(bool)
+        )
         self._no_step.update(types[~is_step].dropna().tolist())
         return np.asarray(is_step)
 
@@ -235,9 +264,34 @@ class _Log:
             regions=tuple(self._regions.names),
         )
 
+    @property
+    def _all(self) -> int:
+        """Rows that were read."""
+        return self._used + self._unusable + self._no_step.total()
+
+    def doubts(self) -> Iterator[str]:
+        """Yield why what was read may be wrong, each with what to write to change it."""
+        if self._unusable > _MANY_UNUSABLE * self._all:
+            yield (
+                f"{self._unusable} of {self._all} rows ({self._unusable / self._all:.1%}) have no time or type, or "
+                f"nobody they are of, as: {self._first_unusable}; write times one way, or map other columns "
+                "(--columns)"
+            )
+        known = self._how.known_steps
+        if len(self._steps.names) == 1 and (known is None or len(known) > 1):
+            yield (
+                f"all events are {self._steps.names[0]}: what customers do besides is not in the log, so its "
+                "counts can be used (--counts), its journeys cannot"
+            )
+
     def notes(self) -> list[str]:
         """Return what was left out, or counted once."""
-        notes, rows = [], self._used + self._unusable + self._no_step.total()
+        notes, rows = [], self._all
+        if renamed := {t: s for t, s in self._renamed.items() if s != t}:
+            shown = ", ".join(f"{t} is {s}" for t, s in list(renamed.items())[:_SHOWN])
+            notes.append(
+                f"types of events are steps by their names: {shown}; else --steps TYPE=STEP"
+            )
         if self._unusable:
             notes.append(
                 f"{self._unusable} of {rows} rows ({self._unusable / rows:.1%}) without a time, a type or whose "
@@ -281,8 +335,31 @@ def _events_of(part: pd.DataFrame, keys: pd.DataFrame, how: Clickstream) -> _Par
 
 def _step_of(event: str, how: Clickstream) -> str | None:
     """Return the step that an event type is; None: it is none."""
-    step = how.steps.get(event, _USUAL.get(event, event))
+    if event in how.steps:
+        step = how.steps[event]
+    elif how.known_steps is not None and event in how.known_steps:
+        step = event
+    else:
+        step = named_step_of(event)
     return step if how.known_steps is None or step in how.known_steps else None
+
+
+@lru_cache(maxsize=100_000)
+def named_step_of(event: str) -> str | None:
+    """Return the step that an event type is called as: usual names are known, others are written as steps are.
+
+    HistoryError where nothing of its name can be written so.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", event.lower())
+    if plain in _USUAL:
+        return _USUAL[plain]
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", event).lower()
+    name = re.sub(r"[^a-z0-9_]+", "-", words).strip("-_")
+    if not name:
+        raise HistoryError(
+            f"the event type '{event}' cannot be the name of a step: --steps '{event}=STEP' says which it is"
+        )
+    return name if name[0].isalpha() else f"step-{name}"
 
 
 def _product_types(part: pd.DataFrame, category: str | None) -> pd.Series:
@@ -294,6 +371,13 @@ def _product_types(part: pd.DataFrame, category: str | None) -> pd.Series:
 
 def _instants(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
     """Return UTC instants, NaT for what is no time; `zone` is that of times without an offset."""
+    has_offset = offsets_of(column)
+    parts = [part for part in (column[has_offset], column[~has_offset]) if len(part)]
+    return pd.concat([_alike(part, file, zone) for part in parts or [column]]).reindex(column.index)
+
+
+def _alike(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
+    """Return UTC instants of times that all have an offset, or none of which has."""
     times = parsed_times(column)
     require_years(times, column, file)
     if times.dt.tz is None:

@@ -40,6 +40,8 @@ class Sessions:
     catalogue: Catalogue
     notes: tuple[str, ...] = ()
     """What was found, left out or inferred on the way in."""
+    doubts: tuple[str, ...] = ()
+    """Why they may be wrong, each with what to write to change it."""
 
     @property
     def count(self) -> int:
