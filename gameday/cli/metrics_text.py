@@ -42,6 +42,10 @@ def metrics_order(
                 "--query: must read STEP=PROMQL, as in 'checkout=sum(increase(orders_total[1m]))' "
                 f"(got '{text}')"
             )
+        if step in asked:
+            raise UsageError(
+                f"--query: '{step}' is asked for twice; write one query, as ({asked[step]}) + ({promql})"
+            )
         asked[step] = promql
     return Order(
         ApiServer(prometheus, headers_of(header)),

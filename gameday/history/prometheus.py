@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,11 +56,24 @@ class _Query:
             answer = self.server.ask("/api/v1/query_range", fields)
         except NotAnswered as error:
             raise HistoryError(f"{self.promql}: asked of {error}") from None
+        self._require_whole(answer)
         try:
             result = answer["data"]["result"]
             return [_Series(series.get("metric", {}), series["values"]) for series in result]
         except (KeyError, TypeError, AttributeError):
             raise HistoryError(f"{self}: must tell series over time") from None
+
+    def _require_whole(self, answer: Any) -> None:
+        """Raise HistoryError where the server says that it tells only a part, or warns of what it tells."""
+        if not isinstance(answer, dict):
+            return
+        warnings = answer.get("warnings") or ()
+        if warnings or answer.get("isPartial"):
+            said = "; ".join(map(str, warnings)) or "isPartial"
+            raise HistoryError(
+                f"{self}: the server warns that its answer may not be whole: {said}; ask again when it is, or ask "
+                "another server"
+            )
 
 
 def minutes_from_prometheus(

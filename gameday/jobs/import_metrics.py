@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from gameday.vocabulary import Array
 __all__ = ["MetricsImported", "MetricsOrder", "SeriesImported", "import_metrics"]
 
 _REGION = "$region"
+_A_SECOND = re.compile(r"\bi?rate\s*\(")
+_TIMES = re.compile(r"\*\s*60\b|\b60\s*\*")
+_WINDOW = re.compile(r"\bincrease\s*\([^\[]*\[\s*(\w+)\s*[\]:]")
+_PARTS = re.compile(r"/|\*")
 _MOST_UNKNOWN = 0.02
 """Share of minutes without a count beyond which a series is doubted. Ours."""
 
@@ -93,7 +98,9 @@ def import_metrics(order: MetricsOrder) -> MetricsImported:
         )
     table = pd.concat(tables, ignore_index=True)
     write_whole(order.counts, lambda path: write(table, path))
-    return MetricsImported(tuple(series), str(order.counts), tuple(_doubts(series)))
+    return MetricsImported(
+        tuple(series), str(order.counts), (*_query_doubts(order.queries), *_doubts(series))
+    )
 
 
 def _queries(order: MetricsOrder) -> dict[tuple[str, str], str]:
@@ -143,6 +150,24 @@ def _series(region: str, step: str, counts: Array) -> SeriesImported:
         total=float(counts[known].sum()),
         largest=float(counts[known].max(initial=0.0)),
     )
+
+
+def _query_doubts(queries: Mapping[str, str]) -> Iterator[str]:
+    """Yield which queries do not tell what comes in a minute."""
+    for step, promql in queries.items():
+        if _A_SECOND.search(promql) and not _TIMES.search(promql):
+            yield (
+                f"{step}: rate() tells what comes in a second, and counts are of a minute: write "
+                "increase(NAME[1m]), or rate(NAME[1m]) * 60"
+            )
+        windows = {
+            window for window in _WINDOW.findall(promql) if window not in ("1m", "60s", "60000ms")
+        }
+        if windows and not _PARTS.search(promql):
+            yield (
+                f"{step}: increase over {', '.join(sorted(windows))} each minute counts what comes more or less than "
+                "once: write increase(NAME[1m])"
+            )
 
 
 def _doubts(series: list[SeriesImported]) -> Iterator[str]:

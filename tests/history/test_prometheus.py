@@ -295,6 +295,45 @@ def test_minutes_without_a_count_are_left_out_and_doubted(
     assert pd.read_csv(tmp_path / "past.csv")["count"].tolist() == [5, 7, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("promql", "says"),
+    [
+        ("sum(rate(orders_total[1m]))", "rate() tells what comes in a second"),
+        ("sum(irate(orders_total[5m]))", "rate() tells what comes in a second"),
+        ("sum(increase(orders_total[5m]))", "increase over 5m"),
+        ("sum(increase(orders_total[30s]))", "increase over 30s"),
+        ("sum(rate(orders_total[5m])) * 60", None),
+        ("60 * sum(rate(orders_total[1m]))", None),
+        ("sum(increase(orders_total[5m])) / 5", None),
+        ('sum(increase(orders_total{code!~"5.."}[1m])) or vector(0)', None),
+    ],
+)
+def test_a_query_that_does_not_tell_a_minute_s_count_is_doubted(
+    promql: str, says: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answering(monkeypatch, ({}, [5, 4, 7, 5, 3, 6]))
+    order = MetricsOrder(
+        ApiServer(URL), {"home": promql}, tmp_path / "past.csv", last_s=360, now_s=360
+    )
+    doubts = import_metrics(order).doubts
+    assert [says in doubt for doubt in doubts if says] == [True] * bool(says)
+    assert bool(doubts) == bool(says)
+
+
+def test_an_answer_that_may_not_be_whole_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for extra in ({"warnings": ["receive series from store: timeout"]}, {"isPartial": True}):
+        whole = {"data": {"result": [{"metric": {}, "values": [[60, "5"]]}]}}
+        monkeypatch.setattr(ApiServer, "ask", lambda *_, more=extra, whole=whole: whole | more)
+        order = MetricsOrder(
+            ApiServer(URL), {"home": "q"}, tmp_path / "p.csv", last_s=360, now_s=360
+        )
+        with pytest.raises(HistoryError, match=r"may not be whole: (receive series|isPartial)"):
+            import_metrics(order)
+        assert not (tmp_path / "p.csv").exists()
+
+
 def test_a_server_without_any_count_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -312,6 +351,7 @@ def test_a_server_without_any_count_leaves_no_file(
         ((), "needs --query"),
         (("--query", "sum(x)", "--counts", "c.csv"), "must read STEP=PROMQL"),
         (("--query", "home=q", "--counts", "c.txt"), "--counts: must end in"),
+        (("--query", "home=q", "--query", "home=p", "--counts", "c.csv"), "asked for twice"),
         (("--query", 'home=q{r="$region"}', "--counts", "c.csv"), "needs --event"),
         (("--query", "home=q", "--counts", "c.csv", "--event", "primeday"), "write the label"),
         (

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from gameday.errors import HistoryError, ScenarioError, UsageError
 from gameday.history.traces import CallSeen, TraceSource, TraceStructure, read_traces
+from gameday.history.traces.self_times import TimeSums
 from gameday.jobs.import_traces import TraceOrder, import_traces
 from gameday.products import to_json
 from gameday.scenario import Scenario, load_scenario
@@ -807,3 +808,29 @@ def test_json_may_be_packed_as_a_whole(tmp_path: Path, pack: str) -> None:
     with pa.CompressedOutputStream(held, pack) as stream:
         stream.write(spans_by_hand(ROOT))
     assert read(tmp_path, None, held.getvalue().to_pybytes()).counts.used == 1
+
+
+def test_a_call_whose_visit_is_lost_is_no_request(
+    tmp_path: Path, scenario: Scenario, spans: list[ReadableSpan], structure: TraceStructure
+) -> None:
+    kept = [s for s in spans if s.parent is not None or s.context.trace_id % 2]
+    told = read(tmp_path, scenario, otlp_of(kept))
+    whole = sum(s.parent is None and s.context.trace_id % 2 for s in spans)
+    assert sum(graph.requests for graph in told.requests) == whole
+    assert told.counts.of_broken_traces == told.counts.spans - told.counts.used > 0
+    assert any("a span's parent is missing" in doubt for doubt in told.doubts)
+    truth = {seen.service: seen.mean_s for seen in structure.services}
+    for seen in told.services:
+        assert seen.mean_s == pytest.approx(truth[seen.service], rel=0.15)
+
+
+def test_unequal_weights_are_worth_fewer_visits() -> None:
+    rng = np.random.default_rng(4)
+    means, errors = [], []
+    for _ in range(300):
+        sums = TimeSums()
+        weights = np.where(rng.random(400) < 0.1, 30.0, 1.0)
+        sums.add(rng.exponential(0.01, 400), weights)
+        means.append(sums.mean_s)
+        errors.append(sums.error_s)
+    assert np.mean(errors) == pytest.approx(np.std(means), rel=0.15)

@@ -272,10 +272,10 @@ class _Log:
     def doubts(self) -> Iterator[str]:
         """Yield why what was read may be wrong, each with what to write to change it."""
         if self._unusable > _MANY_UNUSABLE * self._all:
+            share = self._unusable / self._all
             yield (
-                f"{self._unusable} of {self._all} rows ({self._unusable / self._all:.1%}) have no time or type, or "
-                f"nobody they are of, as: {self._first_unusable}; write times one way, or map other columns "
-                "(--columns)"
+                f"{self._unusable} of {self._all} rows ({share:.1%}) lack a time or a type, or say not whose they "
+                f"are, as: {self._first_unusable}; write times one way, or map other columns (--columns)"
             )
         known = self._how.known_steps
         if len(self._steps.names) == 1 and (known is None or len(known) > 1):

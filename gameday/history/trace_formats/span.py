@@ -26,7 +26,7 @@ UNNAMED = "unknown_service"
 """The service of spans that name none, as OpenTelemetry's SDKs call it."""
 _STATUS = ("http.response.status_code", "http.status_code")
 _METHOD = ("http.request.method", "http.method")
-_PATH = ("url.path", "http.target", "url.full", "http.url")
+_PATH = ("url.path", "http.target", "http.path", "url.full", "http.url")
 _PEER = (
     "peer.service",
     "db.system.name",

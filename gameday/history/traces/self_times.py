@@ -41,12 +41,15 @@ class TimeSums:
     squares: float = 0.0
     longest_s: float = 0.0
     shortest_s: float = float("inf")
+    weights_squared: float = 0.0
+    """Sum of the squares of the weights: unequal ones are worth fewer visits."""
 
     def add(self, seconds: Array, weights: Array) -> None:
         """Count visits."""
         self.counts += np.bincount(bin_of(seconds), weights, minlength=BINS)
         self.visits += len(seconds)
         self.weight += float(weights.sum())
+        self.weights_squared += float(weights @ weights)
         self.sum_s += float(seconds @ weights)
         self.squares += float(seconds**2 @ weights)
         self.longest_s = max(self.longest_s, float(seconds.max(initial=0.0)))
@@ -66,6 +69,7 @@ class TimeSums:
             self.squares + other.squares,
             max(self.longest_s, other.longest_s),
             min(self.shortest_s, other.shortest_s),
+            self.weights_squared + other.weights_squared,
         )
 
     @property
@@ -82,8 +86,9 @@ class TimeSums:
 
     @property
     def error_s(self) -> float:
-        """Standard error of the mean, s."""
-        return self.cv * self.mean_s / math.sqrt(max(1, self.visits))
+        """Standard error of the mean, s, of as many visits of one weight as these are worth (Kish)."""
+        alike = self.weight**2 / self.weights_squared if self.weights_squared else 1.0
+        return self.cv * self.mean_s / math.sqrt(max(1.0, alike))
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,12 +163,17 @@ def visits_of(spans: list[Span], names: CalleeNames) -> VisitTrees:
             children.setdefault(span.parent, []).append(span)
         else:
             tops.append(span)
-    if not tops or len({span.parent if len(tops) > 1 else b"" for span in tops}) > 1:
+    if not tops or any(map(_has_lost_its_visit, tops)) or len({span.parent for span in tops}) > 1:
         return VisitTrees([], len(by_identity), duplicates, 0, 0)
     tree = _Tree(children, names)
     roots = [tree.visit(span, 0) for span in tops]
     unused = len(by_identity) - _reached(tops, children)
     return VisitTrees(roots, unused, duplicates, tree.skewed, tree.largest_skew_ns)
+
+
+def _has_lost_its_visit(top: Span) -> bool:
+    """Return whether a span is a call of a visit that is not there: whoever calls is himself at work."""
+    return bool(top.parent) and top.kind in (CLIENT, PRODUCER)
 
 
 def _by_identity(spans: list[Span]) -> tuple[dict[bytes, Span], int]:
