@@ -34,7 +34,7 @@ def metrics_order(
         raise UsageError(
             "--prometheus needs --query 'STEP=PROMQL' (repeatable) and --counts FILE, where the counts are written"
         )
-    asked = {}
+    asked: dict[str, str] = {}
     for text in queries:
         step, equals, promql = (part.strip() for part in text.partition("="))
         if not (step.replace("-", "").replace("_", "").isalnum() and equals and promql):

@@ -147,6 +147,11 @@ def named_rows(
         return _unnamed_rows(label, len(table), source)
     written = table[label.column].astype("string").fillna("")
     folded = written.str.strip().str.casefold()
+    if label.kind == "region" and label.known and len(label.known) == 1 and set(folded) == {"all"}:
+        notes.append(
+            f"{label.column}: all rows say 'all', which is {label.known[0]}, the only region"
+        )
+        return _unnamed_rows(label, len(table), source)
     spelling = _spelling(label, written, folded)
     is_unknown = ~folded.isin(list(spelling)) | (folded == "")
     if is_unknown.any():

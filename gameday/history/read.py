@@ -66,6 +66,7 @@ def _wanted(scenario: Scenario) -> Wanted:
         scenario.region_names,
         scenario.step_names,
         block.absent,
+        "time_zone" in block.model_fields_set,
         max(last_year(), block.until.year + 1, scenario.event.start.year + 1),
     )
 

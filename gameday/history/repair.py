@@ -45,6 +45,8 @@ class Wanted:
     """None: whatever the table names."""
     absent: Literal["zero", "unknown"] | None = None
     """What a minute without a row says; None: not known, and where it looks like zero that is said."""
+    is_zone_said: bool = True
+    """Whether somebody said `time_zone`; else it is said that it was taken."""
     last_year: int | None = None
     """Of a time; None: next year."""
 
@@ -200,6 +202,10 @@ def _instants(source: _Source, series: Array) -> tuple[pd.Series, pd.Series]:
         notes.append(f"{missing} rows without a time were left out")
     if times.dt.tz is not None:
         return times.dt.tz_convert("UTC"), times[:0].dt.tz_localize(None)
+    if not source.wanted.is_zone_said:
+        notes.append(
+            f"times have no offset: they are read as of {zone}; history.time_zone says another"
+        )
     instants = _localized(times, series, zone)
     is_lost = instants.isna() & times.notna()
     if lost := int(is_lost.sum()):

@@ -162,10 +162,11 @@ def import_history(order: ImportOrder) -> Imported:
     with scratch_folder("import") as folder:
         events = folder / "events.parquet"
         logs = read_logs(order.access_logs, scenario, events, zone_of(order.time_zone))
-        if order.counts is not None:
-            _write_counts(logs.minutes, order.counts)
         sessions = read_clickstream(events, events_of_log(scenario))
-    return _fit(order, events.name, sessions, scenario, logs)
+    imported = _fit(order, events.name, sessions, scenario, logs)
+    if order.counts is not None:
+        _write_counts(logs.minutes, order.counts)
+    return imported
 
 
 def _import_clickstream(order: ImportOrder, file: Path, scenario: Scenario | None) -> Imported:

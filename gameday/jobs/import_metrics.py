@@ -160,13 +160,11 @@ def _query_doubts(queries: Mapping[str, str]) -> Iterator[str]:
                 f"{step}: rate() tells what comes in a second, and counts are of a minute: write "
                 "increase(NAME[1m]), or rate(NAME[1m]) * 60"
             )
-        windows = {
-            window for window in _WINDOW.findall(promql) if window not in ("1m", "60s", "60000ms")
-        }
+        windows = set(_WINDOW.findall(promql)) - {"1m", "60s", "60000ms"}
         if windows and not _PARTS.search(promql):
             yield (
-                f"{step}: increase over {', '.join(sorted(windows))} each minute counts what comes more or less than "
-                "once: write increase(NAME[1m])"
+                f"{step}: increase over {', '.join(sorted(windows))} each minute counts what comes more, or less, "
+                "than once: write increase(NAME[1m])"
             )
 
 

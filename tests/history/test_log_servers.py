@@ -117,3 +117,24 @@ def test_an_empty_log_beside_others_is_named_and_alone_refused(tmp_path: Path) -
     assert "  1 files are empty: 0.log" in list(describe_log(summary))
     with pytest.raises(HistoryError, match="it is empty"):
         read(tmp_path, "\n")
+
+
+@pytest.mark.parametrize("languages", [("de", "en"), ("de-DE", "en-GB", "fr-FR"), ("us", "uk")])
+def test_pages_in_several_languages_are_one_step(
+    languages: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Tell the truth of a shop whose customers keep to a language each, with no word of it in the steps."""
+    spoken = {asked.client: n % len(languages) for n, asked in enumerate(CROWD)}
+    asked = [replace(a, target=f"/{languages[spoken[a.client]]}{a.target}") for a in CROWD]
+    _, steps = read(tmp_path, written_as("combined", asked))
+    assert steps == TRUTH
+
+
+def test_other_fields_in_the_middle_of_a_log_are_doubted(tmp_path: Path) -> None:
+    first, second = CROWD[:400], CROWD[400:]
+    text = written_as("IIS", first)
+    other = written_as("IIS", second).replace("#Fields: date", "#Fields: x-other date")
+    summary, _ = read(tmp_path, text + other)
+    assert any("say other #Fields" in doubt for doubt in log_doubts(summary))
+    summary, _ = read(tmp_path, text + written_as("IIS", second))
+    assert not any("say other #Fields" in doubt for doubt in log_doubts(summary))

@@ -246,6 +246,7 @@ def _count_none(log: _Log, text: str, summary: LogSummary) -> None:
     """Count a line that tells no request: a comment, or one that is malformed."""
     if log.layout.is_comment(text):
         summary.comments += 1
+        summary.other_heads += log.layout.is_other_head(text)
     else:
         summary.malformed += 1
         summary.quoted = summary.quoted or text.strip()[:160]

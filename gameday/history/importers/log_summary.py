@@ -35,6 +35,8 @@ class LogSummary:
     """The first malformed line."""
     comments: int = 0
     """Lines that are empty, or begin with #."""
+    other_heads: int = 0
+    """Lines that say that other fields follow than those that are read."""
     not_http: int = 0
     """Lines of the layout whose request is none: broken connections, handshakes sent to the wrong port."""
     assets: int = 0

@@ -61,6 +61,11 @@ def log_doubts(summary: LogSummary) -> Iterator[str]:
         yield sentence
     if not any(choice.name for choice in summary.clients):
         yield "no field of the log tells customers apart: all with one user agent are told as one"
+    if summary.other_heads:
+        yield (
+            f"{summary.other_heads} lines say other #Fields than the first ones, by which all were read: give the "
+            "lines behind each as a file of their own"
+        )
     yield from _doubts_of_map(summary)
     read = max(1, summary.lines - summary.comments)
     if summary.malformed > _MANY_MALFORMED * read:

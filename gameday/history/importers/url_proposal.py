@@ -32,7 +32,7 @@ _WORDS = (
     ("search", r"search|find|query|catalogsearch"),
     ("sign-in", r"log[-_]?in|sign[-_]?in|session|auth(?!or)"),
     ("product", r"product|item|/p/|/dp/|goods|sku|detail"),
-    ("home", r"^/$|^/index|^/home|^/[^/]+/home$"),
+    ("home", r"^/$|^/index|^/home|^/[^/]+/home$|^/\{lang\}/?$"),
 )
 """What paths are called in shops -> steps; the first that fits counts. Ours: to be read over by a person."""
 _ORDERS = re.compile(r"/orders?/?$")
@@ -62,6 +62,8 @@ _LISTS = re.compile(
     r"categor|collection|brand|/tags?/|blog|news|help|account|review|user|orders?/|profile|wish|compare|cms|page"
 )
 """Paths whose last part varies and that are no article's. Ours: to be read over by a person."""
+_LANGUAGE = re.compile(r"/([a-z]{2}(?:[-_][A-Za-z]{2})?)(?=/|$)")
+"""How a path begins with a language, or a country."""
 _ADDING = re.compile(r"add|plus")
 _MOST_SIBLINGS = 10
 """Templates with one parent beyond which the last part of a path is an article's name. Ours."""
@@ -203,9 +205,11 @@ def _without(template: str, choosers: dict[str, tuple[str, ...]]) -> str:
 
 def _templates(requests: RequestCounts, choosers: dict[str, tuple[str, ...]]) -> TemplateCounts:
     """Return the requests by their templates; `choosers`: path -> the parameters that choose its page."""
-    out = TemplateCounts()
+    out, languages = TemplateCounts(), _languages(requests)
     for (method, path, query), count in requests.items():
         template = template_of(path)
+        if template is not None and (found := _LANGUAGE.match(template)) and found[1] in languages:
+            template = "/{lang}" + template[len(found[0]) :]
         if template is None or method not in ("GET", *_SENDING):
             continue
         values = dict(parse_qsl(query)) if path in choosers else {}
@@ -214,6 +218,17 @@ def _templates(requests: RequestCounts, choosers: dict[str, tuple[str, ...]]) ->
             template = f"{path}?{quote(chosen)}={_value(chosen, values[chosen])}"
         out[method, template] += count
     return out
+
+
+def _languages(requests: RequestCounts) -> set[str]:
+    """Return first parts of paths that are languages: of several of them the same pages are asked for."""
+    pages: dict[str, set[str]] = {}
+    for _, path, _ in requests:
+        template = template_of(path)
+        if template is not None and (found := _LANGUAGE.match(template)):
+            pages.setdefault(found[1], set()).add(template[len(found[0]) :])
+    shared = Counter(page for each in pages.values() for page in each)
+    return {name for name, each in pages.items() if any(shared[page] > 1 for page in each)}
 
 
 def _value(name: str, value: str) -> str:

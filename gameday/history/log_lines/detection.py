@@ -50,6 +50,8 @@ _TOKEN = re.compile(
 )
 
 
+_FIELDS = "#Fields:"
+"""Begins the line that names the fields of a W3C extended log."""
 _ANOTHER_ZONE = timezone(timedelta(hours=13, minutes=17))
 """Of no country: times that say their offset are the same instants in it."""
 
@@ -73,6 +75,10 @@ class Layout:
         """Return whether a line that tells no request is not meant to: it is empty, a comment or the head."""
         plain = text.strip()
         return plain in ("", "[", "]", self.head) or plain.startswith("#")
+
+    def is_other_head(self, text: str) -> bool:
+        """Return whether a line says that the lines behind it have other fields than those that are read."""
+        return text.startswith(_FIELDS) and text.split() != self.text.split()
 
 
 def layout_of(lines: list[str], hints: Hints) -> Layout | None:
@@ -185,8 +191,8 @@ def _named(
 
 
 def _w3c(lines: list[str], hints: Hints) -> Layout | None:
-    head = next((line for line in lines if line.startswith("#Fields:")), None)
-    return None if head is None else _of_fields(head.removeprefix("#Fields:"), lines, hints)
+    head = next((line for line in lines if line.startswith(_FIELDS)), None)
+    return None if head is None else _of_fields(head.removeprefix(_FIELDS), lines, hints)
 
 
 def _of_fields(fields: str, lines: list[str], hints: Hints) -> Layout | None:
@@ -200,7 +206,7 @@ def _of_fields(fields: str, lines: list[str], hints: Hints) -> Layout | None:
     escaped = "%" if is_tabbed else "+"
     parse = text_parser(pieces[1:], told, hints, open_end=True, escaped=escaped)
     read = tuple(column for column in columns if column.role != "other")
-    return None if parse is None else Layout(f"#Fields:{fields}", read, parse)
+    return None if parse is None else Layout(f"{_FIELDS}{fields}", read, parse)
 
 
 def _by_content(lines: list[str], hints: Hints) -> Layout | None:
