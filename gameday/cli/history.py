@@ -347,7 +347,7 @@ def _say_losses(answer: ImportAnswer) -> None:
 
 
 def _say_held_out(held: GoodnessByType, order_step: str) -> None:
-    typer.echo(f"of {held.sessions} sessions held out (95 % interval):")
+    typer.echo(f"of {held.sessions} sessions held out (99 % intervals for all steps together):")
     typer.echo(f"{'step':<16} {'mix told':>9} {'seen':>8} {'ever told':>10} {'seen':>8}")
     for step, fit in held.steps.items():
         typer.echo(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 import pandas as pd
@@ -158,7 +158,7 @@ def _refuse(is_wrong: pd.Series, column: pd.Series, name: str, rule: str) -> Non
     )
 
 
-def in_zone(times: pd.Series, zone: str) -> pd.Series:
+def in_zone(times: pd.Series, zone: str | tzinfo) -> pd.Series:
     """Return one series' wall-clock times in `zone`; a repeated hour is told apart by its order, or is NaT."""
     try:
         return times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")

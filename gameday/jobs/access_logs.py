@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
@@ -123,6 +124,10 @@ def read_logs(
     files = order.files
     if missing := [file for file in files if not file.is_file()]:
         raise UsageError(f"{missing[0]}: no such file; check --access-log")
+    if again := _given_twice(files):
+        raise UsageError(
+            f"{again}: given twice (--access-log), or the same as another: give it once"
+        )
     summary = read_access_logs([*files], scenario, events, _reading(order, scenario, zone))
     if summary.of_people == 0:
         raise HistoryError(
@@ -130,6 +135,22 @@ def read_logs(
             + "; ".join(line.strip() for line in (*log_doubts(summary), *describe_log(summary)))
         )
     return AccessLogs(_answer(summary), _lines(summary), minute_table(summary))
+
+
+def _given_twice(files: Sequence[Path]) -> Path | None:
+    """Return a file that holds what another one does; None where there is none."""
+    by_size: dict[int, list[Path]] = {}
+    for file in files:
+        if size := file.stat().st_size:
+            by_size.setdefault(size, []).append(file)
+    seen = set[str]()
+    for file in (file for alike in by_size.values() if len(alike) > 1 for file in alike):
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest in seen:
+            return file
+        seen.add(digest)
+    return None
 
 
 def zone_of(time_zone: str | None) -> tzinfo:

@@ -321,8 +321,7 @@ def _answer(
 
 def _doubts(found: Calibration) -> Iterator[str]:
     """Yield what the fitted journeys tell otherwise than the sessions held out."""
-    fitted_to = sum(journey.sessions for journey in found.journeys)
-    for step, fit in found.held_out.misfits(fitted_to).items():
+    for step, fit in found.held_out.misfits.items():
         yield (
             f"{step}: the journeys bring {fit.ever_told:.2%} of sessions there, of those held out "
             f"{fit.ever_seen:.2%} came ({fit.ever_low:.2%} to {fit.ever_high:.2%}): what comes next depends on "

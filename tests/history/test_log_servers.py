@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gameday.errors import HistoryError
-from gameday.history.importers import describe_log, log_doubts, read_access_logs
+from gameday.errors import HistoryError, UsageError
+from gameday.history.importers import LogReading, describe_log, log_doubts, read_access_logs
 from gameday.history.importers.log_summary import LogSummary
+from gameday.history.log_lines import Hints
+from gameday.jobs.access_logs import AccessLogOrder
+from gameday.jobs.import_history import ImportOrder, import_history
 from gameday.scenario.blocks import parse_url_rule
 from tests.support.log_layouts import Asked, crowd, written_as
 
@@ -138,3 +142,78 @@ def test_other_fields_in_the_middle_of_a_log_are_doubted(tmp_path: Path) -> None
     assert any("say other #Fields" in doubt for doubt in log_doubts(summary))
     summary, _ = read(tmp_path, text + written_as("IIS", second))
     assert not any("say other #Fields" in doubt for doubt in log_doubts(summary))
+
+
+def test_two_ways_to_pay_are_both_orders_and_stages_of_one_are_not(tmp_path: Path) -> None:
+    ways = ("/checkout/card/complete", "/checkout/paypal/complete")
+    buyers = [asked.client for asked in CROWD if asked.target == "/checkout"]
+    way = {client: ways[n % 5 == 0] for n, client in enumerate(buyers)}
+    asked = [replace(a, target=way[a.client]) if a.target == "/checkout" else a for a in CROWD]
+    _, steps = read(tmp_path, written_as("combined", asked))
+    assert steps == TRUTH
+    staged = [
+        replace(a, target=f"/checkout/{stage}", at=a.at + timedelta(seconds=5 * n))
+        if a.target == "/checkout"
+        else a
+        for a in CROWD
+        for n, stage in enumerate(
+            ("address", "payment", "confirm") if a.target == "/checkout" else (0,)
+        )
+    ]
+    staged.sort(key=lambda request: request.at)
+    _, steps = read(tmp_path, written_as("combined", staged))
+    assert steps == TRUTH
+
+
+def test_what_a_page_asks_for_again_and_again_is_no_action(tmp_path: Path) -> None:
+    polls = [
+        replace(a, method="GET", target="/api/cart/count", at=a.at + timedelta(seconds=5 + 7 * n))
+        for a in CROWD
+        if a.target == "/"
+        for n in range(20)
+    ]
+    asked = sorted([*CROWD, *polls], key=lambda request: request.at)
+    _, steps = read(tmp_path, written_as("combined", asked))
+    assert steps == TRUTH
+
+
+def test_an_address_made_up_for_each_request_is_nobody_s(tmp_path: Path) -> None:
+    plain = [written_as("combined", [replace(a, client="10.0.0.5")]).strip() for a in CROWD]
+    lines = [
+        f'{line} "203.0.{n // 250}.{n % 250}, {a.client}"'
+        for n, (line, a) in enumerate(zip(plain, CROWD, strict=True))
+    ]
+    summary, _ = read(tmp_path, "\n".join(lines))
+    assert [choice.name for choice in summary.clients] == ["http_x_forwarded_for:last"]
+    events = pd.read_parquet(tmp_path / "events.parquet")
+    assert events["user_id"].nunique() == len({a.client for a in CROWD})
+
+
+@pytest.mark.parametrize(("factor", "is_read"), [(1.0, True), (1000.0, False)])
+def test_fractions_of_milliseconds_are_not_read_as_seconds(
+    factor: float, is_read: bool, tmp_path: Path
+) -> None:
+    lines = [f"{written_as('combined', [a]).strip()} {factor * a.took_s:.3f}" for a in CROWD]
+    summary, _ = read(tmp_path, "\n".join(lines))
+    assert bool(summary.times.rows()) == is_read
+    assert bool(summary.unitless) != is_read
+
+
+def test_durations_of_whole_seconds_are_said_to_be_so(tmp_path: Path) -> None:
+    text = "\n".join(f"{written_as('combined', [a]).strip()} {round(a.took_s)}" for a in CROWD)
+    file = tmp_path / "a.log"
+    file.write_text(text)
+    log_format = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %T'
+    how = LogReading(Hints(log_format=log_format))
+    summary = read_access_logs([file], None, tmp_path / "events.parquet", how)
+    assert any("are whole seconds" in line for line in describe_log(summary))
+
+
+def test_one_log_given_twice_is_refused(tmp_path: Path) -> None:
+    files = tmp_path / "a.log", tmp_path / "b.log"
+    for file in files:
+        file.write_text(written_as("combined", CROWD))
+    order = ImportOrder(out=tmp_path / "o.yaml", access_logs=AccessLogOrder(files))
+    with pytest.raises(UsageError, match=r"b\.log: given twice"):
+        import_history(order)
+    assert not (tmp_path / "o.yaml").exists()

@@ -225,11 +225,9 @@ def test_rows_that_say_nothing_are_counted_and_quoted(tmp_path: Path) -> None:
     table.loc[2, "event_time"] = "yesterday"
     table.loc[3, "event_type"] = None
     seen = read(table, tmp_path)
-    assert (
-        "2 of 11 rows (18.2%) without a time, a type or whose they are were left out"
-        in seen.notes[0]
-    )
-    assert "yesterday" in seen.notes[0]
+    [said] = [note for note in seen.notes if "left out" in note]
+    assert "2 of 11 rows (18.2%) without a time, a type or whose they are were left out" in said
+    assert "yesterday" in said
 
 
 @pytest.mark.parametrize("name", ["log.csv", "log.parquet"])

@@ -24,7 +24,13 @@ from gameday.errors import HistoryError
 from gameday.history.collector import without_collector
 from gameday.history.importers.log_summary import LogSummary, minute_table
 from gameday.history.importers.robots import RobotRules, is_robot
-from gameday.history.importers.url_proposal import Proposed, RequestCounts, is_asset, propose
+from gameday.history.importers.url_proposal import (
+    Proposed,
+    RequestCounts,
+    Visitors,
+    is_asset,
+    propose,
+)
 from gameday.history.importers.urls import Urls
 from gameday.history.importers.visits import Event, Seen, Visits
 from gameday.history.log_lines import (
@@ -168,13 +174,13 @@ def _spool(parts: Iterator[list[Event]], file: Path) -> None:
 
 def _proposed(logs: list[_Log], robots: RobotRules) -> Proposed:
     """Return the map proposed for the first requests; HistoryError where nothing looks like a shop."""
-    requests, considered = _count_requests(logs, robots)
+    requests, considered, visitors = _count_requests(logs, robots)
     if not requests:
         raise HistoryError(
             f"{logs[0].file}: every one of its first requests is a robot's, or was answered by an error; --robots "
             "and history.robots say who is a customer"
         )
-    found = propose(requests, considered)
+    found = propose(requests, considered, visitors)
     if not found.urls:
         raise HistoryError(f"{logs[0].file}: {_why_no_map(requests)}")
     return found
@@ -303,12 +309,14 @@ def _text(file: Path) -> Iterator[str]:
         raise HistoryError(f"{file}: cannot be read behind line {number} ({error})") from None
 
 
-def _count_requests(logs: list[_Log], robots: RobotRules) -> tuple[RequestCounts, RequestCounts]:
-    """Return how often each request was answered well in the files' first lines, and how often after a pause.
+def _count_requests(
+    logs: list[_Log], robots: RobotRules
+) -> tuple[RequestCounts, RequestCounts, Visitors]:
+    """Return how often each request was answered well in the files' first lines, how often after a pause, by whom.
 
     Robots, pictures, styles and scripts are left out.
     """
-    counts, considered = RequestCounts(), RequestCounts()
+    counts, considered, visitors = RequestCounts(), RequestCounts(), Visitors()
     last_s: dict[tuple[str, str], float] = {}
     for log in logs:
         for request in log.first[: _FIRST_LINES // len(logs)]:
@@ -319,7 +327,8 @@ def _count_requests(logs: list[_Log], robots: RobotRules) -> tuple[RequestCounts
                 continue
             counts[request.method, path, query] += 1
             who = log.client.client(request.clients), request.agent
+            visitors.setdefault((request.method, path, query), set()).add(hash(who))
             if request.at_s - last_s.get(who, -math.inf) >= _PAUSE_S:
                 considered[request.method, path, query] += 1
             last_s[who] = request.at_s
-    return counts, considered
+    return counts, considered, visitors

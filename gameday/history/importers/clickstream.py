@@ -21,7 +21,7 @@ from gameday.history.importers.minutes import MinuteCounts
 from gameday.history.importers.order_rows import OrderRows
 from gameday.history.importers.sessionization import Events, split_into_sessions, with_inferred
 from gameday.history.importers.sessions import Sessions
-from gameday.history.instants import offsets_of, parsed_times, require_years
+from gameday.history.instants import in_zone, offsets_of, parsed_times, require_years
 from gameday.history.readers import reader_of
 from gameday.vocabulary import Array
 
@@ -128,9 +128,8 @@ def _without_offset(column: pd.Series) -> float:
     """Return the share of times that do not say how far from UTC they are."""
     has_offset = offsets_of(column)
     plain = column[~has_offset]
-    if plain.empty or parsed_times(plain).dt.tz is not None:
-        return 0.0
-    return len(plain) / len(column)
+    times = parsed_times(plain)
+    return float(times.notna().sum() / len(column)) if times.dt.tz is None else 0.0
 
 
 def _shared_names(part: pd.DataFrame, how: Clickstream) -> float:
@@ -380,9 +379,7 @@ def _alike(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
     """Return UTC instants of times that all have an offset, or none of which has."""
     times = parsed_times(column)
     require_years(times, column, file)
-    if times.dt.tz is None:
-        times = times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    return times.dt.tz_convert("UTC")
+    return (in_zone(times, zone) if times.dt.tz is None else times).dt.tz_convert("UTC")
 
 
 def _customers(part: pd.DataFrame, how: Clickstream) -> pd.Series:

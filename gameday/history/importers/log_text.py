@@ -144,6 +144,11 @@ def _describe_columns(summary: LogSummary) -> Iterator[str]:
             f"  times do not say how far from UTC they are: they were read as of {summary.zone}; --time-zone says "
             "another"
         )
+    if coarse := [kind for kind, is_finer in summary.times.finer.items() if not is_finer]:
+        yield (
+            f"  durations ({', '.join(coarse)}) are whole seconds, and so is what is told of them; let the "
+            "server log fractions (httpd: %D, nginx: $request_time)"
+        )
     if summary.unitless:
         yield (
             f"  durations in {', '.join(summary.unitless)} are not read: nothing tells their unit; a format "

@@ -34,6 +34,8 @@ class LogTimes:
     counts: dict[tuple[str, str], Array] = field(default_factory=dict)
     """(Step, kind) -> counts, shape (BINS,)."""
     sums_s: dict[tuple[str, str], float] = field(default_factory=dict)
+    finer: dict[str, bool] = field(default_factory=dict)
+    """Kind -> whether any duration is no whole number of seconds."""
 
     def add(self, steps: pa.RecordBatch) -> None:
         """Count the steps of a part: columns event_type, request_s, upstream_s; NaN: not told."""
@@ -43,6 +45,8 @@ class LogTimes:
             known = np.isfinite(seconds)
             if not known.any():
                 continue
+            is_finer = bool((seconds[known] % 1 != 0).any())
+            self.finer[kind] = self.finer.get(kind, False) or is_finer
             for step in sorted(set(names[known])):
                 of_step = seconds[known & (names == step)]
                 key = str(step), kind

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote
 __all__ = [
     "Proposed",
     "RequestCounts",
+    "Visitors",
     "is_asset",
     "named_step",
     "propose",
@@ -22,6 +23,10 @@ __all__ = [
 
 RequestCounts = Counter[tuple[str, str, str]]
 """(Method, path, query) -> requests."""
+Visitors = dict[tuple[str, str, str], set[int]]
+"""(Method, path, query) -> who asked for it."""
+Senders = dict[tuple[str, str], set[int]]
+"""(Method, template) -> who asked for it."""
 TemplateCounts = Counter[tuple[str, str]]
 """(Method, template of a path, with the parameter that chooses the page) -> requests."""
 
@@ -64,6 +69,9 @@ _LISTS = re.compile(
 """Paths whose last part varies and that are no article's. Ours: to be read over by a person."""
 _LANGUAGE = re.compile(r"/([a-z]{2}(?:[-_][A-Za-z]{2})?)(?=/|$)")
 """How a path begins with a language, or a country."""
+_OFTEN, _BOTH = 5.0, 0.1
+"""Requests of one visitor beyond which a page asks by itself; share of customers who send both of two requests up
+to which those are two ways to do one thing. Ours."""
 _ADDING = re.compile(r"add|plus")
 _MOST_SIBLINGS = 10
 """Templates with one parent beyond which the last part of a path is an article's name. Ours."""
@@ -114,18 +122,27 @@ def router_of(queries: Counter[str]) -> str | None:
     return None
 
 
-def propose(requests: RequestCounts, considered: RequestCounts | None = None) -> Proposed:
+def propose(
+    requests: RequestCounts,
+    considered: RequestCounts | None = None,
+    visitors: Visitors | None = None,
+) -> Proposed:
     """Return step -> rules, by what paths are called, and what was left out of them.
 
     `considered`: how many of the requests came after a pause, as pages do and their calls do not; with it, pages
-    whose names tell no step are proposed as steps of their own.
+    whose names tell no step are proposed as steps of their own. `visitors`: who made each request; with it, ways
+    to order that customers choose between are told from stages of one order, and what pages ask for again and
+    again is no action.
     """
     out, choosers = Proposed(), _choosers(requests)
-    templates = _templates(requests, choosers)
+    templates, senders = (
+        _templates(requests, choosers),
+        _senders(visitors or {}, requests, choosers),
+    )
     for step, counts in _by_step(templates).items():
         kept = _frequent(step, _without_names(counts), out.notes)
         if step in _ACTIONS:
-            kept = _once_an_action(step, kept, out.notes)
+            kept = _once_an_action(step, kept, senders, out.notes)
         is_sent = any(method in _SENDING for method, _ in kept)
         rules = (
             f"{method} {template}" if is_sent else f"{template}{_without(template, choosers)}"
@@ -206,18 +223,43 @@ def _without(template: str, choosers: dict[str, tuple[str, ...]]) -> str:
 def _templates(requests: RequestCounts, choosers: dict[str, tuple[str, ...]]) -> TemplateCounts:
     """Return the requests by their templates; `choosers`: path -> the parameters that choose its page."""
     out, languages = TemplateCounts(), _languages(requests)
-    for (method, path, query), count in requests.items():
-        template = template_of(path)
-        if template is not None and (found := _LANGUAGE.match(template)) and found[1] in languages:
-            template = "/{lang}" + template[len(found[0]) :]
-        if template is None or method not in ("GET", *_SENDING):
-            continue
-        values = dict(parse_qsl(query)) if path in choosers else {}
-        chosen = next((name for name in choosers.get(path, ()) if values.get(name)), None)
-        if chosen:
-            template = f"{path}?{quote(chosen)}={_value(chosen, values[chosen])}"
-        out[method, template] += count
+    for request, count in requests.items():
+        key = _key(*request, choosers, languages)
+        if key is not None:
+            out[key] += count
     return out
+
+
+def _senders(
+    visitors: Visitors, requests: RequestCounts, choosers: dict[str, tuple[str, ...]]
+) -> Senders:
+    """Return who asked for each template."""
+    out, languages = Senders(), _languages(requests) if visitors else set()
+    for request, who in visitors.items():
+        key = _key(*request, choosers, languages)
+        if key is not None:
+            out.setdefault(key, set()).update(who)
+    return out
+
+
+def _key(
+    method: str,
+    path: str,
+    query: str,
+    choosers: dict[str, tuple[str, ...]],
+    languages: set[str],
+) -> tuple[str, str] | None:
+    """Return the method and the template of a request; None where it is none that a step could be."""
+    template = template_of(path)
+    if template is None or method not in ("GET", *_SENDING):
+        return None
+    values = dict(parse_qsl(query)) if path in choosers else {}
+    chosen = next((name for name in choosers.get(path, ()) if values.get(name)), None)
+    if chosen:
+        return method, f"{path}?{quote(chosen)}={_value(chosen, values[chosen])}"
+    if (found := _LANGUAGE.match(template)) and found[1] in languages:
+        template = "/{lang}" + template[len(found[0]) :]
+    return method, template
 
 
 def _languages(requests: RequestCounts) -> set[str]:
@@ -261,16 +303,19 @@ def _frequent(step: str, counts: TemplateCounts, notes: list[str]) -> TemplateCo
     return kept
 
 
-def _once_an_action(step: str, counts: TemplateCounts, notes: list[str]) -> TemplateCounts:
+def _once_an_action(
+    step: str, counts: TemplateCounts, senders: Senders, notes: list[str]
+) -> TemplateCounts:
     """Return the requests that each customer sends once an action; say which others were left out."""
+    everything, counts = counts, _without_polls(counts, senders)
     sent = Counter({key: n for key, n in counts.items() if key[0] in _SENDING})
     kept = sent if sent.total() >= _LEAST_SENT * counts.total() else counts
     if step == "checkout" and len(kept) > 1:
-        kept = _final_request(kept)
+        kept = _final_request(kept, senders)
     adding = Counter({key: n for key, n in kept.items() if _ADDING.search(key[1].lower())})
     if step == "cart" and adding:
         kept = adding
-    if left := {key: n for key, n in counts.items() if key not in kept}:
+    if left := {key: n for key, n in everything.items() if key not in kept}:
         by = ", ".join(f"{method} {template}" for method, template in kept)
         others = ", ".join(f"{method} {template} ({n})" for (method, template), n in left.items())
         notes.append(
@@ -280,10 +325,36 @@ def _once_an_action(step: str, counts: TemplateCounts, notes: list[str]) -> Temp
     return kept
 
 
-def _final_request(counts: TemplateCounts) -> TemplateCounts:
-    """Return the request that ends a checkout: one called so where any is, the rarest of the frequent ones."""
+def _without_polls(counts: TemplateCounts, senders: Senders) -> TemplateCounts:
+    """Return the requests without those that pages make again and again, where others are left."""
+    once = Counter(
+        {
+            key: n
+            for key, n in counts.items()
+            if key[0] != "GET" or n <= _OFTEN * len(senders.get(key, ())) or key not in senders
+        }
+    )
+    return once or counts
+
+
+def _final_request(counts: TemplateCounts, senders: Senders) -> TemplateCounts:
+    """Return the request that ends a checkout: one called so where any is, the rarest of the frequent ones.
+
+    Others that other customers send instead of it are further ways to end one.
+    """
     final = Counter({key: n for key, n in counts.items() if _FINAL.search(key[1].lower())})
     candidates = final or counts
     many = max(candidates.values()) / 2
     last = min((key for key, n in candidates.items() if n >= many), key=lambda key: counts[key])
-    return Counter({last: counts[last]})
+    kept = Counter({last: counts[last]})
+    known = set(senders.get(last, ()))
+    for key, count in candidates.most_common():
+        others = senders.get(key, set())
+        if (
+            key not in kept
+            and others
+            and len(others & known) <= _BOTH * min(len(others), len(known))
+        ):
+            kept[key] = count
+            known |= others
+    return kept

@@ -31,6 +31,10 @@ _INNER = tuple(
     )
 )
 """Addresses of machines behind a proxy or a carrier's gateway (RFC 1918, 6598, 3927, 4193, 4291)."""
+_EACH_ANOTHER = 0.8
+"""Share of requests that are of different customers from which on a way tells requests, not customers. Ours."""
+_SOME = 0.05
+"""Share of requests that are of different customers, of a way that does tell customers. Ours."""
 _MORE = 1.5
 """Times as many customers as another way tells, from which on a way is taken to tell them better. Ours."""
 _REMEMBERED = 200_000
@@ -106,7 +110,7 @@ def choose_client(
     first = list(rows)
     peers = next((way for way in ways if way.role == "address"), ways[0])
     best = peers
-    for way in ways:
+    for way in _of_visitors(ways, first, peers):
         if way.role != "client" and way is not best and _tells_better(way, best, first):
             best = way
     told = {way.name: len({who for row in first if (who := way.read(row))}) for way in ways}
@@ -125,6 +129,20 @@ def _ways(columns: tuple[Column, ...]) -> list[_Way]:
         else:
             out.append(_Way(column.name, number, column.role))
     return out
+
+
+def _of_visitors(ways: list[_Way], rows: list[Clients], peers: _Way) -> list[_Way]:
+    """Return the ways but for those that call nearly every request another's, where one of the others does not.
+
+    Programs make addresses up (X-Forwarded-For is theirs to write): no customer has one of them twice.
+    """
+    shares = {}
+    for way in ways:
+        said = [who for row in rows if (who := way.read(row))]
+        shares[way] = len(set(said)) / len(said) if said else 0.0
+    out = [way for way in ways if way is peers or shares[way] <= _EACH_ANOTHER]
+    tells = (shares[way] for way in out if way is not peers and way.role != "client")
+    return out if max(tells, default=0.0) > _SOME else ways
 
 
 def _tells_better(way: _Way, other: _Way, rows: list[Clients]) -> bool:

@@ -60,6 +60,9 @@ def _is_list(text: str) -> bool:
 
 _JSON = re.compile(r'\{\s*(?:\\x22|\\?")')
 """Of what was sent, its quotes escaped as servers do it."""
+_FRACTION = re.compile(r"\d+\.\d+")
+_LONG_S = 5.0
+"""Half of a shop's replies never take so long; fractions of which half are longer are no seconds. Ours."""
 _TESTS: tuple[tuple[Role, Callable[[str], bool]], ...] = (
     ("request", lambda text: text.partition(" ")[0] in _METHODS and bool(_REQUEST.match(text))),
     ("method", lambda text: text in _METHODS),
@@ -82,8 +85,14 @@ def role_of_content(texts: list[str]) -> Role | None:
         return "time"
     for role, is_one in _TESTS:
         if sum(map(is_one, said)) >= _MOST * len(said):
-            return role
+            return "unitless" if role == "request_time" and not _may_be_seconds(said) else role
     return None
+
+
+def _may_be_seconds(texts: list[str]) -> bool:
+    """Return whether most fractions are short enough for a reply's seconds; those of milliseconds are not."""
+    numbers = sorted(float(text) for text in texts if _FRACTION.fullmatch(text))
+    return not numbers or numbers[len(numbers) // 2] < _LONG_S
 
 
 def with_unit(column: Column, texts: list[str]) -> Column:
@@ -94,6 +103,7 @@ def with_unit(column: Column, texts: list[str]) -> Column:
     if column.unit_s or column.role not in ("request_time", "upstream_time"):
         return column
     said = [text for text in texts if text not in ("", "-")]
-    if said and all(re.match(r"[\d.]+\s*[a-zµμ]+", text) or "." in text for text in said):
+    is_told = all(re.match(r"[\d.]+\s*[a-zµμ]+", text) or "." in text for text in said)
+    if said and is_told and _may_be_seconds(said):
         return Column(column.name, column.role)
     return Column(column.name, "unitless" if said else "other")

@@ -58,7 +58,7 @@ _OTHERS = (
 WANTED = frozenset((*_STATUS, *_METHOD, *_PATH, *_PEER, *_PORT, *_DATABASE, *_SAMPLED, *_OTHERS))
 """Names of the attributes that are kept of a span."""
 
-_NAMED_REQUEST = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s+(/\S*)")
+_NAMED_REQUEST = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s+(/\S*)", re.IGNORECASE)
 _LAST_NS = 7_258_118_400 * 10**9
 """The year 2200, ns since 1970."""
 _TRACE_DIGITS, _SPAN_DIGITS = 32, 16
@@ -116,7 +116,7 @@ class Span:
             named = _NAMED_REQUEST.fullmatch(self.name)
             if named is None:
                 return None
-            method, target = named.groups()
+            method, target = named[1].upper(), named[2]
         path, _, query = (target or "/").partition("?")
         return method.upper(), path, query or str(self.tags.get("url.query", ""))
 

@@ -94,11 +94,7 @@ def read_session_files(data: dict[str, Any], folder: Path) -> Iterator[Fault]:
             continue
         path = ("journeys", name, "sessions")
         if written := [field for field in _TOLD if field in journey]:
-            yield (
-                path,
-                f"tells {', '.join(written)}, which the journey says too: leave one out, also where a file that "
-                "includes it says so",
-            )
+            yield path, f"tells {', '.join(written)} too: leave it out, here or in what is included"
             continue
         try:
             sessions = _sessions(folder / journey["sessions"], str(name))

@@ -137,7 +137,7 @@ class StepFit:
     """Share of sessions that come to it."""
     ever_seen: float
     ever_low: float
-    """Of what is seen, a 95 % interval."""
+    """Of what is seen, an interval: 99 % for all steps together, chance in what was fitted included."""
     ever_high: float
 
 
@@ -164,20 +164,14 @@ class GoodnessOfFit:
     steps: dict[str, StepFit]
     length: LengthFit
 
-    def misfits(self, fitted_to: int) -> dict[str, StepFit]:
-        """Return the steps whose share of sessions is told outside the interval of what is seen.
-
-        The intervals are 99 % for all steps together (Bonferroni), and allow for chance in the `fitted_to`
-        sessions that the journeys were fitted to.
-        """
-        out = {}
-        sessions = 1 / (1 / max(1, self.sessions) + 1 / max(1, fitted_to))
-        for name, fit in self.steps.items():
-            hits = np.array(fit.ever_seen * sessions)
-            low, high = jeffreys(hits, np.array(sessions), 1 - 0.01 / len(self.steps))
-            if not low <= fit.ever_told <= high:
-                out[name] = fit
-        return out
+    @property
+    def misfits(self) -> dict[str, StepFit]:
+        """The steps whose share of sessions is told outside the interval of what is seen."""
+        return {
+            step: fit
+            for step, fit in self.steps.items()
+            if not fit.ever_low <= fit.ever_told <= fit.ever_high
+        }
 
 
 @dataclass(frozen=True, slots=True)

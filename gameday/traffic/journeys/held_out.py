@@ -36,14 +36,16 @@ def goodness_of_fit(
 ) -> GoodnessByType:
     """Return how well the journeys predict the sessions held out; `order` is the step of an order."""
     expected = [_expect(journey.journey(), test.steps) for journey in journeys]
-    whole = _compare(_mix(expected, [journey.share for journey in journeys]), test)
+    fitted_to = sum(journey.sessions for journey in journeys)
+    whole = _compare(_mix(expected, [journey.share for journey in journeys]), test, fitted_to)
     about, types = test.about(order), {}
     for k in _largest_types(about, len(test.types)):
         name = test.types[k]
         weights = np.array([j.share * j.products.get(name, 0.0) for j in journeys])
         if weights.any():
             mixed = _mix(expected, (weights / weights.sum()).tolist())
-            types[name] = _compare(mixed, test.only(about == k))
+            of_type = fitted_to * weights.sum() / sum(j.share for j in journeys)
+            types[name] = _compare(mixed, test.only(about == k), of_type)
     return GoodnessByType(whole.sessions, whole.steps, whole.length, types)
 
 
@@ -86,20 +88,29 @@ def _mix(journeys: list[_Expected], shares: list[float]) -> _Expected:
     )
 
 
-def _compare(predicted: _Expected, test: Sessions) -> GoodnessOfFit:
-    """Return step mix, conversion and length: of the mixed journeys, and of the sessions held out."""
-    steps = _compare_steps(predicted, test)
+def _compare(predicted: _Expected, test: Sessions, fitted_to: float) -> GoodnessOfFit:
+    """Return step mix, conversion and length: of the mixed journeys, and of the sessions held out.
+
+    `fitted_to`: how many sessions the journeys were fitted to.
+    """
+    steps = _compare_steps(predicted, test, fitted_to)
     return GoodnessOfFit(
         test.count, steps, _compare_lengths(predicted.lengths, np.diff(test.firsts))
     )
 
 
-def _compare_steps(predicted: _Expected, test: Sessions) -> dict[str, StepFit]:
-    """Return each step's share of all visits and the share of sessions that come to it."""
+def _compare_steps(predicted: _Expected, test: Sessions, fitted_to: float) -> dict[str, StepFit]:
+    """Return each step's share of all visits and the share of sessions that come to it.
+
+    The intervals are 99 % for all steps together (Bonferroni), and allow for chance in the sessions that the
+    journeys were fitted to, too.
+    """
     mix = predicted.visits / predicted.visits.sum()
     seen = np.bincount(test.step, minlength=len(test.steps))
     having = np.array([test.having(step).sum() for step in test.steps])
-    low, high = jeffreys(having, np.array(test.count))
+    worth = 1 / (1 / max(1, test.count) + 1 / max(1.0, fitted_to))
+    level = 1 - 0.01 / max(1, len(test.steps))
+    low, high = jeffreys(having / max(1, test.count) * worth, np.array(worth), level)
     return {
         step: StepFit(
             mix_told=float(mix[s]),
