@@ -71,7 +71,7 @@ def log_doubts(summary: LogSummary) -> Iterator[str]:
     if summary.malformed > _MANY_MALFORMED * read:
         yield (
             f"{summary.malformed} of {read} lines ({summary.malformed / read:.1%}) are not of the layout that was "
-            "read; write the server's own with --log-format"
+            "read; write the server's own with --log-format; lines of another layout belong in a file of their own"
         )
 
 

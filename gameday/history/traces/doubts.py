@@ -18,6 +18,8 @@ _LEAST_ALIKE, _MOST_MIXED = 0.8, 0.05
 tell, beyond which that is. Ours."""
 _DEEPEST = 25
 """Calls below one another that a scenario can hold."""
+_SOME_MISSING = 1.05
+"""Requests that a trace stands for from which on those between it and the next are missed. Ours."""
 _MOST_NAMED = 8
 
 
@@ -67,6 +69,11 @@ def _parts_of_steps(requests: list[RequestGraph]) -> dict[str, list[str]]:
 def _notes_of_spans(counts: TraceCounts) -> Iterator[str]:
     if counts.sampled is None:
         yield "no trace says how it was sampled: each counts once"
+    elif counts.sampled > _SOME_MISSING:
+        yield (
+            "of sampled traces it is not known how many visits were at a process at once: that they wait for one "
+            "another shows less than it is"
+        )
     if counts.skewed:
         yield (
             f"{counts.skewed} visits began outside the call that asked for them: their clocks were moved into it, "

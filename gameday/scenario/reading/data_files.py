@@ -130,6 +130,10 @@ def _session_table(file: Path, journey: str) -> Any:
     """Return the rows of a journey, a row a step, in the order of the file."""
     import pandas as pd  # heavy: only scenarios with such files need it
 
+    if not file.is_file():
+        raise ValueError(
+            f"there is no such file ({file}); history import --walks sessions writes it"
+        )
     try:
         table = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
     except (OSError, ValueError) as error:
