@@ -9,7 +9,16 @@ import pandas as pd
 
 from gameday.errors import HistoryError
 
-__all__ = ["in_zone", "last_year", "offsets_of", "parsed_times", "require_times", "require_years"]
+__all__ = [
+    "in_zone",
+    "instants_of",
+    "last_year",
+    "offsets_of",
+    "parsed_times",
+    "require_times",
+    "require_years",
+    "share_without_offset",
+]
 
 FIRST_YEAR = 1995
 """No shop sold on the web before. An earlier date is a slip, or a number in another unit."""
@@ -164,3 +173,25 @@ def in_zone(times: pd.Series, zone: str | tzinfo) -> pd.Series:
         return times.dt.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
     except ValueError:
         return times.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+
+
+def instants_of(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
+    """Return UTC instants, NaT for what is no time; `zone` is that of times without an offset."""
+    has_offset = offsets_of(column)
+    parts = [part for part in (column[has_offset], column[~has_offset]) if len(part)]
+    return pd.concat([_alike(part, file, zone) for part in parts or [column]]).reindex(column.index)
+
+
+def _alike(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
+    """Return UTC instants of times that all have an offset, or none of which has."""
+    times = parsed_times(column)
+    require_years(times, column, file)
+    return (in_zone(times, zone) if times.dt.tz is None else times).dt.tz_convert("UTC")
+
+
+def share_without_offset(column: pd.Series) -> float:
+    """Return the share of times that do not say how far from UTC they are."""
+    has_offset = offsets_of(column)
+    plain = column[~has_offset]
+    times = parsed_times(plain)
+    return float(times.notna().sum() / len(column)) if times.dt.tz is None else 0.0

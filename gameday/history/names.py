@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -123,6 +124,11 @@ class Label:
     default: str
     """The label where neither file nor scenario has one."""
 
+    @property
+    def is_only_region(self) -> bool:
+        """Whether the scenario has one region alone."""
+        return self.kind == "region" and self.known is not None and len(self.known) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class NamedRows:
@@ -147,25 +153,30 @@ def named_rows(
         return _unnamed_rows(label, len(table), source)
     written = table[label.column].astype("string").fillna("")
     folded = written.str.strip().str.casefold()
-    if label.kind == "region" and label.known and len(label.known) == 1 and set(folded) == {"all"}:
-        notes.append(
-            f"{label.column}: all rows say 'all', which is {label.known[0]}, the only region"
-        )
+    if label.is_only_region and set(folded) == {"all"}:
+        notes.append(f"{label.column}: all rows say 'all': the scenario's only region")
         return _unnamed_rows(label, len(table), source)
     spelling = _spelling(label, written, folded)
     is_unknown = ~folded.isin(list(spelling)) | (folded == "")
     if is_unknown.any():
         raise HistoryError(f"{source}: {_unknown(label, written, is_unknown, counts)}")
+    notes.extend(_other_spellings(label, written, folded, spelling))
+    names = tuple(sorted(spelling.values())) if label.known is None else label.known
+    number = folded.map({key: names.index(name) for key, name in spelling.items()})
+    return NamedRows(names, number.to_numpy(np.int32), written)
+
+
+def _other_spellings(
+    label: Label, written: pd.Series, folded: pd.Series, spelling: dict[str, str]
+) -> Iterator[str]:
+    """Yield how many rows are written otherwise than the name they are read as."""
     is_other = written != folded.map(spelling)
     if is_other.any():
         words = written[is_other].unique()[:_MOST_SHOWN]
         examples = ", ".join(f"'{word}' as {spelling[_folded(word)]}" for word in words)
-        notes.append(
+        yield (
             f"{label.column}: {int(is_other.sum())} rows are written in other ways and read as one: {examples}"
         )
-    names = tuple(sorted(spelling.values())) if label.known is None else label.known
-    number = folded.map({key: names.index(name) for key, name in spelling.items()})
-    return NamedRows(names, number.to_numpy(np.int32), written)
 
 
 def _unnamed_rows(label: Label, count: int, source: str) -> NamedRows:

@@ -237,23 +237,30 @@ def _fit(
     _check_regions(sessions, zones)
     order_step = _order_step(scenario)
     log = None if logs is None else logs.answer
-    try:
-        found = calibrate(sessions, zones=zones, order=order_step)
-    except HistoryError as error:
-        doubts = (*(() if log is None else log.doubts), *sessions.doubts)
-        raise HistoryError("; ".join((str(error), *doubts))) from None
+    doubts = (*(() if log is None else log.doubts), *sessions.doubts)
+    found = _calibrated(sessions, zones, order_step, doubts)
     proposal = propose(found, list(zones))
     if order.walks == "sessions":
         proposal = _with_sessions(proposal, found, order.out)
     _write_proposal(proposal, {} if log is None else log.proposed, order.out)
     return Imported(
-        answer=_answer(order, found, log, sessions.doubts),
+        answer=_answer(order, found, log, doubts),
         source=source,
         sessions=sessions.count,
         order_step=order_step,
         has_orders=order_step in sessions.steps,
         log_lines=() if logs is None else logs.lines,
     )
+
+
+def _calibrated(
+    sessions: Sessions, zones: dict[str, str], order_step: str, doubts: tuple[str, ...]
+) -> Calibration:
+    """Return journeys fitted to sessions; HistoryError where they are too few, with why that may be."""
+    try:
+        return calibrate(sessions, zones=zones, order=order_step)
+    except HistoryError as error:
+        raise HistoryError("; ".join((str(error), *doubts))) from None
 
 
 def _with_sessions(proposal: Proposal, found: Calibration, out: Path) -> Proposal:
@@ -312,7 +319,6 @@ def _answer(
         walks=order.walks,
         log=log,
         doubts=(
-            *(() if log is None else log.doubts),
             *doubts,
             *(() if order.walks == "sessions" else _doubts(found)),
         ),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.errors import HistoryError
-from gameday.history.importers.clickstream import named_step_of
+from gameday.history.exports import named_step_of
 from gameday.jobs.import_history import Imported, ImportOrder, import_history
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gameday.history.exports.amplitude import AMPLITUDE
+from gameday.history.exports.event_names import named_step_of
 from gameday.history.exports.export import Export
 from gameday.history.exports.ga4 import GA4
 from gameday.history.exports.mixpanel import MIXPANEL
@@ -17,7 +18,7 @@ from gameday.history.exports.segment import SEGMENT
 from gameday.history.exports.shopify import SHOPIFY
 from gameday.history.exports.snowplow import SNOWPLOW
 
-__all__ = ["EXPORTS", "Export", "export_of"]
+__all__ = ["EXPORTS", "Export", "export_of", "named_step_of"]
 
 EXPORTS = {
     export.name: export

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -15,36 +13,20 @@ import numpy as np
 import pandas as pd
 
 from gameday.errors import HistoryError
+from gameday.history.exports import named_step_of
 from gameday.history.importers.catalogue import Catalogue
 from gameday.history.importers.event_rows import MOST_EVENTS, EventRows, Names
 from gameday.history.importers.minutes import MinuteCounts
 from gameday.history.importers.order_rows import OrderRows
 from gameday.history.importers.sessionization import Events, split_into_sessions, with_inferred
 from gameday.history.importers.sessions import Sessions
-from gameday.history.instants import in_zone, offsets_of, parsed_times, require_years
+from gameday.history.instants import instants_of, share_without_offset
 from gameday.history.readers import reader_of
 from gameday.vocabulary import Array
 
-__all__ = ["Clickstream", "named_step_of", "read_clickstream"]
+__all__ = ["Clickstream", "read_clickstream"]
 
 _ORDER = "checkout"
-_USUAL: dict[str, str | None] = {
-    **dict.fromkeys(("homepage", "mainpage", "landingpage"), "home"),
-    **dict.fromkeys(
-        ("view", "viewitem", "productview", "productviewed", "productpage", "pdp"), "product"
-    ),
-    **dict.fromkeys(("productdetail", "productdetails", "detail"), "product"),
-    **dict.fromkeys(
-        ("addtocart", "addedtocart", "productadded", "addtobasket", "addtobag"), "cart"
-    ),
-    **dict.fromkeys(
-        ("purchase", "order", "transaction", "ordercompleted", "orderplaced"), "checkout"
-    ),
-    **dict.fromkeys(("removefromcart", "productremoved", "removefrombasket"), None),
-}
-"""What event types are called, in small letters and digits alone -> our steps; None: no step of a customer.
-
-Sources: logs that are published (REES46, Retailrocket), and what shops' tags are called."""
 _MANY_UNUSABLE = 0.02
 """Share of rows that cannot be used from which on the columns are doubted. Ours."""
 _SHARED = 0.02
@@ -95,18 +77,9 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
     Events are counted in `minutes`, an order of several articles once. Rows without a time, a type or a customer
     cannot be used: they are counted, and the first one is quoted in the notes.
     """
-    notes, parts = list[str](), _parts(file, how)
+    parts = _parts(file, how)
     first = next(parts, None)
-    if first is not None and not how.is_session_of_user and (share := _shared_names(first, how)):
-        how = replace(how, is_session_of_user=True)
-        notes.append(
-            f"{share:.0%} of the first sessions' names are those of several users: a session is told by both"
-        )
-    if first is not None and (lacking := _without_offset(first[how.time])):
-        some = "" if lacking == 1 else f"{lacking:.1%} of the first "
-        notes.append(
-            f"{some}times have no offset: they are read as {how.zone}; --time-zone says otherwise"
-        )
+    how, notes = (how, []) if first is None else _told_of_first(first, how)
     log = _Log(file, how, minutes)
     for part in _in_regions(chain([] if first is None else [first], parts), how, notes):
         log.add(part)
@@ -124,12 +97,20 @@ def read_clickstream(file: Path, how: Clickstream, minutes: MinuteCounts | None 
     return sessions
 
 
-def _without_offset(column: pd.Series) -> float:
-    """Return the share of times that do not say how far from UTC they are."""
-    has_offset = offsets_of(column)
-    plain = column[~has_offset]
-    times = parsed_times(plain)
-    return float(times.notna().sum() / len(column)) if times.dt.tz is None else 0.0
+def _told_of_first(first: pd.DataFrame, how: Clickstream) -> tuple[Clickstream, list[str]]:
+    """Return how a log is read by what its first part tells, and what is to be said of that."""
+    notes = []
+    if not how.is_session_of_user and (share := _shared_names(first, how)):
+        how = replace(how, is_session_of_user=True)
+        notes.append(
+            f"{share:.0%} of the first sessions' names are those of several users: a session is told by both"
+        )
+    if lacking := share_without_offset(first[how.time]):
+        some = "" if lacking == 1 else f"{lacking:.1%} of the first "
+        notes.append(
+            f"{some}times have no offset: they are read as {how.zone}; --time-zone says otherwise"
+        )
+    return how, notes
 
 
 def _shared_names(part: pd.DataFrame, how: Clickstream) -> float:
@@ -206,7 +187,7 @@ class _Log:
         how = self._how
         keys = pd.DataFrame(
             {
-                "time": _instants(part[how.time], self._file, how.zone),
+                "time": instants_of(part[how.time], self._file, how.zone),
                 "type": part[how.event].astype("string").str.strip() if how.event else "*",
                 "customer": _customers(part, how),
             },
@@ -343,43 +324,11 @@ def _step_of(event: str, how: Clickstream) -> str | None:
     return step if how.known_steps is None or step in how.known_steps else None
 
 
-@lru_cache(maxsize=100_000)
-def named_step_of(event: str) -> str | None:
-    """Return the step that an event type is called as: usual names are known, others are written as steps are.
-
-    HistoryError where nothing of its name can be written so.
-    """
-    plain = re.sub(r"[^a-z0-9]", "", event.lower())
-    if plain in _USUAL:
-        return _USUAL[plain]
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", event).lower()
-    name = re.sub(r"[^a-z0-9_]+", "-", words).strip("-_")
-    if not name:
-        raise HistoryError(
-            f"the event type '{event}' cannot be the name of a step: --steps '{event}=STEP' says which it is"
-        )
-    return name if name[0].isalpha() else f"step-{name}"
-
-
 def _product_types(part: pd.DataFrame, category: str | None) -> pd.Series:
     """Return what stands before the first dot of each row's category; `none` where it has none."""
     if category is None:
         return pd.Series("none", part.index)
     return part[category].astype("string").fillna("none").str.split(".").str[0]
-
-
-def _instants(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
-    """Return UTC instants, NaT for what is no time; `zone` is that of times without an offset."""
-    has_offset = offsets_of(column)
-    parts = [part for part in (column[has_offset], column[~has_offset]) if len(part)]
-    return pd.concat([_alike(part, file, zone) for part in parts or [column]]).reindex(column.index)
-
-
-def _alike(column: pd.Series, file: str, zone: tzinfo) -> pd.Series:
-    """Return UTC instants of times that all have an offset, or none of which has."""
-    times = parsed_times(column)
-    require_years(times, column, file)
-    return (in_zone(times, zone) if times.dt.tz is None else times).dt.tz_convert("UTC")
 
 
 def _customers(part: pd.DataFrame, how: Clickstream) -> pd.Series:

@@ -135,19 +135,25 @@ class Visits:
         if visitor.hops and visitor.ends_counted_hop(request):
             self._summary.hops += 1
             self._send_on(visitor, request, is_counted=True)
-            return None
-        if found is None:
+        elif found is None:
             self._no_step(request, path, query, is_call=is_call)
-            return None
+        elif self._is_counted(found, visitor, request, path):
+            self._note_address(who, request.agent)
+            return self._step(found, visitor, request)
+        return None
+
+    def _is_counted(
+        self, found: StepRule, visitor: _Visitor, request: RequestLine, path: str
+    ) -> bool:
+        """Return whether a request is a step; else it is counted as a part of one."""
         self._send_on(visitor, request, is_counted=found.counts)
         if not found.counts:
             self._summary.uncounted[found.step] += 1
-            return None
+            return False
         if self._is_part(visitor, found, request, path):
             self._summary.parts[found.step] += 1
-            return None
-        self._note_address(who, request.agent)
-        return self._step(found, visitor, request)
+            return False
+        return True
 
     def _note_address(self, who: str, agent: str) -> None:
         """Count whose step it is, in the first of those who do not call themselves robots."""

@@ -100,11 +100,8 @@ def choose_client(
     """
     ways = _ways(columns)
     if named is not None:
-        chosen = [way for way in ways if named in (way.name, way.name.partition(":")[0])]
-        if not chosen:
-            there = ", ".join(way.name for way in ways) or "none"
-            raise UsageError(f"--client: the log has no field '{named}'; there are {there}")
-        return ClientChoice(chosen[0].name, _resolver(chosen[:1]))
+        way = _way_named(named, ways)
+        return ClientChoice(way.name, _resolver([way]))
     if not ways:
         return ClientChoice("", lambda row: "")
     first = list(rows)
@@ -115,6 +112,15 @@ def choose_client(
             best = way
     told = {way.name: len({who for row in first if (who := way.read(row))}) for way in ways}
     return ClientChoice(best.name, _resolver([best] if best is peers else [best, peers]), told)
+
+
+def _way_named(named: str, ways: list[_Way]) -> _Way:
+    """Return the way that a person names; UsageError where there is none."""
+    chosen = [way for way in ways if named in (way.name, way.name.partition(":")[0])]
+    if not chosen:
+        there = ", ".join(way.name for way in ways) or "none"
+        raise UsageError(f"--client: the log has no field '{named}'; there are {there}")
+    return chosen[0]
 
 
 def _ways(columns: tuple[Column, ...]) -> list[_Way]:
