@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gameday.errors import HistoryError
@@ -29,19 +31,7 @@ def given_demand(scenario: Scenario, given: History) -> Demand:
     grid = demand_grid(scenario)
     counts, spans = _over(given, grid), event_spans(scenario, grid)
     _require_whole(scenario, given, grid, counts, spans)
-    around = int(np.isnan(counts).any(axis=(0, 1)).sum())
-    curve = np.nan_to_num(counts, nan=0.0)
-    notes = [_SAYS]
-    if around:
-        notes.append(
-            f"{around} minutes before and behind the event have no count in {given.source}: taken as 0"
-        )
-    launches = crowds_of(scenario, grid, [])
-    if launches:
-        notes.append(
-            f"launches come on top of the given curve, as the scenario declares them: {', '.join(launches)}; a "
-            "curve that holds them already is played without them in the scenario"
-        )
+    curve, launches = np.nan_to_num(counts, nan=0.0), crowds_of(scenario, grid, [])
     shares = ErrorCorrelation((), np.zeros(curve.shape[:2]))
     return Demand(
         grid=grid,
@@ -57,12 +47,23 @@ def given_demand(scenario: Scenario, given: History) -> Demand:
         launches=launches,
         backtest_wape=None,
         benchmark=(),
-        notes=tuple(notes),
+        notes=(_SAYS, *_notes(given.source, counts, [*launches])),
         spans=spans,
         smooth=curve,
         peaks={},
         is_given=True,
     )
+
+
+def _notes(source: str, counts: Array, launches: list[str]) -> Iterator[str]:
+    """Yield what was taken for granted of a given curve."""
+    if around := int(np.isnan(counts).any(axis=(0, 1)).sum()):
+        yield f"{around} minutes before and behind the event have no count in {source}: taken as 0"
+    if launches:
+        yield (
+            f"launches come on top of the given curve, as the scenario declares them: {', '.join(launches)}; a "
+            "curve that holds them already is played without them in the scenario"
+        )
 
 
 def _over(given: History, grid: TimeGrid) -> Array:

@@ -138,7 +138,8 @@ class Visits:
         elif found is None:
             self._no_step(request, path, query, is_call=is_call)
         elif self._is_counted(found, visitor, request, path):
-            self._note_address(who, request.agent)
+            if self._looked_at < _FIRST_STEPS:
+                self._note_address(who, request.agent)
             return self._step(found, visitor, request)
         return None
 
@@ -157,7 +158,7 @@ class Visits:
 
     def _note_address(self, who: str, agent: str) -> None:
         """Count whose step it is, in the first of those who do not call themselves robots."""
-        if self._looked_at < _FIRST_STEPS and self._robots.word(agent) is None:
+        if self._robots.word(agent) is None:
             self._looked_at += 1
             self._summary.addresses[who] += 1
             agents = self._summary.agents.setdefault(who, set())

@@ -100,17 +100,11 @@ def _compare(predicted: _Expected, test: Sessions, fitted_to: float) -> Goodness
 
 
 def _compare_steps(predicted: _Expected, test: Sessions, fitted_to: float) -> dict[str, StepFit]:
-    """Return each step's share of all visits and the share of sessions that come to it.
-
-    The intervals are 99 % for all steps together (Bonferroni), and allow for chance in the sessions that the
-    journeys were fitted to, too.
-    """
+    """Return each step's share of all visits and the share of sessions that come to it."""
     mix = predicted.visits / predicted.visits.sum()
     seen = np.bincount(test.step, minlength=len(test.steps))
     having = np.array([test.having(step).sum() for step in test.steps])
-    worth = 1 / (1 / max(1, test.count) + 1 / max(1.0, fitted_to))
-    level = 1 - 0.01 / max(1, len(test.steps))
-    low, high = jeffreys(having / max(1, test.count) * worth, np.array(worth), level)
+    low, high = _intervals(having / max(1, test.count), test.count, fitted_to)
     return {
         step: StepFit(
             mix_told=float(mix[s]),
@@ -122,6 +116,15 @@ def _compare_steps(predicted: _Expected, test: Sessions, fitted_to: float) -> di
         )
         for s, step in enumerate(test.steps)
     }
+
+
+def _intervals(seen: Array, sessions: int, fitted_to: float) -> tuple[Array, Array]:
+    """Return intervals of the shares that are seen of each step: 99 % for all steps together (Bonferroni).
+
+    They allow for chance in the sessions that the journeys were fitted to, too.
+    """
+    worth = 1 / (1 / max(1, sessions) + 1 / max(1.0, fitted_to))
+    return jeffreys(seen * worth, np.array(worth), 1 - 0.01 / max(1, len(seen)))
 
 
 def _compare_lengths(law: Array, lengths: Array) -> LengthFit:
