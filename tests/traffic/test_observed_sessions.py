@@ -134,7 +134,7 @@ def test_a_run_takes_the_sessions_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("journey", "top", "says"),
     [
-        ({"sessions": "none.csv"}, {}, "journeys.shopper.sessions: cannot be read"),
+        ({"sessions": "none.csv"}, {}, "journeys.shopper.sessions: there is no such file"),
         ({"start": {"home": 1.0}}, {}, "tells start too: leave it out"),
         ({"walks": "chain"}, {}, "belong together"),
         ({"length": {"steps": [1.0]}}, {}, "leave `length` out"),
