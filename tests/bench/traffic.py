@@ -1,6 +1,7 @@
 """Print as JSON what planning costs: the fit, arrivals, imports of logs. Nothing is asserted.
 
-python -m tests.bench.traffic [fit | arrivals | access_log | log_truth | clickstream | traces]
+python -m tests.bench.traffic [fit | arrivals | access_log | log_truth | clickstream | traces |
+    trace_truth]
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ from gameday.scenario.blocks.journeys import Journey
 from gameday.traffic.fit.kernels import lag_kernel
 from gameday.traffic.fit.session_starts import caused_steps, fit_starts
 from gameday.traffic.journeys.calibration import calibrate
+from tests.history.test_traces import SHOP, declared_edges, read
 from tests.support.log_layouts import FORMATS, LAYOUTS, crowd, written_as
 from tests.support.small_shop import flat_plan, load_small, small_shop
+from tests.support.traced_shop import otlp_of, traced
 
 STEPS = ("sign-in", "home", "search", "product", "cart", "checkout")
 
@@ -260,6 +263,32 @@ _ATTRIBUTES = (
 )
 
 
+def trace_truth(*, size: float = 1.0) -> dict[str, Any]:
+    """What traces tell of the embedded shop, instrumented, against what it was declared to be."""
+    requests = {"home": 6000, "product": 4000, "checkout": 4000}
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = load_small(Path(folder), small_shop(), SHOP)
+        spans = traced(scenario, {name: max(40, round(n * size)) for name, n in requests.items()})
+        told = read(Path(folder), scenario, otlp_of(spans))
+    declared = declared_edges(scenario)
+    found = {
+        (graph.step, graph.method, edge.callers, edge.service): edge.per_visit
+        for graph in told.requests
+        for edge in graph.edges
+    }
+    laws = {seen.service: scenario.services[seen.service].time for seen in told.services}
+    return {
+        "edges": len(declared),
+        "edges_not_found": len(set(declared) - set(found)),
+        "edges_made_up": len(set(found) - set(declared)),
+        "multiplicity_off": max(abs(found.get(edge, 0) / n - 1) for edge, n in declared.items()),
+        "as_written_share": min(graph.as_written_share for graph in told.requests),
+        "mean_off": max(abs(s.mean_s / laws[s.service].mean - 1) for s in told.services),
+        "p99_off": max(abs(s.p99_s / laws[s.service].seconds(0.99) - 1) for s in told.services),
+        "conditions": f"{len(spans)} spans of {len(told.services)} services, OTLP, the worst of each",
+    }
+
+
 def _message_of_traces(rng: np.random.Generator, first: int, count: int) -> bytes:
     data = TracesData()
     spans = {}
@@ -288,6 +317,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "log_truth": log_truth,
     "clickstream": clickstream,
     "traces": traces,
+    "trace_truth": trace_truth,
 }
 
 if __name__ == "__main__":
