@@ -21,6 +21,8 @@ from gameday.vocabulary import Array
 __all__ = ["MetricsImported", "MetricsOrder", "SeriesImported", "import_metrics"]
 
 _REGION = "$region"
+_QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|`[^`]*`')
+"""Values of labels: what stands in them is no part of a query's arithmetic."""
 _A_SECOND = re.compile(r"\bi?rate\s*\(")
 _TIMES = re.compile(r"\*\s*60\b|\b60\s*\*")
 _WINDOW = re.compile(r"\bincrease\s*\([^\[]*\[\s*(\w+)\s*[\]:]")
@@ -154,7 +156,8 @@ def _series(region: str, step: str, counts: Array) -> SeriesImported:
 
 def _query_doubts(queries: Mapping[str, str]) -> Iterator[str]:
     """Yield which queries do not tell what comes in a minute."""
-    for step, promql in queries.items():
+    for step, written in queries.items():
+        promql = _QUOTED.sub("", written)
         if _A_SECOND.search(promql) and not _TIMES.search(promql):
             yield (
                 f"{step}: rate() tells what comes in a second, and counts are of a minute: write "

@@ -86,7 +86,7 @@ def test_rows_that_cannot_be_used_and_logs_of_orders_alone_are_doubted(tmp_path:
     rows = [(u, f"{t.isoformat()}Z", e) for u, t, e in visits(("home", "product", "checkout"))]
     spoilt = [(u, "yesterday" if n % 4 == 0 else t, e) for n, (u, t, e) in enumerate(rows)]
     [doubt] = [d for d in plain_import(tmp_path, spoilt).answer.doubts if "rows" in d]
-    assert "(25.0%) lack a time or a type" in doubt
+    assert "(25.0%) lack a time, a type or a customer" in doubt
     assert "yesterday" in doubt
     orders = [row for row in rows if row[2] == "checkout"] * 4
     alone = [(f"{u}-{n}", t, e) for n, (u, t, e) in enumerate(orders)]

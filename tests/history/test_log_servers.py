@@ -118,7 +118,7 @@ def test_of_two_durations_the_longer_is_the_request_s(order: str, tmp_path: Path
 def test_an_empty_log_beside_others_is_named_and_alone_refused(tmp_path: Path) -> None:
     summary, steps = read(tmp_path, "", written_as("combined", CROWD))
     assert steps == TRUTH
-    assert "  1 files are empty: 0.log" in list(describe_log(summary))
+    assert f"  1 files are empty: {tmp_path / '0.log'}" in list(describe_log(summary))
     with pytest.raises(HistoryError, match="it is empty"):
         read(tmp_path, "\n")
 
@@ -127,7 +127,6 @@ def test_an_empty_log_beside_others_is_named_and_alone_refused(tmp_path: Path) -
 def test_pages_in_several_languages_are_one_step(
     languages: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Tell the truth of a shop whose customers keep to a language each, with no word of it in the steps."""
     spoken = {asked.client: n % len(languages) for n, asked in enumerate(CROWD)}
     asked = [replace(a, target=f"/{languages[spoken[a.client]]}{a.target}") for a in CROWD]
     _, steps = read(tmp_path, written_as("combined", asked))
@@ -217,3 +216,18 @@ def test_one_log_given_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"b\.log: given twice"):
         import_history(order)
     assert not (tmp_path / "o.yaml").exists()
+
+
+def test_an_empty_log_hides_no_other_of_its_name(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "access.log" for folder in ("a", "b")]
+    for file, text in zip(files, ("", written_as("combined", CROWD)), strict=True):
+        file.parent.mkdir()
+        file.write_text(text)
+    read_access_logs(files, None, tmp_path / "events.parquet")
+    assert Counter(pd.read_parquet(tmp_path / "events.parquet")["event_type"]) == TRUTH
+
+
+@pytest.mark.parametrize("rule", ["/?!", "/?!s=red", "/?a=1&!s=red"])
+def test_a_rule_that_says_nothing_of_an_absent_parameter_is_refused(rule: str) -> None:
+    with pytest.raises(ValueError, match="must be !NAME"):
+        parse_url_rule(rule)

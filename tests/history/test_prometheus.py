@@ -302,6 +302,8 @@ def test_minutes_without_a_count_are_left_out_and_doubted(
         ("sum(irate(orders_total[5m]))", "rate() tells what comes in a second"),
         ("sum(increase(orders_total[5m]))", "increase over 5m"),
         ("sum(increase(orders_total[30s]))", "increase over 30s"),
+        ('sum(increase(http_total{path="/cart/*"}[5m]))', "increase over 5m"),
+        ('sum(rate(http_total{note="* 60"}[1m]))', "rate() tells what comes in a second"),
         ("sum(rate(orders_total[5m])) * 60", None),
         ("60 * sum(rate(orders_total[1m]))", None),
         ("sum(increase(orders_total[5m])) / 5", None),

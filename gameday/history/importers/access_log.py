@@ -90,8 +90,9 @@ def read_access_logs(
 
 def _read(files: list[Path], scenario: Scenario | None, out: Path, how: LogReading) -> LogSummary:
     summary = LogSummary(zone=str(how.hints.zone))
-    summary.empty = [file.name for file in files if not any(line.strip() for line in _text(file))]
-    written = [file for file in files if file.name not in summary.empty] or files[:1]
+    empty = [file for file in files if not any(line.strip() for line in _text(file))]
+    summary.empty = [str(file) for file in empty]
+    written = [file for file in files if file not in empty] or files[:1]
     logs = sorted((_opened_log(file, how.hints) for file in written), key=lambda log: log.first_s)
     _note_layouts(logs, summary)
     urls = _urls(scenario, logs, how.robots, summary)

@@ -60,7 +60,7 @@ class Clickstream:
     is_session_of_user: bool = False
     """Whether two users may have sessions of one name."""
     steps: dict[str, str | None] = field(default_factory=dict)
-    """Event type -> step, None: it is none. Others are called as in published logs, or keep their name."""
+    """Event type -> step, None: it is none. Others are told by their usual names, or written as steps are."""
     known_steps: frozenset[str] | None = None
     """The steps there are; types that are none of them are left out. None: any."""
     zone: tzinfo = UTC
@@ -254,8 +254,8 @@ class _Log:
         if self._unusable > _MANY_UNUSABLE * self._all:
             share = self._unusable / self._all
             yield (
-                f"{self._unusable} of {self._all} rows ({share:.1%}) lack a time or a type, or say not whose they "
-                f"are, as: {self._first_unusable}; write times one way, or map other columns (--columns)"
+                f"{self._unusable} of {self._all} rows ({share:.1%}) lack a time, a type or a customer, "
+                f"as: {self._first_unusable}; write times one way, or map other columns (--columns)"
             )
         known = self._how.known_steps
         if len(self._steps.names) == 1 and (known is None or len(known) > 1):
@@ -270,7 +270,7 @@ class _Log:
         if renamed := {t: s for t, s in self._renamed.items() if s != t}:
             shown = ", ".join(f"{t} is {s}" for t, s in list(renamed.items())[:_SHOWN])
             notes.append(
-                f"types of events are steps by their names: {shown}; else --steps TYPE=STEP"
+                f"event types were read as steps by their names: {shown}; --steps TYPE=STEP says another"
             )
         if self._unusable:
             notes.append(

@@ -29,7 +29,7 @@ class LogSummary:
     size: int = 0
     """Bytes, unpacked."""
     empty: list[str] = field(default_factory=list)
-    """Names of files without a line."""
+    """Files without a line."""
     malformed: int = 0
     quoted: str = ""
     """The first malformed line."""

@@ -35,7 +35,7 @@ _PAGE_S = 1.0
 """Requests of one step by another rule so soon are the page's own calls. Ours; recordings are read so too."""
 _MOST_UNMAPPED = 2000
 _FIRST_STEPS = 20_000
-"""Lines by which it is told that all come from one address."""
+"""Steps by which it is told whether many customers share an address. Ours."""
 _A_MINUTE = 90
 """More steps a minute are a robot's. Ours: one and a half a second, for a minute."""
 _A_SITTING = 500

@@ -71,8 +71,8 @@ def _notes_of_spans(counts: TraceCounts) -> Iterator[str]:
         yield "no trace says how it was sampled: each counts once"
     elif counts.sampled > _SOME_MISSING:
         yield (
-            "of sampled traces it is not known how many visits were at a process at once: that they wait for one "
-            "another shows less than it is"
+            "traces are sampled: visits that were at one process at once are undercounted, and so are "
+            "their waits for one another"
         )
     if counts.skewed:
         yield (

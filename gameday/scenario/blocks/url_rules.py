@@ -95,6 +95,10 @@ def _template_rule(text: str, method: str | None, template: str) -> UrlRule:
     pairs = parse_qsl(query, keep_blank_values=True)
     if question and not pairs:
         raise ValueError(f"names no parameter behind '?'; write it, or leave '?' out (got {text})")
+    if strange := [name for name, value in pairs if name == "!" or (name[0:1] == "!" and value)]:
+        raise ValueError(
+            f"'{strange[0]}' must be !NAME, without a value: a parameter that is not there (got {text})"
+        )
     wanted = tuple(
         (name, _template(value) if value else re.compile(".*"))
         for name, value in pairs
