@@ -30,6 +30,7 @@ from gameday.scenario.units import (
     ZoneName,
     local_to_utc,
 )
+from gameday.vocabulary import Seed
 
 __all__ = ["CalendarEvent", "Scenario"]
 
@@ -183,6 +184,12 @@ class Scenario(Block):
         return not self.services
 
     @property
+    def services_are_known(self) -> bool:
+        """Whether its services are declared: not a black box, nor one for which a station stands in."""
+        fleets = (fleet for service in self.services.values() for fleet in service.stacks.values())
+        return not self.is_black_box and all(fleet.instance != Fleet.UNKNOWN for fleet in fleets)
+
+    @property
     def step_names(self) -> tuple[str, ...]:
         """Steps in the scenario's order: the axis `step` everywhere."""
         return tuple(self.steps)
@@ -208,6 +215,30 @@ class Scenario(Block):
     def stack_fleets(self, stack: str) -> dict[str, Fleet]:
         """Return service -> its fleet, of those that run in `stack`."""
         return {name: self.services[name].stacks[stack] for name in self.stack_services(stack)}
+
+    def as_measured(self, stack: str) -> Scenario:
+        """Return the scenario with the services of a stack as they were measured there; itself if none was."""
+        services = {
+            name: service.as_measured(stack) if stack in service.stacks else service
+            for name, service in self.services.items()
+        }
+        if all(services[name] is service for name, service in self.services.items()):
+            return self
+        return self.model_copy(update={"services": services})
+
+    def drawn(self, stack: str, seed: Seed) -> Scenario:
+        """Return the scenario with each measured number of a stack drawn from its interval.
+
+        Draws are keyed by stack, service and field: variants that share the seed share their numbers.
+        """
+        services = {}
+        for name, fleet in self.stack_fleets(stack).items():
+            if fleet.measured is not None:
+                drawn = fleet.measured.drawn(seed.child(stack, name))
+                stacks = {**self.services[name].stacks}
+                stacks[stack] = fleet.model_copy(update={"measured": drawn})
+                services[name] = self.services[name].model_copy(update={"stacks": stacks})
+        return self.model_copy(update={"services": {**self.services, **services}})
 
     def exchanges(self, step: str, product: str | None) -> list[list[Exchange]]:
         """Return the exchanges of a step for this product type: its own, or else the step's."""

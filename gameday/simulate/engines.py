@@ -36,6 +36,7 @@ def run_engine(
     """
     if stopped():
         raise Stopped
+    scenario = scenario.as_measured(stack)
     if engine == "reference":
         from gameday.simulate.reference.engine import run_reference
 

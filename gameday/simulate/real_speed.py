@@ -25,9 +25,9 @@ __all__ = [
     "LEAD_IN",
     "CoreBudget",
     "RealSpeedRuns",
+    "RealSpeedWindow",
     "WaitForModel",
     "plan_at_real_speed",
-    "real_speed_model",
     "wait_for",
 ]
 
@@ -133,38 +133,69 @@ def wait_for(
     return ""
 
 
-@contextmanager
-def real_speed_model(
-    scenario: Scenario,
-    demand: Demand,
-    plan: LoadPlan,
-    look_at: Callable[[LoadPlan], Callable[[RunRecord], T]],
-    *,
-    seed: Seed,
-    scale: float | None,
-) -> Iterator[WaitForModel[T]]:
-    """Begin the model of `plan`'s window at real speed beside its run; yield what waits for its outcome.
+@dataclass(frozen=True, slots=True)
+class RealSpeedWindow(Generic[T]):
+    """A plan's window at real speed, as it is simulated: with what is injected, and without it."""
 
-    Where something is injected the same customers are played with nothing injected too. `scale` is that of the
-    servers, if it is not the plan's. The wait is bounded: as long as the run itself, or _LEAST_WAIT_S.
-    """
-    run_s = plan.duration_s + plan.lead_in_s
-    if (os.cpu_count() or 1) == 1:
-        yield lambda *_: RealSpeedRuns(
-            why="this machine has one core, which the load needs for itself"
+    calm: LoadPlan
+    struck: LoadPlan | None
+    """With what is injected; None: nothing is."""
+    look: Callable[[RunRecord], T]
+    seed: Seed
+    servers: float | None
+    """Share of full scale that the servers are, if it is not the plan's."""
+    run_s: float
+    """How long the run lasts, wall seconds."""
+
+    @staticmethod
+    def of(
+        scenario: Scenario,
+        demand: Demand,
+        plan: LoadPlan,
+        look_at: Callable[[LoadPlan], Callable[[RunRecord], T]],
+        *,
+        seed: Seed,
+        scale: float | None,
+    ) -> RealSpeedWindow[T]:
+        """Return the window of `plan`; `scale` is that of the servers, if it is not the plan's."""
+        run_s = plan.duration_s + plan.lead_in_s
+        calm = _as_at_real_speed(scenario, demand, plan, seed, core_s=_BESIDE_LOAD * run_s)
+        return RealSpeedWindow(
+            calm=calm,
+            struck=calm.with_injections(plan.injections) if plan.injections else None,
+            look=look_at(calm),
+            seed=seed.child("event"),
+            servers=None if scale is None else calm.scale * scale / plan.scale,
+            run_s=run_s,
         )
-        return
-    calm = _as_at_real_speed(scenario, demand, plan, seed, core_s=_BESIDE_LOAD * run_s)
-    model = _BackgroundModel(
-        scenario,
-        calm,
-        struck=calm.with_injections(plan.injections) if plan.injections else None,
-        look=look_at(calm),
-        seed=seed.child("event"),
-        servers=None if scale is None else calm.scale * scale / plan.scale,
-    )
-    with model.running(most_s=max(_LEAST_WAIT_S, run_s)) as wait_for_model:
-        yield wait_for_model
+
+    def play(self, scenario: Scenario, control: RunControl) -> RealSpeedRuns[T]:
+        """Return what the model of a scenario sees; the same customers whatever the scenario."""
+        seen = replicate_each(
+            scenario,
+            [self.calm] if self.struck is None else [self.struck, self.calm],
+            self.look,
+            seed=self.seed,
+            control=control,
+            scale=self.servers,
+            new_customers=True,
+        )
+        return RealSpeedRuns(seen[0], () if self.struck is None else seen[1], self.calm.scale)
+
+    @contextmanager
+    def beside_load(self, scenario: Scenario) -> Iterator[WaitForModel[T]]:
+        """Begin the model beside the run; yield what waits for its outcome.
+
+        The wait is bounded: as long as the run itself, or _LEAST_WAIT_S.
+        """
+        if (os.cpu_count() or 1) == 1:
+            yield lambda *_: RealSpeedRuns(
+                why="this machine has one core, which the load needs for itself"
+            )
+            return
+        model = _BackgroundModel(self, scenario)
+        with model.running(most_s=max(_LEAST_WAIT_S, self.run_s)) as wait_for_model:
+            yield wait_for_model
 
 
 def _as_at_real_speed(
@@ -184,18 +215,8 @@ def _as_at_real_speed(
 class _BackgroundModel(Generic[T]):
     """Replications of a window in a thread, whose process gives way to load."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        calm: LoadPlan,
-        *,
-        struck: LoadPlan | None,
-        look: Callable[[RunRecord], T],
-        seed: Seed,
-        servers: float | None,
-    ) -> None:
-        self.scenario, self.calm, self.struck = scenario, calm, struck
-        self.look, self.seed, self.servers = look, seed, servers
+    def __init__(self, window: RealSpeedWindow[T], scenario: Scenario) -> None:
+        self.window, self.scenario = window, scenario
         self.done = 0
         """Replications so far."""
 
@@ -211,7 +232,7 @@ class _BackgroundModel(Generic[T]):
             ) -> RealSpeedRuns[T]:
                 why = wait_for(runs, lambda: self.done, most_s=most_s, why_cut=why_cut, tell=tell)
                 stop_file.touch()
-                return _what_was_seen(runs, why, has_calm=self.struck is not None)
+                return _what_was_seen(runs, why, has_calm=self.window.struck is not None)
 
             try:
                 yield wait_for_model
@@ -219,18 +240,10 @@ class _BackgroundModel(Generic[T]):
                 stop_file.touch()
 
     def _play(self, stop_file: Path) -> RealSpeedRuns[T]:
-        seen = replicate_each(
-            self.scenario,
-            [self.calm] if self.struck is None else [self.struck, self.calm],
-            self.look,
-            seed=self.seed,
-            control=RunControl(
-                workers=1, beside_load=True, stop_file=stop_file, progress=self._note_done
-            ),
-            scale=self.servers,
-            new_customers=True,
+        control = RunControl(
+            workers=1, beside_load=True, stop_file=stop_file, progress=self._note_done
         )
-        return RealSpeedRuns(seen[0], () if self.struck is None else seen[1], self.calm.scale)
+        return self.window.play(self.scenario, control)
 
     def _note_done(self, replications: int) -> None:
         self.done = replications

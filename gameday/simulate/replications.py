@@ -195,7 +195,7 @@ def _play(task: _Task[T]) -> tuple[tuple[int, int, str], tuple[T] | None]:
     try:
         record = run_engine(
             task.case.engine,
-            task.case.scenario,
+            task.case.scenario.drawn(task.key[2], task.seed),
             task.plan,
             task.key[2],
             seed=task.seed,

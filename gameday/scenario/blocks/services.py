@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from gameday.scenario.blocks.measured import Measured
 from gameday.scenario.caller_policies import Breaker, Cache, Deadline, Hedge, Retry
 from gameday.scenario.policy import Policy
 from gameday.scenario.queue_policies import (
@@ -19,7 +20,7 @@ from gameday.scenario.queue_policies import (
     RateLimit,
     places_of,
 )
-from gameday.scenario.server_policies import Autoscale, Load, Pauses, WarmUp
+from gameday.scenario.server_policies import Autoscale, Degraded, Load, Pauses, WarmUp
 from gameday.scenario.service_times import ServiceTime
 from gameday.scenario.units import Block, Duration, Name, Share
 
@@ -29,11 +30,15 @@ __all__ = ["Fleet", "Lane", "Service", "Station"]
 class Fleet(Block):
     """A service's instances in one stack."""
 
+    UNKNOWN: ClassVar[str] = "(unknown)"
+    """Instance type of a station that stands in for services that are not declared."""
     instances: int = Field(ge=1, le=1_000_000)
     zones: int = Field(default=3, ge=1, le=6)
     """Zones the instances are spread over evenly. Default: the usual three of a cloud region."""
     instance: str
     """Instance type, as named in `capacity.instances`."""
+    measured: Measured | None = None
+    """What was measured of the service here, in place of what is declared of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ class Service(Block):
     load: Load | None = None
     pauses: Pauses | None = None
     warm_up: WarmUp | None = None
+    degraded: Degraded | None = None
     tier: int = Field(default=1, ge=0, le=3)
     """Criticality: 0 = orders are lost without it, 3 = the least."""
 
@@ -180,8 +186,46 @@ class Service(Block):
         return self.step_time.get(step, self.time)
 
     def servers(self, stack: str) -> int:
-        """Return servers at full scale in `stack`."""
-        return self.stacks[stack].instances * self.servers_per_instance
+        """Return servers at full scale in `stack`: as measured, or else as declared."""
+        fleet = self.stacks[stack]
+        if fleet.measured is not None and fleet.measured.servers is not None:
+            return max(1, round(fleet.measured.servers.mid))
+        return fleet.instances * self.servers_per_instance
+
+    def working_instances(self, stack: str) -> int:
+        """Return instances at work in `stack`: where servers were measured that whole instances make, so many."""
+        servers = self.servers(stack)
+        if servers % self.servers_per_instance == 0:
+            return servers // self.servers_per_instance
+        return self.stacks[stack].instances
+
+    def servers_each(self, stack: str) -> float:
+        """Return servers of one instance at work in `stack`: as declared, or else as measured."""
+        return self.servers(stack) / self.working_instances(stack)
+
+    def visits_factor(self, stack: str) -> float:
+        """Return how many times as often it is visited in `stack` as the calls say; 1 if not measured."""
+        fleet = self.stacks.get(stack)
+        return 1.0 if fleet is None or fleet.measured is None else fleet.measured.visits_factor.mid
+
+    def with_instances(self, stack: str, instances: int) -> Service:
+        """Return the service with so many instances at work in `stack`, each with the servers that one has now."""
+        fleet = self.stacks[stack]
+        changed: dict[str, object] = {"instances": instances}
+        if fleet.measured is not None and fleet.measured.servers is not None:
+            servers = fleet.measured.servers.times(instances / self.working_instances(stack))
+            changed["measured"] = fleet.measured.model_copy(update={"servers": servers})
+        stacks = {**self.stacks, stack: fleet.model_copy(update=changed)}
+        return self.model_copy(update={"stacks": stacks})
+
+    def as_measured(self, stack: str) -> Service:
+        """Return the service as it was measured in a stack: its declaration is then what was measured."""
+        fleet = self.stacks[stack]
+        if fleet.measured is None:
+            return self
+        left = fleet.model_copy(update={"measured": fleet.measured.of_fleet})
+        stacks = {**self.stacks, stack: left}
+        return fleet.measured.applied(self).model_copy(update={"stacks": stacks})
 
     def station(self, name: str, stack: str, scale: float) -> Station:
         """Return this service as a station of `stack` at scale k."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,8 +15,7 @@ __all__ = ["Cache", "item_of"]
 class Cache(Policy):
     """Answers kept in front of a service, least recently used first to go; an answer found costs nothing.
 
-    What callers give up waiting for is not kept: a cache that is flushed under load may stay cold. It
-    begins full of what is asked for most.
+    What callers give up waiting for is not kept: a cache that is flushed under load may stay cold.
     """
 
     keys: int = Field(ge=2, le=10_000_000)
@@ -26,6 +25,9 @@ class Cache(Policy):
     skew: float = Field(default=1.0, ge=0, le=3)
     """Zipf's exponent, of the continuous law: asked for n^-skew as often as the first, but for the first few
     (the second 0.58 times at 1). Default: web requests, 0.6-1.0 in Breslau et al. 1999, at their steeper end."""
+
+    begins: Literal["full", "empty"] = "full"
+    """Full of what is asked for most, or empty: a cold start. Default: a shop that has been open for long."""
 
     real_columns: ClassVar = ("skew", "key_share")
     whole_columns: ClassVar = (
@@ -48,20 +50,25 @@ class Cache(Policy):
         """Return the answers that fit at scale k: x k, at least one."""
         return max(1, round(scale * self.entries))
 
+    def cached_at(self, scale: float) -> int:
+        """Return the answers it begins with at scale k: the most popular ones, or none."""
+        return self.entries_at(scale) if self.begins == "full" else 0
+
     def key_share(self, scale: float) -> float:
         """Return the share of its keys that are asked for at scale k: k, at most 1."""
         return min(1.0, scale)
 
     def columns(self, scale: float) -> dict[str, float]:
-        """Return its columns; it begins full, the most popular item used latest."""
-        entries = self.entries_at(scale)
+        """Return its columns; where it begins full, the most popular item was used latest."""
+        entries, cached = self.entries_at(scale), self.cached_at(scale)
         return {
             "skew": self.skew,
             "key_share": self.key_share(scale),
             "keys": self.keys,
             "entries": entries,
-            "cached": entries,
-            "item_oldest": entries - 1,
+            "cached": cached,
+            "item_oldest": cached - 1,
+            "item_newest": 0 if cached else -1,
         }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gameday.scenario.reading.load import read_scenario
     from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
     from gameday.scenario.reading.long_walks import share_cut
-    from gameday.scenario.reading.plain_yaml import from_yaml, to_yaml
+    from gameday.scenario.reading.plain_yaml import as_written, from_yaml, to_yaml
     from gameday.scenario.reading.secrets import Secrets, secrets_of
     from gameday.scenario.reading.selectors import split_css
     from gameday.scenario.reading.step_checks import CUSTOMER_WORDS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gameday.scenario.reading.yaml_source import is_file
 
 __all__ = [
+    "as_written",
     "LoadedScenario",
     "Assets",
     "CUSTOMER_WORDS",
@@ -52,6 +53,7 @@ if not TYPE_CHECKING:
             "Injection": "injections",
             "Secrets": "secrets",
             "WhatIf": "variants",
+            "as_written": "plain_yaml",
             "from_yaml": "plain_yaml",
             "choose_injections": "injections",
             "is_file": "yaml_source",

@@ -6,11 +6,18 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-__all__ = ["from_yaml", "to_yaml"]
+from gameday.scenario.blocks import Spread
+from gameday.scenario.units import Duration
+
+__all__ = ["as_written", "from_yaml", "to_yaml"]
+
+_DURATION = Duration.__metadata__[0]  # type: ignore[attr-defined]
+"""What marks a field as a duration."""
 
 
 def to_yaml(data: dict[str, Any], comments: Mapping[tuple[str, ...], str] | None = None) -> str:
@@ -39,7 +46,39 @@ def from_yaml(text: str) -> dict[str, Any]:
     try:
         data = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ValueError(f"is not YAML: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"is not YAML: {_place(error)}") from None
     if not isinstance(data, dict):
         raise ValueError("is no mapping")
     return data
+
+
+def _place(error: YAMLError) -> str:
+    """Return line and column of what is no YAML, and what is wrong there."""
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
+        what = " ".join((error.problem or error.context or "cannot be read").split())
+        return f"{mark.line + 1}:{mark.column + 1}: {what}"
+    return str(error).splitlines()[0]
+
+
+def as_written(block: BaseModel) -> dict[str, Any]:
+    """Return a block as plain data that the scenario's reader reads back, exact to six digits."""
+    out = {}
+    for name, field in type(block).model_fields.items():
+        value = getattr(block, name)
+        if value != field.default and value != field.get_default(call_default_factory=True):
+            out[field.alias or name] = _plain(value, is_duration=_DURATION in field.metadata)
+    return out
+
+
+def _plain(value: Any, *, is_duration: bool) -> Any:
+    if is_duration:
+        return f"{value * 1000:.6f}".rstrip("0").rstrip(".") + "ms"
+    if isinstance(value, Spread):
+        return {name: float(f"{getattr(value, name):.6g}") for name in ("mid", "low", "high")}
+    if isinstance(value, BaseModel):
+        return as_written(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(one, is_duration=False) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, is_duration=False) for one in value]
+    return value

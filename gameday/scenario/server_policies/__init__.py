@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         servers_by_change,
         servers_wanted,
     )
+    from gameday.scenario.server_policies.degraded import Degraded
     from gameday.scenario.server_policies.load import Load, load_factor
     from gameday.scenario.server_policies.outage import servers_left, stretched
     from gameday.scenario.server_policies.pauses import Pauses, seconds_with_pauses
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Autoscale",
+    "Degraded",
     "Load",
     "METRICS",
     "Pauses",
@@ -43,6 +45,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "Autoscale": "autoscale",
+            "Degraded": "degraded",
             "Load": "load",
             "METRICS": "autoscale",
             "Pauses": "pauses",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         LogNormal,
         Pareto,
         ServiceTime,
+        with_mean_times,
     )
     from gameday.scenario.service_times.quantile_functions import (
         between,
@@ -43,6 +44,7 @@ __all__ = [
     "lognormal",
     "normal_quantile",
     "pareto",
+    "with_mean_times",
 ]
 
 if not TYPE_CHECKING:
@@ -65,5 +67,6 @@ if not TYPE_CHECKING:
             "lognormal": "quantile_functions",
             "normal_quantile": "quantile_functions",
             "pareto": "quantile_functions",
+            "with_mean_times": "laws",
         },
     )

@@ -35,6 +35,7 @@ __all__ = [
     "LogNormal",
     "Pareto",
     "ServiceTime",
+    "with_mean_times",
 ]
 
 
@@ -236,3 +237,18 @@ ServiceTime = Annotated[
     Deterministic | Exponential | LogNormal | Gamma | Erlang | Pareto | Empirical,
     Field(discriminator="law"),
 ]
+
+
+def with_mean_times(law: ServiceTime, factor: float, cv: float | None = None) -> ServiceTime:
+    """Return a law of the same shape whose times are `factor` times as long; with `cv`, a log-normal one."""
+    if cv is not None:
+        return LogNormal.model_construct(law="lognormal", mean=law.mean * factor, cv=cv)
+    if factor == 1.0:
+        return law
+    fields = {name: getattr(law, name) for name in type(law).model_fields}
+    for name in ("mean", "min", "max"):
+        if name in fields:
+            fields[name] *= factor
+    if isinstance(law, Empirical):
+        fields["quantiles"] = {level: s * factor for level, s in law.quantiles.items()}
+    return type(law).model_construct(**fields)

@@ -50,22 +50,19 @@ class CallGraph:
         for product in (*self._scenario.products, None):
             visits = cell.exchanges(step, product)
             if id(visits) not in script_of_visits:
-                exchanges = self._scenario.exchanges(step, product)
-                script_of_visits[id(visits)] = self._add_script(visits, exchanges)
+                script_of_visits[id(visits)] = self._add_script(cell.requests(step, product))
             self._script_of.append(script_of_visits[id(visits)])
 
-    def _add_script(
-        self, visits: tuple[tuple[Visit, ...], ...], exchanges: list[list[Exchange]]
-    ) -> int:
+    def _add_script(self, requests: tuple[tuple[tuple[Visit, Exchange], ...], ...]) -> int:
         """Add a script; return its index."""
         groups = [
             [
                 _member(
                     self._add_visit(visit), required=exchange.required, action=_action(exchange)
                 )
-                for visit, exchange in zip(visit_group, exchange_group, strict=True)
+                for visit, exchange in group
             ]
-            for visit_group, exchange_group in zip(visits, exchanges, strict=True)
+            for group in requests
         ]
         self._scripts.append(self._add_groups(groups))
         return len(self._scripts) - 1

@@ -92,7 +92,11 @@ def _least_busy(world, service, zone):
 
 @inlined
 def work_seconds(service, lane, seconds, phase, now):
-    """Return how long work takes that begins now in a lane, s, with contention, cold servers and pauses."""
+    """Return how long work takes that begins now in a lane, s, degraded instances, contention,
+    cold servers and pauses.
+    """
+    if service.degraded_share > 0 and phase < service.degraded_share:
+        seconds *= service.degraded_slow
     if service.contention > 0 or service.coherency > 0:
         at_once = lane.in_use * service.servers_per_instance / max(1, lane.servers)
         seconds *= _load_factor(at_once, service.contention, service.coherency)

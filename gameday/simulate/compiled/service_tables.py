@@ -103,18 +103,18 @@ def _set_servers(row: Any, station: Station, rule: Service) -> None:
 
 
 def _items(cache: Cache | None, scale: float) -> Array:
-    """Return the items of the callers' cache, full of the most popular."""
+    """Return the items of the callers' cache as it begins."""
     if cache is None:
         return np.zeros(0, ITEM)
     entries, keys = cache.entries_at(scale), int(cache.keys * cache.key_share(scale)) + 1
-    return _full_cache(entries, size=max(keys, entries))
+    return _filled_cache(cache.cached_at(scale), size=max(keys, entries))
 
 
-def _full_cache(cached: int, *, size: int) -> Array:
+def _filled_cache(cached: int, *, size: int) -> Array:
     """Return the items of a cache that holds the first `cached` of them, the first one used latest."""
     items = np.zeros(size, ITEM)
     items["older"] = items["newer"] = NONE
     items["is_cached"][:cached] = 1
-    items["older"][: cached - 1] = np.arange(1, cached)
-    items["newer"][1:cached] = np.arange(cached - 1)
+    items["older"][: max(0, cached - 1)] = np.arange(1, cached)
+    items["newer"][1:cached] = np.arange(max(0, cached - 1))
     return items

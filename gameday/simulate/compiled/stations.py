@@ -139,6 +139,12 @@ def _lane_for(spec, world, service, call, number, now):
         index = choose_lane(world, service, uniform, call.zone)
         if index == NONE:
             return NONE
+    if service.refusing_share > 0:
+        phase = lane_at(world, index).phase
+        if phase < 0:
+            phase = uniform_of(spec, call, number, _INSTANCE)
+        if phase < service.refusing_share:
+            return NONE
     if service.rate_per_s > 0 and not _takes_rate_token(service, now):
         return NONE
     lane = lane_at(world, index)
@@ -220,7 +226,7 @@ def begin_own_work(spec, world, a, now):
     if not service.is_plain:
         lane = lane_at(world, attempt.lane)
         phase = lane.phase
-        if service.pause_every_s > 0 and phase < 0:
+        if (service.pause_every_s > 0 or service.degraded_share > 0) and phase < 0:
             phase = _uniform_of_attempt(spec, attempt, _INSTANCE)
         seconds = work_seconds(service, lane, seconds, phase, now)
     attempt.group = visit.group_from

@@ -190,14 +190,12 @@ class Customers:
     ) -> Process:
         """Do a step's exchanges, group by group; a customer who has left sends no more of them."""
         step = self.plan.steps[session.walk[position].step]
-        visits = self.cell.exchanges(step, session.product)
-        groups = self.scenario.exchanges(step, session.product)
         sent = 0
-        for group, exchanges in zip(visits, groups, strict=True):
+        for group in self.cell.requests(step, session.product):
             outcomes = []
             required = [
                 self._send(visit, exchange, session, (session.number, position, number, tries))
-                for number, (visit, exchange) in enumerate(zip(group, exchanges, strict=True), sent)
+                for number, (visit, exchange) in enumerate(group, sent)
             ]
             sent += len(group)
             for process in required:

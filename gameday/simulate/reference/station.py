@@ -177,17 +177,23 @@ class Services:
         uniform = 0.0
         if pool.rule.balance:
             uniform = self._uniform(visit, caller.key, number, Draw.BALANCE)
-        lane = pool.admit(visit, uniform, caller.zone)
+        instance = self._instance(visit, caller.key, number)
+        lane = pool.admit(visit, uniform, caller.zone, instance)
         if lane is None:
             pool.count("shed")
         return lane
 
+    def _instance(self, visit: Visit, key: Key, number: int) -> float:
+        """Return the uniform number that decides which instance an attempt meets; 0 where all are alike."""
+        rule = self.rules[visit.service]
+        if rule.pauses is None and rule.degraded is None:
+            return 0.0
+        return self._uniform(visit, key, number, Draw.INSTANCE)
+
     def _work_s(self, visit: Visit, key: Key, number: int, lane: RunningLane) -> float:
         """Return how long own work takes that begins now in a lane, s."""
-        pool, phase = self.pools[visit.service], 0.0
+        pool, phase = self.pools[visit.service], self._instance(visit, key, number)
         uniform = self._uniform(visit, key, number, Draw.SERVICE_TIME)
-        if pool.rule.pauses is not None:
-            phase = self._uniform(visit, key, number, Draw.INSTANCE)
         return pool.work_s(visit, lane, visit.time.seconds(uniform) * visit.factor, phase)
 
     def _serve(self, visit: Visit, caller: Caller, attempt: Attempt, work_s: float) -> Process:
