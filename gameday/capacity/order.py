@@ -13,7 +13,7 @@ from gameday.capacity.sizing import Size, offered_by_quantile, size_service
 from gameday.findings import RULES, Finding, Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import Fleet
+from gameday.scenario.blocks import Fleet, Service
 from gameday.vocabulary import Array
 
 __all__ = ["Withheld", "request_capacity", "with_order", "withhold"]
@@ -50,7 +50,12 @@ def withhold(
 def request_capacity(
     scenario: Scenario, demand: Demand, findings: tuple[Finding, ...], *, run: str, now: datetime
 ) -> tuple[CapacityRequest, ...]:
-    """Return a draft request for every service whose fleet cannot hold the bounds, by size of need."""
+    """Return a draft request for every service whose fleet cannot hold the bounds, by size of need.
+
+    None where the services are not known: nobody can order more of a station that stands in for them.
+    """
+    if not scenario.services_are_known:
+        return ()
     quantile = scenario.capacity.quantile
     levels = tuple(sorted({0.5, quantile, 0.99}))
     offered = offered_by_quantile(scenario, demand, levels)
@@ -60,7 +65,7 @@ def request_capacity(
             index = list(scenario.services).index(service)
             load = {level: offered[level][stack][index] for level in levels}
             need = _Need(scenario, stack, service, load)
-            if need.size.instances > need.fleet.instances:
+            if need.size.instances > need.instances:
                 ids = _ids(findings, stack, service)
                 requests.append(_request(need, demand, findings=ids, run=run, now=now))
     return tuple(sorted(requests, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
@@ -82,6 +87,26 @@ class _Need:
         return self.scenario.services[self.service].stacks[self.stack]
 
     @property
+    def service_block(self) -> Service:
+        """The service, as it was measured."""
+        return self.scenario.services[self.service]
+
+    @property
+    def instances(self) -> int:
+        """The instances at work."""
+        return self.service_block.working_instances(self.stack)
+
+    @property
+    def as_measured(self) -> str:
+        """What was measured of the fleet that is not as declared; empty: nothing."""
+        declared, each = self.fleet.instances, self.service_block.servers_each(self.stack)
+        if self.instances != declared:
+            return f"; measured: the servers of {self.instances} instances, where {declared} are declared"
+        if each != self.service_block.servers_per_instance:
+            return f"; measured: {each:.3g} servers an instance"
+        return ""
+
+    @property
     def sized_load(self) -> Array:
         """The load that is sized for, erlangs, shape (slots,)."""
         return self.load[self.scenario.capacity.quantile]
@@ -92,13 +117,13 @@ class _Need:
         peak = float(self.sized_load.max())
         return size_service(self.scenario, self.stack, self.service, peak)
 
-    def servers(self, instances: int) -> int:
+    def servers(self, instances: int) -> float:
         """Return how many servers so many instances have."""
-        return instances * self.scenario.services[self.service].servers_per_instance
+        return instances * self.service_block.servers_each(self.stack)
 
     def short_slots(self) -> tuple[int, int]:
         """Return the first and the last slot in which the fleet is too small; the peak where it never is."""
-        servers = self.servers(self.fleet.instances) * self.size.survivors_share
+        servers = self.servers(self.instances) * self.size.survivors_share
         bearable = servers * self.scenario.capacity.max_utilisation
         short = np.flatnonzero(self.sized_load > bearable)
         if not len(short):
@@ -108,7 +133,7 @@ class _Need:
     def peak_utilisation(self) -> dict[str, float]:
         """Return the utilisation at the peak before and after the order, all zones up and with the zones lost."""
         peak = float(self.sized_load.max())
-        before = peak / self.servers(self.fleet.instances)
+        before = peak / self.servers(self.instances)
         after = peak / self.servers(self.size.instances)
         return {
             "before": before,
@@ -142,7 +167,7 @@ def _request(
 ) -> CapacityRequest:
     scenario, fleet, size = need.scenario, need.fleet, need.size
     block, times = scenario.capacity, _Times.of(need, demand)
-    added = size.instances - fleet.instances
+    added = size.instances - need.instances
     hourly_usd = added * block.instances[fleet.instance].hourly_usd
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
     return CapacityRequest(
@@ -160,13 +185,13 @@ def _request(
         at_risk=times.latest_order < now,
         instance=fleet.instance,
         zones=fleet.zones,
-        instances_from=fleet.instances,
+        instances_from=need.instances,
         instances_to=size.instances,
-        servers_per_instance=scenario.services[need.service].servers_per_instance,
+        servers_per_instance=need.service_block.servers_per_instance,
         offered={f"p{100 * q:g}": round(float(x.max()), 2) for q, x in need.load.items()},
         servers_needed=size.servers_needed,
         zones_lost=min(block.zones_lost, fleet.zones - 1),
-        sized_for=f"p{100 * block.quantile:g}{support}",
+        sized_for=f"p{100 * block.quantile:g}{support}{need.as_measured}",
         bounds={
             "max_utilisation": block.max_utilisation,
             "max_wait_probability": block.max_wait_probability,
@@ -193,9 +218,7 @@ def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Sce
     """Return the scenario as it would be with every request placed."""
     services = dict(scenario.services)
     for request in requests:
-        service = services[request.service]
-        fleet = service.stacks[request.stack].model_copy(update={"instances": request.instances_to})
-        services[request.service] = service.model_copy(
-            update={"stacks": {**service.stacks, request.stack: fleet}}
+        services[request.service] = services[request.service].with_instances(
+            request.stack, request.instances_to
         )
     return scenario.model_copy(update={"services": services})

@@ -52,6 +52,6 @@ def size_service(scenario: Scenario, stack: str, service: str, offered: float) -
         max_utilisation=block.max_utilisation,
     )
     left = fleet.zones - min(block.zones_lost, fleet.zones - 1)
-    instances_left = math.ceil(servers / rules.servers_per_instance)
+    instances_left = math.ceil(servers / rules.servers_each(stack))
     a_zone = math.ceil(instances_left / left)
     return Size(a_zone * fleet.zones, servers, left / fleet.zones)

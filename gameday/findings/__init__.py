@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
+    from gameday.findings.cause_rule import EXPLAINS
     from gameday.findings.evidence import Evidence
     from gameday.findings.finding import Finding, Model
     from gameday.findings.rules import RULES
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
         Validity,
         Verdict,
         judge,
+        judge_ladder,
         unmeasured_objectives,
         validity,
         worst_code,
     )
 
 __all__ = [
+    "EXPLAINS",
     "Evidence",
     "Finding",
     "Model",
@@ -35,6 +38,7 @@ __all__ = [
     "Verdict",
     "find",
     "judge",
+    "judge_ladder",
     "run_rules",
     "standing_of",
     "unmeasured_objectives",
@@ -46,6 +50,7 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "EXPLAINS": "cause_rule",
             "Evidence": "evidence",
             "Finding": "finding",
             "Model": "finding",
@@ -56,6 +61,7 @@ if not TYPE_CHECKING:
             "Verdict": "verdict",
             "find": "search",
             "judge": "verdict",
+            "judge_ladder": "verdict",
             "run_rules": "search",
             "standing_of": "standing",
             "unmeasured_objectives": "verdict",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gameday.calibrate import FURTHEST
 from gameday.queueing import least_scale
 from gameday.record import RunRecord
 from gameday.scenario import Scenario
@@ -12,6 +13,10 @@ from gameday.swarm import MachineUse
 from gameday.traffic import LoadPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gameday.calibrate import Calibration, Equivalent, Knee
+    from gameday.experiments.diagnosis import CauseKey, Diagnosis, Effect
     from gameday.experiments.failures import PeakCase, StackLosses
     from gameday.experiments.replications import Replication
 
@@ -42,8 +47,41 @@ class Evidence:
     """What other work left of this machine while load went out."""
     peak: tuple[PeakCase, ...] = ()
     """The event's peak at the quantile that fleets are sized for, zones lost, one a stack; empty: not played."""
+    calibration: Calibration | None = None
+    """What the run says of the target's servers and times; None: nothing was learned."""
+    knees: tuple[Knee, ...] = ()
+    """Where each service is full, of a ladder of loads; empty for any other run."""
+    equivalents: tuple[Equivalent, ...] = ()
+    """The stations that answer like a target of which nothing else is known, a stack each."""
+    calibrated: tuple[RunRecord, ...] = ()
+    """The model of the run as played with what the run showed of its services; empty: nothing differs."""
+    diagnosis: tuple[Diagnosis, ...] = ()
+    """Why the target is not as declared, a stack each; empty: it was not asked."""
+    effects: Mapping[CauseKey, Effect] = field(default_factory=dict)
+    """What each cause does to customers at the forecast's load."""
+    not_calibrated: str = ""
+    """Why nothing was learned of the target from this run; empty: it was."""
+    known_before: str = ""
+    """The calibration that the model was given before the run, in words; empty: it was as declared."""
     event_missing: str = ""
     """Why the model at real speed is missing, or has fewer replications than were wanted."""
+
+    @property
+    def is_extrapolated(self) -> bool:
+        """Whether the forecast's load is so far above the target's that what was learned need not hold at it."""
+        return self.load_share < 1 / FURTHEST
+
+    @property
+    def far_words(self) -> str:
+        """That the forecast's load lies so far above what the target met; empty: it does not."""
+        if not self.is_extrapolated:
+            return ""
+        return f"extrapolated: the target met {self.load_share:.2g} of the forecast's load"
+
+    @property
+    def model_of_run(self) -> tuple[RunRecord, ...]:
+        """The model of the run as played: calibrated where the run showed that it differs, else as declared."""
+        return self.calibrated or self.predicted
 
     @property
     def event_judged(self) -> tuple[tuple[Replication, ...], ...]:

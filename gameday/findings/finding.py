@@ -11,7 +11,7 @@ from gameday.vocabulary import Band
 __all__ = ["Basis", "Candidate", "Finding", "Model", "Severity"]
 
 Severity = Literal["S1", "S2", "S3", "S4"]
-Basis = Literal["measured", "extrapolated", "model only"]
+Basis = Literal["measured", "model only"]
 Model = Literal["", "agrees", "refuted", "not compared"]
 """What the run says of the model that a finding rests on; empty: it rests on none."""
 
@@ -28,7 +28,7 @@ class Candidate:
     """The number judged, with its interval."""
     bound: float
     unit: str
-    """s, share or count, of value and bound."""
+    """s, share, count or times, of value and bound."""
     p_value: float
     """Chance of a value this bad if the bound just held."""
     samples: int
@@ -44,7 +44,11 @@ class Candidate:
     quantile: float | None = None
     """Quantile of the event's strength at which it was bad; None: that which was played."""
     is_exact: bool = False
-    """Whether `p_value` is of an exact test: it then speaks from any number of samples."""
+    """Whether it speaks from any number of samples: `p_value` is of an exact test, or of no test of samples."""
+    step: str = ""
+    """Step that a finding about a service is about alone; empty: all."""
+    extrapolated: str = ""
+    """That the model is judged at a load far above what was played; empty: as the evidence has it."""
 
     @property
     def is_wholly_bad(self) -> bool:
@@ -57,7 +61,7 @@ class Finding:
     """What breached, how surely, how badly, since when."""
 
     id: str
-    """Stable over runs: rule, stack and subject."""
+    """Stable over runs: rule, stack, subject, and the step where it is about one alone."""
     rule: str
     severity: Severity
     title: str
@@ -80,13 +84,18 @@ class Finding:
     """As the candidate's."""
     model: Model = ""
     """What this run says of the model of those services."""
+    cause: str = ""
+    """Id of the cause that this finding follows from; empty: none is known."""
     refuted_by: tuple[str, ...] = ()
     """What was measured against what that model predicted, a line each; empty unless `model` is refuted."""
 
+    extrapolated: str = ""
+    """That the model it rests on is judged at a load far above what was measured; empty: it is not, or none is."""
+
     @property
     def doubt(self) -> str:
-        """Why it may be false; empty: it was measured, or the run bears out the model that it rests on."""
+        """Why it may be false; empty: it was measured, or the run bears out its model, at that load."""
         return {
             "refuted": "model refuted by this run",
             "not compared": "model not compared with this run",
-        }.get(self.model, "")
+        }.get(self.model, self.extrapolated)

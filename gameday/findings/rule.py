@@ -27,6 +27,8 @@ class Rule:
     """Whether a finding fails the run, where it was measured or the run bears out its model."""
     servers_help: bool = True
     """Whether more servers of the service may be what mends it: a capacity request then answers it."""
+    is_cause: bool = False
+    """Whether a finding says why the target is not as declared: it is then never passed over in a verdict."""
     refutes_model: bool = False
     """Whether a finding says that the model of its services is wrong; nothing else is then wrong, so it is S4."""
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from gameday.findings.cause_rule import EXPLAINS
+from gameday.findings.consequences import follow_causes
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate, Finding
 from gameday.findings.rule import Rule
@@ -43,7 +45,13 @@ def find(evidence: Evidence, tests: Tests | None = None) -> tuple[Finding, ...]:
             found.setdefault(finding.id, finding)  # the measurement comes before the model
     standing = standing_of(found.values(), tests)
     findings = [_held_against(finding, standing) for finding in found.values()]
-    return tuple(sorted(findings, key=lambda f: (f.severity, f.rule, f.id)))
+    return tuple(sorted(follow_causes(evidence.scenario, findings), key=_worst_first))
+
+
+def _worst_first(finding: Finding) -> tuple[object, ...]:
+    """Return what findings are sorted by: severity, causes before what follows, those that explain most first."""
+    explains = float(finding.evidence.get(EXPLAINS, 0.0))
+    return finding.severity, bool(finding.cause), -explains, finding.rule, finding.id
 
 
 def _speaks(candidate: Candidate) -> bool:
@@ -77,7 +85,7 @@ def _finding(evidence: Evidence, rule: Rule, candidate: Candidate, p_value: floa
     load = plan.forecast.sum(axis=(0, 1))[plan.lead_in :]
     played = plan.quantile if candidate.quantile is None else candidate.quantile
     return Finding(
-        id=f"{rule.name}-{candidate.stack}-{candidate.subject}".replace(" ", "-"),
+        id=_id(rule, candidate),
         rule=rule.name,
         severity=rule.severity(candidate.tier, played),
         title=candidate.title,
@@ -94,4 +102,17 @@ def _finding(evidence: Evidence, rule: Rule, candidate: Candidate, p_value: floa
         suggestion=candidate.suggestion,
         evidence=candidate.evidence | {"played_quantile": plan.quantile},
         services=candidate.services,
+        extrapolated=_extrapolated(evidence, candidate),
     )
+
+
+def _id(rule: Rule, candidate: Candidate) -> str:
+    parts = (rule.name, candidate.stack, candidate.subject, candidate.step)
+    return "-".join(filter(None, parts)).replace(" ", "-")
+
+
+def _extrapolated(evidence: Evidence, candidate: Candidate) -> str:
+    """Return that the model is judged far above what was measured; empty: it is not, or nobody measured."""
+    if candidate.basis == "measured" or evidence.measured is None:
+        return ""
+    return candidate.extrapolated or evidence.far_words

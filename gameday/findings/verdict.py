@@ -10,7 +10,7 @@ ABORTED 3 (guardrail) or 4 (person) · INVALID 7 (the generator failed, or somet
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ __all__ = [
     "Validity",
     "Verdict",
     "judge",
+    "judge_ladder",
     "unmeasured_objectives",
     "validity",
     "worst_code",
@@ -42,8 +43,6 @@ __all__ = [
 _BUSY = 0.7
 """Share of a core beyond which the CPU may be what made a worker late."""
 
-_EXTRAPOLATED = 1.3
-"""The forecast may exceed the played load by so much. Ours: beyond it a number is the model's alone."""
 _ORDER = (9, 8, 3, 4, 7, 6, 5, 2, 1, 10, 0)
 _NAMES = {0: "PASS", 1: "FAIL", 3: "ABORTED", 4: "ABORTED", 7: "INVALID", 10: "WARN"}
 
@@ -76,6 +75,10 @@ class Verdict:
     """PASS, WARN, FAIL, ABORTED, INVALID or ERROR."""
     exit_code: int
     reasons: tuple[str, ...]
+
+    def warning_as(self, exit_code: int) -> Verdict:
+        """Return the verdict with another exit code for WARN."""
+        return replace(self, exit_code=exit_code) if self.name == _NAMES[10] else self
 
 
 def worst_code(codes: list[int]) -> int:
@@ -171,6 +174,17 @@ def judge(
     return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))
 
 
+def judge_ladder(*, end: End, why: str, faults: tuple[str, ...]) -> Verdict:
+    """Return how a ladder of loads ended: it is played to learn the target, so no objective is judged."""
+    reasons = [*_of_the_end(end, why, faults), *((7, fault) for fault in faults)]
+    code = worst_code([c for c, _ in reasons])
+    return Verdict(
+        _NAMES.get(code, "ERROR") if code else "NO VERDICT",
+        code,
+        tuple(text for _, text in reasons),
+    )
+
+
 def _of_the_end(end: End, why: str, faults: tuple[str, ...]) -> list[tuple[int, str]]:
     """Return the exit code and the reason of a run that did not go on to its end."""
     if end == "worker_lost":
@@ -182,7 +196,8 @@ def _of_the_end(end: End, why: str, faults: tuple[str, ...]) -> list[tuple[int, 
 def _warnings(findings: tuple[Finding, ...], missed: list[Finding]) -> Iterator[str]:
     """Yield why nobody can be sure of a run that failed nothing: open S1 and S2, then what the run refutes."""
     for finding in findings:
-        if finding.severity in ("S1", "S2") and finding not in missed:
+        is_cause = RULES[finding.rule].is_cause and finding.severity == "S3"
+        if (finding.severity in ("S1", "S2") or is_cause) and finding not in missed:
             doubt = f" ({finding.doubt})" if finding.doubt else ""
             yield f"{finding.severity} {finding.title}{doubt}"
     refuting = [finding for finding in findings if RULES[finding.rule].refutes_model]
@@ -203,7 +218,7 @@ def unmeasured_objectives(
     if run is None:
         return ()
     unknown = [] if scenario.objectives else ["the scenario has no objective"]
-    if evidence.load_share < 1 / _EXTRAPOLATED:
+    if evidence.is_extrapolated:
         unknown.append(
             f"objectives at the forecast load: the target met {evidence.load_share:.3g} of it "
             "(--scale against replay.target_fraction)"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gameday.report.aborted_run import render_remains
     from gameday.report.comparison import COMPARISON_SCHEMA_VERSION, compare_summaries
     from gameday.report.forecast_pages import render_backtest, render_explanation, render_team
-    from gameday.report.pages import render_import, render_plan, render_rehearsal
+    from gameday.report.pages import render_finding, render_import, render_plan, render_rehearsal
     from gameday.report.render import render_report
     from gameday.report.run_summary import Judged, RunAbout, Summary, gather, summary_json
 
@@ -26,6 +26,7 @@ __all__ = [
     "gather",
     "render_backtest",
     "render_explanation",
+    "render_finding",
     "render_import",
     "render_plan",
     "render_rehearsal",
@@ -48,6 +49,7 @@ if not TYPE_CHECKING:
             "summary_json": "run_summary",
             "render_backtest": "forecast_pages",
             "render_explanation": "forecast_pages",
+            "render_finding": "pages",
             "render_import": "pages",
             "render_plan": "pages",
             "render_rehearsal": "pages",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gameday.files import write_whole
+from gameday.files import MEASURED, write_whole
 from gameday.record import BINS, percentile
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def render_remains(folder: Path, *, verdict: str) -> Path:
 margin: 24px auto; padding: 0 24px }}</style>
 <h1>{html.escape(manifest["event"])}</h1>
 <p><b>{verdict}</b>: run {html.escape(manifest["run_id"])} {state}. Nothing was judged.</p>
-<h2>Measured</h2>{_measured(folder / "measured.parquet")}
+<h2>Measured</h2>{_measured(folder / MEASURED)}
 <h2>Journal</h2><pre>{html.escape(chr(10).join(lines)) or "empty"}</pre>
 <h2>Files it left</h2><p>{html.escape(", ".join(files))}</p>
 <p>Again: <code>{html.escape(manifest["command"])}</code></p></html>"""

@@ -21,7 +21,14 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-__all__ = ["charts", "import_charts", "inline_library", "plan_charts", "rehearsal_charts"]
+__all__ = [
+    "charts",
+    "finding_charts",
+    "import_charts",
+    "inline_library",
+    "plan_charts",
+    "rehearsal_charts",
+]
 
 _ID = re.compile(r"\bp\d{4,}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 """Bokeh numbers its models anew in every process; a report rendered again must not change."""
@@ -90,6 +97,43 @@ def _of_plan(data: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, list[An
         yield f"{region}: orders", "orders / slot", {"orders": counts["orders"]} | sold
     for stack, visits in data["service_visits_per_s"].items():
         yield f"{stack}: visits to its services", "visits / s", visits
+
+
+def finding_charts(finding: dict[str, Any], summary: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return (script, name -> div): the series of what a finding is about, measured and predicted."""
+    series = summary.get("series") or {}
+    data = series.get("stacks", {}).get(finding["stack"])
+    if not data:
+        return "", {}
+    instants = _instants(series["slot_utc"])
+    plots, shared = [], None
+    for title, unit, lines in _of_subject(finding["subject"], data):
+        plot = _blank(title, unit, shared)
+        shared = plot.x_range
+        for (name, values), colour in zip(lines.items(), cycle(_COLOURS), strict=False):
+            _line(plot, instants, values, name, colour, line_width=2)
+        plots.append(_legend(plot))
+    return _embedded({"finding": column(*plots, sizing_mode="stretch_width")} if plots else {})
+
+
+def _of_subject(
+    subject: str, data: dict[str, Any]
+) -> Iterator[tuple[str, str, dict[str, list[Any]]]]:
+    """Yield title, unit and name -> values of what a finding's subject names: services, or steps."""
+    words = subject.replace("<", " ").split()
+    for name in words:
+        if service := data["services"].get(name):
+            busy = {"measured": service["measured"]}
+            if service["predicted"]:
+                busy["predicted as declared"] = service["predicted"]
+            yield f"{name}: share of its servers that is busy", "", busy
+            yield f"{name}: requests waiting, mean", "", {"measured": service["queue"]}
+            rates = {"attempts": service["attempts_per_s"], "first ones": service["first_per_s"]}
+            yield f"{name}: attempts", "/ s", rates
+        if step := data["steps"].get(name):
+            yield f"{name}: response", "s", {"p50": step["p50"], "p99": step["p99"]}
+    if "all" in words:
+        yield "steps that failed", "/ s", {"failed": data["bad_per_s"], "sent": data["sent_per_s"]}
 
 
 def import_charts(data: dict[str, Any]) -> tuple[str, dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from gameday.files import write_whole
 from gameday.report.render import environment
 
-__all__ = ["render_import", "render_plan", "render_rehearsal"]
+__all__ = ["render_finding", "render_import", "render_plan", "render_rehearsal"]
 
 
 def render_rehearsal(result: dict[str, Any], file: Path) -> Path:
@@ -30,6 +30,13 @@ def render_import(data: dict[str, Any], file: Path) -> Path:
     from gameday.report.charts import import_charts
 
     return _written("import", file, import_charts(data), i=data)
+
+
+def render_finding(finding: dict[str, Any], summary: dict[str, Any], file: Path) -> Path:
+    """Write the page of one finding, with the picture of what it is about; return its path."""
+    from gameday.report.charts import finding_charts
+
+    return _written("finding", file, finding_charts(finding, summary), f=finding)
 
 
 def _written(name: str, file: Path, drawn: tuple[str, dict[str, str]], **data: Any) -> Path:

@@ -19,6 +19,7 @@ SECTIONS = (
     "requests",
     "objectives",
     "services",
+    "learned",
     "event",
     "failure",
     "load",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gameday.calibrate import Equivalent, Knee, Parameter, Unidentified, as_declared
 from gameday.capacity import CapacityRequest, Withheld
 from gameday.experiments.failures import (
     MeasuredRecovery,
@@ -115,6 +116,26 @@ class ProvenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedRow:
+    """What the run says of the target, beside what is declared of it."""
+
+    parameters: tuple[Parameter, ...]
+    """The ones in which it differs stand first."""
+    unidentified: tuple[Unidentified, ...]
+    set_aside: tuple[str, ...]
+    """What differs and is no cause: a cause elsewhere explains it."""
+    unexplained: tuple[str, ...]
+    """What is off with all causes in the model."""
+    knees: tuple[Knee, ...]
+    equivalents: tuple[Equivalent, ...]
+    """The stations that answer like targets of which nothing else is known."""
+    why_not: str
+    """Why nothing was learned; empty: it was."""
+    known_before: str
+    """The calibration that the model was given before the run; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conditions:
     """How a run was played, and with which model it is compared."""
 
@@ -129,6 +150,7 @@ class Conditions:
     replications_at_real_speed: int
     scale_at_real_speed: float | None
     scenario_sha256: str
+    """Of what was declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +188,7 @@ class Summary:
     proof: tuple[ProvenRow, ...]
     withheld: tuple[Withheld, ...]
     model_refuted: tuple[RefutedRow, ...]
+    learned: LearnedRow
     objectives: tuple[ObjectiveRow, ...]
     services: tuple[ServiceRow, ...]
     steps: tuple[StepRow, ...]
@@ -211,6 +234,7 @@ def gather(judged: Judged, about: RunAbout) -> Summary:
         proof=tuple(_proven(judged.requests)),
         withheld=judged.withheld,
         model_refuted=_refuted(judged),
+        learned=_learned(evidence),
         objectives=objective_rows(evidence, findings, judged.tests),
         services=service_rows(evidence),
         steps=step_rows(evidence, run),
@@ -229,7 +253,7 @@ def gather(judged: Judged, about: RunAbout) -> Summary:
         notes=run.notes,
         conditions=_conditions(evidence),
         caveats=_caveats(evidence),
-        is_black_box=scenario.is_black_box,
+        is_black_box=not scenario.services_are_known,
     )
 
 
@@ -289,6 +313,25 @@ def _forecast(expected: EventDemand, history: History) -> ForecastRow:
     )
 
 
+def _learned(evidence: Evidence) -> LearnedRow:
+    calibration = evidence.calibration
+    rows = () if calibration is None else calibration.parameters
+    aside = [c for diagnosis in evidence.diagnosis for c in diagnosis.set_aside]
+    off = [(d.stack, row) for d in evidence.diagnosis for row in d.unexplained]
+    return LearnedRow(
+        parameters=tuple(sorted(rows, key=lambda row: row.agrees)),
+        unidentified=() if calibration is None else calibration.unidentified,
+        set_aside=tuple(f"{c.stack} {c.service}: {c.parameter.name}" for c in aside),
+        unexplained=tuple(
+            dict.fromkeys(f"{stack}: {row.metric} of {row.subject}" for stack, row in off)
+        ),
+        knees=evidence.knees,
+        equivalents=evidence.equivalents,
+        why_not=evidence.not_calibrated,
+        known_before=evidence.known_before,
+    )
+
+
 def _refuted(judged: Judged) -> tuple[RefutedRow, ...]:
     refuted = standing_of(judged.findings, judged.tests).refuted
     return tuple(RefutedRow(stack, service, why) for (stack, service), why in refuted.items())
@@ -317,7 +360,7 @@ def _conditions(evidence: Evidence) -> Conditions:
         replications=len(evidence.predicted),
         replications_at_real_speed=len(evidence.event),
         scale_at_real_speed=evidence.event_scale,
-        scenario_sha256=evidence.scenario.sha256(),
+        scenario_sha256=as_declared(evidence.scenario).sha256(),
     )
 
 
@@ -331,9 +374,14 @@ def _caveats(evidence: Evidence) -> tuple[str, ...]:
         f"Played in a cell of {plan.scale:g} of full scale: small cells are slower at equal "
         "utilisation, so its latencies are compared with the model of that same cell, and an "
         "objective that holds in it is judged on the safe side (DECISIONS 10)."
-        if evidence.load_share == 1.0 and not evidence.scenario.is_black_box
+        if evidence.load_share == 1.0 and evidence.scenario.services_are_known
         else f"The target met {evidence.load_share:.3g} of the load that the forecast means for it.",
     ]
+    if evidence.known_before:
+        caveats.append(
+            f"The model was calibrated before the run, by {evidence.known_before}: what is called calibrated "
+            "here is what that file says, not what the scenario declares."
+        )
     if evidence.event:
         caveats.append(
             "At real speed the model simulated the same window, after an hour of warm-up, in a cell of "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gameday.experiments.failures.peak_case import (
         PeakCase,
         case_words,
+        far_words,
         level_words,
         peak_cases,
         played_with,
@@ -40,6 +41,7 @@ __all__ = [
     "StackLosses",
     "calm_shares",
     "case_words",
+    "far_words",
     "does_it_recover",
     "find_remedies",
     "level_words",
@@ -66,6 +68,7 @@ if not TYPE_CHECKING:
             "StackLosses": "losses",
             "calm_shares": "goodput",
             "case_words": "peak_case",
+            "far_words": "peak_case",
             "does_it_recover": "recovery",
             "find_remedies": "remedies",
             "level_words": "peak_case",

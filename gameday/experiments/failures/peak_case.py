@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gameday.calibrate import FURTHEST
 from gameday.experiments.failures.losses import PEAK_SLOTS, as_scheduled, busiest_window, peak_plan
 from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
@@ -20,7 +21,7 @@ from gameday.simulate import RunControl, replicate_each
 from gameday.traffic import LoadPlan, event_steps
 from gameday.vocabulary import SLOT_S, Array, Seed
 
-__all__ = ["PeakCase", "case_words", "level_words", "peak_cases", "played_with"]
+__all__ = ["PeakCase", "case_words", "far_words", "level_words", "peak_cases", "played_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class PeakCase:
     """Event seconds from the start of the run's window, from which schedules count, to that of these minutes."""
     runs: tuple[Replication, ...]
     """One a replication, with the fleets as they are."""
+    times_played: float = 1.0
+    """Session starts in its busiest minute, as a multiple of those that the run's servers met."""
 
 
 def peak_cases(
@@ -47,13 +50,14 @@ def peak_cases(
     *,
     seed: Seed,
     core_s: float,
+    load_share: float = 1.0,
     progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[PeakCase, ...]:
     """Return the case of each stack; those that were cut short are left out.
 
-    `plan` is the run's own. `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged
-    allows.
+    `plan` is the run's own, `load_share` the load of its servers as a share of what it means for them.
+    `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged allows.
     """
     cases = []
     steps = np.asarray(sum(event_steps(scenario, demand, scenario.capacity.quantile).values()))
@@ -74,12 +78,19 @@ def peak_cases(
             whole=_of_one_zone(scenario, stack),
             later_s=(peak.window.start - plan.window.start).total_seconds(),
             runs=(),
+            times_played=_peak(scenario, stack, peak) / _peak(scenario, stack, plan) / load_share,
         )
         progress(f"{stack}: {case_words(case)}")
         runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
         if len(runs) > 1 and not cancelled():
             cases.append(replace(case, runs=runs))
     return tuple(cases)
+
+
+def _peak(scenario: Scenario, stack: str, plan: LoadPlan) -> float:
+    """Return session starts in a plan's busiest minute of a stack, at full scale."""
+    regions = [plan.regions.index(region) for region in scenario.stack_regions(stack)]
+    return max(1e-9, float(plan.starts[regions].sum(axis=(0, 1))[plan.lead_in :].max()))
 
 
 def _of_one_zone(scenario: Scenario, stack: str) -> tuple[str, ...]:
@@ -126,6 +137,13 @@ def level_words(case: PeakCase) -> str:
     return f"p{100 * case.plan.quantile:g}, {zones}"
 
 
+def far_words(case: PeakCase) -> str:
+    """Return that its load lies so far above what was played that no model need hold; empty: it does not."""
+    if case.times_played <= FURTHEST:
+        return ""
+    return f"extrapolated: {case.times_played:.2g} x the load that was played"
+
+
 def case_words(case: PeakCase) -> str:
     """Return the case in words: quantile, zones lost, minutes in UTC, cell."""
     window = case.plan.window
@@ -135,7 +153,8 @@ def case_words(case: PeakCase) -> str:
         if case.whole and case.zones_lost
         else ""
     )
-    return f"{level_words(case)}{kept}, {minutes}, real speed, cell of {case.plan.scale:.2g}"
+    far = f", {words}" if (words := far_words(case)) else ""
+    return f"{level_words(case)}{kept}, {minutes}, real speed, cell of {case.plan.scale:.2g}{far}"
 
 
 def _losses(scenario: Scenario, case: PeakCase) -> list[str]:

@@ -14,6 +14,7 @@ import scipy
 
 from gameday.record import ATTEMPTS, LOADS, RunRecord, percentile
 from gameday.record.measures import (
+    BAD,
     LEAST_SAMPLES,
     SATURATED,
     SATURATED_SLOTS,
@@ -93,6 +94,11 @@ class Replication:
     """Steps that went out in it, same shape."""
     done: Array
     """Those of them that ended well, same shape."""
+    steps: tuple[str, ...]
+    step_counts: Array
+    """Of each step: went out, ended well, failed through the target; shape (steps, 3, slots)."""
+    step_p99_s: Array
+    """p99 of each step's response, shape (steps,); NaN of none."""
     sold_out: dict[str, float]
     """Product type -> when a customer is first told that it is gone, s of event time from the window's start."""
     imbalances: tuple[str, ...]
@@ -152,6 +158,9 @@ class Look:
             unreached=steps["planned"] - steps["sent"],
             achieved=steps["achieved"],
             done=steps["done"],
+            steps=record.steps,
+            step_counts=_step_counts(record),
+            step_p99_s=_step_p99(record),
             sold_out={product: at_s for (_, product), at_s in record.sold_out.items()},
             imbalances=tuple(record.imbalances()),
             little_residual=record.little_residual(),
@@ -211,6 +220,21 @@ class _Services:
                     servers / loads.shape[2],
                 ]
             )
+
+
+def _step_counts(record: RunRecord) -> Array:
+    rows = [record.steps_by_slot(slots=record.judged, steps=[step]) for step in record.steps]
+    return np.stack([[c["achieved"], c["done"], c.together(*BAD)] for c in rows])
+
+
+def _step_p99(record: RunRecord) -> Array:
+    [stack] = record.stacks
+    return np.array(
+        [
+            percentile(record.response(stack, step), 0.99, record.longest_response_s([step]))
+            for step in record.steps
+        ]
+    )
 
 
 def peak_hour(scenario: Scenario, plan: LoadPlan, stack: str) -> slice:

@@ -1,5 +1,6 @@
 """Finding rules; one rule, one file. Each looks at the evidence and yields every test it made."""
 
+from gameday.findings.causes import CAUSES
 from gameday.findings.rule import Rule
 from gameday.findings.rules import (
     cold_cache,
@@ -19,7 +20,7 @@ from gameday.findings.rules import (
 
 __all__ = ["RULES"]
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, Rule] = {rule.name: rule for rule in CAUSES} | {
     module.RULE.name: module.RULE
     for module in (
         missed_objective,
@@ -37,4 +38,4 @@ RULES: dict[str, Rule] = {
         disagreement,
     )
 }
-"""Name -> rule, in the order in which they look."""
+"""Name -> rule, in the order in which they look: causes, then what follows from them."""

@@ -36,13 +36,14 @@ def _look(evidence: Evidence) -> Iterator[Candidate]:
     Of steps none of whose services was seen, p50 and p99 of their responses.
     """
     run = evidence.measured
-    if run is None or len(evidence.predicted) < 2 or _is_disturbed(evidence, run):
+    predicted = evidence.model_of_run
+    if run is None or len(predicted) < 2 or _is_disturbed(evidence, run):
         return
     for stack in evidence.scenario.stack_names:
         compared = set()
         for service in evidence.scenario.stack_services(stack):
             for metric in _TOLERANCE:
-                numbers = [_metric(r, stack, service, metric) for r in (run, *evidence.predicted)]
+                numbers = [_metric(r, stack, service, metric) for r in (run, *predicted)]
                 if not np.isnan(numbers).any():
                     compared.add(service)
                     yield _compare(stack, service, metric, numbers, (service,))
@@ -63,7 +64,7 @@ def _of_unseen(
         if not behind or compared & behind:
             continue
         for metric in ("p50", "p99"):
-            numbers = [_response(r, stack, step, metric) for r in (run, *evidence.predicted)]
+            numbers = [_response(r, stack, step, metric) for r in (run, *evidence.model_of_run)]
             if not np.isnan(numbers).any():
                 yield _compare(stack, f"step {step}", metric, numbers, tuple(sorted(behind)))
 

@@ -144,7 +144,7 @@ def _candidate(evidence: Evidence, criterion: Criterion, stack: str, seen: _Seen
         basis=seen.basis,
         tier=step_tier(evidence.scenario, criterion.subject),
         first_slot=seen.first_slot,
-        suggestion=_UNSEEN if evidence.scenario.is_black_box else _SEEN,
+        suggestion=_SEEN if evidence.scenario.services_are_known else _UNSEEN,
         evidence={"objective": criterion.text},
         services=seen.services,
         is_exact=seen.is_exact,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gameday.experiments.failures import PeakCase, case_words, level_words
+from gameday.experiments.failures import PeakCase, case_words, far_words, level_words
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
@@ -44,6 +44,7 @@ def _candidate(
         suggestion="place the capacity requests of this stack, as far as their proof holds",
         evidence={"case": case_words(case)},
         quantile=case.plan.quantile,
+        extrapolated=far_words(case),
         services=services_behind(evidence.scenario, case.stack, criterion),
     )
 

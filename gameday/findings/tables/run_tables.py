@@ -9,7 +9,7 @@ import numpy as np
 from gameday.findings.evidence import Evidence
 from gameday.findings.verdict import Validity
 from gameday.record import RunRecord, percentile
-from gameday.record.intervals import Interval, interval_of, level_interval, plain_number
+from gameday.record.intervals import Interval, interval_of, plain_number, prediction_interval
 from gameday.record.measures import BAD, service_number
 from gameday.swarm import BUSY_SHARE, MachineUse
 from gameday.vocabulary import Array
@@ -69,6 +69,7 @@ class Compared:
     """A number of a service: in the model of the run as played, and measured."""
 
     predicted: Interval | None
+    """Of one run, not of the mean of the replications."""
     measured: float | None
 
 
@@ -171,7 +172,7 @@ def _compared(evidence: Evidence, stack: str, service: str, metric: str) -> Comp
     predicted = [_number(run, stack, service, metric) for run in evidence.predicted]
     run = evidence.measured
     measured = float("nan") if run is None else _number(run, stack, service, metric)
-    band = interval_of(level_interval(predicted, unit)) if predicted else None
+    band = interval_of(prediction_interval(predicted, unit)) if predicted else None
     return Compared(band, plain_number(measured))
 
 
@@ -209,7 +210,7 @@ def _step_row(evidence: Evidence, run: RunRecord, stack: str, step: str) -> Step
         p50_s=plain_number(quantile(response, 0.5)),
         p99_s=plain_number(quantile(response, 0.99)),
         service_p99_s=plain_number(quantile(service, 0.99)),
-        predicted_p99_s=interval_of(level_interval(predicted, "s")) if predicted else None,
+        predicted_p99_s=interval_of(prediction_interval(predicted, "s")) if predicted else None,
     )
 
 
