@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 from gameday.errors import PreflightFailed
 
 __all__ = [
+    "MEASURED",
     "PUBLISHED_FILES",
     "RUN_FILES",
     "Column",
@@ -26,8 +28,13 @@ __all__ = [
     "remove_scratch",
     "reports_readme",
     "scratch_folder",
+    "sha256_of",
     "write_whole",
 ]
+
+
+MEASURED = "measured.parquet"
+"""What the swarm measured in a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ RUN_FILES = (
             Column("played", "sessions", "in that slot of the run"),
         ),
     ),
+    File("plan.json", 1, "traffic", "the plan whole, as `gameday calibrate` reads it again"),
     File("predicted.parquet", 1, "simulate", "run records of the model of the run", _RECORD),
     File(
         "event.parquet",
@@ -139,7 +147,27 @@ RUN_FILES = (
             ),
         ),
     ),
-    File("measured.parquet", 1, "swarm", "run record of the run", _RECORD),
+    File(MEASURED, 1, "swarm", "run record of the run", _RECORD),
+    File(
+        "orders.csv",
+        1,
+        "swarm",
+        "the orders that customers placed, for `gameday orders --reconcile`",
+        (
+            Column("key", "", "idempotency key that was sent"),
+            Column("order_number", "", "the shop's own, where its reply tells it"),
+            Column("customer", "", "number of the session; `synthetic-N` unless a feed names it"),
+            Column("stack", "", "where it was placed"),
+            Column("time_utc", "UTC", "when the reply came, or the customer gave up"),
+            Column("outcome", "", "confirmed, or unknown: its reply never came or was bad"),
+        ),
+    ),
+    File(
+        "calibrated.yaml",
+        1,
+        "calibrate",
+        "what the run says of the target's servers and times, for `--calibration`",
+    ),
     File("findings.json", 1, "findings", "what breached, with evidence, severity and basis"),
     File("capacity/CR-*.yaml", 1, "capacity", "capacity requests, one a service and stack"),
     File("report.html", 1, "report", "the report; one file, opens offline"),
@@ -283,6 +311,12 @@ def write_whole(path: Path, write: Callable[[Path], object], *, optional: bool =
                 f"{path}: cannot be written ({error.strerror or error}); free space or choose "
                 "another folder with --out"
             ) from error
+
+
+def sha256_of(file: Path) -> str:
+    """Return a file's hash, hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def reports_readme() -> str:

@@ -14,6 +14,7 @@ from gameday.cli import (
     capacity,
     forecast,
     history,
+    learning,
     plan,
     replay,
     runs,
@@ -50,7 +51,18 @@ app = typer.Typer(
     """,
 )
 
-for module in (replay, history, forecast, plan, simulate, capacity, runs, serve, scaffold):
+for module in (
+    replay,
+    history,
+    forecast,
+    plan,
+    simulate,
+    learning,
+    capacity,
+    runs,
+    serve,
+    scaffold,
+):
     module.add_to(app)
 
 

@@ -44,7 +44,10 @@ def explain(
         str | None, typer.Option(help="as 2027-07-13T20:00, local; default the event's peak")
     ] = None,
     before: Annotated[
-        str | None, typer.Option(help="as known then it was; default a week less; or none")
+        str | None,
+        typer.Option(
+            help="compare with the forecast as it was known at this time; default a week before; or none"
+        ),
     ] = None,
     mask: MaskOption = None,
     keep: KeepOption = None,
@@ -134,7 +137,7 @@ def _say(data: dict[str, Any]) -> None:
             f"known up to {moved['until'][:16]}Z it was {moved['before']:,.4g}: {moved['words']}"
         )
     raced = [f"{name} {100 * s:.1f} %" for name, s in data["race"].items() if s is not None]
-    typer.echo(f"raced on earlier origins: {'; '.join(raced)}")
+    typer.echo(f"error of each level model on earlier forecasts (WAPE): {'; '.join(raced)}")
     typer.echo("earlier forecasts were off by (p10, p50, p90):")
     for row in data["spread"]:
         typer.echo(

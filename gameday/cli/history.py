@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.cli.metrics_text import metrics_order, tell_metrics
-from gameday.cli.options import HeaderOption, JsonOption
+from gameday.cli.options import HeaderOption, JsonOption, LogFormatOption
 from gameday.cli.trace_text import tell_traces, trace_order
 from gameday.errors import UsageError
 from gameday.history.exports import EXPORTS
@@ -35,13 +35,6 @@ ClickstreamOption = Annotated[Path | None, typer.Option(help=f"{readable_kinds()
 AccessLogOption = Annotated[
     list[Path] | None,
     typer.Option(help="of any layout; gzip too; repeatable"),
-]
-LogFormatOption = Annotated[
-    str | None,
-    typer.Option(
-        help="the server's own format string (nginx, httpd, gunicorn, Envoy, W3C, JSON), or a name of one; "
-        "else told from the first lines"
-    ),
 ]
 ClientOption = Annotated[
     str | None,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gameday.traffic import ReplayOptions
 
 __all__ = [
+    "CalibrationOption",
     "DemandOption",
     "DriftOption",
     "DurationOption",
@@ -25,6 +26,7 @@ __all__ = [
     "InjectOption",
     "JsonOption",
     "KeyOption",
+    "LadderOption",
     "ListenOption",
     "QuantileOption",
     "RivalsOption",
@@ -38,6 +40,7 @@ __all__ = [
     "check_folder",
     "drift_of",
     "headers_of",
+    "ladder_of",
     "listen_of",
     "seconds_of",
     "targets_of",
@@ -46,6 +49,12 @@ __all__ = [
 EventOption = Annotated[str, typer.Option(help="a bundled scenario's name, or a YAML file")]
 HistoryOption = Annotated[
     Path | None, typer.Option(help=f"{readable_kinds()}; default: a synthetic past")
+]
+CalibrationOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="overlay of `gameday calibrate`: what was measured in place of what is declared"
+    ),
 ]
 DemandOption = Annotated[
     Path | None,
@@ -59,7 +68,10 @@ WindowOption = Annotated[
 ]
 SpeedOption = Annotated[str | None, typer.Option(help="event time per wall time, as 20x")]
 DurationOption = Annotated[
-    str | None, typer.Option(help="wall time of the window, as 2m; sets the speed")
+    str | None,
+    typer.Option(
+        help="wall time of the window, or of all steps of a ladder, as 2m; sets the speed"
+    ),
 ]
 ScaleOption = Annotated[str, typer.Option(help="share of full scale, as 0.01; or auto")]
 InjectOption = Annotated[
@@ -88,6 +100,12 @@ DriftOption = Annotated[
         help="let conversion differ by so much from the journeys', hour by hour, as 10%",
     ),
 ]
+LadderOption = Annotated[
+    str | None,
+    typer.Option(
+        help="play shares of the peak's load one after another, as 25,50,75,100%, to learn the target; no verdict"
+    ),
+]
 QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
 RivalsOption = Annotated[
     str, typer.Option(help="names with commas; or `installed`: all there are; or `none`")
@@ -96,6 +114,13 @@ HeaderOption = Annotated[
     list[str] | None,
     typer.Option(
         help="of requests to a URL: 'NAME: VALUE'; ${env:NAME} and ${file:PATH} are filled in; repeatable"
+    ),
+]
+LogFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        help="the server's own format string (nginx, httpd, gunicorn, Envoy, W3C, JSON), or a name of one; "
+        "else told from the first lines"
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -159,6 +184,17 @@ def _level(text: str) -> float:
     if not 0 < level < 1:
         raise UsageError(f"--quantile: must be a quantile, as p50 or p90 (got '{text}')")
     return level
+
+
+def ladder_of(text: str | None) -> tuple[float, ...]:
+    """Return the shares of a ladder, ascending; UsageError says how they are written."""
+    if text is None:
+        return ()
+    parts = text.replace("%", "").split(",")
+    shares = [_positive("--ladder", part.strip(), "as 25,50,75,100%") for part in parts]
+    if max(shares) <= 1:
+        raise UsageError(f"--ladder: is in per cent, as 25,50,75,100% (got '{text}')")
+    return tuple(share / 100 for share in shares)
 
 
 def drift_of(text: str | None) -> float | None:

@@ -52,6 +52,8 @@ def say(result: Rehearsal) -> None:
         f"p{100 * result.quantile:g}, seed {result.seed}; mean and 95 % interval of "
         f"{result.replications} replications"
     )
+    for note in result.notes:
+        typer.echo(note)
     for stack, names in result.small_stations.items():
         typer.echo(
             f"{stack}: a small cell: fewer than {FEW_SERVERS} servers of {', '.join(names)} are in it, "

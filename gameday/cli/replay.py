@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gameday.cli.options import (
+    CalibrationOption,
     DemandOption,
     DriftOption,
     DurationOption,
@@ -18,6 +19,7 @@ from gameday.cli.options import (
     HistoryOption,
     InjectOption,
     KeyOption,
+    LadderOption,
     ListenOption,
     QuantileOption,
     ScaleOption,
@@ -27,6 +29,7 @@ from gameday.cli.options import (
     WindowOption,
     asked_of,
     drift_of,
+    ladder_of,
     listen_of,
     targets_of,
 )
@@ -51,6 +54,8 @@ def replay(
     duration: DurationOption = None,
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
+    calibration: CalibrationOption = None,
+    ladder: LadderOption = None,
     inject: InjectOption = None,
     spare: SpareOption = True,
     drift: DriftOption = None,
@@ -60,6 +65,9 @@ def replay(
     history: HistoryOption = None,
     demand: DemandOption = None,
     seed: SeedOption = 1,
+    warn_exit: Annotated[
+        int, typer.Option("--warn-exit", help="exit code of WARN: 0, 1 or 10")
+    ] = 10,
     out: Annotated[Path, typer.Option(help="folder of all runs")] = Path("reports"),
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be sent; send nothing")
@@ -86,6 +94,9 @@ def replay(
         listen=listen_of(listen, key_file, makes_key=not dry_run),
         asked=asked_of(window, speed, duration, scale, quantile),
         targets=targets_of(target or []),
+        calibration=calibration,
+        ladder=ladder_of(ladder),
+        warn_exit=warn_exit,
         inject=tuple(inject or ()),
         n_minus_one=spare,
         drift=drift_of(drift),

@@ -12,10 +12,12 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gameday.calibrate import Equivalent
     from gameday.findings.tables import Compared
+    from gameday.record.intervals import Interval
     from gameday.report import Summary
 
-__all__ = ["say_run"]
+__all__ = ["say_run", "station_words"]
 
 _PLAIN_WIDTH = 130
 """Columns of the summary where there is no terminal to ask."""
@@ -35,6 +37,8 @@ def say_run(summary: Summary, folder: Path) -> None:
     console.print(summary.machine.text, markup=False)
     if summary.machine.not_compared:
         console.print(f"model and measurement {summary.machine.not_compared}", markup=False)
+    for line in _learned(summary):
+        console.print(line, markup=False)
     for line in (*_sell_outs(summary), *_recoveries(summary), *_findings(summary)):
         console.print(line, markup=False)
     for line in (*_requests(summary), *_proofs(summary), *_withheld(summary)):
@@ -80,13 +84,68 @@ def _services(summary: Summary) -> Table:
     return table
 
 
+def _learned(summary: Summary) -> Iterator[str]:
+    """Yield what the run says of the target: where it differs, where it is full, what cannot be told."""
+    learned = summary.learned
+    if learned.why_not:
+        yield f"nothing learned of the target: {learned.why_not}"
+        return
+    for station in learned.equivalents:
+        yield station_words(station)
+    same = sum(row.agrees for row in learned.parameters)
+    if learned.parameters:
+        known = f"calibrated in {learned.known_before}" if learned.known_before else "declared"
+        yield f"of the target's parameters {same} of {len(learned.parameters)} are as {known}"
+    for knee in learned.knees[:6]:
+        band = knee.load
+        if band.mid is None or band.low is None:
+            continue
+        high = "more" if band.high is None else _digits(band.high)
+        yield (
+            f"  {knee.stack} {knee.service} is full at {_digits(band.mid)} times the peak's load "
+            f"({_digits(band.low)} to {high}): {knee.known_by}"
+        )
+    for row in learned.unidentified[:3]:
+        yield f"  cannot be told: {row.stack} {row.service}: {row.what}; add {row.add}"
+
+
+def station_words(station: Equivalent) -> str:
+    """Say which station answers like a stack."""
+    far = " (extrapolated)" if station.is_extrapolated else ""
+    return (
+        f"{station.stack} answers like {_interval(station.servers)} servers, "
+        f"{_interval(station.utilisation_at_peak, 100)} % busy in the busiest minute played, "
+        f"full at {_interval(station.knee)} times that load{far}"
+    )
+
+
+def _digits(number: float) -> str:
+    """Return a number to three digits, or to the last before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _interval(interval: Interval, times: float = 1.0) -> str:
+    """Return a number with its interval, each so many times."""
+    numbers = [
+        x if x is not None else float("nan") for x in (interval.mid, interval.low, interval.high)
+    ]
+    mid, low, high = (_digits(times * number) for number in numbers)
+    return f"{mid} ({low} to {high})"
+
+
 def _findings(summary: Summary) -> Iterator[str]:
     """Yield how many findings there are, and the worst of them."""
     counts = summary.findings_by_severity
     found = ", ".join(f"{count} {severity}" for severity, count in counts.items()) or "none"
     yield f"findings: {found}"
-    for finding in summary.findings[:8]:
+    shown = [finding for finding in summary.findings if not finding.cause]
+    for finding in shown[:8]:
         yield f"  {finding.severity} {finding.title} ({finding.doubt or finding.basis})"
+        follows = [other for other in summary.findings if other.cause == finding.id]
+        for other in follows[:4]:
+            yield f"    follows: {other.severity} {other.title} ({other.doubt or other.basis})"
+        if len(follows) > 4:
+            yield f"    and {len(follows) - 4} more that follow from it"
 
 
 def _requests(summary: Summary) -> Iterator[str]:

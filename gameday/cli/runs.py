@@ -1,16 +1,19 @@
-"""Runs that were: `runs`, `report`, `findings`, `compare`, and the running one: `watch`, `stop`."""
+"""Runs that were: `runs`, `report`, `findings`, `orders`, `compare`, and the running one: `watch`, `stop`."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gameday.cli.options import JsonOption
 from gameday.errors import UsageError
+
+if TYPE_CHECKING:
+    from gameday.jobs.orders import Reconciled
 
 __all__ = ["OutOption", "RunArgument", "add_to"]
 
@@ -20,7 +23,7 @@ RunArgument = Annotated[str | None, typer.Argument(help="run id or its folder; d
 
 def add_to(app: typer.Typer) -> None:
     """Add this file's verbs."""
-    for verb in (runs, report, findings, compare, watch, stop):
+    for verb in (runs, report, findings, orders, compare, watch, stop):
         app.command()(verb)
 
 
@@ -210,3 +213,59 @@ def stop(
         raise UsageError(f"{folder}: cannot be written ({error.strerror}); {remedy}") from None
     asked = {"schema_version": 1, "asked_to_stop": manifest["run_id"]}
     typer.echo(json.dumps(asked) if as_json else f"asked {manifest['run_id']} to stop")
+
+
+_MOST_ORDERS = 10
+"""Orders that are named."""
+
+
+def orders(
+    run: RunArgument = None,
+    reconcile: Annotated[
+        Path | None, typer.Option(help="CSV of the shop's own orders, with their keys or numbers")
+    ] = None,
+    out: OutOption = Path("reports"),
+    as_json: JsonOption = False,
+) -> None:
+    """Name the file of a run's orders, or compare them with the shop's; exit code 1 where one is lost or twice.
+
+    Example: gameday orders --reconcile export.csv
+    """
+    from gameday.jobs.orders import reconcile as compare
+    from gameday.jobs.past_runs import run_folder
+    from gameday.products import to_json
+
+    if reconcile is None:
+        file = run_folder(run, out) / "orders.csv"
+        if not file.is_file():
+            raise UsageError(
+                f"{file}: is not there: the run ended before its load, placed no order, or is an older one; "
+                "`gameday runs` lists the others"
+            )
+        told = {"schema_version": 1, "orders": str(file)}
+        typer.echo(json.dumps(told) if as_json else str(file))
+        return
+    found = compare(run, reconcile, out)
+    if as_json:
+        typer.echo(json.dumps(to_json(found, schema_version=1)))
+    else:
+        _say_orders(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _say_orders(found: Reconciled) -> None:
+    typer.echo(
+        f"run {found.run}: {found.placed} orders placed, {found.confirmed} confirmed, {found.unknown} without a "
+        f"good reply; compared by {found.matched_by} with column '{found.column}'"
+    )
+    for words, names in (
+        ("confirmed, and not in the shop", found.confirmed_missing),
+        ("in the shop more than once", found.twice),
+        ("in the shop though the customer never heard so", found.unknown_there),
+    ):
+        more = f" and {len(names) - _MOST_ORDERS} more" if len(names) > _MOST_ORDERS else ""
+        told = f": {', '.join(names[:_MOST_ORDERS])}{more}" if names else ""
+        typer.echo(f"  {len(names)} {words}{told}")
+    typer.echo(f"  {found.not_of_run} rows of the shop's file are not of this run")
+    for note in found.notes:
+        typer.echo(f"  {note}")

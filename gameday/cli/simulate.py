@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.cli.options import (
+    CalibrationOption,
     DemandOption,
     EventOption,
     HistoryOption,
@@ -55,6 +56,7 @@ def simulate(
     quantile: QuantileOption = None,
     history: HistoryOption = None,
     demand: DemandOption = None,
+    calibration: CalibrationOption = None,
     seed: SeedOption = 1,
     what_if: WhatIfOption = None,
     headroom: HeadroomOption = False,
@@ -87,6 +89,7 @@ def simulate(
         seed=Seed(seed),
         asked=asked_of(window, "1x", None, scale, quantile),
         past=Past(history, demand),
+        calibration=calibration,
         what_if=tuple(what_if or ()),
         inject=tuple(inject or ()),
         headroom=headroom,

@@ -11,7 +11,7 @@ import typer
 from gameday.cli.options import headers_of, seconds_of
 
 if TYPE_CHECKING:
-    from gameday.history.traces import CallEdge, ServiceSeen, TraceCounts
+    from gameday.history.traces import CallEdge, RequestGraph, ServiceSeen, TraceCounts
     from gameday.jobs.import_traces import TraceOrder, TracesImported
 
 __all__ = ["tell_traces", "trace_order"]
@@ -58,14 +58,8 @@ def _say(imported: TracesImported) -> None:
     structure = imported.structure
     _say_counts(structure.counts)
     for graph in structure.requests:
-        if graph.step is None:
-            continue
-        typer.echo(
-            f"{graph.step}: {graph.name} at {graph.entry}, {graph.requests:.0f} requests; "
-            f"{graph.as_written_share:.1%} of visits make their calls in the order written"
-        )
-        for edge in graph.edges:
-            typer.echo(f"  {_edge(edge)}")
+        if graph.step is not None:
+            _say_calls(graph)
     _say_services(structure.services)
     for name, written in imported.renamed.items():
         typer.echo(f"service '{name}' is written as {written}")
@@ -83,6 +77,15 @@ def _say(imported: TracesImported) -> None:
             f"traces cannot tell {len(imported.unknown)} of its fields; they are `unknown` there, each with "
             f"how to find it: {named}{more}"
         )
+
+
+def _say_calls(graph: RequestGraph) -> None:
+    typer.echo(
+        f"{graph.step}: {graph.name} at {graph.entry}, {graph.requests:.0f} requests; "
+        f"{graph.as_written_share:.1%} of visits make their calls in the order written"
+    )
+    for edge in graph.edges:
+        typer.echo(f"  {_edge(edge)}")
 
 
 def _say_counts(counts: TraceCounts) -> None:

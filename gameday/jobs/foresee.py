@@ -14,6 +14,7 @@ from gameday.safety import check_guardrails
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, choose_injections
 from gameday.traffic import LoadPlan, plan_load
+from gameday.traffic.plan import ladder_options, ladder_plan
 from gameday.vocabulary import SLOT_S, Seed
 
 __all__ = ["Foreseen", "expect", "foresee"]
@@ -26,6 +27,8 @@ class Foreseen:
     history: History
     demand: Demand
     plan: LoadPlan
+    peak_per_min: float
+    """Session starts in the busiest minute of the window, at full scale."""
 
 
 def expect(scenario: Scenario, past: Past, seed: Seed, show: Show) -> tuple[History, Demand]:
@@ -58,13 +61,16 @@ def foresee(loaded: LoadedScenario, order: Order, show: Show) -> Foreseen:
     history, demand = expect(loaded.written, order.past, order.seed, show)
     scenario, is_ours = loaded.played, not order.has_own_target
     with show.phase("load plan"):
-        plan = plan_load(
-            scenario, demand, seed=order.seed, options=order.asked, own_target=not is_ours
-        )
-        window_s = plan.window.slots * SLOT_S
-        plan = plan.with_injections(
-            choose_injections(order.inject, scenario, window_s, is_ours=is_ours)
-        )
+        asked = ladder_options(order.asked, order.ladder) if order.ladder else order.asked
+        plan = plan_load(scenario, demand, seed=order.seed, options=asked, own_target=not is_ours)
+        peak_per_min = float(plan.starts.sum(axis=(0, 1)).max())
+        if order.ladder:
+            plan = ladder_plan(plan, order.ladder)
+        else:
+            window_s = plan.window.slots * SLOT_S
+            plan = plan.with_injections(
+                choose_injections(order.inject, scenario, window_s, is_ours=is_ours)
+            )
         check_guardrails(scenario, plan)
         show.update(f"{int(plan.played.sum())} sessions at {plan.speed:g}x, scale {plan.scale:g}")
-    return Foreseen(history, demand, plan)
+    return Foreseen(history, demand, plan, peak_per_min)

@@ -69,6 +69,8 @@ class Rehearsal:
     """Of stacks that stay down; None where none does."""
     n_minus_one: dict[str, StackLosses] | None = None
     """None: not asked."""
+    notes: tuple[str, ...] = ()
+    """What its numbers rest on that need not hold."""
 
     def exit_code(self) -> int:
         """Return 1 where an objective fails as it is; 10 where nobody came by whom one could be judged; else 0."""

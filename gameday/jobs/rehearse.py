@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from gameday.calibrate import Calibration, read_calibration
 from gameday.errors import UsageError
 from gameday.experiments.failures import (
     Remedies,
@@ -73,6 +74,8 @@ class RehearsalOrder:
     seed: Seed
     asked: ReplayOptions
     past: Past = field(default_factory=Past)
+    calibration: Path | None = None
+    """File of what was measured of the target; None: the model is as declared."""
     what_if: tuple[str, ...] = ()
     """As 'checkout.instances = 40', each a variant."""
     inject: tuple[str, ...] = ()
@@ -105,7 +108,15 @@ class CheckedOrder:
 
     asked: RehearsalOrder
     loaded: LoadedScenario
+    scenario: Scenario
+    """What is simulated: calibrated where that was asked for."""
     variants: list[WhatIf]
+    calibration: Calibration | None = None
+
+    @property
+    def loses_servers(self) -> bool:
+        """Whether to ask what can be lost: of a station that stands in for services nobody knows."""
+        return self.asked.n_minus_one and self.scenario.services_are_known
 
 
 def rehearse(
@@ -116,6 +127,7 @@ def rehearse(
     quantile: float | None = None,
     history: str | Path | None = None,
     demand: str | Path | None = None,
+    calibration: str | Path | None = None,
     seed: int = 1,
     what_if: Sequence[str] = (),
     inject: Sequence[str] = (),
@@ -129,14 +141,16 @@ def rehearse(
     """Rehearse an event in the queueing model, at real speed after an hour of warm-up; send nothing.
 
     `what_if`: changes such as 'checkout.instances = 40', each a variant. `inject`: what breaks, such as 'payment
-    down at +10m for 5m'. `budget_s`: seconds a variant, which set a scale that is None. The others are as of
-    `replay`. GamedayError says what is wrong.
+    down at +10m for 5m'. `calibration`: file of what was measured of the target. `budget_s`:
+    seconds a variant, which set a scale that is None. The others are as of `replay`. GamedayError
+    says what is wrong.
     """
     order = RehearsalOrder(
         event=str(path_of("--event", event)),
         seed=seed_of(seed),
         asked=ReplayOptions(window, 1.0, None, scale, quantile),
         past=past_of(history, demand),
+        calibration=None if calibration is None else path_of("--calibration", calibration),
         what_if=texts_of("--what-if", what_if),
         inject=texts_of("--inject", inject),
         headroom=headroom,
@@ -153,19 +167,34 @@ def rehearse_order(order: CheckedOrder, show: Show) -> Rehearsal:
     asked, loaded, variants = order.asked, order.loaded, order.variants
     with on_cluster(asked.cluster), compiling() as wait_for_code:
         _, demand = expect(loaded.written, asked.past, asked.seed, show)
-        model = _Model.of(asked, loaded.played, demand, show)
+        model = _Model.of(asked, order.scenario, demand, show)
         model.check_injections(variants)
         with show.phase("engine"):
             wait_for_code(show.update)
-        before = model.play("as it is", loaded.played, model.plan)
+        before = model.play("as it is", order.scenario, model.plan)
         result = model.as_it_is(before)
         return replace(
             result,
             what_ifs=tuple(model.variant(before, variant) for variant in variants),
             headroom=model.headroom(before) if asked.headroom else None,
             cures=model.remedies(result),
-            n_minus_one=model.losses(demand) if asked.n_minus_one else None,
+            n_minus_one=model.losses(demand) if order.loses_servers else None,
+            notes=_notes(order.calibration, model.plan),
         )
+
+
+_STANDS_IN = (
+    "the scenario has no services: one station that answers like the target stands in for them, of which nothing "
+    "can be ordered or lost"
+)
+
+
+def _notes(calibration: Calibration | None, plan: LoadPlan) -> tuple[str, ...]:
+    if calibration is None:
+        return ()
+    peak_per_min = float(plan.starts.sum(axis=(0, 1))[plan.lead_in :].max())
+    stands_in = _STANDS_IN if calibration.equivalents else ""
+    return tuple(filter(None, [calibration.extrapolation(peak_per_min), stands_in]))
 
 
 def checked(order: RehearsalOrder) -> CheckedOrder:
@@ -173,15 +202,24 @@ def checked(order: RehearsalOrder) -> CheckedOrder:
     if order.asked.scale is not None and order.asked.scale > 1:
         raise UsageError(f"--scale: must be at most 1, the whole (got {order.asked.scale:g})")
     loaded = read_scenario(order.event)
-    if loaded.written.is_black_box:
+    if loaded.written.is_black_box and order.calibration is None:
         raise UsageError(
             f"{order.event} has no `services`: there is nothing to model; write them (`gameday history "
-            "import --traces` makes them of traces), or replay it against a target"
+            "import --traces` makes them of traces), or replay a ladder against its target (--ladder), "
+            "calibrate on it, and give --calibration"
         )
     variants = [what_if(loaded, text) for text in order.what_if]
     for scenario in (loaded.played, *(variant.scenario for variant in variants)):
         check_options(order.asked, scenario, order.inject, own_target=False)
-    return CheckedOrder(order, loaded, variants)
+    scenario, calibration = loaded.played, None
+    if order.calibration is not None:
+        calibration = read_calibration(order.calibration)
+        variants = [
+            replace(v, scenario=calibration.over(v.scenario, declared=loaded.played))
+            for v in variants
+        ]
+        scenario = calibration.applied(loaded.played)
+    return CheckedOrder(order, loaded, scenario, variants, calibration)
 
 
 @dataclass(frozen=True, slots=True)

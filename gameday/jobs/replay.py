@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gameday.calibrate import read_calibration
+from gameday.capacity import CapacityRequest, Withheld
 from gameday.errors import UsageError
 from gameday.experiments.rehearsal import series_table
 from gameday.experiments.replications import Look, Replication
 from gameday.findings import (
+    RULES,
     Evidence,
+    Finding,
+    Validity,
+    Verdict,
     find,
     judge,
+    judge_ladder,
     run_rules,
     standing_of,
     unmeasured_objectives,
     validity,
 )
 from gameday.jobs.foresee import Foreseen, foresee
-from gameday.jobs.one_run.after_load import AfterLoad, not_judged, report
+from gameday.jobs.one_run.after_load import AfterLoad, not_identified, not_judged, report
+from gameday.jobs.one_run.learn import effects_of, knees, learn, learn_black_box
 from gameday.jobs.one_run.load import play_load, predict, target
 from gameday.jobs.one_run.order import Order, checked, past_of
 from gameday.jobs.one_run.questions import Questions
@@ -32,7 +40,7 @@ from gameday.report import Judged, Summary, gather
 from gameday.safety import check_ceilings
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario
-from gameday.simulate import RealSpeedRuns, compiling, real_speed_model
+from gameday.simulate import RealSpeedRuns, RealSpeedWindow, compiling
 from gameday.swarm.control import check_listen
 from gameday.traffic import ReplayOptions
 
@@ -64,6 +72,7 @@ def replay(
     workers: int = 1,
     history: str | Path | None = None,
     demand: str | Path | None = None,
+    calibration: str | Path | None = None,
     seed: int = 1,
     out: str | Path = "reports",
     progress: Callable[[str], None] | None = None,
@@ -73,7 +82,8 @@ def replay(
     `event`: a bundled scenario's name, or a YAML file. `targets`: stack -> URL; None: the embedded shop.
     `window`: peak, all, or START/END. `speed`: event time per wall time, >= 1; `scale`: share of full scale;
     `quantile`: of the event's strength, 0-1; None: the scenario's own. `history`: file of a past, None: a
-    synthetic one; `demand`: file of the event's own counts, in place of a past. `progress` is told what goes on,
+    synthetic one; `demand`: file of the event's own counts, in place of a past. `calibration`: file of what was
+    measured of the target before. `progress` is told what goes on,
     line by line. GamedayError says what is wrong; a missed objective is no error: it stands in the verdict.
     """
     order = Order(
@@ -82,6 +92,7 @@ def replay(
         out=path_of("--out", out),
         asked=ReplayOptions(window, speed, None, scale, quantile),
         past=past_of(history, demand),
+        calibration=None if calibration is None else path_of("--calibration", calibration),
         targets=targets,
         workers=workers,
         inject=texts_of("--inject", inject),
@@ -101,7 +112,8 @@ def replay_order(order: Order, show: Show) -> Replayed:
     _check_target(order, loaded.played)
     order = checked(order, loaded.played)
     check_listen(order.listen)
-    with begun(order, loaded, show) as run:
+    calibration = None if order.calibration is None else read_calibration(order.calibration)
+    with begun(order, loaded, show, calibration) as run:
         with run.ending_aloud():
             summary = _play(run)
         run.end(summary.verdict)
@@ -144,38 +156,81 @@ class _Shown:
 def _show(run: Run, seen: Foreseen) -> _Shown:
     """Play the plan in the model and against the target, then ask the model what the load alone cannot show."""
     scenario, plan = run.scenario, seen.plan
-    servers = scenario.replay.target_fraction if run.order.has_own_target else None
+    servers = run.servers_scale
     load_share = 1.0 if servers is None else plan.scale / servers
     if scenario.is_black_box:
         return _show_black_box(run, seen, load_share)
+    if run.order.ladder:
+        return _show_ladder(run, seen, load_share)
     with ExitStack() as stack:
         wait_for_code = stack.enter_context(compiling())
         shops = stack.enter_context(target(run, plan))
         predicted = predict(run, plan, servers, wait_for_code)
         look_at, seed = partial(Look.at, scenario), run.order.seed
-        event_model = stack.enter_context(
-            real_speed_model(scenario, seen.demand, plan, look_at, seed=seed, scale=servers)
-        )
+        window = RealSpeedWindow.of(scenario, seen.demand, plan, look_at, seed=seed, scale=servers)
+        event_model = stack.enter_context(window.beside_load(run.model))
         after = AfterLoad(play_load(run, plan, shops), run.stop)
         after.keep(run.folder, predicted)
         modelled = after.real_speed(event_model, run.show)
-        questions = Questions(run, seen, after)
+        learned = learn(run, plan, after, servers)
+        if learned.differs:
+            as_declared, modelled = modelled, after.calibrated(window, learned.scenario, run.show)
+            learned = effects_of(run, after, learned, window, modelled, as_declared)
+        questions = Questions(run, seen, after, learned.scenario)
         lost = questions.losses(load_share) if run.order.n_minus_one else {}
         evidence = Evidence(
-            scenario=scenario,
+            scenario=learned.scenario,
             plan=plan,
             measured=after.played.record,
             predicted=predicted,
+            calibration=learned.calibration,
+            calibrated=learned.predicted,
+            diagnosis=learned.diagnosis,
+            effects=learned.effects,
+            not_calibrated=learned.why_not,
+            known_before=run.known_before,
             event=modelled.event,
             event_scale=modelled.scale,
             n_minus_one=lost,
             load_share=load_share,
             calm=modelled.calm,
             machine=after.played.health.machine,
-            peak=questions.peak(),
+            peak=questions.peak(load_share),
             event_missing=modelled.why,
         )
     return _Shown(after, questions, evidence, modelled)
+
+
+_ONLY_LADDER = "a ladder is played to learn the target, not to judge it"
+
+
+def _show_ladder(run: Run, seen: Foreseen, load_share: float) -> _Shown:
+    """Play a ladder of loads, and learn the target from it."""
+    plan, servers = seen.plan, run.servers_scale
+    with ExitStack() as stack:
+        wait_for_code = stack.enter_context(compiling())
+        shops = stack.enter_context(target(run, plan))
+        predicted = predict(run, plan, servers, wait_for_code)
+        after = AfterLoad(play_load(run, plan, shops), run.stop)
+    after.keep(run.folder, predicted)
+    learned = learn(run, plan, after, servers)
+    evidence = Evidence(
+        scenario=learned.scenario,
+        plan=plan,
+        measured=after.played.record,
+        predicted=predicted,
+        calibration=learned.calibration,
+        knees=knees(run, seen, after),
+        calibrated=learned.predicted,
+        diagnosis=learned.diagnosis,
+        not_calibrated=learned.why_not,
+        known_before=run.known_before,
+        load_share=load_share,
+        machine=after.played.health.machine,
+        event_missing=_ONLY_LADDER,
+    )
+    modelled: RealSpeedRuns[Replication] = RealSpeedRuns(why=_ONLY_LADDER)
+    return _Shown(after, Questions(run, seen, after, learned.scenario), evidence, modelled)
 
 
 _NOT_TOLD = "what can be lost, and how many servers to order: the scenario has no services"
@@ -184,24 +239,23 @@ _NO_MODEL = "the scenario has no services, so nothing can be modelled"
 
 def _show_black_box(run: Run, seen: Foreseen, load_share: float) -> _Shown:
     """Play the plan against a target of which nothing is known but how it answers."""
-    after = AfterLoad(play_load(run, seen.plan, None), run.stop)
-    after.keep(run.folder, ())
+    with compiling():
+        after = AfterLoad(play_load(run, seen.plan, None), run.stop)
+        after.keep(run.folder, ())
+        learned = learn_black_box(run, seen.plan, after)
     modelled: RealSpeedRuns[Replication] = RealSpeedRuns(why=_NO_MODEL)
     evidence = Evidence(
         scenario=run.scenario,
         plan=seen.plan,
         measured=after.played.record,
         predicted=(),
-        event=(),
-        event_scale=None,
-        n_minus_one={},
+        equivalents=() if learned.calibration is None else learned.calibration.equivalents,
+        not_calibrated=learned.why_not,
         load_share=load_share,
-        calm=(),
         machine=after.played.health.machine,
-        peak=(),
         event_missing=_NO_MODEL,
     )
-    return _Shown(after, Questions(run, seen, after), evidence, modelled)
+    return _Shown(after, Questions(run, seen, after, run.scenario), evidence, modelled)
 
 
 def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
@@ -210,20 +264,16 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
     tests = run_rules(evidence)
     # a shop of ours that died is no news of the target
     findings = () if played.end == "shop_lost" else find(evidence, tests)
-    requests, withheld = shown.questions.capacity(evidence, findings, standing_of(findings, tests))
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
-    end, why = shown.after.outcome(shown.modelled)
-    verdict = judge(
-        findings,
-        end=end,
-        why=why,
-        faults=valid.faults,
-        unjudged=(
-            *not_judged(shown.modelled, peak_played=bool(evidence.peak)),
-            *((_NOT_TOLD,) if run.scenario.is_black_box else ()),
-        ),
-        unmeasured=unmeasured_objectives(evidence, findings),
-    )
+    requests: tuple[CapacityRequest, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    if run.order.ladder:
+        findings = tuple(finding for finding in findings if RULES[finding.rule].is_cause)
+        verdict = judge_ladder(end=played.end, why=played.why, faults=valid.faults)
+    else:
+        standing = standing_of(findings, tests)
+        requests, withheld = shown.questions.capacity(evidence, findings, standing)
+        verdict = _verdict(run, shown, findings, valid)
     return Judged(
         evidence=evidence,
         run=played.record,
@@ -233,6 +283,27 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         findings=findings,
         requests=requests,
         withheld=withheld,
-        verdict=verdict,
+        verdict=verdict.warning_as(run.order.warn_exit),
         validity=valid,
     )
+
+
+def _verdict(run: Run, shown: _Shown, findings: tuple[Finding, ...], valid: Validity) -> Verdict:
+    """Return the verdict of a run that was to be judged."""
+    end, why = shown.after.outcome(shown.modelled)
+    return judge(
+        findings,
+        end=end,
+        why=why,
+        faults=valid.faults,
+        unjudged=tuple(_not_judged(run, shown)),
+        unmeasured=unmeasured_objectives(shown.evidence, findings),
+    )
+
+
+def _not_judged(run: Run, shown: _Shown) -> Iterator[str]:
+    """Yield what nobody can tell from this run: not of the model at the event's load, nor of the target."""
+    yield from not_judged(shown.modelled, peak_played=bool(shown.evidence.peak))
+    if not run.scenario.services_are_known:
+        yield _NOT_TOLD
+    yield from not_identified(shown.evidence.calibration, shown.evidence.not_calibrated)

@@ -21,6 +21,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading import Assets, secrets_of
 from gameday.traffic import LoadPlan
 from gameday.traffic.fit import event_demand
+from gameday.traffic.plan import plan_to_json
 
 __all__ = ["RunFolder"]
 
@@ -58,6 +59,7 @@ class RunFolder:
         table = whole.table().assign(path=whole.path(plan.quantile).ravel(), actual=known)
         self._table("demand.parquet", table)
         self._table("plan.parquet", plan.table())
+        self._text("plan.json", json.dumps(plan_to_json(plan)))
 
     def write_records(self, **records: tuple[RunRecord, ...]) -> None:
         """Write run records, one file a name; a name without records leaves none."""
@@ -65,6 +67,10 @@ class RunFolder:
             if runs:
                 tables = [record_table(run, number) for number, run in enumerate(runs)]
                 self._table(f"{name}.parquet", pd.concat(tables, ignore_index=True))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of the run that another room made the text of."""
+        self._text(name, text)
 
     def write_event(self, table: pd.DataFrame) -> None:
         """Write what the model said of the whole event, minute by minute; nothing leaves no file."""

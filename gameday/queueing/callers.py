@@ -37,7 +37,8 @@ class Callers:
         if rule.cache is not None:
             self._key_share = rule.cache.key_share(declared.scale)
             self._entries = rule.cache.entries_at(declared.scale)
-            self._cached.update((item, None) for item in range(self._entries - 1, -1, -1))
+            full = range(rule.cache.cached_at(declared.scale) - 1, -1, -1)
+            self._cached.update((item, None) for item in full)
 
     def may_ask(self, now_s: float) -> bool:
         """Return whether the breaker lets a request go out now; it counts as gone out."""

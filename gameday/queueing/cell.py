@@ -5,16 +5,20 @@ that calls asynchronously, for its own alone. A cell has c' = max(1, round(k c))
 utilisation is exact only if each visit holds its server c'/(k c) times as long as at full scale: the
 own work of the visit is stretched until it does. Where the calls alone last longer than that, own
 work is nothing and the cell is busier than the full scale: `Cell.notes` says so.
+
+A service that was measured to be visited more often than the scenario's calls say (`visits_factor`) is called
+again, one call after the other: what a query for each item of a list does. Where customers' exchanges visit it,
+requests are sent again after the step's own: what a redirect does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from gameday.scenario import Scenario
-from gameday.scenario.blocks import Call, Station
+from gameday.scenario.blocks import Call, Exchange, Station
 from gameday.scenario.service_times import ServiceTime
 
 __all__ = ["Cell", "Visit", "build_cell", "least_scale"]
@@ -64,12 +68,23 @@ class Cell:
     scale: float
     stations: dict[str, Station]
     visits: dict[tuple[str, str | None], tuple[tuple[Visit, ...], ...]]
-    """(step, product type) -> its exchanges: groups in sequence, one entry visit an exchange."""
+    """(step, product type) -> its exchanges: groups in sequence, one entry visit an exchange; then those again
+    that were measured to be sent more than once."""
+    sent: dict[tuple[str, str | None], tuple[tuple[Exchange, ...], ...]]
+    """The same -> the exchange that each entry visit is of."""
     notes: tuple[str, ...]
 
     def exchanges(self, step: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
         """Return the entry visits of a step for a customer of this product type."""
         return self.visits.get((step, product)) or self.visits[(step, None)]
+
+    def requests(
+        self, step: str, product: str | None
+    ) -> tuple[tuple[tuple[Visit, Exchange], ...], ...]:
+        """Return the same, each with the exchange that it is of."""
+        sent = self.sent.get((step, product)) or self.sent[(step, None)]
+        groups = zip(self.exchanges(step, product), sent, strict=True)
+        return tuple(tuple(zip(*group, strict=True)) for group in groups)
 
     def walk(self) -> Iterator[Visit]:
         """Yield every visit of every exchange, callers before those they call."""
@@ -85,17 +100,19 @@ class Cell:
 
 def build_cell(scenario: Scenario, stack: str, *, scale: float) -> Cell:
     """Return a stack's cell at scale k > 0; 1 = full scale."""
+    scenario = scenario.as_measured(stack)
     stations = {
         name: scenario.services[name].station(name, stack, scale)
         for name in scenario.stack_services(stack)
     }
-    builder = _CellBuilder(scenario, stations)
-    visits = {
-        (step, product): builder.exchanges(step, product)
-        for step in scenario.steps
-        for product in (None, *_products_with_own_calls(scenario, step))
-    }
-    return Cell(stack, scale, stations, visits, tuple(sorted(builder.notes)))
+    builder = _CellBuilder(scenario, stack, stations)
+    visits, sent = {}, {}
+    for step in scenario.steps:
+        for product in (None, *_products_with_own_calls(scenario, step)):
+            groups = builder.exchanges(step, product)
+            visits[step, product] = tuple(tuple(v for v, _ in group) for group in groups)
+            sent[step, product] = tuple(tuple(e for _, e in group) for group in groups)
+    return Cell(stack, scale, stations, visits, sent, tuple(sorted(builder.notes)))
 
 
 def _products_with_own_calls(scenario: Scenario, step: str) -> list[str]:
@@ -124,26 +141,51 @@ def least_scale(scenario: Scenario) -> float:
 class _CellBuilder:
     """Turns call trees into visits, from the leaves up."""
 
-    def __init__(self, scenario: Scenario, stations: dict[str, Station]) -> None:
+    def __init__(self, scenario: Scenario, stack: str, stations: dict[str, Station]) -> None:
         self.scenario = scenario
         self.stations = stations
+        self.factors = {name: scenario.services[name].visits_factor(stack) for name in stations}
+        """How many times as often each service is visited as the scenario's calls say."""
         self.notes: set[str] = set()
 
-    def exchanges(self, step_name: str, product: str | None) -> tuple[tuple[Visit, ...], ...]:
-        """Return the entry visits of a step: groups in sequence, one visit an exchange; of a black box none."""
+    def exchanges(self, step: str, product: str | None) -> list[list[tuple[Visit, Exchange]]]:
+        """Return the entry visits of a step with their exchanges, groups in sequence; of a black box none.
+
+        Those that are sent more than once come again at the end, and do nothing there but visit.
+        """
         if self.scenario.is_black_box:
-            return tuple(() for _ in self.scenario.exchanges(step_name, product))
+            return [[] for _ in self.scenario.exchanges(step, product)]
+        calls = self._entry_calls(step, product)
+        first, *more = _chances(1.0, self.factors[self.scenario.steps[step].entry])
+        again = [
+            [(self._entry(call, step, chance), _as_page(exchange)) for call, exchange in group]
+            for group in calls
+            for chance in more
+        ]
+        return [
+            [(self._entry(call, step, first), exchange) for call, exchange in group]
+            for group in calls
+        ] + again
+
+    def _entry_calls(
+        self, step_name: str, product: str | None
+    ) -> list[list[tuple[Call, Exchange]]]:
+        """Return the exchanges of a step, each with the tree of calls that answers it, groups in sequence."""
         step = self.scenario.steps[step_name]
         extra, without = self._of_product(step_name, product)
-        groups = list[tuple[Visit, ...]]()
+        groups = list[list[tuple[Call, Exchange]]]()
         for exchanges in self.scenario.exchanges(step_name, product):
             calls = [step.entry_call(exchange, ()) for exchange in exchanges]
             if not groups:  # a product's own calls are made by the first exchange
                 calls[0] = step.entry_call(exchanges[0], extra)
-            groups.append(
-                tuple(self._visit(call.without(without), step_name, count()) for call in calls)
-            )
-        return tuple(groups)
+            calls = [call.without(without) for call in calls]
+            groups.append([*zip(calls, exchanges, strict=True)])
+        return groups
+
+    def _entry(self, call: Call, step: str, chance: float) -> Visit:
+        """Return the visit that an exchange makes, with all below it."""
+        numbers = _Numbers(count(), count(sum(1 for _ in call.walk())))
+        return self._visit(replace(call, chance=chance), step, numbers)
 
     def _of_product(
         self, step: str, product: str | None
@@ -154,15 +196,18 @@ class _CellBuilder:
         block = self.scenario.products[product]
         return block.calls.get(step, ()), frozenset(block.without)
 
-    def _visit(self, call: Call, step: str, numbers: Iterator[int], reached: float = 1.0) -> Visit:
+    def _visit(self, call: Call, step: str, numbers: _Numbers, reached: float = 1.0) -> Visit:
         """Return a call as a visit with all below it; `numbers` are given out depth first.
 
         `reached`: how often an exchange comes to its caller.
         """
-        number, reached = next(numbers), reached * call.chance
+        number, reached = next(numbers.declared), reached * call.chance
         then = tuple(
-            tuple(self._visit(below, step, numbers, reached) for below in group)
-            for group in call.then
+            tuple(
+                self._visit(below, step, numbers.again if is_again else numbers, reached)
+                for below in group
+            )
+            for group, is_again in self._groups(call)
         )
         rule = self.scenario.services[call.service]
         law = rule.time_for(step)
@@ -206,8 +251,44 @@ class _CellBuilder:
         own_s = self.scenario.services[call.service].time_for(step).mean
         return own_s + sum(
             _longest_s([(self._full_response_s(below, step), below.chance) for below in group])
-            for group in call.then
+            for group, _ in self._groups(call)
         )
+
+    def _groups(self, call: Call) -> Iterator[tuple[tuple[Call, ...], bool]]:
+        """Yield the groups of calls that a visit makes, in sequence, and whether they are made again."""
+        for group in call.then:
+            chances = [_chances(below.chance, self.factors[below.service]) for below in group]
+            pairs = [*zip(group, chances, strict=True)]
+            yield tuple(replace(below, chance=first) for below, (first, *_) in pairs), False
+            for below, (_, *more) in pairs:
+                for chance in more:
+                    yield (replace(below, chance=chance),), True
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Numbers of an exchange's visits: those that the scenario names, and behind them those made again."""
+
+    declared: Iterator[int]
+    more: Iterator[int]
+
+    @property
+    def again(self) -> _Numbers:
+        """The same below a call that is made again."""
+        return _Numbers(self.more, self.more)
+
+
+def _as_page(exchange: Exchange) -> Exchange:
+    """Return an exchange that sells nothing."""
+    return exchange.model_copy(update={"action": "page"})
+
+
+def _chances(chance: float, factor: float) -> list[float]:
+    """Return the chance of each call, one after another, that make `chance` x `factor` calls on average."""
+    calls = chance * factor
+    sure = int(calls)
+    rest = calls - sure
+    return [1.0] * sure + ([rest] if rest > 0 or not sure else [])
 
 
 def _longest_s(calls: list[tuple[float, float]]) -> float:

@@ -142,13 +142,18 @@ class RunningStation:
         """Return whether nobody waits for an attempt any more, where the service heeds deadlines."""
         return self.rule.deadline == "propagated" and is_too_late(self.clock(), deadline_s)
 
-    def admit(self, visit: Visit, uniform: float, zone: int) -> RunningLane | None:
-        """Return the lane that an attempt from `zone` enters; None if it is refused."""
+    def admit(
+        self, visit: Visit, uniform: float, zone: int, instance: float = 0.0
+    ) -> RunningLane | None:
+        """Return the lane that an attempt from `zone` enters; None if it is refused.
+
+        `instance`: a uniform number that decides which instance of the lane it meets.
+        """
         self.autoscaler.arrived += 1
         lane = None if self.is_down else self._lane_for(uniform, zone)
-        if lane is None or (
-            self._bucket is not None and not self._bucket.takes_token(self.clock())
-        ):
+        if lane is None or self._is_refusing(lane, instance):
+            return None
+        if self._bucket is not None and not self._bucket.takes_token(self.clock()):
             return None
         bound = share_of(lane.queue_bound, visit.share)
         if not self._may_begin(lane) and is_shed(
@@ -159,6 +164,12 @@ class RunningStation:
             return None
         lane.inside += 1
         return lane
+
+    def _is_refusing(self, lane: RunningLane, instance: float) -> bool:
+        degraded, phase = self.rule.degraded, lane.declared.phase
+        if degraded is None or not degraded.refuses:
+            return False
+        return (instance if phase is None else phase) < degraded.share
 
     def _lane_for(self, uniform: float, zone: int) -> RunningLane | None:
         """Return the lane that balancing chooses, by a uniform number; None if none has servers."""
@@ -341,10 +352,13 @@ class RunningStation:
         """Return how long work takes that begins now in a lane, s.
 
         `alone_s`: what it takes where nothing slows it; `uniform` decides in which instance of the lane
-        it is, and so when that one pauses.
+        it is, and so when that one pauses and whether it is degraded.
         """
         rule, now = self.rule, self.clock()
+        phase = uniform if lane.declared.phase is None else lane.declared.phase
         seconds = max(0.0, alone_s * self.slow + (self.stretch - 1.0) * visit.mean_hold_s)
+        if rule.degraded is not None and phase < rule.degraded.share:
+            seconds *= rule.degraded.slowed
         if rule.load is not None:
             at_once = lane.in_use * rule.servers_per_instance / max(1, lane.servers)
             seconds *= load_factor(at_once, rule.load.contention, rule.load.coherency)
@@ -352,8 +366,7 @@ class RunningStation:
             since_s, policy = now - lane.cold_since_s, rule.warm_up
             seconds *= cold_factor(since_s, lane.cold_share, policy.last, policy.factor)
         if rule.pauses is not None:
-            every, phase = rule.pauses.every, lane.declared.phase
-            phase = uniform if phase is None else phase
+            every = rule.pauses.every
             seconds = seconds_with_pauses(now, seconds, every, rule.pauses.last, phase * every)
         return seconds
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.record.by_slot import BySlot, known_sum
+    from gameday.record.by_slot import BySlot
     from gameday.record.histograms import BINS, bin_of, counts_above, one_bin, percentile
-    from gameday.record.long_table import record_table
+    from gameday.record.long_table import fill_record, record_table
     from gameday.record.run_record import (
         ATTEMPTS,
         ENDS,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SESSION_ENDS,
         SESSIONS,
         STEPS,
+        InstanceLoad,
         Orders,
         RunRecord,
         blank_record,
@@ -35,6 +36,7 @@ __all__ = [
     "FATES",
     "LATENCIES",
     "LOADS",
+    "InstanceLoad",
     "Orders",
     "RunRecord",
     "SESSIONS",
@@ -43,7 +45,7 @@ __all__ = [
     "bin_of",
     "blank_record",
     "counts_above",
-    "known_sum",
+    "fill_record",
     "one_bin",
     "percentile",
     "record_table",
@@ -59,6 +61,7 @@ if not TYPE_CHECKING:
             "ENDS": "run_record",
             "FATES": "run_record",
             "LATENCIES": "run_record",
+            "InstanceLoad": "run_record",
             "LOADS": "run_record",
             "Orders": "run_record",
             "RunRecord": "run_record",
@@ -68,7 +71,7 @@ if not TYPE_CHECKING:
             "bin_of": "histograms",
             "blank_record": "run_record",
             "counts_above": "histograms",
-            "known_sum": "by_slot",
+            "fill_record": "long_table",
             "one_bin": "histograms",
             "percentile": "histograms",
             "record_table": "long_table",

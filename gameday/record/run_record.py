@@ -30,6 +30,7 @@ __all__ = [
     "FATES",
     "LATENCIES",
     "LOADS",
+    "InstanceLoad",
     "SESSIONS",
     "SESSION_ENDS",
     "STEPS",
@@ -103,6 +104,20 @@ class Orders:
     """Keys in the shop that no customer sent: must be 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class InstanceLoad:
+    """What one instance of a service did in a run, where its metrics tell instances apart."""
+
+    stack: str
+    service: str
+    labels: tuple[tuple[str, str], ...]
+    """Of its series, without their names."""
+    busy_s: float
+    """Server-seconds in use."""
+    done: float
+    """Visits that it ended."""
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """Counts and latencies per slot. Arrays are over the whole grid, lead-in first."""
@@ -138,6 +153,8 @@ class RunRecord:
     sold_out: dict[tuple[str, str], float] = field(default_factory=dict)
     """(Stack, product type) -> when a customer was first told that it is gone, wall s from the window's start."""
     notes: tuple[str, ...] = field(default=())
+    instances: list[InstanceLoad] = field(default_factory=list)
+    """Of services with several; empty for a model's."""
     redirects: dict[str, int] = field(default_factory=dict)
     """Step -> redirects followed in the whole run; each was one more request. Empty for a model's."""
 

@@ -36,6 +36,7 @@ def serve(
 
     `over` is called twice a second. `port` 0 takes a free one. PreflightFailed when the port is taken.
     """
+    scenario = scenario.as_measured(stack)
     cell = build_cell(scenario, stack, scale=scale)
     with _listen(port) as listener, scratch_folder("shop") as folder:
         app = make_app(

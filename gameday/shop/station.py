@@ -254,7 +254,8 @@ class LiveServices:
         station.repeats += bool(number or asker.line)
         uniform = self._uniform(visit, asker, number, Draw.BALANCE) if rule.balance else 0.0
         is_late = station.is_too_late(asker.deadline_s)
-        lane = None if is_late else station.admit(visit, uniform, asker.zone)
+        instance = self._instance(visit, asker, number)
+        lane = None if is_late else station.admit(visit, uniform, asker.zone, instance)
         if lane is None:
             station.count("timed_out" if is_late else "shed")
             if not this_try.awaited.attempts:
@@ -264,11 +265,16 @@ class LiveServices:
     def _work_s(self, visit: Visit, asker: Asker, attempt: Attempt) -> float:
         """Return how long an attempt's own work takes, s, if it begins now."""
         number, lane = attempt.number, attempt.lane
-        station, phase = self.stations[visit.service], 0.0
+        station, phase = self.stations[visit.service], self._instance(visit, asker, number)
         uniform = self._uniform(visit, asker, number, Draw.SERVICE_TIME)
-        if station.rule.pauses is not None:
-            phase = self._uniform(visit, asker, number, Draw.INSTANCE)
         return station.work_s(visit, lane, visit.time.seconds(uniform) * visit.factor, phase)
+
+    def _instance(self, visit: Visit, asker: Asker, number: int) -> float:
+        """Return the uniform number that decides which instance an attempt meets; 0 where all are alike."""
+        rule = self.rules[visit.service]
+        if rule.pauses is None and rule.degraded is None:
+            return 0.0
+        return self._uniform(visit, asker, number, Draw.INSTANCE)
 
     async def _serve(
         self, visit: Visit, asker: Asker, attempt: Attempt, turn: _Promise | None, seconds: float

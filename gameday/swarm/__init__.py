@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from gameday.swarm.control.run import End, Health, Played, Supervision, swarm
     from gameday.swarm.control.run_spec import RunSpec
     from gameday.swarm.machine import BUSY_SHARE, MachineUse, machine_now
+    from gameday.swarm.tally.orders import PlacedOrder
     from gameday.swarm.tally.scoreboard import Progress
 
 __all__ = [
     "BUSY_SHARE",
     "End",
     "Health",
+    "PlacedOrder",
     "MachineUse",
     "Played",
     "Progress",
@@ -36,6 +38,7 @@ if not TYPE_CHECKING:
             "End": "control.run",
             "Health": "control.run",
             "MachineUse": "machine",
+            "PlacedOrder": "tally.orders",
             "Played": "control.run",
             "Progress": "tally.scoreboard",
             "RunSpec": "control.run_spec",

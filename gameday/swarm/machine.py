@@ -1,9 +1,10 @@
 """How busy other work kept this machine: what a late or slow run may owe to neighbours.
 
-Read from Linux's /proc: busy and stolen time of all cores (proc_stat(5)), the time of our own
-processes and of a target's on this machine taken off, and pressure stall information (the share of
-time in which something waited for a core; Documentation/accounting/psi.rst of the kernel). Where
-these are absent, as in some containers and on other systems, it is unknown and said so.
+Read from Linux's /proc: busy and stolen time of the cores that we may run on (proc_stat(5),
+sched_getaffinity(2)), the time of our own processes and of a target's there taken off, and
+pressure stall information (the share of time in which something waited for a core;
+Documentation/accounting/psi.rst of the kernel). Where these are absent, as in some containers
+and on other systems, it is unknown and said so.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _EVERY_S = 2.0
 _WORST_S = 10.0
 """Over so long the worst share is taken: shorter bursts are noise."""
 _PROC = Path("/proc")
+_LAST_CORE = 36
+"""Field of /proc/PID/stat behind the name: the core that it ran on last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class MachineUse:
     """Use of this machine's cores over some time; None where the system does not tell."""
 
     cores: int = 0
+    """Those that we may run on: a target pinned to others is no neighbour."""
     seconds: float = 0.0
     other_share: float | None = None
     """Of all cores, by work that is neither ours nor the target's; stolen time included."""
@@ -55,9 +59,10 @@ class MachineUse:
         """Say how busy other work kept the machine."""
         if self.other_share is None or self.worst_share is None:
             return "how busy other work kept this machine is unknown: /proc/stat cannot be read"
+        cores = f"{self.cores} core" + ("" if self.cores == 1 else "s")
         waited = "unknown" if self.pressure is None else f"{self.pressure:.0%} of the time"
         return (
-            f"other work used {self.other_share:.0%} of this machine's {self.cores} cores "
+            f"other work used {self.other_share:.0%} of this machine's {cores} "
             f"({self.worst_share:.0%} in the worst {_WORST_S:g} s; stolen by its host "
             f"{self.steal_share or 0.0:.0%}; something waited for a core: {waited})"
         )
@@ -81,6 +86,8 @@ class MachineMeter:
 
     targets: tuple[str, ...] = ()
     proc: Path = _PROC
+    allowed: frozenset[int] = field(default_factory=lambda: _allowed())
+    """Cores that we may run on."""
     readings: list[_Reading] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -101,13 +108,17 @@ class MachineMeter:
 
     def read(self) -> None:
         """Take one reading."""
-        if (reading := _reading(self.proc, self._roots)) is not None:
+        if (reading := _reading(self.proc, self._roots, self.allowed)) is not None:
             self.readings.append(reading)
 
     def _run(self) -> None:
         self.read()
         while not self._over.wait(_EVERY_S):
             self.read()
+
+
+def _allowed() -> frozenset[int]:
+    return frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ())
 
 
 def machine_now(seconds: float = 1.0) -> MachineUse:
@@ -157,21 +168,26 @@ def _worst(readings: list[_Reading]) -> float:
     return max(worst, _other(readings[0], readings[-1]))
 
 
-def _reading(proc: Path, roots: set[int]) -> _Reading | None:
-    """Return what /proc tells now; None where it has no account of the cores."""
+def _reading(proc: Path, roots: set[int], allowed: frozenset[int]) -> _Reading | None:
+    """Return what /proc tells now of the cores we may run on; None where it has no account of them."""
     try:
         lines = (proc / "stat").read_text().splitlines()
     except OSError:
         return None
-    cores = [line for line in lines if line.startswith("cpu") and line[3:4].isdigit()]
+    names = {f"cpu{number}" for number in allowed}
+    cores = [line.split()[1:] for line in lines if line.partition(" ")[0] in names]
+    if not cores:
+        return None
     ticks = os.sysconf("SC_CLK_TCK")
-    user, nice, system, _, _, irq, softirq, steal, *_ = map(int, lines[0].split()[1:])
+    user, nice, system, _, _, irq, softirq, steal, *_ = (
+        sum(map(int, x)) for x in zip(*cores, strict=True)
+    )
     return _Reading(
         time.monotonic(),
         len(cores),
         (user + nice + system + irq + softirq) / ticks,
         steal / ticks,
-        _tree_ticks(proc, roots) / ticks,
+        _tree_ticks(proc, roots, allowed) / ticks,
         _pressure(proc),
     )
 
@@ -185,13 +201,17 @@ def _pressure(proc: Path) -> float | None:
         return None
 
 
-def _tree_ticks(proc: Path, roots: set[int]) -> int:
-    """Return the CPU time of processes and all below them, with those that have ended, in ticks."""
+def _tree_ticks(proc: Path, roots: set[int], allowed: frozenset[int]) -> int:
+    """Return the CPU time of processes and all below them, with those that have ended, in ticks.
+
+    A process that ran elsewhere last takes nothing from the cores that are `allowed`.
+    """
     parents: dict[int, int] = {}
     used: dict[int, int] = {}
     for pid, fields in _processes(proc):
         parents[pid] = int(fields[1])
-        used[pid] = sum(map(int, fields[11:15]))  # its own, and its ended children's
+        is_here = int(fields[_LAST_CORE]) in allowed
+        used[pid] = sum(map(int, fields[11:15])) if is_here else 0  # and its ended children's
     total = 0
     for pid in used:
         above, seen = pid, set[int]()

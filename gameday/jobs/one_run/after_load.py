@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from gameday.errors import CleanUpFailed, PreflightFailed
+from gameday.jobs.orders import orders_text
 from gameday.ledger import RunFolder
 from gameday.live import Show
 from gameday.record import RunRecord
 from gameday.report import Summary, render_report, summary_json
 from gameday.safety import StopWatch
-from gameday.simulate import RealSpeedRuns, WaitForModel
+from gameday.scenario import Scenario
+from gameday.simulate import RealSpeedRuns, RealSpeedWindow, RunControl, WaitForModel
 from gameday.swarm import End, Played
 
 if TYPE_CHECKING:
+    from gameday.calibrate import Calibration
     from gameday.jobs.one_run.run import Run
 
-__all__ = ["AfterLoad", "not_judged", "report", "written_after_load"]
+__all__ = ["AfterLoad", "not_identified", "not_judged", "report", "written_after_load"]
 
 T = TypeVar("T")
 
+_WIDE = 0.5
+"""Share of a fleet by which an order may differ from which on nobody can tell whether the fleet holds. Ours."""
 _AT_REAL_SPEED = "the event at real speed"
 
 
@@ -53,6 +58,8 @@ class AfterLoad:
         """Write what was measured, and the model of the run, before anything is waited for."""
         with written_after_load():
             folder.write_records(measured=(self.played.record,), predicted=predicted)
+            if self.played.orders:
+                folder.write_text("orders.csv", orders_text(self.played.orders))
 
     def real_speed(self, take: WaitForModel[T], show: Show) -> RealSpeedRuns[T]:
         """Return the model of the window at real speed, or why it is missing."""
@@ -60,6 +67,27 @@ class AfterLoad:
         with self.phase(f"{_AT_REAL_SPEED}, in the model", show):
             modelled = take(self.why_cut, show.update)
         return modelled  # noqa: RET504 - the phase may end early
+
+    def calibrated(
+        self, window: RealSpeedWindow[T], scenario: Scenario, show: Show
+    ) -> RealSpeedRuns[T]:
+        """Return the window at real speed in the model as calibrated, or why it is missing."""
+        modelled: RealSpeedRuns[T] = RealSpeedRuns(why="interrupted")
+        with self.phase(f"{_AT_REAL_SPEED}, in the model as calibrated", show):
+            if (why := self.why_cut()) is not None:
+                return RealSpeedRuns(why=why)
+            control = RunControl(
+                cancelled=lambda: self.why_cut() is not None,
+                progress=lambda n: show.update(f"{n} replications"),
+            )
+            modelled = window.play(scenario, control)
+            if (why := self.why_cut()) is not None:
+                modelled = (
+                    replace(modelled, why=why)
+                    if len(modelled.event) > 1
+                    else RealSpeedRuns(why=why)
+                )
+        return modelled
 
     def outcome(self, modelled: RealSpeedRuns[T]) -> tuple[End, str]:
         """Return how the run ended and why: by a person, too, where one left out what the verdict rests on.
@@ -105,6 +133,20 @@ def not_judged(modelled: RealSpeedRuns[T], *, peak_played: bool = True) -> tuple
     if not peak_played:
         out += ("the forecast's peak that fleets are sized for: it was not played in the model",)
     return out
+
+
+def not_identified(calibration: Calibration | None, why_not: str = "") -> tuple[str, ...]:
+    """Return the fleets of which a run observed too little to tell whether they hold; `why_not`: of all."""
+    if why_not:
+        return (f"whether the target is as declared: {why_not}",)
+    rows = () if calibration is None else calibration.unidentified
+    fleets = dict.fromkeys(f"{r.stack} {r.service}" for r in rows if (r.widens or 0.0) >= _WIDE)
+    if not fleets:
+        return ()
+    return (
+        f"whether {', '.join(fleets)} hold the forecast: how long they work, or how many servers "
+        "they have, was not observed",
+    )
 
 
 @contextmanager

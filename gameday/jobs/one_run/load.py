@@ -29,7 +29,7 @@ def predict(
     with run.show.phase("rehearsal in the model"):
         wait_for_code(run.show.update)
         predicted = simulate(
-            run.scenario,
+            run.model,
             plan,
             seed=run.order.seed,
             scale=servers,

@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gameday.calibrate import read_calibration
 from gameday.errors import UsageError
 from gameday.python_words import check_number, check_targets, path_of
 from gameday.safety import targets_by_stack
 from gameday.scenario import Scenario
 from gameday.swarm.control import Listen
 from gameday.traffic import ReplayOptions
-from gameday.traffic.plan import check_options
+from gameday.traffic.plan import check_ladder, check_options
 from gameday.vocabulary import Seed
 
 __all__ = ["MOST_DRIFT", "Order", "Past", "checked", "past_of"]
 
 MOST_DRIFT = 0.5
 """Conversion may differ by so much, a share. Ours: beyond, journeys are others."""
+
+
+WARN_EXITS = (0, 1, 10)
+"""Exit codes that a WARN may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,12 @@ class Order:
     """What happens in the window, as `scenario/reading/injections.py` reads it."""
     drift: float | None = None
     """How far conversion may drift, a share; None: as the scenario says."""
+    calibration: Path | None = None
+    """File of what was measured of the target before; None: the model is as declared."""
+    ladder: tuple[float, ...] = ()
+    """Shares of the peak's load, played one after another to learn the target; empty: the window is played."""
+    warn_exit: int = 10
+    """Exit code of the verdict WARN: 0, 1 or 10."""
     n_minus_one: bool = True
     """Whether what can be lost at the peak is asked."""
     command: str = "gameday replay"
@@ -78,6 +89,12 @@ class Order:
         check_targets(self.targets)
         check_number("--workers", self.workers, least=1, is_whole=True)
         check_number("--allow-conversion-drift", self.drift, least=0, most=MOST_DRIFT)
+        if self.warn_exit not in WARN_EXITS:
+            raise UsageError(f"--warn-exit: must be 0, 1 or 10 (got {self.warn_exit})")
+        if self.ladder:
+            check_ladder(self.ladder)
+            if self.inject:
+                raise UsageError("--ladder learns the target as it is: leave out --inject")
 
     @property
     def has_own_target(self) -> bool:
@@ -90,4 +107,6 @@ def checked(order: Order, scenario: Scenario) -> Order:
     if order.targets is not None:
         order = replace(order, targets=targets_by_stack({**order.targets}, scenario.stack_names))
     check_options(order.asked, scenario, order.inject, own_target=order.has_own_target)
+    if order.calibration is not None:
+        read_calibration(order.calibration).applied(scenario)
     return order

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gameday.capacity import CapacityRequest, Withheld, request_capacity, verify, withhold
-from gameday.experiments.failures import PeakCase, StackLosses, n_minus_one, peak_cases
+from gameday.experiments.failures import (
+    PeakCase,
+    StackLosses,
+    far_words,
+    n_minus_one,
+    peak_cases,
+)
 from gameday.findings import Evidence, Finding, Standing
 from gameday.jobs.foresee import Foreseen
 from gameday.jobs.one_run.after_load import AfterLoad
 from gameday.jobs.one_run.run import Run
+from gameday.scenario import Scenario
 from gameday.simulate import RunControl
 
 __all__ = ["Questions"]
@@ -31,6 +38,8 @@ class Questions:
     run: Run
     seen: Foreseen
     after: AfterLoad
+    scenario: Scenario
+    """The model's: calibrated on this run."""
 
     def is_cut(self) -> bool:
         """Return whether no more is to be asked of the model."""
@@ -44,7 +53,7 @@ class Questions:
         with self.after.phase("what can be lost at the peak", self.run.show):
             if not self.is_cut():
                 lost = n_minus_one(
-                    self.run.scenario,
+                    self.scenario,
                     self.seen.demand,
                     self.seen.plan,
                     seed=self.run.order.seed,
@@ -55,8 +64,8 @@ class Questions:
                 )
         return lost
 
-    def peak(self) -> tuple[PeakCase, ...]:
-        """Return the peak that fleets are sized for, with the fleets as they are."""
+    def peak(self, load_share: float) -> tuple[PeakCase, ...]:
+        """Return the peak that fleets are sized for, with the fleets as they are; `load_share` as above."""
         cases: tuple[PeakCase, ...] = ()
         if self.after.played.end != "complete":
             return cases
@@ -66,11 +75,12 @@ class Questions:
         with self.after.phase("the peak that fleets are sized for", self.run.show):
             if not self.is_cut():
                 cases = peak_cases(
-                    self.run.scenario,
+                    self.scenario,
                     self.seen.demand,
                     plan,
                     seed=self.run.order.seed,
                     core_s=core_s,
+                    load_share=load_share,
                     progress=self.run.show.update,
                     cancelled=self.is_cut,
                 )
@@ -80,11 +90,11 @@ class Questions:
         self, evidence: Evidence, findings: tuple[Finding, ...], standing: Standing
     ) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
         """Return the requests, proven in the model in the case they are sized for, and those withheld."""
-        run, scenario, seed = self.run, self.run.scenario, self.run.order.seed
+        run, scenario, seed = self.run, self.scenario, self.run.order.seed
         wanted = request_capacity(
             scenario, self.seen.demand, findings, run=run.row.run_id, now=datetime.now(UTC)
         )
-        requests, withheld = withhold(wanted, standing)
+        requests, withheld = withhold(tuple(_marked(evidence, r) for r in wanted), standing)
         if not requests:
             return requests, withheld
         proven = verify(scenario, (), requests, standing, seed=seed)
@@ -100,3 +110,10 @@ class Questions:
                     cancelled=self.is_cut,
                 )
         return proven, withheld
+
+
+def _marked(evidence: Evidence, request: CapacityRequest) -> CapacityRequest:
+    """Return a request that says where the load it is sized for lies far above what was played."""
+    of_case = [far_words(case) for case in evidence.peak if case.stack == request.stack]
+    far = next(iter(of_case), evidence.far_words)
+    return replace(request, sized_for=f"{request.sized_for}; {far}") if far else request

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 
 from gameday import __version__
+from gameday.calibrate import Calibration
 from gameday.errors import GamedayError, PreflightFailed
+from gameday.files import sha256_of
 from gameday.findings import Verdict
 from gameday.history import History
 from gameday.jobs.one_run.after_load import written_after_load
@@ -42,13 +46,38 @@ class Run:
     folder: RunFolder
     journal: Journal
     stop: StopWatch
+    calibration: Calibration | None = None
+    """What was measured before, and given; None: none was."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Of scenario, history and plan, once they are known."""
 
-    @property
+    @cached_property
     def scenario(self) -> Scenario:
-        """The scenario that is played."""
-        return self.loaded.played
+        """The scenario that is played, none of whose services is observed where a station stands in for them."""
+        played = self.loaded.played
+        if self.calibration is None or not played.is_black_box:
+            return played
+        observe = played.observe.model_copy(update={"services": []})
+        return self.calibration.over(played).model_copy(update={"observe": observe})
+
+    @property
+    def servers_scale(self) -> float | None:
+        """Share of full scale that the servers of the user's own target are; None: the plan's own."""
+        return self.scenario.replay.target_fraction if self.order.has_own_target else None
+
+    @cached_property
+    def model(self) -> Scenario:
+        """The scenario that the model plays: with what was measured before, where a calibration was given."""
+        return self.scenario if self.calibration is None else self.calibration.over(self.scenario)
+
+    @property
+    def known_before(self) -> str:
+        """The calibration that the model was given, in words: its file, its hash and what it was made from."""
+        file, sha256 = self.order.calibration, self.hashes.get("calibration", "")
+        if file is None or self.calibration is None:
+            return ""
+        sources = ", ".join(f"{source.kind} {source.name}" for source in self.calibration.sources)
+        return f"{file.name} (sha256 {sha256[:12]}), made from {sources}"
 
     def note(self) -> None:
         """Write the manifest as it stands."""
@@ -57,6 +86,9 @@ class Run:
             seed=self.order.seed.root,
             command=self.order.command,
             gameday=__version__,
+            scenario_file=_named(self.order.event),
+            conversion_drift=self.order.drift,
+            **({} if self.servers_scale is None else {"servers_scale": self.servers_scale}),
             libraries={name: version(name) for name in _LIBRARIES},
             **({"sha256": self.hashes} if self.hashes else {}),
         )
@@ -64,10 +96,12 @@ class Run:
     def keep_hashes(self, history: History, plan: LoadPlan) -> None:
         """Remember what the run is played from, for its manifest."""
         self.hashes = {
-            "scenario": self.scenario.sha256(),
+            "scenario": self.loaded.played.sha256(),
             "history": history.sha256,
             "plan": plan.sha256(),
         }
+        if self.order.calibration is not None:
+            self.hashes["calibration"] = sha256_of(self.order.calibration)
 
     def about(self) -> RunAbout:
         """Return which run it is, as its report says."""
@@ -99,8 +133,15 @@ class Run:
             raise
 
 
+def _named(event: str) -> str:
+    """Return how the scenario is found again: a bundled one's name, or its file's whole path."""
+    return str(Path(event).absolute()) if Path(event).is_file() else event
+
+
 @contextmanager
-def begun(order: Order, loaded: LoadedScenario, show: Show) -> Iterator[Run]:
+def begun(
+    order: Order, loaded: LoadedScenario, show: Show, calibration: Calibration | None = None
+) -> Iterator[Run]:
     """Begin a run: the only one on this machine, with a folder, a journal and a switch to stop it."""
     started = datetime.now(UTC)
     run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -117,7 +158,7 @@ def begun(order: Order, loaded: LoadedScenario, show: Show) -> Iterator[Run]:
         when = started.isoformat(timespec="seconds")
         row = RunRow(run_id, event, str(path), when, "RUNNING", -1, os.getpid())
         folder = RunFolder(path, ledger)
-        run = Run(order, loaded, show, row, folder, journal, StopWatch(path))
+        run = Run(order, loaded, show, row, folder, journal, StopWatch(path), calibration)
         run.note()
         stack.enter_context(run.stop)
         yield run

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gameday.record.intervals.of_replications import (
         level_interval,
         p_above,
+        prediction_interval,
         t_bands,
         t_interval,
     )
@@ -31,6 +32,7 @@ __all__ = [
     "p_above",
     "p_share_above",
     "plain_number",
+    "prediction_interval",
     "quantile_band",
     "rounded",
     "t_bands",
@@ -47,6 +49,7 @@ if not TYPE_CHECKING:
             "binomial_band": "of_one_run",
             "level_interval": "of_replications",
             "p_above": "of_replications",
+            "prediction_interval": "of_replications",
             "p_share_above": "of_one_run",
             "plain_number": "of_one_run",
             "quantile_band": "of_one_run",

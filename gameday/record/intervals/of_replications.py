@@ -10,7 +10,7 @@ import scipy
 
 from gameday.vocabulary import Array, Band
 
-__all__ = ["level_interval", "p_above", "t_bands", "t_interval"]
+__all__ = ["level_interval", "p_above", "prediction_interval", "t_bands", "t_interval"]
 
 
 def t_bands(values: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
@@ -39,6 +39,21 @@ def level_interval(values: Sequence[float], unit: str) -> Band:
     band = t_interval(values)
     if math.isinf(band.high):
         return band  # of one number: no interval at all
+    return band.within(0.0, 1.0 if unit == "share" else math.inf)
+
+
+def prediction_interval(values: Sequence[float], unit: str, level: float = 0.95) -> Band:
+    """Return the interval of one more run beside independent replications, within what the number can be.
+
+    That of the mean holds one run as often as chance has it; this one does so at its level (Student's t).
+    """
+    known = np.array([value for value in values if not math.isnan(value)])
+    n = len(known)
+    if n < 2:
+        return t_interval(values, level)
+    half = scipy.stats.t.ppf(0.5 + level / 2, n - 1) * known.std(ddof=1) * math.sqrt(1 + 1 / n)
+    mean = float(known.mean())
+    band = Band(mean, mean - float(half), mean + float(half), level)
     return band.within(0.0, 1.0 if unit == "share" else math.inf)
 
 

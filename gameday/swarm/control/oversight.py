@@ -92,7 +92,7 @@ class Oversight:
         for step, bin_, n in report.gauges.open:
             waiting[step, bin_] += n
         self.guardrails.add(now_s, outcomes, latency, waiting, worker=report.counts.worker)
-        self._orders.update((stack, key) for stack, key, _ in report.counts.orders)
+        self._orders.update((stack, key) for stack, key, *_ in report.counts.orders)
 
     def why_stop(self, now_s: float) -> str | None:
         """Return why the run must stop now, or None; hold load down where that is enough."""

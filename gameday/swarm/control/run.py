@@ -40,6 +40,7 @@ from gameday.swarm.control.run_spec import RunSpec, write_run_spec
 from gameday.swarm.machine import MachineMeter, MachineUse
 from gameday.swarm.tally.assemble import Assembly
 from gameday.swarm.tally.observe import ONLY_HTTP2, Observer, Sample, fetch
+from gameday.swarm.tally.orders import PlacedOrder
 from gameday.swarm.tally.reports import WorkerReport
 from gameday.swarm.tally.sampler import Sampler
 from gameday.swarm.tally.scoreboard import Progress
@@ -80,6 +81,8 @@ class Played:
     end: End
     why: str
     health: Health
+    orders: tuple[PlacedOrder, ...] = ()
+    """Every order that customers placed, by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class _Run:
         record = self.assembly.record(self.observer, keys)
         if end != "shop_lost" and (fault := self.supervision.fault()):
             end, why = "shop_lost", fault
-        return Played(record, end, why, self._health())
+        return Played(record, end, why, self._health(), self.assembly.placed_orders())
 
     def _samples_of_prometheus(self) -> list[Sample]:
         plan = self.spec.plan

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from gameday.files import write_whole
 from gameday.scenario.reading import Assets, LoadedScenario
 from gameday.traffic import LoadPlan
-from gameday.traffic.plan import Nominal
-from gameday.vocabulary import Seed, TimeGrid
+from gameday.traffic.plan import plan_of_json, plan_to_json
 
 __all__ = [
     "RUN_SPEC_VARIABLE",
@@ -55,7 +51,6 @@ class RunSpec:
 
 def run_spec_text(spec: RunSpec) -> str:
     """Return `spec` as JSON."""
-    plan = spec.plan
     return json.dumps(
         {
             "run_id": spec.run_id,
@@ -64,29 +59,7 @@ def run_spec_text(spec: RunSpec) -> str:
             "targets": spec.targets,
             "python_path": str(spec.loaded.folder),
             "workers": spec.workers,
-            "plan": {
-                "start": plan.grid.start.isoformat(),
-                "slots": plan.grid.slots,
-                "lead_in": plan.lead_in,
-                "regions": plan.regions,
-                "steps": plan.steps,
-                "journeys": plan.journeys,
-                "starts": plan.starts.tolist(),
-                "forecast": plan.forecast.tolist(),
-                "caused": plan.caused.tolist(),
-                "played": plan.played.tolist(),
-                "half_life_slots": plan.half_life_slots,
-                "released": plan.released,
-                "speed": plan.speed,
-                "scale": plan.scale,
-                "quantile": plan.quantile,
-                "seed": plan.seed.root,
-                "spacing": plan.spacing,
-                "dispersion": plan.dispersion,
-                "nominal": {
-                    s: {k: asdict(v) for k, v in n.items()} for s, n in plan.nominal.items()
-                },
-            },
+            "plan": plan_to_json(spec.plan),
         }
     )
 
@@ -97,21 +70,8 @@ def run_spec_of(text: str) -> RunSpec:
     loaded = LoadedScenario(
         data.pop("scenario"), Assets(**data.pop("assets")), Path(data.pop("python_path"))
     )
-    return RunSpec(loaded=loaded, plan=_plan_of(data.pop("plan")), **data)
-
-
-def _plan_of(data: dict[str, Any]) -> LoadPlan:
-    """Return the plan that `run_spec_text` wrote as `data`."""
-    grid = TimeGrid(datetime.fromisoformat(data.pop("start")), data.pop("slots"))
-    nominal = {
-        stack: {step: Nominal(**values) for step, values in steps.items()}
-        for stack, steps in data.pop("nominal").items()
-    }
-    for name in ("regions", "steps", "journeys"):
-        data[name] = tuple(data[name])
-    for name in ("starts", "forecast", "caused", "played"):
-        data[name] = np.array(data[name])
-    return LoadPlan(grid=grid, seed=Seed(data.pop("seed")), nominal=nominal, **data)
+    plan = plan_of_json(data.pop("plan"))
+    return RunSpec(loaded=loaded, plan=plan, **data)
 
 
 def write_run_spec(file: Path, spec: RunSpec) -> None:

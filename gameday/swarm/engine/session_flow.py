@@ -71,7 +71,7 @@ class SessionFlow:
             code += bool(customer.tries) * self.tally.extra
             self.sample(PACKED(code, due, sent, now, size, customer.nominal_s))
         if prepared.script.places_order:
-            self._note_order(customer)
+            self._note_order(customer, now)
         if outcome == SOLD_OUT:
             self.tally.sold_out(customer.cohort.stack, customer.product_type, now - self.t0)
         if outcome == DONE:
@@ -81,12 +81,14 @@ class SessionFlow:
                 self.tally.fault(customer.cohort.stack, customer.step, customer.why)
             self._after_bad(customer, now)
 
-    def _note_order(self, customer: Customer) -> None:
-        key = customer.prepared.script.order_key(customer)
+    def _note_order(self, customer: Customer, now: float) -> None:
+        script, stack = customer.prepared.script, customer.cohort.stack
+        key, at_s = script.order_key(customer), now - self.t0
         if customer.outcome == DONE:
-            self.tally.order(customer.cohort.stack, key, "confirmed")
+            number = (customer.memory or {}).get(script.order_number or "", "")
+            self.tally.order(stack, key, "confirmed", number=number, at_s=at_s)
         elif customer.outcome not in (SOLD_OUT, WAITING):
-            self.tally.order(customer.cohort.stack, key, "unknown")
+            self.tally.order(stack, key, "unknown", at_s=at_s)
 
     def _after_bad(self, customer: Customer, now: float) -> None:
         """Try the step again where the journey's reaction says so, else end the session."""

@@ -95,6 +95,10 @@ class StepScript:
     groups: tuple[tuple[PreparedExchange, ...], ...]
     places_order: bool
     order_key: Text
+    order_number: str | None = None
+    """The variable that the reply to an order is kept under: the shop's own number of it; None:
+    nothing is kept.
+    """
     """Names the order it places."""
 
     @property
@@ -129,8 +133,18 @@ def prepare_steps(
             for group in scenario.exchanges(step, product)
         )
         places_order = scenario.steps[step].places_order
-        scripts[step, product] = StepScript(step, groups, places_order, order_key)
+        number = _order_number(scenario, step, product)
+        scripts[step, product] = StepScript(step, groups, places_order, order_key, number)
     return scripts
+
+
+def _order_number(scenario: Scenario, step: str, product: str | None) -> str | None:
+    """Return the variable that is extracted where the order is placed; None where none is."""
+    for group in scenario.exchanges(step, product):
+        for exchange in group:
+            if exchange.action == "place_order" and exchange.extract:
+                return next(iter(exchange.extract))
+    return None
 
 
 def _headers(target: Target, run_id: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from gameday.record import ENDS, FATES, SESSION_ENDS, SESSIONS, STEPS, RunRecord
 from gameday.scenario import Scenario
 from gameday.swarm.tally.observe import Observer, Sample
 from gameday.swarm.tally.observed import fold_samples
-from gameday.swarm.tally.orders import OrderAccount
+from gameday.swarm.tally.orders import OrderAccount, PlacedOrder
 from gameday.swarm.tally.reports import TallyCounts, WorkerReport
 from gameday.swarm.tally.samples import UNREQUIRED
 from gameday.traffic import LoadPlan, Walks
@@ -146,6 +146,10 @@ class Assembly:
         fold_samples(self._record, self.samples, observer, first_s)
         orders = self._orders.close(keys, lost)
         return replace(self._record, orders=orders, notes=self._notes(observer))
+
+    def placed_orders(self) -> tuple[PlacedOrder, ...]:
+        """Return every order that customers placed, by time."""
+        return self._orders.told(self.t0 or 0.0)
 
     def _book_lost_steps(self) -> Array:
         """Count steps of which nobody told the end as lost; return them, shape (stacks, steps)."""

@@ -7,16 +7,36 @@ known, and never a number.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
 
-__all__ = ["Instances", "grown", "grown_buckets", "is_continuous", "total"]
+__all__ = [
+    "Instances",
+    "grown",
+    "grown_buckets",
+    "instance_name",
+    "is_continuous",
+    "labels_of",
+    "risen",
+    "total",
+]
 
 Instances = Mapping[str, float]
 """The series behind one name at one instant: labels as text -> value; NaN where it was exposed without one."""
 
 _RESTART = 0.5
 """What keeps more than this share of its value did not begin anew: it is a sum that lost a part. Ours."""
+
+
+def instance_name(labels: Mapping[str, str]) -> str:
+    """Return labels as the text by which an instance is known."""
+    return json.dumps(sorted(labels.items()))
+
+
+def labels_of(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the labels in an instance's name; none where it has none."""
+    return tuple((str(k), str(v)) for k, v in json.loads(name)) if name.startswith("[") else ()
 
 
 def total(instances: Instances | None) -> float:
@@ -35,7 +55,7 @@ def grown(
     if not before or not after or not set(before) <= set(after):
         return math.nan
     known = dict(before) | dict.fromkeys(_newborn(before, after, ever), 0.0)
-    return math.fsum(_risen(known.get(name, math.nan), after[name]) for name in after)
+    return math.fsum(risen(known.get(name, math.nan), after[name]) for name in after)
 
 
 def _newborn(before: Instances, after: Instances, ever: Collection[str] | None) -> set[str]:
@@ -43,7 +63,7 @@ def _newborn(before: Instances, after: Instances, ever: Collection[str] | None) 
     return set() if ever is None else set(after) - set(before) - set(ever)
 
 
-def _risen(old: float, new: float) -> float:
+def risen(old: float, new: float) -> float:
     """Return the rise of one counter; one that began anew has counted from zero."""
     if new >= old:
         return new - old
@@ -74,7 +94,7 @@ def grown_buckets(
     if not after or set(before) != set(after):
         return {}
     anew, top = _restarted(before, after), max(after)
-    rises = (_risen(before[top].get(n, math.nan), after[top].get(n, math.nan)) for n in anew)
+    rises = (risen(before[top].get(n, math.nan), after[top].get(n, math.nan)) for n in anew)
     if any(map(math.isnan, rises)):
         return {}
     since = {

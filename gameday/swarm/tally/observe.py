@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gameday.errors import PreflightFailed
 from gameday.scenario import Scenario, filled_headers
 from gameday.scenario.blocks import GAUGES
-from gameday.swarm.tally.counters import Instances
+from gameday.swarm.tally.counters import Instances, instance_name
 
 __all__ = ["Key", "Observer", "Sample", "fetch"]
 
@@ -286,8 +286,13 @@ def _range_of(result: list[dict[str, Any]]) -> dict[float, Instances]:
     if not isinstance(result, list):
         raise TypeError("result is no list")
     found: dict[float, dict[str, float]] = {}
+    names = set[str]()
     for number, series in enumerate(result):
-        name = str(sorted(series["metric"].items())) if series.get("metric") else str(number)
+        labels = {name: text for name, text in series["metric"].items() if name != "__name__"}
+        name = instance_name(labels)
+        if not labels or name in names:
+            name = str(number)
+        names.add(name)
         for instant_s, value in series["values"]:
             found.setdefault(float(instant_s), {})[name] = float(value)
     return dict(found)
@@ -334,7 +339,7 @@ def _by_labels(rows: list[tuple[dict[str, str], float]]) -> Instances:
     """Return labels as text -> value; NaN where one series stands there twice with two values."""
     out: dict[str, float] = {}
     for labels, value in rows:
-        name = str(sorted(labels.items()))
+        name = instance_name(labels)
         out[name] = value if out.get(name, value) == value else float("nan")
     return out
 

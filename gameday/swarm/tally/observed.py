@@ -7,8 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from gameday.record import ATTEMPTS, LOADS, RunRecord, bin_of
-from gameday.swarm.tally.counters import Instances, grown, grown_buckets, is_continuous, total
+from gameday.record import ATTEMPTS, LOADS, InstanceLoad, RunRecord, bin_of
+from gameday.swarm.tally.counters import (
+    Instances,
+    grown,
+    grown_buckets,
+    is_continuous,
+    labels_of,
+    risen,
+    total,
+)
 from gameday.swarm.tally.observe import Key, Observer, Sample
 
 __all__ = ["fold_samples"]
@@ -65,6 +73,30 @@ class _Folding:
                 self._fold_loads(before, after, slot)
             self._fold_visits(before, after, slot)
         self._fold_in_flight(samples)
+        self._fold_instances(samples)
+
+    def _fold_instances(self, samples: list[Sample]) -> None:
+        """Note what each instance did, where several are told apart by the labels of their counters."""
+        worked, ended = (
+            self._grown_by_instance(samples, name) for name in ("busy_seconds", "done")
+        )
+        both = [name for name in worked if name in ended and labels_of(name)]
+        if len(both) > 1:
+            self.record.instances.extend(
+                InstanceLoad(*self.name, labels_of(name), worked[name], ended[name])
+                for name in both
+            )
+
+    def _grown_by_instance(self, samples: list[Sample], series: str) -> dict[str, float]:
+        """Return instance -> by how much its counter grew over all samples; unknown parts are left out."""
+        grown_by: dict[str, float] = {}
+        for before, after in pairwise(samples):
+            old, new = self._pair(before, after, series)
+            for name in set(old or ()) & set(new or ()):
+                rise = risen((old or {})[name], (new or {})[name])
+                if not math.isnan(rise):
+                    grown_by[name] = grown_by.get(name, 0.0) + rise
+        return dict(sorted(grown_by.items()))
 
     def _key(self, series: str) -> Key:
         return (*self.name, series)
@@ -111,7 +143,10 @@ class _Folding:
         busy_s = self._busy_s(before, after, elapsed_s)
         self._add_load("busy_s", slot, busy_s * in_slot)
         for load, series in _LOAD_COUNTERS.items():
-            self._add_load(load, slot, self._grown(before, after, series) * in_slot)
+            grown_by = self._grown(before, after, series)
+            if load == "queue_s" and math.isnan(grown_by):
+                grown_by = total(after.values.get(self._key("queue"))) * elapsed_s
+            self._add_load(load, slot, grown_by * in_slot)
         servers = total(after.values.get(self._key("capacity")))
         record.loads[*self.index, LOADS.index("servers"), slot] = servers
 

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
 from gameday.record import Orders
 from gameday.scenario import Scenario
 from gameday.traffic import Arrivals, LoadPlan, Walks
 from gameday.vocabulary import Array
 
-__all__ = ["OrderAccount", "order_key"]
+__all__ = ["OrderAccount", "PlacedOrder", "order_key"]
 
 
 def order_key(run: str, session: int, position: int) -> str:
     """Return the key of the order that a session places with the step at this position of its walk."""
     return f"{run}-{session}-{position}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """One order that a customer placed."""
+
+    key: str
+    """Its idempotency key."""
+    number: str
+    """The shop's own number of it; empty where its reply tells none."""
+    session: int
+    """Which customer: `synthetic-N` is its name unless a feed gave another."""
+    stack: str
+    at: datetime
+    """When its reply came, or the customer gave up, UTC."""
+    outcome: Literal["confirmed", "unknown"]
+    """Unknown: its reply never came, or was bad."""
 
 
 class OrderAccount:
@@ -21,11 +42,32 @@ class OrderAccount:
     def __init__(self, scenario: Scenario, plan: LoadPlan, walks: Walks) -> None:
         self.scenario, self.plan, self._walks = scenario, plan, walks
         self._orders: dict[str, set[tuple[int, str]]] = {"confirmed": set(), "unknown": set()}
+        self._told: dict[tuple[int, str], tuple[str, float]] = {}
+        """(Stack, key) -> the shop's number of the order, and when its reply came, s from the window's start."""
 
     def add(self, rows: list[list[object]]) -> None:
-        """Take a worker's orders: (stack, key, confirmed | unknown)."""
-        for stack, key, fate in rows:
-            self._orders[str(fate)].add((int(str(stack)), str(key)))
+        """Take a worker's orders, as TallyCounts has them."""
+        for stack, key, fate, number, at_s in rows:
+            order = (int(str(stack)), str(key))
+            self._orders[str(fate)].add(order)
+            if fate == "confirmed" or order not in self._told:
+                self._told[order] = (str(number), float(str(at_s)))
+
+    def told(self, t0_s: float) -> tuple[PlacedOrder, ...]:
+        """Return every order that customers placed, by time; `t0_s`: the window's start, Unix seconds."""
+        names = self.scenario.stack_names
+        orders = [
+            PlacedOrder(
+                key=key,
+                number=number,
+                session=_session_and_position(key)[0],
+                stack=names[stack],
+                at=datetime.fromtimestamp(t0_s + at_s, UTC),
+                outcome="confirmed" if (stack, key) in self._orders["confirmed"] else "unknown",
+            )
+            for (stack, key), (number, at_s) in self._told.items()
+        ]
+        return tuple(sorted(orders, key=lambda order: (order.at, order.key)))
 
     def close(self, in_shops: dict[str, set[str]] | None, lost: Array) -> Orders | None:
         """Return the account, given each stack's keys and the steps that we lost, (stacks, steps)."""

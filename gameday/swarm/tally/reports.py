@@ -32,7 +32,7 @@ class TallyCounts:
     redirects: Rows
     """[step, count]."""
     orders: MixedRows
-    """[stack, order key, confirmed | unknown]."""
+    """[stack, order key, confirmed | unknown, the shop's number of it, s from the window's start]."""
     gone: MixedRows
     """[stack, product type, when a customer first heard that it is sold out, s from the window's start]."""
 

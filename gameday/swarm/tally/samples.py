@@ -76,7 +76,7 @@ class Tally:
         self._faults = defaultdict[tuple[int, int, str], int](int)
         self.exchange_faults = defaultdict[tuple[int, str], int](int)
         self._redirects = defaultdict[int, int](int)
-        self._orders: list[tuple[int, str, str]] = []
+        self._orders: list[tuple[int, str, str, str, float]] = []
         self._gone: dict[tuple[int, str], float] = {}
 
     def code(self, stack: int, step: int) -> int:
@@ -112,9 +112,14 @@ class Tally:
         """Count a redirect that was followed: one more request."""
         self._redirects[step] += 1
 
-    def order(self, stack: int, key: str, fate: str) -> None:
-        """Note what became of an order: confirmed or unknown."""
-        self._orders.append((stack, key, fate))
+    def order(
+        self, stack: int, key: str, fate: str, *, number: str = "", at_s: float = 0.0
+    ) -> None:
+        """Note what became of an order: confirmed, by the shop's `number` where it tells one, or unknown.
+
+        `at_s`: when, from the window's start.
+        """
+        self._orders.append((stack, key, fate, number, at_s))
 
     def sold_out(self, stack: int, product: str, at_s: float) -> None:
         """Note that a customer was told that a product is gone, s from the window's start."""
