@@ -103,6 +103,7 @@ EVERY_POLICY: dict[str, Any] = {
     "queue_order": "lifo",
     "queue_share": {"home": 0.5},
     "load": {"contention": 1e-4, "coherency": 1e-6},
+    "degraded": {"share": 0.1, "slowed": 2},
     "pauses": {"every": "30s", "last": "100ms"},
     "warm_up": {"last": "2m", "factor": 2},
     "deadline": "propagated",

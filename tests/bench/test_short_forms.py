@@ -20,10 +20,18 @@ with pytest.MonkeyPatch.context() as patch:  # some parts run the engine in this
     patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
     import locust  # noqa: F401
 
-SIZES = {"swarm": 0.02, "simulate": 0.002, "forecast": 0.01, "traffic": 0.002, "__main__": 0.1}
+SIZES = {
+    "swarm": 0.02,
+    "simulate": 0.002,
+    "forecast": 0.01,
+    "traffic": 0.002,
+    "diagnosis": 0.01,
+    "__main__": 0.1,
+}
 """Bench -> the size of its short form, as a share of the whole."""
 NIGHTLY = {
     "__main__": {"primeday"},
+    "diagnosis": {"shop", "slower", "healthy", "ladder"},
     "forecast": {
         "traces",
         "orders",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 import gameday.capacity.exporters as family
+from gameday.calibrate import with_measured
 from gameday.capacity import (
     EXPORTERS,
     CapacityRequest,
@@ -31,6 +32,7 @@ from gameday.capacity.request import MOVES, Proof, ProofRow
 from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
+from gameday.scenario.blocks import Measured, Spread
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_demand
 
@@ -154,6 +156,20 @@ def test_a_fleet_with_its_order_placed_asks_for_nothing_more(
 ) -> None:
     ordered = with_order(scenario, requests)
     assert request_capacity(ordered, hill(scenario, 6000.0), (), run="r2", now=NOW) == ()
+
+
+def test_instances_that_do_not_work_are_not_counted_as_there(scenario: Scenario) -> None:
+    """Half of a fleet's servers, as whole instances: the others are missing, none is half as large."""
+    half = with_measured(scenario, "main", "pay", Measured(servers=Spread.exactly(3)))
+    whole, short = (
+        {r.service: r for r in request_capacity(s, hill(s, 6000.0), (), run="r1", now=NOW)}["pay"]
+        for s in (scenario, half)
+    )
+    assert (short.instances_from, short.instances_to) == (3, whole.instances_to)
+    assert "the servers of 3 instances, where 6 are declared" in short.sized_for
+    placed = with_order(half, (short,))
+    assert placed.services["pay"].servers("main") == whole.instances_to
+    assert short.peak_utilisation["after"] == pytest.approx(whole.peak_utilisation["after"])
 
 
 def test_a_request_round_trips_through_yaml(requests: tuple[CapacityRequest, ...]) -> None:

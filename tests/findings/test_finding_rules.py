@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import gameday.findings.rules as family
+import gameday.findings.causes as causes
+import gameday.findings.rules as rules
 from gameday.findings import Evidence, find
 from gameday.findings.finding import Candidate
 from gameday.findings.rule import Rule
@@ -30,13 +31,17 @@ from tests.support.small_runs import (
     records_of,
 )
 
-MODULES = [name for _, name, _ in pkgutil.iter_modules(family.__path__)]
+MODULES = [
+    f"{family.__name__}.{name}"
+    for family in (rules, causes)
+    for _, name, _ in pkgutil.iter_modules(family.__path__)
+]
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_rule_file_holds_one_rule_that_is_in_the_list(name: str) -> None:
-    module = importlib.import_module(f"gameday.findings.rules.{name}")
+    module = importlib.import_module(name)
     assert module.__all__ == ["RULE"]
     assert RULES[module.RULE.name] is module.RULE
 

@@ -15,6 +15,7 @@ from gameday.findings import (
     Finding,
     find,
     judge,
+    judge_ladder,
     run_rules,
     unmeasured_objectives,
     validity,
@@ -321,3 +322,33 @@ def test_what_only_the_model_could_tell_and_did_not_is_never_a_pass() -> None:
     assert verdict.reasons == (f"not judged: {missing[0]}",)
     worse = judge((), end="person", why="stopped", faults=(), unmeasured=(), unjudged=missing)
     assert worse.exit_code == 4
+
+
+@pytest.mark.parametrize("code", [0, 1, 10])
+def test_warn_exits_as_it_is_asked_to_and_no_other_verdict_does(code: int) -> None:
+    warn, fail = (
+        judge((finding(rule),), end="complete", why="", faults=(), unmeasured=())
+        for rule in ("saturation", "missed_objective")
+    )
+    assert warn.warning_as(code) == replace(warn, exit_code=code)
+    assert fail.warning_as(code) == fail
+
+
+@pytest.mark.parametrize(
+    ("end", "faults", "code"),
+    [
+        ("complete", (), 0),
+        ("guardrail", (), 3),
+        ("person", (), 4),
+        ("shop_lost", (), 9),
+        ("worker_lost", (), 7),
+        ("complete", ("the generator was late",), 7),
+    ],
+)
+def test_a_ladder_has_no_verdict_but_how_it_ended(
+    end: End, faults: tuple[str, ...], code: int
+) -> None:
+    verdict = judge_ladder(end=end, why="so it ended", faults=faults)
+    assert verdict.exit_code == code
+    assert verdict.name == (NAMES[code] if code else "NO VERDICT")
+    assert bool(verdict.reasons) == bool(code)

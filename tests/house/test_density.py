@@ -15,6 +15,8 @@ P90_TOKENS = 160
 LONGER: dict[str, str] = {
     "cli/history.py:import_": "an option a parameter, each with its help",
     "cli/explain.py:explain": "an option a parameter, each with its help",
+    "cli/learning.py:calibrate": "an option a parameter, each with its help",
+    "cli/learning.py:drill": "an option a parameter, each with its help",
     "cli/replay.py:replay": "an option a parameter, each with its help",
     "cli/serve.py:shop": "an option a parameter, each with its help",
     "cli/simulate.py:simulate": "an option a parameter, each with its help",
@@ -25,6 +27,8 @@ LONGER: dict[str, str] = {
     "experiments/rehearsal/cross_check.py:_check": "the reasons not to compare a queue with paper, in their order",
     "experiments/replications/replication.py:__call__": "one line a field of the replication",
     "jobs/rehearse.py:as_it_is": "one line a field of the rehearsal",
+    "jobs/rehearse.py:rehearse": "a public verb: each option is a keyword",
+    "jobs/replay.py:replay": "a public verb: each option is a keyword",
     "jobs/replay.py:_show": "what runs beside the load begins and ends in one order",
     "record/run_record.py:blank_record": "one line an array of the record",
     "report/run_summary.py:gather": "one line a field of the summary",
@@ -38,7 +42,7 @@ VERBS = {"replay", "rehearse"}
 """Public verbs for Python: each keyword is an option."""
 KERNELS = "simulate/compiled/"
 """Machine code: splitting costs speed."""
-MOST_DICTS = 14
+MOST_DICTS = 16
 MOST_UNFORMATTED = 30
 
 
@@ -100,7 +104,7 @@ def test_no_room_holds_a_circle_of_imports() -> None:
 
 
 def test_no_room_shows_more_than_fifteen_files() -> None:
-    families = {"policies", "events", "ingredients", "rules", "compiled", "jobs"}
+    families = {"policies", "events", "ingredients", "rules", "causes", "compiled", "jobs"}
     shown = {
         str(folder.relative_to(HOUSE)): len([f for f in folder.glob("*.py") if f.stem[0] != "_"])
         for folder in {Path(HOUSE, path).parent for path, _ in sources()} - {HOUSE}

@@ -174,6 +174,7 @@ def test_a_folder_holds_everything_the_run_was_played_from_and_showed(
         "scenario.json",
         "demand.parquet",
         "plan.parquet",
+        "plan.json",
         "measured.parquet",
         "predicted.parquet",
         "findings.json",

@@ -198,6 +198,7 @@ def test_every_section_has_its_template_and_every_template_is_used() -> None:
         "import.html.j2",
         "waterfall.html.j2",
         "explanation.html.j2",
+        "finding.html.j2",
         "backtest.html.j2",
         "team.html.j2",
     }

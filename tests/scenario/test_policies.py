@@ -130,6 +130,7 @@ EVERY_KIND: dict[str, dict[str, Any]] = {
     "rate_limit": {"per_s": 1.0, "burst": 1.0},
     "retry": {"attempts": 1, "backoff": "1s", "budget": {"ratio": 0.1}},
     "warm_up": {"last": "1s", "factor": 2.0},
+    "degraded": {"share": 0.5, "slowed": 2.0},
 }
 _PACE = '"interval": "1m", "delay": "0s", "max_factor": 2'
 WRONG = {

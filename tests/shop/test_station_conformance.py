@@ -118,6 +118,9 @@ POLICIES: list[dict[str, Any]] = [
     {"breaker": {"failures": 0.4, "calls": 10, "open": "700ms"}, "retry": RETRY},
     {"cache": {"keys": 300, "entries": 40}},
     {"pool": {"connections": 2}},
+    {"degraded": {"share": 0.4, "slowed": 3}},
+    {"degraded": {"share": 0.3, "refuses": True}, "retry": RETRY},
+    {"cache": {"keys": 300, "entries": 40, "begins": "empty"}},
     {
         "autoscale": {"target": 0.4, "interval": "3s", "delay": "2s", "max_factor": 3},
         "warm_up": {"last": "4s", "factor": 3},

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from gameday.calibrate import Calibration, Equivalent, overlay_text
+from gameday.calibrate.equivalent import StepTime
+from gameday.record.intervals import Interval
+from gameday.scenario import load_scenario
 from tests.support.program import Bench, Run, assert_judged
 
 pytestmark = pytest.mark.slow
@@ -34,7 +38,7 @@ steps:
   product: {exchanges: [{path: /p/1}]}
   checkout: {exchanges: [{method: POST, path: /checkout, form: {a: b}, check: {status: [201]}}]}
 objectives: [p95 of home < 300ms, error rate of all steps < 1%]
-replay: {peak: 2m, speed: 20, steps_per_s: 60}
+replay: {peak: 2m, speed: 20, steps_per_s: 200}
 """
 _PER_MINUTE = {"home": 300, "product": 300, "checkout": 60}
 
@@ -75,13 +79,36 @@ def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, bool]]:
     server.server_close()
 
 
-def _files(bench: Bench) -> tuple[str, str]:
+@pytest.fixture
+def three_at_once() -> Iterator[tuple[str, Callable[[float], None]]]:
+    """Give the address of a shop that answers three at once, and what makes its checkout slower."""
+    extra_s, three = {"POST": 0.0}, threading.Semaphore(3)
+
+    class Pages(_Pages):
+        wbufsize = -1
+
+        def _answer(self, status: int) -> None:
+            with three:
+                time.sleep(0.03 + extra_s.get(self.command, 0.0))
+            super()._answer(status)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", lambda s: extra_s.update(POST=s)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _files(bench: Bench, times: int = 1) -> tuple[str, str]:
     """Write the scenario and the curve of its two hours; return their paths."""
     file, curve = bench.path / "unknown.yaml", bench.path / "curve.csv"
     file.write_text(_SCENARIO)
     minutes = pd.date_range("2026-12-05T17:00Z", periods=120, freq="min")
     rows = [
-        (minute.isoformat(), "de", step, count)
+        (minute.isoformat(), "de", step, times * count)
         for minute in minutes
         for step, count in _PER_MINUTE.items()
     ]
@@ -155,6 +182,53 @@ def test_what_a_black_box_cannot_do_is_refused_with_the_remedy(bench: Bench) -> 
         assert says in run.complained
         assert "history import --traces" in run.complained
     assert not bench.out.exists() or not list(bench.out.glob("*/*"))
+
+
+def test_a_station_stands_in_for_the_services(
+    bench: Bench, three_at_once: tuple[str, Callable[[float], None]]
+) -> None:
+    url, _ = three_at_once
+    event, curve = _files(bench)
+    known = Interval(3.0, 3.0, 3.0)
+    times = tuple(StepTime(step, 0.03, 0.1) for step in _PER_MINUTE)
+    station = Equivalent("site", known, Interval(1.0, 1.0, 1.0), known, known, times, 0.0, 20)
+    sha256 = load_scenario(event).sha256()
+    overlay = bench.path / "calibrated.yaml"
+    calibration = Calibration(sha256, (), {}, (), (), equivalents=(station,))
+    overlay.write_text(overlay_text(calibration))
+    more = ("--demand", curve, "--scale", "1", "--target", url, "--calibration", str(overlay))
+    run = bench.replayed(event, *more)
+    summary = assert_judged(run, "WARN", 10)
+    assert [row["service"] for row in summary["services"]] == ["site"]
+    assert summary["requests"] == []
+    assert "what can be lost, and how many servers to order" in json.dumps(summary["verdict"])
+    assert bench.says("calibrate", "--reports", str(bench.out)).code == 0
+
+
+@pytest.mark.alone
+@pytest.mark.nightly
+def test_a_calibrated_black_box_is_modelled_and_what_changed_is_named(
+    bench: Bench, three_at_once: tuple[str, Callable[[float], None]]
+) -> None:
+    url, slow_down = three_at_once
+    event, curve = _files(bench, times=6)
+    more: tuple[str, ...] = ("--demand", curve, "--scale", "1", "--target", url, "--speed", "60")
+    bench.replayed(event, *more, "--ladder", "25,50,75,100%")
+    overlay = bench.path / "calibrated.yaml"
+    learned = bench.says("calibrate", "--out", str(overlay), "--reports", str(bench.out))
+    assert learned.code == 0, learned.complained
+    simulated = bench.says(
+        "simulate", "--event", event, "--demand", curve, "--calibration", str(overlay)
+    )
+    assert "one station that answers like the target stands in" in simulated.said
+    more += ("--calibration", str(overlay), "--window", "2026-12-05T17:40Z/2026-12-05T18:10Z")
+    same = bench.replayed(event, *more)
+    assert_judged(same, "WARN", 10)
+    assert same.summary["findings"] == []
+    slow_down(0.12)
+    slower = bench.replayed(event, *more)
+    first = slower.summary["findings"][0]
+    assert (first["subject"], first["rule"]) == ("site", "slow_endpoint"), first
 
 
 def test_services_without_instances_are_still_refused(bench: Bench) -> None:

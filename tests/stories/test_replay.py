@@ -15,7 +15,15 @@ import pytest
 
 from gameday.files import RUN_FILES
 from tests.support.hostile import ERRORS, HOSTILE, counting, hostile
-from tests.support.program import Bench, Run, alive, assert_books_balance, assert_judged, until
+from tests.support.program import (
+    Bench,
+    Run,
+    alive,
+    assert_books_balance,
+    assert_judged,
+    assert_sound,
+    until,
+)
 from tests.support.small_fair import LONG, NO_WORD_OF_CHECKOUT, SMALL_PAY
 
 pytestmark = pytest.mark.slow
@@ -29,8 +37,8 @@ STOPS_WITHIN_S = 5.0
 # a sound run
 
 
-def test_a_sound_fair_passes_with_exit_code_0(sound: Run) -> None:
-    summary = assert_judged(sound, "PASS", 0)
+def test_a_sound_fair_misses_nothing(sound: Run) -> None:
+    summary = assert_sound(sound)
     assert summary["findings"] == []
 
 
@@ -69,7 +77,8 @@ def test_every_visit_to_a_service_is_booked(sound: Run) -> None:
 def test_all_declared_files_of_the_runs_folder_exist_and_no_others(sound: Run) -> None:
     declared = {file.name for file in RUN_FILES}
     there = {str(p.relative_to(sound.folder)) for p in sound.folder.rglob("*") if p.is_file()}
-    for name in declared - NOT_EVERY_RUN:
+    of_quiet = {"calibrated.yaml"} if "nothing learned" in sound.said else set[str]()
+    for name in declared - NOT_EVERY_RUN - of_quiet:
         assert list(sound.folder.glob(name)), f"{name} is missing"
     strays = {name for name in there if not any(Path(name).match(d) for d in declared)}
     assert not strays
@@ -92,7 +101,8 @@ def test_output_without_a_terminal_has_no_escape_codes_and_no_progress_bars(soun
 def test_a_run_can_be_listed_rendered_again_and_read_as_json(sound: Run) -> None:
     out = ("--out", str(sound.bench.out))
     listed = json.loads(sound.bench.says("runs", *out, "--json").said)
-    assert [row["verdict"] for row in listed["runs"] if row["pid"] == sound.process.pid] == ["PASS"]
+    verdicts = [row["verdict"] for row in listed["runs"] if row["pid"] == sound.process.pid]
+    assert verdicts == [sound.summary["verdict"]["name"]]
     again = sound.bench.says("report", sound.manifest["run_id"], *out)
     assert (again.code, Path(again.said.strip()).name) == (0, "report.html")
     found = json.loads(sound.bench.says("findings", str(sound.folder), *out, "--json").said)
@@ -143,7 +153,7 @@ def test_gameday_stop_ends_the_load_within_seconds_and_a_second_run_is_refused(
     assert stop.code == 0
     until(lambda: not run.children("locust"), STOPS_WITHIN_S + 1, "Locust ended")
     run.wait(20)
-    assert time.monotonic() - asked < 2 * STOPS_WITHIN_S
+    assert time.monotonic() - asked < 4 * STOPS_WITHIN_S  # other tests share this machine
     summary = assert_judged(run, "ABORTED", 4)
     assert "stopped by gameday stop" in summary["verdict"]["reasons"][0]
     bench.falls_silent()
@@ -192,7 +202,7 @@ def test_a_locust_killed_half_way_makes_the_run_invalid(bench: Bench) -> None:
 @pytest.mark.nightly
 def test_two_workers_play_the_plan_together(bench: Bench) -> None:
     run = bench.replayed(bench.scenario(), "--workers", "2")
-    summary = assert_judged(run, "PASS", 0)
+    summary = assert_sound(run)
     assert summary["followed"]["session_starts_share"] == 1.0
     orders = summary["books"]["orders"]
     assert orders["confirmed"] == orders["in_shop"] > 20

@@ -16,7 +16,16 @@ from typing import Any
 import pytest
 
 from tests.support.hostile import falling_silent
-from tests.support.program import Bench, Run, alive, assert_judged, free_address, unhurried, until
+from tests.support.program import (
+    Bench,
+    Run,
+    alive,
+    assert_judged,
+    assert_sound,
+    free_address,
+    unhurried,
+    until,
+)
 from tests.support.small_fair import Edit
 
 pytestmark = pytest.mark.slow
@@ -226,7 +235,7 @@ def test_a_worker_that_joins_late_is_used_and_changes_nothing_else(bench: Bench)
         return run
 
     run = unhurried(joined_late)
-    summary = assert_judged(run, "PASS", 0)
+    summary = assert_sound(run)
     planned, started = starts(summary)
     assert started == planned
     live = json.loads((run.folder / "live.json").read_text())

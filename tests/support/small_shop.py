@@ -20,7 +20,16 @@ from gameday.traffic import LoadPlan
 from gameday.traffic.plan.nominal import nominal_response
 from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
-__all__ = ["desk", "flat_demand", "flat_plan", "load_small", "merged", "service", "small_shop"]
+__all__ = [
+    "black_box",
+    "desk",
+    "flat_demand",
+    "flat_plan",
+    "load_small",
+    "merged",
+    "service",
+    "small_shop",
+]
 
 
 def service(mean: str, **changes: Any) -> dict[str, Any]:
@@ -202,3 +211,14 @@ def flat_plan(
             for stack in scenario.stack_names
         },
     )
+
+
+def black_box(shop: dict[str, Any]) -> dict[str, Any]:
+    """Return a shop without its services: nothing is known but its pages."""
+    box = {
+        key: value for key, value in shop.items() if key not in ("services", "observe", "capacity")
+    }
+    for step in box["steps"].values():
+        for exchange in step["exchanges"]:
+            exchange.pop("calls", None)
+    return box

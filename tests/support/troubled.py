@@ -67,6 +67,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
             ("warm_up", {"last": "40s", "factor": 3}),
             ("queue_share", {"home": 0.5}),
             ("pool", {"connections": 6}),
+            ("degraded", {"share": 0.4, "slowed": 3, "refuses": draw(st.booleans())}),
             ("rate_limit", {"per_s": 3, "burst": 5}),
         ):
             if draw(st.integers(0, 3)) == 0:
@@ -96,6 +97,7 @@ def troubled_shops(draw: st.DrawFn) -> dict[str, Any]:
                 "keys": 400,
                 "entries": draw(st.sampled_from([1, 30, 400])),
                 "skew": draw(st.sampled_from([0.0, 0.7, 1.0])),
+                "begins": draw(st.sampled_from(["full", "empty"])),
             }
         if draw(st.booleans()):
             services[name]["autoscale"] = draw(_autoscaling())

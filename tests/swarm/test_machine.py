@@ -27,19 +27,24 @@ def write_proc(
     child_s: float = 0.0,
     theirs_s: float = 0.0,
     waited_s: float | None = 0.0,
+    elsewhere_s: float = 0.0,
 ) -> None:
-    """Write a /proc of two cores: us, a child of ours whose session is its own, and a stranger."""
+    """Write a /proc of two cores, and one more that others use: us, a child of ours whose session is its own,
+    and a stranger.
+    """
     used = [int(seconds * TICKS) for seconds in (busy_s, 0, 0, 1000, 0, 0, 0, steal_s)]
     rows = [
-        f"cpu  {' '.join(map(str, used))} 0 0",
-        *(f"cpu{n} 0 0 0 0 0 0 0 0" for n in range(CORES)),
+        "cpu  1 1 1 1 1 1 1 1 0 0",
+        f"cpu0 {' '.join(map(str, used))} 0 0",
+        "cpu1 0 0 0 0 0 0 0 0 0 0",
+        f"cpu{CORES} {int(elsewhere_s * TICKS)} 0 0 0 0 0 0 0 0 0",
     ]
     proc.mkdir(exist_ok=True)
     (proc / "stat").write_text("\n".join([*rows, "procs_running 3"]))
     me = os.getpid()
     for pid, parent, seconds in ((me, 1, ours_s), (me + 1, me, child_s), (me + 2, 1, theirs_s)):
         (proc / str(pid)).mkdir(exist_ok=True)
-        fields = ["S", str(parent), *["0"] * 9, str(int(seconds * TICKS)), "0", "0", "0"]
+        fields = ["S", str(parent), *["0"] * 9, str(int(seconds * TICKS)), *["0"] * 25]
         (proc / str(pid) / "stat").write_text(f"{pid} (a ) name) {' '.join(fields)}")
     if waited_s is not None:
         (proc / "pressure").mkdir(exist_ok=True)
@@ -64,12 +69,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def use_after(proc: Path, clock: Clock, seconds: float, **used: Any) -> MachineUse:
     write_proc(proc, busy_s=50.0, ours_s=5.0, child_s=5.0, waited_s=used.pop("waited_from", 3.0))
-    meter = MachineMeter(proc=proc)
+    meter = MachineMeter(proc=proc, allowed=frozenset(range(CORES)))
     meter.read()
     clock.now_s += seconds
     write_proc(proc, **used)
     meter.read()
     return use_of(meter.readings)
+
+
+def test_cores_that_we_may_not_run_on_are_no_matter(tmp_path: Path, clock: Clock) -> None:
+    used = {"busy_s": 60.0, "ours_s": 9.0, "child_s": 5.0, "elsewhere_s": 1000.0}
+    use = use_after(tmp_path / "proc", clock, 10.0, **used)
+    assert use.cores == CORES
+    assert use.other_share == pytest.approx((10.0 - 4.0) / 20.0)
 
 
 def test_our_own_processes_and_their_children_are_no_other_work(

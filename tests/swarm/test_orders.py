@@ -23,8 +23,8 @@ def test_an_order_book_holds_each_key_once(
     scenario: Scenario, plan: LoadPlan, reports: Reports
 ) -> None:
     assembly = assembly_of(scenario, plan, reports)
-    said = {key for r in reports for _, key, what in r.counts.orders if what == "confirmed"}
-    sent = {key for r in reports for _, key, _ in r.counts.orders}
+    said = {key for r in reports for _, key, what, *_ in r.counts.orders if what == "confirmed"}
+    sent = {key for r in reports for _, key, *_ in r.counts.orders}
     shop = {"main": (said | {"nobody's"}) - {min(said)}}
     orders = assembly.record(Observer(scenario, {}), shop).orders
     assert orders is not None
@@ -67,8 +67,10 @@ def test_orders_are_booked_by_the_key_that_was_sent(everything: Scenario) -> Non
     plan, target = flat_plan(everything, 6.0, slots=4, speed=20.0), rough(5)
     reports = play(everything, plan, target).reports
     sent = {a.header("Idempotency-Key") for a in target.asked if a.method == "POST"}
-    booked = {key for report in reports for _, key, _ in report.counts.orders}
-    confirmed = {key for r in reports for _, key, what in r.counts.orders if what == "confirmed"}
+    booked = {key for report in reports for _, key, *_ in report.counts.orders}
+    confirmed = {
+        key for r in reports for _, key, what, *_ in r.counts.orders if what == "confirmed"
+    }
     assert len(sent) > 20
     assert confirmed
     assert confirmed <= sent
@@ -103,7 +105,7 @@ def test_an_order_of_a_lost_worker_may_be_in_the_shop_and_no_other_that_nobody_s
 ) -> None:
     plan, target = flat_plan(everything, 6.0, slots=4, speed=20.0), rough(5)
     run = play(everything, plan, target, workers=8, share=0.0)
-    told = {key for report in run.reports for _, key, _ in report.counts.orders}
+    told = {key for report in run.reports for _, key, *_ in report.counts.orders}
     lost = max(run.reports, key=lambda report: len(report.counts.orders))
     silent = [report for report in run.reports if report is not lost]
     strange = {"r1-0-400", "r1-99999-1", "r1-x-1", "nobody's"}

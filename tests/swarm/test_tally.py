@@ -202,7 +202,7 @@ def test_what_was_taken_is_not_taken_again_and_reports_are_numbered() -> None:
     tally.order(1, "key", "confirmed")
     first, second = taken(tally), taken(tally)
     assert (first.number, second.number) == (0, 1)
-    assert first.orders == [[1, "key", "confirmed"]]
+    assert first.orders == [[1, "key", "confirmed", "", 0.0]]
     names = {field.name for field in fields(TallyCounts)} - {"worker", "number"}
     assert all(getattr(second, name) == [] for name in names)
 
