@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test quick warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic golden readme clean
+.PHONY: replay test quick warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic bench-diagnosis golden readme clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -23,7 +23,8 @@ warm: $(VENV)/.installed-test
 
 # Three processes on two cores: those that play stories mostly wait.
 test: $(VENV)/.installed-test warm
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not nightly" --durations=40 --durations-min=2
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not nightly and not alone" --durations=40 --durations-min=2
+	$(BIN)/python -m pytest -m "alone and not nightly" -q
 
 # For every few minutes: the rooms without processes, and the contracts of the house.
 quick: $(VENV)/.installed-test warm
@@ -50,6 +51,9 @@ bench-simulate: $(VENV)/.installed-test $(VENV)/rivals/.installed
 bench-forecast: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.forecast
 
+bench-diagnosis: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench.diagnosis
+
 bench-traffic: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.traffic
 
@@ -59,7 +63,8 @@ $(VENV)/rivals/.installed:
 	touch $@
 
 nightly: $(VENV)/.installed-test
-	GAMEDAY_TESTS=night EQUAL_SCENARIOS=500 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	GAMEDAY_TESTS=night EQUAL_SCENARIOS=500 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+	GAMEDAY_TESTS=night $(BIN)/python -m pytest -m alone
 
 golden: $(VENV)/.installed-test
 	$(BIN)/python -m tests.golden
