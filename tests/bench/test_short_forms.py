@@ -31,7 +31,7 @@ SIZES = {
 """Bench -> the size of its short form, as a share of the whole."""
 NIGHTLY = {
     "__main__": {"primeday"},
-    "diagnosis": {"shop", "slower", "healthy", "ladder"},
+    "diagnosis": {"predictions", "shop", "slower", "healthy", "ladder"},
     "forecast": {
         "traces",
         "orders",

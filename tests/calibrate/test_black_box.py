@@ -20,6 +20,10 @@ from gameday.vocabulary import Seed
 from tests.support.random_systems import rising_plan
 from tests.support.small_shop import black_box, load_small, merged, small_shop
 
+pytestmark = (
+    pytest.mark.nightly
+)  # half a minute to fit; by day a log's station, in test_logs_and_traces.py
+
 ONCE = RunControl(replications=1, workers=1)
 SERVERS, WORK_S = 4, 0.1
 """Of `stock`, which a product page and a checkout visit once each."""
@@ -100,7 +104,6 @@ def test_a_step_that_changed_is_named_by_its_answers_alone(
     assert (cause.candidate.kind, cause.candidate.step) == ("slow_endpoint", "checkout")
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("measured", [{"servers": 3}, {"time_factor": 1.3}])
 def test_a_target_that_carries_less_has_a_cause(
     known: tuple[LoadPlan, Scenario, Equivalent], tmp_path: Path, measured: dict[str, Any]

@@ -19,7 +19,7 @@ from gameday.vocabulary import Seed
 from tests.support import NIGHT
 from tests.support.random_systems import RandomSystem, faulty_system, random_system, rising_plan
 
-SYSTEMS = 200 if NIGHT else 8
+SYSTEMS = 200 if NIGHT else 4
 ONCE = RunControl(replications=1, workers=1)
 
 
@@ -69,7 +69,7 @@ def test_times_are_recovered_within_their_intervals_at_the_nominal_rate(tmp_path
 
 
 def test_calibrating_a_calibrated_run_changes_nothing(tmp_path: Path) -> None:
-    for number in range(3):
+    for number in range(3 if NIGHT else 1):
         system = random_system(tmp_path, number)
         real, _ = as_it_is(system, number)
         first = calibrated(system.scenario, system, run_of(real, system, 1))
@@ -147,6 +147,7 @@ def _unseen(record: RunRecord) -> RunRecord:
     )
 
 
+@pytest.mark.nightly  # the model of a sick system is tried in many forms
 def test_a_sick_system_of_which_nothing_is_seen_is_not_said_to_be_sick(tmp_path: Path) -> None:
     system, _, real = faulty_system(tmp_path, 502, "slower_service")
     record = _unseen(run_of(real, system, 1))
@@ -171,7 +172,7 @@ def test_without_observation_there_is_no_claim(tmp_path: Path) -> None:
 
 def test_more_observation_narrows_the_intervals_on_average(tmp_path: Path) -> None:
     narrower = []
-    for number in range(4):
+    for number in range(4 if NIGHT else 2):
         system = random_system(tmp_path, number)
         widths = []
         for slots in (12, 40):

@@ -9,8 +9,10 @@ import pytest
 
 from gameday.experiments.diagnosis import Drill, drill
 from gameday.vocabulary import Seed
+from tests.support import NIGHT
 from tests.support.random_systems import random_system
 
+FAULTS = 7 if NIGHT else 3
 EVERYTHING = {
     "series": {
         "in_use": "in_use",
@@ -32,8 +34,8 @@ def drilled(folder: Path, observe: Mapping[str, object], faults: int) -> Drill:
 
 
 def test_hidden_faults_are_named_where_all_is_observed(tmp_path: Path) -> None:
-    found = drilled(tmp_path, EVERYTHING, 7)
-    assert len(found.attempts) == 7
+    found = drilled(tmp_path, EVERYTHING, FAULTS)
+    assert len(found.attempts) == FAULTS
     assert sum(attempt.is_service_right for attempt in found.attempts) >= len(found.attempts) - 1
     assert found.false == 0
     assert found.service_right.mid is not None

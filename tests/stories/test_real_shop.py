@@ -48,7 +48,8 @@ PER_MIN = 3_600.0
 MOST_PER_S = 200.0
 BELOW_KNEE = 0.85
 """Busy share of the core up to which it grows in proportion to the load."""
-LADDER = ("--ladder", "25,50,75,100%")
+STEPS, SHORT = "25,50,75,100%", "50,100%"
+"""Of a ladder; of a short one."""
 
 
 @dataclass
@@ -107,7 +108,9 @@ class Learned:
         return score
 
 
-def ladder(bench: Bench, mean: str | None, *, speed: int, is_watched: bool = False) -> Learned:
+def ladder(
+    bench: Bench, mean: str | None, *, speed: int, steps: str = STEPS, is_watched: bool = False
+) -> Learned:
     """Play a ladder against the real shop on core 0, from core 1; `is_watched`: Prometheus observes it."""
     folder = bench.path / f"real-{len(list(bench.path.glob('real-*')))}"
     folder.mkdir()
@@ -119,8 +122,15 @@ def ladder(bench: Bench, mean: str | None, *, speed: int, is_watched: bool = Fal
         text = scenario_text(mean=mean, prometheus=prometheus)
         (folder / "shop.yaml").write_text(text.replace("speed: 20", f"speed: {speed}"))
         stack.enter_context(meter)
-        command = ["taskset", "-c", "1", sys.executable, "-m", "gameday.cli", "replay", *LADDER]
-        command += ["--event", str(folder / "shop.yaml"), "--demand", str(folder / "demand.csv")]
+        command = ["taskset", "-c", "1", sys.executable, "-m", "gameday.cli", "replay"]
+        command += [
+            "--ladder",
+            steps,
+            "--event",
+            str(folder / "shop.yaml"),
+            "--demand",
+            str(folder / "demand.csv"),
+        ]
         command += ["--target", shop.url, "--scale", "1", "--quiet", "--out", str(folder / "out")]
         done = subprocess.run(
             command,
@@ -155,12 +165,13 @@ def within(measured: float, true: float, share: float) -> bool:
 
 
 def test_a_black_box_is_an_equivalent_station(kept_bench: Bench) -> None:
-    run = ladder(kept_bench, None, speed=60)
+    """Half a minute's ladder: a sixth of the time of every night's, and half as exact."""
+    run = ladder(kept_bench, None, speed=60, steps=SHORT)
     [station] = run.summary["learned"]["equivalents"]  # type: ignore[index]
     assert_rate(run)
     busiest = float(np.sort(run.busy)[-5:].mean())
-    assert abs(station["utilisation_at_peak"]["mid"] - busiest) <= 0.08, (station, busiest)
-    assert within(station["knee"]["mid"], run.knee, 0.15), (station, run.knee)
+    assert abs(station["utilisation_at_peak"]["mid"] - busiest) <= 0.15, (station, busiest)
+    assert within(station["knee"]["mid"], run.knee, 0.25), (station, run.knee)
 
 
 @pytest.mark.nightly
