@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -150,9 +151,13 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Master]:
     run.close()
 
 
+NUMBERS = itertools.count()
+"""For names: whoever comes in the name of one that has not quite left is not heard."""
+
+
 def heard_of(master: Master, guest: Guest) -> list[str]:
     """Return what the runner heard from a guest, all that was sent before being through."""
-    with Guest(master, f"{guest.name}-after") as after:
+    with Guest(master, f"{guest.name}-after-{next(NUMBERS)}") as after:
         after.say("client_ready", "2.47.0")
         after.hear("gameday_challenge")
     return [what for who, what in master.heard if who == guest.name]
@@ -250,7 +255,7 @@ def test_a_guest_who_proves_the_key_is_a_worker_and_may_speak_for_itself_alone(
 def test_what_a_stranger_sends_does_not_stop_the_master(
     master: Master, frames: list[bytes]
 ) -> None:
-    with Guest(master, "noise") as guest:
+    with Guest(master, f"noise-{next(NUMBERS)}") as guest:
         guest.socket.send_multipart(frames)
         assert heard_of(master, guest) == []
     assert master.process.poll() is None
