@@ -99,6 +99,7 @@ def learned(folder: Path, evidence: Path, data: dict[str, Any], **more: Any) -> 
     return calibrate(order)
 
 
+@pytest.mark.nightly  # 20 s: each service of the log's shop is tried slower
 def test_a_log_tells_which_service_is_slower(tmp_path: Path) -> None:
     real = load_small(tmp_path, shop(), slower(3.0))
     log = log_of(real, 5.0, tmp_path / "access.log", line=nginx)
