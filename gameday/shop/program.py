@@ -42,7 +42,9 @@ def serve(
         app = make_app(
             scenario, cell, seed=seed, stock_scale=stock_scale, database=folder / "orders.db"
         )
-        asyncio.run(_run(_server(app), listener, ready, over))
+        is_stopped = asyncio.run(_run(_server(app), listener, ready, over))
+    if is_stopped:
+        raise KeyboardInterrupt
 
 
 def _server(app: Starlette) -> uvicorn.Server:
@@ -65,8 +67,9 @@ async def _run(
     listener: socket.socket,
     ready: Callable[[str], None],
     over: Callable[[], bool],
-) -> None:
-    task = asyncio.ensure_future(server.serve(sockets=[listener]))
+) -> bool:
+    """Return whether a signal ended it."""
+    task = asyncio.ensure_future(_until_stopped(server, listener))
     while not server.started and not task.done():
         await asyncio.sleep(0.01)
     if server.started:
@@ -74,7 +77,19 @@ async def _run(
     while not task.done():
         await asyncio.wait([task], timeout=0.5)
         server.should_exit = server.should_exit or over()
-    await task
+    return await task
+
+
+async def _until_stopped(server: uvicorn.Server, listener: socket.socket) -> bool:
+    """Serve; return whether a signal ended it.
+
+    The server raises it again when it is done, here inside a task, where asyncio would print a trace of it.
+    """
+    try:
+        await server.serve(sockets=[listener])
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _listen(port: int) -> socket.socket:

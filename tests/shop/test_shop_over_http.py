@@ -511,6 +511,23 @@ def test_the_shop_serves_on_loopback_until_it_is_told_to_stop(tmp_path: Path) ->
         assert shop.wait(timeout=20) in (0, -signal.SIGTERM)
 
 
+@pytest.mark.parametrize(
+    ("number", "says"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+)
+def test_a_shop_that_is_stopped_says_so_in_one_line(
+    number: signal.Signals, says: str, tmp_path: Path
+) -> None:
+    load_small(tmp_path, full_shop())
+    command = [sys.executable, "-m", "gameday.cli", "shop", "--event", "small.yaml", "--port", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as shop:
+        assert shop.stdout is not None
+        assert "http://127.0.0.1:" in shop.stdout.readline()
+        shop.send_signal(number)
+        _, complaints = shop.communicate(timeout=20)
+    assert (shop.returncode, complaints) == (4, f"stopped by {says}\n")
+
+
 def test_shops_beside_a_run_are_up_inside_and_gone_after(tmp_path: Path) -> None:
     load_small(tmp_path, full_shop())
     loaded = read_scenario(str(tmp_path / "small.yaml"))
