@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gameday.calibrate.equivalent import Equivalent, with_stations
@@ -158,6 +158,21 @@ class Calibration:
                 block_now = block.model_copy(update={"servers": servers})
             scenario = with_measured(scenario, stack, service, block_now)
         return scenario
+
+    def followed_by(self, later: Calibration) -> Calibration:
+        """Return a later calibration with the sources of both, each number beside what was declared first."""
+        rows = {row.key: row for row in self.parameters}
+        for row in later.parameters:
+            first = rows.get(row.key, row)
+            # It may have come back to what was declared: what it was in between says nothing of that.
+            agrees = first.agrees if row.agrees else row.measured.holds(first.declared)
+            rows[row.key] = replace(row, declared=first.declared, agrees=agrees)
+        return replace(
+            later,
+            sources=(*self.sources, *later.sources),
+            parameters=tuple(rows.values()),
+            notes=(*self.notes, *later.notes),
+        )
 
     def extrapolation(self, peak_per_min: float) -> str:
         """Say that a load is beyond what was measured, by more than is taken for granted; empty: it is not."""

@@ -18,6 +18,16 @@ from gameday.scenario.reading import as_written, from_yaml, to_yaml
 __all__ = ["calibration_of", "overlay_text", "read_calibration"]
 
 _VERSION = 1
+_KEYS = (
+    "calibration",
+    "scenario_sha256",
+    "sources",
+    "services",
+    "equivalents",
+    "parameters",
+    "unidentified",
+    "notes",
+)
 
 
 def overlay_text(calibration: Calibration) -> str:
@@ -96,6 +106,8 @@ def _first(error: ValidationError) -> str:
 def _calibration(data: Mapping[str, Any]) -> Calibration:
     if data.get("calibration") != _VERSION:
         raise ValueError(f"is no calibration of version {_VERSION} (`calibration: {_VERSION}`)")
+    if unknown := data.keys() - _KEYS:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; it may hold {', '.join(_KEYS)}")
     return Calibration(
         scenario_sha256=str(data["scenario_sha256"]),
         sources=_rows(data, "sources", Source),

@@ -88,7 +88,7 @@ def calibrate(
         typer.echo(json.dumps(told))
     else:
         _say_calibrated(done)
-    if done.score is not None and done.score.is_doubtful:
+    if done.is_doubted:
         raise typer.Exit(10)
 
 

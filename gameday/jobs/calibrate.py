@@ -29,7 +29,7 @@ from gameday.files import MEASURED, sha256_of, write_whole
 from gameday.history.trace_formats import FilesRead
 from gameday.history.traces import TraceSource, read_traces
 from gameday.jobs.log_target import target_of_log
-from gameday.jobs.past_runs import read_json, run_folder
+from gameday.jobs.past_runs import read_json, run_folder, why_not_learned
 from gameday.record import RunRecord, blank_record, fill_record
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario
@@ -69,6 +69,9 @@ class Calibrated:
     """How a model fitted on every other slot of the last run or log predicts the others; None: too few were
     played, or there were only traces."""
     written: Path
+    is_doubted: bool
+    """Whether some evidence is a run of which nothing could be learned when it was played, as the notes say, or
+    refutes the model as calibrated too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def calibrate(
         score = score_prediction(scenario, target)
     text = overlay_text(calibration)
     write_whole(order.out, lambda path: path.write_text(text, encoding="utf-8"))
-    return Calibrated(calibration, tuple(so_far.drift), score, order.out)
+    doubted = so_far.doubted or (score is not None and score.is_doubtful)
+    return Calibrated(calibration, tuple(so_far.drift), score, order.out, doubted)
 
 
 def _check_out(out: Path) -> None:
@@ -174,6 +178,8 @@ class _Learned:
     target: Target | None = None
     """Of the last run or log."""
     drift: list[Parameter] = field(default_factory=list)
+    doubted: bool = False
+    """Whether some evidence is a run of which nothing could be learned when it was played."""
 
     def learn(self, name: str | None) -> None:
         """Calibrate on one more piece of evidence; UsageError where it is none."""
@@ -193,7 +199,11 @@ class _Learned:
         self.tell(f"{past.run_id}: {past.plan.window.slots} slots")
         self.scenario, self.target = past.scenario, past.target(self.order.seed)
         source = Source("run", past.run_id, past.sha256, self.target.peak_per_min)
-        self._keep(self._fitted(past.scenario, self.target, source))
+        found = self._fitted(past.scenario, self.target, source)
+        if (why := why_not_learned(name, self.order.reports)) is not None:
+            note = f"{past.run_id}: the run itself taught nothing, for {why}; replay, and compare (exit code 10)"
+            self.doubted, found = True, replace(found, notes=(*found.notes, note))
+        self._keep(found)
 
     def _of_log(self, file: Path) -> None:
         scenario = self._declared(file)
@@ -243,7 +253,7 @@ class _Learned:
         """Add what was found last to what is known."""
         if self.calibration is not None:
             self.drift += found.differing
-            found = _after(self.calibration, found)
+            found = self.calibration.followed_by(found)
         self.calibration = found
 
 
@@ -251,21 +261,6 @@ def _hash_of(path: Path) -> str:
     """Return the hash of a file, or of all files of a folder."""
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
     return hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()
-
-
-def _after(before: Calibration, now: Calibration) -> Calibration:
-    """Return the later calibration with the sources of both, each number beside what was declared first."""
-    rows = {row.key: row for row in before.parameters}
-    for row in now.parameters:
-        first = rows.get(row.key, row)
-        agrees = row.agrees and first.agrees
-        rows[row.key] = replace(row, declared=first.declared, agrees=agrees)
-    return replace(
-        now,
-        sources=(*before.sources, *now.sources),
-        parameters=tuple(rows.values()),
-        notes=(*before.notes, *now.notes),
-    )
 
 
 def read_run(run: str | None, reports: Path, event: str | None = None) -> PastRun:
@@ -291,7 +286,8 @@ def _scenario_of(manifest: dict[str, Any], folder: Path, event: str | None) -> L
     played = manifest.get("sha256", {}).get("scenario")
     if played is None:
         raise UsageError(
-            f"{folder}: the run ended before its load went out; give one that was played"
+            f"{folder}: nothing was kept of the run: it still plays, was killed, or ended before its load went "
+            "out; give one that came to its end"
         )
     if played != loaded.played.sha256():
         raise UsageError(

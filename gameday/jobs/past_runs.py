@@ -11,7 +11,14 @@ from gameday.errors import UsageError
 from gameday.ledger import Ledger, RunRow
 from gameday.safety import is_playing
 
-__all__ = ["last_summary", "past_runs", "read_json", "run_folder", "run_summary"]
+__all__ = [
+    "last_summary",
+    "past_runs",
+    "read_json",
+    "run_folder",
+    "run_summary",
+    "why_not_learned",
+]
 
 
 def past_runs(out: Path, event: str | None = None) -> list[RunRow]:
@@ -76,6 +83,14 @@ def run_summary(run: str | None, out: Path) -> dict[str, Any]:
     if not file.is_file():
         raise UsageError(f"{file.parent}: the run did not end; nothing was judged")
     return read_json(file)
+
+
+def why_not_learned(run: str | None, out: Path) -> str | None:
+    """Return why a run taught nothing of its target when it was judged; None: it did."""
+    file = run_folder(run, out) / "summary.json"
+    if not file.is_file():
+        return "it did not come to its end"
+    return (read_json(file).get("learned") or {}).get("why_not") or None
 
 
 def last_summary(out: Path, event: str) -> dict[str, Any] | None:

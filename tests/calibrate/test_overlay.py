@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from gameday.calibrate import Calibration, Source, Unidentified, overlay_text
 from gameday.calibrate.overlay import calibration_of
 from gameday.errors import UsageError
 from gameday.jobs.one_run.after_load import not_identified
-from gameday.scenario.blocks import Measured
+from gameday.scenario.blocks import Measured, Spread
 from gameday.scenario.caller_policies import Retry
 from gameday.scenario.reading import as_written
 from gameday.scenario.server_policies import Autoscale, Degraded
@@ -140,8 +141,9 @@ def test_a_name_that_the_scenario_does_not_have_is_refused_with_those_it_has(
             r"parameters, row 1: agrees: ",
         ),
         (lambda text: text.replace("parameters:", "parameters: [", 1), r"is not YAML: \d+:\d+: "),
+        (lambda text: text + "\nbogus: 3\n", r"^mine\.yaml: unknown: bogus; it may hold "),
     ],
-    ids=["cut short", "a key twice", "no truth value", "a bracket"],
+    ids=["cut short", "a key twice", "no truth value", "a bracket", "an unknown key"],
 )
 def test_what_is_wrong_in_a_file_is_said_with_its_place(
     found: tuple[Calibration, Path], edit: Callable[[str], str], said: str
@@ -149,3 +151,15 @@ def test_what_is_wrong_in_a_file_is_said_with_its_place(
     with pytest.raises(UsageError, match=said) as refused:
         calibration_of(edit(overlay_text(found[0])), "mine.yaml")
     assert "gameday calibrate RUN --out FILE" in str(refused.value)
+
+
+def test_a_number_that_came_back_to_what_was_declared_is_as_declared(
+    found: tuple[Calibration, Path],
+) -> None:
+    calibration, row = found[0], found[0].parameters[0]
+    off = replace(row, declared=1.0, measured=Spread.around(1.5, 0.01), agrees=False)
+    for now, agrees in ((1.0, True), (1.5, False), (2.0, False)):
+        later = replace(off, declared=1.5, measured=Spread.around(now, 0.02), agrees=now == 1.5)
+        before, after = (replace(calibration, parameters=(each,)) for each in (off, later))
+        [both] = before.followed_by(after).parameters
+        assert (both.declared, both.agrees) == (1.0, agrees)

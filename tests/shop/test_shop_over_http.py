@@ -519,8 +519,8 @@ def test_a_shop_that_is_stopped_says_so_in_one_line(
 ) -> None:
     load_small(tmp_path, full_shop())
     command = [sys.executable, "-m", "gameday.cli", "shop", "--event", "small.yaml", "--port", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as shop:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, text=True, stdout=pipe, stderr=pipe) as shop:
         assert shop.stdout is not None
         assert "http://127.0.0.1:" in shop.stdout.readline()
         shop.send_signal(number)

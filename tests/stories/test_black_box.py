@@ -202,7 +202,8 @@ def test_a_station_stands_in_for_the_services(
     assert [row["service"] for row in summary["services"]] == ["site"]
     assert summary["requests"] == []
     assert "what can be lost, and how many servers to order" in json.dumps(summary["verdict"])
-    assert bench.says("calibrate", "--reports", str(bench.out)).code == 0
+    again = bench.says("calibrate", "--reports", str(bench.out))
+    assert again.code == 10 if "taught nothing" in again.said else again.code == 0
 
 
 @pytest.mark.alone
@@ -216,7 +217,7 @@ def test_a_calibrated_black_box_is_modelled_and_what_changed_is_named(
     bench.replayed(event, *more, "--ladder", "25,50,75,100%")
     overlay = bench.path / "calibrated.yaml"
     learned = bench.says("calibrate", "--out", str(overlay), "--reports", str(bench.out))
-    assert learned.code == 0, learned.complained
+    assert learned.code in (0, 10), learned.complained
     simulated = bench.says(
         "simulate", "--event", event, "--demand", curve, "--calibration", str(overlay)
     )

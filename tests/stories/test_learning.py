@@ -106,7 +106,7 @@ def test_what_a_run_said_is_used_and_refused_by_another_scenario(
 ) -> None:
     file = kept_bench.path / "calibrated.yaml"
     done = kept_bench.start("calibrate", str(sick.folder), "--out", str(file)).wait()
-    assert done.code == 0, done.complained
+    assert done.code in (0, 10), done.complained
     assert "main pay time_factor: 3." in done.said or "main pay time_factor: 2.9" in done.said
     declared = kept_bench.scenario(*BUSY)
     again = kept_bench.start(

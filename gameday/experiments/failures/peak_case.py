@@ -74,7 +74,7 @@ def peak_cases(
         case = PeakCase(
             stack=stack,
             plan=peak,
-            zones_lost=scenario.capacity.zones_lost,
+            zones_lost=scenario.capacity.zones_lost if scenario.services_are_known else 0,
             whole=_of_one_zone(scenario, stack),
             later_s=(peak.window.start - plan.window.start).total_seconds(),
             runs=(),

@@ -14,6 +14,10 @@ from gameday.scenario import METRICS, Criterion
 
 __all__ = ["RULE"]
 
+_ORDER = "place the capacity requests of this stack, as far as their proof holds"
+_FASTER = "give the target more servers, or make what is slow in it faster, and play it again"
+"""Where nobody can tell which servers to order."""
+
 
 def _look(evidence: Evidence) -> Iterator[Candidate]:
     """Yield a test per stack and objective of the model with the fleets as they are."""
@@ -41,7 +45,7 @@ def _candidate(
         basis="model only",
         tier=step_tier(evidence.scenario, criterion.subject),
         first_slot=None,
-        suggestion="place the capacity requests of this stack, as far as their proof holds",
+        suggestion=_ORDER if evidence.scenario.services_are_known else _FASTER,
         evidence={"case": case_words(case)},
         quantile=case.plan.quantile,
         extrapolated=far_words(case),

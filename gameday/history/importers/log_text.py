@@ -38,8 +38,8 @@ def shared_addresses(summary: LogSummary) -> str | None:
     return (
         f"{count / total:.0%} of the first {total} steps come from {who}: behind a proxy or a delivery "
         f"network{_other_ways(summary)}, customers who share an address and a user agent are told as one, or as "
-        "a robot. Name another field with --client, or let the server log the client's own address, as nginx "
-        'does by "$http_x_forwarded_for" behind the user agent'
+        "a robot. Name another field (`history import --client`), or let the server log the client's own address, "
+        'as nginx does by "$http_x_forwarded_for" behind the user agent'
     )
 
 

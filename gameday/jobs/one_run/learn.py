@@ -183,7 +183,7 @@ def _why_not(plan: LoadPlan, after: AfterLoad) -> str | None:
         return f"fewer than {_LEAST_SLOTS} slots were played"
     steps = record.steps_by_slot(slots=record.whole)
     if steps.total("lost") > _LOST * steps.total("planned"):
-        return "the generator lost steps"
+        return "the generator lost steps" if played.end == "complete" else "the run was stopped"
     if played.health.machine.is_too_busy:
         return "this machine was busy with other work"
     return None
