@@ -264,12 +264,14 @@ def _made_scratch(name: str) -> Path:
     _sweep(Path(tempfile.gettempdir()))
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{name}-"))
-        fd = os.open(folder, os.O_RDONLY)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        if folder.is_dir():  # another process may have swept it before it was locked
-            _held[folder] = fd
-            return folder
-        os.close(fd)
+        # Another process may sweep it before it is opened, or before it is locked: then another is made.
+        with contextlib.suppress(FileNotFoundError):
+            fd = os.open(folder, os.O_RDONLY)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if folder.is_dir():
+                _held[folder] = fd
+                return folder
+            os.close(fd)
 
 
 def _remove(folder: Path) -> None:

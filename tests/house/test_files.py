@@ -165,6 +165,23 @@ def test_the_temporary_folder_of_a_killed_process_is_swept_by_the_next_and_no_ot
     assert left_in(temporary) == ["gameday-of-a-person"]
 
 
+def test_a_temporary_folder_that_is_swept_while_it_is_made_is_made_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = tempfile.mkdtemp, list[str]()
+
+    def swept_once(prefix: str) -> str:
+        made.append(make(prefix=prefix))
+        if len(made) == 1:
+            os.rmdir(made[0])
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", swept_once)
+    with scratch_folder("model") as folder:
+        assert str(folder) == made[1]
+        assert left_in(temporary) == [folder.name]
+
+
 def test_who_leaves_without_unwinding_removes_its_temporary_folders_first(temporary: Path) -> None:
     with scratch_folder("shop") as folder:
         remove_scratch()

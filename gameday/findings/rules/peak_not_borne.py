@@ -45,12 +45,16 @@ def _candidate(
         basis="model only",
         tier=step_tier(evidence.scenario, criterion.subject),
         first_slot=None,
-        suggestion=_ORDER if evidence.scenario.services_are_known else _FASTER,
+        suggestion=_remedy(evidence),
         evidence={"case": case_words(case)},
         quantile=case.plan.quantile,
         extrapolated=far_words(case),
         services=services_behind(evidence.scenario, case.stack, criterion),
     )
+
+
+def _remedy(evidence: Evidence) -> str:
+    return _ORDER if evidence.scenario.services_are_known else _FASTER
 
 
 RULE = Rule(name="peak_not_borne", look=_look, hurts_customers=True)
