@@ -15,7 +15,7 @@ from gameday.history import History
 from gameday.scenario import Scenario, did_you_mean
 from gameday.scenario.blocks import ForecastBlock
 from gameday.scenario.events import KINDS
-from gameday.scenario.ingredients import Occurrence, When
+from gameday.scenario.ingredients import MonthDays, Occurrence, When
 from gameday.vocabulary import Array
 
 __all__ = ["RegionCalendar", "bare_calendars", "check_place", "known_until", "region_calendars"]
@@ -93,6 +93,22 @@ class RegionCalendar:
         day = (stamps.hour * 60 + stamps.minute).to_numpy()
         return day, (stamps.day_of_week.to_numpy() >= 5).astype(int)
 
+    def date(self, minute: Array) -> Array:
+        """Return the local day, in days since 1970-01-01, shape (n,)."""
+        days = self._local(minute).tz_localize(None) - pd.Timestamp(0)
+        return np.asarray(days // pd.Timedelta(days=1), int)
+
+    def month(self, minute: Array) -> MonthDays:
+        """Return where the local days of minutes lie in their months; public holidays are no working days."""
+        dates, place = np.unique(self.date(minute).astype("datetime64[D]"), return_inverse=True)
+        months = dates.astype("datetime64[M]")
+        free = _days_off(self.country, months) if self.country else []
+        begin, end = (m.astype("datetime64[D]") for m in (months, months + 1))
+        left = np.busday_count(dates + 1, np.maximum(end, dates + 1), holidays=free)
+        left = np.where(np.is_busday(dates, holidays=free), left, -1)
+        day = (dates - begin).astype(int) + 1
+        return MonthDays(day[place], left[place])
+
     def weekday(self, minute: Array) -> Array:
         """Return the local weekday, Monday 0, shape (n,)."""
         return np.asarray(self._local(minute).day_of_week.to_numpy())
@@ -126,6 +142,13 @@ def _public_holidays(country: str, years: list[int]) -> dict[str, list[pd.Timest
     for day, name in sorted(found.items()):
         by_name.setdefault(name, []).append(pd.Timestamp(day))
     return by_name
+
+
+def _days_off(country: str, months: Array) -> list[np.datetime64]:
+    """Return a country's public holidays in the years of months."""
+    years = np.unique(months.astype("datetime64[Y]").astype(int) + 1970)
+    by_name = _public_holidays(country, [int(year) for year in years])
+    return [np.datetime64(day, "D") for days in by_name.values() for day in days]
 
 
 def region_calendars(scenario: Scenario, history: History) -> dict[str, RegionCalendar]:

@@ -13,7 +13,7 @@ import numpy as np
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import Rows
 from gameday.forecast.data.runs import runs_of
-from gameday.forecast.data.weekly_profile import PER_DAY, QUARTERS_DAYS, by_day
+from gameday.forecast.data.weekly_profile import PER_DAY, QUARTERS_DAYS, by_day, weekday_of
 from gameday.vocabulary import Array
 
 __all__ = ["closed_quarters", "without_closures"]
@@ -61,9 +61,9 @@ def closed_quarters(rows: Rows, calendar: RegionCalendar) -> Array:
     candidates = _often_low(late)
     if not len(candidates):
         return closed
-    table, weekday = by_day(late.minute, late.width, late.mean[:, candidates], calendar)
+    table, date = by_day(late.minute, late.width, late.mean[:, candidates], calendar)
     for days in (slice(0, 5), slice(5, 7)):
-        members = table[np.isin(weekday, np.arange(7)[days])]
+        members = table[np.isin(weekday_of(date), np.arange(7)[days])]
         if len(members) >= _LEAST_DAYS:
             for column, series in enumerate(candidates):
                 closed[days, :, series] = _closed(members[:, :, column])

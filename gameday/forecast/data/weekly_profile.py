@@ -18,6 +18,7 @@ __all__ = [
     "QUARTERS_DAYS",
     "by_day",
     "quarters_at",
+    "weekday_of",
     "recurring_quarters",
     "log_ratio_of_rows",
 ]
@@ -54,7 +55,8 @@ def recurring_quarters(
 
     Of the last `days`, events and their margins left out.
     """
-    table, weekday = _last_days(rows, log_ratio, calendar, days)
+    table, date = _last_days(rows, log_ratio, calendar, days)
+    weekday = weekday_of(date)
     factors = np.zeros((7, PER_DAY, log_ratio.shape[1]))
     # The level is the fit's: of all days, for one of a group may be closed.
     centre = _median(table.reshape(-1, log_ratio.shape[1]))
@@ -111,7 +113,7 @@ def quarters_at(quarters: Array, calendar: RegionCalendar, minute: Array) -> Arr
 def by_day(
     minute: Array, width: Array, values: Array, calendar: RegionCalendar
 ) -> tuple[Array, Array]:
-    """Return rows' values by local day, (days, 96, series), NaN where unknown, and each day's weekday, (days,).
+    """Return rows' values by local day, (days, 96, series), NaN where unknown, and the days, since 1970, (days,).
 
     A row wider than a quarter hour fills all of its own.
     """
@@ -119,12 +121,15 @@ def by_day(
         return np.empty((0, PER_DAY, values.shape[1])), np.empty(0, int)
     row, quarter = _quarters_of(minute, width)
     slot = calendar.slot_of_day(quarter)[0]
-    # Local dates: the local noon of each row's day, in whole days.
-    date = np.round((quarter - slot) / 1440).astype(int)
-    _, first, day = np.unique(date, return_index=True, return_inverse=True)
+    dates, day = np.unique(calendar.date(quarter), return_inverse=True)
     table = np.full((day[-1] + 1, PER_DAY, values.shape[1]), np.nan)
     table[day, slot // _QUARTER_MIN] = values[row]
-    return table, calendar.weekday(quarter)[first]
+    return table, dates
+
+
+def weekday_of(date: Array) -> Array:
+    """Return the weekdays, Monday 0, of days since 1970, which began on a Thursday."""
+    return np.asarray((date + 3) % 7)
 
 
 def _quarters_of(minute: Array, width: Array) -> tuple[Array, Array]:

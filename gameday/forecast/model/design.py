@@ -68,6 +68,7 @@ class Design:
 
     def columns(self, minute: Array, fixed: Columns | None = None) -> Columns:
         """Return every column at `minute`; `fixed`, if given, is `calendar_columns(minute)`."""
-        origin = Origin(minute, self.first_min, self.origin_min, self.shape)
+        month = self.calendar.month(minute) if self.shape.is_monthly else None
+        origin = Origin(minute, self.first_min, self.origin_min, self.shape, month)
         own = _joined(self.calendar.block.ingredients.origin_columns(origin), len(minute))
         return own.beside(fixed or calendar_columns(self.calendar, minute))

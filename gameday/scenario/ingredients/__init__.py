@@ -11,15 +11,25 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.scenario.ingredients.block import Ingredients
     from gameday.scenario.ingredients.regressors import Regressor
-    from gameday.scenario.ingredients.when import Occurrence, Origin, Part, Shape, When
+    from gameday.scenario.ingredients.when import MonthDays, Occurrence, Origin, Part, Shape, When
 
-__all__ = ["Ingredients", "Occurrence", "Origin", "Part", "Regressor", "Shape", "When"]
+__all__ = [
+    "Ingredients",
+    "MonthDays",
+    "Occurrence",
+    "Origin",
+    "Part",
+    "Regressor",
+    "Shape",
+    "When",
+]
 
 if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
             "Ingredients": "block",
+            "MonthDays": "when",
             "Occurrence": "when",
             "Origin": "when",
             "Part": "when",

@@ -9,6 +9,7 @@ from pydantic import Field
 from gameday.scenario.ingredients.day import Day
 from gameday.scenario.ingredients.events import Events
 from gameday.scenario.ingredients.holidays import Holidays
+from gameday.scenario.ingredients.month import Month
 from gameday.scenario.ingredients.regressors import Regressor
 from gameday.scenario.ingredients.trend import Trend
 from gameday.scenario.ingredients.walk import Walk
@@ -26,6 +27,7 @@ class Ingredients(Block):
     trend: Trend = Trend()
     walk: Walk | None = Walk()
     year: Year | None = Year()
+    month: Month | None = Month()
     day: Day | None = Day()
     week: Week | None = Week()
     holidays: Holidays | None = Holidays()
@@ -34,7 +36,7 @@ class Ingredients(Block):
 
     def origin_columns(self, when: Origin) -> Iterator[Part]:
         """Yield the columns that depend on where the past ends."""
-        for part in (self.trend, self.walk, self.year):
+        for part in (self.trend, self.walk, self.year, self.month):
             if part is not None:
                 yield from part.columns(when)
 

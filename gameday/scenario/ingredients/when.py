@@ -9,7 +9,7 @@ import numpy as np
 
 from gameday.vocabulary import Array
 
-__all__ = ["Occurrence", "Origin", "Part", "Shape", "When", "waves"]
+__all__ = ["MonthDays", "Occurrence", "Origin", "Part", "Shape", "When", "waves"]
 
 DAY_MIN = 1440.0
 
@@ -30,6 +30,18 @@ class Shape:
     """Weight of the past halves in this time."""
     walk_min: float | None = None
     """Weight that ties a day's level to the day's before, in minutes of data; None: no random walk."""
+    is_monthly: bool = False
+    """Whether days of the month have effects."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthDays:
+    """Where days lie in their local month, shape (n,) each."""
+
+    day: Array
+    """1 to 31."""
+    working_days_left: Array
+    """Of the month after this day; -1 of days that are no working days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,8 @@ class Origin:
     first_min: float
     origin_min: float
     shape: Shape
+    month: MonthDays | None = None
+    """Of shapes with days of the month; None: of the others."""
 
     @property
     def day(self) -> Array:
