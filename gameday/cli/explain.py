@@ -129,6 +129,11 @@ def _say(data: dict[str, Any]) -> None:
         so_far *= factor
         how = f"{factor:>12,.4g}" if not index else f"{'x':>5}{factor:>7.4f}"
         typer.echo(f"  {name:<28}{how}{so_far:>14,.5g}")
+    if len(data["members"]) > 1:
+        parts = (
+            f"{100 * share:.0f} % {name} ({steps:,.4g})" for name, share, steps in data["members"]
+        )
+        typer.echo(f"  of which {' + '.join(parts)}")
     for name, steps in data["launches"].items():
         so_far += steps
         typer.echo(f"  {f'launch {name}':<28}{'+':>3}{steps:>9,.4g}{so_far:>14,.5g}")
@@ -137,7 +142,7 @@ def _say(data: dict[str, Any]) -> None:
             f"known up to {moved['until'][:16]}Z it was {moved['before']:,.4g}: {moved['words']}"
         )
     raced = [f"{name} {100 * s:.1f} %" for name, s in data["race"].items() if s is not None]
-    typer.echo(f"error of each level model on earlier forecasts (WAPE): {'; '.join(raced)}")
+    typer.echo(f"error of each member on earlier forecasts (WAPE): {'; '.join(raced)}")
     typer.echo("earlier forecasts were off by (p10, p50, p90):")
     for row in data["spread"]:
         typer.echo(

@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation
-from gameday.forecast.uncertainty.peaks import PeakErrors
+from gameday.forecast.uncertainty.peak_errors import PeakErrors
 from gameday.vocabulary import Array, TimeGrid, supported
 
 __all__ = ["Crowd", "Demand"]

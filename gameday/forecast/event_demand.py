@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from gameday.forecast.demand import Demand
-from gameday.forecast.uncertainty.peaks import LaunchedCurve, Peak, PeakErrors, peak_of
+from gameday.forecast.uncertainty.peak_errors import PeakErrors
+from gameday.forecast.uncertainty.peaks import LaunchedCurve, Peak, peak_of
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["ALL", "EventDemand", "EventNumbers", "LaunchSteps", "quantile_of_sum"]

@@ -30,7 +30,7 @@ from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.rivals import Rival
 from gameday.forecast.uncertainty.curves import Curves, curves_of, stack_curves
 from gameday.forecast.uncertainty.error_correlation import correlate_errors
-from gameday.forecast.uncertainty.peaks import PeakErrors, peak_errors
+from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, TimeGrid
@@ -139,7 +139,6 @@ def _curves(fitted: Fitted, grid: TimeGrid) -> Curves:
         [
             curves_of(
                 model.blend,
-                model.past.calendar,
                 model.past.end_min,
                 [model.bands(s, QUANTILES) for s in steps],
                 grid,

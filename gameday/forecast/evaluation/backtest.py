@@ -18,7 +18,7 @@ from gameday.forecast.data.preparation import prepare
 from gameday.forecast.data.training_data import Past, daily
 from gameday.forecast.evaluation.accuracy import LEVELS, Accuracy, mean_accuracy, score_accuracy
 from gameday.forecast.evaluation.benchmark import OURS
-from gameday.forecast.model.ahead import Ahead, ahead
+from gameday.forecast.model.ahead import Ahead
 from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model, fit_models
 from gameday.forecast.rivals import Rival
@@ -194,20 +194,18 @@ def _forecast(model: Model, counted: Past, horizon_min: int, rivals: Sequence[Ri
 
 
 def _forecast_of_model(model: Model, slots: Array) -> _Forecast:
-    counts = model.blend.counts(slots)
-    then = ahead(model.past.calendar, slots, model.past.end_min)
-    bands = [model.bands(s, LEVELS).counts(then, counts[:, s]) for s in range(counts.shape[1])]
-    return _Forecast(counts, np.stack(bands, axis=1))
+    return _Forecast(*model.quantiles(slots, LEVELS))
 
 
 def _forecast_of_rival(rival: Rival, past: Past, slots: Array, horizon_min: int) -> _Forecast:
     """Return a rival's forecast, its bands by split conformal prediction, by hour, from the last known horizon."""
     counts, errors = rival(past, slots), _errors_of_rival(rival, past, horizon_min)
     hour = past.calendar.slot_of_day(slots)[0] // 60
-    then = Ahead(hour, np.zeros(len(slots)), np.zeros(len(slots), bool))
+    zero = np.zeros(len(slots))
+    then = Ahead(hour, zero, np.zeros(len(slots), bool))
     bands = np.empty((*counts.shape, len(LEVELS)))
     for step in range(counts.shape[1]):
-        bands[:, step] = make_bands(errors[step], LEVELS).counts(then, counts[:, step])
+        bands[:, step] = make_bands(errors[step], LEVELS).counts(then, counts[:, step], zero)
     return _Forecast(counts, bands)
 
 
@@ -220,6 +218,6 @@ def _errors_of_rival(rival: Rival, past: Past, horizon_min: int) -> list[Errors]
     hour = past.calendar.slot_of_day(minute)[0] // 60
     zero, none = np.zeros(len(minute)), np.zeros(len(minute), bool)
     return [
-        Errors(ratios, hour, zero, none, zero, minute, counts)
+        Errors(ratios, hour, zero, none, zero, minute, counts, zero)
         for ratios, counts in zip(log_ratio.T, expected.T, strict=True)
     ]

@@ -11,7 +11,6 @@ from functools import reduce
 import numpy as np
 
 from gameday.forecast.evaluation.accuracy import AbsoluteErrors, absolute_errors, pooled_wape
-from gameday.forecast.evaluation.rolling_origin import weighed_folds
 from gameday.forecast.model.regional import Model
 from gameday.forecast.rivals import RIVALS, Rival
 
@@ -33,19 +32,19 @@ PLAIN = tuple(RIVALS[name] for name in ("last week", "median of weeks"))
 
 
 def benchmark_model(model: Model, rivals: Iterable[Rival] = PLAIN) -> dict[str, AbsoluteErrors]:
-    """Return name -> absolute errors by series, over all minutes of the weighed origins.
+    """Return name -> absolute errors by series, over all minutes of the earlier origins.
 
-    First the forecast itself, then the level models it is blended from, then the rivals: over the same minutes.
+    First the forecast itself, then the members it is blended from, then the rivals: over the same minutes.
     """
-    folds = weighed_folds(model.folds)
+    folds = model.folds
     if not folds:
         return {}
     weights = model.blend.weights
     errors = {OURS: model.absolute_errors(weights)}
-    for index, shape in enumerate(model.shapes):
+    for index, name in enumerate(model.members):
         alone = np.zeros_like(weights)
         alone[index] = 1.0
-        errors[shape.name] = model.absolute_errors(alone)
+        errors[name] = model.absolute_errors(alone)
     for rival in rivals:
         parts = [
             absolute_errors(fold.actual, rival(model.past.until(fold.origin), fold.minute))

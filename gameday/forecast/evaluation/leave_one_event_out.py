@@ -59,9 +59,9 @@ def support(kind: str, number: int, where: str = "") -> str:
 def event_errors(past: Past, blend: Blend, kind: str) -> list[Array]:
     """Return the log errors of each known past event of the kind when left out, (minutes, series) each.
 
-    The candidate that weighs most stands for the blend.
+    The level model that weighs most stands for the blend.
     """
-    design = blend.fits[int(blend.weights.sum(axis=1).argmax())].design
+    design = blend.main.design
     known = known_events(past, kind)
     every = -(-len(known) // _MOST_LEFT_OUT) or 1
     return [_errors_without(past, design, event) for event in known[::every]]

@@ -85,6 +85,6 @@ def _rows_of(stretch: Masked, rows: Rows) -> Rows:
 
 def _effect(model: Model, rows: Rows, minute: Array, series: int) -> float:
     """Return by what share the mean at `minute`s would be higher had `rows` been learned from."""
-    fit = model.blend.fits[int(model.blend.weights.sum(axis=1).argmax())]
+    fit = model.blend.main
     columns = fit.design.columns(minute, model.past.columns(minute))
     return float(np.expm1(influence(fit, model.past.rows, rows, columns, series)))

@@ -1,4 +1,4 @@
-"""Rolling-origin evaluation: what each candidate would have forecast, its errors, and the weight it earns."""
+"""Rolling-origin evaluation: what each member would have forecast from earlier origins, beside what came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from gameday.forecast.data.weekly_profile import (
     quarters_at,
     recurring_quarters,
 )
-from gameday.forecast.model.blend import profile_at
+from gameday.forecast.model.blend import apart, blended, profile_at
+from gameday.forecast.model.design import Columns
+from gameday.forecast.model.patterns import Pattern, patterns_of
 from gameday.forecast.model.profile import Residues
 from gameday.forecast.model.solve import Fit, fit_rows
 from gameday.scenario.ingredients import Shape
@@ -23,27 +25,15 @@ from gameday.vocabulary import Array
 __all__ = [
     "Fold",
     "candidate_shapes",
-    "fold_errors",
     "quarters_of",
-    "weighed_folds",
     "rolling_folds",
-    "scores_of",
-    "weights_of",
 ]
 
 _FOLDS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25)
 """Origins so many horizons before the end of the past."""
-_WEIGHED = 1.0
-"""Older origins than this tell of the spread of errors alone, not of which candidate is best now."""
-_POWER = 16.0
-"""A candidate's weight falls with this power of its error: one that is 10 % worse counts a fifth. Ours."""
 _STRIDES = (1, 7, 13, 29, 61, 121)
 """Every so many minutes are scored: each shares no factor with a day, so no minute of it is missed."""
 _MOST_SCORED = 3000
-_LEAST_SCORED = 200
-_LEAST_COUNT = 3.0
-"""Counts that one scored sum holds on average: single minutes of a sparse series would favour a forecast of 0.
-Ours."""
 _LEAST_DAYS = 4.0
 """A fold is fitted to at least so many days."""
 _SHORT_PAST = (
@@ -82,9 +72,34 @@ class Fold:
     actual: Array
     """Counts, shape (n, series); NaN where not known or, then, not knowable."""
     log_mean: Array
-    """Each candidate's log(1 + count), shape (candidates, n, series), float32."""
+    """Each member's log(1 + count), shape (members, n, series), float32: the level models', then the patterns'."""
+    said: Array
+    """Which member forecast all of these minutes of a series, (members, series); elsewhere `log_mean` is 0."""
+    levels: int
+    """How many of them are level models, which always do."""
     recurring: Array
     """Log of the single minutes' factor in that, shape (n, series), float32."""
+
+    def blended(self, weights: Array) -> Array:
+        """Return the counts of members with such weights, (members, series), shape (n, series)."""
+        return blended(self._heard(weights), self.log_mean, self.levels)
+
+    def _heard(self, weights: Array) -> Array:
+        """Return the weights of members that forecast; they sum to 1, too."""
+        heard = weights * self.said
+        whole = heard.sum(axis=0)
+        heard[0] = np.where(whole > 0, heard[0], 1.0)
+        return np.asarray(heard / heard.sum(axis=0))
+
+    def blended_series(self, weights: Array, series: int) -> Array:
+        """Return the same of one series alone, shape (n,)."""
+        own = [series]
+        return blended(self._heard(weights)[:, own], self.log_mean[:, :, own], self.levels)[:, 0]
+
+    def apart_series(self, weights: Array, series: int) -> Array:
+        """Return how far members of one series lie apart, as `Blend.apart`, shape (n,)."""
+        own = [series]
+        return apart(self._heard(weights)[:, own], self.log_mean[:, :, own], self.levels)[:, 0]
 
     def without_last(self) -> Fold:
         """Return the fold without its last series."""
@@ -92,6 +107,7 @@ class Fold:
             self,
             actual=self.actual[:, :-1],
             log_mean=self.log_mean[:, :, :-1],
+            said=self.said[:, :-1],
             recurring=self.recurring[:, :-1],
         )
 
@@ -101,8 +117,12 @@ def candidate_shapes(past: Past) -> tuple[Shape, ...]:
 
     A random walk over the last weeks says nothing of a year ahead.
     """
-    is_short = (past.end_min - past.first_min) / 1440 < 200
-    plain, walks = _SHORT_PAST if is_short else _LONG_PAST
+    days = (past.end_min - past.first_min) / 1440
+    plain: tuple[Shape, ...]
+    plain, walks = _SHORT_PAST if days < 200 else _LONG_PAST
+    month = past.calendar.block.ingredients.month
+    if month is not None and days >= month.from_days:
+        plain = (*plain, replace(plain[0], name="paydays", is_monthly=True))
     return plain if past.is_daily else plain + walks
 
 
@@ -139,6 +159,7 @@ class _Candidates:
     """What recurs by the quarter hour of the week, (7, 96, series); None where days are forecast."""
     profile: Array | None
     """What recurs by the minute of the day, (2, 1440, series); likewise."""
+    patterns: tuple[Pattern, ...]
 
     @staticmethod
     def fit(
@@ -147,16 +168,18 @@ class _Candidates:
         """Return the candidates of an origin; `residues`: None where days are forecast."""
         rows = past.rows.before(origin)
         fits = [fit_rows(rows, past.design(shape, origin=origin)) for shape in shapes]
+        patterns = patterns_of(rows, fits[0])
         if residues is None:
-            return _Candidates(past, origin, fits, None, None)
-        return _Candidates(past, origin, fits, quarters_of(rows, fits[0]), residues.profile(origin))
+            return _Candidates(past, origin, fits, None, None, patterns)
+        quarters, profile = quarters_of(rows, fits[0]), residues.profile(origin)
+        return _Candidates(past, origin, fits, quarters, profile, patterns)
 
     def score(self, minute: Array, back: float) -> Fold:
         """Return what they forecast of slots that start at `minute`, beside what came."""
         past, slot = self.past, self.past.calendar.slot_of_day(minute)
         actual = past.actual(minute).astype(np.float32)
         quarter, recurring = self._recurring(minute, slot)
-        log_mean, known = self._log_means(minute, quarter + recurring)
+        log_mean, known = self._log_means(minute, quarter, recurring)
         return Fold(
             origin=self.origin,
             back=back,
@@ -165,7 +188,9 @@ class _Candidates:
             hour=slot[0] // 60,
             in_event=in_event(minute, past.calendar),
             actual=_where_known(actual, known),
-            log_mean=log_mean,
+            log_mean=np.nan_to_num(log_mean),
+            said=np.asarray(~np.isnan(log_mean).any(axis=1)),
+            levels=len(self.fits),
             recurring=np.broadcast_to(recurring, actual.shape),
         )
 
@@ -176,17 +201,27 @@ class _Candidates:
         quarter = quarters_at(self.quarters, self.past.calendar, minute)
         return quarter.astype(np.float32), profile_at(self.profile, slot).astype(np.float32)
 
-    def _log_means(self, minute: Array, recurring: Array) -> tuple[Array, Array]:
-        """Return each candidate's log(1 + count), float32, and where all knew what the calendar holds."""
-        fixed = self.past.columns(minute)
-        log_mean = np.empty((len(self.fits), len(minute), len(self.past.counts)), np.float32)
-        known = np.ones(len(minute), bool)
-        for index, fit in enumerate(self.fits):
-            columns = fit.design.columns(minute + self.past.middle_min, fixed)
-            smooth = np.maximum(np.expm1(fit.log_mean(columns)), 0)
-            log_mean[index] = np.log1p(smooth * np.exp(recurring))
+    def _log_means(self, minute: Array, quarter: Array, recurring: Array) -> tuple[Array, Array]:
+        """Return each member's log(1 + count), float32, and where all knew what the calendar holds."""
+        past, fixed = self.past, self.past.columns(minute)
+        logs, known = list[Array](), np.ones(len(minute), bool)
+        for fit in self.fits:
+            columns = fit.design.columns(minute + past.middle_min, fixed)
+            logs.append(_times(fit.log_mean(columns), quarter + recurring))
             known &= fit.is_known(columns)
-        return log_mean, known
+        logs += [_times(log, recurring) for log in self._of_patterns(minute, fixed)]
+        return np.stack(logs), known
+
+    def _of_patterns(self, minute: Array, fixed: Columns) -> list[Array]:
+        """Return each pattern's log(1 + count) without what recurs by the minute, (n, series) each."""
+        special, calendar = self.fits[0].special(fixed), self.past.calendar
+        return [pattern.at(calendar, minute) + special for pattern in self.patterns]
+
+
+def _times(log: Array, log_factor: Array) -> Array:
+    """Return log(1 + count) of so many times the count, at least none."""
+    counts = np.maximum(np.expm1(log), 0) * np.exp(log_factor)
+    return np.asarray(np.log1p(counts), np.float32)
 
 
 def _where_known(counts: Array, known: Array) -> Array:
@@ -199,64 +234,3 @@ def quarters_of(rows: Rows, fit: Fit) -> Array:
     late = rows.where(rows.minute >= fit.design.origin_min - QUARTERS_DAYS * 1440)
     fitted = fit.log_mean(fit.design.columns(late.minute, late.calendar))
     return recurring_quarters(late, log_ratio_of_rows(late, fitted), fit.design.calendar)
-
-
-def fold_errors(folds: list[Fold]) -> Array:
-    """Return each candidate's WAPE in each fold, (folds, candidates, series); NaN where too little was known.
-
-    Of a sparse series sums of several minutes are scored: one by one, 0 would win.
-    """
-    return np.stack([_errors_of_fold(fold) for fold in folds])
-
-
-def _errors_of_fold(fold: Fold) -> Array:
-    """Return the same of one fold, (candidates, series)."""
-    known = ~np.isnan(fold.actual)
-    number, total = known.sum(axis=0), np.nansum(fold.actual, axis=0)
-    enough = (number >= min(_LEAST_SCORED, len(fold.minute) // 2)) & (total > 0)
-    runs = _run_lengths(number, total, len(known))
-    missed = (np.where(known, np.expm1(log_mean) - fold.actual, 0) for log_mean in fold.log_mean)
-    errors = [_summed_error(row, runs) / np.maximum(total, 1e-9) for row in missed]
-    return np.where(enough, np.array(errors, float), np.nan)
-
-
-def _run_lengths(number: Array, total: Array, most: int) -> Array:
-    """Return how many minutes each series' scored sums are of, given minutes known and counts, (series,) each."""
-    runs = np.ceil(_LEAST_COUNT * number / np.maximum(total, 1e-9))
-    return runs.clip(1, most // 7 or 1).astype(int)
-
-
-def _summed_error(missed: Array, runs: Array) -> Array:
-    """Return the summed absolute error of runs of so many minutes, (n, series) and (series,) to (series,)."""
-    error = np.abs(missed).sum(axis=0)
-    for series in np.flatnonzero(runs > 1):
-        starts = np.arange(0, len(missed), runs[series])
-        error[series] = np.abs(np.add.reduceat(missed[:, series], starts)).sum()
-    return np.asarray(error)
-
-
-def weights_of(folds: list[Fold]) -> tuple[Array, Array]:
-    """Return (weights, scores) of the candidates, shape (candidates, series) each; unscored they weigh alike."""
-    scores = scores_of(weighed_folds(folds))
-    log = np.log(np.where(np.isnan(scores), 1.0, scores))
-    relative = np.exp(-_POWER * (log - log.min(axis=0)))
-    return relative / relative.sum(axis=0), scores
-
-
-def weighed_folds(folds: list[Fold]) -> list[Fold]:
-    """Return the folds that tell which candidate is best now."""
-    return [fold for fold in folds if fold.back <= _WEIGHED] or folds
-
-
-def scores_of(folds: list[Fold]) -> Array:
-    """Return each candidate's score, shape (candidates, series); NaN where no fold tells one.
-
-    The geometric mean of the folds' WAPEs, longer folds counting more: so a fold that all find hard does not
-    outvote the others.
-    """
-    length = np.sqrt([(~np.isnan(fold.actual)).any(axis=1).sum() for fold in folds])[:, None, None]
-    log = np.log(np.maximum(fold_errors(folds), 1e-6))
-    weight = np.where(np.isnan(log), 0.0, length)
-    total = weight.sum(axis=0)
-    score = (weight * np.nan_to_num(log)).sum(axis=0) / np.maximum(total, 1e-9)
-    return np.where(total > 0, np.exp(score), np.nan)

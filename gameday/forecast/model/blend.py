@@ -10,16 +10,31 @@ import numpy as np
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.weekly_profile import quarters_at
 from gameday.forecast.model.design import Columns
+from gameday.forecast.model.patterns import Pattern
 from gameday.forecast.model.solve import Fit
 from gameday.vocabulary import Array
 
-__all__ = ["FACTORS", "PROFILE", "RECONCILIATION", "Blend", "Reconciliation", "profile_at"]
+__all__ = [
+    "FACTORS",
+    "INGREDIENTS",
+    "PROFILE",
+    "RECONCILIATION",
+    "Blend",
+    "Reconciliation",
+    "apart",
+    "blended",
+    "levels_of",
+    "profile_at",
+]
 
 PROFILE = "minute of the day"
 RECONCILIATION = "days and region"
+INGREDIENTS = "ingredients"
+"""The member that the fits are."""
 FACTORS = (PROFILE, RECONCILIATION)
 """Ingredients that are factors of the count, not terms of log(1 + count)."""
 _EVENT = "event: "
+_QUARTER_MIN = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +57,16 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A weighted mean, in logs, of one region's fits, times what recurs and what reconciles: all of it readable.
+    """A weighted mean of members, times what recurs and what reconciles: all of it readable.
 
-    The fits' sum is log(1 + count); profile and reconciliation are factors of the count itself, so that they move
-    the sparsest series by the same share as the busiest.
+    The fits, level models with the same ingredients, are one member: their weighted mean in logs, whose sum is
+    log(1 + count). Patterns are the others. Members' counts add up; profile and reconciliation are factors of the
+    sum, so that they move the sparsest series by the same share as the busiest.
     """
 
     fits: tuple[Fit, ...]
     weights: Array
-    """Shape (fits, series); each series' sum to 1."""
+    """Of the fits and then of the patterns, shape (fits + patterns, series); each series' sum to 1."""
     profile: Array
     """Log factor of each local minute, shape (2 = weekday/weekend, 1440, series)."""
     quarters: Array
@@ -62,6 +78,17 @@ class Blend:
     middle_min: float = 0.0
     """From a slot's start to where it is taken to lie."""
     reconciliation: Reconciliation | None = None
+    patterns: tuple[Pattern, ...] = ()
+
+    @property
+    def levels(self) -> Array:
+        """The fits' weights among themselves, shape (fits, series)."""
+        return levels_of(self.weights, len(self.fits))
+
+    @property
+    def main(self) -> Fit:
+        """The fit that weighs most over all series."""
+        return self.fits[int(self.levels.sum(axis=1).argmax())]
 
     @property
     def calendar(self) -> RegionCalendar:
@@ -83,23 +110,87 @@ class Blend:
 
     def smooth(self, minute: Array) -> Array:
         """Return medians without what recurs at single minutes, shape (n, series)."""
-        fixed, log = self.columns(minute), np.zeros((len(minute), self.weights.shape[1]))
-        for fit, weight in zip(self.fits, self.weights, strict=True):
-            if weight.any():
-                log += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
-        counts = np.maximum(np.expm1(log), 0)
-        counts = counts * np.exp(quarters_at(self.quarters, self.calendar, minute))
+        counts = np.zeros((len(minute), self.weights.shape[1]))
+        for share, member in self._members(minute).values():
+            counts += share * member
         if self.reconciliation is None:
             return counts
         return np.asarray(counts * np.exp(self.reconciliation.at(minute)))
 
+    def _members(self, minute: Array) -> dict[str, tuple[Array, Array]]:
+        """Return member -> its share, (series,), and its counts without factors of the sum, (n, series).
+
+        Without the patterns where none has any share.
+        """
+        fixed = self.columns(minute)
+        shares = self.weights[len(self.fits) :]
+        members = {INGREDIENTS: (1 - shares.sum(axis=0), self._of_fits(minute, fixed))}
+        if shares.any():
+            logs = self._of_patterns(minute, fixed)
+            for share, pattern, log in zip(shares, self.patterns, logs, strict=True):
+                members[pattern.name] = share, np.expm1(log)
+        return members
+
+    def apart(self, minute: Array) -> Array:
+        """Return how far members lie apart, (n, series): their logs' weighted deviation from the blend's.
+
+        As they are in the middle of each quarter hour.
+        """
+        quarter, back = np.unique(minute // _QUARTER_MIN, return_inverse=True)
+        middle = minute if len(quarter) == len(minute) else quarter * _QUARTER_MIN + 7.0
+        logs = self._logs(middle)
+        return apart(self.weights[: len(logs)], logs, len(self.fits))[back]
+
+    def _logs(self, minute: Array) -> Array:
+        """Return each member's log(1 + count) without factors of the sum, (members, n, series).
+
+        Without the patterns where none has any weight.
+        """
+        fixed, calendar = self.columns(minute), self.calendar
+        quarters = np.exp(quarters_at(self.quarters, calendar, minute))
+        each = (
+            fit.log_mean(fit.design.columns(minute + self.middle_min, fixed)) for fit in self.fits
+        )
+        logs = [np.log1p(np.maximum(np.expm1(log), 0) * quarters) for log in each]
+        if self.weights[len(self.fits) :].any():
+            logs += self._of_patterns(minute, fixed)
+        return np.stack(logs)
+
+    def _of_patterns(self, minute: Array, fixed: Columns) -> list[Array]:
+        """Return each pattern's log(1 + count), (n, series) each; `fixed`: the calendar's columns."""
+        special = self._special(fixed)
+        plain = (np.nan_to_num(each.at(self.calendar, minute)) for each in self.patterns)
+        return [np.maximum(log + special, 0) for log in plain]
+
+    def _of_fits(self, minute: Array, fixed: Columns) -> Array:
+        """Return the fits' counts, quarters included, shape (n, series); `fixed`: the calendar's columns."""
+        log = np.zeros((len(minute), self.weights.shape[1]))
+        for fit, weight in zip(self.fits, self.levels, strict=True):
+            if weight.any():
+                log += weight * fit.log_mean(fit.design.columns(minute + self.middle_min, fixed))
+        quarters = quarters_at(self.quarters, self.calendar, minute)
+        return np.asarray(np.maximum(np.expm1(log), 0) * np.exp(quarters))
+
+    def _special(self, fixed: Columns) -> Array:
+        """Return what events, holidays and regressors do, in logs, shape (n, series)."""
+        each = zip(self.fits, self.levels, strict=True)
+        return np.asarray(sum(weight * fit.special(fixed) for fit, weight in each))
+
+    def members(self, minute: Array) -> dict[str, tuple[Array, Array]]:
+        """Return member -> its share, (series,), and its counts, (n, series); the shares' sum is `counts`."""
+        factor = np.exp(self._recurring(minute))
+        if self.reconciliation is not None:
+            factor = factor * np.exp(self.reconciliation.at(minute))
+        each = self._members(minute)
+        return {name: (share, counts * factor) for name, (share, counts) in each.items()}
+
     def parts(self, minute: Array) -> dict[str, Array]:
-        """Return each ingredient's log, shape (n, series) each.
+        """Return each ingredient's log, shape (n, series) each, of the fits.
 
         All but `FACTORS` sum to log(1 + count), and those are factors of that count.
         """
         fixed, logs = self.columns(minute), dict[str, Array]()
-        for fit, weight in zip(self.fits, self.weights, strict=True):
+        for fit, weight in zip(self.fits, self.levels, strict=True):
             columns = fit.design.columns(minute + self.middle_min, fixed)
             for name, part in fit.parts(columns).items():
                 logs[name] = logs.get(name, 0.0) + weight * part
@@ -113,7 +204,7 @@ class Blend:
         columns = self.columns(minute)
         is_event = np.array([name.startswith(_EVENT) for name in columns.blocks], bool)
         effect = np.zeros((len(minute), self.weights.shape[1]))
-        for fit, weight in zip(self.fits, self.weights, strict=True):
+        for fit, weight in zip(self.fits, self.levels, strict=True):
             shared = fit.coefficients[len(fit.blocks) - fit.calendar_columns :]
             effect += weight * (columns.values[:, is_event] @ shared[is_event])
         return effect
@@ -128,9 +219,37 @@ class Blend:
             quarters=self.quarters[:, :, :-1],
             mean_factor=self.mean_factor[:, :-1],
             reconciliation=reconciliation,
+            patterns=tuple(pattern.without_last() for pattern in self.patterns),
         )
 
 
 def profile_at(profile: Array, slot: tuple[Array, Array]) -> Array:
     """Return the profile at (minute of the day, weekend), shape (n, series)."""
     return np.asarray(profile[slot[1], slot[0]])
+
+
+def levels_of(weights: Array, fits: int) -> Array:
+    """Return the weights of the first `fits` members among themselves, (fits, series); alike where all are 0."""
+    own = weights[:fits]
+    whole = own.sum(axis=0)
+    return np.where(whole > 0, own / np.where(whole > 0, whole, 1.0), 1 / fits)
+
+
+def blended(weights: Array, log_mean: Array, fits: int) -> Array:
+    """Return the counts of members' weighted mean, as `Blend` has it, shape (n, series).
+
+    `log_mean`: each member's log(1 + count), (members, n, series), the fits first; `weights`, (members, series).
+    """
+    fitted = np.expm1(np.einsum("cs,cns->ns", levels_of(weights, fits), log_mean[:fits]))
+    counts = weights[:fits].sum(axis=0) * fitted
+    for weight, log in zip(weights[fits:], log_mean[fits:], strict=True):
+        if weight.any():
+            counts += weight * np.expm1(log)
+    return np.asarray(counts)
+
+
+def apart(weights: Array, log_mean: Array, fits: int) -> Array:
+    """Return the weighted standard deviation of members' logs about their blend's, shape (n, series)."""
+    middle = np.log1p(blended(weights, log_mean, fits))
+    away = (weight * (log - middle) ** 2 for weight, log in zip(weights, log_mean, strict=True))
+    return np.sqrt(sum(away, np.zeros(middle.shape)))

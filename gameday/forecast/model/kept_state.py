@@ -19,16 +19,17 @@ from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import Rows
 from gameday.forecast.model.blend import Blend, Reconciliation
 from gameday.forecast.model.design import Design, calendar_columns
+from gameday.forecast.model.patterns import Pattern
 from gameday.forecast.model.solve import Fit
 from gameday.forecast.model.state import State
 from gameday.forecast.uncertainty.bands import Bands
-from gameday.forecast.uncertainty.peaks import PeakErrors
+from gameday.forecast.uncertainty.peak_errors import PeakErrors
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
 __all__ = ["load_state", "save_state"]
 
-VERSION = 4
+VERSION = 5
 _BAND_FIELDS = (
     "noise",
     "octave",
@@ -39,6 +40,7 @@ _BAND_FIELDS = (
     "reach",
     "few",
     "seen",
+    "usual_apart",
 )
 
 
@@ -70,6 +72,14 @@ def _arrays(state: State) -> dict[str, Array]:
         arrays |= {"tie_at": np.empty(0), "tie": np.empty((0, len(state.names)))}
     else:
         arrays |= {"tie_at": reconciliation.midnights, "tie": reconciliation.log_factor}
+    for name in _BAND_FIELDS:
+        arrays[f"b_{name}"] = np.stack([getattr(b, name) for b in state.bands])
+    return arrays | _member_arrays(blend) | _peak_arrays(state.peaks)
+
+
+def _member_arrays(blend: Blend) -> dict[str, Array]:
+    """Return the arrays of each level model, and of each pattern."""
+    arrays = {f"p{index}": pattern.log for index, pattern in enumerate(blend.patterns)}
     for index, fit in enumerate(blend.fits):
         arrays |= {
             f"c{index}": fit.coefficients,
@@ -77,9 +87,7 @@ def _arrays(state: State) -> dict[str, Array]:
             f"u{index}": fit.supported,
             f"h{index}": fit.held,
         }
-    for name in _BAND_FIELDS:
-        arrays[f"b_{name}"] = np.stack([getattr(b, name) for b in state.bands])
-    return arrays | _peak_arrays(state.peaks)
+    return arrays
 
 
 def _header(state: State) -> str:
@@ -98,6 +106,7 @@ def _header(state: State) -> str:
                 {"shape": asdict(fit.design.shape), "blocks": fit.blocks}
                 for fit in state.blend.fits
             ],
+            "patterns": [pattern.name for pattern in state.blend.patterns],
             "levels": state.bands[0].levels,
         }
     )
@@ -111,6 +120,7 @@ def _peak_arrays(peaks: tuple[PeakErrors, ...]) -> dict[str, Array]:
         "p_days": np.array([len(p.minutes) for p in peaks]),
         "p_distinct": np.array([p.distinct for p in peaks]),
         "p_chance": np.array([p.chance for p in peaks]),
+        "p_together": np.array([p.together for p in peaks]),
     }
 
 
@@ -191,6 +201,9 @@ def _blend(kept: _Kept) -> Blend:
         mean_factor=arrays["smear"],
         columns=partial(calendar_columns, kept.calendar),
         reconciliation=Reconciliation(midnights, log_factor) if len(log_factor) else None,
+        patterns=tuple(
+            Pattern(name, arrays[f"p{index}"]) for index, name in enumerate(kept.header["patterns"])
+        ),
     )
 
 
@@ -210,8 +223,12 @@ def _peaks(arrays: dict[str, Array]) -> tuple[PeakErrors, ...]:
             arrays["p_minutes"][first:last],
             int(distinct),
             float(chance),
+            float(together),
         )
-        for first, last, distinct, chance in zip(
-            ends[:-1], ends[1:], arrays["p_distinct"], arrays["p_chance"], strict=True
+        for first, last, distinct, chance, together in zip(
+            ends[:-1],
+            ends[1:],
+            *(arrays[f"p_{name}"] for name in ("distinct", "chance", "together")),
+            strict=True,
         )
     )

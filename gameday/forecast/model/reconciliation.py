@@ -143,7 +143,7 @@ def _daily_log_ratios(fold: Fold, weights: Array) -> Iterator[Array]:
 
     NaN where too few of its minutes are known, or nothing was counted or forecast.
     """
-    forecast = np.expm1(np.einsum("cs,cns->ns", weights, fold.log_mean))
+    forecast = fold.blended(weights)
     day = np.floor((fold.minute - fold.minute[0]) / 1440).astype(int)
     for number in range(int(day[-1]) + 1):
         within = day == number

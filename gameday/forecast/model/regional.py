@@ -10,21 +10,22 @@ from gameday.forecast.data.training_data import Past
 from gameday.forecast.data.weekly_profile import PER_DAY
 from gameday.forecast.evaluation.accuracy import AbsoluteErrors, absolute_errors, pooled_wape
 from gameday.forecast.evaluation.leave_one_event_out import event_errors
+from gameday.forecast.evaluation.member_weights import member_weights
 from gameday.forecast.evaluation.rolling_origin import (
     Fold,
     candidate_shapes,
     quarters_of,
     rolling_folds,
-    weighed_folds,
-    weights_of,
 )
-from gameday.forecast.model.blend import Blend, Reconciliation
+from gameday.forecast.model.blend import Blend, Reconciliation, levels_of
 from gameday.forecast.model.event_priors import event_priors
 from gameday.forecast.model.mean_correction import mean_factor_by_hour
+from gameday.forecast.model.patterns import Pattern, patterns_of
 from gameday.forecast.model.profile import minute_profile
 from gameday.forecast.model.solve import Fit, fit_rows
 from gameday.forecast.parallel import side_by_side
 from gameday.forecast.uncertainty.bands import Bands, Errors, make_bands
+from gameday.forecast.uncertainty.curves import quantiles_of
 from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
@@ -42,9 +43,8 @@ class Model:
     past: Past
     blend: Blend
     shapes: tuple[Shape, ...]
+    """Of the level models."""
     folds: list[Fold]
-    scores: Array
-    """Each candidate's WAPE, geometric mean of its folds, shape (candidates, series)."""
     event_errors: list[Array]
     """Past events' log errors, each left out in turn, (minutes, series) each."""
 
@@ -60,7 +60,18 @@ class Model:
         """
         events = [errors[:, series] for errors in self.event_errors]
         alone = len(events) < 2 or self.events_foretold >= _FORETOLD
-        return make_bands(self.errors(series), levels, None if alone else np.concatenate(events))
+        return make_bands(self.errors(series), levels, () if alone else events)
+
+    def quantiles(self, minute: Array, levels: tuple[float, ...]) -> tuple[Array, Array]:
+        """Return medians, (n, series), and quantiles, (n, series, levels), of minutes or days."""
+        bands = [self.bands(series, levels) for series in range(len(self.past.counts))]
+        return quantiles_of(self.blend, self.past.end_min, bands, minute)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of all members of the blend, in the order of their weights."""
+        patterns = (pattern.name for pattern in self.blend.patterns)
+        return (*(shape.name for shape in self.shapes), *patterns)
 
     @property
     def events_foretold(self) -> int:
@@ -78,21 +89,19 @@ class Model:
             past=replace(self.past, counts=self.past.counts[:-1]),
             folds=[fold.without_last() for fold in self.folds],
             blend=self.blend.without_last(reconciliation),
-            scores=self.scores[:, :-1],
             event_errors=[errors[:, :-1] for errors in self.event_errors],
         )
 
     def wape(self) -> float:
-        """Return the blend's WAPE over all weighed folds and series; NaN where it cannot be told."""
+        """Return the blend's WAPE over all folds and series; NaN where it cannot be told."""
         return pooled_wape([self.absolute_errors(self.blend.weights)])
 
     def absolute_errors(self, weights: Array) -> AbsoluteErrors:
-        """Return the absolute errors on weighed folds of the candidates blended with such weights, by series."""
+        """Return the absolute errors on all folds of the members blended with such weights, by series."""
         nothing = np.zeros(weights.shape[1])
         errors = AbsoluteErrors(nothing, nothing)
-        for fold in weighed_folds(self.folds):
-            log_mean = np.einsum("cs,cns->ns", weights, fold.log_mean)
-            errors += absolute_errors(fold.actual, np.expm1(log_mean))
+        for fold in self.folds:
+            errors += absolute_errors(fold.actual, fold.blended(weights))
         return errors
 
 
@@ -113,33 +122,47 @@ class _Candidates:
     shapes: tuple[Shape, ...]
     folds: list[Fold]
     weights: Array
-    scores: Array
+    """Of all members, shape (members, series)."""
+    best: int
+    """Number of the level model that weighs most."""
     first: Fit
-    """Of the candidate that weighs most, its events shrunk to nothing."""
-
-    @property
-    def best(self) -> int:
-        """Number of the candidate that weighs most."""
-        return int(self.weights.sum(axis=1).argmax())
+    """That level model, its events shrunk to nothing."""
 
 
 def _weigh(past: Past, horizon_min: int) -> _Candidates:
     shapes = candidate_shapes(past)
     folds = rolling_folds(past, horizon_min, shapes)
-    weights, scores = weights_of(folds)
-    best = shapes[int(weights.sum(axis=1).argmax())]
-    return _Candidates(past, shapes, folds, weights, scores, fit_rows(past.rows, past.design(best)))
+    weights = member_weights(folds)
+    best = int(levels_of(weights, len(shapes)).sum(axis=1).argmax())
+    first = fit_rows(past.rows, past.design(shapes[best]))
+    return _Candidates(past, shapes, folds, weights, best, first)
 
 
 def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     """Return the model of a region, its events shrunk to `prior`."""
-    past, weights = candidates.past, candidates.weights
+    past = candidates.past
     fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in candidates.shapes)
-    profile, quarters = _recurring(past, fits[candidates.best])
-    mean_factor = _mean_factors(candidates)
-    blend = Blend(fits, weights, profile, quarters, mean_factor, past.columns, past.middle_min)
+    main = fits[candidates.best]
+    patterns = patterns_of(past.rows, main)
+    blend = Blend(
+        fits,
+        _heard(candidates.weights, patterns),
+        *_recurring(past, main),
+        _mean_factors(candidates),
+        past.columns,
+        past.middle_min,
+        patterns=patterns,
+    )
     errors = [] if past.is_daily else event_errors(past, blend, kind)
-    return Model(past, blend, candidates.shapes, candidates.folds, candidates.scores, errors)
+    return Model(past, blend, candidates.shapes, candidates.folds, errors)
+
+
+def _heard(weights: Array, patterns: tuple[Pattern, ...]) -> Array:
+    """Return the members' weights, those of patterns that say nothing of a series 0; each series' sum to 1."""
+    known = np.stack([~np.isnan(pattern.log).any(axis=(0, 1)) for pattern in patterns])
+    heard = weights.copy()
+    heard[-len(patterns) :] *= known
+    return np.asarray(heard / heard.sum(axis=0))
 
 
 def _mean_factors(candidates: _Candidates) -> Array:
@@ -161,8 +184,8 @@ def _recurring(past: Past, fit: Fit) -> tuple[Array, Array]:
 
 
 def _blend_errors(folds: list[Fold], weights: Array, series: int) -> Errors:
-    """Return the log errors of the candidates' blend, one series, all folds."""
-    log_means = [weights[:, series] @ fold.log_mean[:, :, series] for fold in folds]
+    """Return the log errors of the members' blend, one series, all folds."""
+    log_means = [np.log1p(fold.blended_series(weights, series)) for fold in folds]
     log_ratios = [
         np.log1p(fold.actual[:, series]) - log_mean
         for fold, log_mean in zip(folds, log_means, strict=True)
@@ -176,4 +199,5 @@ def _blend_errors(folds: list[Fold], weights: Array, series: int) -> Errors:
         origin=np.concatenate(origins),
         minute=np.concatenate([fold.minute for fold in folds]),
         expected=np.expm1(np.concatenate(log_means)),
+        apart=np.concatenate([fold.apart_series(weights, series) for fold in folds]),
     )

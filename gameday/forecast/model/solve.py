@@ -35,6 +35,8 @@ _BLOCK_ROWS = 8192
 """Rows that are laid out in double precision at once."""
 _EVENT_HALF_LIFE_DAYS = 720.0
 """Events are few, so they are forgotten slowly. Ours: two years halve an event's weight."""
+_EVERY_WEEK = ("time of day", "weekday")
+"""Ingredients of the calendar that every week has."""
 _OWN_GRAM = 0.02
 """A series that misses more than this share of the rows that some series has is solved on its own rows: the
 pseudo-responses of so many missing ones would not settle in a few passes. Ours."""
@@ -72,6 +74,15 @@ class Fit:
             name: columns.values[:, names == name].astype(float) @ self.coefficients[names == name]
             for name in dict.fromkeys(self.blocks)
         }
+
+    def special(self, calendar: Columns) -> Array:
+        """Return what events, holidays and regressors do to log(1 + count), shape (n, series).
+
+        `calendar`: the columns that depend on the minute alone.
+        """
+        is_special = np.array([name not in _EVERY_WEEK for name in calendar.blocks], bool)
+        own = self.coefficients[len(self.blocks) - self.calendar_columns :][is_special]
+        return np.asarray(calendar.values[:, is_special] @ own.astype(np.float32))
 
     def is_known(self, columns: Columns) -> Array:
         """Return whether the past has seen all that the calendar holds of these minutes, shape (n,)."""

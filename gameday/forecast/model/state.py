@@ -14,12 +14,13 @@ from gameday.forecast.data.outliers import asked_masks, mask
 from gameday.forecast.data.training_data import Past
 from gameday.forecast.evaluation.benchmark import PLAIN, benchmark_model
 from gameday.forecast.model.blend import Blend
+from gameday.forecast.model.patterns import patterns_of
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.solve import fit_rows
 from gameday.forecast.parallel import side_by_side
 from gameday.forecast.rivals import Rival
 from gameday.forecast.uncertainty.bands import Bands
-from gameday.forecast.uncertainty.peaks import PeakErrors, peak_errors
+from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
 __all__ = ["State", "known_until", "refreshed", "state_of"]
@@ -98,12 +99,14 @@ def refreshed(state: State, counts: Array, grid: TimeGrid) -> tuple[State, int]:
 
 
 def _refitted(blend: Blend, rows: Rows, end_min: float) -> Blend:
-    """Return the blend with its fits gone on from where they were, to these rows."""
+    """Return the blend with its fits gone on from where they were, to these rows, and its patterns of them."""
     fits = side_by_side(
         lambda fit: fit_rows(rows, replace(fit.design, origin_min=end_min), fit.held, start=fit),
         [(fit,) for fit in blend.fits],
     )
-    return replace(blend, fits=tuple(fits))
+    moved = replace(blend, fits=tuple(fits))
+    patterns = patterns_of(rows, moved.main)[: len(blend.patterns)]
+    return replace(moved, patterns=patterns)
 
 
 def _new_rows(state: State, counts: Array, grid: TimeGrid) -> Rows:

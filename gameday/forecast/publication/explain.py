@@ -1,8 +1,10 @@
 """Why a forecast is what it is: its ingredients as factors, and what changed since the last one.
 
-The factors multiply to the forecast exactly, and launches' crowds are added to the product. The model sums
+The factors multiply to the forecast exactly, and launches' crowds are added to the product. The level models sum
 ingredients of log(1 + count); the factor `small counts` takes the 1 away again (it is near 1 for all but the
-quietest series). The minute profile and the reconciliation are factors already.
+quietest series). The minute profile and the reconciliation are factors already. Where patterns have a share in
+the blend, members' counts times their shares add up to the forecast, and the factor `other members` is that sum
+over what the ingredients alone would forecast.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from gameday.forecast.model.blend import FACTORS, PROFILE
+from gameday.forecast.model.blend import FACTORS, PROFILE, Blend
 from gameday.forecast.model.regional import Model
 from gameday.forecast.uncertainty.bands import Errors
 from gameday.vocabulary import Array
@@ -31,7 +33,7 @@ __all__ = [
     "waterfall_of",
 ]
 
-_SMALL = "small counts"
+_SMALL, _OTHERS = "small counts", "other members"
 _ORDER = (
     "base",
     "trend",
@@ -64,6 +66,8 @@ class Waterfall:
     """The product and what launches add, steps a minute."""
     launches: tuple[tuple[str, float], ...] = ()
     """(launch, steps a minute of its crowd): they add to the product, they do not multiply it."""
+    members: tuple[tuple[str, float, float], ...] = ()
+    """(member, its share in the blend, its steps a minute): the shares' sum is the product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +109,42 @@ def waterfall(
 
     `launches`: what each adds to that minute, steps a minute.
     """
-    minute = np.array([instant.timestamp() // 60])
-    logs = {k: float(v[0, step]) for k, v in model.blend.parts(minute).items()}
-    organic = waterfall_of(model.past.calendar.region, name, instant, logs)
+    organic = waterfall_of(model.blend, step, name, instant)
     added = tuple((launch, steps) for launch, steps in launches.items() if steps > 0)
     return replace(
         organic, forecast=organic.forecast + sum(steps for _, steps in added), launches=added
     )
 
 
-def waterfall_of(region: str, name: str, instant: datetime, logs: Mapping[str, float]) -> Waterfall:
-    """Return ingredients, as logs, as factors that multiply to the forecast; without launches."""
+def waterfall_of(blend: Blend, step: int, name: str, instant: datetime) -> Waterfall:
+    """Return a minute's ingredients as factors that multiply to its forecast, and its members; no launches."""
+    minute = np.array([instant.timestamp() // 60])
+    factors, of_ingredients = _ingredients(blend, step, minute)
+    members = _members(blend, step, minute)
+    forecast = sum(share * counts for _, share, counts in members)
+    if len(members) > 1 and of_ingredients > 0:
+        factors.append((_OTHERS, forecast / of_ingredients))
+    return Waterfall(blend.calendar.region, name, instant, tuple(factors), forecast, (), members)
+
+
+def _members(blend: Blend, step: int, minute: Array) -> tuple[tuple[str, float, float], ...]:
+    """Return each member's name, its share and its steps in a minute, shape (1,); without those of no share."""
+    return tuple(
+        (name, float(share[step]), float(counts[0, step]))
+        for name, (share, counts) in blend.members(minute).items()
+        if share[step] > 0
+    )
+
+
+def _ingredients(blend: Blend, step: int, minute: Array) -> tuple[list[tuple[str, float]], float]:
+    """Return the factors of the level models' forecast of a minute, shape (1,), and that forecast."""
+    logs = {k: float(v[0, step]) for k, v in blend.parts(minute).items()}
     whole = sum(log for name, log in logs.items() if name not in FACTORS)
     moved = sum(logs.get(name, 0.0) for name in FACTORS)
-    forecast = max(float(np.expm1(whole)), 0.0) * float(np.exp(moved))
     factors = [(k, float(np.exp(logs[k]))) for k in _in_order(logs)]
     # 1 - exp(-whole) is what expm1 leaves of exp: 1 for dense series, 0 where less than none is expected.
     factors.append((_SMALL, float(max(-np.expm1(-whole), 0.0))))
-    return Waterfall(region, name, instant, tuple(factors), forecast)
+    return factors, max(float(np.expm1(whole)), 0.0) * float(np.exp(moved))
 
 
 def _in_order(logs: Mapping[str, float]) -> list[str]:

@@ -30,7 +30,7 @@ from gameday.forecast.publication.explain import (
 )
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES
+from gameday.vocabulary import QUANTILES, Array
 
 __all__ = [
     "Explanation",
@@ -105,11 +105,13 @@ class Explanation:
     words: str
     factors: tuple[tuple[str, float], ...]
     """(ingredient, factor); the first is a count a minute, the others multiply it."""
+    members: tuple[tuple[str, float, float], ...]
+    """(member, its share in the blend, its steps a minute): shares times steps add up to `organic`."""
     spread: tuple[ErrorSpread, ...]
     race: dict[str, float | None]
     """Name -> WAPE of this series on earlier origins; None where it cannot be told."""
     weights: dict[str, float]
-    """Level model -> its weight in the blend."""
+    """Member -> its weight in the blend; level models first."""
     until: str
     """End of the known past, ISO 8601."""
     hashes: InputHashes
@@ -175,6 +177,7 @@ def explain_forecast(
         band=_band(series, organic),
         words=_words(now),
         factors=now.factors,
+        members=now.members,
         spread=tuple(error_spread(series.model, series.step)),
         race=_benchmark(series),
         weights=_weights(series),
@@ -249,11 +252,11 @@ def _benchmark(series: _Series) -> dict[str, float | None]:
 
 
 def _weights(series: _Series) -> dict[str, float]:
-    """Return the name of each level model -> its weight in the series' blend."""
+    """Return the name of each member -> its weight in the series' blend."""
     weights = series.model.blend.weights[:, series.step]
     return {
-        shape.name: round(float(weight), 3)
-        for shape, weight in zip(series.model.shapes, weights, strict=True)
+        name: round(float(weight), 3)
+        for name, weight in zip(series.model.members, weights, strict=True)
     }
 
 
@@ -264,17 +267,22 @@ def _local(model: Model, instant: datetime) -> str:
 
 def _band(series: _Series, organic: float) -> dict[str, float]:
     """Return quantiles of the minute by itself, steps, launches included; `organic` is its median without them."""
-    past = series.model.past
-    minute = np.array([series.question.instant.timestamp() // 60])
-    then = ahead(past.calendar, minute, past.end_min)
-    counts = series.model.bands(series.step, QUANTILES).counts(then, np.array([organic]))[0]
-    launches = list(series.launches.values())
+    counts, launches = _organic_band(series, organic), list(series.launches.values())
     return {
         f"p{100 * level:g}": float(
             quantile_of_sum(np.array(organic), np.array(count), launches, level)
         )
         for level, count in zip(QUANTILES, counts, strict=True)
     }
+
+
+def _organic_band(series: _Series, organic: float) -> Array:
+    """Return the same without launches, shape (QUANTILES,)."""
+    model, minute = series.model, np.array([series.question.instant.timestamp() // 60])
+    then = ahead(model.past.calendar, minute, model.past.end_min)
+    apart = model.blend.apart(minute)[:, series.step]
+    counts = model.bands(series.step, QUANTILES).counts(then, np.array([organic]), apart)
+    return np.asarray(counts[0])
 
 
 def _by_effect(factors: Iterable[tuple[str, float]], least: float) -> list[tuple[str, float]]:

@@ -14,10 +14,9 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar
-from gameday.forecast.data.fit_rows import in_event
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.data.training_data import Past, daily
-from gameday.forecast.event_demand import ALL, EventDemand, LaunchSteps, quantile_of_sum
+from gameday.forecast.event_demand import EventDemand, LaunchSteps, quantile_of_sum
 from gameday.forecast.model.ahead import Ahead
 from gameday.forecast.model.reconciliation import (
     LONG_PAST_DAYS,
@@ -28,8 +27,10 @@ from gameday.forecast.model.reconciliation import (
 )
 from gameday.forecast.model.regional import Model, fit_models
 from gameday.forecast.model.strength import strength_sigma
+from gameday.forecast.publication.horizon import Horizon
+from gameday.forecast.publication.year_peaks import peaks_of_year
 from gameday.forecast.uncertainty.bands import make_bands
-from gameday.forecast.uncertainty.peaks import Peak, peak_errors, peak_of
+from gameday.forecast.uncertainty.peaks import Peak
 from gameday.history import History
 from gameday.vocabulary import Array
 
@@ -39,8 +40,6 @@ LEVELS = (0.1, 0.5, 0.9)
 _WEEK_MIN = 7 * 1440
 _NEAR_MIN = 8 * _WEEK_MIN
 """Up to here bands are those of origins scored as far ahead, and no farther. Ours."""
-_TOP_DAYS = 6
-"""Days of a year whose minutes are looked at for its highest: those of the highest totals. Ours."""
 _LEAST_DAYS = 56
 
 
@@ -73,31 +72,6 @@ class Outlook:
     """The steps, and then the sums."""
     regions: tuple[RegionOutlook, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Horizon:
-    """One region's models, and what all its numbers of the years ahead are made with."""
-
-    days: Model
-    """The daily model, scored over the whole horizon."""
-    near: Model
-    """The daily model, scored over the next weeks only."""
-    minutes: Model
-    weights: Array
-    """By how much each step counts in each sum, shape (sums, steps)."""
-    sigma: float
-    """Spread of the log of an event's size."""
-    event: EventDemand | None
-
-    @property
-    def region(self) -> str:
-        return self.minutes.past.calendar.region
-
-    def midnights(self, weeks: int) -> Array:
-        """Return the local midnights from the end of the past to two weeks beyond the horizon."""
-        end = self.minutes.past.end_min
-        return self.minutes.past.calendar.midnights(end, end + (weeks + 2) * _WEEK_MIN)
 
 
 def look_ahead(
@@ -146,7 +120,7 @@ def _fit(
     horizon_min: int,
     kind: str,
     event: EventDemand | None,
-) -> list[_Horizon]:
+) -> list[Horizon]:
     """Return each region's models, of days and of minutes, the sums of steps as further series."""
     pasts = [_with_sums(past, w) for past, w in zip(pasts, weights, strict=True)]
     by_day = [daily(past) for past in pasts]
@@ -156,7 +130,7 @@ def _fit(
     minutes = fit_models(pasts, min(horizon_min, int(pasts[0].grid.slots / 4)), kind)
     sigma = strength_sigma(minutes)
     return [
-        _Horizon(day, close, minute, w, sigma, event)
+        Horizon(day, close, minute, w, sigma, event)
         for day, close, minute, w in zip(days, near, minutes, weights, strict=True)
     ]
 
@@ -203,14 +177,14 @@ class _Weeks:
         return np.asarray(part.reshape(len(days), self.number, 7).sum(axis=2))
 
 
-def _region(horizon: _Horizon, weeks: int) -> RegionOutlook:
+def _region(horizon: Horizon, weeks: int) -> RegionOutlook:
     """Return one region's outlook."""
     edges = horizon.midnights(weeks)
     whole = _whole_weeks(horizon, edges, weeks)
     in_days = _totals_of_days(horizon, edges)
     weekly = _totals_of_weeks(horizon, edges, whole, in_days)
     year = edges[: min(365, len(edges) - 1) + 1]
-    peak_days, peaks = _peaks(horizon, year, _minutes_totals(horizon, year, in_days.means))
+    peak_days, peaks = peaks_of_year(horizon, year, _minutes_totals(horizon, year, in_days.means))
     return RegionOutlook(
         region=horizon.region,
         weeks=tuple(_instant(m) for m in edges[whole.days][::7]),
@@ -223,13 +197,13 @@ def _region(horizon: _Horizon, weeks: int) -> RegionOutlook:
     )
 
 
-def _whole_weeks(horizon: _Horizon, edges: Array, weeks: int) -> _Weeks:
+def _whole_weeks(horizon: Horizon, edges: Array, weeks: int) -> _Weeks:
     """Return the whole weeks, at most so many, between midnights."""
     monday = int(np.flatnonzero(horizon.minutes.past.calendar.weekday(edges) == 0)[0])
     return _Weeks(monday, min(weeks, (len(edges) - 1 - monday) // 7))
 
 
-def _totals_of_weeks(horizon: _Horizon, edges: Array, whole: _Weeks, in_days: _Totals) -> _Totals:
+def _totals_of_weeks(horizon: Horizon, edges: Array, whole: _Weeks, in_days: _Totals) -> _Totals:
     """Return what is expected of whole weeks and its quantiles, launches included, (series, weeks) each."""
     crowds = [
         LaunchSteps(whole.sums(launch.median), launch.log_sigma)
@@ -245,7 +219,7 @@ def _totals_of_weeks(horizon: _Horizon, edges: Array, whole: _Weeks, in_days: _T
     )
 
 
-def _totals_of_days(horizon: _Horizon, edges: Array) -> _Totals:
+def _totals_of_days(horizon: Horizon, edges: Array) -> _Totals:
     """Return the totals of the days between `edges`.
 
     Means add up; each series' quantiles are moved by the same factor as its mean.
@@ -257,7 +231,7 @@ def _totals_of_days(horizon: _Horizon, edges: Array) -> _Totals:
     return _Totals(coherent, {level: rows * factor for level, rows in quantiles.items()})
 
 
-def _launches(horizon: _Horizon, edges: Array) -> list[LaunchSteps]:
+def _launches(horizon: Horizon, edges: Array) -> list[LaunchSteps]:
     """Return what each launch adds to days between `edges`, shape (series, days): the steps', then the sums'."""
     event, weights = horizon.event, horizon.weights
     if event is None:
@@ -273,7 +247,7 @@ def _launches(horizon: _Horizon, edges: Array) -> list[LaunchSteps]:
     return added
 
 
-def _minutes_totals(horizon: _Horizon, edges: Array, means: Array) -> Array:
+def _minutes_totals(horizon: Horizon, edges: Array, means: Array) -> Array:
     """Return the totals of the days between `edges`, (series, days), combined with the minutes' own where those
     reach, as in an event's forecast.
 
@@ -306,94 +280,21 @@ def _coherent(means: Array, weights: Array, error: Array) -> Array:
     return np.concatenate([leaves, weights @ leaves])
 
 
-def _quantiles(horizon: _Horizon, starts: Array) -> dict[float, Array]:
+def _quantiles(horizon: Horizon, starts: Array) -> dict[float, Array]:
     """Return quantile -> totals of days, shape (series, days); a week's is their sum: its days err alike."""
     median, end_min = horizon.days.blend.counts(starts), horizon.days.past.end_min
-    none = np.zeros(len(starts), bool)
+    none, apart = np.zeros(len(starts), bool), horizon.days.blend.apart(starts)
     ahead = Ahead(np.zeros(len(starts), int), (starts - end_min) / 1440, none)
     is_near = (starts - end_min < _NEAR_MIN)[:, None]
     quantiles = {level: np.empty(median.T.shape) for level in LEVELS}
     for series, row in enumerate(median.T):
         far, close = (
-            make_bands(model.errors(series), LEVELS).counts(ahead, row)
+            make_bands(model.errors(series), LEVELS).counts(ahead, row, apart[:, series])
             for model in (horizon.days, horizon.near)
         )
         for level, column in zip(LEVELS, np.where(is_near, close, far).T, strict=True):
             quantiles[level][series] = column
     return quantiles
-
-
-def _peaks(
-    horizon: _Horizon, edges: Array, totals: Array
-) -> tuple[tuple[int, ...], tuple[Peak, ...]]:
-    """Return each series' day with the highest minute of the year, and that peak.
-
-    `totals`: of the days between `edges`, (series, days). Days of the event are left to its own demand: its peak
-    is taken where it is the higher one, or where all days are the event's.
-    """
-    ordinary = _ordinary_days(horizon, edges)
-    found = [_peak(horizon, edges, series, row, ordinary) for series, row in enumerate(totals)]
-    if horizon.event is not None:
-        found = _with_event(horizon, horizon.event, edges, found)
-    return tuple(day for day, _ in found), tuple(peak for _, peak in found)
-
-
-def _ordinary_days(horizon: _Horizon, edges: Array) -> Array:
-    """Return which days are not the event's, shape (days,); all of them where no day is left otherwise."""
-    ordinary, event = np.ones(len(edges) - 1, bool), horizon.event
-    if event is not None:
-        first, last = event.organic.spans[event.regions.index(horizon.region)]
-        begins, ends = event.grid.epoch_min + first, event.grid.epoch_min + last
-        ordinary = (edges[1:] <= begins) | (edges[:-1] >= ends)
-    return ordinary if ordinary.any() else np.ones(len(edges) - 1, bool)
-
-
-def _peak(
-    horizon: _Horizon, edges: Array, series: int, totals: Array, ordinary: Array
-) -> tuple[int, Peak]:
-    """Return the day of one series' highest minute among `ordinary` days, and that peak."""
-    minutes = horizon.minutes
-    curves = {
-        day: _day_curve(minutes, series, edges[day : day + 2], totals[day])
-        for day in _highest_days(totals, ordinary)
-    }
-    top = max(curves, key=lambda day: float(curves[day].max()))
-    noon = edges[top : top + 2].mean(keepdims=True)
-    sigma = horizon.sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
-    return top, peak_of(curves[top], peak_errors([(minutes, series)]), sigma)
-
-
-def _highest_days(totals: Array, ordinary: Array) -> list[int]:
-    """Return the numbers of the `ordinary` days with the highest totals, in order."""
-    days = np.flatnonzero(ordinary)
-    highest: list[int] = days[np.argsort(totals[days])[-_TOP_DAYS:]].tolist()
-    return sorted(highest)
-
-
-def _day_curve(minutes: Model, series: int, edges: Array, total: float) -> Array:
-    """Return the smooth medians of a day's minutes whose means sum to `total`, shape (minutes,)."""
-    minute = np.arange(edges[0], edges[1])
-    shape = minutes.blend.smooth(minute)[:, series]
-    hour = minutes.past.calendar.slot_of_day(minute)[0] // 60
-    # Totals are means; peaks are learned from medians.
-    mean = shape * minutes.blend.mean_factor[hour, series]
-    return np.asarray(shape * total / max(float(mean.sum()), 1e-9))
-
-
-def _with_event(
-    horizon: _Horizon, event: EventDemand, edges: Array, found: list[tuple[int, Peak]]
-) -> list[tuple[int, Peak]]:
-    """Return (day, peak) of each series, the event's where that is at least as high."""
-    series = [(step, None) for step in event.steps] + [(ALL, row) for row in horizon.weights]
-    highest = list(found)
-    for number, (step, per_step) in enumerate(series):
-        peak = event.peak(horizon.region, step, per_step)
-        minute = event.grid.epoch_min + peak.slot
-        day = int(np.searchsorted(edges, minute, "right")) - 1
-        is_within = 0 <= day < len(edges) - 1
-        if is_within and peak.size[0.5] >= found[number][1].size[0.5]:
-            highest[number] = day, replace(peak, slot=int(minute - edges[day]))
-    return highest
 
 
 def _instant(minute: float) -> datetime:

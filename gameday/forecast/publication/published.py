@@ -194,7 +194,7 @@ def demand_of_state(
     `span`: the event's slots there; `crowds` are of all regions, this one is number `region`.
     """
     name = state.calendar.region
-    own = curves_of(state.blend, state.calendar, state.end_min, state.bands, grid)
+    own = curves_of(state.blend, state.end_min, state.bands, grid)
     curves = stack_curves([own])
     return Demand(
         grid=grid,
@@ -267,9 +267,7 @@ def _launches_at(demand: EventDemand, series: int, slot: int) -> dict[str, float
 def _waterfall_at(published: Published, series: int, slot: int) -> Waterfall:
     """Return the ingredients of one minute of a team's forecast, without launches."""
     state, grid = published.state, published.demand.grid
-    minute = np.array([grid.epoch_min + slot], float)
-    logs = {name: float(part[0, series]) for name, part in state.blend.parts(minute).items()}
-    return waterfall_of(state.calendar.region, state.names[series], grid.instant(slot), logs)
+    return waterfall_of(state.blend, series, state.names[series], grid.instant(slot))
 
 
 def _support(state: State, grid: TimeGrid, numbers: EventNumbers) -> tuple[int | None, float]:

@@ -1,11 +1,13 @@
 """How far off a forecast may be: conformal quantiles of the log errors of earlier origins.
 
 By local hour, by how far ahead, and apart inside declared events; widened where, each origin left out in turn, the
-others' bands held fewer of its minutes than they promised.
+others' bands held fewer of its minutes than they promised, and where the forecast's members lie farther apart than
+they did: a mixture's variance is that within its members and that of their means.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -21,13 +23,11 @@ from gameday.forecast.uncertainty.counts import (
     tenths,
     whole_counts,
 )
+from gameday.forecast.uncertainty.event_sizes import PRIOR_SIGMA, size_distances
 from gameday.vocabulary import Array
 
-__all__ = ["LEAST_POOL", "PRIOR_SIGMA", "Bands", "Errors", "make_bands", "noise_of"]
+__all__ = ["LEAST_POOL", "Bands", "Errors", "make_bands", "noise_of"]
 
-PRIOR_SIGMA = 0.15
-"""Spread of an event's log size where the past cannot tell. Ours: half as much again as
-forecast is p99.7."""
 LEAST_POOL = 60
 """Errors below which a pool has no quantiles of its own and the next wider one stands for it."""
 _LEADS_DAYS = np.array([1.0, 3.0, 7.0, 28.0, 90.0])
@@ -62,6 +62,8 @@ class Errors:
     """Minutes since 1970 UTC."""
     expected: Array
     """What was forecast, counts."""
+    apart: Array
+    """How far members of the forecast lay apart, in logs."""
 
     def where(self, keep: Array) -> Errors:
         """Return the errors where `keep`, shape (n,)."""
@@ -96,36 +98,57 @@ class Bands:
     """(b, a): the variance b m + a m^2 of few counts about their mean m."""
     seen: Array
     """The most ever counted near each level, as `most_seen` has it."""
+    usual_apart: float
+    """How far members lay apart when the errors were made, in logs: so much is in the errors."""
 
-    def log_distance(self, ahead: Ahead, expected: Array) -> Array:
-        """Return each minute's distances from the log of 1 + what is expected, shape (n, levels)."""
+    def log_distance(self, ahead: Ahead, expected: Array, apart: Array) -> Array:
+        """Return each minute's distances from the log of 1 + what is expected, shape (n, levels).
+
+        `apart`, shape (n,): how far members of the forecast lie apart there, in logs.
+        """
+        distance = np.where(
+            ahead.in_event[:, None], self.within_events, self._ordinary(ahead, expected)
+        )
+        most = np.maximum(np.abs(distance), self.reach)
+        known = np.clip(distance * self.widened, -most, most)
+        more = np.sqrt(self._more_apart(apart))[:, None] * _scores(self.levels)
+        return np.asarray(np.sign(known) * np.hypot(known, more))
+
+    def _ordinary(self, ahead: Ahead, expected: Array) -> Array:
+        """Return the distances off events, not widened, shape (n, levels)."""
         lead = self._lead_factor(ahead.lead_days)
         scaled = self.by_hour[ahead.hour, _octave_class(expected, self.octave[ahead.hour])]
-        ordinary = scaled * (lead * _spread(self.noise, expected))[:, None]
-        distance = np.where(ahead.in_event[:, None], self.within_events, ordinary)
-        most = np.maximum(np.abs(distance), self.reach)
-        return np.asarray(np.clip(distance * self.widened, -most, most))
+        return np.asarray(scaled * (lead * _spread(self.noise, expected))[:, None])
+
+    def _few_counts(self, lead_days: Array, expected: Array, apart: Array) -> Array:
+        """Return the quantiles of whole counts, shape (n, levels)."""
+        wide = self._lead_factor(lead_days)[:, None] * self.widened
+        noise = self.few[0], self.few[1] + self._more_apart(apart)
+        return whole_counts(expected, self.levels, noise, wide)
+
+    def _more_apart(self, apart: Array) -> Array:
+        """Return the variance of members' logs beyond what it was when the errors were made, shape (n,)."""
+        return np.maximum(apart**2 - self.usual_apart**2, 0)
 
     def _lead_factor(self, lead_days: Array) -> Array:
         return np.asarray(self.by_lead[np.searchsorted(_LEADS_DAYS, lead_days)])
 
-    def counts(self, ahead: Ahead, expected: Array) -> Array:
-        """Return the quantiles around what is expected, counts, shape (n, levels).
+    def counts(self, ahead: Ahead, expected: Array, apart: Array) -> Array:
+        """Return the quantiles around what is expected, counts, shape (n, levels); `apart` as in `log_distance`.
 
         Small expectations have quantiles of whole counts. Outside events none passes by much what was ever
         counted near its level.
         """
-        log = np.log1p(expected)[:, None] + self.log_distance(ahead, expected)
+        log = np.log1p(expected)[:, None] + self.log_distance(ahead, expected, apart)
         counts = np.maximum(np.expm1(log), 0)
         few = (expected < FEW) & ~ahead.in_event
         if few.any():
-            wide = self._lead_factor(ahead.lead_days[few])[:, None] * self.widened
-            counts[few] = whole_counts(expected[few], self.levels, self.few, wide)
+            counts[few] = self._few_counts(ahead.lead_days[few], expected[few], apart[few])
         most = np.where(ahead.in_event, np.inf, ceiling(self.seen, expected))
         return np.asarray(np.minimum(counts, most[:, None]))
 
 
-def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None = None) -> Bands:
+def make_bands(errors: Errors, levels: tuple[float, ...], events: Sequence[Array] = ()) -> Bands:
     """Return the bands of one series; `events` are log errors of past events, each left out in turn."""
     known = errors.where(~np.isnan(errors.log_ratio))
     # Few counts have quantiles of their own; their errors say nothing of the others.
@@ -141,15 +164,15 @@ def make_bands(errors: Errors, levels: tuple[float, ...], events: Array | None =
     )
 
 
-def _reach(log_ratio: Array, events: Array | None) -> float:
+def _reach(log_ratio: Array, events: Sequence[Array]) -> float:
     """Return the log error beyond which nothing is widened: nearly all errors, of events too, are smaller."""
     if not len(log_ratio):
         return 0.0
-    every = log_ratio if events is None else np.append(log_ratio, events)
+    every = np.concatenate([log_ratio, *events])
     return float(np.nanquantile(np.abs(every), _FARTHEST))
 
 
-def _plain_bands(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Bands:
+def _plain_bands(errors: Errors, levels: tuple[float, ...], events: Sequence[Array]) -> Bands:
     """Return the bands that the errors give, not widened, with nothing said of few counts and of the most seen."""
     noise = noise_of(errors)
     scaled = errors.log_ratio / _spread(noise, errors.expected)
@@ -165,6 +188,7 @@ def _plain_bands(errors: Errors, levels: tuple[float, ...], events: Array | None
         reach=np.inf,
         few=(1.0, 0.0),
         seen=most_seen(np.empty(0), np.empty(0)),
+        usual_apart=float(np.linalg.norm(errors.apart)) / max(len(errors.apart), 1) ** 0.5,
     )
 
 
@@ -173,17 +197,27 @@ def _distinct(errors: Errors) -> int:
     return max(LEAST_POOL, len(np.unique(errors.minute)))
 
 
-def _within_events(errors: Errors, levels: tuple[float, ...], events: Array | None) -> Array:
+def _within_events(errors: Errors, levels: tuple[float, ...], events: Sequence[Array]) -> Array:
     """Return the log distances inside events: of `events`, else of earlier origins' minutes in events.
 
     Where they are few, of all errors, but at least the prior's.
     """
-    busy = errors.log_ratio[errors.in_event] if events is None else events[~np.isnan(events)]
-    if len(busy) >= LEAST_POOL:
+    known = [event[~np.isnan(event)] for event in events]
+    if sum(map(len, known)) >= LEAST_POOL:
+        return _of_events([event for event in known if len(event)], levels)
+    busy = errors.log_ratio[errors.in_event]
+    if not known and len(busy) >= LEAST_POOL:
         return _quantiles(busy, levels, len(busy))
     found = _quantiles(errors.log_ratio, levels, _distinct(errors))
     prior = _prior(levels)
     return np.where(np.abs(found) > np.abs(prior), found, prior)
+
+
+def _of_events(events: Sequence[Array], levels: tuple[float, ...]) -> Array:
+    """Return the log distances of one more event's minutes: of its size, and about that."""
+    about = np.concatenate([event - event.mean() for event in events])
+    sizes = size_distances(np.array([event.mean() for event in events]), levels)
+    return np.asarray(np.sign(sizes) * np.hypot(_quantiles(about, levels, len(about)), sizes))
 
 
 def _by_hour(errors: Errors, scaled: Array, levels: tuple[float, ...]) -> tuple[Array, Array]:
@@ -266,7 +300,11 @@ def _quantiles(pool: Array, levels: tuple[float, ...], distinct: int) -> Array:
 
 
 def _prior(levels: tuple[float, ...]) -> Array:
-    return np.array([NormalDist(0, PRIOR_SIGMA).inv_cdf(level) for level in levels])
+    return PRIOR_SIGMA * _scores(levels)
+
+
+def _scores(levels: tuple[float, ...]) -> Array:
+    return np.array([NormalDist().inv_cdf(level) for level in levels])
 
 
 def _by_lead(errors: Errors, scaled: Array) -> Array:
@@ -342,8 +380,8 @@ def _needed_widths(errors: Errors, levels: tuple[float, ...]) -> list[Array]:
         others = _of_other_minutes(errors, here)
         if len(others.minute) < LEAST_POOL:
             continue
-        distance = _plain_bands(others, levels, None).log_distance(
-            Ahead(here.hour, here.lead_days, here.in_event), here.expected
+        distance = _plain_bands(others, levels, ()).log_distance(
+            Ahead(here.hour, here.lead_days, here.in_event), here.expected, here.apart
         )
         distance = np.where(np.abs(distance) < 1e-12, np.nan, distance)
         needed.append(here.log_ratio[:, None] / distance)

@@ -30,8 +30,8 @@ BEYOND = 1.25
 minutes lies below the p99 of others about half the time, by a few percent."""
 _STEPS = 96
 """Half octaves of 1 + count, to 2^48."""
-_NEAR = 2
-"""Half octaves that are near: from half as much to twice."""
+_NEAR = 1
+"""Half octaves that are near: from 0.7 to 1.4 times as much."""
 
 
 def tenths(values: Array) -> list[Array]:
@@ -79,11 +79,12 @@ def _poisson_scores(actual: Array, expected: Array) -> Array:
 
 
 def whole_counts(
-    expected: Array, levels: tuple[float, ...], noise: tuple[float, float], wide: Array
+    expected: Array, levels: tuple[float, ...], noise: tuple[float, Array], wide: Array
 ) -> Array:
     """Return quantiles of few counts, (n, levels): whole ones, none on the far side of what is expected.
 
-    `noise` is (b, a); `wide`, (n, levels), how many times as wide as that, beyond a Poisson count's own chance.
+    `noise` is (b, a), a of shape (n,); `wide`, (n, levels), how many times as wide as that, beyond a Poisson
+    count's own chance.
     """
     mean = np.maximum(expected, 1e-9)
     counts = np.empty((len(mean), len(levels)))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.blend import Blend
 from gameday.forecast.uncertainty.bands import Bands
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Curves", "curves_of", "stack_curves"]
+__all__ = ["Curves", "curves_of", "quantiles_of", "stack_curves"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +28,30 @@ class Curves:
     """Level -> conformal quantiles: by local hour and lead off events, one pool inside them."""
 
 
-def curves_of(
-    blend: Blend, calendar: RegionCalendar, end_min: float, bands: Sequence[Bands], grid: TimeGrid
-) -> Curves:
+def curves_of(blend: Blend, end_min: float, bands: Sequence[Bands], grid: TimeGrid) -> Curves:
     """Return what a region's model, its past ending at `end_min`, forecasts of the minutes of `grid`."""
     minute = grid.minutes().astype(float)
-    median, then = blend.counts(minute).T, ahead(calendar, minute, end_min)
-    quantiles = np.stack([band.counts(then, row) for band, row in zip(bands, median, strict=True)])
+    median, quantiles = quantiles_of(blend, end_min, bands, minute)
     levels = bands[0].levels
     return Curves(
-        median,
+        median.T,
         blend.means(minute).T,
         blend.smooth(minute).T,
         blend.log_event(minute).T,
-        {level: quantiles[:, :, i] for i, level in enumerate(levels)},
+        {level: quantiles[:, :, i].T for i, level in enumerate(levels)},
     )
+
+
+def quantiles_of(
+    blend: Blend, end_min: float, bands: Sequence[Bands], minute: Array
+) -> tuple[Array, Array]:
+    """Return medians, (n, series), and quantiles, (n, series, levels), of a model whose past ends at `end_min`."""
+    median, apart = blend.counts(minute), blend.apart(minute)
+    then = ahead(blend.calendar, minute, end_min)
+    quantiles = np.empty((*median.shape, len(bands[0].levels)))
+    for series, band in enumerate(bands):
+        quantiles[:, series] = band.counts(then, median[:, series], apart[:, series])
+    return median, quantiles
 
 
 def stack_curves(regions: Sequence[Curves]) -> Curves:

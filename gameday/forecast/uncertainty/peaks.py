@@ -4,57 +4,35 @@ This is the one definition of a peak: every verb, page and picture that names on
 of minutes inside the event's own span. A mean forecast is not a peak forecast: the highest minute of a day lies
 above the highest of its expectation, the more so the flatter its top and the fewer its counts. That much is
 computed from the curve and the chance in its counts; the rest, and how far off the minute is, is learned from
-every day of earlier origins (conformal on the ratio of the two maxima). A launch's crowd comes on top of the
-curve, with a spread of its own: the peak is then the higher of the day's own and of the minutes with a launch in
-them.
+every day of earlier origins (conformal on the ratio of the two maxima). Of several days any may have the highest
+minute: they are drawn together, their errors as alike as those of one origin's days were. A launch's crowd comes
+on top of the curve, with a spread of its own: the peak is then the higher of the days' own and of the minutes with
+a launch in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
-from gameday.forecast.evaluation.rolling_origin import Fold
-from gameday.forecast.model.regional import Model
-from gameday.forecast.uncertainty.bands import noise_of
 from gameday.forecast.uncertainty.counts import BEYOND
-from gameday.vocabulary import Array, supported
+from gameday.forecast.uncertainty.peak_errors import PeakErrors, median_maximum, stacked
+from gameday.vocabulary import Array, Seed, supported
 
-__all__ = ["LaunchedCurve", "Peak", "PeakErrors", "peak_errors", "peak_of"]
+__all__ = ["LaunchedCurve", "Peak", "peak_of"]
 
 LEVELS = (0.1, 0.5, 0.9, 0.99)
 _LEAST_DAYS = 3
+_DAY_MIN = 1440
 _MANY_DAYS = 60
 """From so many days on their own quantiles tell; of fewer Student's law has a share. Ours."""
-_TOP = 300
-"""Points of a curve that may hold its highest: in minutes, five hours of them."""
 _DRAWS = 4001
 """Equally likely outcomes of day and crowds that a peak with launches is read off; odd: one is the median."""
 _TAIL = 0.01
 """A minute with less of a launch than this share of its highest minute has none, as far as a peak goes. Ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class PeakErrors:
-    """How each day's highest minute lay to what was expected of it, of one series or of a sum of them."""
-
-    log_size: Array
-    """log of actual over likely maximum, shape (days,)."""
-    minutes: Array
-    """Actual less expected minute, shape (days,)."""
-    distinct: int
-    """How many days there are: origins share some."""
-    chance: float
-    """b of a minute's log variance a + b / (1 + expected): what its counts owe to chance."""
-
-    @staticmethod
-    def unknown() -> PeakErrors:
-        """Return what is known of peaks where no day was foretold: nothing."""
-        return PeakErrors(np.empty(0), np.empty(0), 0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,174 +77,119 @@ class Peak:
         return supported(self.days)
 
 
-@dataclass(frozen=True, slots=True)
-class _ScoredDay:
-    """A whole day of an earlier origin: what was forecast of it, and its highest minute."""
-
-    curve: Array
-    """The smooth forecast at the scored minutes, shape (points,)."""
-    every_min: float
-    """Minutes between them."""
-    highest: float
-    """Actual count of its highest minute."""
-    late_min: float
-    """How much later that minute came than the forecast's highest."""
-    start: float
-    """Minutes since 1970 UTC."""
-
-
-def peak_errors(members: Sequence[tuple[Model, int]]) -> PeakErrors:
-    """Return the errors of daily peaks, on every earlier origin, of the sum of series: (model, number) each.
-
-    The models' origins are the same, and so are the minutes that each scored.
-    """
-    chance = _chance(members)
-    days = [
-        day
-        for folds in zip(*(model.folds for model, _ in members), strict=True)
-        for day in _days(members, folds)
-    ]
-    if not days:
-        return PeakErrors(np.empty(0), np.empty(0), 0, chance)
-    curves = _stacked([day.curve for day in days])
-    expected = _median_maximum(curves, np.array([day.every_min for day in days]), chance)
-    highest = np.array([day.highest for day in days])
-    late_min = np.array([day.late_min for day in days])
-    distinct = len(np.unique(np.round([day.start / 1440 for day in days])))
-    return PeakErrors(np.log(highest / expected), late_min, distinct, chance)
-
-
-def _stacked(curves: list[Array]) -> Array:
-    """Return curves of several lengths in one, 0 behind their ends, shape (days, points)."""
-    points = max(len(curve) for curve in curves)
-    return np.stack([np.pad(curve, (0, points - len(curve))) for curve in curves])
-
-
-def _chance(members: Sequence[tuple[Model, int]]) -> float:
-    """Return what a sum's counts owe to chance: the mean of its members', each by how much of the sum it is."""
-    each, level = [], []
-    for model, series in members:
-        errors = model.errors(series)
-        each.append(noise_of(errors)[1])
-        level.append(float(errors.expected.mean()) if len(errors.expected) else 0.0)
-    return float(np.average(each, weights=level)) if sum(level) > 0 else float(np.mean(each))
-
-
-def _days(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Iterator[_ScoredDay]:
-    """Yield the whole days that an origin forecast, of the sum of series; one fold for each."""
-    curve, past = _smooth_forecast(members, folds), members[0][0].past
-    actual = np.sum([f.actual[:, s] for (_, s), f in zip(members, folds, strict=True)], axis=0)
-    minute = folds[0].minute
-    day = ((minute - minute[0]) // 1440).astype(int)
-    for number in range(int(day[-1]) + 1):
-        within, start = day == number, minute[0] + 1440 * number
-        if start + 1440 <= past.end_min and np.isnan(actual[within]).mean() <= 0.1:
-            counts = _counts_of_day(members, int(start - past.first_min))
-            top = _scored_peak(curve[within], minute[within] - start, counts)
-            if top is not None:
-                yield _ScoredDay(curve[within], _stride_min(minute), *top, start)
-
-
-def _stride_min(minute: Array) -> float:
-    return float(minute[1] - minute[0]) if len(minute) > 1 else 1.0
-
-
-def _scored_peak(curve: Array, minute: Array, counts: Array) -> tuple[float, float] | None:
-    """Return a day's highest count, and how much later than the curve's it came; None where there is none.
-
-    `minute`: of the curve's points within the day; `counts`: of every minute, shape (1440,).
-    """
-    top = int(np.argmax(curve))
-    if curve[top] <= 0 or not np.isfinite(counts).any() or np.nanmax(counts) <= 0:
-        return None
-    return float(np.nanmax(counts)), float(np.nanargmax(counts)) - minute[top]
-
-
-def _smooth_forecast(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Array:
-    """Return the forecast sum at an origin's scored minutes without what recurs at single minutes, shape (n,).
-
-    Not every minute is scored, and a spike on the hour may lie between.
-    """
-    parts = [
-        np.expm1(model.blend.weights[:, s] @ fold.log_mean[:, :, s]) * np.exp(-fold.recurring[:, s])
-        for (model, s), fold in zip(members, folds, strict=True)
-    ]
-    return np.asarray(np.sum(parts, axis=0))
-
-
-def _counts_of_day(members: Sequence[tuple[Model, int]], first: int) -> Array:
-    """Return every minute's count of the sum of series in the day from slot `first` on, shape (1440,)."""
-    counts = [model.past.counts[s, first : first + 1440] for model, s in members]
-    return np.asarray(np.sum(counts, axis=0))
-
-
-def _median_maximum(curves: Array, every_min: Array, chance: float) -> Array:
-    """Return the median of the highest minute of each curve, (days, points), given the chance in its counts.
-
-    `every_min`, shape (days,): minutes between points. The log of a minute's count is normal with variance
-    chance / (1 + count), independently; the maximum's distribution is the product of the minutes', and its median
-    is found by bisection.
-    """
-    top = -np.sort(-curves, axis=1)[:, :_TOP]
-    log, spread = np.log(np.maximum(top, 1e-9)), np.sqrt(chance / (1 + top)) + 1e-6
-    share = np.maximum(every_min, 1.0)[:, None]
-
-    def is_below(middle: Array) -> Array:
-        log_share = log_ndtr((middle[:, None] - log) / spread)
-        return np.asarray((share * log_share).sum(axis=1) < np.log(0.5))
-
-    return np.exp(_bisected(is_below, log[:, 0], log[:, 0] + 8 * spread.max(axis=1)))
-
-
-def _bisected(is_below: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Return where `is_below` turns false between low and high, elementwise."""
-    for _ in range(40):
-        middle = (low + high) / 2
-        below = is_below(middle)
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return high
-
-
 def peak_of(
-    smooth: Array, errors: PeakErrors, sigma: float, launched: LaunchedCurve | None = None
+    smooth: Array,
+    errors: PeakErrors,
+    sigma: float,
+    launched: LaunchedCurve | None = None,
+    days: Array | None = None,
 ) -> Peak:
     """Return the peak of a median's smooth curve, shape (slots,), and of the minutes with launches in them.
 
     `sigma`: spread of the event's log size. All slots given count: who asks for the event's peak gives its span.
+    `days`: the slots at which days begin, but the first; by default every 1440.
     """
     slot = int(np.argmax(smooth))
     expected = float(smooth[slot])
-    size = _own_size(smooth, errors, sigma)
-    minutes = _late_quantiles(errors)
-    if launched is not None:
-        top = int(np.argmax(launched.total))
-        size = _with_launches(size, launched)
-        if launched.total[top] > expected:
-            slot, expected, minutes = top, float(launched.total[top]), {}
-    return Peak(slot, expected, size, minutes, errors.distinct)
+    begins = np.arange(_DAY_MIN, len(smooth), _DAY_MIN) if days is None else days
+    size, minutes = _own_peak(_Days.of(smooth, begins), slot, errors, sigma)
+    own = Peak(slot, expected, size, minutes, errors.distinct)
+    return own if launched is None else _or_launched(own, launched)
 
 
-def _late_quantiles(errors: PeakErrors) -> dict[float, float]:
-    """Return quantile -> how many minutes later than expected a peak comes; empty where too few days tell."""
+def _or_launched(own: Peak, launched: LaunchedCurve) -> Peak:
+    """Return the higher of the days' own peak and of the minutes with launches in them."""
+    peak, top = (
+        replace(own, size=_with_launches(own.size, launched)),
+        int(np.argmax(launched.total)),
+    )
+    if launched.total[top] <= own.expected:
+        return peak
+    return replace(peak, slot=top, expected=float(launched.total[top]), minutes={})
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """A curve by days."""
+
+    curves: list[Array]
+    tops: Array
+    """The slot of each day's highest minute, of the whole curve, shape (days,)."""
+
+    @staticmethod
+    def of(smooth: Array, begins: Array) -> _Days:
+        """Return a curve cut where days begin, but the first."""
+        curves = np.split(smooth, begins)
+        first = np.concatenate([[0], begins])
+        return _Days(curves, first + [int(curve.argmax()) for curve in curves])
+
+
+@dataclass(frozen=True, slots=True)
+class _DayError:
+    """How far a day's peak may be off: of one more day, and of several together."""
+
+    quantiles: Array
+    """Of its log, shape (LEVELS,)."""
+    farthest: float
+    """The largest log that is drawn."""
+    shared: float
+    """Correlation of two days'."""
+
+    @staticmethod
+    def of(errors: PeakErrors, sigma: float) -> _DayError:
+        """Return what earlier days and the spread of the event's log size, `sigma`, say."""
+        # What the event itself may be off comes on top of what its days are: both are draws of their own.
+        away = np.hypot(_away(errors.log_size, errors.distinct), _scores_of_levels() * sigma)
+        wide = np.sign(np.array(LEVELS) - 0.5) * away
+        own, event = float(np.var(errors.log_size)), sigma**2
+        shared = (errors.together * own + event) / max(own + event, 1e-12)
+        farthest = float(errors.log_size.max()) + np.log(BEYOND) + 3 * sigma
+        return _DayError(float(np.median(errors.log_size)) + wide, farthest, shared)
+
+    def drawn(self, days: int) -> Array:
+        """Return log errors of so many days together, equally likely draws, shape (draws, days).
+
+        The same draws for everyone: what differs between peaks is what was learned.
+        """
+        rng = Seed(0).stream("days' peaks")
+        both, each = rng.standard_normal((_DRAWS, 1)), rng.standard_normal((_DRAWS, days))
+        score = np.sqrt(self.shared) * both + np.sqrt(1 - self.shared) * each
+        log = _through(score.ravel(), list(_scores_of_levels()), self.quantiles)
+        return np.minimum(log.reshape(score.shape), self.farthest)
+
+
+def _scores_of_levels() -> Array:
+    return np.array([NormalDist().inv_cdf(level) for level in LEVELS])
+
+
+def _highest_of_days(likely: Array, error: _DayError) -> tuple[Array, Array]:
+    """Return quantiles of the log of the highest of days, and which day it is in each draw.
+
+    `likely`: each day's likely maximum, shape (days,).
+    """
+    near = np.flatnonzero(likely > _TAIL * likely.max())
+    drawn = np.log(likely[near]) + error.drawn(len(near))
+    return np.quantile(drawn.max(axis=1), LEVELS), near[drawn.argmax(axis=1)]
+
+
+def _own_peak(
+    days: _Days, slot: int, errors: PeakErrors, sigma: float
+) -> tuple[dict[float, float], dict[float, float]]:
+    """Return the highest minute without launches, quantile -> its size, and -> minutes it comes after `slot`.
+
+    Where no days tell, the median alone.
+    """
     if errors.distinct < _LEAST_DAYS:
-        return {}
-    return {
-        level: float(np.quantile(errors.minutes, _outward(level, errors.distinct)))
-        for level in LEVELS[:3]
-    }
-
-
-def _own_size(smooth: Array, errors: PeakErrors, sigma: float) -> dict[float, float]:
-    """Return quantile -> size of the highest minute without launches; where no days tell, the median alone."""
-    expected = float(smooth.max())
-    if errors.distinct < _LEAST_DAYS:
-        return {0.5: expected}
-    likely = float(_median_maximum(smooth[None], np.ones(1), errors.chance)[0])
-    centre = float(np.median(errors.log_size))
-    # What the event itself may be off comes on top of what its days are: both are draws of their own.
-    own = np.array([NormalDist().inv_cdf(level) for level in LEVELS]) * sigma
-    wide = np.sign(np.array(LEVELS) - 0.5) * np.hypot(_away(errors.log_size, errors.distinct), own)
-    return {q: float(likely * np.exp(centre + w)) for q, w in zip(LEVELS, wide, strict=True)}
+        return {0.5: max(float(day.max()) for day in days.curves)}, {}
+    likely = median_maximum(stacked(days.curves), np.ones(len(days.tops)), errors.chance)
+    error, late = _DayError.of(errors, sigma), errors.minutes
+    log_size = np.log(likely[0]) + error.quantiles
+    if len(likely) > 1:
+        log_size, day = _highest_of_days(likely, error)
+        late = days.tops[day] - slot + np.resize(late, len(day))
+    size = {q: float(np.exp(log)) for q, log in zip(LEVELS, log_size, strict=True)}
+    outward = {q: _outward(q, errors.distinct) for q in LEVELS[:3]}
+    return size, {q: float(np.quantile(late, share)) for q, share in outward.items()}
 
 
 def _with_launches(own: dict[float, float], curve: LaunchedCurve) -> dict[float, float]:
