@@ -27,7 +27,6 @@ from gameday.forecast.data.outliers import find_outliers, mask
 from gameday.forecast.data.training_data import Past, daily
 from gameday.forecast.evaluation.accuracy import LEVELS, mean_accuracy, score_accuracy
 from gameday.forecast.evaluation.rolling_origin import candidate_shapes, quarters_of
-from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.blend import Blend
 from gameday.forecast.model.correction import corrected
 from gameday.forecast.model.profile import minute_profile
@@ -36,7 +35,8 @@ from gameday.forecast.model.solve import fit_rows
 from gameday.forecast.model.state import refreshed, state_of
 from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.rivals import installed
-from gameday.forecast.uncertainty.peaks import peak_errors, peak_of
+from gameday.forecast.uncertainty.peak_errors import peak_errors
+from gameday.forecast.uncertainty.peaks import peak_of
 from gameday.scenario.ingredients import Occurrence
 from gameday.vocabulary import TimeGrid
 from tests.support.made_up import MONDAY, counts_of, law, occurrence, past_of
@@ -98,9 +98,8 @@ def _past(series: pd.Series, calendar: RegionCalendar) -> Past:
 
 
 def _said(model: Model, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    said = model.blend.counts(at)[:, 0]
-    then = ahead(model.past.calendar, at, model.past.end_min)
-    return said, model.bands(0, LEVELS).counts(then, said)
+    medians, quantiles = model.quantiles(at, LEVELS)
+    return medians[:, 0], quantiles[:, 0]
 
 
 def _naive(counts: np.ndarray, season: int) -> np.ndarray:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
 from gameday.forecast.data.training_data import Past
-from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model
 from gameday.forecast.uncertainty.counts import BEYOND, ceiling, dispersion, most_seen, whole_counts
 from gameday.forecast.uncertainty.paths import _distance
-from gameday.forecast.uncertainty.peaks import peak_errors, peak_of
+from gameday.forecast.uncertainty.peak_errors import peak_errors
+from gameday.forecast.uncertainty.peaks import peak_of
 from gameday.vocabulary import QUANTILES, Array
 from tests.support import examples
 from tests.support.made_up import MONDAY, law, past_of
@@ -55,8 +55,8 @@ def model_of_counts(kind: str, level: float, seed: int) -> tuple[Past, Model]:
 def published(past: Past, model: Model) -> tuple[Array, Array]:
     """Return (median, quantiles (minutes, QUANTILES)) of the days to come."""
     at = past.end_min + np.arange(_AHEAD * 1440.0)
-    median = model.blend.counts(at)[:, 0]
-    return median, model.bands(0, QUANTILES).counts(ahead(past.calendar, at, past.end_min), median)
+    median, quantiles = model.quantiles(at, QUANTILES)
+    return median[:, 0], quantiles[:, 0]
 
 
 def most_at_that_time(past: Past) -> Array:
@@ -145,9 +145,8 @@ def test_few_counts_have_the_quantiles_of_a_negative_binomial(
     counts = (
         rng.negative_binomial(size, size / (size + mean), 4_000) if rate else rng.poisson(expected)
     )
-    found = whole_counts(
-        expected[:1], QUANTILES, dispersion(counts.astype(float), expected), np.ones((1, 4))
-    )
+    chance, varies = dispersion(counts.astype(float), expected)
+    found = whole_counts(expected[:1], QUANTILES, (chance, np.array([varies])), np.ones((1, 4)))
     law_of = nbinom(size, size / (size + mean)) if rate else poisson(mean)
     for level, count in zip(QUANTILES, found[0], strict=True):
         if level != 0.5 and count != mean:

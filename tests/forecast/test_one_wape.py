@@ -27,7 +27,6 @@ from gameday.forecast.evaluation.benchmark import (
     benchmark_words,
     pooled_benchmark,
 )
-from gameday.forecast.evaluation.rolling_origin import weighed_folds
 from gameday.forecast.model.regional import fit_models
 from gameday.forecast.rivals import RIVALS
 from gameday.forecast.rivals.last_week import week_before_errors
@@ -133,7 +132,7 @@ def test_the_headline_is_the_race_s_own_row_over_the_minutes_of_its_rivals(raced
     assert f"backtest WAPE {100 * dict(race)[OURS]:.1f} %" in benchmark_words(race)
     counted = {tuple(parts.actual) for parts in found.values()}
     assert len(counted) == 1, "all over the same minutes"
-    folds = weighed_folds(model.folds)
+    folds = model.folds
     for name in PLAIN:
         said: list[Array] = [RIVALS[name](model.past.until(f.origin), f.minute) for f in folds]
         by_hand = sum(np.nansum(np.abs(s - f.actual)) for s, f in zip(said, folds, strict=True))

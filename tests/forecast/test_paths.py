@@ -10,7 +10,6 @@ import pytest
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.demand import Demand
 from gameday.forecast.event_demand import EventDemand, LaunchSteps
-from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.regional import Model, fit_models
 from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation, correlate_errors
 from gameday.forecast.uncertainty.paths import sample_paths, sums_of, total_quantiles
@@ -25,10 +24,9 @@ def demand_of(model: Model, days: int, sigma: float = 0.1) -> Demand:
     """Return the demand of one region's model."""
     grid = TimeGrid(later(28), days * 1440)
     minute = grid.minutes().astype(float)
-    median = model.blend.counts(minute).T[None]
-    then = ahead(model.past.calendar, minute, model.past.end_min)
-    bands = [model.bands(s, QUANTILES).counts(then, median[0, s]).T for s in range(median.shape[1])]
-    marginal = {q: np.stack([band[i] for band in bands])[None] for i, q in enumerate(QUANTILES)}
+    medians, quantiles = model.quantiles(minute, QUANTILES)
+    median = medians.T[None]
+    marginal = {q: quantiles[:, :, i].T[None] for i, q in enumerate(QUANTILES)}
     return Demand(
         grid,
         ("here",),

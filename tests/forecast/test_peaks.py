@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gameday.forecast.uncertainty.peaks import LaunchedCurve, PeakErrors, peak_errors, peak_of
+from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
+from gameday.forecast.uncertainty.peaks import LaunchedCurve, peak_of
 from tests.support import NIGHT
 from tests.support.made_up import counts_of, law, model_of, past_of
 
@@ -14,7 +15,7 @@ NOTHING_LEARNED = np.zeros(30)
 
 
 def errors_of(chance: float) -> PeakErrors:
-    return PeakErrors(NOTHING_LEARNED, NOTHING_LEARNED, 30, chance)
+    return PeakErrors(NOTHING_LEARNED, NOTHING_LEARNED, 30, chance, 0.5)
 
 
 @pytest.mark.parametrize("level", [20.0, 200.0, 20_000.0])
@@ -116,3 +117,18 @@ def test_where_no_day_was_foretold_a_launch_still_has_its_spread() -> None:
     peak = peak_of(day, PeakErrors.unknown(), 0.0, LaunchedCurve(day, ((crowd, 0.3),)))
     assert peak.size[0.1] < peak.size[0.5] == pytest.approx(1100, rel=1e-3)
     assert peak_of(day, PeakErrors.unknown(), 0.0).size == {0.5: 100.0}
+
+
+def test_the_peak_of_many_days_lies_above_that_of_one_and_of_days_all_alike_it_does_not() -> None:
+    errors = np.random.default_rng(1).normal(0, 0.2, 90)
+    alike, apart = (PeakErrors(errors, np.zeros(90), 90, 0.0, share) for share in (1.0, 0.0))
+    day = 100 + 50 * np.sin(np.arange(1440) / 1440 * np.pi)
+    one = peak_of(day, apart, 0.0)
+    month = {
+        name: peak_of(np.tile(day, 30), e, 0.0) for name, e in (("alike", alike), ("apart", apart))
+    }
+    for level in (0.5, 0.9):
+        assert month["alike"].size[level] == pytest.approx(one.size[level], rel=0.03)
+    assert month["apart"].size[0.5] > one.size[0.9] * 1.05
+    assert month["apart"].size[0.99] < one.size[0.5] * np.exp(errors.max()) * 1.3
+    assert max(month["apart"].minutes.values()) > 10 * 1440

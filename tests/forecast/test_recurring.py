@@ -11,7 +11,6 @@ from scipy import stats
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.outliers import find_outliers, mask
 from gameday.forecast.data.training_data import Past, daily
-from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.state import refreshed, state_of
 from gameday.vocabulary import Array, TimeGrid
@@ -94,8 +93,7 @@ def test_minutes_of_two_kinds_have_a_band_each() -> None:
     past, came = with_pattern(pattern, level=100.0)
     model = model_of(past, days_ahead=AHEAD)
     minute = past.end_min + np.arange(AHEAD * 1440.0)
-    said = model.blend.counts(minute)[:, 0]
-    bands = model.bands(0, (0.1, 0.5, 0.9)).counts(ahead(past.calendar, minute, past.end_min), said)
+    bands = model.quantiles(minute, (0.1, 0.5, 0.9))[1][:, 0]
     busy = came > 0
     held = ((came >= bands[:, 0]) & (came <= bands[:, 2]))[busy].mean()
     assert 0.7 < held < 0.95
@@ -108,8 +106,8 @@ def test_few_counts_have_the_quantiles_of_counts(level: float) -> None:
     past = past_of(counts_of(DAYS, (level,), seed=5))
     model = model_of(past, days_ahead=AHEAD)
     minute = past.end_min + np.arange(1440.0)
-    said, truth = model.blend.counts(minute)[:, 0], law(minute, level)
-    bands = model.bands(0, (0.1, 0.5, 0.9)).counts(ahead(past.calendar, minute, past.end_min), said)
+    medians, quantiles = model.quantiles(minute, (0.1, 0.5, 0.9))
+    said, bands, truth = medians[:, 0], quantiles[:, 0], law(minute, level)
     assert (np.diff(bands, axis=1) >= 0).all()
     np.testing.assert_array_equal(bands[:, 1], said)
     for column, share in ((0, 0.1), (2, 0.9)):

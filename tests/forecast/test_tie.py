@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gameday.forecast.data.training_data import daily
-from gameday.forecast.model.blend import FACTORS, RECONCILIATION
+from gameday.forecast.model.blend import FACTORS, INGREDIENTS, RECONCILIATION
 from gameday.forecast.model.reconciliation import reconcile_tree, reconciled_models
 from tests.support.made_up import counts_of, past_of
 
@@ -63,7 +63,10 @@ def test_a_day_is_scaled_as_a_whole_and_the_ingredients_still_sum() -> None:
     parts = model.blend.parts(minute)
     terms = sum(part for name, part in parts.items() if name not in FACTORS)
     told = np.expm1(terms) * np.exp(sum(parts[name] for name in FACTORS))
-    np.testing.assert_allclose(told, model.blend.counts(minute), rtol=1e-3)
+    members = model.blend.members(minute)
+    np.testing.assert_allclose(told, members[INGREDIENTS][1], rtol=1e-3)
+    added = sum(share * counts for share, counts in members.values())
+    np.testing.assert_allclose(added, model.blend.counts(minute), rtol=1e-9)
     assert model.blend.weights.shape[1] == 2
 
 

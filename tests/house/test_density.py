@@ -21,6 +21,7 @@ LONGER: dict[str, str] = {
     "cli/serve.py:shop": "an option a parameter, each with its help",
     "cli/simulate.py:simulate": "an option a parameter, each with its help",
     "capacity/order.py:_request": "one line a field of the request",
+    "forecast/publication/explain_minute.py:explain_forecast": "one line a field of the explanation",
     "history/traces/conclusions.py:_service": "one line a field of the service",
     "experiments/failures/losses.py:n_minus_one": "a public question: split, it would hand its keywords on",
     "experiments/failures/peak_case.py:peak_cases": "a public question: split, it would hand its keywords on",
