@@ -9,34 +9,17 @@ import pytest
 
 from gameday.findings.consequences import follow_causes
 from gameday.findings.finding import Finding
-from gameday.vocabulary import Band
+from tests.findings.test_verdict import finding
 from tests.support.small_shop import load_small, small_shop
 
-CAUSE = Finding(
-    id="slower_service-main-pay",
-    rule="slower_service",
-    severity="S2",
-    title="pay is slower",
-    stack="main",
-    subject="pay",
-    value=Band(2.0, 1.9, 2.1),
-    bound=1.0,
-    unit="times",
-    basis="measured",
-    p_value=0.001,
-    samples=100,
-    first_breach=None,
-    load_share=None,
-    suggestion="",
-    evidence={},
-)
+CAUSE = finding("slower_service")
 """Of a service that only the checkout visits."""
 MODEL = replace(CAUSE, rule="peak_not_borne", basis="model only", services=("edge", "stock", "pay"))
 MEASURED = replace(CAUSE, rule="missed_objective")
 
 
 @pytest.mark.parametrize(
-    ("finding", "subject", "follows"),
+    ("kind", "subject", "follows"),
     [
         (MODEL, "p99 of checkout < 1s", True),
         (MODEL, "p99 of home < 500ms", False),
@@ -49,9 +32,9 @@ MEASURED = replace(CAUSE, rule="missed_objective")
     ],
 )
 def test_a_finding_follows_from_a_cause_that_reaches_what_it_speaks_of(
-    finding: Finding, subject: str, follows: bool, tmp_path: Path
+    kind: Finding, subject: str, follows: bool, tmp_path: Path
 ) -> None:
     scenario = load_small(tmp_path, small_shop())
-    other = replace(finding, id="other", subject=subject)
+    other = replace(kind, id="other", subject=subject)
     _, found = follow_causes(scenario, [CAUSE, other])
     assert found.cause == (CAUSE.id if follows else "")

@@ -162,3 +162,12 @@ def test_days_a_year_before_are_a_member_where_a_year_and_more_is_known() -> Non
     assert model.members[-1] == "year before"
     short = model_of(daily(past_of(counts[:, : 300 * 1440])), days_ahead=30)
     assert short.blend.weights[-1, 0] == 0
+
+
+def test_a_pattern_of_which_nothing_is_known_has_no_share_and_takes_none_from_others() -> None:
+    counts = counts_of(120, (50.0, 20.0), seed=6)
+    counts[1, -70 * 1440 :] = np.nan  # longer than any pattern looks back
+    model = model_of(past_of(counts))
+    levels = len(model.shapes)
+    assert (model.blend.weights[levels:, 1] == 0).all()
+    assert (model.blend.weights[levels:, 0] > 0).all()

@@ -96,7 +96,7 @@ def _year(rows: Rows, log: Array, calendar: RegionCalendar) -> Array:
     date = calendar.date(rows.minute)
     days = _by_date(date, log)
     year, growth = np.full((_YEAR_DAYS, 1, log.shape[1]), np.nan), _growth(days)
-    if np.isnan(growth).any():
+    if np.isnan(growth).all():
         return year
     last = np.arange(date[-1] - _YEAR_DAYS + 1, date[-1] + 1)
     year[_place(last, _YEAR_DAYS), 0] = days[-_YEAR_DAYS:] + growth
@@ -174,11 +174,14 @@ def _quantile(values: Array, level: float) -> Array:
 
 
 def _filled(log: Array) -> Array:
-    """Return a pattern whose unknown quarter hours are those of other days or, where none is known, the mean."""
+    """Return a pattern whose unknown quarter hours are those of other days or, where none is known, the mean.
+
+    NaN of a series of which nothing is known.
+    """
     for axis in (0, (0, 1)):
         if np.isnan(log).any():
             log = np.where(np.isnan(log), _quietly(np.nanmean, log, axis, keepdims=True), log)
-    return np.nan_to_num(log)
+    return log
 
 
 def _quietly(of: object, values: Array, axis: int | tuple[int, ...], **more: bool) -> Array:

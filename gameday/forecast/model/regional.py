@@ -30,7 +30,7 @@ from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
-__all__ = ["Model", "fit_models"]
+__all__ = ["Model", "fit_models", "heard"]
 
 _FORETOLD = 4
 """Events in earlier origins' forecasts, from which on their errors stand for the next event's. Ours."""
@@ -146,7 +146,7 @@ def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     patterns = patterns_of(past.rows, main)
     blend = Blend(
         fits,
-        _heard(candidates.weights, patterns),
+        heard(candidates.weights, patterns),
         *_recurring(past, main),
         _mean_factors(candidates),
         past.columns,
@@ -157,12 +157,12 @@ def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     return Model(past, blend, candidates.shapes, candidates.folds, errors)
 
 
-def _heard(weights: Array, patterns: tuple[Pattern, ...]) -> Array:
+def heard(weights: Array, patterns: tuple[Pattern, ...]) -> Array:
     """Return the members' weights, those of patterns that say nothing of a series 0; each series' sum to 1."""
-    known = np.stack([~np.isnan(pattern.log).any(axis=(0, 1)) for pattern in patterns])
-    heard = weights.copy()
-    heard[-len(patterns) :] *= known
-    return np.asarray(heard / heard.sum(axis=0))
+    left = weights.copy()
+    for row, pattern in zip(left[len(left) - len(patterns) :], patterns, strict=True):
+        row[np.isnan(pattern.log).any(axis=(0, 1))] = 0.0
+    return np.asarray(left / left.sum(axis=0))
 
 
 def _mean_factors(candidates: _Candidates) -> Array:

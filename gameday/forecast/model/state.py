@@ -15,7 +15,7 @@ from gameday.forecast.data.training_data import Past
 from gameday.forecast.evaluation.benchmark import PLAIN, benchmark_model
 from gameday.forecast.model.blend import Blend
 from gameday.forecast.model.patterns import patterns_of
-from gameday.forecast.model.regional import Model
+from gameday.forecast.model.regional import Model, heard
 from gameday.forecast.model.solve import fit_rows
 from gameday.forecast.parallel import side_by_side
 from gameday.forecast.rivals import Rival
@@ -106,7 +106,7 @@ def _refitted(blend: Blend, rows: Rows, end_min: float) -> Blend:
     )
     moved = replace(blend, fits=tuple(fits))
     patterns = patterns_of(rows, moved.main)[: len(blend.patterns)]
-    return replace(moved, patterns=patterns)
+    return replace(moved, patterns=patterns, weights=heard(blend.weights, patterns))
 
 
 def _new_rows(state: State, counts: Array, grid: TimeGrid) -> Rows:

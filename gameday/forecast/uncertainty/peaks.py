@@ -32,7 +32,8 @@ _MANY_DAYS = 60
 _DRAWS = 4001
 """Equally likely outcomes of day and crowds that a peak with launches is read off; odd: one is the median."""
 _TAIL = 0.01
-"""A minute with less of a launch than this share of its highest minute has none, as far as a peak goes. Ours."""
+"""A minute with less of a launch than this share of its highest minute has none, as far as a peak goes; and a day
+whose likely peak is less than this share of the highest day's has none. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
