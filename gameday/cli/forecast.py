@@ -155,6 +155,7 @@ def _row(demand: EventDemand, region: str, step: str, total: dict[float, float])
         "hottest_minute": demand.grid.instant(told.peak.slot).isoformat(),
         "median_then": round(told.median_then, 1),
         "peak": _by_level(told.peak.size),
+        "five_minutes": _by_level(told.peak.five_minutes),
     }
 
 
@@ -176,16 +177,18 @@ def _say(
         + (", launches included" if demand.launches else "")
     )
     typer.echo(
-        "totals are means, which add up; p10 to p99 are of the highest minute, whenever it comes"
+        "totals are means, which add up; p10 to p99 are of the highest minute, whenever it comes; the last column "
+        "is the p90 of the highest mean of five minutes"
     )
     of_launches = f"{'of launches':>13}" if demand.launches else ""
     levels = "".join(f"{name:>10}" for name in ("p10", "p50", "p90", "p99"))
     typer.echo(
         f"{'region':<8}{'step':<12}{'mean total':>14}{of_launches}  {'hottest, UTC':<18}"
-        f"{'median then':>12}{levels}"
+        f"{'median then':>12}{levels}{'5 min':>10}"
     )
     for row in rows:
         numbers = [row["peak"].get(name) for name in ("p10", "p50", "p90", "p99")]
+        numbers.append(row["five_minutes"].get("p90"))
         added = f"{row['launch_mean']:>13,}" if demand.launches else ""
         typer.echo(
             f"{row['region']:<8}{row['step']:<12}{row['total_mean']:>14,}{added}  "

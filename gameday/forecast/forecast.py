@@ -31,9 +31,10 @@ from gameday.forecast.rivals import Rival
 from gameday.forecast.uncertainty.curves import Curves, curves_of, stack_curves
 from gameday.forecast.uncertainty.error_correlation import correlate_errors
 from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
+from gameday.forecast.uncertainty.peaks import busy_days
 from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import QUANTILES, TimeGrid
+from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
 __all__ = [
     "Fitted",
@@ -106,7 +107,7 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
     learned = learn_launches(scenario, known, models) if scenario.launches else []
     benchmarks = [benchmark_model(model, rivals) for model in models]
     benchmark = pooled_benchmark(benchmarks)
-    curves = _curves(fitted, grid)
+    curves, spans = _curves(fitted, grid), event_spans(scenario, grid)
     return Demand(
         grid=grid,
         regions=scenario.region_names,
@@ -126,9 +127,9 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
             *benchmark_notes(scenario.region_names, benchmarks),
             *crowd_notes(scenario, learned),
         ),
-        spans=event_spans(scenario, grid),
+        spans=spans,
         smooth=curves.smooth,
-        peaks=_peaks(scenario.region_names, known.steps, models),
+        peaks=_peaks(scenario.region_names, known.steps, models, curves.smooth, spans),
     )
 
 
@@ -157,22 +158,33 @@ def benchmark_forecast(
 
 
 def _peaks(
-    regions: tuple[str, ...], steps: tuple[str, ...], models: list[Model]
+    regions: tuple[str, ...],
+    steps: tuple[str, ...],
+    models: list[Model],
+    smooth: Array,
+    spans: tuple[tuple[int, int], ...],
 ) -> dict[tuple[str, str], PeakErrors]:
-    """Return earlier errors of daily peaks, of every region and step and of all sums over either."""
-    return {
-        (region, step): peak_errors(
-            [
-                (model, s)
-                for name, model in zip(regions, models, strict=True)
-                if region in (ALL, name)
-                for s, other in enumerate(steps)
-                if step in (ALL, other)
-            ]
-        )
-        for region in (*regions, ALL)
-        for step in (*steps, ALL)
-    }
+    """Return earlier errors of peaks over the event's days, of regions and steps and of all sums over either.
+
+    `smooth`: shape (regions, steps, slots); `spans`: each region's first slot, and that after its last.
+    """
+    out = {}
+    for region in (*regions, ALL):
+        rows = [r for r, name in enumerate(regions) if region in (ALL, name)]
+        inside = _within(smooth[rows], [spans[r] for r in rows])
+        for step in (*steps, ALL):
+            columns = [s for s, name in enumerate(steps) if step in (ALL, name)]
+            days = busy_days(inside[:, columns].sum(axis=(0, 1)))
+            out[region, step] = peak_errors([(models[r], s) for r in rows for s in columns], days)
+    return out
+
+
+def _within(smooth: Array, spans: list[tuple[int, int]]) -> Array:
+    """Return curves, (regions, steps, slots), from the first slot of any span to the last of all, 0 outside."""
+    first, last = min(a for a, _ in spans), max(b for _, b in spans)
+    slot = np.arange(first, last)
+    inside = np.stack([(slot >= a) & (slot < b) for a, b in spans])
+    return np.asarray(smooth[:, :, first:last] * inside[:, None])
 
 
 def models_of(

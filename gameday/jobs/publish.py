@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gameday.errors import UsageError
-from gameday.forecast import fit, model_notes, past_events
+from gameday.forecast import demand_grid, event_spans, fit, model_notes, past_events
 from gameday.forecast.data import learn_launches
 from gameday.forecast.model import state_of, strength_sigma
 from gameday.forecast.rivals import chosen_rivals
@@ -85,7 +85,15 @@ def publish_order(order: PublishOrder) -> Publication:
         fitted = fit(scenario, past)
     known, models = fitted.known, fitted.models
     sigma, events = strength_sigma(models), past_events(scenario, models)
-    states = [state_of(model, known.steps, sigma, events, rivals) for model in models]
+    grid = demand_grid(scenario)
+    spans = [
+        (float(grid.epoch_min + first), float(grid.epoch_min + last))
+        for first, last in event_spans(scenario, grid)
+    ]
+    states = [
+        state_of(model, known.steps, sigma, events, span, rivals)
+        for model, span in zip(models, spans, strict=True)
+    ]
     learned = learn_launches(scenario, known, models) if known.steps == scenario.step_names else []
     notes = model_notes(scenario, models, fitted.masked, known.steps)
     basis = Basis(scenario, loaded.text, known.grid, tuple(learned), {"data": known.sha256})

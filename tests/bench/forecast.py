@@ -373,7 +373,7 @@ def refresh(*, size: float = 1.0) -> dict[str, Any]:
     past = past_of(counts[:, : 90 * DAY_MIN], calendar)
     model = _quick(past)
     state = replace(
-        state_of(_few(model, 2), ("a", "b"), 0.1, 0),
+        state_of(_few(model, 2), ("a", "b"), 0.1, 0, _next_day(past)),
         names=tuple(f"t{i}" for i in range(series)),
         blend=model,
         rows=past.rows,
@@ -390,6 +390,10 @@ def refresh(*, size: float = 1.0) -> dict[str, Any]:
         "harm_on_a_level_that_never_moves": round(float(np.mean(worse)), 4),
         f"day_of_{series}_series_s": took,
     }
+
+
+def _next_day(past: Past) -> tuple[float, float]:
+    return past.end_min, past.end_min + DAY_MIN
 
 
 def _few(blend: Blend, series: int) -> Model:
@@ -444,6 +448,7 @@ def thousand(*, size: float = 1.0) -> dict[str, Any]:
             tuple(f"t{i}" for i in range(number)),
             0.1,
             0,
+            _next_day(past),
         )
         row["selection_and_bands_s"] = round(time.perf_counter() - began, 1)
         row["memory_with_selection_gib"] = round(

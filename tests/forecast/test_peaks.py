@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
-from gameday.forecast.uncertainty.peaks import LaunchedCurve, peak_of
+from gameday.forecast.uncertainty.peak_errors import PEAK_LEVELS, PeakErrors, peak_errors
+from gameday.forecast.uncertainty.peaks import LaunchedCurve, busy_days, peak_of
 from tests.support import NIGHT
 from tests.support.made_up import counts_of, law, model_of, past_of
 
-NOTHING_LEARNED = np.zeros(30)
+NOTHING_LEARNED = np.zeros(len(PEAK_LEVELS))
 
 
 def errors_of(chance: float) -> PeakErrors:
-    return PeakErrors(NOTHING_LEARNED, NOTHING_LEARNED, 30, chance, 0.5)
+    return PeakErrors(NOTHING_LEARNED, NOTHING_LEARNED, NOTHING_LEARNED[:3], 30, chance)
 
 
 @pytest.mark.parametrize("level", [20.0, 200.0, 20_000.0])
@@ -70,10 +70,11 @@ def test_peaks_of_days_to_come_lie_within_p10_and_p90_eight_times_of_ten() -> No
 def test_errors_of_a_sum_s_peaks_are_those_of_the_summed_series() -> None:
     counts = counts_of(28, (300.0, 40.0), seed=5, wander=0.01)
     both = model_of(past_of(counts))
-    whole, larger = peak_errors([(both, 0), (both, 1)]), peak_errors([(both, 0)])
-    assert whole.distinct == larger.distinct
-    assert np.corrcoef(whole.log_size, larger.log_size)[0, 1] > 0.8, "the larger series decides"
-    assert whole.log_size.std() < 1.1 * larger.log_size.std()
+    one = model_of(past_of(counts.sum(axis=0, keepdims=True)))
+    summed, own = peak_errors([(both, 0), (both, 1)]), peak_errors([(one, 0)])
+    assert summed.distinct == own.distinct
+    for field in ("log_size", "log_five"):
+        assert getattr(summed, field) == pytest.approx(getattr(own, field), abs=0.03), field
 
 
 def crowd_at(slot: int, size: float, slots: int = 1440) -> np.ndarray:
@@ -119,16 +120,42 @@ def test_where_no_day_was_foretold_a_launch_still_has_its_spread() -> None:
     assert peak_of(day, PeakErrors.unknown(), 0.0).size == {0.5: 100.0}
 
 
-def test_the_peak_of_many_days_lies_above_that_of_one_and_of_days_all_alike_it_does_not() -> None:
-    errors = np.random.default_rng(1).normal(0, 0.2, 90)
-    alike, apart = (PeakErrors(errors, np.zeros(90), 90, 0.0, share) for share in (1.0, 0.0))
+def test_peaks_of_windows_of_days_are_held_as_often_as_they_promise() -> None:
+    held, ratio = dict.fromkeys((0.1, 0.9), 0), []
+    histories = 60 if NIGHT else 12
+    for seed in range(histories):
+        counts = counts_of(84, (60.0,), seed=900 + seed, wander=0.01)
+        model = model_of(past_of(counts[:, : 56 * 1440]), days_ahead=28)
+        for first in (0, 14):
+            minute = model.past.end_min + 1440 * first + np.arange(14 * 1440.0)
+            smooth = model.blend.smooth(minute)[:, 0]
+            peak = peak_of(smooth, peak_errors([(model, 0)], busy_days(smooth)), 0.0)
+            came = counts[0, (56 + first) * 1440 :][: 14 * 1440].max()
+            for level in held:
+                held[level] += came <= peak.size[level]
+            ratio.append(peak.size[0.5] / came - 1)
+    for level, number in held.items():
+        assert stats.binomtest(number, 2 * histories, level).pvalue > 0.01, (level, number)
+    assert abs(np.mean(ratio)) < 0.03
+
+
+def test_the_highest_five_minutes_lie_below_the_highest_minute_and_above_the_curve() -> None:
+    counts = counts_of(30, (60.0,), seed=3, wander=0.01)
+    model = model_of(past_of(counts[:, : 28 * 1440]), days_ahead=2)
+    smooth = model.blend.smooth(model.past.end_min + np.arange(1440.0))[:, 0]
+    peak = peak_of(smooth, peak_errors([(model, 0)]), 0.0)
+    for level in PEAK_LEVELS:
+        assert peak.five_minutes[level] < peak.size[level]
+    five = np.convolve(counts[0, 28 * 1440 : 29 * 1440], np.full(5, 0.2), "valid").max()
+    assert peak.five_minutes[0.5] == pytest.approx(five, rel=0.08)
+    crowd = LaunchedCurve(smooth, ((crowd_at(900, 50_000.0), 0.3),))
+    launched = peak_of(smooth, peak_errors([(model, 0)]), 0.0, crowd)
+    mean = np.mean(crowd.total[900:905])
+    assert launched.five_minutes[0.5] == pytest.approx(mean, rel=0.01)
+
+
+def test_days_far_below_the_highest_do_not_count_among_those_that_may_have_the_peak() -> None:
     day = 100 + 50 * np.sin(np.arange(1440) / 1440 * np.pi)
-    one = peak_of(day, apart, 0.0)
-    month = {
-        name: peak_of(np.tile(day, 30), e, 0.0) for name, e in (("alike", alike), ("apart", apart))
-    }
-    for level in (0.5, 0.9):
-        assert month["alike"].size[level] == pytest.approx(one.size[level], rel=0.03)
-    assert month["apart"].size[0.5] > one.size[0.9] * 1.05
-    assert month["apart"].size[0.99] < one.size[0.5] * np.exp(errors.max()) * 1.3
-    assert max(month["apart"].minutes.values()) > 10 * 1440
+    assert busy_days(day[:300]) == busy_days(day) == 1
+    assert busy_days(np.tile(day, 5)) == 5
+    assert busy_days(np.concatenate([day, 3 * day, day])) == 1

@@ -33,7 +33,8 @@ GRID = TimeGrid(later(28), 2880)
 @pytest.fixture(scope="module")
 def state() -> State:
     counts = counts_of(28, (200.0, 30.0), seed=17, events=SALES)
-    return state_of(model_of(past_of(counts, CALENDAR)), ("a", "b"), 0.1, 2)
+    model = model_of(past_of(counts, CALENDAR))
+    return state_of(model, ("a", "b"), 0.1, 2, (model.past.end_min, model.past.end_min + 1440))
 
 
 def published(state: State, grid: TimeGrid = GRID) -> Published:

@@ -61,7 +61,7 @@ def test_what_recurs_is_neither_masked_nor_lost(name: str) -> None:
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_refresh_learns_from_a_day_of_what_recurs(name: str) -> None:
     past, came, model = told(name)
-    state = state_of(model, ("y",), 0.1, 0)
+    state = state_of(model, ("y",), 0.1, 0, (model.past.end_min, model.past.end_min + 1440))
     grid = TimeGrid(past.grid.end, AHEAD * 1440)
     _, odd = refreshed(state, came[None], grid)
     assert odd <= 0.01 * AHEAD * 96

@@ -29,7 +29,8 @@ from gameday.vocabulary import Array
 
 __all__ = ["load_state", "save_state"]
 
-VERSION = 5
+VERSION = 6
+_PEAK_FIELDS = ("log_size", "log_five", "minutes", "distinct", "chance")
 _BAND_FIELDS = (
     "noise",
     "octave",
@@ -113,15 +114,8 @@ def _header(state: State) -> str:
 
 
 def _peak_arrays(peaks: tuple[PeakErrors, ...]) -> dict[str, Array]:
-    """Return all series' peak errors, one after the other."""
-    return {
-        "p_log_size": np.concatenate([p.log_size for p in peaks]),
-        "p_minutes": np.concatenate([p.minutes for p in peaks]),
-        "p_days": np.array([len(p.minutes) for p in peaks]),
-        "p_distinct": np.array([p.distinct for p in peaks]),
-        "p_chance": np.array([p.chance for p in peaks]),
-        "p_together": np.array([p.together for p in peaks]),
-    }
+    """Return all series' peak errors, series first."""
+    return {f"q_{name}": np.stack([getattr(p, name) for p in peaks]) for name in _PEAK_FIELDS}
 
 
 def load_state(file: Path, calendar: RegionCalendar) -> State:
@@ -216,19 +210,8 @@ def _bands(kept: _Kept) -> tuple[Bands, ...]:
 
 
 def _peaks(arrays: dict[str, Array]) -> tuple[PeakErrors, ...]:
-    ends = np.concatenate([[0], np.cumsum(arrays["p_days"])])
+    rows = zip(*(arrays[f"q_{name}"] for name in _PEAK_FIELDS), strict=True)
     return tuple(
-        PeakErrors(
-            arrays["p_log_size"][first:last],
-            arrays["p_minutes"][first:last],
-            int(distinct),
-            float(chance),
-            float(together),
-        )
-        for first, last, distinct, chance, together in zip(
-            ends[:-1],
-            ends[1:],
-            *(arrays[f"p_{name}"] for name in ("distinct", "chance", "together")),
-            strict=True,
-        )
+        PeakErrors(size, five, late, int(distinct), float(chance))
+        for size, five, late, distinct, chance in rows
     )

@@ -21,6 +21,7 @@ from gameday.forecast.parallel import side_by_side
 from gameday.forecast.rivals import Rival
 from gameday.forecast.uncertainty.bands import Bands
 from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
+from gameday.forecast.uncertainty.peaks import busy_days
 from gameday.vocabulary import QUANTILES, Array, TimeGrid
 
 __all__ = ["State", "known_until", "refreshed", "state_of"]
@@ -56,10 +57,12 @@ def state_of(
     names: tuple[str, ...],
     sigma: float,
     past_events: int,
+    span: tuple[float, float],
     rivals: Sequence[Rival] = PLAIN,
 ) -> State:
-    """Return what is kept of a model, benchmarked against `rivals`."""
+    """Return what is kept of a model, benchmarked against `rivals`; the event at `span`, minutes since 1970."""
     past = model.past
+    days = [busy_days(curve) for curve in model.blend.smooth(np.arange(*span)).T]
     return State(
         calendar=past.calendar,
         names=names,
@@ -68,7 +71,7 @@ def state_of(
         rows=past.rows,
         blend=model.blend,
         bands=tuple(model.bands(s, QUANTILES) for s in range(len(names))),
-        peaks=tuple(peak_errors([(model, s)]) for s in range(len(names))),
+        peaks=tuple(peak_errors([(model, s)], days[s]) for s in range(len(names))),
         sigma=sigma,
         past_events=past_events,
         benchmark=_benchmark(model, rivals),

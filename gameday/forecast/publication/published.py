@@ -102,6 +102,8 @@ class TeamPeak:
     """Launch -> steps a minute of its median crowd; launches without any are left out."""
     size: dict[str, float]
     """Name of a quantile, as p90 -> steps a minute of the highest minute, whenever it comes."""
+    five_minutes: dict[str, float]
+    """Likewise of the highest mean of five minutes."""
     minutes: dict[str, float]
     """Name of a quantile -> how many minutes after `instant` it comes."""
     days: int
@@ -249,6 +251,7 @@ def _peak(published: Published, series: int) -> TeamPeak:
         organic=fall.forecast,
         launches=launches,
         size=_by_name(peak.size),
+        five_minutes=_by_name(peak.five_minutes),
         minutes=_by_name(peak.minutes),
         days=peak.days,
         past_events=past_events,

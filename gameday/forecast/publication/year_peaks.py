@@ -11,7 +11,7 @@ from gameday.forecast.event_demand import ALL, EventDemand
 from gameday.forecast.model.regional import Model
 from gameday.forecast.publication.horizon import Horizon
 from gameday.forecast.uncertainty.peak_errors import peak_errors
-from gameday.forecast.uncertainty.peaks import Peak, peak_of
+from gameday.forecast.uncertainty.peaks import Peak, busy_days, peak_of
 from gameday.vocabulary import Array
 
 __all__ = ["peaks_of_year"]
@@ -58,12 +58,8 @@ def _peak(
     noon = edges[top : top + 2].mean(keepdims=True)
     sigma = horizon.sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
     begins = np.concatenate([[0], np.cumsum([len(curve) for curve in curves.values()])])
-    peak = peak_of(
-        np.concatenate(list(curves.values())),
-        peak_errors([(minutes, series)]),
-        sigma,
-        days=begins[1:-1],
-    )
+    errors = peak_errors([(minutes, series)], busy_days(np.repeat(totals[ordinary], 1440)))
+    peak = peak_of(np.concatenate(list(curves.values())), errors, sigma)
     return top, replace(peak, slot=peak.slot - int(begins[list(curves).index(top)]))
 
 

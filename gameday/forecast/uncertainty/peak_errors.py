@@ -1,84 +1,247 @@
-"""What peaks were before: how each day's highest minute lay to what earlier origins expected of it."""
+"""What peaks were before: how the highest minute of earlier origins' days lay to what was expected of it.
+
+Of one day, and of windows of several: the highest of many days is no single day's. Windows of a length are few and
+overlap, so what the next shorter ones say counts beside them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import stdtrit
 
 from gameday.forecast.evaluation.rolling_origin import Fold
 from gameday.forecast.model.regional import Model
 from gameday.forecast.uncertainty.bands import noise_of
+from gameday.forecast.uncertainty.counts import BEYOND
+from gameday.forecast.uncertainty.highest import highest_points, median_maximum
 from gameday.vocabulary import Array
 
-__all__ = ["PeakErrors", "median_maximum", "peak_errors", "stacked"]
+__all__ = ["FIVE_MIN", "PEAK_LEVELS", "PeakErrors", "peak_errors"]
 
-_TOP = 300
-"""Points of a curve that may hold its highest: in minutes, five hours of them."""
+PEAK_LEVELS = (0.1, 0.5, 0.9, 0.99)
+"""Quantiles of peaks that are told."""
+FIVE_MIN = 5
+"""Minutes that the highest mean of several is of."""
+_SHORTER = 2.0
+"""As how many windows of its own length what shorter ones say of a window counts, at most. Ours, by backtests."""
+_ONWARD = 0.8
+"""By which part of it the middle error moves on as it did from one doubling of the length to the next. Ours."""
+_MANY = 60
+"""From so many windows on their own quantiles tell; of fewer Student's law has a share. Ours."""
+_FEW = 5
+"""Windows from which on their median is their middle; of fewer it is their mean. Ours."""
+_STARTS = 4
+"""Windows of several days begin at least a quarter of their length apart, for more would tell the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeakErrors:
-    """How each day's highest minute lay to what was expected of it, of one series or of a sum of them."""
+    """How far the highest minute of a window of days may lie from its likely one: series, or sums of them."""
 
     log_size: Array
-    """log of actual over likely maximum, shape (days,)."""
+    """Quantiles, at `PEAK_LEVELS`, of the log of the highest minute over the likely highest; NaN: unknown."""
+    log_five: Array
+    """The same of the highest mean of five minutes, over that same likely highest minute."""
     minutes: Array
-    """Actual less expected minute, shape (days,)."""
+    """Quantiles, at the first three of `PEAK_LEVELS`, of how much later than expected it comes, minutes."""
     distinct: int
-    """How many days there are: origins share some."""
+    """How many days they rest on: origins share some."""
     chance: float
     """b of a minute's log variance a + b / (1 + expected): what its counts owe to chance."""
-    together: float
-    """Share of the variance of `log_size` that all days of an origin have in common, 0 to 1."""
 
     @staticmethod
-    def unknown() -> PeakErrors:
+    def unknown(chance: float = 0.0) -> PeakErrors:
         """Return what is known of peaks where no day was foretold: nothing."""
-        return PeakErrors(np.empty(0), np.empty(0), 0, 0.0, 1.0)
+        nothing = np.full(len(PEAK_LEVELS), np.nan)
+        return PeakErrors(nothing, nothing, nothing[:3], 0, chance)
 
 
 @dataclass(frozen=True, slots=True)
 class _ScoredDay:
-    """A whole day of an earlier origin: what was forecast of it, and its highest minute."""
+    """A whole day of an earlier origin: what was forecast of it, and its highest minutes."""
 
     curve: Array
     """The smooth forecast at the scored minutes, shape (points,)."""
     every_min: float
     """Minutes between them."""
-    highest: float
-    """Actual count of its highest minute."""
     late_min: float
-    """How much later that minute came than the forecast's highest."""
+    """How much later its highest minute came than the forecast's."""
+    highest: float
+    """Actual count of that minute."""
+    five: float
+    """Actual highest mean of five minutes."""
     start: float
     """Minutes since 1970 UTC."""
     origin: float
     """From which it was forecast, likewise."""
 
 
-def peak_errors(members: Sequence[tuple[Model, int]]) -> PeakErrors:
-    """Return the errors of daily peaks, on every earlier origin, of the sum of series: (model, number) each.
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Errors of windows of one length; all arrays have shape (windows,)."""
 
-    The models' origins are the same, and so are the minutes that each scored.
+    log_size: Array
+    log_five: Array
+    late_min: Array
+    start: Array
+    """Minutes since 1970 UTC."""
+    origin: Array
+    """Likewise."""
+    days: int
+    """Their length."""
+
+    @property
+    def independent(self) -> float:
+        """As how many independent windows they count: without overlap, and with what those of an origin share."""
+        number = self._days_covered(self.start) / self.days
+        of_origin = [
+            self._days_covered(self.start[self.origin == origin]) / self.days
+            for origin in np.unique(self.origin)
+        ]
+        alike = _shared(self.log_size, self.origin)
+        return float(number / (1 + (np.mean(of_origin) - 1) * alike))
+
+    def _days_covered(self, start: Array) -> int:
+        """Return how many days windows that begin at `start` hold."""
+        day = np.round(start / 1440).astype(int)
+        return len(np.unique(day[:, None] + np.arange(self.days)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """What errors of windows of a length say of one more."""
+
+    middle: float
+    spread: float
+    windows: float
+    """As how many windows that rests on."""
+    onward: float
+    """By how much the middle moved from half the length on."""
+
+    @staticmethod
+    def of_days(errors: Array, distinct: int) -> _Spread:
+        """Return what errors of single days say; `distinct`: of how many they are."""
+        spread = np.sqrt(distinct / max(distinct - 1, 1)) * errors.std()
+        return _Spread(float(np.median(errors)), float(spread), float(distinct), 0.0)
+
+    def of_longer(self, errors: Array, number: float, doublings: float) -> _Spread:
+        """Return what errors of longer windows say, that count as `number`, beside what these do."""
+        before = min(self.windows, _SHORTER)
+        foreseen = self.middle + _ONWARD * self.onward * doublings
+        own = np.median(errors) if number >= _FEW else errors.mean()
+        middle = (before * foreseen + number * own) / (before + number)
+        square = before * self.spread**2 + number * np.mean((errors - middle) ** 2)
+        return _Spread(
+            float(middle),
+            float(np.sqrt(square / (before + number))),
+            before + number,
+            float(middle - self.middle) / doublings,
+        )
+
+    def quantiles(self, errors: Array) -> Array:
+        """Return quantiles of one more, shape (PEAK_LEVELS,), by no more than `BEYOND` times beyond any error."""
+        levels, number = np.array(PEAK_LEVELS), max(self.windows, 2.0)
+        # One degree of freedom went into the middle, one into the members' weights: they are of the same origins.
+        away = self.spread * np.sqrt(1 + 1 / number) * stdtrit(max(number - 2, 1.0), levels)
+        share = min(1.0, number / _MANY)
+        own = np.quantile(errors, [_outward(q, number) for q in levels]) - np.median(errors)
+        away = (1 - share) * away + share * own
+        most = np.abs(errors - self.middle).max() + np.log(BEYOND)
+        return np.asarray(self.middle + np.clip(away, -most, most))
+
+
+def peak_errors(members: Sequence[tuple[Model, int]], days: int = 1) -> PeakErrors:
+    """Return the errors of the highest minute of `days` days, of the sum of series: (model, number) each.
+
+    On every earlier origin; where none forecast so many days, of as many as any did. The models' origins are the
+    same, and so are the minutes that each scored.
     """
     chance = _chance(members)
-    days = [
-        day
+    by_origin = [
+        list(_days(members, folds))
         for folds in zip(*(model.folds for model, _ in members), strict=True)
-        for day in _days(members, folds)
     ]
-    if not days:
-        return PeakErrors(np.empty(0), np.empty(0), 0, chance, 1.0)
-    curves = stacked([day.curve for day in days])
-    expected = median_maximum(curves, np.array([day.every_min for day in days]), chance)
-    highest = np.array([day.highest for day in days])
-    late_min = np.array([day.late_min for day in days])
-    distinct = len(np.unique(np.round([day.start / 1440 for day in days])))
-    log_size = np.log(highest / expected)
-    together = _shared(log_size, np.array([day.origin for day in days]))
-    return PeakErrors(log_size, late_min, distinct, chance, together)
+    scored = [day for origin in by_origin for day in origin]
+    if not scored:
+        return PeakErrors.unknown(chance)
+    distinct = len({round(day.start / 1440) for day in scored})
+    windows = [_windows(by_origin, length, chance) for length in _lengths(days)]
+    told = [each for each in windows if len(each.start)]
+    late = np.resize(told[-1].late_min, max(len(told[-1].late_min), 1))
+    return PeakErrors(
+        _quantiles([(each, each.log_size) for each in told], distinct),
+        _quantiles([(each, each.log_five) for each in told], distinct),
+        np.quantile(late, [_outward(q, distinct) for q in PEAK_LEVELS[:3]]),
+        distinct,
+        chance,
+    )
+
+
+def _lengths(days: int) -> list[int]:
+    """Return 1, 2, 4 and so on, and the length wanted: each tells what to expect of the next."""
+    shorter = [2**power for power in range(12) if 2**power < days]
+    return [*shorter, max(days, 1)]
+
+
+def _quantiles(told: list[tuple[_Windows, Array]], distinct: int) -> Array:
+    """Return the quantiles of errors of the longest windows, given those of all lengths, the shortest first."""
+    first, errors = told[0]
+    spread, length = _Spread.of_days(errors, distinct), first.days
+    for windows, errors in told[1:]:
+        doublings = float(np.log2(windows.days / length))
+        spread, length = (
+            spread.of_longer(errors, windows.independent, doublings),
+            windows.days,
+        )
+    return spread.quantiles(errors)
+
+
+def _windows(by_origin: list[list[_ScoredDay]], length: int, chance: float) -> _Windows:
+    """Return the errors of windows of so many days, of all origins."""
+    runs = [
+        days[first : first + length]
+        for days in by_origin
+        for first in range(0, len(days) - length + 1, max(1, length // _STARTS))
+    ]
+    whole = [run for run in runs if run[-1].start - run[0].start <= 1440 * (length - 1)]
+    if not whole:
+        none = np.empty(0)
+        return _Windows(none, none, none, none, none, length)
+    likely = np.log(_likely(whole, chance))
+    tops = [max(run, key=lambda day: day.highest) for run in whole]
+    return _Windows(
+        np.log([day.highest for day in tops]) - likely,
+        np.log([max(day.five for day in run) for run in whole]) - likely,
+        np.array([_late(run, top) for run, top in zip(whole, tops, strict=True)]),
+        np.array([run[0].start for run in whole]),
+        np.array([run[0].origin for run in whole]),
+        length,
+    )
+
+
+def _likely(runs: list[list[_ScoredDay]], chance: float) -> Array:
+    """Return the likely highest minute of each run of days, shape (runs,)."""
+    each = [
+        highest_points(np.concatenate([day.curve for day in run]), run[0].every_min) for run in runs
+    ]
+    points, minutes = (np.stack(part) for part in zip(*each, strict=True))
+    return median_maximum(points, minutes, chance)
+
+
+def _late(run: list[_ScoredDay], top: _ScoredDay) -> float:
+    """Return how many minutes after the highest of what was forecast of a run its highest minute came."""
+    expected = max(run, key=lambda day: float(day.curve.max()))
+    point = int(expected.curve.argmax())
+    own = int(top.curve.argmax())
+    return top.start - expected.start + top.late_min + (own - point) * top.every_min
+
+
+def _outward(level: float, number: float) -> float:
+    """Return the sample quantile beyond which one more lies as often as `level` promises. As in bands.py."""
+    return float(np.clip(0.5 + (level - 0.5) * (number + 1) / max(number - 1, 1e-9), 0, 1))
 
 
 def _shared(errors: Array, group: Array) -> float:
@@ -96,12 +259,6 @@ def _shared(errors: Array, group: Array) -> float:
     usual = (len(errors) - float(np.sum(size**2)) / len(errors)) / (groups - 1)
     whole = between + (usual - 1) * within
     return float(np.clip((between - within) / whole, 0, 1)) if whole > 0 else 1.0
-
-
-def stacked(curves: list[Array]) -> Array:
-    """Return curves of several lengths in one, 0 behind their ends, shape (days, points)."""
-    points = max(len(curve) for curve in curves)
-    return np.stack([np.pad(curve, (0, points - len(curve))) for curve in curves])
 
 
 def _chance(members: Sequence[tuple[Model, int]]) -> float:
@@ -126,22 +283,32 @@ def _days(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Iterat
             counts = _counts_of_day(members, int(start - past.first_min))
             top = _scored_peak(curve[within], minute[within] - start, counts)
             if top is not None:
-                yield _ScoredDay(curve[within], _stride_min(minute), *top, start, folds[0].origin)
+                every_min = _stride_min(minute)
+                yield _ScoredDay(curve[within], every_min, *top, start, folds[0].origin)
 
 
 def _stride_min(minute: Array) -> float:
     return float(minute[1] - minute[0]) if len(minute) > 1 else 1.0
 
 
-def _scored_peak(curve: Array, minute: Array, counts: Array) -> tuple[float, float] | None:
-    """Return a day's highest count, and how much later than the curve's it came; None where there is none.
+def _scored_peak(curve: Array, minute: Array, counts: Array) -> tuple[float, float, float] | None:
+    """Return how much later than the curve's a day's highest count came, that count, and five minutes' highest
+    mean; None where there is none.
 
     `minute`: of the curve's points within the day; `counts`: of every minute, shape (1440,).
     """
     top = int(np.argmax(curve))
     if curve[top] <= 0 or not np.isfinite(counts).any() or np.nanmax(counts) <= 0:
         return None
-    return float(np.nanmax(counts)), float(np.nanargmax(counts)) - minute[top]
+    highest = float(np.nanmax(counts))
+    late_min = float(np.nanargmax(counts)) - minute[top]
+    return late_min, highest, _highest_five(counts, highest)
+
+
+def _highest_five(counts: Array, highest: float) -> float:
+    """Return the highest mean of five minutes that are known; where there are no such five, the highest minute."""
+    means = np.lib.stride_tricks.sliding_window_view(counts, FIVE_MIN).mean(axis=1)
+    return float(np.nanmax(means)) if np.isfinite(means).any() else highest
 
 
 def _smooth_forecast(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Array:
@@ -160,30 +327,3 @@ def _counts_of_day(members: Sequence[tuple[Model, int]], first: int) -> Array:
     """Return every minute's count of the sum of series in the day from slot `first` on, shape (1440,)."""
     counts = [model.past.counts[s, first : first + 1440] for model, s in members]
     return np.asarray(np.sum(counts, axis=0))
-
-
-def median_maximum(curves: Array, every_min: Array, chance: float) -> Array:
-    """Return the median of the highest minute of each curve, (days, points), given the chance in its counts.
-
-    `every_min`, shape (days,): minutes between points. The log of a minute's count is normal with variance
-    chance / (1 + count), independently; the maximum's distribution is the product of the minutes', and its median
-    is found by bisection.
-    """
-    top = -np.sort(-curves, axis=1)[:, :_TOP]
-    log, spread = np.log(np.maximum(top, 1e-9)), np.sqrt(chance / (1 + top)) + 1e-6
-    share = np.maximum(every_min, 1.0)[:, None]
-
-    def is_below(middle: Array) -> Array:
-        log_share = log_ndtr((middle[:, None] - log) / spread)
-        return np.asarray((share * log_share).sum(axis=1) < np.log(0.5))
-
-    return np.exp(_bisected(is_below, log[:, 0], log[:, 0] + 8 * spread.max(axis=1)))
-
-
-def _bisected(is_below: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Return where `is_below` turns false between low and high, elementwise."""
-    for _ in range(40):
-        middle = (low + high) / 2
-        below = is_below(middle)
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return high
