@@ -33,14 +33,15 @@ def breaks(
     """
     from importlib.util import find_spec
 
-    from gameday.forecast.data import prepare, propose_breaks, region_calendars
+    from gameday.forecast.data import prepare, propose_breaks, region_calendars, tells_minutes
     from gameday.scenario import load_scenario
 
     if find_spec("ruptures") is None:
         raise UsageError("forecast breaks needs ruptures: pip install 'gameday[ruptures]'")
     scenario = load_scenario(event)
     known = told_past(scenario, history, seed).known_before(scenario.history.until)
-    pasts, _ = prepare(list(region_calendars(scenario, known).values()), known)
+    calendars = list(region_calendars(scenario, known).values())
+    pasts, _ = prepare(calendars, known, by_day=not tells_minutes(known))
     found = [one for past in pasts for one in propose_breaks(past)]
     if as_json:
         rows = [

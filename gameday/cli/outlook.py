@@ -11,7 +11,7 @@ import typer
 from gameday.cli.options import EventOption, HistoryOption, JsonOption, SeedOption
 
 if TYPE_CHECKING:
-    from gameday.jobs.outlook import EventRow, OutlookAnswer, YearsAhead
+    from gameday.jobs.outlook import EventRow, OutlookAnswer, YearPeak, YearsAhead
 
 __all__ = ["add_to"]
 
@@ -57,8 +57,9 @@ def _say(answer: OutlookAnswer) -> None:
     for region, ahead in answer.regions.items():
         typer.echo(f"{region}: WAPE of a day on earlier origins {100 * ahead.daily_wape:.1f} %")
         _say_weeks(ahead)
-        _say_event(answer.event, ahead.event[-1])
-        _say_peaks(ahead)
+        if ahead.vcpus_peak is not None:
+            _say_event(answer.event, ahead.event[-1])
+            _say_peaks(ahead, ahead.vcpus_peak)
     for note in answer.notes:
         typer.echo(f"  {note}")
 
@@ -87,14 +88,13 @@ def _say_event(name: str, whole: EventRow) -> None:
     )
 
 
-def _say_peaks(ahead: YearsAhead) -> None:
+def _say_peaks(ahead: YearsAhead, vcpus: YearPeak) -> None:
     for step, peak in ahead.peaks.items():
         size = peak.size
         typer.echo(
             f"  year's highest minute of {step:<12} {peak.instant:%Y-%m-%dT%H:%M}Z: {size['p50']:,.0f} a minute"
             + (f" (p10 {size['p10']:,.0f}, p90 {size['p90']:,.0f})" if "p90" in size else "")
         )
-    vcpus = ahead.vcpus_peak
     typer.echo(
         f"  year's most busy vCPUs {vcpus.instant:%Y-%m-%dT%H:%M}Z: "
         f"{', '.join(f'{level} {value:,.0f}' for level, value in vcpus.size.items())}"

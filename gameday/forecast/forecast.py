@@ -10,6 +10,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar, known_until, region_calendars
+from gameday.forecast.data.coarse_rows import row_notes
 from gameday.forecast.data.crowds import crowd_notes, crowds_of
 from gameday.forecast.data.launches import learn_launches
 from gameday.forecast.data.outliers import Masked
@@ -123,7 +124,7 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
         backtest_wape=backtest_wape(benchmark),
         benchmark=benchmark,
         notes=(
-            *model_notes(scenario, models, fitted.masked, known.steps),
+            *model_notes(scenario, fitted),
             *benchmark_notes(scenario.region_names, benchmarks),
             *crowd_notes(scenario, learned),
         ),
@@ -218,11 +219,10 @@ def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None
                 )
 
 
-def model_notes(
-    scenario: Scenario, models: list[Model], masked: list[Masked], names: tuple[str, ...]
-) -> list[str]:
+def model_notes(scenario: Scenario, fitted: Fitted) -> list[str]:
     """Return what was left out and borrowed, and how far the past supports the forecast."""
-    notes = []
+    models, masked = fitted.models, fitted.masked
+    notes = row_notes(fitted.known, [model.past.calendar for model in models])
     for model in models:
         calendar = model.past.calendar
         notes += _mask_notes(calendar.region, [m for m in masked if m.region == calendar.region])
@@ -231,7 +231,8 @@ def model_notes(
                 f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
             )
     kind = main_kind(scenario)
-    return [*notes, *level_notes(models, names), support(kind, past_events(scenario, models))]
+    levels = level_notes(models, fitted.known.steps)
+    return [*notes, *levels, support(kind, past_events(scenario, models))]
 
 
 def _mask_notes(region: str, masked: list[Masked]) -> list[str]:

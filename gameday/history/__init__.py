@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.history.history import History
+    from gameday.history.history import CoarseRows, History
     from gameday.history.http_api import ApiServer
     from gameday.history.prometheus import minutes_from_prometheus
     from gameday.history.read import read_any_history, read_given, read_history
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApiServer",
+    "CoarseRows",
     "History",
     "minutes_from_prometheus",
     "minutes_of_table",
@@ -31,6 +32,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "ApiServer": "http_api",
+            "CoarseRows": "history",
             "History": "history",
             "minutes_from_prometheus": "prometheus",
             "minutes_of_table": "repair",

@@ -6,9 +6,28 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
+
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["History"]
+__all__ = ["CoarseRows", "History"]
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseRows:
+    """Rows of a series, one after the other, that are longer than a minute: its counts there are spread evenly."""
+
+    region: int
+    """Number in `History.regions`."""
+    step: int
+    """Likewise."""
+    edges: Array
+    """Slots at which they begin, and that after the last one, shape (rows + 1,)."""
+
+    def before(self, slots: int) -> CoarseRows:
+        """Return the rows that end by slot `slots`."""
+        whole = int(np.searchsorted(self.edges, slots, "right"))
+        return replace(self, edges=self.edges[:whole])
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +45,8 @@ class History:
     """Of the file, or of what made the synthetic past."""
     notes: tuple[str, ...] = ()
     """What was found and mended on the way in: gaps, duplicates, DST."""
+    coarse: tuple[CoarseRows, ...] = ()
+    """Which counts are spread from rows of more than a minute."""
 
     def known_before(self, instant: datetime) -> History:
         """Return the part of the past that was known at `instant`."""
@@ -34,7 +55,13 @@ class History:
     def known_before_minute(self, minute: float) -> History:
         """Return the part of the past that was known at `minute` since 1970 UTC."""
         slots = max(0, min(self.grid.slots, math.floor(minute) - self.grid.epoch_min))
-        return replace(self, grid=self.grid.part(0, slots), counts=self.counts[:, :, :slots])
+        coarse = [rows.before(slots) for rows in self.coarse]
+        return replace(
+            self,
+            grid=self.grid.part(0, slots),
+            counts=self.counts[:, :, :slots],
+            coarse=tuple(rows for rows in coarse if len(rows.edges) > 1),
+        )
 
     def during(self, grid: TimeGrid) -> Array | None:
         """Return counts over `grid`, shape (regions, steps, grid.slots); None if not all known."""

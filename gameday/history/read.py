@@ -107,7 +107,14 @@ def _history_of(file: Path, table: pd.DataFrame, wanted: Wanted) -> History:
     found = counts_from_table(table, wanted, str(file))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return History(
-        found.grid, found.regions, found.steps, found.counts, file.name, digest, found.notes
+        found.grid,
+        found.regions,
+        found.steps,
+        found.counts,
+        file.name,
+        digest,
+        found.notes,
+        found.coarse,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from gameday.errors import HistoryError
 from gameday.history.absent import suspect_zeros
+from gameday.history.history import CoarseRows
 from gameday.history.instants import in_zone, parsed_times, require_times, require_years
 from gameday.history.names import (
     Label,
@@ -19,7 +21,7 @@ from gameday.history.names import (
     require_one_count,
     usual_columns,
 )
-from gameday.history.row_lengths import by_the_minute
+from gameday.history.row_lengths import LongRows, by_the_minute
 from gameday.scenario.blocks import Columns
 from gameday.vocabulary import Array, TimeGrid
 
@@ -62,6 +64,8 @@ class GridCounts:
     steps: tuple[str, ...]
     notes: tuple[str, ...]
     """What was found and mended."""
+    coarse: tuple[CoarseRows, ...]
+    """Which counts are spread from longer rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class _Rows:
     """Columns region, step (numbers of names), instant (UTC) and count; one row an instant and series."""
     regions: tuple[str, ...]
     steps: tuple[str, ...]
+    longer: LongRows
+    """Rows of more than a minute that the table's are spread from."""
     unsure: pd.DataFrame
     """Where the clocks change: region, step and every instant that a row left out may mean."""
     name: str
@@ -110,7 +116,8 @@ def counts_from_table(table: pd.DataFrame, wanted: Wanted, name: str) -> GridCou
     _report_gaps(counts, rows)
     if wanted.absent is None:
         rows.notes.extend(_note_suspected_zeros(counts, rows))
-    return GridCounts(grid, counts, rows.regions, rows.steps, tuple(rows.notes))
+    coarse = tuple(_coarse_rows(rows.longer, grid))
+    return GridCounts(grid, counts, rows.regions, rows.steps, tuple(rows.notes), coarse)
 
 
 def minutes_of_table(
@@ -151,9 +158,9 @@ def _rows_of(table: pd.DataFrame, wanted: Wanted, name: str) -> _Rows:
     if not _are_distinct(rows):
         _require_one_count(source, rows, region, step)
         rows = _without_duplicates(rows, source.notes)
-    rows = by_the_minute(rows, name, source.notes)
+    minutes, longer = by_the_minute(rows, name, source.notes)
     unsure = _unsure(local, region.number, step.number, wanted.time_zone)
-    return _Rows(rows, region.names, step.names, unsure, name, source.notes)
+    return _Rows(minutes, region.names, step.names, longer, unsure, name, source.notes)
 
 
 def _labels(source: _Source, counts: pd.Series) -> tuple[NamedRows, NamedRows]:
@@ -332,6 +339,21 @@ def _on_grid(rows: _Rows, grid: TimeGrid) -> tuple[Array, Array]:
     seen = np.bincount(cell[known], minlength=len(sums)) > 0
     is_absent = np.bincount(cell, minlength=len(sums)).reshape(shape) == 0
     return np.where(seen, sums, np.nan).astype(np.float32).reshape(shape), is_absent
+
+
+def _coarse_rows(longer: LongRows, grid: TimeGrid) -> Iterator[CoarseRows]:
+    """Yield the runs of rows of more than a minute without a gap between them, of each series."""
+    if not len(longer.minutes):
+        return
+    begin = ((longer.begin.dt.floor("min") - grid.start) // _MINUTE).to_numpy(np.int64)
+    order = np.lexsort((begin, longer.step, longer.region))
+    region, step, begin, end = (
+        values[order] for values in (longer.region, longer.step, begin, begin + longer.minutes)
+    )
+    joined = (begin[1:] == end[:-1]) & (region[1:] == region[:-1]) & (step[1:] == step[:-1])
+    for run in np.split(np.arange(len(begin)), np.flatnonzero(~joined) + 1):
+        edges = np.append(begin[run], end[run[-1]])
+        yield CoarseRows(int(region[run[0]]), int(step[run[0]]), edges)
 
 
 def _cells(rows: _Rows, grid: TimeGrid) -> Array:

@@ -1,48 +1,144 @@
-"""Rows of more than a minute: totals of so long, spread evenly over their minutes."""
+"""Rows of more than a minute: totals of so long, spread evenly over their minutes.
+
+Of one length or of several in a file, as where monitoring thins out what is old: hours first, minutes later.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from gameday.errors import HistoryError
+from gameday.vocabulary import Array
 
-__all__ = ["by_the_minute"]
+__all__ = ["LongRows", "by_the_minute"]
 
-_LONGEST_ROW_MIN = 60
-_LEAST_ROWS, _REGULAR = 24, 0.9
-"""Rows, and the share of them equally far apart, from which on a table is one of wider slots. Ours."""
+_LONGEST_ROW_MIN = 7 * 1440 + 60
+"""A week, in which clocks may be set back."""
+_DAY_MIN, _CLOCK_MIN = 1440, 60
+"""Rows of local days are up to so much longer or shorter where clocks change."""
+_BLOCK, _REGULAR = 24, 0.75
+"""Rows that are looked at together; what share of them must be equally far apart to have a length. Ours."""
+_LEAST_ROWS = 8
+"""Rows of a series below which nothing is told of their length: they are minutes."""
 
 
-def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> pd.DataFrame:
-    """Return a row a minute: rows regularly farther apart are totals of so long, and are spread evenly.
+@dataclass(frozen=True, slots=True)
+class LongRows:
+    """Rows of more than a minute, in the order of a table; all arrays have shape (rows,)."""
 
-    HistoryError where they lie more than an hour apart: a day's total does not say how the day went.
+    region: Array
+    """Number of its name."""
+    step: Array
+    """Likewise."""
+    begin: pd.Series
+    """UTC."""
+    minutes: Array
+    """How long each is."""
+
+    @staticmethod
+    def none() -> LongRows:
+        """Return no rows."""
+        nothing = np.empty(0, int)
+        return LongRows(nothing, nothing, pd.Series(dtype="datetime64[ns, UTC]"), nothing)
+
+
+def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> tuple[pd.DataFrame, LongRows]:
+    """Return a row a minute, and which of the rows were longer: those are totals, and are spread evenly.
+
+    HistoryError where rows lie more than a week apart.
     """
-    minutes = _usual_distance_min(rows)
-    if minutes <= 1:
-        return rows
-    if minutes > _LONGEST_ROW_MIN or minutes % 1:
-        raise HistoryError(
-            f"{name}: rows lie {minutes:g} minutes apart; counts must be of single minutes, or of whole minutes "
-            "up to an hour; export the history by the minute"
-        )
-    notes.append(
-        f"rows lie {minutes:g} minutes apart: each is read as the total of the {minutes:g} minutes from its time "
-        "on, spread evenly; how minutes differ within is not known: peaks of single minutes come out low"
+    lengths = _row_lengths(rows)
+    if (lengths <= 1).all():
+        return rows, LongRows.none()
+    _require_short(rows, lengths, name)
+    notes.extend(_notes(rows, lengths))
+    longer = lengths > 1
+    spread = rows.loc[rows.index.repeat(lengths)].reset_index(drop=True)
+    first = np.cumsum(lengths) - lengths
+    nth = np.arange(len(spread)) - np.repeat(first, lengths)
+    minutes = spread.assign(
+        instant=spread["instant"] + pd.to_timedelta(nth, unit="min"),
+        count=spread["count"] / np.repeat(lengths, lengths),
     )
-    count = int(minutes)
-    spread = rows.loc[rows.index.repeat(count)].reset_index(drop=True)
-    offset = pd.to_timedelta(np.tile(np.arange(count), len(rows)), unit="min")
-    return spread.assign(instant=spread["instant"] + offset, count=spread["count"] / count)
+    region, step = (rows[column].to_numpy()[longer] for column in ("region", "step"))
+    return minutes, LongRows(region, step, rows["instant"][longer], lengths[longer])
 
 
-def _usual_distance_min(rows: pd.DataFrame) -> float:
-    """Return how far apart the rows of a series regularly lie; 1 where they are few, or not regular."""
-    ordered = rows.sort_values("instant", kind="stable")
-    distances = ordered.groupby(["region", "step"])["instant"].diff().dropna()
-    if len(distances) < _LEAST_ROWS:
-        return 1.0
-    usual = distances.mode()[0]
-    is_regular = (distances == usual).mean() > _REGULAR
-    return float(usual / pd.Timedelta(minutes=1)) if is_regular else 1.0
+def _require_short(rows: pd.DataFrame, lengths: Array, name: str) -> None:
+    """Raise HistoryError where a row is longer than a week."""
+    if (longest := int(lengths.max())) > _LONGEST_ROW_MIN:
+        row = rows.iloc[int(lengths.argmax())]
+        raise HistoryError(
+            f"{name}: rows lie {longest / _DAY_MIN:.0f} days apart (from {row['instant']:%Y-%m-%d} on); counts "
+            "must be of minutes, hours, days or weeks; export the history at a finer step"
+        )
+
+
+def _notes(rows: pd.DataFrame, lengths: Array) -> list[str]:
+    """Return a note on each length of rows that there is, but minutes; days differ where clocks change."""
+    usual = np.where(
+        lengths >= _DAY_MIN - _CLOCK_MIN, np.round(lengths / _DAY_MIN) * _DAY_MIN, lengths
+    )
+    out = []
+    for minutes in np.unique(usual[usual > 1]):
+        instants = rows["instant"][usual == minutes]
+        out.append(
+            f"rows lie {_words(int(minutes))} apart from {instants.min():%Y-%m-%d} to "
+            f"{instants.max():%Y-%m-%d}: each is read as the total from its time to the next; how minutes differ "
+            "within is not known"
+        )
+    return out
+
+
+def _words(minutes: int) -> str:
+    """Return a length in words, as `60 minutes` or `7 days`."""
+    if minutes >= _DAY_MIN:
+        return f"{minutes // _DAY_MIN} days" if minutes > _DAY_MIN else "a day"
+    return f"{minutes} minutes"
+
+
+def _row_lengths(rows: pd.DataFrame) -> Array:
+    """Return how many minutes each row is the total of, shape (rows,): 1 where rows lie irregularly."""
+    lengths = np.ones(len(rows), int)
+    minute = rows["instant"].astype("datetime64[s, UTC]").astype(np.int64).to_numpy() / 60
+    series = rows["region"].to_numpy(np.int64) * (int(rows["step"].max()) + 1) + rows["step"]
+    order = np.lexsort((minute, series.to_numpy()))
+    bounds = np.flatnonzero(np.diff(series.to_numpy()[order])) + 1
+    for part in np.split(order, bounds):
+        if len(part) >= _LEAST_ROWS:
+            lengths[part] = _of_series(minute[part])
+    return lengths
+
+
+def _of_series(minute: Array) -> Array:
+    """Return the lengths of a series' rows, in order, that begin at `minute`."""
+    apart = np.diff(minute)
+    apart = np.append(apart, apart[-1])
+    if (middle := float(np.median(apart))) > _LONGEST_ROW_MIN:
+        return np.full(len(apart), int(middle))
+    usual = _usual_distances(apart)
+    before, after = (np.roll(usual, shift) for shift in (_BLOCK, -_BLOCK))
+    before[:_BLOCK], after[-_BLOCK:] = usual[0], usual[-1]
+    is_day = (usual >= _DAY_MIN) & (np.abs(apart - usual) <= _CLOCK_MIN)
+    # A row may have the length of the blocks beside its own, or end where the next begins; else a gap follows it.
+    reaches_next = (apart == before) | (apart == after) | (apart < usual) | is_day
+    lengths = np.where(reaches_next, apart, usual)
+    return np.where(lengths % 1 == 0, np.maximum(lengths, 1), 1).astype(int)
+
+
+def _usual_distances(apart: Array) -> Array:
+    """Return how far apart rows regularly lie about each, minutes; 1 where no rows do, shape as `apart`."""
+    found = np.full(len(apart), np.nan)
+    for end in range(_BLOCK, len(apart) + _BLOCK, _BLOCK):
+        first, end = max(0, min(end, len(apart)) - _BLOCK), min(end, len(apart))
+        values, number = np.unique(apart[first:end], return_counts=True)
+        if number.max() >= min(_REGULAR * _BLOCK, end - first):
+            found[first:end] = values[number.argmax()]
+    known = np.flatnonzero(~np.isnan(found))
+    if not len(known):
+        return np.ones(len(apart))
+    nearest = known[np.clip(np.searchsorted(known, np.arange(len(apart)), "right") - 1, 0, None)]
+    return np.asarray(np.maximum(found[nearest], 1))

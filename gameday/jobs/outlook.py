@@ -16,7 +16,7 @@ from pydantic import Field
 from gameday.capacity import vcpus_per_step
 from gameday.files import write_whole
 from gameday.forecast import EventDemand, forecast_demand
-from gameday.forecast.data import region_calendars
+from gameday.forecast.data import region_calendars, tells_minutes
 from gameday.forecast.evaluation import main_kind
 from gameday.forecast.publication import Outlook, RegionOutlook, look_ahead
 from gameday.history import History, read_history
@@ -96,7 +96,8 @@ class YearsAhead:
     """Step -> its peak."""
     vcpus_at_peak: dict[str, float]
     """The sizes of `vcpus_peak`."""
-    vcpus_peak: YearPeak
+    vcpus_peak: YearPeak | None
+    """None, and no peaks nor event, where rows are of days: nothing tells how a day goes."""
     daily_wape: float
     """Of a day, on earlier origins."""
 
@@ -122,7 +123,9 @@ def outlook(order: OutlookOrder, show: Show) -> OutlookAnswer:
     for note in past.notes:
         show.say(f"history: {note}")
     known = past.known_before(scenario.history.until)
-    planned = event_demand(scenario, forecast_demand(scenario, past))
+    planned = (
+        event_demand(scenario, forecast_demand(scenario, past)) if tells_minutes(known) else None
+    )
     found = look_ahead(
         known,
         list(region_calendars(scenario, known).values()),
@@ -144,13 +147,13 @@ def _sums(scenario: Scenario, known: History) -> dict[str, Array]:
     return {_ALL: np.ones((len(vcpus), len(scenario.steps))), _COMPUTE: np.stack(vcpus)}
 
 
-def _answer(scenario: Scenario, found: Outlook, planned: EventDemand) -> OutlookAnswer:
+def _answer(scenario: Scenario, found: Outlook, planned: EventDemand | None) -> OutlookAnswer:
     regions = {
         row.region: _years_ahead(
             row,
             found.series,
             ZoneInfo(scenario.regions[row.region].zone),
-            tuple(_event_rows(planned, row.region)),
+            () if planned is None else tuple(_event_rows(planned, row.region)),
         )
         for row in found.regions
     }
@@ -162,15 +165,15 @@ def _years_ahead(
 ) -> YearsAhead:
     """Return what is told of a region; of the `series`, the last are busy vCPUs."""
     weekly = _by_level(found.totals) | {"mean": found.means}
-    *peaks, vcpus = _year_peaks(found)
+    *peaks, vcpus = list(_year_peaks(found)) or [None]
     return YearsAhead(
         weeks=found.weeks,
         weeks_local=tuple(f"{week.astimezone(zone):%Y-%m-%d}" for week in found.weeks),
         steps_a_week={level: np.round(t[:-1]).tolist() for level, t in weekly.items()},
         mean_vcpus={level: np.round(t[-1] / _WEEK_MIN, 2).tolist() for level, t in weekly.items()},
         event=event,
-        peaks=dict(zip(series[:-1], peaks, strict=True)),
-        vcpus_at_peak=vcpus.size,
+        peaks={step: peak for step, peak in zip(series, peaks, strict=False) if peak is not None},
+        vcpus_at_peak={} if vcpus is None else vcpus.size,
         vcpus_peak=vcpus,
         daily_wape=round(found.wape, 4),
     )

@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 import gameday
 from gameday.cli.app import app
 from gameday.errors import GamedayError, HistoryError, UsageError
+from gameday.history import read_history
 from gameday.jobs.team_counts import read_team_counts
 from gameday.scenario import load_scenario
+from gameday.vocabulary import Seed
 from tests.support.small_shop import load_small, small_shop
 
 SALES = [
@@ -56,6 +58,39 @@ def refused(error: type[GamedayError], *arguments: str) -> str:
         typed(*arguments)
     assert caught.value.exit_code == 2
     return str(caught.value)
+
+
+def totals_of(shop: str, days: int, file: Path) -> Path:
+    """Write the shop's past as totals of so many days."""
+    scenario = load_scenario(shop)
+    past = read_history(scenario, file=None, seed=Seed(1))
+    until = past.known_before(scenario.history.until)
+    whole = until.grid.slots // (1440 * days)
+    totals = np.nan_to_num(until.counts[:, :, : whole * 1440 * days])
+    totals = totals.reshape(*totals.shape[:2], whole, -1).sum(axis=-1)
+    times = pd.to_datetime(past.grid.epoch_min + 1440 * days * np.arange(whole), unit="m", utc=True)
+    index = pd.MultiIndex.from_product(
+        [past.regions, past.steps, times], names=["region", "step", "time"]
+    )
+    pd.DataFrame({"count": totals.ravel()}, index=index).to_csv(file)
+    return file
+
+
+@pytest.mark.parametrize("days", [1, 7])
+def test_a_past_of_days_or_weeks_gives_an_outlook_and_says_that_minutes_cannot_be_told(
+    days: int, shop: str, tmp_path: Path
+) -> None:
+    past = totals_of(shop, days, tmp_path / "past.csv")
+    asked = ("--event", shop, "--history", str(past))
+    plain = typed("outlook", *asked, "--weeks", "8")
+    assert "which minute is the highest, and how high, cannot be told" in plain
+    assert "highest minute of" not in plain
+    assert ("the days of a week are taken to be alike" in plain) == (days == 7)
+    said = json.loads(typed("outlook", *asked, "--weeks", "8", "--json").splitlines()[-1])
+    week = pd.read_csv(past).query("step == 'home'")["count"].tail(7 // days).sum()
+    told = said["regions"]["eu"]["steps_a_week"]["p50"][said["steps"].index("home")][0]
+    assert told == pytest.approx(week, rel=0.3)
+    assert "no finer ones tell how a day goes" in refused(HistoryError, "show", *asked)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         check_place,
         region_calendars,
     )
+    from gameday.forecast.data.coarse_rows import row_notes, tells_minutes
     from gameday.forecast.data.crowds import crowds_of
     from gameday.forecast.data.launches import LaunchLesson, learn_launches
     from gameday.forecast.data.preparation import prepare
@@ -26,6 +27,8 @@ __all__ = [
     "prepare",
     "propose_breaks",
     "region_calendars",
+    "row_notes",
+    "tells_minutes",
 ]
 
 if not TYPE_CHECKING:
@@ -41,5 +44,7 @@ if not TYPE_CHECKING:
             "prepare": "preparation",
             "propose_breaks": "breaks",
             "region_calendars": "calendars",
+            "row_notes": "coarse_rows",
+            "tells_minutes": "coarse_rows",
         },
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.coarse_rows import minutes_of_rows, row_notes
 from gameday.forecast.data.fit_rows import without_launches
 from gameday.forecast.data.outliers import Masked, asked_masks, find_outliers, mask
 from gameday.forecast.data.training_data import Past
@@ -16,11 +17,19 @@ from gameday.history import History
 __all__ = ["prepare"]
 
 
-def prepare(calendars: Sequence[RegionCalendar], known: History) -> tuple[list[Past], list[Masked]]:
-    """Return each region's past without what is masked, and what that is; calendars are in the history's order."""
+def prepare(
+    calendars: Sequence[RegionCalendar], known: History, *, by_day: bool = False
+) -> tuple[list[Past], list[Masked]]:
+    """Return each region's past without what is masked, and what that is; calendars are in the history's order.
+
+    Where rows are longer than minutes, how their minutes lie is borrowed from finer ones; HistoryError where none
+    tell. `by_day`: nobody asks for minutes; then nothing is taken for an outlier, for those are minutes.
+    """
+    if not by_day:
+        row_notes(known, calendars)
     pasts, masked = [], []
-    for index, calendar in enumerate(calendars):
-        counts = without_launches(known.counts[index], known.grid, calendar)
+    for calendar, by_minute in zip(calendars, minutes_of_rows(known, calendars), strict=True):
+        counts = without_launches(by_minute, known.grid, calendar)
         past = Past(calendar, known.grid, counts)
         declared = asked_masks(past, known.steps)
         _require_minutes(
@@ -30,7 +39,7 @@ def prepare(calendars: Sequence[RegionCalendar], known: History) -> tuple[list[P
         _require_minutes(
             past, known.steps, "masks leave no minute of the past to learn from; mask less"
         )
-        found = find_outliers(past, known.steps)
+        found = [] if by_day else find_outliers(past, known.steps)
         pasts.append(mask(past, found, known.steps))
         masked += declared + found
     return pasts, masked

@@ -21,7 +21,8 @@ class Horizon:
     """The daily model, scored over the whole horizon."""
     near: Model
     """The daily model, scored over the next weeks only."""
-    minutes: Model
+    minutes: Model | None
+    """None where rows are of days or weeks: nothing tells how a day goes."""
     weights: Array
     """By how much each step counts in each sum, shape (sums, steps)."""
     sigma: float
@@ -31,9 +32,9 @@ class Horizon:
     @property
     def region(self) -> str:
         """The region's name."""
-        return self.minutes.past.calendar.region
+        return self.days.past.calendar.region
 
     def midnights(self, weeks: int) -> Array:
         """Return the local midnights from the end of the past to two weeks beyond the horizon."""
-        end = self.minutes.past.end_min
-        return self.minutes.past.calendar.midnights(end, end + (weeks + 2) * _WEEK_MIN)
+        end = self.days.past.end_min
+        return self.days.past.calendar.midnights(end, end + (weeks + 2) * _WEEK_MIN)

@@ -14,6 +14,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.coarse_rows import tells_minutes, tells_weekdays
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.data.training_data import Past, daily
 from gameday.forecast.event_demand import EventDemand, LaunchSteps, quantile_of_sum
@@ -57,9 +58,9 @@ class RegionOutlook:
     days: tuple[datetime, ...]
     """Local days' beginnings of the first year, UTC."""
     peak_day: tuple[datetime, ...]
-    """Per series, the day with the highest expectation."""
+    """Per series, the day with the highest expectation; none where minutes cannot be told."""
     peaks: tuple[Peak, ...]
-    """Per series, the highest minutes of the year; `slot` counts from the peak day's beginning."""
+    """Per series, the highest minutes of the year; `slot` counts from the peak day's beginning. Likewise."""
     wape: float
     """Of the daily model on its rolling origins."""
 
@@ -92,9 +93,10 @@ def look_ahead(
     peaks of their own, for those of steps do not add. The first is the parent that days are reconciled with.
     """
     _require_days(known)
-    pasts, _ = prepare(calendars, known)
+    by_minute = tells_minutes(known)
+    pasts, _ = prepare(calendars, known, by_day=not by_minute)
     weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
-    horizons = _fit(pasts, weights, weeks * _WEEK_MIN, kind, event)
+    horizons = _fit(pasts, weights, weeks * _WEEK_MIN, kind, event, by_minute=by_minute)
     regions = [_region(horizon, weeks) for horizon in horizons]
     return Outlook((*known.steps, *sums), tuple(regions), tuple(_notes(known, weeks)))
 
@@ -120,23 +122,35 @@ def _fit(
     horizon_min: int,
     kind: str,
     event: EventDemand | None,
+    *,
+    by_minute: bool,
 ) -> list[Horizon]:
-    """Return each region's models, of days and of minutes, the sums of steps as further series."""
+    """Return each region's models, of days and, if `by_minute`, of minutes; sums of steps are further series."""
     pasts = [_with_sums(past, w) for past, w in zip(pasts, weights, strict=True)]
     by_day = [daily(past) for past in pasts]
     days = fit_models(by_day, horizon_min, kind)
     # Errors of forecasts a year ahead, from half as long a past, say nothing of next week.
     near = days if horizon_min <= _NEAR_MIN else fit_models(by_day, _NEAR_MIN, kind)
-    minutes = fit_models(pasts, min(horizon_min, int(pasts[0].grid.slots / 4)), kind)
+    minutes = list[Model]()
+    if by_minute:
+        minutes = fit_models(pasts, min(horizon_min, int(pasts[0].grid.slots / 4)), kind)
     sigma = strength_sigma(minutes)
     return [
         Horizon(day, close, minute, w, sigma, event)
-        for day, close, minute, w in zip(days, near, minutes, weights, strict=True)
+        for day, close, minute, w in zip(
+            days, near, minutes or [None] * len(days), weights, strict=True
+        )
     ]
 
 
 def _notes(known: History, weeks: int) -> list[str]:
     notes, days_known = ["only events on the calendar are in it"], known.grid.slots / 1440
+    if not tells_minutes(known):
+        notes.append(
+            "rows are of days or weeks: which minute is the highest, and how high, cannot be told"
+        )
+    if not tells_weekdays(known):
+        notes.append("rows are of weeks: the days of a week are taken to be alike")
     if days_known < 350:
         notes.append(f"{days_known:.0f} days known: no year to tell the seasons by")
     elif days_known < 700:
@@ -184,7 +198,7 @@ def _region(horizon: Horizon, weeks: int) -> RegionOutlook:
     in_days = _totals_of_days(horizon, edges)
     weekly = _totals_of_weeks(horizon, edges, whole, in_days)
     year = edges[: min(365, len(edges) - 1) + 1]
-    peak_days, peaks = peaks_of_year(horizon, year, _minutes_totals(horizon, year, in_days.means))
+    peak_days, peaks = _peaks(horizon, year, in_days.means)
     return RegionOutlook(
         region=horizon.region,
         weeks=tuple(_instant(m) for m in edges[whole.days][::7]),
@@ -199,7 +213,7 @@ def _region(horizon: Horizon, weeks: int) -> RegionOutlook:
 
 def _whole_weeks(horizon: Horizon, edges: Array, weeks: int) -> _Weeks:
     """Return the whole weeks, at most so many, between midnights."""
-    monday = int(np.flatnonzero(horizon.minutes.past.calendar.weekday(edges) == 0)[0])
+    monday = int(np.flatnonzero(horizon.days.past.calendar.weekday(edges) == 0)[0])
     return _Weeks(monday, min(weeks, (len(edges) - 1 - monday) // 7))
 
 
@@ -247,13 +261,22 @@ def _launches(horizon: Horizon, edges: Array) -> list[LaunchSteps]:
     return added
 
 
-def _minutes_totals(horizon: Horizon, edges: Array, means: Array) -> Array:
+def _peaks(horizon: Horizon, year: Array, means: Array) -> tuple[tuple[int, ...], tuple[Peak, ...]]:
+    """Return each series' day with the year's highest minute, and that peak; none where minutes cannot be told."""
+    if horizon.minutes is None:
+        return (), ()
+    return peaks_of_year(
+        horizon, horizon.minutes, year, _minutes_totals(horizon, horizon.minutes, year, means)
+    )
+
+
+def _minutes_totals(horizon: Horizon, minutes: Model, edges: Array, means: Array) -> Array:
     """Return the totals of the days between `edges`, (series, days), combined with the minutes' own where those
     reach, as in an event's forecast.
 
     `means`: the daily model's, of as many days or more.
     """
-    minutes, means = horizon.minutes, means[:, : len(edges) - 1]
+    means = means[:, : len(edges) - 1]
     reach = int(np.searchsorted(edges, minutes.past.end_min + _reach_min(minutes))) - 1
     if reach < 1 or minutes.past.grid.slots < LONG_PAST_DAYS * 1440:
         return means

@@ -21,15 +21,18 @@ _TOP_DAYS = 6
 
 
 def peaks_of_year(
-    horizon: Horizon, edges: Array, totals: Array
+    horizon: Horizon, minutes: Model, edges: Array, totals: Array
 ) -> tuple[tuple[int, ...], tuple[Peak, ...]]:
     """Return each series' day with the highest minute of the year, and that peak.
 
-    `totals`: of the days between `edges`, (series, days). Days of the event are left to its own demand: its peak
-    is taken where it is the higher one, or where all days are the event's.
+    `minutes`: the region's model of minutes; `totals`: of the days between `edges`, (series, days). Days of the
+    event are left to its own demand: its peak is taken where it is the higher one, or where all days are the event's.
     """
     ordinary = _ordinary_days(horizon, edges)
-    found = [_peak(horizon, edges, series, row, ordinary) for series, row in enumerate(totals)]
+    found = [
+        _peak(horizon.sigma, minutes, edges, series, row, ordinary)
+        for series, row in enumerate(totals)
+    ]
     if horizon.event is not None:
         found = _with_event(horizon, horizon.event, edges, found)
     return tuple(day for day, _ in found), tuple(peak for _, peak in found)
@@ -46,17 +49,16 @@ def _ordinary_days(horizon: Horizon, edges: Array) -> Array:
 
 
 def _peak(
-    horizon: Horizon, edges: Array, series: int, totals: Array, ordinary: Array
+    sigma: float, minutes: Model, edges: Array, series: int, totals: Array, ordinary: Array
 ) -> tuple[int, Peak]:
     """Return the day of one series' highest minute among `ordinary` days, and that peak."""
-    minutes = horizon.minutes
     curves = {
         day: _day_curve(minutes, series, edges[day : day + 2], totals[day])
         for day in _highest_days(totals, ordinary)
     }
     top = max(curves, key=lambda day: float(curves[day].max()))
     noon = edges[top : top + 2].mean(keepdims=True)
-    sigma = horizon.sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
+    sigma = sigma if in_event(noon, minutes.past.calendar)[0] else 0.0
     begins = np.concatenate([[0], np.cumsum([len(curve) for curve in curves.values()])])
     errors = peak_errors([(minutes, series)], busy_days(np.repeat(totals[ordinary], 1440)))
     peak = peak_of(np.concatenate(list(curves.values())), errors, sigma)

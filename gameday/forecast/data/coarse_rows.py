@@ -1,0 +1,210 @@
+"""Minutes of longer rows: a row's total goes to its minutes as finer weeks lie, chance in counts included.
+
+Monitoring thins out what is old: hours or days of last year, minutes of last month. Where no row is finer than an
+hour, hours go straight from one to the next; how a day goes nobody can tell from totals of days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from gameday.errors import HistoryError
+from gameday.forecast.data.calendars import RegionCalendar
+from gameday.history import CoarseRows, History
+from gameday.vocabulary import Array, Seed
+
+__all__ = ["minutes_of_rows", "row_notes", "tells_minutes", "tells_weekdays"]
+
+_FINE_MIN, _HOUR_MIN = 15, 60
+"""Rows up to the first tell how minutes lie; rows up to the second how a day goes."""
+_SHAPE_DAYS, _LEAST_DAYS = 56, 7
+"""Days of fine rows that a shape is borrowed from, the last ones, and how many it takes. Ours."""
+_EVEN = 0.02
+"""Share of a borrowed shape that is even: fine weeks of few counts have minutes in which nothing came. Ours."""
+_QUARTER_MIN, _PER_DAY = 15, 96
+_DAY_MIN = 1500
+"""A local day, on which clocks may be set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How minutes of a local week lie, learned from fine rows."""
+
+    level: Array
+    """Counts a minute by weekday and quarter hour, shape (7, 96)."""
+    first: datetime
+    last: datetime
+    is_own: bool
+    """Whether they are of the series itself, and not of all series of the region."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """One region of a history, and where its rows are long."""
+
+    known: History
+    number: int
+    calendar: RegionCalendar
+
+    @property
+    def coarse(self) -> list[CoarseRows]:
+        """Its runs of rows of more than a minute."""
+        return [rows for rows in self.known.coarse if rows.region == self.number]
+
+    def is_longer(self, step: int, minutes: int) -> Array:
+        """Return which slots of a step are of rows of more than so many minutes, shape (slots,)."""
+        out = np.zeros(self.known.grid.slots, bool)
+        for rows in self.coarse:
+            if rows.step == step:
+                length = np.diff(rows.edges)
+                out[rows.edges[0] : rows.edges[-1]] = np.repeat(length > minutes, length)
+        return out
+
+    def known_minutes(self, step: int, minutes: int) -> Array:
+        """Return the slots of a step that are known by rows of at most so many minutes."""
+        counts = self.known.counts[self.number, step]
+        return np.flatnonzero(~np.isnan(counts) & ~self.is_longer(step, minutes))
+
+    def shape(self, step: int) -> _Shape | None:
+        """Return how the fine minutes of a step lie; those of all steps where it has too few; None of too few."""
+        own = self._shape_of([step])
+        return own or self._shape_of(range(len(self.known.steps)))
+
+    def _shape_of(self, steps: Sequence[int]) -> _Shape | None:
+        level, days = np.zeros((7, _PER_DAY)), list[datetime]()
+        for step in steps:
+            slot = self.known_minutes(step, _FINE_MIN)
+            slot = slot[slot > (slot[-1] if len(slot) else 0) - _SHAPE_DAYS * 1440]
+            if len(slot) >= _LEAST_DAYS * 1440:
+                level += self._by_quarter(slot, self.known.counts[self.number, step, slot])
+                days += [self.known.grid.instant(int(s)) for s in (slot[0], slot[-1])]
+        return (
+            _Shape(level, min(days), max(days), len(steps) == 1) if days and level.any() else None
+        )
+
+    def _by_quarter(self, slot: Array, counts: Array) -> Array:
+        """Return mean counts by weekday and quarter hour, (7, 96); of other weekdays where one was not seen."""
+        place = self._place(slot)
+        seen, total = (
+            np.bincount(place, weight, minlength=7 * _PER_DAY).reshape(7, _PER_DAY)
+            for weight in (np.ones(len(slot)), counts)
+        )
+        quarter = total.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        return np.where(seen > 0, total / np.maximum(seen, 1), quarter)
+
+    def _place(self, slot: Array) -> Array:
+        minute = self.known.grid.epoch_min + slot
+        quarter = self.calendar.slot_of_day(minute)[0] // _QUARTER_MIN
+        return np.asarray(self.calendar.weekday(minute) * _PER_DAY + quarter)
+
+    def curve(self, rows: CoarseRows, shape: _Shape | None) -> Array:
+        """Return how the minutes of rows lie, up to a factor of each row: of a shape, or from row to row."""
+        slot = np.arange(rows.edges[0], rows.edges[-1])
+        if shape is not None:
+            level = shape.level.ravel()[self._place(slot)]
+            return np.asarray(level + _EVEN * shape.level.mean())
+        mean = np.nan_to_num(self.known.counts[self.number, rows.step, rows.edges[:-1]])
+        return np.interp(slot + 0.5, (rows.edges[1:] + rows.edges[:-1]) / 2, mean)
+
+
+def minutes_of_rows(known: History, calendars: Sequence[RegionCalendar]) -> list[Array]:
+    """Return each region's counts by the minute, (steps, slots), those of long rows drawn about how minutes lie.
+
+    A row keeps its total. Where nothing tells how a day goes, totals stay spread evenly.
+    """
+    return [_counts(_Region(known, number, calendar)) for number, calendar in enumerate(calendars)]
+
+
+def _counts(region: _Region) -> Array:
+    counts = region.known.counts[region.number]
+    if not region.coarse:
+        return counts
+    counts = counts.copy()
+    shapes = {step: region.shape(step) for step in {rows.step for rows in region.coarse}}
+    for rows in region.coarse:
+        if shapes[rows.step] is not None or np.diff(rows.edges).max() <= _HOUR_MIN:
+            rng = Seed(0).stream("minutes of rows", region.calendar.region, str(rows.step))
+            part = slice(rows.edges[0], rows.edges[-1])
+            curve = region.curve(rows, shapes[rows.step])
+            counts[rows.step, part] = _drawn(counts[rows.step, part], curve, rows.edges, rng)
+    return counts
+
+
+def _drawn(counts: Array, curve: Array, edges: Array, rng: np.random.Generator) -> Array:
+    """Return counts of rows drawn over their minutes: each row's total by the multinomial law of its curve.
+
+    A minute's count is then as far off as chance has it (Poisson), which an even spread would hide.
+    """
+    length, first = np.diff(edges), edges[:-1] - edges[0]
+    out = counts.copy()
+    for minutes in np.unique(length):
+        rows = np.flatnonzero(length == minutes)
+        slot = first[rows][:, None] + np.arange(minutes)
+        total = counts[slot].sum(axis=1, dtype=float)
+        rows, slot, total = (values[~np.isnan(total)] for values in (rows, slot, total))
+        share = curve[slot] + 1e-12
+        share /= share.sum(axis=1, keepdims=True)
+        whole = np.round(total).astype(np.int64)
+        drawn = rng.multinomial(whole, share) * (total / np.maximum(whole, 1))[:, None]
+        out[slot] = np.where(whole[:, None] > 0, drawn, total[:, None] * share)
+    return out
+
+
+def tells_minutes(known: History) -> bool:
+    """Return whether every region has a series that says how a day goes: rows of an hour or less."""
+    return _tells(known, _HOUR_MIN)
+
+
+def tells_weekdays(known: History) -> bool:
+    """Return whether every region has a series that tells days of a week apart: rows of a day or less."""
+    return _tells(known, _DAY_MIN)
+
+
+def _tells(known: History, minutes: int) -> bool:
+    regions = [
+        _Region(known, number, RegionCalendar(name, "UTC"))
+        for number, name in enumerate(known.regions)
+    ]
+    return all(
+        any(len(region.known_minutes(step, minutes)) for step in range(len(known.steps)))
+        for region in regions
+    )
+
+
+def row_notes(known: History, calendars: Sequence[RegionCalendar]) -> list[str]:
+    """Return what is said of long rows: where their minutes are from. HistoryError where nobody can tell."""
+    return [
+        note
+        for number, calendar in enumerate(calendars)
+        for note in _notes(_Region(known, number, calendar))
+    ]
+
+
+def _notes(region: _Region) -> Iterator[str]:
+    for step, name in enumerate(region.known.steps):
+        longer = region.is_longer(step, _FINE_MIN)
+        if not longer.any():
+            continue
+        shape = region.shape(step)
+        if shape is None and region.is_longer(step, _HOUR_MIN).any():
+            raise HistoryError(
+                f"{region.known.source}: {region.calendar.region} {name}: its rows are of more than an hour, and "
+                f"no finer ones tell how a day goes; give at least {_LEAST_DAYS} days by the minute, or every row "
+                "by the hour; `gameday forecast outlook` looks weeks ahead by days alone"
+            )
+        last = region.known.grid.instant(int(np.flatnonzero(longer)[-1]))
+        yield f"{region.calendar.region} {name}: {_words(shape, last)}"
+
+
+def _words(shape: _Shape | None, last: datetime) -> str:
+    """Return from where the minutes of rows up to `last` are."""
+    until = f"rows of more than {_FINE_MIN} minutes until {last:%Y-%m-%d}"
+    if shape is None:
+        return f"{until}: their minutes are drawn about lines from row to row, and are no count of single minutes"
+    own = "its own minutes" if shape.is_own else "the minutes of all series"
+    days = f"{shape.first:%Y-%m-%d} to {shape.last + timedelta(minutes=1):%Y-%m-%d}"
+    return f"{until}: their minutes are drawn as {own} of {days} lie, each row with its total"
