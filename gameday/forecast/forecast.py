@@ -29,6 +29,7 @@ from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.rivals import Rival
+from gameday.forecast.rivals.outside import missing_members
 from gameday.forecast.uncertainty.curves import Curves, curves_of, stack_curves
 from gameday.forecast.uncertainty.error_correlation import correlate_errors
 from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
@@ -223,6 +224,7 @@ def model_notes(scenario: Scenario, fitted: Fitted) -> list[str]:
     """Return what was left out and borrowed, and how far the past supports the forecast."""
     models, masked = fitted.models, fitted.masked
     notes = row_notes(fitted.known, [model.past.calendar for model in models])
+    notes += missing_members(scenario.forecast) + _silent_members(models, fitted.known.steps)
     for model in models:
         calendar = model.past.calendar
         notes += _mask_notes(calendar.region, [m for m in masked if m.region == calendar.region])
@@ -233,6 +235,17 @@ def model_notes(scenario: Scenario, fitted: Fitted) -> list[str]:
     kind = main_kind(scenario)
     levels = level_notes(models, fitted.known.steps)
     return [*notes, *levels, support(kind, past_events(scenario, models))]
+
+
+def _silent_members(models: list[Model], steps: tuple[str, ...]) -> list[str]:
+    """Return a note on each member from outside that said nothing of the time ahead of some step."""
+    return [
+        f"{model.past.calendar.region}: '{member.name}' said nothing of some minutes ahead of "
+        f"{', '.join(np.array(steps)[member.is_silent])}, and is left out there"
+        for model in models
+        for member in model.blend.told
+        if member.is_silent.any()
+    ]
 
 
 def _mask_notes(region: str, masked: list[Masked]) -> list[str]:

@@ -12,6 +12,7 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.history.history import CoarseRows, History
     from gameday.history.http_api import ApiServer
+    from gameday.history.member_forecasts import MemberForecasts, SaidAtOrigin
     from gameday.history.prometheus import minutes_from_prometheus
     from gameday.history.read import read_any_history, read_given, read_history
     from gameday.history.repair import minutes_of_table
@@ -20,6 +21,8 @@ __all__ = [
     "ApiServer",
     "CoarseRows",
     "History",
+    "MemberForecasts",
+    "SaidAtOrigin",
     "minutes_from_prometheus",
     "minutes_of_table",
     "read_any_history",
@@ -34,6 +37,8 @@ if not TYPE_CHECKING:
             "ApiServer": "http_api",
             "CoarseRows": "history",
             "History": "history",
+            "MemberForecasts": "member_forecasts",
+            "SaidAtOrigin": "member_forecasts",
             "minutes_from_prometheus": "prometheus",
             "minutes_of_table": "repair",
             "read_any_history": "read",

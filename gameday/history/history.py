@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from gameday.history.member_forecasts import MemberForecasts
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["CoarseRows", "History"]
@@ -47,6 +48,8 @@ class History:
     """What was found and mended on the way in: gaps, duplicates, DST."""
     coarse: tuple[CoarseRows, ...] = ()
     """Which counts are spread from rows of more than a minute."""
+    members: tuple[MemberForecasts, ...] = ()
+    """What other models forecast of it at earlier origins."""
 
     def known_before(self, instant: datetime) -> History:
         """Return the part of the past that was known at `instant`."""
@@ -61,6 +64,7 @@ class History:
             grid=self.grid.part(0, slots),
             counts=self.counts[:, :, :slots],
             coarse=tuple(rows for rows in coarse if len(rows.edges) > 1),
+            members=tuple(each.known_before(minute) for each in self.members),
         )
 
     def during(self, grid: TimeGrid) -> Array | None:

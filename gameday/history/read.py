@@ -14,6 +14,7 @@ from gameday.errors import HistoryError
 from gameday.files import cache_folder, write_whole
 from gameday.history.history import History
 from gameday.history.instants import last_year
+from gameday.history.member_forecasts import read_members
 from gameday.history.names import usual_columns
 from gameday.history.readers import reader_of
 from gameday.history.repair import Wanted, counts_from_table
@@ -31,8 +32,12 @@ __all__ = ["read_any_history", "read_given", "read_history"]
 
 
 def read_history(scenario: Scenario, *, file: str | Path | None, seed: Seed) -> History:
-    """Return the past from `file`, or a synthetic one made from `seed`; HistoryError if unsound."""
-    return _cached_past(scenario, seed) if file is None else _from_file(scenario, Path(file))
+    """Return the past from `file`, or a synthetic one made from `seed`, and what `forecast.members` said of it.
+
+    HistoryError if unsound.
+    """
+    past = _cached_past(scenario, seed) if file is None else _from_file(scenario, Path(file))
+    return replace(past, members=read_members(scenario))
 
 
 def _from_file(scenario: Scenario, file: Path) -> History:

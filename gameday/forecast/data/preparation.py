@@ -12,6 +12,7 @@ from gameday.forecast.data.coarse_rows import minutes_of_rows, row_notes
 from gameday.forecast.data.fit_rows import without_launches
 from gameday.forecast.data.outliers import Masked, asked_masks, find_outliers, mask
 from gameday.forecast.data.training_data import Past
+from gameday.forecast.rivals.outside import outside_members
 from gameday.history import History
 
 __all__ = ["prepare"]
@@ -28,9 +29,11 @@ def prepare(
     if not by_day:
         row_notes(known, calendars)
     pasts, masked = [], []
-    for calendar, by_minute in zip(calendars, minutes_of_rows(known, calendars), strict=True):
+    for index, by_minute in enumerate(minutes_of_rows(known, calendars)):
+        calendar = calendars[index]
         counts = without_launches(by_minute, known.grid, calendar)
-        past = Past(calendar, known.grid, counts)
+        members = outside_members(known, index, calendar.block)
+        past = Past(calendar, known.grid, counts, asked=members)
         declared = asked_masks(past, known.steps)
         _require_minutes(
             past, known.steps, "no minute of the past is known; give its counts, 0 where none came"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -14,14 +15,29 @@ from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.data.fit_rows import Rows, known_sums, make_rows
 from gameday.forecast.model.design import Columns, Design, calendar_columns
 from gameday.forecast.model.profile import Residues
+from gameday.forecast.model.told import Told
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["Past", "daily"]
+__all__ = ["OutsideMember", "Past", "daily"]
 
 _DAY_MIN = 1440
 _KNOWN = 0.9
 """A day is known when this share of its minutes is; what is missing is taken to be like the rest of it."""
+
+
+class OutsideMember(Protocol):
+    """A member of the forecast that is no model of ours."""
+
+    @property
+    def name(self) -> str:
+        """As the scenario calls it."""
+
+    def forecasts(self, *, daily: bool) -> bool:
+        """Return whether it forecasts days, or minutes."""
+
+    def told(self, past: Past, origin: float, end: float) -> Told:
+        """Return what it forecasts from `origin` up to `end`, minutes since 1970 UTC, of a past's series."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,14 @@ class Past:
     """Shape (series, slots), NaN where not known or masked; a slot is a minute or a local day."""
     starts: Array | None = None
     """Where each day begins, minutes since 1970 UTC, shape (slots,); None: the slots are the grid's minutes."""
+
+    asked: tuple[OutsideMember, ...] = ()
+    """Members from outside that the scenario asks for."""
+
+    @property
+    def outside(self) -> tuple[OutsideMember, ...]:
+        """Those of them that forecast slots like its own."""
+        return tuple(each for each in self.asked if each.forecasts(daily=self.is_daily))
 
     @property
     def is_daily(self) -> bool:

@@ -19,6 +19,7 @@ from gameday.forecast.model.design import Columns
 from gameday.forecast.model.patterns import Pattern, patterns_of
 from gameday.forecast.model.profile import Residues
 from gameday.forecast.model.solve import Fit, fit_rows
+from gameday.forecast.model.told import Told
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
@@ -72,7 +73,7 @@ class Fold:
     actual: Array
     """Counts, shape (n, series); NaN where not known or, then, not knowable."""
     log_mean: Array
-    """Each member's log(1 + count), shape (members, n, series), float32: the level models', then the patterns'."""
+    """Each member's log(1 + count), shape (members, n, series), float32; the level models' first."""
     said: Array
     """Which member forecast all of these minutes of a series, (members, series); elsewhere `log_mean` is 0."""
     levels: int
@@ -136,7 +137,7 @@ def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> li
         if origin - past.first_min >= _LEAST_DAYS * 1440:
             minute = past.slots_between(origin, origin + horizon, _stride(past, horizon))
             if len(minute):
-                candidates = _Candidates.fit(past, origin, shapes, residues)
+                candidates = _Candidates.fit(past, origin, origin + horizon, shapes, residues)
                 folds.append(candidates.score(minute, back))
     return folds
 
@@ -160,19 +161,22 @@ class _Candidates:
     profile: Array | None
     """What recurs by the minute of the day, (2, 1440, series); likewise."""
     patterns: tuple[Pattern, ...]
+    told: tuple[Told, ...]
+    """What members from outside said then."""
 
     @staticmethod
     def fit(
-        past: Past, origin: float, shapes: tuple[Shape, ...], residues: Residues | None
+        past: Past, origin: float, end: float, shapes: tuple[Shape, ...], residues: Residues | None
     ) -> _Candidates:
-        """Return the candidates of an origin; `residues`: None where days are forecast."""
+        """Return the candidates of an origin for up to `end`; `residues`: None where days are forecast."""
         rows = past.rows.before(origin)
         fits = [fit_rows(rows, past.design(shape, origin=origin)) for shape in shapes]
         patterns = patterns_of(rows, fits[0])
+        told = tuple(member.told(past, origin, end) for member in past.outside)
         if residues is None:
-            return _Candidates(past, origin, fits, None, None, patterns)
+            return _Candidates(past, origin, fits, None, None, patterns, told)
         quarters, profile = quarters_of(rows, fits[0]), residues.profile(origin)
-        return _Candidates(past, origin, fits, quarters, profile, patterns)
+        return _Candidates(past, origin, fits, quarters, profile, patterns, told)
 
     def score(self, minute: Array, back: float) -> Fold:
         """Return what they forecast of slots that start at `minute`, beside what came."""
@@ -213,9 +217,10 @@ class _Candidates:
         return np.stack(logs), known
 
     def _of_patterns(self, minute: Array, fixed: Columns) -> list[Array]:
-        """Return each pattern's log(1 + count) without what recurs by the minute, (n, series) each."""
+        """Return each pattern's, and each outside member's, log(1 + count) without what recurs by the minute."""
         special, calendar = self.fits[0].special(fixed), self.past.calendar
-        return [pattern.at(calendar, minute) + special for pattern in self.patterns]
+        plain = [pattern.at(calendar, minute) + special for pattern in self.patterns]
+        return plain + [each.at(minute) for each in self.told]
 
 
 def _times(log: Array, log_factor: Array) -> Array:

@@ -12,6 +12,7 @@ from gameday.forecast.data.weekly_profile import quarters_at
 from gameday.forecast.model.design import Columns
 from gameday.forecast.model.patterns import Pattern
 from gameday.forecast.model.solve import Fit
+from gameday.forecast.model.told import Told
 from gameday.vocabulary import Array
 
 __all__ = [
@@ -60,13 +61,13 @@ class Blend:
     """A weighted mean of members, times what recurs and what reconciles: all of it readable.
 
     The fits, level models with the same ingredients, are one member: their weighted mean in logs, whose sum is
-    log(1 + count). Patterns are the others. Members' counts add up; profile and reconciliation are factors of the
-    sum, so that they move the sparsest series by the same share as the busiest.
+    log(1 + count). Patterns, and what models from outside told, are the others. Their counts add up; profile and
+    reconciliation are factors of the sum, so that they move the sparsest series by the same share as the busiest.
     """
 
     fits: tuple[Fit, ...]
     weights: Array
-    """Of the fits and then of the patterns, shape (fits + patterns, series); each series' sum to 1."""
+    """Of the fits and then of the others, shape (members, series); each series' sum to 1."""
     profile: Array
     """Log factor of each local minute, shape (2 = weekday/weekend, 1440, series)."""
     quarters: Array
@@ -79,6 +80,13 @@ class Blend:
     """From a slot's start to where it is taken to lie."""
     reconciliation: Reconciliation | None = None
     patterns: tuple[Pattern, ...] = ()
+    told: tuple[Told, ...] = ()
+    """What members from outside say of the time ahead; beyond it the fits stand in for them."""
+
+    @property
+    def others(self) -> tuple[Pattern | Told, ...]:
+        """The members that are no fits, in the order of their weights."""
+        return (*self.patterns, *self.told)
 
     @property
     def levels(self) -> Array:
@@ -120,15 +128,15 @@ class Blend:
     def _members(self, minute: Array) -> dict[str, tuple[Array, Array]]:
         """Return member -> its share, (series,), and its counts without factors of the sum, (n, series).
 
-        Without the patterns where none has any share.
+        Fits alone where no other has any share.
         """
         fixed = self.columns(minute)
-        shares = self.weights[len(self.fits) :]
-        members = {INGREDIENTS: (1 - shares.sum(axis=0), self._of_fits(minute, fixed))}
+        shares, fitted = self.weights[len(self.fits) :], self._of_fits(minute, fixed)
+        members = {INGREDIENTS: (1 - shares.sum(axis=0), fitted)}
         if shares.any():
-            logs = self._of_patterns(minute, fixed)
-            for share, pattern, log in zip(shares, self.patterns, logs, strict=True):
-                members[pattern.name] = share, np.expm1(log)
+            logs = self._of_others(minute, fixed, np.log1p(fitted))
+            for share, member, log in zip(shares, self.others, logs, strict=True):
+                members[member.name] = share, np.expm1(log)
         return members
 
     def apart(self, minute: Array) -> Array:
@@ -144,7 +152,7 @@ class Blend:
     def _logs(self, minute: Array) -> Array:
         """Return each member's log(1 + count) without factors of the sum, (members, n, series).
 
-        Without the patterns where none has any weight.
+        Fits alone where no other has any weight.
         """
         fixed, calendar = self.columns(minute), self.calendar
         quarters = np.exp(quarters_at(self.quarters, calendar, minute))
@@ -153,14 +161,18 @@ class Blend:
         )
         logs = [np.log1p(np.maximum(np.expm1(log), 0) * quarters) for log in each]
         if self.weights[len(self.fits) :].any():
-            logs += self._of_patterns(minute, fixed)
+            logs += self._of_others(minute, fixed, np.log1p(self._of_fits(minute, fixed)))
         return np.stack(logs)
 
-    def _of_patterns(self, minute: Array, fixed: Columns) -> list[Array]:
-        """Return each pattern's log(1 + count), (n, series) each; `fixed`: the calendar's columns."""
+    def _of_others(self, minute: Array, fixed: Columns, fitted: Array) -> list[Array]:
+        """Return each other member's log(1 + count), (n, series) each, or what is `fitted` where it says nothing.
+
+        `fixed`: the calendar's columns.
+        """
         special = self._special(fixed)
-        plain = (np.nan_to_num(each.at(self.calendar, minute)) for each in self.patterns)
-        return [np.maximum(log + special, 0) for log in plain]
+        logs = [each.at(self.calendar, minute) + special for each in self.patterns]
+        logs += [each.at(minute) for each in self.told]
+        return [np.maximum(np.where(np.isnan(log), fitted, log), 0) for log in logs]
 
     def _of_fits(self, minute: Array, fixed: Columns) -> Array:
         """Return the fits' counts, quarters included, shape (n, series); `fixed`: the calendar's columns."""
@@ -220,6 +232,7 @@ class Blend:
             mean_factor=self.mean_factor[:, :-1],
             reconciliation=reconciliation,
             patterns=tuple(pattern.without_last() for pattern in self.patterns),
+            told=tuple(each.without_last() for each in self.told),
         )
 
 

@@ -22,6 +22,7 @@ from gameday.forecast.model.design import Design, calendar_columns
 from gameday.forecast.model.patterns import Pattern
 from gameday.forecast.model.solve import Fit
 from gameday.forecast.model.state import State
+from gameday.forecast.model.told import Told
 from gameday.forecast.uncertainty.bands import Bands
 from gameday.forecast.uncertainty.peak_errors import PeakErrors
 from gameday.scenario.ingredients import Shape
@@ -81,6 +82,7 @@ def _arrays(state: State) -> dict[str, Array]:
 def _member_arrays(blend: Blend) -> dict[str, Array]:
     """Return the arrays of each level model, and of each pattern."""
     arrays = {f"p{index}": pattern.log for index, pattern in enumerate(blend.patterns)}
+    arrays |= {f"o{index}": each.log for index, each in enumerate(blend.told)}
     for index, fit in enumerate(blend.fits):
         arrays |= {
             f"c{index}": fit.coefficients,
@@ -108,6 +110,7 @@ def _header(state: State) -> str:
                 for fit in state.blend.fits
             ],
             "patterns": [pattern.name for pattern in state.blend.patterns],
+            "told": [(each.name, each.first_min, each.width_min) for each in state.blend.told],
             "levels": state.bands[0].levels,
         }
     )
@@ -197,6 +200,10 @@ def _blend(kept: _Kept) -> Blend:
         reconciliation=Reconciliation(midnights, log_factor) if len(log_factor) else None,
         patterns=tuple(
             Pattern(name, arrays[f"p{index}"]) for index, name in enumerate(kept.header["patterns"])
+        ),
+        told=tuple(
+            Told(name, first_min, width_min, arrays[f"o{index}"])
+            for index, (name, first_min, width_min) in enumerate(kept.header["told"])
         ),
     )
 

@@ -53,6 +53,11 @@ class Pattern:
         """Return the pattern without its last series."""
         return replace(self, log=self.log[:, :, :-1])
 
+    @property
+    def is_silent(self) -> Array:
+        """Of which series too little is known, shape (series,)."""
+        return np.isnan(self.log).any(axis=(0, 1))
+
 
 def patterns_of(rows: Rows, fit: Fit) -> tuple[Pattern, ...]:
     """Return the patterns of rows; `fit` tells what events and holidays did to them."""

@@ -23,6 +23,7 @@ from gameday.forecast.model.mean_correction import mean_factor_by_hour
 from gameday.forecast.model.patterns import Pattern, patterns_of
 from gameday.forecast.model.profile import minute_profile
 from gameday.forecast.model.solve import Fit, fit_rows
+from gameday.forecast.model.told import Told
 from gameday.forecast.parallel import side_by_side
 from gameday.forecast.uncertainty.bands import Bands, Errors, make_bands
 from gameday.forecast.uncertainty.curves import quantiles_of
@@ -70,8 +71,8 @@ class Model:
     @property
     def members(self) -> tuple[str, ...]:
         """Names of all members of the blend, in the order of their weights."""
-        patterns = (pattern.name for pattern in self.blend.patterns)
-        return (*(shape.name for shape in self.shapes), *patterns)
+        others = (member.name for member in self.blend.others)
+        return (*(shape.name for shape in self.shapes), *others)
 
     @property
     def events_foretold(self) -> int:
@@ -127,6 +128,7 @@ class _Candidates:
     """Number of the level model that weighs most."""
     first: Fit
     """That level model, its events shrunk to nothing."""
+    horizon_min: int
 
 
 def _weigh(past: Past, horizon_min: int) -> _Candidates:
@@ -135,7 +137,7 @@ def _weigh(past: Past, horizon_min: int) -> _Candidates:
     weights = member_weights(folds)
     best = int(levels_of(weights, len(shapes)).sum(axis=1).argmax())
     first = fit_rows(past.rows, past.design(shapes[best]))
-    return _Candidates(past, shapes, folds, weights, best, first)
+    return _Candidates(past, shapes, folds, weights, best, first, horizon_min)
 
 
 def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
@@ -143,25 +145,27 @@ def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     past = candidates.past
     fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in candidates.shapes)
     main = fits[candidates.best]
-    patterns = patterns_of(past.rows, main)
+    patterns, end = patterns_of(past.rows, main), past.end_min
+    told = tuple(each.told(past, end, end + candidates.horizon_min) for each in past.outside)
     blend = Blend(
         fits,
-        heard(candidates.weights, patterns),
+        heard(candidates.weights, (*patterns, *told)),
         *_recurring(past, main),
         _mean_factors(candidates),
         past.columns,
         past.middle_min,
         patterns=patterns,
+        told=told,
     )
     errors = [] if past.is_daily else event_errors(past, blend, kind)
     return Model(past, blend, candidates.shapes, candidates.folds, errors)
 
 
-def heard(weights: Array, patterns: tuple[Pattern, ...]) -> Array:
-    """Return the members' weights, those of patterns that say nothing of a series 0; each series' sum to 1."""
+def heard(weights: Array, others: tuple[Pattern | Told, ...]) -> Array:
+    """Return the members' weights, 0 of those who are silent of a series; each series' sum to 1."""
     left = weights.copy()
-    for row, pattern in zip(left[len(left) - len(patterns) :], patterns, strict=True):
-        row[np.isnan(pattern.log).any(axis=(0, 1))] = 0.0
+    for row, member in zip(left[len(left) - len(others) :], others, strict=True):
+        row[member.is_silent] = 0.0
     return np.asarray(left / left.sum(axis=0))
 
 

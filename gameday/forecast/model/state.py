@@ -109,7 +109,8 @@ def _refitted(blend: Blend, rows: Rows, end_min: float) -> Blend:
     )
     moved = replace(blend, fits=tuple(fits))
     patterns = patterns_of(rows, moved.main)[: len(blend.patterns)]
-    return replace(moved, patterns=patterns, weights=heard(blend.weights, patterns))
+    weights = heard(blend.weights, (*patterns, *blend.told))
+    return replace(moved, patterns=patterns, weights=weights)
 
 
 def _new_rows(state: State, counts: Array, grid: TimeGrid) -> Rows:

@@ -113,7 +113,9 @@ def _require_days(known: History) -> None:
 def _with_sums(past: Past, weights: Array) -> Past:
     """Return the past with the weighted sums of its steps as further series."""
     summed = weights.astype(np.float32) @ past.counts
-    return replace(past, counts=np.concatenate([past.counts, summed]))
+    # What files tell is of steps alone.
+    members = tuple(each for each in past.asked if each.forecasts(daily=True))
+    return replace(past, counts=np.concatenate([past.counts, summed]), asked=members)
 
 
 def _fit(

@@ -26,7 +26,7 @@ def peaks_of_year(
     """Return each series' day with the highest minute of the year, and that peak.
 
     `minutes`: the region's model of minutes; `totals`: of the days between `edges`, (series, days). Days of the
-    event are left to its own demand: its peak is taken where it is the higher one, or where all days are the event's.
+    event are left to its own demand: its peak is taken where it is higher, or where all days are the event's.
     """
     ordinary = _ordinary_days(horizon, edges)
     found = [

@@ -1,4 +1,4 @@
-"""Tables beside a scenario that are read into it, as an include is: regressors, and observed sessions."""
+"""Tables beside a scenario: regressors and observed sessions are read into it, as an include is, others found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gameday.scenario.blocks.observed_sessions import ObservedSessions
 from gameday.scenario.faults import Fault, FaultPath
 from gameday.vocabulary import LONGEST_WALK
 
-__all__ = ["read_regressor_files", "read_session_files"]
+__all__ = ["find_member_files", "read_regressor_files", "read_session_files"]
 
 _REGRESSORS = ("forecast", "ingredients", "regressors")
 
@@ -29,6 +29,21 @@ def read_regressor_files(data: dict[str, Any], folder: Path) -> Iterator[Fault]:
             except _Unreadable as error:
                 path: FaultPath = (*_REGRESSORS, name, "file")
                 yield path, str(error)
+
+
+def find_member_files(data: dict[str, Any], folder: Path) -> Iterator[Fault]:
+    """Replace `file` of each of `forecast.members` by where it lies; yield faults.
+
+    Such a file says much, and only a forecast reads it: it is not read into the scenario.
+    """
+    block = data.get("forecast")
+    members = block.get("members") if isinstance(block, dict) else None
+    for name, member in (members or {}).items() if isinstance(members, dict) else ():
+        if isinstance(member, dict) and isinstance(member.get("file"), str):
+            file = (folder / member["file"]).resolve()
+            if not file.is_file():
+                yield ("forecast", "members", name, "file"), f"no such file: {member['file']}"
+            member["file"] = str(file)
 
 
 class _Unreadable(Exception):

@@ -16,7 +16,11 @@ from gameday.scenario.faults import Fault, did_you_mean, fault_path, fault_text
 from gameday.scenario.model import Scenario
 from gameday.scenario.reading.assets import asset_faults, read_assets
 from gameday.scenario.reading.cross_checks import cross_faults
-from gameday.scenario.reading.data_files import read_regressor_files, read_session_files
+from gameday.scenario.reading.data_files import (
+    find_member_files,
+    read_regressor_files,
+    read_session_files,
+)
 from gameday.scenario.reading.injections import injection_faults
 from gameday.scenario.reading.loaded import LoadedScenario, scenario_of
 from gameday.scenario.reading.yaml_source import Document, is_file, read_document
@@ -73,7 +77,9 @@ def read_scenario(name_or_path: str, *, drift: float | None = None) -> LoadedSce
     if document.faults and not document.data:
         raise ScenarioError([f"{position}: {text}" for position, text in document.faults])
     read = chain(
-        read_regressor_files(document.data, folder), read_session_files(document.data, folder)
+        read_regressor_files(document.data, folder),
+        read_session_files(document.data, folder),
+        find_member_files(document.data, folder),
     )
     if faults := list(read):
         raise ScenarioError(_lines(document, faults))
