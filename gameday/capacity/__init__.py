@@ -14,19 +14,34 @@ if TYPE_CHECKING:
     from gameday.capacity.order import Withheld, request_capacity, with_order, withhold
     from gameday.capacity.proof import verify
     from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
+    from gameday.capacity.services import (
+        ServiceDemand,
+        callers_at,
+        instances_for,
+        service_demand,
+        visits_of_steps,
+    )
+    from gameday.capacity.ties import Tie, learn_tie
     from gameday.capacity.units import vcpus_per_step
 
 __all__ = [
     "CapacityRequest",
     "EXPORTERS",
     "Move",
+    "ServiceDemand",
+    "Tie",
     "Withheld",
     "as_yaml",
+    "callers_at",
     "from_mapping",
+    "instances_for",
+    "learn_tie",
     "moved",
     "request_capacity",
+    "service_demand",
     "vcpus_per_step",
     "verify",
+    "visits_of_steps",
     "with_order",
     "withhold",
 ]
@@ -38,13 +53,20 @@ if not TYPE_CHECKING:
             "CapacityRequest": "request",
             "EXPORTERS": "exporters",
             "Move": "request",
+            "ServiceDemand": "services",
+            "Tie": "ties",
             "Withheld": "order",
             "as_yaml": "request",
+            "callers_at": "services",
             "from_mapping": "request",
+            "instances_for": "services",
+            "learn_tie": "ties",
             "moved": "request",
             "request_capacity": "order",
+            "service_demand": "services",
             "vcpus_per_step": "units",
             "verify": "proof",
+            "visits_of_steps": "services",
             "with_order": "order",
             "withhold": "order",
         },

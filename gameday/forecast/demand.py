@@ -13,12 +13,16 @@ import numpy as np
 
 from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation
 from gameday.forecast.uncertainty.peak_errors import PeakErrors
+from gameday.forecast.uncertainty.peaks import peak_of
 from gameday.vocabulary import Array, TimeGrid, supported
 
 __all__ = ["Crowd", "Demand"]
 
 _NO_EVENT = 0.02
 """An event that moves no minute by more than this share is taken to do nothing. Ours."""
+_MOST_STRETCHED = 1.5
+"""An event's largest log effect is moved by no more than this. Ours: 4.5 times as much again."""
+_HALVINGS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +98,56 @@ class Demand:
         )
 
     def path(self, quantile: float) -> Array:
-        """Return one day that could happen: the event's strength at `quantile`, shape as median.
+        """Return one day that could happen, whose highest minute is the peak's `quantile`; shape as median.
 
-        The log effect of the event is stretched by one factor for all steps and regions, so that its largest
-        effect is exp(z sigma) times the median's: marginal quantiles of every minute at once are no day that
-        happens, and do not add. Where events do nothing, all is moved by the common error of whole hours.
+        The log effect of the event is stretched by one factor for all steps and regions, so that the highest
+        minute of their sum is as many times the median's as that quantile of its peak is of the peak's median:
+        marginal quantiles of every minute at once are no day that happens, and do not add. Where events do
+        nothing, all is moved alike. Where no earlier peak is known, the event's own spread stands for the peak's.
         """
-        z = NormalDist().inv_cdf(quantile)
-        peak = float(np.abs(self.event_log_effect).max(initial=0.0))
-        if peak < _NO_EVENT:
+        if quantile == 0.5:
+            return self.median
+        largest = float(np.abs(self.event_log_effect).max(initial=0.0))
+        errors = self.peaks.get(("all", "all"))
+        if errors is None or not errors.is_known:
+            return self._unscored_path(NormalDist().inv_cdf(quantile), largest)
+        sigma = 0.0 if largest < _NO_EVENT else self.strength_sigma
+        factor = peak_of(self._summed(self.smooth), errors, sigma).times_median(quantile)
+        if largest < _NO_EVENT:
+            return np.asarray(self.median * factor)
+        return self._stretched_to(factor, _MOST_STRETCHED / largest)
+
+    def _unscored_path(self, z: float, largest: float) -> Array:
+        """Return the path at normal score `z` by the spread of the event's size alone, or of ordinary days."""
+        if largest < _NO_EVENT:
             return np.asarray(self.median * np.exp(z * self._days_sigma()))
-        stretch = z * self.strength_sigma / peak
-        return np.asarray(self.median * np.exp(self.event_log_effect * stretch))
+        return np.asarray(
+            self.median * np.exp(self.event_log_effect * z * self.strength_sigma / largest)
+        )
+
+    def _summed(self, counts: Array) -> Array:
+        """Return the sum of counts over regions and steps, each region's in its own span, shape (slots,)."""
+        slot = np.arange(self.grid.slots)
+        inside = np.stack([(slot >= first) & (slot < last) for first, last in self.spans])
+        return np.einsum("rst,rt->t", counts, inside)
+
+    def _stretched_to(self, factor: float, most: float) -> Array:
+        """Return the median whose event is stretched until its highest minute is `factor` times as high.
+
+        By no more than `most`, either way; what is left then moves all minutes alike.
+        """
+        wanted = factor * self._summed(self.median).max()
+
+        def stretched(by: float) -> Array:
+            return np.asarray(self.median * np.exp(self.event_log_effect * by))
+
+        low, high = -most, most
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            is_below = self._summed(stretched(middle)).max() < wanted
+            low, high = (middle, high) if is_below else (low, middle)
+        path = stretched((low + high) / 2)
+        return np.asarray(path * wanted / self._summed(path).max())
 
     def _days_sigma(self) -> float:
         """Return the spread of the log of an ordinary day's level: the part of the bands that hours share."""

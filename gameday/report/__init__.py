@@ -12,7 +12,12 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.report.aborted_run import render_remains
     from gameday.report.comparison import COMPARISON_SCHEMA_VERSION, compare_summaries
-    from gameday.report.forecast_pages import render_backtest, render_explanation, render_team
+    from gameday.report.forecast_pages import (
+        render_backtest,
+        render_explanation,
+        render_service,
+        render_team,
+    )
     from gameday.report.pages import render_finding, render_import, render_plan, render_rehearsal
     from gameday.report.render import render_report
     from gameday.report.run_summary import Judged, RunAbout, Summary, gather, summary_json
@@ -32,6 +37,7 @@ __all__ = [
     "render_rehearsal",
     "render_remains",
     "render_report",
+    "render_service",
     "render_team",
     "summary_json",
 ]
@@ -55,6 +61,7 @@ if not TYPE_CHECKING:
             "render_rehearsal": "pages",
             "render_remains": "aborted_run",
             "render_report": "render",
+            "render_service": "forecast_pages",
             "render_team": "forecast_pages",
         },
     )

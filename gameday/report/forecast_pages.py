@@ -24,6 +24,7 @@ __all__ = [
     "line_picture",
     "render_backtest",
     "render_explanation",
+    "render_service",
     "render_team",
     "waterfall_picture",
 ]
@@ -70,6 +71,23 @@ def render_team(data: dict[str, Any], file: Path) -> Path:
         for row in data["regions"]
     ]
     return _written("team", file, t=data | {"regions": regions})
+
+
+def render_service(data: dict[str, Any], file: Path) -> Path:
+    """Write a service's page; return its path."""
+    regions = [
+        shown
+        | {
+            "picture": line_picture(
+                shown["at"],
+                {"p50": shown["p50"]},
+                label=f"{data['service']} in {shown['row'].region}",
+                band=(shown["p10"], shown["p90"]),
+            )
+        }
+        for shown in data["regions"]
+    ]
+    return _written("service", file, s=data | {"regions": regions})
 
 
 @dataclass(frozen=True, slots=True)

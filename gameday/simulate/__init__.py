@@ -12,7 +12,12 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.simulate.cluster import on_cluster
     from gameday.simulate.machine_code import compiling
-    from gameday.simulate.offered import offered_erlangs, visits_per_s
+    from gameday.simulate.offered import (
+        busy_s_per_step,
+        offered_erlangs,
+        visits_per_s,
+        visits_per_step,
+    )
     from gameday.simulate.real_speed import (
         LEAD_IN,
         CoreBudget,
@@ -31,6 +36,7 @@ __all__ = [
     "RunControl",
     "WaitForModel",
     "compiling",
+    "busy_s_per_step",
     "offered_erlangs",
     "on_cluster",
     "plan_at_real_speed",
@@ -38,6 +44,7 @@ __all__ = [
     "replicate_each",
     "simulate",
     "visits_per_s",
+    "visits_per_step",
 ]
 
 if not TYPE_CHECKING:
@@ -51,6 +58,7 @@ if not TYPE_CHECKING:
             "RunControl": "replications",
             "WaitForModel": "real_speed",
             "compiling": "machine_code",
+            "busy_s_per_step": "offered",
             "offered_erlangs": "offered",
             "on_cluster": "cluster",
             "plan_at_real_speed": "real_speed",
@@ -58,5 +66,6 @@ if not TYPE_CHECKING:
             "replicate_each": "replications",
             "simulate": "replications",
             "visits_per_s": "offered",
+            "visits_per_step": "offered",
         },
     )

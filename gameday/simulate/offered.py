@@ -13,7 +13,13 @@ from gameday.traffic import LoadPlan
 from gameday.traffic.fit import caused_by_type
 from gameday.vocabulary import SLOT_S, Array
 
-__all__ = ["expected_visits", "offered_erlangs", "visits_per_s"]
+__all__ = [
+    "busy_s_per_step",
+    "expected_visits",
+    "offered_erlangs",
+    "visits_per_s",
+    "visits_per_step",
+]
 
 
 def offered_erlangs(scenario: Scenario, stack: str, steps: Mapping[str | None, Array]) -> Array:
@@ -46,15 +52,32 @@ def _sum_over_visits(
     weight: Callable[[Visit], float],
 ) -> Array:
     """Return visits a second to each service, each times its weight, shape (services, slots)."""
-    cell = build_cell(scenario, stack, scale=1.0)
-    services = list(scenario.services)
     regions = [scenario.region_names.index(region) for region in scenario.stack_regions(stack)]
-    total = np.zeros((len(services), next(iter(steps.values())).shape[2]))
+    total = np.zeros((len(scenario.services), next(iter(steps.values())).shape[2]))
     for product, per_min in steps.items():
         of_stack = per_min[regions].sum(axis=0)
-        for index, step in enumerate(scenario.steps):
-            for entry in chain.from_iterable(cell.exchanges(step, product)):
-                for visit in entry.walk():
-                    of_service = of_stack[index] / SLOT_S * visit.per_exchange * weight(visit)
-                    total[services.index(visit.service)] += of_service
+        total += _per_step(scenario, stack, product, weight) @ of_stack / SLOT_S
     return total
+
+
+def visits_per_step(scenario: Scenario, stack: str, product: str | None) -> Array:
+    """Return how often a step of a product type visits each service, shape (services, steps), without retries."""
+    return _per_step(scenario, stack, product, lambda visit: 1.0)
+
+
+def busy_s_per_step(scenario: Scenario, stack: str, product: str | None) -> Array:
+    """Return how long a step keeps servers of each service busy, seconds, shape (services, steps)."""
+    return _per_step(scenario, stack, product, lambda visit: visit.mean_hold_s)
+
+
+def _per_step(
+    scenario: Scenario, stack: str, product: str | None, weight: Callable[[Visit], float]
+) -> Array:
+    """Return a step's visits to each service, each times its weight, shape (services, steps)."""
+    cell, services = build_cell(scenario, stack, scale=1.0), list(scenario.services)
+    out = np.zeros((len(services), len(scenario.steps)))
+    for index, step in enumerate(scenario.steps):
+        for entry in chain.from_iterable(cell.exchanges(step, product)):
+            for visit in entry.walk():
+                out[services.index(visit.service), index] += visit.per_exchange * weight(visit)
+    return out

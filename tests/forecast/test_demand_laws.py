@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from gameday.forecast import Demand, demand_grid
 from gameday.forecast.data.crowds import crowd_notes
 from gameday.forecast.demand import Crowd
-from gameday.forecast.event_demand import LaunchSteps, quantile_of_sum
+from gameday.forecast.event_demand import EventDemand, LaunchSteps, quantile_of_sum
 from gameday.forecast.uncertainty.error_correlation import ErrorCorrelation
+from gameday.forecast.uncertainty.peak_errors import PeakErrors
 from tests.support.small_shop import flat_demand, load_small, small_shop
 
 LEVELS = st.floats(0.01, 0.999)
@@ -111,6 +112,37 @@ def test_where_events_do_nothing_a_path_stays_within_what_hours_are_off_by(
     factor = calm.path(level) / rise.median
     np.testing.assert_allclose(factor, factor.flat[0])  # one for all steps and minutes
     assert 1 < factor.flat[0] < np.exp(NormalDist().inv_cdf(level) * np.log(1.1) / 1.2816)
+
+
+def with_peaks(demand: Demand) -> Demand:
+    """Return the demand with earlier peaks that were off by a fifth."""
+    log_size = np.array([-0.25, 0.05, 0.3, 0.5])
+    errors = PeakErrors(log_size, log_size - 0.05, np.array([-9.0, 0.0, 9.0]), 40, 1.0)
+    return replace(demand, peaks={("all", "all"): errors})
+
+
+@given(level=LEVELS, sigma=SIGMAS)
+def test_the_highest_minute_of_a_path_is_the_peak_s_quantile(
+    rise: Demand, level: float, sigma: float
+) -> None:
+    known = with_sigma(with_peaks(rise), sigma)
+    path, peak = known.path(level), EventDemand(known, {}).peak("all", "all")
+    factor = path.sum(axis=(0, 1)).max() / rise.median.sum(axis=(0, 1)).max()
+    assert factor == pytest.approx(peak.times_median(level), rel=1e-6)
+    calm = replace(known, event_log_effect=rise.median * 0)
+    np.testing.assert_allclose(
+        calm.path(level) / rise.median, EventDemand(calm, {}).peak("all", "all").times_median(level)
+    )
+
+
+@given(low=LEVELS, high=LEVELS)
+def test_with_known_peaks_too_a_stronger_path_is_never_lower_where_the_event_lifts(
+    rise: Demand, low: float, high: float
+) -> None:
+    known, (low, high) = with_peaks(rise), sorted((low, high))
+    lifted = rise.event_log_effect > 0
+    assert (known.path(high)[lifted] >= known.path(low)[lifted] * (1 - 1e-6)).all()
+    np.testing.assert_allclose(known.path(0.5), rise.median, rtol=1e-6)
 
 
 @given(past=st.integers(0, 40))

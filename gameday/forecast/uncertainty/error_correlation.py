@@ -32,9 +32,9 @@ class ErrorCorrelation:
     """Share of a minute's variance that its hour accounts for, 0 to 1, shape (regions, steps)."""
 
     @staticmethod
-    def none(steps: int) -> ErrorCorrelation:
-        """Return that of one region from which no paths are drawn."""
-        return ErrorCorrelation((), np.zeros((1, steps)))
+    def none(steps: int, regions: int = 1) -> ErrorCorrelation:
+        """Return that of regions from which no paths are drawn."""
+        return ErrorCorrelation((), np.zeros((regions, steps)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ _ONWARD = 0.8
 """By which part of it the middle error moves on as it did from one doubling of the length to the next. Ours."""
 _MANY = 60
 """From so many windows on their own quantiles tell; of fewer Student's law has a share. Ours."""
+_LEAST_DAYS = 3
+"""Scored days that it takes to tell anything of peaks."""
 _FEW = 5
 """Windows from which on their median is their middle; of fewer it is their mean. Ours."""
 _STARTS = 4
@@ -51,6 +53,11 @@ class PeakErrors:
     """How many days they rest on: origins share some."""
     chance: float
     """b of a minute's log variance a + b / (1 + expected): what its counts owe to chance."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough days tell."""
+        return self.distinct >= _LEAST_DAYS
 
     @staticmethod
     def unknown(chance: float = 0.0) -> PeakErrors:

@@ -23,7 +23,6 @@ from gameday.vocabulary import Array, supported
 
 __all__ = ["LaunchedCurve", "Peak", "busy_days", "peak_of"]
 
-_LEAST_DAYS = 3
 _DAY_MIN = 1440
 _NEAR = 0.5
 """A day whose highest minute is expected below this share of the highest day's does not have the peak. Ours."""
@@ -89,6 +88,15 @@ class Peak:
         """The highest quantile so many days can support."""
         return supported(self.days)
 
+    def times_median(self, quantile: float) -> float:
+        """Return how many times its median the peak's size is at any quantile."""
+        levels = sorted(self.size)
+        known = [NormalDist().inv_cdf(level) for level in levels]
+        log = np.log(np.maximum([self.size[level] for level in levels], 1e-9))
+        score = np.array([NormalDist().inv_cdf(quantile), 0.0])
+        wanted, middle = _through(score, known, log)
+        return float(np.exp(wanted - middle))
+
 
 def busy_days(smooth: Array) -> int:
     """Return how many days of a curve may have its highest minute: those that come near it.
@@ -115,7 +123,7 @@ def peak_of(
 def _own_peak(smooth: Array, slot: int, errors: PeakErrors, sigma: float) -> Peak:
     """Return the highest minute without launches; where too few days tell, the median alone."""
     expected = float(smooth[slot])
-    if errors.distinct < _LEAST_DAYS:
+    if not errors.is_known:
         alone = {0.5: expected}
         return Peak(slot, expected, alone, dict(alone), {}, errors.distinct)
     points, minutes = highest_points(smooth)

@@ -1,0 +1,69 @@
+"""How a service's own counts lie to what the scenario's calls say of it: so many times, and some besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from gameday.vocabulary import Array
+
+__all__ = ["Tie", "learn_tie"]
+
+_HOUR_MIN, _LAST_HOURS, _LEAST_HOURS = 60, 56 * 24, 7 * 24
+"""Sums of hours are compared, of the last eight weeks; of less than one week nothing is learned. Ours."""
+_REPEATS, _FAR = 8, 2.5
+"""Times that weights are renewed, and scales from which on an hour counts less (Huber's weights). Ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A service's own counts a minute are `times` what the calls say, and `besides` on top."""
+
+    times: float
+    besides: float
+    """Visits a minute that no step of a customer causes."""
+    explained: float
+    """Share of the variance of hours' counts that this explains; NaN where nothing was learned."""
+    hours: int
+    """Hours it is learned from."""
+
+    @staticmethod
+    def none() -> Tie:
+        """Return the tie of a service whose own counts nobody knows: as the calls say."""
+        return Tie(1.0, 0.0, float("nan"), 0)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether it rests on counts."""
+        return self.hours > 0
+
+
+def learn_tie(own: Array, called: Array) -> Tie:
+    """Return the tie of counts a minute to those that calls say, shape (slots,) each; NaN where not known.
+
+    By least squares without negative parts (Lawson and Hanson), weighted anew until no few hours decide (Huber).
+    """
+    counted, said = (_hours(values) for values in (own, called))
+    known = np.flatnonzero(~np.isnan(counted) & ~np.isnan(said))[-_LAST_HOURS:]
+    if len(known) < _LEAST_HOURS:
+        return Tie.none()
+    counted, said = counted[known], said[known]
+    design, weight = np.stack([said, np.ones(len(said))], axis=1), np.ones(len(said))
+    for _ in range(_REPEATS):
+        root = np.sqrt(weight)
+        (times, besides), _ = nnls(design * root[:, None], counted * root)
+        away = np.abs(counted - times * said - besides)
+        scale = max(1.4826 * float(np.median(away)), 1e-9)
+        weight = np.minimum(1.0, _FAR * scale / np.maximum(away, 1e-12))
+    left = np.average((counted - times * said - besides) ** 2, weights=weight)
+    whole = np.average((counted - np.average(counted, weights=weight)) ** 2, weights=weight)
+    explained = 1 - left / whole if whole > 0 else 1.0
+    return Tie(float(times), float(besides / _HOUR_MIN), float(explained), len(known))
+
+
+def _hours(values: Array) -> Array:
+    """Return sums of whole hours, NaN where a minute is not known."""
+    whole = len(values) // _HOUR_MIN * _HOUR_MIN
+    return np.asarray(values[:whole].reshape(-1, _HOUR_MIN).sum(axis=1, dtype=float))
