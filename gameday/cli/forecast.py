@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli import backtest, breaks, explain, outlook, publish, service_forecast, track
+from gameday.cli import (
+    backtest,
+    breaks,
+    explain,
+    outlook,
+    publish,
+    review,
+    service_forecast,
+    track,
+    type_shares,
+)
 from gameday.cli.explain import KeepOption, MaskOption
 from gameday.cli.launch_rows import launch_row, say_launch
 from gameday.cli.options import EventOption, HistoryOption, JsonOption, RivalsOption, SeedOption
@@ -39,6 +49,8 @@ def add_to(app: typer.Typer) -> None:
     outlook.add_to(group)
     publish.add_to(group)
     service_forecast.add_to(group)
+    type_shares.add_to(group)
+    review.add_to(group)
     track.add_to(group)
     app.add_typer(group, name="forecast")
 

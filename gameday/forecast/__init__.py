@@ -19,10 +19,9 @@ if TYPE_CHECKING:
         event_spans,
         fit,
         forecast_demand,
-        model_notes,
-        past_events,
     )
     from gameday.forecast.given_curve import given_demand
+    from gameday.forecast.notes import model_notes, past_events
 
 __all__ = [
     "Demand",
@@ -53,7 +52,7 @@ if not TYPE_CHECKING:
             "fit": "forecast",
             "forecast_demand": "forecast",
             "given_demand": "given_curve",
-            "model_notes": "forecast",
-            "past_events": "forecast",
+            "model_notes": "notes",
+            "past_events": "notes",
         },
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar, known_until, region_calendars
-from gameday.forecast.data.coarse_rows import row_notes
 from gameday.forecast.data.crowds import crowd_notes, crowds_of
 from gameday.forecast.data.launches import learn_launches
 from gameday.forecast.data.outliers import Masked
@@ -23,13 +22,13 @@ from gameday.forecast.evaluation.benchmark import (
     benchmark_notes,
     pooled_benchmark,
 )
-from gameday.forecast.evaluation.leave_one_event_out import known_events, main_kind, support
+from gameday.forecast.evaluation.leave_one_event_out import main_kind
 from gameday.forecast.event_demand import ALL
 from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.strength import strength_sigma
+from gameday.forecast.notes import model_notes, past_events
 from gameday.forecast.rivals import Rival
-from gameday.forecast.rivals.outside import missing_members
 from gameday.forecast.uncertainty.curves import Curves, curves_of, stack_curves
 from gameday.forecast.uncertainty.error_correlation import correlate_errors
 from gameday.forecast.uncertainty.peak_errors import PeakErrors, peak_errors
@@ -46,18 +45,13 @@ __all__ = [
     "event_spans",
     "fit",
     "forecast_demand",
-    "level_notes",
-    "model_notes",
     "models_of",
-    "past_events",
 ]
 
 _MARGIN = timedelta(hours=3)
 """Before and after the event, so that a window at its edge has a lead-in."""
 _LEAST_DAYS = 14
 _WEEK_MIN = 7 * 1440
-_FAR, _MOST_FAR = 0.25, 5
-"""By what share the coming week must lie off what all of the past says to be noted, and how many series. Ours."""
 
 
 def demand_grid(scenario: Scenario) -> TimeGrid:
@@ -125,7 +119,7 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
         backtest_wape=backtest_wape(benchmark),
         benchmark=benchmark,
         notes=(
-            *model_notes(scenario, fitted),
+            *model_notes(scenario, known, models, fitted.masked),
             *benchmark_notes(scenario.region_names, benchmarks),
             *crowd_notes(scenario, learned),
         ),
@@ -218,80 +212,3 @@ def _require_regressors(calendars: list[RegionCalendar], end_min: float) -> None
                     f"forecast.ingredients.regressors.{name.split('+')[0]}: known in {calendar.region} until "
                     f"{last:%Y-%m-%dT%H:%MZ}, the forecast goes to {end:%Y-%m-%dT%H:%MZ}; add the values to come"
                 )
-
-
-def model_notes(scenario: Scenario, fitted: Fitted) -> list[str]:
-    """Return what was left out and borrowed, and how far the past supports the forecast."""
-    models, masked = fitted.models, fitted.masked
-    notes = row_notes(fitted.known, [model.past.calendar for model in models])
-    notes += missing_members(scenario.forecast) + _silent_members(models, fitted.known.steps)
-    for model in models:
-        calendar = model.past.calendar
-        notes += _mask_notes(calendar.region, [m for m in masked if m.region == calendar.region])
-        for kind, near in calendar.borrowed:
-            notes.append(
-                f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
-            )
-    kind = main_kind(scenario)
-    levels = level_notes(models, fitted.known.steps)
-    return [*notes, *levels, support(kind, past_events(scenario, models))]
-
-
-def _silent_members(models: list[Model], steps: tuple[str, ...]) -> list[str]:
-    """Return a note on each member from outside that said nothing of the time ahead of some step."""
-    return [
-        f"{model.past.calendar.region}: '{member.name}' said nothing of some minutes ahead of "
-        f"{', '.join(np.array(steps)[member.is_silent])}, and is left out there"
-        for model in models
-        for member in model.blend.told
-        if member.is_silent.any()
-    ]
-
-
-def _mask_notes(region: str, masked: list[Masked]) -> list[str]:
-    """Return a note on what of a region's past was left out, if anything was."""
-    if not masked:
-        return []
-    minutes = sum((m.end - m.start).total_seconds() for m in masked) / 60
-    kinds = sorted({m.kind for m in masked})
-    return [
-        f"{region}: {len(masked)} stretches of single steps, {minutes:.0f} minutes in all, "
-        f"left out ({', '.join(kinds)}); `gameday forecast outliers` lists them"
-    ]
-
-
-def level_notes(models: list[Model], names: tuple[str, ...]) -> list[str]:
-    """Return a note on series whose coming week the last days decide, far off what all of the past says."""
-    far = [
-        (share, f"{model.past.calendar.region} {name}")
-        for model in models
-        for name, share in _recent_effects(model, names).items()
-        if abs(share) > _FAR
-    ]
-    far.sort(key=lambda each: (abs(each[0]), each[1]), reverse=True)
-    notes = [
-        f"{series}: the level of the last days decides, {100 * share:+.0f} % against what all of the past says; "
-        "if it was passing, leave it out (`forecast.mask`)"
-        for share, series in far[:_MOST_FAR]
-    ]
-    rest = len(far) - _MOST_FAR
-    return notes + ([f"so it is with {rest} more series"] if rest > 0 else [])
-
-
-def _recent_effects(model: Model, names: tuple[str, ...]) -> dict[str, float]:
-    """Return series -> its coming week's total over that by the steady level model, less 1; 0 of no counts."""
-    minute = model.past.end_min + np.arange(0, _WEEK_MIN, 60.0)
-    all_past = np.zeros_like(model.blend.weights)
-    all_past[0] = 1.0  # candidates begin with the steady one
-    blends = model.blend, replace(model.blend, weights=all_past)
-    recent, steady = (blend.smooth(minute).sum(axis=0) for blend in blends)
-    share = recent / np.maximum(steady, 1e-9) - 1
-    if not steady.max() > 0:
-        share = np.zeros_like(share)
-    return {name: float(s) for name, s in zip(names, share, strict=True)}
-
-
-def past_events(scenario: Scenario, models: list[Model]) -> int:
-    """Return how many events of the forecast one's kind some region has seen."""
-    kind = main_kind(scenario)
-    return max(len(known_events(model.past, kind)) for model in models)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gameday.history.prometheus import minutes_from_prometheus
     from gameday.history.read import read_any_history, read_given, read_history
     from gameday.history.repair import minutes_of_table
+    from gameday.history.typed_orders import read_typed_orders
 
 __all__ = [
     "ApiServer",
@@ -28,6 +29,7 @@ __all__ = [
     "read_any_history",
     "read_given",
     "read_history",
+    "read_typed_orders",
 ]
 
 if not TYPE_CHECKING:
@@ -44,5 +46,6 @@ if not TYPE_CHECKING:
             "read_any_history": "read",
             "read_given": "read",
             "read_history": "read",
+            "read_typed_orders": "typed_orders",
         },
     )

@@ -95,7 +95,7 @@ def publish_order(order: PublishOrder) -> Publication:
         for model, span in zip(models, spans, strict=True)
     ]
     learned = learn_launches(scenario, known, models) if known.steps == scenario.step_names else []
-    notes = model_notes(scenario, fitted)
+    notes = model_notes(scenario, known, models, fitted.masked)
     basis = Basis(scenario, loaded.text, known.grid, tuple(learned), {"data": known.sha256})
     return write_publication(order.out, basis, states, [*notes, *known.notes[:_MOST_NOTES]])
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gameday.report.forecast_pages import (
         render_backtest,
         render_explanation,
+        render_review,
         render_service,
         render_team,
     )
@@ -37,6 +38,7 @@ __all__ = [
     "render_rehearsal",
     "render_remains",
     "render_report",
+    "render_review",
     "render_service",
     "render_team",
     "summary_json",
@@ -61,6 +63,7 @@ if not TYPE_CHECKING:
             "render_rehearsal": "pages",
             "render_remains": "aborted_run",
             "render_report": "render",
+            "render_review": "forecast_pages",
             "render_service": "forecast_pages",
             "render_team": "forecast_pages",
         },

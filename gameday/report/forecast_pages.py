@@ -24,6 +24,7 @@ __all__ = [
     "line_picture",
     "render_backtest",
     "render_explanation",
+    "render_review",
     "render_service",
     "render_team",
     "waterfall_picture",
@@ -71,6 +72,22 @@ def render_team(data: dict[str, Any], file: Path) -> Path:
         for row in data["regions"]
     ]
     return _written("team", file, t=data | {"regions": regions})
+
+
+def render_review(review: Any, lines: list[dict[str, Any]], file: Path) -> Path:
+    """Write the page of an event's review, its regions as said and as they came; return its path."""
+    regions = [
+        shown
+        | {
+            "picture": line_picture(
+                shown["at"],
+                {"p50": shown["p50"], "actual": shown["actual"]},
+                label=f"{shown['region']}, as said and as it came",
+            )
+        }
+        for shown in lines
+    ]
+    return _written("review", file, e=review, regions=regions)
 
 
 def render_service(data: dict[str, Any], file: Path) -> Path:

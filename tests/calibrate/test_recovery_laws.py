@@ -12,7 +12,7 @@ import scipy
 from gameday.calibrate import Calibration, calibrate_model
 from gameday.calibrate.compared import Target
 from gameday.calibrate.compared.call_levels import calls_of
-from gameday.record import RunRecord
+from gameday.record import LOADS, RunRecord
 from gameday.scenario import Scenario
 from gameday.simulate import RunControl, simulate
 from gameday.vocabulary import Seed
@@ -104,6 +104,20 @@ def test_a_service_that_its_policy_slows_as_declared_is_as_declared(
     record = run_of(declared, system, 7)
     found = calibrated(declared, system, record)
     assert [row.name for row in found.differing if row.service == leaf] == []
+
+
+def test_a_counter_that_shows_no_work_while_little_comes_is_no_sign_of_contention(
+    tmp_path: Path,
+) -> None:
+    system = random_system(tmp_path, 3)
+    leaf = next(n for n, block in system.data["services"].items() if not _calls(system, n))
+    declared = system.changed({"services": {leaf: {"servers_per_instance": 4}}})
+    record = run_of(declared, system, 7)
+    row, loads = record.services.index(leaf), record.loads.copy()
+    work = loads[0, row, LOADS.index("busy_s")]
+    work[work < np.quantile(work, 0.4)] = 0.0
+    found = calibrated(declared, system, replace(record, loads=loads))
+    assert not [one for one in found.differing if one.service == leaf and one.name == "contention"]
 
 
 def _calls(system: RandomSystem, name: str) -> dict[str, float]:

@@ -115,6 +115,10 @@ def read_plain(folder: Path) -> History:
     return read_history(shop_with(folder / "plain", {}), file=None, seed=Seed(1))
 
 
+def notes_of(scenario: Scenario, fitted: Fitted) -> list[str]:
+    return model_notes(scenario, fitted.known, fitted.models, fitted.masked)
+
+
 def share_of(fitted: Fitted, name: str) -> Array:
     """Return a member's weight, by step, of the first region."""
     model = fitted.models[0]
@@ -138,7 +142,7 @@ def test_a_member_that_said_nothing_last_is_left_out_and_said(
     early = table[table["origin"] < table["origin"].max() - pd.Timedelta(days=5)]
     fitted = fitted_with(past, scenario, early, "oracle")
     assert (share_of(fitted, "oracle") == 0).all()
-    assert any("'oracle' said nothing" in note for note in model_notes(scenario, fitted))
+    assert any("'oracle' said nothing" in note for note in notes_of(scenario, fitted))
     counts = fitted.models[0].blend.counts(past.grid.epoch_min + past.grid.slots + np.arange(60.0))
     assert np.isfinite(counts).all()
 
@@ -190,4 +194,4 @@ def test_a_library_is_a_member_where_it_is_installed_and_else_said_to_be_missing
     fitted = fit(scenario, past)
     is_here = find_spec("lightgbm") is not None
     assert ("lightgbm" in fitted.models[0].members) == is_here
-    assert any("'lightgbm' is left out" in n for n in model_notes(scenario, fitted)) != is_here
+    assert any("'lightgbm' is left out" in n for n in notes_of(scenario, fitted)) != is_here

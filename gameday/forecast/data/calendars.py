@@ -20,6 +20,8 @@ from gameday.vocabulary import Array
 
 __all__ = ["RegionCalendar", "bare_calendars", "check_place", "known_until", "region_calendars"]
 
+_OTHER_LENGTH = 0.2
+"""Past events' logs of lengths that differ by more tell what length does. Ours."""
 _LAUNCH_LEAD_MIN = 5
 """Minutes before a launch that are masked with it: its crowd gathers."""
 
@@ -186,6 +188,8 @@ def _regressors(
     """Return regressor and lag -> (minutes, values from each on), centred and scaled by what the past saw."""
     scaled = {}
     for name, regressor in scenario.forecast.ingredients.regressors.items():
+        if regressor.strength_of:
+            continue
         since, values = regressor.of(region)
         if not len(since) or since[0] > first:
             raise HistoryError(
@@ -221,11 +225,13 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
     until = first + history.grid.slots
     events = _events(scenario, region)
     borrowed = _borrowed(events, first, until)
+    events = [replace(event, kind=borrowed.get(event.kind, event.kind)) for event in events]
+    events = _with_lengths(_with_strengths(scenario, region, events, first, until), first, until)
     return RegionCalendar(
         region=region,
         zone=scenario.regions[region].zone,
         country=scenario.calendar.holidays.get(region),
-        occurrences=_with_kinds(events, borrowed),
+        occurrences=tuple(events),
         launches=_launches(scenario, region),
         block=scenario.forecast,
         regressors=_regressors(scenario, region, first, until),
@@ -235,9 +241,50 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
     )
 
 
-def _with_kinds(events: list[Occurrence], kinds: dict[str, str]) -> tuple[Occurrence, ...]:
-    """Return the events, those of some kinds as of others."""
-    return tuple(replace(event, kind=kinds.get(event.kind, event.kind)) for event in events)
+def _seen(events: list[Occurrence], kind: str, first: float, until: float) -> list[Occurrence]:
+    """Return the events of a kind that lie wholly in the past."""
+    return [o for o in events if o.kind == kind and o.start_min >= first and o.end_min <= until]
+
+
+def _with_lengths(events: list[Occurrence], first: float, until: float) -> list[Occurrence]:
+    """Return the events, each beside the mean length of past ones of its kind; where those differ in length."""
+    out = []
+    for event in events:
+        past = _seen(events, event.kind, first, until)
+        lengths = np.log([o.end_min - o.start_min for o in past])
+        if len(past) > 1 and np.ptp(lengths) > _OTHER_LENGTH:
+            own = np.log(event.end_min - event.start_min)
+            event = replace(event, log_length=float(own - lengths.mean()))
+        out.append(event)
+    return out
+
+
+def _with_strengths(
+    scenario: Scenario, region: str, events: list[Occurrence], first: float, until: float
+) -> list[Occurrence]:
+    """Return the events, as strong as regressors say that are their kinds' strength; HistoryError if unknown."""
+    for name, regressor in scenario.forecast.ingredients.regressors.items():
+        for kind in regressor.strength_of:
+            means = {
+                o.name: regressor.mean_within(region, o.start_min, o.end_min)
+                for o in events
+                if o.kind == kind and o.end_min > first
+            }
+            past = [means[o.name] for o in _seen(events, kind, first, until)]
+            if unknown := [event for event, value in means.items() if np.isnan(value)]:
+                raise HistoryError(
+                    f"forecast.ingredients.regressors.{name}: says nothing of {region} during {unknown[0]}, whose "
+                    "strength it is; add its values"
+                )
+            usual = float(np.mean(past)) if past else 0.0
+            if usual > 0:
+                events = [
+                    replace(o, strength=o.strength * means[o.name] / usual)
+                    if o.name in means
+                    else o
+                    for o in events
+                ]
+    return events
 
 
 def _events(scenario: Scenario, region: str) -> list[Occurrence]:

@@ -75,6 +75,10 @@ class Fit:
             for name in dict.fromkeys(self.blocks)
         }
 
+    def of_block(self, name: str) -> Array:
+        """Return the coefficients of one ingredient's columns, shape (its columns, series)."""
+        return np.asarray(self.coefficients[np.array(self.blocks) == name])
+
     def special(self, calendar: Columns) -> Array:
         """Return what events, holidays and regressors do to log(1 + count), shape (n, series).
 

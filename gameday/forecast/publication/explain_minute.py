@@ -17,9 +17,10 @@ from gameday.forecast.data.outliers import Masked
 from gameday.forecast.evaluation.benchmark import benchmark_model
 from gameday.forecast.evaluation.leave_one_event_out import known_events, main_kind, support
 from gameday.forecast.event_demand import EventDemand, LaunchSteps, quantile_of_sum
-from gameday.forecast.forecast import Fitted, demand_grid, level_notes, models_of
+from gameday.forecast.forecast import Fitted, demand_grid, models_of
 from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.regional import Model
+from gameday.forecast.notes import level_notes
 from gameday.forecast.publication.explain import (
     Bridge,
     ErrorSpread,

@@ -6,8 +6,18 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.forecast.uncertainty.paths import sums_of, total_quantiles
+    from gameday.forecast.uncertainty.type_shares import (
+        ShareErrors,
+        mean_shares,
+        share_errors,
+        share_paths,
+    )
 
 __all__ = [
+    "ShareErrors",
+    "mean_shares",
+    "share_errors",
+    "share_paths",
     "sums_of",
     "total_quantiles",
 ]
@@ -16,6 +26,10 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "ShareErrors": "type_shares",
+            "mean_shares": "type_shares",
+            "share_errors": "type_shares",
+            "share_paths": "type_shares",
             "sums_of": "paths",
             "total_quantiles": "paths",
         },

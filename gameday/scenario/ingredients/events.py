@@ -20,6 +20,10 @@ _FREE_RIDGE = 0.5
 """A different effect on free days is shrunk more: it needs evidence. Ours."""
 
 
+_LENGTH_RIDGE = 0.02
+"""What a longer event does to each of its minutes: a few lengths tell it. Ours."""
+
+
 class Events(Block):
     """One set of columns a kind; those of one kind that overlap count once, the stronger one."""
 
@@ -51,6 +55,8 @@ class Events(Block):
             if self.on_free_days and kind.start_knots_min:
                 inside = _at_most(_presence, events, when) * when.is_free[:, None]
                 yield label, inside, np.array([_FREE_RIDGE])
+            if any(event.log_length for event in events):
+                yield f"{label}, length", _lengths(events, when), np.array([_LENGTH_RIDGE])
 
 
 def _at_most(
@@ -59,6 +65,14 @@ def _at_most(
     """Return the largest, over events, of strength times `course`, shape (n, 1)."""
     values = np.max([event.strength * course(when.minute, event) for event in events], axis=0)
     return np.asarray(values[:, None])
+
+
+def _lengths(events: list[Occurrence], when: When) -> Array:
+    """Return strength times log length within events, shape (n, 1): its coefficient plus 1 is the elasticity of an
+    event's total in its length.
+    """
+    each = (o.strength * o.log_length * _presence(when.minute, o) for o in events)
+    return np.asarray(sum(each, np.zeros(len(when.minute)))[:, None])
 
 
 def _claim(from_start: Array, from_end: Array, strength: float) -> Array:

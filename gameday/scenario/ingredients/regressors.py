@@ -33,6 +33,9 @@ class Regressor(Block):
     scale: Literal["linear", "log"] = "linear"
     """`log`: of 1 + the value, so that an effect is an elasticity; values must be 0 or more."""
     ridge: float = Field(default=0.1, gt=0, le=1e3)
+    strength_of: list[Name] = Field(default_factory=list)
+    """Kinds of event whose strength it is, in place of an ingredient of its own: each is as many times as
+    strong as declared as its mean value within the event is of that within past events of its kind."""
 
     @model_validator(mode="after")
     def _lists_agree(self) -> Regressor:
@@ -55,7 +58,20 @@ class Regressor(Block):
         table = np.array(sorted(rows), float).reshape(-1, 2)
         return table[:, 0], np.log1p(table[:, 1]) if self.scale == "log" else table[:, 1]
 
+    def mean_within(self, region: str, start_min: float, end_min: float) -> float:
+        """Return its mean value of a region between two minutes since 1970 UTC; NaN where it says nothing."""
+        since, values = self.of(region)
+        minute = np.arange(start_min, end_min)
+        place = np.searchsorted(since, minute, "right") - 1
+        return (
+            float(values[place].mean())
+            if len(since) and place.min(initial=0) >= 0
+            else float("nan")
+        )
+
     def columns(self, name: str, when: When) -> Iterator[Part]:
-        """Yield one column for each lag; `when` holds the values centred and scaled."""
+        """Yield one column for each lag, none of an event's strength; `when` holds values centred and scaled."""
+        if self.strength_of:
+            return
         lagged = [when.regressors[f"{name}+{lag:g}"] for lag in self.lags]
         yield name, np.stack(lagged, axis=1), np.full(len(lagged), self.ridge)

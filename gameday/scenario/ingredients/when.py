@@ -56,6 +56,8 @@ class Occurrence:
     strength: float
     lead_min: float
     lag_min: float
+    log_length: float = 0.0
+    """Log of its length over the mean one of past events of its kind; 0 where those are all as long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,229 @@
+"""An event reviewed: what had been said of it at several leads against what came, and what the next one gains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from gameday.capacity import service_demand
+from gameday.errors import HistoryError
+from gameday.forecast import Demand, EventDemand, demand_grid, demand_of, fit
+from gameday.forecast.evaluation import (
+    IngredientError,
+    PeakReview,
+    ReviewRow,
+    ingredient_errors,
+    peak_review,
+    review_rows,
+)
+from gameday.forecast.model import strength_sigma
+from gameday.history import History, read_history
+from gameday.live import Show
+from gameday.report import render_review
+from gameday.scenario import Scenario, load_scenario
+from gameday.traffic.fit import event_demand
+from gameday.vocabulary import Array, Seed
+
+__all__ = ["EventReview", "ReviewOrder", "review_event"]
+
+_LEADS_DAYS = (28, 14, 7, 1)
+"""Days before the event from which it is forecast again, beside `history.until`."""
+_LEAST_DAYS = 28
+"""Days that must be known at such a lead."""
+_EVERY_MIN = 5
+"""A page draws every so many minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOrder:
+    """What is asked for."""
+
+    event: str
+    seed: Seed
+    history: Path | None = None
+    page: Path | None = None
+    """HTML to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventReview:
+    """What came of an event against what was said."""
+
+    event: str
+    known_until: str
+    """What the forecast reviewed knew: `history.until`, UTC, ISO 8601."""
+    rows: tuple[ReviewRow, ...]
+    peak: PeakReview
+    ingredients: tuple[IngredientError, ...]
+    """Of every region, the farthest off first."""
+    sigma_before: float
+    """Spread of the log of an event's size, as the forecast had it."""
+    sigma_after: float
+    """The same with this event among the past ones: the next event's bands rest on it."""
+    notes: tuple[str, ...]
+
+
+def review_event(order: ReviewOrder, show: Show) -> EventReview:
+    """Hold an event that is over against its forecast, by lead, region, step, local hour and service.
+
+    HistoryError where the history does not reach the event's end.
+    """
+    scenario = load_scenario(order.event)
+    past = read_history(scenario, file=order.history, seed=order.seed)
+    for note in past.notes:
+        show.say(f"history: {note}")
+    came = _came(scenario, past)
+    fitted = fit(scenario, past)
+    demand = event_demand(scenario, demand_of(scenario, fitted))
+    later = fit(_known_until(scenario, _last(scenario)), past)
+    ingredients = [
+        error
+        for r, (before, after) in enumerate(zip(fitted.models, later.models, strict=True))
+        for error in ingredient_errors(before, after, *_span(demand, r, came))
+    ]
+    review = EventReview(
+        event=scenario.event.name,
+        known_until=scenario.history.until.isoformat(),
+        rows=(*_by_lead(scenario, past, demand, came, show), *_by_part(scenario, demand, came)),
+        peak=peak_review(demand, came),
+        ingredients=tuple(ingredients),
+        sigma_before=strength_sigma(fitted.models),
+        sigma_after=strength_sigma(later.models),
+        notes=demand.organic.notes,
+    )
+    if order.page is not None:
+        render_review(review, _lines(demand, came), order.page)
+    return review
+
+
+def _came(scenario: Scenario, past: History) -> Array:
+    """Return the counts that came, of the forecast's grid, NaN where not known; HistoryError if it is not over."""
+    grid = demand_grid(scenario)
+    last = _last(scenario)
+    if past.grid.end < last:
+        raise HistoryError(
+            f"{past.source}: counts are known until {past.grid.end:%Y-%m-%dT%H:%MZ}, and {scenario.event.name} "
+            f"ends at {last:%Y-%m-%dT%H:%MZ}; give a history that holds the event (--history)"
+        )
+    counts = np.full((len(past.regions), len(past.steps), grid.slots), np.nan)
+    first = grid.epoch_min - past.grid.epoch_min
+    slots = np.arange(first, first + grid.slots)
+    inside = (slots >= 0) & (slots < past.grid.slots)
+    counts[:, :, inside] = past.counts[:, :, slots[inside]]
+    return counts
+
+
+def _last(scenario: Scenario) -> datetime:
+    """Return when the event is over in all regions."""
+    return max(scenario.span(scenario.event, region)[1] for region in scenario.regions)
+
+
+def _first(scenario: Scenario) -> datetime:
+    return min(scenario.span(scenario.event, region)[0] for region in scenario.regions)
+
+
+def _known_until(scenario: Scenario, until: datetime) -> Scenario:
+    """Return the scenario as of another `history.until`."""
+    history = scenario.history.model_copy(update={"until": until})
+    return scenario.model_copy(update={"history": history})
+
+
+def _span(demand: EventDemand, region: int, came: Array) -> tuple[tuple[float, float], Array]:
+    """Return a region's span, minutes since 1970 UTC, and what came in it, (steps, minutes)."""
+    first, last = demand.organic.spans[region]
+    begin = demand.grid.epoch_min
+    return (float(begin + first), float(begin + last)), came[region, :, first:last]
+
+
+def _by_lead(
+    scenario: Scenario, past: History, said: EventDemand, came: Array, show: Show
+) -> Iterator[ReviewRow]:
+    """Yield how the forecast did from each lead, the farthest first; the last is that of `history.until`."""
+    begin, until = _first(scenario), scenario.history.until
+    for days in _LEADS_DAYS:
+        origin = begin - timedelta(days=days)
+        if origin == until or origin - past.grid.start < timedelta(days=_LEAST_DAYS):
+            continue
+        show.say(f"forecasting again from {days} days before")
+        moved = _known_until(scenario, origin)
+        demand = event_demand(moved, demand_of(moved, fit(moved, past)))
+        yield from review_rows("lead", [f"{days} days before"], [_ALL_OF_IT], demand, came)
+    name = f"history.until, {(begin - until).total_seconds() / 86400:.1f} days before"
+    yield from review_rows("lead", [name], [_ALL_OF_IT], said, came)
+
+
+_ALL_OF_IT = np.ones((1, 1, 1), bool)
+
+
+def _by_part(scenario: Scenario, demand: EventDemand, came: Array) -> Iterator[ReviewRow]:
+    """Yield rows by region, step, local hour and service."""
+    regions, steps = demand.regions, demand.steps
+    each = [np.arange(len(regions))[:, None, None] == r for r in range(len(regions))]
+    yield from review_rows("region", regions, each, demand, came)
+    each = [np.arange(len(steps))[None, :, None] == s for s in range(len(steps))]
+    yield from review_rows("step", steps, each, demand, came)
+    hour = _local_hours(scenario, demand)
+    each = [hour == h for h in range(24)]
+    yield from review_rows("hour", [f"{h:02d}:00" for h in range(24)], each, demand, came)
+    if scenario.services:
+        yield from _by_service(scenario, demand, came)
+
+
+def _local_hours(scenario: Scenario, demand: EventDemand) -> Array:
+    """Return the local hour of every slot, shape (regions, 1, slots)."""
+    hours = [
+        [
+            demand.grid.instant(slot).astimezone(ZoneInfo(scenario.regions[region].zone)).hour
+            for slot in range(demand.grid.slots)
+        ]
+        for region in demand.regions
+    ]
+    return np.array(hours)[:, None]
+
+
+def _by_service(scenario: Scenario, demand: EventDemand, came: Array) -> Iterator[ReviewRow]:
+    """Yield how the visits that steps cause were foretold, of minutes in which all steps are known."""
+    counted = EventDemand(_as_counted(demand, came), {})
+    of_came = service_demand(scenario, counted, (), {}).visits.median
+    unknown = np.isnan(came).any(axis=1, keepdims=True)
+    visits = np.where(unknown, np.nan, of_came)
+    said = service_demand(scenario, demand, (), {}).visits
+    services = said.steps
+    each = [np.arange(len(services))[None, :, None] == s for s in range(len(services))]
+    yield from review_rows("service", services, each, said, visits)
+
+
+def _as_counted(demand: EventDemand, came: Array) -> Demand:
+    """Return a demand whose curves are what came."""
+    counts = np.nan_to_num(came)
+    return replace(
+        demand.organic,
+        median=counts,
+        mean=counts,
+        smooth=counts,
+        marginal=dict.fromkeys(demand.organic.marginal, counts),
+        launches={},
+    )
+
+
+def _lines(demand: EventDemand, came: Array) -> list[dict[str, object]]:
+    """Return what a page draws of each region: all steps' sum, as said and as it came."""
+    out = []
+    for r, region in enumerate(demand.regions):
+        first, last = demand.organic.spans[r]
+        slots = np.arange(first, last, _EVERY_MIN)
+        counted = came[r].sum(axis=0)[slots]
+        out.append(
+            {
+                "region": region,
+                "at": [demand.grid.instant(int(slot)) for slot in slots],
+                "p50": demand.median[r].sum(axis=0)[slots].tolist(),
+                "actual": [None if np.isnan(count) else float(count) for count in counted],
+            }
+        )
+    return out

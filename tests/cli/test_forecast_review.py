@@ -1,0 +1,101 @@
+"""`gameday forecast review`: an event twice as strong as said is told so, and by its ingredient."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from gameday.cli.app import app
+from gameday.errors import HistoryError
+from gameday.forecast import event_spans
+from gameday.history import read_history
+from gameday.scenario import load_scenario
+from gameday.vocabulary import Seed
+from tests.support.small_shop import load_small, small_shop
+
+SALES = [
+    {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},
+    {"name": "february", "kind": "sale", "start": "2026-02-05T00:00", "duration": "24h"},
+]
+SHOP = {
+    "event": {"name": "weekend", "kind": "sale", "start": "2026-03-07T00:00", "duration": "24h"},
+    "calendar": {"events": SALES},
+    "history": {"synthetic": {"days": 70, "robots_per_year": 0, "outages_per_year": 0}},
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAMEDAY_CACHE", str(folder / "cache"))
+        load_small(folder, small_shop(), SHOP)
+        yield str(folder / "small.yaml")
+
+
+def past_with(shop: str, file: Path, times: float, until: int | None = None) -> Path:
+    """Write the shop's past, its event so many times as strong as it was."""
+    scenario = load_scenario(shop)
+    past = read_history(scenario, file=None, seed=Seed(1))
+    [(first, last)] = event_spans(scenario, past.grid)
+    counts = past.counts[0].copy()
+    counts[:, first:last] = np.round(times * counts[:, first:last])
+    instants = pd.to_datetime(past.grid.minutes(), unit="m", utc=True)
+    rows = [
+        pd.DataFrame({"time": instants, "region": "eu", "step": step, "count": counts[s]})
+        for s, step in enumerate(past.steps)
+    ]
+    table = pd.concat([row.iloc[: until if until is None else last - until] for row in rows])
+    table.to_parquet(file)
+    return file
+
+
+def typed(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["forecast", "review", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_an_event_twice_as_strong_as_said_is_told_by_every_part_and_by_its_ingredient(
+    shop: str, tmp_path: Path
+) -> None:
+    past, page = past_with(shop, tmp_path / "past.parquet", 2.0), tmp_path / "review.html"
+    asked = ("--event", shop, "--history", str(past))
+    said = json.loads(typed(*asked, "--page", str(page), "--json").splitlines()[-1])
+    rows = {(row["of"], row["name"]): row for row in said["rows"]}
+    assert {of for of, _ in rows} == {"lead", "region", "step", "hour", "service"}
+    for (of, name), row in rows.items():
+        if of in ("region", "step", "service"):
+            assert row["bias"] == pytest.approx(-0.5, abs=0.08), name
+            assert row["held"] < 0.3, name
+    assert rows["region", "eu"]["came"] == pytest.approx(
+        sum(row["came"] for (of, _), row in rows.items() if of == "step")
+    )
+    assert said["ingredients"][0]["factor"] > 1.2
+    assert "event: sale" in said["ingredients"][0]["ingredient"]
+    assert not said["peak"]["is_held"]
+    assert said["sigma_after"] > 1.3 * said["sigma_before"]
+    assert "what came, against what was said" in page.read_text()
+    assert "which ingredient was wrong" in typed(*asked)
+
+
+def test_what_ingredients_are_wrong_by_makes_up_what_came_over_what_was_said(
+    shop: str, tmp_path: Path
+) -> None:
+    past = past_with(shop, tmp_path / "past.parquet", 1.5)
+    said = json.loads(typed("--event", shop, "--history", str(past), "--json").splitlines()[-1])
+    product = np.prod([error["factor"] for error in said["ingredients"]])
+    [whole] = [row for row in said["rows"] if row["of"] == "region"]
+    assert product == pytest.approx(whole["came"] / whole["said"], rel=0.05)
+
+
+def test_an_event_that_is_not_over_is_refused(shop: str, tmp_path: Path) -> None:
+    past = past_with(shop, tmp_path / "past.parquet", 1.0, until=300)
+    with pytest.raises(HistoryError, match="give a history that holds the event"):
+        typed("--event", shop, "--history", str(past))
