@@ -58,7 +58,7 @@ def types(
 
 def _say(answer: TypeAnswer) -> None:
     typer.echo(
-        f"{answer.event}: shares of orders by product type, and in which local hours they are highest and lowest"
+        f"{answer.event}: shares of orders by product type, and the local hours of the highest and lowest"
     )
     typer.echo(f"{'region':<8}{'type':<24}{'share':>8}{'p10':>8}{'p90':>8}  hours")
     for row in answer.rows:
@@ -71,8 +71,8 @@ def _say(answer: TypeAnswer) -> None:
     errors = answer.errors
     if errors.days:
         typer.echo(
-            f"off by {100 * errors.own:.2f} points of share a day and type, over {errors.days} days of earlier origins; "
-            f"last week's share {100 * errors.last_week:.2f}, last year's {100 * errors.last_year:.2f}"
+            f"off by {100 * errors.own:.2f} points of share a day and type, over {errors.days} days of earlier "
+            f"origins; last week's share {100 * errors.last_week:.2f}, last year's {100 * errors.last_year:.2f}"
         )
     for note in answer.notes:
         typer.echo(f"  {note}")

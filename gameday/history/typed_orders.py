@@ -142,13 +142,13 @@ def _of_products(
     if not known.any():
         first = str(strange.index[0]) if len(strange) else ""
         raise HistoryError(
-            f"{file}: no row is of a product type of the scenario ({', '.join(scenario.products)}); the most rows are "
-            f"of '{first}'{did_you_mean(first, scenario.products)}; --type-column names another column"
+            f"{file}: no row is of a product type of the scenario ({', '.join(scenario.products)}); the most rows "
+            f"are of '{first}'{did_you_mean(first, scenario.products)}; --type-column names another column"
         )
     if len(strange):
         named = ", ".join(map(str, strange.index[:_MOST_SHOWN]))
         notes.append(
-            f"{int(strange.sum())} rows of {len(strange)} types that the scenario does not have are left out, first "
-            f"of all {named}"
+            f"{int(strange.sum())} rows of {len(strange)} types that the scenario does not have are left out, "
+            f"first of all {named}"
         )
     return rows[known].copy()
