@@ -50,6 +50,7 @@ bench-simulate: $(VENV)/.installed-test $(VENV)/rivals/.installed
 
 bench-forecast: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.forecast
+	$(BIN)/python -m tests.bench.forecast_sets
 
 bench-diagnosis: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.diagnosis

@@ -15,16 +15,8 @@ import numpy as np
 from gameday.forecast.evaluation.rolling_origin import Fold
 from gameday.vocabulary import Array
 
-__all__ = ["member_weights"]
+__all__ = ["SETTINGS", "Settings", "member_weights"]
 
-_LEVEL_POWER, _MEMBER_POWER = 16.0, 6.0
-"""By which power of its loss a level model counts among level models, a member among all. Ours, by backtests."""
-_MEMBERS = 0.6
-"""Share of the blend in which all members count by their loss, unless one is better than all level models; the
-rest is theirs. Ours, by backtests: what patterns are worth is mostly kept, where they mislead little is lost."""
-_WEIGHED, _FADES = 1.0, 0.5
-"""Origins up to so many horizons before the end of the past count, one a horizon back by half; older ones tell
-of the spread of errors alone. Ours, by backtests: where the level has changed since they mislead."""
 _LEVELS = (0.1, 0.5, 0.9)
 """Quantiles whose loss is weighed."""
 _GROUP_FOLDS = 2.0
@@ -37,6 +29,26 @@ _LEAST_COUNT = 3.0
 Ours."""
 _THIN = 300
 """Minutes of an origin on which widths and likenesses are measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How losses become weights. Ours, by backtests: `python -m tests.bench.forecast_sets settings`."""
+
+    level_power: float = 16.0
+    """By which power of its loss a level model counts among level models."""
+    member_power: float = 6.0
+    """By which power of its loss a member counts among all."""
+    members: float = 0.6
+    """Share of the blend in which all members count by their loss, unless one is better than all level models; the
+    rest is the level models': what patterns are worth is mostly kept, where they mislead little is lost."""
+    weighed: float = 1.0
+    """Origins up to so many horizons before the end of the past count; older ones tell of the spread alone."""
+    fades: float = 0.5
+    """By how much less an origin counts that lies a horizon farther back: levels change."""
+
+
+SETTINGS = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +71,19 @@ class _Sums:
         return np.asarray(np.quantile(away, _LEVELS[2] - _LEVELS[0], axis=1))
 
 
-def member_weights(folds: list[Fold]) -> Array:
+def member_weights(folds: list[Fold], settings: Settings = SETTINGS) -> Array:
     """Return the members' weights, shape (members, series); each series' sum to 1."""
-    late = [fold for fold in folds if fold.back <= _WEIGHED] or folds
-    scores, copies, levels = _scores(late, _losses(late)), _copies(late), folds[0].levels
-    weights = _MEMBERS * _weights(scores, copies, _MEMBER_POWER)
-    own = (1 - _MEMBERS) * _weights(scores[:levels], copies[:levels], _LEVEL_POWER)
+    late = [fold for fold in folds if fold.back <= settings.weighed] or folds
+    scores, copies, levels = (
+        _scores(late, _losses(late), settings.fades),
+        _copies(late),
+        folds[0].levels,
+    )
+    weights = settings.members * _weights(scores, copies, settings.member_power)
+    own = _weights(scores[:levels], copies[:levels], settings.level_power)
     # The better the best member is than the best level model, the less the level models count apart.
-    own *= np.exp(_MEMBER_POWER * (scores.min(axis=0) - scores[:levels].min(axis=0)))
+    better = scores.min(axis=0) - scores[:levels].min(axis=0)
+    own *= (1 - settings.members) * np.exp(settings.member_power * better)
     weights[:levels] += own
     return np.asarray(weights / weights.sum(axis=0))
 
@@ -142,7 +159,7 @@ def _weights(scores: Array, copies: Array, power: float) -> Array:
     return np.asarray(relative / relative.sum(axis=0))
 
 
-def _scores(folds: Sequence[Fold], losses: Array) -> Array:
+def _scores(folds: Sequence[Fold], losses: Array, fades: float) -> Array:
     """Return each member's mean log loss less the level models', (members, series); late, long folds count more.
 
     Pulled to the mean over all series, the more so the fewer folds tell of a series. Infinite where a member never
@@ -150,7 +167,7 @@ def _scores(folds: Sequence[Fold], losses: Array) -> Array:
     """
     beside = losses - losses[:, : folds[0].levels].mean(axis=1, keepdims=True)
     known, number = ~np.isnan(beside), (~np.isnan(beside)).sum(axis=0)
-    own = _mean(np.nan_to_num(beside), known * [[[_counts(fold)]] for fold in folds], axis=0)
+    own = _mean(np.nan_to_num(beside), known * [[[_counts(fold, fades)]] for fold in folds], axis=0)
     group = _mean(own, number, axis=1)[:, None]
     pulled = (number * own + _GROUP_FOLDS * group) / (number + _GROUP_FOLDS)
     return np.where(np.any([fold.said for fold in folds], axis=0), pulled, np.inf)
@@ -161,10 +178,10 @@ def _mean(values: Array, weight: Array, axis: int) -> Array:
     return np.asarray((values * weight).sum(axis) / np.maximum(weight.sum(axis), 1e-9))
 
 
-def _counts(fold: Fold) -> float:
+def _counts(fold: Fold, fades: float) -> float:
     """Return by how much a fold counts: the more, the longer and the later it is."""
     minutes = int((~np.isnan(fold.actual)).any(axis=1).sum())
-    return float(np.sqrt(minutes) * _FADES**fold.back)
+    return float(np.sqrt(minutes) * fades**fold.back)
 
 
 def _copies(folds: Sequence[Fold]) -> Array:
