@@ -53,10 +53,10 @@ def types(
     if as_json:
         typer.echo(json.dumps(to_json(answer, schema_version=1)))
     else:
-        _say(answer)
+        _say(answer, overlay)
 
 
-def _say(answer: TypeAnswer) -> None:
+def _say(answer: TypeAnswer, overlay: Path | None) -> None:
     typer.echo(
         f"{answer.event}: shares of orders by product type, and the local hours of the highest and lowest"
     )
@@ -73,6 +73,10 @@ def _say(answer: TypeAnswer) -> None:
         typer.echo(
             f"off by {100 * errors.own:.2f} points of share a day and type, over {errors.days} days of earlier "
             f"origins; last week's share {100 * errors.last_week:.2f}, last year's {100 * errors.last_year:.2f}"
+        )
+    if overlay is not None:
+        typer.echo(
+            f"{overlay}: `include: [{overlay}, ...]` gives a scenario these shares; the first file wins"
         )
     for note in answer.notes:
         typer.echo(f"  {note}")

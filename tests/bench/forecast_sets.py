@@ -191,7 +191,7 @@ def _wapes(case: Case, choices: list[Settings]) -> list[float]:
 
 
 def lengths(*, size: float = 1.0) -> dict[str, Any]:
-    """A week ahead from a past in minutes, in hours, and in old hours beside 14 days of minutes: WAPE and totals."""
+    """A week ahead from a past in minutes, in hours, and in old hours beside 14 days of minutes."""
     out: dict[str, Any] = {}
     for case in list(_cases((7,)))[-_some(12, size) :]:
         row = {}

@@ -23,7 +23,7 @@ SALES = [
     {"name": "january", "kind": "sale", "start": "2026-01-13T00:00", "duration": "24h"},
     {"name": "february", "kind": "sale", "start": "2026-02-05T00:00", "duration": "24h"},
 ]
-SHOP = {
+SHOP: dict[str, Any] = {
     "event": {"name": "weekend", "kind": "sale", "start": "2026-03-07T00:00", "duration": "24h"},
     "calendar": {"events": SALES},
     "history": {"synthetic": {"days": 70, "robots_per_year": 0, "outages_per_year": 0}},
@@ -40,9 +40,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def past_with(shop: str, file: Path, times: float, until: int | None = None) -> Path:
-    """Write the shop's past, its event so many times as strong as it was."""
+    """Write the shop's past and the event itself, so many times as strong as it was."""
+    folder = file.parent / "later"
+    folder.mkdir(exist_ok=True)
+    later = {
+        **SHOP,
+        "event": {**SHOP["event"], "name": "next", "start": "2026-04-01T00:00"},
+        "calendar": {"events": [*SALES, SHOP["event"]]},
+        "history": {**SHOP["history"], "until": "2026-03-09T00:00Z"},
+    }
     scenario = load_scenario(shop)
-    past = read_history(scenario, file=None, seed=Seed(1))
+    past = read_history(load_small(folder, small_shop(), later), file=None, seed=Seed(1))
     [(first, last)] = event_spans(scenario, past.grid)
     counts = past.counts[0].copy()
     counts[:, first:last] = np.round(times * counts[:, first:last])

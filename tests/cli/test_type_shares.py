@@ -119,7 +119,7 @@ def test_an_overlay_is_read_with_the_scenario_and_its_shares_are_those_said(
     for row in said["rows"]:
         assert row["low"] <= row["share"] <= row["high"]
     both = tmp_path / "both.yaml"
-    both.write_text(f"include: [{shop}, {overlay}]\n")
+    both.write_text(f"include: [{overlay}, {shop}]\n")
     products = load_scenario(str(both)).products
     for name, product in products.items():
         assert product.share["eu"] == pytest.approx(shares[name], abs=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,14 @@ import pytest
 
 from gameday.errors import HistoryError
 from gameday.forecast import event_spans, fit, forecast_demand, model_notes
-from gameday.history import History, read_history
+from gameday.history import History
 from gameday.scenario import Scenario
-from gameday.vocabulary import Seed
+from gameday.vocabulary import TimeGrid
 from tests.support.small_shop import load_small, small_shop
 
 STARTS = ("2026-01-13", "2026-01-21", "2026-01-29", "2026-02-06", "2026-02-14")
 LIFT = 0.8
 """Log effect of an event of 24 h."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAMEDAY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def shop_of(folder: Path, hours: tuple[int, ...], coming: int, **forecast: Any) -> Scenario:
@@ -53,17 +47,18 @@ def shop_of(folder: Path, hours: tuple[int, ...], coming: int, **forecast: Any) 
 
 def past_of(scenario: Scenario, lifts: list[float]) -> History:
     """Return counts of a level day by day with each event's log effect put in."""
-    past = read_history(scenario, file=None, seed=Seed(1))
-    minute = past.grid.epoch_min + np.arange(past.grid.slots)
+    begin = scenario.history.until - timedelta(days=70)
+    grid = TimeGrid(begin, 80 * 1440)
+    minute = grid.epoch_min + np.arange(grid.slots)
     day = 1 + 0.5 * np.sin(2 * np.pi * minute / 1440)
-    log = np.zeros(past.grid.slots)
+    log = np.zeros(grid.slots)
     events = [scenario.span(e, "eu") for e in (*scenario.calendar.events, scenario.event)]
     for (start, end), lift in zip(events, lifts, strict=True):
-        log[past.grid.index_of(start) : past.grid.index_of(end)] = lift
+        log[grid.index_of(start) : grid.index_of(end)] = lift
     mean = 200 * day * np.exp(log)
-    counts = np.random.default_rng(1).poisson(np.stack([mean] * len(past.steps)))
+    counts = np.random.default_rng(1).poisson(np.stack([mean] * len(scenario.steps)))
     return History(
-        past.grid, past.regions, past.steps, counts[None].astype(np.float32), "made up", "0" * 64
+        grid, ("eu",), scenario.step_names, counts[None].astype(np.float32), "made up", "0" * 64
     )
 
 
