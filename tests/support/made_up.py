@@ -70,7 +70,7 @@ def past_of(
         seen_from_min=float(grid.epoch_min),
         seen_until_min=float(grid.epoch_min + grid.slots),
     )
-    return Past(seen, grid, counts.astype(np.float32))
+    return Past(seen, grid, counts.astype(np.float32, copy=False))
 
 
 def model_of(past: Past, *, days_ahead: float = 3.0) -> Model:

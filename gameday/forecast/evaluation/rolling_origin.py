@@ -20,6 +20,7 @@ from gameday.forecast.model.patterns import Pattern, patterns_of
 from gameday.forecast.model.profile import Residues
 from gameday.forecast.model.solve import Fit, fit_rows
 from gameday.forecast.model.told import Told
+from gameday.forecast.parallel import side_by_side
 from gameday.scenario.ingredients import Shape
 from gameday.vocabulary import Array
 
@@ -131,15 +132,19 @@ def rolling_folds(past: Past, horizon_min: int, shapes: tuple[Shape, ...]) -> li
     """Return what every shape would have forecast from each origin before the end of the past."""
     horizon = min(horizon_min, past.grid.slots // 3)
     residues = None if past.is_daily else past.residues(days=56 + int(2 * horizon / 1440))
-    folds = []
-    for back in _FOLDS:
+    _ = past.rows  # made once, before threads want them
+
+    def fold_at(back: float) -> Fold | None:
+        """Return what is forecast from so many horizons back; None where too little was known then."""
         origin = past.end_min - int(horizon * back)
-        if origin - past.first_min >= _LEAST_DAYS * 1440:
-            minute = past.slots_between(origin, origin + horizon, _stride(past, horizon))
-            if len(minute):
-                candidates = _Candidates.fit(past, origin, origin + horizon, shapes, residues)
-                folds.append(candidates.score(minute, back))
-    return folds
+        minute = past.slots_between(origin, origin + horizon, _stride(past, horizon))
+        if origin - past.first_min < _LEAST_DAYS * 1440 or not len(minute):
+            return None
+        candidates = _Candidates.fit(past, origin, origin + horizon, shapes, residues)
+        return candidates.score(minute, back)
+
+    found = side_by_side(fold_at, [(back,) for back in _FOLDS])
+    return [fold for fold in found if fold is not None]
 
 
 def _stride(past: Past, horizon: int) -> int:

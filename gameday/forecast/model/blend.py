@@ -105,7 +105,15 @@ class Blend:
 
     def counts(self, minute: Array) -> Array:
         """Return medians at `minute` (minutes since 1970 UTC), shape (n, series)."""
-        return np.asarray(self.smooth(minute) * np.exp(self._recurring(minute)))
+        return self.median_of(self.smooth(minute), minute)
+
+    def median_of(self, smooth: Array, minute: Array) -> Array:
+        """Return medians, given those without what recurs at single minutes; (n, series) each."""
+        return np.asarray(smooth * np.exp(self._recurring(minute)))
+
+    def mean_of(self, median: Array, minute: Array) -> Array:
+        """Return expected counts, given medians; (n, series) each."""
+        return np.asarray(median * self.mean_factor[self.calendar.slot_of_day(minute)[0] // 60])
 
     def _recurring(self, minute: Array) -> Array:
         """Return the log factor of single minutes, shape (n, series)."""
@@ -113,8 +121,7 @@ class Blend:
 
     def means(self, minute: Array) -> Array:
         """Return expected counts, shape (n, series): these add up, over minutes and over series."""
-        hour = self.calendar.slot_of_day(minute)[0] // 60
-        return np.asarray(self.counts(minute) * self.mean_factor[hour])
+        return self.mean_of(self.counts(minute), minute)
 
     def smooth(self, minute: Array) -> Array:
         """Return medians without what recurs at single minutes, shape (n, series)."""

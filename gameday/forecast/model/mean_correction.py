@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gameday.forecast.order_statistics import median
 from gameday.forecast.uncertainty.bands import LEAST_POOL, Errors
 from gameday.vocabulary import Array
 
@@ -45,6 +46,6 @@ def _ratio_of_sums(log_ratio: Array, expected: Array) -> float:
 
 def _smearing(log_ratios: Array) -> float:
     """Return the mean of errors over their median, outliers clipped."""
-    away = log_ratios - np.median(log_ratios)
-    bound = _CLIP * 1.4826 * np.median(np.abs(away))
+    away = log_ratios - median(log_ratios)
+    bound = _CLIP * 1.4826 * median(np.abs(away))
     return min(_MOST, float(np.exp(np.clip(away, -bound, bound)).mean()))

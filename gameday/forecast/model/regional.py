@@ -143,7 +143,8 @@ def _weigh(past: Past, horizon_min: int) -> _Candidates:
 def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     """Return the model of a region, its events shrunk to `prior`."""
     past = candidates.past
-    fits = tuple(fit_rows(past.rows, past.design(shape), prior) for shape in candidates.shapes)
+    designs = [(past.design(shape),) for shape in candidates.shapes]
+    fits = tuple(side_by_side(lambda design: fit_rows(past.rows, design, prior), designs))
     main = fits[candidates.best]
     patterns, end = patterns_of(past.rows, main), past.end_min
     told = tuple(each.told(past, end, end + candidates.horizon_min) for each in past.outside)

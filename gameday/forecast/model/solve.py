@@ -13,6 +13,7 @@ import numpy as np
 from gameday.forecast.data.closures import without_closures
 from gameday.forecast.data.fit_rows import Rows
 from gameday.forecast.model.design import Columns, Design
+from gameday.forecast.order_statistics import column_medians
 from gameday.vocabulary import Array
 
 __all__ = ["Fit", "fit_rows", "influence"]
@@ -226,14 +227,14 @@ class _System:
         """Return the robust spread of residuals, not far below that of Poisson counts, shape (series,)."""
         thin = 1 + self.log.size // _MOST_SCALED
         known = np.where(self.missing[::thin], np.nan, np.abs(residual[::thin]))
-        return np.maximum(1.4826 * np.nanmedian(known, axis=0), 0.2 * self.floor)
+        return np.maximum(1.4826 * column_medians(known), 0.2 * self.floor)
 
 
 def _first_pull(system: _System, before: tuple[Array, Array] | None) -> Array:
     """Return what the first pass fits, (rows, series): unknown rows are their series' median; or by `before`."""
     log = system.log
     if before is None:
-        return np.where(system.missing, np.nanmedian(log, axis=0), log)
+        return np.where(system.missing, column_medians(log), log)
     return np.asarray(before[0] + system.clipped(log - before[0], before[1]))
 
 

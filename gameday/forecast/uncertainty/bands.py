@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from gameday.forecast.model.ahead import Ahead
+from gameday.forecast.order_statistics import median, quantiles
 from gameday.forecast.uncertainty.counts import (
     FEW,
     ceiling,
@@ -233,7 +234,7 @@ def _by_hour(errors: Errors, scaled: Array, levels: tuple[float, ...]) -> tuple[
     for hour in range(24):
         near = np.flatnonzero((ordinary.hour - hour + 1) % 24 <= 2)
         if len(near) >= LEAST_POOL:
-            middle[hour], pool = np.median(octaves[near]), off_events[near]
+            middle[hour], pool = median(octaves[near]), off_events[near]
             away = np.clip(octaves[near] - middle[hour], -_OCTAVES, _OCTAVES)
             by_hour[hour] = _by_octave(pool, ordinary.minute[near], away, levels)
     return middle, by_hour
@@ -283,7 +284,7 @@ def noise_of(errors: Errors) -> tuple[float, float]:
 
 def _robust_variance(values: Array) -> np.float64:
     """Return the squared median absolute deviation, scaled to the variance of normal values."""
-    return np.float64((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
+    return np.float64((1.4826 * median(np.abs(values - median(values)))) ** 2)
 
 
 def _quantiles(pool: Array, levels: tuple[float, ...], distinct: int) -> Array:
@@ -296,7 +297,7 @@ def _quantiles(pool: Array, levels: tuple[float, ...], distinct: int) -> Array:
         return _prior(levels)
     outward = (distinct + 1) / max(distinct - 1, 1)
     shares = np.clip(0.5 + (np.array(levels) - 0.5) * outward, 0, 1)
-    return np.asarray(np.quantile(pool, shares) - np.median(pool))
+    return np.asarray(quantiles(pool, shares) - median(pool))
 
 
 def _prior(levels: tuple[float, ...]) -> Array:
@@ -312,13 +313,13 @@ def _by_lead(errors: Errors, scaled: Array) -> Array:
     factors = np.ones(len(_LEADS_DAYS) + 1)
     if len(errors.log_ratio) < LEAST_POOL:
         return factors
-    away = np.abs(scaled - np.median(scaled))
+    away = np.abs(scaled - median(scaled))
     stretch = np.searchsorted(_LEADS_DAYS, errors.lead_days)
-    whole, last = max(float(np.median(away)), 1e-9), 0.5
+    whole, last = max(median(away), 1e-9), 0.5
     for index in range(len(factors)):
         part = away[stretch == index]
         if len(part) >= LEAST_POOL:
-            last = max(last, min(2.0, float(np.median(part)) / whole))
+            last = max(last, min(2.0, median(part) / whole))
         factors[index] = max(last, 1.0) if last == 0.5 else last
     return factors
 

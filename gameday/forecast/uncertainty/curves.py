@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gameday.forecast.model.ahead import ahead
+from gameday.forecast.model.ahead import Ahead, ahead
 from gameday.forecast.model.blend import Blend
 from gameday.forecast.uncertainty.bands import Bands
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Curves", "curves_of", "quantiles_of", "stack_curves"]
+
+
+_AT_ONCE = 2 * 1440
+"""Minutes that are laid out at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +34,47 @@ class Curves:
 
 def curves_of(blend: Blend, end_min: float, bands: Sequence[Bands], grid: TimeGrid) -> Curves:
     """Return what a region's model, its past ending at `end_min`, forecasts of the minutes of `grid`."""
-    minute = grid.minutes().astype(float)
-    median, quantiles = quantiles_of(blend, end_min, bands, minute)
-    levels = bands[0].levels
-    return Curves(
-        median.T,
-        blend.means(minute).T,
-        blend.smooth(minute).T,
-        blend.log_event(minute).T,
-        {level: quantiles[:, :, i].T for i, level in enumerate(levels)},
-    )
+    minute, series = grid.minutes().astype(float), len(bands)
+    median, mean = (np.empty((series, grid.slots)) for _ in range(2))
+    smooth, effect, apart = (np.empty((series, grid.slots), np.float32) for _ in range(3))
+    for part in _stretches(grid.slots):
+        then = minute[part]
+        plain = blend.smooth(then)
+        middle = blend.median_of(plain, then)
+        median[:, part], mean[:, part] = middle.T, blend.mean_of(middle, then).T
+        smooth[:, part], effect[:, part] = plain.T, blend.log_event(then).T
+        apart[:, part] = blend.apart(then).T
+    quantiles = _quantiles(bands, ahead(blend.calendar, minute, end_min), median, apart)
+    return Curves(median, mean, smooth, effect, dict(zip(bands[0].levels, quantiles, strict=True)))
+
+
+def _stretches(slots: int) -> list[slice]:
+    """Return the days that are laid out at once, one after the other: a quarter by the minute is large."""
+    return [slice(first, first + _AT_ONCE) for first in range(0, slots, _AT_ONCE)]
 
 
 def quantiles_of(
     blend: Blend, end_min: float, bands: Sequence[Bands], minute: Array
 ) -> tuple[Array, Array]:
-    """Return medians, (n, series), and quantiles, (n, series, levels), of a model whose past ends at `end_min`."""
-    median, apart = blend.counts(minute), blend.apart(minute)
-    then = ahead(blend.calendar, minute, end_min)
-    quantiles = np.empty((*median.shape, len(bands[0].levels)))
+    """Return medians, (n, series), and quantiles, (n, series, levels), of a model whose past ends at `end_min`.
+
+    Quantiles are single precision.
+    """
+    median, apart = (np.empty((len(bands), len(minute))) for _ in range(2))
+    for part in _stretches(len(minute)):
+        median[:, part], apart[:, part] = (
+            values.T for values in (blend.counts(minute[part]), blend.apart(minute[part]))
+        )
+    quantiles = _quantiles(bands, ahead(blend.calendar, minute, end_min), median, apart)
+    return median.T, np.moveaxis(quantiles, 0, 2).swapaxes(0, 1)
+
+
+def _quantiles(bands: Sequence[Bands], then: Ahead, median: Array, apart: Array) -> Array:
+    """Return the quantiles about medians, (series, n), whose members lie `apart`; (levels, series, n), float32."""
+    out = np.empty((len(bands[0].levels), *median.shape), np.float32)
     for series, band in enumerate(bands):
-        quantiles[:, series] = band.counts(then, median[:, series], apart[:, series])
-    return median, quantiles
+        out[:, series] = band.counts(then, median[series], apart[series]).T
+    return out
 
 
 def stack_curves(regions: Sequence[Curves]) -> Curves:

@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 
 from gameday.forecast.evaluation.rolling_origin import Fold
 from gameday.forecast.model.regional import Model
+from gameday.forecast.order_statistics import median, quantiles
 from gameday.forecast.uncertainty.bands import noise_of
 from gameday.forecast.uncertainty.counts import BEYOND
 from gameday.forecast.uncertainty.highest import highest_points, median_maximum
@@ -35,6 +36,8 @@ _LEAST_DAYS = 3
 """Scored days that it takes to tell anything of peaks."""
 _FEW = 5
 """Windows from which on their median is their middle; of fewer it is their mean. Ours."""
+_MOST_UNKNOWN = 0.1
+"""Share of a day's scored minutes that may be unknown."""
 _STARTS = 4
 """Windows of several days begin at least a quarter of their length apart, for more would tell the same."""
 
@@ -154,7 +157,7 @@ class _Spread:
         # One degree of freedom went into the middle, one into the members' weights: they are of the same origins.
         away = self.spread * np.sqrt(1 + 1 / number) * stdtrit(max(number - 2, 1.0), levels)
         share = min(1.0, number / _MANY)
-        own = np.quantile(errors, [_outward(q, number) for q in levels]) - np.median(errors)
+        own = quantiles(errors, [_outward(q, number) for q in levels]) - median(errors)
         away = (1 - share) * away + share * own
         most = np.abs(errors - self.middle).max() + np.log(BEYOND)
         return np.asarray(self.middle + np.clip(away, -most, most))
@@ -181,7 +184,7 @@ def peak_errors(members: Sequence[tuple[Model, int]], days: int = 1) -> PeakErro
     return PeakErrors(
         _quantiles([(each, each.log_size) for each in told], distinct),
         _quantiles([(each, each.log_five) for each in told], distinct),
-        np.quantile(late, [_outward(q, distinct) for q in PEAK_LEVELS[:3]]),
+        quantiles(late, [_outward(q, distinct) for q in PEAK_LEVELS[:3]]),
         distinct,
         chance,
     )
@@ -280,42 +283,48 @@ def _chance(members: Sequence[tuple[Model, int]]) -> float:
 
 def _days(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Iterator[_ScoredDay]:
     """Yield the whole days that an origin forecast, of the sum of series; one fold for each."""
-    curve, past = _smooth_forecast(members, folds), members[0][0].past
+    curve, minute = _smooth_forecast(members, folds), folds[0].minute
     actual = np.sum([f.actual[:, s] for (_, s), f in zip(members, folds, strict=True)], axis=0)
-    minute = folds[0].minute
     day = ((minute - minute[0]) // 1440).astype(int)
-    for number in range(int(day[-1]) + 1):
-        within, start = day == number, minute[0] + 1440 * number
-        if start + 1440 <= past.end_min and np.isnan(actual[within]).mean() <= 0.1:
-            counts = _counts_of_day(members, int(start - past.first_min))
-            top = _scored_peak(curve[within], minute[within] - start, counts)
-            if top is not None:
-                every_min = _stride_min(minute)
-                yield _ScoredDay(curve[within], every_min, *top, start, folds[0].origin)
+    unknown = np.bincount(day, np.isnan(actual)) / np.bincount(day)
+    tops = _highest(_counts_of_days(members, minute[0], int(day[-1]) + 1))
+    edges, every_min = np.searchsorted(day, np.arange(day[-1] + 2)), _stride_min(minute)
+    for number, (highest, late, five) in enumerate(zip(*tops, strict=True)):
+        own = curve[edges[number] : edges[number + 1]]
+        top = int(own.argmax())
+        if unknown[number] <= _MOST_UNKNOWN and own[top] > 0 and highest > 0:
+            start = float(minute[0] + 1440 * number)
+            late_min = float(late - (minute[edges[number] + top] - start))
+            yield _ScoredDay(own, every_min, late_min, highest, five, start, folds[0].origin)
 
 
 def _stride_min(minute: Array) -> float:
     return float(minute[1] - minute[0]) if len(minute) > 1 else 1.0
 
 
-def _scored_peak(curve: Array, minute: Array, counts: Array) -> tuple[float, float, float] | None:
-    """Return how much later than the curve's a day's highest count came, that count, and five minutes' highest
-    mean; None where there is none.
+def _counts_of_days(members: Sequence[tuple[Model, int]], begin: float, days: int) -> Array:
+    """Return every minute's count of the sum of series in whole days from `begin` on, (days, 1440)."""
+    past = members[0][0].past
+    first = int(begin - past.first_min)
+    whole = min(days, (past.grid.slots - first) // 1440)
+    counts = [model.past.counts[s, first : first + 1440 * whole] for model, s in members]
+    return np.asarray(np.sum(counts, axis=0)).reshape(whole, 1440)
 
-    `minute`: of the curve's points within the day; `counts`: of every minute, shape (1440,).
+
+def _highest(counts: Array) -> tuple[list[float], list[int], list[float]]:
+    """Return each day's highest count, its minute, and the highest mean of five minutes; `counts`: (days, 1440).
+
+    0 of a day of which nothing is known; where no five minutes in a row are, the highest minute stands for them.
     """
-    top = int(np.argmax(curve))
-    if curve[top] <= 0 or not np.isfinite(counts).any() or np.nanmax(counts) <= 0:
-        return None
-    highest = float(np.nanmax(counts))
-    late_min = float(np.nanargmax(counts)) - minute[top]
-    return late_min, highest, _highest_five(counts, highest)
-
-
-def _highest_five(counts: Array, highest: float) -> float:
-    """Return the highest mean of five minutes that are known; where there are no such five, the highest minute."""
-    means = np.lib.stride_tricks.sliding_window_view(counts, FIVE_MIN).mean(axis=1)
-    return float(np.nanmax(means)) if np.isfinite(means).any() else highest
+    known, filled = ~np.isnan(counts), np.nan_to_num(counts)
+    upto, seen = (
+        np.cumsum(np.pad(x, ((0, 0), (1, 0))), axis=1, dtype=float) for x in (filled, known)
+    )
+    means = (upto[:, FIVE_MIN:] - upto[:, :-FIVE_MIN]) / FIVE_MIN
+    means[seen[:, FIVE_MIN:] - seen[:, :-FIVE_MIN] < FIVE_MIN] = 0.0
+    highest, five = filled.max(axis=1, initial=0.0), means.max(axis=1, initial=0.0)
+    five = np.where(five > 0, five, highest)
+    return highest.tolist(), filled.argmax(axis=1).tolist(), five.tolist()
 
 
 def _smooth_forecast(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Array:
@@ -328,9 +337,3 @@ def _smooth_forecast(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]
         for (model, s), fold in zip(members, folds, strict=True)
     ]
     return np.asarray(np.sum(parts, axis=0))
-
-
-def _counts_of_day(members: Sequence[tuple[Model, int]], first: int) -> Array:
-    """Return every minute's count of the sum of series in the day from slot `first` on, shape (1440,)."""
-    counts = [model.past.counts[s, first : first + 1440] for model, s in members]
-    return np.asarray(np.sum(counts, axis=0))
