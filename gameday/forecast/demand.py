@@ -129,7 +129,7 @@ class Demand:
         """Return the sum of counts over regions and steps, each region's in its own span, shape (slots,)."""
         slot = np.arange(self.grid.slots)
         inside = np.stack([(slot >= first) & (slot < last) for first, last in self.spans])
-        return np.einsum("rst,rt->t", counts, inside)
+        return np.asarray(np.einsum("rst,rt->t", counts, inside))
 
     def _stretched_to(self, factor: float, most: float) -> Array:
         """Return the median whose event is stretched until its highest minute is `factor` times as high.

@@ -123,7 +123,7 @@ def _numbers(table: pd.DataFrame, column: str, names: tuple[str, ...], where: st
         raise HistoryError(
             f"{where}: row {row + 1}: {column}: unknown '{wrong}'{did_you_mean(wrong, names)}"
         )
-    return found.to_numpy(int)
+    return np.asarray(found.to_numpy(int))
 
 
 def _counts(column: pd.Series, where: str) -> Array:
@@ -134,7 +134,7 @@ def _counts(column: pd.Series, where: str) -> Array:
         raise HistoryError(
             f"{where}: row {row + 1}: count: must be 0 or more (got '{column.iloc[row]}')"
         )
-    return counts
+    return np.asarray(counts)
 
 
 def _width(rows: pd.DataFrame, where: str) -> int:

@@ -165,7 +165,8 @@ def _years_ahead(
 ) -> YearsAhead:
     """Return what is told of a region; of the `series`, the last are busy vCPUs."""
     weekly = _by_level(found.totals) | {"mean": found.means}
-    *peaks, vcpus = list(_year_peaks(found)) or [None]
+    told: list[YearPeak | None] = [*_year_peaks(found)]
+    *peaks, vcpus = told or [None]
     return YearsAhead(
         weeks=found.weeks,
         weeks_local=tuple(f"{week.astimezone(zone):%Y-%m-%d}" for week in found.weeks),

@@ -100,7 +100,7 @@ def _cases(days: tuple[int, ...]) -> Iterator[Case]:
 
 def windows(*, size: float = 1.0) -> dict[str, Any]:
     """The highest minute, and five minutes, of windows of 1 to 90 days from each origin."""
-    rows = []
+    rows = list[dict[str, Any]]()
     cases = list(_cases((14, 30, 90)))
     for case in cases[-_some(len(cases), size) :]:
         rows += _windows_of(case)

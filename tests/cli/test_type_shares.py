@@ -25,7 +25,7 @@ SALES = [
     {"name": "one", "kind": "sale", "start": "2026-01-20T00:00", "duration": "24h"},
     {"name": "two", "kind": "sale", "start": "2026-02-10T00:00", "duration": "24h"},
 ]
-SHOP = {
+SHOP: dict[str, Any] = {
     "event": {"name": "weekend", "kind": "sale", "start": "2026-03-10T00:00", "duration": "24h"},
     "regions": {"eu": {"zone": "UTC"}},
     "calendar": {"events": SALES},

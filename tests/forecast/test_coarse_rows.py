@@ -53,7 +53,7 @@ def test_every_row_keeps_its_total(stretches: list[tuple[int, int]]) -> None:
     history = coarse(plain, stretches)
     [minutes] = minutes_of_rows(history, bare_calendars(history, "UTC", None))
     daily = [each.reshape(-1, DAY).sum(axis=1) for each in (minutes[0], plain.counts[0, 0])]
-    np.testing.assert_allclose(*daily, rtol=1e-4)
+    np.testing.assert_allclose(daily[0], daily[1], rtol=1e-4)
     [first] = [rows for rows in history.coarse if rows.edges[0] == 0]
     inside = slice(0, first.edges[-1])
     assert np.std(np.diff(minutes[0, inside])) > 1, "minutes have the chance of counts"
@@ -122,5 +122,5 @@ def test_a_series_of_days_borrows_from_the_others_of_its_region() -> None:
         minutes[0].reshape(-1, 24, 60).sum(axis=(0, 2)),
         counts[0].reshape(-1, 24, 60).sum(axis=(0, 2)),
     ]
-    np.testing.assert_allclose(*shape, rtol=0.08)
+    np.testing.assert_allclose(shape[0], shape[1], rtol=0.08)
     assert "the minutes of all series" in row_notes(mixed, bare_calendars(mixed, "UTC", None))[0]

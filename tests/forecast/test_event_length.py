@@ -116,7 +116,7 @@ def spend(values: list[float]) -> dict[str, Any]:
 def test_a_regressor_may_be_the_strength_of_events(tmp_path: Path) -> None:
     values = [1.0, 2.0, 1.5, 0.5, 2.5]
     scenario = shop_of(tmp_path, (24, 24, 24, 24), 24, **spend(values))
-    usual = np.mean(values[:4])
+    usual = sum(values[:4]) / 4
     past = past_of(scenario, [0.6 * value / usual for value in values])
     assert abs(total_error(scenario, past)) < 0.06
     plain = shop_of(tmp_path / "plain", (24, 24, 24, 24), 24)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -91,14 +92,8 @@ def fitted_with(past: History, scenario: Scenario, table: pd.DataFrame | None, n
     """Return the models of the past; `table` is the member's file."""
     if table is not None:
         table.to_parquet(scenario.forecast.members[name].file)
-    return fit(
-        scenario,
-        History(*_fields(past), members=read_history(scenario, file=None, seed=Seed(1)).members),
-    )
-
-
-def _fields(past: History) -> tuple[Any, ...]:
-    return past.grid, past.regions, past.steps, past.counts, past.source, past.sha256, past.notes
+    members = read_history(scenario, file=None, seed=Seed(1)).members
+    return fit(scenario, replace(past, members=members))
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 from gameday.forecast.data.calendars import RegionCalendar
 from gameday.forecast.evaluation.leave_one_event_out import support
 from gameday.forecast.event_demand import EventDemand
-from gameday.forecast.forecast import level_notes
 from gameday.forecast.model.kept_state import load_state, save_state
 from gameday.forecast.model.state import State, state_of
+from gameday.forecast.notes import level_notes
 from gameday.forecast.publication.outlook import look_ahead
 from gameday.forecast.publication.published import (
     Published,

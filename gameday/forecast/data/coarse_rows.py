@@ -108,7 +108,7 @@ class _Region:
             level = shape.level.ravel()[self._place(slot)]
             return np.asarray(level + _EVEN * shape.level.mean())
         mean = np.nan_to_num(self.known.counts[self.number, rows.step, rows.edges[:-1]])
-        return np.interp(slot + 0.5, (rows.edges[1:] + rows.edges[:-1]) / 2, mean)
+        return np.asarray(np.interp(slot + 0.5, (rows.edges[1:] + rows.edges[:-1]) / 2, mean))
 
 
 def minutes_of_rows(known: History, calendars: Sequence[RegionCalendar]) -> list[Array]:
@@ -122,7 +122,7 @@ def minutes_of_rows(known: History, calendars: Sequence[RegionCalendar]) -> list
 def _counts(region: _Region) -> Array:
     counts = region.known.counts[region.number]
     if not region.coarse:
-        return counts
+        return np.asarray(counts)
     counts = counts.copy()
     shapes = {step: region.shape(step) for step in {rows.step for rows in region.coarse}}
     for rows in region.coarse:
@@ -131,7 +131,7 @@ def _counts(region: _Region) -> Array:
             part = slice(rows.edges[0], rows.edges[-1])
             curve = region.curve(rows, shapes[rows.step])
             counts[rows.step, part] = _drawn(counts[rows.step, part], curve, rows.edges, rng)
-    return counts
+    return np.asarray(counts)
 
 
 def _drawn(counts: Array, curve: Array, edges: Array, rng: np.random.Generator) -> Array:

@@ -56,7 +56,7 @@ class Pattern:
     @property
     def is_silent(self) -> Array:
         """Of which series too little is known, shape (series,)."""
-        return np.isnan(self.log).any(axis=(0, 1))
+        return np.asarray(np.isnan(self.log).any(axis=(0, 1)))
 
 
 def patterns_of(rows: Rows, fit: Fit) -> tuple[Pattern, ...]:

@@ -43,4 +43,4 @@ class Told:
     @property
     def is_silent(self) -> Array:
         """Of which series it left out any row, shape (series,)."""
-        return np.isnan(self.log).any(axis=0)
+        return np.asarray(np.isnan(self.log).any(axis=0))

@@ -133,15 +133,14 @@ def _fit(
     days = fit_models(by_day, horizon_min, kind)
     # Errors of forecasts a year ahead, from half as long a past, say nothing of next week.
     near = days if horizon_min <= _NEAR_MIN else fit_models(by_day, _NEAR_MIN, kind)
-    minutes = list[Model]()
+    found = list[Model]()
     if by_minute:
-        minutes = fit_models(pasts, min(horizon_min, int(pasts[0].grid.slots / 4)), kind)
-    sigma = strength_sigma(minutes)
+        found = fit_models(pasts, min(horizon_min, int(pasts[0].grid.slots / 4)), kind)
+    sigma = strength_sigma(found)
+    minutes: Sequence[Model | None] = found if by_minute else [None for _ in days]
     return [
         Horizon(day, close, minute, w, sigma, event)
-        for day, close, minute, w in zip(
-            days, near, minutes or [None] * len(days), weights, strict=True
-        )
+        for day, close, minute, w in zip(days, near, minutes, weights, strict=True)
     ]
 
 

@@ -85,7 +85,7 @@ class _OutsideFile:
         counts = said.counts[self.region]
         if number == len(counts) + 1:
             return np.concatenate([counts, counts.sum(axis=0, keepdims=True)])
-        return counts
+        return np.asarray(counts)
 
 
 @dataclass(frozen=True, slots=True)
