@@ -27,12 +27,13 @@ from gameday.forecast.evaluation.benchmark import (
     benchmark_words,
     pooled_benchmark,
 )
+from gameday.forecast.model.reconciliation import with_total
 from gameday.forecast.model.regional import fit_models
 from gameday.forecast.rivals import RIVALS
 from gameday.forecast.rivals.last_week import week_before_errors
 from gameday.vocabulary import Array
 from tests.support import examples
-from tests.support.made_up import counts_of, history_of, past_of
+from tests.support.made_up import counts_of, history_of, model_of, past_of
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
 PLAIN = ("last week", "median of weeks")
@@ -184,3 +185,32 @@ def test_a_backtest_scores_all_over_all_minutes_by_volume() -> None:
         by_hand = sum(s.accuracy.wape * s.volume for s in rows) / sum(s.volume for s in rows)
         assert found.mean(name).wape == pytest.approx(by_hand)
         assert [s.volume for s in rows] == np.nansum(counts[:, -1440:], axis=1).tolist()
+
+
+class _Listener:
+    """A rival that remembers which past it was given."""
+
+    name, package, daily, minutes = "listener", None, True, True
+
+    def __init__(self) -> None:
+        self.heard: list[Past] = []
+
+    def __call__(self, past: Past, minute: Array) -> Array:
+        self.heard.append(past)
+        return np.ones((len(minute), len(past.counts)))
+
+
+@pytest.mark.parametrize("by_day", [False, True])
+def test_rivals_learn_from_a_past_with_its_robots_in_it(by_day: bool) -> None:
+    counts = counts_of(35, (60.0, 20.0), seed=1)
+    left_out = counts.astype(np.float32)
+    left_out[:, 30_000:33_000] = np.nan
+    past = with_total(replace(past_of(left_out), raw=counts.astype(np.float32)))
+    model = model_of(daily(past) if by_day else past)
+    assert np.isnan(model.past.counts).any()
+    listener = _Listener()
+    benchmark_model(model, [listener])
+    assert listener.heard
+    for heard in listener.heard:
+        assert not np.isnan(heard.counts).any()
+        np.testing.assert_allclose(heard.counts[2], heard.counts[:2].sum(axis=0))

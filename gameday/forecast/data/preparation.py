@@ -33,7 +33,7 @@ def prepare(
         calendar = calendars[index]
         counts = without_launches(by_minute, known.grid, calendar)
         members = outside_members(known, index, calendar.block)
-        past = Past(calendar, known.grid, counts, asked=members)
+        past = Past(calendar, known.grid, counts, raw=counts, asked=members)
         declared = asked_masks(past, known.steps)
         _require_minutes(
             past, known.steps, "no minute of the past is known; give its counts, 0 where none came"

@@ -51,6 +51,8 @@ class Past:
     starts: Array | None = None
     """Where each day begins, minutes since 1970 UTC, shape (slots,); None: the slots are the grid's minutes."""
 
+    raw: Array | None = None
+    """Counts before robots and outages were left out, (steps, slots): what rivals learn from; None: these."""
     asked: tuple[OutsideMember, ...] = ()
     """Members from outside that the scenario asks for."""
 
@@ -98,14 +100,28 @@ class Past:
         """Return the part known at `end`."""
         slots = int(end - self.first_min)
         if self.starts is None:
-            return replace(self, grid=self.grid.part(0, slots), counts=self.counts[:, :slots])
+            known = slice(0, slots)
+            raw = None if self.raw is None else self.raw[:, known]
+            return replace(
+                self, grid=self.grid.part(0, slots), counts=self.counts[:, known], raw=raw
+            )
         whole = self.starts + _DAY_MIN / 2 < end
         return replace(
             self,
             grid=self.grid.part(0, slots),
             counts=self.counts[:, whole],
             starts=self.starts[whole],
+            raw=None if self.raw is None else self.raw[:, whole],
         )
+
+    def unmasked(self) -> Past:
+        """Return the past with robots and outages in it; of a series more than there are steps, their sum."""
+        raw = self.raw
+        if raw is None:
+            return self
+        if len(self.counts) == len(raw) + 1:
+            raw = np.concatenate([raw, raw.sum(axis=0, keepdims=True)])
+        return replace(self, counts=raw, raw=None)
 
     def design(self, shape: Shape, *, origin: float | None = None) -> Design:
         """Return the design of a shape, as of `origin` or the end."""
@@ -149,11 +165,17 @@ def daily(past: Past) -> Past:
     """Return the same past by whole local days."""
     starts = past.calendar.midnights(past.first_min, past.end_min)
     edges = (starts - past.first_min).astype(int)
-    totals = np.full((len(past.counts), max(0, len(edges) - 1)), np.nan)
+    raw = None if past.raw is None else _totals_of_days(past.raw, edges)
+    return replace(past, counts=_totals_of_days(past.counts, edges), starts=starts[:-1], raw=raw)
+
+
+def _totals_of_days(counts: Array, edges: Array) -> Array:
+    """Return the totals of days between `edges`, shape (series, days)."""
+    totals = np.full((len(counts), max(0, len(edges) - 1)), np.nan)
     if len(edges) > 1:
-        for series, row in enumerate(past.counts):
+        for series, row in enumerate(counts):
             totals[series] = _daily_totals(row, edges)
-    return replace(past, counts=totals, starts=starts[:-1])
+    return totals
 
 
 def _daily_totals(counts: Array, edges: Array) -> Array:

@@ -189,7 +189,7 @@ def _forecast(model: Model, counted: Past, horizon_min: int, rivals: Sequence[Ri
     slots = counted.slots_between(past.end_min, past.end_min + horizon_min, 1)
     forecasts = {OURS: _forecast_of_model(model, slots)}
     for rival in rivals:
-        forecasts[rival.name] = _forecast_of_rival(rival, past, slots, horizon_min)
+        forecasts[rival.name] = _forecast_of_rival(rival, past.unmasked(), slots, horizon_min)
     return _Origin(past, slots, counted.actual(slots), forecasts)
 
 

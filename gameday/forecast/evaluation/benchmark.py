@@ -45,9 +45,10 @@ def benchmark_model(model: Model, rivals: Iterable[Rival] = PLAIN) -> dict[str, 
         alone = np.zeros_like(weights)
         alone[index] = 1.0
         errors[name] = model.absolute_errors(alone)
+    past = model.past.unmasked()
     for rival in rivals:
         parts = [
-            absolute_errors(fold.actual, rival(model.past.until(fold.origin), fold.minute))
+            absolute_errors(fold.actual, rival(past.until(fold.origin), fold.minute))
             for fold in folds
         ]
         errors[rival.name] = reduce(AbsoluteErrors.__add__, parts)

@@ -115,7 +115,7 @@ def _with_sums(past: Past, weights: Array) -> Past:
     summed = weights.astype(np.float32) @ past.counts
     # What files tell is of steps alone.
     members = tuple(each for each in past.asked if each.forecasts(daily=True))
-    return replace(past, counts=np.concatenate([past.counts, summed]), asked=members)
+    return replace(past, counts=np.concatenate([past.counts, summed]), raw=None, asked=members)
 
 
 def _fit(
