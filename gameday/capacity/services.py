@@ -16,6 +16,7 @@ import numpy as np
 from gameday.capacity.sizing import size_service
 from gameday.capacity.ties import Tie
 from gameday.forecast import Demand, EventDemand, LaunchSteps
+from gameday.forecast.uncertainty import PeakErrors
 from gameday.scenario import Scenario
 from gameday.simulate import busy_s_per_step, visits_per_step
 from gameday.traffic import event_steps
@@ -45,41 +46,98 @@ def service_demand(
 
     Steps of a region err together, as sessions do: a service's bands are the sums of its steps'.
     """
-    organic, services = demand.organic, tuple(scenario.services)
+    calls = _Calls(scenario, demand, ties)
+    launches = {
+        name: LaunchSteps(calls.of_launch(name), launch.log_sigma)
+        for name, launch in demand.launches.items()
+    }
+    return ServiceDemand(
+        EventDemand(calls.organic(), launches), {q: calls.busy(q) for q in quantiles}
+    )
 
-    def of_services(steps: Array) -> Array:
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """How steps become visits."""
+
+    scenario: Scenario
+    demand: EventDemand
+    ties: Ties
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(self.scenario.services)
+
+    def stack(self, region: str) -> str:
+        return self.scenario.regions[region].stack
+
+    def organic(self) -> Demand:
+        """Return visits a minute without launches, as a demand whose steps are the services."""
+        steps, number = self.demand.organic, len(self.services)
+        median = self.visits(steps.median)
+        plain = self.visits(steps.median * np.exp(-steps.event_log_effect))
+        return replace(
+            steps,
+            steps=self.services,
+            median=median,
+            mean=self.visits(steps.mean),
+            marginal={level: self.visits(rows) for level, rows in steps.marginal.items()},
+            event_log_effect=_log_ratio(median, plain),
+            smooth=self.visits(steps.smooth),
+            peaks=self._peaks(),
+            error_correlation=steps.error_correlation.none(number, len(steps.regions)),
+        )
+
+    def _peaks(self) -> dict[tuple[str, str], PeakErrors]:
+        """Return the errors of services' peaks: those of the sum of their region's steps."""
+        return {
+            (region, service): errors
+            for (region, step), errors in self.demand.organic.peaks.items()
+            if step == "all"
+            for service in (*self.services, "all")
+        }
+
+    def visits(self, steps: Array) -> Array:
         """Return visits, (regions, services, slots), of steps a minute, (regions, steps, slots)."""
         each = [
-            visits_of_steps(scenario, demand.grid, region, steps[r])
-            for r, region in enumerate(demand.regions)
+            visits_of_steps(self.scenario, self.demand.grid, region, steps[r])
+            for r, region in enumerate(self.demand.regions)
         ]
-        return _tied(np.stack(each), demand.regions, services, ties)
+        return self._tied(np.stack(each))
 
-    plain = organic.median * np.exp(-organic.event_log_effect)
-    median, without = of_services(organic.median), of_services(plain)
-    visits = EventDemand(
-        replace(
-            organic,
-            steps=services,
-            median=median,
-            mean=of_services(organic.mean),
-            marginal={level: of_services(rows) for level, rows in organic.marginal.items()},
-            event_log_effect=_log_ratio(median, without),
-            smooth=of_services(organic.smooth),
-            peaks={
-                (region, service): errors
-                for (region, step), errors in organic.peaks.items()
-                if step == "all"
-                for service in (*services, "all")
-            },
-            error_correlation=organic.error_correlation.none(len(services), len(demand.regions)),
-        ),
-        {
-            name: LaunchSteps(_of_launch(scenario, demand, name, ties), launch.log_sigma)
-            for name, launch in demand.launches.items()
-        },
-    )
-    return ServiceDemand(visits, _busy(scenario, organic, quantiles, ties))
+    def of_launch(self, name: str) -> Array:
+        """Return visits a minute that a launch's median crowd causes, shape (regions, services, slots)."""
+        sold, steps = self.scenario.launches[name].product, self.demand.launches[name].median
+        each = [
+            visits_per_step(self.scenario, self.stack(region), sold) @ steps[r]
+            for r, region in enumerate(self.demand.regions)
+        ]
+        return np.stack(each) * self._times()[:, :, None]
+
+    def busy(self, quantile: float) -> Array:
+        """Return busy servers on the day at `quantile`, launches included, shape (regions, services, slots)."""
+        busy = np.zeros((len(self.demand.regions), len(self.services), self.demand.grid.slots))
+        visits = busy.copy()
+        for product, steps in event_steps(self.scenario, self.demand.organic, quantile).items():
+            for r, region in enumerate(self.demand.regions):
+                of_stack = self.scenario, self.stack(region), product
+                busy[r] += busy_s_per_step(*of_stack) @ steps[r] / SLOT_S
+                visits[r] += visits_per_step(*of_stack) @ steps[r]
+        more = np.divide(self._tied(visits), visits, out=np.ones_like(busy), where=visits > 0)
+        return np.asarray(busy * more)
+
+    def _tie(self, region: str, service: str) -> Tie:
+        return self.ties.get((region, service), Tie.none())
+
+    def _times(self) -> Array:
+        """Return how many times what the calls say each service is visited, shape (regions, services)."""
+        rows = [[self._tie(r, s).times for s in self.services] for r in self.demand.regions]
+        return np.array(rows)
+
+    def _tied(self, visits: Array) -> Array:
+        """Return visits as services' own counts lie to them, shape (regions, services, slots)."""
+        besides = [[self._tie(r, s).besides for s in self.services] for r in self.demand.regions]
+        return np.asarray(visits * self._times()[:, :, None] + np.array(besides)[:, :, None])
 
 
 def visits_of_steps(scenario: Scenario, grid: TimeGrid, region: str, steps: Array) -> Array:
@@ -95,60 +153,14 @@ def visits_of_steps(scenario: Scenario, grid: TimeGrid, region: str, steps: Arra
 
 def callers_at(scenario: Scenario, demand: EventDemand, region: str, slot: int) -> Array:
     """Return visits a minute in one slot by the step that causes them, shape (services, steps)."""
-    r = demand.regions.index(region)
-    stack, grid = scenario.regions[region].stack, demand.grid.part(slot, 1)
+    r, stack = demand.regions.index(region), scenario.regions[region].stack
     median = demand.organic.median[r, :, slot : slot + 1]
-    callers = np.zeros((len(scenario.services), len(scenario.steps)))
-    for product, rows in steps_by_type(scenario, grid, region, median).items():
-        callers += visits_per_step(scenario, stack, product) * rows[:, 0]
+    by_type = steps_by_type(scenario, demand.grid.part(slot, 1), region, median)
+    steps = [(product, rows[:, 0]) for product, rows in by_type.items()]
     for name, launch in demand.launches.items():
-        sold = scenario.launches[name].product
-        callers += visits_per_step(scenario, stack, sold) * launch.median[r, :, slot]
-    return callers
-
-
-def _of_launch(scenario: Scenario, demand: EventDemand, name: str, ties: Ties) -> Array:
-    """Return visits a minute that a launch's median crowd causes, shape (regions, services, slots)."""
-    sold, steps = scenario.launches[name].product, demand.launches[name].median
-    each = [
-        visits_per_step(scenario, scenario.regions[region].stack, sold) @ steps[r]
-        for r, region in enumerate(demand.regions)
-    ]
-    times = _times(demand.regions, tuple(scenario.services), ties)
-    return np.stack(each) * times[:, :, None]
-
-
-def _busy(
-    scenario: Scenario, demand: Demand, quantiles: tuple[float, ...], ties: Ties
-) -> dict[float, Array]:
-    """Return quantile -> busy servers, launches included, shape (regions, services, slots)."""
-    out = {}
-    for quantile in quantiles:
-        busy, visits = (
-            np.zeros((len(demand.regions), len(scenario.services), demand.grid.slots)) for _ in "ab"
-        )
-        for product, steps in event_steps(scenario, demand, quantile).items():
-            for r, region in enumerate(demand.regions):
-                stack = scenario.regions[region].stack
-                busy[r] += busy_s_per_step(scenario, stack, product) @ steps[r] / SLOT_S
-                visits[r] += visits_per_step(scenario, stack, product) @ steps[r]
-        tied = _tied(visits, demand.regions, tuple(scenario.services), ties)
-        more = np.divide(tied, visits, out=np.ones_like(visits), where=visits > 0)
-        out[quantile] = busy * more
-    return out
-
-
-def _times(regions: tuple[str, ...], services: tuple[str, ...], ties: Ties) -> Array:
-    """Return how many times what the calls say each service is visited, shape (regions, services)."""
-    none = Tie.none()
-    return np.array([[ties.get((r, s), none).times for s in services] for r in regions])
-
-
-def _tied(visits: Array, regions: tuple[str, ...], services: tuple[str, ...], ties: Ties) -> Array:
-    """Return visits as services' own counts lie to them, shape (regions, services, slots)."""
-    none = Tie.none()
-    besides = np.array([[ties.get((r, s), none).besides for s in services] for r in regions])
-    return np.asarray(visits * _times(regions, services, ties)[:, :, None] + besides[:, :, None])
+        steps.append((scenario.launches[name].product, launch.median[r, :, slot]))
+    each = [visits_per_step(scenario, stack, product) * counts for product, counts in steps]
+    return np.asarray(sum(each))
 
 
 def _log_ratio(above: Array, below: Array) -> Array:

@@ -50,17 +50,33 @@ def learn_tie(own: Array, called: Array) -> Tie:
     if len(known) < _LEAST_HOURS:
         return Tie.none()
     counted, said = counted[known], said[known]
-    design, weight = np.stack([said, np.ones(len(said))], axis=1), np.ones(len(said))
+    times, besides = _fitted(counted, said, np.ones(len(said)))
     for _ in range(_REPEATS):
-        root = np.sqrt(weight)
-        (times, besides), _ = nnls(design * root[:, None], counted * root)
-        away = np.abs(counted - times * said - besides)
-        scale = max(1.4826 * float(np.median(away)), 1e-9)
-        weight = np.minimum(1.0, _FAR * scale / np.maximum(away, 1e-12))
-    left = np.average((counted - times * said - besides) ** 2, weights=weight)
+        weight = _weights(counted - times * said - besides)
+        times, besides = _fitted(counted, said, weight)
+    explained = _explained(counted, counted - times * said - besides, weight)
+    return Tie(times, besides / _HOUR_MIN, explained, len(known))
+
+
+def _weights(left: Array) -> Array:
+    """Return Huber's weights of what is left: 1 of what is near, less the farther off."""
+    away = np.abs(left)
+    scale = max(1.4826 * float(np.median(away)), 1e-9)
+    return np.minimum(1.0, _FAR * scale / np.maximum(away, 1e-12))
+
+
+def _fitted(counted: Array, said: Array, weight: Array) -> tuple[float, float]:
+    """Return by how many times `said`, and what besides, hours' counts are nearest by weighted squares."""
+    root = np.sqrt(weight)
+    design = np.stack([said, np.ones(len(said))], axis=1) * root[:, None]
+    (times, besides), _ = nnls(design, counted * root)
+    return float(times), float(besides)
+
+
+def _explained(counted: Array, away: Array, weight: Array) -> float:
+    """Return the share of counts' variance that is not what is left, `away`; 1 of counts that never differ."""
     whole = np.average((counted - np.average(counted, weights=weight)) ** 2, weights=weight)
-    explained = 1 - left / whole if whole > 0 else 1.0
-    return Tie(float(times), float(besides / _HOUR_MIN), float(explained), len(known))
+    return float(1 - np.average(away**2, weights=weight) / whole) if whole > 0 else 1.0
 
 
 def _hours(values: Array) -> Array:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gameday.forecast.demand import Demand
     from gameday.forecast.event_demand import EventDemand, LaunchSteps
     from gameday.forecast.forecast import (
+        Fitted,
         benchmark_forecast,
         demand_grid,
         demand_of,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Demand",
     "EventDemand",
+    "Fitted",
     "LaunchSteps",
     "benchmark_forecast",
     "demand_grid",
@@ -44,6 +46,7 @@ if not TYPE_CHECKING:
         {
             "Demand": "demand",
             "EventDemand": "event_demand",
+            "Fitted": "forecast",
             "LaunchSteps": "event_demand",
             "benchmark_forecast": "forecast",
             "demand_grid": "forecast",

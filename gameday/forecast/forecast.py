@@ -15,6 +15,7 @@ from gameday.forecast.data.launches import learn_launches
 from gameday.forecast.data.outliers import Masked
 from gameday.forecast.data.preparation import prepare
 from gameday.forecast.demand import Demand
+from gameday.forecast.evaluation.accuracy import AbsoluteErrors
 from gameday.forecast.evaluation.benchmark import (
     PLAIN,
     backtest_wape,
@@ -118,15 +119,19 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
         launches=crowds_of(scenario, grid, learned),
         backtest_wape=backtest_wape(benchmark),
         benchmark=benchmark,
-        notes=(
-            *model_notes(scenario, known, models, fitted.masked),
-            *benchmark_notes(scenario.region_names, benchmarks),
-            *crowd_notes(scenario, learned),
-        ),
+        notes=(*_notes(scenario, fitted, benchmarks), *crowd_notes(scenario, learned)),
         spans=spans,
         smooth=curves.smooth,
         peaks=_peaks(scenario.region_names, known.steps, models, curves.smooth, spans),
     )
+
+
+def _notes(
+    scenario: Scenario, fitted: Fitted, benchmarks: list[dict[str, AbsoluteErrors]]
+) -> list[str]:
+    """Return what is said of the models, and where a rival was nearer."""
+    notes = model_notes(scenario, fitted.known, fitted.models, fitted.masked)
+    return notes + benchmark_notes(scenario.region_names, benchmarks)
 
 
 def _curves(fitted: Fitted, grid: TimeGrid) -> Curves:
@@ -166,13 +171,18 @@ def _peaks(
     """
     out = {}
     for region in (*regions, ALL):
-        rows = [r for r, name in enumerate(regions) if region in (ALL, name)]
+        rows = _places(regions, region)
         inside = _within(smooth[rows], [spans[r] for r in rows])
         for step in (*steps, ALL):
-            columns = [s for s, name in enumerate(steps) if step in (ALL, name)]
+            columns = _places(steps, step)
             days = busy_days(inside[:, columns].sum(axis=(0, 1)))
             out[region, step] = peak_errors([(models[r], s) for r in rows for s in columns], days)
     return out
+
+
+def _places(names: tuple[str, ...], wanted: str) -> list[int]:
+    """Return where a name, or `all`, stands among names."""
+    return [place for place, name in enumerate(names) if wanted in (ALL, name)]
 
 
 def _within(smooth: Array, spans: list[tuple[int, int]]) -> Array:

@@ -30,44 +30,46 @@ def model_notes(
     notes = row_notes(known, [model.past.calendar for model in models])
     notes += missing_members(scenario.forecast) + _silent_members(models, known.steps)
     for model in models:
-        calendar = model.past.calendar
-        notes += _mask_notes(calendar.region, [m for m in masked if m.region == calendar.region])
-        for kind, near in calendar.borrowed:
-            notes.append(
-                f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
-            )
-    kind = main_kind(scenario)
-    notes += _length_notes(scenario, models)
-    levels = level_notes(models, known.steps)
-    return [*notes, *levels, support(kind, past_events(scenario, models))]
+        region = model.past.calendar.region
+        notes += _mask_notes(region, [m for m in masked if m.region == region])
+        notes += _borrowed_notes(model)
+    notes += _length_notes(scenario, models) + level_notes(models, known.steps)
+    return [*notes, support(main_kind(scenario), past_events(scenario, models))]
+
+
+def _borrowed_notes(model: Model) -> list[str]:
+    """Return a note on each kind of event whose effect is another's."""
+    calendar = model.past.calendar
+    return [
+        f"{calendar.region}: no event of kind '{kind}' in the past: its effect is borrowed from '{near}'"
+        for kind, near in calendar.borrowed
+    ]
 
 
 def _length_notes(scenario: Scenario, models: list[Model]) -> list[str]:
     """Return a note on how each region's event grows with its length, where past ones were of another."""
-    notes = []
-    for model in models:
-        calendar, name = model.past.calendar, scenario.event.name
-        own = [o for o in calendar.occurrences if o.name == name]
-        past = known_events(model.past, own[0].kind) if own else []
-        hours = sorted({round((o.end_min - o.start_min) / 60, 1) for o in past})
-        if (
-            not past
-            or abs(np.log((own[0].end_min - own[0].start_min) / (60 * hours[-1]))) < _AS_LONG
-        ):
-            continue
-        label = f"event: {own[0].kind}, length"
-        if label in model.blend.main.blocks:
-            elasticity = 1 + float(model.blend.main.of_block(label).mean())
-            notes.append(
-                f"{calendar.region}: past events lasted {hours[0]:g} to {hours[-1]:g} h: an event's total grows "
-                f"as its length to the power {elasticity:.2f}, learned from them"
-            )
-        else:
-            notes.append(
-                f"{calendar.region}: past events all lasted about {hours[-1]:g} h, this one is of another length: "
-                "its total is taken to grow as its length does (elasticity 1)"
-            )
-    return notes
+    notes = (_length_note(scenario.event.name, model) for model in models)
+    return [note for note in notes if note is not None]
+
+
+def _length_note(name: str, model: Model) -> str | None:
+    """Return the note of one region; None where the event is as long as the longest past one, or there is none."""
+    calendar = model.past.calendar
+    own = [o for o in calendar.occurrences if o.name == name]
+    past = known_events(model.past, own[0].kind) if own else []
+    hours = sorted({round((o.end_min - o.start_min) / 60, 1) for o in past})
+    if not past or abs(np.log((own[0].end_min - own[0].start_min) / (60 * hours[-1]))) < _AS_LONG:
+        return None
+    learned = model.blend.main.of_block(f"event: {own[0].kind}, length")
+    if len(learned):
+        return (
+            f"{calendar.region}: past events lasted {hours[0]:g} to {hours[-1]:g} h: an event's total grows "
+            f"as its length to the power {1 + float(learned.mean()):.2f}, learned from them"
+        )
+    return (
+        f"{calendar.region}: past events all lasted about {hours[-1]:g} h, this one is of another length: "
+        "its total is taken to grow as its length does (elasticity 1)"
+    )
 
 
 def _silent_members(models: list[Model], steps: tuple[str, ...]) -> list[str]:

@@ -71,6 +71,15 @@ def _read(name: str, file: Path, scenario: Scenario) -> MemberForecasts:
         raise HistoryError(
             f"{where}: has no column {', '.join(missing)}; it needs origin, time, region, step and count"
         )
+    rows = _rows(table, scenario, where)
+    shape = len(scenario.regions), len(scenario.steps)
+    width = _width(rows, where)
+    said = [_said(part, width, shape) for _, part in rows.groupby("origin", sort=True)]
+    return MemberForecasts(name, width, tuple(said))
+
+
+def _rows(table: pd.DataFrame, scenario: Scenario, where: str) -> pd.DataFrame:
+    """Return the rows with instants in UTC and numbers in place of names."""
     rows = pd.DataFrame(
         {
             "origin": _instants(table["origin"], where, scenario),
@@ -80,15 +89,12 @@ def _read(name: str, file: Path, scenario: Scenario) -> MemberForecasts:
             "count": _counts(table["count"], where),
         }
     )
-    again = rows.duplicated(["origin", "time", "region", "step"])
+    again = rows.duplicated(["origin", "time", "region", "step"]).to_numpy()
     if again.any():
         raise HistoryError(
-            f"{where}: row {int(again.to_numpy().argmax()) + 1}: says a time of one origin twice"
+            f"{where}: row {int(again.argmax()) + 1}: says a time of one origin twice"
         )
-    shape = len(scenario.regions), len(scenario.steps)
-    width = _width(rows, where)
-    said = [_said(part, width, shape) for _, part in rows.groupby("origin", sort=True)]
-    return MemberForecasts(name, width, tuple(said))
+    return rows
 
 
 def _instants(column: pd.Series, where: str, scenario: Scenario) -> pd.Series:
@@ -152,10 +158,14 @@ def _width(rows: pd.DataFrame, where: str) -> int:
 
 def _said(rows: pd.DataFrame, width: int, shape: tuple[int, int]) -> SaidAtOrigin:
     """Return what was said from one origin."""
-    minute = ((rows["time"] - pd.Timestamp(0, tz="UTC")) / _MINUTE).to_numpy()
+    minute = _minutes(rows["time"])
     first = float(minute.min())
     row = ((minute - first) // width).astype(int)
     counts = np.full((*shape, int(row.max()) + 1), np.nan, np.float32)
     counts[rows["region"], rows["step"], row] = rows["count"].to_numpy() / width
-    origin = (rows["origin"].iloc[0] - pd.Timestamp(0, tz="UTC")) / _MINUTE
-    return SaidAtOrigin(float(origin), first, counts)
+    return SaidAtOrigin(float(_minutes(rows["origin"])[0]), first, counts)
+
+
+def _minutes(instants: pd.Series) -> Array:
+    """Return minutes since 1970 UTC, shape (n,)."""
+    return np.asarray((instants - pd.Timestamp(0, tz="UTC")) / _MINUTE)

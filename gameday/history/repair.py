@@ -346,14 +346,13 @@ def _coarse_rows(longer: LongRows, grid: TimeGrid) -> Iterator[CoarseRows]:
     if not len(longer.minutes):
         return
     begin = ((longer.begin.dt.floor("min") - grid.start) // _MINUTE).to_numpy(np.int64)
-    order = np.lexsort((begin, longer.step, longer.region))
-    region, step, begin, end = (
-        values[order] for values in (longer.region, longer.step, begin, begin + longer.minutes)
-    )
-    joined = (begin[1:] == end[:-1]) & (region[1:] == region[:-1]) & (step[1:] == step[:-1])
+    series = np.stack([longer.region, longer.step])
+    order = np.lexsort((begin, *series[::-1]))
+    series, begin, end = series[:, order], begin[order], (begin + longer.minutes)[order]
+    joined = (begin[1:] == end[:-1]) & (series[:, 1:] == series[:, :-1]).all(axis=0)
     for run in np.split(np.arange(len(begin)), np.flatnonzero(~joined) + 1):
-        edges = np.append(begin[run], end[run[-1]])
-        yield CoarseRows(int(region[run[0]]), int(step[run[0]]), edges)
+        region, step = series[:, run[0]].tolist()
+        yield CoarseRows(region, step, np.append(begin[run], end[run[-1]]))
 
 
 def _cells(rows: _Rows, grid: TimeGrid) -> Array:

@@ -56,15 +56,20 @@ def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> tuple[pd.D
     _require_short(rows, lengths, name)
     notes.extend(_notes(rows, lengths))
     longer = lengths > 1
+    region, step = (rows[column].to_numpy()[longer] for column in ("region", "step"))
+    long_rows = LongRows(region, step, rows["instant"][longer], lengths[longer])
+    return _spread(rows, lengths), long_rows
+
+
+def _spread(rows: pd.DataFrame, lengths: Array) -> pd.DataFrame:
+    """Return rows of so many minutes as one a minute, each with its part of the total."""
     spread = rows.loc[rows.index.repeat(lengths)].reset_index(drop=True)
     first = np.cumsum(lengths) - lengths
     nth = np.arange(len(spread)) - np.repeat(first, lengths)
-    minutes = spread.assign(
+    return spread.assign(
         instant=spread["instant"] + pd.to_timedelta(nth, unit="min"),
         count=spread["count"] / np.repeat(lengths, lengths),
     )
-    region, step = (rows[column].to_numpy()[longer] for column in ("region", "step"))
-    return minutes, LongRows(region, step, rows["instant"][longer], lengths[longer])
 
 
 def _require_short(rows: pd.DataFrame, lengths: Array, name: str) -> None:
@@ -120,8 +125,8 @@ def _of_series(minute: Array) -> Array:
     if (middle := float(np.median(apart))) > _LONGEST_ROW_MIN:
         return np.full(len(apart), int(middle))
     usual = _usual_distances(apart)
-    before, after = (np.roll(usual, shift) for shift in (_BLOCK, -_BLOCK))
-    before[:_BLOCK], after[-_BLOCK:] = usual[0], usual[-1]
+    before = np.concatenate([usual[:_BLOCK], usual[:-_BLOCK]])[: len(apart)]
+    after = np.concatenate([usual[_BLOCK:], usual[-_BLOCK:]])[-len(apart) :]
     is_day = (usual >= _DAY_MIN) & (np.abs(apart - usual) <= _CLOCK_MIN)
     # A row may have the length of the blocks beside its own, or end where the next begins; else a gap follows it.
     reaches_next = (apart == before) | (apart == after) | (apart < usual) | is_day
@@ -133,12 +138,9 @@ def _usual_distances(apart: Array) -> Array:
     """Return how far apart rows regularly lie about each, minutes; 1 where no rows do, shape as `apart`."""
     found = np.full(len(apart), np.nan)
     for end in range(_BLOCK, len(apart) + _BLOCK, _BLOCK):
-        first, end = max(0, min(end, len(apart)) - _BLOCK), min(end, len(apart))
-        values, number = np.unique(apart[first:end], return_counts=True)
-        if number.max() >= min(_REGULAR * _BLOCK, end - first):
-            found[first:end] = values[number.argmax()]
-    known = np.flatnonzero(~np.isnan(found))
-    if not len(known):
-        return np.ones(len(apart))
-    nearest = known[np.clip(np.searchsorted(known, np.arange(len(apart)), "right") - 1, 0, None)]
-    return np.asarray(np.maximum(found[nearest], 1))
+        part = slice(max(0, min(end, len(apart)) - _BLOCK), min(end, len(apart)))
+        values, number = np.unique(apart[part], return_counts=True)
+        if number.max() >= min(_REGULAR * _BLOCK, len(apart[part])):
+            found[part] = values[number.argmax()]
+    # What lies between regular blocks is as the block before it; the first, as the one after.
+    return np.asarray(pd.Series(found).ffill().bfill().fillna(1.0).clip(lower=1.0))

@@ -41,30 +41,39 @@ def read_typed_orders(file: Path, scenario: Scenario, type_column: str | None = 
     if not file.is_file():
         raise HistoryError(f"{file}: no such file; check --orders")
     table, notes = reader_of(file).read_table(file), list[str]()
-    rows = pd.DataFrame(
+    rows = _bought(_rows(table, file, scenario, type_column), table, file, notes)
+    summed = _by_the_minute(_of_products(rows, scenario, file, notes))
+    found = counts_from_table(summed, _wanted(scenario), str(file))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    kept = tuple(notes) + found.notes
+    return History(found.grid, found.regions, found.steps, found.counts, file.name, digest, kept)
+
+
+def _wanted(scenario: Scenario) -> Wanted:
+    columns = Columns(time="time", count="count", region="region", step="type")
+    return Wanted(columns, scenario.history.time_zone, scenario.region_names, absent="zero")
+
+
+def _rows(
+    table: pd.DataFrame, file: Path, scenario: Scenario, type_column: str | None
+) -> pd.DataFrame:
+    """Return time (UTC), type, region and units of every row."""
+    of_type = table[_column(table, _TYPES, file, "type", type_column)]
+    return pd.DataFrame(
         {
             "time": _times(table, file, scenario),
-            "type": table[_column(table, _TYPES, file, "type", type_column)]
-            .astype(str)
-            .str.strip(),
+            "type": of_type.astype(str).str.strip(),
             "region": _regions(table, file, scenario),
             "count": _units(table),
         }
     )
-    rows = _bought(rows, table, file, notes)
-    rows = _of_products(rows, scenario, file, notes)
-    rows["time"] = rows["time"].dt.floor("min")
-    summed = rows.groupby(["time", "region", "type"], as_index=False, observed=True)["count"].sum()
-    wanted = Wanted(
-        Columns(time="time", count="count", region="region", step="type"),
-        scenario.history.time_zone,
-        scenario.region_names,
-        absent="zero",
-    )
-    found = counts_from_table(summed, wanted, str(file))
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    kept = tuple(notes) + found.notes
-    return History(found.grid, found.regions, found.steps, found.counts, file.name, digest, kept)
+
+
+def _by_the_minute(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the units of each minute, region and type."""
+    keys = ["time", "region", "type"]
+    rows = rows.assign(time=rows["time"].dt.floor("min"))
+    return rows.groupby(keys, as_index=False, observed=True)["count"].sum()
 
 
 def _column(

@@ -12,7 +12,7 @@ import numpy as np
 
 from gameday.capacity import service_demand
 from gameday.errors import HistoryError
-from gameday.forecast import Demand, EventDemand, demand_grid, demand_of, fit
+from gameday.forecast import Demand, EventDemand, Fitted, demand_grid, demand_of, fit
 from gameday.forecast.evaluation import (
     IngredientError,
     PeakReview,
@@ -77,21 +77,15 @@ def review_event(order: ReviewOrder, show: Show) -> EventReview:
     past = read_history(scenario, file=order.history, seed=order.seed)
     for note in past.notes:
         show.say(f"history: {note}")
-    came = _came(scenario, past)
-    fitted = fit(scenario, past)
+    came, fitted = _came(scenario, past), fit(scenario, past)
     demand = event_demand(scenario, demand_of(scenario, fitted))
     later = fit(_known_until(scenario, _last(scenario)), past)
-    ingredients = [
-        error
-        for r, (before, after) in enumerate(zip(fitted.models, later.models, strict=True))
-        for error in ingredient_errors(before, after, *_span(demand, r, came))
-    ]
     review = EventReview(
         event=scenario.event.name,
         known_until=scenario.history.until.isoformat(),
         rows=(*_by_lead(scenario, past, demand, came, show), *_by_part(scenario, demand, came)),
         peak=peak_review(demand, came),
-        ingredients=tuple(ingredients),
+        ingredients=tuple(_ingredients(fitted, later, demand, came)),
         sigma_before=strength_sigma(fitted.models),
         sigma_after=strength_sigma(later.models),
         notes=demand.organic.notes,
@@ -99,6 +93,14 @@ def review_event(order: ReviewOrder, show: Show) -> EventReview:
     if order.page is not None:
         render_review(review, _lines(demand, came), order.page)
     return review
+
+
+def _ingredients(
+    before: Fitted, after: Fitted, demand: EventDemand, came: Array
+) -> Iterator[IngredientError]:
+    """Yield by how much each region's ingredients moved when the event became known."""
+    for r, models in enumerate(zip(before.models, after.models, strict=True)):
+        yield from ingredient_errors(*models, *_span(demand, r, came))
 
 
 def _came(scenario: Scenario, past: History) -> Array:
@@ -162,16 +164,20 @@ _ALL_OF_IT = np.ones((1, 1, 1), bool)
 
 def _by_part(scenario: Scenario, demand: EventDemand, came: Array) -> Iterator[ReviewRow]:
     """Yield rows by region, step, local hour and service."""
-    regions, steps = demand.regions, demand.steps
-    each = [np.arange(len(regions))[:, None, None] == r for r in range(len(regions))]
-    yield from review_rows("region", regions, each, demand, came)
-    each = [np.arange(len(steps))[None, :, None] == s for s in range(len(steps))]
-    yield from review_rows("step", steps, each, demand, came)
+    yield from review_rows("region", demand.regions, _each(demand.regions, 0), demand, came)
+    yield from review_rows("step", demand.steps, _each(demand.steps, 1), demand, came)
     hour = _local_hours(scenario, demand)
-    each = [hour == h for h in range(24)]
-    yield from review_rows("hour", [f"{h:02d}:00" for h in range(24)], each, demand, came)
+    names = [f"{h:02d}:00" for h in range(24)]
+    yield from review_rows("hour", names, [hour == h for h in range(24)], demand, came)
     if scenario.services:
         yield from _by_service(scenario, demand, came)
+
+
+def _each(names: tuple[str, ...], axis: int) -> list[Array]:
+    """Return where each name stands on an axis of (regions, steps, slots), to be broadcast."""
+    shape = [1, 1, 1]
+    shape[axis] = len(names)
+    return [(np.arange(len(names)) == place).reshape(shape) for place in range(len(names))]
 
 
 def _local_hours(scenario: Scenario, demand: EventDemand) -> Array:
@@ -193,9 +199,7 @@ def _by_service(scenario: Scenario, demand: EventDemand, came: Array) -> Iterato
     unknown = np.isnan(came).any(axis=1, keepdims=True)
     visits = np.where(unknown, np.nan, of_came)
     said = service_demand(scenario, demand, (), {}).visits
-    services = said.steps
-    each = [np.arange(len(services))[None, :, None] == s for s in range(len(services))]
-    yield from review_rows("service", services, each, said, visits)
+    yield from review_rows("service", said.steps, _each(said.steps, 1), said, visits)
 
 
 def _as_counted(demand: EventDemand, came: Array) -> Demand:

@@ -123,9 +123,7 @@ def outlook(order: OutlookOrder, show: Show) -> OutlookAnswer:
     for note in past.notes:
         show.say(f"history: {note}")
     known = past.known_before(scenario.history.until)
-    planned = (
-        event_demand(scenario, forecast_demand(scenario, past)) if tells_minutes(known) else None
-    )
+    planned = _planned(scenario, past) if tells_minutes(known) else None
     found = look_ahead(
         known,
         list(region_calendars(scenario, known).values()),
@@ -138,6 +136,10 @@ def outlook(order: OutlookOrder, show: Show) -> OutlookAnswer:
     if order.out is not None:
         _write(answer, order.out)
     return answer
+
+
+def _planned(scenario: Scenario, past: History) -> EventDemand:
+    return event_demand(scenario, forecast_demand(scenario, past))
 
 
 def _sums(scenario: Scenario, known: History) -> dict[str, Array]:

@@ -85,19 +85,23 @@ def publish_order(order: PublishOrder) -> Publication:
         fitted = fit(scenario, past)
     known, models = fitted.known, fitted.models
     sigma, events = strength_sigma(models), past_events(scenario, models)
-    grid = demand_grid(scenario)
-    spans = [
-        (float(grid.epoch_min + first), float(grid.epoch_min + last))
-        for first, last in event_spans(scenario, grid)
-    ]
     states = [
         state_of(model, known.steps, sigma, events, span, rivals)
-        for model, span in zip(models, spans, strict=True)
+        for model, span in zip(models, _spans(scenario), strict=True)
     ]
     learned = learn_launches(scenario, known, models) if known.steps == scenario.step_names else []
     notes = model_notes(scenario, known, models, fitted.masked)
     basis = Basis(scenario, loaded.text, known.grid, tuple(learned), {"data": known.sha256})
     return write_publication(order.out, basis, states, [*notes, *known.notes[:_MOST_NOTES]])
+
+
+def _spans(scenario: Scenario) -> list[tuple[float, float]]:
+    """Return each region's span of the event, minutes since 1970 UTC."""
+    grid = demand_grid(scenario)
+    return [
+        (float(grid.epoch_min + first), float(grid.epoch_min + last))
+        for first, last in event_spans(scenario, grid)
+    ]
 
 
 def _past(order: PublishOrder, scenario: Scenario) -> History:

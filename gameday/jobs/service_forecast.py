@@ -115,21 +115,7 @@ def forecast_services(order: ServiceOrder, show: Show) -> ServiceAnswer:
     known = past.known_before(scenario.history.until)
     ties = {} if order.counts is None else _ties(scenario, known, order.counts)
     demand = event_demand(scenario, forecast_demand(scenario, past))
-    asked = service_demand(scenario, demand, _QUANTILES, ties)
-    fleets = _Fleets.of(scenario, demand, asked)
-    rows = tuple(_rows(scenario, demand, asked, ties))
-    answer = ServiceAnswer(
-        scenario.event.name,
-        rows,
-        tuple(fleets.rows()),
-        tuple(_notes(scenario, demand, ties, order)),
-    )
-    if order.out is not None:
-        table = _table(scenario, asked, fleets)
-        write_whole(order.out, lambda path: table.to_parquet(path, index=False))
-    if order.pages is not None:
-        _write_pages(scenario, asked, answer, order.pages)
-    return answer
+    return _Services.of(scenario, demand, ties).answer(order)
 
 
 def _ties(scenario: Scenario, known: History, file: Path) -> dict[tuple[str, str], Tie]:
@@ -140,19 +126,22 @@ def _ties(scenario: Scenario, known: History, file: Path) -> dict[tuple[str, str
         raise UsageError(
             f"--counts: {file}: no service of the scenario is called '{strange[0]}'{near}"
         )
-    begin = max(known.grid.start, own.grid.start)
-    grid = TimeGrid.between(begin, max(begin, min(known.grid.end, own.grid.end)))
+    grid = _both_known(known.grid, own.grid)
     steps, counts = known.during(grid), own.during(grid)
     assert steps is not None
     assert counts is not None
-    ties = {}
+    ties, numbers = {}, [list(scenario.services).index(service) for service in own.steps]
     for r, region in enumerate(scenario.regions):
         called = _called(scenario, grid, region, steps[r])
         for s, service in enumerate(own.steps):
-            tie = learn_tie(counts[r, s], called[list(scenario.services).index(service)])
-            if tie.is_learned:
-                ties[region, service] = tie
-    return ties
+            ties[region, service] = learn_tie(counts[r, s], called[numbers[s]])
+    return {place: tie for place, tie in ties.items() if tie.is_learned}
+
+
+def _both_known(first: TimeGrid, second: TimeGrid) -> TimeGrid:
+    """Return the minutes that both grids hold."""
+    begin = max(first.start, second.start)
+    return TimeGrid.between(begin, max(begin, min(first.end, second.end)))
 
 
 def _called(scenario: Scenario, grid: TimeGrid, region: str, steps: Array) -> Array:
@@ -165,67 +154,120 @@ def _called(scenario: Scenario, grid: TimeGrid, region: str, steps: Array) -> Ar
 
 
 @dataclass(frozen=True, slots=True)
-class _Fleets:
-    """Instances needed in each minute of the event."""
+class _Services:
+    """What is asked of a scenario's services, and the instances for it."""
 
     scenario: Scenario
+    demand: EventDemand
+    ties: dict[tuple[str, str], Tie]
+    asked: ServiceDemand
     needed: dict[tuple[str, str], dict[float, Array]]
-    """(service, stack) -> quantile of the day -> instances, shape (slots,)."""
+    """(service, stack) -> quantile of the day -> instances in each minute, shape (slots,)."""
 
     @staticmethod
-    def of(scenario: Scenario, demand: EventDemand, asked: ServiceDemand) -> _Fleets:
-        needed = {}
-        for stack in scenario.stack_names:
-            rows = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
-            inside = demand.organic.during(scenario.stack_regions(stack))
-            for s, (name, service) in enumerate(scenario.services.items()):
-                if stack in service.stacks:
-                    needed[name, stack] = {
-                        q: instances_for(scenario, stack, name, busy[rows, s].sum(axis=0) * inside)
-                        for q, busy in asked.busy.items()
-                    }
-        return _Fleets(scenario, needed)
+    def of(scenario: Scenario, demand: EventDemand, ties: dict[tuple[str, str], Tie]) -> _Services:
+        asked = service_demand(scenario, demand, _QUANTILES, ties)
+        return _Services(scenario, demand, ties, asked, _needed(scenario, demand, asked))
 
-    def rows(self) -> Iterator[Fleet]:
-        """Yield the most that each service needs."""
+    def answer(self, order: ServiceOrder) -> ServiceAnswer:
+        """Return what is told, and write what is asked for."""
+        rows = tuple(self._row(*place) for place in self._places())
+        notes = tuple(self._notes(is_counted=order.counts is not None))
+        answer = ServiceAnswer(self.scenario.event.name, rows, tuple(self._fleets()), notes)
+        if order.out is not None:
+            table = self._table()
+            write_whole(order.out, lambda path: table.to_parquet(path, index=False))
+        if order.pages is not None:
+            _write_pages(self.scenario, self.asked, answer, order.pages)
+        return answer
+
+    def _places(self) -> list[tuple[int, int]]:
+        """Return (region, service), numbers, of each service in each region whose stack has it."""
+        return [
+            (r, s)
+            for r, region in enumerate(self.demand.regions)
+            for s, block in enumerate(self.scenario.services.values())
+            if self.scenario.regions[region].stack in block.stacks
+        ]
+
+    def _row(self, r: int, s: int) -> ServiceRow:
+        """Return what is asked of one service in one region."""
+        region, service = self.demand.regions[r], self.asked.visits.steps[s]
+        numbers = self.asked.visits.numbers(region, service)
+        slot = numbers.peak.slot
+        callers = callers_at(self.scenario, self.demand, region, slot)[s]
+        return ServiceRow(
+            service=service,
+            region=region,
+            total_mean=round(numbers.total_mean),
+            launch_mean=round(numbers.launch_mean),
+            instant=self.demand.grid.instant(slot),
+            visits={_name(q): round(size, 1) for q, size in numbers.peak.size.items()},
+            busy=self._most_busy(r, s),
+            callers=_shares(self.scenario, callers),
+            tie=self.ties.get((region, service)),
+        )
+
+    def _most_busy(self, r: int, s: int) -> dict[str, float]:
+        """Return name of a quantile of the day -> the most servers busy at once in the event."""
+        first, last = self.demand.organic.spans[r]
+        return {
+            _name(q): round(float(busy[r, s, first:last].max()), 2)
+            for q, busy in self.asked.busy.items()
+        }
+
+    def _fleets(self) -> Iterator[Fleet]:
+        """Yield the most instances that each service needs."""
         for (service, stack), by_quantile in self.needed.items():
             declared = self.scenario.services[service].stacks[stack].instances
-            yield Fleet(
-                service,
-                stack,
-                declared,
-                {_name(q): int(values.max()) for q, values in by_quantile.items()},
+            most = {_name(q): int(values.max()) for q, values in by_quantile.items()}
+            yield Fleet(service, stack, declared, most)
+
+    def _notes(self, *, is_counted: bool) -> Iterator[str]:
+        yield "visits are without retries; busy servers are those at work if nothing waits"
+        known = {service for _, service in self.ties}
+        lacking = [service for service in self.scenario.services if service not in known]
+        if is_counted and lacking:
+            yield (
+                f"{', '.join(lacking)}: of less than a week own counts are known: forecast by the scenario's calls"
             )
+        yield from self.demand.organic.notes
+
+    def _table(self) -> pd.DataFrame:
+        """Return every minute: visits by quantile, busy servers, and the instances that the stack then needs."""
+        table, places = self.asked.visits.table(series_column="service"), self._places()
+        for q, busy in self.asked.busy.items():
+            table[f"busy_{_name(q)}"] = busy.ravel()
+            table[f"stack_instances_{_name(q)}"] = self._instances(q).ravel()
+        services = self.asked.visits.steps
+        has = [(self.demand.regions[r], services[s]) for r, s in places]
+        here = pd.MultiIndex.from_frame(table[["region", "service"]])
+        return table[here.isin(has)].reset_index(drop=True)
+
+    def _instances(self, quantile: float) -> Array:
+        """Return the instances of each service's stack in each minute, shape (regions, services, slots)."""
+        instances = np.full(self.asked.visits.organic.median.shape, np.nan)
+        for r, s in self._places():
+            stack = self.scenario.regions[self.demand.regions[r]].stack
+            instances[r, s] = self.needed[self.asked.visits.steps[s], stack][quantile]
+        return instances
 
 
-def _rows(
-    scenario: Scenario,
-    demand: EventDemand,
-    asked: ServiceDemand,
-    ties: dict[tuple[str, str], Tie],
-) -> Iterator[ServiceRow]:
-    """Yield what is asked of each service in each region whose stack has it."""
-    for r, region in enumerate(demand.regions):
-        for s, (service, block) in enumerate(scenario.services.items()):
-            if scenario.regions[region].stack not in block.stacks:
-                continue
-            numbers = asked.visits.numbers(region, service)
-            slot = numbers.peak.slot
-            first, last = demand.organic.spans[r]
-            yield ServiceRow(
-                service=service,
-                region=region,
-                total_mean=round(numbers.total_mean),
-                launch_mean=round(numbers.launch_mean),
-                instant=demand.grid.instant(slot),
-                visits={_name(q): round(size, 1) for q, size in numbers.peak.size.items()},
-                busy={
-                    _name(q): round(float(busy[r, s, first:last].max()), 2)
+def _needed(
+    scenario: Scenario, demand: EventDemand, asked: ServiceDemand
+) -> dict[tuple[str, str], dict[float, Array]]:
+    """Return (service, stack) -> quantile of the day -> instances in each minute of the event, shape (slots,)."""
+    needed = {}
+    for stack in scenario.stack_names:
+        rows = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
+        inside = demand.organic.during(scenario.stack_regions(stack))
+        for s, (name, service) in enumerate(scenario.services.items()):
+            if stack in service.stacks:
+                needed[name, stack] = {
+                    q: instances_for(scenario, stack, name, busy[rows, s].sum(axis=0) * inside)
                     for q, busy in asked.busy.items()
-                },
-                callers=_shares(scenario, callers_at(scenario, demand, region, slot)[s]),
-                tie=ties.get((region, service)),
-            )
+                }
+    return needed
 
 
 def _shares(scenario: Scenario, visits: Array) -> dict[str, float]:
@@ -234,45 +276,6 @@ def _shares(scenario: Scenario, visits: Array) -> dict[str, float]:
     order = np.argsort(-visits)
     names = scenario.step_names
     return {names[i]: round(float(visits[i]) / total, 4) for i in order if visits[i] > 0}
-
-
-def _notes(
-    scenario: Scenario,
-    demand: EventDemand,
-    ties: dict[tuple[str, str], Tie],
-    order: ServiceOrder,
-) -> Iterator[str]:
-    yield "visits are without retries; busy servers are those at work if nothing waits"
-    if order.counts is not None:
-        lacking = [s for s in scenario.services if not any(name == s for _, name in ties)]
-        if lacking:
-            yield (
-                f"{', '.join(lacking)}: of less than a week own counts are known: forecast by the scenario's calls"
-            )
-    yield from demand.organic.notes
-
-
-def _table(scenario: Scenario, asked: ServiceDemand, fleets: _Fleets) -> pd.DataFrame:
-    """Return every minute: visits by quantile, busy servers, and the instances that the stack then needs."""
-    table = asked.visits.table(series_column="service")
-    shape = asked.visits.organic.median.shape
-    for q, busy in asked.busy.items():
-        table[f"busy_{_name(q)}"] = busy.ravel()
-        instances = np.full(shape, np.nan)
-        for r, region in enumerate(asked.visits.regions):
-            for s, service in enumerate(asked.visits.steps):
-                found = fleets.needed.get((service, scenario.regions[region].stack))
-                if found is not None:
-                    instances[r, s] = found[q]
-        table[f"stack_instances_{_name(q)}"] = instances.ravel()
-    here = pd.MultiIndex.from_frame(table[["region", "service"]])
-    has = [
-        (region, service)
-        for region in asked.visits.regions
-        for service, block in scenario.services.items()
-        if scenario.regions[region].stack in block.stacks
-    ]
-    return table[here.isin(has)].reset_index(drop=True)
 
 
 def _write_pages(
@@ -297,16 +300,10 @@ def _region_of_page(asked: ServiceDemand, row: ServiceRow) -> dict[str, object]:
     """Return what a page shows of one region."""
     demand = asked.visits
     r, s = demand.regions.index(row.region), demand.steps.index(row.service)
-    first, last = demand.organic.spans[r]
-    slots = np.arange(first, last, _EVERY_MIN)
-    line = {level: demand.marginal(level)[r, s, slots] for level in (0.1, 0.9)}
-    return {
-        "row": row,
-        "at": [demand.grid.instant(int(slot)) for slot in slots],
-        "p50": demand.median[r, s, slots].tolist(),
-        "p10": line[0.1].tolist(),
-        "p90": line[0.9].tolist(),
-    }
+    slots = np.arange(*demand.organic.spans[r], _EVERY_MIN)
+    lines = {"p50": demand.median, "p10": demand.marginal(0.1), "p90": demand.marginal(0.9)}
+    at = [demand.grid.instant(int(slot)) for slot in slots]
+    return {"row": row, "at": at} | {name: x[r, s, slots].tolist() for name, x in lines.items()}
 
 
 def _name(level: float) -> str:

@@ -82,63 +82,72 @@ def forecast_types(order: TypeOrder, show: Show) -> TypeAnswer:
     plain = scenario.model_copy(update={"launches": {}})
     fitted = fit(plain, typed)
     demand = demand_of(plain, fitted)
-    shares = mean_shares(demand)
-    paths = share_paths(demand, _PATHS, order.seed)
-    rows = tuple(_rows(scenario, demand, shares, paths))
-    answer = TypeAnswer(scenario.event.name, rows, share_errors(fitted.models), demand.notes)
+    shares = _Shares(scenario, demand, mean_shares(demand), share_paths(demand, _PATHS, order.seed))
+    answer = TypeAnswer(
+        scenario.event.name, tuple(shares.rows()), share_errors(fitted.models), demand.notes
+    )
     if order.out is not None:
-        table = _table(demand, shares, paths)
+        table = shares.table()
         write_whole(order.out, lambda path: table.to_parquet(path, index=False))
     if order.overlay is not None:
-        text = to_yaml(_overlay(scenario, rows))
+        text = to_yaml(_overlay(scenario, answer.rows))
         write_whole(order.overlay, lambda path: path.write_text(text, encoding="utf-8"))
     return answer
 
 
-def _rows(scenario: Scenario, demand: Demand, shares: Array, paths: Array) -> Iterator[TypeShare]:
-    """Yield each type's share of each region's event; `paths`: (number, regions, types, slots)."""
-    for r, region in enumerate(demand.regions):
-        first, last = demand.spans[r]
-        orders = demand.mean[r, :, first:last].sum(axis=0)
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Shares of types by the minute."""
+
+    scenario: Scenario
+    demand: Demand
+    """Of orders; its axis `step` is the types."""
+    mean: Array
+    """Shape (regions, types, slots)."""
+    paths: Array
+    """Of days that could happen, shape (number, regions, types, slots)."""
+
+    def rows(self) -> Iterator[TypeShare]:
+        """Yield each type's share of each region's event."""
+        for r in range(len(self.demand.regions)):
+            for t in range(len(self.demand.steps)):
+                yield self._row(r, t)
+
+    def _row(self, r: int, t: int) -> TypeShare:
+        span = slice(*self.demand.spans[r])
+        orders = self.demand.mean[r, :, span].sum(axis=0)
         weight = orders / max(float(orders.sum()), 1e-12)
-        hour = _local_hours(scenario, demand, region)[first:last]
-        for t, name in enumerate(demand.steps):
-            drawn = paths[:, r, t, first:last] @ weight
-            low, high = np.quantile(drawn, _LEVELS)
-            inside = shares[r, t, first:last]
-            yield TypeShare(
-                region=region,
-                type=name,
-                share=float(inside @ weight),
-                low=float(low),
-                high=float(high),
-                hours=tuple(_mean(inside[hour == h], weight[hour == h]) for h in range(24)),
-            )
+        inside, hour = self.mean[r, t, span], self._local_hours(r)[span]
+        low, high = np.quantile(self.paths[:, r, t, span] @ weight, _LEVELS)
+        return TypeShare(
+            region=self.demand.regions[r],
+            type=self.demand.steps[t],
+            share=float(inside @ weight),
+            low=float(low),
+            high=float(high),
+            hours=tuple(_mean(inside[hour == h], weight[hour == h]) for h in range(24)),
+        )
+
+    def _local_hours(self, r: int) -> Array:
+        zone, grid = ZoneInfo(self.scenario.regions[self.demand.regions[r]].zone), self.demand.grid
+        return np.array([grid.instant(slot).astimezone(zone).hour for slot in range(grid.slots)])
+
+    def table(self) -> pd.DataFrame:
+        """Return every minute: region, type, slot_utc, its share and that share's quantiles."""
+        demand = self.demand
+        minutes = pd.to_datetime(demand.grid.minutes(), unit="m", utc=True)
+        index = pd.MultiIndex.from_product(
+            [demand.regions, demand.steps, minutes], names=["region", "type", "slot_utc"]
+        )
+        low, high = np.quantile(self.paths, _LEVELS, axis=0)
+        columns = {"share": self.mean, "p10": low, "p90": high}
+        flat = {name: values.ravel() for name, values in columns.items()}
+        return pd.DataFrame(flat, index=index).reset_index()
 
 
 def _mean(values: Array, weight: Array) -> float:
     """Return a weighted mean; NaN of none."""
-    if not len(values):
-        return float("nan")
-    return float(np.average(values, weights=weight + 1e-12))
-
-
-def _local_hours(scenario: Scenario, demand: Demand, region: str) -> Array:
-    zone = ZoneInfo(scenario.regions[region].zone)
-    return np.array(
-        [demand.grid.instant(slot).astimezone(zone).hour for slot in range(demand.grid.slots)]
-    )
-
-
-def _table(demand: Demand, shares: Array, paths: Array) -> pd.DataFrame:
-    """Return every minute: region, type, slot_utc, its share and that share's quantiles."""
-    minutes = pd.to_datetime(demand.grid.minutes(), unit="m", utc=True)
-    index = pd.MultiIndex.from_product(
-        [demand.regions, demand.steps, minutes], names=["region", "type", "slot_utc"]
-    )
-    low, high = np.quantile(paths, _LEVELS, axis=0)
-    columns = {"share": shares, "p10": low, "p90": high}
-    return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index=index).reset_index()
+    return float(np.average(values, weights=weight + 1e-12)) if len(values) else float("nan")
 
 
 def _overlay(scenario: Scenario, rows: tuple[TypeShare, ...]) -> dict[str, object]:

@@ -190,7 +190,10 @@ def test_a_backtest_scores_all_over_all_minutes_by_volume() -> None:
 class _Listener:
     """A rival that remembers which past it was given."""
 
-    name, package, daily, minutes = "listener", None, True, True
+    name = "listener"
+    package: str | None = None
+    daily = True
+    minutes = True
 
     def __init__(self) -> None:
         self.heard: list[Past] = []

@@ -81,11 +81,16 @@ def fit(case: ServiceCase) -> Found | None:
         return None
     low, high = _thirds(case.seen)
     seen, model = (_Holds.of(one, low, high) for one in (case.seen, case.expected))
-    if min(seen.low.mid, model.low.mid) <= 0:
-        return None  # nobody was seen at work while it was idle: a coarse counter, or no visit
-    if not seen.growth > max(1.0, _GROWS * model.growth) and not _is_found(case):
+    if not (_grows_beyond(seen, model) or _is_found(case)):
         return None
     return _fitted(case, seen, low, high)
+
+
+def _grows_beyond(seen: _Holds, model: _Holds) -> bool:
+    """Return whether holds grow with the load beyond the model's; not where none were seen while little came."""
+    if min(seen.low.mid, model.low.mid) <= 0:
+        return False
+    return seen.growth > max(1.0, _GROWS * model.growth)
 
 
 def _is_found(case: ServiceCase) -> bool:

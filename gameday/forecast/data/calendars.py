@@ -226,12 +226,12 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
     events = _events(scenario, region)
     borrowed = _borrowed(events, first, until)
     events = [replace(event, kind=borrowed.get(event.kind, event.kind)) for event in events]
-    events = _with_lengths(_with_strengths(scenario, region, events, first, until), first, until)
+    events = _with_strengths(scenario, region, events, first, until)
     return RegionCalendar(
         region=region,
         zone=scenario.regions[region].zone,
         country=scenario.calendar.holidays.get(region),
-        occurrences=tuple(events),
+        occurrences=tuple(_with_lengths(events, first, until)),
         launches=_launches(scenario, region),
         block=scenario.forecast,
         regressors=_regressors(scenario, region, first, until),
@@ -265,26 +265,30 @@ def _with_strengths(
     """Return the events, as strong as regressors say that are their kinds' strength; HistoryError if unknown."""
     for name, regressor in scenario.forecast.ingredients.regressors.items():
         for kind in regressor.strength_of:
-            means = {
-                o.name: regressor.mean_within(region, o.start_min, o.end_min)
-                for o in events
-                if o.kind == kind and o.end_min > first
-            }
+            own = [o for o in events if o.kind == kind and o.end_min > first]
+            means = {o.name: regressor.mean_within(region, o.start_min, o.end_min) for o in own}
+            _require_strengths(name, region, means)
             past = [means[o.name] for o in _seen(events, kind, first, until)]
-            if unknown := [event for event, value in means.items() if np.isnan(value)]:
-                raise HistoryError(
-                    f"forecast.ingredients.regressors.{name}: says nothing of {region} during {unknown[0]}, whose "
-                    "strength it is; add its values"
-                )
-            usual = float(np.mean(past)) if past else 0.0
-            if usual > 0:
-                events = [
-                    replace(o, strength=o.strength * means[o.name] / usual)
-                    if o.name in means
-                    else o
-                    for o in events
-                ]
+            events = [_as_strong(event, means, past) for event in events]
     return events
+
+
+def _require_strengths(name: str, region: str, means: dict[str, float]) -> None:
+    """Raise HistoryError where a regressor says nothing during an event whose strength it is."""
+    for event, value in means.items():
+        if np.isnan(value):
+            raise HistoryError(
+                f"forecast.ingredients.regressors.{name}: says nothing of {region} during {event}, whose strength "
+                "it is; add its values"
+            )
+
+
+def _as_strong(event: Occurrence, means: dict[str, float], past: list[float]) -> Occurrence:
+    """Return an event as strong as its value in `means` is beside that of past ones, if it has one."""
+    usual = float(np.mean(past)) if past else 0.0
+    if event.name not in means or usual <= 0:
+        return event
+    return replace(event, strength=event.strength * means[event.name] / usual)
 
 
 def _events(scenario: Scenario, region: str) -> list[Occurrence]:

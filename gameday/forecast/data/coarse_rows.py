@@ -77,14 +77,17 @@ class _Region:
     def _shape_of(self, steps: Sequence[int]) -> _Shape | None:
         level, days = np.zeros((7, _PER_DAY)), list[datetime]()
         for step in steps:
-            slot = self.known_minutes(step, _FINE_MIN)
-            slot = slot[slot > (slot[-1] if len(slot) else 0) - _SHAPE_DAYS * 1440]
-            if len(slot) >= _LEAST_DAYS * 1440:
+            slot = self._last_fine(step)
+            if len(slot):
                 level += self._by_quarter(slot, self.known.counts[self.number, step, slot])
                 days += [self.known.grid.instant(int(s)) for s in (slot[0], slot[-1])]
-        return (
-            _Shape(level, min(days), max(days), len(steps) == 1) if days and level.any() else None
-        )
+        return _Shape(level, min(days), max(days), len(steps) == 1) if level.any() else None
+
+    def _last_fine(self, step: int) -> Array:
+        """Return the last days' slots of a step that fine rows tell; none of too few."""
+        slot = self.known_minutes(step, _FINE_MIN)
+        slot = slot[slot > (slot[-1] if len(slot) else 0) - _SHAPE_DAYS * 1440]
+        return slot if len(slot) >= _LEAST_DAYS * 1440 else slot[:0]
 
     def _by_quarter(self, slot: Array, counts: Array) -> Array:
         """Return mean counts by weekday and quarter hour, (7, 96); of other weekdays where one was not seen."""
@@ -124,14 +127,19 @@ def _counts(region: _Region) -> Array:
     if not region.coarse:
         return np.asarray(counts)
     counts = counts.copy()
-    shapes = {step: region.shape(step) for step in {rows.step for rows in region.coarse}}
     for rows in region.coarse:
-        if shapes[rows.step] is not None or np.diff(rows.edges).max() <= _HOUR_MIN:
-            rng = Seed(0).stream("minutes of rows", region.calendar.region, str(rows.step))
-            part = slice(rows.edges[0], rows.edges[-1])
-            curve = region.curve(rows, shapes[rows.step])
-            counts[rows.step, part] = _drawn(counts[rows.step, part], curve, rows.edges, rng)
+        part = slice(rows.edges[0], rows.edges[-1])
+        counts[rows.step, part] = _of_rows(region, rows, counts[rows.step, part])
     return np.asarray(counts)
+
+
+def _of_rows(region: _Region, rows: CoarseRows, counts: Array) -> Array:
+    """Return the counts by the minute of long rows, now spread evenly, (minutes,)."""
+    shape = region.shape(rows.step)
+    if shape is None and np.diff(rows.edges).max() > _HOUR_MIN:
+        return counts
+    rng = Seed(0).stream("minutes of rows", region.calendar.region, str(rows.step))
+    return _drawn(counts, region.curve(rows, shape), rows.edges, rng)
 
 
 def _drawn(counts: Array, curve: Array, edges: Array, rng: np.random.Generator) -> Array:
@@ -139,19 +147,21 @@ def _drawn(counts: Array, curve: Array, edges: Array, rng: np.random.Generator) 
 
     A minute's count is then as far off as chance has it (Poisson), which an even spread would hide.
     """
-    length, first = np.diff(edges), edges[:-1] - edges[0]
-    out = counts.copy()
+    length, first, out = np.diff(edges), edges[:-1] - edges[0], counts.copy()
     for minutes in np.unique(length):
-        rows = np.flatnonzero(length == minutes)
-        slot = first[rows][:, None] + np.arange(minutes)
-        total = counts[slot].sum(axis=1, dtype=float)
-        rows, slot, total = (values[~np.isnan(total)] for values in (rows, slot, total))
+        slot = first[length == minutes][:, None] + np.arange(minutes)
+        slot = slot[~np.isnan(counts[slot]).any(axis=1)]
         share = curve[slot] + 1e-12
-        share /= share.sum(axis=1, keepdims=True)
-        whole = np.round(total).astype(np.int64)
-        drawn = rng.multinomial(whole, share) * (total / np.maximum(whole, 1))[:, None]
-        out[slot] = np.where(whole[:, None] > 0, drawn, total[:, None] * share)
-    return out
+        out[slot] = _allotted(counts[slot].sum(axis=1, dtype=float), share, rng)
+    return np.asarray(out)
+
+
+def _allotted(total: Array, share: Array, rng: np.random.Generator) -> Array:
+    """Return rows' totals, (rows,), drawn over their minutes in proportion to `share`, (rows, minutes)."""
+    share = share / share.sum(axis=1, keepdims=True)
+    whole = np.round(total).astype(np.int64)
+    drawn = rng.multinomial(whole, share) * (total / np.maximum(whole, 1))[:, None]
+    return np.where(whole[:, None] > 0, drawn, total[:, None] * share)
 
 
 def tells_minutes(known: History) -> bool:

@@ -14,6 +14,7 @@ from gameday.forecast.data.outliers import Masked, asked_masks, find_outliers, m
 from gameday.forecast.data.training_data import Past
 from gameday.forecast.rivals.outside import outside_members
 from gameday.history import History
+from gameday.vocabulary import Array
 
 __all__ = ["prepare"]
 
@@ -29,15 +30,9 @@ def prepare(
     if not by_day:
         row_notes(known, calendars)
     pasts, masked = [], []
-    for index, by_minute in enumerate(minutes_of_rows(known, calendars)):
-        calendar = calendars[index]
-        counts = without_launches(by_minute, known.grid, calendar)
-        members = outside_members(known, index, calendar.block)
-        past = Past(calendar, known.grid, counts, raw=counts, asked=members)
+    for index, counts in enumerate(minutes_of_rows(known, calendars)):
+        past = _past(calendars[index], known, index, counts)
         declared = asked_masks(past, known.steps)
-        _require_minutes(
-            past, known.steps, "no minute of the past is known; give its counts, 0 where none came"
-        )
         past = mask(past, declared, known.steps)
         _require_minutes(
             past, known.steps, "masks leave no minute of the past to learn from; mask less"
@@ -46,6 +41,17 @@ def prepare(
         pasts.append(mask(past, found, known.steps))
         masked += declared + found
     return pasts, masked
+
+
+def _past(calendar: RegionCalendar, known: History, region: int, counts: Array) -> Past:
+    """Return a region's past of counts, (steps, slots), without launches' crowds; HistoryError where none is known."""
+    counts = without_launches(counts, known.grid, calendar)
+    members = outside_members(known, region, calendar.block)
+    past = Past(calendar, known.grid, counts, raw=counts, asked=members)
+    _require_minutes(
+        past, known.steps, "no minute of the past is known; give its counts, 0 where none came"
+    )
+    return past
 
 
 def _require_minutes(past: Past, steps: tuple[str, ...], why: str) -> None:

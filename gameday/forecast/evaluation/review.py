@@ -88,6 +88,15 @@ class _Hours:
         )
         return _Hours(said, median, counted)
 
+    def spread(self) -> tuple[float | None, float | None]:
+        """Return p10 and p90 of log(came / said) over hours, all series summed; None of fewer than three."""
+        said, came = (values.sum(axis=(0, 1)) for values in (self.said, self.came))
+        log = np.log((came + 0.5) / (said + 0.5))[said > 0]
+        if len(log) < _LEAST_HOURS:
+            return None, None
+        low, high = np.quantile(log, (0.1, 0.9))
+        return float(low), float(high)
+
 
 def review_rows(
     of: str, names: Sequence[str], parts: Sequence[Array], demand: EventDemand, came: Array
@@ -106,20 +115,18 @@ def review_rows(
 
 def _row(of: str, name: str, demand: EventDemand, came: Array) -> ReviewRow:
     hours, known = _Hours.of(demand, came), ~np.isnan(came)
-    said, counted = float(hours.said.sum()), float(hours.came.sum())
-    whole = hours.said.sum(axis=(0, 1)), hours.came.sum(axis=(0, 1))
-    log = np.log((whole[1] + 0.5) / (whole[0] + 0.5))[whole[0] > 0]
+    said, counted = float(hours.said.sum()), max(float(hours.came.sum()), 1e-9)
+    low, high = hours.spread()
     within = (came >= demand.marginal(0.1)) & (came <= demand.marginal(0.9))
-    spread = np.quantile(log, (0.1, 0.9)) if len(log) >= _LEAST_HOURS else None
     return ReviewRow(
         of=of,
         name=name,
         said=said,
-        came=counted,
-        bias=said / max(counted, 1e-9) - 1,
-        wape=float(np.abs(hours.median - hours.came).sum()) / max(counted, 1e-9),
-        low=None if spread is None else float(spread[0]),
-        high=None if spread is None else float(spread[1]),
+        came=float(hours.came.sum()),
+        bias=said / counted - 1,
+        wape=float(np.abs(hours.median - hours.came).sum()) / counted,
+        low=low,
+        high=high,
         held=float(within[known].mean()),
     )
 
@@ -144,18 +151,25 @@ def ingredient_errors(
     the same calendar; `span`: minutes since 1970 UTC.
     """
     minute = np.arange(*span)
-    weight = before.blend.means(minute)
-    weight = np.where(np.isnan(came.T), 0.0, weight)
+    weight = np.where(np.isnan(came.T), 0.0, before.blend.means(minute))
     weight /= max(float(weight.sum()), 1e-9)
-    was, now = (model.blend.parts(minute) for model in (before, after))
-    moved = {
-        name: float(((now.get(name, 0.0) - was.get(name, 0.0)) * weight).sum())
-        for name in dict.fromkeys([*was, *now])
-    }
-    after_all = np.log1p(after.blend.counts(minute)) - np.log1p(before.blend.counts(minute))
-    moved["members and levels blended"] = float((after_all * weight).sum()) - sum(moved.values())
-    came_log = np.log1p(np.nan_to_num(came.T)) - np.log1p(after.blend.counts(minute))
-    moved["told by no ingredient"] = float((came_log * weight).sum())
+    moved = _moved(before, after, minute, weight)
+    said, told = (np.log1p(model.blend.counts(minute)) for model in (before, after))
+    moved["members and levels blended"] = _weighted(told - said, weight) - sum(moved.values())
+    moved["told by no ingredient"] = _weighted(np.log1p(np.nan_to_num(came.T)) - told, weight)
     region = before.past.calendar.region
     rows = [IngredientError(region, name, float(np.exp(log))) for name, log in moved.items()]
     return sorted(rows, key=lambda row: -abs(np.log(row.factor)))
+
+
+def _moved(before: Model, after: Model, minute: Array, weight: Array) -> dict[str, float]:
+    """Return ingredient -> by how much its log moved, on average by `weight`, (n, series)."""
+    was, now = (model.blend.parts(minute) for model in (before, after))
+    return {
+        name: _weighted(now.get(name, 0.0) - was.get(name, 0.0), weight)
+        for name in dict.fromkeys([*was, *now])
+    }
+
+
+def _weighted(log: Array | float, weight: Array) -> float:
+    return float((log * weight).sum())

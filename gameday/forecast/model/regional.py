@@ -130,6 +130,11 @@ class _Candidates:
     """That level model, its events shrunk to nothing."""
     horizon_min: int
 
+    def fitted(self, prior: Array) -> tuple[Fit, ...]:
+        """Return the level models fitted to all of the past, events shrunk to `prior`."""
+        rows, designs = self.past.rows, [(self.past.design(shape),) for shape in self.shapes]
+        return tuple(side_by_side(lambda design: fit_rows(rows, design, prior), designs))
+
 
 def _weigh(past: Past, horizon_min: int) -> _Candidates:
     shapes = candidate_shapes(past)
@@ -143,8 +148,7 @@ def _weigh(past: Past, horizon_min: int) -> _Candidates:
 def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     """Return the model of a region, its events shrunk to `prior`."""
     past = candidates.past
-    designs = [(past.design(shape),) for shape in candidates.shapes]
-    fits = tuple(side_by_side(lambda design: fit_rows(past.rows, design, prior), designs))
+    fits = candidates.fitted(prior)
     main = fits[candidates.best]
     patterns, end = patterns_of(past.rows, main), past.end_min
     told = tuple(each.told(past, end, end + candidates.horizon_min) for each in past.outside)

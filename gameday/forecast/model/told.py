@@ -36,11 +36,6 @@ class Told:
         return replace(self, log=self.log[:, :-1])
 
     @property
-    def step_min(self) -> int:
-        """The longest step, up to a quarter hour, that misses no row of a quarter hour, minutes."""
-        return int(np.gcd(int(self.width_min), 15)) if self.width_min % 15 else 15
-
-    @property
     def is_silent(self) -> Array:
         """Of which series it left out any row, shape (series,)."""
         return np.asarray(np.isnan(self.log).any(axis=0))

@@ -97,8 +97,8 @@ def look_ahead(
     pasts, _ = prepare(calendars, known, by_day=not by_minute)
     weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
     horizons = _fit(pasts, weights, weeks * _WEEK_MIN, kind, event, by_minute=by_minute)
-    regions = [_region(horizon, weeks) for horizon in horizons]
-    return Outlook((*known.steps, *sums), tuple(regions), tuple(_notes(known, weeks)))
+    regions = tuple(_region(horizon, weeks) for horizon in horizons)
+    return Outlook((*known.steps, *sums), regions, tuple(_notes(known, weeks)))
 
 
 def _require_days(known: History) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -65,20 +66,18 @@ class _OutsideFile:
         Of a past with one series more than the file has steps, that one is their sum.
         """
         minute, earlier = np.arange(origin, end, _QUARTER_MIN), self.said.known_before(origin).said
-        if not earlier:
-            return Told(
-                self.name, origin, _QUARTER_MIN, np.full((len(minute), len(past.counts)), np.nan)
-            )
-        told = Told(
-            self.name,
-            earlier[-1].first_min,
-            float(self.said.width_min),
-            np.log1p(self._series(earlier[-1], len(past.counts))).T,
-        )
-        each = [
-            np.expm1(told.at(minute + after)) for after in range(0, _QUARTER_MIN, told.step_min)
-        ]
-        return Told(self.name, origin, _QUARTER_MIN, np.log1p(np.mean(each, axis=0)))
+        log = np.full((len(minute), len(past.counts)), np.nan)
+        if earlier:
+            log = self._quarters(earlier[-1], minute, len(past.counts))
+        return Told(self.name, origin, _QUARTER_MIN, log)
+
+    def _quarters(self, said: SaidAtOrigin, minute: Array, number: int) -> Array:
+        """Return log(1 + counts a minute) of quarter hours from each `minute` on, (n, series)."""
+        width = self.said.width_min
+        told = Told(self.name, said.first_min, width, np.log1p(self._series(said, number)).T)
+        step = math.gcd(width, _QUARTER_MIN)
+        each = [np.expm1(told.at(minute + after)) for after in range(0, _QUARTER_MIN, step)]
+        return np.asarray(np.log1p(np.mean(each, axis=0)))
 
     def _series(self, said: SaidAtOrigin, number: int) -> Array:
         """Return counts a minute, (series, rows); beyond the steps, the last series is their sum."""

@@ -6,6 +6,7 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.forecast.uncertainty.paths import sums_of, total_quantiles
+    from gameday.forecast.uncertainty.peak_errors import PeakErrors
     from gameday.forecast.uncertainty.type_shares import (
         ShareErrors,
         mean_shares,
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "PeakErrors",
     "ShareErrors",
     "mean_shares",
     "share_errors",
@@ -26,6 +28,7 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "PeakErrors": "peak_errors",
             "ShareErrors": "type_shares",
             "mean_shares": "type_shares",
             "share_errors": "type_shares",

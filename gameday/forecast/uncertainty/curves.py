@@ -34,16 +34,16 @@ class Curves:
 
 def curves_of(blend: Blend, end_min: float, bands: Sequence[Bands], grid: TimeGrid) -> Curves:
     """Return what a region's model, its past ending at `end_min`, forecasts of the minutes of `grid`."""
-    minute, series = grid.minutes().astype(float), len(bands)
-    median, mean = (np.empty((series, grid.slots)) for _ in range(2))
-    smooth, effect, apart = (np.empty((series, grid.slots), np.float32) for _ in range(3))
+    minute, shape = grid.minutes().astype(float), (len(bands), grid.slots)
+    median, mean = np.empty(shape), np.empty(shape)
+    smooth, effect, apart = (np.empty(shape, np.float32) for _ in range(3))
     for part in _stretches(grid.slots):
         then = minute[part]
         plain = blend.smooth(then)
         middle = blend.median_of(plain, then)
-        median[:, part], mean[:, part] = middle.T, blend.mean_of(middle, then).T
-        smooth[:, part], effect[:, part] = plain.T, blend.log_event(then).T
-        apart[:, part] = blend.apart(then).T
+        median[:, part], smooth[:, part] = middle.T, plain.T
+        mean[:, part] = blend.mean_of(middle, then).T
+        effect[:, part], apart[:, part] = blend.log_event(then).T, blend.apart(then).T
     quantiles = _quantiles(bands, ahead(blend.calendar, minute, end_min), median, apart)
     return Curves(median, mean, smooth, effect, dict(zip(bands[0].levels, quantiles, strict=True)))
 

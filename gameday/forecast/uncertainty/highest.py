@@ -29,9 +29,9 @@ def highest_points(curve: Array, every_min: float = 1.0) -> tuple[Array, Array]:
         blocks = np.geomspace(_EACH, points, _BLOCKS + 1).astype(int)[:-1]
         edges = np.concatenate([edges, np.unique(blocks)])
     size = np.diff(edges, append=points)
-    missing = (0, _EACH + _BLOCKS - len(edges))
-    means = np.add.reduceat(ordered, edges) / size
-    return np.pad(means, missing), np.pad(size * max(every_min, 1.0), missing)
+    means, missing = np.add.reduceat(ordered, edges) / size, _EACH + _BLOCKS - len(edges)
+    minutes = size * max(every_min, 1.0)
+    return np.pad(means, (0, missing)), np.pad(minutes, (0, missing))
 
 
 def median_maximum(points: Array, minutes: Array, chance: float) -> Array:

@@ -211,25 +211,28 @@ def _quantiles(told: list[tuple[_Windows, Array]], distinct: int) -> Array:
 
 def _windows(by_origin: list[list[_ScoredDay]], length: int, chance: float) -> _Windows:
     """Return the errors of windows of so many days, of all origins."""
-    runs = [
-        days[first : first + length]
-        for days in by_origin
-        for first in range(0, len(days) - length + 1, max(1, length // _STARTS))
-    ]
-    whole = [run for run in runs if run[-1].start - run[0].start <= 1440 * (length - 1)]
+    whole = list(_runs(by_origin, length))
     if not whole:
         none = np.empty(0)
         return _Windows(none, none, none, none, none, length)
     likely = np.log(_likely(whole, chance))
-    tops = [max(run, key=lambda day: day.highest) for run in whole]
     return _Windows(
-        np.log([day.highest for day in tops]) - likely,
+        np.log([max(day.highest for day in run) for run in whole]) - likely,
         np.log([max(day.five for day in run) for run in whole]) - likely,
-        np.array([_late(run, top) for run, top in zip(whole, tops, strict=True)]),
+        np.array([_late(run) for run in whole]),
         np.array([run[0].start for run in whole]),
         np.array([run[0].origin for run in whole]),
         length,
     )
+
+
+def _runs(by_origin: list[list[_ScoredDay]], length: int) -> Iterator[list[_ScoredDay]]:
+    """Yield so many days in a row, of each origin."""
+    for days in by_origin:
+        for first in range(0, len(days) - length + 1, max(1, length // _STARTS)):
+            run = days[first : first + length]
+            if run[-1].start - run[0].start <= 1440 * (length - 1):
+                yield run
 
 
 def _likely(runs: list[list[_ScoredDay]], chance: float) -> Array:
@@ -241,12 +244,12 @@ def _likely(runs: list[list[_ScoredDay]], chance: float) -> Array:
     return median_maximum(points, minutes, chance)
 
 
-def _late(run: list[_ScoredDay], top: _ScoredDay) -> float:
+def _late(run: list[_ScoredDay]) -> float:
     """Return how many minutes after the highest of what was forecast of a run its highest minute came."""
+    top = max(run, key=lambda day: day.highest)
     expected = max(run, key=lambda day: float(day.curve.max()))
-    point = int(expected.curve.argmax())
-    own = int(top.curve.argmax())
-    return top.start - expected.start + top.late_min + (own - point) * top.every_min
+    own, other = (int(day.curve.argmax()) for day in (top, expected))
+    return top.start - expected.start + top.late_min + (own - other) * top.every_min
 
 
 def _outward(level: float, number: float) -> float:
@@ -284,18 +287,24 @@ def _chance(members: Sequence[tuple[Model, int]]) -> float:
 def _days(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Iterator[_ScoredDay]:
     """Yield the whole days that an origin forecast, of the sum of series; one fold for each."""
     curve, minute = _smooth_forecast(members, folds), folds[0].minute
-    actual = np.sum([f.actual[:, s] for (_, s), f in zip(members, folds, strict=True)], axis=0)
     day = ((minute - minute[0]) // 1440).astype(int)
-    unknown = np.bincount(day, np.isnan(actual)) / np.bincount(day)
+    unknown = _unknown_shares(members, folds, day)
     tops = _highest(_counts_of_days(members, minute[0], int(day[-1]) + 1))
     edges, every_min = np.searchsorted(day, np.arange(day[-1] + 2)), _stride_min(minute)
     for number, (highest, late, five) in enumerate(zip(*tops, strict=True)):
         own = curve[edges[number] : edges[number + 1]]
-        top = int(own.argmax())
-        if unknown[number] <= _MOST_UNKNOWN and own[top] > 0 and highest > 0:
+        if unknown[number] <= _MOST_UNKNOWN and own.max() > 0 and highest > 0:
             start = float(minute[0] + 1440 * number)
-            late_min = float(late - (minute[edges[number] + top] - start))
+            late_min = float(late + start - minute[edges[number] + own.argmax()])
             yield _ScoredDay(own, every_min, late_min, highest, five, start, folds[0].origin)
+
+
+def _unknown_shares(
+    members: Sequence[tuple[Model, int]], folds: Sequence[Fold], day: Array
+) -> Array:
+    """Return the share of each day's scored minutes that are not known of the sum of series."""
+    actual = np.sum([f.actual[:, s] for (_, s), f in zip(members, folds, strict=True)], axis=0)
+    return np.asarray(np.bincount(day, np.isnan(actual)) / np.bincount(day))
 
 
 def _stride_min(minute: Array) -> float:
@@ -316,15 +325,21 @@ def _highest(counts: Array) -> tuple[list[float], list[int], list[float]]:
 
     0 of a day of which nothing is known; where no five minutes in a row are, the highest minute stands for them.
     """
-    known, filled = ~np.isnan(counts), np.nan_to_num(counts)
-    upto, seen = (
-        np.cumsum(np.pad(x, ((0, 0), (1, 0))), axis=1, dtype=float) for x in (filled, known)
-    )
-    means = (upto[:, FIVE_MIN:] - upto[:, :-FIVE_MIN]) / FIVE_MIN
-    means[seen[:, FIVE_MIN:] - seen[:, :-FIVE_MIN] < FIVE_MIN] = 0.0
-    highest, five = filled.max(axis=1, initial=0.0), means.max(axis=1, initial=0.0)
+    filled = np.nan_to_num(counts)
+    highest = filled.max(axis=1, initial=0.0)
+    five = _means_of_five(counts).max(axis=1, initial=0.0)
     five = np.where(five > 0, five, highest)
     return highest.tolist(), filled.argmax(axis=1).tolist(), five.tolist()
+
+
+def _means_of_five(counts: Array) -> Array:
+    """Return the means of every five minutes in a row, (days, 1436); 0 where one of them is not known."""
+    filled, known = (
+        np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1, dtype=float)
+        for values in (np.nan_to_num(counts), ~np.isnan(counts))
+    )
+    total, number = (upto[:, FIVE_MIN:] - upto[:, :-FIVE_MIN] for upto in (filled, known))
+    return np.where(number == FIVE_MIN, total / FIVE_MIN, 0.0)
 
 
 def _smooth_forecast(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Array:

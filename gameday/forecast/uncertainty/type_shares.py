@@ -77,15 +77,15 @@ def _errors_of(model: Model, fold: Fold) -> list[tuple[float, float, float]]:
     """Return each day's mean absolute errors of shares: the forecast's, last week's and last year's."""
     past = model.past.until(fold.origin)
     said, week = fold.blended(model.blend.weights), weeks_before(past, fold.minute, 1)
-    known = np.nan_to_num(past.counts[:, -364 * _DAY_MIN :])
-    year = known.sum(axis=1) / max(float(known.sum()), _LEAST)
+    year = _day_shares(np.nan_to_num(past.counts[:, -364 * _DAY_MIN :]).T)
     day, rows = ((fold.minute - fold.minute[0]) // _DAY_MIN).astype(int), []
     for number in range(int(day[-1]) + 1):
-        actual = np.nansum(fold.actual[day == number], axis=0)
+        part = day == number
+        actual = np.nan_to_num(fold.actual[part])
         if actual.sum() > 0:
-            share = actual / actual.sum()
-            each = (_day_shares(said[day == number]), _day_shares(week[day == number]), year)
-            own, last, usual = (float(np.abs(guess - share).mean()) for guess in each)
+            share = _day_shares(actual)
+            guesses = (_day_shares(said[part]), _day_shares(week[part]), year)
+            own, last, usual = (float(np.abs(guess - share).mean()) for guess in guesses)
             rows.append((own, last, usual))
     return rows
 
