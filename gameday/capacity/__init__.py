@@ -12,6 +12,7 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.capacity.exporters import EXPORTERS
     from gameday.capacity.order import Withheld, request_capacity, with_order, withhold
+    from gameday.capacity.own_counts import CountsBesideCalls, compare_counts
     from gameday.capacity.proof import verify
     from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
     from gameday.capacity.services import (
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         service_demand,
         visits_of_steps,
     )
-    from gameday.capacity.ties import Tie, learn_tie
     from gameday.capacity.units import vcpus_per_step
 
 __all__ = [
@@ -29,13 +29,13 @@ __all__ = [
     "EXPORTERS",
     "Move",
     "ServiceDemand",
-    "Tie",
+    "CountsBesideCalls",
     "Withheld",
     "as_yaml",
     "callers_at",
     "from_mapping",
     "instances_for",
-    "learn_tie",
+    "compare_counts",
     "moved",
     "request_capacity",
     "service_demand",
@@ -54,13 +54,13 @@ if not TYPE_CHECKING:
             "EXPORTERS": "exporters",
             "Move": "request",
             "ServiceDemand": "services",
-            "Tie": "ties",
+            "CountsBesideCalls": "own_counts",
             "Withheld": "order",
             "as_yaml": "request",
             "callers_at": "services",
             "from_mapping": "request",
             "instances_for": "services",
-            "learn_tie": "ties",
+            "compare_counts": "own_counts",
             "moved": "request",
             "request_capacity": "order",
             "service_demand": "services",

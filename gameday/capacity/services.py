@@ -1,7 +1,7 @@
 """What customers' steps ask of each service: visits and busy servers a minute, by region, and the fleet for them.
 
 A service's demand is its callers': steps times the visits of their call graphs, by product type. Where a service's
-own counts are known, how they lie to that is learned (`Tie`), for a scenario may not know all who call.
+own counts are known, what they are beside that is learned: a scenario may not know all who call.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from gameday.capacity.own_counts import CountsBesideCalls
 from gameday.capacity.sizing import size_service
-from gameday.capacity.ties import Tie
 from gameday.forecast import Demand, EventDemand, LaunchSteps
 from gameday.forecast.uncertainty import PeakErrors
 from gameday.scenario import Scenario
@@ -25,8 +25,8 @@ from gameday.vocabulary import SLOT_S, Array, TimeGrid
 
 __all__ = ["ServiceDemand", "callers_at", "instances_for", "service_demand", "visits_of_steps"]
 
-Ties = Mapping[tuple[str, str], Tie]
-"""(region, service) -> how its own counts lie to what the scenario's calls say."""
+OwnCounts = Mapping[tuple[str, str], CountsBesideCalls]
+"""(region, service) -> what its own counts are beside what the scenario's calls say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class ServiceDemand:
 
 
 def service_demand(
-    scenario: Scenario, demand: EventDemand, quantiles: tuple[float, ...], ties: Ties
+    scenario: Scenario, demand: EventDemand, quantiles: tuple[float, ...], own: OwnCounts
 ) -> ServiceDemand:
     """Return what the event's demand asks of each service, its busy servers on days at `quantiles`.
 
     Steps of a region err together, as sessions do: a service's bands are the sums of its steps'.
     """
-    calls = _Calls(scenario, demand, ties)
+    calls = _Calls(scenario, demand, own)
     launches = {
         name: LaunchSteps(calls.of_launch(name), launch.log_sigma)
         for name, launch in demand.launches.items()
@@ -62,7 +62,7 @@ class _Calls:
 
     scenario: Scenario
     demand: EventDemand
-    ties: Ties
+    own: OwnCounts
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ class _Calls:
             visits_of_steps(self.scenario, self.demand.grid, region, steps[r])
             for r, region in enumerate(self.demand.regions)
         ]
-        return self._tied(np.stack(each))
+        return self._as_counted(np.stack(each))
 
     def of_launch(self, name: str) -> Array:
         """Return visits a minute that a launch's median crowd causes, shape (regions, services, slots)."""
@@ -123,20 +123,20 @@ class _Calls:
                 of_stack = self.scenario, self.stack(region), product
                 busy[r] += busy_s_per_step(*of_stack) @ steps[r] / SLOT_S
                 visits[r] += visits_per_step(*of_stack) @ steps[r]
-        more = np.divide(self._tied(visits), visits, out=np.ones_like(busy), where=visits > 0)
+        more = np.divide(self._as_counted(visits), visits, out=np.ones_like(busy), where=visits > 0)
         return np.asarray(busy * more)
 
-    def _tie(self, region: str, service: str) -> Tie:
-        return self.ties.get((region, service), Tie.none())
+    def _beside(self, region: str, service: str) -> CountsBesideCalls:
+        return self.own.get((region, service), CountsBesideCalls.none())
 
     def _times(self) -> Array:
         """Return how many times what the calls say each service is visited, shape (regions, services)."""
-        rows = [[self._tie(r, s).times for s in self.services] for r in self.demand.regions]
+        rows = [[self._beside(r, s).times for s in self.services] for r in self.demand.regions]
         return np.array(rows)
 
-    def _tied(self, visits: Array) -> Array:
-        """Return visits as services' own counts lie to them, shape (regions, services, slots)."""
-        besides = [[self._tie(r, s).besides for s in self.services] for r in self.demand.regions]
+    def _as_counted(self, visits: Array) -> Array:
+        """Return visits as services' own counts have them, shape (regions, services, slots)."""
+        besides = [[self._beside(r, s).besides for s in self.services] for r in self.demand.regions]
         return np.asarray(visits * self._times()[:, :, None] + np.array(besides)[:, :, None])
 
 

@@ -106,7 +106,9 @@ LadderOption = Annotated[
         help="play shares of the peak's load one after another, as 25,50,75,100%, to learn the target; no verdict"
     ),
 ]
-QuantileOption = Annotated[str | None, typer.Option(help="of the event's strength, as p90")]
+QuantileOption = Annotated[
+    str | None, typer.Option(help="of the event's peak, as p90: a day that strong")
+]
 RivalsOption = Annotated[
     str, typer.Option(help="names with commas; or `installed`: all there are; or `none`")
 ]

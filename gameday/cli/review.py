@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_MOST_INGREDIENTS = 8
+_MOST_INGREDIENTS = 16
 
 
 def add_to(group: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def _say(found: EventReview) -> None:
         f"{found.event}: what came against what was said, known until {found.known_until[:16]}Z"
     )
     typer.echo(
-        f"{'':<32}{'said':>14}{'came':>14}{'said/came':>10}{'off':>8}{'p10':>8}{'p90':>8}{'held':>7}"
+        f"{'':<32}{'said':>14}{'came':>14}{'too much':>10}{'off':>8}{'p10':>8}{'p90':>8}{'held':>7}"
     )
     for of, rows in groupby(found.rows, key=lambda row: row.of):
         typer.echo(f"by {of}")
@@ -62,7 +62,7 @@ def _say(found: EventReview) -> None:
             _say_row(row)
     _say_peak(found.peak)
     typer.echo(
-        "which ingredient was wrong: what it is now over what was said, on average over the event"
+        "what was wrong, as came over said: level, of ordinary minutes around the event; event, beside them"
     )
     for error in found.ingredients[:_MOST_INGREDIENTS]:
         _say_ingredient(error)
@@ -78,8 +78,8 @@ def _say(found: EventReview) -> None:
 
 
 def _say_row(row: ReviewRow) -> None:
-    """Print a row; `off` is the mean error of an hour, p10 and p90 those of what came over what was said."""
-    low, high = ("-" if log is None else f"{math.exp(log):.2f}" for log in (row.low, row.high))
+    """Print a row; `off` is the mean error of an hour, p10 and p90 are of came over said by the hour."""
+    low, high = ("-" if ratio is None else f"{ratio:.2f}" for ratio in (row.low, row.high))
     typer.echo(
         f"  {row.name:<30}{row.said:>14,.0f}{row.came:>14,.0f}{100 * row.bias:>+9.1f}%{100 * row.wape:>7.1f}%"
         f"{low:>8}{high:>8}{100 * row.held:>6.0f}%"
@@ -88,7 +88,9 @@ def _say_row(row: ReviewRow) -> None:
 
 def _say_peak(peak: PeakReview) -> None:
     said = ", ".join(f"p{100 * level:g} {size:,.0f}" for level, size in sorted(peak.said.items()))
-    held = {True: "p10 to p90 held it", False: "p10 to p90 did not hold it", None: ""}[peak.is_held]
+    held = {True: "p10 to p90 held it", False: "p10 to p90 did not hold it", None: "not judged"}[
+        peak.is_held
+    ]
     typer.echo(
         f"highest minute: {peak.came:,.0f} came, {abs(peak.minutes_late):.0f} minutes "
         f"{'later' if peak.minutes_late >= 0 else 'earlier'} than expected; said were {said}; {held}"
@@ -96,4 +98,4 @@ def _say_peak(peak: PeakReview) -> None:
 
 
 def _say_ingredient(error: IngredientError) -> None:
-    typer.echo(f"  {error.region:<8}{error.ingredient:<40}x {error.factor:.3f}")
+    typer.echo(f"  {error.region:<8}{error.step:<16}{error.ingredient:<18}x {error.factor:.3f}")

@@ -27,9 +27,7 @@ def services(
     event: EventOption,
     counts: Annotated[
         Path | None,
-        typer.Option(
-            help="the services' own counts by time, region, service: how they lie to calls is learned"
-        ),
+        typer.Option(help="the services' own counts by time, region, service, to be learned from"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Parquet to write: every minute, region and service")
@@ -92,8 +90,8 @@ def _say_row(row: ServiceRow) -> None:
         f"{row.visits['p50']:>10,.0f}{'-' if high is None else format(high, ',.0f'):>10}"
         f"{row.busy['p50']:>10,.1f}{row.busy['p90']:>9,.1f}  {said or 'nothing'}{rest}"
     )
-    if row.tie is not None:
+    if (own := row.own_counts) is not None:
         typer.echo(
-            f"{'':<24}own counts: {row.tie.times:.2f} times what the calls say and {row.tie.besides:,.1f} a "
-            f"minute besides, {100 * row.tie.explained:.0f} % of what hours differ by, {row.tie.hours} hours"
+            f"{'':<24}own counts: {own.times:.2f} times what the calls say, {own.besides:,.1f} a minute besides; "
+            f"that explains {100 * own.explained:.0f} % of what {own.hours} hours differ by"
         )

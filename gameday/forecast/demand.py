@@ -98,7 +98,7 @@ class Demand:
         )
 
     def path(self, quantile: float) -> Array:
-        """Return one day that could happen, whose highest minute is the peak's `quantile`; shape as median.
+        """Return one day that could happen, as strong as the peak's `quantile`; expected counts, shape as median.
 
         The log effect of the event is stretched by one factor for all steps and regions, so that the highest
         minute of their sum is as many times the median's as that quantile of its peak is of the peak's median:

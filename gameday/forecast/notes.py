@@ -14,7 +14,7 @@ from gameday.forecast.rivals.outside import missing_members
 from gameday.history import History
 from gameday.scenario import Scenario
 
-__all__ = ["level_notes", "model_notes", "past_events"]
+__all__ = ["level_notes", "model_notes", "past_events", "silent_members"]
 
 _AS_LONG = 0.05
 """Log of lengths within which an event is as long as the longest past one. Ours."""
@@ -28,7 +28,7 @@ def model_notes(
 ) -> list[str]:
     """Return what was left out and borrowed, and how far the past supports the forecast."""
     notes = row_notes(known, [model.past.calendar for model in models])
-    notes += missing_members(scenario.forecast) + _silent_members(models, known.steps)
+    notes += missing_members(scenario.forecast) + silent_members(models, known.steps)
     for model in models:
         region = model.past.calendar.region
         notes += _mask_notes(region, [m for m in masked if m.region == region])
@@ -53,26 +53,28 @@ def _length_notes(scenario: Scenario, models: list[Model]) -> list[str]:
 
 
 def _length_note(name: str, model: Model) -> str | None:
-    """Return the note of one region; None where the event is as long as the longest past one, or there is none."""
+    """Return the note of one region; None where there is no past event, or all were as long."""
     calendar = model.past.calendar
     own = [o for o in calendar.occurrences if o.name == name]
     past = known_events(model.past, own[0].kind) if own else []
-    hours = sorted({round((o.end_min - o.start_min) / 60, 1) for o in past})
-    if not past or abs(np.log((own[0].end_min - own[0].start_min) / (60 * hours[-1]))) < _AS_LONG:
+    if not past:
         return None
+    hours = sorted({round((o.end_min - o.start_min) / 60, 1) for o in past})
     learned = model.blend.main.of_block(f"event: {own[0].kind}, length")
     if len(learned):
         return (
             f"{calendar.region}: past events lasted {hours[0]:g} to {hours[-1]:g} h: an event's total grows "
             f"as its length to the power {1 + float(learned.mean()):.2f}, learned from them"
         )
+    if abs(np.log((own[0].end_min - own[0].start_min) / (60 * hours[-1]))) < _AS_LONG:
+        return None
     return (
         f"{calendar.region}: past events all lasted about {hours[-1]:g} h, this one is of another length: "
         "its total is taken to grow as its length does (elasticity 1)"
     )
 
 
-def _silent_members(models: list[Model], steps: tuple[str, ...]) -> list[str]:
+def silent_members(models: list[Model], steps: tuple[str, ...]) -> list[str]:
     """Return a note on each member from outside that said nothing of the time ahead of some step."""
     return [
         f"{model.past.calendar.region}: '{member.name}' said nothing of some minutes ahead of "

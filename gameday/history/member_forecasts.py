@@ -71,6 +71,8 @@ def _read(name: str, file: Path, scenario: Scenario) -> MemberForecasts:
         raise HistoryError(
             f"{where}: has no column {', '.join(missing)}; it needs origin, time, region, step and count"
         )
+    if table.empty:
+        raise HistoryError(f"{where}: has no rows")
     rows = _rows(table, scenario, where)
     shape = len(scenario.regions), len(scenario.steps)
     width = _width(rows, where)

@@ -41,6 +41,8 @@ def read_typed_orders(file: Path, scenario: Scenario, type_column: str | None = 
     if not file.is_file():
         raise HistoryError(f"{file}: no such file; check --orders")
     table, notes = reader_of(file).read_table(file), list[str]()
+    if table.empty:
+        raise HistoryError(f"{file}: has no rows; give it a row an order line")
     rows = _bought(_rows(table, file, scenario, type_column), table, file, notes)
     summed = _by_the_minute(_of_products(rows, scenario, file, notes))
     found = counts_from_table(summed, _wanted(scenario), str(file))
@@ -111,7 +113,15 @@ def _regions(table: pd.DataFrame, file: Path, scenario: Scenario) -> pd.Series |
     """Return each row's region; of a shop of one region that one."""
     if len(scenario.regions) == 1:
         return scenario.region_names[0]
-    return table[_column(table, _REGIONS, file, "region")].astype(str).str.strip()
+    regions = table[_column(table, _REGIONS, file, "region")].astype(str).str.strip()
+    strange = ~regions.isin(scenario.region_names)
+    if strange.any():
+        row = int(strange.to_numpy().argmax())
+        raise HistoryError(
+            f"{file}: row {row + 1}: region: unknown '{regions.iloc[row]}'"
+            f"{did_you_mean(regions.iloc[row], scenario.region_names)} ({int(strange.sum())} such rows)"
+        )
+    return regions
 
 
 def _units(table: pd.DataFrame) -> pd.Series | float:
@@ -136,6 +146,10 @@ def _bought(rows: pd.DataFrame, table: pd.DataFrame, file: Path, notes: list[str
     if left := int((~is_order).sum()):
         notes.append(
             f"{left} rows without a time, or of no units or fewer, are no orders; left out"
+        )
+    if not is_order.any():
+        raise HistoryError(
+            f"{file}: no row has a time and units above 0; check the columns of time and quantity"
         )
     return rows[is_order].copy()
 

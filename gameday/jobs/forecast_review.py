@@ -12,7 +12,15 @@ import numpy as np
 
 from gameday.capacity import service_demand
 from gameday.errors import HistoryError
-from gameday.forecast import Demand, EventDemand, Fitted, demand_grid, demand_of, fit
+from gameday.forecast import (
+    Demand,
+    EventDemand,
+    Fitted,
+    demand_grid,
+    demand_of,
+    event_spans,
+    fit,
+)
 from gameday.forecast.evaluation import (
     IngredientError,
     PeakReview,
@@ -60,7 +68,7 @@ class EventReview:
     rows: tuple[ReviewRow, ...]
     peak: PeakReview
     ingredients: tuple[IngredientError, ...]
-    """Of every region, the farthest off first."""
+    """Of every region's sum of steps, and then of its steps, the farthest off first."""
     sigma_before: float
     """Spread of the log of an event's size, as the forecast had it."""
     sigma_after: float
@@ -85,10 +93,10 @@ def review_event(order: ReviewOrder, show: Show) -> EventReview:
         known_until=scenario.history.until.isoformat(),
         rows=(*_by_lead(scenario, past, demand, came, show), *_by_part(scenario, demand, came)),
         peak=peak_review(demand, came),
-        ingredients=tuple(_ingredients(fitted, later, demand, came)),
+        ingredients=tuple(_ingredients(fitted, past, demand, came)),
         sigma_before=strength_sigma(fitted.models),
         sigma_after=strength_sigma(later.models),
-        notes=demand.organic.notes,
+        notes=(*_unknown_notes(demand, came), *demand.organic.notes),
     )
     if order.page is not None:
         render_review(review, _lines(demand, came), order.page)
@@ -96,11 +104,32 @@ def review_event(order: ReviewOrder, show: Show) -> EventReview:
 
 
 def _ingredients(
-    before: Fitted, after: Fitted, demand: EventDemand, came: Array
-) -> Iterator[IngredientError]:
-    """Yield by how much each region's ingredients moved when the event became known."""
-    for r, models in enumerate(zip(before.models, after.models, strict=True)):
-        yield from ingredient_errors(*models, *_span(demand, r, came))
+    fitted: Fitted, past: History, demand: EventDemand, came: Array
+) -> list[IngredientError]:
+    """Return by how much level and event were wrong, of every region and step, the farthest off first."""
+    errors = [
+        error
+        for r, model in enumerate(fitted.models)
+        for error in ingredient_errors(
+            model, demand, came[r], past.counts[r], float(past.grid.epoch_min)
+        )
+    ]
+    return sorted(errors, key=lambda error: (error.step != "all", -abs(np.log(error.factor))))
+
+
+def _unknown_notes(demand: EventDemand, came: Array) -> list[str]:
+    """Return a note on each region of whose event some minutes are not known."""
+    shares = [
+        (region, np.isnan(came[r, :, first:last]).mean())
+        for r, (region, (first, last)) in enumerate(
+            zip(demand.regions, demand.organic.spans, strict=True)
+        )
+    ]
+    return [
+        f"{region}: {100 * share:.0f} % of the event's minutes are not known, and are in no number"
+        for region, share in shares
+        if share > 0
+    ]
 
 
 def _came(scenario: Scenario, past: History) -> Array:
@@ -117,6 +146,11 @@ def _came(scenario: Scenario, past: History) -> Array:
     slots = np.arange(first, first + grid.slots)
     inside = (slots >= 0) & (slots < past.grid.slots)
     counts[:, :, inside] = past.counts[:, :, slots[inside]]
+    spans = event_spans(scenario, grid)
+    if all(np.isnan(counts[r, :, first:last]).all() for r, (first, last) in enumerate(spans)):
+        raise HistoryError(
+            f"{past.source}: not one minute of {scenario.event.name} is known; give a history that holds it"
+        )
     return counts
 
 
@@ -133,13 +167,6 @@ def _known_until(scenario: Scenario, until: datetime) -> Scenario:
     """Return the scenario as of another `history.until`."""
     history = scenario.history.model_copy(update={"until": until})
     return scenario.model_copy(update={"history": history})
-
-
-def _span(demand: EventDemand, region: int, came: Array) -> tuple[tuple[float, float], Array]:
-    """Return a region's span, minutes since 1970 UTC, and what came in it, (steps, minutes)."""
-    first, last = demand.organic.spans[region]
-    begin = demand.grid.epoch_min
-    return (float(begin + first), float(begin + last)), came[region, :, first:last]
 
 
 def _by_lead(

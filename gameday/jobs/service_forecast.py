@@ -12,11 +12,11 @@ import pandas as pd
 from pydantic import Field
 
 from gameday.capacity import (
+    CountsBesideCalls,
     ServiceDemand,
-    Tie,
     callers_at,
+    compare_counts,
     instances_for,
-    learn_tie,
     service_demand,
     visits_of_steps,
 )
@@ -74,8 +74,8 @@ class ServiceRow:
     """Name of a quantile of the day -> the most servers that are busy at once, if nothing waits."""
     callers: dict[str, float]
     """Step -> its share of the visits in that minute, the largest first."""
-    tie: Tie | None
-    """How its own counts lie to what the calls say; None: not known."""
+    own_counts: CountsBesideCalls | None
+    """What its own counts are beside what the calls say; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +109,21 @@ def forecast_services(order: ServiceOrder, show: Show) -> ServiceAnswer:
         raise UsageError(
             f"--event: {order.event} has no services; `gameday forecast show` forecasts its steps"
         )
+    if order.pages is not None and order.pages.exists() and not order.pages.is_dir():
+        raise UsageError(f"--pages: {order.pages} is a file; name a folder")
     past = read_history(scenario, file=order.history, seed=order.seed)
     for note in past.notes:
         show.say(f"history: {note}")
     known = past.known_before(scenario.history.until)
-    ties = {} if order.counts is None else _ties(scenario, known, order.counts)
+    own = {} if order.counts is None else _own_counts(scenario, known, order.counts)
     demand = event_demand(scenario, forecast_demand(scenario, past))
-    return _Services.of(scenario, demand, ties).answer(order)
+    return _Services.of(scenario, demand, own).answer(order)
 
 
-def _ties(scenario: Scenario, known: History, file: Path) -> dict[tuple[str, str], Tie]:
-    """Return (region, service) -> how its own counts lie to those that the past's steps cause."""
+def _own_counts(
+    scenario: Scenario, known: History, file: Path
+) -> dict[tuple[str, str], CountsBesideCalls]:
+    """Return (region, service) -> what its own counts are beside those that the past's steps cause."""
     own = read_team_counts(file, scenario).known_before(scenario.history.until)
     if strange := sorted(set(own.steps) - set(scenario.services)):
         near = did_you_mean(strange[0], scenario.services)
@@ -130,12 +134,12 @@ def _ties(scenario: Scenario, known: History, file: Path) -> dict[tuple[str, str
     steps, counts = known.during(grid), own.during(grid)
     assert steps is not None
     assert counts is not None
-    ties, numbers = {}, [list(scenario.services).index(service) for service in own.steps]
+    compared, numbers = {}, [list(scenario.services).index(service) for service in own.steps]
     for r, region in enumerate(scenario.regions):
         called = _called(scenario, grid, region, steps[r])
         for s, service in enumerate(own.steps):
-            ties[region, service] = learn_tie(counts[r, s], called[numbers[s]])
-    return {place: tie for place, tie in ties.items() if tie.is_learned}
+            compared[region, service] = compare_counts(counts[r, s], called[numbers[s]])
+    return {where: found for where, found in compared.items() if found.is_learned}
 
 
 def _both_known(first: TimeGrid, second: TimeGrid) -> TimeGrid:
@@ -159,15 +163,17 @@ class _Services:
 
     scenario: Scenario
     demand: EventDemand
-    ties: dict[tuple[str, str], Tie]
+    own: dict[tuple[str, str], CountsBesideCalls]
     asked: ServiceDemand
     needed: dict[tuple[str, str], dict[float, Array]]
     """(service, stack) -> quantile of the day -> instances in each minute, shape (slots,)."""
 
     @staticmethod
-    def of(scenario: Scenario, demand: EventDemand, ties: dict[tuple[str, str], Tie]) -> _Services:
-        asked = service_demand(scenario, demand, _QUANTILES, ties)
-        return _Services(scenario, demand, ties, asked, _needed(scenario, demand, asked))
+    def of(
+        scenario: Scenario, demand: EventDemand, own: dict[tuple[str, str], CountsBesideCalls]
+    ) -> _Services:
+        asked = service_demand(scenario, demand, _QUANTILES, own)
+        return _Services(scenario, demand, own, asked, _needed(scenario, demand, asked))
 
     def answer(self, order: ServiceOrder) -> ServiceAnswer:
         """Return what is told, and write what is asked for."""
@@ -205,7 +211,7 @@ class _Services:
             visits={_name(q): round(size, 1) for q, size in numbers.peak.size.items()},
             busy=self._most_busy(r, s),
             callers=_shares(self.scenario, callers),
-            tie=self.ties.get((region, service)),
+            own_counts=self.own.get((region, service)),
         )
 
     def _most_busy(self, r: int, s: int) -> dict[str, float]:
@@ -225,7 +231,12 @@ class _Services:
 
     def _notes(self, *, is_counted: bool) -> Iterator[str]:
         yield "visits are without retries; busy servers are those at work if nothing waits"
-        known = {service for _, service in self.ties}
+        if len(self.demand.regions) > 1:
+            yield (
+                "visits at p90 are each region's own; busy servers and instances are of one day for all regions, "
+                "whose highest minute of all together is p90"
+            )
+        known = {service for _, service in self.own}
         lacking = [service for service in self.scenario.services if service not in known]
         if is_counted and lacking:
             yield (

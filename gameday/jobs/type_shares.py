@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,8 +166,12 @@ def _overlay(scenario: Scenario, rows: tuple[TypeShare, ...]) -> dict[str, objec
     return {"products": products}
 
 
-def _hours(rows: list[TypeShare]) -> list[float]:
-    """Return a type's weight in each local hour, over its mean share, on average over regions; 1 where unknown."""
-    each = np.array([np.array(row.hours) / max(row.share, 1e-12) for row in rows])
-    weights = [float(np.nanmean(column)) if np.isfinite(column).any() else 1.0 for column in each.T]
-    return [round(weight, 4) for weight in weights]
+def _hours(rows: list[TypeShare]) -> dict[str, list[float]]:
+    """Return region -> a type's weight in each local hour, over its mean share; 1 of hours not in the event."""
+    return {
+        row.region: [
+            1.0 if math.isnan(share) else round(share / max(row.share, 1e-12), 4)
+            for share in row.hours
+        ]
+        for row in rows
+    }

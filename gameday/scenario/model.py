@@ -145,7 +145,7 @@ class CapacityBlock(Block):
     """What can be ordered, and what must hold."""
 
     quantile: Quantile = 0.9
-    """Of the event's strength, to size for."""
+    """Of the event's peak, to size for: a day so strong, of all regions together."""
     max_utilisation: float = Field(default=0.75, gt=0, lt=1)
     """With one zone lost. Default: the usual target of synchronous services; ours."""
     max_wait_probability: float = Field(default=0.05, ge=1e-6, le=1)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gameday.capacity import learn_tie, service_demand, visits_of_steps
+from gameday.capacity import compare_counts, service_demand, visits_of_steps
 from gameday.cli.app import app
 from gameday.errors import UsageError
 from gameday.forecast import forecast_demand
@@ -120,8 +120,8 @@ def test_own_counts_are_learned_from_and_the_tie_is_told(
     [before], [after] = (
         [row for row in answer["rows"] if row["service"] == service] for answer in (plain, tied)
     )
-    assert after["tie"]["times"] == pytest.approx(TIMES, rel=0.02)
-    assert after["tie"]["besides"] == pytest.approx(BESIDES, rel=0.1)
+    assert after["own_counts"]["times"] == pytest.approx(TIMES, rel=0.02)
+    assert after["own_counts"]["besides"] == pytest.approx(BESIDES, rel=0.1)
     assert after["total_mean"] == pytest.approx(
         TIMES * before["total_mean"] + BESIDES * 1440, rel=0.03
     )
@@ -135,11 +135,11 @@ def test_a_tie_is_not_learned_from_less_than_a_week_nor_moved_by_a_few_odd_hours
     rng = np.random.default_rng(3)
     called = 50 + 40 * np.sin(np.arange(28 * 1440) / 1440 * 2 * np.pi)
     own = rng.poisson(2 * called).astype(float)
-    assert not learn_tie(own[: 6 * 1440], called[: 6 * 1440]).is_learned
+    assert not compare_counts(own[: 6 * 1440], called[: 6 * 1440]).is_learned
     own[5000:6000] *= 20
-    tie = learn_tie(own, called)
-    assert tie.times == pytest.approx(2, rel=0.02)
-    assert tie.besides == pytest.approx(0, abs=1.5)
+    own_counts = compare_counts(own, called)
+    assert own_counts.times == pytest.approx(2, rel=0.02)
+    assert own_counts.besides == pytest.approx(0, abs=1.5)
 
 
 def test_a_service_that_the_scenario_does_not_have_is_refused(

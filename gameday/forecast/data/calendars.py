@@ -224,9 +224,9 @@ def _calendar(scenario: Scenario, history: History, region: str) -> RegionCalend
     first = float(history.grid.epoch_min)
     until = first + history.grid.slots
     events = _events(scenario, region)
+    events = _with_strengths(scenario, region, events, first, until)
     borrowed = _borrowed(events, first, until)
     events = [replace(event, kind=borrowed.get(event.kind, event.kind)) for event in events]
-    events = _with_strengths(scenario, region, events, first, until)
     return RegionCalendar(
         region=region,
         zone=scenario.regions[region].zone,
@@ -268,8 +268,10 @@ def _with_strengths(
             own = [o for o in events if o.kind == kind and o.end_min > first]
             means = {o.name: regressor.mean_within(region, o.start_min, o.end_min) for o in own}
             _require_strengths(name, region, means)
-            past = [means[o.name] for o in _seen(events, kind, first, until)]
-            events = [_as_strong(event, means, past) for event in events]
+            usual = _usual_strength(
+                name, kind, [means[o.name] for o in _seen(own, kind, first, until)]
+            )
+            events = [_as_strong(event, means, usual) for event in events]
     return events
 
 
@@ -283,10 +285,24 @@ def _require_strengths(name: str, region: str, means: dict[str, float]) -> None:
             )
 
 
-def _as_strong(event: Occurrence, means: dict[str, float], past: list[float]) -> Occurrence:
-    """Return an event as strong as its value in `means` is beside that of past ones, if it has one."""
-    usual = float(np.mean(past)) if past else 0.0
-    if event.name not in means or usual <= 0:
+def _usual_strength(name: str, kind: str, past: list[float]) -> float:
+    """Return the mean value within past events; HistoryError where that is none, for nothing is told beside it."""
+    if not past or not np.mean(past) > 0:
+        raise HistoryError(
+            f"forecast.ingredients.regressors.{name}: strength_of: "
+            + (
+                f"was 0 in every past event of kind '{kind}'"
+                if past
+                else f"no past event of kind '{kind}' is known, beside which the coming one would be as strong"
+            )
+            + "; leave it out, or declare `strength` of the event"
+        )
+    return float(np.mean(past))
+
+
+def _as_strong(event: Occurrence, means: dict[str, float], usual: float) -> Occurrence:
+    """Return an event as strong as its value in `means` is beside the `usual` one, if it has one."""
+    if event.name not in means:
         return event
     return replace(event, strength=event.strength * means[event.name] / usual)
 

@@ -1,4 +1,4 @@
-"""Minutes of longer rows: a row's total goes to its minutes as finer weeks lie, chance in counts included.
+"""Minutes of longer rows: a row's total is drawn over its minutes in the shape of finer weeks, with chance in it.
 
 Monitoring thins out what is old: hours or days of last year, minutes of last month. Where no row is finer than an
 hour, hours go straight from one to the next; how a day goes nobody can tell from totals of days.
@@ -26,7 +26,8 @@ _SHAPE_DAYS, _LEAST_DAYS = 56, 7
 _EVEN = 0.02
 """Share of a borrowed shape that is even: fine weeks of few counts have minutes in which nothing came. Ours."""
 _QUARTER_MIN, _PER_DAY = 15, 96
-_DAY_MIN = 1500
+_MOST_NAMES = 4
+_LONGEST_DAY_MIN = 1500
 """A local day, on which clocks may be set back."""
 
 
@@ -171,7 +172,7 @@ def tells_minutes(known: History) -> bool:
 
 def tells_weekdays(known: History) -> bool:
     """Return whether every region has a series that tells days of a week apart: rows of a day or less."""
-    return _tells(known, _DAY_MIN)
+    return _tells(known, _LONGEST_DAY_MIN)
 
 
 def _tells(known: History, minutes: int) -> bool:
@@ -195,26 +196,59 @@ def row_notes(known: History, calendars: Sequence[RegionCalendar]) -> list[str]:
 
 
 def _notes(region: _Region) -> Iterator[str]:
+    """Yield a note on each way in which minutes are borrowed, and one on events that rows are longer than."""
+    names = dict[str, list[str]]()
     for step, name in enumerate(region.known.steps):
         longer = region.is_longer(step, _FINE_MIN)
-        if not longer.any():
-            continue
-        shape = region.shape(step)
-        if shape is None and region.is_longer(step, _HOUR_MIN).any():
-            raise HistoryError(
-                f"{region.known.source}: {region.calendar.region} {name}: its rows are of more than an hour, and "
-                f"no finer ones tell how a day goes; give at least {_LEAST_DAYS} days by the minute, or every row "
-                "by the hour; `gameday forecast outlook` looks weeks ahead by days alone"
-            )
-        last = region.known.grid.instant(int(np.flatnonzero(longer)[-1]))
-        yield f"{region.calendar.region} {name}: {_words(shape, last)}"
+        if longer.any():
+            shape = region.shape(step)
+            if shape is None and region.is_longer(step, _HOUR_MIN).any():
+                raise _cannot_tell(region, name)
+            last = region.known.grid.instant(int(np.flatnonzero(longer)[-1]))
+            names.setdefault(_words(shape, last), []).append(name)
+    for words, steps in names.items():
+        yield f"{region.calendar.region} {_listed(steps)}: {words}"
+    if cut := _events_in_long_rows(region):
+        yield (
+            f"{region.calendar.region}: {_listed(cut)} lie in rows of more than an hour: what they did is spread "
+            "over whole rows, and events to come are forecast too low for it"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    """Return a few names, and how many more there are."""
+    rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + rest
+
+
+def _events_in_long_rows(region: _Region) -> list[str]:
+    """Return the past events of which some step's minutes come from rows of more than an hour."""
+    long_rows = np.any(
+        [region.is_longer(step, _HOUR_MIN) for step in range(len(region.known.steps))], axis=0
+    )
+    begin = region.known.grid.epoch_min
+    return [
+        event.name
+        for event in region.calendar.occurrences
+        if long_rows[
+            max(0, int(event.start_min - begin)) : max(0, int(event.end_min - begin))
+        ].any()
+    ]
+
+
+def _cannot_tell(region: _Region, name: str) -> HistoryError:
+    return HistoryError(
+        f"{region.known.source}: {region.calendar.region} {name}: its rows are of more than an hour, and "
+        f"no finer ones tell how a day goes; give at least {_LEAST_DAYS} days by the minute, or every row "
+        "by the hour; `gameday forecast outlook` looks weeks ahead by days alone"
+    )
 
 
 def _words(shape: _Shape | None, last: datetime) -> str:
     """Return from where the minutes of rows up to `last` are."""
     until = f"rows of more than {_FINE_MIN} minutes until {last:%Y-%m-%d}"
     if shape is None:
-        return f"{until}: their minutes are drawn about lines from row to row, and are no count of single minutes"
+        return f"{until}: their minutes are drawn at random about straight lines from row to row"
     own = "its own minutes" if shape.is_own else "the minutes of all series"
     days = f"{shape.first:%Y-%m-%d} to {shape.last + timedelta(minutes=1):%Y-%m-%d}"
-    return f"{until}: their minutes are drawn as {own} of {days} lie, each row with its total"
+    return f"{until}: their minutes are drawn at random in the shape of {own} of {days}, each row with its total"

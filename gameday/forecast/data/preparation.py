@@ -44,7 +44,7 @@ def prepare(
 
 
 def _past(calendar: RegionCalendar, known: History, region: int, counts: Array) -> Past:
-    """Return a region's past of counts, (steps, slots), without launches' crowds; HistoryError where none is known."""
+    """Return a region's past, of counts (steps, slots), without launches; HistoryError where nothing is known."""
     counts = without_launches(counts, known.grid, calendar)
     members = outside_members(known, region, calendar.block)
     past = Past(calendar, known.grid, counts, raw=counts, asked=members)

@@ -45,6 +45,10 @@ class AbsoluteErrors:
         """Return both origins' together."""
         return AbsoluteErrors(self.error + other.error, self.actual + other.actual)
 
+    def where(self, spoke: Array) -> AbsoluteErrors:
+        """Return the errors, NaN of series whose every minute was not forecast: where not `spoke`, (series,)."""
+        return AbsoluteErrors(np.where(spoke, self.error, np.nan), self.actual)
+
     def by_series(self) -> Array:
         """Return each series' WAPE, shape (series,); NaN where nothing was counted, or something not forecast."""
         counted = self.actual > 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from gameday.errors import HistoryError
 from gameday.forecast.data.calendars import RegionCalendar
+from gameday.forecast.data.coarse_rows import tells_minutes
 from gameday.forecast.data.fit_rows import without_launches
 from gameday.forecast.data.outliers import Masked
 from gameday.forecast.data.preparation import prepare
@@ -151,7 +152,7 @@ def backtest_forecast(
     masked_share = 0.0
     for origin in origins:
         known = history.known_before_minute(origin)
-        pasts, masked = prepare(calendars(known), known)
+        pasts, masked = prepare(calendars(known), known, by_day=by_day and not tells_minutes(known))
         masked_share = max(masked_share, _masked_minutes(masked) / known.counts.size)
         if by_day:
             models = fit_models([daily(past) for past in pasts], horizon_min, kind)

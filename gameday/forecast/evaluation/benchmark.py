@@ -11,6 +11,7 @@ from functools import reduce
 import numpy as np
 
 from gameday.forecast.evaluation.accuracy import AbsoluteErrors, absolute_errors, pooled_wape
+from gameday.forecast.model.patterns import PATTERNS
 from gameday.forecast.model.regional import Model
 from gameday.forecast.rivals import RIVALS, Rival
 
@@ -44,7 +45,8 @@ def benchmark_model(model: Model, rivals: Iterable[Rival] = PLAIN) -> dict[str, 
     for index, name in enumerate(model.members):
         alone = np.zeros_like(weights)
         alone[index] = 1.0
-        errors[name] = model.absolute_errors(alone)
+        spoke = np.all([fold.said[index] for fold in folds], axis=0)
+        errors[name] = model.absolute_errors(alone).where(spoke)
     past = model.past.unmasked()
     for rival in rivals:
         parts = [
@@ -93,7 +95,9 @@ def benchmark_notes(
     notes = []
     for region, errors in zip(regions, benchmarks, strict=True):
         wapes = dict(pooled_benchmark([errors]))
-        if OURS in wapes and (silent := [name for name in errors if name not in wapes]):
+        if OURS in wapes and (
+            silent := [name for name in errors if name not in {*wapes, *PATTERNS}]
+        ):
             notes.append(
                 f"{region}: {', '.join(silent)} said nothing of some minutes, and is not scored on fewer"
             )

@@ -1,4 +1,4 @@
-"""An event that is over: what came against what had been said, and which ingredient was wrong."""
+"""An event that is over: what came against what had been said, and whether level or event was wrong."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gameday.forecast.data.fit_rows import in_event
 from gameday.forecast.event_demand import ALL, EventDemand
 from gameday.forecast.model.regional import Model
 from gameday.vocabulary import Array
@@ -23,6 +24,10 @@ __all__ = [
 _HOUR_MIN = 60
 _LEAST_HOURS = 3
 """Hours below which no spread is told."""
+_AROUND_DAYS, _LEAST_ORDINARY = 7, 360
+"""Days before and after an event whose ordinary minutes tell the level, and how many of those it takes. Ours."""
+_MOSTLY = 0.9
+"""Share of an event's minutes that must be known to say anything of its highest. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class ReviewRow:
     wape: float
     """Summed absolute error of the median, hour by hour, over summed counts."""
     low: float | None
-    """p10 of log(came / said) over hours; None of fewer than three."""
+    """p10 of came / said over hours; None of fewer than three."""
     high: float | None
     """p90 of the same."""
     held: float
@@ -57,17 +62,20 @@ class PeakReview:
     minutes_late: float
     """How much later than expected it came."""
     is_held: bool | None
-    """Whether p10 to p90 held it; None where those were not told."""
+    """Whether p10 to p90 held it; None where those were not told, or over a tenth of the minutes is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class IngredientError:
-    """By how much an ingredient of a region's forecast was wrong, as far as the event itself now tells."""
+    """By how much an ingredient of a forecast was wrong."""
 
     region: str
+    step: str
     ingredient: str
+    """`level`: ordinary minutes around the event; `event`: what it did beside them; `level and event` where no
+    ordinary minutes are known that would tell them apart."""
     factor: float
-    """What it is now, over what was said, on average over the event's minutes, weighted by what was expected."""
+    """What came over what was said of it: of a region and step they multiply to came / said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +97,12 @@ class _Hours:
         return _Hours(said, median, counted)
 
     def spread(self) -> tuple[float | None, float | None]:
-        """Return p10 and p90 of log(came / said) over hours, all series summed; None of fewer than three."""
+        """Return p10 and p90 of came / said over hours, all series summed; None of fewer than three."""
         said, came = (values.sum(axis=(0, 1)) for values in (self.said, self.came))
-        log = np.log((came + 0.5) / (said + 0.5))[said > 0]
-        if len(log) < _LEAST_HOURS:
+        ratio = ((came + 0.5) / (said + 0.5))[said > 0]
+        if len(ratio) < _LEAST_HOURS:
             return None, None
-        low, high = np.quantile(log, (0.1, 0.9))
+        low, high = np.quantile(ratio, (0.1, 0.9))
         return float(low), float(high)
 
 
@@ -134,42 +142,68 @@ def _row(of: str, name: str, demand: EventDemand, came: Array) -> ReviewRow:
 def peak_review(demand: EventDemand, came: Array) -> PeakReview:
     """Return how the highest minute of all that is known was foretold; `came` as in `review_rows`."""
     peak = demand.peak(ALL, ALL)
-    summed = np.nansum(np.where(demand.in_span, came, np.nan), axis=(0, 1))
-    top = int(summed.argmax())
-    held = None
-    if {0.1, 0.9} <= set(peak.size):
+    inside = np.broadcast_to(demand.in_span, came.shape)
+    summed = np.nansum(np.where(inside, came, np.nan), axis=(0, 1))
+    top, held = int(summed.argmax()), None
+    is_known = (~np.isnan(came[inside])).mean() >= _MOSTLY
+    if is_known and {0.1, 0.9} <= set(peak.size):
         held = bool(peak.size[0.1] <= summed[top] <= peak.size[0.9])
     return PeakReview(peak.size, float(summed[top]), float(top - peak.slot), held)
 
 
 def ingredient_errors(
-    before: Model, after: Model, span: tuple[float, float], came: Array
+    model: Model, demand: EventDemand, came: Array, around: Array, begin_min: float
 ) -> list[IngredientError]:
-    """Return by how much each ingredient of a region moved when the model learned of the event, farthest first.
+    """Return by how much level and event of a region were wrong, by step and of all.
 
-    And what is left of what came, (steps, minutes of the span), beside what the later model says. Both models: of
-    the same calendar; `span`: minutes since 1970 UTC.
+    `came`: counts of the demand's grid, (steps, slots), NaN where not known; `around`: those from `begin_min` on,
+    (steps, minutes), of which the ordinary ones up to `_AROUND_DAYS` before and after the event tell the level.
     """
-    minute = np.arange(*span)
-    weight = np.where(np.isnan(came.T), 0.0, before.blend.means(minute))
-    weight /= max(float(weight.sum()), 1e-9)
-    moved = _moved(before, after, minute, weight)
-    said, told = (np.log1p(model.blend.counts(minute)) for model in (before, after))
-    moved["members and levels blended"] = _weighted(told - said, weight) - sum(moved.values())
-    moved["told by no ingredient"] = _weighted(np.log1p(np.nan_to_num(came.T)) - told, weight)
-    region = before.past.calendar.region
-    rows = [IngredientError(region, name, float(np.exp(log))) for name, log in moved.items()]
-    return sorted(rows, key=lambda row: -abs(np.log(row.factor)))
+    region = model.past.calendar.region
+    r = demand.regions.index(region)
+    span = slice(*demand.organic.spans[r])
+    said = np.where(np.isnan(came[:, span]), 0.0, demand.mean[r, :, span])
+    whole = said.sum(axis=1), np.nansum(came[:, span], axis=1)
+    level = _ordinary(model, demand, r, around, begin_min)
+    out = []
+    for number, step in [(None, "all"), *enumerate(demand.steps)]:
+        total, usual = (
+            _ratio(*(x if number is None else x[number] for x in p)) for p in (whole, level)
+        )
+        out += _told_apart(region, step, total, usual)
+    return out
 
 
-def _moved(before: Model, after: Model, minute: Array, weight: Array) -> dict[str, float]:
-    """Return ingredient -> by how much its log moved, on average by `weight`, (n, series)."""
-    was, now = (model.blend.parts(minute) for model in (before, after))
-    return {
-        name: _weighted(now.get(name, 0.0) - was.get(name, 0.0), weight)
-        for name in dict.fromkeys([*was, *now])
-    }
+def _ordinary(
+    model: Model, demand: EventDemand, r: int, around: Array, begin_min: float
+) -> tuple[Array, Array]:
+    """Return what was said and what came in ordinary minutes around the event, (steps,) each."""
+    minute = begin_min + np.arange(around.shape[1])
+    first, last = (demand.grid.epoch_min + slot for slot in demand.organic.spans[r])
+    near = (minute >= first - _AROUND_DAYS * 1440) & (minute < last + _AROUND_DAYS * 1440)
+    use = np.flatnonzero(
+        near & (minute >= model.past.end_min) & ~in_event(minute, model.past.calendar)
+    )
+    came = around[:, use]
+    if len(use) < _LEAST_ORDINARY:
+        return np.zeros(len(around)), np.zeros(len(around))
+    said = np.where(np.isnan(came), 0.0, model.blend.means(minute[use]).T)
+    return said.sum(axis=1), np.nansum(came, axis=1)
 
 
-def _weighted(log: Array | float, weight: Array) -> float:
-    return float((log * weight).sum())
+def _ratio(said: Array, came: Array) -> float:
+    """Return what came over what was said, of all given; NaN of nothing."""
+    expected, counted = float(np.sum(said)), float(np.sum(came))
+    return counted / expected if expected > 0 and counted > 0 else float("nan")
+
+
+def _told_apart(region: str, step: str, total: float, usual: float) -> list[IngredientError]:
+    """Return level and event of a step, given came / said of the event's minutes and of ordinary ones."""
+    if np.isnan(total):
+        return []
+    if np.isnan(usual):
+        return [IngredientError(region, step, "level and event", total)]
+    return [
+        IngredientError(region, step, "level", usual),
+        IngredientError(region, step, "event", total / usual),
+    ]

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from pydantic import Field
 
+from gameday.forecast.data.coarse_rows import row_notes
 from gameday.forecast.data.outliers import Masked
 from gameday.forecast.evaluation.benchmark import benchmark_model
 from gameday.forecast.evaluation.leave_one_event_out import known_events, main_kind, support
@@ -20,7 +21,7 @@ from gameday.forecast.event_demand import EventDemand, LaunchSteps, quantile_of_
 from gameday.forecast.forecast import Fitted, demand_grid, models_of
 from gameday.forecast.model.ahead import ahead
 from gameday.forecast.model.regional import Model
-from gameday.forecast.notes import level_notes
+from gameday.forecast.notes import level_notes, silent_members
 from gameday.forecast.publication.explain import (
     Bridge,
     ErrorSpread,
@@ -29,6 +30,7 @@ from gameday.forecast.publication.explain import (
     error_spread,
     waterfall,
 )
+from gameday.forecast.rivals.outside import missing_members
 from gameday.history import History
 from gameday.scenario import Scenario
 from gameday.vocabulary import QUANTILES, Array
@@ -184,7 +186,7 @@ def explain_forecast(
         weights=_weights(series),
         until=scenario.history.until.isoformat(),
         hashes=_hashes(scenario, fitted, series),
-        notes=tuple(_notes(scenario, series)),
+        notes=(*_notes(scenario, series), *_row_notes(fitted, question)),
         bridge=_change(scenario, history, series, now),
     )
 
@@ -322,6 +324,8 @@ def _notes(scenario: Scenario, series: _Series) -> list[str]:
     notes = [
         support(kind, len(known_events(past, kind)), f" in {question.region}"),
         *level_notes([series.model], scenario.step_names),
+        *missing_members(scenario.forecast),
+        *silent_members([series.model], scenario.step_names),
     ]
     for new, near in past.calendar.borrowed:
         notes.append(f"no event of kind '{new}' in the past: its effect is borrowed from '{near}'")
@@ -331,6 +335,12 @@ def _notes(scenario: Scenario, series: _Series) -> list[str]:
             f"{len(series.masked)} stretches of {question.step} are left out of the past as no customers'"
         )
     return notes
+
+
+def _row_notes(fitted: Fitted, question: Question) -> list[str]:
+    """Return what is said of long rows of the question's region."""
+    notes = row_notes(fitted.known, [model.past.calendar for model in fitted.models])
+    return [note for note in notes if note.startswith(question.region)]
 
 
 def _horizon_notes(series: _Series) -> list[str]:

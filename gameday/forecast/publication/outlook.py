@@ -151,7 +151,15 @@ def _notes(known: History, weeks: int) -> list[str]:
             "rows are of days or weeks: which minute is the highest, and how high, cannot be told"
         )
     if not tells_weekdays(known):
-        notes.append("rows are of weeks: the days of a week are taken to be alike")
+        notes.append(
+            "rows are of weeks: the days of a week are taken to be alike, so that weeks with an event to come are "
+            "forecast too low"
+        )
+    if known.members:
+        names = ", ".join(member.name for member in known.members)
+        notes.append(
+            f"{names}: files of what models said are of minutes, and are in no week's total"
+        )
     if days_known < 350:
         notes.append(f"{days_known:.0f} days known: no year to tell the seasons by")
     elif days_known < 700:

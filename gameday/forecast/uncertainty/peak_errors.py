@@ -26,7 +26,7 @@ PEAK_LEVELS = (0.1, 0.5, 0.9, 0.99)
 """Quantiles of peaks that are told."""
 FIVE_MIN = 5
 """Minutes that the highest mean of several is of."""
-_SHORTER = 2.0
+_SHORTER = 3.0
 """As how many windows of its own length what shorter ones say of a window counts, at most. Ours, by backtests."""
 _ONWARD = 0.8
 """By which part of it the middle error moves on as it did from one doubling of the length to the next. Ours."""

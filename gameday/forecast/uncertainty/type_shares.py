@@ -33,8 +33,14 @@ def mean_shares(demand: Demand) -> Array:
 
 
 def share_paths(demand: Demand, number: int, seed: Seed) -> Array:
-    """Return so many days of shares that could happen, shape (number, regions, types, slots); they sum to one."""
-    return np.stack([_shares(_smoothed(path)) for path in sample_paths(demand, number, seed)])
+    """Return so many days of shares that could happen, shape (number, regions, types, slots); they sum to one.
+
+    Each type's orders are on average those expected, so that shares lie around `mean_shares`.
+    """
+    paths = sample_paths(demand, number, seed)
+    drawn = paths.mean(axis=0, dtype=float).sum(axis=2)
+    factor = demand.mean.sum(axis=2) / np.maximum(drawn, _LEAST)
+    return np.stack([_shares(_smoothed(path * factor[:, :, None])) for path in paths])
 
 
 def _shares(orders: Array) -> Array:

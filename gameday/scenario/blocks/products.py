@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import numpy as np
 from pydantic import (
@@ -21,6 +22,9 @@ from gameday.vocabulary import Array
 __all__ = ["Popularity", "Product"]
 
 _MOST_ITEMS = 100_000
+
+Hours = Annotated[list[NonNegativeFloat], Field(min_length=24, max_length=24)]
+"""A weight for each local hour."""
 
 
 class Popularity(Block):
@@ -54,8 +58,9 @@ class Product(Block):
 
     share: dict[Name, Share]
     """Region -> share of sessions that are about it; sums to 1 over products."""
-    hours: list[NonNegativeFloat] | None = Field(default=None, min_length=24, max_length=24)
-    """Weight of the share at the middle of each local hour, between them in a straight line; absent: even."""
+    hours: Hours | dict[Name, Hours] | None = None
+    """Weight of the share at the middle of each local hour, between them in a straight line, in every region or by
+    region; absent: even."""
     calls: dict[Name, Calls] = Field(default_factory=dict)
     """Step -> calls its first exchange makes besides the step's own."""
     without: list[Name] = Field(default_factory=list)
@@ -73,10 +78,17 @@ class Product(Block):
 
     @field_validator("hours")
     @classmethod
-    def _asked_for_at_some_hour(cls, hours: list[float] | None) -> list[float] | None:
-        if hours is not None and sum(hours) <= 0:
+    def _asked_for_at_some_hour(
+        cls, hours: list[float] | dict[str, list[float]] | None
+    ) -> list[float] | dict[str, list[float]] | None:
+        each = hours.values() if isinstance(hours, dict) else [hours or [1.0]]
+        if any(sum(weights) <= 0 for weights in each):
             raise ValueError("at least one hour must have a weight above 0")
         return hours
+
+    def hours_of(self, region: str) -> list[float] | None:
+        """Return the weights of a region's local hours, 24; None: even."""
+        return self.hours.get(region) if isinstance(self.hours, dict) else self.hours
 
     @model_validator(mode="after")
     def _counts_are_of_its_items(self) -> Product:

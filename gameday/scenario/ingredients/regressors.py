@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from gameday.scenario.events import KINDS
 from gameday.scenario.ingredients.when import Part, When
 from gameday.scenario.units import Block, Duration, Instant, Name
 from gameday.vocabulary import Array
@@ -42,6 +43,12 @@ class Regressor(Block):
         lengths = {len(self.at), len(self.values), len(self.regions or self.at)}
         if len(lengths) > 1:
             raise ValueError("at, values and regions must be of one length")
+        if unknown := [kind for kind in self.strength_of if kind not in KINDS]:
+            raise ValueError(
+                f"strength_of: no kind of event is called '{unknown[0]}' (there are: {', '.join(KINDS)})"
+            )
+        if self.strength_of and min(self.values) < 0:
+            raise ValueError("with strength_of, values must be 0 or more")
         if self.scale == "log" and min(self.values) < 0:
             raise ValueError("with scale log, values must be 0 or more")
         return self

@@ -20,6 +20,9 @@ def product_faults(scenario: Scenario) -> Iterator[Fault]:
         for region in product.share:
             path = ("products", name, "share", region)
             yield from unknown(path, "region", region, scenario.regions)
+        for region in product.hours if isinstance(product.hours, dict) else ():
+            path = ("products", name, "hours", region)
+            yield from unknown(path, "region", region, scenario.regions)
         yield from _call_faults(scenario, name, product)
         yield from _without_faults(scenario, name, product)
         yield from _exchange_faults(scenario, name, product)

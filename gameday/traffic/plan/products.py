@@ -40,7 +40,7 @@ def type_shares(scenario: Scenario, region: str, journey: Journey) -> Array:
     if shares is None:
         shares = {name: block.share.get(region, 0.0) for name, block in products.items()}
     all_day = np.stack([np.full(_DAY, shares.get(name, 0.0)) for name in products])
-    weights = all_day * np.stack([by_minute(block.hours) for block in products.values()])
+    weights = all_day * np.stack([by_minute(block.hours_of(region)) for block in products.values()])
     weights = np.where(weights.sum(axis=0) > 0, weights, all_day)
     return np.asarray(weights / weights.sum(axis=0))
 

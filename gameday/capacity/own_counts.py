@@ -1,4 +1,4 @@
-"""How a service's own counts lie to what the scenario's calls say of it: so many times, and some besides."""
+"""A service's own counts beside what the scenario's calls say of it: so many times as many, and some besides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 
 from gameday.vocabulary import Array
 
-__all__ = ["Tie", "learn_tie"]
+__all__ = ["CountsBesideCalls", "compare_counts"]
 
 _HOUR_MIN, _LAST_HOURS, _LEAST_HOURS = 60, 56 * 24, 7 * 24
 """Sums of hours are compared, of the last eight weeks; of less than one week nothing is learned. Ours."""
@@ -18,7 +18,7 @@ _REPEATS, _FAR = 8, 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Tie:
+class CountsBesideCalls:
     """A service's own counts a minute are `times` what the calls say, and `besides` on top."""
 
     times: float
@@ -30,9 +30,9 @@ class Tie:
     """Hours it is learned from."""
 
     @staticmethod
-    def none() -> Tie:
-        """Return the tie of a service whose own counts nobody knows: as the calls say."""
-        return Tie(1.0, 0.0, float("nan"), 0)
+    def none() -> CountsBesideCalls:
+        """Return what is taken where nobody knows a service's own counts: it is as the calls say."""
+        return CountsBesideCalls(1.0, 0.0, float("nan"), 0)
 
     @property
     def is_learned(self) -> bool:
@@ -40,22 +40,22 @@ class Tie:
         return self.hours > 0
 
 
-def learn_tie(own: Array, called: Array) -> Tie:
-    """Return the tie of counts a minute to those that calls say, shape (slots,) each; NaN where not known.
+def compare_counts(own: Array, called: Array) -> CountsBesideCalls:
+    """Return counts a minute beside those that calls say, shape (slots,) each; NaN where not known.
 
     By least squares without negative parts (Lawson and Hanson), weighted anew until no few hours decide (Huber).
     """
     counted, said = (_hours(values) for values in (own, called))
     known = np.flatnonzero(~np.isnan(counted) & ~np.isnan(said))[-_LAST_HOURS:]
     if len(known) < _LEAST_HOURS:
-        return Tie.none()
+        return CountsBesideCalls.none()
     counted, said = counted[known], said[known]
     times, besides = _fitted(counted, said, np.ones(len(said)))
     for _ in range(_REPEATS):
         weight = _weights(counted - times * said - besides)
         times, besides = _fitted(counted, said, weight)
     explained = _explained(counted, counted - times * said - besides, weight)
-    return Tie(times, besides / _HOUR_MIN, explained, len(known))
+    return CountsBesideCalls(times, besides / _HOUR_MIN, explained, len(known))
 
 
 def _weights(left: Array) -> Array:
