@@ -50,11 +50,12 @@ def compare_counts(own: Array, called: Array) -> CountsBesideCalls:
     if len(known) < _LEAST_HOURS:
         return CountsBesideCalls.none()
     counted, said = counted[known], said[known]
-    times, besides = _fitted(counted, said, np.ones(len(said)))
+    weight = np.ones(len(said))
     for _ in range(_REPEATS):
-        weight = _weights(counted - times * said - besides)
         times, besides = _fitted(counted, said, weight)
-    explained = _explained(counted, counted - times * said - besides, weight)
+        left = counted - times * said - besides
+        weight = _weights(left)
+    explained = _explained(counted, left, weight)
     return CountsBesideCalls(times, besides / _HOUR_MIN, explained, len(known))
 
 

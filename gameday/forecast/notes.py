@@ -17,7 +17,7 @@ from gameday.scenario import Scenario
 __all__ = ["level_notes", "model_notes", "past_events", "silent_members"]
 
 _AS_LONG = 0.05
-"""Log of lengths within which an event is as long as the longest past one. Ours."""
+"""Share within which an event is as long as past ones. Ours."""
 _FAR, _MOST_FAR = 0.25, 5
 """By what share the coming week must lie off what all of the past says to be noted, and how many series. Ours."""
 _WEEK_MIN = 7 * 1440
@@ -66,7 +66,8 @@ def _length_note(name: str, model: Model) -> str | None:
             f"{calendar.region}: past events lasted {hours[0]:g} to {hours[-1]:g} h: an event's total grows "
             f"as its length to the power {1 + float(learned.mean()):.2f}, learned from them"
         )
-    if abs(np.log((own[0].end_min - own[0].start_min) / (60 * hours[-1]))) < _AS_LONG:
+    length = (own[0].end_min - own[0].start_min) / 60
+    if abs(length / hours[-1] - 1) < _AS_LONG:
         return None
     return (
         f"{calendar.region}: past events all lasted about {hours[-1]:g} h, this one is of another length: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -97,7 +97,7 @@ def track(order: TrackOrder) -> Iterator[Alert | Note | TrackAnswer]:
         if not order.follow or has_ended or time.monotonic() >= ends_s:
             break
         time.sleep(min(_POLL_S, max(0.0, ends_s - time.monotonic())))
-    until = tracker.grid.start + timedelta(minutes=tracker.next_slot)
+    until = tracker.grid.instant(tracker.next_slot)
     yield TrackAnswer(until, {name: one.outlook() for name, one in tracker.series.items()})
 
 

@@ -152,18 +152,25 @@ def backtest_forecast(
     masked_share = 0.0
     for origin in origins:
         known = history.known_before_minute(origin)
-        pasts, masked = prepare(calendars(known), known, by_day=by_day and not tells_minutes(known))
+        only_days = by_day and not tells_minutes(known)
+        pasts, masked = prepare(calendars(known), known, by_day=only_days)
         masked_share = max(masked_share, _masked_minutes(masked) / known.counts.size)
-        if by_day:
-            models = fit_models([daily(past) for past in pasts], horizon_min, kind)
-        else:
-            models = reconciled_models(pasts, origin, origin + horizon_min, kind)
+        models = _models(pasts, origin, horizon_min, kind, by_day=by_day)
         for region, model in enumerate(models):
             found = _forecast(model, _counted(model, history, region), horizon_min, rivals)
             scored += found.scores(history.steps)
             drawn += [found.drawn] if region == 0 else []
     grain_min = 1440 if by_day else 1
     return Backtest(grain_min, horizon_min, tuple(scored), _joined(drawn), masked_share)
+
+
+def _models(
+    pasts: list[Past], origin: float, horizon_min: int, kind: str, *, by_day: bool
+) -> list[Model]:
+    """Return each region's model from an origin, of days or of minutes."""
+    if by_day:
+        return fit_models([daily(past) for past in pasts], horizon_min, kind)
+    return reconciled_models(pasts, origin, origin + horizon_min, kind)
 
 
 def _masked_minutes(masked: list[Masked]) -> float:

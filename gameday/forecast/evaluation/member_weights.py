@@ -74,11 +74,8 @@ class _Sums:
 def member_weights(folds: list[Fold], settings: Settings = SETTINGS) -> Array:
     """Return the members' weights, shape (members, series); each series' sum to 1."""
     late = [fold for fold in folds if fold.back <= settings.weighed] or folds
-    scores, copies, levels = (
-        _scores(late, _losses(late), settings.fades),
-        _copies(late),
-        folds[0].levels,
-    )
+    scores, levels = _scores(late, _losses(late), settings.fades), folds[0].levels
+    copies = _copies(late)
     weights = settings.members * _weights(scores, copies, settings.member_power)
     own = _weights(scores[:levels], copies[:levels], settings.level_power)
     # The better the best member is than the best level model, the less the level models count apart.

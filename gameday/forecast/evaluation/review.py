@@ -144,11 +144,11 @@ def peak_review(demand: EventDemand, came: Array) -> PeakReview:
     peak = demand.peak(ALL, ALL)
     inside = np.broadcast_to(demand.in_span, came.shape)
     summed = np.nansum(np.where(inside, came, np.nan), axis=(0, 1))
-    top, held = int(summed.argmax()), None
-    is_known = (~np.isnan(came[inside])).mean() >= _MOSTLY
-    if is_known and {0.1, 0.9} <= set(peak.size):
-        held = bool(peak.size[0.1] <= summed[top] <= peak.size[0.9])
-    return PeakReview(peak.size, float(summed[top]), float(top - peak.slot), held)
+    top, highest, size = int(summed.argmax()), float(summed.max()), peak.size
+    held = None
+    if (~np.isnan(came[inside])).mean() >= _MOSTLY and {0.1, 0.9} <= set(size):
+        held = size[0.1] <= highest <= size[0.9]
+    return PeakReview(size, highest, float(top - peak.slot), held)
 
 
 def ingredient_errors(

@@ -130,6 +130,11 @@ class _Candidates:
     """That level model, its events shrunk to nothing."""
     horizon_min: int
 
+    def told(self) -> tuple[Told, ...]:
+        """Return what members from outside say of the horizon ahead."""
+        begin, end = self.past.end_min, self.past.end_min + self.horizon_min
+        return tuple(member.told(self.past, begin, end) for member in self.past.outside)
+
     def fitted(self, prior: Array) -> tuple[Fit, ...]:
         """Return the level models fitted to all of the past, events shrunk to `prior`."""
         rows, designs = self.past.rows, [(self.past.design(shape),) for shape in self.shapes]
@@ -147,11 +152,9 @@ def _weigh(past: Past, horizon_min: int) -> _Candidates:
 
 def _fit(candidates: _Candidates, prior: Array, kind: str) -> Model:
     """Return the model of a region, its events shrunk to `prior`."""
-    past = candidates.past
-    fits = candidates.fitted(prior)
+    past, fits, told = candidates.past, candidates.fitted(prior), candidates.told()
     main = fits[candidates.best]
-    patterns, end = patterns_of(past.rows, main), past.end_min
-    told = tuple(each.told(past, end, end + candidates.horizon_min) for each in past.outside)
+    patterns = patterns_of(past.rows, main)
     blend = Blend(
         fits,
         heard(candidates.weights, (*patterns, *told)),

@@ -95,7 +95,7 @@ def look_ahead(
     _require_days(known)
     by_minute = tells_minutes(known)
     pasts, _ = prepare(calendars, known, by_day=not by_minute)
-    weights = [np.stack([w[r] for w in sums.values()]) for r in range(len(pasts))]
+    weights = [np.stack(rows) for rows in zip(*sums.values(), strict=True)]
     horizons = _fit(pasts, weights, weeks * _WEEK_MIN, kind, event, by_minute=by_minute)
     regions = tuple(_region(horizon, weeks) for horizon in horizons)
     return Outlook((*known.steps, *sums), regions, tuple(_notes(known, weeks)))

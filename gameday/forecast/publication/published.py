@@ -329,10 +329,11 @@ def peak_moves(
         change = peak_change(peak, before.get((peak.region, peak.team)))
         if change is None or not change.before or not change.after:
             continue
-        times = change.after / change.before
+        times, words = change.after / change.before, change.words()
         if abs(times - 1) > _LEAST_MOVE:
-            move = (change.before, change.after, times, change.words())
-            moves.append(PeakMove(peak.region, peak.team, *move))
+            moves.append(
+                PeakMove(peak.region, peak.team, change.before, change.after, times, words)
+            )
     return tuple(sorted(moves, key=lambda move: -abs(math.log(move.times))))
 
 
