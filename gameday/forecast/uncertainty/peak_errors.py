@@ -26,7 +26,7 @@ PEAK_LEVELS = (0.1, 0.5, 0.9, 0.99)
 """Quantiles of peaks that are told."""
 FIVE_MIN = 5
 """Minutes that the highest mean of several is of."""
-_SHORTER = 3.0
+_SHORTER = 2.0
 """As how many windows of its own length what shorter ones say of a window counts, at most. Ours, by backtests."""
 _ONWARD = 0.8
 """By which part of it the middle error moves on as it did from one doubling of the length to the next. Ours."""
@@ -144,9 +144,13 @@ class _Spread:
         own = np.median(errors) if number >= _FEW else errors.mean()
         middle = (before * foreseen + number * own) / (before + number)
         square = before * self.spread**2 + number * np.mean((errors - middle) ** 2)
+        # Few windows that happen to agree make no longer one surer than the shorter ones are.
+        spread = max(
+            float(np.sqrt(square / (before + number))), self.spread * min(1.0, _FEW / number)
+        )
         return _Spread(
             float(middle),
-            float(np.sqrt(square / (before + number))),
+            spread,
             before + number,
             float(middle - self.middle) / doublings,
         )
