@@ -50,9 +50,11 @@ def by_the_minute(rows: pd.DataFrame, name: str, notes: list[str]) -> tuple[pd.D
 
     HistoryError where rows lie more than a week apart.
     """
-    lengths = _row_lengths(rows)
-    if (lengths <= 1).all():
+    found = _row_lengths(rows)
+    if (found <= 1).all():
         return rows, LongRows.none()
+    _require_whole(found, name)
+    lengths = found.astype(int)
     _require_short(rows, lengths, name)
     notes.extend(_notes(rows, lengths))
     longer = lengths > 1
@@ -70,6 +72,15 @@ def _spread(rows: pd.DataFrame, lengths: Array) -> pd.DataFrame:
         instant=spread["instant"] + pd.to_timedelta(nth, unit="min"),
         count=spread["count"] / np.repeat(lengths, lengths),
     )
+
+
+def _require_whole(lengths: Array, name: str) -> None:
+    """Raise HistoryError where a row is of a part of a minute beside whole ones."""
+    parts = lengths[lengths % 1 > 0]
+    if len(parts):
+        raise HistoryError(
+            f"{name}: rows lie {parts[0]:g} minutes apart; counts must be of whole minutes; export it so"
+        )
 
 
 def _require_short(rows: pd.DataFrame, lengths: Array, name: str) -> None:
@@ -107,7 +118,7 @@ def _words(minutes: int) -> str:
 
 def _row_lengths(rows: pd.DataFrame) -> Array:
     """Return how many minutes each row is the total of, shape (rows,): 1 where rows lie irregularly."""
-    lengths = np.ones(len(rows), int)
+    lengths = np.ones(len(rows))
     minute = rows["instant"].astype("datetime64[s, UTC]").astype(np.int64).to_numpy() / 60
     series = rows["region"].to_numpy(np.int64) * (int(rows["step"].max()) + 1) + rows["step"]
     order = np.lexsort((minute, series.to_numpy()))
@@ -125,13 +136,20 @@ def _of_series(minute: Array) -> Array:
     if (middle := float(np.median(apart))) > _LONGEST_ROW_MIN:
         return np.full(len(apart), int(middle))
     usual = _usual_distances(apart)
+    lengths = np.where(_reach_next(apart, usual), apart, usual)
+    return np.asarray(np.maximum(lengths, 1))
+
+
+def _reach_next(apart: Array, usual: Array) -> Array:
+    """Return which rows end where the next begins; a gap follows the others.
+
+    A row may have the length of the blocks beside its own, and a day is longer or shorter where clocks change.
+    """
     before = np.concatenate([usual[:_BLOCK], usual[:-_BLOCK]])[: len(apart)]
     after = np.concatenate([usual[_BLOCK:], usual[-_BLOCK:]])[-len(apart) :]
     is_day = (usual >= _DAY_MIN) & (np.abs(apart - usual) <= _CLOCK_MIN)
-    # A row may have the length of the blocks beside its own, or end where the next begins; else a gap follows it.
-    reaches_next = (apart == before) | (apart == after) | (apart < usual) | is_day
-    lengths = np.where(reaches_next, apart, usual)
-    return np.where(lengths % 1 == 0, np.maximum(lengths, 1), 1).astype(int)
+    is_shorter = (apart < usual) & (apart % 1 == 0)
+    return np.asarray((apart == before) | (apart == after) | is_shorter | is_day)
 
 
 def _usual_distances(apart: Array) -> Array:

@@ -201,6 +201,8 @@ def test_every_section_has_its_template_and_every_template_is_used() -> None:
         "finding.html.j2",
         "backtest.html.j2",
         "team.html.j2",
+        "service.html.j2",
+        "review.html.j2",
     }
 
 

@@ -42,7 +42,7 @@ class Catalogue:
         for first, chosen in ((0, is_price & ordered), (2, is_price)):
             by_type = pd.Series(price[chosen]).groupby(types[chosen])
             for kind, row in by_type.agg(["sum", "size"]).iterrows():
-                sums = self.worth.setdefault(str(kind), [0.0, 0.0, 0.0, 0.0])
+                sums = self.worth.setdefault(str(kind), [0.0] * 4)
                 sums[first] += float(row["sum"])
                 sums[first + 1] += float(row["size"])
 

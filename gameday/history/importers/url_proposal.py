@@ -114,7 +114,7 @@ def router_of(queries: Counter[str]) -> str | None:
         for name, value in parse_qsl(query):
             if not _CAMPAIGN.match(name.lower()):
                 values.setdefault(name, Counter())[value] += count
-    total = sum(count for query, count in queries.items() if query)
+    total = queries.total() - queries[""]
     for name, texts in sorted(values.items(), key=lambda row: -row[1].total()):
         steps = {named_step(f"/{text.strip('/')}") for text in texts} - {None}
         if len(steps) >= 2 and texts.total() >= _LEAST_ROUTED * total:
