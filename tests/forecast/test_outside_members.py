@@ -14,6 +14,8 @@ import pytest
 from gameday.errors import HistoryError, ScenarioError
 from gameday.forecast import fit, model_notes
 from gameday.forecast.forecast import Fitted
+from gameday.forecast.rivals import RIVALS
+from gameday.forecast.rivals.median_weeks import MedianWeeks
 from gameday.history import History, read_history
 from gameday.scenario import Scenario
 from gameday.vocabulary import Array, Seed
@@ -181,12 +183,25 @@ def test_a_file_that_is_not_there_and_a_library_nobody_knows_are_refused(tmp_pat
         shop_with(tmp_path, {"prophet": {}})
 
 
+@pytest.mark.parametrize("package", [None, "no_such_package"])
 def test_a_library_is_a_member_where_it_is_installed_and_else_said_to_be_missing(
-    tmp_path: Path,
+    package: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    model = MedianWeeks()
+    monkeypatch.setattr(model, "name", "lightgbm", raising=False)
+    monkeypatch.setattr(model, "package", package, raising=False)
+    monkeypatch.setitem(RIVALS, "lightgbm", model)
     scenario = shop_with(tmp_path, {"lightgbm": {}})
-    past = read_history(scenario, file=None, seed=Seed(1))
-    fitted = fit(scenario, past)
-    is_here = find_spec("lightgbm") is not None
+    fitted = fit(scenario, read_history(scenario, file=None, seed=Seed(1)))
+    is_here = package is None
     assert ("lightgbm" in fitted.models[0].members) == is_here
     assert any("'lightgbm' is left out" in n for n in notes_of(scenario, fitted)) != is_here
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(find_spec("lightgbm") is None, reason="lightgbm is not installed")
+def test_boosted_trees_are_weighed_as_a_member(tmp_path: Path) -> None:
+    scenario = shop_with(tmp_path, {"lightgbm": {}})
+    fitted = fit(scenario, read_history(scenario, file=None, seed=Seed(1)))
+    assert (share_of(fitted, "lightgbm") >= 0).all()
+    assert not any("'lightgbm'" in note for note in notes_of(scenario, fitted))

@@ -122,7 +122,7 @@ def test_where_no_day_was_foretold_a_launch_still_has_its_spread() -> None:
 
 def test_peaks_of_windows_of_days_are_held_as_often_as_they_promise() -> None:
     held, ratio = dict.fromkeys((0.1, 0.9), 0), []
-    histories = 60 if NIGHT else 12
+    histories = 60 if NIGHT else 6
     for seed in range(histories):
         counts = counts_of(84, (60.0,), seed=900 + seed, wander=0.01)
         model = model_of(past_of(counts[:, : 56 * 1440]), days_ahead=28)
