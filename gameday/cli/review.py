@@ -66,6 +66,8 @@ def _say(found: EventReview) -> None:
     )
     for error in found.ingredients[:_MOST_INGREDIENTS]:
         _say_ingredient(error)
+    if (rest := len(found.ingredients) - _MOST_INGREDIENTS) > 0:
+        typer.echo(f"  and {rest} more, nearer to what was said: --json has them all")
     before, after = (
         100 * (math.exp(sigma) - 1) for sigma in (found.sigma_before, found.sigma_after)
     )
@@ -88,9 +90,11 @@ def _say_row(row: ReviewRow) -> None:
 
 def _say_peak(peak: PeakReview) -> None:
     said = ", ".join(f"p{100 * level:g} {size:,.0f}" for level, size in sorted(peak.said.items()))
-    held = {True: "p10 to p90 held it", False: "p10 to p90 did not hold it", None: "not judged"}[
-        peak.is_held
-    ]
+    held = {
+        True: "p10 to p90 held it",
+        False: "p10 to p90 did not hold it",
+        None: "not judged: no spread was told, or over a tenth of its minutes is not known",
+    }[peak.is_held]
     typer.echo(
         f"highest minute: {peak.came:,.0f} came, {abs(peak.minutes_late):.0f} minutes "
         f"{'later' if peak.minutes_late >= 0 else 'earlier'} than expected; said were {said}; {held}"

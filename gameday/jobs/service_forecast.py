@@ -20,7 +20,7 @@ from gameday.capacity import (
     service_demand,
     visits_of_steps,
 )
-from gameday.errors import UsageError
+from gameday.errors import HistoryError, UsageError
 from gameday.files import write_whole
 from gameday.forecast import EventDemand, forecast_demand
 from gameday.history import History, read_history
@@ -131,6 +131,11 @@ def _own_counts(
             f"--counts: {file}: no service of the scenario is called '{strange[0]}'{near}"
         )
     grid = _both_known(known.grid, own.grid)
+    if not grid.slots:
+        raise HistoryError(
+            f"--counts: {file}: none of its minutes is in the past that is known, {known.grid.start:%Y-%m-%d} to "
+            f"{known.grid.end:%Y-%m-%d}; give counts of that time"
+        )
     steps, counts = known.during(grid), own.during(grid)
     assert steps is not None
     assert counts is not None
@@ -236,6 +241,10 @@ class _Services:
                 "visits at p90 are each region's own; busy servers and instances are of one day for all regions, "
                 "whose highest minute of all together is p90"
             )
+        if idle := sorted(
+            {s for (_, s), own in self.own.items() if own.times == 0 and own.besides > 0}
+        ):
+            yield f"{', '.join(idle)}: its own counts follow no step of a customer; its busy servers are not told"
         known = {service for _, service in self.own}
         lacking = [service for service in self.scenario.services if service not in known]
         if is_counted and lacking:

@@ -84,8 +84,9 @@ def forecast_types(order: TypeOrder, show: Show) -> TypeAnswer:
     fitted = fit(plain, typed)
     demand = demand_of(plain, fitted)
     shares = _Shares(scenario, demand, mean_shares(demand), share_paths(demand, _PATHS, order.seed))
+    notes = (*_launch_notes(scenario), *demand.notes)
     answer = TypeAnswer(
-        scenario.event.name, tuple(shares.rows()), share_errors(fitted.models), demand.notes
+        scenario.event.name, tuple(shares.rows()), share_errors(fitted.models), notes
     )
     if order.out is not None:
         table = shares.table()
@@ -94,6 +95,14 @@ def forecast_types(order: TypeOrder, show: Show) -> TypeAnswer:
         text = to_yaml(_overlay(scenario, answer.rows))
         write_whole(order.overlay, lambda path: path.write_text(text, encoding="utf-8"))
     return answer
+
+
+def _launch_notes(scenario: Scenario) -> list[str]:
+    """Return a note on each launch, whose orders are in no share."""
+    return [
+        f"launch {name}: its orders come on top of these shares, all of type '{launch.product}'"
+        for name, launch in scenario.launches.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

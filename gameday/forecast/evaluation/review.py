@@ -157,7 +157,7 @@ def ingredient_errors(
     """Return by how much level and event of a region were wrong, by step and of all.
 
     `came`: counts of the demand's grid, (steps, slots), NaN where not known; `around`: those from `begin_min` on,
-    (steps, minutes), of which the ordinary ones up to `_AROUND_DAYS` before and after the event tell the level.
+    (steps, minutes), of which the ordinary ones up to a week before and after the event tell the level.
     """
     region = model.past.calendar.region
     r = demand.regions.index(region)

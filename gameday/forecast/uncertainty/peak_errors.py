@@ -184,11 +184,10 @@ def peak_errors(members: Sequence[tuple[Model, int]], days: int = 1) -> PeakErro
     distinct = len({round(day.start / 1440) for day in scored})
     windows = [_windows(by_origin, length, chance) for length in _lengths(days)]
     told = [each for each in windows if len(each.start)]
-    late = np.resize(told[-1].late_min, max(len(told[-1].late_min), 1))
     return PeakErrors(
         _quantiles([(each, each.log_size) for each in told], distinct),
         _quantiles([(each, each.log_five) for each in told], distinct),
-        quantiles(late, [_outward(q, distinct) for q in PEAK_LEVELS[:3]]),
+        quantiles(told[-1].late_min, [_outward(q, distinct) for q in PEAK_LEVELS[:3]]),
         distinct,
         chance,
     )
