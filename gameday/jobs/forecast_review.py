@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from gameday.live import Show
 from gameday.report import render_review
 from gameday.scenario import Scenario, load_scenario
 from gameday.traffic.fit import event_demand
+from gameday.traffic.plan import minutes_of_day
 from gameday.vocabulary import Array, Seed
 
 __all__ = ["EventReview", "ReviewOrder", "review_event"]
@@ -209,14 +209,8 @@ def _each(names: tuple[str, ...], axis: int) -> list[Array]:
 
 def _local_hours(scenario: Scenario, demand: EventDemand) -> Array:
     """Return the local hour of every slot, shape (regions, 1, slots)."""
-    hours = [
-        [
-            demand.grid.instant(slot).astimezone(ZoneInfo(scenario.regions[region].zone)).hour
-            for slot in range(demand.grid.slots)
-        ]
-        for region in demand.regions
-    ]
-    return np.array(hours)[:, None]
+    zones = [scenario.regions[region].zone for region in demand.regions]
+    return np.stack([minutes_of_day(zone, demand.grid) // 60 for zone in zones])[:, None]
 
 
 def _by_service(scenario: Scenario, demand: EventDemand, came: Array) -> Iterator[ReviewRow]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from gameday.history import read_typed_orders
 from gameday.live import Show
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading import to_yaml
+from gameday.traffic.plan import minutes_of_day
 from gameday.vocabulary import Array, Seed
 
 __all__ = ["TypeAnswer", "TypeOrder", "TypeShare", "forecast_types"]
@@ -139,8 +139,8 @@ class _Shares:
         )
 
     def _local_hours(self, r: int) -> Array:
-        zone, grid = ZoneInfo(self.scenario.regions[self.demand.regions[r]].zone), self.demand.grid
-        return np.array([grid.instant(slot).astimezone(zone).hour for slot in range(grid.slots)])
+        zone = self.scenario.regions[self.demand.regions[r]].zone
+        return minutes_of_day(zone, self.demand.grid) // 60
 
     def table(self) -> pd.DataFrame:
         """Return every minute: region, type, slot_utc, its share and that share's quantiles."""

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from gameday.traffic.plan.nominal import Nominal
     from gameday.traffic.plan.plan_json import plan_of_json, plan_to_json
     from gameday.traffic.plan.plan_outlook import Outlook, outlook
+    from gameday.traffic.plan.products import minutes_of_day
     from gameday.traffic.plan.stock import StockRow, sold_orders, stock_rows
 
 __all__ = [
+    "minutes_of_day",
     "LADDER_SLOTS",
     "LaunchDay",
     "Nominal",
@@ -44,6 +46,7 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "minutes_of_day": "products",
             "LADDER_SLOTS": "ladder",
             "LaunchDay": "launch_day",
             "check_ladder": "ladder",
