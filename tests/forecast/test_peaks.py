@@ -67,6 +67,24 @@ def test_peaks_of_days_to_come_lie_within_p10_and_p90_eight_times_of_ten() -> No
     assert abs(np.mean(size)) < 0.03
 
 
+@pytest.mark.parametrize("level", [0.1, 1.0, 8.0, 60.0])
+def test_what_counts_owe_to_chance_is_told_of_few_as_of_many(level: float) -> None:
+    model = model_of(past_of(counts_of(35, (level,), seed=11)), days_ahead=7)
+    # Poisson counts: their variance is their mean, at every level.
+    assert peak_errors([(model, 0)]).chance == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_peak_of_few_counts_does_not_rise_in_proportion_to_what_is_expected() -> None:
+    counts = counts_of(35, (0.1,), seed=4)
+    model = model_of(past_of(counts), days_ahead=7)
+    minute = model.past.end_min + np.arange(1440.0)
+    smooth, errors = model.blend.smooth(minute)[:, 0], peak_errors([(model, 0)])
+    usual, tripled = (peak_of(times * smooth, errors, 0.0).size[0.9] for times in (1, 3))
+    highest = np.random.default_rng(2).poisson(3 * smooth, (400, 1440)).max(axis=1)
+    assert usual < tripled < 2 * usual
+    assert (highest <= np.ceil(tripled)).mean() > 0.8
+
+
 def test_errors_of_a_sum_s_peaks_are_those_of_the_summed_series() -> None:
     counts = counts_of(28, (300.0, 40.0), seed=5, wander=0.01)
     both = model_of(past_of(counts))

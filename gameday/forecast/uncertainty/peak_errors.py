@@ -15,8 +15,8 @@ from scipy.special import stdtrit
 from gameday.forecast.evaluation.rolling_origin import Fold
 from gameday.forecast.model.regional import Model
 from gameday.forecast.order_statistics import median, quantiles
-from gameday.forecast.uncertainty.bands import noise_of
-from gameday.forecast.uncertainty.counts import BEYOND
+from gameday.forecast.uncertainty.bands import Errors, noise_of
+from gameday.forecast.uncertainty.counts import BEYOND, FEW, dispersion
 from gameday.forecast.uncertainty.highest import highest_points, median_maximum
 from gameday.vocabulary import Array
 
@@ -36,6 +36,8 @@ _LEAST_DAYS = 3
 """Scored days that it takes to tell anything of peaks."""
 _FEW = 5
 """Windows from which on their median is their middle; of fewer it is their mean. Ours."""
+_HIGH = 0.95
+"""Level of the expectations of which a series' chance is asked. Ours."""
 _MOST_UNKNOWN = 0.1
 """Share of a day's scored minutes that may be unknown."""
 _STARTS = 4
@@ -282,9 +284,20 @@ def _chance(members: Sequence[tuple[Model, int]]) -> float:
     each, level = [], []
     for model, series in members:
         errors = model.errors(series)
-        each.append(noise_of(errors)[1])
+        each.append(_chance_of(errors))
         level.append(float(errors.expected.mean()) if len(errors.expected) else 0.0)
     return float(np.average(each, weights=level)) if sum(level) > 0 else float(np.mean(each))
+
+
+def _chance_of(errors: Errors) -> float:
+    """Return what a series' counts owe to chance: near its highest minutes, whose the peak is.
+
+    Of few counts logs tell nothing of it.
+    """
+    known = errors.where(~np.isnan(errors.log_ratio))
+    if len(known.expected) and np.quantile(known.expected, _HIGH) < FEW:
+        return dispersion(known.actual, known.expected)[0]
+    return noise_of(errors)[1]
 
 
 def _days(members: Sequence[tuple[Model, int]], folds: Sequence[Fold]) -> Iterator[_ScoredDay]:
