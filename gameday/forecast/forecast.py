@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from gameday.forecast.model.reconciliation import reconciled_models
 from gameday.forecast.model.regional import Model
 from gameday.forecast.model.strength import strength_sigma
 from gameday.forecast.notes import model_notes, past_events
+from gameday.forecast.parallel import side_by_side
 from gameday.forecast.rivals import Rival
 from gameday.forecast.uncertainty.curves import Curves, curves_of, stack_curves
 from gameday.forecast.uncertainty.error_correlation import correlate_errors
@@ -102,7 +104,7 @@ def demand_of(scenario: Scenario, fitted: Fitted, *, rivals: Sequence[Rival] = P
     """Return the demand of the scenario's event that fitted models forecast, benchmarked against `rivals`."""
     known, models, grid = fitted.known, fitted.models, demand_grid(scenario)
     learned = learn_launches(scenario, known, models) if scenario.launches else []
-    benchmarks = [benchmark_model(model, rivals) for model in models]
+    benchmarks = side_by_side(benchmark_model, [(model, rivals) for model in models])
     benchmark = pooled_benchmark(benchmarks)
     curves, spans = _curves(fitted, grid), event_spans(scenario, grid)
     return Demand(
@@ -137,17 +139,12 @@ def _notes(
 def _curves(fitted: Fitted, grid: TimeGrid) -> Curves:
     """Return what the models forecast of every minute, all regions'."""
     steps = range(len(fitted.known.steps))
-    return stack_curves(
-        [
-            curves_of(
-                model.blend,
-                model.past.end_min,
-                [model.bands(s, QUANTILES) for s in steps],
-                grid,
-            )
-            for model in fitted.models
-        ]
-    )
+
+    def of_region(model: Model) -> Curves:
+        bands = [model.bands(series, QUANTILES) for series in steps]
+        return curves_of(model.blend, model.past.end_min, bands, grid)
+
+    return stack_curves(side_by_side(of_region, [(model,) for model in fitted.models]))
 
 
 def benchmark_forecast(
@@ -169,15 +166,15 @@ def _peaks(
 
     `smooth`: shape (regions, steps, slots); `spans`: each region's first slot, and that after its last.
     """
-    out = {}
-    for region in (*regions, ALL):
-        rows = _places(regions, region)
-        inside = _within(smooth[rows], [spans[r] for r in rows])
-        for step in (*steps, ALL):
-            columns = _places(steps, step)
-            days = busy_days(inside[:, columns].sum(axis=(0, 1)))
-            out[region, step] = peak_errors([(models[r], s) for r in rows for s in columns], days)
-    return out
+
+    def of_sum(region: str, step: str) -> PeakErrors:
+        rows, columns = _places(regions, region), _places(steps, step)
+        inside = _within(smooth[np.ix_(rows, columns)], [spans[r] for r in rows])
+        days = busy_days(inside.sum(axis=(0, 1)))
+        return peak_errors([(models[r], s) for r in rows for s in columns], days)
+
+    sums = list(itertools.product((*regions, ALL), (*steps, ALL)))
+    return dict(zip(sums, side_by_side(of_sum, sums), strict=True))
 
 
 def _places(names: tuple[str, ...], wanted: str) -> list[int]:

@@ -124,7 +124,8 @@ class RegionCalendar:
             return {}, None
         ends = self._local(np.array([self.seen_from_min, self.seen_until_min]))
         by_name = _public_holidays(self.country, [*ends.year, *np.unique(stamps.year)])
-        each = {name: np.asarray(_days(stamps).isin(days)) for name, days in by_name.items()}
+        place, dates = pd.factorize(_days(stamps))
+        each = {name: np.asarray(dates.isin(days))[place] for name, days in by_name.items()}
         is_any = np.any([*each.values(), np.zeros(len(stamps), bool)], axis=0)
         first, last = _days(ends)
         seen = {n for n, days in by_name.items() if any(first <= day < last for day in days)}

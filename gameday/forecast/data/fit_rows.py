@@ -52,6 +52,8 @@ class Rows:
 
     def where(self, keep: Array | slice) -> Rows:
         """Return the rows where `keep`, shape (rows,)."""
+        if not isinstance(keep, slice) and keep.all():
+            return self
         return Rows(
             self.minute[keep],
             self.width[keep],

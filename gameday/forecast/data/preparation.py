@@ -12,6 +12,7 @@ from gameday.forecast.data.coarse_rows import minutes_of_rows, row_notes
 from gameday.forecast.data.fit_rows import without_launches
 from gameday.forecast.data.outliers import Masked, asked_masks, find_outliers, mask
 from gameday.forecast.data.training_data import Past
+from gameday.forecast.parallel import side_by_side
 from gameday.forecast.rivals.outside import outside_members
 from gameday.history import History
 from gameday.vocabulary import Array
@@ -29,8 +30,8 @@ def prepare(
     """
     if not by_day:
         row_notes(known, calendars)
-    pasts, masked = [], []
-    for index, counts in enumerate(minutes_of_rows(known, calendars)):
+
+    def of_region(index: int, counts: Array) -> tuple[Past, list[Masked]]:
         past = _past(calendars[index], known, index, counts)
         declared = asked_masks(past, known.steps)
         past = mask(past, declared, known.steps)
@@ -38,9 +39,10 @@ def prepare(
             past, known.steps, "masks leave no minute of the past to learn from; mask less"
         )
         found = [] if by_day else find_outliers(past, known.steps)
-        pasts.append(mask(past, found, known.steps))
-        masked += declared + found
-    return pasts, masked
+        return mask(past, found, known.steps), declared + found
+
+    prepared = side_by_side(of_region, enumerate(minutes_of_rows(known, calendars)))
+    return [past for past, _ in prepared], [each for _, masked in prepared for each in masked]
 
 
 def _past(calendar: RegionCalendar, known: History, region: int, counts: Array) -> Past:

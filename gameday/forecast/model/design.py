@@ -27,6 +27,8 @@ class Columns:
 
     def rows(self, keep: Array | slice) -> Columns:
         """Return the rows where `keep`."""
+        if not isinstance(keep, slice) and keep.all():
+            return self
         return replace(self, values=self.values[keep])
 
     def beside(self, other: Columns) -> Columns:

@@ -18,6 +18,7 @@ from gameday.forecast.data.training_data import Past, daily
 from gameday.forecast.evaluation.rolling_origin import Fold
 from gameday.forecast.model.blend import Reconciliation
 from gameday.forecast.model.regional import Model, fit_models
+from gameday.forecast.parallel import side_by_side
 from gameday.vocabulary import Array
 
 __all__ = [
@@ -56,7 +57,8 @@ def reconciled_models(pasts: list[Past], origin: float, end: float, kind: str) -
         if is_long
         else [None] * len(pasts)
     )
-    return [reconcile(model, day, origin, end) for model, day in zip(minutes, days, strict=True)]
+    both = zip(minutes, days, strict=True)
+    return side_by_side(reconcile, [(model, day, origin, end) for model, day in both])
 
 
 def reconcile(minutes: Model, days: Model | None, begin: float, end: float) -> Model:

@@ -242,11 +242,15 @@ def _runs(by_origin: list[list[_ScoredDay]], length: int) -> Iterator[list[_Scor
 
 def _likely(runs: list[list[_ScoredDay]], chance: float) -> Array:
     """Return the likely highest minute of each run of days, shape (runs,)."""
-    each = [
-        highest_points(np.concatenate([day.curve for day in run]), run[0].every_min) for run in runs
-    ]
-    points, minutes = (np.stack(part) for part in zip(*each, strict=True))
-    return median_maximum(points, minutes, chance)
+    alike: dict[tuple[int, float], list[int]] = {}
+    for number, run in enumerate(runs):
+        points = sum(len(day.curve) for day in run)
+        alike.setdefault((points, run[0].every_min), []).append(number)
+    likely = np.empty(len(runs))
+    for (_, every_min), numbers in alike.items():
+        curves = np.stack([np.concatenate([day.curve for day in runs[k]]) for k in numbers])
+        likely[numbers] = median_maximum(*highest_points(curves, every_min), chance)
+    return likely
 
 
 def _late(run: list[_ScoredDay]) -> float:

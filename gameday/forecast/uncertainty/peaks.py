@@ -126,8 +126,7 @@ def _own_peak(smooth: Array, slot: int, errors: PeakErrors, sigma: float) -> Pea
     if not errors.is_known:
         alone = {0.5: expected}
         return Peak(slot, expected, alone, dict(alone), {}, errors.distinct)
-    points, minutes = highest_points(smooth)
-    likely = float(median_maximum(points[None], minutes[None], errors.chance)[0])
+    likely = float(median_maximum(*highest_points(smooth[None]), errors.chance)[0])
     size, five = (
         likely * np.exp(_with_event(log, sigma)) for log in (errors.log_size, errors.log_five)
     )
