@@ -29,6 +29,8 @@ _LEAST_COUNT = 3.0
 Ours."""
 _THIN = 300
 """Minutes of an origin on which widths and likenesses are measured."""
+_AT_ONCE = 100
+"""Series of which all members' forecasts are added up at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,14 @@ def _run_lengths(number: Array, total: Array, most: int) -> Array:
 
 
 def _losses(folds: Sequence[Fold]) -> Array:
-    """Return the log of members' weighted quantile loss by fold, (folds, members, series); NaN where unknown.
+    """Return the log of members' weighted quantile loss by fold, (folds, members, series); NaN where unknown."""
+    parts = [slice(at, at + _AT_ONCE) for at in range(0, folds[0].said.shape[1], _AT_ONCE)]
+    each = [_losses_of_some([fold.part(part) for fold in folds]) for part in parts]
+    return np.concatenate(each, axis=2)
+
+
+def _losses_of_some(folds: Sequence[Fold]) -> Array:
+    """Return the same of folds of a few series.
 
     A member's band in a fold is as wide as its errors in the other folds.
     """

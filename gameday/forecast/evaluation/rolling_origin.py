@@ -103,14 +103,14 @@ class Fold:
         own = [series]
         return apart(self._heard(weights)[:, own], self.log_mean[:, :, own], self.levels)[:, 0]
 
-    def without_last(self) -> Fold:
-        """Return the fold without its last series."""
+    def part(self, series: slice) -> Fold:
+        """Return the fold of some series."""
         return replace(
             self,
-            actual=self.actual[:, :-1],
-            log_mean=self.log_mean[:, :, :-1],
-            said=self.said[:, :-1],
-            recurring=self.recurring[:, :-1],
+            actual=self.actual[:, series],
+            log_mean=self.log_mean[:, :, series],
+            said=self.said[:, series],
+            recurring=self.recurring[:, series],
         )
 
 

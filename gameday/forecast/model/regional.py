@@ -88,7 +88,7 @@ class Model:
         return replace(
             self,
             past=replace(self.past, counts=self.past.counts[:-1]),
-            folds=[fold.without_last() for fold in self.folds],
+            folds=[fold.part(slice(0, -1)) for fold in self.folds],
             blend=self.blend.without_last(reconciliation),
             event_errors=[errors[:, :-1] for errors in self.event_errors],
         )
