@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
     from gameday.capacity.services import (
         ServiceDemand,
-        callers_at,
+        StepVisits,
         instances_for,
         service_demand,
-        visits_of_steps,
     )
     from gameday.capacity.units import vcpus_per_step
 
@@ -30,9 +29,9 @@ __all__ = [
     "Move",
     "ServiceDemand",
     "CountsBesideCalls",
+    "StepVisits",
     "Withheld",
     "as_yaml",
-    "callers_at",
     "from_mapping",
     "instances_for",
     "compare_counts",
@@ -41,7 +40,6 @@ __all__ = [
     "service_demand",
     "vcpus_per_step",
     "verify",
-    "visits_of_steps",
     "with_order",
     "withhold",
 ]
@@ -54,10 +52,10 @@ if not TYPE_CHECKING:
             "EXPORTERS": "exporters",
             "Move": "request",
             "ServiceDemand": "services",
+            "StepVisits": "services",
             "CountsBesideCalls": "own_counts",
             "Withheld": "order",
             "as_yaml": "request",
-            "callers_at": "services",
             "from_mapping": "request",
             "instances_for": "services",
             "compare_counts": "own_counts",
@@ -66,7 +64,6 @@ if not TYPE_CHECKING:
             "service_demand": "services",
             "vcpus_per_step": "units",
             "verify": "proof",
-            "visits_of_steps": "services",
             "with_order": "order",
             "withhold": "order",
         },

@@ -6,10 +6,8 @@ own counts are known, what they are beside that is learned: a scenario may not k
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,10 +21,41 @@ from gameday.traffic import event_steps
 from gameday.traffic.fit import steps_by_type
 from gameday.vocabulary import SLOT_S, Array, TimeGrid
 
-__all__ = ["ServiceDemand", "callers_at", "instances_for", "service_demand", "visits_of_steps"]
+__all__ = ["ServiceDemand", "StepVisits", "instances_for", "service_demand"]
 
 OwnCounts = Mapping[tuple[str, str], CountsBesideCalls]
 """(region, service) -> what its own counts are beside what the scenario's calls say."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepVisits:
+    """How often steps visit services; each stack's and product type's call graphs are walked once."""
+
+    scenario: Scenario
+    _found: dict[tuple[str, str | None], Array] = field(default_factory=dict)
+
+    def per_step(self, region: str, product: str | None) -> Array:
+        """Return how often a step of a product type visits each service of a region, (services, steps)."""
+        where = self.scenario.regions[region].stack, product
+        if where not in self._found:
+            self._found[where] = visits_per_step(self.scenario, *where)
+        return self._found[where]
+
+    def caused(self, grid: TimeGrid, region: str, steps: Array) -> Array:
+        """Return visits a minute, (services, slots), that a region's steps a minute, (steps, slots), cause."""
+        by_type = steps_by_type(self.scenario, grid, region, steps)
+        each = [self.per_step(region, product) @ rows for product, rows in by_type.items()]
+        return np.asarray(sum(each))
+
+    def callers(self, demand: EventDemand, region: str, service: int, slot: int) -> Array:
+        """Return visits a minute to a service, by its number, in a slot by the step that causes them, (steps,)."""
+        r = demand.regions.index(region)
+        median = demand.organic.median[r, :, slot : slot + 1]
+        by_type = steps_by_type(self.scenario, demand.grid.part(slot, 1), region, median)
+        steps = [(product, rows[:, 0]) for product, rows in by_type.items()]
+        for name, launch in demand.launches.items():
+            steps.append((self.scenario.launches[name].product, launch.median[r, :, slot]))
+        return np.asarray(sum(self.per_step(region, p)[service] * counts for p, counts in steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +75,7 @@ def service_demand(
 
     Steps of a region err together, as sessions do: a service's bands are the sums of its steps'.
     """
-    calls = _Calls(scenario, demand, own)
+    calls = _Calls(scenario, demand, own, StepVisits(scenario))
     launches = {
         name: LaunchSteps(calls.of_launch(name), launch.log_sigma)
         for name, launch in demand.launches.items()
@@ -63,13 +92,11 @@ class _Calls:
     scenario: Scenario
     demand: EventDemand
     own: OwnCounts
+    step_visits: StepVisits
 
     @property
     def services(self) -> tuple[str, ...]:
         return tuple(self.scenario.services)
-
-    def stack(self, region: str) -> str:
-        return self.scenario.regions[region].stack
 
     def organic(self) -> Demand:
         """Return visits a minute without launches, as a demand whose steps are the services."""
@@ -100,7 +127,7 @@ class _Calls:
     def visits(self, steps: Array) -> Array:
         """Return visits, (regions, services, slots), of steps a minute, (regions, steps, slots)."""
         each = [
-            visits_of_steps(self.scenario, self.demand.grid, region, steps[r])
+            self.step_visits.caused(self.demand.grid, region, steps[r])
             for r, region in enumerate(self.demand.regions)
         ]
         return self._as_counted(np.stack(each))
@@ -109,7 +136,7 @@ class _Calls:
         """Return visits a minute that a launch's median crowd causes, shape (regions, services, slots)."""
         sold, steps = self.scenario.launches[name].product, self.demand.launches[name].median
         each = [
-            visits_per_step(self.scenario, self.stack(region), sold) @ steps[r]
+            self.step_visits.per_step(region, sold) @ steps[r]
             for r, region in enumerate(self.demand.regions)
         ]
         return np.stack(each) * self._times()[:, :, None]
@@ -120,9 +147,9 @@ class _Calls:
         visits = busy.copy()
         for product, steps in event_steps(self.scenario, self.demand.organic, quantile).items():
             for r, region in enumerate(self.demand.regions):
-                of_stack = self.scenario, self.stack(region), product
-                busy[r] += busy_s_per_step(*of_stack) @ steps[r] / SLOT_S
-                visits[r] += visits_per_step(*of_stack) @ steps[r]
+                stack = self.scenario.regions[region].stack
+                busy[r] += busy_s_per_step(self.scenario, stack, product) @ steps[r] / SLOT_S
+                visits[r] += self.step_visits.per_step(region, product) @ steps[r]
         more = np.divide(self._as_counted(visits), visits, out=np.ones_like(busy), where=visits > 0)
         return np.asarray(busy * more)
 
@@ -140,29 +167,6 @@ class _Calls:
         return np.asarray(visits * self._times()[:, :, None] + np.array(besides)[:, :, None])
 
 
-def visits_of_steps(scenario: Scenario, grid: TimeGrid, region: str, steps: Array) -> Array:
-    """Return visits a minute to each service, (services, slots), that a region's steps, (steps, slots), cause."""
-    stack = scenario.regions[region].stack
-    return np.asarray(
-        sum(
-            visits_per_step(scenario, stack, product) @ rows
-            for product, rows in steps_by_type(scenario, grid, region, steps).items()
-        )
-    )
-
-
-def callers_at(scenario: Scenario, demand: EventDemand, region: str, slot: int) -> Array:
-    """Return visits a minute in one slot by the step that causes them, shape (services, steps)."""
-    r, stack = demand.regions.index(region), scenario.regions[region].stack
-    median = demand.organic.median[r, :, slot : slot + 1]
-    by_type = steps_by_type(scenario, demand.grid.part(slot, 1), region, median)
-    steps = [(product, rows[:, 0]) for product, rows in by_type.items()]
-    for name, launch in demand.launches.items():
-        steps.append((scenario.launches[name].product, launch.median[r, :, slot]))
-    each = [visits_per_step(scenario, stack, product) * counts for product, counts in steps]
-    return np.asarray(sum(each))
-
-
 def _log_ratio(above: Array, below: Array) -> Array:
     return np.log(np.maximum(above, 1e-12)) - np.log(np.maximum(below, 1e-12))
 
@@ -172,17 +176,13 @@ def instances_for(scenario: Scenario, stack: str, service: str, busy: Array) -> 
 
     To three digits of what is busy, rounded up.
     """
-
-    @lru_cache(maxsize=4096)
-    def sized(offered: float) -> int:
-        return size_service(scenario, stack, service, offered).instances
-
-    return np.array([sized(_rounded_up(offered)) for offered in busy.tolist()])
+    offered, place = np.unique(_rounded_up(busy), return_inverse=True)
+    sizes = [size_service(scenario, stack, service, each).instances for each in offered.tolist()]
+    return np.array(sizes)[place]
 
 
-def _rounded_up(value: float) -> float:
-    """Return a number rounded up to three digits."""
-    if value <= 0:
-        return 0.0
-    digit = 10.0 ** (math.floor(math.log10(value)) - 2)
-    return math.ceil(value / digit) * digit
+def _rounded_up(values: Array) -> Array:
+    """Return numbers rounded up to three digits; 0 of what is not above 0."""
+    positive = np.where(values > 0, values, 1.0)
+    digit = 10.0 ** (np.floor(np.log10(positive)) - 2)
+    return np.where(values > 0, np.ceil(positive / digit) * digit, 0.0)

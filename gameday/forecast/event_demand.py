@@ -147,24 +147,19 @@ class EventDemand:
 
     def numbers(self, region: str, step: str) -> EventNumbers:
         """Return the numbers of the event in its span, `all` standing for the sum of regions, or of steps."""
-        weights = self._weights(region, step)
-        organic, launched = (
-            float((x.sum(axis=2) * weights).sum())
-            for x in (self.organic.mean * self.in_span, self.launched_mean * self.in_span)
-        )
-        peak = self.peak(region, step)
-        then = (self.median[:, :, peak.slot] * self.in_span[:, :, peak.slot] * weights).sum()
-        return EventNumbers(region, step, organic, launched, peak, float(then))
+        curves, peak = self._curves(region, step), self.peak(region, step)
+        organic, launches = float(curves.summed(self.organic.mean).sum()), curves.launches()
+        launched = sum(float(steps.sum()) * np.exp(sigma**2 / 2) for steps, sigma in launches)
+        median = curves.summed(self.organic.median) + sum(steps for steps, _ in launches)
+        then = float(median[peak.slot - curves.first])
+        return EventNumbers(region, step, organic, float(launched), peak, then)
 
     def peak(self, region: str, step: str, per_step: Array | None = None) -> Peak:
         """Return the highest minute of the event's span, as peaks.py defines it; `slot` counts from the grid.
 
         `per_step`, shape (steps,): how much each step counts in the sum, as busy vCPUs do; default 1.
         """
-        weights = self._weights(region, step)
-        if per_step is not None:
-            weights = weights * per_step
-        curves = _EventCurves(self, weights, *self._span(region))
+        curves = self._curves(region, step, per_step)
         organic, smooth = self.organic, curves.summed(self.organic.smooth)
         effect = curves.summed(np.abs(organic.event_log_effect))
         peak = peak_of(
@@ -175,18 +170,15 @@ class EventDemand:
         )
         return replace(peak, slot=peak.slot + curves.first)
 
-    def _weights(self, region: str, step: str) -> Array:
-        rows = np.array([region in (ALL, name) for name in self.regions], float)
-        return np.outer(rows, [step in (ALL, name) for name in self.steps])
-
-    def _span(self, region: str) -> tuple[int, int]:
-        """Return the first slot and the slot after the last of a region's span, or of all that regions' hold."""
-        spans = [
-            s
-            for name, s in zip(self.regions, self.organic.spans, strict=True)
-            if region in (ALL, name)
-        ]
-        return min(a for a, _ in spans), max(b for _, b in spans)
+    def _curves(self, region: str, step: str, per_step: Array | None = None) -> _EventCurves:
+        """Return what adds up a region and step, or all, in their span; each step counts as `per_step` says."""
+        rows, columns = (
+            np.array([place for place, name in enumerate(names) if wanted in (ALL, name)])
+            for wanted, names in ((region, self.regions), (step, self.steps))
+        )
+        weights = np.ones(len(columns)) if per_step is None else np.asarray(per_step)[columns]
+        begins, ends = np.array(self.organic.spans)[rows].T
+        return _EventCurves(self, rows, columns, weights, int(begins.min()), int(ends.max()))
 
     def table(self, *, series_column: str = "step") -> pd.DataFrame:
         """Return every minute: region, step (or team), slot_utc, in_event, quantiles, mean, their parts."""
@@ -213,24 +205,34 @@ class _EventCurves:
     """Sums of an event's curves over regions and steps, within its span."""
 
     demand: EventDemand
+    rows: Array
+    """Numbers of the regions that are summed."""
+    columns: Array
+    """Numbers of the steps that are."""
     weights: Array
-    """How much each region and step counts, shape (regions, steps)."""
+    """How much each of those steps counts, shape (columns,)."""
     first: int
+    """The span's first slot."""
     last: int
+    """The slot after its last one."""
 
     def summed(self, values: Array) -> Array:
         """Return the weighted sum of values, (regions, steps, slots), at each slot of the span."""
-        inside = self.demand.in_span[:, :, self.first : self.last]
-        part = values[:, :, self.first : self.last]
-        return np.asarray(np.einsum("rs,rst->t", self.weights, part * inside))
+        inside = self.demand.in_span[self.rows, :, self.first : self.last]
+        part = values[self.rows[:, None], self.columns, self.first : self.last]
+        return np.asarray(np.einsum("s,rst->t", self.weights, part * inside))
 
-    def with_launches(self) -> LaunchedCurve | None:
-        """Return the organic median and the launches on top of it; None where there are none."""
+    def launches(self) -> tuple[tuple[Array, float], ...]:
+        """Return each launch's median crowd at each slot of the span, and the log spread of its size."""
         crowds = [
             (self.summed(launch.median), launch.log_sigma)
             for launch in self.demand.launches.values()
         ]
-        launches = tuple((steps, sigma) for steps, sigma in crowds if steps.any())
+        return tuple((steps, sigma) for steps, sigma in crowds if steps.any())
+
+    def with_launches(self) -> LaunchedCurve | None:
+        """Return the organic median and the launches on top of it; None where there are none."""
+        launches = self.launches()
         return (
             LaunchedCurve(self.summed(self.demand.organic.median), launches) if launches else None
         )

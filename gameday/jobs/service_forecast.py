@@ -14,11 +14,10 @@ from pydantic import Field
 from gameday.capacity import (
     CountsBesideCalls,
     ServiceDemand,
-    callers_at,
+    StepVisits,
     compare_counts,
     instances_for,
     service_demand,
-    visits_of_steps,
 )
 from gameday.errors import HistoryError, UsageError
 from gameday.files import write_whole
@@ -140,8 +139,9 @@ def _own_counts(
     assert steps is not None
     assert counts is not None
     compared, numbers = {}, [list(scenario.services).index(service) for service in own.steps]
+    visits = StepVisits(scenario)
     for r, region in enumerate(scenario.regions):
-        called = _called(scenario, grid, region, steps[r])
+        called = _called(visits, grid, region, steps[r])
         for s, service in enumerate(own.steps):
             compared[region, service] = compare_counts(counts[r, s], called[numbers[s]])
     return {where: found for where, found in compared.items() if found.is_learned}
@@ -153,13 +153,13 @@ def _both_known(first: TimeGrid, second: TimeGrid) -> TimeGrid:
     return TimeGrid.between(begin, max(begin, min(first.end, second.end)))
 
 
-def _called(scenario: Scenario, grid: TimeGrid, region: str, steps: Array) -> Array:
+def _called(visits: StepVisits, grid: TimeGrid, region: str, steps: Array) -> Array:
     """Return the visits that steps of the past cause, shape (services, slots)."""
-    parts = []
+    parts = [np.empty((len(visits.scenario.services), 0))]
     for first in range(0, grid.slots, _CHUNK_DAYS * 1440):
         part = grid.part(first, min(_CHUNK_DAYS * 1440, grid.slots - first))
-        parts.append(visits_of_steps(scenario, part, region, steps[:, first : first + part.slots]))
-    return np.concatenate(parts, axis=1) if parts else np.empty((len(scenario.services), 0))
+        parts.append(visits.caused(part, region, steps[:, first : first + part.slots]))
+    return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,7 @@ class _Services:
     demand: EventDemand
     own: dict[tuple[str, str], CountsBesideCalls]
     asked: ServiceDemand
+    step_visits: StepVisits
     needed: dict[tuple[str, str], dict[float, Array]]
     """(service, stack) -> quantile of the day -> instances in each minute, shape (slots,)."""
 
@@ -178,7 +179,8 @@ class _Services:
         scenario: Scenario, demand: EventDemand, own: dict[tuple[str, str], CountsBesideCalls]
     ) -> _Services:
         asked = service_demand(scenario, demand, _QUANTILES, own)
-        return _Services(scenario, demand, own, asked, _needed(scenario, demand, asked))
+        needed = _needed(scenario, demand, asked)
+        return _Services(scenario, demand, own, asked, StepVisits(scenario), needed)
 
     def answer(self, order: ServiceOrder) -> ServiceAnswer:
         """Return what is told, and write what is asked for."""
@@ -206,7 +208,7 @@ class _Services:
         region, service = self.demand.regions[r], self.asked.visits.steps[s]
         numbers = self.asked.visits.numbers(region, service)
         slot = numbers.peak.slot
-        callers = callers_at(self.scenario, self.demand, region, slot)[s]
+        callers = self.step_visits.callers(self.demand, region, s, slot)
         return ServiceRow(
             service=service,
             region=region,
@@ -303,25 +305,27 @@ def _write_pages(
 ) -> None:
     """Write a page a service."""
     folder.mkdir(parents=True, exist_ok=True)
+    demand = asked.visits
+    lines = {"p50": demand.median, "p10": demand.marginal(0.1), "p90": demand.marginal(0.9)}
     for service in scenario.services:
         rows = [row for row in answer.rows if row.service == service]
         if rows:
             data = {
                 "service": service,
                 "event": answer.event,
-                "regions": [_region_of_page(asked, row) for row in rows],
+                "regions": [_region_of_page(demand, lines, row) for row in rows],
                 "fleets": [fleet for fleet in answer.fleets if fleet.service == service],
                 "notes": answer.notes,
             }
             render_service(data, folder / f"{service}.html")
 
 
-def _region_of_page(asked: ServiceDemand, row: ServiceRow) -> dict[str, object]:
-    """Return what a page shows of one region."""
-    demand = asked.visits
+def _region_of_page(
+    demand: EventDemand, lines: dict[str, Array], row: ServiceRow
+) -> dict[str, object]:
+    """Return what a page shows of one region; `lines`: name -> visits, shape (regions, services, slots)."""
     r, s = demand.regions.index(row.region), demand.steps.index(row.service)
     slots = np.arange(*demand.organic.spans[r], _EVERY_MIN)
-    lines = {"p50": demand.median, "p10": demand.marginal(0.1), "p90": demand.marginal(0.9)}
     at = [demand.grid.instant(int(slot)) for slot in slots]
     return {"row": row, "at": at} | {name: x[r, s, slots].tolist() for name, x in lines.items()}
 

@@ -1,19 +1,24 @@
 """Print as JSON how the forecast does on the sets in hand, by window and by setting. Nothing is asserted.
 
-python -m tests.bench.forecast_sets [windows | settings | lengths]
+python -m tests.bench.forecast_sets [windows | settings | lengths | services]
 
 windows   the highest minute of 1 to 90 days: how often its p90 holds, and its loss beside naive max
 settings  how members are weighed: the choice that is best on the other sets, on the one left out
 lengths   the same past by the minute, hour and as old hours beside new minutes
+services  one run for 300 services in five regions: time and memory
 Traces are read from GAMEDAY_TRACES, by default `../shared/data`; without them their parts are left out, aloud.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +32,10 @@ from gameday.forecast.model.regional import Model, fit_models, heard
 from gameday.forecast.uncertainty.peak_errors import peak_errors
 from gameday.forecast.uncertainty.peaks import busy_days, peak_of
 from gameday.history import CoarseRows, History
-from gameday.vocabulary import TimeGrid
+from gameday.jobs.service_forecast import ServiceOrder, forecast_services
+from gameday.live import Show
+from gameday.scenario.reading import read_scenario
+from gameday.vocabulary import Seed, TimeGrid
 from tests.bench.forecast import DAY_MIN, TRACES, _calendar, _past, _some, _trace
 from tests.support.made_up import counts_of
 
@@ -226,8 +234,56 @@ def _coarse(known: pd.Series, minutes: int, fine_days: int) -> History:
     )
 
 
+_ZONES = ("America/New_York", "Europe/Berlin", "Asia/Tokyo")
+"""Of the regions that are added to the bundled scenario's two."""
+
+
+def services(*, size: float = 1.0) -> dict[str, Any]:
+    """The bundled event, 300 services in five regions: every minute of each in one table, and a page a service."""
+    number, regions = max(20, _some(300, size)), _ZONES[: _some(3, size)]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "many.yaml"
+        scenario = _with_services(number, regions, max(60, _some(730, size)))
+        file.write_text(json.dumps(scenario), "utf-8")
+        order = ServiceOrder(
+            str(file), Seed(1), out=Path(folder) / "all.parquet", pages=Path(folder) / "pages"
+        )
+        began = time.perf_counter()
+        answer = forecast_services(order, Show(quiet=True))
+        return {
+            "services": number,
+            "regions": len(scenario["regions"]),
+            "rows": len(answer.rows),
+            "pages": len(list((Path(folder) / "pages").glob("*.html"))),
+            "seconds": round(time.perf_counter() - began, 1),
+            "memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        }
+
+
+def _with_services(number: int, regions: tuple[str, ...], days: int) -> dict[str, Any]:
+    """Return the bundled scenario with so many services, its steps calling the new ones, and more regions."""
+    data = json.loads(read_scenario("primeday").text)
+    data["history"]["synthetic"]["days"] = days
+    drop = data["launches"]["console-drop"]
+    for place, zone in enumerate(regions):
+        region = f"region-{place}"
+        data["regions"][region] = {"zone": zone, "stack": "us"}
+        data["history"]["synthetic"]["sessions_per_day"][region] = 2e6 * (place + 1)
+        drop["at"][region] = "2027-07-13T18:00"
+        drop["crowd"][region], drop["stock"][region] = 10_000, 4_000
+        for product in data["products"].values():
+            product["share"][region] = product["share"]["us"]
+    steps = list(data["steps"].values())
+    for place in range(number - len(data["services"])):
+        data["services"][f"service-{place}"] = data["services"]["catalogue"]
+        steps[place % len(steps)]["exchanges"][-1].setdefault("calls", []).append(
+            f"service-{place}"
+        )
+    return data
+
+
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
-    part.__name__: part for part in (windows, settings, lengths)
+    part.__name__: part for part in (windows, settings, lengths, services)
 }
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gameday.capacity import compare_counts, service_demand, visits_of_steps
+from gameday.capacity import StepVisits, compare_counts, service_demand
 from gameday.cli.app import app
 from gameday.errors import UsageError
 from gameday.forecast import forecast_demand
@@ -60,7 +60,7 @@ def typed(*arguments: str) -> str:
 def own_counts(scenario: Scenario, file: Path, service: str) -> Path:
     """Write what a service counts: more than its callers' calls say, and some that nobody calls for."""
     past = read_history(scenario, file=None, seed=Seed(1)).known_before(scenario.history.until)
-    called = visits_of_steps(scenario, past.grid, "eu", np.nan_to_num(past.counts[0]))
+    called = StepVisits(scenario).caused(past.grid, "eu", np.nan_to_num(past.counts[0]))
     mean = TIMES * called[list(scenario.services).index(service)] + BESIDES
     counts = np.random.default_rng(1).poisson(mean)
     times = pd.to_datetime(past.grid.minutes(), unit="m", utc=True)
