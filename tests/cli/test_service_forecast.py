@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from gameday.capacity import StepVisits, compare_counts, service_demand
 from gameday.cli.app import app
-from gameday.errors import UsageError
+from gameday.errors import HistoryError, UsageError
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
 from gameday.scenario import Scenario, load_scenario
@@ -149,4 +149,14 @@ def test_a_service_that_the_scenario_does_not_have_is_refused(
     table = pd.read_parquet(counts).assign(service="unknwon")
     table.to_parquet(counts)
     with pytest.raises(UsageError, match="no service of the scenario is called 'unknwon'"):
+        typed("--event", shop, "--counts", str(counts))
+
+
+def test_counts_of_another_time_than_the_past_are_refused(
+    shop: str, scenario: Scenario, tmp_path: Path
+) -> None:
+    counts = own_counts(scenario, tmp_path / "own.parquet", next(iter(scenario.services)))
+    table = pd.read_parquet(counts)
+    table.assign(time=table["time"] - pd.Timedelta(days=700)).to_parquet(counts)
+    with pytest.raises(HistoryError, match="none of its minutes is in the past that is known"):
         typed("--event", shop, "--counts", str(counts))
