@@ -30,6 +30,7 @@ from gameday.forecast.evaluation import (
 )
 from gameday.forecast.model import strength_sigma
 from gameday.history import History, read_history
+from gameday.jobs.drawn import DRAWN_MIN, drawn
 from gameday.live import Show
 from gameday.report import render_review
 from gameday.scenario import Scenario, load_scenario
@@ -43,8 +44,6 @@ _LEADS_DAYS = (28, 14, 7, 1)
 """Days before the event from which it is forecast again, beside `history.until`."""
 _LEAST_DAYS = 28
 """Days that must be known at such a lead."""
-_EVERY_MIN = 5
-"""A page draws every so many minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,17 +237,15 @@ def _as_counted(demand: EventDemand, came: Array) -> Demand:
 
 def _lines(demand: EventDemand, came: Array) -> list[dict[str, object]]:
     """Return what a page draws of each region: all steps' sum, as said and as it came."""
-    out = []
+    out = list[dict[str, object]]()
     for r, region in enumerate(demand.regions):
         first, last = demand.organic.spans[r]
-        slots = np.arange(first, last, _EVERY_MIN)
-        counted = came[r].sum(axis=0)[slots]
         out.append(
             {
                 "region": region,
-                "at": [demand.grid.instant(int(slot)) for slot in slots],
-                "p50": demand.median[r].sum(axis=0)[slots].tolist(),
-                "actual": [None if np.isnan(count) else float(count) for count in counted],
+                "at": [demand.grid.instant(slot) for slot in range(first, last, DRAWN_MIN)],
+                "p50": drawn(demand.median[r].sum(axis=0)[first:last]),
+                "actual": drawn(came[r].sum(axis=0)[first:last]),
             }
         )
     return out

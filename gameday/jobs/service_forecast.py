@@ -23,6 +23,7 @@ from gameday.errors import HistoryError, UsageError
 from gameday.files import write_whole
 from gameday.forecast import EventDemand, forecast_demand
 from gameday.history import History, read_history
+from gameday.jobs.drawn import DRAWN_MIN, drawn
 from gameday.jobs.team_counts import read_team_counts
 from gameday.live import Show
 from gameday.products import IsoInstant
@@ -37,8 +38,6 @@ _QUANTILES = (0.5, 0.9)
 """Days that busy servers and instances are told of."""
 _CHUNK_DAYS = 7
 """Days of the past that are turned into visits at once."""
-_EVERY_MIN = 5
-"""A page draws every so many minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,9 +324,10 @@ def _region_of_page(
 ) -> dict[str, object]:
     """Return what a page shows of one region; `lines`: name -> visits, shape (regions, services, slots)."""
     r, s = demand.regions.index(row.region), demand.steps.index(row.service)
-    slots = np.arange(*demand.organic.spans[r], _EVERY_MIN)
-    at = [demand.grid.instant(int(slot)) for slot in slots]
-    return {"row": row, "at": at} | {name: x[r, s, slots].tolist() for name, x in lines.items()}
+    first, last = demand.organic.spans[r]
+    at = [demand.grid.instant(slot) for slot in range(first, last, DRAWN_MIN)]
+    highest = {name: drawn(minutes[r, s, first:last]) for name, minutes in lines.items()}
+    return {"row": row, "at": at} | highest
 
 
 def _name(level: float) -> str:

@@ -17,6 +17,7 @@ from gameday.cli.app import app
 from gameday.errors import HistoryError, UsageError
 from gameday.forecast import forecast_demand
 from gameday.history import read_history
+from gameday.jobs.drawn import drawn
 from gameday.scenario import Scenario, load_scenario
 from gameday.simulate import offered_erlangs
 from gameday.traffic import event_steps
@@ -160,3 +161,10 @@ def test_counts_of_another_time_than_the_past_are_refused(
     table.assign(time=table["time"] - pd.Timedelta(days=700)).to_parquet(counts)
     with pytest.raises(HistoryError, match="none of its minutes is in the past that is known"):
         typed("--event", shop, "--counts", str(counts))
+
+
+def test_what_a_page_draws_holds_the_highest_minute_and_gaps() -> None:
+    minutes = np.arange(12.0)
+    minutes[3] = 100.0
+    minutes[5:10] = np.nan
+    assert drawn(minutes) == [100.0, None, 11.0]
