@@ -147,15 +147,9 @@ class _Spread:
         middle = (before * foreseen + number * own) / (before + number)
         square = before * self.spread**2 + number * np.mean((errors - middle) ** 2)
         # Few windows that happen to agree make no longer one surer than the shorter ones are.
-        spread = max(
-            float(np.sqrt(square / (before + number))), self.spread * min(1.0, _FEW / number)
-        )
-        return _Spread(
-            float(middle),
-            spread,
-            before + number,
-            float(middle - self.middle) / doublings,
-        )
+        least, windows = self.spread * min(1.0, _FEW / number), before + number
+        spread = max(float(np.sqrt(square / windows)), least)
+        return _Spread(float(middle), spread, windows, float(middle - self.middle) / doublings)
 
     def quantiles(self, errors: Array) -> Array:
         """Return quantiles of one more, shape (PEAK_LEVELS,), by no more than `BEYOND` times beyond any error."""
@@ -242,15 +236,21 @@ def _runs(by_origin: list[list[_ScoredDay]], length: int) -> Iterator[list[_Scor
 
 def _likely(runs: list[list[_ScoredDay]], chance: float) -> Array:
     """Return the likely highest minute of each run of days, shape (runs,)."""
+    likely = np.empty(len(runs))
+    for every_min, numbers in _alike(runs):
+        curves = np.stack([np.concatenate([day.curve for day in runs[k]]) for k in numbers])
+        likely[numbers] = median_maximum(*highest_points(curves, every_min), chance)
+    return likely
+
+
+def _alike(runs: list[list[_ScoredDay]]) -> Iterator[tuple[float, list[int]]]:
+    """Yield (minutes between points, numbers of the runs) of those with as many points so far apart."""
     alike: dict[tuple[int, float], list[int]] = {}
     for number, run in enumerate(runs):
         points = sum(len(day.curve) for day in run)
         alike.setdefault((points, run[0].every_min), []).append(number)
-    likely = np.empty(len(runs))
     for (_, every_min), numbers in alike.items():
-        curves = np.stack([np.concatenate([day.curve for day in runs[k]]) for k in numbers])
-        likely[numbers] = median_maximum(*highest_points(curves, every_min), chance)
-    return likely
+        yield every_min, numbers
 
 
 def _late(run: list[_ScoredDay]) -> float:

@@ -67,7 +67,7 @@ class Sale:
         """
         inside = (from_start_min >= 0) & (from_end_min < 0)
         ramp = np.where(from_start_min < 0, np.clip(1 + from_start_min / 120, 0, 1) * 0.35, 0.0)
-        opening = np.where(inside, 0.65 * 0.5 ** (np.maximum(from_start_min, 0) / 60), 0.0)
-        closing = np.where(inside, 0.4 * 0.5 ** (np.maximum(-from_end_min, 0) / 45), 0.0)
-        after = np.where(from_end_min >= 0, -0.3 * np.exp(-np.maximum(from_end_min, 0) / 180), 0.0)
+        opening = np.where(inside, 0.65 * 0.5 ** (np.abs(from_start_min) / 60), 0.0)
+        closing = np.where(inside, 0.4 * 0.5 ** (np.abs(from_end_min) / 45), 0.0)
+        after = np.where(from_end_min >= 0, -0.3 * np.exp(-np.abs(from_end_min) / 180), 0.0)
         return np.asarray(ramp + 0.95 * inside + opening + closing + after)
