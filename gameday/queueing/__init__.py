@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from gameday.queueing.limited_sales import DONE, SOLD_OUT, WAITING, Sale, build_sales
     from gameday.queueing.station import RunningLane, RunningStation
     from gameday.queueing.timed_changes import TimedChange, plan_timed_changes
-    from gameday.queueing.visited import services_behind, step_tier, visited_services
+    from gameday.queueing.visited import (
+        call_depths,
+        mean_holds_s,
+        services_behind,
+        step_tier,
+        visited_services,
+    )
 
 __all__ = [
     "Attempt",
@@ -31,7 +37,9 @@ __all__ = [
     "WAITING",
     "build_cell",
     "build_sales",
+    "call_depths",
     "least_scale",
+    "mean_holds_s",
     "plan_timed_changes",
     "services_behind",
     "step_tier",
@@ -55,7 +63,9 @@ if not TYPE_CHECKING:
             "WAITING": "limited_sales",
             "build_cell": "cell",
             "build_sales": "limited_sales",
+            "call_depths": "visited",
             "least_scale": "cell",
+            "mean_holds_s": "visited",
             "plan_timed_changes": "timed_changes",
             "services_behind": "visited",
             "step_tier": "visited",

@@ -26,11 +26,18 @@ if TYPE_CHECKING:
         WaitForModel,
         plan_at_real_speed,
     )
-    from gameday.simulate.replications import RunControl, replicate, replicate_each, simulate
+    from gameday.simulate.replications import (
+        REPLICATIONS,
+        RunControl,
+        replicate,
+        replicate_each,
+        simulate,
+    )
 
 __all__ = [
     "CoreBudget",
     "LEAD_IN",
+    "REPLICATIONS",
     "RealSpeedRuns",
     "RealSpeedWindow",
     "RunControl",
@@ -55,6 +62,7 @@ if not TYPE_CHECKING:
             "LEAD_IN": "real_speed",
             "RealSpeedRuns": "real_speed",
             "RealSpeedWindow": "real_speed",
+            "REPLICATIONS": "replications",
             "RunControl": "replications",
             "WaitForModel": "real_speed",
             "compiling": "machine_code",

@@ -17,7 +17,7 @@ from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.reading import parse_injections
-from gameday.simulate import RunControl, replicate_each
+from gameday.simulate import REPLICATIONS, RunControl, replicate_each
 from gameday.traffic import LoadPlan, event_steps
 from gameday.vocabulary import SLOT_S, Array, Seed
 
@@ -112,6 +112,7 @@ def played_with(
     scenario: Scenario,
     *,
     seed: Seed,
+    replications: int = REPLICATIONS,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Replication, ...]:
     """Return the case with the fleets of `scenario`; the same `seed` shares customers and chance."""
@@ -124,7 +125,7 @@ def played_with(
         stacks=(case.stack,),
         scale=case.plan.scale,
         new_customers=True,
-        control=RunControl(cancelled=cancelled),
+        control=RunControl(replications, cancelled=cancelled),
     )
     return tuple(replication[0] for replication in seen)
 

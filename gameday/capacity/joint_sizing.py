@@ -1,0 +1,291 @@
+"""Joint sizing: the smallest fleets of a stack with which every objective holds in the model, in the case sized for.
+
+From what Erlang's C asks for at the peak's mean minute, fleets grow until every objective holds: the deepest busy
+service first, for what waits for a full one holds its own servers, and more of those would only ask it more. Then each
+fleet is lowered as far as every objective still holds. All fleets meet the same customers and the same chance
+(common random numbers), two replications of them while searching; what is found is proven by all of them, whose whole
+intervals must hold, and is only then lowered by one instance a zone more, where that holds too.
+
+Beside the objectives one bound holds of each service, for a call that a page can do without shows in none: what it
+turns away in the case's minutes stays within the share above which a service counts as broken.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gameday.experiments.failures import PeakCase, played_with
+from gameday.experiments.rehearsal import said_of
+from gameday.experiments.replications import QUANTITIES, Replication
+from gameday.queueing import call_depths, mean_holds_s, services_behind
+from gameday.record.intervals import level_interval
+from gameday.record.measures import TURNED_AWAY
+from gameday.scenario import METRICS, Scenario
+from gameday.simulate import REPLICATIONS
+from gameday.vocabulary import Seed
+
+__all__ = ["Budget", "SizedStack", "size_together"]
+
+_SEARCHING = 2
+"""Replications that a fleet is tried with while searching."""
+_WAITS = 0.25
+"""Mean wait in a service's worst minute, as a share of how long a visit holds a server, from which on it is short of
+servers. Ours. Waits, not busy shares: a crowd comes in seconds, and a minute's mean does not show it."""
+_BUSY = 0.9
+"""Busy share of servers that a fleet grows to at once. Ours."""
+_LEAST_STEP, _MOST_STEP = 1.15, 2.0
+"""By how many times a fleet grows at once, at least and at most. Ours."""
+_MOST_GROWTHS = 60
+"""Growths after which the search gives up. Ours: of eleven services each may double five times."""
+
+Fleets = dict[str, int]
+"""Service -> instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long may be searched, and who is told."""
+
+    search_s: float
+    """Wall seconds for all fleets tried while searching."""
+    proof_s: float
+    """Wall seconds for those tried with all replications."""
+    progress: Callable[[str], None] = lambda phase: None
+    cancelled: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True)
+class SizedStack:
+    """What was found for a stack."""
+
+    stack: str
+    fleets: Fleets
+    """Instances of each service."""
+    runs: tuple[Replication, ...]
+    """The case with them, in all replications; empty: they were not played so."""
+    unmet: tuple[str, ...]
+    """What does not hold of it, or not surely, in words; empty: everything holds."""
+    why: str
+    """Why it may be neither enough nor the least; empty: it is both."""
+    tried: int
+    """Fleets that were played."""
+
+
+def size_together(
+    scenario: Scenario,
+    case: PeakCase,
+    start: Mapping[str, int],
+    *,
+    seed: Seed,
+    budget: Budget,
+) -> SizedStack:
+    """Return the fleets of a case's stack, searched from `start` on, service -> instances.
+
+    `seed` is that of the case's runs.
+    """
+    search = _Search(scenario, case, seed, budget)
+    fleets, why = search.grown({**start})
+    if not why:
+        fleets = search.lowered(fleets)
+    return search.proven(fleets, why)
+
+
+@dataclass
+class _Search:
+    """The fleets of a stack that were tried, and what came of them."""
+
+    scenario: Scenario
+    case: PeakCase
+    seed: Seed
+    budget: Budget
+    tried: dict[tuple[int, ...], tuple[Replication, ...]] = field(default_factory=dict)
+    """Fleets -> the most replications that were played with them."""
+    began_s: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.depths = call_depths(self.scenario, self.case.stack)
+        self.hold_s = mean_holds_s(self.scenario, self.case.stack)
+        self.zones = {
+            name: fleet.zones for name, fleet in self.scenario.stack_fleets(self.case.stack).items()
+        }
+
+    def grown(self, fleets: Fleets) -> tuple[Fleets, str]:
+        """Return fleets with which every objective holds on the mean; or the last tried, and why they do not."""
+        for _ in range(_MOST_GROWTHS):
+            runs = self._played(fleets, _SEARCHING)
+            unmet = tuple(self._unmet(runs))
+            if not unmet:
+                return fleets, ""
+            self.budget.progress(f"{self.case.stack}: {len(self.tried)} fleets tried, {unmet[0]}")
+            more = self._more(fleets, runs)
+            if more is None:
+                return fleets, f"no service is busy, and more servers do not help: {unmet[0]}"
+            if self._is_over(self.budget.search_s):
+                return fleets, f"the search ended after {self.budget.search_s:.0f} s"
+            fleets = more
+        return fleets, f"the search gave up after {_MOST_GROWTHS} growths"
+
+    def lowered(self, fleets: Fleets) -> Fleets:
+        """Return fleets of which none can be lowered by much with every objective holding on the mean."""
+        for name in sorted(fleets, key=lambda service: -self._cost(service, fleets[service])):
+            low, high = 0, fleets[name] // self.zones[name]
+            while high - low > 1 and not self._is_over(self.budget.search_s):
+                middle = (low + high) // 2
+                if self._holds({**fleets, name: middle * self.zones[name]}, _SEARCHING):
+                    high = middle
+                else:
+                    low = middle
+            fleets = {**fleets, name: high * self.zones[name]}
+            self.budget.progress(
+                f"{self.case.stack}: {len(self.tried)} fleets tried, {name} {fleets[name]}"
+            )
+        return fleets
+
+    def proven(self, fleets: Fleets, why: str) -> SizedStack:
+        """Return the fleets proven with all replications: grown where not all surely holds, then lowered again."""
+        self.began_s = time.monotonic()
+        runs = self._played(fleets, REPLICATIONS)
+        while not why and tuple(self._unmet(runs)):
+            more = self._one_more(fleets, runs)
+            if more is None or self._is_over(self.budget.proof_s):
+                why = f"the proof ended after {self.budget.proof_s:.0f} s"
+                break
+            fleets, runs = more, self._played(more, REPLICATIONS)
+        if not why:
+            fleets, why = self._trimmed(fleets)
+            runs = self._played(fleets, REPLICATIONS)
+        unmet = tuple(self._unmet(runs))
+        return SizedStack(self.case.stack, fleets, runs, unmet, why, len(self.tried))
+
+    def _trimmed(self, fleets: Fleets) -> tuple[Fleets, str]:
+        """Return fleets none of which can be lowered by an instance a zone; or why that is not known."""
+        left = sorted(fleets, key=lambda service: -self._cost(service, self.zones[service]))
+        while left:
+            if self._is_over(self.budget.proof_s):
+                return fleets, (
+                    f"whether {', '.join(left)} can be lowered further was not asked: the proof ended after "
+                    f"{self.budget.proof_s:.0f} s"
+                )
+            name = left[0]
+            fewer = {**fleets, name: fleets[name] - self.zones[name]}
+            self.budget.progress(f"{self.case.stack}: proof, {name} {fewer[name]}")
+            if fewer[name] > 0 and self._holds(fewer, REPLICATIONS):
+                fleets = fewer
+            else:
+                left.pop(0)
+        return fleets, ""
+
+    def _holds(self, fleets: Fleets, replications: int) -> bool:
+        """Return whether everything holds; what plainly fails in the first replications is played no further."""
+        first = self._played(fleets, _SEARCHING)
+        if any(self._unmet(first)):
+            return False
+        return replications <= _SEARCHING or not any(
+            self._unmet(self._played(fleets, replications))
+        )
+
+    def _played(self, fleets: Fleets, replications: int) -> tuple[Replication, ...]:
+        """Return so many replications of the case with such fleets."""
+        key = tuple(fleets.values())
+        if len(self.tried.get(key, ())) < replications:
+            self.tried[key] = played_with(
+                self.case,
+                with_fleets(self.scenario, self.case.stack, fleets),
+                seed=self.seed,
+                replications=replications,
+                cancelled=self.budget.cancelled,
+            )
+        return self.tried[key][:replications]
+
+    def _unmet(self, runs: tuple[Replication, ...]) -> Iterator[str]:
+        """Yield what does not hold: of few replications on the mean, of all of them with its whole interval."""
+        is_proof = len(runs) >= REPLICATIONS
+        for number, criterion in enumerate(self.scenario.objectives):
+            values = [run.number_of(number)[0] for run in runs]
+            if all(map(math.isnan, values)):
+                continue
+            if is_proof:
+                band = level_interval(values, METRICS[criterion.metric])
+                if (said := said_of(band, criterion.holds)) != "holds":
+                    yield f"{criterion.text}: {said}"
+            elif not criterion.holds(float(np.mean(values))):
+                yield f"{criterion.text}: fails"
+        for service in self.zones:
+            if _mean_of(runs, service, "turned_away") > TURNED_AWAY:
+                yield f"{service} turns away more than {100 * TURNED_AWAY:g} %"
+
+    def _more(self, fleets: Fleets, runs: tuple[Replication, ...]) -> Fleets | None:
+        """Return fleets in which the deepest busy service has as many more as its load asks for."""
+        busy = self._busy(runs)
+        if not busy:
+            return None
+        name = max(busy, key=lambda service: (self.depths[service], busy[service]))
+        load, lost = (_highest_of(runs, name, of) for of in ("utilisation", "turned_away"))
+        times = min(max(load / _BUSY / max(1 - lost, 0.1), _LEAST_STEP), _MOST_STEP)
+        zones = self.zones[name]
+        more = max(fleets[name] + zones, math.ceil(times * fleets[name] / zones) * zones)
+        return {**fleets, name: more}
+
+    def _one_more(self, fleets: Fleets, runs: tuple[Replication, ...]) -> Fleets | None:
+        """Return fleets in which the busiest service that what does not hold depends on has one more a zone."""
+        behind = {
+            service
+            for criterion in self.scenario.objectives
+            if any(text.startswith(criterion.text) for text in self._unmet(runs))
+            for service in services_behind(self.scenario, self.case.stack, criterion)
+        } or set(fleets)
+        load = {name: _highest_of(runs, name, "utilisation") for name in fleets if name in behind}
+        if not load:
+            return None
+        name = max(load, key=lambda service: load[service])
+        return {**fleets, name: fleets[name] + self.zones[name]}
+
+    def _busy(self, runs: tuple[Replication, ...]) -> dict[str, float]:
+        """Return the services that are short of servers in their worst minute -> by how many times; else the one
+        that is nearest to it."""
+        by_times = {
+            name: max(
+                _highest_of(runs, name, "turned_away") / TURNED_AWAY,
+                _highest_of(runs, name, "wait_s") / self.hold_s[name] / _WAITS,
+            )
+            for name in self.zones
+        }
+        short = {name: times for name, times in by_times.items() if times >= 1}
+        nearest = max(by_times, key=lambda name: by_times[name])
+        return short or ({nearest: by_times[nearest]} if by_times[nearest] > 0.05 else {})
+
+    def _cost(self, service: str, instances: int) -> float:
+        """Return what so many instances of a service cost an hour; where no price is known, their number."""
+        kind = self.scenario.services[service].stacks[self.case.stack].instance
+        prices = self.scenario.capacity.instances
+        return instances * (prices[kind].hourly_usd if kind in prices else 1.0)
+
+    def _is_over(self, budget_s: float) -> bool:
+        return self.budget.cancelled() or time.monotonic() - self.began_s > budget_s
+
+
+def with_fleets(scenario: Scenario, stack: str, fleets: Mapping[str, int]) -> Scenario:
+    """Return the scenario with so many instances of services in a stack."""
+    services = {
+        name: service.with_instances(stack, fleets[name]) if name in fleets else service
+        for name, service in scenario.services.items()
+    }
+    return scenario.model_copy(update={"services": services})
+
+
+def _mean_of(runs: tuple[Replication, ...], service: str, quantity: str) -> float:
+    """Return one of QUANTITIES of a service over the window, mean over replications; 0 where nobody came."""
+    [row] = {run.services.index(service) for run in runs}
+    values = [run.spans[0, QUANTITIES.index(quantity), row] for run in runs]
+    return float(np.nan_to_num(np.mean(values)))
+
+
+def _highest_of(runs: tuple[Replication, ...], service: str, quantity: str) -> float:
+    """Return one of QUANTITIES of a service in its worst minute, mean over replications; 0 where nobody came."""
+    series = np.mean([run.series_of(service, quantity) for run in runs], axis=0)
+    return float(np.nan_to_num(series).max())
