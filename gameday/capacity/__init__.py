@@ -11,33 +11,24 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.capacity.exporters import EXPORTERS
+    from gameday.capacity.joint_sizing import Budget, SizedStack, size_stack
     from gameday.capacity.order import Withheld, request_capacity, with_order, withhold
-    from gameday.capacity.own_counts import CountsBesideCalls, compare_counts
     from gameday.capacity.proof import verify
     from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
-    from gameday.capacity.services import (
-        ServiceDemand,
-        StepVisits,
-        instances_for,
-        service_demand,
-    )
     from gameday.capacity.units import vcpus_per_step
 
 __all__ = [
+    "Budget",
     "CapacityRequest",
     "EXPORTERS",
     "Move",
-    "ServiceDemand",
-    "CountsBesideCalls",
-    "StepVisits",
+    "SizedStack",
     "Withheld",
     "as_yaml",
     "from_mapping",
-    "instances_for",
-    "compare_counts",
     "moved",
     "request_capacity",
-    "service_demand",
+    "size_stack",
     "vcpus_per_step",
     "verify",
     "with_order",
@@ -48,20 +39,17 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "Budget": "joint_sizing",
             "CapacityRequest": "request",
             "EXPORTERS": "exporters",
             "Move": "request",
-            "ServiceDemand": "services",
-            "StepVisits": "services",
-            "CountsBesideCalls": "own_counts",
+            "SizedStack": "joint_sizing",
             "Withheld": "order",
             "as_yaml": "request",
             "from_mapping": "request",
-            "instances_for": "services",
-            "compare_counts": "own_counts",
             "moved": "request",
             "request_capacity": "order",
-            "service_demand": "services",
+            "size_stack": "joint_sizing",
             "vcpus_per_step": "units",
             "verify": "proof",
             "with_order": "order",

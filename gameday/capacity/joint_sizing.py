@@ -1,10 +1,10 @@
-"""Joint sizing: the smallest fleets of a stack with which every objective holds in the model, in the case sized for.
+"""Joint sizing: the smallest fleets of a stack with which every objective holds in the model, in its case.
 
-From what Erlang's C asks for at the peak's mean minute, fleets grow until every objective holds: the deepest busy
-service first, for what waits for a full one holds its own servers, and more of those would only ask it more. Then each
-fleet is lowered as far as every objective still holds. All fleets meet the same customers and the same chance
-(common random numbers), two replications of them while searching; what is found is proven by all of them, whose whole
-intervals must hold, and is only then lowered by one instance a zone more, where that holds too.
+From what Erlang's C asks for at the peak's mean minute, fleets grow until every objective holds: the deepest short
+service first, for what waits for a full one holds its own servers, and more of those would only ask it more. Then
+each fleet is lowered as far as every objective still holds. All fleets meet the same customers and the same chance
+(common random numbers), two replications of them while searching. What is found is proven by all replications: 
+their whole intervals must hold; and it is lowered by one instance a zone more only where that holds too.
 
 Beside the objectives one bound holds of each service, for a call that a page can do without shows in none: what it
 turns away in the case's minutes stays within the share above which a service counts as broken.
@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gameday.capacity.sizing import offered_by_quantile, size_service
 from gameday.experiments.failures import PeakCase, played_with
 from gameday.experiments.rehearsal import said_of
 from gameday.experiments.replications import QUANTITIES, Replication
+from gameday.forecast import Demand
 from gameday.queueing import call_depths, mean_holds_s, services_behind
 from gameday.record.intervals import level_interval
 from gameday.record.measures import TURNED_AWAY
@@ -29,13 +31,13 @@ from gameday.scenario import METRICS, Scenario
 from gameday.simulate import REPLICATIONS
 from gameday.vocabulary import Seed
 
-__all__ = ["Budget", "SizedStack", "size_together"]
+__all__ = ["Budget", "SizedStack", "size_stack", "size_together", "with_fleets"]
 
 _SEARCHING = 2
 """Replications that a fleet is tried with while searching."""
 _WAITS = 0.25
-"""Mean wait in a service's worst minute, as a share of how long a visit holds a server, from which on it is short of
-servers. Ours. Waits, not busy shares: a crowd comes in seconds, and a minute's mean does not show it."""
+"""Mean wait in a service's worst minute, as a share of how long a visit holds a server, from which on it is short
+of servers. Ours. Waits, not busy shares: a crowd comes in seconds, and a minute's mean does not show it."""
 _BUSY = 0.9
 """Busy share of servers that a fleet grows to at once. Ours."""
 _LEAST_STEP, _MOST_STEP = 1.15, 2.0
@@ -75,6 +77,36 @@ class SizedStack:
     tried: int
     """Fleets that were played."""
 
+    def is_of(self, scenario: Scenario) -> bool:
+        """Return whether a scenario has these very fleets."""
+        return all(
+            scenario.services[name].working_instances(self.stack) == instances
+            for name, instances in self.fleets.items()
+        )
+
+    @property
+    def words(self) -> str:
+        """How they were found, in words."""
+        doubt = f"; {self.why}" if self.why else ""
+        return f"the model, all services of {self.stack} together, {self.tried} fleets tried{doubt}"
+
+
+def size_stack(
+    scenario: Scenario, demand: Demand, case: PeakCase, *, seed: Seed, budget: Budget
+) -> SizedStack:
+    """Return the fleets of a case's stack, searched from what Erlang's C asks for at the event's peak on.
+
+    `seed` is that of the case's runs.
+    """
+    level, stack = scenario.capacity.quantile, case.stack
+    offered = offered_by_quantile(scenario, demand, (level,))[level][stack].max(axis=1)
+    start = {
+        name: size_service(scenario, stack, name, float(peak)).instances
+        for name, peak in zip(scenario.services, offered, strict=True)
+        if stack in scenario.services[name].stacks
+    }
+    return size_together(scenario, case, start, seed=seed, budget=budget)
+
 
 def size_together(
     scenario: Scenario,
@@ -86,13 +118,20 @@ def size_together(
 ) -> SizedStack:
     """Return the fleets of a case's stack, searched from `start` on, service -> instances.
 
+    Where everything holds with the fleets there are, it is these; where fleets may be lowered, from there on.
     `seed` is that of the case's runs.
     """
-    search = _Search(scenario, case, seed, budget)
-    fleets, why = search.grown({**start})
-    if not why:
-        fleets = search.lowered(fleets)
-    return search.proven(fleets, why)
+    fleets = scenario.stack_fleets(case.stack)
+    now = {name: scenario.services[name].working_instances(case.stack) for name in fleets}
+    may_lower = scenario.capacity.scale_down
+    least = {name: fleet.zones if may_lower else now[name] for name, fleet in fleets.items()}
+    search = _Search(scenario, case, seed, budget, least)
+    unmet = search.unmet(case.runs)
+    if not unmet and not may_lower:
+        return SizedStack(case.stack, now, case.runs, (), "", 1)
+    begin = {name: max(now[name], start.get(name, 0)) for name in now} if unmet else now
+    found, why = search.grown(begin)
+    return search.proven(found if why else search.lowered(found), why)
 
 
 @dataclass
@@ -103,6 +142,8 @@ class _Search:
     case: PeakCase
     seed: Seed
     budget: Budget
+    least: Fleets
+    """Instances below which no fleet is lowered."""
     tried: dict[tuple[int, ...], tuple[Replication, ...]] = field(default_factory=dict)
     """Fleets -> the most replications that were played with them."""
     began_s: float = field(default_factory=time.monotonic)
@@ -118,7 +159,7 @@ class _Search:
         """Return fleets with which every objective holds on the mean; or the last tried, and why they do not."""
         for _ in range(_MOST_GROWTHS):
             runs = self._played(fleets, _SEARCHING)
-            unmet = tuple(self._unmet(runs))
+            unmet = self.unmet(runs)
             if not unmet:
                 return fleets, ""
             self.budget.progress(f"{self.case.stack}: {len(self.tried)} fleets tried, {unmet[0]}")
@@ -133,14 +174,15 @@ class _Search:
     def lowered(self, fleets: Fleets) -> Fleets:
         """Return fleets of which none can be lowered by much with every objective holding on the mean."""
         for name in sorted(fleets, key=lambda service: -self._cost(service, fleets[service])):
-            low, high = 0, fleets[name] // self.zones[name]
+            sizes = self._sizes(name, fleets[name])
+            low, high = -1, len(sizes) - 1
             while high - low > 1 and not self._is_over(self.budget.search_s):
                 middle = (low + high) // 2
-                if self._holds({**fleets, name: middle * self.zones[name]}, _SEARCHING):
+                if self._holds({**fleets, name: sizes[middle]}, _SEARCHING):
                     high = middle
                 else:
                     low = middle
-            fleets = {**fleets, name: high * self.zones[name]}
+            fleets = {**fleets, name: sizes[high]}
             self.budget.progress(
                 f"{self.case.stack}: {len(self.tried)} fleets tried, {name} {fleets[name]}"
             )
@@ -150,7 +192,7 @@ class _Search:
         """Return the fleets proven with all replications: grown where not all surely holds, then lowered again."""
         self.began_s = time.monotonic()
         runs = self._played(fleets, REPLICATIONS)
-        while not why and tuple(self._unmet(runs)):
+        while not why and self.unmet(runs):
             more = self._one_more(fleets, runs)
             if more is None or self._is_over(self.budget.proof_s):
                 why = f"the proof ended after {self.budget.proof_s:.0f} s"
@@ -159,7 +201,7 @@ class _Search:
         if not why:
             fleets, why = self._trimmed(fleets)
             runs = self._played(fleets, REPLICATIONS)
-        unmet = tuple(self._unmet(runs))
+        unmet = self.unmet(runs)
         return SizedStack(self.case.stack, fleets, runs, unmet, why, len(self.tried))
 
     def _trimmed(self, fleets: Fleets) -> tuple[Fleets, str]:
@@ -172,22 +214,26 @@ class _Search:
                     f"{self.budget.proof_s:.0f} s"
                 )
             name = left[0]
-            fewer = {**fleets, name: fleets[name] - self.zones[name]}
-            self.budget.progress(f"{self.case.stack}: proof, {name} {fewer[name]}")
-            if fewer[name] > 0 and self._holds(fewer, REPLICATIONS):
-                fleets = fewer
+            *_, fewer, _ = (0, *self._sizes(name, fleets[name]))
+            self.budget.progress(f"{self.case.stack}: proof, {name} {fewer}")
+            if fewer and self._holds({**fleets, name: fewer}, REPLICATIONS):
+                fleets = {**fleets, name: fewer}
             else:
                 left.pop(0)
         return fleets, ""
 
+    def _sizes(self, service: str, most: int) -> list[int]:
+        """Return what a fleet may have, from the least up to `most`: above the least, whole numbers a zone."""
+        zones, least = self.zones[service], self.least[service]
+        above = range((least // zones + 1) * zones, most, zones)
+        return sorted({least, *above, most})
+
     def _holds(self, fleets: Fleets, replications: int) -> bool:
         """Return whether everything holds; what plainly fails in the first replications is played no further."""
         first = self._played(fleets, _SEARCHING)
-        if any(self._unmet(first)):
+        if self.unmet(first):
             return False
-        return replications <= _SEARCHING or not any(
-            self._unmet(self._played(fleets, replications))
-        )
+        return replications <= _SEARCHING or not self.unmet(self._played(fleets, replications))
 
     def _played(self, fleets: Fleets, replications: int) -> tuple[Replication, ...]:
         """Return so many replications of the case with such fleets."""
@@ -201,6 +247,10 @@ class _Search:
                 cancelled=self.budget.cancelled,
             )
         return self.tried[key][:replications]
+
+    def unmet(self, runs: tuple[Replication, ...]) -> tuple[str, ...]:
+        """Return what does not hold in replications of the case, in words."""
+        return tuple(self._unmet(runs))
 
     def _unmet(self, runs: tuple[Replication, ...]) -> Iterator[str]:
         """Yield what does not hold: of few replications on the mean, of all of them with its whole interval."""
@@ -236,7 +286,7 @@ class _Search:
         behind = {
             service
             for criterion in self.scenario.objectives
-            if any(text.startswith(criterion.text) for text in self._unmet(runs))
+            if any(text.startswith(criterion.text) for text in self.unmet(runs))
             for service in services_behind(self.scenario, self.case.stack, criterion)
         } or set(fleets)
         load = {name: _highest_of(runs, name, "utilisation") for name in fleets if name in behind}
@@ -246,8 +296,10 @@ class _Search:
         return {**fleets, name: fleets[name] + self.zones[name]}
 
     def _busy(self, runs: tuple[Replication, ...]) -> dict[str, float]:
-        """Return the services that are short of servers in their worst minute -> by how many times; else the one
-        that is nearest to it."""
+        """Return the services that are short of servers in their worst minute -> how badly; 1: just so.
+
+        Where none is, the one that is nearest to it.
+        """
         by_times = {
             name: max(
                 _highest_of(runs, name, "turned_away") / TURNED_AWAY,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
 import numpy as np
 
-from gameday.capacity.request import CapacityRequest, Move
+from gameday.capacity.joint_sizing import SizedStack
+from gameday.capacity.request import ERLANG, CapacityRequest, Move
+from gameday.capacity.services.demand import instances_for
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
 from gameday.findings import RULES, Finding, Standing
 from gameday.forecast import Demand
@@ -48,14 +51,23 @@ def withhold(
 
 
 def request_capacity(
-    scenario: Scenario, demand: Demand, findings: tuple[Finding, ...], *, run: str, now: datetime
+    scenario: Scenario,
+    demand: Demand,
+    findings: tuple[Finding, ...],
+    *,
+    run: str,
+    now: datetime,
+    sized: tuple[SizedStack, ...] = (),
 ) -> tuple[CapacityRequest, ...]:
-    """Return a draft request for every service whose fleet cannot hold the bounds, by size of need.
+    """Return a draft request for every service whose fleet is to change, by size of need.
 
-    None where the services are not known: nobody can order more of a station that stands in for them.
+    To the fleets that were `sized` together in the model; in other stacks to what Erlang's C asks for, where a
+    fleet is too small for it. None where the services are not known: nobody can order more of a station that
+    stands in for them.
     """
     if not scenario.services_are_known:
         return ()
+    together = {each.stack: each for each in sized}
     quantile = scenario.capacity.quantile
     levels = tuple(sorted({0.5, quantile, 0.99}))
     offered = offered_by_quantile(scenario, demand, levels)
@@ -64,8 +76,8 @@ def request_capacity(
         for service in scenario.stack_services(stack):
             index = list(scenario.services).index(service)
             load = {level: offered[level][stack][index] for level in levels}
-            need = _Need(scenario, stack, service, load)
-            if need.size.instances > need.instances:
+            need = _Need(scenario, stack, service, load, together.get(stack))
+            if need.is_to_change:
                 ids = _ids(findings, stack, service)
                 requests.append(_request(need, demand, findings=ids, run=run, now=now))
     return tuple(sorted(requests, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
@@ -80,6 +92,14 @@ class _Need:
     service: str
     load: dict[float, Array]
     """Quantile of the event's strength -> busy servers asked for, erlangs, shape (slots,)."""
+    together: SizedStack | None
+    """What the model found for its stack; None: it was not asked."""
+
+    @property
+    def is_to_change(self) -> bool:
+        """Whether its fleet is too small or, where the model says so, larger than it need be."""
+        more = self.size.instances - self.instances
+        return more > 0 or (self.together is not None and more < 0)
 
     @property
     def fleet(self) -> Fleet:
@@ -112,10 +132,26 @@ class _Need:
         return self.load[self.scenario.capacity.quantile]
 
     @cached_property
-    def size(self) -> Size:
-        """The instances that are needed."""
+    def by_erlang(self) -> Size:
+        """The instances that Erlang's C asks for at the peak."""
         peak = float(self.sized_load.max())
         return size_service(self.scenario, self.stack, self.service, peak)
+
+    @cached_property
+    def size(self) -> Size:
+        """The instances that are needed."""
+        if self.together is None:
+            return self.by_erlang
+        instances = self.together.fleets[self.service]
+        left = self.by_erlang.survivors_share
+        return Size(instances, math.ceil(self.servers(instances) * left), left)
+
+    def in_each_slot(self) -> Array:
+        """Return the instances needed in each slot, (slots,): as at the peak, in proportion to Erlang's C."""
+        needed = instances_for(self.scenario, self.stack, self.service, self.sized_load)
+        times, zones = self.size.instances / self.by_erlang.instances, self.fleet.zones
+        whole = np.ceil(times * needed / zones) * zones
+        return np.asarray(np.minimum(whole, self.size.instances))
 
     def servers(self, instances: int) -> float:
         """Return how many servers so many instances have."""
@@ -123,9 +159,7 @@ class _Need:
 
     def short_slots(self) -> tuple[int, int]:
         """Return the first and the last slot in which the fleet is too small; the peak where it never is."""
-        servers = self.servers(self.instances) * self.size.survivors_share
-        bearable = servers * self.scenario.capacity.max_utilisation
-        short = np.flatnonzero(self.sized_load > bearable)
+        short = np.flatnonzero(self.in_each_slot() > self.instances)
         if not len(short):
             return (int(self.sized_load.argmax()),) * 2
         return int(short[0]), int(short[-1])
@@ -192,7 +226,9 @@ def _request(
         servers_needed=size.servers_needed,
         zones_lost=min(block.zones_lost, fleet.zones - 1),
         sized_for=f"p{100 * block.quantile:g}{support}{need.as_measured}",
-        bounds={
+        bounds={}
+        if need.together
+        else {
             "max_utilisation": block.max_utilisation,
             "max_wait_probability": block.max_wait_probability,
         },
@@ -202,6 +238,7 @@ def _request(
         expires=times.end + _WARM_UP,
         peak=demand.grid.instant(int(need.sized_load.argmax())),
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
+        sized_by=ERLANG if need.together is None else need.together.words,
     )
 
 

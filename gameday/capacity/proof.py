@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from gameday.capacity.joint_sizing import SizedStack
 from gameday.capacity.order import with_order
 from gameday.capacity.request import CapacityRequest, Proof, ProofRow
 from gameday.experiments.failures import PeakCase, case_words, played_with
@@ -32,13 +33,16 @@ def verify(
     standing: Standing,
     *,
     seed: Seed,
+    sized: tuple[SizedStack, ...] = (),
     progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[CapacityRequest, ...]:
     """Return the requests with their proof: each stack's case with all of them placed.
 
-    `seed` is that of the cases, so before and after share customers and chance, pair by pair.
+    `seed` is that of the cases, so before and after share customers and chance, pair by pair. What was `sized` was
+    played already where all of it is placed.
     """
+    known = {each.stack: each for each in sized}
     ordered = with_order(scenario, requests)
     proofs: dict[str, Proof] = {}
     for case in cases:
@@ -46,7 +50,12 @@ def verify(
         if not placed:
             continue
         progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
-        after = played_with(case, ordered, seed=seed, cancelled=cancelled)
+        found = known.get(case.stack)
+        after = (
+            found.runs
+            if found is not None and found.is_of(ordered)
+            else played_with(case, ordered, seed=seed, cancelled=cancelled)
+        )
         if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
             proofs[case.stack] = _proof(scenario, case, after, standing, placed)
     return tuple(_with_proof(r, proofs.get(r.stack), cases) for r in requests)

@@ -13,6 +13,7 @@ from gameday.products import IsoMinute, to_json
 from gameday.scenario.reading import to_yaml
 
 __all__ = [
+    "ERLANG",
     "MOVES",
     "CapacityRequest",
     "Move",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 VERSION = 1
+ERLANG = "Erlang's C, each service by itself"
+"""How what the model did not size is sized."""
 
 MOVES: dict[str, tuple[str, ...]] = {
     "draft": ("proposed", "cancelled"),
@@ -146,7 +149,7 @@ class CapacityRequest:
     sized_for: str
     """The quantile sized for, and whether the past can support it."""
     bounds: dict[str, float]
-    """What must hold: utilisation and chance of waiting, with the zones lost."""
+    """What Erlang's C keeps: utilisation and chance of waiting, with the zones lost; empty: the model sized it."""
     peak_utilisation: dict[str, float]
     """before and after, all zones up, and with the zones lost."""
     hourly_usd: float
@@ -159,6 +162,8 @@ class CapacityRequest:
     history: tuple[Move, ...] = ()
     peak: IsoMinute | None = None
     """The minute of the most load sized for, UTC; None: an older file, which does not say."""
+    sized_by: str = ERLANG
+    """How its size was found."""
     model: str = "not compared"
     """What the run says of the service's model, by which it is sized: `agrees`, or `not compared`."""
 

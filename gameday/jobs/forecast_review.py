@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gameday.capacity import service_demand
+from gameday.capacity.services import service_demand
 from gameday.errors import HistoryError
 from gameday.forecast import (
     Demand,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from gameday.capacity import (
+from gameday.capacity.services import (
     CountsBesideCalls,
     ServiceDemand,
     StepVisits,

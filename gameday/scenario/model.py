@@ -153,6 +153,8 @@ class CapacityBlock(Block):
     lead_time_days: int = Field(default=21, ge=0)
     """From order to servers at work. Default: ours; AWS takes future-dated reservations 5 to 120 days ahead."""
     zones_lost: int = Field(default=1, ge=0, le=2)
+    scale_down: bool = False
+    """Whether fleets that idle are ordered smaller, too."""
     instances: dict[str, InstanceType] = Field(default_factory=dict)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gameday.capacity import StepVisits, compare_counts, service_demand
+from gameday.capacity.services import StepVisits, compare_counts, service_demand
 from gameday.cli.app import app
 from gameday.errors import HistoryError, UsageError
 from gameday.forecast import forecast_demand

@@ -6,7 +6,16 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gameday.capacity import CapacityRequest, Withheld, request_capacity, verify, withhold
+from gameday.capacity import (
+    Budget,
+    CapacityRequest,
+    SizedStack,
+    Withheld,
+    request_capacity,
+    size_stack,
+    verify,
+    withhold,
+)
 from gameday.experiments.failures import (
     PeakCase,
     StackLosses,
@@ -19,16 +28,19 @@ from gameday.jobs.foresee import Foreseen
 from gameday.jobs.one_run.after_load import AfterLoad
 from gameday.jobs.one_run.run import Run
 from gameday.scenario import Scenario
-from gameday.simulate import RunControl
+from gameday.simulate import REPLICATIONS, RunControl
 
 __all__ = ["Questions"]
 
 _LOSSES_S = 15.0
 """For what can be lost at the peak, seconds of each core, where a cell that can be judged allows."""
-_PEAK_SHARE = 0.08
-"""For the peak that fleets are sized for, of the run's own time, as above: once as they are, once with the order
-placed."""
-_PEAK_MOST_S = 30.0
+_SIZING_SHARE, _LEAST_SIZING_S, _MOST_SIZING_S = 0.5, 10.0, 90.0
+"""For the search of fleets, wall seconds: of the run's own time, at least, and at most."""
+_PROOF_TIMES = 2.5
+"""For the proof of what was found, as a multiple of the search."""
+_FLEETS = 80
+"""Fleets of a stack that the search is to have time for, two replications each: that decides the size of its cell.
+Ours: of eleven services twenty growths and five halvings each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +81,13 @@ class Questions:
         cases: tuple[PeakCase, ...] = ()
         if self.after.played.end != "complete":
             return cases
-        plan = self.seen.plan
-        run_s = plan.duration_s + plan.lead_in_s
-        core_s = min(_PEAK_MOST_S, _PEAK_SHARE * run_s) * (os.cpu_count() or 1)
+        core_s = self._sizing_s() * REPLICATIONS / (2 * _FLEETS) * (os.cpu_count() or 1)
         with self.after.phase("the peak that fleets are sized for", self.run.show):
             if not self.is_cut():
                 cases = peak_cases(
                     self.scenario,
                     self.seen.demand,
-                    plan,
+                    self.seen.plan,
                     seed=self.run.order.seed,
                     core_s=core_s,
                     load_share=load_share,
@@ -91,8 +101,14 @@ class Questions:
     ) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
         """Return the requests, proven in the model in the case they are sized for, and those withheld."""
         run, scenario, seed = self.run, self.scenario, self.run.order.seed
+        sized = self._sized(evidence.peak)
         wanted = request_capacity(
-            scenario, self.seen.demand, findings, run=run.row.run_id, now=datetime.now(UTC)
+            scenario,
+            self.seen.demand,
+            findings,
+            run=run.row.run_id,
+            now=datetime.now(UTC),
+            sized=sized,
         )
         requests, withheld = withhold(tuple(_marked(evidence, r) for r in wanted), standing)
         if not requests:
@@ -106,10 +122,36 @@ class Questions:
                     requests,
                     standing,
                     seed=seed,
+                    sized=sized,
                     progress=run.show.update,
                     cancelled=self.is_cut,
                 )
         return proven, withheld
+
+    def _sizing_s(self) -> float:
+        """Return for how long fleets are searched, wall seconds."""
+        run_s = self.seen.plan.duration_s + self.seen.plan.lead_in_s
+        return min(max(_LEAST_SIZING_S, _SIZING_SHARE * run_s), _MOST_SIZING_S)
+
+    def _sized(self, cases: tuple[PeakCase, ...]) -> tuple[SizedStack, ...]:
+        """Return the fleets of each case's stack, sized together in the model; none of those left out."""
+        sized: list[SizedStack] = []
+        if not cases or not self.scenario.services_are_known:
+            return ()
+        search_s = self._sizing_s() / len(cases)
+        budget = Budget(search_s, _PROOF_TIMES * search_s, self.run.show.update, self.is_cut)
+        with self.after.phase("fleets, sized in the model", self.run.show):
+            for case in cases:
+                if not self.is_cut():
+                    found = size_stack(
+                        self.scenario,
+                        self.seen.demand,
+                        case,
+                        seed=self.run.order.seed,
+                        budget=budget,
+                    )
+                    sized += [] if self.is_cut() else [found]
+        return tuple(sized)
 
 
 def _marked(evidence: Evidence, request: CapacityRequest) -> CapacityRequest:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gameday.capacity.own_counts import CountsBesideCalls
+from gameday.capacity.services.own_counts import CountsBesideCalls
 from gameday.capacity.sizing import size_service
 from gameday.forecast import Demand, EventDemand, LaunchSteps
 from gameday.forecast.uncertainty import PeakErrors
