@@ -3,7 +3,7 @@
 From what Erlang's C asks for at the peak's mean minute, fleets grow until every objective holds: the deepest short
 service first, for what waits for a full one holds its own servers, and more of those would only ask it more. Then
 each fleet is lowered as far as every objective still holds. All fleets meet the same customers and the same chance
-(common random numbers), two replications of them while searching. What is found is proven by all replications: 
+(common random numbers), two replications of them while searching. What is found is proven by all replications:
 their whole intervals must hold; and it is lowered by one instance a zone more only where that holds too.
 
 Beside the objectives one bound holds of each service, for a call that a page can do without shows in none: what it
@@ -13,14 +13,13 @@ turns away in the case's minutes stays within the share above which a service co
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gameday.capacity.sizing import offered_by_quantile, size_service
-from gameday.experiments.failures import PeakCase, played_with
+from gameday.experiments.failures import EventPhase, PeakCase, played_with
 from gameday.experiments.rehearsal import said_of
 from gameday.experiments.replications import QUANTITIES, Replication
 from gameday.forecast import Demand
@@ -29,7 +28,7 @@ from gameday.record.intervals import level_interval
 from gameday.record.measures import TURNED_AWAY
 from gameday.scenario import METRICS, Scenario
 from gameday.simulate import REPLICATIONS
-from gameday.vocabulary import Seed
+from gameday.vocabulary import Seed, TimeGrid
 
 __all__ = ["Budget", "SizedStack", "size_stack", "size_together", "with_fleets"]
 
@@ -57,6 +56,8 @@ class Budget:
     """Wall seconds for all fleets tried while searching."""
     proof_s: float
     """Wall seconds for those tried with all replications."""
+    clock_s: Callable[[], float]
+    """Wall seconds since some moment."""
     progress: Callable[[str], None] = lambda phase: None
     cancelled: Callable[[], bool] = lambda: False
 
@@ -66,6 +67,10 @@ class SizedStack:
     """What was found for a stack."""
 
     stack: str
+    phase: EventPhase | None
+    """Of the event, in whose busiest minutes they were played; None: the whole event."""
+    minutes: TimeGrid
+    """Those minutes."""
     fleets: Fleets
     """Instances of each service."""
     runs: tuple[Replication, ...]
@@ -88,7 +93,8 @@ class SizedStack:
     def words(self) -> str:
         """How they were found, in words."""
         doubt = f"; {self.why}" if self.why else ""
-        return f"the model, all services of {self.stack} together, {self.tried} fleets tried{doubt}"
+        phase = f" in {self.phase.name}" if self.phase else ""
+        return f"the model, all services together{phase}, {self.tried} fleets tried{doubt}"
 
 
 def size_stack(
@@ -99,7 +105,8 @@ def size_stack(
     `seed` is that of the case's runs.
     """
     level, stack = scenario.capacity.quantile, case.stack
-    offered = offered_by_quantile(scenario, demand, (level,))[level][stack].max(axis=1)
+    inside = True if case.phase is None else case.phase.alone
+    offered = (offered_by_quantile(scenario, demand, (level,))[level][stack] * inside).max(axis=1)
     start = {
         name: size_service(scenario, stack, name, float(peak)).instances
         for name, peak in zip(scenario.services, offered, strict=True)
@@ -128,7 +135,7 @@ def size_together(
     search = _Search(scenario, case, seed, budget, least)
     unmet = search.unmet(case.runs)
     if not unmet and not may_lower:
-        return SizedStack(case.stack, now, case.runs, (), "", 1)
+        return search.found(now, case.runs, "")
     begin = {name: max(now[name], start.get(name, 0)) for name in now} if unmet else now
     found, why = search.grown(begin)
     return search.proven(found if why else search.lowered(found), why)
@@ -146,10 +153,12 @@ class _Search:
     """Instances below which no fleet is lowered."""
     tried: dict[tuple[int, ...], tuple[Replication, ...]] = field(default_factory=dict)
     """Fleets -> the most replications that were played with them."""
-    began_s: float = field(default_factory=time.monotonic)
+    began_s: float = 0.0
+    """When this part of the search began."""
 
     def __post_init__(self) -> None:
         self.depths = call_depths(self.scenario, self.case.stack)
+        self.began_s = self.budget.clock_s()
         self.hold_s = mean_holds_s(self.scenario, self.case.stack)
         self.zones = {
             name: fleet.zones for name, fleet in self.scenario.stack_fleets(self.case.stack).items()
@@ -190,7 +199,7 @@ class _Search:
 
     def proven(self, fleets: Fleets, why: str) -> SizedStack:
         """Return the fleets proven with all replications: grown where not all surely holds, then lowered again."""
-        self.began_s = time.monotonic()
+        self.began_s = self.budget.clock_s()
         runs = self._played(fleets, REPLICATIONS)
         while not why and self.unmet(runs):
             more = self._one_more(fleets, runs)
@@ -201,8 +210,20 @@ class _Search:
         if not why:
             fleets, why = self._trimmed(fleets)
             runs = self._played(fleets, REPLICATIONS)
-        unmet = self.unmet(runs)
-        return SizedStack(self.case.stack, fleets, runs, unmet, why, len(self.tried))
+        return self.found(fleets, runs, why)
+
+    def found(self, fleets: Fleets, runs: tuple[Replication, ...], why: str) -> SizedStack:
+        """Return what was found."""
+        return SizedStack(
+            stack=self.case.stack,
+            phase=self.case.phase,
+            minutes=self.case.plan.window,
+            fleets=fleets,
+            runs=runs,
+            unmet=self.unmet(runs),
+            why=why,
+            tried=max(1, len(self.tried)),
+        )
 
     def _trimmed(self, fleets: Fleets) -> tuple[Fleets, str]:
         """Return fleets none of which can be lowered by an instance a zone; or why that is not known."""
@@ -318,7 +339,7 @@ class _Search:
         return instances * (prices[kind].hourly_usd if kind in prices else 1.0)
 
     def _is_over(self, budget_s: float) -> bool:
-        return self.budget.cancelled() or time.monotonic() - self.began_s > budget_s
+        return self.budget.cancelled() or self.budget.clock_s() - self.began_s > budget_s
 
 
 def with_fleets(scenario: Scenario, stack: str, fleets: Mapping[str, int]) -> Scenario:

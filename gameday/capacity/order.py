@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,18 +12,20 @@ import numpy as np
 
 from gameday.capacity.joint_sizing import SizedStack
 from gameday.capacity.request import ERLANG, CapacityRequest, Move
+from gameday.capacity.schedule import WARM_UP, ScheduledStep, schedule
 from gameday.capacity.services.demand import instances_for
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
 from gameday.findings import RULES, Finding, Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Fleet, Service
-from gameday.vocabulary import Array
+from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Withheld", "request_capacity", "with_order", "withhold"]
 
-_WARM_UP = timedelta(hours=2)
-"""Servers must work this long before they are needed: caches fill, checks pass. Ours."""
+
+_AS_HIGH = 0.97
+"""Share of its highest load from which on a minute of a service's load is as good as its peak. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +70,24 @@ def request_capacity(
     """
     if not scenario.services_are_known:
         return ()
-    together = {each.stack: each for each in sized}
-    quantile = scenario.capacity.quantile
-    levels = tuple(sorted({0.5, quantile, 0.99}))
-    offered = offered_by_quantile(scenario, demand, levels)
-    requests = []
-    for stack in scenario.stack_names:
-        for service in scenario.stack_services(stack):
-            index = list(scenario.services).index(service)
-            load = {level: offered[level][stack][index] for level in levels}
-            need = _Need(scenario, stack, service, load, together.get(stack))
-            if need.is_to_change:
-                ids = _ids(findings, stack, service)
-                requests.append(_request(need, demand, findings=ids, run=run, now=now))
+    requests = [
+        _request(need, findings=_ids(findings, need.stack, need.service), run=run, now=now)
+        for need in _needs(scenario, demand, sized)
+        if need.is_to_change
+    ]
     return tuple(sorted(requests, key=lambda r: (-len(r.findings), -r.added * r.hourly_usd, r.id)))
+
+
+def _needs(scenario: Scenario, demand: Demand, sized: tuple[SizedStack, ...]) -> Iterator[_Need]:
+    """Yield what each service of each stack is asked for."""
+    levels = tuple(sorted({0.5, scenario.capacity.quantile, 0.99}))
+    offered = offered_by_quantile(scenario, demand, levels)
+    numbers = {name: number for number, name in enumerate(scenario.services)}
+    for stack in scenario.stack_names:
+        together = tuple(each for each in sized if each.stack == stack)
+        for service in scenario.stack_services(stack):
+            load = {level: offered[level][stack][numbers[service]] for level in levels}
+            yield _Need(scenario, demand, stack, service, load, together)
 
 
 @dataclass(frozen=True)
@@ -88,18 +95,18 @@ class _Need:
     """What a service of a stack is asked for, and what it has."""
 
     scenario: Scenario
+    demand: Demand
     stack: str
     service: str
     load: dict[float, Array]
     """Quantile of the event's strength -> busy servers asked for, erlangs, shape (slots,)."""
-    together: SizedStack | None
-    """What the model found for its stack; None: it was not asked."""
+    together: tuple[SizedStack, ...]
+    """What the model found for its stack, a phase each; empty: it was not asked."""
 
     @property
     def is_to_change(self) -> bool:
         """Whether its fleet is too small or, where the model says so, larger than it need be."""
-        more = self.size.instances - self.instances
-        return more > 0 or (self.together is not None and more < 0)
+        return bool(self.schedule) if self.together else self.size.instances > self.instances
 
     @property
     def fleet(self) -> Fleet:
@@ -139,19 +146,53 @@ class _Need:
 
     @cached_property
     def size(self) -> Size:
-        """The instances that are needed."""
-        if self.together is None:
+        """The instances that are needed when most are."""
+        if not self.together:
             return self.by_erlang
-        instances = self.together.fleets[self.service]
+        instances = max(each.fleets[self.service] for each in self.together)
         left = self.by_erlang.survivors_share
         return Size(instances, math.ceil(self.servers(instances) * left), left)
 
+    @cached_property
     def in_each_slot(self) -> Array:
-        """Return the instances needed in each slot, (slots,): as at the peak, in proportion to Erlang's C."""
-        needed = instances_for(self.scenario, self.stack, self.service, self.sized_load)
-        times, zones = self.size.instances / self.by_erlang.instances, self.fleet.zones
-        whole = np.ceil(times * needed / zones) * zones
-        return np.asarray(np.minimum(whole, self.size.instances))
+        """Return the instances needed in each slot, (slots,): in a phase's busiest minutes what it was sized to.
+
+        In others in proportion to what Erlang's C asks for.
+        """
+        by_erlang = instances_for(self.scenario, self.stack, self.service, self.sized_load)
+        needed, zones = np.zeros(len(by_erlang)), self.fleet.zones
+        for each in self.together:
+            here = by_erlang if each.phase is None else by_erlang * each.phase.slots
+            sized = by_erlang if each.phase is None else by_erlang * each.phase.alone
+            times = each.fleets[self.service] / max(1, int(sized.max()))
+            own = np.ceil(times * here / zones - 1e-9) * zones
+            needed = np.maximum(needed, np.minimum(own, each.fleets[self.service]))
+        return needed if self.together else by_erlang
+
+    @property
+    def peak(self) -> int:
+        """The slot of the most load; of those played in the model where one has as much, but for little."""
+        played = np.zeros(len(self.sized_load), bool)
+        for each in self.together:
+            first = self.demand.grid.index_of(each.minutes.start)
+            played[first : first + each.minutes.slots] = True
+        highest = int((self.sized_load * played).argmax())
+        is_as_high = self.sized_load[highest] >= _AS_HIGH * self.sized_load.max()
+        return highest if played.any() and is_as_high else int(self.sized_load.argmax())
+
+    @cached_property
+    def schedule(self) -> tuple[ScheduledStep, ...]:
+        """When how many are to be at work, where that differs from those that are."""
+        if not self.together:
+            return ()
+        names = np.full(len(self.sized_load), self.scenario.event.kind, dtype=object)
+        for each in self.together:
+            if each.phase is not None:
+                names[each.phase.slots] = each.phase.name
+        least = 0 if self.scenario.capacity.scale_down else self.instances
+        on = self.demand.during(self.scenario.stack_regions(self.stack))
+        needed = np.where(on, np.maximum(self.in_each_slot, least), 0)
+        return schedule(needed, names, self.demand.grid, self.instances)
 
     def servers(self, instances: int) -> float:
         """Return how many servers so many instances have."""
@@ -159,7 +200,7 @@ class _Need:
 
     def short_slots(self) -> tuple[int, int]:
         """Return the first and the last slot in which the fleet is too small; the peak where it never is."""
-        short = np.flatnonzero(self.in_each_slot() > self.instances)
+        short = np.flatnonzero(self.in_each_slot > self.instances)
         if not len(short):
             return (int(self.sized_load.argmax()),) * 2
         return int(short[0]), int(short[-1])
@@ -188,21 +229,24 @@ class _Times:
     latest_order: datetime
 
     @staticmethod
-    def of(need: _Need, demand: Demand) -> _Times:
-        first, last = need.short_slots()
-        start, end = demand.grid.instant(first), demand.grid.instant(last + 1)
-        needed_by = start - _WARM_UP
+    def of(need: _Need) -> _Times:
+        """Return the times of the schedule, or of the minutes in which the fleet is too small."""
+        if need.schedule:
+            needed_by, end = need.schedule[0].start, need.schedule[-1].end
+            start = needed_by + WARM_UP
+        else:
+            first, last = need.short_slots()
+            grid = need.demand.grid
+            start, end = grid.instant(first), grid.instant(last + 1)
+            needed_by = start - WARM_UP
         lead_time = timedelta(days=need.scenario.capacity.lead_time_days)
         return _Times(start, end, needed_by, needed_by - lead_time)
 
 
-def _request(
-    need: _Need, demand: Demand, *, findings: tuple[str, ...], run: str, now: datetime
-) -> CapacityRequest:
+def _request(need: _Need, *, findings: tuple[str, ...], run: str, now: datetime) -> CapacityRequest:
     scenario, fleet, size = need.scenario, need.fleet, need.size
-    block, times = scenario.capacity, _Times.of(need, demand)
-    added = size.instances - need.instances
-    hourly_usd = added * block.instances[fleet.instance].hourly_usd
+    block, times, demand = scenario.capacity, _Times.of(need), need.demand
+    added, price = size.instances - need.instances, block.instances[fleet.instance].hourly_usd
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
     return CapacityRequest(
         id=f"CR-{scenario.event.name}-{need.stack}-{need.service}",
@@ -233,13 +277,21 @@ def _request(
             "max_wait_probability": block.max_wait_probability,
         },
         peak_utilisation=need.peak_utilisation(),
-        hourly_usd=hourly_usd,
-        total_usd=hourly_usd * (times.end - times.needed_by).total_seconds() / 3600,
-        expires=times.end + _WARM_UP,
-        peak=demand.grid.instant(int(need.sized_load.argmax())),
+        hourly_usd=added * price,
+        total_usd=price * _instance_hours(need, times, added),
+        expires=times.end + WARM_UP,
+        schedule=need.schedule,
+        peak=demand.grid.instant(need.peak),
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
-        sized_by=ERLANG if need.together is None else need.together.words,
+        sized_by="; ".join(each.words for each in need.together) or ERLANG,
     )
+
+
+def _instance_hours(need: _Need, times: _Times, added: int) -> float:
+    """Return the hours of all instances beside those that are at work; below 0: fewer are."""
+    if need.schedule:
+        return sum((step.instances - need.instances) * step.hours for step in need.schedule)
+    return added * ((times.end - times.needed_by) / timedelta(hours=1))
 
 
 def _ids(findings: tuple[Finding, ...], stack: str, service: str) -> tuple[str, ...]:
@@ -251,11 +303,16 @@ def _ids(findings: tuple[Finding, ...], stack: str, service: str) -> tuple[str, 
     )
 
 
-def with_order(scenario: Scenario, requests: tuple[CapacityRequest, ...]) -> Scenario:
-    """Return the scenario as it would be with every request placed."""
+def with_order(
+    scenario: Scenario, requests: tuple[CapacityRequest, ...], minutes: TimeGrid | None = None
+) -> Scenario:
+    """Return the scenario as it would be in these minutes with every request placed; None: at their most."""
     services = dict(scenario.services)
     for request in requests:
+        instances = request.instances_to
+        if minutes is not None:
+            instances = request.instances_in(minutes.start, minutes.end)
         services[request.service] = services[request.service].with_instances(
-            request.stack, request.instances_to
+            request.stack, instances
         )
     return scenario.model_copy(update={"services": services})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gameday.capacity.joint_sizing import SizedStack
 from gameday.capacity.order import with_order
 from gameday.capacity.request import CapacityRequest, Proof, ProofRow
-from gameday.experiments.failures import PeakCase, case_words, played_with
+from gameday.experiments.failures import EventPhase, PeakCase, case_words, played_with
 from gameday.experiments.rehearsal import said_of
 from gameday.experiments.replications import Replication
 from gameday.findings import Model, Standing
@@ -37,38 +38,54 @@ def verify(
     progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[CapacityRequest, ...]:
-    """Return the requests with their proof: each stack's case with all of them placed.
+    """Return the requests with their proof: each stack's cases with all of them placed.
 
     `seed` is that of the cases, so before and after share customers and chance, pair by pair. What was `sized` was
     played already where all of it is placed.
     """
-    known = {each.stack: each for each in sized}
-    ordered = with_order(scenario, requests)
-    proofs: dict[str, Proof] = {}
+    known = {(each.stack, _name(each.phase)): each for each in sized}
+    proofs: dict[str, list[_Played]] = {}
     for case in cases:
         placed = sum(request.stack == case.stack for request in requests)
         if not placed:
             continue
+        ordered = with_order(scenario, requests, case.plan.window)
         progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
-        found = known.get(case.stack)
+        found = known.get((case.stack, _name(case.phase)))
         after = (
             found.runs
             if found is not None and found.is_of(ordered)
             else played_with(case, ordered, seed=seed, cancelled=cancelled)
         )
         if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
-            proofs[case.stack] = _proof(scenario, case, after, standing, placed)
-    return tuple(_with_proof(r, proofs.get(r.stack), cases) for r in requests)
+            played = _Played(case, _proof(scenario, case, after, standing, placed))
+            proofs.setdefault(case.stack, []).append(played)
+    return tuple(_with_proof(r, proofs.get(r.stack, [])) for r in requests)
 
 
-def _with_proof(
-    request: CapacityRequest, proof: Proof | None, cases: tuple[PeakCase, ...]
-) -> CapacityRequest:
-    """Return the request with its stack's proof, and whether the minutes played hold its own peak."""
-    if proof is None:
+def _name(phase: EventPhase | None) -> str:
+    return "" if phase is None else phase.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """A case, and the proof of it with the requests placed."""
+
+    case: PeakCase
+    proof: Proof
+
+    def holds_minute(self, instant: datetime) -> bool:
+        """Return whether its minutes hold an instant."""
+        window = self.case.plan.window
+        return window.start <= instant < window.end
+
+
+def _with_proof(request: CapacityRequest, played: list[_Played]) -> CapacityRequest:
+    """Return the request with the proof of every phase of its stack, and whether its own peak was among them."""
+    if not played:
         return replace(request, proof=Proof(why_not=_NOT_PLAYED))
-    [window] = [case.plan.window for case in cases if case.stack == request.stack]
-    if request.peak is None or window.start <= request.peak < window.end:
+    proof = _joined(played)
+    if request.peak is None or any(each.holds_minute(request.peak) for each in played):
         return replace(request, proof=proof)
     missed = (
         f"not of its own peak, {request.peak:%Y-%m-%dT%H:%MZ}, which is not in the minutes played"
@@ -78,6 +95,19 @@ def _with_proof(
         for text, row in proof.objectives.items()
     }
     return replace(request, proof=replace(proof, case=f"{proof.case}; {missed}", objectives=rows))
+
+
+def _joined(played: list[_Played]) -> Proof:
+    """Return the proofs of several phases as one: the phase stands behind an objective's text."""
+    if len(played) == 1:
+        return played[0].proof
+    rows = {
+        f"{text} ({_name(each.case.phase)})": row
+        for each in played
+        for text, row in each.proof.objectives.items()
+    }
+    case = "; ".join(each.proof.case for each in played)
+    return Proof(case, min(each.proof.replications for each in played), objectives=rows)
 
 
 def _proof(

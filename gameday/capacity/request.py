@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer
 
+from gameday.capacity.schedule import ScheduledStep
 from gameday.errors import UsageError
 from gameday.products import IsoMinute, to_json
 from gameday.scenario.reading import to_yaml
@@ -162,6 +163,8 @@ class CapacityRequest:
     history: tuple[Move, ...] = ()
     peak: IsoMinute | None = None
     """The minute of the most load sized for, UTC; None: an older file, which does not say."""
+    schedule: tuple[ScheduledStep, ...] = ()
+    """When how many are at work, where that differs from `instances_from`; none: `instances_to` all the time."""
     sized_by: str = ERLANG
     """How its size was found."""
     model: str = "not compared"
@@ -171,6 +174,15 @@ class CapacityRequest:
     def added(self) -> int:
         """Instances to add."""
         return self.instances_to - self.instances_from
+
+    def instances_in(self, start: datetime, end: datetime) -> int:
+        """Return the instances that are at work from `start` to `end`, the fewest of that time."""
+        if not self.schedule:
+            return self.instances_to
+        steps = [step for step in self.schedule if step.start < end and step.end > start]
+        covered = sum((min(s.end, end) - max(s.start, start) for s in steps), timedelta())
+        least = [] if covered == end - start else [self.instances_from]
+        return min([*least, *(step.instances for step in steps)])
 
     @property
     def proven(self) -> str:
@@ -222,6 +234,7 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
                 fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
         fields["findings"] = tuple(fields["findings"])
         fields["history"] = tuple(Move(**move) for move in fields["history"])
+        fields["schedule"] = tuple(ScheduledStep.of(step) for step in fields.get("schedule", ()))
         fields["proof"] = Proof.of_mapping(fields.get("proof", {}))
         _check(fields)
         return CapacityRequest(**fields)

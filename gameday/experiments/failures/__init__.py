@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
+    from gameday.experiments.failures.event_phases import EventPhase
     from gameday.experiments.failures.goodput import BACK, Goodput, Phases, calm_shares, phases
     from gameday.experiments.failures.losses import (
         LossAnswer,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACK",
+    "EventPhase",
     "Goodput",
     "LossAnswer",
     "ObjectiveTest",
@@ -57,6 +59,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "BACK": "goodput",
+            "EventPhase": "event_phases",
             "Goodput": "goodput",
             "LossAnswer": "losses",
             "ObjectiveTest": "losses",

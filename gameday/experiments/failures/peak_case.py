@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gameday.calibrate import FURTHEST
+from gameday.experiments.failures.event_phases import EventPhase, event_phases
 from gameday.experiments.failures.losses import PEAK_SLOTS, as_scheduled, busiest_window, peak_plan
 from gameday.experiments.replications.replication import Look, Replication
 from gameday.forecast import Demand
@@ -41,6 +42,10 @@ class PeakCase:
     """One a replication, with the fleets as they are."""
     times_played: float = 1.0
     """Session starts in its busiest minute, as a multiple of those that the run's servers met."""
+    phase: EventPhase | None = None
+    """Part of the event whose busiest minutes these are; None: the whole event's."""
+    is_highest: bool = True
+    """Whether they are the busiest of the whole event."""
 
 
 def peak_cases(
@@ -54,22 +59,28 @@ def peak_cases(
     progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[PeakCase, ...]:
-    """Return the case of each stack; those that were cut short are left out.
+    """Return the cases of each stack, one a phase of the event, the busiest first; what was cut short is left out.
 
     `plan` is the run's own, `load_share` the load of its servers as a share of what it means for them.
     `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged allows.
     """
     cases = []
     steps = np.asarray(sum(event_steps(scenario, demand, scenario.capacity.quantile).values()))
-    for stack in scenario.stack_names:
-        window = _busiest_window(scenario, demand, steps, stack)
+    places = [
+        (stack, phase, number == 0)
+        for stack in scenario.stack_names
+        for number, phase in enumerate(_by_load(scenario, demand, steps, stack))
+    ]
+    for stack, phase, is_highest in places:
+        load = steps if phase is None else steps * phase.alone
+        window = _busiest_window(scenario, demand, load, stack)
         peak = peak_plan(
             scenario,
             demand,
             window,
             seed=seed,
             quantile=scenario.capacity.quantile,
-            core_s=core_s / len(scenario.stack_names),
+            core_s=core_s / len(places),
         )
         case = PeakCase(
             stack=stack,
@@ -79,12 +90,26 @@ def peak_cases(
             later_s=(peak.window.start - plan.window.start).total_seconds(),
             runs=(),
             times_played=_peak(scenario, stack, peak) / _peak(scenario, stack, plan) / load_share,
+            phase=phase,
+            is_highest=is_highest,
         )
         progress(f"{stack}: {case_words(case)}")
         runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
         if len(runs) > 1 and not cancelled():
             cases.append(replace(case, runs=runs))
     return tuple(cases)
+
+
+def _by_load(
+    scenario: Scenario, demand: Demand, steps: Array, stack: str
+) -> list[EventPhase] | list[None]:
+    """Return the phases of a stack's event, that with the busiest minute first; [None] where there is but one."""
+    regions = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
+    load = steps[regions].sum(axis=(0, 1))
+    phases = event_phases(scenario, demand, stack)
+    if len(phases) < 2:
+        return [None]
+    return sorted(phases, key=lambda phase: -float((load * phase.slots).max()))
 
 
 def _peak(scenario: Scenario, stack: str, plan: LoadPlan) -> float:
@@ -155,7 +180,8 @@ def case_words(case: PeakCase) -> str:
         else ""
     )
     far = f", {words}" if (words := far_words(case)) else ""
-    return f"{level_words(case)}{kept}, {minutes}, real speed, cell of {case.plan.scale:.2g}{far}"
+    phase = f", {case.phase.name}" if case.phase else ""
+    return f"{level_words(case)}{kept}{phase}, {minutes}, real speed, cell of {case.plan.scale:.2g}{far}"
 
 
 def _losses(scenario: Scenario, case: PeakCase) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -139,7 +140,9 @@ class Questions:
         if not cases or not self.scenario.services_are_known:
             return ()
         search_s = self._sizing_s() / len(cases)
-        budget = Budget(search_s, _PROOF_TIMES * search_s, self.run.show.update, self.is_cut)
+        budget = Budget(
+            search_s, _PROOF_TIMES * search_s, time.monotonic, self.run.show.update, self.is_cut
+        )
         with self.after.phase("fleets, sized in the model", self.run.show):
             for case in cases:
                 if not self.is_cut():

@@ -1,0 +1,54 @@
+"""The phases of an event in a stack, that differ in what they ask of it: each launch's crowd, and the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.forecast import Demand
+from gameday.scenario import Scenario
+from gameday.traffic.fit import event_demand
+from gameday.vocabulary import Array
+
+__all__ = ["EventPhase", "event_phases"]
+
+_COUNTS = 0.05
+"""Share of what comes besides it that a crowd makes while its launch lasts. Ours."""
+_WARM_UP_H = 2
+"""Whole hours before a launch in which its servers are at work already. Ours: as orders schedule them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPhase:
+    """Part of an event in a stack."""
+
+    name: str
+    """`launch NAME`, or the event's kind."""
+    slots: Array
+    """Whether a slot of the demand's grid belongs to it, shape (slots,)."""
+    alone: Array
+    """Whether one is so far from every launch that fleets of that time are its own, shape (slots,)."""
+
+
+def event_phases(scenario: Scenario, demand: Demand, stack: str) -> tuple[EventPhase, ...]:
+    """Return the phases of a stack's event: a launch is on while its crowd counts, the rest is the event's."""
+    names = scenario.stack_regions(stack)
+    rows = [demand.regions.index(region) for region in names]
+    both, during = event_demand(scenario, demand), demand.during(names)
+    usual = both.organic.median[rows].sum(axis=(0, 1))
+    phases, rest, alone = list[EventPhase](), during.copy(), during.copy()
+    hour = demand.grid.minutes() // 60
+    for name, launch in both.launches.items():
+        counts = launch.median[rows].sum(axis=(0, 1)) > _COUNTS * np.maximum(usual, 1e-9)
+        found = np.flatnonzero(counts & during)
+        if len(found):
+            first, last = found[0], found[-1]
+            slots = np.zeros(len(during), bool)
+            slots[first : last + 1] = True
+            phases.append(EventPhase(f"launch {name}", slots & during, slots & during))
+            rest &= ~slots
+            alone &= (hour < hour[first] - _WARM_UP_H) | (hour > hour[last])
+    if not rest.any():
+        return tuple(phases)
+    return *phases, EventPhase(scenario.event.kind, rest, alone if alone.any() else rest)
