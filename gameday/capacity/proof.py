@@ -46,21 +46,28 @@ def verify(
     known = {(each.stack, _name(each.phase)): each for each in sized}
     proofs: dict[str, list[_Played]] = {}
     for case in cases:
-        placed = sum(request.stack == case.stack for request in requests)
-        if not placed:
-            continue
-        ordered = with_order(scenario, requests, case.plan.window)
-        progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
-        found = known.get((case.stack, _name(case.phase)))
-        after = (
-            found.runs
-            if found is not None and found.is_of(ordered)
-            else played_with(case, ordered, seed=seed, cancelled=cancelled)
-        )
-        if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
-            played = _Played(case, _proof(scenario, case, after, standing, placed))
-            proofs.setdefault(case.stack, []).append(played)
+        if placed := sum(request.stack == case.stack for request in requests):
+            progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
+            ordered = with_order(scenario, requests, case.plan.window)
+            found = known.get((case.stack, _name(case.phase)))
+            after = _after(case, ordered, found, seed, cancelled)
+            if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
+                played = _Played(case, _proof(scenario, case, after, standing, placed))
+                proofs.setdefault(case.stack, []).append(played)
     return tuple(_with_proof(r, proofs.get(r.stack, [])) for r in requests)
+
+
+def _after(
+    case: PeakCase,
+    ordered: Scenario,
+    found: SizedStack | None,
+    seed: Seed,
+    cancelled: Callable[[], bool],
+) -> tuple[Replication, ...]:
+    """Return the case with what is ordered: as it was `found`, where that is the same."""
+    if found is not None and found.is_of(ordered):
+        return found.runs
+    return played_with(case, ordered, seed=seed, cancelled=cancelled)
 
 
 def _name(phase: EventPhase | None) -> str:

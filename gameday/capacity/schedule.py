@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,23 +52,22 @@ def schedule(needed: Array, phase: Array, grid: TimeGrid, now: int) -> tuple[Sch
 
     `needed`: instances in each slot, 0 where nothing is asked; `phase`: the names of their phases; (slots,) each.
     """
-    hour = (grid.minutes() // _HOUR_MIN).astype(np.int64)
-    hours, first = np.unique(hour, return_index=True)
-    most = np.maximum.reduceat(needed, first)
-    names = [
-        str(phase[begin + int(needed[begin:end].argmax())])
-        for begin, end in itertools.pairwise((*first, len(needed)))
-    ]
-    warm = int(WARM_UP / timedelta(hours=1))
-    # The hours of warm-up before the first one, too.
-    hours = np.concatenate([hours[0] - np.arange(warm, 0, -1), hours])
-    most, names = np.concatenate([np.zeros(warm), most]), [""] * warm + names
-    rows = []
-    for place, begin in enumerate(hours.tolist()):
-        decides = place + int(most[place : place + warm + 1].argmax())
-        if most[decides] > 0 and int(most[decides]) != now:
-            rows.append((begin, int(most[decides]), names[decides]))
+    hours, most, names = _by_hour(needed, phase, grid)
+    ahead, rows = int(WARM_UP / timedelta(hours=1)), []
+    for place in range(-ahead, len(hours)):
+        coming = slice(max(0, place), place + ahead + 1)
+        decides = coming.start + int(most[coming].argmax())
+        if most[decides] > 0 and most[decides] != now:
+            rows.append((int(hours[0]) + place, int(most[decides]), names[decides]))
     return tuple(_joined(rows))
+
+
+def _by_hour(needed: Array, phase: Array, grid: TimeGrid) -> tuple[Array, Array, list[str]]:
+    """Return the hours since 1970 of a grid, the most that each needs, and the phase for which it does."""
+    hours, first = np.unique((grid.minutes() // _HOUR_MIN).astype(np.int64), return_index=True)
+    ends = [*first[1:], len(needed)]
+    names = [str(phase[a + int(needed[a:b].argmax())]) for a, b in zip(first, ends, strict=True)]
+    return hours, np.maximum.reduceat(needed, first), names
 
 
 def _joined(rows: list[tuple[int, int, str]]) -> list[ScheduledStep]:

@@ -33,22 +33,28 @@ class EventPhase:
 
 def event_phases(scenario: Scenario, demand: Demand, stack: str) -> tuple[EventPhase, ...]:
     """Return the phases of a stack's event: a launch is on while its crowd counts, the rest is the event's."""
-    names = scenario.stack_regions(stack)
-    rows = [demand.regions.index(region) for region in names]
-    both, during = event_demand(scenario, demand), demand.during(names)
-    usual = both.organic.median[rows].sum(axis=(0, 1))
-    phases, rest, alone = list[EventPhase](), during.copy(), during.copy()
+    during = demand.during(scenario.stack_regions(stack))
     hour = demand.grid.minutes() // 60
-    for name, launch in both.launches.items():
-        counts = launch.median[rows].sum(axis=(0, 1)) > _COUNTS * np.maximum(usual, 1e-9)
-        found = np.flatnonzero(counts & during)
+    phases, rest, alone = list[EventPhase](), during.copy(), during.copy()
+    for name, slots in _launched(scenario, demand, stack).items():
+        found = np.flatnonzero(slots & during)
         if len(found):
-            first, last = found[0], found[-1]
-            slots = np.zeros(len(during), bool)
-            slots[first : last + 1] = True
             phases.append(EventPhase(f"launch {name}", slots & during, slots & during))
-            rest &= ~slots
-            alone &= (hour < hour[first] - _WARM_UP_H) | (hour > hour[last])
+            begin, end = hour[found[0]] - _WARM_UP_H, hour[found[-1]]
+            rest, alone = rest & ~slots, alone & ((hour < begin) | (hour > end))
     if not rest.any():
         return tuple(phases)
     return *phases, EventPhase(scenario.event.kind, rest, alone if alone.any() else rest)
+
+
+def _launched(scenario: Scenario, demand: Demand, stack: str) -> dict[str, Array]:
+    """Return launch -> the slots from the first to the last in which its crowd counts in a stack, (slots,)."""
+    rows = [demand.regions.index(region) for region in scenario.stack_regions(stack)]
+    both, launched = event_demand(scenario, demand), {}
+    usual = both.organic.median[rows].sum(axis=(0, 1))
+    for name, launch in both.launches.items():
+        counts = launch.median[rows].sum(axis=(0, 1)) > _COUNTS * np.maximum(usual, 1e-9)
+        launched[name] = (
+            np.logical_or.accumulate(counts) & np.logical_or.accumulate(counts[::-1])[::-1]
+        )
+    return launched
