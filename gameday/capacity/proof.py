@@ -43,8 +43,7 @@ def verify(
     `seed` is that of the cases, so before and after share customers and chance, pair by pair. What was `sized` was
     played already where all of it is placed.
     """
-    known = {(each.stack, _name(each.phase)): each for each in sized}
-    proofs: dict[str, list[_Played]] = {}
+    known, played = {(each.stack, _name(each.phase)): each for each in sized}, list[_Played]()
     for case in cases:
         if placed := sum(request.stack == case.stack for request in requests):
             progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
@@ -52,9 +51,8 @@ def verify(
             found = known.get((case.stack, _name(case.phase)))
             after = _after(case, ordered, found, seed, cancelled)
             if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
-                played = _Played(case, _proof(scenario, case, after, standing, placed))
-                proofs.setdefault(case.stack, []).append(played)
-    return tuple(_with_proof(r, proofs.get(r.stack, [])) for r in requests)
+                played.append(_Played(case, _proof(scenario, case, after, standing, placed)))
+    return tuple(_with_proof(r, [p for p in played if p.case.stack == r.stack]) for r in requests)
 
 
 def _after(
