@@ -43,28 +43,28 @@ def verify(
     `seed` is that of the cases, so before and after share customers and chance, pair by pair. What was `sized` was
     played already where all of it is placed.
     """
-    known, played = {(each.stack, _name(each.phase)): each for each in sized}, list[_Played]()
-    for case in cases:
-        if placed := sum(request.stack == case.stack for request in requests):
-            progress(f"{case.stack}: {case_words(case)}, {placed} requests placed")
-            ordered = with_order(scenario, requests, case.plan.window)
-            found = known.get((case.stack, _name(case.phase)))
-            after = _after(case, ordered, found, seed, cancelled)
-            if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
-                played.append(_Played(case, _proof(scenario, case, after, standing, placed)))
+    played = list[_Played]()
+    for case in (case for case in cases if any(r.stack == case.stack for r in requests)):
+        progress(f"{case.stack}: {case_words(case)}, requests placed")
+        ordered = with_order(scenario, requests, case.plan.window)
+        after = _after(case, ordered, sized, seed, cancelled)
+        if len(after) == len(case.runs):  # they pair up by number: cut short, they would not
+            played.append(_Played(case, _proof(scenario, case, after, standing, requests)))
     return tuple(_with_proof(r, [p for p in played if p.case.stack == r.stack]) for r in requests)
 
 
 def _after(
     case: PeakCase,
     ordered: Scenario,
-    found: SizedStack | None,
+    sized: tuple[SizedStack, ...],
     seed: Seed,
     cancelled: Callable[[], bool],
 ) -> tuple[Replication, ...]:
-    """Return the case with what is ordered: as it was `found`, where that is the same."""
-    if found is not None and found.is_of(ordered):
-        return found.runs
+    """Return the case with what is ordered: as it was played where that was `sized`."""
+    for each in sized:
+        of_case = (each.stack, _name(each.phase)) == (case.stack, _name(case.phase))
+        if of_case and each.is_of(ordered):
+            return each.runs
     return played_with(case, ordered, seed=seed, cancelled=cancelled)
 
 
@@ -120,10 +120,10 @@ def _proof(
     case: PeakCase,
     after: tuple[Replication, ...],
     standing: Standing,
-    placed: int,
+    requests: tuple[CapacityRequest, ...],
 ) -> Proof:
     """Return objective -> before, after, change, and whether it holds after."""
-    rows = {}
+    rows, placed = {}, sum(request.stack == case.stack for request in requests)
     for number, criterion in enumerate(scenario.objectives):
         model = standing.of(case.stack, services_behind(scenario, case.stack, criterion))
         as_is, placed_too = (
