@@ -248,7 +248,7 @@ def _request(need: _Need, *, findings: tuple[str, ...], run: str, now: datetime)
     block, times, demand = scenario.capacity, _Times.of(need), need.demand
     added, price = size.instances - need.instances, block.instances[fleet.instance].hourly_usd
     support = "" if block.quantile <= demand.calibrated_to + 1e-9 else " (prior, not calibrated)"
-    return CapacityRequest(
+    request = CapacityRequest(
         id=f"CR-{scenario.event.name}-{need.stack}-{need.service}",
         event=scenario.event.name,
         run=run,
@@ -278,20 +278,14 @@ def _request(need: _Need, *, findings: tuple[str, ...], run: str, now: datetime)
         },
         peak_utilisation=need.peak_utilisation(),
         hourly_usd=added * price,
-        total_usd=price * _instance_hours(need, times, added),
+        total_usd=0.0,
         expires=times.end + WARM_UP,
         schedule=need.schedule,
         peak=demand.grid.instant(need.peak),
         history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
         sized_by="; ".join(each.words for each in need.together) or ERLANG,
     )
-
-
-def _instance_hours(need: _Need, times: _Times, added: int) -> float:
-    """Return the hours of all instances beside those that are at work; below 0: fewer are."""
-    if need.schedule:
-        return sum((step.instances - need.instances) * step.hours for step in need.schedule)
-    return added * ((times.end - times.needed_by) / timedelta(hours=1))
+    return replace(request, total_usd=price * request.instance_hours)
 
 
 def _ids(findings: tuple[Finding, ...], stack: str, service: str) -> tuple[str, ...]:

@@ -185,6 +185,24 @@ class CapacityRequest:
         return min([*least, *(step.instances for step in steps)])
 
     @property
+    def instance_hours(self) -> float:
+        """Hours of all instances beside those that are at work now; below 0: fewer are."""
+        if not self.schedule:
+            return self.added * ((self.window_end - self.needed_by) / timedelta(hours=1))
+        return sum((step.instances - self.instances_from) * step.hours for step in self.schedule)
+
+    @property
+    def schedule_words(self) -> str:
+        """When most are at work, in how many steps, and the instance-hours; empty: there is no schedule."""
+        if not self.schedule:
+            return ""
+        most = max(self.schedule, key=lambda step: step.instances)
+        return (
+            f"{most.instances} from {most.start:%Y-%m-%dT%H:%MZ} to {most.end:%Y-%m-%dT%H:%MZ} ({most.phase}); "
+            f"{len(self.schedule)} steps, {self.instance_hours:+,.0f} instance-hours"
+        )
+
+    @property
     def proven(self) -> str:
         """What its proof comes to, in a line: `holds`, or what does not, or why it was not made."""
         return self.proof.in_a_line()

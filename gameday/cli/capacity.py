@@ -45,6 +45,7 @@ def show(
     """
     from gameday.jobs.move_request import requests_of
     from gameday.jobs.past_runs import run_folder
+    from gameday.products import to_json
 
     folder = run_folder(run, out)
     requests = requests_of(folder)
@@ -61,6 +62,8 @@ def show(
                 "latest_order": r.latest_order.isoformat(),
                 "at_risk": r.at_risk,
                 "model": r.model,
+                "instance_hours": round(r.instance_hours, 1),
+                "schedule": to_json(r)["schedule"],
                 "proven": r.proven,
                 "proven_for": r.proven_for,
             }
@@ -73,6 +76,8 @@ def show(
             f"{r.id:<44}{r.state:<12}{r.instances_from:>5} -> {r.instances_to:<5}{r.instance:<14}"
             f"order by {r.latest_order:%Y-%m-%d}{'  LATE' if r.at_risk else ''}"
         )
+        if r.schedule:
+            typer.echo(f"    at work: {r.schedule_words}")
         case = r.proven_for or f"all of {r.stack} placed"
         doubt = (
             "; its model was not compared with the run"
