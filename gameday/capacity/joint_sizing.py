@@ -126,7 +126,7 @@ def size_together(
     """Return the fleets of a case's stack, searched from `start` on, service -> instances.
 
     Where everything holds with the fleets there are, it is these; where fleets may be lowered, from there on.
-    `seed` is that of the case's runs.
+    Where more servers do not help, it is where the search began. `seed` is that of the case's runs.
     """
     fleets = scenario.stack_fleets(case.stack)
     now = {name: scenario.services[name].working_instances(case.stack) for name in fleets}
@@ -138,7 +138,7 @@ def size_together(
         return search.found(now, case.runs, "")
     begin = {name: max(now[name], start.get(name, 0)) for name in now} if unmet else now
     found, why = search.grown(begin)
-    return search.proven(found if why else search.lowered(found), why)
+    return search.proven(search.lowered(found) if not why else found, why)
 
 
 @dataclass
@@ -165,20 +165,23 @@ class _Search:
         }
 
     def grown(self, fleets: Fleets) -> tuple[Fleets, str]:
-        """Return fleets with which every objective holds on the mean; or the last tried, and why they do not."""
+        """Return fleets with which every objective holds on the mean; or others, and why they do not hold it.
+
+        Those are the last that were tried where time ended the search; where more servers do not help, the first.
+        """
+        first = fleets
         for _ in range(_MOST_GROWTHS):
-            runs = self._played(fleets, _SEARCHING)
-            unmet = self.unmet(runs)
+            unmet = self.unmet(runs := self._played(fleets, _SEARCHING))
             if not unmet:
                 return fleets, ""
             self.budget.progress(f"{self.case.stack}: {len(self.tried)} fleets tried, {unmet[0]}")
-            more = self._more(fleets, runs)
-            if more is None:
-                return fleets, f"no service is busy, and more servers do not help: {unmet[0]}"
             if self._is_over(self.budget.search_s):
                 return fleets, f"the search ended after {self.budget.search_s:.0f} s"
+            more = self._more(fleets, runs)
+            if more is None:
+                return first, f"no service is waited for, and more servers do not help: {unmet[0]}"
             fleets = more
-        return fleets, f"the search gave up after {_MOST_GROWTHS} growths"
+        return first, f"{_MOST_GROWTHS} times more servers did not help: {unmet[0]}"
 
     def lowered(self, fleets: Fleets) -> Fleets:
         """Return fleets of which none can be lowered by much with every objective holding on the mean."""
@@ -202,11 +205,11 @@ class _Search:
         self.began_s = self.budget.clock_s()
         runs = self._played(fleets, REPLICATIONS)
         while not why and self.unmet(runs):
-            more = self._one_more(fleets, runs)
-            if more is None or self._is_over(self.budget.proof_s):
+            if self._is_over(self.budget.proof_s):
                 why = f"the proof ended after {self.budget.proof_s:.0f} s"
                 break
-            fleets, runs = more, self._played(more, REPLICATIONS)
+            fleets = self._one_more(fleets, runs)
+            runs = self._played(fleets, REPLICATIONS)
         if not why:
             fleets, why = self._trimmed(fleets)
             runs = self._played(fleets, REPLICATIONS)
@@ -271,7 +274,7 @@ class _Search:
 
     def unmet(self, runs: tuple[Replication, ...]) -> tuple[str, ...]:
         """Return what does not hold in replications of the case, in words."""
-        return tuple(self._unmet(runs))
+        return tuple(self._unmet(runs)) if runs else ("not played",)
 
     def _unmet(self, runs: tuple[Replication, ...]) -> Iterator[str]:
         """Yield what does not hold: of few replications on the mean, of all of them with its whole interval."""
@@ -302,17 +305,17 @@ class _Search:
         more = max(fleets[name] + zones, math.ceil(times * fleets[name] / zones) * zones)
         return {**fleets, name: more}
 
-    def _one_more(self, fleets: Fleets, runs: tuple[Replication, ...]) -> Fleets | None:
+    def _one_more(self, fleets: Fleets, runs: tuple[Replication, ...]) -> Fleets:
         """Return fleets in which the busiest service that what does not hold depends on has one more a zone."""
+        unmet = self.unmet(runs)
         behind = {
             service
             for criterion in self.scenario.objectives
-            if any(text.startswith(criterion.text) for text in self.unmet(runs))
+            if any(text.startswith(f"{criterion.text}: ") for text in unmet)
             for service in services_behind(self.scenario, self.case.stack, criterion)
-        } or set(fleets)
+        }
+        behind |= {n for n in fleets if any(text.startswith(f"{n} turns away") for text in unmet)}
         load = {name: _highest_of(runs, name, "utilisation") for name in fleets if name in behind}
-        if not load:
-            return None
         name = max(load, key=lambda service: load[service])
         return {**fleets, name: fleets[name] + self.zones[name]}
 

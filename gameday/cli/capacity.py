@@ -15,7 +15,7 @@ from gameday.cli.runs import OutOption, RunArgument
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
-    pass
+    from gameday.capacity import CapacityRequest
 
 __all__ = ["add_to"]
 
@@ -45,30 +45,11 @@ def show(
     """
     from gameday.jobs.move_request import requests_of
     from gameday.jobs.past_runs import run_folder
-    from gameday.products import to_json
 
     folder = run_folder(run, out)
     requests = requests_of(folder)
     if as_json:
-        rows = [
-            {
-                "id": r.id,
-                "state": r.state,
-                "stack": r.stack,
-                "service": r.service,
-                "instance": r.instance,
-                "from": r.instances_from,
-                "to": r.instances_to,
-                "latest_order": r.latest_order.isoformat(),
-                "at_risk": r.at_risk,
-                "model": r.model,
-                "instance_hours": round(r.instance_hours, 1),
-                "schedule": to_json(r)["schedule"],
-                "proven": r.proven,
-                "proven_for": r.proven_for,
-            }
-            for r in requests
-        ]
+        rows = [_row(request) for request in requests]
         typer.echo(json.dumps({"schema_version": 1, "requests": rows}))
         return
     for r in requests:
@@ -87,6 +68,28 @@ def show(
         typer.echo(f"    in the model, {case}: {r.proven}{doubt}")
     if not requests:
         typer.echo(f"none in {folder}")
+
+
+def _row(request: CapacityRequest) -> dict[str, object]:
+    """Return a request as `--json` has it."""
+    from gameday.products import to_json
+
+    return {
+        "id": request.id,
+        "state": request.state,
+        "stack": request.stack,
+        "service": request.service,
+        "instance": request.instance,
+        "from": request.instances_from,
+        "to": request.instances_to,
+        "latest_order": request.latest_order.isoformat(),
+        "at_risk": request.at_risk,
+        "model": request.model,
+        "instance_hours": round(request.instance_hours, 1),
+        "schedule": to_json(request)["schedule"],
+        "proven": request.proven,
+        "proven_for": request.proven_for,
+    }
 
 
 def move(

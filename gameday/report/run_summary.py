@@ -270,11 +270,8 @@ def summary_json(summary: Summary, scenario: Scenario) -> dict[str, Any]:
         local = _local(finding.first_breach, _zone(scenario, finding.stack))
         row |= {"doubt": finding.doubt, "first_breach_local": local}
     for row, request in zip(fields["requests"], summary.requests, strict=True):
-        row |= {
-            "latest_order": f"{request.latest_order:%Y-%m-%d}",
-            "proven": request.proven,
-            "instance_hours": round(request.instance_hours, 1),
-        }
+        row |= {"latest_order": f"{request.latest_order:%Y-%m-%d}", "proven": request.proven}
+        row["instance_hours"] = round(request.instance_hours, 1)
     return {"schema_version": SCHEMA_VERSION, **about, **fields}
 
 
