@@ -12,9 +12,10 @@ import numpy as np
 
 from gameday.capacity.joint_sizing import SizedStack
 from gameday.capacity.request import ERLANG, CapacityRequest, Move
-from gameday.capacity.schedule import WARM_UP, ScheduledStep, schedule
+from gameday.capacity.schedule import ScheduledStep, schedule
 from gameday.capacity.services.demand import instances_for
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
+from gameday.experiments.failures import WARM_UP
 from gameday.findings import RULES, Finding, Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario

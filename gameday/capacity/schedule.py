@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from gameday.experiments.failures import WARM_UP
 from gameday.products import IsoMinute
 from gameday.vocabulary import Array, TimeGrid
 
-__all__ = ["WARM_UP", "ScheduledStep", "schedule"]
+__all__ = ["ScheduledStep", "schedule"]
 
 _HOUR_MIN = 60
-WARM_UP = timedelta(hours=2)
-"""Servers must work this long before they are needed: caches fill, checks pass. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def schedule(needed: Array, phase: Array, grid: TimeGrid, now: int) -> tuple[Sch
     `needed`: instances in each slot, 0 where nothing is asked; `phase`: the names of their phases; (slots,) each.
     """
     hours, most, names = _by_hour(needed, phase, grid)
-    ahead, rows = int(WARM_UP / timedelta(hours=1)), []
+    ahead, rows = WARM_UP // timedelta(hours=1), []
     for place in range(-ahead, len(hours)):
         coming = slice(max(0, place), place + ahead + 1)
         decides = coming.start + int(most[coming].argmax())

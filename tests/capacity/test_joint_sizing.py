@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from gameday.capacity import Budget, SizedStack, request_capacity, size_stack, verify
 from gameday.capacity.joint_sizing import size_together, with_fleets
 from gameday.capacity.request import as_yaml, from_mapping
-from gameday.capacity.schedule import WARM_UP, schedule
-from gameday.experiments.failures import PeakCase, peak_cases, played_with
+from gameday.capacity.schedule import schedule
+from gameday.experiments.failures import WARM_UP, PeakCase, peak_cases, played_with
 from gameday.experiments.rehearsal import said_of
 from gameday.record.intervals import level_interval
 from gameday.scenario import METRICS, Scenario, parse_criterion

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.experiments.failures.event_phases import EventPhase
+    from gameday.experiments.failures.event_phases import WARM_UP, EventPhase
     from gameday.experiments.failures.goodput import BACK, Goodput, Phases, calm_shares, phases
     from gameday.experiments.failures.losses import (
         LossAnswer,
@@ -41,6 +41,7 @@ __all__ = [
     "Recovery",
     "Remedies",
     "StackLosses",
+    "WARM_UP",
     "calm_shares",
     "case_words",
     "far_words",
@@ -69,6 +70,7 @@ if not TYPE_CHECKING:
             "Recovery": "recovery",
             "Remedies": "remedies",
             "StackLosses": "losses",
+            "WARM_UP": "event_phases",
             "calm_shares": "goodput",
             "case_words": "peak_case",
             "far_words": "peak_case",

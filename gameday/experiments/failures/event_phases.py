@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -11,12 +12,12 @@ from gameday.scenario import Scenario
 from gameday.traffic.fit import event_demand
 from gameday.vocabulary import Array
 
-__all__ = ["EventPhase", "event_phases"]
+__all__ = ["WARM_UP", "EventPhase", "event_phases"]
 
 _COUNTS = 0.05
 """Share of what comes besides it that a crowd makes while its launch lasts. Ours."""
-_WARM_UP_H = 2
-"""Whole hours before a launch in which its servers are at work already. Ours: as orders schedule them."""
+WARM_UP = timedelta(hours=2)
+"""Servers must work this long before they are needed, whole hours: caches fill, checks pass. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def event_phases(scenario: Scenario, demand: Demand, stack: str) -> tuple[EventP
         found = np.flatnonzero(slots & during)
         if len(found):
             phases.append(EventPhase(f"launch {name}", slots & during, slots & during))
-            begin, end = hour[found[0]] - _WARM_UP_H, hour[found[-1]]
+            begin, end = hour[found[0]] - WARM_UP // timedelta(hours=1), hour[found[-1]]
             rest, alone = rest & ~slots, alone & ((hour < begin) | (hour > end))
     if not rest.any():
         return tuple(phases)
