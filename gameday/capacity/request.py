@@ -128,9 +128,9 @@ class CapacityRequest:
     findings: tuple[str, ...]
     """Ids of the findings it answers; empty: from sizing alone."""
     window_start: IsoMinute
-    """First minute in which the present fleet is too small, UTC."""
+    """First minute in which the present fleet does not fit, UTC; of a schedule, its first hour after warm-up."""
     window_end: IsoMinute
-    """First minute after the last such, UTC."""
+    """First minute after the last such, UTC; of a schedule, its end."""
     needed_by: IsoMinute
     """When the servers must work, UTC."""
     latest_order: IsoMinute
@@ -141,6 +141,7 @@ class CapacityRequest:
     zones: int
     instances_from: int
     instances_to: int
+    """At their most: `schedule` says when."""
     servers_per_instance: int
     offered: dict[str, float]
     """Quantile of the event's strength -> busy servers asked for at the peak, erlangs."""
@@ -154,9 +155,10 @@ class CapacityRequest:
     peak_utilisation: dict[str, float]
     """before and after, all zones up, and with the zones lost."""
     hourly_usd: float
-    """Of the added instances."""
+    """Of the added instances, in the hours in which most are at work."""
     total_usd: float
-    """Of the added instances from needed_by to the end of the window."""
+    """Of the instances added, hour by hour of the schedule; without one, from needed_by to the end of the window.
+    Below 0: saved."""
     expires: IsoMinute
     """When they may be given back, UTC."""
     proof: Annotated[Proof, PlainSerializer(Proof.as_mapping)] = field(default_factory=Proof)

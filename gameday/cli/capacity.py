@@ -59,6 +59,7 @@ def show(
         )
         if r.schedule:
             typer.echo(f"    at work: {r.schedule_words}")
+        typer.echo(f"    sized by {r.sized_by}")
         case = r.proven_for or f"all of {r.stack} placed"
         doubt = (
             "; its model was not compared with the run"
@@ -87,6 +88,7 @@ def _row(request: CapacityRequest) -> dict[str, object]:
         "model": request.model,
         "instance_hours": round(request.instance_hours, 1),
         "schedule": to_json(request)["schedule"],
+        "sized_by": request.sized_by,
         "proven": request.proven,
         "proven_for": request.proven_for,
     }

@@ -147,9 +147,10 @@ class CapacityBlock(Block):
     quantile: Quantile = 0.9
     """Of the event's peak, to size for: a day so strong, of all regions together."""
     max_utilisation: float = Field(default=0.75, gt=0, lt=1)
-    """With one zone lost. Default: the usual target of synchronous services; ours."""
+    """With the zones lost: where the search for fleets in the model begins, and what orders keep where the model
+    did not size them. Default: the usual target of synchronous services; ours."""
     max_wait_probability: float = Field(default=0.05, ge=1e-6, le=1)
-    """Share of visits that may queue, by Erlang C. Default: ours."""
+    """Share of visits that may queue, by Erlang C; used as `max_utilisation` is. Default: ours."""
     lead_time_days: int = Field(default=21, ge=0)
     """From order to servers at work. Default: ours; AWS takes future-dated reservations 5 to 120 days ahead."""
     zones_lost: int = Field(default=1, ge=0, le=2)

@@ -135,7 +135,10 @@ class Questions:
         return min(max(_LEAST_SIZING_S, _SIZING_SHARE * run_s), _MOST_SIZING_S)
 
     def _sized(self, cases: tuple[PeakCase, ...]) -> tuple[SizedStack, ...]:
-        """Return the fleets of each case's stack, sized together in the model; none of those left out."""
+        """Return the fleets of each case's stack, sized together in the model; none where a person ended it.
+
+        Phases of a stack belong together: a schedule of some alone would leave hours of the event without fleets.
+        """
         sized: list[SizedStack] = []
         if not cases or not self.scenario.services_are_known:
             return ()
@@ -153,8 +156,8 @@ class Questions:
                         seed=self.run.order.seed,
                         budget=budget,
                     )
-                    sized += [] if self.is_cut() else [found]
-        return tuple(sized)
+                    sized.append(found)
+        return () if self.is_cut() or len(sized) < len(cases) else tuple(sized)
 
 
 def _marked(evidence: Evidence, request: CapacityRequest) -> CapacityRequest:
