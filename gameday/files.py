@@ -20,7 +20,9 @@ from gameday.errors import PreflightFailed
 
 __all__ = [
     "MEASURED",
+    "PLACED",
     "PUBLISHED_FILES",
+    "REQUESTS",
     "RUN_FILES",
     "Column",
     "File",
@@ -35,6 +37,10 @@ __all__ = [
 
 MEASURED = "measured.parquet"
 """What the swarm measured in a run."""
+PLACED = "capacity.yaml"
+"""What active requests place, beside an event's runs: the next ones are played with it."""
+REQUESTS = "requests"
+"""Folder of an event's requests as they stand, beside its runs."""
 
 
 @dataclass(frozen=True, slots=True)

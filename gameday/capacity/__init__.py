@@ -14,19 +14,18 @@ if TYPE_CHECKING:
     from gameday.capacity.joint_sizing import Budget, SizedStack, size_stack
     from gameday.capacity.order import Withheld, request_capacity, with_order, withhold
     from gameday.capacity.proof import verify
-    from gameday.capacity.request import CapacityRequest, Move, as_yaml, from_mapping, moved
+    from gameday.capacity.request import CapacityRequest, as_mapping, as_yaml, from_mapping
     from gameday.capacity.units import vcpus_per_step
 
 __all__ = [
     "Budget",
     "CapacityRequest",
     "EXPORTERS",
-    "Move",
     "SizedStack",
     "Withheld",
+    "as_mapping",
     "as_yaml",
     "from_mapping",
-    "moved",
     "request_capacity",
     "size_stack",
     "vcpus_per_step",
@@ -42,12 +41,11 @@ if not TYPE_CHECKING:
             "Budget": "joint_sizing",
             "CapacityRequest": "request",
             "EXPORTERS": "exporters",
-            "Move": "request",
             "SizedStack": "joint_sizing",
             "Withheld": "order",
+            "as_mapping": "request",
             "as_yaml": "request",
             "from_mapping": "request",
-            "moved": "request",
             "request_capacity": "order",
             "size_stack": "joint_sizing",
             "vcpus_per_step": "units",

@@ -85,7 +85,7 @@ class SizedStack:
     def is_of(self, scenario: Scenario) -> bool:
         """Return whether a scenario has these very fleets."""
         return all(
-            scenario.services[name].working_instances(self.stack) == instances
+            scenario.services[name].stacks[self.stack].instances == instances
             for name, instances in self.fleets.items()
         )
 
@@ -129,7 +129,7 @@ def size_together(
     Where more servers do not help, it is where the search began. `seed` is that of the case's runs.
     """
     fleets = scenario.stack_fleets(case.stack)
-    now = {name: scenario.services[name].working_instances(case.stack) for name in fleets}
+    now = {name: scenario.services[name].stacks[case.stack].instances for name in fleets}
     may_lower = scenario.capacity.scale_down
     least = {name: fleet.zones if may_lower else now[name] for name, fleet in fleets.items()}
     search = _Search(scenario, case, seed, budget, least)

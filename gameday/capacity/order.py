@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from gameday.capacity.joint_sizing import SizedStack
-from gameday.capacity.request import ERLANG, CapacityRequest, Move
+from gameday.capacity.request import ERLANG, CapacityRequest
 from gameday.capacity.schedule import ScheduledStep, schedule
 from gameday.capacity.services.demand import instances_for
 from gameday.capacity.sizing import Size, offered_by_quantile, size_service
@@ -121,18 +121,20 @@ class _Need:
 
     @property
     def instances(self) -> int:
-        """The instances at work."""
-        return self.service_block.working_instances(self.stack)
+        """The instances that should be at work."""
+        return self.fleet.instances
 
     @property
     def as_measured(self) -> str:
         """What was measured of the fleet that is not as declared; empty: nothing."""
-        declared, each = self.fleet.instances, self.service_block.servers_each(self.stack)
-        if self.instances != declared:
-            return f"; measured: the servers of {self.instances} instances, where {declared} are declared"
-        if each != self.service_block.servers_per_instance:
-            return f"; measured: {each:.3g} servers an instance"
-        return ""
+        each, declared = self.servers(1), self.service_block.servers_per_instance
+        if each == declared:
+            return ""
+        working = self.instances * each / declared
+        return (
+            f"; measured: {self.instances} instances work as {working:.3g} do by their declaration, {each:.3g} "
+            "servers each; those added are taken to do the same"
+        )
 
     @property
     def sized_load(self) -> Array:
@@ -283,7 +285,7 @@ def _request(need: _Need, *, findings: tuple[str, ...], run: str, now: datetime)
         expires=times.end + WARM_UP,
         schedule=need.schedule,
         peak=demand.grid.instant(need.peak),
-        history=(Move(now.isoformat(timespec="seconds"), "gameday", "draft", f"run {run}"),),
+        owner=scenario.owner(need.service),
         sized_by="; ".join(each.words for each in need.together) or ERLANG,
     )
     return replace(request, total_usd=price * request.instance_hours)

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer
 
+from gameday.capacity.living.prediction import Prediction, Score
 from gameday.capacity.schedule import ScheduledStep
 from gameday.errors import UsageError
-from gameday.products import IsoMinute, to_json
+from gameday.products import IsoMinute, from_json, to_json
+from gameday.safety.identity import Statement
 from gameday.scenario.reading import to_yaml
 
 __all__ = [
     "ERLANG",
-    "MOVES",
+    "STATES",
     "CapacityRequest",
-    "Move",
     "Proof",
     "ProofRow",
+    "as_mapping",
     "as_yaml",
     "from_mapping",
-    "moved",
+    "instances_at",
 ]
 
 VERSION = 1
+STATES = (
+    *("draft", "in_review", "approved", "ordered", "active", "verified"),
+    *("rejected", "expired", "superseded", "released"),
+)
+"""That a request may be in, its ends last."""
 ERLANG = "Erlang's C, each service by itself"
 """How what the model did not size is sized."""
-
-MOVES: dict[str, tuple[str, ...]] = {
-    "draft": ("proposed", "cancelled"),
-    "proposed": ("in_review", "cancelled", "superseded"),
-    "in_review": ("approved", "rejected", "deferred", "cancelled"),
-    "deferred": ("in_review", "cancelled"),
-    "approved": ("ordered", "cancelled", "superseded"),
-    "ordered": ("active", "failed", "cancelled"),
-    "active": ("verified", "verify_failed"),
-    "verify_failed": ("proposed",),
-    "verified": ("released",),
-    "rejected": (),
-    "failed": ("proposed",),
-    "released": (),
-    "cancelled": (),
-    "superseded": (),
-}
-"""State -> states it may become: a change that is reviewed, approved by another, ordered and verified."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One change of state: when, by whom, why."""
-
-    at: str
-    actor: str
-    state: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +141,8 @@ class CapacityRequest:
     expires: IsoMinute
     """When they may be given back, UTC."""
     proof: Annotated[Proof, PlainSerializer(Proof.as_mapping)] = field(default_factory=Proof)
-    history: tuple[Move, ...] = ()
+    history: tuple[Statement, ...] = ()
+    """What was done to it, by whom, from its first draft."""
     peak: IsoMinute | None = None
     """The minute of the most load sized for, UTC; None: an older file, which does not say."""
     schedule: tuple[ScheduledStep, ...] = ()
@@ -171,6 +151,16 @@ class CapacityRequest:
     """How its size was found."""
     model: str = "not compared"
     """What the run says of the service's model, by which it is sized: `agrees`, or `not compared`."""
+    revision: int = 1
+    """Of the orders for this service and event: one that was bought and no longer does is followed by another."""
+    owner: str = ""
+    """The team that answers for the service; empty: the scenario names none."""
+    target: str = ""
+    """What the run was played against: `embedded shop`, or a URL."""
+    prediction: Prediction = field(default_factory=Prediction)
+    """What the next run like this one will show."""
+    record: tuple[Score, ...] = ()
+    """How the predictions of this request, and of those before it, came out."""
 
     @property
     def added(self) -> int:
@@ -179,12 +169,7 @@ class CapacityRequest:
 
     def instances_in(self, start: datetime, end: datetime) -> int:
         """Return the instances that are at work from `start` to `end`, the fewest of that time."""
-        if not self.schedule:
-            return self.instances_to
-        steps = [step for step in self.schedule if step.start < end and step.end > start]
-        covered = sum((min(s.end, end) - max(s.start, start) for s in steps), timedelta())
-        least = [] if covered == end - start else [self.instances_from]
-        return min([*least, *(step.instances for step in steps)])
+        return instances_at(self.schedule, start, end, self.instances_from, self.instances_to)
 
     @property
     def instance_hours(self) -> float:
@@ -192,6 +177,11 @@ class CapacityRequest:
         if not self.schedule:
             return self.added * ((self.window_end - self.needed_by) / timedelta(hours=1))
         return sum((step.instances - self.instances_from) * step.hours for step in self.schedule)
+
+    @property
+    def most_hours(self) -> float:
+        """Hours of a schedule in which the most are at work."""
+        return sum(step.hours for step in self.schedule if step.instances == self.instances_to)
 
     @property
     def schedule_words(self) -> str:
@@ -215,23 +205,26 @@ class CapacityRequest:
         return self.proof.case
 
 
-def moved(request: CapacityRequest, move: Move) -> CapacityRequest:
-    """Return the request after `move`; UsageError when it is not legal from its state.
-
-    Who proposed a request may not approve it.
-    """
-    if move.state not in MOVES[request.state]:
-        may = ", ".join(MOVES[request.state]) or "nothing"
-        raise UsageError(f"{request.id}: {request.state} may become {may}, not {move.state}")
-    proposers = {m.actor for m in request.history if m.state in ("draft", "proposed")}
-    if move.state == "approved" and move.actor in proposers:
-        raise UsageError(f"{request.id}: {move.actor} proposed it; somebody else must approve")
-    return replace(request, state=move.state, history=(*request.history, move))
+def instances_at(
+    schedule: tuple[ScheduledStep, ...], start: datetime, end: datetime, usual: int, most: int
+) -> int:
+    """Return the fewest instances from `start` to `end`: `usual` outside a schedule, `most` without one."""
+    if not schedule:
+        return most
+    steps = [step for step in schedule if step.start < end and step.end > start]
+    covered = sum((min(s.end, end) - max(s.start, start) for s in steps), timedelta())
+    least = [] if covered == end - start else [usual]
+    return min([*least, *(step.instances for step in steps)])
 
 
 def as_yaml(request: CapacityRequest) -> str:
     """Return the request as YAML in a stable order, for review in git."""
-    return to_yaml({"version": VERSION, "kind": "CapacityRequest", **_rounded(to_json(request))})
+    return to_yaml(as_mapping(request))
+
+
+def as_mapping(request: CapacityRequest) -> dict[str, Any]:
+    """Return the request as its file and the ledger hold it, numbers rounded."""
+    return {"version": VERSION, "kind": "CapacityRequest", **_rounded(to_json(request))}
 
 
 def _rounded(value: Any) -> Any:
@@ -253,7 +246,9 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
             if fields.get(name) is not None or name != "peak":
                 fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
         fields["findings"] = tuple(fields["findings"])
-        fields["history"] = tuple(Move(**move) for move in fields["history"])
+        fields["history"] = tuple(Statement.of_mapping(said) for said in fields["history"])
+        fields["prediction"] = from_json(Prediction, fields.get("prediction", {}))
+        fields["record"] = tuple(from_json(Score, score) for score in fields.get("record", ()))
         fields["schedule"] = tuple(ScheduledStep.of(step) for step in fields.get("schedule", ()))
         fields["proof"] = Proof.of_mapping(fields.get("proof", {}))
         _check(fields)
@@ -263,13 +258,13 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
 
 
 _INSTANTS = ("window_start", "window_end", "needed_by", "latest_order", "expires", "peak")
-_COUNTS = ("zones", "instances_from", "instances_to", "servers_per_instance")
+_COUNTS = ("zones", "instances_from", "instances_to", "servers_per_instance", "revision")
 
 
 def _check(fields: dict[str, Any]) -> None:
     """Raise ValueError where a field that was read holds what no request can have."""
-    if fields["state"] not in MOVES:
-        raise ValueError(f"state: unknown '{fields['state']}'; use one of {', '.join(MOVES)}")
+    if fields["state"] not in STATES:
+        raise ValueError(f"state: unknown '{fields['state']}'; use one of {', '.join(STATES)}")
     for name in _COUNTS:
-        if not isinstance(fields[name], int) or fields[name] < 1:
+        if not isinstance(fields.get(name, 1), int) or fields.get(name, 1) < 1:
             raise ValueError(f"{name}: must be a whole number above 0 (got {fields[name]})")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CalibrationOption",
+    "CapacityOption",
+    "DeclaredOption",
     "DemandOption",
     "DriftOption",
     "DurationOption",
@@ -32,6 +34,7 @@ __all__ = [
     "RivalsOption",
     "ScaleOption",
     "SeedOption",
+    "ShopOption",
     "SpareOption",
     "SpeedOption",
     "WindowOption",
@@ -54,6 +57,22 @@ CalibrationOption = Annotated[
     Path | None,
     typer.Option(
         help="overlay of `gameday calibrate`: what was measured in place of what is declared"
+    ),
+]
+CapacityOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--capacity", help="file of `capacity apply`; default: the one beside the event's runs"
+    ),
+]
+DeclaredOption = Annotated[
+    bool, typer.Option("--as-declared", help="fleets as the scenario has them, whatever was placed")
+]
+ShopOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--shop",
+        help="scenario that the embedded shop is made of: a target that is not as declared",
     ),
 ]
 DemandOption = Annotated[

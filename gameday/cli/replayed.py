@@ -41,7 +41,7 @@ def say_run(summary: Summary, folder: Path) -> None:
         console.print(line, markup=False)
     for line in (*_sell_outs(summary), *_recoveries(summary), *_findings(summary)):
         console.print(line, markup=False)
-    for line in (*_requests(summary), *_proofs(summary), *_withheld(summary)):
+    for line in (*_requests(summary), *_proofs(summary), *_withheld(summary), *_lives(summary)):
         console.print(line, markup=False)
     typer.echo(f"report: {folder / 'report.html'}")
 
@@ -157,7 +157,9 @@ def _requests(summary: Summary) -> Iterator[str]:
     for request in summary.requests[:6]:
         yield (
             f"  {request.stack} {request.service}: {request.instances_from} -> "
-            f"{request.instances_to} {request.instance}, order by {request.latest_order:%Y-%m-%d}"
+            f"{request.instances_to} {request.instance}"
+            + (f" for {request.most_hours:.0f} h" if request.schedule else "")
+            + f", order by {request.latest_order:%Y-%m-%d}{' (LATE)' if request.at_risk else ''}"
             + (" (model not compared with this run)" if request.model == "not compared" else "")
         )
 
@@ -184,6 +186,26 @@ def _withheld(summary: Summary) -> Iterator[str]:
             f"  {row.stack} {row.service}: request withheld, model refuted by this run: "
             f"{'; '.join(row.why)}"
         )
+
+
+def _lives(summary: Summary) -> Iterator[str]:
+    """Yield what became of the findings and requests of the runs before."""
+    lives = summary.lives
+    if lives.words:
+        yield f"since the runs before: {lives.words}"
+    for row in lives.findings:
+        if row.tested in ("fixed", "worse", "again") or row.state == "waived":
+            yield f"  {row.tested}: {row.severity} {row.title} ({row.why})"
+    untested = [row for row in lives.findings if row.tested == "not tested"]
+    for row in untested[:4]:
+        yield f"  not tested: {row.severity} {row.title}: {row.why}"
+    if len(untested) > 4:
+        yield f"  and {len(untested) - 4} more that were not tested: see the report"
+    for change in lives.requests:
+        if change.act != "drafted":
+            score = f"; predicted: {change.score}" if change.score else ""
+            yield f"  {change.id} {change.act}, {change.state}: {change.what}{score}"
+    yield from (f"  {line}" for line in lives.unchanged)
 
 
 def _sell_outs(summary: Summary) -> Iterator[str]:

@@ -16,7 +16,7 @@ from gameday.findings.rules import RULES
 from gameday.findings.standing import Standing, standing_of
 from gameday.record.measures import LEAST_SAMPLES
 
-__all__ = ["Tests", "find", "holm", "run_rules"]
+__all__ = ["Tests", "find", "finding_id", "holm", "run_rules"]
 
 Tests = Mapping[str, tuple[Candidate, ...]]
 """Rule -> every test it made."""
@@ -85,7 +85,7 @@ def _finding(evidence: Evidence, rule: Rule, candidate: Candidate, p_value: floa
     load = plan.forecast.sum(axis=(0, 1))[plan.lead_in :]
     played = plan.quantile if candidate.quantile is None else candidate.quantile
     return Finding(
-        id=_id(rule, candidate),
+        id=finding_id(rule.name, candidate),
         rule=rule.name,
         severity=rule.severity(candidate.tier, played),
         title=candidate.title,
@@ -106,8 +106,9 @@ def _finding(evidence: Evidence, rule: Rule, candidate: Candidate, p_value: floa
     )
 
 
-def _id(rule: Rule, candidate: Candidate) -> str:
-    parts = (rule.name, candidate.stack, candidate.subject, candidate.step)
+def finding_id(rule: str, candidate: Candidate) -> str:
+    """Return the id that a test's finding has: the same in every run."""
+    parts = (rule, candidate.stack, candidate.subject, candidate.step)
     return "-".join(filter(None, parts)).replace(" ", "-")
 
 

@@ -154,16 +154,20 @@ def judge(
     faults: tuple[str, ...],
     unmeasured: tuple[str, ...],
     unjudged: tuple[str, ...] = (),
+    waived: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Return the verdict of a run that sent load.
 
     `unmeasured`: objectives of which too little was seen; `unjudged`: what only the model could have told,
-    and did not: that is never a pass.
+    and did not: that is never a pass. `waived`: ids of findings that an approver lets stand: they warn of nothing,
+    but what they find missed stays missed.
     """
     missed = [f for f in findings if RULES[f.rule].fails_run and not f.doubt]
     reasons = [*_of_the_end(end, why, faults), *((7, fault) for fault in faults)]
     reasons += [(1, finding.title) for finding in missed]
-    reasons += [(10, warning) for warning in _warnings(findings, missed)]
+    open_ = tuple(finding for finding in findings if finding.id not in waived)
+    reasons += [(10, warning) for warning in _warnings(open_, missed)]
+    reasons += [(0, f"waived: {f.title}") for f in findings if f.id in waived and f not in missed]
     # A target that failed leaves little to measure: that is its miss, not our failure.
     unknown = 1 if missed else 7
     if end == "complete":

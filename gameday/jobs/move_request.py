@@ -1,44 +1,165 @@
-"""A capacity request of a run, moved to another state: its file and the ledger follow."""
+"""A capacity request moved to another state: who does it is asked, the ledger keeps it, its file follows."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from gameday.capacity import CapacityRequest, Move, as_yaml, from_mapping, moved
+from gameday.capacity import CapacityRequest, from_mapping
+from gameday.capacity.living import content_sha256, edited, moved, requesters
 from gameday.errors import UsageError
 from gameday.files import write_whole
-from gameday.ledger import Ledger
+from gameday.jobs.living import (
+    REQUEST,
+    known_requests,
+    opened,
+    put_request,
+    request_file,
+    write_requests,
+)
+from gameday.ledger import Changing, Entry
+from gameday.safety.identity import (
+    Actor,
+    Key,
+    Operators,
+    Statement,
+    check_approver,
+    current_actor,
+    read_operators,
+    sign,
+)
 from gameday.scenario.reading import from_yaml
 
-__all__ = ["move_request", "requests_of"]
+__all__ = ["Moved", "check_approved", "move_request", "requests_of", "said_by"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A move that was made."""
+
+    before: str
+    request: CapacityRequest
+    edited: bool
+    """Whether its file had been edited, which the move takes up."""
+    receipt: Path | None
+    """Of an approval: what was approved, by whom, and the head of the ledger's chain then."""
 
 
 def requests_of(folder: Path) -> tuple[CapacityRequest, ...]:
-    """Return a run's requests; UsageError where it ended before any could be made, or a file is none."""
+    """Return what a run asked for; UsageError where it ended before any could be made, or a file is none."""
     if not (folder / "capacity").is_dir() and not (folder / "summary.json").is_file():
         raise UsageError(f"{folder}: the run did not end; no request was made")
-    found = []
-    for file in sorted((folder / "capacity").glob("CR-*.yaml")):
-        try:
-            data = from_yaml(file.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-        except ValueError as error:
-            raise UsageError(f"{file}: {error}") from None
-        found.append(from_mapping(data, str(file)))
-    return tuple(found)
+    return tuple(_read(file) for file in sorted((folder / "capacity").glob("CR-*.yaml")))
 
 
-def move_request(folder: Path, request: str, move: Move) -> tuple[CapacityRequest, CapacityRequest]:
-    """Return the request before and after; UsageError where there is none or the move is not legal."""
-    before = next((r for r in requests_of(folder) if r.id == request), None)
-    if before is None:
-        raise UsageError(f"no request '{request}' in {folder}; see `gameday capacity show`")
-    after = moved(before, move)
-    write_whole(folder / "capacity" / f"{after.id}.yaml", lambda p: p.write_text(as_yaml(after)))
-    reports = folder.resolve().parents[1]  # the run's own ledger, wherever --out points
-    if (reports / "ledger.sqlite3").is_file():
-        ledger = Ledger(reports)
-        ledger.set_request_state(after.run, after.id, after.state)
-        ledger.close()
-    return before, after
+def _read(file: Path) -> CapacityRequest:
+    try:
+        data = from_yaml(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from None
+    return from_mapping(data, str(file))
+
+
+def move_request(
+    out: Path, event: str, name: str, *, to: str, reason: str, approvers: tuple[str, ...] = ()
+) -> Moved:
+    """Move an event's request, as whoever runs this; what was edited in its file is taken up first.
+
+    `approvers`: whom the scenario names for its team. UsageError where there is no such request or the move is not
+    legal, SafetyRefusal where the actor may not make it.
+    """
+    operators = read_operators()
+    actor, key = current_actor(operators)
+    with opened(out) as ledger:
+        with ledger.changing() as changing:
+            request = known_requests(changing.bodies(event, REQUEST)).get(name)
+            if request is None:
+                raise UsageError(f"no request '{name}' of {event}; see `gameday capacity show`")
+            before, was_edited = request.state, False
+            for request in _with_edits(out, request, actor, key):  # noqa: B020 - the request, edited
+                was_edited = True
+                put_request(changing, request, "edited")
+            if to == "approved":
+                _check_may_approve(request, actor, operators, approvers)
+            request = moved(request, said_by(request, to, reason, actor, key))
+            entry = put_request(changing, request, to)
+        receipt = _receipt(out, request, entry) if to == "approved" else None
+        write_requests(out, {request.id: request})
+    return Moved(before, request, was_edited, receipt)
+
+
+def said_by(
+    request: CapacityRequest, act: str, reason: str, actor: Actor, key: Key | None
+) -> Statement:
+    """Return what an actor says of a request as it stands, signed where they have a key."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return sign(Statement(request.id, act, content_sha256(request), at, reason, actor), key)
+
+
+def _with_edits(
+    out: Path, request: CapacityRequest, actor: Actor, key: Key | None
+) -> Iterator[CapacityRequest]:
+    """Yield the request with what was written into its file by hand; nothing where nothing was.
+
+    A file that an interrupted move left behind has an older content, which the history knows.
+    """
+    file = request_file(out, request)
+    if not file.is_file():
+        return
+    written = _read(file)
+    content = content_sha256(written)
+    if content in {content_sha256(request), *(said.content for said in request.history)}:
+        return
+    written = replace(written, history=request.history, record=request.record, state=request.state)
+    yield edited(request, written, said_by(written, "edited", f"in {file.name}", actor, key))
+
+
+def _check_may_approve(
+    request: CapacityRequest, actor: Actor, operators: Operators, named: tuple[str, ...]
+) -> None:
+    check_approver(
+        actor,
+        operators,
+        subject=request.id,
+        team=request.owner,
+        named=named,
+        requesters=requesters(request),
+    )
+
+
+def _receipt(out: Path, request: CapacityRequest, entry: Entry) -> Path:
+    """Write what an approver keeps: with it a chain that was rewritten later is found out."""
+    said = request.history[-1]
+    file = request_file(out, request).with_suffix(f".r{request.revision}.receipt.json")
+    told = {
+        "schema_version": 1,
+        "request": request.id,
+        "revision": request.revision,
+        "content": said.content,
+        "approved_by": str(said.actor),
+        "at": said.at,
+        "signature": said.signature,
+        "entry": entry.number,
+        "head": entry.sha256,
+    }
+    write_whole(file, lambda path: path.write_text(json.dumps(told, indent=1), encoding="utf-8"))
+    return file
+
+
+def check_approved(request: CapacityRequest) -> None:
+    """Raise UsageError unless the content of a request is the one that was approved last."""
+    last = next((said for said in reversed(request.history) if said.act == "approved"), None)
+    if last is None or last.content != content_sha256(request):
+        raise UsageError(
+            f"{request.id}: what was approved is not what it holds now; put it in review again"
+        )
+
+
+def in_changing(changing: Changing, event: str) -> dict[str, CapacityRequest]:
+    """Return an event's requests while the ledger is held."""
+    return known_requests(changing.bodies(event, REQUEST))

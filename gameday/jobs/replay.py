@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from gameday.calibrate import read_calibration
-from gameday.capacity import CapacityRequest, Withheld
 from gameday.errors import UsageError
 from gameday.experiments.rehearsal import series_table
 from gameday.experiments.replications import Look, Replication
@@ -30,13 +29,14 @@ from gameday.findings import (
 from gameday.jobs.foresee import Foreseen, foresee
 from gameday.jobs.one_run.after_load import AfterLoad, not_identified, not_judged, report
 from gameday.jobs.one_run.learn import effects_of, knees, learn, learn_black_box
+from gameday.jobs.one_run.lives import RunLives
 from gameday.jobs.one_run.load import play_load, predict, target
 from gameday.jobs.one_run.order import Order, checked, past_of
-from gameday.jobs.one_run.questions import Questions
+from gameday.jobs.one_run.questions import Asked, Questions
 from gameday.jobs.one_run.run import Run, begun
 from gameday.live import Show, show_to
 from gameday.python_words import path_of, seed_of, texts_of
-from gameday.report import Judged, Summary, gather
+from gameday.report import Judged, Lives, Summary, gather
 from gameday.safety import check_ceilings
 from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario
@@ -133,6 +133,7 @@ def _play(run: Run) -> Summary:
     """The chain, room by room."""
     seen = foresee(run.loaded, run.order, run.show)
     run.stop.check()
+    run.place(seen.plan.window)
     check_ceilings(run.scenario, seen.plan)
     run.keep_hashes(seen.history, seen.plan)
     run.folder.write_inputs(run.scenario, seen.demand, seen.history, seen.plan)
@@ -265,15 +266,19 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
     # a shop of ours that died is no news of the target
     findings = () if played.end == "shop_lost" else find(evidence, tests)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
-    requests: tuple[CapacityRequest, ...] = ()
-    withheld: tuple[Withheld, ...] = ()
+    asked, lives = Asked((), (), frozenset()), Lives()
     if run.order.ladder:
         findings = tuple(finding for finding in findings if RULES[finding.rule].is_cause)
         verdict = judge_ladder(end=played.end, why=played.why, faults=valid.faults)
     else:
         standing = standing_of(findings, tests)
-        requests, withheld = shown.questions.capacity(evidence, findings, standing)
-        verdict = _verdict(run, shown, findings, valid)
+        asked = shown.questions.capacity(evidence, findings, standing)
+        with run.folder.ledger.changing() as ledger:
+            now = RunLives(ledger, run, evidence, valid)
+            retests = now.retests(findings, tests)
+            changes, unchanged = now.changes(asked, findings)
+        lives = Lives(retests, changes, unchanged)
+        verdict = _verdict(run, shown, findings, valid, lives.waived)
     return Judged(
         evidence=evidence,
         run=played.record,
@@ -281,14 +286,21 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         history=seen.history,
         tests=tests,
         findings=findings,
-        requests=requests,
-        withheld=withheld,
+        requests=lives.as_they_stand(asked.requests),
+        withheld=asked.withheld,
+        lives=lives,
         verdict=verdict.warning_as(run.order.warn_exit),
         validity=valid,
     )
 
 
-def _verdict(run: Run, shown: _Shown, findings: tuple[Finding, ...], valid: Validity) -> Verdict:
+def _verdict(
+    run: Run,
+    shown: _Shown,
+    findings: tuple[Finding, ...],
+    valid: Validity,
+    waived: frozenset[str],
+) -> Verdict:
     """Return the verdict of a run that was to be judged."""
     end, why = shown.after.outcome(shown.modelled)
     return judge(
@@ -298,6 +310,7 @@ def _verdict(run: Run, shown: _Shown, findings: tuple[Finding, ...], valid: Vali
         faults=valid.faults,
         unjudged=tuple(_not_judged(run, shown)),
         unmeasured=unmeasured_objectives(shown.evidence, findings),
+        waived=waived,
     )
 
 

@@ -1,35 +1,29 @@
-"""One SQLite file beside the runs: what ran, how it ended, what was found and asked for."""
+"""One database beside the runs: what ran, how it ended, what was found and asked for, and what became of it."""
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gameday.errors import PreflightFailed
+import sqlalchemy as sa
+
+from gameday.ledger.chain import Changing, Entry, chain_faults, entries_of, subjects_of
+from gameday.ledger.database import FINDINGS, REQUESTS, RUNS, Database
 from gameday.scenario.reading import is_file
 
-__all__ = ["Ledger", "RunRow"]
+__all__ = ["Ledger", "RunRow", "has_ledger"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    run_id TEXT PRIMARY KEY, event TEXT NOT NULL, folder TEXT NOT NULL, started_utc TEXT NOT NULL,
-    verdict TEXT NOT NULL, exit_code INTEGER NOT NULL, pid INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS findings (
-    run_id TEXT NOT NULL, finding TEXT NOT NULL, severity TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (run_id, finding)
-) STRICT;
-CREATE TABLE IF NOT EXISTS requests (
-    run_id TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (run_id, request)
-) STRICT;
-"""
+_NAME = "ledger.sqlite3"
+
+
+def has_ledger(reports: Path) -> bool:
+    """Return whether a folder of runs has a ledger."""
+    return (reports / _NAME).is_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,63 +46,53 @@ class Ledger:
 
     def __init__(self, reports: Path) -> None:
         self._reports = reports
-        try:
-            reports.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(reports / "ledger.sqlite3", timeout=10)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise PreflightFailed(
-                f"{reports}: the ledger cannot be opened ({error}); free space or choose another "
-                "folder with --out"
-            ) from None
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Commit what is written inside; PreflightFailed where the disk or the file does not take it."""
-        try:
-            with self._db:
-                yield
-        except sqlite3.Error as error:
-            raise PreflightFailed(f"the ledger cannot be written ({error}); free space") from error
+        self._database = Database(reports / _NAME)
 
     def record_run(self, row: RunRow) -> None:
         """Write or overwrite a run, its folder relative to the ledger's."""
         here = os.path.relpath(row.folder, self._reports)
-        with self._writing():
-            self._db.execute(
-                "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?)",
-                astuple(replace(row, folder=here)),
-            )
+        self._overwrite(RUNS, [asdict(replace(row, folder=here))])
 
     def record_results(
         self, run_id: str, findings: list[dict[str, Any]], requests: list[dict[str, Any]]
     ) -> None:
         """Write a run's findings and requests, given as plain data with id, severity and state."""
-        with self._writing():
-            self._db.executemany(
-                "INSERT OR REPLACE INTO findings VALUES (?,?,?,?)",
-                [(run_id, f["id"], f["severity"], json.dumps(f)) for f in findings],
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO requests VALUES (?,?,?,?)",
-                [(run_id, r["id"], r["state"], json.dumps(r)) for r in requests],
-            )
+        self._overwrite(
+            FINDINGS,
+            [
+                {
+                    "run_id": run_id,
+                    "finding": f["id"],
+                    "severity": f["severity"],
+                    "body": json.dumps(f),
+                }
+                for f in findings
+            ],
+        )
+        self._overwrite(
+            REQUESTS,
+            [
+                {"run_id": run_id, "request": r["id"], "state": r["state"], "body": json.dumps(r)}
+                for r in requests
+            ],
+        )
 
-    def set_request_state(self, run_id: str, request: str, state: str) -> None:
-        """Write a request's new state."""
-        with self._writing():
-            self._db.execute(
-                "UPDATE requests SET state = ? WHERE run_id = ? AND request = ?",
-                (state, run_id, request),
-            )
+    def _overwrite(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        """Write rows, in place of those of the same key."""
+        with self._database.writing() as connection:
+            for row in rows:
+                own = (column == row[column.name] for column in table.primary_key.columns)
+                connection.execute(table.delete().where(*own))
+                connection.execute(table.insert().values(row))
 
     def runs(self, event: str | None = None) -> list[RunRow]:
         """Return runs, newest first, each with the folder it would be found in."""
-        rows = self._db.execute(
-            "SELECT * FROM runs WHERE ?1 IS NULL OR event = ?1 ORDER BY started_utc DESC", (event,)
-        )
-        return [self._found(RunRow(*row)) for row in rows]
+        wanted = sa.select(RUNS).order_by(RUNS.c.started_utc.desc())
+        if event is not None:
+            wanted = wanted.where(RUNS.c.event == event)
+        with self._database.reading() as connection:
+            rows = [RunRow(**row) for row in connection.execute(wanted).mappings()]
+        return [self._found(row) for row in rows]
 
     def _found(self, row: RunRow) -> RunRow:
         """Return the row with its folder from here on; of older ledgers it may be written in other ways."""
@@ -120,11 +104,32 @@ class Ledger:
 
     def findings(self, run_id: str) -> list[str]:
         """Return a run's findings, each as the JSON that was written, worst first."""
-        rows = self._db.execute(
-            "SELECT body FROM findings WHERE run_id = ? ORDER BY severity, finding", (run_id,)
-        )
-        return [body for (body,) in rows]
+        wanted = sa.select(FINDINGS.c.body).where(FINDINGS.c.run_id == run_id)
+        ordered = wanted.order_by(FINDINGS.c.severity, FINDINGS.c.finding)
+        with self._database.reading() as connection:
+            return list(connection.execute(ordered).scalars())
+
+    @contextmanager
+    def changing(self) -> Iterator[Changing]:
+        """Give the ledger to one process that changes what lives in it: all that it does is kept, or nothing."""
+        with self._database.writing() as connection:
+            yield Changing(connection)
+
+    def subjects(self, event: str, kind: str) -> dict[str, dict[str, Any]]:
+        """Return what is kept of every request or finding of an event, by id."""
+        with self._database.reading() as connection:
+            return subjects_of(connection, event, kind)
+
+    def entries(self, event: str | None = None, subject: str | None = None) -> list[Entry]:
+        """Return what was done, in its order: in an event, to one request or finding, or all."""
+        with self._database.reading() as connection:
+            return entries_of(connection, event, subject)
+
+    def faults(self) -> list[str]:
+        """Return where the chain was rewritten; empty: it is whole."""
+        with self._database.reading() as connection:
+            return list(chain_faults(connection))
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._database.close()

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         render_service,
         render_team,
     )
+    from gameday.report.lives import Lives
     from gameday.report.pages import render_finding, render_import, render_plan, render_rehearsal
     from gameday.report.render import render_report
     from gameday.report.run_summary import Judged, RunAbout, Summary, gather, summary_json
 
 __all__ = [
     "Judged",
+    "Lives",
     "RunAbout",
     "Summary",
     "COMPARISON_SCHEMA_VERSION",
@@ -51,6 +53,7 @@ if not TYPE_CHECKING:
             "COMPARISON_SCHEMA_VERSION": "comparison",
             "compare_summaries": "comparison",
             "Judged": "run_summary",
+            "Lives": "lives",
             "RunAbout": "run_summary",
             "Summary": "run_summary",
             "gather": "run_summary",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,6 +49,8 @@ from gameday.history import History
 from gameday.products import to_json
 from gameday.record import RunRecord
 from gameday.record.measures import LATENESS_BOUND_S
+from gameday.report.lives import LifeRows, Lives, life_rows
+from gameday.report.proof_rows import ProvenRow, proven_rows
 from gameday.scenario import Scenario
 from gameday.traffic.fit import event_demand
 
@@ -98,21 +99,6 @@ class RefutedRow:
     service: str
     why: tuple[str, ...]
     """What was measured against what was predicted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProvenRow:
-    """An objective in the case that requests are sized for, with all of a stack's placed."""
-
-    stack: str
-    text: str
-    of: str
-    """The case."""
-    before: str
-    after: str
-    change: str
-    said: str
-    holds_after: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +154,7 @@ class Judged:
     withheld: tuple[Withheld, ...]
     verdict: Verdict
     validity: Validity
+    lives: Lives = field(default_factory=Lives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +196,8 @@ class Summary:
     notes: tuple[str, ...]
     conditions: Conditions
     caveats: tuple[str, ...]
+    lives: LifeRows
+    """What it did to findings and requests of the runs before."""
     is_black_box: bool
     """Whether the scenario has no services: nothing was modelled, sized or lost."""
 
@@ -231,7 +220,7 @@ def gather(judged: Judged, about: RunAbout) -> Summary:
         findings_by_severity={s: sum(f.severity == s for f in findings) for s in severities},
         requests=judged.requests,
         requests_usd=sum(request.total_usd for request in judged.requests),
-        proof=tuple(_proven(judged.requests)),
+        proof=tuple(proven_rows(judged.requests)),
         withheld=judged.withheld,
         model_refuted=_refuted(judged),
         learned=_learned(evidence),
@@ -253,6 +242,7 @@ def gather(judged: Judged, about: RunAbout) -> Summary:
         notes=run.notes,
         conditions=_conditions(evidence),
         caveats=_caveats(evidence),
+        lives=life_rows(judged.lives, about.run_id),
         is_black_box=not scenario.services_are_known,
     )
 
@@ -336,17 +326,6 @@ def _learned(evidence: Evidence) -> LearnedRow:
 def _refuted(judged: Judged) -> tuple[RefutedRow, ...]:
     refuted = standing_of(judged.findings, judged.tests).refuted
     return tuple(RefutedRow(stack, service, why) for (stack, service), why in refuted.items())
-
-
-def _proven(requests: tuple[CapacityRequest, ...]) -> Iterator[ProvenRow]:
-    """Yield the objectives of each stack's proof once: its requests share it."""
-    seen = set()
-    for request in requests:
-        for text, row in request.proof.objectives.items():
-            if (request.stack, text) not in seen:
-                seen.add((request.stack, text))
-                numbers = (row.before, row.after, row.change, row.said, row.holds_after)
-                yield ProvenRow(request.stack, text, request.proof.case, *numbers)
 
 
 def _conditions(evidence: Evidence) -> Conditions:

@@ -18,6 +18,7 @@ from gameday.scenario.blocks.observe import Observe
 from gameday.scenario.blocks.products import Product
 from gameday.scenario.blocks.services import Fleet, Service
 from gameday.scenario.blocks.steps import Exchange, Step
+from gameday.scenario.blocks.teams import Team, owner_of
 from gameday.scenario.blocks.template_values import Feed, Value
 from gameday.scenario.criteria import CriterionText
 from gameday.scenario.events import Launch
@@ -154,6 +155,8 @@ class CapacityBlock(Block):
     lead_time_days: int = Field(default=21, ge=0)
     """From order to servers at work. Default: ours; AWS takes future-dated reservations 5 to 120 days ahead."""
     zones_lost: int = Field(default=1, ge=0, le=2)
+    freeze: Duration = 14 * 86400.0
+    """How long before the event nothing is changed any more: findings are due by then. Default: ours."""
     scale_down: bool = False
     """Whether fleets that idle are ordered smaller, too."""
     instances: dict[str, InstanceType] = Field(default_factory=dict)
@@ -180,6 +183,8 @@ class Scenario(Block):
     guardrails: list[Guardrail] = Field(default_factory=list)
     replay: Replay = Replay()
     capacity: CapacityBlock = CapacityBlock()
+    teams: dict[Name, Team] = Field(default_factory=dict)
+    """Who answers for services and steps; absent: nobody is named."""
 
     @property
     def is_black_box(self) -> bool:
@@ -214,6 +219,10 @@ class Scenario(Block):
     def stack_services(self, stack: str) -> tuple[str, ...]:
         """Return the services that run in `stack`."""
         return tuple(name for name, service in self.services.items() if stack in service.stacks)
+
+    def owner(self, name: str) -> str:
+        """Return the team that owns a service or a step; empty: none does."""
+        return owner_of(self.teams, name)
 
     def stack_fleets(self, stack: str) -> dict[str, Fleet]:
         """Return service -> its fleet, of those that run in `stack`."""

@@ -20,7 +20,7 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading import parse_injections
 from gameday.simulate import REPLICATIONS, RunControl, replicate_each
 from gameday.traffic import LoadPlan, event_steps
-from gameday.vocabulary import SLOT_S, Array, Seed
+from gameday.vocabulary import SLOT_S, Array, Seed, TimeGrid
 
 __all__ = ["PeakCase", "case_words", "far_words", "level_words", "peak_cases", "played_with"]
 
@@ -56,13 +56,15 @@ def peak_cases(
     seed: Seed,
     core_s: float,
     load_share: float = 1.0,
+    fleets_in: Callable[[TimeGrid], Scenario] | None = None,
     progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[PeakCase, ...]:
     """Return the cases of each stack, one a phase of the event, the busiest first; what was cut short is left out.
 
     `plan` is the run's own, `load_share` the load of its servers as a share of what it means for them.
-    `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged allows.
+    `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged allows. `fleets_in`: the
+    scenario as it is in some minutes; None: as it is all the time.
     """
     cases = []
     steps = np.asarray(sum(event_steps(scenario, demand, scenario.capacity.quantile).values()))
@@ -94,7 +96,8 @@ def peak_cases(
             is_highest=is_highest,
         )
         progress(f"{stack}: {case_words(case)}")
-        runs = played_with(case, scenario, seed=seed, cancelled=cancelled)
+        then = scenario if fleets_in is None else fleets_in(peak.window)
+        runs = played_with(case, then, seed=seed, cancelled=cancelled)
         if len(runs) > 1 and not cancelled():
             cases.append(replace(case, runs=runs))
     return tuple(cases)

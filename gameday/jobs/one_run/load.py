@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
+from gameday.errors import UsageError
 from gameday.jobs.one_run.run import Run
 from gameday.record import RunRecord
+from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import RunControl, simulate
 from gameday.swarm import Played, Progress, RunSpec, Supervision, swarm
@@ -49,13 +51,42 @@ def target(run: Run, plan: LoadPlan) -> Iterator[Shops | None]:
         yield None
         return
     with running_shops(
-        run.loaded,
+        _shop(run),
         scale=plan.scale,
         stock_scale=plan.clock.stock_scale,
         seed=run.order.seed.root,
         logs=run.folder.path,
     ) as shops:
         yield shops
+
+
+def _shop(run: Run) -> LoadedScenario:
+    """Return what the embedded shop is made of: of another scenario, as many times its own fleets as placed."""
+    if run.order.shop is None:
+        return run.loaded
+    shop = read_scenario(str(run.order.shop))
+    declared, real = (run.declared or run.loaded).played, shop.played
+    if (names := set(declared.services)) != set(real.services):
+        raise UsageError(
+            f"{run.order.shop}: has not the services of {run.row.event} "
+            f"({', '.join(sorted(names ^ set(real.services)))})"
+        )
+    if run.placed is None:
+        return shop
+    fleets = run.scenario.services
+    return shop.with_instances(
+        {
+            (f.stack, f.service): max(
+                1,
+                round(
+                    real.services[f.service].stacks[f.stack].instances
+                    * fleets[f.service].stacks[f.stack].instances
+                    / f.instances_from
+                ),
+            )
+            for f in run.placed.fleets
+        }
+    )
 
 
 def play_load(run: Run, plan: LoadPlan, shops: Shops | None) -> Played:

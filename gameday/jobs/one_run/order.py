@@ -75,6 +75,12 @@ class Order:
     """How far conversion may drift, a share; None: as the scenario says."""
     calibration: Path | None = None
     """File of what was measured of the target before; None: the model is as declared."""
+    capacity: Path | None = None
+    """File of what was placed; None: the one beside the event's runs, where `capacity apply` wrote one."""
+    as_declared: bool = False
+    """Whether fleets are as the scenario declares them, whatever was placed."""
+    shop: Path | None = None
+    """Scenario that the embedded shop is made of, where it is not as the event's declares it; None: it is."""
     ladder: tuple[float, ...] = ()
     """Shares of the peak's load, played one after another to learn the target; empty: the window is played."""
     warn_exit: int = 10
@@ -91,6 +97,10 @@ class Order:
         check_number("--allow-conversion-drift", self.drift, least=0, most=MOST_DRIFT)
         if self.warn_exit not in WARN_EXITS:
             raise UsageError(f"--warn-exit: must be 0, 1 or 10 (got {self.warn_exit})")
+        if self.shop is not None and self.targets is not None:
+            raise UsageError("--shop: says what the embedded shop is made of; leave out --target")
+        if self.capacity is not None and self.as_declared:
+            raise UsageError("--as-declared: leaves out what was placed; leave out --capacity")
         if self.ladder:
             check_ladder(self.ladder)
             if self.inject:

@@ -15,8 +15,10 @@ from gameday.capacity import (
     request_capacity,
     size_stack,
     verify,
+    with_order,
     withhold,
 )
+from gameday.capacity.living import Prediction, predicted_by
 from gameday.experiments.failures import (
     PeakCase,
     StackLosses,
@@ -25,13 +27,15 @@ from gameday.experiments.failures import (
     peak_cases,
 )
 from gameday.findings import Evidence, Finding, Standing
+from gameday.findings.tables import ServiceRow, service_rows
 from gameday.jobs.foresee import Foreseen
 from gameday.jobs.one_run.after_load import AfterLoad
 from gameday.jobs.one_run.run import Run
 from gameday.scenario import Scenario
-from gameday.simulate import REPLICATIONS, RunControl
+from gameday.simulate import REPLICATIONS, RunControl, simulate
+from gameday.vocabulary import TimeGrid
 
-__all__ = ["Questions"]
+__all__ = ["Asked", "Questions"]
 
 _LOSSES_S = 15.0
 """For what can be lost at the peak, seconds of each core, where a cell that can be judged allows."""
@@ -42,6 +46,16 @@ _PROOF_TIMES = 2.5
 _FLEETS = 80
 """Fleets of a stack that the search is to have time for, two replications each: that decides the size of its cell.
 Ours: of eleven services twenty growths and five halvings each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run asks for."""
+
+    requests: tuple[CapacityRequest, ...]
+    withheld: tuple[Withheld, ...]
+    sized: frozenset[str]
+    """Stacks whose fleets the model sized: of these a service without a request needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,10 @@ class Questions:
     def is_cut(self) -> bool:
         """Return whether no more is to be asked of the model."""
         return self.after.why_cut() is not None
+
+    def in_minutes(self, minutes: TimeGrid) -> Scenario:
+        """Return the model with the fleets that are placed in some minutes."""
+        return self.run.model_in(self.scenario, minutes)
 
     def losses(self, load_share: float) -> dict[str, StackLosses]:
         """Return what can be lost at the peak; `load_share` is that of Evidence."""
@@ -92,6 +110,7 @@ class Questions:
                     seed=self.run.order.seed,
                     core_s=core_s,
                     load_share=load_share,
+                    fleets_in=self.in_minutes,
                     progress=self.run.show.update,
                     cancelled=self.is_cut,
                 )
@@ -99,9 +118,10 @@ class Questions:
 
     def capacity(
         self, evidence: Evidence, findings: tuple[Finding, ...], standing: Standing
-    ) -> tuple[tuple[CapacityRequest, ...], tuple[Withheld, ...]]:
+    ) -> Asked:
         """Return the requests, proven in the model in the case they are sized for, and those withheld."""
-        run, scenario, seed = self.run, self.scenario, self.run.order.seed
+        run, seed = self.run, self.run.order.seed
+        scenario = run.unplaced(self.scenario)
         sized = self._sized(evidence.peak)
         wanted = request_capacity(
             scenario,
@@ -112,8 +132,9 @@ class Questions:
             sized=sized,
         )
         requests, withheld = withhold(tuple(_marked(evidence, r) for r in wanted), standing)
+        stacks = frozenset(each.stack for each in sized)
         if not requests:
-            return requests, withheld
+            return Asked(requests, withheld, stacks)
         proven = verify(scenario, (), requests, standing, seed=seed)
         with self.after.phase("capacity, proven in the model", run.show):
             if evidence.peak and not self.is_cut():
@@ -127,7 +148,30 @@ class Questions:
                     progress=run.show.update,
                     cancelled=self.is_cut,
                 )
-        return proven, withheld
+        return Asked(self._predicted(evidence, scenario, proven), withheld, stacks)
+
+    def _predicted(
+        self, evidence: Evidence, declared: Scenario, requests: tuple[CapacityRequest, ...]
+    ) -> tuple[CapacityRequest, ...]:
+        """Return the requests with what the next run like this one will show, all of them placed."""
+        run, plan = self.run, self.seen.plan
+        why, rows = "the run was cut short", tuple[ServiceRow, ...]()
+        with self.after.phase("what the next run will show", run.show):
+            if not self.is_cut():
+                placed = with_order(declared, requests, plan.window)
+                runs = simulate(
+                    placed,
+                    plan,
+                    seed=run.order.seed,
+                    scale=run.servers_scale,
+                    control=RunControl(cancelled=self.is_cut),
+                )
+                rows = service_rows(replace(evidence, scenario=placed, predicted=runs))
+        if not rows:
+            return tuple(replace(r, prediction=Prediction(why_not=why)) for r in requests)
+        return tuple(
+            replace(r, prediction=predicted_by(rows, plan, r.stack, r.service)) for r in requests
+        )
 
     def _sizing_s(self) -> float:
         """Return for how long fleets are searched, wall seconds."""
@@ -150,7 +194,7 @@ class Questions:
             for case in cases:
                 if not self.is_cut():
                     found = size_stack(
-                        self.scenario,
+                        self.in_minutes(case.plan.window),
                         self.seen.demand,
                         case,
                         seed=self.run.order.seed,

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from gameday import __version__
 from gameday.calibrate import Calibration
-from gameday.errors import GamedayError, PreflightFailed
-from gameday.files import sha256_of
+from gameday.capacity.living import Placed, read_placed
+from gameday.errors import GamedayError, PreflightFailed, UsageError
+from gameday.files import PLACED, sha256_of
 from gameday.findings import Verdict
 from gameday.history import History
 from gameday.jobs.one_run.after_load import written_after_load
@@ -28,8 +29,12 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario
 from gameday.swarm.control import forget_killed, forget_run_spec
 from gameday.traffic import LoadPlan
+from gameday.vocabulary import TimeGrid
 
-__all__ = ["Run", "begun"]
+__all__ = ["EMBEDDED", "Run", "begun"]
+
+EMBEDDED = "embedded shop"
+"""What a run without a target of the user's is played against."""
 
 _LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
 
@@ -50,6 +55,10 @@ class Run:
     """What was measured before, and given; None: none was."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Of scenario, history and plan, once they are known."""
+    placed: Placed | None = None
+    """What was placed, with which it is played; None: its fleets are as declared."""
+    declared: LoadedScenario | None = None
+    """The scenario as written, where something is placed."""
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -59,6 +68,37 @@ class Run:
             return played
         observe = played.observe.model_copy(update={"services": []})
         return self.calibration.over(played).model_copy(update={"observe": observe})
+
+    def place(self, minutes: TimeGrid) -> None:
+        """Play with what was placed, as it is in these minutes; UsageError where it is not of this scenario."""
+        self.placed = _placed(self.order, self.row.event, self.loaded.played)
+        if self.placed is None:
+            return
+        if changing := self.placed.changes_within(minutes):
+            self.show.say(
+                f"capacity: {', '.join(changing)} change within the window; the fewest of that time are played"
+            )
+        self.declared = self.loaded
+        self.loaded = self.loaded.with_instances(self.placed.instances_in(minutes))
+        for name in ("scenario", "model"):
+            self.__dict__.pop(name, None)
+
+    def model_in(self, scenario: Scenario, minutes: TimeGrid) -> Scenario:
+        """Return a model of this run with the fleets that are placed in some minutes."""
+        return (
+            scenario if self.placed is None else _with(scenario, self.placed.instances_in(minutes))
+        )
+
+    def unplaced(self, scenario: Scenario) -> Scenario:
+        """Return a model of this run with the fleets that were declared."""
+        if self.placed is None:
+            return scenario
+        return _with(scenario, {(f.stack, f.service): f.instances_from for f in self.placed.fleets})
+
+    @property
+    def target_words(self) -> str:
+        """What is played against, as requests and findings have it."""
+        return "given target" if self.order.has_own_target else EMBEDDED
 
     @property
     def servers_scale(self) -> float | None:
@@ -96,10 +136,12 @@ class Run:
     def keep_hashes(self, history: History, plan: LoadPlan) -> None:
         """Remember what the run is played from, for its manifest."""
         self.hashes = {
-            "scenario": self.loaded.played.sha256(),
+            "scenario": (self.declared or self.loaded).played.sha256(),
             "history": history.sha256,
             "plan": plan.sha256(),
         }
+        if self.placed is not None:
+            self.hashes["capacity"] = self.placed.sha256
         if self.order.calibration is not None:
             self.hashes["calibration"] = sha256_of(self.order.calibration)
 
@@ -131,6 +173,27 @@ class Run:
                 self.row = replace(self.row, verdict=verdict, exit_code=code)
                 self.note()
             raise
+
+
+def _placed(order: Order, event: str, scenario: Scenario) -> Placed | None:
+    """Return what was placed for an event; None: nothing, or it is left out."""
+    usual = order.out / event / PLACED
+    if order.as_declared or (order.capacity is None and not usual.is_file()):
+        return None
+    file = order.capacity or usual
+    placed = read_placed(file)
+    if faults := placed.faults(scenario):
+        raise UsageError(
+            f"{file}: does not fit the scenario: {'; '.join(faults)}; run with --as-declared, then apply again"
+        )
+    return placed if placed.fleets else None
+
+
+def _with(scenario: Scenario, instances: dict[tuple[str, str], int]) -> Scenario:
+    services = dict(scenario.services)
+    for (stack, service), count in instances.items():
+        services[service] = services[service].with_instances(stack, count)
+    return scenario.model_copy(update={"services": services})
 
 
 def _named(event: str) -> str:

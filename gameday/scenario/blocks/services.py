@@ -192,16 +192,9 @@ class Service(Block):
             return max(1, round(fleet.measured.servers.mid))
         return fleet.instances * self.servers_per_instance
 
-    def working_instances(self, stack: str) -> int:
-        """Return instances at work in `stack`: where servers were measured that whole instances make, so many."""
-        servers = self.servers(stack)
-        if servers % self.servers_per_instance == 0:
-            return servers // self.servers_per_instance
-        return self.stacks[stack].instances
-
     def servers_each(self, stack: str) -> float:
-        """Return servers of one instance at work in `stack`: as declared, or else as measured."""
-        return self.servers(stack) / self.working_instances(stack)
+        """Return servers of one instance in `stack`: as declared, or the mean of all as measured."""
+        return self.servers(stack) / self.stacks[stack].instances
 
     def visits_factor(self, stack: str) -> float:
         """Return how many times as often it is visited in `stack` as the calls say; 1 if not measured."""
@@ -209,11 +202,13 @@ class Service(Block):
         return 1.0 if fleet is None or fleet.measured is None else fleet.measured.visits_factor.mid
 
     def with_instances(self, stack: str, instances: int) -> Service:
-        """Return the service with so many instances at work in `stack`, each with the servers that one has now."""
+        """Return the service with so many instances in `stack`, each with the servers that one has now: where a
+        third of those that should be at work were measured to be missing, a third of these are.
+        """
         fleet = self.stacks[stack]
         changed: dict[str, object] = {"instances": instances}
         if fleet.measured is not None and fleet.measured.servers is not None:
-            servers = fleet.measured.servers.times(instances / self.working_instances(stack))
+            servers = fleet.measured.servers.times(instances / fleet.instances)
             changed["measured"] = fleet.measured.model_copy(update={"servers": servers})
         stacks = {**self.stacks, stack: fleet.model_copy(update=changed)}
         return self.model_copy(update={"stacks": stacks})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gameday.scenario.blocks.observe import observe_faults
+from gameday.scenario.blocks.teams import team_faults
 from gameday.scenario.blocks.url_rules import url_faults
 from gameday.scenario.faults import Fault
 from gameday.scenario.model import Scenario
@@ -35,4 +36,5 @@ def cross_faults(scenario: Scenario) -> list[Fault]:
         *service_faults(scenario),
         *observe_faults(scenario),
         *criterion_faults(scenario),
+        *team_faults(scenario.teams, tuple(scenario.services), scenario.step_names),
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,6 +35,13 @@ class LoadedScenario:
     def played(self) -> Scenario:
         """The scenario that is planned, simulated and played: conversion drift is in its journeys."""
         return with_drift(self.written)
+
+    def with_instances(self, instances: Mapping[tuple[str, str], int]) -> LoadedScenario:
+        """Return it with other fleets: (stack, service) -> instances."""
+        data = json.loads(self.text)
+        for (stack, service), count in instances.items():
+            data["services"][service]["stacks"][stack]["instances"] = count
+        return replace(self, text=json.dumps(data))
 
 
 def scenario_of(text: str) -> Scenario:

@@ -1,0 +1,97 @@
+"""Requests approved by a rule of the operator's file: recorded under the rule's name and the file's hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gameday.capacity import CapacityRequest
+from gameday.capacity.living import moved
+from gameday.jobs.living import REQUEST, known_requests, opened, put_request, write_requests
+from gameday.jobs.move_request import said_by
+from gameday.ledger import Changing
+from gameday.safety.identity import Actor, Key, Operators, current_actor, read_operators
+
+__all__ = ["ByPolicy", "approve_by_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByPolicy:
+    """What rules made of an event's requests."""
+
+    approved: tuple[CapacityRequest, ...]
+    left: tuple[tuple[str, str], ...]
+    """Request and why no rule approves it."""
+
+
+def approve_by_policy(out: Path, event: str, *, budget_usd: float | None = None) -> ByPolicy:
+    """Put an event's drafts in review, and approve those that a rule of the operator's file lets through.
+
+    `budget_usd`: what all requests that stand may cost together; None: no bound beside the rules'. Cheapest first.
+    """
+    operators = read_operators()
+    actor, key = current_actor(operators)
+    approved, left = list[CapacityRequest](), list[tuple[str, str]]()
+    with opened(out) as ledger:
+        with ledger.changing() as changing:
+            known = known_requests(changing.bodies(event, REQUEST))
+            waiting = [r for r in known.values() if r.state in ("draft", "in_review")]
+            spent = sum(
+                max(0.0, r.total_usd)
+                for r in known.values()
+                if r.state in ("approved", "ordered", "active", "verified")
+            )
+            for request in sorted(waiting, key=lambda r: r.total_usd):
+                why = _why_not(request, operators)
+                cost = max(0.0, request.total_usd)
+                if not why and budget_usd is not None and spent + cost > budget_usd:
+                    why = f"USD {cost:,.0f} beside USD {spent:,.0f} is above the budget of USD {budget_usd:,.0f}"
+                if why:
+                    left.append((request.id, why))
+                    continue
+                spent += cost
+                approved.append(_approved(changing, request, operators, actor, key))
+        write_requests(out, {request.id: request for request in approved})
+    return ByPolicy(tuple(approved), tuple(left))
+
+
+def _why_not(request: CapacityRequest, operators: Operators) -> str:
+    """Return why no rule approves a request; empty: one does."""
+    if not operators.auto_approve:
+        return f"{operators.source} has no rule under auto_approve"
+    refused = list(_refused(request, operators))
+    return "; ".join(refused) if len(refused) == len(operators.auto_approve) else ""
+
+
+def _refused(request: CapacityRequest, operators: Operators) -> Iterator[str]:
+    for name, rule in operators.auto_approve.items():
+        why = rule.refuses(
+            event=request.event,
+            target=request.target,
+            usd=request.total_usd,
+            is_compared=request.model == "agrees",
+        )
+        if why:
+            yield f"rule {name}: {why}"
+
+
+def _rule(request: CapacityRequest, operators: Operators) -> str:
+    """Return the first rule that approves a request."""
+    refused = {line.split(":")[0].removeprefix("rule ") for line in _refused(request, operators)}
+    return next(name for name in operators.auto_approve if name not in refused)
+
+
+def _approved(
+    ledger: Changing, request: CapacityRequest, operators: Operators, actor: Actor, key: Key | None
+) -> CapacityRequest:
+    if request.state == "draft":
+        said = said_by(request, "in_review", "to be approved by rule", actor, key)
+        request = moved(request, said)
+        put_request(ledger, request, "in_review")
+    name = _rule(request, operators)
+    policy = Actor("policy", f"{name}@{operators.sha256[:16]}", actor.user)
+    reason = f"rule {name} of {operators.source}"
+    request = moved(request, said_by(request, "approved", reason, policy, None))
+    put_request(ledger, request, "approved")
+    return request

@@ -1,0 +1,157 @@
+"""What a run does to what lives over runs: findings are tested again, requests amended or verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from gameday.capacity import CapacityRequest
+from gameday.capacity.living import Change, expire, is_expired, is_placed, met, scored, verified
+from gameday.findings import RULES, Evidence, Finding, Tests, Validity
+from gameday.findings.living import Retest, retest
+from gameday.findings.tables import service_rows
+from gameday.jobs.living import (
+    FINDING,
+    REQUEST,
+    known_findings,
+    known_requests,
+    put_finding,
+    put_request,
+)
+from gameday.jobs.one_run.questions import Asked
+from gameday.jobs.one_run.run import EMBEDDED, Run
+from gameday.ledger import Changing
+from gameday.safety.identity import run_actor
+
+__all__ = ["RunLives"]
+
+
+@dataclass
+class RunLives:
+    """A run at the ledger, while nobody else changes it."""
+
+    ledger: Changing
+    run: Run
+    evidence: Evidence
+    valid: Validity
+
+    def retests(self, findings: tuple[Finding, ...], tests: Tests) -> tuple[Retest, ...]:
+        """Return, and keep, what the run says of its findings and of every one that it may tell of."""
+        run, event = self.run, self.run.row.event
+        known = known_findings(self.ledger.bodies(event, FINDING))
+        comparable = {name: f for name, f in known.items() if self._may_tell(f.target)}
+        out = retest(
+            comparable,
+            tuple(f for f in findings if f.id in comparable or f.id not in known),
+            self.evidence,
+            tests,
+            run=run.row.run_id,
+            today=datetime.now(UTC).date(),
+            due=_due(run),
+            target=run.target_words,
+            faults=self.valid.faults,
+        )
+        for each in out:
+            put_finding(self.ledger, event, each.finding, each.tested, run=run.row.run_id)
+        return out
+
+    def changes(
+        self, wanted: Asked, findings: tuple[Finding, ...]
+    ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+        """Return, and keep, what becomes of each request; and why some stay as they were."""
+        run, event = self.run, self.run.row.event
+        known = known_requests(self.ledger.bodies(event, REQUEST))
+        if self.valid.faults or self.evidence.measured is None:
+            why = f"the run is invalid: requests stay as they were ({next(iter(self.valid.faults), '')})"
+            return (), (why,) if known else ()
+        new = {request.id: replace(request, target=run.target_words) for request in wanted.requests}
+        changes, notes = list[Change](), list[str]()
+        for name in sorted({*known, *new}):
+            old = known.get(name)
+            if old is not None and not self._may_tell(old.target):
+                notes.append(
+                    f"{name}: stands for your target; a rehearsal with the embedded shop does not change it"
+                )
+                continue
+            if old is not None and name not in new and not _is_answered(old, wanted):
+                notes.append(f"{name}: stays as it was: this run did not size it")
+                continue
+            changes += self._changed(old, new.get(name), findings)
+        return tuple(changes), tuple(notes)
+
+    def _changed(
+        self,
+        old: CapacityRequest | None,
+        new: CapacityRequest | None,
+        findings: tuple[Finding, ...],
+    ) -> Iterator[Change]:
+        now = datetime.now(UTC)
+        at, actor = now.isoformat(timespec="seconds"), run_actor(self.run.row.run_id)
+        if old is not None and is_expired(old, now):
+            yield self._kept(expire(old, actor=actor, at=at))
+            return
+        change = met(self._scored(old), new, actor=actor, at=at)
+        if change is None:
+            return
+        change = self._kept(change)
+        if why := self._why_verified(change, findings):
+            done = verified(change.request, actor=actor, at=at, what=why)
+            change = self._kept(Change(done, "verified", why))
+        yield change
+
+    def _scored(self, request: CapacityRequest | None) -> CapacityRequest | None:
+        """Return a request with the score of its prediction, where it was placed in this run."""
+        if request is None or not self._is_placed(request):
+            return request
+        score = scored(
+            request.prediction,
+            service_rows(self.evidence),
+            self.evidence.plan,
+            run=self.run.row.run_id,
+            stack=request.stack,
+            service=request.service,
+        )
+        return replace(request, record=(*request.record, score))
+
+    def _why_verified(self, change: Change, findings: tuple[Finding, ...]) -> str:
+        """Return why an active request is verified by this run; empty: it is not."""
+        request = change.request
+        if request.state != "active" or change.act != "confirmed" or not self._is_placed(request):
+            return ""
+        for finding in findings:
+            own = finding.stack == request.stack and request.service in finding.subject.split()
+            if own and RULES[finding.rule].servers_help and finding.severity in ("S1", "S2"):
+                return ""
+        score = f"; {request.record[-1].words}" if request.record else ""
+        return f"placed and played: no finding of severity S1 or S2 that more servers answer{score}"
+
+    def _is_placed(self, request: CapacityRequest) -> bool:
+        placed = self.run.placed
+        fleets = () if placed is None else placed.fleets
+        return is_placed(request) and any(
+            (fleet.request, fleet.revision) == (request.id, request.revision) for fleet in fleets
+        )
+
+    def _kept(self, change: Change) -> Change:
+        """Return a change that the ledger keeps."""
+        put_request(self.ledger, change.request, change.act)
+        return change
+
+    def _may_tell(self, target: str) -> bool:
+        """Return whether this run may say anything of what was found, or asked for, against a target."""
+        return not (self.run.target_words == EMBEDDED and target not in ("", EMBEDDED))
+
+
+def _is_answered(request: CapacityRequest, wanted: Asked) -> bool:
+    """Return whether a run that does not ask for a service says that it needs none."""
+    is_sized = request.stack in wanted.sized
+    withheld = {(row.stack, row.service) for row in wanted.withheld}
+    return is_sized and (request.stack, request.service) not in withheld
+
+
+def _due(run: Run) -> date:
+    """Return the last day before nothing is changed any more, ahead of the first region's start."""
+    scenario = run.scenario
+    start = min(scenario.span(scenario.event, region)[0] for region in scenario.region_names)
+    return (start - timedelta(seconds=scenario.capacity.freeze)).date()
