@@ -27,7 +27,14 @@ from gameday.findings import (
     validity,
 )
 from gameday.jobs.foresee import Foreseen, foresee
-from gameday.jobs.one_run.after_load import AfterLoad, not_identified, not_judged, report
+from gameday.jobs.living import write_requests
+from gameday.jobs.one_run.after_load import (
+    AfterLoad,
+    not_identified,
+    not_judged,
+    report,
+    written_after_load,
+)
 from gameday.jobs.one_run.learn import effects_of, knees, learn, learn_black_box
 from gameday.jobs.one_run.lives import RunLives
 from gameday.jobs.one_run.load import play_load, predict, target
@@ -278,6 +285,8 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
             retests = now.retests(findings, tests)
             changes, unchanged = now.changes(asked, findings)
         lives = Lives(retests, changes, unchanged)
+        with written_after_load():
+            write_requests(run.order.out, {c.request.id: c.request for c in changes})
         verdict = _verdict(run, shown, findings, valid, lives.waived)
     return Judged(
         evidence=evidence,

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from gameday.doors import opening
 
 if TYPE_CHECKING:
-    from gameday.findings.living.known import KnownFinding, Waiver
-    from gameday.findings.living.retest import Retest, Tested, retest
-    from gameday.findings.living.waive import waived, waived_now
+    from gameday.findings.living.known_finding import KnownFinding, Waiver
+    from gameday.findings.living.run_says import Retest, Tested, retest
+    from gameday.findings.living.waivers import waived, waived_now
 
 __all__ = ["KnownFinding", "Retest", "Tested", "Waiver", "retest", "waived", "waived_now"]
 
@@ -15,12 +15,12 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
-            "KnownFinding": "known",
-            "Retest": "retest",
-            "Tested": "retest",
-            "Waiver": "known",
-            "retest": "retest",
-            "waived": "waive",
-            "waived_now": "waive",
+            "KnownFinding": "known_finding",
+            "Retest": "run_says",
+            "Tested": "run_says",
+            "Waiver": "known_finding",
+            "retest": "run_says",
+            "waived": "waivers",
+            "waived_now": "waivers",
         },
     )

@@ -9,8 +9,8 @@ from typing import Literal
 
 from gameday.findings.evidence import Evidence
 from gameday.findings.finding import Candidate, Finding
-from gameday.findings.living.known import KnownFinding
-from gameday.findings.living.waive import waived_now
+from gameday.findings.living.known_finding import KnownFinding
+from gameday.findings.living.waivers import waived_now
 from gameday.findings.rules import RULES
 from gameday.findings.search import Tests, finding_id
 from gameday.record.measures import LEAST_SAMPLES

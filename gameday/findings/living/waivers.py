@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from gameday.errors import UsageError
-from gameday.findings.living.known import KnownFinding, Waiver
+from gameday.findings.living.known_finding import KnownFinding, Waiver
 from gameday.safety.identity import Statement
 
 __all__ = ["waived", "waived_now"]
