@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.cli.options import JsonOption
-from gameday.cli.runs import OutOption, RunArgument
+from gameday.cli.options import JsonOption, LivesOption, OutOption, RunArgument
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
     from gameday.capacity import CapacityRequest
 
-__all__ = ["LivesOption", "add_to"]
-
-LivesOption = Annotated[
-    str | None, typer.Option("--event", help="event, as runs name it; default: the newest run's")
-]
+__all__ = ["add_to"]
 
 
 def _formats() -> str:
@@ -143,11 +138,8 @@ def move(
     """
     from gameday.jobs.living import event_of
     from gameday.jobs.move_request import move_request
-    from gameday.jobs.teams import approvers_of
 
-    name = event_of(event, out)
-    named = approvers_of(out, name, request) if to == "approved" else ()
-    done = move_request(out, name, request, to=to, reason=reason, approvers=named)
+    done = move_request(out, event_of(event, out), request, to=to, reason=reason)
     if as_json:
         told = {"id": done.request.id, "from": done.before, "to": done.request.state}
         receipt = None if done.receipt is None else str(done.receipt)
@@ -200,10 +192,14 @@ def export(
     Example: gameday capacity export --to csv > order.csv
     """
     from gameday.capacity import EXPORTERS
+    from gameday.jobs.living import event_of
+    from gameday.jobs.move_request import note_export
 
     if to not in EXPORTERS:
         raise UsageError(f"--to: must be one of {', '.join(EXPORTERS)} (got '{to}')")
-    typer.echo(EXPORTERS[to].export(_requests(run, event, out)), nl=False)
+    asked = _requests(run, event, out) if run is not None else None
+    requests = note_export(out, event_of(event, out), to) if asked is None else asked
+    typer.echo(EXPORTERS[to].export(requests), nl=False)
 
 
 def audit(

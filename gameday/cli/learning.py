@@ -15,6 +15,7 @@ from gameday.cli.options import (
     HistoryOption,
     JsonOption,
     LogFormatOption,
+    OutOption,
     QuantileOption,
     ScaleOption,
     SeedOption,
@@ -23,7 +24,6 @@ from gameday.cli.options import (
     asked_of,
 )
 from gameday.cli.replayed import station_words
-from gameday.cli.runs import OutOption
 
 if TYPE_CHECKING:
     from gameday.calibrate import Parameter, PredictionScore, Unidentified

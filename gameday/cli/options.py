@@ -27,10 +27,13 @@ __all__ = [
     "HistoryOption",
     "InjectOption",
     "JsonOption",
+    "LivesOption",
     "KeyOption",
     "LadderOption",
     "ListenOption",
+    "OutOption",
     "QuantileOption",
+    "RunArgument",
     "RivalsOption",
     "ScaleOption",
     "SeedOption",
@@ -145,6 +148,11 @@ LogFormatOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+OutOption = Annotated[Path, typer.Option(help="folder of all runs")]
+RunArgument = Annotated[str | None, typer.Argument(help="run id or its folder; default the newest")]
+LivesOption = Annotated[
+    str | None, typer.Option("--event", help="event, as runs name it; default: the newest run's")
+]
 
 
 def asked_of(

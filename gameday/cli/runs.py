@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gameday.cli.options import JsonOption
+from gameday.cli.lives import say_known
+from gameday.cli.options import JsonOption, LivesOption, OutOption, RunArgument
 from gameday.errors import UsageError
 
 if TYPE_CHECKING:
     from gameday.jobs.orders import Reconciled
 
-__all__ = ["OutOption", "RunArgument", "add_to"]
-
-OutOption = Annotated[Path, typer.Option(help="folder of all runs")]
-RunArgument = Annotated[str | None, typer.Argument(help="run id or its folder; default the newest")]
+__all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,13 +80,23 @@ def _since(finding: dict[str, Any]) -> str:
 
 
 def findings(
-    run: RunArgument = None, out: OutOption = Path("reports"), as_json: JsonOption = False
+    run: RunArgument = None,
+    known: Annotated[
+        bool, typer.Option("--known", help="as they stand over all runs: owner, due, state")
+    ] = False,
+    event: LivesOption = None,
+    out: OutOption = Path("reports"),
+    as_json: JsonOption = False,
 ) -> None:
-    """List a run's findings, worst first.
+    """List a run's findings, worst first; or all that are known of an event, as they stand.
 
-    Example: gameday findings --json
+    Example: gameday findings --known --event primeday-2027
     """
     from gameday.jobs.past_runs import run_summary
+
+    if known:
+        say_known(event, out, as_json=as_json)
+        return
 
     found = run_summary(run, out)["findings"]
     if as_json:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gameday.capacity import CapacityRequest, from_mapping
-from gameday.capacity.living import content_sha256, edited, moved, requesters
+from gameday.capacity.living import content_sha256, edited, is_open, moved, requesters
 from gameday.errors import UsageError
 from gameday.files import write_whole
 from gameday.jobs.living import (
@@ -20,7 +20,8 @@ from gameday.jobs.living import (
     request_file,
     write_requests,
 )
-from gameday.ledger import Changing, Entry
+from gameday.jobs.teams import approvers_of
+from gameday.ledger import Entry
 from gameday.safety.identity import (
     Actor,
     Key,
@@ -33,7 +34,7 @@ from gameday.safety.identity import (
 )
 from gameday.scenario.reading import from_yaml
 
-__all__ = ["Moved", "check_approved", "move_request", "requests_of", "said_by"]
+__all__ = ["Moved", "check_approved", "move_request", "note_export", "requests_of", "said_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,10 @@ def _read(file: Path) -> CapacityRequest:
     return from_mapping(data, str(file))
 
 
-def move_request(
-    out: Path, event: str, name: str, *, to: str, reason: str, approvers: tuple[str, ...] = ()
-) -> Moved:
+def move_request(out: Path, event: str, name: str, *, to: str, reason: str) -> Moved:
     """Move an event's request, as whoever runs this; what was edited in its file is taken up first.
 
-    `approvers`: whom the scenario names for its team. UsageError where there is no such request or the move is not
+    UsageError where there is no such request or the move is not
     legal, SafetyRefusal where the actor may not make it.
     """
     operators = read_operators()
@@ -85,7 +84,7 @@ def move_request(
                 was_edited = True
                 put_request(changing, request, "edited")
             if to == "approved":
-                _check_may_approve(request, actor, operators, approvers)
+                _check_may_approve(out, request, actor, operators)
             request = moved(request, said_by(request, to, reason, actor, key))
             entry = put_request(changing, request, to)
         receipt = _receipt(out, request, entry) if to == "approved" else None
@@ -120,14 +119,14 @@ def _with_edits(
 
 
 def _check_may_approve(
-    request: CapacityRequest, actor: Actor, operators: Operators, named: tuple[str, ...]
+    out: Path, request: CapacityRequest, actor: Actor, operators: Operators
 ) -> None:
     check_approver(
         actor,
         operators,
         subject=request.id,
         team=request.owner,
-        named=named,
+        named=approvers_of(out, request.event, request.owner),
         requesters=requesters(request),
     )
 
@@ -160,6 +159,16 @@ def check_approved(request: CapacityRequest) -> None:
         )
 
 
-def in_changing(changing: Changing, event: str) -> dict[str, CapacityRequest]:
-    """Return an event's requests while the ledger is held."""
-    return known_requests(changing.bodies(event, REQUEST))
+def note_export(out: Path, event: str, to: str) -> tuple[CapacityRequest, ...]:
+    """Return an event's requests as they stand; of those still open the ledger keeps that they were exported."""
+    actor, key = current_actor(read_operators())
+    with opened(out) as ledger:
+        with ledger.changing() as changing:
+            known = known_requests(changing.bodies(event, REQUEST))
+            for name, request in known.items():
+                if is_open(request):
+                    said = said_by(request, "exported", f"as {to}", actor, key)
+                    known[name] = replace(request, history=(*request.history, said))
+                    put_request(changing, known[name], "exported")
+        write_requests(out, known)
+    return tuple(known.values())

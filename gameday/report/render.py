@@ -17,6 +17,7 @@ SECTIONS = (
     "verdict",
     "findings",
     "requests",
+    "lives",
     "objectives",
     "services",
     "learned",
