@@ -175,7 +175,12 @@ RUN_FILES = (
         "what the run says of the target's servers and times, for `--calibration`",
     ),
     File("findings.json", 1, "findings", "what breached, with evidence, severity and basis"),
-    File("capacity/CR-*.yaml", 1, "capacity", "capacity requests, one a service and stack"),
+    File(
+        "capacity/CR-*.yaml",
+        1,
+        "capacity",
+        "what this run asked for, a request a service and stack",
+    ),
     File("report.html", 1, "report", "the report; one file, opens offline"),
     File("summary.md", 1, "report", "the report in short, for a pull request or a chat"),
     File("summary.json", 1, "report", "the same numbers, for programs"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gameday.cli.options import (
+    BudgetOption,
     DurationOption,
     EventOption,
     HistoryOption,
@@ -22,6 +23,7 @@ from gameday.cli.options import (
     SpeedOption,
     WindowOption,
     asked_of,
+    seconds_of,
     targets_of,
 )
 
@@ -57,6 +59,7 @@ def loop(
     quantile: QuantileOption = None,
     spare: SpareOption = True,
     shop: ShopOption = None,
+    budget: BudgetOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
     history: HistoryOption = None,
     seed: SeedOption = 1,
@@ -83,6 +86,7 @@ def loop(
         asked=asked_of(window, speed, duration, scale, quantile),
         targets=targets_of(target or []),
         shop=shop,
+        budget_s=None if budget is None else seconds_of("--budget", budget),
         n_minus_one=spare,
         command="gameday " + shlex.join(sys.argv[1:]),
     )

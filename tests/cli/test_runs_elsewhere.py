@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from gameday.capacity import as_yaml
 from gameday.cli.app import main
+from gameday.jobs.living import put_request
 from gameday.ledger import Ledger, RunRow
 from gameday.safety import Journal
 from gameday.safety.journal import is_playing
@@ -57,6 +59,8 @@ def left(reports: Path, run_id: str, verdict: str) -> Path:
     ledger = Ledger(reports)
     row = RunRow(run_id, EVENT, str(folder), "2027-01-01", verdict, 0, os.getpid())
     ledger.record_run(row)
+    with ledger.changing() as changing:
+        put_request(changing, request, "in_review")
     ledger.close()
     return folder
 
@@ -93,10 +97,8 @@ def test_requests_are_shown_from_another_folder_and_after_all_runs_were_moved(
 def test_the_ledger_of_an_older_version_with_folders_from_there_on_is_read(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger = Ledger(Path("reports"))
-    ledger._db.execute("UPDATE runs SET folder = 'reports/' || folder")
-    ledger._db.commit()
-    ledger.close()
+    with sqlite3.connect(Path("reports") / "ledger.sqlite3") as ledger:
+        ledger.execute("UPDATE runs SET folder = 'reports/' || folder")
     monkeypatch.chdir(tmp_path)
     code, said, _ = typed(monkeypatch, capsys, "findings", "--out", "home/reports")
     assert (code, said) == (0, "none\n")
@@ -138,19 +140,18 @@ def test_a_list_without_runs_names_the_folder_it_looked_in(
     assert said == (0, f"no run yet under {tmp_path / 'reports'}: no such folder\n", "")
 
 
-def test_a_move_of_a_request_is_noted_in_the_ledger_of_its_own_run(
+def test_a_move_of_a_request_is_kept_in_the_ledger_of_its_runs_and_written(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = _request("in_review")
-    ledger = Ledger(Path("reports"))
-    plain = {"id": request.id, "state": "in_review"}
-    ledger.record_results(request.run, [], [plain])
     monkeypatch.chdir(tmp_path)
-    run = ("--run", str(home / "reports" / EVENT / "one"))
-    words = ("capacity", "move", request.id, "rejected", "--reason", "no", "--actor", "me", *run)
+    words = ("capacity", "move", request.id, "rejected", "--reason", "no", "--out", "home/reports")
     assert typed(monkeypatch, capsys, *words)[0] == 0
-    assert ledger._db.execute("SELECT state FROM requests").fetchall() == [("rejected",)]
+    ledger = Ledger(home / "reports")
+    assert [entry.state for entry in ledger.entries()] == ["in_review", "rejected"]
     ledger.close()
+    written = home / "reports" / EVENT / "requests" / f"{request.id}.yaml"
+    assert "state: rejected" in written.read_text()
 
 
 def test_a_run_plays_while_its_journal_is_held_and_no_longer(tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
-from gameday.capacity import CapacityRequest, Move, as_yaml
+from gameday.capacity import CapacityRequest, as_yaml
+from gameday.capacity.living import placed_of, write_placed
+from gameday.jobs.living import put_request
 from gameday.ledger import Ledger, RunRow
+from gameday.safety.identity import Actor, Statement
 from tests.support.small_fair import FAIR, edited
 
 __all__ = ["BAD", "BadInput", "Said", "ask", "furnished", "main"]
@@ -66,7 +69,8 @@ class Said:
 
 
 REPLAY = "replay --event {fair} --out {out} "
-MOVE = "capacity move CR-small-fair-2027-main-pay {to} --reason why --out {runs} --run kept"
+MOVE = "capacity move CR-small-fair-2027-main-pay {to} --reason why --out {runs}"
+REPLAY_TEAM = "replay --event {odd_team} --out {out} "
 
 
 def _move(to: str) -> str:
@@ -377,15 +381,18 @@ BAD: tuple[BadInput, ...] = (
     ),
     BadInput(
         "approved by its proposer",
-        _move("approved") + " --actor ana",
-        2,
-        r"ana proposed it; somebody else must approve",
+        _move("approved"),
+        6,
+        r"CR-\S+: user:\S+ may approve nothing: .*`gameday identity new`",
     ),
-    BadInput("a move to no state", _move("aproved"), 2, r"may become approved.*not aproved"),
-    BadInput("a move without a reason", "capacity move CR-x proposed --out {runs}", 2, r"--reason"),
+    BadInput("a move to no state", _move("aproved"), 2, r"may become .*approved.*not aproved"),
+    BadInput("a move that a run alone makes", _move("superseded"), 2, r"a run alone makes"),
+    BadInput(
+        "a move without a reason", "capacity move CR-x in_review --out {runs}", 2, r"--reason"
+    ),
     BadInput(
         "a move of an unknown request",
-        "capacity move CR-x proposed --reason why --out {runs} --run kept",
+        "capacity move CR-x in_review --reason why --out {runs}",
         2,
         r"no request 'CR-x'.*`gameday capacity show`",
     ),
@@ -400,11 +407,74 @@ BAD: tuple[BadInput, ...] = (
     ),
     BadInput(
         "a request of unknown state",
-        "capacity move CR-small-fair-2027-main-pay approved --reason why --run {odd_request}",
+        "capacity show {odd_request}",
         2,
         r"CR-\S+: .*state",
     ),
     BadInput("a request that is no text", "capacity show {binary_request}", 2, r"CR-a\.yaml: "),
+    BadInput(
+        "requests of an event without runs",
+        "capacity show --event nobody --out {runs}",
+        2,
+        r"--event: no run of 'nobody' .*there are small-fair-2027",
+    ),
+    BadInput("an order without runs", "capacity apply --out {out}", 2, r"no run yet under "),
+    BadInput("an audit of nothing", "capacity audit --out {out}", 2, r"no run yet under "),
+    BadInput(
+        "a receipt that is none",
+        "capacity audit --receipt {text} --out {runs}",
+        2,
+        r"past\.txt: cannot be read",
+    ),
+    BadInput(
+        "a chain of nothing", "trace F-17 --out {runs}", 2, r"no finding or request 'F-17' of small"
+    ),
+    BadInput(
+        "a waiver of nothing",
+        "waive F-17 --until 2099-01-01 --reason why --out {runs}",
+        2,
+        r"no finding 'F-17' of small-fair-2027",
+    ),
+    BadInput(
+        "a waiver until no day",
+        "waive F-17 --until soon --reason why --out {runs}",
+        2,
+        r"--until: must be a day, as 2027-06-30 \(got 'soon'\)",
+    ),
+    BadInput(
+        "placed capacity that was edited",
+        REPLAY + "--capacity {edited_capacity}",
+        2,
+        r"was edited after it was written; `gameday capacity apply`",
+    ),
+    BadInput(
+        "placed capacity of another fleet",
+        REPLAY + "--capacity {other_capacity}",
+        2,
+        r"does not fit the scenario: .*had 1 instances when it was ordered.* has 12 now",
+    ),
+    BadInput(
+        "placed capacity that is none",
+        REPLAY + "--capacity {text}",
+        2,
+        r"past\.txt: cannot be read",
+    ),
+    BadInput(
+        "placed capacity, left out",
+        REPLAY + "--capacity {other_capacity} --as-declared",
+        2,
+        r"--as-declared: .*leave out --capacity",
+    ),
+    BadInput(
+        "a shop beside a target",
+        REPLAY + "--shop {fair} --target http://127.0.0.1:1",
+        2,
+        r"--shop: .*leave out --target",
+    ),
+    BadInput("a loop of no round", "loop --event {fair} --max-rounds 0", 2, r"--max-rounds"),
+    BadInput(
+        "a team that owns nothing there is", REPLAY_TEAM, 2, r"there is no service 'pai'.*'pay'"
+    ),
 )
 
 
@@ -414,6 +484,18 @@ def _csv(rows: int, *, count: str = "count", value: str = "7") -> str:
         at = _START + timedelta(minutes=minute)
         lines += [f"{at:%Y-%m-%dT%H:%MZ},us,{s},{value}" for s in ("home", "cart", "checkout")]
     return "\n".join(lines) + "\n"
+
+
+_SAID = Statement(
+    *(
+        "CR-small-fair-2027-main-pay",
+        "in_review",
+        "0" * 64,
+        "2027-06-01T00:00:00+00:00",
+        "game day",
+    ),
+    Actor("user", "ana", "ana"),
+)
 
 
 def _request(state: str) -> CapacityRequest:
@@ -445,7 +527,7 @@ def _request(state: str) -> CapacityRequest:
         hourly_usd=0.2,
         total_usd=3.0,
         expires=soon,
-        history=(Move("2027-06-01T00:00+00:00", "ana", "proposed", "game day"),),
+        history=(_SAID,),
     )
 
 
@@ -492,7 +574,14 @@ def furnished(place: Path) -> Iterator[dict[str, str]]:
     (kept / "capacity" / f"{request.id}.yaml").write_text(as_yaml(request))
     ledger = Ledger(runs)
     ledger.record_run(RunRow("kept", "small-fair-2027", str(kept), "2027-01-01", "PASS", 0, 1))
+    with ledger.changing() as changing:
+        put_request(changing, request, "in_review")
     ledger.close()
+    other, changed = runs / "other.yaml", runs / "edited.yaml"
+    write_placed(placed_of("small-fair-2027", (request,)), other)
+    changed.write_text(other.read_text().replace("instances_to: 3", "instances_to: 9"))
+    at["other_capacity"], at["edited_capacity"] = str(other), str(changed)
+    put("odd_team", "odd-team.yaml", FAIR + "teams: {paying: {contact: x, services: [pai]}}\n")
     at["runs"] = str(runs)
     at["torn_run"] = str(_run(place / "torn-run", **{"run.json": "{", "summary.json": "{"}))
     at["bad_request"] = str(_run(place / "bad-request", **{"capacity__CR-a.yaml": "a: [\n"}))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gameday.capacity.living.placed import (
         Placed,
         PlacedFleet,
+        fallen,
         placed_of,
         read_placed,
         write_placed,
@@ -38,6 +39,7 @@ __all__ = [
     "content_sha256",
     "edited",
     "expire",
+    "fallen",
     "is_expired",
     "is_open",
     "is_placed",
@@ -65,6 +67,7 @@ if not TYPE_CHECKING:
             "content_sha256": "life",
             "edited": "life",
             "expire": "life",
+            "fallen": "placed",
             "is_expired": "life",
             "is_open": "life",
             "is_placed": "life",

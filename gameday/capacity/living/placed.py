@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gameday.capacity.living.life import content_sha256
+from gameday.capacity.living.life import BAND, content_sha256
 from gameday.capacity.request import CapacityRequest, instances_at
 from gameday.capacity.schedule import ScheduledStep
+from gameday.capacity.sizing import offered_by_quantile
 from gameday.errors import UsageError
 from gameday.files import write_whole
+from gameday.forecast import Demand
 from gameday.products import to_json
 from gameday.scenario import Scenario
 from gameday.scenario.reading import from_yaml, to_yaml
 from gameday.vocabulary import TimeGrid
 
-__all__ = ["Placed", "PlacedFleet", "placed_of", "read_placed", "write_placed"]
+__all__ = ["Placed", "PlacedFleet", "fallen", "placed_of", "read_placed", "write_placed"]
 
 _VERSION = 1
 
@@ -37,6 +39,8 @@ class PlacedFleet:
     instances_from: int
     """As the scenario declares it."""
     instances_to: int
+    load: float
+    """That it was sized for, busy servers at the peak; 0: unknown."""
     schedule: tuple[ScheduledStep, ...] = ()
 
     def instances_in(self, start: datetime, end: datetime) -> int:
@@ -84,6 +88,22 @@ class Placed:
         ]
 
 
+def fallen(placed: Placed, scenario: Scenario, demand: Demand) -> tuple[str, ...]:
+    """Return the placed fleets whose load at the peak has fallen out of the band of their requests, in words."""
+    level = scenario.capacity.quantile
+    offered = offered_by_quantile(scenario, demand, (level,))[level]
+    numbers = {name: number for number, name in enumerate(scenario.services)}
+    loads = (
+        (fleet, float(offered[fleet.stack][numbers[fleet.service]].max()))
+        for fleet in placed.fleets
+    )
+    return tuple(
+        f"{fleet.stack} {fleet.service}: {fleet.load:.3g} busy servers at the peak became {load:.3g}"
+        for fleet, load in loads
+        if load < (1 - BAND) * fleet.load
+    )
+
+
 def placed_of(event: str, requests: Iterable[CapacityRequest]) -> Placed:
     """Return what requests place."""
     fleets = tuple(
@@ -95,6 +115,7 @@ def placed_of(event: str, requests: Iterable[CapacityRequest]) -> Placed:
             service=r.service,
             instances_from=r.instances_from,
             instances_to=r.instances_to,
+            load=r.offered.get(r.sized_for.split()[0].rstrip(";"), 0.0),
             schedule=r.schedule,
         )
         for r in requests

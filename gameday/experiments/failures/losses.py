@@ -7,8 +7,9 @@ replications share customers and chance with those in which nothing is lost.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,8 @@ __all__ = [
 PEAK_SLOTS = 10
 """Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
 _GOODPUT = f"goodput >= {BACK:.0%} of that with nothing lost"
+_TOGETHER = 6
+"""Losses that are asked before the time is looked at again."""
 LOSS_LEAD_IN = 10
 """Minutes before, with nothing lost, that bring queues into their state; an hour where servers scale."""
 
@@ -123,6 +126,8 @@ class StackLosses:
     as_it_is: Held
     """With nothing lost."""
     rows: tuple[LossAnswer, ...]
+    not_asked: tuple[str, ...] = ()
+    """What may be lost besides, for which the time did not suffice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,25 +156,28 @@ def busiest_window(grid: TimeGrid, steps: Array, slots: int) -> str:
 
 
 def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
-    """Return what may be lost in a stack: a zone; of each service a zone's instances; each service.
+    """Return what may be lost in a stack, likeliest first: a zone, a zone's instances of each service, each service.
 
     Zones are as large as each other and equally used, so one stands for all. Where a service is in one
-    zone alone, losing the zone is losing the service.
+    zone alone, losing the zone is losing the service. Of more instances some are lost sooner, of fewer all.
     """
     found = []
     fleets = scenario.stack_fleets(stack)
+    most = sorted(fleets.items(), key=lambda item: -item[1].instances)
     if all(fleet.zones > 1 for fleet in fleets.values()):
         zones = max(fleet.zones for fleet in fleets.values())
         text = f"zone {stack}-a lost at +0m"
         found.append(Loss("zone", f"any one of {zones} zones", text))
-    for name, fleet in fleets.items():
+    for name, fleet in most:
         group = max(1, round(fleet.instances / fleet.zones))
         if group < fleet.instances:
             text = f"{group} instances of {name} in {stack} lost at +0m"
             found.append(
                 Loss("instances", f"{group} of {fleet.instances} instances of {name}", text)
             )
-    found += [Loss("dependency", name, f"{name} in {stack} down at +0m") for name in fleets]
+    found += [
+        Loss("dependency", name, f"{name} in {stack} down at +0m") for name, _ in reversed(most)
+    ]
     return tuple(found)
 
 
@@ -181,13 +189,15 @@ def n_minus_one(
     seed: Seed,
     core_s: float,
     load_share: float = 1.0,
+    budget_s: float = math.inf,
     progress: Callable[[str], None] = lambda phase: None,
     control: RunControl | None = None,
 ) -> dict[str, StackLosses]:
     """Return stack -> what can be lost at its peak in the plan's window; empty where it was cut short.
 
     A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
-    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence.
+    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence. Losses are
+    asked in their order until `budget_s` wall seconds are over, the first few of each stack always.
     """
     answers = {}
     for stack in scenario.stack_names:
@@ -197,21 +207,31 @@ def n_minus_one(
         peak = peak_plan(
             scenario, demand, window, seed=seed, quantile=plan.quantile, core_s=within_s
         )
-        progress(f"{stack}: {len(lost)} losses at the peak")
-        seen = replicate_each(
-            as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds()),
-            [peak, *_struck(peak, scenario, lost)],
-            Look.at(scenario, peak),
-            seed=seed,
-            stacks=(stack,),
-            scale=peak.scale / load_share,
-            new_customers=True,
-            control=control,
+        runs, ends_s = (
+            list[list[Replication]](),
+            time.monotonic() + budget_s / len(scenario.stack_names),
         )
-        runs = [[replication[0] for replication in replications] for replications in seen]
-        if not all(len(replications) > 1 for replications in runs):
-            return {}
-        answers[stack] = _of_stack(scenario, stack, peak, lost, runs)
+        plans = [peak, *_struck(peak, scenario, lost)]
+        while len(runs) < len(plans) and (not runs or time.monotonic() < ends_s):
+            progress(f"{stack}: {max(0, len(runs) - 1)} of {len(lost)} losses at the peak")
+            seen = replicate_each(
+                as_scheduled(scenario, (peak.window.start - plan.window.start).total_seconds()),
+                plans[len(runs) : len(runs) + _TOGETHER],
+                Look.at(scenario, peak),
+                seed=seed,
+                stacks=(stack,),
+                scale=peak.scale / load_share,
+                new_customers=True,
+                control=control,
+            )
+            runs += [[replication[0] for replication in replications] for replications in seen]
+            if not all(len(replications) > 1 for replications in runs):
+                return {}
+        asked, left = lost[: len(runs) - 1], lost[len(runs) - 1 :]
+        answers[stack] = replace(
+            _of_stack(scenario, stack, peak, asked, runs),
+            not_asked=tuple(loss.what for loss in left),
+        )
     return answers
 
 

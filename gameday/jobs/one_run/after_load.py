@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -22,9 +22,10 @@ from gameday.swarm import End, Played
 
 if TYPE_CHECKING:
     from gameday.calibrate import Calibration
+    from gameday.experiments.failures import StackLosses
     from gameday.jobs.one_run.run import Run
 
-__all__ = ["AfterLoad", "not_identified", "not_judged", "report", "written_after_load"]
+__all__ = ["AfterLoad", "not_asked", "not_identified", "not_judged", "report", "written_after_load"]
 
 T = TypeVar("T")
 
@@ -133,6 +134,17 @@ def not_judged(modelled: RealSpeedRuns[T], *, peak_played: bool = True) -> tuple
     if not peak_played:
         out += ("the forecast's peak that fleets are sized for: it was not played in the model",)
     return out
+
+
+def not_asked(losses: Mapping[str, StackLosses]) -> Iterator[str]:
+    """Yield what the time did not suffice for, of what can be lost."""
+    for stack, lost in losses.items():
+        if lost.not_asked:
+            left, every = len(lost.not_asked), len(lost.not_asked) + len(lost.rows)
+            yield (
+                f"{stack}: whether {left} of {every} losses are borne: the time did not suffice; give more with "
+                "--budget"
+            )
 
 
 def not_identified(calibration: Calibration | None, why_not: str = "") -> tuple[str, ...]:

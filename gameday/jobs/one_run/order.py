@@ -85,6 +85,8 @@ class Order:
     """Shares of the peak's load, played one after another to learn the target; empty: the window is played."""
     warn_exit: int = 10
     """Exit code of the verdict WARN: 0, 1 or 10."""
+    budget_s: float | None = None
+    """Wall seconds for what the model is asked after the load; None: as the run's own length has it."""
     n_minus_one: bool = True
     """Whether what can be lost at the peak is asked."""
     command: str = "gameday replay"
@@ -97,6 +99,7 @@ class Order:
         check_number("--allow-conversion-drift", self.drift, least=0, most=MOST_DRIFT)
         if self.warn_exit not in WARN_EXITS:
             raise UsageError(f"--warn-exit: must be 0, 1 or 10 (got {self.warn_exit})")
+        check_number("--budget", self.budget_s, least=10)
         if self.shop is not None and self.targets is not None:
             raise UsageError("--shop: says what the embedded shop is made of; leave out --target")
         if self.capacity is not None and self.as_declared:

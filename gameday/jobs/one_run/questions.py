@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,13 +19,14 @@ from gameday.capacity import (
     with_order,
     withhold,
 )
-from gameday.capacity.living import Prediction, predicted_by
+from gameday.capacity.living import Prediction, fallen, predicted_by
 from gameday.experiments.failures import (
     PeakCase,
     StackLosses,
     far_words,
     n_minus_one,
     peak_cases,
+    played_with,
 )
 from gameday.findings import Evidence, Finding, Standing
 from gameday.findings.tables import ServiceRow, service_rows
@@ -43,6 +45,10 @@ _SIZING_SHARE, _LEAST_SIZING_S, _MOST_SIZING_S = 0.5, 10.0, 90.0
 """For the search of fleets, wall seconds: of the run's own time, at least, and at most."""
 _PROOF_TIMES = 2.5
 """For the proof of what was found, as a multiple of the search."""
+_MOST_LOSSES_S = 120.0
+"""For what can be lost, wall seconds, whatever cell can be judged: of very many services not all are asked."""
+_BUDGET_SEARCH, _BUDGET_LOSSES = 0.23, 0.15
+"""Shares of a budget for the search and for what can be lost; the proof has `_PROOF_TIMES` the search."""
 _FLEETS = 80
 """Fleets of a stack that the search is to have time for, two replications each: that decides the size of its cell.
 Ours: of eleven services twenty growths and five halvings each."""
@@ -90,6 +96,7 @@ class Questions:
                     seed=self.run.order.seed,
                     core_s=_LOSSES_S * (os.cpu_count() or 1),
                     load_share=load_share,
+                    budget_s=self._losses_s(),
                     progress=self.run.show.update,
                     control=RunControl(cancelled=self.is_cut),
                 )
@@ -175,8 +182,31 @@ class Questions:
 
     def _sizing_s(self) -> float:
         """Return for how long fleets are searched, wall seconds."""
+        if (budget_s := self.run.order.budget_s) is not None:
+            return _BUDGET_SEARCH * budget_s
         run_s = self.seen.plan.duration_s + self.seen.plan.lead_in_s
         return min(max(_LEAST_SIZING_S, _SIZING_SHARE * run_s), _MOST_SIZING_S)
+
+    def _to_size(self, cases: tuple[PeakCase, ...]) -> Iterator[tuple[PeakCase, Scenario]]:
+        """Yield each case with the fleets from which its own are searched: those placed, where their load stands.
+
+        Where it has fallen, those declared: what is placed may be more than is needed.
+        """
+        placed, declared = self.run.placed, self.run.unplaced(self.scenario)
+        less = () if placed is None else fallen(placed, declared, self.seen.demand)
+        for line in less:
+            self.run.show.say(f"sized anew: {line}")
+        for case in cases:
+            if less and not self.is_cut():
+                runs = played_with(case, declared, seed=self.run.order.seed, cancelled=self.is_cut)
+                yield replace(case, runs=runs), declared
+            else:
+                yield case, self.in_minutes(case.plan.window)
+
+    def _losses_s(self) -> float:
+        """Return for how long it is asked what can be lost, wall seconds."""
+        budget_s = self.run.order.budget_s
+        return _MOST_LOSSES_S if budget_s is None else _BUDGET_LOSSES * budget_s
 
     def _sized(self, cases: tuple[PeakCase, ...]) -> tuple[SizedStack, ...]:
         """Return the fleets of each case's stack, sized together in the model; none where a person ended it.
@@ -191,14 +221,10 @@ class Questions:
             search_s, _PROOF_TIMES * search_s, time.monotonic, self.run.show.update, self.is_cut
         )
         with self.after.phase("fleets, sized in the model", self.run.show):
-            for case in cases:
+            for case, scenario in self._to_size(cases):
                 if not self.is_cut():
                     found = size_stack(
-                        self.in_minutes(case.plan.window),
-                        self.seen.demand,
-                        case,
-                        seed=self.run.order.seed,
-                        budget=budget,
+                        scenario, self.seen.demand, case, seed=self.run.order.seed, budget=budget
                     )
                     sized.append(found)
         return () if self.is_cut() or len(sized) < len(cases) else tuple(sized)
