@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gameday.capacity.joint_sizing import Budget, SizedStack, size_stack
     from gameday.capacity.order import Withheld, request_capacity, with_order, withhold
     from gameday.capacity.proof import verify
-    from gameday.capacity.request import CapacityRequest, as_mapping, as_yaml, from_mapping
+    from gameday.capacity.request import CapacityRequest, as_json, as_yaml, from_mapping
     from gameday.capacity.units import vcpus_per_step
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "EXPORTERS",
     "SizedStack",
     "Withheld",
-    "as_mapping",
+    "as_json",
     "as_yaml",
     "from_mapping",
     "request_capacity",
@@ -43,7 +43,7 @@ if not TYPE_CHECKING:
             "EXPORTERS": "exporters",
             "SizedStack": "joint_sizing",
             "Withheld": "order",
-            "as_mapping": "request",
+            "as_json": "request",
             "as_yaml": "request",
             "from_mapping": "request",
             "request_capacity": "order",

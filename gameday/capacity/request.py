@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -21,7 +23,7 @@ __all__ = [
     "CapacityRequest",
     "Proof",
     "ProofRow",
-    "as_mapping",
+    "as_json",
     "as_yaml",
     "from_mapping",
     "instances_at",
@@ -219,12 +221,12 @@ def instances_at(
 
 def as_yaml(request: CapacityRequest) -> str:
     """Return the request as YAML in a stable order, for review in git."""
-    return to_yaml(as_mapping(request))
+    return to_yaml(json.loads(as_json(request)))
 
 
-def as_mapping(request: CapacityRequest) -> dict[str, Any]:
-    """Return the request as its file and the ledger hold it, numbers rounded."""
-    return {"version": VERSION, "kind": "CapacityRequest", **_rounded(to_json(request))}
+def as_json(request: CapacityRequest) -> str:
+    """Return the request as the ledger holds it, with the keys of its file, numbers rounded."""
+    return json.dumps({"version": VERSION, "kind": "CapacityRequest", **_rounded(to_json(request))})
 
 
 def _rounded(value: Any) -> Any:
@@ -242,22 +244,31 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
     if data.get("kind") != "CapacityRequest" or data.get("version") != VERSION:
         raise UsageError(f"{where}: is no CapacityRequest of version {VERSION}")
     try:
-        for name in _INSTANTS:
-            if fields.get(name) is not None or name != "peak":
-                fields[name] = datetime.fromisoformat(str(fields[name]).replace("Z", "+00:00"))
-        fields["findings"] = tuple(fields["findings"])
-        fields["history"] = tuple(Statement.of_mapping(said) for said in fields["history"])
-        fields["prediction"] = from_json(Prediction, fields.get("prediction", {}))
-        fields["record"] = tuple(from_json(Score, score) for score in fields.get("record", ()))
-        fields["schedule"] = tuple(ScheduledStep.of(step) for step in fields.get("schedule", ()))
-        fields["proof"] = Proof.of_mapping(fields.get("proof", {}))
         _check(fields)
-        return CapacityRequest(**fields)
+        return CapacityRequest(**{**fields, **_parts(fields)})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{where}: {type(error).__name__}: {error}") from None
 
 
-_INSTANTS = ("window_start", "window_end", "needed_by", "latest_order", "expires", "peak")
+def _parts(fields: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return the fields of a request that files hold in another form."""
+    return {
+        **{name: _instant(fields[name]) for name in _INSTANTS},
+        "peak": None if fields.get("peak") is None else _instant(fields["peak"]),
+        "findings": tuple(fields["findings"]),
+        "history": tuple(Statement.of_mapping(said) for said in fields["history"]),
+        "prediction": from_json(Prediction, fields.get("prediction", {})),
+        "record": tuple(from_json(Score, score) for score in fields.get("record", ())),
+        "schedule": tuple(ScheduledStep.of(step) for step in fields.get("schedule", ())),
+        "proof": Proof.of_mapping(fields.get("proof", {})),
+    }
+
+
+def _instant(text: object) -> datetime:
+    return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+
+
+_INSTANTS = ("window_start", "window_end", "needed_by", "latest_order", "expires")
 _COUNTS = ("zones", "instances_from", "instances_to", "servers_per_instance", "revision")
 
 

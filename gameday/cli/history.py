@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gameday.cli.metrics_text import metrics_order, tell_metrics
 from gameday.cli.options import HeaderOption, JsonOption, LogFormatOption
-from gameday.cli.trace_text import tell_traces, trace_order
+from gameday.cli.texts.metrics_text import metrics_order, tell_metrics
+from gameday.cli.texts.trace_text import tell_traces, trace_order
 from gameday.errors import UsageError
 from gameday.history.exports import EXPORTS
 from gameday.history.readers import readable_kinds, writable_kinds

@@ -55,8 +55,7 @@ def new(as_json: JsonOption = False) -> None:
 
     Example: gameday identity new
     """
-    from gameday.safety.identity import make_key
-    from gameday.safety.identity.keys import key_file
+    from gameday.safety.identity import key_file, make_key
 
     key = make_key(key_file())
     if as_json:

@@ -23,7 +23,7 @@ from gameday.cli.options import (
     WindowOption,
     asked_of,
 )
-from gameday.cli.replayed import station_words
+from gameday.cli.texts.replayed import station_words
 
 if TYPE_CHECKING:
     from gameday.calibrate import Parameter, PredictionScore, Unidentified

@@ -38,8 +38,8 @@ from gameday.cli.options import (
     seconds_of,
     targets_of,
 )
-from gameday.cli.replayed import say_run
 from gameday.cli.streams import verdict_stands
+from gameday.cli.texts.replayed import say_run
 
 __all__ = ["add_to"]
 

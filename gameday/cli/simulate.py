@@ -108,7 +108,7 @@ def simulate(
 
 def _tell(result: Rehearsal, out: Path, show: Show, *, as_json: bool) -> None:
     """Print what was found before it is drawn; JSON names its page, so that comes last."""
-    from gameday.cli.rehearsal_text import drawn, say
+    from gameday.cli.texts.rehearsal_text import drawn, say
     from gameday.products import to_json
     from gameday.report import render_rehearsal
 

@@ -165,9 +165,7 @@ def judge(
     missed = [f for f in findings if RULES[f.rule].fails_run and not f.doubt]
     reasons = [*_of_the_end(end, why, faults), *((7, fault) for fault in faults)]
     reasons += [(1, finding.title) for finding in missed]
-    open_ = tuple(finding for finding in findings if finding.id not in waived)
-    reasons += [(10, warning) for warning in _warnings(open_, missed)]
-    reasons += [(0, f"waived: {f.title}") for f in findings if f.id in waived and f not in missed]
+    reasons += _of_the_others(findings, missed, waived)
     # A target that failed leaves little to measure: that is its miss, not our failure.
     unknown = 1 if missed else 7
     if end == "complete":
@@ -178,7 +176,18 @@ def judge(
     return Verdict(_NAMES.get(code, "ERROR"), code, tuple(text for _, text in ranked))
 
 
-def judge_ladder(*, end: End, why: str, faults: tuple[str, ...]) -> Verdict:
+def _of_the_others(
+    findings: tuple[Finding, ...], missed: list[Finding], waived: frozenset[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield what findings warn of, and those that are waived."""
+    for warning in _warnings(tuple(f for f in findings if f.id not in waived), missed):
+        yield 10, warning
+    for finding in findings:
+        if finding.id in waived and finding not in missed:
+            yield 0, f"waived: {finding.title}"
+
+
+def judge_ladder(end: End, why: str, faults: tuple[str, ...]) -> Verdict:
     """Return how a ladder of loads ended: it is played to learn the target, so no objective is judged."""
     reasons = [*_of_the_end(end, why, faults), *((7, fault) for fault in faults)]
     code = worst_code([c for c, _ in reasons])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from gameday.ledger import Changing
 from gameday.safety.identity import Actor, Key, Operators, current_actor, read_operators
 
 __all__ = ["ByPolicy", "approve_by_policy"]
+
+_DECIDED = ("approved", "ordered", "active", "verified")
+"""States in which a request's money is spent, or promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +35,32 @@ def approve_by_policy(out: Path, event: str, *, budget_usd: float | None = None)
     """
     operators = read_operators()
     actor, key = current_actor(operators)
-    approved, left = list[CapacityRequest](), list[tuple[str, str]]()
     with opened(out) as ledger:
         with ledger.changing() as changing:
             known = known_requests(changing.bodies(event, REQUEST))
-            waiting = [r for r in known.values() if r.state in ("draft", "in_review")]
-            spent = sum(
-                max(0.0, r.total_usd)
-                for r in known.values()
-                if r.state in ("approved", "ordered", "active", "verified")
-            )
-            for request in sorted(waiting, key=lambda r: r.total_usd):
-                why = _why_not(request, operators)
-                cost = max(0.0, request.total_usd)
-                if not why and budget_usd is not None and spent + cost > budget_usd:
-                    why = f"USD {cost:,.0f} beside USD {spent:,.0f} is above the budget of USD {budget_usd:,.0f}"
-                if why:
-                    left.append((request.id, why))
-                    continue
-                spent += cost
-                approved.append(_approved(changing, request, operators, actor, key))
+            may, left = _within(known.values(), operators, budget_usd)
+            approved = tuple(_approved(changing, request, operators, actor, key) for request in may)
         write_requests(out, {request.id: request for request in approved})
-    return ByPolicy(tuple(approved), tuple(left))
+    return ByPolicy(approved, left)
+
+
+def _within(
+    known: Collection[CapacityRequest], operators: Operators, budget_usd: float | None
+) -> tuple[list[CapacityRequest], tuple[tuple[str, str], ...]]:
+    """Return the waiting requests that rules and budget let through, and the others, each with why not."""
+    may, left = list[CapacityRequest](), list[tuple[str, str]]()
+    spent = sum(max(0.0, r.total_usd) for r in known if r.state in _DECIDED)
+    waiting = (request for request in known if request.state in ("draft", "in_review"))
+    for request in sorted(waiting, key=lambda r: r.total_usd):
+        why, cost = _why_not(request, operators), max(0.0, request.total_usd)
+        if not why and budget_usd is not None and spent + cost > budget_usd:
+            why = f"USD {cost:,.0f} beside USD {spent:,.0f} is above the budget of USD {budget_usd:,.0f}"
+        if why:
+            left.append((request.id, why))
+        else:
+            spent += cost
+            may.append(request)
+    return may, tuple(left)
 
 
 def _why_not(request: CapacityRequest, operators: Operators) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +37,11 @@ def audit_ledger(out: Path, receipts: tuple[Path, ...] = ()) -> Audit:
 
 def _signatures(entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
-        if "signature" not in entry.body:
+        told = json.loads(entry.body)
+        if "signature" not in told:
             continue
         try:
-            statement = Statement.of_mapping(entry.body)
+            statement = Statement.of_mapping(told)
         except (KeyError, TypeError) as error:
             yield f"entry {entry.number}: holds no statement ({error})"
             continue
@@ -66,5 +68,8 @@ def _receipt_faults(receipt: Path, entries: list[Entry]) -> Iterator[str]:
     entry = heads.get(told.get("entry", 0))
     if entry is None or entry.sha256 != told.get("head"):
         yield f"{receipt}: the ledger was rewritten: entry {told.get('entry')} is not the one that it names"
-    elif (entry.subject, entry.body.get("content")) != (told.get("request"), told.get("content")):
+    elif (entry.subject, json.loads(entry.body).get("content")) != (
+        told.get("request"),
+        told.get("content"),
+    ):
         yield f"{receipt}: is not of the approval in entry {entry.number}"

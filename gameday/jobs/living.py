@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from gameday.capacity import CapacityRequest, as_mapping, as_yaml, from_mapping
+from gameday.capacity import CapacityRequest, as_json, as_yaml, from_mapping
 from gameday.errors import UsageError
 from gameday.files import REQUESTS, write_whole
 from gameday.findings.living import KnownFinding
@@ -67,14 +68,16 @@ def event_of(event: str | None, out: Path) -> str:
     return found[0]
 
 
-def known_requests(bodies: Mapping[str, dict[str, Any]]) -> dict[str, CapacityRequest]:
+def known_requests(bodies: Mapping[str, str]) -> dict[str, CapacityRequest]:
     """Return requests as the ledger keeps them, by id."""
-    return {name: from_mapping(body, f"ledger: {name}") for name, body in bodies.items()}
+    return {
+        name: from_mapping(json.loads(body), f"ledger: {name}") for name, body in bodies.items()
+    }
 
 
-def known_findings(bodies: Mapping[str, dict[str, Any]]) -> dict[str, KnownFinding]:
+def known_findings(bodies: Mapping[str, str]) -> dict[str, KnownFinding]:
     """Return findings as the ledger keeps them, by id."""
-    return {name: from_json(KnownFinding, body) for name, body in bodies.items()}
+    return {name: from_json(KnownFinding, json.loads(body)) for name, body in bodies.items()}
 
 
 def living_requests(out: Path, event: str) -> dict[str, CapacityRequest]:
@@ -91,9 +94,9 @@ def living_findings(out: Path, event: str) -> dict[str, KnownFinding]:
 
 def put_request(ledger: Changing, request: CapacityRequest, act: str) -> Entry:
     """Keep a request after what was done to it, with the statement that says so."""
-    body = request.history[-1].as_mapping()
+    body = json.dumps(asdict(request.history[-1]))
     return ledger.put(
-        Act(request.event, REQUEST, request.id, act, request.state, body), as_mapping(request)
+        Act(request.event, REQUEST, request.id, act, request.state, body), as_json(request)
     )
 
 
@@ -107,8 +110,10 @@ def put_finding(
     by: Statement | None = None,
 ) -> Entry:
     """Keep a finding after what a run, or a person's statement, made of it."""
-    body = {"run": run, "why": finding.said} if by is None else by.as_mapping()
-    return ledger.put(Act(event, FINDING, finding.id, act, finding.state, body), to_json(finding))
+    body = json.dumps({"run": run, "why": finding.said} if by is None else asdict(by))
+    return ledger.put(
+        Act(event, FINDING, finding.id, act, finding.state, body), json.dumps(to_json(finding))
+    )
 
 
 def request_file(out: Path, request: CapacityRequest) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gameday.calibrate import Calibration, read_calibration
 from gameday.errors import UsageError
 from gameday.experiments.failures import (
+    LossBudget,
     Remedies,
     StackLosses,
     does_it_recover,
@@ -370,7 +371,7 @@ class _Model:
                 demand,
                 self.plan,
                 seed=self.order.seed,
-                core_s=self.order.core_s,
+                budget=LossBudget(self.order.core_s),
                 progress=self.show.update,
                 control=self.control(),
             )

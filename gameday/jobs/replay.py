@@ -16,6 +16,7 @@ from gameday.findings import (
     RULES,
     Evidence,
     Finding,
+    Tests,
     Validity,
     Verdict,
     find,
@@ -27,17 +28,15 @@ from gameday.findings import (
     validity,
 )
 from gameday.jobs.foresee import Foreseen, foresee
-from gameday.jobs.living import write_requests
 from gameday.jobs.one_run.after_load import (
     AfterLoad,
     not_asked,
     not_identified,
     not_judged,
     report,
-    written_after_load,
 )
 from gameday.jobs.one_run.learn import effects_of, knees, learn, learn_black_box
-from gameday.jobs.one_run.lives import RunLives
+from gameday.jobs.one_run.lives import Found, lives_after
 from gameday.jobs.one_run.load import play_load, predict, target
 from gameday.jobs.one_run.order import Order, checked, past_of
 from gameday.jobs.one_run.questions import Asked, Questions
@@ -271,23 +270,13 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
     """Return findings, orders and verdict of what a run showed."""
     played, evidence = shown.after.played, shown.evidence
     tests = run_rules(evidence)
-    # a shop of ours that died is no news of the target
-    findings = () if played.end == "shop_lost" else find(evidence, tests)
+    findings = _found(run, shown, tests)
     valid = validity(played.record, health=played.health, end=played.end, why=played.why)
-    asked, lives = Asked((), (), frozenset()), Lives()
     if run.order.ladder:
-        findings = tuple(finding for finding in findings if RULES[finding.rule].is_cause)
-        verdict = judge_ladder(end=played.end, why=played.why, faults=valid.faults)
+        verdict, asked, lives = judge_ladder(played.end, played.why, valid.faults), Asked(), Lives()
     else:
-        standing = standing_of(findings, tests)
-        asked = shown.questions.capacity(evidence, findings, standing)
-        with run.folder.ledger.changing() as ledger:
-            now = RunLives(ledger, run, evidence, valid)
-            retests = now.retests(findings, tests)
-            changes, unchanged = now.changes(asked, findings)
-        lives = Lives(retests, changes, unchanged)
-        with written_after_load():
-            write_requests(run.order.out, {c.request.id: c.request for c in changes})
+        asked = shown.questions.capacity(evidence, findings, standing_of(findings, tests))
+        lives = lives_after(run, evidence, valid, Found(findings, tests, asked))
         verdict = _verdict(run, shown, findings, valid, lives.waived)
     return Judged(
         evidence=evidence,
@@ -302,6 +291,14 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         verdict=verdict.warning_as(run.order.warn_exit),
         validity=valid,
     )
+
+
+def _found(run: Run, shown: _Shown, tests: Tests) -> tuple[Finding, ...]:
+    """Return the findings; of a ladder, why the target is not as declared; none of a shop of ours that died."""
+    if shown.after.played.end == "shop_lost":
+        return ()
+    findings = find(shown.evidence, tests)
+    return tuple(f for f in findings if not run.order.ladder or RULES[f.rule].is_cause)
 
 
 def _verdict(

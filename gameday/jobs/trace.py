@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +92,9 @@ def _links(ledger: Ledger, event: str, names: list[str]) -> Iterator[Link]:
 
 def _run_of(entry: Entry) -> str:
     """Return the run that made an entry; empty: none did."""
-    actor: dict[str, Any] = entry.body.get("actor", {})
-    return str(entry.body.get("run") or (actor.get("name") if actor.get("kind") == "run" else ""))
+    told: dict[str, Any] = json.loads(entry.body)
+    actor: dict[str, Any] = told.get("actor", {})
+    return str(told.get("run") or (actor.get("name") if actor.get("kind") == "run" else ""))
 
 
 def _forecast(row: RunRow) -> Link:
@@ -108,18 +110,19 @@ def _forecast(row: RunRow) -> Link:
 
 
 def _finding(entry: Entry, runs: dict[str, RunRow]) -> Link:
-    if "actor" in entry.body:
-        said = Statement.of_mapping(entry.body)
+    told = json.loads(entry.body)
+    if "actor" in told:
+        said = Statement.of_mapping(told)
         return Link(
             "finding", entry.subject, f"{entry.act}: {said.reason}", said.at, str(said.actor)
         )
     run = _run_of(entry)
     at = runs[run].started_utc if run in runs else ""
-    return Link("finding", entry.subject, str(entry.body.get("why", entry.act)), at, f"run:{run}")
+    return Link("finding", entry.subject, str(told.get("why", entry.act)), at, f"run:{run}")
 
 
 def _request(entry: Entry) -> Link:
-    said = Statement.of_mapping(entry.body)
+    said = Statement.of_mapping(json.loads(entry.body))
     signed = ", signed" if said.signature else ""
     what = f"{entry.act}: {said.reason} (content {said.content[:12]}{signed})"
     return Link(_STAGES.get(entry.act, "request"), entry.subject, what, said.at, str(said.actor))

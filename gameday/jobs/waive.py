@@ -13,6 +13,7 @@ from gameday.jobs.living import FINDING, known_findings, opened, put_finding
 from gameday.jobs.teams import approvers_of
 from gameday.products import to_json
 from gameday.safety.identity import (
+    Actor,
     Statement,
     check_approver,
     current_actor,
@@ -43,10 +44,14 @@ def waive_finding(out: Path, event: str, name: str, *, until: date, reason: str)
             team=finding.owner,
             named=approvers_of(out, event, finding.owner),
         )
-        content = hashlib.sha256(json.dumps(to_json(finding), sort_keys=True).encode()).hexdigest()
-        at = now.isoformat(timespec="seconds")
-        told = f"until {until}: {reason}"
-        said = sign(Statement(finding.id, "waived", content, at, told, actor), key)
+        said = sign(_said(finding, f"until {until}: {reason}", actor, now), key)
         after = waived(finding, until, said, now.date())
         put_finding(changing, event, after, "waived", by=said)
     return after
+
+
+def _said(finding: KnownFinding, reason: str, actor: Actor, now: datetime) -> Statement:
+    """Return what an approver says of a finding as it stands."""
+    content = hashlib.sha256(json.dumps(to_json(finding), sort_keys=True).encode()).hexdigest()
+    at = now.isoformat(timespec="seconds")
+    return Statement(finding.id, "waived", content, at, reason, actor)

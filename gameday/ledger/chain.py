@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -30,8 +29,8 @@ class Act:
     act: str
     state: str
     """In which it is afterwards."""
-    body: dict[str, Any]
-    """Who did it, when, why, signed or not, and what changed."""
+    body: str
+    """JSON: who did it, when, why, signed or not, and what changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,8 @@ class Entry(Act):
     def hashed(self) -> str:
         """Return the hash that its fields have."""
         fields = (self.number, self.event, self.kind, self.subject, self.act, self.state)
-        told = json.dumps([*fields, _text(self.body), self.previous], separators=(",", ":"))
+        told = json.dumps([*fields, self.body, self.previous], separators=(",", ":"))
         return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _text(body: dict[str, Any]) -> str:
-    return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
 class Changing:
@@ -62,16 +57,12 @@ class Changing:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def body(self, event: str, kind: str, subject: str) -> dict[str, Any] | None:
-        """Return what is kept of a subject; None: it is not known."""
-        return self.bodies(event, kind).get(subject)
-
-    def bodies(self, event: str, kind: str) -> dict[str, dict[str, Any]]:
-        """Return what is kept of every subject of a kind."""
+    def bodies(self, event: str, kind: str) -> dict[str, str]:
+        """Return what is kept of every subject of a kind, by id, as JSON."""
         return subjects_of(self._connection, event, kind)
 
-    def put(self, act: Act, subject: dict[str, Any]) -> Entry:
-        """Append an act, and keep what it made of its subject."""
+    def put(self, act: Act, subject: str) -> Entry:
+        """Append an act, and keep what it made of its subject, JSON."""
         last = self._connection.execute(
             sa.select(ENTRIES.c.number, ENTRIES.c.sha256).order_by(ENTRIES.c.number.desc()).limit(1)
         ).first()
@@ -80,26 +71,26 @@ class Changing:
         entry = Entry(*fields, number=number + 1, previous=previous, sha256="")
         entry = replace(entry, sha256=entry.hashed())
         row = {name: getattr(entry, name) for name in ENTRIES.c.keys()}  # noqa: SIM118 - columns, no mapping
-        self._connection.execute(ENTRIES.insert().values({**row, "body": _text(entry.body)}))
+        self._connection.execute(ENTRIES.insert().values(row))
         self._keep(act, subject)
         return entry
 
-    def _keep(self, act: Act, subject: dict[str, Any]) -> None:
+    def _keep(self, act: Act, subject: str) -> None:
         key = {"event": act.event, "kind": act.kind, "subject": act.subject}
         own = sa.and_(*(SUBJECTS.c[name] == value for name, value in key.items()))
         self._connection.execute(SUBJECTS.delete().where(own))
-        row = {**key, "state": act.state, "body": json.dumps(subject)}
+        row = {**key, "state": act.state, "body": subject}
         self._connection.execute(SUBJECTS.insert().values(row))
 
 
-def subjects_of(connection: sa.Connection, event: str, kind: str) -> dict[str, dict[str, Any]]:
+def subjects_of(connection: sa.Connection, event: str, kind: str) -> dict[str, str]:
     """Return what is kept of every subject of a kind, by id."""
     rows = connection.execute(
         sa.select(SUBJECTS.c.subject, SUBJECTS.c.body)
         .where(SUBJECTS.c.event == event, SUBJECTS.c.kind == kind)
         .order_by(SUBJECTS.c.subject)
     )
-    return {subject: json.loads(body) for subject, body in rows}
+    return {row.subject: row.body for row in rows}
 
 
 def entries_of(connection: sa.Connection, event: str | None, subject: str | None) -> list[Entry]:
@@ -110,7 +101,7 @@ def entries_of(connection: sa.Connection, event: str | None, subject: str | None
     if subject is not None:
         wanted = wanted.where(ENTRIES.c.subject == subject)
     rows = connection.execute(wanted).mappings()
-    return [Entry(**{**row, "body": json.loads(row["body"])}) for row in rows]
+    return [Entry(**row) for row in rows]
 
 
 def chain_faults(connection: sa.Connection) -> Iterator[str]:

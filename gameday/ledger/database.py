@@ -15,7 +15,7 @@ from gameday.errors import PreflightFailed
 __all__ = ["ENTRIES", "FINDINGS", "REQUESTS", "RUNS", "SUBJECTS", "Database"]
 
 _NEWEST = "2"
-"""Version of the tables below: the last of `migrations/versions`."""
+"""Version of the tables below: the last of `versions/`."""
 _WAIT_S = 60
 """For other processes that write."""
 
@@ -91,6 +91,8 @@ class Database:
 
         config = Config()
         config.set_main_option("script_location", "gameday.ledger:migrations")
+        config.set_main_option("version_locations", str(Path(__file__).parent / "versions"))
+        config.set_main_option("path_separator", "os")
         with self._engine.execution_options(writes=True).begin() as connection:  # others wait
             config.attributes["connection"] = connection
             try:

@@ -115,8 +115,8 @@ class Ledger:
         with self._database.writing() as connection:
             yield Changing(connection)
 
-    def subjects(self, event: str, kind: str) -> dict[str, dict[str, Any]]:
-        """Return what is kept of every request or finding of an event, by id."""
+    def subjects(self, event: str, kind: str) -> dict[str, str]:
+        """Return what is kept of every request or finding of an event, by id, as JSON."""
         with self._database.reading() as connection:
             return subjects_of(connection, event, kind)
 

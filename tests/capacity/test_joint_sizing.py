@@ -47,7 +47,7 @@ def shop_of(folder: Path, fleets: Mapping[str, int], *, scale_down: bool = False
 
 
 def case_of(shop: Scenario) -> PeakCase:
-    [case] = peak_cases(shop, demand_of(shop), played(shop), seed=SEED, core_s=2.0)
+    [case] = peak_cases(lambda _: shop, demand_of(shop), played(shop), seed=SEED, core_s=2.0)
     return case
 
 

@@ -49,7 +49,7 @@ def drowning(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 def cases(drowning: Scenario) -> tuple[PeakCase, ...]:
     """Return the case that fleets are sized for, its load a constant one."""
     plan = played(drowning)
-    return peak_cases(drowning, demand_of(drowning), plan, seed=SEED, core_s=2.0)
+    return peak_cases(lambda _: drowning, demand_of(drowning), plan, seed=SEED, core_s=2.0)
 
 
 def demand_of(scenario: Scenario) -> Demand:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gameday.experiments.failures import LossBudget
 from gameday.experiments.failures.goodput import Goodput, Phases, phases
 from gameday.experiments.failures.losses import StackLosses, losses, n_minus_one
 from gameday.experiments.failures.recovery import does_it_recover, measured_recovery
@@ -370,7 +371,9 @@ def answer(scenario: Scenario) -> StackLosses:
     plan = struck(scenario, 60.0, [])
     demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
     control = RunControl(replications=6, workers=1)
-    return n_minus_one(scenario, demand, plan, seed=Seed(1), core_s=100.0, control=control)["main"]
+    return n_minus_one(
+        scenario, demand, plan, seed=Seed(1), budget=LossBudget(100.0), control=control
+    )["main"]
 
 
 def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:
@@ -427,7 +430,9 @@ def test_the_peak_is_the_forecast_s_not_an_injected_surge_s(tmp_path: Path) -> N
     demand = flat_demand(scenario, np.full((1, 1, 300), 3600.0))
     control = RunControl(replications=2, workers=1)
     begins = [
-        n_minus_one(scenario, demand, p, seed=Seed(1), core_s=1.0, control=control)["main"].from_utc
+        n_minus_one(scenario, demand, p, seed=Seed(1), budget=LossBudget(1.0), control=control)[
+            "main"
+        ].from_utc
         for p in (calm, surge)
     ]
     assert begins[0] == begins[1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gameday.errors import PreflightFailed
+from gameday.experiments.failures import LossBudget
 from gameday.experiments.failures.losses import n_minus_one
 from gameday.experiments.failures.recovery import does_it_recover
 from gameday.experiments.rehearsal.headroom import find_headroom
@@ -75,7 +76,9 @@ def test_what_nobody_met_can_neither_be_lost_nor_not(scenario: Scenario) -> None
     demand = flat_demand(scenario, np.zeros((1, 1, 300)))
     plan = flat_plan(scenario, 0.0, slots=8)
     control = RunControl(replications=3, workers=1)
-    answer = n_minus_one(scenario, demand, plan, seed=Seed(1), core_s=5.0, control=control)["main"]
+    answer = n_minus_one(
+        scenario, demand, plan, seed=Seed(1), budget=LossBudget(5.0), control=control
+    )["main"]
     assert answer.rows
     assert {row.said for row in answer.rows} == {NOBODY}
     rows: list[Any] = [answer.as_it_is, *answer.rows]

@@ -11,7 +11,7 @@ import pytest
 
 from gameday.errors import UsageError
 from gameday.findings import Evidence, Finding, find, judge, run_rules
-from gameday.findings.living import KnownFinding, Retest, retest, waived, waived_now
+from gameday.findings.living import KnownFinding, Retest, RetestOf, retest, waived, waived_now
 from gameday.findings.search import finding_id
 from gameday.products import from_json, to_json
 from gameday.safety.identity import Actor, Statement
@@ -33,8 +33,8 @@ def after_run(
     evidence: Evidence, known: dict[str, KnownFinding], run: str, **more: Any
 ) -> dict[str, Retest]:
     tests = run_rules(evidence)
-    asked = {"run": run, "today": TODAY, "due": DUE, "target": "embedded shop", **more}
-    out = retest(known, find(evidence, tests), evidence, tests, **asked)
+    of = replace(RetestOf(run, TODAY, DUE, "embedded shop"), **more)
+    out = retest(known, find(evidence, tests), evidence, tests, of)
     return {each.finding.id: each for each in out}
 
 

@@ -348,7 +348,7 @@ def test_warn_exits_as_it_is_asked_to_and_no_other_verdict_does(code: int) -> No
 def test_a_ladder_has_no_verdict_but_how_it_ended(
     end: End, faults: tuple[str, ...], code: int
 ) -> None:
-    verdict = judge_ladder(end=end, why="so it ended", faults=faults)
+    verdict = judge_ladder(end, "so it ended", faults)
     assert verdict.exit_code == code
     assert verdict.name == (NAMES[code] if code else "NO VERDICT")
     assert bool(verdict.reasons) == bool(code)

@@ -17,6 +17,7 @@ LONGER: dict[str, str] = {
     "cli/explain.py:explain": "an option a parameter, each with its help",
     "cli/learning.py:calibrate": "an option a parameter, each with its help",
     "cli/learning.py:drill": "an option a parameter, each with its help",
+    "cli/loop.py:loop": "an option a parameter, each with its help",
     "cli/replay.py:replay": "an option a parameter, each with its help",
     "cli/serve.py:shop": "an option a parameter, each with its help",
     "cli/simulate.py:simulate": "an option a parameter, each with its help",

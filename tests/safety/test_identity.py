@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,14 @@ def test_any_field_changed_after_it_was_signed_is_found_out(home: Path) -> None:
     statement = sign(said(Actor("key", key.public, "ana")), key)
     assert statement_fault(statement) == ""
     for name in ("subject", "act", "content", "at", "reason"):
-        assert statement_fault(replace(statement, **{name: "other"}))
+        other: dict[str, Any] = {name: "other"}
+        assert statement_fault(replace(statement, **other))
     for name in ("user", "person"):
-        other = replace(statement, actor=replace(statement.actor, **{name: "other"}))
-        assert statement_fault(other)
+        changed: dict[str, Any] = {name: "other"}
+        assert statement_fault(replace(statement, actor=replace(statement.actor, **changed)))
     assert statement_fault(replace(statement, signature=""))
     assert statement_fault(replace(statement, actor=Actor("user", "ana", "ana")))
-    assert Statement.of_mapping(json.loads(json.dumps(statement.as_mapping()))) == statement
+    assert Statement.of_mapping(json.loads(json.dumps(asdict(statement)))) == statement
 
 
 def test_without_a_key_one_is_the_systems_user_whatever_the_environment_says(

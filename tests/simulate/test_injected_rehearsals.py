@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gameday.cli.rehearsal_text import drawn, say
+from gameday.cli.texts.rehearsal_text import drawn, say
 from gameday.errors import UsageError
 from gameday.forecast import Demand
 from gameday.jobs.rehearsal import Rehearsal

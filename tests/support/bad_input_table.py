@@ -377,7 +377,7 @@ BAD: tuple[BadInput, ...] = (
         r"--region: unknown 'mars'.*us",
     ),
     BadInput(
-        "an illegal move", _move("ordered"), 2, r"in_review may become approved.*, not ordered"
+        "an illegal move", _move("ordered"), 2, r"in_review may become .*approved.*, not ordered"
     ),
     BadInput(
         "approved by its proposer",
@@ -418,8 +418,8 @@ BAD: tuple[BadInput, ...] = (
         2,
         r"--event: no run of 'nobody' .*there are small-fair-2027",
     ),
-    BadInput("an order without runs", "capacity apply --out {out}", 2, r"no run yet under "),
-    BadInput("an audit of nothing", "capacity audit --out {out}", 2, r"no run yet under "),
+    BadInput("an order without runs", "capacity apply --out {place}/none", 2, r"no run yet under "),
+    BadInput("an audit of nothing", "capacity audit --out {place}/none", 2, r"no run yet under "),
     BadInput(
         "a receipt that is none",
         "capacity audit --receipt {text} --out {runs}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -79,7 +80,8 @@ def _checked(reports: Path, told: list[str]) -> tuple[int, int, tuple[str, ...]]
         if before is not None and entry.state not in LEGAL[before]:
             faults.append(f"entry {entry.number}: {entry.subject} from {before} to {entry.state}")
         states[entry.subject] = entry.state
-    kept = [entry.body["move"] for entry in entries if "move" in entry.body]
+    kept = [json.loads(entry.body).get("move") for entry in entries]
+    kept = [move for move in kept if move is not None]
     faults += [f"lost: {move}" for move in sorted(set(told) - set(kept))]
     faults += [f"doubled: {move}" for move in sorted({m for m in kept if kept.count(m) > 1})]
     return len(entries), len(told), tuple(faults)
@@ -95,12 +97,11 @@ def _write(reports: Path, number: int) -> None:
     while True:
         subject, move = _SUBJECTS[count % len(_SUBJECTS)], f"{number}-{count}"
         with ledger.changing() as changing:
-            body = changing.body(_EVENT, _KIND, subject)
-            state = (
-                "draft" if body is None else LEGAL[body["state"]][count % len(LEGAL[body["state"]])]
-            )
-            act = Act(_EVENT, _KIND, subject, state, state, {"move": move})
-            changing.put(act, {"state": state})
+            body = changing.bodies(_EVENT, _KIND).get(subject)
+            may = ("draft",) if body is None else LEGAL[json.loads(body)["state"]]
+            state = may[count % len(may)]
+            act = Act(_EVENT, _KIND, subject, state, state, json.dumps({"move": move}))
+            changing.put(act, json.dumps({"state": state}))
         os.write(note, f"{move}\n".encode())
         count += 1
 

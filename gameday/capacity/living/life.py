@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from gameday.capacity.request import CapacityRequest, as_mapping
+from gameday.capacity.request import CapacityRequest, as_json
 from gameday.errors import UsageError
 from gameday.safety.identity import Actor, Statement
 
@@ -66,7 +65,7 @@ class Change:
 def content_sha256(request: CapacityRequest) -> str:
     """Return the hash of what is asked for and why: all but its state, history, and what later runs made of it."""
     plain = replace(request, state="draft", history=(), record=())
-    return hashlib.sha256(json.dumps(as_mapping(plain), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(as_json(plain).encode()).hexdigest()
 
 
 def is_open(request: CapacityRequest) -> bool:

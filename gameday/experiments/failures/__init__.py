@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gameday.experiments.failures.goodput import BACK, Goodput, Phases, calm_shares, phases
     from gameday.experiments.failures.losses import (
         LossAnswer,
+        LossBudget,
         ObjectiveTest,
         StackLosses,
         n_minus_one,
@@ -34,6 +35,7 @@ __all__ = [
     "EventPhase",
     "Goodput",
     "LossAnswer",
+    "LossBudget",
     "ObjectiveTest",
     "MeasuredRecovery",
     "PeakCase",
@@ -63,6 +65,7 @@ if not TYPE_CHECKING:
             "EventPhase": "event_phases",
             "Goodput": "goodput",
             "LossAnswer": "losses",
+            "LossBudget": "losses",
             "ObjectiveTest": "losses",
             "MeasuredRecovery": "recovery",
             "PeakCase": "peak_case",

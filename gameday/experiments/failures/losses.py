@@ -38,6 +38,7 @@ __all__ = [
     "Held",
     "Loss",
     "LossAnswer",
+    "LossBudget",
     "ObjectiveTest",
     "StackLosses",
     "as_scheduled",
@@ -156,7 +157,7 @@ def busiest_window(grid: TimeGrid, steps: Array, slots: int) -> str:
 
 
 def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
-    """Return what may be lost in a stack, likeliest first: a zone, a zone's instances of each service, each service.
+    """Return what may be lost in a stack, likeliest first: a zone, of each service a zone's instances, or all.
 
     Zones are as large as each other and equally used, so one stands for all. Where a service is in one
     zone alone, losing the zone is losing the service. Of more instances some are lost sooner, of fewer all.
@@ -181,35 +182,43 @@ def losses(scenario: Scenario, stack: str) -> tuple[Loss, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class LossBudget:
+    """How long it may be asked what can be lost."""
+
+    core_s: float
+    """Seconds of a core for all of it: decides the cell, as far as one that can be judged allows."""
+    wall_s: float = math.inf
+    """After which no more is asked."""
+
+
 def n_minus_one(
     scenario: Scenario,
     demand: Demand,
     plan: LoadPlan,
     *,
     seed: Seed,
-    core_s: float,
+    budget: LossBudget,
     load_share: float = 1.0,
-    budget_s: float = math.inf,
     progress: Callable[[str], None] = lambda phase: None,
     control: RunControl | None = None,
 ) -> dict[str, StackLosses]:
     """Return stack -> what can be lost at its peak in the plan's window; empty where it was cut short.
 
-    A loss is borne in a replication where every objective holds and goodput stays. `core_s` bounds the work,
-    in seconds of a core, as far as a cell that can be judged allows; `load_share` is that of Evidence. Losses are
-    asked in their order until `budget_s` wall seconds are over, the first few of each stack always.
+    A loss is borne in a replication where every objective holds and goodput stays. `load_share` is
+    that of Evidence. Losses are asked in their order until the budget is over, the first few of each stack always.
     """
     answers = {}
     for stack in scenario.stack_names:
         lost = losses(scenario, stack)
-        within_s = core_s / len(scenario.stack_names) / (1 + len(lost))
+        within_s = budget.core_s / len(scenario.stack_names) / (1 + len(lost))
         window = _peak_window(plan, scenario, stack)
         peak = peak_plan(
             scenario, demand, window, seed=seed, quantile=plan.quantile, core_s=within_s
         )
         runs, ends_s = (
             list[list[Replication]](),
-            time.monotonic() + budget_s / len(scenario.stack_names),
+            time.monotonic() + budget.wall_s / len(scenario.stack_names),
         )
         plans = [peak, *_struck(peak, scenario, lost)]
         while len(runs) < len(plans) and (not runs or time.monotonic() < ends_s):

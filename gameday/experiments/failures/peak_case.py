@@ -49,24 +49,23 @@ class PeakCase:
 
 
 def peak_cases(
-    scenario: Scenario,
+    in_minutes: Callable[[TimeGrid], Scenario],
     demand: Demand,
     plan: LoadPlan,
     *,
     seed: Seed,
     core_s: float,
     load_share: float = 1.0,
-    fleets_in: Callable[[TimeGrid], Scenario] | None = None,
     progress: Callable[[str], None] = lambda phase: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[PeakCase, ...]:
     """Return the cases of each stack, one a phase of the event, the busiest first; what was cut short is left out.
 
     `plan` is the run's own, `load_share` the load of its servers as a share of what it means for them.
-    `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged allows. `fleets_in`: the
-    scenario as it is in some minutes; None: as it is all the time.
+    `core_s` bounds the work, in seconds of a core, as far as a cell that can be judged allows. `in_minutes`: the
+    scenario with the fleets that it has in some minutes.
     """
-    cases = []
+    cases, scenario = [], in_minutes(plan.window)
     steps = np.asarray(sum(event_steps(scenario, demand, scenario.capacity.quantile).values()))
     places = [
         (stack, phase, number == 0)
@@ -96,8 +95,7 @@ def peak_cases(
             is_highest=is_highest,
         )
         progress(f"{stack}: {case_words(case)}")
-        then = scenario if fleets_in is None else fleets_in(peak.window)
-        runs = played_with(case, then, seed=seed, cancelled=cancelled)
+        runs = played_with(case, in_minutes(peak.window), seed=seed, cancelled=cancelled)
         if len(runs) > 1 and not cancelled():
             cases.append(replace(case, runs=runs))
     return tuple(cases)

@@ -6,10 +6,19 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.findings.living.known_finding import KnownFinding, Waiver
-    from gameday.findings.living.run_says import Retest, Tested, retest
+    from gameday.findings.living.run_says import Retest, RetestOf, Tested, retest
     from gameday.findings.living.waivers import waived, waived_now
 
-__all__ = ["KnownFinding", "Retest", "Tested", "Waiver", "retest", "waived", "waived_now"]
+__all__ = [
+    "KnownFinding",
+    "Retest",
+    "RetestOf",
+    "Tested",
+    "Waiver",
+    "retest",
+    "waived",
+    "waived_now",
+]
 
 if not TYPE_CHECKING:
     __getattr__ = opening(
@@ -17,6 +26,7 @@ if not TYPE_CHECKING:
         {
             "KnownFinding": "known_finding",
             "Retest": "run_says",
+            "RetestOf": "run_says",
             "Tested": "run_says",
             "Waiver": "known_finding",
             "retest": "run_says",

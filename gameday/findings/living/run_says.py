@@ -15,7 +15,7 @@ from gameday.findings.rules import RULES
 from gameday.findings.search import Tests, finding_id
 from gameday.record.measures import LEAST_SAMPLES
 
-__all__ = ["Retest", "Tested", "retest"]
+__all__ = ["Retest", "RetestOf", "Tested", "retest"]
 
 Tested = Literal["new", "again", "open", "worse", "fixed", "not tested"]
 """new: nobody found it before; again: it was fixed, and is not; open: as it was."""
@@ -35,16 +35,26 @@ class Retest:
 
 
 @dataclass(frozen=True, slots=True)
+class RetestOf:
+    """The run that says something of findings."""
+
+    run: str
+    today: date
+    due: date
+    """Until when a finding is to be mended."""
+    target: str
+    """What it was played against."""
+    faults: tuple[str, ...] = ()
+    """Why it is invalid; empty: it is not."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """What a re-test looks at."""
 
-    id: str
-    today: date
-    due: date
-    target: str
+    of: RetestOf
     evidence: Evidence
     tests: Tests
-    faults: tuple[str, ...]
 
     @property
     def played(self) -> str:
@@ -66,19 +76,10 @@ def retest(
     findings: tuple[Finding, ...],
     evidence: Evidence,
     tests: Tests,
-    *,
-    run: str,
-    today: date,
-    due: date,
-    target: str,
-    faults: tuple[str, ...] = (),
+    of: RetestOf,
 ) -> tuple[Retest, ...]:
-    """Return what a run says of its own findings and of those known before, worst first.
-
-    `faults`: why the run is invalid, empty: it is not; `due`: until when a finding is to be
-    mended; `target`: what it was played against.
-    """
-    this = _Run(run, today, due, target, evidence, tests, faults)
+    """Return what a run says of its own findings and of those known before, worst first."""
+    this = _Run(of, evidence, tests)
     out = [_found(this, finding, known.get(finding.id)) for finding in findings]
     here = {finding.id for finding in findings}
     out += [
@@ -91,7 +92,7 @@ def retest(
 
 def _found(run: _Run, finding: Finding, before: KnownFinding | None) -> Retest:
     tested, why = _tested(finding, before)
-    holds = before is not None and waived_now(before, run.today) and tested != "worse"
+    holds = before is not None and waived_now(before, run.of.today) and tested != "worse"
     now = KnownFinding(
         id=finding.id,
         rule=finding.rule,
@@ -99,18 +100,18 @@ def _found(run: _Run, finding: Finding, before: KnownFinding | None) -> Retest:
         stack=finding.stack,
         subject=finding.subject,
         owner=_owner(run.evidence, finding),
-        due=run.due,
+        due=run.of.due,
         severity=finding.severity,
         state="waived" if holds else "open",
         played=run.played,
-        target=run.target,
+        target=run.of.target,
         load=run.load,
         low=finding.value.low,
         high=finding.value.high,
         bound=finding.bound,
-        first_run=run.id if before is None else before.first_run,
-        found_in=run.id,
-        tested_in=run.id,
+        first_run=run.of.run if before is None else before.first_run,
+        found_in=run.of.run,
+        tested_in=run.of.run,
         said=f"{tested}: {why}",
         waiver=None if before is None else before.waiver,
     )
@@ -143,9 +144,9 @@ def _not_found(run: _Run, before: KnownFinding) -> Retest:
     above = (test for test in candidates if test.value.mid > test.bound)
     if not _is_cause(before) and (open_ := next(above, None)):
         why = f"cannot be told: {open_.value.low:.3g} to {open_.value.high:.3g} at a bound of {open_.bound:.3g}"
-        return Retest("open", replace(before, said=f"open: {why}", tested_in=run.id), why)
+        return Retest("open", replace(before, said=f"open: {why}", tested_in=run.of.run), why)
     why = "; ".join(_words(candidate) for candidate in candidates) or "no longer among what differs"
-    fixed = replace(before, state="fixed", tested_in=run.id, said=f"fixed: {why}")
+    fixed = replace(before, state="fixed", tested_in=run.of.run, said=f"fixed: {why}")
     return Retest("fixed", fixed, why)
 
 
@@ -161,8 +162,8 @@ def _candidates(run: _Run, before: KnownFinding) -> list[Candidate]:
 
 
 def _why_not_tested(run: _Run, before: KnownFinding) -> Iterator[str]:
-    if run.faults:
-        yield f"the run is invalid: {run.faults[0]}"
+    if run.of.faults:
+        yield f"the run is invalid: {run.of.faults[0]}"
     if run.evidence.is_extrapolated or run.load < _AS_MUCH * before.load:
         share = run.load / before.load
         yield f"the run brought {share:.0%} of the load at which it was found ({before.played})"

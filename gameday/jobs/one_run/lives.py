@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from gameday.capacity import CapacityRequest
 from gameday.capacity.living import Change, expire, is_expired, is_placed, met, scored, verified
 from gameday.findings import RULES, Evidence, Finding, Tests, Validity
-from gameday.findings.living import Retest, retest
+from gameday.findings.living import Retest, RetestOf, retest
 from gameday.findings.tables import service_rows
 from gameday.jobs.living import (
     FINDING,
@@ -18,17 +18,40 @@ from gameday.jobs.living import (
     known_requests,
     put_finding,
     put_request,
+    write_requests,
 )
+from gameday.jobs.one_run.after_load import written_after_load
 from gameday.jobs.one_run.questions import Asked
 from gameday.jobs.one_run.run import EMBEDDED, Run
 from gameday.ledger import Changing
+from gameday.report import Lives
 from gameday.safety.identity import run_actor
 
-__all__ = ["RunLives"]
+__all__ = ["Found", "lives_after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run came to."""
+
+    findings: tuple[Finding, ...]
+    tests: Tests
+    asked: Asked
+
+
+def lives_after(run: Run, evidence: Evidence, valid: Validity, found: Found) -> Lives:
+    """Return, and keep in the ledger, what a run makes of findings and requests; write what it changed."""
+    with run.folder.ledger.changing() as ledger:
+        now = _RunLives(ledger, run, evidence, valid)
+        retests = now.retests(found.findings, found.tests)
+        changes, unchanged = now.changes(found.asked, found.findings)
+    with written_after_load():
+        write_requests(run.order.out, {c.request.id: c.request for c in changes})
+    return Lives(retests, changes, unchanged)
 
 
 @dataclass
-class RunLives:
+class _RunLives:
     """A run at the ledger, while nobody else changes it."""
 
     ledger: Changing
@@ -46,11 +69,13 @@ class RunLives:
             tuple(f for f in findings if f.id in comparable or f.id not in known),
             self.evidence,
             tests,
-            run=run.row.run_id,
-            today=datetime.now(UTC).date(),
-            due=_due(run),
-            target=run.target_words,
-            faults=self.valid.faults,
+            RetestOf(
+                run.row.run_id,
+                datetime.now(UTC).date(),
+                _due(run),
+                run.target_words,
+                self.valid.faults,
+            ),
         )
         for each in out:
             put_finding(self.ledger, event, each.finding, each.tested, run=run.row.run_id)
@@ -63,22 +88,29 @@ class RunLives:
         run, event = self.run, self.run.row.event
         known = known_requests(self.ledger.bodies(event, REQUEST))
         if self.valid.faults or self.evidence.measured is None:
-            why = f"the run is invalid: requests stay as they were ({next(iter(self.valid.faults), '')})"
-            return (), (why,) if known else ()
+            fault = next(iter(self.valid.faults), "")
+            stay = f"the run is invalid: requests stay as they were ({fault})"
+            return (), (stay,) if known else ()
         new = {request.id: replace(request, target=run.target_words) for request in wanted.requests}
         changes, notes = list[Change](), list[str]()
         for name in sorted({*known, *new}):
-            old = known.get(name)
-            if old is not None and not self._may_tell(old.target):
-                notes.append(
-                    f"{name}: stands for your target; a rehearsal with the embedded shop does not change it"
-                )
-                continue
-            if old is not None and name not in new and not _is_answered(old, wanted):
-                notes.append(f"{name}: stays as it was: this run did not size it")
-                continue
-            changes += self._changed(old, new.get(name), findings)
+            if (why := self._why_left(known.get(name), new.get(name), wanted)) is not None:
+                notes.append(f"{name}: {why}")
+            else:
+                changes += self._changed(known.get(name), new.get(name), findings)
         return tuple(changes), tuple(notes)
+
+    def _why_left(
+        self, old: CapacityRequest | None, new: CapacityRequest | None, wanted: Asked
+    ) -> str | None:
+        """Return why this run says nothing of a request; None: it does."""
+        if old is None:
+            return None
+        if not self._may_tell(old.target):
+            return "stands for your target; a rehearsal with the embedded shop does not change it"
+        if new is None and not _is_answered(old, wanted):
+            return "stays as it was: this run did not size it"
+        return None
 
     def _changed(
         self,
@@ -95,9 +127,9 @@ class RunLives:
         if change is None:
             return
         change = self._kept(change)
-        if why := self._why_verified(change, findings):
-            done = verified(change.request, actor=actor, at=at, what=why)
-            change = self._kept(Change(done, "verified", why))
+        if reason := self._why_verified(change, findings):
+            done = verified(change.request, actor=actor, at=at, what=reason)
+            change = self._kept(Change(done, "verified", reason))
         yield change
 
     def _scored(self, request: CapacityRequest | None) -> CapacityRequest | None:

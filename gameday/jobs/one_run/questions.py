@@ -21,6 +21,7 @@ from gameday.capacity import (
 )
 from gameday.capacity.living import Prediction, fallen, predicted_by
 from gameday.experiments.failures import (
+    LossBudget,
     PeakCase,
     StackLosses,
     far_words,
@@ -58,9 +59,9 @@ Ours: of eleven services twenty growths and five halvings each."""
 class Asked:
     """What a run asks for."""
 
-    requests: tuple[CapacityRequest, ...]
-    withheld: tuple[Withheld, ...]
-    sized: frozenset[str]
+    requests: tuple[CapacityRequest, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    sized: frozenset[str] = frozenset()
     """Stacks whose fleets the model sized: of these a service without a request needs none."""
 
 
@@ -94,9 +95,8 @@ class Questions:
                     self.seen.demand,
                     self.seen.plan,
                     seed=self.run.order.seed,
-                    core_s=_LOSSES_S * (os.cpu_count() or 1),
+                    budget=LossBudget(_LOSSES_S * (os.cpu_count() or 1), self._losses_s()),
                     load_share=load_share,
-                    budget_s=self._losses_s(),
                     progress=self.run.show.update,
                     control=RunControl(cancelled=self.is_cut),
                 )
@@ -111,13 +111,12 @@ class Questions:
         with self.after.phase("the peak that fleets are sized for", self.run.show):
             if not self.is_cut():
                 cases = peak_cases(
-                    self.scenario,
+                    self.in_minutes,
                     self.seen.demand,
                     self.seen.plan,
                     seed=self.run.order.seed,
                     core_s=core_s,
                     load_share=load_share,
-                    fleets_in=self.in_minutes,
                     progress=self.run.show.update,
                     cancelled=self.is_cut,
                 )

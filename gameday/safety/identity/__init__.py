@@ -7,7 +7,7 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.safety.identity.actor import Actor, current_actor, run_actor
     from gameday.safety.identity.approval import check_approver, same_person
-    from gameday.safety.identity.keys import Key, is_signed_by, make_key, own_key
+    from gameday.safety.identity.keys import Key, is_signed_by, key_file, make_key, own_key
     from gameday.safety.identity.operators import (
         OPERATORS_FILE,
         Approver,
@@ -28,6 +28,7 @@ __all__ = [
     "check_approver",
     "current_actor",
     "is_signed_by",
+    "key_file",
     "make_key",
     "own_key",
     "read_operators",
@@ -51,6 +52,7 @@ if not TYPE_CHECKING:
             "check_approver": "approval",
             "current_actor": "actor",
             "is_signed_by": "keys",
+            "key_file": "keys",
             "make_key": "keys",
             "own_key": "keys",
             "read_operators": "operators",

@@ -35,10 +35,6 @@ class Statement:
         del fields["signature"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Return the statement as the ledger and request files hold it."""
-        return asdict(self)
-
     @staticmethod
     def of_mapping(data: dict[str, Any]) -> Statement:
         """Return the statement that a mapping holds; KeyError or TypeError: it holds none."""

@@ -22,19 +22,13 @@ def upgrade() -> None:
         sa.Column("pid", sa.Integer, nullable=False),
         if_not_exists=True,
     )
-    op.create_table(
-        "findings",
-        sa.Column("run_id", sa.Text, primary_key=True),
-        sa.Column("finding", sa.Text, primary_key=True),
-        sa.Column("severity", sa.Text, nullable=False),
-        sa.Column("body", sa.Text, nullable=False),
-        if_not_exists=True,
-    )
-    op.create_table(
-        "requests",
-        sa.Column("run_id", sa.Text, primary_key=True),
-        sa.Column("request", sa.Text, primary_key=True),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("body", sa.Text, nullable=False),
-        if_not_exists=True,
-    )
+    for table, name, said in (
+        ("findings", "finding", "severity"),
+        ("requests", "request", "state"),
+    ):
+        op.create_table(
+            table,
+            *(sa.Column(key, sa.Text, primary_key=True) for key in ("run_id", name)),
+            *(sa.Column(column, sa.Text, nullable=False) for column in (said, "body")),
+            if_not_exists=True,
+        )

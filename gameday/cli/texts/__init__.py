@@ -1,0 +1,3 @@
+"""What longer verbs print at their end."""
+
+__all__: list[str] = []
