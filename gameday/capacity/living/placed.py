@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from gameday.capacity.living.life import BAND, content_sha256
 from gameday.capacity.request import CapacityRequest, instances_at
@@ -144,14 +145,16 @@ def read_placed(file: Path) -> Placed:
     if (data.pop("kind", ""), data.pop("version", 0)) != ("PlacedCapacity", _VERSION):
         raise UsageError(f"{file}: is no PlacedCapacity of version {_VERSION}; {remedy}")
     try:
-        rows = [dict(row) for row in data["fleets"]]
-        fleets = tuple(
-            PlacedFleet(**{**row, "schedule": tuple(map(ScheduledStep.of, row["schedule"]))})
-            for row in rows
-        )
+        fleets = tuple(_fleet(row) for row in data["fleets"])
         placed = Placed(str(data["event"]), fleets, str(data["sha256"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{file}: {type(error).__name__}: {error}; {remedy}") from None
     if placed.sha256 != _sha256(fleets):
         raise UsageError(f"{file}: was edited after it was written; {remedy}")
     return placed
+
+
+def _fleet(row: dict[str, Any]) -> PlacedFleet:
+    """Return the fleet that a file's row holds; KeyError, TypeError or ValueError where it holds none."""
+    steps = tuple(map(ScheduledStep.of, row["schedule"]))
+    return PlacedFleet(**{**row, "schedule": steps})

@@ -9,6 +9,7 @@ from dataclasses import replace
 from gameday.errors import UsageError
 from gameday.jobs.one_run.run import Run
 from gameday.record import RunRecord
+from gameday.scenario import Scenario
 from gameday.scenario.reading import LoadedScenario, read_scenario
 from gameday.shop import Shops, begin_run, running_shops
 from gameday.simulate import RunControl, simulate
@@ -71,22 +72,18 @@ def _shop(run: Run) -> LoadedScenario:
             f"{run.order.shop}: has not the services of {run.row.event} "
             f"({', '.join(sorted(names ^ set(real.services)))})"
         )
-    if run.placed is None:
-        return shop
-    fleets = run.scenario.services
-    return shop.with_instances(
-        {
-            (f.stack, f.service): max(
-                1,
-                round(
-                    real.services[f.service].stacks[f.stack].instances
-                    * fleets[f.service].stacks[f.stack].instances
-                    / f.instances_from
-                ),
-            )
-            for f in run.placed.fleets
-        }
-    )
+    return shop if run.placed is None else shop.with_instances(_as_many_times(run, real))
+
+
+def _as_many_times(run: Run, real: Scenario) -> dict[tuple[str, str], int]:
+    """Return the shop's own fleets, as many times as those of the run's scenario were placed."""
+    placed = () if run.placed is None else run.placed.fleets
+    out = {}
+    for fleet in placed:
+        own, now = (s.services[fleet.service].stacks[fleet.stack] for s in (real, run.scenario))
+        times = now.instances / fleet.instances_from
+        out[fleet.stack, fleet.service] = max(1, round(own.instances * times))
+    return out
 
 
 def play_load(run: Run, plan: LoadPlan, shops: Shops | None) -> Played:
