@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test quick warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic bench-diagnosis golden readme clean
+.PHONY: replay test quick warm nightly check bench bench-swarm bench-simulate bench-forecast bench-traffic bench-diagnosis bench-capacity golden readme clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -51,6 +51,9 @@ bench-simulate: $(VENV)/.installed-test $(VENV)/rivals/.installed
 bench-forecast: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.forecast
 	$(BIN)/python -m tests.bench.forecast_sets
+
+bench-capacity: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench.capacity
 
 bench-diagnosis: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench.diagnosis

@@ -20,6 +20,7 @@ from gameday.findings import RULES, Finding, Standing
 from gameday.forecast import Demand
 from gameday.scenario import Scenario
 from gameday.scenario.blocks import Fleet, Service
+from gameday.traffic.fit import event_demand
 from gameday.vocabulary import Array, TimeGrid
 
 __all__ = ["Withheld", "request_capacity", "with_order", "withhold"]
@@ -84,11 +85,14 @@ def _needs(scenario: Scenario, demand: Demand, sized: tuple[SizedStack, ...]) ->
     levels = tuple(sorted({0.5, scenario.capacity.quantile, 0.99}))
     offered = offered_by_quantile(scenario, demand, levels)
     numbers = {name: number for number, name in enumerate(scenario.services)}
+    expected = event_demand(scenario, demand)
     for stack in scenario.stack_names:
         together = tuple(each for each in sized if each.stack == stack)
+        regions = [expected.regions.index(region) for region in scenario.stack_regions(stack)]
+        steps = float((expected.mean * expected.in_span)[regions].sum())
         for service in scenario.stack_services(stack):
             load = {level: offered[level][stack][numbers[service]] for level in levels}
-            yield _Need(scenario, demand, stack, service, load, together)
+            yield _Need(scenario, demand, stack, service, load, together, steps)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class _Need:
     """Quantile of the event's strength -> busy servers asked for, erlangs, shape (slots,)."""
     together: tuple[SizedStack, ...]
     """What the model found for its stack, a phase each; empty: it was not asked."""
+    steps: float
+    """That the stack's customers make in the event, on average."""
 
     @property
     def is_to_change(self) -> bool:
@@ -263,7 +269,7 @@ def _request(need: _Need, *, findings: tuple[str, ...], run: str, now: datetime)
         window_end=times.end,
         needed_by=times.needed_by,
         latest_order=times.latest_order,
-        at_risk=times.latest_order < now,
+        at_risk=times.latest_order < now and size.instances > need.instances,
         instance=fleet.instance,
         zones=fleet.zones,
         instances_from=need.instances,
@@ -286,6 +292,7 @@ def _request(need: _Need, *, findings: tuple[str, ...], run: str, now: datetime)
         schedule=need.schedule,
         peak=demand.grid.instant(need.peak),
         owner=scenario.owner(need.service),
+        forecast_steps=round(need.steps),
         sized_by="; ".join(each.words for each in need.together) or ERLANG,
     )
     return replace(request, total_usd=price * request.instance_hours)

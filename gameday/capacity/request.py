@@ -117,7 +117,7 @@ class CapacityRequest:
     latest_order: IsoMinute
     """The last moment to order, by the lead time, UTC."""
     at_risk: bool
-    """Whether that moment has passed."""
+    """Whether that moment has passed, and servers are to be added."""
     instance: str
     zones: int
     instances_from: int
@@ -157,6 +157,9 @@ class CapacityRequest:
     """Of the orders for this service and event: one that was bought and no longer does is followed by another."""
     owner: str = ""
     """The team that answers for the service; empty: the scenario names none."""
+    forecast_steps: float = 0.0
+    """Steps that the customers of its stack are expected to make in the event, on average, launches included; 0:
+    unknown."""
     target: str = ""
     """What the run was played against: `embedded shop`, or a URL."""
     prediction: Prediction = field(default_factory=Prediction)

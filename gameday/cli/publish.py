@@ -26,6 +26,12 @@ __all__ = ["add_to"]
 _MOST_ROWS, _MOST_CHANGES = 12, 5
 
 
+ReportsOption = Annotated[
+    Path,
+    typer.Option(help="folder of all runs: requests whose need has changed are in review again"),
+]
+
+
 def add_to(group: typer.Typer) -> None:
     """Add this file's verbs."""
     group.command()(publish)
@@ -44,6 +50,7 @@ def publish(
     rivals: RivalsOption = "last week,median of weeks",
     history: HistoryOption = None,
     seed: SeedOption = 1,
+    reports: ReportsOption = Path("reports"),
     as_json: JsonOption = False,
 ) -> None:
     """Publish the forecasts of an event for all regions and teams: Parquet, a page a team, the model to refresh.
@@ -62,7 +69,8 @@ def publish(
         rivals=rivals,
         cluster=cluster,
     )
-    _tell(publish_order(order), as_json=as_json)
+    done = publish_order(order)
+    _tell(done, _met(reports, out, done), as_json=as_json)
 
 
 def refresh(
@@ -71,6 +79,7 @@ def refresh(
         Path,
         typer.Option(help=f"{readable_kinds()} with the new minutes, columns as published from"),
     ],
+    reports: ReportsOption = Path("reports"),
     as_json: JsonOption = False,
 ) -> None:
     """Add new minutes to a publication without starting over, and say what changed and why.
@@ -79,14 +88,24 @@ def refresh(
     """
     from gameday.jobs.refresh import refresh as add_minutes
 
-    _tell(add_minutes(folder, add), as_json=as_json)
+    done = add_minutes(folder, add)
+    _tell(done, _met(reports, folder, done), as_json=as_json)
 
 
-def _tell(publication: Publication, *, as_json: bool) -> None:
+def _met(reports: Path, folder: Path, publication: Publication) -> tuple[str, ...]:
+    """Return what a publication does to the requests of its event."""
+    from gameday.jobs.publication_files import kept_publication
+    from gameday.jobs.publication_need import meet_publication
+
+    return meet_publication(reports, kept_publication(folder).basis.scenario, publication)
+
+
+def _tell(publication: Publication, requests: tuple[str, ...], *, as_json: bool) -> None:
     from gameday.products import to_json
 
     if as_json:
-        typer.echo(json.dumps(to_json(publication, schema_version=2)))
+        told = to_json(publication, schema_version=2)
+        typer.echo(json.dumps({**told, "requests_outdated": list(requests)}))
         return
     peaks = publication.peaks
     teams, regions = {peak.team for peak in peaks}, {peak.region for peak in peaks}
@@ -98,7 +117,7 @@ def _tell(publication: Publication, *, as_json: bool) -> None:
         typer.echo(
             f"  {move.team} in {move.region}: {move.before:,.0f} -> {move.after:,.0f}: {move.words}"
         )
-    for note in publication.notes:
+    for note in (*publication.notes, *requests):
         typer.echo(f"  {note}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ from gameday.jobs.living import (
     write_requests,
 )
 from gameday.jobs.teams import approvers_of
-from gameday.ledger import Entry
+from gameday.ledger import Changing, Entry
 from gameday.safety.identity import (
     Actor,
     Key,
@@ -69,27 +68,35 @@ def _read(file: Path) -> CapacityRequest:
 def move_request(out: Path, event: str, name: str, *, to: str, reason: str) -> Moved:
     """Move an event's request, as whoever runs this; what was edited in its file is taken up first.
 
-    UsageError where there is no such request or the move is not
-    legal, SafetyRefusal where the actor may not make it.
+    UsageError where there is no such request or the move is not legal, SafetyRefusal where the actor may not.
     """
     operators = read_operators()
     actor, key = current_actor(operators)
+    entry: Entry | None = None
     with opened(out) as ledger:
         with ledger.changing() as changing:
             request = known_requests(changing.bodies(event, REQUEST)).get(name)
             if request is None:
                 raise UsageError(f"no request '{name}' of {event}; see `gameday capacity show`")
-            before, was_edited = request.state, False
-            for request in _with_edits(out, request, actor, key):  # noqa: B020 - the request, edited
-                was_edited = True
-                put_request(changing, request, "edited")
+            before = request.state
+            request, was_edited = _taken_up(changing, out, request, actor, key)
             if to == "approved":
                 _check_may_approve(out, request, actor, operators)
-            request = moved(request, said_by(request, to, reason, actor, key))
-            entry = put_request(changing, request, to)
-        receipt = _receipt(out, request, entry) if to == "approved" else None
+            if not (was_edited and request.state == to):
+                request = _moved(request, said_by(request, to, reason, actor, key), was_edited)
+                entry = put_request(changing, request, to)
+        receipt = None if to != "approved" or entry is None else _receipt(out, request, entry)
         write_requests(out, {request.id: request})
     return Moved(before, request, was_edited, receipt)
+
+
+def _moved(request: CapacityRequest, said: Statement, was_edited: bool) -> CapacityRequest:
+    """Return the request moved; UsageError says, too, where its file was edited."""
+    try:
+        return moved(request, said)
+    except UsageError as error:
+        also = "; its file was edited: no approval of before holds" if was_edited else ""
+        raise UsageError(f"{error}{also}") from None
 
 
 def said_by(
@@ -100,22 +107,23 @@ def said_by(
     return sign(Statement(request.id, act, content_sha256(request), at, reason, actor), key)
 
 
-def _with_edits(
-    out: Path, request: CapacityRequest, actor: Actor, key: Key | None
-) -> Iterator[CapacityRequest]:
-    """Yield the request with what was written into its file by hand; nothing where nothing was.
+def _taken_up(
+    ledger: Changing, out: Path, request: CapacityRequest, actor: Actor, key: Key | None
+) -> tuple[CapacityRequest, bool]:
+    """Return the request with what was written into its file by hand, which the ledger keeps; and whether any was.
 
     A file that an interrupted move left behind has an older content, which the history knows.
     """
     file = request_file(out, request)
-    if not file.is_file():
-        return
-    written = _read(file)
+    written = _read(file) if file.is_file() else request
     content = content_sha256(written)
     if content in {content_sha256(request), *(said.content for said in request.history)}:
-        return
+        return request, False
     written = replace(written, history=request.history, record=request.record, state=request.state)
-    yield edited(request, written, said_by(written, "edited", f"in {file.name}", actor, key))
+    said = said_by(written, "edited", f"in {file.name}", actor, key)
+    request = edited(request, written, said)
+    put_request(ledger, request, "edited")
+    return request, True
 
 
 def _check_may_approve(

@@ -26,12 +26,14 @@ SIZES = {
     "forecast": 0.01,
     "forecast_sets": 0.01,
     "traffic": 0.002,
+    "capacity": 0.05,
     "diagnosis": 0.01,
     "__main__": 0.1,
 }
 """Bench -> the size of its short form, as a share of the whole."""
 NIGHTLY = {
     "__main__": {"primeday"},
+    "capacity": {"orders", "loops"},
     "diagnosis": {"predictions", "shop", "slower", "healthy", "ladder"},
     "forecast": {
         "traces",

@@ -6,6 +6,7 @@ from gameday.doors import opening
 
 if TYPE_CHECKING:
     from gameday.capacity.living.life import (
+        BAND,
         MOVES,
         Change,
         content_sha256,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         is_placed,
         met,
         moved,
+        outdated,
         requesters,
         verified,
     )
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from gameday.capacity.living.prediction import Prediction, Score, predicted_by, scored
 
 __all__ = [
+    "BAND",
     "MOVES",
     "Change",
     "Placed",
@@ -45,6 +48,7 @@ __all__ = [
     "is_placed",
     "met",
     "moved",
+    "outdated",
     "placed_of",
     "predicted_by",
     "read_placed",
@@ -58,6 +62,7 @@ if not TYPE_CHECKING:
     __getattr__ = opening(
         __name__,
         {
+            "BAND": "life",
             "Change": "life",
             "MOVES": "life",
             "Placed": "placed",
@@ -73,6 +78,7 @@ if not TYPE_CHECKING:
             "is_placed": "life",
             "met": "life",
             "moved": "life",
+            "outdated": "life",
             "placed_of": "placed",
             "predicted_by": "prediction",
             "read_placed": "placed",

@@ -12,6 +12,7 @@ from gameday.errors import UsageError
 from gameday.safety.identity import Actor, Statement
 
 __all__ = [
+    "BAND",
     "MOVES",
     "Change",
     "content_sha256",
@@ -22,6 +23,7 @@ __all__ = [
     "is_placed",
     "met",
     "moved",
+    "outdated",
     "requesters",
     "verified",
 ]
@@ -136,6 +138,12 @@ def edited(
 def is_expired(request: CapacityRequest, now: datetime) -> bool:
     """Return whether its time is over before anything was ordered."""
     return request.expires < now and "expired" in MOVES[request.state]
+
+
+def outdated(request: CapacityRequest, what: str, *, actor: Actor, at: str) -> CapacityRequest:
+    """Return a request whose need a new forecast has moved out of its band; an approval is void."""
+    state = "in_review" if request.state == "approved" else request.state
+    return _with(request, _statement(request, "outdated", what, actor, at), state)
 
 
 def expire(request: CapacityRequest, *, actor: Actor, at: str) -> Change:

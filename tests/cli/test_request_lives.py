@@ -1,0 +1,236 @@
+"""A request from draft to order, typed by people with keys: who may do what, what voids it, what is found out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gameday.capacity import as_yaml, from_mapping
+from gameday.capacity.living import content_sha256, read_placed
+from gameday.cli.app import main
+from gameday.jobs.living import living_requests, put_request, request_file, write_requests
+from gameday.ledger import Ledger, RunRow
+from gameday.safety.identity import Operators, Statement, make_key, run_actor
+from gameday.scenario.reading import from_yaml
+from tests.support.bad_input_table import _request
+
+EVENT = "small-fair-2027"
+ID = "CR-small-fair-2027-main-pay"
+OUT = Path("reports")
+Typed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A draft of a run, two approvers with keys, and an operator's file that lists them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GAMEDAY_ID_TOKEN", raising=False)
+    keys = {name: make_key(tmp_path / f"{name}.pem") for name in ("ana", "ben", "stranger")}
+    listed = {name: {"key": keys[name].public} for name in ("ana", "ben")}
+    rule = {"small": {"most_usd": 5, "target": "any", "basis": "any"}}
+    file = Operators.model_validate(
+        {"approvers": listed, "auto_approve": rule, "sha256": "ab" * 32, "source": "the file"}
+    )
+    for job in ("move_request", "waive", "apply_capacity", "approve_by_policy"):
+        monkeypatch.setattr(f"gameday.jobs.{job}.read_operators", lambda: file)
+    drafted("embedded shop")
+    return tmp_path
+
+
+def drafted(target: str) -> None:
+    """Keep a run, and the request that it drafted."""
+    plain = replace(_request("draft"), target=target, history=())
+    said = Statement(ID, "draft", content_sha256(plain), "2027-01-01", "1 to 3", run_actor("one"))
+    request = replace(plain, history=(said,))
+    ledger = Ledger(OUT)
+    ledger.record_run(RunRow("one", EVENT, str(OUT / EVENT / "one"), "2027-01-01", "FAIL", 1, 1))
+    with ledger.changing() as changing:
+        put_request(changing, request, "drafted")
+    ledger.close()
+    write_requests(OUT, {ID: request})
+
+
+@pytest.fixture
+def typed(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    def command(who: str, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setenv("GAMEDAY_KEY", str(home / f"{who}.pem"))
+        monkeypatch.setattr(sys, "argv", ["gameday", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return command
+
+
+def move(typed: Typed, who: str, to: str) -> tuple[int, str, str]:
+    return typed(who, "capacity", "move", ID, to, "--reason", "game day 3")
+
+
+def state() -> str:
+    return living_requests(OUT, EVENT)[ID].state
+
+
+def edit(old: str, new: str) -> None:
+    file = request_file(OUT, living_requests(OUT, EVENT)[ID])
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_one_asks_another_approves_and_the_shop_is_given_it(typed: Typed, home: Path) -> None:
+    assert move(typed, "ana", "in_review")[0] == 0
+    for who in ("ana", "stranger"):
+        code, _, complained = move(typed, who, "approved")
+        assert code == 6, complained
+        assert state() == "in_review"
+    code, said, _ = move(typed, "ben", "approved")
+    assert (code, state()) == (0, "approved")
+    receipt = Path(said.split("keep the receipt: ")[1].strip())
+    assert json.loads(receipt.read_text())["approved_by"] == "key:ben"
+    assert typed("ana", "capacity", "audit", "--receipt", str(receipt))[0] == 0
+    assert typed("ana", "capacity", "apply")[0] == 0
+    assert state() == "active"
+    [fleet] = read_placed(OUT / EVENT / "capacity.yaml").fleets
+    assert (fleet.request, fleet.instances_to) == (ID, 3)
+    history = living_requests(OUT, EVENT)[ID].history
+    assert [said.act for said in history] == ["draft", "in_review", "approved", "ordered", "active"]
+    assert [bool(said.signature) for said in history] == [False, True, True, True, True]
+
+
+def test_what_is_edited_after_approval_is_not_ordered(typed: Typed) -> None:
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    edit("instances_to: 3", "instances_to: 9000")
+    code, _, complained = move(typed, "ana", "ordered")
+    assert (code, state()) == (2, "approved")
+    assert "in_review may become" in complained
+    assert "its file was edited" in complained
+    code, said, _ = move(typed, "ana", "in_review")
+    assert (code, state()) == (0, "in_review")
+    assert "its file was edited" in said
+    assert living_requests(OUT, EVENT)[ID].instances_to == 9000
+    assert typed("ana", "capacity", "apply")[0] == 0
+    assert read_placed(OUT / EVENT / "capacity.yaml").fleets == ()
+    assert move(typed, "ana", "approved")[0] == 6  # who edited it asked for it
+    assert move(typed, "ben", "approved")[0] == 0
+
+
+def test_an_edit_of_state_or_history_alone_is_none(typed: Typed) -> None:
+    edit("state: draft", "state: approved")
+    assert typed("ana", "capacity", "apply")[0] == 0
+    assert state() == "draft"
+    assert move(typed, "ana", "in_review")[0] == 0
+    written = request_file(OUT, living_requests(OUT, EVENT)[ID]).read_text()
+    assert from_mapping(from_yaml(written), "").state == "in_review"
+
+
+def test_a_file_that_is_gone_or_stale_is_written_again(typed: Typed) -> None:
+    file = request_file(OUT, living_requests(OUT, EVENT)[ID])
+    stale = file.read_text()
+    file.unlink()
+    move(typed, "ana", "in_review")
+    assert "state: in_review" in file.read_text()
+    file.write_text(stale)
+    assert move(typed, "ben", "approved")[0] == 0
+    assert "state: approved" in file.read_text()
+
+
+def test_of_a_target_of_ones_own_nothing_is_placed_by_apply(typed: Typed) -> None:
+    drafted("given target")
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    code, said, _ = typed("ana", "capacity", "apply")
+    assert (code, state()) == (0, "approved")
+    assert "place it, then `gameday capacity move" in said
+    for to in ("ordered", "active"):
+        assert move(typed, "ana", to)[0] == 0
+    assert typed("ana", "capacity", "apply")[0] == 0
+    assert len(read_placed(OUT / EVENT / "capacity.yaml").fleets) == 1
+    assert move(typed, "ana", "verified")[0] == 2
+
+
+_EDITS = [
+    "UPDATE entries SET body = replace(body, 'ben', 'eve') WHERE act = 'approved'",
+    "UPDATE entries SET body = replace(body, 'game day 3', 'game day 4') WHERE act = 'in_review'",
+    "UPDATE subjects SET state = 'active'",
+    "DELETE FROM entries WHERE act = 'approved'",
+]
+
+
+@pytest.mark.parametrize("past", _EDITS)
+def test_what_is_written_past_the_program_is_found_by_an_audit(past: str, typed: Typed) -> None:
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    assert typed("ana", "capacity", "audit")[0] == 0
+    with sqlite3.connect(OUT / "ledger.sqlite3") as database:
+        database.execute(past)
+    code, said, _ = typed("ana", "capacity", "audit")
+    assert code == 1, said
+
+
+def test_a_chain_rewritten_whole_is_found_out_by_a_receipt(typed: Typed, home: Path) -> None:
+    move(typed, "ana", "in_review")
+    said = move(typed, "ben", "approved")[1]
+    receipt = home / "kept.json"
+    Path(said.split("keep the receipt: ")[1].strip()).rename(receipt)
+    (OUT / "ledger.sqlite3").unlink()
+    drafted("embedded shop")
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    assert typed("ana", "capacity", "audit")[0] == 0
+    code, said, _ = typed("ana", "capacity", "audit", "--receipt", str(receipt))
+    assert code == 1
+    assert "the ledger was rewritten" in said
+
+
+def test_an_export_stands_in_the_chain_and_all_of_it_in_the_trace(typed: Typed) -> None:
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    code, sheet, _ = typed("ana", "capacity", "export", "--to", "csv")
+    assert code == 0
+    assert ID in sheet
+    assert state() == "approved"
+    code, said, _ = typed("ana", "trace", ID, "--json")
+    links = json.loads(said)
+    assert [link["stage"] for link in links["links"]] == [
+        *("forecast", "request", "approval", "approval", "export")
+    ]
+    assert links["missing"] == ["finding", "order", "verified"]
+    assert typed("ana", "capacity", "apply")[0] == 0
+
+
+def test_a_rule_approves_within_its_bounds_and_is_recorded_with_its_files_hash(home: Path) -> None:
+    from gameday.jobs.approve_by_policy import approve_by_policy
+
+    none = approve_by_policy(OUT, EVENT, budget_usd=1.0)
+    assert (none.approved, state()) == ((), "draft")
+    assert "above the budget of USD 1" in none.left[0][1]
+    done = approve_by_policy(OUT, EVENT)
+    assert (len(done.approved), state()) == (1, "approved")
+    said = living_requests(OUT, EVENT)[ID].history[-1]
+    assert (said.actor.kind, said.actor.name) == ("policy", f"small@{'ab' * 8}")
+
+
+def test_a_rule_refuses_what_costs_more(home: Path) -> None:
+    from gameday.jobs.approve_by_policy import approve_by_policy
+
+    request = living_requests(OUT, EVENT)[ID]
+    dear = replace(request, total_usd=6.0)
+    ledger = Ledger(OUT)
+    with ledger.changing() as changing:
+        put_request(changing, dear, "amended")
+    ledger.close()
+    assert approve_by_policy(OUT, EVENT).left == ((ID, "rule small: USD 6 is above its USD 5"),)
+
+
+def test_a_requests_file_round_trips_with_its_whole_life(typed: Typed) -> None:
+    move(typed, "ana", "in_review")
+    request = living_requests(OUT, EVENT)[ID]
+    assert as_yaml(from_mapping(from_yaml(as_yaml(request)), "")) == as_yaml(request)
