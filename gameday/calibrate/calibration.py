@@ -159,6 +159,25 @@ class Calibration:
             scenario = with_measured(scenario, stack, service, block_now)
         return scenario
 
+    def of_fleets(self, played: Scenario, declared: Scenario) -> Calibration:
+        """Return what was measured of the fleets that were `played` as it is of those `declared`.
+
+        Each instance has as many servers as measured.
+        """
+        times = {
+            place: (
+                declared.services[place[1]].stacks[place[0]].instances
+                / played.services[place[1]].stacks[place[0]].instances
+            )
+            for place in {*self.measured, *((row.stack, row.service) for row in self.parameters)}
+        }
+        return replace(
+            self,
+            scenario_sha256=as_declared(declared).sha256(),
+            measured={place: _times(block, times[place]) for place, block in self.measured.items()},
+            parameters=tuple(_row_times(r, times[r.stack, r.service]) for r in self.parameters),
+        )
+
     def followed_by(self, later: Calibration) -> Calibration:
         """Return a later calibration with the sources of both, each number beside what was declared first."""
         rows = {row.key: row for row in self.parameters}
@@ -189,6 +208,19 @@ class Calibration:
     def differing(self) -> tuple[Parameter, ...]:
         """The parameters in which the target is not as declared."""
         return tuple(row for row in self.parameters if not row.agrees)
+
+
+def _times(block: Measured, times: float) -> Measured:
+    """Return what was measured of a fleet so many times as large."""
+    if block.servers is None or times == 1:
+        return block
+    return block.model_copy(update={"servers": block.servers.times(times)})
+
+
+def _row_times(row: Parameter, times: float) -> Parameter:
+    if row.name != "servers" or times == 1:
+        return row
+    return replace(row, declared=row.declared * times, measured=row.measured.times(times))
 
 
 def with_measured(

@@ -12,6 +12,7 @@ import typer
 
 from gameday.cli.options import (
     BudgetOption,
+    CalibrationOption,
     DurationOption,
     EventOption,
     HistoryOption,
@@ -58,6 +59,7 @@ def loop(
     scale: ScaleOption = "auto",
     quantile: QuantileOption = None,
     spare: SpareOption = True,
+    calibration: CalibrationOption = None,
     shop: ShopOption = None,
     budget: BudgetOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes")] = 1,
@@ -85,6 +87,7 @@ def loop(
         workers=workers,
         asked=asked_of(window, speed, duration, scale, quantile),
         targets=targets_of(target or []),
+        calibration=calibration,
         shop=shop,
         budget_s=None if budget is None else seconds_of("--budget", budget),
         n_minus_one=spare,

@@ -74,9 +74,18 @@ def loop_order(
             return Looped(
                 tuple(played), "passed" if passed else "stopped", summary.verdict.exit_code
             )
+        order = _knowing(order, replayed)
         if not played[-1].approved:
             return Looped(tuple(played), "nothing more to place", summary.verdict.exit_code)
     return Looped(tuple(played), "rounds are over", summary.verdict.exit_code)
+
+
+def _knowing(order: Order, replayed: Replayed) -> Order:
+    """Return the order of the next round: with what this one measured, where the target was not as the model had it."""
+    learned = replayed.summary.learned
+    if learned.why_not or all(row.agrees for row in learned.parameters):
+        return order
+    return replace(order, calibration=replayed.folder / "calibrated.yaml")
 
 
 def _round(order: Order, replayed: Replayed, budget_usd: float | None, *, goes_on: bool) -> Round:

@@ -184,7 +184,7 @@ def _show(run: Run, seen: Foreseen) -> _Shown:
         if learned.differs:
             as_declared, modelled = modelled, after.calibrated(window, learned.scenario, run.show)
             learned = effects_of(run, after, learned, window, modelled, as_declared)
-        questions = Questions(run, seen, after, learned.scenario)
+        questions = Questions(run, seen, after, learned.scenario, not learned.why_not)
         lost = questions.losses(load_share) if run.order.n_minus_one else {}
         evidence = Evidence(
             scenario=learned.scenario,

@@ -163,3 +163,31 @@ def test_a_number_that_came_back_to_what_was_declared_is_as_declared(
         before, after = (replace(calibration, parameters=(each,)) for each in (off, later))
         [both] = before.followed_by(after).parameters
         assert (both.declared, both.agrees) == (1.0, agrees)
+
+
+def test_what_is_measured_of_larger_fleets_is_that_of_the_declared_ones_an_instance_each(
+    found: tuple[Calibration, Path],
+) -> None:
+    calibration, folder = found
+    declared = random_system(folder, 1).scenario
+    services = {
+        name: service.with_instances("main", 3 * service.stacks["main"].instances)
+        for name, service in declared.services.items()
+    }
+    placed = declared.model_copy(update={"services": services})
+    three = {
+        place: block.model_copy(
+            update={"servers": None if block.servers is None else block.servers.times(3.0)}
+        )
+        for place, block in calibration.measured.items()
+    }
+    of_placed = replace(calibration, scenario_sha256=placed.sha256(), measured=three)
+    back = of_placed.of_fleets(placed, declared)
+    assert back.scenario_sha256 == calibration.scenario_sha256
+    for place, block in back.measured.items():
+        was = calibration.measured[place].servers
+        assert (block.servers is None) == (was is None)
+        if block.servers is not None and was is not None:
+            assert block.servers.mid == pytest.approx(was.mid)
+    for name, service in back.over(placed, declared).services.items():
+        assert service.servers("main") == of_placed.over(placed).services[name].servers("main")

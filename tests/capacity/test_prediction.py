@@ -76,7 +76,7 @@ def test_a_run_of_the_model_itself_is_within_what_the_model_predicts(
 def test_a_service_that_works_twice_as_long_misses_its_prediction(
     prediction: Prediction, evidence: Evidence, tmp_path: Path
 ) -> None:
-    slow = {"services": {"stock": {"time": {"law": "fixed", "mean": "80ms"}}}}
+    slow = {"services": {"stock": {"time": {"law": "deterministic", "mean": "80ms"}}}}
     real = busy_shop(tmp_path, slow)
     run = as_measured(records_of(real, evidence.plan, range(1))[0])
     score = score_of(prediction, replace(evidence, measured=run))

@@ -55,6 +55,8 @@ class _Run:
     of: RetestOf
     evidence: Evidence
     tests: Tests
+    hurt: frozenset[str]
+    """Stacks of which it has a finding of severity S1 or S2."""
 
     @property
     def played(self) -> str:
@@ -79,7 +81,8 @@ def retest(
     of: RetestOf,
 ) -> tuple[Retest, ...]:
     """Return what a run says of its own findings and of those known before, worst first."""
-    this = _Run(of, evidence, tests)
+    hurt = frozenset(f.stack for f in findings if f.severity in ("S1", "S2"))
+    this = _Run(of, evidence, tests, hurt)
     out = [_found(this, finding, known.get(finding.id)) for finding in findings]
     here = {finding.id for finding in findings}
     out += [
@@ -145,9 +148,19 @@ def _not_found(run: _Run, before: KnownFinding) -> Retest:
     if not _is_cause(before) and (open_ := next(above, None)):
         why = f"cannot be told: {open_.value.low:.3g} to {open_.value.high:.3g} at a bound of {open_.bound:.3g}"
         return Retest("open", replace(before, said=f"open: {why}", tested_in=run.of.run), why)
-    why = "; ".join(_words(candidate) for candidate in candidates) or "no longer among what differs"
+    why = "; ".join(_words(candidate) for candidate in candidates) or _no_cause(run)
     fixed = replace(before, state="fixed", tested_in=run.of.run, said=f"fixed: {why}")
     return Retest("fixed", fixed, why)
+
+
+def _no_cause(run: _Run) -> str:
+    """Return why a difference that is not found any more hurts nobody."""
+    if run.evidence.known_before:
+        return (
+            "nobody feels it any more: the model knows it (calibrated before the run), fleets are sized for it, and its "
+            "stack has no finding of severity S1 or S2"
+        )
+    return "no longer among what differs"
 
 
 def _is_cause(finding: KnownFinding) -> bool:
@@ -170,6 +183,8 @@ def _why_not_tested(run: _Run, before: KnownFinding) -> Iterator[str]:
     if _is_cause(before):
         if run.evidence.calibration is None or run.evidence.not_calibrated:
             yield f"nothing was learned of the target: {run.evidence.not_calibrated or 'not asked'}"
+        if run.evidence.known_before and before.stack in run.hurt:
+            yield "the model was calibrated on it before the run, and customers of its stack are hurt still"
     elif not _candidates(run, before):
         yield f"the run made no test {before.rule} of {before.subject} in {before.stack}"
 

@@ -145,7 +145,8 @@ def _learned(run: Run, target: Target) -> Learned:
     """Return what was learned: the model differs by its causes, and knows the rest better."""
     run.show.update("servers, times and queues beside those declared")
     calibration = _of_run(run, calibrate_model(run.model, target, (_source(run, target),)))
-    _keep(run, calibration)
+    declared = None if run.declared is None else run.declared.played
+    _keep(run, calibration if declared is None else calibration.of_fleets(run.scenario, declared))
     run.show.update("which differences are causes, and which follow from them")
     diagnosis = diagnose(run.model, target, calibration)
     scenario = calibration.over(run.model)

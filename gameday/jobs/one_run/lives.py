@@ -108,6 +108,12 @@ class _RunLives:
             return None
         if not self._may_tell(old.target):
             return "stands for your target; a rehearsal with the embedded shop does not change it"
+        evidence = self.evidence
+        if evidence.not_calibrated and not evidence.known_before and old.model == "agrees":
+            return (
+                "stays as it was: it was sized by a model that a run bore out, and this one learned nothing of the "
+                f"target ({evidence.not_calibrated})"
+            )
         if new is None and not _is_answered(old, wanted):
             return "stays as it was: this run did not size it"
         return None

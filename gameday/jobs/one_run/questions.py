@@ -74,6 +74,8 @@ class Questions:
     after: AfterLoad
     scenario: Scenario
     """The model's: calibrated on this run."""
+    is_learned: bool = True
+    """Whether this run taught anything of the target."""
 
     def is_cut(self) -> bool:
         """Return whether no more is to be asked of the model."""
@@ -192,7 +194,8 @@ class Questions:
         Where it has fallen, those declared: what is placed may be more than is needed.
         """
         placed, declared = self.run.placed, self.run.unplaced(self.scenario)
-        less = () if placed is None else fallen(placed, declared, self.seen.demand)
+        is_known = self.is_learned or self.run.calibration is not None
+        less = fallen(placed, declared, self.seen.demand) if placed and is_known else ()
         for line in less:
             self.run.show.say(f"sized anew: {line}")
         for case in cases:

@@ -108,7 +108,10 @@ class Run:
     @cached_property
     def model(self) -> Scenario:
         """The scenario that the model plays: with what was measured before, where a calibration was given."""
-        return self.scenario if self.calibration is None else self.calibration.over(self.scenario)
+        if self.calibration is None:
+            return self.scenario
+        declared = None if self.declared is None else self.declared.played
+        return self.calibration.over(self.scenario, declared)
 
     @property
     def known_before(self) -> str:
