@@ -117,7 +117,7 @@ def _round_lines(number: int, done: Round) -> list[str]:
         lines.append(f"  and {len(done.reasons) - 4} more")
     if done.lives:
         lines.append(f"  {done.lives}")
-    lines += [f"  approved and placed: {line}" for line in done.approved]
+    lines += [f"  approved: {line}" for line in done.approved]
     lines += [f"  not approved: {name}: {why}" for name, why in done.left]
     lines.append(f"  {done.placed} requests at work, USD {done.usd:,.0f}")
     return lines

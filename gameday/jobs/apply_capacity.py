@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gameday.capacity import CapacityRequest
-from gameday.capacity.living import is_placed, moved, placed_of, write_placed
+from gameday.capacity.living import EMBEDDED, is_placed, moved, placed_of, write_placed
 from gameday.files import PLACED
 from gameday.jobs.living import REQUEST, known_requests, opened, put_request, write_requests
 from gameday.jobs.move_request import check_approved, said_by
-from gameday.jobs.one_run.run import EMBEDDED
 from gameday.ledger import Changing
 from gameday.safety.identity import Actor, Key, current_actor, read_operators
 

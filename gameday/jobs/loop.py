@@ -18,6 +18,9 @@ from gameday.live import Show
 __all__ = ["Looped", "Round", "loop_order"]
 
 
+LoopEnd = Literal["passed", "nothing more to place", "yours to place", "rounds are over", "stopped"]
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """One round of the loop."""
@@ -43,7 +46,7 @@ class Looped:
     """How a loop ended."""
 
     rounds: tuple[Round, ...]
-    end: Literal["passed", "nothing more to place", "rounds are over", "stopped"]
+    end: LoopEnd
     exit_code: int
     """Of the last round's verdict."""
 
@@ -58,7 +61,8 @@ def loop_order(
 ) -> Looped:
     """Play an order until it passes, nothing more may be placed, or so many rounds are over.
 
-    Approvals come of the operator's rules alone. Against a target of the user's nothing is placed: the loop ends
+    Approvals come of the operator's rules alone; what a round measured is known to the next, and one that learned
+    nothing of the target is played again. Against a target of the user's nothing is placed: the loop ends
     once there is something to place. `show`: of a round, by its number; `told` hears of each when it is over.
     """
     if rounds < 1:
@@ -74,14 +78,16 @@ def loop_order(
             return Looped(
                 tuple(played), "passed" if passed else "stopped", summary.verdict.exit_code
             )
-        order = _knowing(order, replayed)
-        if not played[-1].approved:
-            return Looped(tuple(played), "nothing more to place", summary.verdict.exit_code)
+        before, order = order, _knowing(order, replayed)
+        may_differ = played[-1].approved or order is not before or summary.learned.why_not
+        if order.has_own_target or not may_differ:
+            end: LoopEnd = "yours to place" if played[-1].approved else "nothing more to place"
+            return Looped(tuple(played), end, summary.verdict.exit_code)
     return Looped(tuple(played), "rounds are over", summary.verdict.exit_code)
 
 
 def _knowing(order: Order, replayed: Replayed) -> Order:
-    """Return the order of the next round: with what this one measured, where the target was not as the model had it."""
+    """Return the next round's order: with what this one measured, where the target was not as the model had it."""
     learned = replayed.summary.learned
     if learned.why_not or all(row.agrees for row in learned.parameters):
         return order
@@ -108,6 +114,7 @@ def _round(order: Order, replayed: Replayed, budget_usd: float | None, *, goes_o
             f"{r.id}: {r.instances_from} -> {r.instances_to}" for r in by_rule.approved
         )
         done = replace(done, approved=approved, left=by_rule.left)
-        apply_capacity(out, event)
+        if not order.has_own_target:
+            apply_capacity(out, event)
     at_work = [r for r in living_requests(out, event).values() if r.state in ("active", "verified")]
     return replace(done, placed=len(at_work), usd=sum(r.total_usd for r in at_work))

@@ -30,6 +30,7 @@ from gameday.findings import (
 from gameday.jobs.foresee import Foreseen, foresee
 from gameday.jobs.one_run.after_load import (
     AfterLoad,
+    cut_short,
     not_asked,
     not_identified,
     not_judged,
@@ -276,7 +277,8 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         verdict, asked, lives = judge_ladder(played.end, played.why, valid.faults), Asked(), Lives()
     else:
         asked = shown.questions.capacity(evidence, findings, standing_of(findings, tests))
-        lives = lives_after(run, evidence, valid, Found(findings, tests, asked))
+        faults = valid.faults or cut_short(played.end, played.why)
+        lives = lives_after(run, evidence, Found(findings, tests, asked, faults))
         verdict = _verdict(run, shown, findings, valid, lives.waived)
     return Judged(
         evidence=evidence,

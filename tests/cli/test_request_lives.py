@@ -69,8 +69,8 @@ def typed(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return command
 
 
-def move(typed: Typed, who: str, to: str) -> tuple[int, str, str]:
-    return typed(who, "capacity", "move", ID, to, "--reason", "game day 3")
+def move(typed: Typed, who: str, to: str, why: str = "game day 3") -> tuple[int, str, str]:
+    return typed(who, "capacity", "move", ID, to, "--reason", why)
 
 
 def state() -> str:
@@ -182,8 +182,8 @@ def test_a_chain_rewritten_whole_is_found_out_by_a_receipt(typed: Typed, home: P
     Path(said.split("keep the receipt: ")[1].strip()).rename(receipt)
     (OUT / "ledger.sqlite3").unlink()
     drafted("embedded shop")
-    move(typed, "ana", "in_review")
-    move(typed, "ben", "approved")
+    move(typed, "ana", "in_review", "another")
+    move(typed, "ben", "approved", "another")
     assert typed("ana", "capacity", "audit")[0] == 0
     code, said, _ = typed("ana", "capacity", "audit", "--receipt", str(receipt))
     assert code == 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         verified,
     )
     from gameday.capacity.living.placed import (
+        EMBEDDED,
         Placed,
         PlacedFleet,
         fallen,
@@ -35,6 +36,7 @@ __all__ = [
     "BAND",
     "MOVES",
     "Change",
+    "EMBEDDED",
     "Placed",
     "PlacedFleet",
     "Prediction",
@@ -64,6 +66,7 @@ if not TYPE_CHECKING:
         {
             "BAND": "life",
             "Change": "life",
+            "EMBEDDED": "placed",
             "MOVES": "life",
             "Placed": "placed",
             "PlacedFleet": "placed",

@@ -213,6 +213,8 @@ def _statement(request: CapacityRequest, act: str, what: str, actor: Actor, at: 
 
 def _beyond_band(old: CapacityRequest, new: CapacityRequest) -> str:
     """Return how a need has left the band of the request; empty: it has not."""
+    if new.target != old.target:
+        return f"asked for {old.target or 'no target'} before, for {new.target or 'no target'} now"
     asked, was = new.instances_to, old.instances_to
     if abs(asked - was) > max(old.zones, BAND * was):
         return f"{was} instances became {asked}"

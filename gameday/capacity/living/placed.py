@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,19 @@ from gameday.scenario import Scenario
 from gameday.scenario.reading import from_yaml, to_yaml
 from gameday.vocabulary import TimeGrid
 
-__all__ = ["Placed", "PlacedFleet", "fallen", "placed_of", "read_placed", "write_placed"]
+__all__ = [
+    "EMBEDDED",
+    "Placed",
+    "PlacedFleet",
+    "fallen",
+    "placed_of",
+    "read_placed",
+    "write_placed",
+]
 
 _VERSION = 1
+EMBEDDED = "embedded shop"
+"""The target of a rehearsal: what a run without one of the user's is played against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,8 @@ class PlacedFleet:
     instances_from: int
     """As the scenario declares it."""
     instances_to: int
+    target: str
+    """Where its servers work: `embedded shop`, or `given target`."""
     load: float
     """That it was sized for, busy servers at the peak; 0: unknown."""
     schedule: tuple[ScheduledStep, ...] = ()
@@ -57,6 +69,11 @@ class Placed:
     fleets: tuple[PlacedFleet, ...] = ()
     sha256: str = ""
     """Of its fleets: a file that was edited by hand does not have it."""
+
+    def at(self, target: str) -> Placed:
+        """Return what is at work in a target; what is placed for real is in the embedded shop, too."""
+        own = tuple(fleet for fleet in self.fleets if target in (fleet.target, EMBEDDED))
+        return replace(self, fleets=own)
 
     def faults(self, scenario: Scenario) -> list[str]:
         """Return why it cannot be of a scenario; empty: it is."""
@@ -116,6 +133,7 @@ def placed_of(event: str, requests: Iterable[CapacityRequest]) -> Placed:
             service=r.service,
             instances_from=r.instances_from,
             instances_to=r.instances_to,
+            target=r.target,
             load=r.offered.get(r.sized_for.split()[0].rstrip(";"), 0.0),
             schedule=r.schedule,
         )

@@ -45,7 +45,7 @@ class RetestOf:
     target: str
     """What it was played against."""
     faults: tuple[str, ...] = ()
-    """Why it is invalid; empty: it is not."""
+    """Why nothing can be told by it, as it is invalid or ended early; empty: it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +157,8 @@ def _no_cause(run: _Run) -> str:
     """Return why a difference that is not found any more hurts nobody."""
     if run.evidence.known_before:
         return (
-            "nobody feels it any more: the model knows it (calibrated before the run), fleets are sized for it, and its "
-            "stack has no finding of severity S1 or S2"
+            "nobody feels it any more: the model knows it (calibrated before the run), fleets are sized for it, "
+            "and its stack has no finding of severity S1 or S2"
         )
     return "no longer among what differs"
 
@@ -176,7 +176,7 @@ def _candidates(run: _Run, before: KnownFinding) -> list[Candidate]:
 
 def _why_not_tested(run: _Run, before: KnownFinding) -> Iterator[str]:
     if run.of.faults:
-        yield f"the run is invalid: {run.of.faults[0]}"
+        yield run.of.faults[0]
     if run.evidence.is_extrapolated or run.load < _AS_MUCH * before.load:
         share = run.load / before.load
         yield f"the run brought {share:.0%} of the load at which it was found ({before.played})"

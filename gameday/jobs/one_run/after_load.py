@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from gameday.experiments.failures import StackLosses
     from gameday.jobs.one_run.run import Run
 
-__all__ = ["AfterLoad", "not_asked", "not_identified", "not_judged", "report", "written_after_load"]
+__all__ = [
+    "AfterLoad",
+    "cut_short",
+    "not_asked",
+    "not_identified",
+    "not_judged",
+    "report",
+    "written_after_load",
+]
 
 T = TypeVar("T")
 
@@ -121,6 +129,11 @@ def report(run: Run, summary: Summary, *, event: pd.DataFrame) -> None:
     with written_after_load():
         verdict = summary.verdict
         run.journal.write("done", verdict=verdict.name, exit_code=verdict.exit_code)
+
+
+def cut_short(end: End, why: str) -> tuple[str, ...]:
+    """Return that a run did not come to its end; empty: it did."""
+    return () if end == "complete" else (f"the run ended early ({why or end})",)
 
 
 def not_judged(modelled: RealSpeedRuns[T], *, peak_played: bool = True) -> tuple[str, ...]:

@@ -7,8 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from gameday.capacity import CapacityRequest
-from gameday.capacity.living import Change, expire, is_expired, is_placed, met, scored, verified
-from gameday.findings import RULES, Evidence, Finding, Tests, Validity
+from gameday.capacity.living import (
+    EMBEDDED,
+    Change,
+    expire,
+    is_expired,
+    is_placed,
+    met,
+    scored,
+    verified,
+)
+from gameday.findings import RULES, Evidence, Finding, Tests
 from gameday.findings.living import Retest, RetestOf, retest
 from gameday.findings.tables import service_rows
 from gameday.jobs.living import (
@@ -22,7 +31,7 @@ from gameday.jobs.living import (
 )
 from gameday.jobs.one_run.after_load import written_after_load
 from gameday.jobs.one_run.questions import Asked
-from gameday.jobs.one_run.run import EMBEDDED, Run
+from gameday.jobs.one_run.run import Run
 from gameday.ledger import Changing
 from gameday.report import Lives
 from gameday.safety.identity import run_actor
@@ -37,12 +46,14 @@ class Found:
     findings: tuple[Finding, ...]
     tests: Tests
     asked: Asked
+    faults: tuple[str, ...] = ()
+    """Why nothing can be told by it: it is invalid, or did not come to its end; empty: it can."""
 
 
-def lives_after(run: Run, evidence: Evidence, valid: Validity, found: Found) -> Lives:
+def lives_after(run: Run, evidence: Evidence, found: Found) -> Lives:
     """Return, and keep in the ledger, what a run makes of findings and requests; write what it changed."""
     with run.folder.ledger.changing() as ledger:
-        now = _RunLives(ledger, run, evidence, valid)
+        now = _RunLives(ledger, run, evidence, found.faults)
         retests = now.retests(found.findings, found.tests)
         changes, unchanged = now.changes(found.asked, found.findings)
     with written_after_load():
@@ -57,7 +68,7 @@ class _RunLives:
     ledger: Changing
     run: Run
     evidence: Evidence
-    valid: Validity
+    faults: tuple[str, ...]
 
     def retests(self, findings: tuple[Finding, ...], tests: Tests) -> tuple[Retest, ...]:
         """Return, and keep, what the run says of its findings and of every one that it may tell of."""
@@ -74,7 +85,7 @@ class _RunLives:
                 datetime.now(UTC).date(),
                 _due(run),
                 run.target_words,
-                self.valid.faults,
+                self.faults,
             ),
         )
         for each in out:
@@ -87,10 +98,8 @@ class _RunLives:
         """Return, and keep, what becomes of each request; and why some stay as they were."""
         run, event = self.run, self.run.row.event
         known = known_requests(self.ledger.bodies(event, REQUEST))
-        if self.valid.faults or self.evidence.measured is None:
-            fault = next(iter(self.valid.faults), "")
-            stay = f"the run is invalid: requests stay as they were ({fault})"
-            return (), (stay,) if known else ()
+        if self.faults:
+            return (), (f"requests stay as they were: {self.faults[0]}",) if known else ()
         new = {request.id: replace(request, target=run.target_words) for request in wanted.requests}
         changes, notes = list[Change](), list[str]()
         for name in sorted({*known, *new}):
@@ -111,8 +120,8 @@ class _RunLives:
         evidence = self.evidence
         if evidence.not_calibrated and not evidence.known_before and old.model == "agrees":
             return (
-                "stays as it was: it was sized by a model that a run bore out, and this one learned nothing of the "
-                f"target ({evidence.not_calibrated})"
+                "stays as it was: it was sized by a model that a run bore out, and this one learned nothing of "
+                f"the target ({evidence.not_calibrated})"
             )
         if new is None and not _is_answered(old, wanted):
             return "stays as it was: this run did not size it"

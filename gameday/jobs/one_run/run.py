@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gameday import __version__
 from gameday.calibrate import Calibration
-from gameday.capacity.living import Placed, read_placed
+from gameday.capacity.living import EMBEDDED, Placed, read_placed
 from gameday.errors import GamedayError, PreflightFailed, UsageError
 from gameday.files import PLACED, sha256_of
 from gameday.findings import Verdict
@@ -31,10 +31,7 @@ from gameday.swarm.control import forget_killed, forget_run_spec
 from gameday.traffic import LoadPlan
 from gameday.vocabulary import TimeGrid
 
-__all__ = ["EMBEDDED", "Run", "begun"]
-
-EMBEDDED = "embedded shop"
-"""What a run without a target of the user's is played against."""
+__all__ = ["Run", "begun"]
 
 _LIBRARIES = ("locust", "gevent", "numba", "numpy", "scipy", "pandas", "bokeh")
 
@@ -71,9 +68,15 @@ class Run:
 
     def place(self, minutes: TimeGrid) -> None:
         """Play with what was placed, as it is in these minutes; UsageError where it is not of this scenario."""
-        self.placed = _placed(self.order, self.row.event, self.loaded.played)
-        if self.placed is None:
+        placed = _placed(self.order, self.row.event, self.loaded.played)
+        here = placed.at(self.target_words)
+        if left := len(placed.fleets) - len(here.fleets):
+            self.show.say(
+                f"capacity: {left} fleets are placed in the embedded shop alone, not in this target"
+            )
+        if not here.fleets:
             return
+        self.placed = here
         if changing := self.placed.changes_within(minutes):
             self.show.say(
                 f"capacity: {', '.join(changing)} change within the window; the fewest of that time are played"
@@ -178,18 +181,18 @@ class Run:
             raise
 
 
-def _placed(order: Order, event: str, scenario: Scenario) -> Placed | None:
-    """Return what was placed for an event; None: nothing, or it is left out."""
+def _placed(order: Order, event: str, scenario: Scenario) -> Placed:
+    """Return what was placed for an event; UsageError where it does not fit the scenario."""
     usual = order.out / event / PLACED
     if order.as_declared or (order.capacity is None and not usual.is_file()):
-        return None
+        return Placed(event)
     file = order.capacity or usual
     placed = read_placed(file)
     if faults := placed.faults(scenario):
         raise UsageError(
             f"{file}: does not fit the scenario: {'; '.join(faults)}; run with --as-declared, then apply again"
         )
-    return placed if placed.fleets else None
+    return placed
 
 
 def _with(scenario: Scenario, instances: dict[tuple[str, str], int]) -> Scenario:
