@@ -21,6 +21,7 @@ from gameday.experiments.failures.recovery import does_it_recover, measured_reco
 from gameday.experiments.failures.remedies import find_remedies
 from gameday.experiments.replications import Look
 from gameday.findings import Evidence, Finding, find
+from gameday.jobs.one_run.after_load import not_asked
 from gameday.products import to_json
 from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading.injections import Injection, parse_injections
@@ -374,6 +375,45 @@ def answer(scenario: Scenario) -> StackLosses:
     return n_minus_one(
         scenario, demand, plan, seed=Seed(1), budget=LossBudget(100.0), control=control
     )["main"]
+
+
+def test_what_costs_latency_alone_in_a_cell_of_one_server_is_asked_again_of_eight(
+    tmp_path: Path,
+) -> None:
+    """Sixty servers, a third of them lost, the others 80 % busy: one server alone makes its callers wait 3 s."""
+    fleet = {"stacks": {"main": {"instances": 60, "zones": 3, "instance": "box"}}}
+    shop = desk(mean="100ms", queue_per_server=50, **fleet)
+    shop["services"]["desk"]["timeout"] = "20s"
+    shop["objectives"] = ["p99 of hit < 2s"]
+    scenario, per_s = load_small(tmp_path, shop), 320.0
+    demand = flat_demand(scenario, np.full((1, 1, 300), 60 * per_s))
+    lost = n_minus_one(
+        scenario,
+        demand,
+        struck(scenario, per_s, []),
+        seed=Seed(1),
+        budget=LossBudget(0.0001),
+        control=RunControl(replications=6, workers=1),
+    )["main"]
+    zone, instances, down = lost.rows
+    for row in (zone, instances):
+        assert row.scale == pytest.approx(8 * lost.scale)
+        assert row.said == "can be lost"
+    assert (down.said, down.scale) == ("cannot be lost", None)
+
+
+def test_what_the_time_does_not_suffice_for_is_named(tmp_path: Path) -> None:
+    scenario = two_services(tmp_path, 12)
+    plan, demand = struck(scenario, 60.0, []), flat_demand(scenario, np.full((1, 1, 300), 3600.0))
+    control = RunControl(replications=2, workers=1)
+    budget = LossBudget(1.0, wall_s=0.0)
+    lost = n_minus_one(scenario, demand, plan, seed=Seed(1), budget=budget, control=control)
+    every = [loss.what for loss in losses(scenario, "main")]
+    assert len(lost["main"].rows) == 5
+    assert [row.what for row in lost["main"].rows] + list(lost["main"].not_asked) == every
+    assert lost["main"].not_asked
+    [line] = not_asked(lost)
+    assert f"whether {len(every) - 5} of {len(every)} losses are borne" in line
 
 
 def test_what_can_be_lost_is_what_the_rest_can_bear(tmp_path: Path) -> None:

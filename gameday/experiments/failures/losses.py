@@ -52,7 +52,7 @@ PEAK_SLOTS = 10
 """Minutes of a peak in which something is lost. Ours: the length of an outage before people act."""
 _GOODPUT = f"goodput >= {BACK:.0%} of that with nothing lost"
 _LARGER = 8
-"""Times as large a cell in which a lost zone is asked again, where it costs latency alone. Ours: of one server it
+"""Times as large a cell in which a loss is asked again, where it costs latency alone. Ours: of one server it
 makes eight, who wait a tenth as long at the same utilisation."""
 _TOGETHER = 6
 """Losses that are asked before the time is looked at again."""
@@ -227,20 +227,16 @@ def n_minus_one(
             if not all(len(replications) > 1 for replications in runs):
                 return {}
         asked, left = lost[: len(runs) - 1], lost[len(runs) - 1 :]
-        answer = _of_stack(scenario, stack, peak, asked, runs)
-        rows = tuple(
-            asking.in_larger_cell(stack, peak, loss) if _may_be_the_cells(row, peak) else row
-            for loss, row in zip(asked, answer.rows, strict=True)
-        )
-        answers[stack] = replace(answer, rows=rows, not_asked=tuple(loss.what for loss in left))
+        answer = asking.sure(_of_stack(scenario, stack, peak, asked, runs), stack, peak)
+        answers[stack] = replace(answer, not_asked=tuple(loss.what for loss in left))
     return answers
 
 
-def _may_be_the_cells(row: LossAnswer, peak: LoadPlan) -> bool:
-    """Return whether a zone cannot be lost for latencies alone, in a cell so small that they may be its own."""
+def _may_be_the_cells(row: LossAnswer, scale: float) -> bool:
+    """Return whether something cannot be lost for latencies alone, in a cell so small that they may be its own."""
     units = {test.text: test.unit for test in row.tests}
     late = [units.get(text) == "s" for text in row.misses_more]
-    return row.kind == "zone" and peak.scale < 1.0 and bool(late) and all(late)
+    return row.kind != "dependency" and scale < 1.0 and bool(late) and all(late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +286,20 @@ class _Asking:
         )
         return [[replication[0] for replication in replications] for replications in seen]
 
-    def in_larger_cell(self, stack: str, peak: LoadPlan, loss: Loss) -> LossAnswer:
-        """Return the answer of a cell so many times as large, which says so."""
+    def sure(self, answer: StackLosses, stack: str, peak: LoadPlan) -> StackLosses:
+        """Return the answers; those that may be the small cell's own are asked again of a larger one, and name it."""
+        lost = {loss.text: loss for loss in losses(self.scenario, stack)}
+        doubted = [row.text for row in answer.rows if _may_be_the_cells(row, peak.scale)]
+        if not doubted:
+            return answer
         larger = self.peak(stack, 0.0, min(1.0, _LARGER * peak.scale))
-        base, struck = self.played(stack, larger, (None, loss))
-        return replace(_answer(self.scenario, loss, base, struck), scale=larger.scale)
+        base, *struck = self.played(stack, larger, (None, *(lost[text] for text in doubted)))
+        again = {
+            text: replace(_answer(self.scenario, lost[text], base, runs), scale=larger.scale)
+            for text, runs in zip(doubted, struck, strict=True)
+            if len(runs) > 1
+        }
+        return replace(answer, rows=tuple(again.get(row.text, row) for row in answer.rows))
 
 
 def peak_plan(
