@@ -287,7 +287,7 @@ class _Asking:
         return [[replication[0] for replication in replications] for replications in seen]
 
     def sure(self, answer: StackLosses, stack: str, peak: LoadPlan) -> StackLosses:
-        """Return the answers; those that may be the small cell's own are asked again of a larger one, and name it."""
+        """Return the answers; those that may be the small cell's own are asked again of a larger one."""
         lost = {loss.text: loss for loss in losses(self.scenario, stack)}
         doubted = [row.text for row in answer.rows if _may_be_the_cells(row, peak.scale)]
         if not doubted:
