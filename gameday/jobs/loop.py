@@ -18,6 +18,9 @@ from gameday.live import Show
 __all__ = ["Looped", "Round", "loop_order"]
 
 
+_ENDED = (3, 4, 7, 8, 9)
+"""Exit codes of rounds after which none is played: aborted, invalid, or an error."""
+
 LoopEnd = Literal["passed", "nothing more to place", "yours to place", "rounds are over", "stopped"]
 
 
@@ -70,20 +73,26 @@ def loop_order(
     played = list[Round]()
     for number in range(1, rounds + 1):
         replayed = replay_order(order, show(number))
-        summary = replayed.summary
-        passed, ended = summary.verdict.name == "PASS", summary.verdict.exit_code in (3, 4, 7, 8, 9)
-        played.append(_round(order, replayed, budget_usd, goes_on=not passed and not ended))
+        code = replayed.summary.verdict.exit_code
+        played.append(_round(order, replayed, budget_usd, goes_on=code not in (0, *_ENDED)))
         told(number, replayed, played[-1])
-        if passed or ended:
-            return Looped(
-                tuple(played), "passed" if passed else "stopped", summary.verdict.exit_code
-            )
         before, order = order, _knowing(order, replayed)
-        may_differ = played[-1].approved or order is not before or summary.learned.why_not
-        if order.has_own_target or not may_differ:
-            end: LoopEnd = "yours to place" if played[-1].approved else "nothing more to place"
-            return Looped(tuple(played), end, summary.verdict.exit_code)
-    return Looped(tuple(played), "rounds are over", summary.verdict.exit_code)
+        if (end := _end(played[-1], code, is_own=order.has_own_target)) is not None:
+            return Looped(tuple(played), end, code)
+        if not (played[-1].approved or order is not before or replayed.summary.learned.why_not):
+            return Looped(tuple(played), "nothing more to place", code)
+    return Looped(tuple(played), "rounds are over", code)
+
+
+def _end(last: Round, code: int, *, is_own: bool) -> LoopEnd | None:
+    """Return how a loop ends with its last round; None: it may go on."""
+    if code == 0:
+        return "passed"
+    if code in _ENDED:
+        return "stopped"
+    if is_own:
+        return "yours to place" if last.approved else "nothing more to place"
+    return None
 
 
 def _knowing(order: Order, replayed: Replayed) -> Order:

@@ -277,8 +277,7 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         verdict, asked, lives = judge_ladder(played.end, played.why, valid.faults), Asked(), Lives()
     else:
         asked = shown.questions.capacity(evidence, findings, standing_of(findings, tests))
-        faults = valid.faults or cut_short(played.end, played.why)
-        lives = lives_after(run, evidence, Found(findings, tests, asked, faults))
+        lives = lives_after(run, evidence, Found(findings, tests, asked, _faults(shown, valid)))
         verdict = _verdict(run, shown, findings, valid, lives.waived)
     return Judged(
         evidence=evidence,
@@ -293,6 +292,11 @@ def _judge(run: Run, seen: Foreseen, shown: _Shown) -> Judged:
         verdict=verdict.warning_as(run.order.warn_exit),
         validity=valid,
     )
+
+
+def _faults(shown: _Shown, valid: Validity) -> tuple[str, ...]:
+    """Return why a run can tell nothing of the runs before: it is invalid, or ended early."""
+    return valid.faults or cut_short(shown.after.played.end, shown.after.played.why)
 
 
 def _found(run: Run, shown: _Shown, tests: Tests) -> tuple[Finding, ...]:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gameday.experiments.failures import LossBudget
+from gameday.experiments.failures import LossBudget, StackLosses
 from gameday.experiments.failures.goodput import Goodput, Phases, phases
-from gameday.experiments.failures.losses import StackLosses, losses, n_minus_one
+from gameday.experiments.failures.losses import losses, n_minus_one
 from gameday.experiments.failures.recovery import does_it_recover, measured_recovery
 from gameday.experiments.failures.remedies import find_remedies
 from gameday.experiments.replications import Look

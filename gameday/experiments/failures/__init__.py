@@ -7,13 +7,8 @@ from gameday.doors import opening
 if TYPE_CHECKING:
     from gameday.experiments.failures.event_phases import WARM_UP, EventPhase
     from gameday.experiments.failures.goodput import BACK, Goodput, Phases, calm_shares, phases
-    from gameday.experiments.failures.losses import (
-        LossAnswer,
-        LossBudget,
-        ObjectiveTest,
-        StackLosses,
-        n_minus_one,
-    )
+    from gameday.experiments.failures.loss_answers import LossAnswer, ObjectiveTest, StackLosses
+    from gameday.experiments.failures.losses import LossBudget, n_minus_one
     from gameday.experiments.failures.peak_case import (
         PeakCase,
         case_words,
@@ -64,15 +59,15 @@ if not TYPE_CHECKING:
             "BACK": "goodput",
             "EventPhase": "event_phases",
             "Goodput": "goodput",
-            "LossAnswer": "losses",
+            "LossAnswer": "loss_answers",
             "LossBudget": "losses",
-            "ObjectiveTest": "losses",
+            "ObjectiveTest": "loss_answers",
             "MeasuredRecovery": "recovery",
             "PeakCase": "peak_case",
             "Phases": "goodput",
             "Recovery": "recovery",
             "Remedies": "remedies",
-            "StackLosses": "losses",
+            "StackLosses": "loss_answers",
             "WARM_UP": "event_phases",
             "calm_shares": "goodput",
             "case_words": "peak_case",
