@@ -164,13 +164,8 @@ class Calibration:
 
         Each instance has as many servers as measured.
         """
-        times = {
-            place: (
-                declared.services[place[1]].stacks[place[0]].instances
-                / played.services[place[1]].stacks[place[0]].instances
-            )
-            for place in {*self.measured, *((row.stack, row.service) for row in self.parameters)}
-        }
+        places = {*self.measured, *((row.stack, row.service) for row in self.parameters)}
+        times = {place: _fleet(declared, place) / _fleet(played, place) for place in places}
         return replace(
             self,
             scenario_sha256=as_declared(declared).sha256(),
@@ -208,6 +203,12 @@ class Calibration:
     def differing(self) -> tuple[Parameter, ...]:
         """The parameters in which the target is not as declared."""
         return tuple(row for row in self.parameters if not row.agrees)
+
+
+def _fleet(scenario: Scenario, place: tuple[str, str]) -> int:
+    """Return the instances of (stack, service)."""
+    stack, service = place
+    return scenario.services[service].stacks[stack].instances
 
 
 def _times(block: Measured, times: float) -> Measured:

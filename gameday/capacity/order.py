@@ -173,9 +173,9 @@ class _Need:
         for each in self.together:
             here = by_erlang if each.phase is None else by_erlang * each.phase.slots
             sized = by_erlang if each.phase is None else by_erlang * each.phase.alone
-            times = each.fleets[self.service] / max(1, int(sized.max()))
-            own = np.ceil(times * here / zones - 1e-9) * zones
-            needed = np.maximum(needed, np.minimum(own, each.fleets[self.service]))
+            most = each.fleets[self.service]
+            own = np.ceil(most / max(1, int(sized.max())) * here / zones - 1e-9) * zones
+            needed = np.maximum(needed, np.minimum(own, most))
         return needed if self.together else by_erlang
 
     @property

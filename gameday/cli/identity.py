@@ -34,8 +34,7 @@ def show(as_json: JsonOption = False) -> None:
         "user": actor.user,
         "approver": actor.person or None,
         "operators": operators.source,
-        "operators_sha256": operators.sha256,
-        "key_file": None if key is None else str(key.file),
+        "key_file": key and str(key.file),
     }
     if as_json:
         typer.echo(json.dumps({"schema_version": 1, **told}))

@@ -44,9 +44,7 @@ def _left(
     at = datetime.now(UTC).isoformat(timespec="seconds")
     known = known_requests(ledger.bodies(scenario.event.name, REQUEST))
     for request in (r for r in known.values() if is_open(r) and r.forecast_steps > 0):
-        regions = scenario.stack_regions(request.stack)
-        now = sum(peak.total_mean for peak in publication.peaks if peak.region in regions)
-        times = now / request.forecast_steps
+        times = _steps(scenario, publication, request.stack) / request.forecast_steps
         if abs(times - 1) > BAND:
             what = (
                 f"the publication known until {publication.until} expects {times:.2f} times the steps that it was "
@@ -55,3 +53,9 @@ def _left(
             changed = outdated(request, what, actor=actor, at=at)
             put_request(ledger, changed, "outdated")
             yield changed
+
+
+def _steps(scenario: Scenario, publication: Publication, stack: str) -> float:
+    """Return the steps that a publication expects of a stack's customers in the event, on average."""
+    regions = scenario.stack_regions(stack)
+    return sum(peak.total_mean for peak in publication.peaks if peak.region in regions)

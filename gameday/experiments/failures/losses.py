@@ -172,16 +172,10 @@ class _Asking:
         self, stack: str, peak: LoadPlan, lost: tuple[Loss | None, ...]
     ) -> list[list[Replication]]:
         """Return the peak's replications with each of these lost; None: nothing."""
-        window_s = peak.window.slots * SLOT_S
         later_s = (peak.window.start - self.plan.window.start).total_seconds()
         seen = replicate_each(
             as_scheduled(self.scenario, later_s),
-            [
-                peak
-                if loss is None
-                else peak.with_injections(parse_injections([loss.text], self.scenario, window_s))
-                for loss in lost
-            ],
+            [self._struck(peak, loss) for loss in lost],
             Look.at(self.scenario, peak),
             seed=self.seed,
             stacks=(stack,),
@@ -190,6 +184,12 @@ class _Asking:
             control=self.control,
         )
         return [[replication[0] for replication in replications] for replications in seen]
+
+    def _struck(self, peak: LoadPlan, loss: Loss | None) -> LoadPlan:
+        if loss is None:
+            return peak
+        window_s = peak.window.slots * SLOT_S
+        return peak.with_injections(parse_injections([loss.text], self.scenario, window_s))
 
     def sure(self, answer: StackLosses, stack: str, peak: LoadPlan) -> StackLosses:
         """Return the answers; those that may be the small cell's own are asked again of a larger one."""

@@ -193,9 +193,8 @@ class Questions:
 
         Where it has fallen, those declared: what is placed may be more than is needed.
         """
-        placed, declared = self.run.placed, self.run.unplaced(self.scenario)
-        is_known = self.is_learned or self.run.calibration is not None
-        less = fallen(placed, declared, self.seen.demand) if placed and is_known else ()
+        declared = self.run.unplaced(self.scenario)
+        less = self._less(declared)
         for line in less:
             self.run.show.say(f"sized anew: {line}")
         for case in cases:
@@ -204,6 +203,13 @@ class Questions:
                 yield replace(case, runs=runs), declared
             else:
                 yield case, self.in_minutes(case.plan.window)
+
+    def _less(self, declared: Scenario) -> tuple[str, ...]:
+        """Return the placed fleets whose load has fallen, in words; none where nothing is known of the target."""
+        is_known = self.is_learned or self.run.calibration is not None
+        if self.run.placed is None or not is_known:
+            return ()
+        return fallen(self.run.placed, declared, self.seen.demand)
 
     def _losses_s(self) -> float:
         """Return for how long it is asked what can be lost, wall seconds."""
