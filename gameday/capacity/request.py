@@ -29,7 +29,7 @@ __all__ = [
     "instances_at",
 ]
 
-VERSION = 1
+VERSION = 2
 STATES = (
     *("draft", "in_review", "approved", "ordered", "active", "verified"),
     *("rejected", "expired", "superseded", "released"),
@@ -275,10 +275,31 @@ _INSTANTS = ("window_start", "window_end", "needed_by", "latest_order", "expires
 _COUNTS = ("zones", "instances_from", "instances_to", "servers_per_instance", "revision")
 
 
-def _check(fields: dict[str, Any]) -> None:
-    """Raise ValueError where a field that was read holds what no request can have."""
+def _check(fields: Mapping[str, Any]) -> None:
+    """Raise ValueError where a file that was read holds what no request can have."""
+    known = CapacityRequest.__dataclass_fields__
+    if unknown := sorted(set(fields) - set(known)):
+        raise ValueError(f"there is no field {', '.join(unknown)}")
+    if missing := [name for name in _NEEDED if name not in fields]:
+        raise ValueError(f"{', '.join(missing)} is missing")
     if fields["state"] not in STATES:
         raise ValueError(f"state: unknown '{fields['state']}'; use one of {', '.join(STATES)}")
     for name in _COUNTS:
         if not isinstance(fields.get(name, 1), int) or fields.get(name, 1) < 1:
             raise ValueError(f"{name}: must be a whole number above 0 (got {fields[name]})")
+    for name in (*_NUMBERS, *_TABLES):
+        numbers = fields.get(name, 0.0)
+        for number in numbers.values() if name in _TABLES else (numbers,):
+            if not isinstance(number, (int, float)) or isinstance(number, bool):
+                raise ValueError(f"{name}: must be a number (got {number})")
+
+
+_NUMBERS = ("hourly_usd", "total_usd", "forecast_steps")
+_TABLES = ("offered", "bounds", "peak_utilisation")
+_NEEDED = (
+    *("id", "event", "stack", "service", "state", "history"),
+    *_INSTANTS,
+    *_COUNTS[:4],
+    *_NUMBERS[:2],
+    *_TABLES,
+)

@@ -6,9 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gameday.capacity import CapacityRequest
-from gameday.capacity.living import EMBEDDED, is_placed, moved, placed_of, write_placed
+from gameday.capacity.living import (
+    EMBEDDED,
+    Placed,
+    PlacedFleet,
+    is_placed,
+    moved,
+    placed_of,
+    read_placed,
+    write_placed,
+)
+from gameday.errors import SafetyRefusal
 from gameday.files import PLACED
-from gameday.jobs.living import REQUEST, known_requests, opened, put_request, write_requests
+from gameday.jobs.living import (
+    REQUEST,
+    edited_files,
+    known_requests,
+    opened,
+    put_request,
+    write_requests,
+)
 from gameday.jobs.move_request import check_approved, said_by
 from gameday.ledger import Changing
 from gameday.safety.identity import Actor, Key, current_actor, read_operators
@@ -37,18 +54,37 @@ def apply_capacity(out: Path, event: str) -> Applied:
     Of a target of the user's nothing is placed: people do that, and say so; the file tells the model of it.
     """
     actor, key = current_actor(read_operators())
+    file = out / event / PLACED
+    before = read_placed(file) if file.is_file() else Placed(event)
     with opened(out) as ledger:
         with ledger.changing() as changing:
+            if faults := changing.faults():
+                raise SafetyRefusal(
+                    f"the ledger is not whole: {faults[0]}; see `gameday capacity audit`"
+                )
             known = known_requests(changing.bodies(event, REQUEST))
+            edits = edited_files(out, known)
             now = {
-                name: _in_the_shop(changing, request, actor, key) for name, request in known.items()
+                name: request if name in edits else _in_the_shop(changing, request, actor, key)
+                for name, request in known.items()
             }
         write_requests(out, {name: r for name, r in now.items() if r is not known[name]})
     placed = tuple(request for request in now.values() if is_placed(request))
-    file = out / event / PLACED
-    write_placed(placed_of(event, placed), file)
-    left = tuple((r.id, _why_left(r)) for r in now.values() if not is_placed(r))
+    write_placed(placed_of(event, placed, still=_still_there(before, now)), file)
+    left = tuple((r.id, edits.get(r.id) or _why_left(r)) for r in now.values() if not is_placed(r))
     return Applied(file, placed, left)
+
+
+def _still_there(before: Placed, now: dict[str, CapacityRequest]) -> tuple[PlacedFleet, ...]:
+    """Return the fleets of revisions that were replaced, which work until their successors do."""
+    return tuple(
+        fleet
+        for fleet in before.fleets
+        if (request := now.get(fleet.request)) is not None
+        and request.revision > fleet.revision
+        and not is_placed(request)
+        and request.state not in ("released", "expired")
+    )
 
 
 def _in_the_shop(
@@ -57,7 +93,7 @@ def _in_the_shop(
     """Return the request, at work in the embedded shop where it was approved for that."""
     if request.target != EMBEDDED or request.state not in ("approved", "ordered"):
         return request
-    check_approved(request)
+    check_approved(ledger, request)
     for state in ("ordered", "active") if request.state == "approved" else ("active",):
         request = moved(request, said_by(request, state, "in the embedded shop", actor, key))
         put_request(ledger, request, state)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from gameday.capacity import CapacityRequest
 from gameday.capacity.living import moved
-from gameday.jobs.living import REQUEST, known_requests, opened, put_request, write_requests
+from gameday.jobs.living import (
+    REQUEST,
+    edited_files,
+    known_requests,
+    opened,
+    put_request,
+    write_requests,
+)
 from gameday.jobs.move_request import said_by
 from gameday.ledger import Changing
 from gameday.safety.identity import Actor, Key, Operators, current_actor, read_operators
@@ -38,10 +45,12 @@ def approve_by_policy(out: Path, event: str, *, budget_usd: float | None = None)
     with opened(out) as ledger:
         with ledger.changing() as changing:
             known = known_requests(changing.bodies(event, REQUEST))
-            may, left = _within(known.values(), operators, budget_usd)
+            edits = edited_files(out, known)
+            clear = [request for name, request in known.items() if name not in edits]
+            may, left = _within(clear, operators, budget_usd)
             approved = tuple(_approved(changing, request, operators, actor, key) for request in may)
         write_requests(out, {request.id: request for request in approved})
-    return ByPolicy(approved, left)
+    return ByPolicy(approved, (*left, *edits.items()))
 
 
 def _within(
@@ -97,7 +106,7 @@ def _approved(
         request = moved(request, said)
         put_request(ledger, request, "in_review")
     name = _rule(request, operators)
-    policy = Actor("policy", f"{name}@{operators.sha256[:16]}", actor.user)
+    policy = Actor("policy", f"{name}@{operators.sha256}", actor.user)
     reason = f"rule {name} of {operators.source}"
     request = moved(request, said_by(request, "approved", reason, policy, None))
     put_request(ledger, request, "approved")

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gameday.capacity import CapacityRequest, as_json, as_yaml, from_mapping
+from gameday.capacity.living import content_sha256
 from gameday.errors import UsageError
 from gameday.files import REQUESTS, write_whole
 from gameday.findings.living import KnownFinding
@@ -17,11 +19,14 @@ from gameday.jobs.past_runs import past_runs
 from gameday.ledger import Act, Changing, Entry, Ledger, has_ledger
 from gameday.products import from_json, to_json
 from gameday.safety.identity import Statement
+from gameday.scenario.reading import from_yaml
 
 __all__ = [
     "FINDING",
     "REQUEST",
+    "edited_files",
     "event_of",
+    "is_edited",
     "known_findings",
     "known_requests",
     "living_findings",
@@ -29,8 +34,10 @@ __all__ = [
     "opened",
     "put_finding",
     "put_request",
+    "read_request",
     "request_file",
     "write_requests",
+    "written_request",
 ]
 
 REQUEST, FINDING = "request", "finding"
@@ -69,15 +76,31 @@ def event_of(event: str | None, out: Path) -> str:
 
 
 def known_requests(bodies: Mapping[str, str]) -> dict[str, CapacityRequest]:
-    """Return requests as the ledger keeps them, by id."""
+    """Return requests as the ledger keeps them, by id; UsageError where one is damaged."""
     return {
-        name: from_mapping(json.loads(body), f"ledger: {name}") for name, body in bodies.items()
+        name: from_mapping(_read_body(name, body), f"ledger: {name}")
+        for name, body in bodies.items()
     }
 
 
 def known_findings(bodies: Mapping[str, str]) -> dict[str, KnownFinding]:
-    """Return findings as the ledger keeps them, by id."""
-    return {name: from_json(KnownFinding, json.loads(body)) for name, body in bodies.items()}
+    """Return findings as the ledger keeps them, by id; UsageError where one is damaged."""
+    try:
+        return {
+            name: from_json(KnownFinding, _read_body(name, body)) for name, body in bodies.items()
+        }
+    except ValueError as error:
+        raise UsageError(f"ledger: a finding in it is damaged ({error}); {_AUDIT}") from None
+
+
+_AUDIT = "`gameday capacity audit` says where; put back a copy of the ledger"
+
+
+def _read_body(name: str, body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise UsageError(f"ledger: {name} is damaged; {_AUDIT}") from None
 
 
 def living_requests(out: Path, event: str) -> dict[str, CapacityRequest]:
@@ -119,6 +142,49 @@ def put_finding(
 def request_file(out: Path, request: CapacityRequest) -> Path:
     """Return where a request lies as it stands, for review."""
     return out / request.event / REQUESTS / f"{request.id}.yaml"
+
+
+def written_request(out: Path, request: CapacityRequest) -> CapacityRequest | None:
+    """Return what a request's file holds; None: there is none. UsageError where it holds no request."""
+    file = request_file(out, request)
+    return read_request(file) if file.is_file() else None
+
+
+def read_request(file: Path) -> CapacityRequest:
+    """Return the request of a file; UsageError says what is wrong with it."""
+    try:
+        data = from_yaml(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from None
+    return from_mapping(data, str(file))
+
+
+def is_edited(request: CapacityRequest, written: CapacityRequest) -> bool:
+    """Return whether a file holds another content than the ledger, and is no copy of before the last act."""
+    content = content_sha256(written)
+    is_known = content in {said.content for said in request.history}
+    is_stale = is_known and len(written.history) < len(request.history)
+    return content != content_sha256(request) and not is_stale
+
+
+def edited_files(out: Path, requests: Mapping[str, CapacityRequest]) -> dict[str, str]:
+    """Return the requests whose files were edited and not taken up, or cannot be read, each with what to do."""
+    found = {}
+    for name, request in requests.items():
+        try:
+            written = written_request(out, request)
+        except UsageError as error:
+            found[name] = f"its file cannot be read: mend it, or remove it ({error})"
+            continue
+        if written is not None and is_edited(request, written):
+            found[name] = (
+                "its file was edited: take that up with `gameday capacity move`, or remove the file"
+            )
+    return found
 
 
 def write_requests(out: Path, requests: Mapping[str, CapacityRequest]) -> None:

@@ -79,7 +79,8 @@ def loop_order(
         before, order = order, _knowing(order, replayed)
         if (end := _end(played[-1], code, is_own=order.has_own_target)) is not None:
             return Looped(tuple(played), end, code)
-        if not (played[-1].approved or order is not before or replayed.summary.learned.why_not):
+        may_differ = played[-1].approved or played[-1].placed != replayed.placed
+        if not (may_differ or order is not before or replayed.summary.learned.why_not):
             return Looped(tuple(played), "nothing more to place", code)
     return Looped(tuple(played), "rounds are over", code)
 

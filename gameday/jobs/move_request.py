@@ -7,17 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gameday.capacity import CapacityRequest, from_mapping
+from gameday.capacity import CapacityRequest
 from gameday.capacity.living import content_sha256, edited, is_open, moved, requesters
-from gameday.errors import UsageError
+from gameday.errors import SafetyRefusal, UsageError
 from gameday.files import write_whole
 from gameday.jobs.living import (
     REQUEST,
+    edited_files,
+    is_edited,
     known_requests,
     opened,
     put_request,
+    read_request,
     request_file,
     write_requests,
+    written_request,
 )
 from gameday.jobs.teams import approvers_of
 from gameday.ledger import Changing, Entry
@@ -30,8 +34,8 @@ from gameday.safety.identity import (
     current_actor,
     read_operators,
     sign,
+    statement_fault,
 )
-from gameday.scenario.reading import from_yaml
 
 __all__ = ["Moved", "check_approved", "move_request", "note_export", "requests_of", "said_by"]
 
@@ -52,17 +56,7 @@ def requests_of(folder: Path) -> tuple[CapacityRequest, ...]:
     """Return what a run asked for; UsageError where it ended before any could be made, or a file is none."""
     if not (folder / "capacity").is_dir() and not (folder / "summary.json").is_file():
         raise UsageError(f"{folder}: the run did not end; no request was made")
-    return tuple(_read(file) for file in sorted((folder / "capacity").glob("CR-*.yaml")))
-
-
-def _read(file: Path) -> CapacityRequest:
-    try:
-        data = from_yaml(file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: is not UTF-8 text (byte {error.start})") from None
-    except ValueError as error:
-        raise UsageError(f"{file}: {error}") from None
-    return from_mapping(data, str(file))
+    return tuple(read_request(file) for file in sorted((folder / "capacity").glob("CR-*.yaml")))
 
 
 def move_request(out: Path, event: str, name: str, *, to: str, reason: str) -> Moved:
@@ -70,6 +64,8 @@ def move_request(out: Path, event: str, name: str, *, to: str, reason: str) -> M
 
     UsageError where there is no such request or the move is not legal, SafetyRefusal where the actor may not.
     """
+    if not reason.strip():
+        raise UsageError("--reason: say why")
     operators = read_operators()
     actor, key = current_actor(operators)
     entry: Entry | None = None
@@ -80,8 +76,8 @@ def move_request(out: Path, event: str, name: str, *, to: str, reason: str) -> M
                 raise UsageError(f"no request '{name}' of {event}; see `gameday capacity show`")
             before = request.state
             request, was_edited = _taken_up(changing, out, request, actor, key)
-            if to == "approved":
-                _check_may_approve(out, request, actor, operators)
+            if to in ("approved", "rejected"):
+                _check_may_decide(out, request, to, actor, operators)
             if not (was_edited and request.state == to):
                 request = _moved(request, said_by(request, to, reason, actor, key), was_edited)
                 entry = put_request(changing, request, to)
@@ -114,29 +110,41 @@ def _taken_up(
 
     A file that an interrupted move left behind has an older content, which the history knows.
     """
-    file = request_file(out, request)
-    written = _read(file) if file.is_file() else request
-    content = content_sha256(written)
-    if content in {content_sha256(request), *(said.content for said in request.history)}:
+    written = written_request(out, request)
+    if written is None or not is_edited(request, written):
         return request, False
-    written = replace(written, history=request.history, record=request.record, state=request.state)
-    said = said_by(written, "edited", f"in {file.name}", actor, key)
-    request = edited(request, written, said)
+    plain = replace(written, history=request.history, record=request.record, state=request.state)
+    request = edited(request, plain)
+    said = said_by(request, "edited", f"in {request.id}.yaml", actor, key)
+    request = replace(request, history=(*request.history, said))
     put_request(ledger, request, "edited")
     return request, True
 
 
-def _check_may_approve(
-    out: Path, request: CapacityRequest, actor: Actor, operators: Operators
+def _check_seen(out: Path, request: CapacityRequest) -> None:
+    """Raise UsageError where the file that an approver reads is not what they would approve."""
+    written = written_request(out, request)
+    if written is not None and content_sha256(written) != content_sha256(request):
+        write_requests(out, {request.id: request})
+        raise UsageError(
+            f"{request.id}: its file was not what the ledger holds, and was written anew: read it, then approve"
+        )
+
+
+def _check_may_decide(
+    out: Path, request: CapacityRequest, to: str, actor: Actor, operators: Operators
 ) -> None:
+    """Raise SafetyRefusal unless the actor decides for its team; who asked for it may only reject it."""
     check_approver(
         actor,
         operators,
         subject=request.id,
         team=request.owner,
         named=approvers_of(out, request.event, request.owner),
-        requesters=requesters(request),
+        requesters=requesters(request) if to == "approved" else (),
     )
+    if to == "approved":
+        _check_seen(out, request)
 
 
 def _receipt(out: Path, request: CapacityRequest, entry: Entry) -> Path:
@@ -158,12 +166,13 @@ def _receipt(out: Path, request: CapacityRequest, entry: Entry) -> Path:
     return file
 
 
-def check_approved(request: CapacityRequest) -> None:
-    """Raise UsageError unless the content of a request is the one that was approved last."""
-    last = next((said for said in reversed(request.history) if said.act == "approved"), None)
-    if last is None or last.content != content_sha256(request):
-        raise UsageError(
-            f"{request.id}: what was approved is not what it holds now; put it in review again"
+def check_approved(ledger: Changing, request: CapacityRequest) -> None:
+    """Raise SafetyRefusal unless the chain holds an approval of this very content, made by who may give one."""
+    entries = [e for e in ledger.entries(request.event, request.id) if e.act == "approved"]
+    said = Statement.of_mapping(json.loads(entries[-1].body)) if entries else None
+    if said is None or said.content != content_sha256(request) or statement_fault(said):
+        raise SafetyRefusal(
+            f"{request.id}: what was approved is not what it holds now; `gameday capacity audit` says more"
         )
 
 
@@ -173,6 +182,8 @@ def note_export(out: Path, event: str, to: str) -> tuple[CapacityRequest, ...]:
     with opened(out) as ledger:
         with ledger.changing() as changing:
             known = known_requests(changing.bodies(event, REQUEST))
+            if edits := edited_files(out, known):
+                raise UsageError("\n".join(f"{name}: {why}" for name, why in edits.items()))
             for name, request in known.items():
                 if is_open(request):
                     said = said_by(request, "exported", f"as {to}", actor, key)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gameday.capacity import CapacityRequest
 from gameday.capacity.living import BAND, is_open, outdated
 from gameday.jobs.living import REQUEST, known_requests, put_request, write_requests
+from gameday.jobs.move_request import said_by
 from gameday.jobs.publication_files import Publication
 from gameday.ledger import Changing, Ledger, has_ledger
-from gameday.safety.identity import Actor, current_actor, read_operators
+from gameday.safety.identity import Actor, Key, current_actor, read_operators
 from gameday.scenario import Scenario
 
 __all__ = ["meet_publication"]
@@ -26,11 +26,11 @@ def meet_publication(
     """
     if not has_ledger(reports) or {p.team for p in publication.peaks} != set(scenario.step_names):
         return ()
-    actor, _ = current_actor(read_operators())
+    actor, key = current_actor(read_operators())
     ledger = Ledger(reports)
     try:
         with ledger.changing() as changing:
-            left = list(_left(changing, scenario, publication, actor))
+            left = list(_left(changing, scenario, publication, actor, key))
         write_requests(reports, {request.id: request for request in left})
     finally:
         ledger.close()
@@ -38,10 +38,13 @@ def meet_publication(
 
 
 def _left(
-    ledger: Changing, scenario: Scenario, publication: Publication, actor: Actor
+    ledger: Changing,
+    scenario: Scenario,
+    publication: Publication,
+    actor: Actor,
+    key: Key | None,
 ) -> Iterator[CapacityRequest]:
     """Yield the requests whose need has left its band, as the ledger keeps them now."""
-    at = datetime.now(UTC).isoformat(timespec="seconds")
     known = known_requests(ledger.bodies(scenario.event.name, REQUEST))
     for request in (r for r in known.values() if is_open(r) and r.forecast_steps > 0):
         times = _steps(scenario, publication, request.stack) / request.forecast_steps
@@ -50,7 +53,7 @@ def _left(
                 f"the publication known until {publication.until} expects {times:.2f} times the steps that it was "
                 "sized for; `gameday replay` sizes it anew"
             )
-            changed = outdated(request, what, actor=actor, at=at)
+            changed = outdated(request, said_by(request, "outdated", what, actor, key))
             put_request(ledger, changed, "outdated")
             yield changed
 

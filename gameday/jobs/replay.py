@@ -64,6 +64,8 @@ class Replayed:
     """Where its files lie."""
     loaded: LoadedScenario
     """The scenario that was played."""
+    placed: int = 0
+    """Fleets that were placed before, with which it was played."""
 
 
 def replay(
@@ -125,7 +127,8 @@ def replay_order(order: Order, show: Show) -> Replayed:
         with run.ending_aloud():
             summary = _play(run)
         run.end(summary.verdict)
-        return Replayed(summary, run.folder.path, loaded)
+        placed = 0 if run.placed is None else len(run.placed.fleets)
+        return Replayed(summary, run.folder.path, loaded, placed)
 
 
 def _check_target(order: Order, scenario: Scenario) -> None:

@@ -39,6 +39,8 @@ class Entry(Act):
 
     number: int
     """From 1, without gaps."""
+    kept: str
+    """Hash of what it made of its subject."""
     previous: str
     """Hash of the entry before."""
     sha256: str
@@ -47,8 +49,12 @@ class Entry(Act):
     def hashed(self) -> str:
         """Return the hash that its fields have."""
         fields = (self.number, self.event, self.kind, self.subject, self.act, self.state)
-        told = json.dumps([*fields, self.body, self.previous], separators=(",", ":"))
+        told = json.dumps([*fields, self.body, self.kept, self.previous], separators=(",", ":"))
         return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Changing:
@@ -61,6 +67,14 @@ class Changing:
         """Return what is kept of every subject of a kind, by id, as JSON."""
         return subjects_of(self._connection, event, kind)
 
+    def entries(self, event: str, subject: str) -> list[Entry]:
+        """Return what was done to a subject, in its order."""
+        return entries_of(self._connection, event, subject)
+
+    def faults(self) -> list[str]:
+        """Return where the chain was rewritten, or does not fit what is kept; empty: it is whole."""
+        return list(chain_faults(self._connection))
+
     def put(self, act: Act, subject: str) -> Entry:
         """Append an act, and keep what it made of its subject, JSON."""
         last = self._connection.execute(
@@ -68,7 +82,9 @@ class Changing:
         ).first()
         number, previous = (0, _FIRST) if last is None else last
         fields = (act.event, act.kind, act.subject, act.act, act.state, act.body)
-        entry = Entry(*fields, number=number + 1, previous=previous, sha256="")
+        entry = Entry(
+            *fields, number=number + 1, kept=_sha256(subject), previous=previous, sha256=""
+        )
         entry = replace(entry, sha256=entry.hashed())
         row = {name: getattr(entry, name) for name in ENTRIES.c.keys()}  # noqa: SIM118 - columns, no mapping
         self._connection.execute(ENTRIES.insert().values(row))
@@ -106,7 +122,7 @@ def entries_of(connection: sa.Connection, event: str | None, subject: str | None
 
 def chain_faults(connection: sa.Connection) -> Iterator[str]:
     """Yield where the chain was rewritten, or does not fit what is kept of its subjects."""
-    previous, states = _FIRST, dict[tuple[str, str, str], str]()
+    previous, last = _FIRST, dict[tuple[str, str, str], tuple[str, str]]()
     for number, entry in enumerate(entries_of(connection, None, None), 1):
         if entry.number != number:
             yield f"entry {number} is missing"
@@ -115,9 +131,9 @@ def chain_faults(connection: sa.Connection) -> Iterator[str]:
             yield f"entry {number} ({entry.subject}: {entry.act}) was changed after it was written"
             return
         previous = entry.sha256
-        states[entry.event, entry.kind, entry.subject] = entry.state
-    rows = connection.execute(sa.select(*list(SUBJECTS.c)[:4]))
-    kept = {(event, kind, subject): state for event, kind, subject, state in rows}
-    for key in sorted(set(states) | set(kept)):
-        if states.get(key) != kept.get(key):
-            yield f"{key[2]}: is kept as {kept.get(key)}, the chain says {states.get(key)}"
+        last[entry.event, entry.kind, entry.subject] = entry.state, entry.kept
+    rows = connection.execute(sa.select(SUBJECTS))
+    now = {(r.event, r.kind, r.subject): (r.state, _sha256(r.body)) for r in rows}
+    for key in sorted(set(last) | set(now)):
+        if last.get(key) != now.get(key):
+            yield f"{key[2]}: what is kept of it is not what the chain tells of"

@@ -49,6 +49,7 @@ ENTRIES = _table(
         "act",
         "state",
         "body",
+        "kept",
         "previous",
         "sha256",
     ),
@@ -103,8 +104,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection to read with, at one instant."""
-        with self._engine.begin() as connection:
-            yield connection
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise PreflightFailed(
+                f"the ledger cannot be read ({_plain(error)}); put a copy of ledger.sqlite3 in its place"
+            ) from error
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:

@@ -146,30 +146,50 @@ def test_what_happens_to_a_request_is_no_part_of_its_content() -> None:
     assert as_json(back) == as_json(in_state("verified"))
 
 
-def test_an_edit_voids_an_approval_and_makes_its_editor_a_requester() -> None:
-    ben = Actor("user", "ben", "ben")
+def test_an_edit_voids_an_approval_and_the_proof_and_its_cost_follows() -> None:
     request = in_state("approved")
-    changed = replace(request, instances_to=9000)
-    after = edited(request, changed, say(changed, "edited", ben))
-    assert (after.state, after.instances_to) == ("in_review", 9000)
-    assert ben in requesters(after)
-    assert (
-        edited(order(), replace(order(), instances_to=63), say(order(), "edited")).state == "draft"
-    )
+    after = edited(request, replace(request, instances_to=9000))
+    assert (after.state, after.instances_to, after.sized_by) == ("in_review", 9000, "hand")
+    assert "edited" in after.proven
+    assert not after.proof.objectives
+    price = request.hourly_usd / request.added
+    assert after.hourly_usd == pytest.approx(price * 8970)
+    assert after.total_usd == pytest.approx(price * after.instance_hours)
+    assert edited(order(), replace(order(), instances_to=63)).state == "draft"
+
+
+def test_who_edits_asks_for_it_and_taking_it_back_to_a_draft_does_not_change_that() -> None:
+    ben = Actor("user", "ben", "ben")
+    request = order(history=(say(order(), "draft", RUN),))
+    for act in ("edited", "draft"):
+        said = say(request, act, ben)
+        request = replace(request, history=(*request.history, said))
+    assert requesters(request) == (ben,)
 
 
 @pytest.mark.parametrize("state", ["ordered", "active", "verified", "rejected", "released"])
 def test_what_was_ordered_or_has_ended_cannot_be_edited(state: str) -> None:
     request = in_state(state)
     with pytest.raises(UsageError, match="its file was edited"):
-        edited(request, replace(request, instances_to=9000), say(request, "edited"))
+        edited(request, replace(request, instances_to=9000))
 
 
-@pytest.mark.parametrize("name", ["id", "event", "stack", "service"])
-def test_an_edit_cannot_make_it_another_request(name: str) -> None:
+_FREE = {"instances_to", "schedule", *_KEPT}
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(CapacityRequest) if f.name not in _FREE])
+def test_nothing_but_how_many_and_when_can_be_edited(name: str) -> None:
     other: dict[str, Any] = {name: "other"}
-    with pytest.raises(UsageError, match="cannot be edited"):
-        edited(order(), replace(order(), **other), say(order(), "edited"))
+    with pytest.raises(UsageError, match=f"{name} cannot be edited"):
+        edited(order(), replace(order(), **other))
+
+
+def test_an_edit_that_contradicts_itself_is_refused() -> None:
+    hour = ScheduledStep(order().needed_by, order().needed_by + timedelta(hours=1), 50, "sale")
+    with pytest.raises(UsageError, match=r"must be the most of its schedule \(50; got 60\)"):
+        edited(order(), replace(order(), schedule=(hour,)))
+    after = edited(order(), replace(order(), schedule=(hour,), instances_to=50))
+    assert after.instance_hours == 20
 
 
 def test_a_rejected_approver_of_before_may_not_pass_as_another_by_a_new_revision() -> None:

@@ -214,7 +214,7 @@ def test_whatever_people_write_into_a_request_comes_back(
     "change",
     [
         {"kind": "Pod"},
-        {"version": 2},
+        {"version": 3},
         {"needed_by": "soon"},
         {"history": [{"who": "me"}]},
         {"colour": "red"},

@@ -16,7 +16,7 @@ from gameday.capacity.living import content_sha256, read_placed
 from gameday.cli.app import main
 from gameday.jobs.living import living_requests, put_request, request_file, write_requests
 from gameday.ledger import Ledger, RunRow
-from gameday.safety.identity import Operators, Statement, make_key, run_actor
+from gameday.safety.identity import Actor, Operators, Statement, make_key, run_actor, sign
 from gameday.scenario.reading import from_yaml
 from tests.support.bad_input_table import _request
 
@@ -37,7 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = Operators.model_validate(
         {"approvers": listed, "auto_approve": rule, "sha256": "ab" * 32, "source": "the file"}
     )
-    for job in ("move_request", "waive", "apply_capacity", "approve_by_policy"):
+    for job in ("move_request", "waive", "apply_capacity", "approve_by_policy", "audit"):
         monkeypatch.setattr(f"gameday.jobs.{job}.read_operators", lambda: file)
     drafted("embedded shop")
     return tmp_path
@@ -59,7 +59,7 @@ def drafted(target: str) -> None:
 @pytest.fixture
 def typed(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     def command(who: str, *words: str) -> tuple[int, str, str]:
-        monkeypatch.setenv("GAMEDAY_KEY", str(home / f"{who}.pem"))
+        monkeypatch.setenv("GAMEDAY_IDENTITY", str(home / f"{who}.pem"))
         monkeypatch.setattr(sys, "argv", ["gameday", *words])
         with pytest.raises(SystemExit) as end:
             main()
@@ -142,6 +142,53 @@ def test_a_file_that_is_gone_or_stale_is_written_again(typed: Typed) -> None:
     assert "state: approved" in file.read_text()
 
 
+def test_a_key_of_a_moment_does_not_make_two_people_of_one(typed: Typed) -> None:
+    """Whom the operator's file does not list is whoever has their login."""
+    assert move(typed, "stranger", "in_review")[0] == 0
+    code, _, complained = move(typed, "ana", "approved")
+    assert (code, state()) == (6, "in_review")
+    assert "somebody else must approve" in complained
+
+
+def test_who_is_not_listed_rejects_nothing(typed: Typed) -> None:
+    move(typed, "ana", "in_review")
+    assert move(typed, "stranger", "rejected")[0] == 6
+    assert move(typed, "ana", "rejected")[0] == 0  # one may take back what one asked for
+
+
+def test_an_approver_approves_what_the_file_shows_or_nothing(typed: Typed) -> None:
+    shown = request_file(OUT, living_requests(OUT, EVENT)[ID])
+    before = shown.read_text()
+    edit("instances_to: 3", "instances_to: 9000")
+    move(typed, "ana", "in_review")
+    shown.write_text(before)
+    code, _, complained = move(typed, "ben", "approved")
+    assert (code, state()) == (2, "in_review")
+    assert "was written anew: read it, then approve" in complained
+    assert "instances_to: 9000" in shown.read_text()
+    assert move(typed, "ben", "approved")[0] == 0
+
+
+def test_what_rules_judge_by_cannot_be_written_into_a_file(home: Path, typed: Typed) -> None:
+    edit("total_usd: 3.0", "total_usd: 0.01")
+    code, _, complained = move(typed, "ana", "in_review")
+    assert code == 2
+    assert "total_usd cannot be edited" in complained
+    assert state() == "draft"
+
+
+@pytest.mark.parametrize("verb", ["export", "apply"])
+def test_an_edit_that_was_not_taken_up_is_not_lost_nor_passed_over(verb: str, typed: Typed) -> None:
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    edit("instances_to: 3", "instances_to: 5")
+    code, said, complained = typed("ana", "capacity", verb)
+    assert "its file was edited" in said + complained
+    assert (code, state()) == (2 if verb == "export" else 0, "approved")
+    file = request_file(OUT, living_requests(OUT, EVENT)[ID])
+    assert "instances_to: 5" in file.read_text()
+
+
 def test_of_a_target_of_ones_own_nothing_is_placed_by_apply(typed: Typed) -> None:
     drafted("given target")
     move(typed, "ana", "in_review")
@@ -157,6 +204,10 @@ def test_of_a_target_of_ones_own_nothing_is_placed_by_apply(typed: Typed) -> Non
 
 
 _EDITS = [
+    "UPDATE subjects SET body = replace(body, '\"instances_to\": 3', '\"instances_to\": 9000')",
+    "UPDATE entries SET body = 'oops' WHERE act = 'approved'",
+    "UPDATE entries SET state = 'bought' WHERE act = 'approved'",
+    "UPDATE runs SET run_id = 'other'",
     "UPDATE entries SET body = replace(body, 'ben', 'eve') WHERE act = 'approved'",
     "UPDATE entries SET body = replace(body, 'game day 3', 'game day 4') WHERE act = 'in_review'",
     "UPDATE subjects SET state = 'active'",
@@ -173,6 +224,22 @@ def test_what_is_written_past_the_program_is_found_by_an_audit(past: str, typed:
         database.execute(past)
     code, said, _ = typed("ana", "capacity", "audit")
     assert code == 1, said
+
+
+def test_an_approval_forged_into_the_chain_is_found_out(typed: Typed, home: Path) -> None:
+    move(typed, "ana", "in_review")
+    request = living_requests(OUT, EVENT)[ID]
+    forger = make_key(home / "forger.pem")
+    actor = Actor("key", forger.public, "ana", "ana")
+    said = Statement(ID, "approved", content_sha256(request), "2027-01-02", "mine", actor)
+    forged = replace(request, state="approved", history=(*request.history, sign(said, forger)))
+    ledger = Ledger(OUT)
+    with ledger.changing() as changing:
+        put_request(changing, forged, "approved")
+    ledger.close()
+    code, found, _ = typed("ana", "capacity", "audit")
+    assert code == 1
+    assert "does not list key:" in found
 
 
 def test_a_chain_rewritten_whole_is_found_out_by_a_receipt(typed: Typed, home: Path) -> None:
@@ -215,7 +282,7 @@ def test_a_rule_approves_within_its_bounds_and_is_recorded_with_its_files_hash(h
     done = approve_by_policy(OUT, EVENT)
     assert (len(done.approved), state()) == (1, "approved")
     said = living_requests(OUT, EVENT)[ID].history[-1]
-    assert (said.actor.kind, said.actor.name) == ("policy", f"small@{'ab' * 8}")
+    assert (said.actor.kind, said.actor.name) == ("policy", f"small@{'ab' * 32}")
 
 
 def test_a_rule_refuses_what_costs_more(home: Path) -> None:
@@ -227,6 +294,7 @@ def test_a_rule_refuses_what_costs_more(home: Path) -> None:
     with ledger.changing() as changing:
         put_request(changing, dear, "amended")
     ledger.close()
+    write_requests(OUT, {ID: dear})
     assert approve_by_policy(OUT, EVENT).left == ((ID, "rule small: USD 6 is above its USD 5"),)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Literal
 
-from gameday.capacity.request import CapacityRequest, as_json
+from gameday.capacity.living.prediction import Prediction
+from gameday.capacity.request import CapacityRequest, Proof, as_json
 from gameday.errors import UsageError
 from gameday.safety.identity import Actor, Statement
 
@@ -43,6 +44,8 @@ MOVES: dict[str, tuple[str, ...]] = {
 """State -> states it may become. A request that ended may be drafted anew, as its next revision."""
 _PLACED = ("ordered", "active", "verified")
 """States in which servers were bought: what is needed beyond them is another order."""
+_DRAFT = ("draft", "run")
+"""What begins a revision: a run asks for it."""
 _BY_RUN = ("verified", "superseded")
 """States that a run alone brings about."""
 
@@ -87,10 +90,8 @@ def verified(request: CapacityRequest, *, actor: Actor, at: str, what: str) -> C
 
 def requesters(request: CapacityRequest) -> tuple[Actor, ...]:
     """Return who asked for this revision: who put it in review, or edited it."""
-    since = max(
-        (n for n, said in enumerate(request.history) if said.act == "draft"),
-        default=0,
-    )
+    drafts = (n for n, said in enumerate(request.history) if (said.act, said.actor.kind) == _DRAFT)
+    since = max(drafts, default=0)
     asked = (said for said in request.history[since:] if said.act in ("in_review", "edited"))
     return tuple(said.actor for said in asked if said.actor.kind != "run")
 
@@ -115,24 +116,57 @@ def moved(request: CapacityRequest, statement: Statement) -> CapacityRequest:
     return _with(request, statement, state)
 
 
-def edited(
-    request: CapacityRequest, content: CapacityRequest, statement: Statement
-) -> CapacityRequest:
-    """Return the request with what a person wrote into its file; an approval is void.
+def edited(request: CapacityRequest, content: CapacityRequest) -> CapacityRequest:
+    """Return the request with what a person wrote into its file; an approval is void, and so is its proof.
 
-    UsageError once it is ordered, and where its identity (event, stack, service) was edited.
+    How many and when may be written; what they cost follows. UsageError once it is ordered, and where anything else
+    was written: why it is asked for, whose it is and what rules judge it by.
     """
     if request.state not in ("draft", "in_review", "approved"):
         raise UsageError(
             f"{request.id}: its file was edited, and it is {request.state}: what was ordered cannot be another; "
             "remove the file, the next verb writes it again"
         )
-    names = ("id", "event", "stack", "service", "revision")
-    if any(getattr(request, name) != getattr(content, name) for name in names):
-        raise UsageError(f"{request.id}: {', '.join(names)} cannot be edited: they say which it is")
-    state = "in_review" if request.state == "approved" else request.state
-    content = replace(content, history=request.history, record=request.record)
-    return _with(content, statement, state)
+    asked = _asked(request, content)
+    other = [f.name for f in fields(request) if getattr(asked, f.name) != getattr(content, f.name)]
+    if other := [name for name in other if name not in ("state", "history", "record")]:
+        raise UsageError(
+            f"{request.id}: {', '.join(other)} cannot be edited: only {', '.join(_EDITABLE)}; remove the file, the "
+            "next verb writes it again"
+        )
+    return replace(_priced(asked, request), state=_reviewed(request.state))
+
+
+_EDITABLE = ("instances_to", "schedule")
+
+
+def _asked(request: CapacityRequest, content: CapacityRequest) -> CapacityRequest:
+    """Return the request with what its file asks for; UsageError where that contradicts itself."""
+    most = max((step.instances for step in content.schedule), default=content.instances_to)
+    if content.schedule and content.instances_to != max(most, request.instances_from):
+        raise UsageError(
+            f"{request.id}: instances_to must be the most of its schedule ({most}; got {content.instances_to})"
+        )
+    return replace(request, instances_to=content.instances_to, schedule=content.schedule)
+
+
+def _priced(asked: CapacityRequest, before: CapacityRequest) -> CapacityRequest:
+    """Return what is asked for with its price, and without what was proven of another number."""
+    price = before.hourly_usd / before.added if before.added else 0.0
+    why = "not proven: its number was edited after it was sized"
+    return replace(
+        asked,
+        hourly_usd=price * asked.added,
+        total_usd=price * asked.instance_hours,
+        proof=Proof(why_not=why),
+        prediction=Prediction(why_not=why),
+        sized_by="hand",
+    )
+
+
+def _reviewed(state: str) -> str:
+    """Return the state of a request whose content is another now: an approval is void."""
+    return "in_review" if state == "approved" else state
 
 
 def is_expired(request: CapacityRequest, now: datetime) -> bool:
@@ -140,10 +174,9 @@ def is_expired(request: CapacityRequest, now: datetime) -> bool:
     return request.expires < now and "expired" in MOVES[request.state]
 
 
-def outdated(request: CapacityRequest, what: str, *, actor: Actor, at: str) -> CapacityRequest:
+def outdated(request: CapacityRequest, statement: Statement) -> CapacityRequest:
     """Return a request whose need a new forecast has moved out of its band; an approval is void."""
-    state = "in_review" if request.state == "approved" else request.state
-    return _with(request, _statement(request, "outdated", what, actor, at), state)
+    return _with(request, statement, _reviewed(request.state))
 
 
 def expire(request: CapacityRequest, *, actor: Actor, at: str) -> Change:
@@ -174,11 +207,10 @@ def met(
         return Change(_with(old, statement, old.state), "confirmed", what)
     if old.state in _PLACED or old.state == "rejected":
         return _superseded(old, new, changed, actor, at)
-    state = "in_review" if old.state == "approved" else old.state
     void = "; its approval is void" if old.state == "approved" else ""
     kept = replace(new, revision=old.revision, history=old.history, record=old.record)
     statement = _statement(kept, "amended", changed + void, actor, at)
-    return Change(_with(kept, statement, state), "amended", changed + void)
+    return Change(_with(kept, statement, _reviewed(old.state)), "amended", changed + void)
 
 
 def _not_needed(old: CapacityRequest | None, actor: Actor, at: str) -> Change | None:
@@ -215,6 +247,8 @@ def _beyond_band(old: CapacityRequest, new: CapacityRequest) -> str:
     """Return how a need has left the band of the request; empty: it has not."""
     if new.target != old.target:
         return f"asked for {old.target or 'no target'} before, for {new.target or 'no target'} now"
+    if new.instances_from != old.instances_from:
+        return f"the fleet of {old.instances_from} became one of {new.instances_from}"
     asked, was = new.instances_to, old.instances_to
     if abs(asked - was) > max(old.zones, BAND * was):
         return f"{was} instances became {asked}"

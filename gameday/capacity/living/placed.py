@@ -122,8 +122,10 @@ def fallen(placed: Placed, scenario: Scenario, demand: Demand) -> tuple[str, ...
     )
 
 
-def placed_of(event: str, requests: Iterable[CapacityRequest]) -> Placed:
-    """Return what requests place."""
+def placed_of(
+    event: str, requests: Iterable[CapacityRequest], still: tuple[PlacedFleet, ...] = ()
+) -> Placed:
+    """Return what requests place, beside fleets that are `still` at work."""
     fleets = tuple(
         PlacedFleet(
             request=r.id,
@@ -139,6 +141,7 @@ def placed_of(event: str, requests: Iterable[CapacityRequest]) -> Placed:
         )
         for r in requests
     )
+    fleets += still
     return Placed(event, fleets, _sha256(fleets))
 
 

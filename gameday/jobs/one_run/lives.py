@@ -10,6 +10,7 @@ from gameday.capacity import CapacityRequest
 from gameday.capacity.living import (
     EMBEDDED,
     Change,
+    content_sha256,
     expire,
     is_expired,
     is_placed,
@@ -23,6 +24,7 @@ from gameday.findings.tables import service_rows
 from gameday.jobs.living import (
     FINDING,
     REQUEST,
+    edited_files,
     known_findings,
     known_requests,
     put_finding,
@@ -102,8 +104,11 @@ class _RunLives:
             return (), (f"requests stay as they were: {self.faults[0]}",) if known else ()
         new = {request.id: replace(request, target=run.target_words) for request in wanted.requests}
         changes, notes = list[Change](), list[str]()
+        edits = edited_files(run.order.out, known)
         for name in sorted({*known, *new}):
-            if (why := self._why_left(known.get(name), new.get(name), wanted)) is not None:
+            if name in edits:
+                notes.append(f"{name}: {edits[name]}; this run leaves it as it is")
+            elif (why := self._why_left(known.get(name), new.get(name), wanted)) is not None:
                 notes.append(f"{name}: {why}")
             else:
                 changes += self._changed(known.get(name), new.get(name), findings)
@@ -166,6 +171,10 @@ class _RunLives:
         request = change.request
         if request.state != "active" or change.act != "confirmed" or not self._is_placed(request):
             return ""
+        plan, peak = self.evidence.plan, request.peak
+        at_peak = peak is None or plan.window.start <= peak < plan.window.end
+        if not at_peak or self.evidence.is_extrapolated or self.evidence.not_calibrated:
+            return ""
         for finding in findings:
             own = finding.stack == request.stack and request.service in finding.subject.split()
             if own and RULES[finding.rule].servers_help and finding.severity in ("S1", "S2"):
@@ -177,7 +186,8 @@ class _RunLives:
         placed = self.run.placed
         fleets = () if placed is None else placed.fleets
         return is_placed(request) and any(
-            (fleet.request, fleet.revision) == (request.id, request.revision) for fleet in fleets
+            (fleet.request, fleet.content) == (request.id, content_sha256(request))
+            for fleet in fleets
         )
 
     def _kept(self, change: Change) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -69,8 +70,8 @@ class Run:
     def place(self, minutes: TimeGrid) -> None:
         """Play with what was placed, as it is in these minutes; UsageError where it is not of this scenario."""
         placed = _placed(self.order, self.row.event, self.loaded.played)
-        here = placed.at(self.target_words)
-        if left := len(placed.fleets) - len(here.fleets):
+        here = self._standing(placed.at(self.target_words))
+        if left := len(placed.fleets) - len(placed.at(self.target_words).fleets):
             self.show.say(
                 f"capacity: {left} fleets are placed in the embedded shop alone, not in this target"
             )
@@ -85,6 +86,30 @@ class Run:
         self.loaded = self.loaded.with_instances(self.placed.instances_in(minutes))
         for name in ("scenario", "model"):
             self.__dict__.pop(name, None)
+
+    def _standing(self, placed: Placed) -> Placed:
+        """Return the fleets whose requests still stand in the ledger; of a file that was given, all.
+
+        UsageError where the file holds what no request asked for.
+        """
+        if self.order.capacity is not None:
+            return placed
+        bodies = self.folder.ledger.subjects(self.row.event, "request")
+        fleets = []
+        for fleet in placed.fleets:
+            request = json.loads(bodies.get(fleet.request, '{"state": "", "history": []}'))
+            if fleet.content not in {said["content"] for said in request["history"]}:
+                raise UsageError(
+                    f"{self.order.out / self.row.event / PLACED}: holds what no request of the ledger asks for "
+                    f"({fleet.request}); `gameday capacity apply` writes it anew"
+                )
+            if request["state"] in ("released", "expired"):
+                self.show.say(
+                    f"capacity: {fleet.request} is {request['state']}: not placed any more"
+                )
+            else:
+                fleets.append(fleet)
+        return replace(placed, fleets=tuple(fleets))
 
     def model_in(self, scenario: Scenario, minutes: TimeGrid) -> Scenario:
         """Return a model of this run with the fleets that are placed in some minutes."""

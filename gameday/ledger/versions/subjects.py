@@ -10,7 +10,7 @@ down_revision = "1"
 
 
 _SUBJECTS = ("event", "kind", "subject")
-_ENTRIES = ("event", "kind", "subject", "act", "state", "body", "previous", "sha256")
+_ENTRIES = ("event", "kind", "subject", "act", "state", "body", "kept", "previous", "sha256")
 
 
 def upgrade() -> None:

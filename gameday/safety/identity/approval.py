@@ -25,8 +25,9 @@ def check_approver(
     `named`: who may, of those the operator's file lists, by the scenario; empty: all of them. `requesters`: who
     asked for it.
     """
-    listed = operators.approvers.get(actor.person)
-    if actor.kind not in ("key", "ci") or listed is None:
+    person = operators.person_of(actor)
+    listed = operators.approvers.get(person)
+    if listed is None:
         remedy = (
             "`gameday identity new` makes a key"
             if actor.kind == "user"
@@ -37,12 +38,12 @@ def check_approver(
         )
     if listed.teams and team not in listed.teams:
         raise SafetyRefusal(
-            f"{subject}: {actor.person} approves for {', '.join(listed.teams)} only; this is "
+            f"{subject}: {person} approves for {', '.join(listed.teams)} only; this is "
             f"{f'of team {team}' if team else 'of no team'}"
         )
-    if named and actor.person not in named:
+    if named and person not in named:
         raise SafetyRefusal(
-            f"{subject}: team {team} has named {', '.join(named)} as approvers, not {actor.person}"
+            f"{subject}: team {team} has named {', '.join(named)} as approvers, not {person}"
         )
     for requester in requesters:
         if same_person(actor, requester, operators):
@@ -50,13 +51,14 @@ def check_approver(
 
 
 def same_person(actor: Actor, other: Actor, operators: Operators) -> bool:
-    """Return whether two actors may be one person: not so only where two different keys or jobs stand for them."""
-    if actor.person and actor.person == other.person:
-        return True
+    """Return whether two actors may be one person: not so only where the operator's file lists both, by two names.
+
+    Whom it does not list is whoever has their login: a key is made in a second.
+    """
     if (actor.kind, actor.name) == (other.kind, other.name):
         return True
-    if other.kind == "user":
-        listed = operators.approvers.get(actor.person)
-        own = {actor.user} if listed is None or listed.user is None else {listed.user, actor.user}
-        return other.name in own
-    return False
+    person, its = operators.person_of(actor), operators.person_of(other)
+    if person and its:
+        return person == its
+    listed = operators.approvers.get(person)
+    return other.user in {actor.user, "" if listed is None else listed.user}

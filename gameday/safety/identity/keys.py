@@ -22,7 +22,7 @@ from gameday.errors import PreflightFailed, SafetyRefusal, UsageError
 
 __all__ = ["KEY_VARIABLE", "Key", "is_public", "is_signed_by", "key_file", "make_key", "own_key"]
 
-KEY_VARIABLE = "GAMEDAY_KEY"
+KEY_VARIABLE = "GAMEDAY_IDENTITY"
 """Environment variable that names the key's file, where it is not the usual one."""
 _PREFIX = "ed25519:"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

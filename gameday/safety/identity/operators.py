@@ -8,7 +8,7 @@ import os
 import stat
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,6 +23,18 @@ OPERATORS_FILE = Path("/etc/gameday/targets.yaml")
 _BUILT_IN = "operators.yaml"
 """What holds without an operator's file: nobody may approve, but the embedded shop gets what it asks for."""
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class Named(Protocol):
+    """Whoever acts."""
+
+    @property
+    def kind(self) -> str:
+        """key, ci, user, run or policy."""
+
+    @property
+    def name(self) -> str:
+        """As its kind has it."""
 
 
 class _Block(BaseModel):
@@ -96,6 +108,12 @@ class Operators(_Block):
         """Return under which name a key is listed; empty: it is not."""
         return next((name for name, who in self.approvers.items() if who.key == public), "")
 
+    def person_of(self, actor: Named) -> str:
+        """Return under which name an actor is listed; empty: it is not."""
+        if actor.kind == "key":
+            return self.person_of_key(actor.name)
+        return self.person_of_ci(actor.name) if actor.kind == "ci" else ""
+
     def person_of_ci(self, subject: str) -> str:
         """Return under which name a CI job is listed; empty: it is not."""
         return next((name for name, who in self.approvers.items() if who.ci == subject), "")
@@ -137,7 +155,10 @@ def _operators(text: str, source: str) -> Operators:
 def _check_owner(file: Path) -> None:
     """Raise SafetyRefusal unless root alone can write the file and every folder above it."""
     for path in (file, *file.parents):
-        facts = path.stat()
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
         if facts.st_uid != 0 or facts.st_mode & _WRITABLE:
             raise SafetyRefusal(
                 f"{path}: must belong to root and be writable by nobody else: who can write it could allow "
