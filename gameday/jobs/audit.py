@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def audit_ledger(out: Path, receipts: tuple[Path, ...] = ()) -> Audit:
     return Audit(len(entries), entries[-1].sha256 if entries else "", tuple(faults))
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _told(entry: Entry) -> Mapping[str, Any]:
     """Return what an entry's body holds; empty: it holds nothing that can be read."""
     try:
         told = json.loads(entry.body)

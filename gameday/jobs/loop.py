@@ -77,12 +77,17 @@ def loop_order(
         played.append(_round(order, replayed, budget_usd, goes_on=code not in (0, *_ENDED)))
         told(number, replayed, played[-1])
         before, order = order, _knowing(order, replayed)
-        if (end := _end(played[-1], code, is_own=order.has_own_target)) is not None:
+        end = _end(played[-1], code, is_own=order.has_own_target)
+        if end is None and order is before and not _may_differ(played[-1], replayed):
+            end = "nothing more to place"
+        if end is not None:
             return Looped(tuple(played), end, code)
-        may_differ = played[-1].approved or played[-1].placed != replayed.placed
-        if not (may_differ or order is not before or replayed.summary.learned.why_not):
-            return Looped(tuple(played), "nothing more to place", code)
     return Looped(tuple(played), "rounds are over", code)
+
+
+def _may_differ(last: Round, replayed: Replayed) -> bool:
+    """Return whether the next round may come out otherwise: more is placed, or this one learned nothing."""
+    return last.placed != replayed.placed or bool(last.approved or replayed.summary.learned.why_not)
 
 
 def _end(last: Round, code: int, *, is_own: bool) -> LoopEnd | None:

@@ -145,13 +145,13 @@ def test_a_move_of_a_request_is_kept_in_the_ledger_of_its_runs_and_written(
 ) -> None:
     request = _request("in_review")
     monkeypatch.chdir(tmp_path)
-    words = ("capacity", "move", request.id, "rejected", "--reason", "no", "--out", "home/reports")
+    words = ("capacity", "move", request.id, "draft", "--reason", "no", "--out", "home/reports")
     assert typed(monkeypatch, capsys, *words)[0] == 0
     ledger = Ledger(home / "reports")
-    assert [entry.state for entry in ledger.entries()] == ["in_review", "rejected"]
+    assert [entry.state for entry in ledger.entries()] == ["in_review", "draft"]
     ledger.close()
     written = home / "reports" / EVENT / "requests" / f"{request.id}.yaml"
-    assert "state: rejected" in written.read_text()
+    assert "state: draft" in written.read_text()
 
 
 def test_a_run_plays_while_its_journal_is_held_and_no_longer(tmp_path: Path) -> None:

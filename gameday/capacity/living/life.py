@@ -119,8 +119,8 @@ def moved(request: CapacityRequest, statement: Statement) -> CapacityRequest:
 def edited(request: CapacityRequest, content: CapacityRequest) -> CapacityRequest:
     """Return the request with what a person wrote into its file; an approval is void, and so is its proof.
 
-    How many and when may be written; what they cost follows. UsageError once it is ordered, and where anything else
-    was written: why it is asked for, whose it is and what rules judge it by.
+    How many and when may be written; what they cost follows. UsageError once it is ordered, and where more was
+    written: why it is asked for, whose it is and what rules judge it by.
     """
     if request.state not in ("draft", "in_review", "approved"):
         raise UsageError(
@@ -131,8 +131,8 @@ def edited(request: CapacityRequest, content: CapacityRequest) -> CapacityReques
     other = [f.name for f in fields(request) if getattr(asked, f.name) != getattr(content, f.name)]
     if other := [name for name in other if name not in ("state", "history", "record")]:
         raise UsageError(
-            f"{request.id}: {', '.join(other)} cannot be edited: only {', '.join(_EDITABLE)}; remove the file, the "
-            "next verb writes it again"
+            f"{request.id}: {', '.join(other)} cannot be edited: only {', '.join(_EDITABLE)}; remove the "
+            "file, the next verb writes it again"
         )
     return replace(_priced(asked, request), state=_reviewed(request.state))
 

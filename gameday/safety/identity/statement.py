@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -36,7 +37,7 @@ class Statement:
         return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
     @staticmethod
-    def of_mapping(data: dict[str, Any]) -> Statement:
+    def of_mapping(data: Mapping[str, Any]) -> Statement:
         """Return the statement that a mapping holds; KeyError or TypeError: it holds none."""
         return Statement(**{**data, "actor": Actor(**data["actor"])})
 
