@@ -26,16 +26,17 @@ def say_known(event: str | None, out: Path, *, as_json: bool) -> None:
     from gameday.jobs.living import event_of, living_findings
     from gameday.products import to_json
 
-    known = living_findings(out, event_of(event, out)).values()
-    ordered = sorted(known, key=lambda f: (f.state == "fixed", f.severity, f.id))
+    known = living_findings(out, event_of(event, out))
+    ordered = sorted(known.values(), key=lambda f: (f.state == "fixed", f.severity, f.id))
     if as_json:
         rows = [to_json(finding) for finding in ordered]
         typer.echo(json.dumps({"schema_version": 1, "findings": rows}))
         return
     for f in ordered:
-        until = f" until {f.waiver.until}" if f.state == "waived" and f.waiver is not None else ""
-        owner = f.owner or "nobody"
-        typer.echo(f"{f.severity} {f.state}{until}  {f.id}: {owner} answers, due {f.due}")
+        until = f" until {f.waiver.until}" if f.state == "waived" and f.waiver else ""
+        typer.echo(
+            f"{f.severity} {f.state}{until}  {f.id}: {f.owner or 'nobody'} answers, due {f.due}"
+        )
         typer.echo(f"    {f.title}; {f.said}")
     if not ordered:
         typer.echo("none")

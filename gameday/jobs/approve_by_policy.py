@@ -46,7 +46,7 @@ def approve_by_policy(out: Path, event: str, *, budget_usd: float | None = None)
         with ledger.changing() as changing:
             known = known_requests(changing.bodies(event, REQUEST))
             edits = edited_files(out, known)
-            clear = [request for name, request in known.items() if name not in edits]
+            clear = [known[name] for name in known.keys() - edits.keys()]
             may, left = _within(clear, operators, budget_usd)
             approved = tuple(_approved(changing, request, operators, actor, key) for request in may)
         write_requests(out, {request.id: request for request in approved})

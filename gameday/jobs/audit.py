@@ -94,9 +94,10 @@ def _faults_of(
         yield "a run alone verifies"
     if entry.act not in ("approved", "rejected", "waived"):
         return
+    rule, _, _ = said.actor.name.partition("@")
     if said.actor.kind == "policy":
-        if said.actor.name.partition("@")[0] not in operators.auto_approve:
-            yield f"{operators.source} has no rule {said.actor.name.partition('@')[0]}"
+        if rule not in operators.auto_approve:
+            yield f"{operators.source} has no rule {rule}"
     elif not operators.person_of(said.actor):
         yield f"{operators.source} does not list {said.actor}"
     elif entry.act == "approved" and any(same_person(said.actor, a, operators) for a in asked):

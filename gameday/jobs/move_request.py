@@ -186,8 +186,15 @@ def note_export(out: Path, event: str, to: str) -> tuple[CapacityRequest, ...]:
                 raise UsageError("\n".join(f"{name}: {why}" for name, why in edits.items()))
             for name, request in known.items():
                 if is_open(request):
-                    said = said_by(request, "exported", f"as {to}", actor, key)
-                    known[name] = replace(request, history=(*request.history, said))
-                    put_request(changing, known[name], "exported")
+                    known[name] = _exported(changing, request, to, actor, key)
         write_requests(out, known)
     return tuple(known.values())
+
+
+def _exported(
+    ledger: Changing, request: CapacityRequest, to: str, actor: Actor, key: Key | None
+) -> CapacityRequest:
+    said = said_by(request, "exported", f"as {to}", actor, key)
+    request = replace(request, history=(*request.history, said))
+    put_request(ledger, request, "exported")
+    return request

@@ -84,12 +84,8 @@ def retest(
     hurt = frozenset(f.stack for f in findings if f.severity in ("S1", "S2"))
     this = _Run(of, evidence, tests, hurt)
     out = [_found(this, finding, known.get(finding.id)) for finding in findings]
-    here = {finding.id for finding in findings}
-    out += [
-        _not_found(this, finding)
-        for name, finding in known.items()
-        if name not in here and finding.state != "fixed"
-    ]
+    left = known.keys() - {finding.id for finding in findings}
+    out += [_not_found(this, known[name]) for name in left if known[name].state != "fixed"]
     return tuple(sorted(out, key=lambda each: (each.finding.severity, each.finding.id)))
 
 

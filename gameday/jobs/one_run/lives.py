@@ -171,9 +171,7 @@ class _RunLives:
         request = change.request
         if request.state != "active" or change.act != "confirmed" or not self._is_placed(request):
             return ""
-        plan, peak = self.evidence.plan, request.peak
-        at_peak = peak is None or plan.window.start <= peak < plan.window.end
-        if not at_peak or self.evidence.is_extrapolated or self.evidence.not_calibrated:
+        if not self._plays_peak(request.peak):
             return ""
         for finding in findings:
             own = finding.stack == request.stack and request.service in finding.subject.split()
@@ -181,6 +179,12 @@ class _RunLives:
                 return ""
         score = f"; {request.record[-1].words}" if request.record else ""
         return f"placed and played: no finding of severity S1 or S2 that more servers answer{score}"
+
+    def _plays_peak(self, peak: datetime | None) -> bool:
+        """Return whether the run met the load of a request's own peak, and its model was compared."""
+        evidence, window = self.evidence, self.evidence.plan.window
+        at_peak = peak is None or window.start <= peak < window.end
+        return at_peak and not (evidence.is_extrapolated or evidence.not_calibrated)
 
     def _is_placed(self, request: CapacityRequest) -> bool:
         placed = self.run.placed
