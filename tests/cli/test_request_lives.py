@@ -14,11 +14,17 @@ import pytest
 from gameday.capacity import as_yaml, from_mapping
 from gameday.capacity.living import content_sha256, read_placed
 from gameday.cli.app import main
+from gameday.forecast.publication import TeamPeak
 from gameday.jobs.living import living_requests, put_request, request_file, write_requests
+from gameday.jobs.publication_files import Publication
+from gameday.jobs.publication_need import meet_publication
 from gameday.ledger import Ledger, RunRow
+from gameday.products import from_json
 from gameday.safety.identity import Actor, Operators, Statement, make_key, run_actor, sign
+from gameday.scenario import Scenario, load_scenario
 from gameday.scenario.reading import from_yaml
 from tests.support.bad_input_table import _request
+from tests.support.small_fair import FAIR
 
 EVENT = "small-fair-2027"
 ID = "CR-small-fair-2027-main-pay"
@@ -37,7 +43,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = Operators.model_validate(
         {"approvers": listed, "auto_approve": rule, "sha256": "ab" * 32, "source": "the file"}
     )
-    for job in ("move_request", "waive", "apply_capacity", "approve_by_policy", "audit"):
+    for job in (
+        "move_request",
+        "waive",
+        "apply_capacity",
+        "approve_by_policy",
+        "audit",
+        "publication_need",
+    ):
         monkeypatch.setattr(f"gameday.jobs.{job}.read_operators", lambda: file)
     drafted("embedded shop")
     return tmp_path
@@ -302,3 +315,49 @@ def test_a_requests_file_round_trips_with_its_whole_life(typed: Typed) -> None:
     move(typed, "ana", "in_review")
     request = living_requests(OUT, EVENT)[ID]
     assert as_yaml(from_mapping(from_yaml(as_yaml(request)), "")) == as_yaml(request)
+
+
+def publication(scenario: Scenario, total: float) -> Publication:
+    peaks = tuple(
+        from_json(
+            TeamPeak,
+            {
+                "region": "us",
+                "team": step,
+                "at": "2027-07-13T14:05Z",
+                "total_mean": total / len(scenario.step_names),
+                **dict.fromkeys(("organic_mean", "launch_mean", "expected", "organic"), 0.0),
+                **{name: {} for name in ("launches", "size", "five_minutes", "minutes")},
+                **dict.fromkeys(("days", "past_events", "calibrated_to"), 0),
+                "factors": (),
+                "race": {},
+            },
+        )
+        for step in scenario.step_names
+    )
+    return Publication("forecasts", "2027-07-01T00:00Z", peaks, (), ())
+
+
+@pytest.mark.parametrize(("times", "moved"), [(1.0, False), (1.1, False), (1.3, True), (0.8, True)])
+def test_a_publication_that_moves_a_need_out_of_its_band_voids_an_approval(
+    times: float, moved: bool, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fair = Path("fair.yaml")
+    fair.write_text(FAIR)
+    scenario = load_scenario(str(fair))
+    known = replace(living_requests(OUT, EVENT)[ID], forecast_steps=1000.0)
+    known = replace(known, history=(replace(known.history[0], content=content_sha256(known)),))
+    ledger = Ledger(OUT)
+    with ledger.changing() as changing:
+        put_request(changing, known, "drafted")
+    ledger.close()
+    write_requests(OUT, {ID: known})
+    move(typed, "ana", "in_review")
+    move(typed, "ben", "approved")
+    lines = meet_publication(OUT, scenario, publication(scenario, 1000 * times))
+    assert bool(lines) == moved
+    assert state() == ("in_review" if moved else "approved")
+    if moved:
+        assert f"expects {times:.2f} times the steps" in lines[0]
+    assert typed("ana", "capacity", "audit")[0] == 0
+    assert meet_publication(Path("nowhere"), scenario, publication(scenario, 1.0)) == ()
