@@ -68,9 +68,9 @@ def apply_capacity(out: Path, event: str) -> Applied:
                 name: request if name in edits else _in_the_shop(changing, request, actor, key)
                 for name, request in known.items()
             }
+            placed = tuple(request for request in now.values() if is_placed(request))
+            write_placed(placed_of(event, placed, still=_still_there(before, now)), file)
         write_requests(out, {name: r for name, r in now.items() if r is not known[name]})
-    placed = tuple(request for request in now.values() if is_placed(request))
-    write_placed(placed_of(event, placed, still=_still_there(before, now)), file)
     left = tuple((r.id, edits.get(r.id) or _why_left(r)) for r in now.values() if not is_placed(r))
     return Applied(file, placed, left)
 

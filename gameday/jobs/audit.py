@@ -65,7 +65,7 @@ def _statements(entries: list[Entry], operators: Operators, runs: set[str]) -> I
     asked: dict[tuple[str, str], list[Actor]] = {}
     for entry in entries:
         told = _told(entry)
-        if "signature" not in told:
+        if "signature" not in told and entry.kind != REQUEST:
             if not told or told.get("run") not in runs:
                 yield f"entry {entry.number} ({entry.subject}: {entry.act}): is of no run that the ledger has"
             continue
@@ -88,6 +88,9 @@ def _faults_of(
 ) -> Iterator[str]:
     if fault := statement_fault(said):
         yield fault
+    meant = {"drafted": "draft", "superseded": "draft", "amended": "amended"}
+    if (said.subject, said.act) != (entry.subject, meant.get(entry.act, entry.act)):
+        yield f"holds a statement of {said.subject}: {said.act}"
     if said.actor.kind == "run" and said.actor.name not in runs:
         yield f"the ledger has no run {said.actor.name}"
     if entry.act == "verified" and said.actor.kind != "run":

@@ -49,7 +49,9 @@ def say(request: CapacityRequest, act: str, actor: Actor = ANA, content: str = "
 
 def walked(request: CapacityRequest, *states: str) -> CapacityRequest:
     for state in states:
-        request = moved(request, say(request, state, RUN if state == "verified" else ANA))
+        request = moved(
+            request, say(request, state, RUN if state in ("verified", "expired") else ANA)
+        )
     return request
 
 

@@ -46,7 +46,7 @@ _PLACED = ("ordered", "active", "verified")
 """States in which servers were bought: what is needed beyond them is another order."""
 _DRAFT = ("draft", "run")
 """What begins a revision: a run asks for it."""
-_BY_RUN = ("verified", "superseded")
+_BY_RUN = ("verified", "superseded", "expired")
 """States that a run alone brings about."""
 
 BAND = 0.15

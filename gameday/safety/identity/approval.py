@@ -29,7 +29,7 @@ def check_approver(
     listed = operators.approvers.get(person)
     if listed is None:
         remedy = (
-            "`gameday identity new` makes a key"
+            "`gameday identity new` makes a key, which the operator lists"
             if actor.kind == "user"
             else "ask the operator to list it under `approvers`"
         )
