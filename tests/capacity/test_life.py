@@ -232,6 +232,21 @@ def test_a_need_within_the_band_confirms_and_changes_no_content(state: str, inst
     assert str(60) in change.what or "instance-hours" in change.what
 
 
+def test_a_run_that_bears_out_the_model_amends_what_was_asked_for_without() -> None:
+    """Or a rule that asks for a compared model would refuse the request for ever."""
+    old, new = order(model="not compared"), order(model="agrees")
+    change = met(old, new, actor=RUN, at=AT)
+    assert change is not None
+    assert (change.act, change.request.state, change.request.model) == (
+        "amended",
+        "draft",
+        "agrees",
+    )
+    placed = met(in_state("active", model="not compared"), new, actor=RUN, at=AT)
+    assert placed is not None
+    assert (placed.act, placed.request.state) == ("confirmed", "active")
+
+
 def test_the_first_need_of_a_service_is_drafted() -> None:
     change = met(None, order(), actor=RUN, at=AT)
     assert change is not None

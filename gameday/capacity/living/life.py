@@ -247,6 +247,8 @@ def _beyond_band(old: CapacityRequest, new: CapacityRequest) -> str:
     """Return how a need has left the band of the request; empty: it has not."""
     if new.target != old.target:
         return f"asked for {old.target or 'no target'} before, for {new.target or 'no target'} now"
+    if old.state in ("draft", "in_review") and (old.model, new.model) == ("not compared", "agrees"):
+        return "this run bore out the model that it is sized by; the run before could not tell"
     if new.instances_from != old.instances_from:
         return f"the fleet of {old.instances_from} became one of {new.instances_from}"
     asked, was = new.instances_to, old.instances_to
