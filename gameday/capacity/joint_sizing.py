@@ -347,11 +347,7 @@ class _Search:
 
 def with_fleets(scenario: Scenario, stack: str, fleets: Mapping[str, int]) -> Scenario:
     """Return the scenario with so many instances of services in a stack."""
-    services = {
-        name: service.with_instances(stack, fleets[name]) if name in fleets else service
-        for name, service in scenario.services.items()
-    }
-    return scenario.model_copy(update={"services": services})
+    return scenario.with_instances({(stack, name): count for name, count in fleets.items()})
 
 
 def _mean_of(runs: tuple[Replication, ...], service: str, quantity: str) -> float:

@@ -311,12 +311,11 @@ def with_order(
     scenario: Scenario, requests: tuple[CapacityRequest, ...], minutes: TimeGrid | None = None
 ) -> Scenario:
     """Return the scenario as it would be in these minutes with every request placed; None: at their most."""
-    services = dict(scenario.services)
-    for request in requests:
-        instances = request.instances_to
-        if minutes is not None:
-            instances = request.instances_in(minutes.start, minutes.end)
-        services[request.service] = services[request.service].with_instances(
-            request.stack, instances
-        )
-    return scenario.model_copy(update={"services": services})
+    return scenario.with_instances(
+        {
+            (r.stack, r.service): r.instances_to
+            if minutes is None
+            else r.instances_in(minutes.start, minutes.end)
+            for r in requests
+        }
+    )

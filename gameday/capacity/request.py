@@ -161,7 +161,7 @@ class CapacityRequest:
     """Steps that the customers of its stack are expected to make in the event, on average, launches included; 0:
     unknown."""
     target: str = ""
-    """What the run was played against: `embedded shop`, or a URL."""
+    """What the run was played against: `embedded shop`, or `given target`, the user's own."""
     prediction: Prediction = field(default_factory=Prediction)
     """What the next run like this one will show."""
     record: tuple[Score, ...] = ()
@@ -245,7 +245,9 @@ def from_mapping(data: dict[str, Any], where: str) -> CapacityRequest:
     """Return the request that a read YAML file holds; UsageError names the file and the fault."""
     fields = {k: v for k, v in data.items() if k not in ("version", "kind")}
     if data.get("kind") != "CapacityRequest" or data.get("version") != VERSION:
-        raise UsageError(f"{where}: is no CapacityRequest of version {VERSION}")
+        raise UsageError(
+            f"{where}: is no CapacityRequest of version {VERSION}; of an older run, replay again"
+        )
     try:
         _check(fields)
         return CapacityRequest(**{**fields, **_parts(fields)})

@@ -43,7 +43,10 @@ def add_to(app: typer.Typer) -> None:
 def loop(
     event: EventOption,
     until_pass: Annotated[
-        bool, typer.Option("--until-pass", help="end with the first PASS; the only way there is")
+        bool,
+        typer.Option(
+            "--until-pass/--all-rounds", help="end with the first PASS, or play all rounds"
+        ),
     ] = True,
     max_rounds: Annotated[int, typer.Option(min=1, max=50, help="replays at most")] = 5,
     budget_usd: Annotated[
@@ -101,6 +104,7 @@ def loop(
     done = loop_order(
         order,
         rounds=max_rounds,
+        until_pass=until_pass,
         budget_usd=budget_usd,
         show=lambda number: Show(quiet=quiet),
         told=told,

@@ -16,7 +16,7 @@ from gameday.capacity.living import (
     read_placed,
     write_placed,
 )
-from gameday.errors import SafetyRefusal
+from gameday.errors import SafetyRefusal, UsageError
 from gameday.files import PLACED
 from gameday.jobs.living import (
     REQUEST,
@@ -32,9 +32,11 @@ from gameday.safety.identity import Actor, Key, current_actor, read_operators
 
 __all__ = ["Applied", "apply_capacity"]
 
-_BY_HAND = (
-    "is approved: place it, then `gameday capacity move {id} ordered`, and `active` once it works"
-)
+_BY_HAND = {
+    "approved": "place it, then `gameday capacity move {id} ordered`, and `active` once it works",
+    "ordered": "`gameday capacity move {id} active` once it works",
+}
+"""What a person does about a request for a target of their own, by its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Applied:
     placed: tuple[CapacityRequest, ...]
     """With which they are played."""
     left: tuple[tuple[str, str], ...]
-    """Request and why it is not placed."""
+    """Request and why it is not placed; of a damaged file of before, that it is written anew."""
 
 
 def apply_capacity(out: Path, event: str) -> Applied:
@@ -55,7 +57,7 @@ def apply_capacity(out: Path, event: str) -> Applied:
     """
     actor, key = current_actor(read_operators())
     file = out / event / PLACED
-    before = read_placed(file) if file.is_file() else Placed(event)
+    before, lost = _placed_before(file, event)
     with opened(out) as ledger:
         with ledger.changing() as changing:
             if faults := changing.faults():
@@ -72,7 +74,17 @@ def apply_capacity(out: Path, event: str) -> Applied:
             write_placed(placed_of(event, placed, still=_still_there(before, now)), file)
         write_requests(out, {name: r for name, r in now.items() if r is not known[name]})
     left = tuple((r.id, edits.get(r.id) or _why_left(r)) for r in now.values() if not is_placed(r))
-    return Applied(file, placed, left)
+    return Applied(file, placed, (*lost, *left))
+
+
+def _placed_before(file: Path, event: str) -> tuple[Placed, tuple[tuple[str, str], ...]]:
+    """Return what was placed until now; nothing of a file that is damaged, and that it is written anew."""
+    if not file.is_file():
+        return Placed(event), ()
+    try:
+        return read_placed(file), ()
+    except UsageError:
+        return Placed(event), ((file.name, "was not as `apply` wrote it, and is written anew"),)
 
 
 def _still_there(before: Placed, now: dict[str, CapacityRequest]) -> tuple[PlacedFleet, ...]:
@@ -101,6 +113,5 @@ def _in_the_shop(
 
 
 def _why_left(request: CapacityRequest) -> str:
-    if request.state in ("approved", "ordered"):
-        return _BY_HAND.format(id=request.id)
-    return f"is {request.state}"
+    todo = _BY_HAND.get(request.state, "").format(id=request.id)
+    return f"is {request.state}: {todo}" if todo else f"is {request.state}"

@@ -88,7 +88,7 @@ def _faults_of(
 ) -> Iterator[str]:
     if fault := statement_fault(said):
         yield fault
-    meant = {"drafted": "draft", "superseded": "draft", "amended": "amended"}
+    meant = {"drafted": "draft", "superseded": "draft"}
     if (said.subject, said.act) != (entry.subject, meant.get(entry.act, entry.act)):
         yield f"holds a statement of {said.subject}: {said.act}"
     if said.actor.kind == "run" and said.actor.name not in runs:

@@ -58,11 +58,14 @@ def loop_order(
     order: Order,
     *,
     rounds: int,
+    until_pass: bool = True,
     budget_usd: float | None,
     show: Callable[[int], Show],
     told: Callable[[int, Replayed, Round], None] = lambda number, replayed, round_: None,
 ) -> Looped:
     """Play an order until it passes, nothing more may be placed, or so many rounds are over.
+
+    Without `until_pass` a round that passes ends nothing.
 
     Approvals come of the operator's rules alone; what a round measured is known to the next, and one that learned
     nothing of the target is played again. Against a target of the user's nothing is placed: the loop ends
@@ -80,7 +83,7 @@ def loop_order(
         end = _end(played[-1], code, is_own=order.has_own_target)
         if end is None and order is before and not _may_differ(played[-1], replayed):
             end = "nothing more to place"
-        if end is not None:
+        if end is not None and (until_pass or end != "passed"):
             return Looped(tuple(played), end, code)
     return Looped(tuple(played), "rounds are over", code)
 

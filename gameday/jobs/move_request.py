@@ -167,7 +167,7 @@ def _receipt(out: Path, request: CapacityRequest, entry: Entry) -> Path:
 
 
 def check_approved(ledger: Changing, request: CapacityRequest) -> None:
-    """Raise SafetyRefusal unless the chain holds an approval of this very content, made by who may give one."""
+    """Raise SafetyRefusal unless the chain's last approval is of this very content, and its actor's own."""
     entries = [e for e in ledger.entries(request.event, request.id) if e.act == "approved"]
     said = Statement.of_mapping(json.loads(entries[-1].body)) if entries else None
     if said is None or said.content != content_sha256(request) or statement_fault(said):

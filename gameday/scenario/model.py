@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -227,6 +227,13 @@ class Scenario(Block):
     def stack_fleets(self, stack: str) -> dict[str, Fleet]:
         """Return service -> its fleet, of those that run in `stack`."""
         return {name: self.services[name].stacks[stack] for name in self.stack_services(stack)}
+
+    def with_instances(self, instances: Mapping[tuple[str, str], int]) -> Scenario:
+        """Return the scenario with other fleets: (stack, service) -> instances."""
+        services = dict(self.services)
+        for (stack, service), count in instances.items():
+            services[service] = services[service].with_instances(stack, count)
+        return self.model_copy(update={"services": services})
 
     def as_measured(self, stack: str) -> Scenario:
         """Return the scenario with the services of a stack as they were measured there; itself if none was."""

@@ -143,7 +143,7 @@ _EDITABLE = ("instances_to", "schedule")
 def _asked(request: CapacityRequest, content: CapacityRequest) -> CapacityRequest:
     """Return the request with what its file asks for; UsageError where that contradicts itself."""
     most = max((step.instances for step in content.schedule), default=content.instances_to)
-    if content.schedule and content.instances_to != max(most, request.instances_from):
+    if content.instances_to != most:
         raise UsageError(
             f"{request.id}: instances_to must be the most of its schedule ({most}; got {content.instances_to})"
         )
@@ -152,7 +152,8 @@ def _asked(request: CapacityRequest, content: CapacityRequest) -> CapacityReques
 
 def _priced(asked: CapacityRequest, before: CapacityRequest) -> CapacityRequest:
     """Return what is asked for with its price, and without what was proven of another number."""
-    price = before.hourly_usd / before.added if before.added else 0.0
+    hours = before.instance_hours
+    price = before.total_usd / hours if hours else before.hourly_usd / (before.added or 1)
     why = "not proven: its number was edited after it was sized"
     return replace(
         asked,

@@ -52,8 +52,8 @@ class PlacedFleet:
     instances_to: int
     target: str
     """Where its servers work: `embedded shop`, or `given target`."""
-    load: float
-    """That it was sized for, busy servers at the peak; 0: unknown."""
+    offered: dict[str, float]
+    """Quantile of the event's strength -> busy servers at the peak, when it was sized."""
     schedule: tuple[ScheduledStep, ...] = ()
 
     def instances_in(self, start: datetime, end: datetime) -> int:
@@ -112,13 +112,17 @@ def fallen(placed: Placed, scenario: Scenario, demand: Demand) -> tuple[str, ...
     offered = offered_by_quantile(scenario, demand, (level,))[level]
     numbers = {name: number for number, name in enumerate(scenario.services)}
     loads = (
-        (fleet, float(offered[fleet.stack][numbers[fleet.service]].max()))
+        (
+            fleet,
+            fleet.offered.get(f"p{100 * level:g}", 0.0),
+            float(offered[fleet.stack][numbers[fleet.service]].max()),
+        )
         for fleet in placed.fleets
     )
     return tuple(
-        f"{fleet.stack} {fleet.service}: {fleet.load:.3g} busy servers at the peak became {load:.3g}"
-        for fleet, load in loads
-        if load < (1 - BAND) * fleet.load
+        f"{fleet.stack} {fleet.service}: {before:.3g} busy servers at the peak became {now:.3g}"
+        for fleet, before, now in loads
+        if now < (1 - BAND) * before
     )
 
 
@@ -136,7 +140,7 @@ def placed_of(
             instances_from=r.instances_from,
             instances_to=r.instances_to,
             target=r.target,
-            load=r.offered.get(r.sized_for.split()[0].rstrip(";"), 0.0),
+            offered=r.offered,
             schedule=r.schedule,
         )
         for r in requests

@@ -137,6 +137,8 @@ def _owner(evidence: Evidence, finding: Finding) -> str:
 
 def _not_found(run: _Run, before: KnownFinding) -> Retest:
     """Return what a run says of a finding that it did not make itself."""
+    if before.state == "waived" and not waived_now(before, run.of.today):
+        before = replace(before, state="open")
     if (why := next(_why_not_tested(run, before), None)) is not None:
         return Retest("not tested", replace(before, said=f"not tested: {why}"), why)
     candidates = _candidates(run, before)
@@ -153,8 +155,8 @@ def _no_cause(run: _Run) -> str:
     """Return why a difference that is not found any more hurts nobody."""
     if run.evidence.known_before:
         return (
-            "nobody feels it any more: the model knows it (calibrated before the run), fleets are sized for it, "
-            "and its stack has no finding of severity S1 or S2"
+            "the target does not differ in it from the model, which was calibrated before the run, and its stack "
+            "has no finding of severity S1 or S2"
         )
     return "no longer among what differs"
 
@@ -173,7 +175,7 @@ def _candidates(run: _Run, before: KnownFinding) -> list[Candidate]:
 def _why_not_tested(run: _Run, before: KnownFinding) -> Iterator[str]:
     if run.of.faults:
         yield run.of.faults[0]
-    if run.evidence.is_extrapolated or run.load < _AS_MUCH * before.load:
+    if run.load < _AS_MUCH * before.load:
         share = run.load / before.load
         yield f"the run brought {share:.0%} of the load at which it was found ({before.played})"
     if _is_cause(before):

@@ -22,7 +22,7 @@ def waived(finding: KnownFinding, until: date, statement: Statement, today: date
 
 
 def waived_now(finding: KnownFinding, today: date) -> bool:
-    """Return whether a waiver holds: it ends with its day, and with a finding that has become worse."""
+    """Return whether a waiver holds: it ends with its day."""
     return (
         finding.state == "waived" and finding.waiver is not None and finding.waiver.until >= today
     )

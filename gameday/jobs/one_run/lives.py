@@ -146,11 +146,16 @@ class _RunLives:
         change = met(self._scored(old), new, actor=actor, at=at)
         if change is None:
             return
-        change = self._kept(change)
-        if reason := self._why_verified(change, findings):
-            done = verified(change.request, actor=actor, at=at, what=reason)
-            change = self._kept(Change(done, "verified", reason))
-        yield change
+        change, is_active = self._kept(change), change.request.state == "active"
+        if not is_active or change.act != "confirmed" or not self._is_placed(change.request):
+            yield change
+        elif why := self._why_not_verified(change.request, findings):
+            yield replace(change, what=f"{change.what}; not verified: {why}")
+        else:
+            score = f"; {change.request.record[-1].words}" if change.request.record else ""
+            what = f"placed and played: no finding of severity S1 or S2 that more servers answer{score}"
+            done = verified(change.request, actor=actor, at=at, what=what)
+            yield self._kept(Change(done, "verified", what))
 
     def _scored(self, request: CapacityRequest | None) -> CapacityRequest | None:
         """Return a request with the score of its prediction, where it was placed in this run."""
@@ -166,25 +171,20 @@ class _RunLives:
         )
         return replace(request, record=(*request.record, score))
 
-    def _why_verified(self, change: Change, findings: tuple[Finding, ...]) -> str:
-        """Return why an active request is verified by this run; empty: it is not."""
-        request = change.request
-        if request.state != "active" or change.act != "confirmed" or not self._is_placed(request):
-            return ""
-        if not self._plays_peak(request.peak):
-            return ""
+    def _why_not_verified(self, request: CapacityRequest, findings: tuple[Finding, ...]) -> str:
+        """Return why an active request that was placed is not verified by this run; empty: it is."""
+        peak, window = request.peak, self.evidence.plan.window
+        if peak is not None and not window.start <= peak < window.end:
+            return f"its peak, {peak:%Y-%m-%dT%H:%MZ}, was not played"
+        if self.evidence.is_extrapolated:
+            return self.evidence.far_words
+        if self.evidence.not_calibrated:
+            return f"nothing was learned of the target ({self.evidence.not_calibrated})"
         for finding in findings:
             own = finding.stack == request.stack and request.service in finding.subject.split()
             if own and RULES[finding.rule].servers_help and finding.severity in ("S1", "S2"):
-                return ""
-        score = f"; {request.record[-1].words}" if request.record else ""
-        return f"placed and played: no finding of severity S1 or S2 that more servers answer{score}"
-
-    def _plays_peak(self, peak: datetime | None) -> bool:
-        """Return whether the run met the load of a request's own peak, and its model was compared."""
-        evidence, window = self.evidence, self.evidence.plan.window
-        at_peak = peak is None or window.start <= peak < window.end
-        return at_peak and not (evidence.is_extrapolated or evidence.not_calibrated)
+                return f"{finding.severity} {finding.title}"
+        return ""
 
     def _is_placed(self, request: CapacityRequest) -> bool:
         placed = self.run.placed

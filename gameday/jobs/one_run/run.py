@@ -90,7 +90,7 @@ class Run:
     def _standing(self, placed: Placed) -> Placed:
         """Return the fleets whose requests still stand in the ledger; of a file that was given, all.
 
-        UsageError where the file holds what no request asked for.
+        UsageError where the file holds what was never approved.
         """
         if self.order.capacity is not None:
             return placed
@@ -98,9 +98,10 @@ class Run:
         fleets = []
         for fleet in placed.fleets:
             request = json.loads(bodies.get(fleet.request, '{"state": "", "history": []}'))
-            if fleet.content not in {said["content"] for said in request["history"]}:
+            approved = {s["content"] for s in request["history"] if s["act"] == "approved"}
+            if fleet.content not in approved:
                 raise UsageError(
-                    f"{self.order.out / self.row.event / PLACED}: holds what no request of the ledger asks for "
+                    f"{self.order.out / self.row.event / PLACED}: holds what was never approved in the ledger "
                     f"({fleet.request}); `gameday capacity apply` writes it anew"
                 )
             if request["state"] in ("released", "expired"):
@@ -114,14 +115,18 @@ class Run:
     def model_in(self, scenario: Scenario, minutes: TimeGrid) -> Scenario:
         """Return a model of this run with the fleets that are placed in some minutes."""
         return (
-            scenario if self.placed is None else _with(scenario, self.placed.instances_in(minutes))
+            scenario
+            if self.placed is None
+            else scenario.with_instances(self.placed.instances_in(minutes))
         )
 
     def unplaced(self, scenario: Scenario) -> Scenario:
         """Return a model of this run with the fleets that were declared."""
         if self.placed is None:
             return scenario
-        return _with(scenario, {(f.stack, f.service): f.instances_from for f in self.placed.fleets})
+        return scenario.with_instances(
+            {(f.stack, f.service): f.instances_from for f in self.placed.fleets}
+        )
 
     @property
     def target_words(self) -> str:
@@ -218,13 +223,6 @@ def _placed(order: Order, event: str, scenario: Scenario) -> Placed:
             f"{file}: does not fit the scenario: {'; '.join(faults)}; run with --as-declared, then apply again"
         )
     return placed
-
-
-def _with(scenario: Scenario, instances: dict[tuple[str, str], int]) -> Scenario:
-    services = dict(scenario.services)
-    for (stack, service), count in instances.items():
-        services[service] = services[service].with_instances(stack, count)
-    return scenario.model_copy(update={"services": services})
 
 
 def _named(event: str) -> str:
