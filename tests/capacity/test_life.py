@@ -186,6 +186,18 @@ def test_nothing_but_how_many_and_when_can_be_edited(name: str) -> None:
         edited(order(), replace(order(), **other))
 
 
+def test_what_an_edit_costs_is_known_where_only_a_schedule_differs_from_the_present_fleet() -> None:
+    """As many at their most as there are now, and fewer in some hours: the price an hour is in the total."""
+    start = order().needed_by
+    hours = [
+        ScheduledStep(start + timedelta(hours=n), start + timedelta(hours=n + 1), count, "sale")
+        for n, count in enumerate((30, 20, 15))
+    ]
+    saving = order(instances_to=30, schedule=tuple(hours[:2]), hourly_usd=0.0, total_usd=-5.0)
+    after = edited(saving, replace(saving, schedule=tuple(hours)))
+    assert after.total_usd == pytest.approx(-0.5 * 25)
+
+
 def test_an_edit_that_contradicts_itself_is_refused() -> None:
     hour = ScheduledStep(order().needed_by, order().needed_by + timedelta(hours=1), 50, "sale")
     with pytest.raises(UsageError, match=r"must be the most of its schedule \(50; got 60\)"):

@@ -152,8 +152,8 @@ def _asked(request: CapacityRequest, content: CapacityRequest) -> CapacityReques
 
 def _priced(asked: CapacityRequest, before: CapacityRequest) -> CapacityRequest:
     """Return what is asked for with its price, and without what was proven of another number."""
-    hours = before.instance_hours
-    price = before.total_usd / hours if hours else before.hourly_usd / (before.added or 1)
+    added, hours = before.added, before.instance_hours
+    price = before.hourly_usd / added if added else before.total_usd / (hours or 1)
     why = "not proven: its number was edited after it was sized"
     return replace(
         asked,
